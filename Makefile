@@ -1,0 +1,41 @@
+# The verbs. Each sets up what it needs: Python 3.11 or newer, git and make are enough.
+# Everything installed lands in .venv; nothing outside this folder is touched.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check fix bench clean
+
+demo: $(READY)          ## the shop sample, live, in under a minute
+	@$(BIN)/python samples/shop/demo.py
+
+test: check             ## everything CI runs
+	@$(BIN)/python -m pytest -q -n 2
+
+check: $(READY)         ## format, lint, types, import contracts, dependencies, spelling
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache > .import-lint.out 2>&1 || { cat .import-lint.out; rm -f .import-lint.out; exit 1; }; rm -f .import-lint.out
+	@$(BIN)/deptry . > .deptry.out 2>&1 || { cat .deptry.out; rm -f .deptry.out; exit 1; }; rm -f .deptry.out
+	@$(BIN)/codespell
+	@echo "check: format, lint, types, imports, dependencies and spelling are good"
+
+fix: $(READY)           ## let the formatter and the linter mend what they can
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(READY)         ## measure against the references; prints ratios, writes bench/results.json
+	@$(BIN)/python -m bench
+
+clean:                  ## remove what the verbs made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), and jobfile needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@echo "setting up $(VENV), once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --group dev -e .
+	@touch $@

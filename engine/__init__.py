@@ -1,0 +1,1 @@
+"""The engine: the running half of jobfile."""

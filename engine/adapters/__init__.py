@@ -1,0 +1,1 @@
+"""What touches the world: clocks, files, processes, the terminal."""

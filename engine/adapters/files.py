@@ -1,0 +1,95 @@
+"""The job files on disk: reading them, being told that they changed, and the commit they are at."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from engine.adapters.reading import read_limited
+from engine.ports import Snapshot
+
+
+class FolderTree:
+    """The main file and what it names, in its folder."""
+
+    def __init__(self, main_file: Path) -> None:
+        """Name the main file; nothing is read yet."""
+        self.main_file = main_file
+
+    def snapshot(self) -> Snapshot:
+        """Read the files now."""
+        name = str(self.main_file)
+        try:
+            content = read_limited(self.main_file)
+        except OSError as error:
+            return Snapshot(files=(), problem=f"cannot read {name}: {error.strerror or error}")
+        return Snapshot(files=((name, content),), revision=revision_of(self.main_file.absolute().parent))
+
+
+class FolderWatch(FileSystemEventHandler):
+    """Tells when something in a folder changed. A hint: it may be late, doubled or missing."""
+
+    def __init__(self, folder: Path, on_change: Callable[[], None]) -> None:
+        """Watch nothing yet."""
+        self._folder = folder
+        self._on_change = on_change
+        self._observer: BaseObserver | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Watch the folder. Where that fails (no folder, no watches left) the poll alone has to do."""
+        with self._lock:
+            observer = Observer()
+            try:
+                observer.schedule(self, str(self._folder), recursive=False)
+                observer.start()
+            except OSError:
+                return
+            self._observer = observer
+
+    def stop(self) -> None:
+        """Stop watching."""
+        with self._lock:
+            if self._observer is not None:
+                self._observer.stop()
+                self._observer.join()
+                self._observer = None
+
+    def restart(self) -> None:
+        """Watch again: a folder that was deleted and made anew has lost its watch."""
+        self.stop()
+        self.start()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Called by watchdog; reading a file is no change of it."""
+        if event.event_type not in ("opened", "closed_no_write"):
+            self._on_change()
+
+
+def revision_of(folder: Path) -> str:
+    """The commit that the folder's repository is at, or nothing. Reads git's files; starts no process."""
+    for parent in (folder, *folder.parents):
+        git = parent / ".git"
+        if git.is_dir():
+            return _head(git)
+    return ""
+
+
+def _head(git: Path) -> str:
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        name = head.removeprefix("ref: ")
+        loose = git / name
+        if loose.is_file():
+            return loose.read_text().strip()
+        for line in (git / "packed-refs").read_text().splitlines():
+            if line.endswith(f" {name}"):
+                return line.split()[0]
+    except (OSError, UnicodeDecodeError):
+        pass
+    return ""

@@ -1,0 +1,56 @@
+"""Where the engine tells what happens: lines on the terminal, JSON lines in the state folder."""
+
+import contextlib
+import json
+import os
+import threading
+from pathlib import Path
+from typing import TextIO
+
+from engine.events import Event
+from engine.ports import Clock
+from engine.telling import tell_json, tell_text
+
+MAX_LOG_BYTES = 16 * 1024 * 1024
+"""The engine's own log is turned over at this size; one old part is kept."""
+
+
+class EngineJournal:
+    """Tells each event to the log, and to a stream if there is one."""
+
+    def __init__(self, log: Path, *, clock: Clock, stream: TextIO | None, as_json: bool) -> None:
+        """`stream` gets lines for people, or the log's JSON lines."""
+        self._log = log
+        self._clock = clock
+        self._stream = stream
+        self._as_json = as_json
+        self._lock = threading.Lock()
+
+    def tell(self, event: Event) -> None:
+        """Tell one thing; what cannot be written is not told, and nothing else happens."""
+        now = self._clock.now()
+        line = json.dumps(tell_json(event, at=now))
+        with self._lock:
+            with contextlib.suppress(OSError):
+                self._append(line)
+            if self._stream is not None:
+                text = (
+                    line if self._as_json else f"{now.astimezone():%H:%M:%S}  {_plain_text(tell_text(event))}"
+                )
+                with contextlib.suppress(OSError, ValueError):
+                    self._stream.write(text + "\n")
+                    self._stream.flush()
+
+    def _append(self, line: str) -> None:
+        handle = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(handle).st_size > MAX_LOG_BYTES:
+                self._log.rename(self._log.with_suffix(".log.1"))
+            os.write(handle, f"{line}\n".encode())
+        finally:
+            os.close(handle)
+
+
+def _plain_text(text: str) -> str:
+    """Foreign text may not steer the terminal."""
+    return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text)

@@ -1,0 +1,106 @@
+"""One engine for one state folder: a lock held for life."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from engine.errors import EngineRunningError, JobfileError
+
+LOCK = "engine.lock"
+GITIGNORE = "# the engine's own state: never part of a repository\n*\n"
+
+NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
+"""Where locks and write-ahead logs cannot be trusted."""
+
+
+def make_state_dir(path: Path) -> None:
+    """Make the state folder, closed to others; refuse one that cannot hold a ledger."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = path / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text(GITIGNORE)
+    except OSError as error:
+        raise JobfileError(
+            f"the state folder {path} cannot be written ({error.strerror or error}); "
+            "give its owner the right to write, or name another with --state"
+        ) from error
+    kind = _file_system(path)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise JobfileError(
+            f"the state folder {path} is on a network file system ({kind}), where a ledger is not safe; "
+            "name a folder on a local disk with --state"
+        )
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner may read, before a library makes a wider one."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+class EngineLock:
+    """The lock, while it is held."""
+
+    def __init__(self, handle: int) -> None:
+        """Take over a locked file descriptor."""
+        self._handle = handle
+
+    @classmethod
+    def take(cls, state_dir: Path) -> Self:
+        """Take the lock, or say who has it."""
+        path = state_dir / LOCK
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JobfileError(
+                f"the state folder {state_dir} cannot be written ({error.strerror or error})"
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip()
+            os.close(handle)
+            who = f" (process {holder})" if holder else ""
+            raise EngineRunningError(
+                f"another engine{who} is running on the state folder {state_dir}; "
+                "stop it first, or give this one a state folder of its own with --state"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        return cls(handle)
+
+    def release(self) -> None:
+        """Let the next engine in."""
+        os.close(self._handle)
+
+
+def is_engine_running(state_dir: Path) -> bool:
+    """Whether an engine holds the lock now."""
+    try:
+        handle = os.open(state_dir / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _file_system(path: Path) -> str:
+    """The kind of file system that holds a path, from /proc/mounts; empty where that is not known."""
+    best, kind = "", ""
+    try:
+        mounts = Path("/proc/mounts").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    wanted = f"{path.resolve()}/"
+    for line in mounts:
+        _, point, found, *_ = line.split(" ")
+        point = point.replace("\\040", " ").rstrip("/") + "/"
+        if wanted.startswith(point) and len(point) >= len(best):
+            best, kind = point, found
+    return kind

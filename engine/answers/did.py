@@ -1,0 +1,223 @@
+"""Did this job run, did it succeed: for one job, one customer, one day."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import IntEnum
+from zoneinfo import ZoneInfo
+
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
+from engine.ledger import View
+from engine.lifecycle import OPEN_STATES, Run, RunState
+from engine.telling import REASONS, in_words, seconds_text, short
+
+LOOK_BACK = timedelta(days=400)
+"""How far back the newest expected run is looked for when no day is named."""
+
+
+class Answer(IntEnum):
+    """What `did` says, as its exit code."""
+
+    SUCCEEDED = 0
+    NOT_WELL = 1
+    DID_NOT_RUN = 3
+    NOT_OVER = 4
+    NOT_EXPECTED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Did:
+    """The answer, the items it rests on, and one line for people."""
+
+    answer: Answer
+    line: str
+    items: tuple[Item, ...]
+
+
+def did(
+    view: View,
+    job: str,
+    *,
+    zone: ZoneInfo,
+    params: Mapping[str, str],
+    on: date | None,
+    at: datetime | None,
+    now: datetime,
+    is_engine_running: bool,
+) -> Did:
+    """Answer for a day, an instant, or the newest run that was expected."""
+    if at is not None:
+        since, until, when = at, at + timedelta(seconds=1), f"at {_local(at, zone)}"
+    elif on is not None:
+        since, until = day_window(on, zone)
+        when = f"on {on.isoformat()}"
+    else:
+        newest = _newest(view, job, params, now)
+        if newest is None:
+            return _not_expected(view, job, "", zone=zone, since=now, until=now, now=now)
+        item = _after_retries(view, newest)
+        return Did(
+            answer=_answer(item),
+            line=f"{job}: {_one(item, zone, is_engine_running=is_engine_running)}",
+            items=(item,),
+        )
+    found = expected_items(view, job, since=since, until=until, now=now)
+    items = tuple(_after_retries(view, item) for item in found if _fits(item, params) and not _is_retry(item))
+    if not items:
+        return _not_expected(view, job, when, zone=zone, since=since, until=until, now=now)
+    return Did(
+        answer=_worst(items),
+        line=f"{job} {when}: {_many(items, zone, is_engine_running=is_engine_running)}",
+        items=items,
+    )
+
+
+def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """A local day as [since, until)."""
+    start = datetime.combine(day, time(), tzinfo=zone)
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+    return start, end
+
+
+def answer_of(state: RunState, *, was_started: bool) -> Answer:
+    """What a state answers to: did it run, did it succeed."""
+    if state is RunState.SUCCEEDED:
+        return Answer.SUCCEEDED
+    if state in OPEN_STATES:
+        return Answer.NOT_OVER
+    if state in (RunState.SKIPPED, RunState.MISSED) or not was_started:
+        return Answer.DID_NOT_RUN
+    return Answer.NOT_WELL
+
+
+def _answer(item: Item) -> Answer:
+    return answer_of(item.state, was_started=item.run is not None and item.run.attempt > 0)
+
+
+def _worst(items: Sequence[Item]) -> Answer:
+    answers = {_answer(item) for item in items}
+    order = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
+    return next((answer for answer in order if answer in answers), Answer.SUCCEEDED)
+
+
+def _newest(view: View, job: str, params: Mapping[str, str], now: datetime) -> Item | None:
+    """The expected run that was wanted last, among those with these params."""
+    run = view.newest_run(job, until=now)
+    since = now - LOOK_BACK if run is None or params else run.scheduled_for
+    if run is not None and not params and not _may_be_newer(view, job, run, now):
+        return item_of(run)
+    items = expected_items(view, job, since=since, until=now + INSTANT, now=now)
+    fitting = [item for item in items if _fits(item, params) and not _is_retry(item)]
+    return fitting[-1] if fitting else None
+
+
+def _may_be_newer(view: View, job: str, run: Run, now: datetime) -> bool:
+    """Whether a gap record or an instant nobody decided about comes after the newest run."""
+    since = run.scheduled_for + INSTANT
+    is_retry = run.retry_of is not None
+    return is_retry or bool(view.schedules_between(job, since=since, until=now + INSTANT))
+
+
+def _is_retry(item: Item) -> bool:
+    return item.run is not None and item.run.retry_of is not None
+
+
+def _after_retries(view: View, item: Item) -> Item:
+    """The item as it stands after people tried it again."""
+    while item.run is not None:
+        retries = view.retries_of(item.run.id)
+        if not retries:
+            return item
+        item = item_of(retries[-1])
+    return item
+
+
+def _fits(item: Item, params: Mapping[str, str]) -> bool:
+    arguments = item.arguments or {}
+    return all(name in arguments and _text(arguments[name]) == text for name, text in params.items())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(_text(item) for item in value)
+    return str(value)
+
+
+def _not_expected(
+    view: View, job: str, when: str, *, zone: ZoneInfo, since: datetime, until: datetime, now: datetime
+) -> Did:
+    coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
+    if coming:
+        line = f"{job} {when}: not yet due, expected at {_local(coming[0], zone)}"
+        return Did(answer=Answer.NOT_OVER, line=line, items=())
+    what = f"{job} {when}".strip()
+    return Did(answer=Answer.NOT_EXPECTED, line=f"{what}: not expected, and it did not run", items=())
+
+
+def _many(items: Sequence[Item], zone: ZoneInfo, *, is_engine_running: bool) -> str:
+    if len(items) == 1:
+        return _one(items[0], zone, is_engine_running=is_engine_running)
+    counts = Counter(OPEN if item.state in OPEN_STATES else item.state.value for item in items)
+    parts = [f"{counts[name]} {name}" for name in (*_ORDER, OPEN) if counts[name]]
+    verdict = {
+        Answer.SUCCEEDED: "yes, all",
+        Answer.NOT_WELL: "no",
+        Answer.DID_NOT_RUN: "not all of it",
+        Answer.NOT_OVER: "not over",
+    }[_worst(items)]
+    worst = next((item for item in reversed(items) if _answer(item) is _worst(items)), items[-1])
+    shown = (
+        "" if _worst(items) is Answer.SUCCEEDED else f"; {_local(worst.scheduled_for, zone)}: {_why(worst)}"
+    )
+    return f"{verdict}: {', '.join(parts)} of {len(items)}{shown}"
+
+
+OPEN = "open"
+_ORDER = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed")
+
+
+def _one(item: Item, zone: ZoneInfo, *, is_engine_running: bool) -> str:
+    wanted = "scheduled for" if item.is_scheduled else "asked for at"
+    place = f"{wanted} {_local(item.scheduled_for, zone)}"
+    run = item.run
+    known = f", run {short(run.id)}" if run else ""
+    match _answer(item):
+        case Answer.SUCCEEDED:
+            assert run is not None
+            took = f", took {_took(run)}" if run.started_at and run.ended_at else ""
+            tries = f", attempt {run.attempt}" if run.attempt > 1 else ""
+            by_hand = ", tried again by hand" if run.retry_of else ""
+            return f"yes, it ran and succeeded ({place}{tries}{took}{by_hand}{known})"
+        case Answer.NOT_WELL if item.state is RunState.LOST:
+            return f"nobody knows: it started, and its end was not seen: {_why(item)} ({place}{known})"
+        case Answer.NOT_WELL:
+            tries = f" after {run.attempt} attempts" if run and run.attempt > 1 else ""
+            return f"no, it ran and did not succeed: {item.state.value}{tries}, {_why(item)} ({place}{known})"
+        case Answer.DID_NOT_RUN:
+            return f"no, it did not run: {item.state.value}, {_why(item)} ({place}{known})"
+        case _ if item.reason == NOT_ACCOUNTED:
+            why = "the engine is about to decide" if is_engine_running else "no engine is running"
+            return f"it has not run: {why} ({place})"
+        case _:
+            return f"not over: {item.state.value} ({place}{known})"
+
+
+def _why(item: Item) -> str:
+    if item.run is not None:
+        return in_words(item.run) or item.state.value
+    return REASONS.get(item.reason, item.reason)
+
+
+def _took(run: Run) -> str:
+    assert run.started_at is not None
+    assert run.ended_at is not None
+    return seconds_text((run.ended_at - run.started_at).total_seconds())
+
+
+def _local(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{local:%Y-%m-%d} {seconds} {local.tzname()}"

@@ -1,0 +1,106 @@
+"""Everything that was expected of a job in a window, each with its verdict: the base of every answer."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.ledger import View
+from engine.lifecycle import Run, RunState
+from engine.records import Gap, Schedule
+from jobfile.model import Value
+from jobfile.occurrences import Fire, fires
+
+INSTANT = timedelta(microseconds=1)
+"""Windows are half open, [since, until); occurrences are enumerated in (after, until]."""
+
+MAX_ITEMS = 100_000
+"""Expected runs of one job that one answer lists."""
+
+NOT_ACCOUNTED = "not_accounted"
+"""The reason of an occurrence that fell due while no engine was there to decide about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One expected run. `run` is missing when a gap record tells of it, or nobody has decided yet."""
+
+    scheduled_for: datetime
+    state: RunState
+    reason: str
+    detail: str = ""
+    is_scheduled: bool
+    run: Run | None = None
+    schedule: Schedule | None = None
+    arguments: Mapping[str, Value] | None = None
+
+
+def window_of(schedule: Schedule, *, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """The part of a window in which a schedule was in force, as (after, until]."""
+    after = max(since - INSTANT, schedule.active_from)
+    end = until - INSTANT
+    return after, min(end, schedule.active_until) if schedule.active_until is not None else end
+
+
+def expected_items(
+    view: View, job: str, *, since: datetime, until: datetime, now: datetime
+) -> tuple[Item, ...]:
+    """Every run of a job that was expected in [since, until) and fell due by `now`, oldest first."""
+    runs = view.runs_between(job, since=since, until=until, limit=MAX_ITEMS)
+    by_instant = {run.scheduled_for: run for run in runs if run.schedule_key is not None}
+    gaps = view.gaps_between(job, since=since, until=until)
+    items = [item_of(run) for run in runs if run.schedule_key is None]
+    for schedule in view.schedules_between(job, since=since, until=until):
+        after, end = window_of(schedule, since=since, until=min(until, now + INSTANT))
+        for fire in fires(schedule.entries, after=after, until=end):
+            items.append(_scheduled(schedule, fire, by_instant, gaps))
+            if len(items) >= MAX_ITEMS:
+                break
+    return tuple(sorted(items, key=lambda item: item.scheduled_for))
+
+
+def upcoming(view: View, job: str, *, now: datetime, until: datetime) -> Iterator[datetime]:
+    """The instants after `now` at which the schedule in force will want a run."""
+    for schedule in view.schedules_between(job, since=now, until=until):
+        if schedule.active_until is None:
+            for fire in fires(schedule.entries, after=now, until=until):
+                yield fire.at
+
+
+def item_of(run: Run) -> Item:
+    """The item that a run is the record of."""
+    return Item(
+        scheduled_for=run.scheduled_for,
+        state=run.state,
+        reason=run.reason,
+        detail=run.detail,
+        is_scheduled=run.schedule_key is not None,
+        run=run,
+        arguments=run.params,
+    )
+
+
+def _scheduled(
+    schedule: Schedule, fire: Fire, by_instant: Mapping[datetime, Run], gaps: tuple[Gap, ...]
+) -> Item:
+    run = by_instant.get(fire.at)
+    if run is not None:
+        return item_of(run)
+    arguments = schedule.entries[fire.entry].arguments
+    for gap in gaps:
+        if gap.schedule_id == schedule.id and gap.first_at <= fire.at <= gap.last_at:
+            return Item(
+                scheduled_for=fire.at,
+                state=gap.state,
+                reason=gap.reason,
+                is_scheduled=True,
+                schedule=schedule,
+                arguments=arguments,
+            )
+    return Item(
+        scheduled_for=fire.at,
+        state=RunState.QUEUED,
+        reason=NOT_ACCOUNTED,
+        is_scheduled=True,
+        schedule=schedule,
+        arguments=arguments,
+    )

@@ -1,0 +1,115 @@
+"""Expected = the sum of the verdicts, for any window: counted on both sides, and compared."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.answers.expected import INSTANT, window_of
+from engine.ledger import View
+from engine.lifecycle import OPEN_STATES
+from engine.records import Gap
+from jobfile.occurrences import fires
+
+OPEN = "open"
+VERDICTS = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", OPEN)
+NOT_WELL = ("failed", "timed_out", "lost", "missed")
+"""Verdicts that want a person. A skip was a decision of the author, a cancel one of a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One job's numbers. `scheduled` is counted from the schedules, `verdicts` from the records."""
+
+    job: str
+    scheduled: int
+    requested: int
+    verdicts: Mapping[str, int]
+
+    @property
+    def expected(self) -> int:
+        """Runs that a schedule or a person wanted."""
+        return self.scheduled + self.requested
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether each expected run has exactly one verdict."""
+        return self.expected == sum(self.verdicts.values())
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing expected wants a person."""
+        return not any(self.verdicts.get(verdict) for verdict in NOT_WELL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The numbers of a window [since, until), per job and in sum."""
+
+    since: datetime
+    until: datetime
+    rows: tuple[Row, ...]
+
+    @property
+    def total(self) -> Row:
+        """The sum of all jobs."""
+        verdicts: Counter[str] = Counter()
+        for row in self.rows:
+            verdicts.update(row.verdicts)
+        return Row(
+            job="",
+            scheduled=sum(row.scheduled for row in self.rows),
+            requested=sum(row.requested for row in self.rows),
+            verdicts=dict(verdicts),
+        )
+
+
+def make_report(view: View, *, since: datetime, until: datetime, now: datetime) -> Report:
+    """Count what was expected in [since, until) and due by `now`, and what became of it."""
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    requested: Counter[str] = Counter()
+    for one in view.count_runs(since=since, until=min(until, now + INSTANT)):
+        verdict = OPEN if one.state in OPEN_STATES else one.state.value
+        verdicts[one.job][verdict] += one.count
+        if not one.is_scheduled:
+            requested[one.job] += one.count
+    for gap in view.gaps_between(None, since=since, until=until):
+        verdicts[gap.job][gap.state.value] += _count(gap, since=since, until=until)
+    scheduled: Counter[str] = Counter()
+    for schedule in view.schedules_between(None, since=since, until=until):
+        after, end = window_of(schedule, since=since, until=min(until, now + INSTANT))
+        for fire in fires(schedule.entries, after=after, until=end):
+            scheduled[schedule.job] += 1
+            if fire.at > schedule.covered_until:
+                verdicts[schedule.job][OPEN] += 1
+    names = sorted({*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())})
+    rows = (
+        Row(job=name, scheduled=scheduled[name], requested=requested[name], verdicts=dict(verdicts[name]))
+        for name in names
+    )
+    return Report(since=since, until=until, rows=tuple(rows))
+
+
+def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
+    """Occurrences of a gap inside the window; its own count when all of it is."""
+    if since <= gap.first_at and gap.last_at < until:
+        return gap.count
+    after = max(gap.first_at, since) - INSTANT
+    return sum(1 for _ in fires(gap.entries, after=after, until=min(gap.last_at, until - INSTANT)))
+
+
+def report_to_json(report: Report) -> dict[str, object]:
+    """The report as plain data: every verdict has a number, in total and per job."""
+    return {
+        "format": 1,
+        "since": report.since.isoformat(),
+        "until": report.until.isoformat(),
+        "adds_up": all(row.adds_up for row in report.rows),
+        **_numbers(report.total),
+        "jobs": [{"job": row.job, **_numbers(row)} for row in report.rows],
+    }
+
+
+def _numbers(row: Row) -> dict[str, int]:
+    numbers = {"expected": row.expected, "scheduled": row.scheduled, "requested": row.requested}
+    return numbers | {verdict: row.verdicts.get(verdict, 0) for verdict in VERDICTS}

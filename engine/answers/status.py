@@ -1,0 +1,68 @@
+"""Is the system well: a question about the engine, not about any job."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.ledger import View
+from engine.lifecycle import RunState
+from engine.records import Generation, Rejection, Session
+
+SILENT = timedelta(seconds=35)
+"""An engine that did not touch its session for three beats is not doing its duty."""
+
+LOW_DISK_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The engine, what is in force, and what is wrong."""
+
+    is_running: bool
+    session: Session | None
+    generation: Generation | None
+    rejection: Rejection | None
+    jobs: int
+    running: int
+    waiting: int
+    file_digest: str | None
+    free_bytes: int
+    now: datetime
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether an engine is there but has not been heard of."""
+        session = self.session
+        return self.is_running and session is not None and self.now - session.last_seen_at > SILENT
+
+    @property
+    def differs(self) -> bool:
+        """Whether the files mean something other than what is in force."""
+        if self.file_digest is None:
+            return False
+        return self.generation is None or self.generation.digest != self.file_digest
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing here wants a person."""
+        is_low = self.free_bytes < LOW_DISK_BYTES
+        return self.is_running and not (self.is_silent or self.rejection or is_low)
+
+
+def make_status(
+    view: View | None, *, is_running: bool, file_digest: str | None, free_bytes: int, now: datetime
+) -> Status:
+    """Look at the ledger, if there is one yet."""
+    open_runs = view.open_runs() if view is not None else ()
+    waiting = sum(1 for run in open_runs if run.state is RunState.QUEUED)
+    return Status(
+        is_running=is_running,
+        session=view.last_session() if view else None,
+        generation=view.current_generation() if view else None,
+        rejection=view.open_rejection() if view else None,
+        jobs=len(view.jobs_in_force()) if view else 0,
+        running=len(open_runs) - waiting,
+        waiting=waiting,
+        file_digest=file_digest,
+        free_bytes=free_bytes,
+        now=now,
+    )

@@ -1,0 +1,224 @@
+"""The whole story of one instant of one job: total, for any instant up to now."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items
+from engine.ledger import View
+from engine.lifecycle import Attempt, Run, RunState
+from engine.records import JobVersion, Schedule, Session
+from engine.telling import REASONS, in_words, seconds_text, short
+from jobfile.occurrences import fires, next_fire
+from jobfile.words import describe
+
+NEAR = timedelta(days=40)
+"""How far around an instant that was not expected the nearest expected ones are looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What is known about an instant: a headline, and facts under short labels."""
+
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    is_expected: bool
+    state: RunState | None
+    reason: str
+    run_ids: tuple[str, ...]
+
+
+def why(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) -> Story:
+    """Tell the story of the instant `at`: of the run expected then, or why none was."""
+    items = expected_items(view, job, since=at, until=at + timedelta(seconds=1), now=now)
+    if not items:
+        return _not_expected(view, job, at, zone=zone, now=now)
+    item = next((one for one in items if one.is_scheduled), items[-1])
+    facts = [
+        *_schedule_facts(view, job, item, zone),
+        *_definition_facts(view, item),
+        *_decision_facts(view, item, zone),
+    ]
+    for one in items:
+        if one.run is not None:
+            facts += _run_facts(view, one.run, zone)
+    reason = item.reason if item.run is None else item.run.reason
+    state = "open" if reason == NOT_ACCOUNTED else item.state.value
+    words = in_words(item.run) if item.run is not None else REASONS.get(reason, reason)
+    return Story(
+        headline=f"{job}, {_local(at, zone)}: {state}{f', {words}' if words else ''}",
+        facts=tuple(facts),
+        is_expected=True,
+        state=item.state,
+        reason=reason,
+        run_ids=tuple(one.run.id for one in items if one.run is not None),
+    )
+
+
+def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[tuple[str, str]]:
+    if not item.is_scheduled:
+        by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
+        return [("asked for", f"{_local(item.scheduled_for, zone)}{by}")]
+    schedule = _schedule_at(view, job, item.scheduled_for)
+    if schedule is None:
+        return []
+    rules = "; ".join(describe(entry) for entry in schedule.entries)
+    since = _local(schedule.active_from, zone)
+    return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
+
+
+def _definition_facts(view: View, item: Item) -> list[tuple[str, str]]:
+    if item.run is None:
+        return []
+    for version in reversed(view.job_versions(item.run.job)):
+        if version.digest == item.run.digest:
+            return [("definition", _place(view, version))]
+    return [("definition", "as it was in the files, never applied")]
+
+
+def _place(view: View, version: JobVersion) -> str:
+    generation = view.generation(version.from_generation)
+    commit = f", commit {generation.revision[:12]}" if generation and generation.revision else ""
+    return f"{version.file}:{version.line}, generation {version.from_generation}{commit}"
+
+
+def _decision_facts(view: View, item: Item, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """When it was decided, how late that was, and which engine was there, or was not."""
+    decided = item.run.queued_at if item.run is not None else None
+    facts = []
+    if decided is not None and item.is_scheduled:
+        late = (decided - item.scheduled_for).total_seconds()
+        how = "on time" if late < 10 else f"{seconds_text(late)} late"
+        facts.append(("recorded", f"{_local(decided, zone)}, {how}"))
+    if item.is_scheduled:
+        facts += _engine_facts(view, item.scheduled_for, zone)
+    return facts
+
+
+def _engine_facts(view: View, at: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
+    before, after = view.session_before(at), view.session_after(at)
+    facts = []
+    if before is None:
+        facts.append(("engine", "none had run yet"))
+    elif not _covers(before, at, after):
+        end = before.ended_at or before.last_seen_at
+        how = before.end_reason if before.ended_at else "was killed"
+        back = f", the next one started {_local(after.started_at, zone)}" if after else ", and none since"
+        facts.append(("engine", f"absent: the one before {how} about {_local(end, zone)}{back}"))
+    else:
+        facts.append(("engine", f"epoch {before.epoch}, since {_local(before.started_at, zone)}"))
+    refused = view.rejections_between(since=at, until=at)
+    facts += [
+        ("config", f"rejected at that time: {one.diagnostics[0]}") for one in refused if one.diagnostics
+    ]
+    return facts
+
+
+def _covers(session: Session, at: datetime, after: Session | None) -> bool:
+    """Whether a session was there at an instant, as far as its signs of life tell."""
+    if session.ended_at is not None:
+        return at <= session.ended_at
+    return after is None or at <= session.last_seen_at + timedelta(seconds=15)
+
+
+def _run_facts(view: View, run: Run, zone: ZoneInfo) -> list[tuple[str, str]]:
+    facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}")]
+    if run.params:
+        facts.append(("params", ", ".join(f"{name}={value}" for name, value in run.params.items())))
+    facts += [
+        ("attempts" if index == 0 else "", _attempt_line(attempt, zone))
+        for index, attempt in enumerate(view.attempts(run.id))
+    ]
+    if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
+        facts.append(("next try", _local(run.retry_at, zone)))
+    facts += [
+        (
+            "by hand",
+            f"{_local(one.at, zone)}  {one.actor}: {one.action}{f', {one.detail}' if one.detail else ''}",
+        )
+        for one in view.audit_of(run.id)
+    ]
+    facts += [("tried again", f"run {short(one.id)}, {one.state.value}") for one in view.retries_of(run.id)]
+    if run.attempt:
+        facts.append(("output", f"jobfile logs {short(run.id)}"))
+    return facts
+
+
+def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
+    start = attempt.started_at or attempt.created_at
+    took = f", took {seconds_text((attempt.ended_at - start).total_seconds())}" if attempt.ended_at else ""
+    reason = f" {attempt.reason}" if attempt.reason else ""
+    detail = f": {attempt.detail}" if attempt.detail else ""
+    return f"{attempt.number}  {start.astimezone(zone):%H:%M:%S}  {attempt.state.value}{reason}{took}{detail}"
+
+
+def _not_expected(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) -> Story:
+    schedule = _schedule_at(view, job, at)
+    facts: list[tuple[str, str]] = []
+    if schedule is not None:
+        because = "its schedule does not name that time"
+        facts.append(("schedule", "; ".join(describe(entry) for entry in schedule.entries)))
+        facts += _neighbours(schedule, at, zone)
+    else:
+        because = _why_no_schedule(view, job, at, zone)
+    is_coming = schedule is not None and at > now and _names(schedule, at)
+    what = "expected, not yet due" if is_coming else f"not expected: {because}"
+    return Story(
+        headline=f"{job}, {_local(at, zone)}: {what}",
+        facts=tuple(facts),
+        is_expected=is_coming,
+        state=None,
+        reason="" if is_coming else because,
+        run_ids=(),
+    )
+
+
+def _names(schedule: Schedule, at: datetime) -> bool:
+    return any(True for _ in fires(schedule.entries, after=at - INSTANT, until=at))
+
+
+def _neighbours(schedule: Schedule, at: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
+    facts = []
+    span = timedelta(hours=1)
+    while span <= NEAR:
+        before = [fire.at for fire in fires(schedule.entries, after=at - span, until=at - INSTANT)]
+        if before:
+            facts.append(("the one before", _local(before[-1], zone)))
+            break
+        span *= 4
+    after = next_fire(schedule.entries, after=at)
+    if after is not None:
+        facts.append(("the one after", _local(after.at, zone)))
+    return facts
+
+
+def _why_no_schedule(view: View, job: str, at: datetime, zone: ZoneInfo) -> str:
+    versions = view.job_versions(job)
+    if not versions:
+        return "no generation knows the job"
+    first = versions[0].applied_at
+    if first is not None and at <= first:
+        return f"the job was first applied {_local(first, zone)}"
+    ended = [one for one in view.schedules_between(job, since=versions[0].applied_at or at, until=at)]
+    if ended:
+        last = ended[-1]
+        assert last.active_until is not None
+        why_ended = REASONS.get(last.ended_because, "its schedule was changed")
+        return f"{why_ended} {_local(last.active_until, zone)}"
+    return "the job has no schedule"
+
+
+def _schedule_at(view: View, job: str, at: datetime) -> Schedule | None:
+    """The schedule that owns an instant: in force after its start, up to and including its end."""
+    found = [
+        schedule
+        for schedule in view.schedules_between(job, since=at, until=at + INSTANT)
+        if schedule.active_from < at and (schedule.active_until is None or at <= schedule.active_until)
+    ]
+    return found[-1] if found else None
+
+
+def _local(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{local:%Y-%m-%d} {seconds} {local.tzname()}"

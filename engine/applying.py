@@ -1,0 +1,110 @@
+"""Put a catalog in force as the next generation, whole, inside the caller's transaction."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.accounting import DEFAULT_KEY, Moment, account
+from engine.events import Event, GenerationApplied
+from engine.ledger import Store
+from engine.lifecycle import RunState
+from engine.records import Generation, JobVersion, Schedule
+from jobfile.catalog import Catalog, CompiledJob
+from jobfile.cron import CRON_SEMANTICS_VERSION
+from jobfile.model import JobSpec
+from jobfile.occurrences import TZDATA_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a catalog would change in the jobs in force."""
+
+    added: tuple[CompiledJob, ...]
+    changed: tuple[CompiledJob, ...]
+    removed: tuple[JobVersion, ...]
+    moved: tuple[CompiledJob, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the catalog means what is in force."""
+        return not (self.added or self.changed or self.removed)
+
+
+def compare(store: Store, catalog: Catalog) -> Change:
+    """How a catalog differs from the jobs in force."""
+    old = {version.job: version for version in store.jobs_in_force()}
+    shared = [one for one in catalog.jobs if one.spec.name in old]
+    same = [one for one in shared if one.digest == old[one.spec.name].digest]
+    return Change(
+        added=tuple(one for one in catalog.jobs if one.spec.name not in old),
+        changed=tuple(one for one in shared if one.digest != old[one.spec.name].digest),
+        removed=tuple(version for name, version in old.items() if name not in catalog.names),
+        moved=tuple(one for one in same if not _is_at(one, old[one.spec.name])),
+    )
+
+
+def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment: Moment) -> Iterator[Event]:
+    """Make a catalog the generation in force, if it means anything new.
+
+    The instant of activation splits time: up to it the old schedules are accounted for by their own
+    rules, after it the new ones, and no instant belongs to both or to none.
+    """
+    change = compare(store, catalog)
+    for one in change.moved:
+        store.move_job(one.spec.name, one.origin)
+    if change.is_empty and store.current_generation() is not None:
+        return
+    touched = [one.spec.name for one in change.changed] + [version.job for version in change.removed]
+    for job in touched:
+        schedule = store.schedule_in_force(job, DEFAULT_KEY)
+        if schedule is not None:
+            yield from account(store, schedule, moment)
+    number = store.add_generation(
+        generation, tzdata_version=TZDATA_VERSION, cron_semantics=CRON_SEMANTICS_VERSION
+    )
+    for version in change.removed:
+        _remove(store, version, number, moment)
+    for one in (*change.changed, *change.added):
+        _put(store, one, number, moment)
+    yield GenerationApplied(
+        number=number,
+        added=tuple(one.spec.name for one in change.added),
+        changed=tuple(one.spec.name for one in change.changed),
+        removed=tuple(version.job for version in change.removed),
+        jobs=len(catalog.jobs),
+    )
+
+
+def _remove(store: Store, version: JobVersion, number: int, moment: Moment) -> None:
+    schedule = store.schedule_in_force(version.job, DEFAULT_KEY)
+    if schedule is not None:
+        store.end_schedule(schedule.id, at=moment.now, because="job_removed")
+    _cancel_waiting(store, version.job, "job_removed", moment)
+    store.end_job(version.job, generation=number)
+
+
+def _put(store: Store, one: CompiledJob, number: int, moment: Moment) -> None:
+    schedule = store.schedule_in_force(one.spec.name, DEFAULT_KEY)
+    store.end_job(one.spec.name, generation=number)
+    store.add_job(one, generation=number)
+    if schedule is not None and not _goes_on(schedule, one.spec):
+        because = "schedule_changed" if one.spec.enabled else "disabled"
+        store.end_schedule(schedule.id, at=moment.now, because=because)
+        schedule = None
+    if schedule is None and one.spec.schedule and one.spec.enabled:
+        store.add_schedule(one.spec, schedule_key=DEFAULT_KEY, generation=number, now=moment.now)
+    if not one.spec.enabled:
+        _cancel_waiting(store, one.spec.name, "disabled", moment)
+
+
+def _goes_on(schedule: Schedule, spec: JobSpec) -> bool:
+    """The same schedule with other fields changed keeps its coverage, and starts nothing."""
+    return spec.enabled and schedule.entries == spec.schedule
+
+
+def _cancel_waiting(store: Store, job: str, reason: str, moment: Moment) -> None:
+    for run in store.waiting_of_job(job):
+        store.end_waiting(run.id, state=RunState.CANCELLED, reason=reason, detail="", now=moment.now)
+
+
+def _is_at(one: CompiledJob, version: JobVersion) -> bool:
+    return (one.origin.file, one.origin.line) == (version.file, version.line)

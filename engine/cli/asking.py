@@ -1,0 +1,105 @@
+"""What a person asks of the engine through the ledger: one transaction, recorded with who and when."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from engine.accounting import Moment, bound_params, concurrency_key, request_run
+from engine.adapters.environment import user_name
+from engine.adapters.wake import poke
+from engine.cli.place import Place
+from engine.errors import JobfileError
+from engine.ledger import Store, View
+from engine.lifecycle import Run, RunState, TriggerKind
+from engine.ports import Stop
+from engine.service import new_run_id
+from engine.store.sqlite.store import SqliteStore
+from jobfile.catalog import CompiledJob
+from jobfile.model import JobSpec, Value
+
+MIN_PREFIX = 4
+
+
+class UnknownRunError(JobfileError):
+    """A run that is not in the ledger, or an id that fits several."""
+
+    exit_code = 64
+
+
+def find_run(view: View, given: str) -> Run:
+    """The run whose id begins so."""
+    prefix = given.lower()
+    if len(prefix) < MIN_PREFIX or any(one not in "0123456789abcdef" for one in prefix):
+        raise UnknownRunError(f"'{given}' is no run; give at least {MIN_PREFIX} characters of its id")
+    found = view.runs_with_prefix(prefix)
+    if len(found) > 1:
+        raise UnknownRunError(f"more than one run begins with {given}; give more of the id")
+    if not found:
+        raise UnknownRunError(f"no run begins with {given}; see  jobfile runs")
+    return found[0]
+
+
+def new_run(
+    spec: JobSpec,
+    *,
+    digest: str,
+    generation: int | None,
+    params: Mapping[str, Value],
+    at: datetime,
+    now: datetime,
+    retry_of: str | None = None,
+) -> Run:
+    """A run that a person asks for, before it is recorded."""
+    run = Run(
+        id=new_run_id(),
+        job=spec.name,
+        digest=digest,
+        generation=generation,
+        trigger=TriggerKind.MANUAL,
+        schedule_key=None,
+        scheduled_for=at,
+        params=bound_params(spec, params),
+        state=RunState.QUEUED,
+        queued_at=now,
+        not_before=now,
+        concurrency_key="",
+        concurrency_limit=spec.concurrency.limit,
+        requested_by=user_name(),
+        retry_of=retry_of,
+    )
+    return replace(run, concurrency_key=concurrency_key(spec, run))
+
+
+def record(store: Store, run: Run, job: CompiledJob, *, now: datetime) -> Run:
+    """Write a run that a person asked for; what the overlap policy made of it is in the result."""
+    moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
+    with store.transaction():
+        store.add_definition(job)
+        recorded, _ = request_run(store, run, job.spec, moment)
+        action = "retry" if run.retry_of else "run"
+        store.audit(
+            actor=run.requested_by,
+            action=action,
+            object=run.retry_of or run.id,
+            detail=f"run {run.id}",
+            now=now,
+        )
+    return recorded
+
+
+def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:
+    """Cancel a run: at once when it has no process, else by its supervisor."""
+    store = SqliteStore.open(place.config.ledger)
+    who = user_name()
+    with store.transaction():
+        changed = store.request_stop(run.id, how, reason="by_hand", detail=why, now=now)
+        if changed:
+            action = "cancel" if how is Stop.CANCEL else "kill"
+            store.audit(actor=who, action=action, object=run.id, detail=why, now=now)
+    after = store.run(run.id)
+    store.close()
+    assert after is not None
+    if not changed and after.state.is_final:
+        raise JobfileError(f"run {run.id[:8]} is over: {after.state.value}")
+    poke(place.state_dir)
+    return after

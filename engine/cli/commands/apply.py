@@ -1,0 +1,65 @@
+"""`jobfile apply`: put the job files in force."""
+
+import click
+
+from engine.accounting import Moment
+from engine.adapters.environment import user_name
+from engine.adapters.files import FolderTree
+from engine.adapters.lock import make_private_file, make_state_dir
+from engine.adapters.wake import poke
+from engine.applying import apply_catalog
+from engine.cli.commands.check import print_diagnostics
+from engine.cli.output import print_json
+from engine.cli.place import Place, json_option, place_options
+from engine.errors import JobfileError
+from engine.events import GenerationApplied
+from engine.records import Generation
+from engine.service import new_run_id
+from engine.store.sqlite.store import SqliteStore
+from engine.telling import tell_text
+from jobfile.pipeline import compile_files
+
+INVALID = 1
+
+
+@click.command("apply")
+@json_option
+@place_options
+def command(*, as_json: bool, place: Place) -> int:
+    """Put the job files in force as the next generation, whole or not at all.
+
+    An engine that runs with --apply manual waits for this.
+    """
+    snapshot = FolderTree(place.main_file).snapshot()
+    if snapshot.problem:
+        raise JobfileError(snapshot.problem)
+    compiled = compile_files(snapshot.files)
+    if compiled.catalog is None:
+        print_diagnostics(compiled.diagnostics, compiled.sources)
+        return INVALID
+    make_state_dir(place.state_dir)
+    make_private_file(place.config.ledger)
+    store = SqliteStore.open(place.config.ledger)
+    now = place.now()
+    current = store.current_generation()
+    wanted = Generation(
+        number=0,
+        digest=compiled.catalog.digest,
+        applied_at=now,
+        applied_by=user_name(),
+        main_file=str(place.main_file),
+        revision=snapshot.revision,
+    )
+    moment = Moment(now=now, generation=current.number if current else 0, new_id=new_run_id)
+    with store.transaction():
+        events = list(apply_catalog(store, compiled.catalog, wanted, moment))
+        store.accept(now=now)
+    store.close()
+    poke(place.state_dir)
+    applied = [event for event in events if isinstance(event, GenerationApplied)]
+    if as_json:
+        number = applied[0].number if applied else (current.number if current else None)
+        print_json({"format": 1, "applied": bool(applied), "generation": number})
+    else:
+        click.echo(tell_text(applied[0]) if applied else "nothing to apply: the files are what is in force")
+    return 0

@@ -1,0 +1,59 @@
+"""`jobfile did`: did this job run, did it succeed?"""
+
+import click
+
+from engine.adapters.lock import is_engine_running
+from engine.answers.did import did
+from engine.cli.output import print_json, printable, run_to_json
+from engine.cli.params import split_params
+from engine.cli.place import Place, job_known, json_option, place_options
+from engine.cli.times import parse_day, parse_instant, zone_of_job
+
+
+@click.command("did")
+@click.argument("job")
+@click.option(
+    "-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="Only runs with this value."
+)
+@click.option("--on", "day", metavar="DAY", help="That day in the job's zone: 2026-11-23, today, yesterday.")
+@click.option("--at", "instant", metavar="TIME", help="The run expected at that time.")
+@json_option
+@place_options
+def command(
+    job: str, given: tuple[str, ...], day: str | None, instant: str | None, *, as_json: bool, place: Place
+) -> int:
+    """Did JOB run, did it succeed? Without --on or --at: the newest run that was expected.
+
+    Exit code: 0 it succeeded; 1 it ran and did not, or nobody knows; 3 it did not run; 4 it is not over
+    or not yet due; 5 it was not expected then; 64 unknown job.
+    """
+    if day and instant:
+        raise click.UsageError("--on and --at exclude each other")
+    view, now = place.view(), place.now()
+    job_known(view, job)
+    zone = zone_of_job(view, job)
+    found = did(
+        view,
+        job,
+        zone=zone,
+        params=split_params(given),
+        on=parse_day(day, today=now.astimezone(zone).date()) if day else None,
+        at=parse_instant(instant, zone, now=now) if instant else None,
+        now=now,
+        is_engine_running=is_engine_running(place.state_dir),
+    )
+    if not as_json:
+        click.echo(printable(found.line))
+        return int(found.answer)
+    items = [
+        {
+            "scheduled_for": item.scheduled_for.isoformat(),
+            "state": item.state.value,
+            "reason": item.reason,
+            "run": run_to_json(item.run) if item.run else None,
+        }
+        for item in found.items
+    ]
+    answer = {"format": 1, "job": job, "answer": found.answer.name.lower(), "exit_code": int(found.answer)}
+    print_json({**answer, "line": found.line, "items": items})
+    return int(found.answer)

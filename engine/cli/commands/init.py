@@ -1,0 +1,60 @@
+"""`jobfile init`: a jobs.yaml that works, and what an editor needs."""
+
+from pathlib import Path
+
+import click
+
+from jobfile.schema import schema_text
+
+SCHEMA_FILE = ".jobfile.schema.json"
+
+FIRST_FILE = f"""\
+# yaml-language-server: $schema={SCHEMA_FILE}
+version: 1
+
+jobs:
+  hello:
+    description: Say hello every morning; try it now with  jobfile run hello -p name=you
+    schedule: "0 8 * * *"
+    timezone: UTC
+    params:
+      name: {{type: string, default: world}}
+    run: |
+      echo "hello, {{{{ params.name }}}}"
+    timeout: 1m
+    retry: 3
+"""
+
+PRE_COMMIT = """\
+  - repo: local
+    hooks:
+      - {id: jobfile, name: jobfile check, entry: jobfile check, language: system, files: '(^|/)jobs\\.yaml$'}
+"""
+
+
+@click.command("init")
+@click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
+def command(folder: Path) -> int:
+    """Write a jobs.yaml that works, and the schema for the editor. What is there is never overwritten."""
+    folder.mkdir(parents=True, exist_ok=True)
+    has_file = _write(folder / "jobs.yaml", FIRST_FILE)
+    _write(folder / SCHEMA_FILE, schema_text())
+    click.echo("\nnext:  jobfile check       find mistakes")
+    if has_file:
+        click.echo("       jobfile run hello   run it once, now")
+    click.echo("       jobfile up          run the engine")
+    click.echo("       jobfile did hello   did it run, did it succeed?")
+    click.echo(f"\nfor pre-commit, in .pre-commit-config.yaml under `repos:`\n\n{PRE_COMMIT}", nl=False)
+    return 0
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a new file; True when it was written."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        click.echo(f"kept     {path}, which was there")
+        return False
+    click.echo(f"wrote    {path}")
+    return True

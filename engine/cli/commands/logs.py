@@ -1,0 +1,92 @@
+"""`jobfile logs`: what a run wrote."""
+
+import sys
+import threading
+
+import click
+
+from engine.adapters.output import OutputTail
+from engine.cli.asking import MIN_PREFIX, find_run
+from engine.cli.output import print_json
+from engine.cli.place import Place, job_known, json_option
+from engine.ledger import View
+from engine.lifecycle import Run
+
+LOOK_SECONDS = 0.1
+
+
+@click.command("logs")
+@click.argument("run_or_job", metavar="RUN or JOB")
+@click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on until the run is over.")
+@click.option("--attempt", type=click.IntRange(1), help="Of this attempt [default: all].")
+@json_option
+@click.option("--file", metavar="FILE", help="The main job file [default: jobs.yaml here or above].")
+@click.option("--state", metavar="DIR", help="The state folder [default: .jobfile beside the job file].")
+def command(
+    run_or_job: str,
+    *,
+    is_followed: bool,
+    attempt: int | None,
+    as_json: bool,
+    file: str | None,
+    state: str | None,
+) -> int:
+    """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came."""
+    place = Place.named(file, state)
+    view = place.view()
+    run = _find(view, run_or_job, place)
+    if as_json:
+        print_json(_as_json(place, view, run, attempt))
+        return 0
+    numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
+    for number in numbers:
+        if len(numbers) > 1:
+            click.echo(f"--- attempt {number} ---")
+        tail = OutputTail(place.config.attempt_dir(run.id, number))
+        _print(tail)
+        while is_followed and _is_going(view, run.id, number):
+            threading.Event().wait(LOOK_SECONDS)
+            _print(tail)
+        _print(tail)
+    return 0
+
+
+def _is_going(view: View, run_id: str, number: int) -> bool:
+    run = view.run(run_id)
+    return run is not None and not run.state.is_final and run.attempt == number
+
+
+def _find(view: View, text: str, place: Place) -> Run:
+    newest = view.newest_run(text, until=place.now())
+    if newest is not None:
+        return newest
+    if len(text) >= MIN_PREFIX and all(one in "0123456789abcdef" for one in text):
+        return find_run(view, text)
+    job_known(view, text)
+    raise click.UsageError(f"job {text} has no run yet")
+
+
+def _print(tail: OutputTail) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(tail.read())
+    sys.stdout.buffer.flush()
+
+
+def _as_json(place: Place, view: View, run: Run, attempt: int | None) -> dict[str, object]:
+    attempts = [one for one in view.attempts(run.id) if attempt in (None, one.number)]
+    return {
+        "format": 1,
+        "run": run.id,
+        "job": run.job,
+        "attempts": [
+            {
+                "number": one.number,
+                "output": OutputTail(place.config.attempt_dir(run.id, one.number))
+                .read()
+                .decode("utf-8", "replace"),
+                "output_bytes": one.output_bytes,
+                "output_dropped": one.output_dropped,
+            }
+            for one in attempts
+        ],
+    }

@@ -1,0 +1,60 @@
+"""`jobfile report`: everything expected in a window, and what became of it."""
+
+from datetime import timedelta
+
+import click
+
+from engine.answers.report import VERDICTS, Report, Row, make_report, report_to_json
+from engine.cli.output import local, print_json, table
+from engine.cli.place import Place, json_option, place_options
+from engine.cli.times import parse_since
+from jobfile.occurrences import load_zone
+
+DEFAULT_WINDOW = timedelta(hours=24)
+DOES_NOT_ADD_UP = 70
+
+
+@click.command("report")
+@click.option("--since", metavar="TIME", help="From then on: a time, a day, or 7d back [default: 24h].")
+@click.option("--until", metavar="TIME", help="Before then [default: now].")
+@json_option
+@place_options
+def command(since: str | None, until: str | None, *, as_json: bool, place: Place) -> int:
+    """Expected runs, and how many of them succeeded, failed, were skipped, missed, lost, or are open.
+
+    Exit code: 0 all is well; 1 something failed, timed out, was missed or lost; 70 the sum does not add up.
+    Times are read in UTC unless they have an offset.
+    """
+    view, now = place.view(), place.now()
+    utc = load_zone("UTC")
+    assert utc is not None
+    end = parse_since(until, utc, now=now) if until else now + timedelta(microseconds=1)
+    start = parse_since(since, utc, now=now) if since else min(end, now) - DEFAULT_WINDOW
+    if start >= end:
+        raise click.UsageError("--since must be before --until")
+    report = make_report(view, since=start, until=end, now=now)
+    if as_json:
+        print_json(report_to_json(report))
+    else:
+        click.echo(_as_text(report))
+    if not all(row.adds_up for row in report.rows):
+        wrong = ", ".join(row.job for row in report.rows if not row.adds_up)
+        click.echo(f"the sum does not add up for {wrong}: please report this", err=True)
+        return DOES_NOT_ADD_UP
+    return 0 if report.total.is_well else 1
+
+
+def _as_text(report: Report) -> str:
+    total = report.total
+    shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
+    heads = ("job", "expected", *shown)
+    rows = [_cells(row, shown) for row in report.rows]
+    rows.append(("total", *_cells(total, shown)[1:]))
+    window = f"{local(report.since, load_zone('UTC'))} to {local(report.until, load_zone('UTC'))} UTC"
+    by_hand = f", {total.requested} of them asked for" if total.requested else ""
+    return f"{window}{by_hand}\n\n{table(heads, rows, right=range(1, len(heads)))}"
+
+
+def _cells(row: Row, shown: list[str]) -> tuple[str, ...]:
+    numbers = (row.verdicts.get(verdict, 0) for verdict in shown)
+    return (row.job, str(row.expected), *(str(number) if number else "·" for number in numbers))

@@ -1,0 +1,80 @@
+"""`jobfile retry`: try a run again."""
+
+from datetime import datetime
+
+import click
+
+from engine.adapters.lock import is_engine_running
+from engine.adapters.wake import poke
+from engine.cli.asking import find_run, new_run, record
+from engine.cli.following import follow, follow_alone
+from engine.cli.output import print_json, run_to_json
+from engine.cli.place import Place, json_option, place_options
+from engine.errors import EngineRunningError, JobfileError
+from engine.ledger import View
+from engine.lifecycle import Run, RunState
+from engine.store.sqlite.store import SqliteStore
+from jobfile.canonical import spec_from_json
+from jobfile.catalog import CompiledJob
+from jobfile.model import Origin
+
+_NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
+
+
+@click.command("retry")
+@click.argument("run")
+@click.option("--detach", is_flag=True, help="Do not follow; print the new run's id.")
+@click.option("--force", is_flag=True, help="Even if it succeeded.")
+@json_option
+@place_options
+def command(run: str, *, detach: bool, force: bool, as_json: bool, place: Place) -> int:
+    """Do RUN again: a new run of the same job for the same time with the same params.
+
+    The job is taken as it is in force now, or as it was if it is gone. The old run's record stays as it is.
+    """
+    view, now = place.view(), place.now()
+    old = find_run(view, run)
+    if not old.state.is_final:
+        raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
+    if old.state in _NOT_TRIED_AGAIN and not force:
+        raise JobfileError(f"run {old.id[:8]} succeeded; to do it again all the same: --force")
+    job = _job_of(view, old)
+    new = _again(view, old, job, now=now)
+    if not is_engine_running(place.state_dir) and not detach:
+        try:
+            return follow_alone(place, new, job, as_json=as_json)
+        except EngineRunningError:
+            pass  # one has just started: hand the run over
+    store = SqliteStore.open(place.config.ledger)
+    recorded = record(store, new, job, now=now)
+    store.close()
+    poke(place.state_dir)
+    if not detach:
+        return follow(place, recorded, as_json=as_json)
+    if as_json:
+        print_json(run_to_json(recorded))
+    else:
+        click.echo(recorded.id)
+    return 0
+
+
+def _job_of(view: View, old: Run) -> CompiledJob:
+    version = view.job_in_force(old.job)
+    digest = version.digest if version else old.digest
+    text = view.definition_text(digest)
+    assert text is not None
+    origin = Origin(file=version.file, line=version.line) if version else Origin(file="", line=0)
+    return CompiledJob(spec_from_json(text), origin)
+
+
+def _again(view: View, old: Run, job: CompiledJob, *, now: datetime) -> Run:
+    generation = view.current_generation()
+    return new_run(
+        job.spec,
+        digest=job.digest,
+        generation=generation.number if generation else None,
+        params=old.params,
+        at=old.scheduled_for,
+        now=now,
+        retry_of=old.id,
+    )

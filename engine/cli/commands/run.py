@@ -1,0 +1,155 @@
+"""`jobfile run`: run a job now and follow it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+
+from engine.accounting import bound_params
+from engine.adapters.lock import is_engine_running, make_private_file, make_state_dir
+from engine.adapters.wake import poke
+from engine.cli.asking import new_run, record
+from engine.cli.commands.check import print_diagnostics
+from engine.cli.dry import tell_dry_run
+from engine.cli.following import follow, follow_alone
+from engine.cli.output import print_json, run_to_json
+from engine.cli.params import split_params
+from engine.cli.place import Place, UnknownJobError, json_option, place_options
+from engine.cli.times import parse_instant
+from engine.errors import EngineRunningError
+from engine.lifecycle import Run
+from engine.store.sqlite.store import SqliteStore
+from engine.telling import short
+from jobfile.canonical import spec_from_json
+from jobfile.catalog import CompiledJob
+from jobfile.model import Origin, Value
+from jobfile.occurrences import load_zone
+from jobfile.params import bind_params
+from jobfile.pipeline import compile_files
+from jobfile.suggest import suggest
+
+INVALID = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """The job to run, and the generation it comes from if it comes from one."""
+
+    job: CompiledJob
+    generation: int | None
+
+
+@click.command("run")
+@click.argument("job")
+@click.option("-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="A value for a param.")
+@click.option("--at", "instant", metavar="TIME", help="The time the run is for [default: now].")
+@click.option("--detach", is_flag=True, help="Do not follow; print the run's id.")
+@click.option("--dry-run", "--dry", "is_dry", is_flag=True, help="Show what would run; start nothing.")
+@json_option
+@place_options
+def command(
+    job: str,
+    given: tuple[str, ...],
+    instant: str | None,
+    *,
+    detach: bool,
+    is_dry: bool,
+    as_json: bool,
+    place: Place,
+) -> int:
+    """Run JOB now and follow it to its end. With a running engine it is handed over.
+
+    Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run; 4 it is not over (--detach, Ctrl-C).
+    """
+    now = place.now()
+    is_running = is_engine_running(place.state_dir)
+    wanted = _from_engine(place, job) if is_running else _from_file(place, job)
+    if wanted is None:
+        return INVALID
+    spec = wanted.job.spec
+    zone = load_zone(spec.timezone)
+    assert zone is not None
+    at = parse_instant(instant, zone, now=now) if instant else now
+    params = _bound(wanted, split_params(given))
+    if is_dry:
+        return tell_dry_run(wanted.job, params, place, at=at, as_json=as_json)
+    run = new_run(spec, digest=wanted.job.digest, generation=wanted.generation, params=params, at=at, now=now)
+    if not is_running and not detach:
+        try:
+            return follow_alone(place, run, wanted.job, as_json=as_json)
+        except EngineRunningError:
+            pass  # one has just started: hand the run over
+    recorded = _hand_over(place, run, wanted.job, now=now)
+    if detach:
+        return _detached(recorded, as_json=as_json, is_running=is_running)
+    return follow(place, recorded, as_json=as_json)
+
+
+def _from_engine(place: Place, name: str) -> _Wanted | None:
+    """The job as the running engine has it: what is in force, not what the file says by now."""
+    view = place.view()
+    version = view.job_in_force(name)
+    generation = view.current_generation()
+    if version is None or generation is None:
+        names = [one.job for one in view.jobs_in_force()]
+        _refuse(name, names, f"generation {generation.number}" if generation else "the running engine")
+        return None
+    text = view.definition_text(version.digest)
+    assert text is not None
+    compiled = CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
+    return _Wanted(job=compiled, generation=generation.number)
+
+
+def _from_file(place: Place, name: str) -> _Wanted | None:
+    from engine.adapters.files import FolderTree  # noqa: PLC0415  start-up time: only without an engine
+
+    snapshot = FolderTree(place.main_file).snapshot()
+    if snapshot.problem:
+        raise UnknownJobError(
+            f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init"
+        )
+    compiled = compile_files(snapshot.files)
+    if compiled.catalog is None:
+        print_diagnostics(compiled.diagnostics, compiled.sources)
+        return None
+    found = compiled.catalog.job(name)
+    if found is None:
+        _refuse(name, sorted(compiled.catalog.names), str(place.main_file))
+        return None
+    return _Wanted(job=found, generation=None)
+
+
+def _refuse(name: str, names: list[str], where: str) -> None:
+    near = suggest(name, names)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names[:12]) or 'no jobs'}"
+    raise UnknownJobError(f"no job `{name}` in {where}; {hint}")
+
+
+def _bound(wanted: _Wanted, given: Mapping[str, str]) -> dict[str, Value]:
+    spec = wanted.job.spec
+    bound, problems = bind_params(spec.params, given, from_text=True)
+    if problems:
+        lines = "\n".join(f"  {problem.name}: {problem.message}" for problem in problems)
+        raise click.UsageError(f"params of {spec.name}:\n{lines}")
+    return bound_params(spec, bound)
+
+
+def _hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run:
+    make_state_dir(place.state_dir)
+    make_private_file(place.config.ledger)
+    store = SqliteStore.open(place.config.ledger)
+    recorded = record(store, run, job, now=now)
+    store.close()
+    poke(place.state_dir)
+    return recorded
+
+
+def _detached(run: Run, *, as_json: bool, is_running: bool) -> int:
+    if as_json:
+        print_json(run_to_json(run))
+    else:
+        click.echo(run.id)
+    if not is_running:
+        click.echo(f"no engine is running: run {short(run.id)} waits for  jobfile up", err=True)
+    return 0

@@ -1,0 +1,41 @@
+"""`jobfile runs`: the newest runs."""
+
+import click
+
+from engine.cli.output import local, print_json, run_to_json, table
+from engine.cli.place import Place, json_option, place_options
+from engine.lifecycle import Run, RunState
+from engine.telling import in_words, seconds_text, short
+
+
+@click.command("runs")
+@click.argument("job", required=False)
+@click.option(
+    "--in", "wanted", type=click.Choice([one.value for one in RunState]), help="Only in this state."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many."
+)
+@json_option
+@place_options
+def command(job: str | None, wanted: str | None, limit: int, *, as_json: bool, place: Place) -> int:
+    """The newest runs, of JOB or of all, newest first. Runs that did not happen are here too."""
+    view = place.view()
+    runs = view.recent_runs(job=job, state=RunState(wanted) if wanted else None, limit=limit)
+    if as_json:
+        print_json([run_to_json(run) for run in runs])
+    elif runs:
+        click.echo(
+            table(("run", "job", "scheduled for", "state", "took", "why"), [_cells(run) for run in runs])
+        )
+    else:
+        click.echo("no runs yet")
+    return 0
+
+
+def _cells(run: Run) -> tuple[str, ...]:
+    took = ""
+    if run.started_at and run.ended_at and run.attempt:
+        took = seconds_text((run.ended_at - run.started_at).total_seconds())
+    tries = f" ({run.attempt} attempts)" if run.attempt > 1 else ""
+    return (short(run.id), run.job, local(run.scheduled_for), run.state.value + tries, took, in_words(run))

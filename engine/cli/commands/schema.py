@@ -1,0 +1,12 @@
+"""`jobfile schema`: print the JSON Schema of job files."""
+
+import click
+
+from jobfile.schema import schema_text
+
+
+@click.command("schema")
+def command() -> int:
+    """Print the JSON Schema of job files: jobfile schema > .jobfile.schema.json."""
+    click.echo(schema_text(), nl=False)
+    return 0

@@ -1,0 +1,121 @@
+"""`jobfile status`: is the system well?"""
+
+import shutil
+
+import click
+
+from engine.adapters.files import FolderTree
+from engine.adapters.lock import is_engine_running
+from engine.answers.status import LOW_DISK_BYTES, Status, make_status
+from engine.cli.output import facts, local, print_json
+from engine.cli.place import Place, json_option, place_options
+from engine.telling import seconds_text
+from jobfile.pipeline import compile_files
+
+
+@click.command("status")
+@json_option
+@place_options
+def command(*, as_json: bool, place: Place) -> int:
+    """Is the system well: engine, generation, rejected config, disk. Exit code 0 or 1.
+
+    Whether a job ran is another question: jobfile did, jobfile report.
+    """
+    there = place.state_dir if place.state_dir.exists() else place.main_file.absolute().parent
+    status = make_status(
+        place.view_if_any(),
+        is_running=is_engine_running(place.state_dir),
+        file_digest=_file_digest(place),
+        free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
+        now=place.now(),
+    )
+    if as_json:
+        print_json(_as_json(status))
+    else:
+        click.echo(facts(_as_facts(status, place)))
+    return 0 if status.is_well else 1
+
+
+def _file_digest(place: Place) -> str | None:
+    snapshot = FolderTree(place.main_file).snapshot()
+    if snapshot.problem:
+        return None
+    catalog = compile_files(snapshot.files).catalog
+    return catalog.digest if catalog else None
+
+
+def _as_facts(status: Status, place: Place) -> list[tuple[str, str]]:
+    return [
+        ("engine", _engine_line(status)),
+        ("applied", _generation_line(status)),
+        ("file", _file_line(status, place)),
+        *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
+        ("runs", f"{status.running} running, {status.waiting} waiting"),
+        ("disk", _disk_line(status)),
+    ]
+
+
+def _engine_line(status: Status) -> str:
+    session = status.session
+    if session is None:
+        return "not running, and never was" if not status.is_running else "starting"
+    if not status.is_running:
+        end = session.ended_at or session.last_seen_at
+        how = "stopped" if session.ended_at else "was killed; last seen"
+        return f"NOT RUNNING, {how} {local(end)}: jobfile up"
+    silent = seconds_text((status.now - session.last_seen_at).total_seconds())
+    trouble = f", NOT HEARD OF for {silent}" if status.is_silent else ""
+    return f"running since {local(session.started_at)} (process {session.pid}){trouble}"
+
+
+def _generation_line(status: Status) -> str:
+    generation = status.generation
+    if generation is None:
+        return "nothing yet"
+    commit = f", commit {generation.revision[:12]}" if generation.revision else ""
+    jobs = "1 job" if status.jobs == 1 else f"{status.jobs} jobs"
+    when = f"{local(generation.applied_at)} by {generation.applied_by}"
+    return f"generation {generation.number}, {jobs}, {when}{commit}"
+
+
+def _file_line(status: Status, place: Place) -> str:
+    if status.rejection is not None:
+        on = f"generation {status.generation.number} goes on" if status.generation else "nothing is in force"
+        return f"REJECTED since {local(status.rejection.rejected_at)}, {on}:"
+    if status.file_digest is None:
+        return f"{place.main_file} has errors: jobfile check"
+    return f"{place.main_file} {'differs from what is applied' if status.differs else 'is what is applied'}"
+
+
+def _disk_line(status: Status) -> str:
+    free = f"{status.free_bytes / 1e9:.1f} GB free"
+    return f"LOW, {free}" if status.free_bytes < LOW_DISK_BYTES else free
+
+
+def _as_json(status: Status) -> dict[str, object]:
+    session, generation, rejection = status.session, status.generation, status.rejection
+    return {
+        "format": 1,
+        "is_well": status.is_well,
+        "engine": {
+            "running": status.is_running,
+            "pid": session.pid if session and status.is_running else None,
+            "epoch": session.epoch if session else None,
+            "started_at": session.started_at.isoformat() if session else None,
+            "last_seen_at": session.last_seen_at.isoformat() if session else None,
+        },
+        "generation": generation.number if generation else None,
+        "applied_at": generation.applied_at.isoformat() if generation else None,
+        "commit": generation.revision if generation else None,
+        "jobs": status.jobs,
+        "file": {"valid": status.file_digest is not None, "differs": status.differs},
+        "rejected": {
+            "since": rejection.rejected_at.isoformat(),
+            "diagnostics": list(rejection.diagnostics),
+        }
+        if rejection
+        else None,
+        "running": status.running,
+        "waiting": status.waiting,
+        "free_bytes": status.free_bytes,
+    }

@@ -1,0 +1,61 @@
+"""`jobfile up`: the engine in the foreground."""
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from engine.adapters.clock import SystemClock
+from engine.adapters.journal import EngineJournal
+from engine.cli.place import Place, place_options
+from engine.config import EngineConfig
+from engine.service import Service
+from jobfile.duration import EXPECTED, parse_duration
+
+
+@click.command("up")
+@click.option("--for", "length", metavar="TIME", help="Stop by itself after this long (30s, 5m).")
+@click.option(
+    "--apply",
+    "how",
+    type=click.Choice(["auto", "manual"]),
+    default="auto",
+    show_default=True,
+    help="Put changed files in force by itself, or wait for  jobfile apply.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Tell what happens as JSON lines.")
+@place_options
+def command(length: str | None, how: str, *, as_json: bool, place: Place) -> int:
+    """Run the engine here until it is stopped: Ctrl-C, SIGTERM or --for.
+
+    Running jobs go on when the engine ends, however it ends; the next one takes them over.
+    """
+    duration = parse_duration(length) if length else None
+    if length and duration is None:
+        raise click.UsageError(f"--for takes {EXPECTED}, found '{length}'")
+    given = place.config
+    config = EngineConfig(
+        main_file=given.main_file,
+        state_dir=given.state_dir,
+        environ=given.environ,
+        max_running=given.max_running,
+        applies_by_itself=how == "auto",
+    )
+    clock = SystemClock()
+    log = config.state_dir / "engine.log"
+    service = Service(config, EngineJournal(log, clock=clock, stream=sys.stdout, as_json=as_json), clock)
+    service.open()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        service.ended.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, end)
+    service.start()
+    service.ended.wait(duration.total_seconds() if duration else None)
+    service.stop()
+    if service.trouble is not None:
+        raise service.trouble
+    return 0

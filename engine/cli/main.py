@@ -1,0 +1,135 @@
+"""The command `jobfile`: which commands there are, and what becomes of every error."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from jobfile import __version__
+
+USAGE = 64
+BUG = 70
+
+COMMANDS = {
+    "init": "write a jobs.yaml that works, and what an editor needs",
+    "check": "find every mistake in job files",
+    "show": "a job as it is understood, with the origin of each value",
+    "next": "when a job, or a cron expression, fires next",
+    "up": "run the engine in the foreground",
+    "run": "run a job now and follow it",
+    "apply": "put the job files in force",
+    "status": "is the system well?",
+    "did": "did this job run, did it succeed?",
+    "why": "the whole story of one expected run",
+    "report": "everything expected, and what became of it",
+    "runs": "the newest runs",
+    "logs": "what a run wrote",
+    "cancel": "end a run",
+    "retry": "try a run again",
+    "schema": "print the JSON Schema of job files",
+    "explain": "what a diagnostic's code means",
+}
+
+
+class Commands(click.Group):
+    """Loads a command's module when the command is used: start-up time is a promise."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """The commands in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        """The command with this name."""
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"engine.cli.commands.{name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list for --help, without loading any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A wrong command gets the near ones."""
+        if args and args[0] not in COMMANDS:
+            from jobfile.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
+
+            near = suggest(args[0], COMMANDS)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"There is no command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="jobfile")
+def group() -> None:
+    """Jobs, retries and schedules in YAML; and for each: did it run, did it succeed?
+
+    State lives in .jobfile beside the job file. Every command that prints takes --json.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code. A user's mistake is never a traceback."""
+    try:
+        code = group.main(args=arguments, prog_name="jobfile", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Abort:
+        return 130
+    except BrokenPipeError:
+        return _quiet_end()
+    except Exception as error:  # noqa: BLE001  the one door for errors
+        return _told(error)
+    return code if isinstance(code, int) else 0
+
+
+def _quiet_end() -> int:
+    """The reader of our output has left: nothing to say, and nobody to say it to."""
+    sys.stderr.close()
+    return 0
+
+
+def _told(error: Exception) -> int:
+    from engine.errors import JobfileError  # noqa: PLC0415  start-up time: only after an error
+
+    if isinstance(error, JobfileError):
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    import tempfile  # noqa: PLC0415  start-up time: only after a bug
+    import traceback  # noqa: PLC0415  start-up time: only after a bug
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="jobfile-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    click.echo(
+        f"error: a bug in jobfile: {type(error).__name__}. Nothing you wrote should do this; "
+        f"please report it with {file.name}",
+        err=True,
+    )
+    return BUG
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Params as they are typed on the command line."""
+
+import click
+
+
+def split_params(given: tuple[str, ...]) -> dict[str, str]:
+    """`name=value` texts as a mapping; everything after the first `=` is the value, as it is."""
+    params = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"-p takes NAME=VALUE, found '{text}'")
+        if name in params:
+            raise click.UsageError(f"-p {name} is given twice")
+        params[name] = value
+    return params

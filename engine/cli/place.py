@@ -1,0 +1,107 @@
+"""Where a command works: the main file, the state folder, the ledger. And the options that say so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from engine.adapters.clock import SystemClock
+from engine.adapters.environment import environment
+from engine.config import EngineConfig, find_main_file, find_state_dir, max_running
+from engine.errors import JobfileError
+from engine.ledger import View
+from engine.store.sqlite.view import SqliteView
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+class UnknownJobError(JobfileError):
+    """A job that nothing here knows."""
+
+    exit_code = 64
+
+
+class NothingRecordedError(JobfileError):
+    """There is no ledger yet."""
+
+    exit_code = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What -f and --state name, and the time."""
+
+    main_file: Path
+    state_dir: Path
+
+    @classmethod
+    def named(cls, file: str | None, state: str | None) -> "Place":
+        """The place that the options name."""
+        main_file = find_main_file(file, here=Path.cwd())
+        return cls(main_file=main_file, state_dir=find_state_dir(state, main_file, environ=environment()))
+
+    @property
+    def config(self) -> EngineConfig:
+        """The engine's settings for this place."""
+        environ = environment()
+        return EngineConfig(
+            main_file=self.main_file,
+            state_dir=self.state_dir,
+            environ=environ,
+            max_running=max_running(environ),
+        )
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return SystemClock().now()
+
+    def view(self) -> View:
+        """The ledger for reading; says what to do when there is none."""
+        ledger = self.config.ledger
+        if not ledger.exists():
+            raise NothingRecordedError(
+                f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
+            )
+        return SqliteView.open(ledger)
+
+    def view_if_any(self) -> View | None:
+        """The ledger for reading, if there is one."""
+        return self.view() if self.config.ledger.exists() else None
+
+
+def place_options(function: Function) -> Function:
+    """-f/--file and --state, given to the command as one `place`."""
+
+    def with_place(*args: object, file: str | None, state: str | None, **kwargs: object) -> object:
+        return function(*args, place=Place.named(file, state), **kwargs)
+
+    with_place.__doc__ = function.__doc__
+    with_place.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click's own attribute
+    decorated = click.option(
+        "-f", "--file", metavar="FILE", help="The main job file [default: jobs.yaml here or above]."
+    )(with_place)
+    decorated = click.option(
+        "--state", metavar="DIR", help="The state folder [default: .jobfile beside the job file]."
+    )(decorated)
+    return decorated  # type: ignore[return-value]  # same signature but for the place
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def job_known(view: View, job: str) -> None:
+    """Refuse a job that the ledger has never heard of."""
+    if view.job_in_force(job) or view.job_versions(job) or view.newest_run(job, until=_FAR):
+        return
+    from jobfile.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
+
+    names = [version.job for version in view.jobs_in_force()]
+    near = suggest(job, names)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:12]) or 'none'}"
+    raise UnknownJobError(f"no job `{job}` was ever applied or run here; {hint}")
+
+
+_FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")

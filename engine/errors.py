@@ -1,0 +1,27 @@
+"""What can be wrong with the world around the engine. A user's mistake is a diagnostic, not one of these."""
+
+
+class JobfileError(Exception):
+    """A broken world, told in a full sentence that says what to do. Exit code 1 unless a child says other."""
+
+    exit_code = 1
+
+
+class StoreUnavailableError(JobfileError):
+    """The ledger cannot be written or read now: disk full, read-only, busy. Nothing was half done."""
+
+    exit_code = 75
+
+
+class StoreRefusedError(JobfileError):
+    """The ledger may not be used: corrupt, from a newer version, restored from an old copy, not ours."""
+
+
+class EngineRunningError(JobfileError):
+    """Another engine holds the state folder."""
+
+    exit_code = 75
+
+
+class SupersededError(JobfileError):
+    """A newer engine has taken the ledger; this one must stop."""

@@ -1,0 +1,184 @@
+"""One attempt, prepared: bound values, rendered templates, secrets read, everything the launcher needs."""
+
+import contextlib
+import stat
+from collections.abc import Mapping
+from datetime import datetime
+from os import getuid
+from pathlib import Path
+
+from engine.accounting import template_values
+from engine.config import EngineConfig
+from engine.lifecycle import Run, StartError, attempt_id
+from engine.ports import LaunchOrder
+from jobfile.expression import EvaluationError
+from jobfile.model import CommandAction, JobSpec, ScriptAction
+from jobfile.occurrences import load_zone
+from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
+
+PASSED_ON = ("PATH", "HOME", "USER", "LANG")
+"""What a process gets of the engine's own environment; everything else is named in the file."""
+
+MIN_SECRET_BYTES = 6
+"""A shorter secret cannot be masked in output without hiding half of the text."""
+
+MAX_SECRET_BYTES = 64 * 1024
+MAX_VALUE_BYTES = 128 * 1024 - 64
+"""Linux limits one argument or environment entry to 128 KiB (MAX_ARG_STRLEN), its name included."""
+
+
+class _CannotStartError(Exception):
+    """Carries the reason out of the preparation; never leaves this module."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def prepare(
+    run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
+) -> LaunchOrder | StartError:
+    """Everything needed to execute attempt `run.attempt`, or why it cannot start."""
+    try:
+        return _order(run, spec, config, now=now, last_success=last_success)
+    except _CannotStartError as error:
+        return StartError(at=now, reason=error.reason, detail=error.detail)
+    except EvaluationError as error:
+        return StartError(at=now, reason="template_error", detail=str(error))
+
+
+def _order(
+    run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
+) -> LaunchOrder:
+    secrets = {name: _secret(name, source, config.environ) for name, source in spec.secrets.items()}
+    values = _values(run, spec, secrets, now=now, last_success=last_success)
+    env = _environment(run, spec, config, values, now=now, last_success=last_success)
+    script = None
+    match spec.action:
+        case ScriptAction():
+            argv = spec.action.shell
+            script = spec.action.compiled
+            for index, source in enumerate(spec.action.values, start=1):
+                env[f"JF_{index}"] = to_text(evaluate_source(source, values))
+        case CommandAction():
+            argv = tuple(
+                part
+                for item in spec.action.argv
+                for part in (render_items(item, values) if has_template(item) else (item,))
+            )
+    _refuse_what_exec_refuses(env, argv)
+    return LaunchOrder(
+        attempt_id=attempt_id(run.id, run.attempt),
+        run_dir=config.attempt_dir(run.id, run.attempt),
+        argv=argv,
+        env=env,
+        secrets=secrets,
+        working_dir=config.main_file.absolute().parent,
+        timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
+        kill_grace_seconds=spec.kill_grace.total_seconds(),
+        script=script,
+        scratch_dir=config.run_dir(run.id) / "work" / "tmp",
+    )
+
+
+def _values(
+    run: Run,
+    spec: JobSpec,
+    secrets: Mapping[str, str],
+    *,
+    now: datetime,
+    last_success: datetime | None,
+) -> dict[str, object]:
+    values = template_values(spec, run)
+    zone = load_zone(spec.timezone)
+    about_run = values["run"]
+    assert isinstance(about_run, dict)
+    about_run["attempt"] = run.attempt
+    about_run["started_at"] = now.astimezone(zone)
+    about_run["previous_success"] = None if last_success is None else last_success.astimezone(zone)
+    return {**values, "secrets": dict(secrets)}
+
+
+def _environment(
+    run: Run,
+    spec: JobSpec,
+    config: EngineConfig,
+    values: Mapping[str, object],
+    *,
+    now: datetime,
+    last_success: datetime | None,
+) -> dict[str, str]:
+    folder = config.run_dir(run.id) / "work"
+    zone = load_zone(spec.timezone)
+    env = {name: config.environ[name] for name in PASSED_ON if name in config.environ}
+    env["TZ"] = spec.timezone
+    env["TMPDIR"] = str(folder / "tmp")
+    env |= {
+        name: render_text(text, values) if has_template(text) else text for name, text in spec.env.items()
+    }
+    env |= {
+        "JOBFILE_RUN_ID": run.id,
+        "JOBFILE_JOB": run.job,
+        "JOBFILE_ATTEMPT": str(run.attempt),
+        "JOBFILE_TRIGGER": run.trigger.value,
+        "JOBFILE_SCHEDULED_AT": run.scheduled_for.astimezone(zone).isoformat(),
+        "JOBFILE_LATENESS_SECONDS": str(max(0, int((now - run.not_before).total_seconds()))),
+        "JOBFILE_CATCHUP": "1" if run.trigger == "catchup" else "0",
+        "JOBFILE_PREV_SUCCESS_AT": last_success.astimezone(zone).isoformat() if last_success else "",
+        "JOBFILE_RUN_DIR": str(folder),
+    }
+    return env | {
+        f"JOBFILE_PARAM_{name.upper()}": to_text(value) if not isinstance(value, tuple) else _joined(value)
+        for name, value in run.params.items()
+    }
+
+
+def _joined(value: tuple[object, ...]) -> str:
+    return "\n".join(to_text(item) for item in value)
+
+
+def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
+    """The value of a secret, read now; a message about it never holds the value."""
+    kind, _, place = source.partition(":")
+    value = environ.get(place) if kind == "env" else _secret_file(name, Path(place))
+    if value is None:
+        raise _CannotStartError(
+            "secret not available",
+            f"secret `{name}` is not there: the engine has no {place} in its environment",
+        )
+    if len(value.encode()) < MIN_SECRET_BYTES:
+        raise _CannotStartError(
+            "secret not available",
+            f"secret `{name}` is shorter than {MIN_SECRET_BYTES} bytes and could not be masked in the output",
+        )
+    return value
+
+
+def _secret_file(name: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            about = path.stat()
+            content = file.read(MAX_SECRET_BYTES + 1)
+    except OSError as error:
+        raise _CannotStartError(
+            "secret not available", f"secret `{name}` is not there: {path}: {error.strerror or error}"
+        ) from error
+    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or about.st_uid not in (0, getuid()):
+        raise _CannotStartError(
+            "secret not available", f"secret `{name}`: others than its owner may change {path}"
+        )
+    with contextlib.suppress(UnicodeDecodeError):
+        if len(content) <= MAX_SECRET_BYTES:
+            return content.decode().removesuffix("\n")
+    raise _CannotStartError(
+        "secret not available", f"secret `{name}`: {path} is not a text of at most 64 KiB"
+    )
+
+
+def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:
+    for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
+        if "\0" in value:
+            raise _CannotStartError("template_error", f"{what} holds a NUL character")
+        if len(value.encode("utf-8", "surrogateescape")) > MAX_VALUE_BYTES:
+            raise _CannotStartError("template_error", f"{what} is a value too large for a script or argument")

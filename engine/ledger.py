@@ -1,0 +1,292 @@
+"""The ledger as the engine sees it: one port for the loops that write, one for the answers that read.
+
+Each has one conformance suite that every store passes.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from engine.lifecycle import Attempt, Outcome, Run, RunState, Verdict
+from engine.ports import Stop
+from engine.records import (
+    Audited,
+    Gap,
+    Generation,
+    JobVersion,
+    LiveAttempt,
+    Rejection,
+    Schedule,
+    Session,
+    StateCount,
+)
+from jobfile.catalog import CompiledJob
+from jobfile.model import JobSpec, Origin
+
+
+class Store(Protocol):
+    """What the loops write, and read to decide. Every write runs inside `transaction()`."""
+
+    def close(self) -> None:
+        """Give the file back."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything inside becomes true at once, or nothing does."""
+        ...
+
+    def open_session(self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime) -> int:
+        """Take the next engine epoch; every later write of an older engine is refused."""
+        ...
+
+    def touch_session(self, *, epoch: int, now: datetime) -> None:
+        """Note that the engine was alive at `now`."""
+        ...
+
+    def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
+        """Note that the engine ended in order."""
+        ...
+
+    def meta(self, key: str, *, default: str) -> str:
+        """A fact about the ledger; written down as `default` the first time it is asked for."""
+        ...
+
+    def current_generation(self) -> Generation | None:
+        """The generation in force."""
+        ...
+
+    def jobs_in_force(self) -> tuple[JobVersion, ...]:
+        """The jobs of the generation in force, by name."""
+        ...
+
+    def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
+        """Write a new generation; its number is the next one, whatever the value says."""
+        ...
+
+    def end_job(self, job: str, *, generation: int) -> None:
+        """From this generation on the job is another, or none."""
+        ...
+
+    def add_job(self, job: CompiledJob, *, generation: int) -> None:
+        """From this generation on the job means this."""
+        ...
+
+    def move_job(self, job: str, origin: Origin) -> None:
+        """The same job is now written at another place."""
+        ...
+
+    def add_definition(self, job: CompiledJob) -> None:
+        """Keep a compiled job, once for each meaning."""
+        ...
+
+    def definition(self, digest: str) -> JobSpec:
+        """The compiled job with this digest."""
+        ...
+
+    def schedules_in_force(self) -> tuple[Schedule, ...]:
+        """Every schedule in force, with the digest its next run would use."""
+        ...
+
+    def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
+        """The schedule of a job in force, as it is now."""
+        ...
+
+    def add_schedule(self, spec: JobSpec, *, schedule_key: str, generation: int, now: datetime) -> None:
+        """A schedule comes into force; nothing before `now` is due."""
+        ...
+
+    def end_schedule(self, schedule_id: int, *, at: datetime, because: str) -> None:
+        """A schedule goes out of force; nothing after `at` is due."""
+        ...
+
+    def advance_coverage(self, schedule_id: int, *, to: datetime) -> None:
+        """Every occurrence up to `to` is accounted for."""
+        ...
+
+    def add_run(self, run: Run) -> None:
+        """Record a run, or that it was not made."""
+        ...
+
+    def add_gap(
+        self,
+        schedule: Schedule,
+        *,
+        first_at: datetime,
+        last_at: datetime,
+        count: int,
+        state: RunState,
+        reason: str,
+        generation: int,
+        now: datetime,
+    ) -> None:
+        """Record many occurrences in a row that did not run."""
+        ...
+
+    def runs_in_the_way(self, concurrency_key: str) -> tuple[Run, ...]:
+        """Open runs with a concurrency key, oldest first."""
+        ...
+
+    def waiting_of_job(self, job: str) -> tuple[Run, ...]:
+        """Queued runs of a job."""
+        ...
+
+    def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
+        """End a queued run that will not start."""
+        ...
+
+    def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:
+        """Cancel what has no process at once; ask a running one to end. False when the run is over."""
+        ...
+
+    def startable(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs that may start now, oldest first."""
+        ...
+
+    def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
+        """Commit to one more attempt of a run, if its state and its limit still allow it."""
+        ...
+
+    def next_wake(self, *, now: datetime) -> datetime | None:
+        """The earliest instant after now at which a waiting run may start."""
+        ...
+
+    def live_attempts(self) -> tuple[LiveAttempt, ...]:
+        """Attempts without an end, oldest first."""
+        ...
+
+    def mark_running(self, attempt: Attempt, *, started_at: datetime) -> None:
+        """The execution of an attempt is proven."""
+        ...
+
+    def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
+        """Make a verdict true. False when the attempt was settled already."""
+        ...
+
+    def run(self, run_id: str) -> Run | None:
+        """One run as it is now."""
+        ...
+
+    def open_runs(self) -> tuple[Run, ...]:
+        """Runs that are not over, oldest first."""
+        ...
+
+    def last_success(self, job: str, *, before: datetime) -> datetime | None:
+        """When a job last succeeded before an instant."""
+        ...
+
+    def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
+        """A set of files is refused; one open refusal at a time."""
+        ...
+
+    def accept(self, *, now: datetime) -> bool:
+        """The files are good; True when they were refused before."""
+        ...
+
+    def audit(self, *, actor: str, action: str, object: str, detail: str, now: datetime) -> None:
+        """Add one line to the audit."""
+        ...
+
+    def max_covered_until(self) -> datetime | None:
+        """How far the ledger has accounted for time."""
+        ...
+
+
+class View(Protocol):
+    """What the answers read; works while an engine writes, and without one."""
+
+    def close(self) -> None:
+        """Give the file back."""
+        ...
+
+    def run(self, run_id: str) -> Run | None:
+        """One run."""
+        ...
+
+    def runs_with_prefix(self, prefix: str) -> tuple[Run, ...]:
+        """At most two runs whose id starts so."""
+        ...
+
+    def recent_runs(self, *, job: str | None, state: RunState | None, limit: int) -> tuple[Run, ...]:
+        """The runs recorded last, newest first."""
+        ...
+
+    def open_runs(self) -> tuple[Run, ...]:
+        """Runs that are not over, oldest first."""
+        ...
+
+    def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs of a job wanted in [since, until), newest first."""
+        ...
+
+    def newest_run(self, job: str, *, until: datetime) -> Run | None:
+        """The run of a job that was wanted last, up to an instant."""
+        ...
+
+    def retries_of(self, run_id: str) -> tuple[Run, ...]:
+        """Runs that a person asked for to make up for this one, oldest first."""
+        ...
+
+    def attempts(self, run_id: str) -> tuple[Attempt, ...]:
+        """The attempts of a run in order."""
+        ...
+
+    def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
+        """Runs wanted in [since, until), counted by job, kind and state."""
+        ...
+
+    def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
+        """Gap records that touch a window; of one job or of all."""
+        ...
+
+    def schedules_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Schedule, ...]:
+        """Schedules in force at some time in a window; of one job or of all."""
+        ...
+
+    def current_generation(self) -> Generation | None:
+        """The generation in force."""
+        ...
+
+    def generation(self, number: int) -> Generation | None:
+        """One generation."""
+        ...
+
+    def jobs_in_force(self) -> tuple[JobVersion, ...]:
+        """The jobs of the generation in force, by name."""
+        ...
+
+    def job_in_force(self, job: str) -> JobVersion | None:
+        """One job of the generation in force."""
+        ...
+
+    def job_versions(self, job: str) -> tuple[JobVersion, ...]:
+        """All versions of a job, oldest first."""
+        ...
+
+    def definition_text(self, digest: str) -> str | None:
+        """The canonical text of a compiled job."""
+        ...
+
+    def last_session(self) -> Session | None:
+        """The engine session that started last."""
+        ...
+
+    def session_before(self, at: datetime) -> Session | None:
+        """The last session that had started by an instant."""
+        ...
+
+    def session_after(self, at: datetime) -> Session | None:
+        """The first session that started after an instant."""
+        ...
+
+    def open_rejection(self) -> Rejection | None:
+        """The set of files that is being refused, if there is one."""
+        ...
+
+    def rejections_between(self, *, since: datetime, until: datetime) -> tuple[Rejection, ...]:
+        """Refusals that were in force in a window."""
+        ...
+
+    def audit_of(self, object: str) -> tuple[Audited, ...]:
+        """What was done about an object, oldest first."""
+        ...

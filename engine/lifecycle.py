@@ -1,0 +1,206 @@
+"""The values that a job passes through on its way to an answer, and the moves that are legal.
+
+occurrence -> run -> attempt -> outcome -> state. Times are aware UTC datetimes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from jobfile.model import Value
+
+
+class RunState(StrEnum):
+    """Where a run stands. The same words in YAML, tables, commands and JSON."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    RETRY_WAIT = "retry_wait"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to the run by itself."""
+        return self not in OPEN_STATES
+
+
+OPEN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.CANCELLING, RunState.RETRY_WAIT)
+ACTIVE_STATES = (RunState.RUNNING, RunState.CANCELLING, RunState.RETRY_WAIT)
+"""The states that hold a slot of the job's concurrency limit."""
+FINAL_STATES = tuple(state for state in RunState if state not in OPEN_STATES)
+
+LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.SKIPPED, RunState.MISSED, RunState.CANCELLED}),
+    RunState.RUNNING: frozenset(
+        {
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.TIMED_OUT,
+            RunState.LOST,
+            RunState.RETRY_WAIT,
+            RunState.CANCELLING,
+        }
+    ),
+    RunState.CANCELLING: frozenset(
+        # Evidence beats the wish: a job that ended by itself before the signal keeps its own outcome.
+        {RunState.CANCELLED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
+    ),
+    RunState.RETRY_WAIT: frozenset(
+        {RunState.RUNNING, RunState.CANCELLED, RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
+    ),
+    **{state: frozenset() for state in FINAL_STATES},
+}
+"""Everything else is a bug. The store repeats each as a guard on (state, attempt)."""
+
+
+class AttemptState(StrEnum):
+    """Where one process execution stands. `starting`: the intent is recorded, the execution not proven."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    NOT_STARTED = "not_started"
+
+
+class TriggerKind(StrEnum):
+    """Why a run exists. `catchup` is a schedule's occurrence that was made up for after its time."""
+
+    SCHEDULE = "schedule"
+    CATCHUP = "catchup"
+    MANUAL = "manual"
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether a schedule in force asked for the run."""
+        return self is not TriggerKind.MANUAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """One moment at which a schedule wants a run; (job, schedule_key, scheduled_for) is its identity."""
+
+    job: str
+    schedule_key: str
+    scheduled_for: datetime
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One effort to do a job with bound arguments, or the record that it was not made."""
+
+    id: str
+    job: str
+    digest: str
+    generation: int | None
+    trigger: TriggerKind
+    schedule_key: str | None
+    scheduled_for: datetime
+    params: Mapping[str, Value]
+    state: RunState
+    reason: str = ""
+    detail: str = ""
+    queued_at: datetime
+    not_before: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    retry_at: datetime | None = None
+    attempt: int = 0
+    concurrency_key: str
+    concurrency_limit: int | None
+    exit_code: int | None = None
+    requested_by: str = ""
+    stop_requested: str = ""
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One process execution of a run, numbered from 1."""
+
+    run_id: str
+    number: int
+    state: AttemptState
+    boot_id: str
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    detail: str = ""
+    output_bytes: int = 0
+    output_dropped: int = 0
+    leftover_processes: int = 0
+
+    @property
+    def id(self) -> str:
+        """The name of the attempt everywhere outside the ledger."""
+        return attempt_id(self.run_id, self.number)
+
+
+def attempt_id(run_id: str, number: int) -> str:
+    """The name of a run's attempt: what its supervisor calls it when it has ended."""
+    return f"{run_id}-{number}"
+
+
+# Outcomes: how an attempt ended.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The process ran and its end is recorded with a checksum; the only evidence of success."""
+
+    started_at: datetime
+    ended_at: datetime
+    exit_code: int | None = None
+    signal: int | None = None
+    timed_out: bool = False
+    stopped: bool = False
+    output_bytes: int = 0
+    output_dropped: int = 0
+    leftover_processes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartError:
+    """The program could not be executed, or what it needs was not there: it did not run."""
+
+    at: datetime
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Supervision ended without a result: neither success nor failure may be inferred."""
+
+    at: datetime
+    reason: str
+
+
+Outcome = Ended | StartError | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the store should make true after an outcome: the attempt's end and the run's next state."""
+
+    attempt_state: AttemptState
+    run_state: RunState
+    reason: str = ""
+    detail: str = ""
+    ended_at: datetime
+    retry_at: datetime | None = None

@@ -1,0 +1,79 @@
+"""One repeating duty of the engine: a function that is called, waits, and is called again."""
+
+import threading
+from collections.abc import Callable
+
+from engine.errors import JobfileError, SupersededError
+from engine.events import LoopFailed
+from engine.ports import Journal
+
+RETRY_SECONDS = 2.0
+"""How long a loop waits after it could not do its duty."""
+
+
+class Loop:
+    """Runs `tick` in a thread. `tick` does what is due and returns for how many seconds it may sleep."""
+
+    def __init__(
+        self,
+        name: str,
+        tick: Callable[[], float],
+        *,
+        journal: Journal,
+        on_end: Callable[[BaseException], None],
+    ) -> None:
+        """Nothing runs before `start`."""
+        self.name = name
+        self._tick = tick
+        self._journal = journal
+        self._on_end = on_end
+        self._woken = threading.Event()
+        self._is_stopping = False
+        self._last_trouble = ""
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Tick now, or again right after the tick that is going on."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End after the tick that is going on."""
+        self._is_stopping = True
+        self._woken.set()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            seconds = self._tick_safely()
+            self._woken.wait(seconds)
+            self._woken.clear()
+
+    def _tick_safely(self) -> float:
+        try:
+            seconds = self._tick()
+        except SupersededError as error:
+            self._on_end(error)
+            self._is_stopping = True
+            return 0
+        except JobfileError as error:
+            self._report(str(error))
+            return RETRY_SECONDS
+        except Exception as error:  # noqa: BLE001  the one place: a loop must outlive its own bugs
+            self._report(f"{type(error).__name__}: {error} (a bug in jobfile)")
+            return RETRY_SECONDS
+        self._last_trouble = ""
+        return seconds
+
+    def _report(self, message: str) -> None:
+        """Tell a trouble once, not at every try."""
+        if message != self._last_trouble:
+            self._last_trouble = message
+            self._journal.tell(LoopFailed(loop=self.name, message=message))

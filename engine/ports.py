@@ -1,0 +1,102 @@
+"""What the engine needs from the world, as small protocols; adapters fulfil them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from engine.events import Event
+from engine.lifecycle import Outcome
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware UTC; decides what is due."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds on a clock that never steps and counts suspend (CLOCK_BOOTTIME); decides how long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchOrder:
+    """Everything needed to execute one attempt, its secrets included: never stored, never logged."""
+
+    attempt_id: str
+    run_dir: Path
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    secrets: Mapping[str, str]
+    working_dir: Path
+    timeout_seconds: float | None
+    kill_grace_seconds: float
+    script: str | None = None
+    scratch_dir: Path | None = None
+
+
+class Stop(StrEnum):
+    """How a running attempt is asked to end: `cancel` is TERM, then KILL after the grace; `kill` is KILL."""
+
+    CANCEL = "cancel"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """Proven: the command of this attempt was never executed. Safe to launch the same attempt again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A supervisor holds the attempt's lock. `started_at` is None until execution is proven."""
+
+    started_at: datetime | None
+
+
+Evidence = NotStarted | Alive | Outcome
+
+
+class Launcher(Protocol):
+    """Executes attempts under supervisors that outlive the engine."""
+
+    def launch(self, order: LaunchOrder) -> None:
+        """Start a supervisor for the attempt; returns before the command has started."""
+        ...
+
+    def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
+        """What is known of an attempt, from its folder alone. `boot_id` is the boot it was intended in."""
+        ...
+
+    def stop(self, run_dir: Path, how: Stop) -> None:
+        """Ask the attempt's supervisor to end it; nothing happens when none is alive."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The job files as they were at one moment: name and bytes, or why they could not be read."""
+
+    files: tuple[tuple[str, bytes], ...]
+    problem: str = ""
+    revision: str = ""
+
+
+class SourceTree(Protocol):
+    """The job files. Whoever watches them may be told late or never: `snapshot` is the truth."""
+
+    def snapshot(self) -> Snapshot:
+        """Read all files now."""
+        ...
+
+
+class Journal(Protocol):
+    """Where the engine tells what happens."""
+
+    def tell(self, event: Event) -> None:
+        """Tell one thing. Never raises: a full disk must not stop the engine's duty."""
+        ...

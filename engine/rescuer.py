@@ -1,0 +1,60 @@
+"""Loop: look at every attempt that has no end. What died unnoticed is found here; what must stop is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.config import EngineConfig
+from engine.ledger import Store
+from engine.lifecycle import AttemptState, RunState
+from engine.ports import Alive, Launcher, Stop
+from engine.records import LiveAttempt
+
+LOOK_SECONDS = 1.0
+
+
+class Rescuer:
+    """Finds; the worker settles."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        launcher: Launcher,
+        config: EngineConfig,
+        notice: Callable[[str], None],
+    ) -> None:
+        """`notice` takes the id of an attempt that seems to have ended."""
+        self._store = store
+        self._launcher = launcher
+        self._config = config
+        self._notice = notice
+        self._told: set[tuple[str, str]] = set()
+
+    def tick(self) -> float:
+        """Look once; returns the seconds until the next look."""
+        live = self._store.live_attempts()
+        proven = []
+        for one in live:
+            evidence = self._launcher.evidence(self._folder(one), boot_id=one.attempt.boot_id)
+            if not isinstance(evidence, Alive):
+                self._notice(one.attempt.id)
+                continue
+            if evidence.started_at is not None and one.attempt.state is AttemptState.STARTING:
+                proven.append((one.attempt, evidence.started_at))
+            self._pass_on_stop(one)
+        if proven:
+            with self._store.transaction():
+                for attempt, started_at in proven:
+                    self._store.mark_running(attempt, started_at=started_at)
+        self._told &= {(one.attempt.id, one.stop_requested) for one in live}
+        return LOOK_SECONDS
+
+    def _pass_on_stop(self, one: LiveAttempt) -> None:
+        """The wish is in the ledger; each engine tells the supervisor once, and again when it hardens."""
+        wish = (one.attempt.id, one.stop_requested)
+        if one.run_state is RunState.CANCELLING and wish not in self._told:
+            self._told.add(wish)
+            self._launcher.stop(self._folder(one), Stop(one.stop_requested))
+
+    def _folder(self, one: LiveAttempt) -> Path:
+        return self._config.attempt_dir(one.attempt.run_id, one.attempt.number)

@@ -1,0 +1,122 @@
+"""What follows from an outcome: the run's next state, and when it is tried again."""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import assert_never
+
+from engine.lifecycle import AttemptState, Ended, Lost, Outcome, Run, RunState, StartError, Verdict
+from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec
+
+
+def settle(run: Run, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Verdict:
+    """Decide what the store should make true after an attempt of `run` ended.
+
+    Success comes only from a recorded exit code 0. A job that ended by itself before the signal of a
+    cancel or timeout reached it keeps its own outcome: evidence wins.
+    """
+    match outcome:
+        case Ended():
+            verdict = _after_end(outcome, is_cancelling=run.state is RunState.CANCELLING)
+        case StartError():
+            # Not an execution: nothing ran, so there is nothing that a second try would repeat.
+            verdict = Verdict(
+                attempt_state=AttemptState.NOT_STARTED,
+                run_state=RunState.FAILED,
+                reason=outcome.reason,
+                detail=outcome.detail,
+                ended_at=outcome.at,
+            )
+        case Lost():
+            verdict = Verdict(
+                attempt_state=AttemptState.LOST,
+                run_state=RunState.LOST,
+                reason=outcome.reason,
+                ended_at=outcome.at,
+            )
+        case _:
+            assert_never(outcome)
+    if not _is_tried_again(run, outcome, verdict, spec):
+        return verdict
+    return Verdict(
+        attempt_state=verdict.attempt_state,
+        run_state=RunState.RETRY_WAIT,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        ended_at=verdict.ended_at,
+        retry_at=now + retry_delay(spec.retry, run_id=run.id, attempt=run.attempt),
+    )
+
+
+def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
+    """The wait after attempt number `attempt`.
+
+    Deterministic: the chance in it is a hash of run and attempt, so a restart computes the same.
+    """
+    match retry.backoff:
+        case Backoff.EXPONENTIAL:
+            factor = 2 ** min(attempt - 1, 40)
+        case Backoff.LINEAR:
+            factor = attempt
+        case Backoff.FIXED:
+            factor = 1
+        case _:
+            assert_never(retry.backoff)
+    seconds = min(retry.delay.total_seconds() * factor, retry.max_delay.total_seconds())
+    chance = int.from_bytes(sha256(f"{run_id}/{attempt}".encode()).digest()[:8], "big") / 2**64
+    match retry.jitter:
+        case Jitter.HALF:
+            seconds *= 0.5 + 0.5 * chance
+        case Jitter.FULL:
+            seconds *= chance
+        case Jitter.NONE:
+            pass
+        case _:
+            assert_never(retry.jitter)
+    return timedelta(seconds=seconds)
+
+
+def _after_end(ended: Ended, *, is_cancelling: bool) -> Verdict:
+    attempt_state, run_state, reason = AttemptState.FAILED, RunState.FAILED, f"exit({ended.exit_code})"
+    if ended.stopped and not is_cancelling:
+        reason = "stopped"  # by somebody whose wish is not in the ledger: not a cancel of ours
+    elif ended.stopped:
+        attempt_state, run_state, reason = AttemptState.CANCELLED, RunState.CANCELLED, "stopped"
+    elif ended.timed_out:
+        attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, "timeout"
+    elif ended.signal is not None:
+        reason = f"signal({ended.signal})"
+    elif ended.exit_code == 0:
+        attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
+    return Verdict(attempt_state=attempt_state, run_state=run_state, reason=reason, ended_at=ended.ended_at)
+
+
+def _is_tried_again(run: Run, outcome: Outcome, verdict: Verdict, spec: JobSpec) -> bool:
+    if run.state is RunState.CANCELLING or run.attempt >= spec.retry.attempts:
+        return False
+    match outcome:
+        case StartError():
+            return False
+        case Lost():
+            # Whether the command ran is unknown: only a job that may run twice is tried again.
+            return spec.idempotent
+        case Ended():
+            is_bad = verdict.run_state in (RunState.FAILED, RunState.TIMED_OUT)
+            return is_bad and any(_matches(condition, outcome) for condition in spec.retry.when)
+        case _:
+            assert_never(outcome)
+
+
+def _matches(condition: str, ended: Ended) -> bool:
+    """Whether one item of `retry.when` names this end: any, timeout, signal, exit:N, exit:N-M."""
+    match condition.partition(":"):
+        case ("any", _, _):
+            return True
+        case ("timeout", _, _):
+            return ended.timed_out
+        case ("signal", _, _):
+            return ended.signal is not None and not ended.timed_out
+        case ("exit", _, codes) if not ended.timed_out and ended.exit_code is not None:
+            low, _, high = codes.partition("-")
+            return int(low) <= ended.exit_code <= int(high or low)
+        case _:
+            return False

@@ -1,0 +1,185 @@
+"""Which part meets which, and the order in which they start and stop."""
+
+import contextlib
+import os
+import secrets
+import threading
+from collections.abc import Callable
+
+from engine.adapters.files import FolderTree, FolderWatch
+from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
+from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.wake import WakePipe
+from engine.config import EngineConfig
+from engine.errors import JobfileError
+from engine.events import AttemptAdopted, EngineStarted, EngineStopped
+from engine.heartbeat import Heartbeat
+from engine.ledger import Store
+from engine.loop import Loop
+from engine.ports import Alive, Clock, Journal
+from engine.rescuer import Rescuer
+from engine.scheduler import Scheduler
+from engine.store.sqlite.store import SqliteStore
+from engine.watcher import Watcher
+from engine.worker import Worker
+from jobfile import __version__
+from jobfile.pipeline import Compiled
+
+
+def new_run_id() -> str:
+    """128 random bits: nothing a user wrote is ever part of a path."""
+    return secrets.token_hex(16)
+
+
+class Service:
+    """One engine on one state folder."""
+
+    def __init__(
+        self, config: EngineConfig, journal: Journal, clock: Clock, *, only: str | None = None
+    ) -> None:
+        """With `only`, nothing is watched or scheduled and no run but that one is started."""
+        self.config = config
+        self.journal = journal
+        self.ended = threading.Event()
+        self.trouble: BaseException | None = None
+        self._clock = clock
+        self._only = only
+        self._loops: dict[str, Loop] = {}
+
+    def open(self) -> Store:
+        """Take the state folder for this engine alone, and open its ledger."""
+        make_state_dir(self.config.state_dir)
+        self._lock = EngineLock.take(self.config.state_dir)
+        try:
+            make_private_file(self.config.ledger)
+            self._store = SqliteStore.open(self.config.ledger)
+            self._boot_id = current_boot_id()
+            self._epoch = self._store.open_session(
+                kind="engine" if self._only is None else "run",
+                boot_id=self._boot_id,
+                pid=os.getpid(),
+                version=__version__,
+                now=self._clock.now(),
+            )
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._store
+
+    def start(self) -> Compiled | None:
+        """Start every part; returns what became of the files that were found."""
+        self._wake = WakePipe(self.config.state_dir, self._on_line)
+        # Before any thread: the process that starts supervisors must be alone in its beginnings.
+        self._launcher = ProcessLauncher(self._wake.path)
+        self._launcher.start()
+        self._worker = self._make_worker()
+        rescuer = Rescuer(
+            store=self._store, launcher=self._launcher, config=self.config, notice=self._on_ended
+        )
+        heartbeat = Heartbeat(store=self._store, clock=self._clock, epoch=self._epoch)
+        self._add_loop("worker", self._worker.tick)
+        self._add_loop("rescuer", rescuer.tick)
+        self._add_loop("heartbeat", heartbeat.tick)
+        self._adopt()
+        self.journal.tell(
+            EngineStarted(
+                epoch=self._epoch,
+                pid=os.getpid(),
+                main_file=str(self.config.main_file),
+                state_dir=str(self.config.state_dir),
+            )
+        )
+        compiled = None if self._only else self._start_watching()
+        self._wake.start()
+        for loop in self._loops.values():
+            loop.start()
+        return compiled
+
+    def stop(self) -> None:
+        """End in order; running attempts go on under their supervisors."""
+        for loop in self._loops.values():
+            loop.stop()
+        for loop in self._loops.values():
+            loop.join()
+        if self._only is None:
+            self._watch.stop()
+        self._wake.close()
+        with contextlib.suppress(JobfileError), self._store.transaction():
+            self._store.close_session(epoch=self._epoch, now=self._clock.now(), reason="stopped")
+        self.journal.tell(EngineStopped(running=self._worker.running))
+        self._launcher.close()
+        self._store.close()
+        self._lock.release()
+
+    def wake(self) -> None:
+        """Somebody wrote to the ledger."""
+        for loop in self._loops.values():
+            loop.wake()
+
+    def _make_worker(self) -> Worker:
+        return Worker(
+            store=self._store,
+            clock=self._clock,
+            launcher=self._launcher,
+            journal=self.journal,
+            config=self.config,
+            boot_id=self._boot_id,
+            only=self._only,
+        )
+
+    def _start_watching(self) -> Compiled | None:
+        tree = FolderTree(self.config.main_file)
+        scheduler = Scheduler(
+            store=self._store,
+            clock=self._clock,
+            journal=self.journal,
+            new_id=new_run_id,
+            on_recorded=lambda: self._loops["worker"].wake(),
+        )
+        self._add_loop("scheduler", scheduler.tick)
+        self._watch = FolderWatch(
+            self.config.main_file.absolute().parent, on_change=lambda: self._loops["watcher"].wake()
+        )
+        watcher = Watcher(
+            store=self._store,
+            clock=self._clock,
+            journal=self.journal,
+            tree=tree,
+            new_id=new_run_id,
+            applies=self.config.applies_by_itself,
+            on_applied=lambda: self._loops["scheduler"].wake(),
+            on_unreadable=self._watch.restart,
+        )
+        self._add_loop("watcher", watcher.tick)
+        self._watch.start()
+        return watcher.settle(tree.snapshot())
+
+    def _adopt(self) -> None:
+        """Take over what an earlier engine left: running, ended unseen, or never started."""
+        for live in self._store.live_attempts():
+            if self._only is not None and live.attempt.run_id != self._only:
+                continue
+            self._worker.adopt(live.attempt)
+            folder = self.config.attempt_dir(live.attempt.run_id, live.attempt.number)
+            run = self._store.run(live.attempt.run_id)
+            is_alive = isinstance(self._launcher.evidence(folder, boot_id=live.attempt.boot_id), Alive)
+            if is_alive and run is not None:
+                self.journal.tell(AttemptAdopted(run=run))
+
+    def _add_loop(self, name: str, tick: Callable[[], float]) -> None:
+        self._loops[name] = Loop(name, tick, journal=self.journal, on_end=self._on_end)
+
+    def _on_line(self, line: str) -> None:
+        """A hint came through the wake pipe: an attempt's id, or that the ledger changed."""
+        if "-" in line:
+            self._on_ended(line)
+        else:
+            self.wake()
+
+    def _on_ended(self, attempt_id: str) -> None:
+        self._worker.notice(attempt_id)
+        self._loops["worker"].wake()
+
+    def _on_end(self, error: BaseException) -> None:
+        self.trouble = error
+        self.ended.set()

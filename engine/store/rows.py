@@ -1,0 +1,206 @@
+"""Between rows of the ledger and values of the engine; shared by every store."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol  # a row's columns have no narrower type
+
+from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
+from engine.records import Gap, Generation, JobVersion, Rejection, Schedule, Session
+from jobfile.canonical import schedule_from_plain
+from jobfile.model import Value
+
+
+class Row(Protocol):
+    """A row of any database: its columns by name."""
+
+    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
+        """The value of a column."""
+
+    def keys(self) -> list[str]:
+        """The names of the columns."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_us(at: datetime) -> int:
+    """Microseconds since the epoch of an aware datetime."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_us(value: int) -> datetime:
+    """The aware UTC datetime of microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def _maybe(value: int | None) -> datetime | None:
+    return None if value is None else from_us(value)
+
+
+def params_to_text(params: Mapping[str, Value]) -> str:
+    """Bound params as canonical JSON; ASCII, so that no database chokes on what a value holds."""
+    return json.dumps(dict(params), sort_keys=True, separators=(",", ":"))
+
+
+def params_from_text(text: str) -> dict[str, Value]:
+    """Bound params from their stored text."""
+    plain = json.loads(text)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+
+
+def run_from_row(row: Row) -> Run:
+    """A run as the engine knows it."""
+    return Run(
+        id=row["id"],
+        job=row["job"],
+        digest=row["digest"],
+        generation=row["generation"],
+        trigger=TriggerKind(row["trigger"]),
+        schedule_key=row["schedule_key"],
+        scheduled_for=from_us(row["scheduled_for"]),
+        params=params_from_text(row["params"]),
+        state=RunState(row["state"]),
+        reason=row["reason"],
+        detail=row["detail"],
+        queued_at=from_us(row["queued_at"]),
+        not_before=from_us(row["not_before"]),
+        started_at=_maybe(row["started_at"]),
+        ended_at=_maybe(row["ended_at"]),
+        retry_at=_maybe(row["retry_at"]),
+        attempt=row["attempt"],
+        concurrency_key=row["concurrency_key"],
+        concurrency_limit=row["concurrency_limit"],
+        exit_code=row["exit_code"],
+        requested_by=row["requested_by"],
+        stop_requested=row["stop_requested"],
+        retry_of=row["retry_of"],
+    )
+
+
+def run_to_row(run: Run) -> dict[str, object]:
+    """What is written when a run is recorded."""
+    return {
+        "id": run.id,
+        "job": run.job,
+        "digest": run.digest,
+        "generation": run.generation,
+        "trigger": run.trigger.value,
+        "schedule_key": run.schedule_key,
+        "scheduled_for": to_us(run.scheduled_for),
+        "params": params_to_text(run.params),
+        "state": run.state.value,
+        "reason": run.reason,
+        "detail": run.detail,
+        "queued_at": to_us(run.queued_at),
+        "not_before": to_us(run.not_before),
+        "ended_at": None if run.ended_at is None else to_us(run.ended_at),
+        "concurrency_key": run.concurrency_key,
+        "concurrency_limit": run.concurrency_limit,
+        "requested_by": run.requested_by,
+        "retry_of": run.retry_of,
+    }
+
+
+def attempt_from_row(row: Row) -> Attempt:
+    """An attempt as the engine knows it."""
+    return Attempt(
+        run_id=row["run_id"],
+        number=row["number"],
+        state=AttemptState(row["state"]),
+        boot_id=row["boot_id"],
+        created_at=from_us(row["created_at"]),
+        started_at=_maybe(row["started_at"]),
+        ended_at=_maybe(row["ended_at"]),
+        exit_code=row["exit_code"],
+        signal=row["signal"],
+        reason=row["reason"],
+        detail=row["detail"],
+        output_bytes=row["output_bytes"],
+        output_dropped=row["output_dropped"],
+        leftover_processes=row["leftover_processes"],
+    )
+
+
+def generation_from_row(row: Row) -> Generation:
+    """A generation as the engine knows it."""
+    return Generation(
+        number=row["number"],
+        digest=row["digest"],
+        applied_at=from_us(row["applied_at"]),
+        applied_by=row["applied_by"],
+        main_file=row["main_file"],
+        revision=row["revision"],
+    )
+
+
+def job_version_from_row(row: Row) -> JobVersion:
+    """A job of a generation, with the place where it is written."""
+    keys = row.keys()
+    return JobVersion(
+        job=row["job"],
+        digest=row["digest"],
+        file=row["file"],
+        line=row["line"],
+        from_generation=row["from_generation"],
+        applied_at=from_us(row["applied_at"]) if "applied_at" in keys else None,
+        ended_at=_maybe(row["ended_at"]) if "ended_at" in keys else None,
+    )
+
+
+def schedule_from_row(row: Row) -> Schedule:
+    """A schedule with its coverage."""
+    return Schedule(
+        id=row["id"],
+        job=row["job"],
+        schedule_key=row["schedule_key"],
+        entries=schedule_from_plain(json.loads(row["rule"])),
+        generation=row["generation"],
+        active_from=from_us(row["active_from"]),
+        active_until=_maybe(row["active_until"]),
+        ended_because=row["ended_because"] or "",
+        covered_until=from_us(row["covered_until"]),
+        digest=row["digest"],
+    )
+
+
+def gap_from_row(row: Row) -> Gap:
+    """A gap record with the schedule whose occurrences it stands for."""
+    return Gap(
+        schedule_id=row["schedule_id"],
+        job=row["job"],
+        entries=schedule_from_plain(json.loads(row["rule"])),
+        first_at=from_us(row["first_at"]),
+        last_at=from_us(row["last_at"]),
+        count=row["count"],
+        state=RunState(row["state"]),
+        reason=row["reason"],
+        generation=row["generation"],
+        epoch=row["epoch"],
+        recorded_at=from_us(row["recorded_at"]),
+    )
+
+
+def session_from_row(row: Row) -> Session:
+    """An engine session."""
+    return Session(
+        epoch=row["epoch"],
+        boot_id=row["boot_id"],
+        pid=row["pid"],
+        version=row["version"],
+        started_at=from_us(row["started_at"]),
+        last_seen_at=from_us(row["last_seen_at"]),
+        ended_at=_maybe(row["ended_at"]),
+        end_reason=row["end_reason"] or "",
+    )
+
+
+def rejection_from_row(row: Row) -> Rejection:
+    """A refused set of files."""
+    return Rejection(
+        rejected_at=from_us(row["rejected_at"]),
+        digest=row["digest"],
+        diagnostics=tuple(json.loads(row["diagnostics"])),
+        resolved_at=_maybe(row["resolved_at"]),
+    )

@@ -1,0 +1,25 @@
+"""Bring a ledger to the version of this program: numbered steps, each recorded in its own transaction."""
+
+from pathlib import Path
+
+from engine.errors import StoreRefusedError
+from engine.store.sqlite.connection import Connection
+
+
+def migrate(connection: Connection, folder: Path) -> None:
+    """Apply the numbered steps that the ledger does not have yet; refuse a ledger of a newer program."""
+    steps = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    have = connection.pragma("user_version")
+    assert isinstance(have, int)
+    if have > len(steps):
+        raise StoreRefusedError(
+            f"the ledger {connection.path} was written by a newer jobfile (version {have} of its tables, "
+            f"this program knows {len(steps)}); upgrade jobfile"
+        )
+    if have == len(steps):
+        return
+    for number, step in enumerate(steps[have:], start=have + 1):
+        with connection.transaction():
+            if connection.pragma("user_version") == number - 1:
+                connection.script(step.read_text())
+                connection.script(f"pragma user_version = {number};")

@@ -1,0 +1,5 @@
+-- A new generation, numbered after the last one.
+insert into generation (number, digest, applied_at, applied_by, main_file, revision, tzdata_version, cron_semantics)
+values ((select coalesce(max(number), 0) + 1 from generation), :digest, :applied_at, :applied_by, :main_file,
+        :revision, :tzdata_version, :cron_semantics)
+returning number

@@ -1,0 +1,2 @@
+-- The generation in force.
+select * from generation order by number desc limit 1

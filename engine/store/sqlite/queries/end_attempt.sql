@@ -1,0 +1,6 @@
+-- How an attempt ended.
+update attempt set state = :state, started_at = coalesce(:started_at, started_at), ended_at = :ended_at,
+                   exit_code = :exit_code, signal = :signal, reason = :reason, detail = :detail,
+                   output_bytes = :output_bytes, output_dropped = :output_dropped,
+                   leftover_processes = :leftover_processes
+where run_id = :run_id and number = :number and state in ('starting', 'running')

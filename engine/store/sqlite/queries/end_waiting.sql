@@ -1,0 +1,3 @@
+-- A queued run that will not start.
+update run set state = :state, reason = :reason, detail = :detail, ended_at = :now
+where id = :id and state = 'queued'

@@ -1,0 +1,2 @@
+-- One generation by number.
+select * from generation where number = :number

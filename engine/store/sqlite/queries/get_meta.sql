@@ -1,0 +1,2 @@
+-- One fact about the ledger itself.
+select value from meta where key = :key

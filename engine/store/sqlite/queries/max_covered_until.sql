@@ -1,0 +1,2 @@
+-- How far the ledger has accounted for time.
+select max(covered_until) from schedule

@@ -1,0 +1,2 @@
+-- The epoch of the engine that owns the ledger.
+select max(epoch) from session

@@ -1,0 +1,2 @@
+-- Write a fact about the ledger, once.
+insert into meta (key, value) values (:key, :value) on conflict (key) do nothing

@@ -1,0 +1,2 @@
+-- One run.
+select * from run where id = :id

@@ -1,0 +1,5 @@
+-- Where a run stands after its attempt.
+update run set state = :state, reason = :reason, detail = :detail, exit_code = :exit_code, ended_at = :ended_at,
+               retry_at = :retry_at,
+               started_at = case when attempt = 1 then coalesce(:started_at, started_at) else started_at end
+where id = :id and attempt = :attempt and state in ('running', 'cancelling')

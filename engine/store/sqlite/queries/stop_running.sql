@@ -1,0 +1,3 @@
+-- Ask a running run to end; asked again, harder.
+update run set state = 'cancelling', stop_requested = :how
+where id = :id and state in ('running', 'cancelling') and stop_requested <> 'kill'

@@ -1,0 +1,321 @@
+"""The ledger in one SQLite file: what the loops write, and what they read to decide."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, Verdict
+from engine.ports import Stop
+from engine.records import Generation, JobVersion, LiveAttempt, Schedule
+from engine.store.sqlite.migrate import migrate
+from engine.store.rows import (
+    attempt_from_row,
+    from_us,
+    generation_from_row,
+    job_version_from_row,
+    run_from_row,
+    run_to_row,
+    schedule_from_row,
+    to_us,
+)
+from engine.store.sqlite.connection import Connection
+from jobfile.canonical import canonical_json, spec_from_json, to_plain
+from jobfile.catalog import CompiledJob
+from jobfile.model import JobSpec, Origin
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SqliteStore:
+    """The writing half of the ledger. Every method that writes runs inside `transaction()`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take an open connection to a ledger of this version."""
+        self._db = connection
+        self._specs: dict[str, JobSpec] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteStore":
+        """Open the ledger, making or migrating it first."""
+        connection = Connection(path)
+        migrate(connection, MIGRATIONS)
+        return cls(connection)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside becomes true at once, or nothing does."""
+        with self._db.transaction():
+            yield
+
+    # Sessions
+
+    def open_session(self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime) -> int:
+        """Take the next engine epoch; every later write of an older engine is refused."""
+        with self._db.transaction():
+            values = {"kind": kind, "boot_id": boot_id, "pid": pid, "version": version, "now": to_us(now)}
+            row = self._db.row("open_session", values)
+            assert row is not None
+        self._db.epoch = int(row["epoch"])
+        return self._db.epoch
+
+    def touch_session(self, *, epoch: int, now: datetime) -> None:
+        """Note that the engine was alive at `now`."""
+        self._db.write("touch_session", {"epoch": epoch, "now": to_us(now)})
+
+    def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
+        """Note that the engine ended in order."""
+        self._db.write("close_session", {"epoch": epoch, "now": to_us(now), "reason": reason})
+
+    def meta(self, key: str, *, default: str) -> str:
+        """A fact about the ledger; written down as `default` the first time it is asked for."""
+        self._db.write("put_meta", {"key": key, "value": default})
+        row = self._db.row("get_meta", {"key": key})
+        assert row is not None
+        return str(row["value"])
+
+    # Generations and schedules
+
+    def current_generation(self) -> Generation | None:
+        """The generation in force."""
+        row = self._db.row("current_generation")
+        return None if row is None else generation_from_row(row)
+
+    def jobs_in_force(self) -> tuple[JobVersion, ...]:
+        """The jobs of the generation in force, by name."""
+        return tuple(job_version_from_row(row) for row in self._db.rows("jobs_in_force"))
+
+    def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
+        """Write a new generation; its number is the next one, whatever the value says."""
+        values = {
+            "digest": generation.digest,
+            "applied_at": to_us(generation.applied_at),
+            "applied_by": generation.applied_by,
+            "main_file": generation.main_file,
+            "revision": generation.revision,
+            "tzdata_version": tzdata_version,
+            "cron_semantics": cron_semantics,
+        }
+        row = self._db.row("add_generation", values)
+        assert row is not None
+        return int(row["number"])
+
+    def end_job(self, job: str, *, generation: int) -> None:
+        """From this generation on the job is another, or none."""
+        self._db.write("end_job_version", {"job": job, "generation": generation})
+
+    def add_job(self, job: CompiledJob, *, generation: int) -> None:
+        """From this generation on the job means this."""
+        self.add_definition(job)
+        values = {"job": job.spec.name, "generation": generation, "digest": job.digest}
+        self._db.write("add_job_version", {**values, "file": job.origin.file, "line": job.origin.line})
+
+    def move_job(self, job: str, origin: Origin) -> None:
+        """The same job is now written at another place."""
+        self._db.write("move_job_version", {"job": job, "file": origin.file, "line": origin.line})
+
+    def add_definition(self, job: CompiledJob) -> None:
+        """Keep a compiled job, once for each meaning."""
+        self._db.write("add_definition", {"digest": job.digest, "job": job.spec.name, "spec": job.canonical})
+
+    def definition(self, digest: str) -> JobSpec:
+        """The compiled job with this digest."""
+        if digest not in self._specs:
+            row = self._db.row("definition", {"digest": digest})
+            assert row is not None, f"no definition {digest}"
+            if len(self._specs) > 20_000:
+                self._specs.clear()
+            self._specs[digest] = spec_from_json(row["spec"])
+        return self._specs[digest]
+
+    def schedules_in_force(self) -> tuple[Schedule, ...]:
+        """Every schedule in force, with the digest its next run would use."""
+        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_in_force"))
+
+    def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
+        """The schedule of a job in force, as it is now."""
+        row = self._db.row("schedule_in_force", {"job": job, "schedule_key": schedule_key})
+        return None if row is None else schedule_from_row(row)
+
+    def add_schedule(self, spec: JobSpec, *, schedule_key: str, generation: int, now: datetime) -> None:
+        """A schedule comes into force; nothing before `now` is due."""
+        rule = canonical_json(to_plain(spec.schedule))
+        values = {"job": spec.name, "schedule_key": schedule_key, "rule": rule, "generation": generation}
+        self._db.write("add_schedule", {**values, "active_from": to_us(now)})
+
+    def end_schedule(self, schedule_id: int, *, at: datetime, because: str) -> None:
+        """A schedule goes out of force; nothing after `at` is due."""
+        self._db.write("end_schedule", {"id": schedule_id, "at": to_us(at), "because": because})
+
+    def advance_coverage(self, schedule_id: int, *, to: datetime) -> None:
+        """Every occurrence up to `to` is accounted for."""
+        self._db.write("advance_coverage", {"id": schedule_id, "covered_until": to_us(to)})
+
+    # Runs
+
+    def add_run(self, run: Run) -> None:
+        """Record a run, or that it was not made."""
+        self._db.write("add_run", run_to_row(run))
+
+    def add_gap(
+        self,
+        schedule: Schedule,
+        *,
+        first_at: datetime,
+        last_at: datetime,
+        count: int,
+        state: RunState,
+        reason: str,
+        generation: int,
+        now: datetime,
+    ) -> None:
+        """Record many occurrences in a row that did not run."""
+        self._db.write(
+            "add_gap",
+            {
+                "schedule_id": schedule.id,
+                "job": schedule.job,
+                "first_at": to_us(first_at),
+                "last_at": to_us(last_at),
+                "count": count,
+                "state": state.value,
+                "reason": reason,
+                "generation": generation,
+                "epoch": self._db.epoch or 0,
+                "recorded_at": to_us(now),
+            },
+        )
+
+    def runs_in_the_way(self, concurrency_key: str) -> tuple[Run, ...]:
+        """Open runs with a concurrency key, oldest first."""
+        rows = self._db.rows("runs_in_the_way", {"concurrency_key": concurrency_key})
+        return tuple(run_from_row(row) for row in rows)
+
+    def waiting_of_job(self, job: str) -> tuple[Run, ...]:
+        """Queued runs of a job."""
+        return tuple(run_from_row(row) for row in self._db.rows("waiting_of_job", {"job": job}))
+
+    def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
+        """End a queued run that will not start."""
+        values = {"id": run_id, "state": state.value, "reason": reason, "detail": detail, "now": to_us(now)}
+        return self._db.write("end_waiting", values) == 1
+
+    def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:
+        """Cancel what has no process at once; ask a running one to end. False when the run is over."""
+        idle = {"id": run_id, "reason": reason, "detail": detail, "now": to_us(now)}
+        if self._db.write("cancel_idle", idle):
+            return True
+        return self._db.write("stop_running", {"id": run_id, "how": how.value}) == 1
+
+    def startable(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs that may start now, oldest first."""
+        rows = self._db.rows("startable", {"now": to_us(now), "limit": limit})
+        return tuple(run_from_row(row) for row in rows)
+
+    def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
+        """Commit to one more attempt of a run, if its state and its limit still allow it."""
+        values = {"id": run.id, "attempt": run.attempt, "now": to_us(now)}
+        if self._db.write("start_run", values) != 1:
+            return False
+        intent = {"run_id": run.id, "number": run.attempt + 1, "boot_id": boot_id, "now": to_us(now)}
+        self._db.write("add_attempt", intent)
+        return True
+
+    def next_wake(self, *, now: datetime) -> datetime | None:
+        """The earliest instant after now at which a waiting run may start."""
+        row = self._db.row("next_wake", {"now": to_us(now)})
+        return None if row is None or row[0] is None else from_us(row[0])
+
+    def live_attempts(self) -> tuple[LiveAttempt, ...]:
+        """Attempts without an end, oldest first."""
+        return tuple(
+            LiveAttempt(
+                attempt=attempt_from_row(row),
+                run_state=RunState(row["run_state"]),
+                stop_requested=row["stop_requested"],
+            )
+            for row in self._db.rows("live_attempts")
+        )
+
+    def mark_running(self, attempt: Attempt, *, started_at: datetime) -> None:
+        """The execution of an attempt is proven."""
+        values = {"run_id": attempt.run_id, "number": attempt.number, "started_at": to_us(started_at)}
+        self._db.write("mark_attempt_running", values)
+
+    def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
+        """Make a verdict true. False when the attempt was settled already."""
+        ended = outcome if isinstance(outcome, Ended) else None
+        started_at = None if ended is None else to_us(ended.started_at)
+        attempt = {
+            "run_id": run.id,
+            "number": run.attempt,
+            "state": verdict.attempt_state.value,
+            "started_at": started_at,
+            "ended_at": to_us(verdict.ended_at),
+            "exit_code": ended.exit_code if ended else None,
+            "signal": ended.signal if ended else None,
+            "reason": verdict.reason,
+            "detail": verdict.detail,
+            "output_bytes": ended.output_bytes if ended else 0,
+            "output_dropped": ended.output_dropped if ended else 0,
+            "leftover_processes": ended.leftover_processes if ended else 0,
+        }
+        if self._db.write("end_attempt", attempt) != 1:
+            return False
+        is_final = verdict.run_state.is_final
+        changed = self._db.write(
+            "settle_run",
+            {
+                "id": run.id,
+                "attempt": run.attempt,
+                "state": verdict.run_state.value,
+                "reason": verdict.reason,
+                "detail": verdict.detail,
+                "exit_code": ended.exit_code if ended else None,
+                "started_at": None if verdict.attempt_state is AttemptState.NOT_STARTED else started_at,
+                "ended_at": to_us(verdict.ended_at) if is_final else None,
+                "retry_at": None if verdict.retry_at is None else to_us(verdict.retry_at),
+            },
+        )
+        assert changed == 1, f"illegal_transition of run {run.id}"
+        return True
+
+    def run(self, run_id: str) -> Run | None:
+        """One run as it is now."""
+        row = self._db.row("run", {"id": run_id})
+        return None if row is None else run_from_row(row)
+
+    def open_runs(self) -> tuple[Run, ...]:
+        """Runs that are not over, oldest first."""
+        return tuple(run_from_row(row) for row in self._db.rows("open_runs"))
+
+    def last_success(self, job: str, *, before: datetime) -> datetime | None:
+        """When a job last succeeded before an instant."""
+        row = self._db.row("last_success", {"job": job, "before": to_us(before)})
+        return None if row is None or row[0] is None else from_us(row[0])
+
+    # What is told to people
+
+    def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
+        """A set of files is refused; one open refusal at a time."""
+        self._db.write("resolve_rejections", {"now": to_us(now)})
+        values = {"digest": digest, "diagnostics": canonical_json(list(diagnostics)), "now": to_us(now)}
+        self._db.write("add_rejection", values)
+
+    def accept(self, *, now: datetime) -> bool:
+        """The files are good; True when they were refused before."""
+        return self._db.write("resolve_rejections", {"now": to_us(now)}) > 0
+
+    def audit(self, *, actor: str, action: str, object: str, detail: str, now: datetime) -> None:
+        """Add one line to the audit."""
+        values = {"at": to_us(now), "actor": actor, "action": action, "object": object, "detail": detail}
+        self._db.write("add_audit", values)
+
+    def max_covered_until(self) -> datetime | None:
+        """How far the ledger has accounted for time."""
+        row = self._db.row("max_covered_until")
+        return None if row is None or row[0] is None else from_us(row[0])

@@ -1,0 +1,171 @@
+"""The ledger in one SQLite file: what the answers read. Works while an engine writes, and without one."""
+
+from datetime import datetime
+from pathlib import Path
+
+from engine.lifecycle import Attempt, Run, RunState
+from engine.records import (
+    Audited,
+    Gap,
+    Generation,
+    JobVersion,
+    Rejection,
+    Schedule,
+    Session,
+    StateCount,
+)
+from engine.store.rows import (
+    attempt_from_row,
+    from_us,
+    gap_from_row,
+    generation_from_row,
+    job_version_from_row,
+    rejection_from_row,
+    run_from_row,
+    schedule_from_row,
+    session_from_row,
+    to_us,
+)
+from engine.store.sqlite.connection import Connection
+
+
+class SqliteView:
+    """The reading half of the ledger."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take an open connection."""
+        self._db = connection
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteView":
+        """Open the ledger for reading only."""
+        return cls(Connection(path, read_only=True))
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def run(self, run_id: str) -> Run | None:
+        """One run."""
+        row = self._db.row("run", {"id": run_id})
+        return None if row is None else run_from_row(row)
+
+    def runs_with_prefix(self, prefix: str) -> tuple[Run, ...]:
+        """At most two runs whose id starts so."""
+        return tuple(run_from_row(row) for row in self._db.rows("runs_with_prefix", {"prefix": prefix}))
+
+    def recent_runs(self, *, job: str | None, state: RunState | None, limit: int) -> tuple[Run, ...]:
+        """The runs recorded last, newest first."""
+        values = {"job": job, "state": None if state is None else state.value, "limit": limit}
+        return tuple(run_from_row(row) for row in self._db.rows("recent_runs", values))
+
+    def open_runs(self) -> tuple[Run, ...]:
+        """Runs that are not over, oldest first."""
+        return tuple(run_from_row(row) for row in self._db.rows("open_runs"))
+
+    def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs of a job wanted in [since, until), newest first."""
+        values = {"job": job, "since": to_us(since), "until": to_us(until), "limit": limit}
+        return tuple(run_from_row(row) for row in self._db.rows("runs_of_job_between", values))
+
+    def newest_run(self, job: str, *, until: datetime) -> Run | None:
+        """The run of a job that was wanted last, up to an instant."""
+        row = self._db.row("newest_run_of_job", {"job": job, "until": to_us(until)})
+        return None if row is None else run_from_row(row)
+
+    def retries_of(self, run_id: str) -> tuple[Run, ...]:
+        """Runs that a person asked for to make up for this one, oldest first."""
+        return tuple(run_from_row(row) for row in self._db.rows("retries_of", {"id": run_id}))
+
+    def attempts(self, run_id: str) -> tuple[Attempt, ...]:
+        """The attempts of a run in order."""
+        return tuple(attempt_from_row(row) for row in self._db.rows("attempts", {"run_id": run_id}))
+
+    def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
+        """Runs wanted in [since, until), counted by job, kind and state."""
+        rows = self._db.rows("count_runs", {"since": to_us(since), "until": to_us(until)})
+        return tuple(
+            StateCount(
+                job=row["job"],
+                is_scheduled=bool(row["is_scheduled"]),
+                state=RunState(row["state"]),
+                count=row["count"],
+            )
+            for row in rows
+        )
+
+    def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
+        """Gap records that touch a window; of one job or of all."""
+        values = {"job": job, "since": to_us(since), "until": to_us(until)}
+        return tuple(gap_from_row(row) for row in self._db.rows("gaps_between", values))
+
+    def schedules_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Schedule, ...]:
+        """Schedules in force at some time in a window; of one job or of all."""
+        values = {"job": job, "since": to_us(since), "until": to_us(until)}
+        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_between", values))
+
+    def current_generation(self) -> Generation | None:
+        """The generation in force."""
+        row = self._db.row("current_generation")
+        return None if row is None else generation_from_row(row)
+
+    def generation(self, number: int) -> Generation | None:
+        """One generation."""
+        row = self._db.row("generation", {"number": number})
+        return None if row is None else generation_from_row(row)
+
+    def jobs_in_force(self) -> tuple[JobVersion, ...]:
+        """The jobs of the generation in force, by name."""
+        return tuple(job_version_from_row(row) for row in self._db.rows("jobs_in_force"))
+
+    def job_in_force(self, job: str) -> JobVersion | None:
+        """One job of the generation in force."""
+        row = self._db.row("job_in_force", {"job": job})
+        return None if row is None else job_version_from_row(row)
+
+    def job_versions(self, job: str) -> tuple[JobVersion, ...]:
+        """All versions of a job, oldest first."""
+        return tuple(job_version_from_row(row) for row in self._db.rows("job_versions", {"job": job}))
+
+    def definition_text(self, digest: str) -> str | None:
+        """The canonical text of a compiled job."""
+        row = self._db.row("definition", {"digest": digest})
+        return None if row is None else str(row["spec"])
+
+    def last_session(self) -> Session | None:
+        """The engine session that started last."""
+        row = self._db.row("last_session")
+        return None if row is None else session_from_row(row)
+
+    def session_before(self, at: datetime) -> Session | None:
+        """The last session that had started by an instant."""
+        row = self._db.row("session_before", {"at": to_us(at)})
+        return None if row is None else session_from_row(row)
+
+    def session_after(self, at: datetime) -> Session | None:
+        """The first session that started after an instant."""
+        row = self._db.row("session_after", {"at": to_us(at)})
+        return None if row is None else session_from_row(row)
+
+    def open_rejection(self) -> Rejection | None:
+        """The set of files that is being refused, if there is one."""
+        row = self._db.row("open_rejection")
+        return None if row is None else rejection_from_row(row)
+
+    def rejections_between(self, *, since: datetime, until: datetime) -> tuple[Rejection, ...]:
+        """Refusals that were in force in a window."""
+        rows = self._db.rows("rejections_between", {"since": to_us(since), "until": to_us(until)})
+        return tuple(rejection_from_row(row) for row in rows)
+
+    def audit_of(self, object: str) -> tuple[Audited, ...]:
+        """What was done about an object, oldest first."""
+        return tuple(
+            Audited(
+                at=from_us(row["at"]),
+                actor=row["actor"],
+                action=row["action"],
+                object=row["object"],
+                detail=row["detail"],
+            )
+            for row in self._db.rows("audit_of", {"object": object})
+        )

@@ -1,0 +1,178 @@
+"""Events as one line for people and as one JSON object for programs."""
+
+from dataclasses import asdict
+from datetime import datetime
+from enum import Enum
+from typing import assert_never
+
+from engine.events import (
+    AttemptAdopted,
+    AttemptStarted,
+    ConfigChanged,
+    ConfigRejected,
+    EngineStarted,
+    EngineStopped,
+    Event,
+    GenerationApplied,
+    LoopFailed,
+    NotRunTold,
+    RunSettled,
+    RunWaits,
+)
+from engine.lifecycle import Run, RunState
+
+SHORT_ID = 8
+"""Characters of a run's id that people are shown; commands take any unique beginning."""
+
+_LATE_SECONDS = 2.0
+_MAX_NAMES = 6
+
+REASONS = {
+    "overlap": "another run is in the way",
+    "superseded": "a later one runs instead",
+    "engine_down": "the engine was not running",
+    "catchup_limit": "too long ago to be made up for",
+    "buffer_full": "too many runs are waiting",
+    "start_error": "it could not be started",
+    "template_error": "a template could not be filled in",
+    "job_removed": "the job was removed",
+    "disabled": "the job was disabled",
+    "replaced": "a newer run took its place",
+    "by_hand": "somebody cancelled it",
+    "timeout": "it ran longer than its timeout",
+    "stopped": "it was stopped",
+    "secret not available": "a secret is not there",
+}
+"""What the ledger's reasons mean, in words."""
+
+
+def tell_text(event: Event) -> str:
+    """One line for people."""
+    match event:
+        case EngineStarted() | EngineStopped() | LoopFailed():
+            return _about_engine(event)
+        case GenerationApplied() | ConfigRejected() | ConfigChanged():
+            return _about_config(event)
+        case NotRunTold():
+            return f"{event.job}  {_not_run(event)}"
+        case RunWaits():
+            return f"{event.run.job}  waits: {in_words(event.run)}  (run {short(event.run.id)})"
+        case AttemptStarted():
+            return _started(event)
+        case AttemptAdopted():
+            return f"{event.run.job}  still running from before  (run {short(event.run.id)})"
+        case RunSettled():
+            return f"{event.run.job}  {_settled(event)}  (run {short(event.run.id)})"
+        case _:
+            assert_never(event)
+
+
+def _about_engine(event: EngineStarted | EngineStopped | LoopFailed) -> str:
+    match event:
+        case EngineStarted():
+            return f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"
+        case EngineStopped():
+            left = f"; {event.running} running, left running" if event.running else ""
+            return f"engine stopped{left}"
+        case LoopFailed():
+            return f"{event.loop}: {event.message}"
+        case _:
+            assert_never(event)
+
+
+def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged) -> str:
+    match event:
+        case GenerationApplied():
+            return f"generation {event.number} applied: {_changes(event)}"
+        case ConfigRejected():
+            on = f"generation {event.running} goes on" if event.running else "nothing is in force yet"
+            return "\n  ".join((f"config rejected, {on}:", *event.diagnostics))
+        case ConfigChanged():
+            return "the files differ from what is applied: jobfile apply"
+        case _:
+            assert_never(event)
+
+
+def tell_json(event: Event, *, at: datetime) -> dict[str, object]:
+    """One object for programs: `at`, `event`, and what the event holds."""
+    plain = {name: _plain(value) for name, value in asdict(event).items()}
+    return {"at": at.isoformat(), "event": type(event).__name__, **plain}
+
+
+def in_words(run: Run) -> str:
+    """Why a run stands where it stands; the reason in words, with what is known beside it."""
+    words = REASONS.get(run.reason, run.reason)
+    if run.reason in ("overlap", "superseded", "replaced", "buffer_full") and run.detail:
+        return f"{words} (run {short(run.detail)})"
+    if run.reason in ("start_error", "template_error", "secret not available") and run.detail:
+        return run.detail
+    return words
+
+
+def short(run_id: str) -> str:
+    """As much of a run's id as people need."""
+    return run_id[:SHORT_ID]
+
+
+def seconds_text(seconds: float) -> str:
+    """A length of time as people say it: 0.3s, 12s, 4m05s, 2h10m."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def _started(event: AttemptStarted) -> str:
+    attempt = f", attempt {event.number}" if event.number > 1 else ""
+    is_first = event.number == 1
+    late = (
+        f", {seconds_text(event.late_seconds)} late"
+        if is_first and event.late_seconds > _LATE_SECONDS
+        else ""
+    )
+    return f"{event.run.job}  started{attempt}{late}  (run {short(event.run.id)})"
+
+
+def _settled(event: RunSettled) -> str:
+    run = event.run
+    took = f" after {seconds_text(event.seconds)}" if event.seconds is not None else ""
+    if run.state is RunState.RETRY_WAIT and run.retry_at is not None and run.ended_at is not None:
+        wait = seconds_text(max(0.0, (run.retry_at - run.ended_at).total_seconds()))
+        return f"attempt {event.number} {in_words(run)}{took}, tried again in {wait}"
+    why = in_words(run)
+    return f"{run.state.value}{took}{f': {why}' if why else ''}"
+
+
+def _not_run(event: NotRunTold) -> str:
+    many = f"{event.count} runs " if event.count > 1 else ""
+    why = REASONS.get(event.reason, event.reason)
+    by = f" (run {short(event.detail)})" if event.detail else ""
+    return f"{many}{event.state.value}: {why}{by}"
+
+
+def _changes(event: GenerationApplied) -> str:
+    signs = (("+", event.added), ("~", event.changed), ("-", event.removed))
+    parts = [f"{sign} {_names(names)}" for sign, names in signs if names]
+    jobs = "1 job" if event.jobs == 1 else f"{event.jobs} jobs"
+    return f"{jobs}; {'  '.join(parts)}" if parts else jobs
+
+
+def _names(names: tuple[str, ...]) -> str:
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,140 @@
+"""The test kit: a clock that is set, a launcher that is told what happens, files that are given."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from engine.events import Event
+from engine.lifecycle import Ended, Lost, StartError
+from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Snapshot, Stop
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands until it is moved."""
+
+    wall: datetime
+    boot_seconds: float = 1000.0
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.wall
+
+    def elapsed(self) -> float:
+        """Seconds since boot."""
+        return self.boot_seconds
+
+    def advance(self, *, seconds: float) -> None:
+        """Time passes on both clocks."""
+        self.wall += timedelta(seconds=seconds)
+        self.boot_seconds += seconds
+
+    def jump(self, *, seconds: float) -> None:
+        """Somebody sets the wall clock; no time passes."""
+        self.wall += timedelta(seconds=seconds)
+
+
+@dataclass
+class Flight:
+    """What a scripted attempt is doing."""
+
+    order: LaunchOrder
+    launched_at: datetime
+    stops: list[Stop] = field(default_factory=list)
+    end: Ended | StartError | Lost | None = None
+
+
+class ScriptedLauncher:
+    """Executes nothing: an attempt runs until the test ends it. Survives a restart of the engine."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        """Nothing was launched yet."""
+        self._clock = clock
+        self.flights: dict[Path, Flight] = {}
+        self.executed: list[str] = []
+
+    def launch(self, order: LaunchOrder) -> None:
+        """Start an attempt; one that has started is never started again."""
+        if order.run_dir not in self.flights:
+            self.flights[order.run_dir] = Flight(order=order, launched_at=self._clock.now())
+            self.executed.append(order.attempt_id)
+
+    def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:  # noqa: ARG002  the port's signature
+        """What is known of an attempt."""
+        flight = self.flights.get(run_dir)
+        if flight is None:
+            return NotStarted()
+        return flight.end or Alive(started_at=flight.launched_at)
+
+    def stop(self, run_dir: Path, how: Stop) -> None:
+        """Note the wish; what the job makes of it is the test's to say."""
+        if run_dir in self.flights:
+            self.flights[run_dir].stops.append(how)
+
+    def running(self) -> list[str]:
+        """The attempts that have no end yet."""
+        return [one.order.attempt_id for one in self.flights.values() if one.end is None]
+
+    def finish(self, attempt_id: str, *, exit_code: int | None = 0, signal: int | None = None) -> None:
+        """The attempt's command ends by itself, now."""
+        self._end(attempt_id, exit_code=exit_code, signal=signal)
+
+    def time_out(self, attempt_id: str) -> None:
+        """The supervisor ends the attempt because its time is over."""
+        self._end(attempt_id, exit_code=None, signal=15, timed_out=True)
+
+    def obey(self, attempt_id: str) -> None:
+        """The attempt ends because it was told to stop."""
+        self._end(attempt_id, exit_code=None, signal=15, stopped=True)
+
+    def lose(self, attempt_id: str) -> None:
+        """The supervisor dies without a word."""
+        self._flight(attempt_id).end = Lost(at=self._clock.now(), reason="supervisor_killed")
+
+    def _end(
+        self,
+        attempt_id: str,
+        *,
+        exit_code: int | None,
+        signal: int | None,
+        timed_out: bool = False,
+        stopped: bool = False,
+    ) -> None:
+        flight = self._flight(attempt_id)
+        flight.end = Ended(
+            started_at=flight.launched_at,
+            ended_at=self._clock.now(),
+            exit_code=exit_code,
+            signal=signal,
+            timed_out=timed_out,
+            stopped=stopped,
+        )
+
+    def _flight(self, attempt_id: str) -> Flight:
+        return next(one for one in self.flights.values() if one.order.attempt_id == attempt_id)
+
+
+@dataclass
+class GivenTree:
+    """Job files that a test holds in its hand."""
+
+    text: str
+    problem: str = ""
+    name: str = "jobs.yaml"
+
+    def snapshot(self) -> Snapshot:
+        """The file as it is now."""
+        if self.problem:
+            return Snapshot(files=(), problem=self.problem)
+        return Snapshot(files=((self.name, self.text.encode()),))
+
+
+@dataclass
+class KeptJournal:
+    """Keeps what was told."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        """Keep one thing."""
+        self.events.append(event)

@@ -1,0 +1,129 @@
+"""Loop: the job files changed -> read them whole, compile them whole, apply them whole or refuse them."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from engine.accounting import Moment
+from engine.applying import apply_catalog, compare
+from engine.events import ConfigChanged, ConfigRejected, Event
+from engine.ledger import Store
+from engine.ports import Clock, Journal, Snapshot, SourceTree
+from engine.records import Generation
+from jobfile.pipeline import Compiled, compile_files
+from jobfile.render import render_short
+
+QUIET_SECONDS = 0.3
+"""A set of files counts only when it was the same twice, this far apart: a file half written is no file."""
+
+POLL_SECONDS = 30.0
+"""Events are hints; this is how late a lost one is noticed."""
+
+UNREADABLE_SECONDS = 2.0
+"""Files that are gone are looked for more often: with their folder the events went too."""
+
+MAX_TOLD = 20
+"""Findings kept with a refusal; the command that checks shows all."""
+
+
+class Watcher:
+    """Keeps the generation in force equal to the last good set of files."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        journal: Journal,
+        tree: SourceTree,
+        new_id: Callable[[], str],
+        applies: bool,
+        on_applied: Callable[[], None],
+        on_unreadable: Callable[[], None],
+    ) -> None:
+        """With `applies` false nothing is put in force here; a difference is told instead."""
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._tree = tree
+        self._new_id = new_id
+        self._applies = applies
+        self._on_applied = on_applied
+        self._on_unreadable = on_unreadable
+        self._seen: str | None = None
+        self._settled: str | None = None
+        self._since = 0.0
+
+    def tick(self) -> float:
+        """Look at the files; returns the seconds until the next look."""
+        snapshot = self._tree.snapshot()
+        seen = _digest(snapshot)
+        if snapshot.problem:
+            self._on_unreadable()
+            poll = UNREADABLE_SECONDS
+        else:
+            poll = POLL_SECONDS
+        if seen != self._seen:
+            self._seen, self._since = seen, self._clock.elapsed()
+            return poll if seen == self._settled else QUIET_SECONDS
+        if seen == self._settled:
+            return poll
+        quiet_for = self._clock.elapsed() - self._since
+        if quiet_for < QUIET_SECONDS:
+            return QUIET_SECONDS - quiet_for
+        self.settle(snapshot)
+        return poll
+
+    def settle(self, snapshot: Snapshot) -> Compiled | None:
+        """Decide about one set of files: refuse it, apply it, or find that it says nothing new."""
+        compiled = None
+        if not snapshot.problem:
+            compiled = compile_files(snapshot.files)
+        if compiled is None or compiled.catalog is None:
+            self._refuse(snapshot, compiled)
+        else:
+            self._take(snapshot, compiled)
+        self._seen = self._settled = _digest(snapshot)
+        return compiled
+
+    def _refuse(self, snapshot: Snapshot, compiled: Compiled | None) -> None:
+        errors = [] if compiled is None else [one for one in compiled.diagnostics if one.is_error]
+        told = tuple(render_short(errors).splitlines()[:MAX_TOLD]) if errors else (snapshot.problem,)
+        with self._store.transaction():
+            self._store.reject(digest=_digest(snapshot), diagnostics=told, now=self._clock.now())
+        generation = self._store.current_generation()
+        running = None if generation is None else generation.number
+        self._journal.tell(ConfigRejected(running=running, diagnostics=told))
+
+    def _take(self, snapshot: Snapshot, compiled: Compiled) -> None:
+        catalog = compiled.catalog
+        assert catalog is not None
+        now = self._clock.now()
+        current = self._store.current_generation()
+        wanted = Generation(
+            number=0,
+            digest=catalog.digest,
+            applied_at=now,
+            applied_by="engine",
+            main_file=snapshot.files[0][0],
+            revision=snapshot.revision,
+        )
+        number = 0 if current is None else current.number
+        events: list[Event] = []
+        with self._store.transaction():
+            self._store.accept(now=now)
+            if self._applies:
+                moment = Moment(now=now, generation=number, new_id=self._new_id)
+                events += apply_catalog(self._store, catalog, wanted, moment)
+            elif not compare(self._store, catalog).is_empty:
+                events.append(ConfigChanged(running=number or None))
+        for event in events:
+            self._journal.tell(event)
+        self._on_applied()
+
+
+def _digest(snapshot: Snapshot) -> str:
+    seen = sha256(snapshot.problem.encode())
+    for name, content in snapshot.files:
+        seen.update(f"\0{name}\0{len(content)}\0".encode())
+        seen.update(content)
+    return seen.hexdigest()

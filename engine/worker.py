@@ -1,0 +1,193 @@
+"""Loop: settle what ended, claim what may start, launch it. One commit for a whole turn."""
+
+import threading
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from engine.config import EngineConfig
+from engine.events import AttemptStarted, Event, RunSettled
+from engine.executor import prepare
+from engine.ledger import Store
+from engine.lifecycle import Attempt, Ended, Lost, Outcome, Run, RunState, StartError, attempt_id
+from engine.ports import Alive, Clock, Journal, Launcher, NotStarted
+from engine.retry import settle
+
+IDLE_SECONDS = 15.0
+"""The longest sleep: a lost hint costs no more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """An attempt that was committed to and is not settled."""
+
+    run_id: str
+    number: int
+    boot_id: str
+
+
+class Worker:
+    """Keeps at most `config.max_running` attempts going."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        launcher: Launcher,
+        journal: Journal,
+        config: EngineConfig,
+        boot_id: str,
+        only: str | None = None,
+    ) -> None:
+        """With `only`, no run but that one is started: what `jobfile run` does without an engine."""
+        self._store = store
+        self._clock = clock
+        self._launcher = launcher
+        self._journal = journal
+        self._config = config
+        self._boot_id = boot_id
+        self._only = only
+        self._flights: dict[str, _Flight] = {}
+        self._noticed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def notice(self, name: str) -> None:
+        """Somebody says that an attempt may have ended; the next tick looks."""
+        with self._lock:
+            self._noticed.add(name)
+
+    def adopt(self, attempt: Attempt) -> None:
+        """Take over an attempt that an earlier engine committed to; the next tick looks at it."""
+        self._flights[attempt.id] = _Flight(attempt.run_id, attempt.number, attempt.boot_id)
+        self.notice(attempt.id)
+
+    @property
+    def running(self) -> int:
+        """Attempts that are committed to and not settled."""
+        return len(self._flights)
+
+    def tick(self) -> float:
+        """One turn; returns the seconds until a waiting run may start."""
+        with self._lock:
+            noticed, self._noticed = self._noticed, set()
+        ended, unstarted = self._look(noticed)
+        now = self._clock.now()
+        events: list[Event] = []
+        with self._store.transaction():
+            for name, outcome in ended.items():
+                events += self._settle(name, outcome, now)
+            claimed = self._claim(now, room=self._config.max_running - len(self._flights) + len(ended))
+            wake = self._store.next_wake(now=now)
+        for name in ended:
+            self._flights.pop(name, None)
+        for run in claimed:
+            self._flights[attempt_id(run.id, run.attempt)] = _Flight(run.id, run.attempt, self._boot_id)
+            late = (now - run.not_before).total_seconds()
+            events.append(AttemptStarted(run=run, number=run.attempt, late_seconds=max(0.0, late)))
+        self._tell(events)
+        self._launch([*claimed, *unstarted])
+        is_more = bool(claimed) and len(self._flights) < self._config.max_running
+        return 0 if is_more else self._rest(now, wake)
+
+    def _rest(self, now: datetime, wake: datetime | None) -> float:
+        with self._lock:
+            if self._noticed:
+                return 0
+        return IDLE_SECONDS if wake is None else min(IDLE_SECONDS, max(0.0, (wake - now).total_seconds()))
+
+    def _look(self, noticed: set[str]) -> tuple[dict[str, Outcome], list[Run]]:
+        """What the folders of the noticed attempts say: which ended, and which never started."""
+        ended: dict[str, Outcome] = {}
+        unstarted: list[Run] = []
+        for name in noticed & self._flights.keys():
+            flight = self._flights[name]
+            folder = self._config.attempt_dir(flight.run_id, flight.number)
+            evidence = self._launcher.evidence(folder, boot_id=flight.boot_id)
+            match evidence:
+                case Ended() | StartError() | Lost():
+                    ended[name] = evidence
+                case NotStarted():
+                    run = self._store.run(flight.run_id)
+                    if run is not None and run.attempt == flight.number:
+                        unstarted.append(run)
+                case Alive():
+                    pass
+                case _:
+                    assert_never(evidence)
+        return ended, unstarted
+
+    def _settle(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
+        flight = self._flights[name]
+        run = self._store.run(flight.run_id)
+        if (
+            run is None
+            or run.attempt != flight.number
+            or run.state
+            not in (
+                RunState.RUNNING,
+                RunState.CANCELLING,
+            )
+        ):
+            return []
+        verdict = settle(run, outcome, spec=self._store.definition(run.digest), now=now)
+        if not self._store.settle(run, verdict, outcome):
+            return []
+        settled = replace(
+            run,
+            state=verdict.run_state,
+            reason=verdict.reason,
+            detail=verdict.detail,
+            ended_at=verdict.ended_at,
+            retry_at=verdict.retry_at,
+            exit_code=outcome.exit_code if isinstance(outcome, Ended) else None,
+        )
+        seconds = None
+        if isinstance(outcome, Ended):
+            seconds = (outcome.ended_at - outcome.started_at).total_seconds()
+        return [RunSettled(run=settled, number=flight.number, seconds=seconds)]
+
+    def _claim(self, now: datetime, *, room: int) -> list[Run]:
+        """Commit to attempts of runs that may start now."""
+        if room <= 0:
+            return []
+        claimed = []
+        for run in self._startable(now, room):
+            if self._store.start(run, boot_id=self._boot_id, now=now):
+                started = run.started_at or now
+                claimed.append(
+                    replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, started_at=started)
+                )
+        return claimed
+
+    def _startable(self, now: datetime, room: int) -> tuple[Run, ...]:
+        if self._only is None:
+            return self._store.startable(now=now, limit=room)
+        found = self._store.startable(now=now, limit=10_000)
+        return tuple(run for run in found if run.id == self._only)
+
+    def _launch(self, runs: list[Run]) -> None:
+        """Hand attempts to supervisors. What cannot even be prepared ends here, as not started."""
+        failed: list[tuple[str, Outcome]] = []
+        for run in runs:
+            now = self._clock.now()
+            spec = self._store.definition(run.digest)
+            last_success = self._store.last_success(run.job, before=now)
+            order = prepare(run, spec, self._config, now=now, last_success=last_success)
+            if isinstance(order, StartError):
+                failed.append((attempt_id(run.id, run.attempt), order))
+            else:
+                self._launcher.launch(order)
+        if not failed:
+            return
+        events: list[Event] = []
+        with self._store.transaction():
+            for name, outcome in failed:
+                events += self._settle(name, outcome, self._clock.now())
+        for name, _ in failed:
+            self._flights.pop(name, None)
+        self._tell(events)
+
+    def _tell(self, events: list[Event]) -> None:
+        for event in events:
+            self._journal.tell(event)

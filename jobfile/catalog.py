@@ -1,0 +1,52 @@
+"""All valid jobs at one moment."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from jobfile.canonical import canonical_json, digest, spec_to_json
+from jobfile.model import JobSpec, Origin
+
+
+@dataclass(frozen=True)
+class CompiledJob:
+    """A complete job with its canonical text, the hash of it, and where it is written."""
+
+    spec: JobSpec
+    origin: Origin
+
+    @cached_property
+    def canonical(self) -> str:
+        """The one text for the meaning of the job."""
+        return spec_to_json(self.spec)
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of the meaning: order, quoting, comments and place in the files do not change it."""
+        return digest(self.canonical)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All jobs by name, with one digest."""
+
+    jobs: tuple[CompiledJob, ...]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the jobs."""
+        return frozenset(job.spec.name for job in self.jobs)
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of the whole set."""
+        return digest(canonical_json({job.spec.name: job.digest for job in self.jobs}))
+
+    def job(self, name: str) -> CompiledJob | None:
+        """One job by name."""
+        return next((job for job in self.jobs if job.spec.name == name), None)
+
+
+def build_catalog(jobs: Iterable[CompiledJob]) -> Catalog:
+    """All jobs, in the order of their names."""
+    return Catalog(jobs=tuple(sorted(jobs, key=lambda job: job.spec.name)))

@@ -1,0 +1,195 @@
+"""A user's mistake as a value: what was found, where, what was expected, what to do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from jobfile.source import Span
+
+DocumentPath = tuple[str | int, ...]
+"""A place in a document: keys and list indexes from the top."""
+
+
+class Severity(StrEnum):
+    """How much a finding weighs; only an error makes a file invalid."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A second place that explains the first."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Replace what a span covers with a text."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """A mend a machine can make; safe when it cannot change what the author meant."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    safe: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One finding. `label` says what the marked place is; `notes` are facts; only `help` suggests."""
+
+    code: str
+    message: str
+    file: str
+    span: Span
+    label: str = ""
+    path: DocumentPath = ()
+    related: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = field(default=())
+
+    @property
+    def severity(self) -> Severity:
+        """The level that belongs to the code."""
+        return CODES[self.code].severity
+
+    @property
+    def is_error(self) -> bool:
+        """Whether this finding makes the file invalid."""
+        return self.severity is Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means, in one line."""
+
+    severity: Severity
+    says: str
+
+
+def arrange(diagnostics: Iterable[Diagnostic], *, files: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
+    """Sort by file (in the order given, others after by name), line and column; drop what is said twice."""
+    order = {name: index for index, name in enumerate(files)}
+
+    def key(diagnostic: Diagnostic) -> tuple[int, str, Span, str, str]:
+        rank = order.get(diagnostic.file, len(order))
+        return (rank, diagnostic.file, diagnostic.span, diagnostic.code, diagnostic.message)
+
+    unique = {(key(diagnostic)): diagnostic for diagnostic in diagnostics}
+    return tuple(unique[one] for one in sorted(unique))
+
+
+def _table(severity: Severity, rows: str) -> dict[str, Code]:
+    pairs = (line.split(maxsplit=1) for line in rows.strip().splitlines())
+    return {code: Code(severity, says) for code, says in pairs}
+
+
+CODES: dict[str, Code] = {
+    **_table(
+        Severity.ERROR,
+        """
+        JF001 YAML syntax
+        JF002 a tab is used to indent
+        JF003 a value that starts with {{ must be quoted
+        JF004 a cron expression that starts with * must be quoted
+        JF005 the quote opened here is never closed
+        JF006 key given twice
+        JF007 indentation fits no level above
+        JF008 `: ` inside an unquoted value
+        JF009 a value cannot start with this character unless quoted
+        JF010 unknown escape in a double-quoted string
+        JF011 tags are not part of the language
+        JF012 aliases expand too far, or contain themselves
+        JF013 merge keys are not supported
+        JF014 more than one document
+        JF015 invisible or forbidden character, or not UTF-8
+        JF016 missing colon, or no space after it
+        JF017 too large, too deep, too many jobs
+        JF018 alias to an anchor that does not exist
+        JF019 empty file, or the top is not a mapping
+        JF101 unknown key
+        JF102 required key is missing
+        JF103 wrong type
+        JF104 not one of the allowed values
+        JF105 name not allowed
+        JF106 out of range
+        JF107 none, or more than one, of the keys that say what a job does
+        JF108 no value
+        JF109 keys exclude each other
+        JF110 not a duration
+        JF111 command is a list
+        JF112 version
+        JF113 template in a field that must be literal
+        JF115 this is the word of another tool
+        JF210 no such entry in secrets
+        JF301 not a cron expression
+        JF302 cron field out of range
+        JF303 day of month and day of week both set
+        JF304 never fires
+        JF305 unknown time zone
+        JF306 seconds field
+        JF307 @reboot
+        JF313 range backwards
+        JF401 template syntax
+        JF402 undefined name
+        JF403 not available here
+        JF404 this type cannot stand here
+        JF407 statements are not part of the language
+        JF408 unknown filter
+        JF409 script ends inside a quote, here-document or bracket
+        JF410 template after a shell construct that is not understood
+        JF411 template in backticks
+        JF412 template inside ${ }
+        JF413 template inside $' '
+        JF414 text in shell arithmetic
+        JF415 template in a here-document with a quoted delimiter
+        JF416 a list in a script
+        JF417 template after $ or as a variable name
+        JF418 template after a backslash
+        JF419 template as a here-document delimiter
+        JF420 the shell refuses the script
+        JF421 another interpreter would parse this value as code
+        JF422 templates only in sh and bash scripts
+        JF423 secret in a script or argument
+        JF501 default breaks its own rules
+        JF502 the schedule gives no value for a required param
+        JF503 unknown param
+        JF504 value breaks the param's rules
+        JF508 pattern not supported
+        """,
+    ),
+    **_table(
+        Severity.WARNING,
+        """
+        JF426 the value chooses the program that runs
+        JF427 the value stands in another program's own language
+        JF602 param is never used
+        JF603 var is never used
+        JF605 looks like a secret in plain text
+        JF607 timeout is longer than the time between runs
+        JF608 this local time does not exist on some day each year
+        JF611 uneven step
+        JF617 no timeout
+        JF623 shell syntax in a command list
+        JF626 fixed-offset zone name
+        """,
+    ),
+    **_table(
+        Severity.INFO,
+        """
+        JF609 this local time exists twice on some day
+        JF612 a period of whole days is not the same local time all year
+        JF619 nothing starts this job but a person
+        """,
+    ),
+}

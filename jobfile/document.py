@@ -1,0 +1,344 @@
+"""From a file's text to a plain tree, and the place of each value when somebody asks for it.
+
+A good file is read once, quickly, for its tree alone. A file that holds anything unusual, and every file
+whose places are asked for, is read a second time by the careful reader. The only importer of yaml.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Protocol, TypeAlias
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+from jobfile.characters import check_characters, has_forbidden, has_hidden
+from jobfile.diagnostic import Diagnostic, DocumentPath
+from jobfile.reading import (
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_SCALAR_BYTES,
+    Event,
+    Index,
+    Kind,
+    read_carefully,
+)
+from jobfile.source import Position, Source, Span
+from jobfile.stumble import Stumble, Token
+from jobfile.written import core_value, value_places
+
+MAX_FILE_BYTES: Final = 1024 * 1024
+"""Size of one file in UTF-8."""
+
+ParserFactory: TypeAlias = Callable[[str], Any]
+"""Makes one of PyYAML's parsers, which give events and tokens, for a text."""
+
+
+class PurePythonParser(Reader, Scanner, Parser):
+    """The parser of a PyYAML without libyaml: the same events, some ten times slower."""
+
+    def __init__(self, stream: str) -> None:
+        Reader.__init__(self, stream)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+PARSER: Final[ParserFactory] = getattr(getattr(yaml, "cyaml", None), "CParser", PurePythonParser)
+"""libyaml's parser where PyYAML was built with it."""
+_LIBRARY_FAULTS: Final = (yaml.YAMLError, ValueError, OverflowError, RecursionError, IndexError)
+"""What a YAML parser raises on some text: its own errors; its faults with numbers, nesting and buffers."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file as a plain tree; the place of a value is found when the first is asked for."""
+
+    source: Source
+    tree: dict[str, Any]
+    known: Index | None = field(default=None, repr=False, compare=False)
+
+    def span(self, path: DocumentPath) -> Span:
+        """Where the value at a path stands; the nearest value above it when there is none."""
+        mark = self._index.nearest(path)
+        return self.source.span(mark.start, mark.end)
+
+    def key_span(self, path: DocumentPath) -> Span:
+        """Where the key of a map's entry stands; for the item of a list the item."""
+        mark = self._index.find(path)
+        if mark is None or mark.key is None:
+            return self.span(path)
+        return self.source.span(*mark.key)
+
+    def text(self, path: DocumentPath) -> str:
+        """A scalar as text: a plain one as it is written, any other by its value; empty for all else."""
+        value = self._at(path)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, int) and value:
+            return str(value)
+        mark = self._index.find(path)
+        return "" if mark is None or mark.value is None else mark.value
+
+    def is_quoted(self, path: DocumentPath) -> bool:
+        """Whether the value at a path is a quoted or block scalar, and so text whatever it looks like."""
+        if not isinstance(self._at(path), str):
+            return False
+        mark = self._index.find(path)
+        return mark is not None and bool(mark.style)
+
+    def within(self, path: DocumentPath, start: int, end: int) -> Span:
+        """Where value[start:end] of the scalar at a path stands; the whole scalar when that is unclear."""
+        mark = self._index.find(path)
+        if mark is None or mark.value is None:
+            return self.span(path)
+        places = value_places(self.source.text[mark.start : mark.written_end], mark.style, mark.value)
+        if not places or not 0 <= start <= end <= len(places):
+            return self.span(path)
+        first = places[start][0] if start < len(places) else places[-1][1]
+        last = places[end - 1][1] if start < end else first
+        return self.source.span(mark.start + first, mark.start + last)
+
+    def _at(self, path: DocumentPath) -> object:
+        value: Any = self.tree
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    @cached_property
+    def _index(self) -> Index:
+        return self.known or read_carefully(self.source, read_events(self.source, PARSER)).index
+
+
+def decode_source(name: str, data: bytes) -> tuple[Source | None, tuple[Diagnostic, ...]]:
+    """The bytes of a file as text: UTF-8, at most 1 MiB, a byte order mark dropped [JF015, JF017]."""
+    if len(data) > MAX_FILE_BYTES:
+        return None, (_too_large(name, f"{len(data):,} bytes"),)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return None, (_not_utf8(name, data, error.start),)
+    return Source(name, text.removeprefix("\ufeff")), ()
+
+
+def parse_document(
+    source: Source, *, parser: ParserFactory = PARSER
+) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+    """The tree of a text and what is wrong with it; no tree when an error leaves none worth checking."""
+    if len(source.text) > MAX_FILE_BYTES:
+        return None, (_too_large(source.name, f"{len(source.text):,} characters"),)
+    forbidden = check_characters(source)
+    if forbidden:
+        return None, forbidden
+    tree = None if has_hidden(source.text) else read_quickly(source.text, parser)
+    if tree is not None:
+        return Document(source, tree), ()
+    reading = read_carefully(source, read_events(source, parser))
+    is_useful = all(problem.code in _HARMLESS for problem in reading.problems)
+    if is_useful and isinstance(reading.tree, dict):
+        return Document(source, reading.tree, reading.index), reading.problems
+    return None, reading.problems
+
+
+_HARMLESS: Final = frozenset({"JF006"})
+"""Mistakes that leave a tree worth checking: of a key that is given twice the second value."""
+
+
+def _too_large(name: str, found: str) -> Diagnostic:
+    top = Position(1, 1, 0)
+    message = f"the file has {found}; the limit is {MAX_FILE_BYTES:,} bytes"
+    return Diagnostic(
+        code="JF017",
+        message=message,
+        file=name,
+        span=Span(top, top),
+        help=("split it, and bring the parts together with `include`",),
+    )
+
+
+def _not_utf8(name: str, data: bytes, at: int) -> Diagnostic:
+    before = Source(name, data[:at].decode("utf-8").removeprefix("\ufeff"))
+    place = before.position(len(before.text))
+    is_utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return Diagnostic(
+        code="JF015",
+        message=f"byte 0x{data[at]:02x} is not UTF-8",
+        file=name,
+        span=Span(place, place),
+        notes=("the file begins like UTF-16",) if is_utf16 else (),
+        help=("save the file as UTF-8",),
+    )
+
+
+class _UnusualError(Exception):
+    """The text holds something that the quick reader leaves to the careful one."""
+
+
+def read_quickly(text: str, parser: ParserFactory) -> dict[str, Any] | None:
+    """The tree of an ordinary text; None for any other, right or wrong."""
+    try:
+        return _QuickReader(parser(text).get_event).document()
+    except (_UnusualError, *_LIBRARY_FAULTS):
+        return None
+
+
+class _QuickReader:
+    """Builds the tree and nothing else; whatever it has no place for is unusual."""
+
+    __slots__ = ("get", "nodes")
+
+    def __init__(self, get: Callable[[], Any]) -> None:
+        self.get = get
+        self.nodes = 1
+
+    def document(self) -> dict[str, Any]:
+        self.get()
+        start, top = self.get(), self.get()
+        if start.__class__ is not DocumentStartEvent or start.tags or top.__class__ is not MappingStartEvent:
+            raise _UnusualError
+        if top.anchor or top.tag:
+            raise _UnusualError
+        tree = self.mapping(1)
+        self.get()
+        if self.get().__class__ is not StreamEndEvent:
+            raise _UnusualError
+        return tree
+
+    def mapping(self, depth: int) -> dict[str, Any]:
+        get = self.get
+        tree: dict[str, Any] = {}
+        while (event := get()).__class__ is ScalarEvent:
+            key = event.value
+            if key in tree or event.anchor or event.tag or (event.style and not key.isprintable()):
+                raise _UnusualError
+            event = get()
+            is_scalar = event.__class__ is ScalarEvent
+            tree[key] = _scalar(event) if is_scalar else self.container(event, depth)
+        if event.__class__ is not MappingEndEvent or "<<" in tree:
+            raise _UnusualError
+        self.count(2 * len(tree))
+        return tree
+
+    def sequence(self, depth: int) -> list[Any]:
+        get = self.get
+        items: list[Any] = []
+        while (event := get()).__class__ is not SequenceEndEvent:
+            is_scalar = event.__class__ is ScalarEvent
+            items.append(_scalar(event) if is_scalar else self.container(event, depth))
+        self.count(len(items))
+        return items
+
+    def container(self, event: CollectionStartEvent | AliasEvent, depth: int) -> dict[str, Any] | list[Any]:
+        if isinstance(event, AliasEvent) or event.anchor or event.tag or depth == MAX_DEPTH:
+            raise _UnusualError
+        return self.mapping(depth + 1) if event.__class__ is MappingStartEvent else self.sequence(depth + 1)
+
+    def count(self, nodes: int) -> None:
+        self.nodes += nodes
+        if self.nodes > MAX_NODES:
+            raise _UnusualError
+
+
+def _scalar(event: ScalarEvent) -> str | int | float | bool | None:
+    value = event.value
+    if event.anchor or event.tag or len(value) > MAX_SCALAR_BYTES // 4:
+        raise _UnusualError
+    if not event.style:
+        return core_value(value)
+    if event.style == '"' and has_forbidden(value):
+        raise _UnusualError
+    return value
+
+
+_KINDS: Final = {
+    DocumentStartEvent: Kind.DOCUMENT,
+    ScalarEvent: Kind.SCALAR,
+    SequenceStartEvent: Kind.LIST,
+    MappingStartEvent: Kind.MAP,
+    AliasEvent: Kind.ALIAS,
+    SequenceEndEvent: Kind.LIST_END,
+    MappingEndEvent: Kind.MAP_END,
+    StreamEndEvent: Kind.STREAM_END,
+}
+
+
+def read_events(source: Source, parser: ParserFactory) -> Iterator[Event]:
+    """The events that a careful reader wants, the last one a stumble when the text is not YAML."""
+    try:
+        get = parser(source.text).get_event
+        while (event := get()) is not None:
+            kind = _KINDS.get(event.__class__)
+            if kind is not None:
+                yield _event(source, kind, event)
+    except _LIBRARY_FAULTS as error:
+        stumble = _stumble(source, parser, error)
+        yield Event(Kind.STUMBLE, stumble.at, stumble.at, stumble=stumble)
+
+
+def _event(source: Source, kind: Kind, event: yaml.Event) -> Event:
+    return Event(
+        kind,
+        _offset(source, event.start_mark),
+        _offset(source, event.end_mark),
+        value=getattr(event, "value", ""),
+        style=getattr(event, "style", None) or "",
+        anchor=getattr(event, "anchor", None) or "",
+        has_tag=bool(getattr(event, "tag", None) or getattr(event, "tags", None)),
+    )
+
+
+class _Marked(Protocol):
+    """What the marks of both parsers have: line and column from 0."""
+
+    line: int
+    column: int
+
+
+def _offset(source: Source, mark: _Marked | None) -> int:
+    """A parser's mark as an offset: by line and column, which all parsers count alike."""
+    starts = source.line_starts
+    if mark is None or mark.line >= len(starts):
+        return len(source.text)
+    return min(starts[mark.line] + mark.column, len(source.text))
+
+
+def _stumble(source: Source, parser: ParserFactory, error: Exception) -> Stumble:
+    mark = getattr(error, "problem_mark", None)
+    context_mark = getattr(error, "context_mark", None)
+    at = getattr(error, "position", 0) if mark is None else _offset(source, mark)
+    return Stumble(
+        source=source,
+        problem=getattr(error, "problem", None) or "",
+        context=getattr(error, "context", None) or "",
+        at=max(0, min(at, len(source.text))),
+        context_at=None if context_mark is None else _offset(source, context_mark),
+        tokens=tuple(_tokens(source, parser)),
+    )
+
+
+def _tokens(source: Source, parser: ParserFactory) -> Iterator[Token]:
+    """The tokens of a text up to the first that cannot be read."""
+    try:
+        get = parser(source.text).get_token
+        while (token := get()) is not None:
+            start, end = _offset(source, token.start_mark), _offset(source, token.end_mark)
+            yield Token(kind=token.id, start=start, end=end, style=getattr(token, "style", None) or "")
+    except _LIBRARY_FAULTS:
+        return

@@ -1,0 +1,33 @@
+"""Durations as people write them: `90s`, `5m`, `1h30m`, `2d`."""
+
+import re
+from datetime import timedelta
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_SHAPE = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+
+MAX_DURATION = timedelta(days=3_660)
+"""Ten years: longer is a typing mistake, and still far from overflow."""
+
+EXPECTED = "a number with a unit: 30s, 5m, 2h, 1h30m, 7d"
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """The duration that the text says, or None. Units d, h, m, s, largest first, each at most once."""
+    match = _SHAPE.fullmatch(text)
+    if match is None or not text:
+        return None
+    amounts = zip(match.groups(), _UNITS.values(), strict=True)
+    seconds = sum(int(amount) * unit for amount, unit in amounts if amount)
+    return timedelta(seconds=seconds) if seconds <= MAX_DURATION.total_seconds() else None
+
+
+def format_duration(duration: timedelta) -> str:
+    """The shortest text that `parse_duration` reads back; fractions of a second are dropped."""
+    seconds = int(duration.total_seconds())
+    parts = []
+    for unit, size in _UNITS.items():
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return "".join(parts) or "0s"

@@ -1,0 +1,30 @@
+"""The pages behind `jobfile explain`: one Markdown file for each code, and for each kind of map its keys.
+
+A page holds a bad example, what is said about it, the good form, and why. A test runs the examples.
+"""
+
+import json
+import pkgutil
+
+from jobfile.schema import schema_text
+
+KINDS = {"file": "", "job": "job", "defaults": "defaults", "param": "param"}
+"""The maps whose keys `jobfile explain keys KIND` lists, with their names in the schema."""
+
+
+def page_text(code: str) -> str | None:
+    """The page of a code as Markdown; None when there is none."""
+    try:
+        data = pkgutil.get_data("jobfile.pages", f"{code}.md")
+    except FileNotFoundError:
+        return None
+    return None if data is None else data.decode()
+
+
+def keys_text(kind: str) -> str:
+    """The keys that a kind of map may have, each with what it means."""
+    schema = json.loads(schema_text())
+    part = schema["definitions"][KINDS[kind]] if KINDS[kind] else schema
+    rows = [(key, about.get("description", "")) for key, about in part["properties"].items()]
+    column = max(len(key) for key, _ in rows)
+    return "\n".join(f"{key:<{column}}  {about}" for key, about in rows)

@@ -1,0 +1,53 @@
+"""The fields of a job in which templates may stand, and what their names mean there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Literal
+
+from jobfile.expression import Problem, Scope
+from jobfile.model import ParamSpec, Value
+from jobfile.shell import compile_script
+from jobfile.template import check_slot, find_slots, has_template, job_scope
+
+SHELLS: Mapping[str, tuple[str, ...]] = {"sh": ("sh", "-eu"), "bash": ("bash", "-euo", "pipefail")}
+"""How a shell that the language knows is started; the path of the script is appended."""
+
+Dialect = Literal["sh", "bash"]
+
+
+def scope_of(params: Sequence[ParamSpec], variables: Mapping[str, Value], secrets: Iterable[str]) -> Scope:
+    """What names mean in the templates of a job."""
+    return job_scope(params, variables, secrets)
+
+
+@lru_cache(maxsize=4096)
+def _slots_and_shell(
+    text: str, kinds: tuple[str, ...], dialect: Dialect
+) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
+    slots, _ = find_slots(text)
+    spans = [(slot.start, slot.end) for slot in slots]
+    script, problems = compile_script(text, slots=spans, kinds=kinds, dialect=dialect)
+    if script is None:
+        return None, (), problems
+    return script.text, tuple(slots[index].source for index in script.used), problems
+
+
+def compiled_script(
+    text: str, scope: Scope, *, dialect: Dialect
+) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
+    """What the shell gets, the expressions behind its variables JF_1, JF_2, …, and what is wrong.
+
+    A value never enters the source of the script: it is the same text for every run.
+    """
+    if not has_template(text):
+        return text, (), ()
+    slots, problems = find_slots(text)
+    found = list(problems)
+    kinds = []
+    for slot in slots:
+        type_, slot_problems = check_slot(slot, scope)
+        found.extend(slot_problems)
+        kinds.append(str(type_.kind))
+    if found:
+        return None, (), tuple(found)
+    return _slots_and_shell(text, tuple(kinds), dialect)

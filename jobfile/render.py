@@ -1,0 +1,213 @@
+"""Diagnostics as people and programs read them: excerpts with carets, lines, JSON, GitHub's commands."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from jobfile.diagnostic import Diagnostic, Edit, Label, Severity
+from jobfile.excerpt import LONG_LINE, Mark, Row, excerpt, visible
+from jobfile.source import Position, Source, Span
+
+JSON_FORMAT: Final = 1
+"""Number of the JSON form; it changes when a reader of the old one would misread the new."""
+GITHUB_LIMIT: Final = 10
+"""Annotations of one level that GitHub shows for a step."""
+
+_RESET: Final = "\x1b[0m"
+_BOLD: Final = "\x1b[1m"
+_GUTTER: Final = "\x1b[1;34m"
+_PAINT: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
+_GITHUB_LEVEL: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def render_text(
+    diagnostics: Iterable[Diagnostic],
+    *,
+    sources: Mapping[str, Source],
+    color: bool = False,
+    width: int = 120,
+) -> str:
+    """Each finding with its excerpt, notes and help, a blank line between two; files are cut to `width`."""
+    blocks = (
+        "\n".join(_text_lines(one, sources.get(one.file), color=color, width=width)) for one in diagnostics
+    )
+    return "".join(f"{block}\n" for block in _parted(blocks))
+
+
+def render_short(diagnostics: Iterable[Diagnostic]) -> str:
+    """One line a finding, as editors read them: `jobs.yaml:8:17: error JF201: no step …`."""
+    return "".join(
+        f"{_arrow(one)}: {one.severity} {one.code}: {visible(one.message)}\n" for one in diagnostics
+    )
+
+
+def summary_line(diagnostics: Iterable[Diagnostic], *, files: int, jobs: int) -> str:
+    """`2 errors, 1 warning in 3 files, 41 jobs`."""
+    found = [one.severity for one in diagnostics]
+    counts = [
+        _plural(found.count(level), word)
+        for level, word in (
+            (Severity.ERROR, "error"),
+            (Severity.WARNING, "warning"),
+            (Severity.INFO, "remark"),
+        )
+        if level in found
+    ]
+    return f"{', '.join(counts) or 'no errors'} in {_plural(files, 'file')}, {_plural(jobs, 'job')}"
+
+
+def to_json(
+    diagnostics: Sequence[Diagnostic], *, sources: Mapping[str, Source], files: Sequence[str]
+) -> dict[str, object]:
+    """All findings as one object; schemas/diagnostic.schema.json says its form."""
+    errors = sum(one.severity is Severity.ERROR for one in diagnostics)
+    return {
+        "format": JSON_FORMAT,
+        "valid": errors == 0,
+        "errors": errors,
+        "warnings": sum(one.severity is Severity.WARNING for one in diagnostics),
+        "files": list(files),
+        "diagnostics": [_json(one, sources.get(one.file)) for one in diagnostics],
+    }
+
+
+def to_json_line(diagnostic: Diagnostic, *, sources: Mapping[str, Source]) -> str:
+    """One finding as one line of JSON, without a line end."""
+    return json.dumps(_json(diagnostic, sources.get(diagnostic.file)))
+
+
+def render_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """Workflow commands that GitHub shows at the lines of a change: errors first, as many as it shows."""
+    by_level: dict[Severity, list[Diagnostic]] = {level: [] for level in Severity}
+    for one in diagnostics:
+        by_level[one.severity].append(one)
+    lines = [_github(one) for found in by_level.values() for one in found[:GITHUB_LIMIT]]
+    hidden = sum(max(0, len(found) - GITHUB_LIMIT) for found in by_level.values())
+    if hidden:
+        lines.append(f"::notice::{hidden} more, see the log")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _text_lines(one: Diagnostic, source: Source | None, *, color: bool, width: int) -> Iterator[str]:
+    paint = _PAINT[one.severity]
+    marks = [
+        Mark(span=one.span, text=one.label.strip(), is_primary=True),
+        *(Mark(span=label.span, text=label.text.strip(), is_primary=False) for label in one.related),
+    ]
+    digits = len(str(max(mark.span.start.line for mark in marks)))
+    gutter = _colored(" " * (digits + 2) + "|", _GUTTER, color)
+    header = _colored(f"{one.severity}[{one.code}]", paint, color)
+    yield header + _colored(f": {visible(one.message)}", _BOLD, color)
+    yield _colored(" " * (digits + 1) + "-->", _GUTTER, color) + f" {_arrow(one)}"
+    yield gutter
+    if source is not None:
+        for row in excerpt(source, marks, width=max(1, width - digits - 4)):
+            yield _excerpt_line(row, digits, paint, color=color)
+        yield gutter
+    sign = _colored(" " * (digits + 2) + "=", _GUTTER, color)
+    for word, text in _remarks(one):
+        yield f"{sign} {_colored(word, _BOLD, color)}: {visible(text)}"
+
+
+def _excerpt_line(row: Row | None, digits: int, paint: str, *, color: bool) -> str:
+    if row is None:
+        return _colored("...", _GUTTER, color)
+    number = "" if row.number is None else str(row.number)
+    start = _colored(f" {number:>{digits}} |", _GUTTER, color)
+    paints = {True: paint, False: _GUTTER, None: ""}
+    text = "".join(_colored(part, paints[by], color) for part, by in row.parts)
+    return f"{start} {text}" if text.strip() else start
+
+
+def _remarks(one: Diagnostic) -> Iterator[tuple[str, str]]:
+    for note in one.notes:
+        yield "note", note
+    for help_ in one.help:
+        yield "help", help_
+    yield "more", _docs(one)
+
+
+def _arrow(one: Diagnostic) -> str:
+    return f"{visible(one.file)}:{one.span.start.line}:{one.span.start.column}"
+
+
+def _docs(one: Diagnostic) -> str:
+    return f"jobfile explain {one.code}"
+
+
+def _colored(text: str, paint: str, color: bool) -> str:
+    return f"{paint}{text}{_RESET}" if color and paint else text
+
+
+def _parted(blocks: Iterable[str]) -> Iterator[str]:
+    for index, block in enumerate(blocks):
+        yield f"\n{block}" if index else block
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _json(one: Diagnostic, source: Source | None) -> dict[str, object]:
+    return {
+        "code": one.code,
+        "severity": str(one.severity),
+        "message": one.message,
+        "file": one.file,
+        "path": list(one.path),
+        "range": _json_range(one.span),
+        "label": one.label,
+        "related": [_json_label(label) for label in one.related],
+        "notes": list(one.notes),
+        "help": list(one.help),
+        "fixes": [
+            {"title": fix.title, "safe": fix.safe, "edits": [_json_edit(edit) for edit in fix.edits]}
+            for fix in one.fixes
+        ],
+        "docs": _docs(one),
+        "snippet": _snippet(one.span, source),
+    }
+
+
+def _json_range(span: Span) -> dict[str, object]:
+    def place(position: Position) -> dict[str, int]:
+        return {"line": position.line, "col": position.column, "offset": position.offset}
+
+    return {"start": place(span.start), "end": place(span.end)}
+
+
+def _json_label(label: Label) -> dict[str, object]:
+    return {"range": _json_range(label.span), "label": label.text}
+
+
+def _json_edit(edit: Edit) -> dict[str, object]:
+    def place(position: Position) -> dict[str, int]:
+        return {"line": position.line, "col": position.column}
+
+    return {"range": {"start": place(edit.span.start), "end": place(edit.span.end)}, "text": edit.text}
+
+
+def _snippet(span: Span, source: Source | None) -> str | None:
+    """The line on which a span begins, of a very long one its first part; None without a source."""
+    if source is None or span.start.line > len(source.line_starts):
+        return None
+    return source.line(span.start.line)[:LONG_LINE]
+
+
+def _github(one: Diagnostic) -> str:
+    start, end = one.span.start, one.span.end
+    properties = {"file": one.file, "line": start.line, "col": start.column}
+    if end.line == start.line and end.column > start.column:
+        properties["endColumn"] = end.column
+    properties["title"] = one.code
+    where = ",".join(f"{name}={_escape_property(str(value))}" for name, value in properties.items())
+    data = "\n".join(visible(text) for text in (one.message, *one.notes, *one.help))
+    return f"::{_GITHUB_LEVEL[one.severity]} {where}::{_escape_data(data)}"
+
+
+def _escape_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape_data(visible(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,129 @@
+"""Whether a document has the shape of the language, and where not: the one door to JSON Schema."""
+
+import json
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jobfile.diagnostic import Diagnostic
+from jobfile.document import Document
+from jobfile.shape import Violation, explain
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+_IN_A_WHEEL = "_schemas/job.schema.json"
+_IN_A_CHECKOUT = "../schemas/job.schema.json"
+
+
+def validate(document: Document) -> tuple[Diagnostic, ...]:
+    """What is wrong with the document's shape, in the order of the file; empty when nothing is.
+
+    jsonschema-rs gives the fast yes; only after its no does jsonschema look for the reasons.
+    """
+    fast = _fast_validator()
+    if fast.is_valid(document.tree):
+        return ()
+    errors = _explaining_validator().iter_errors(_without_good_jobs(document.tree, fast))
+    violations = [violation for error in errors for violation in _violations(error)]
+    return explain(document, violations, keys=_keys())
+
+
+@cache
+def schema_text() -> str:
+    """The JSON Schema of the language, as text."""
+    try:
+        data = pkgutil.get_data("jobfile", _IN_A_WHEEL)
+    except FileNotFoundError:
+        data = pkgutil.get_data("jobfile", _IN_A_CHECKOUT)
+    assert data is not None, "the package is read from files"
+    return data.decode()
+
+
+@cache
+def _fast_validator() -> "jsonschema_rs.Draft7Validator":
+    import jsonschema_rs  # noqa: PLC0415  start-up time: 20 ms, for those who check a file
+
+    return jsonschema_rs.Draft7Validator(schema_text())
+
+
+@cache
+def _explaining_validator() -> "Validator":
+    import jsonschema  # noqa: PLC0415  start-up time: 50 ms, only for those who made a mistake
+
+    own = {"pattern": _pattern}
+    kind: type[Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # it has no types
+        jsonschema.Draft7Validator, own
+    )
+    return kind(json.loads(schema_text()))
+
+
+def _pattern(
+    _validator: "Validator", pattern: str, instance: object, _schema: Mapping[str, object]
+) -> Iterator["ValidationError"]:
+    """The keyword `pattern` with a `$` that means the very end: Python's own lets a last line end pass."""
+    import jsonschema  # noqa: PLC0415  start-up time: already there when this is called
+
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _without_good_jobs(tree: dict[str, Any], fast: "jsonschema_rs.Draft7Validator") -> dict[str, Any]:
+    """The tree with every good job empty: explaining costs seventy times as much as knowing."""
+    jobs = tree.get("jobs")
+    if not isinstance(jobs, dict):
+        return tree
+    places = (error.instance_path[:2] for error in fast.iter_errors(tree))
+    bad = {place[1] for place in places if len(place) == 2 and place[0] == "jobs"}
+    return {**tree, "jobs": {name: job if name in bad else {} for name, job in jobs.items()}}
+
+
+def _violations(error: "ValidationError") -> Iterator[Violation]:
+    """The error in the words of `shape`; of an anyOf only the branch that is for the value's type."""
+    if error.validator != "anyOf":
+        yield _violation(error, accepts=(_schema_of(error),))
+        return
+    branches: dict[str | int, list[ValidationError]] = {}
+    for child in error.context or ():
+        branches.setdefault(child.schema_path[0], []).append(child)
+    mismatches = {index: found for index, children in branches.items() if (found := _mismatch(children))}
+    for index in branches.keys() - mismatches.keys():
+        for child in branches[index]:
+            yield from _violations(child)
+    if branches.keys() == mismatches.keys():
+        accepts = tuple(_schema_of(mismatches[index]) for index in sorted(mismatches))
+        yield _violation(error, keyword="type", accepts=accepts)
+
+
+def _mismatch(errors: list["ValidationError"]) -> "ValidationError | None":
+    """The error that says the value itself, not something inside it, has another type."""
+    return next((error for error in errors if error.validator == "type" and not error.relative_path), None)
+
+
+def _schema_of(error: "ValidationError") -> Mapping[str, object]:
+    assert isinstance(error.schema, dict), "a schema that can be broken is a map"
+    return error.schema
+
+
+def _violation(
+    error: "ValidationError", *, accepts: tuple[Mapping[str, object], ...], keyword: str | None = None
+) -> Violation:
+    steps = list(error.absolute_schema_path)
+    return Violation(
+        path=tuple(error.absolute_path),
+        keyword=keyword or ("propertyNames" if "propertyNames" in steps else str(error.validator)),
+        value=error.instance,
+        accepts=accepts,
+    )
+
+
+@cache
+def _keys() -> Mapping[str, tuple[str, ...]]:
+    """The keys of each kind of map that has fixed keys; the top of the file is kind `file`."""
+    schema = json.loads(schema_text())
+    kinds = {"file": schema, **schema["definitions"]}
+    return {kind: tuple(part["properties"]) for kind, part in kinds.items() if "properties" in part}

@@ -1,0 +1,84 @@
+"""Did you mean: the names nearest to a mistyped one, and the words other tools use."""
+
+from collections.abc import Iterable, Mapping
+
+_SEPARATORS = str.maketrans("", "", "-_ ")
+
+
+def fold(word: str) -> str:
+    """The word without what people vary freely: case, and how its parts are joined."""
+    return word.casefold().translate(_SEPARATORS)
+
+
+def suggest(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """The nearest candidate, both when two are tied, none when nothing is near or more are tied.
+
+    A name that differs only in case or joining is at distance nought, so it wins over every other.
+    """
+    wanted = fold(word)
+    least = _tolerance(len(wanted))
+    nearest: list[str] = []
+    for candidate in dict.fromkeys(candidates):
+        distance = _distance(wanted, fold(candidate), least)
+        if distance < least:
+            nearest, least = [candidate], distance
+        elif distance == least:
+            nearest.append(candidate)
+    return tuple(nearest) if len(nearest) <= 2 else ()
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """The question for what `suggest` found."""
+    return f"did you mean {' or '.join(f'`{name}`' for name in names)}?"
+
+
+def _tolerance(length: int) -> int:
+    """How many typing mistakes a word may hold and still be recognised: always less than half of it."""
+    allowed = 1 if length <= 4 else 2 if length <= 8 else 3
+    return min(allowed, max(0, (length - 1) // 2))
+
+
+def _distance(a: str, b: str, most: int) -> int:
+    """Damerau-Levenshtein distance (adjacent letters swapped count one), or `most` + 1 when it is larger."""
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    above: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        row = [i]
+        for j, other in enumerate(b, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, above[j - 2] + 1)
+            row.append(cost)
+        above, last = last, row
+    return min(last[-1], most + 1)
+
+
+def _words(table: Mapping[str, str]) -> Mapping[str, str]:
+    return {word: key for key, words in table.items() for word in words.split()}
+
+
+FOREIGN_WORDS: Mapping[str, str] = _words(
+    {
+        "schedule": "on cron crontab",
+        "schedule.every": "interval",
+        "run": "script commands cmd",
+        "command": "args entrypoint",
+        "triggers.after": "depends depends_on dependsOn after",
+        "retry": "retries retryPolicy max_retries",
+        "timeout": "timeout-minutes timeout_sec timeoutSec",
+        "env": "environment variables envs",
+        "if": "when rules condition",
+        "allow_failure": "continue-on-error ignore_errors",
+        "matrix": "strategy",
+        "concurrency": "max_active_runs concurrencyPolicy",
+        "timezone": "tz time_zone",
+        "enabled": "suspend paused disabled",
+        "for_each": "with_items withItems loop",
+        "outputs": "register",
+        "notify": "notify_on mail_on",
+        "": "image container name id",
+    }
+)
+"""What other tools call it -> the key here: a path from the job, empty when there is none."""

@@ -1,0 +1,372 @@
+"""Templates: text with `{{ expression }}` in it. The one door to Jinja2, which only parses.
+
+What Jinja2 parsed is converted by a list of allowed nodes; anything else is refused by name.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from jobfile.expression import (
+    Binary,
+    Conditional,
+    EvaluationError,
+    Expression,
+    Filtered,
+    Item,
+    Kind,
+    Listing,
+    Literal,
+    Name,
+    Problem,
+    Scope,
+    Type,
+    Unary,
+    check,
+    evaluate,
+)
+from jobfile.filters import MAX_TEXT, as_text
+from jobfile.model import ParamSpec, ParamType, Value
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+MAX_SOURCE: Final = 16 * 1024
+MAX_BRACKETS: Final = 64
+MAX_NODES: Final = 512
+MAX_DEPTH: Final = 32
+
+_STATEMENT: Final = re.compile(r"\{%.*?%\}", re.DOTALL)
+_COMMENT: Final = re.compile(r"(?<!\$)\{#.*?#\}", re.DOTALL)
+_COMPARISONS: Final = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "lteq": "<=",
+    "gt": ">",
+    "gteq": ">=",
+    "in": "in",
+    "notin": "not in",
+}
+_ARITHMETIC: Final = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "FloorDiv": "//", "Mod": "%"}
+_REFUSED: Final = {
+    "Call": "a call",
+    "Pow": "`**`",
+    "Dict": "a map",
+    "Test": "`is`",
+    "Slice": "a slice",
+    "NSRef": "a namespace",
+}
+_IN_TEXT: Final = (Kind.STRING, Kind.INTEGER, Kind.NUMBER, Kind.DATETIME, Kind.ANY)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One `{{ … }}` of a text: its expression, and where it stands in the text."""
+
+    source: str
+    start: int
+    end: int
+    expression: Expression
+
+
+def has_template(text: str) -> bool:
+    """Whether there is anything to fill in; without, Jinja2 is never loaded."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+@lru_cache(maxsize=8192)
+def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
+    """The templates of a text, and what is wrong with the way they are written."""
+    slots: list[Slot] = []
+    problems = list(_statements(text))
+    at = text.find("{{")
+    while at != -1:
+        end = _end_of(text, at + 2)
+        if end is None:
+            message = "`{{` is never closed"
+            problems.append(
+                Problem(code="JF401", message=message, start=at, end=at + 2, label="no `}}` after this")
+            )
+            break
+        source = text[at + 2 : end]
+        parsed = _parse(source)
+        if isinstance(parsed, _Refused):
+            problems.append(
+                Problem(
+                    code="JF401", message=parsed.message, start=at, end=end + 2, label="not an expression"
+                )
+            )
+        else:
+            slots.append(Slot(source=source.strip(), start=at, end=end + 2, expression=parsed))
+        at = text.find("{{", end + 2)
+    return tuple(slots), tuple(problems)
+
+
+def check_slot(slot: Slot, scope: Scope, *, allow_secrets: bool = False) -> tuple[Type, tuple[Problem, ...]]:
+    """The type of a template's expression, and what is wrong with it; offsets are into the whole text."""
+    found, problems = check(slot.expression, scope, source=slot.source, allow_secrets=allow_secrets)
+    placed = []
+    for problem in problems:
+        if (problem.start, problem.end) == (0, len(slot.source)):
+            placed.append(replace(problem, start=slot.start, end=slot.end, fix=None))
+        else:
+            # The source is stripped; one blank inside the braces is how everybody writes it.
+            shift = slot.start + 3
+            placed.append(replace(problem, start=problem.start + shift, end=problem.end + shift))
+    return found, tuple(placed)
+
+
+def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem, ...]:
+    """Whether a value of this type can stand in text; a boolean only when it is all of it."""
+    allowed = found.kind in _IN_TEXT or found.kind is Kind.SECRET or (is_whole and found.kind is Kind.BOOLEAN)
+    if allowed and not found.may_be_null:
+        return ()
+    if found.may_be_null:
+        message, tip = f"`{slot.source}` may be null", f"{slot.source} | default('never')"
+    elif found.kind is Kind.LIST:
+        message, tip = "a list cannot stand in text", f"{slot.source} | join(',')"
+    else:
+        message, tip = f"a {found.kind.value} cannot stand inside text", f"'yes' if {slot.source} else 'no'"
+    help_ = (f"{{{{ {tip} }}}}",)
+    return (
+        Problem(
+            code="JF404",
+            message=message,
+            start=slot.start,
+            end=slot.end,
+            label=f"this is {found.kind.value}",
+            help=help_,
+        ),
+    )
+
+
+def job_scope(params: Sequence[ParamSpec], variables: Mapping[str, Value], secrets: Iterable[str]) -> Scope:
+    """What names mean in the templates of a job."""
+    names = {
+        "run.id": Type(Kind.STRING),
+        "run.job": Type(Kind.STRING),
+        "run.attempt": Type(Kind.INTEGER),
+        "run.trigger": Type(Kind.STRING),
+        "run.scheduled_at": Type(Kind.DATETIME),
+        "run.started_at": Type(Kind.DATETIME),
+        "run.previous_success": Type(Kind.DATETIME, may_be_null=True),
+    }
+    names |= {f"vars.{name}": _type_of(value) for name, value in variables.items()}
+    names |= {f"params.{param.name}": _param_type(param) for param in params}
+    names |= {f"secrets.{name}": Type(Kind.SECRET) for name in secrets}
+    return Scope(names)
+
+
+def to_text(value: object) -> str:
+    """A value as a process gets it."""
+    return as_text(value)
+
+
+def evaluate_source(source: str, values: Mapping[str, object]) -> object:
+    """The value of an expression that was checked when its job was compiled."""
+    parsed = _parse(source)
+    if isinstance(parsed, _Refused):
+        raise EvaluationError(parsed.message)
+    return evaluate(parsed, values)
+
+
+def render_text(text: str, values: Mapping[str, object]) -> str:
+    """A text with its templates filled in. What comes out is never looked at for templates again."""
+    slots, _ = find_slots(text)
+    parts, at = [], 0
+    for slot in slots:
+        parts += [text[at : slot.start], to_text(evaluate(slot.expression, values))]
+        at = slot.end
+    result = "".join([*parts, text[at:]])
+    if len(result) > len(text) + MAX_TEXT:
+        raise EvaluationError(f"a template gives more than {MAX_TEXT} characters")
+    return result
+
+
+def render_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
+    """One argument, or several when the text is exactly one template that gives a list."""
+    slots, _ = find_slots(text)
+    if len(slots) == 1 and (slots[0].start, slots[0].end) == (0, len(text)):
+        value = evaluate(slots[0].expression, values)
+        if isinstance(value, (tuple, list)):
+            return tuple(to_text(item) for item in value)
+    return (render_text(text, values),)
+
+
+def _statements(text: str) -> Iterable[Problem]:
+    for pattern in (_STATEMENT, _COMMENT):
+        for match in pattern.finditer(text):
+            yield Problem(
+                code="JF407",
+                message="statements and comments of templates are not part of the language",
+                start=match.start(),
+                end=match.end(),
+                label="only {{ expressions }}",
+                help=("for a choice:  {{ a if test else b }}",),
+            )
+
+
+def _end_of(text: str, at: int) -> int | None:
+    """Where the braces close, quotes respected."""
+    quote = ""
+    while at < len(text):
+        sign = text[at]
+        if quote:
+            if sign == "\\":
+                at += 1
+            elif sign == quote:
+                quote = ""
+        elif sign in "'\"":
+            quote = sign
+        elif text.startswith("}}", at):
+            return at
+        at += 1
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    message: str
+
+
+class _NotAllowedError(Exception):
+    pass
+
+
+@lru_cache(maxsize=8192)
+def _parse(source: str) -> "Expression | _Refused":
+    """An expression's tree, or why it is none. Limits come first: a parser must not be the place to fail."""
+    if not source.strip():
+        return _Refused("there is nothing between the braces")
+    if len(source) > MAX_SOURCE or sum(source.count(sign) for sign in "([{") > MAX_BRACKETS:
+        return _Refused("the expression is too large")
+    from jinja2 import Environment, TemplateSyntaxError, nodes  # noqa: PLC0415  start-up time: 80 ms
+
+    try:
+        tree = Environment(autoescape=False, optimized=False).parse("{{" + source + "}}")  # noqa: S701  nothing is rendered
+    except TemplateSyntaxError as error:
+        return _Refused(f"not an expression: {(error.message or '').rstrip('.')}")
+    except (RecursionError, ValueError, OverflowError, IndexError, TypeError):
+        return _Refused("not an expression")
+    outputs = tree.body
+    if len(outputs) != 1 or not isinstance(outputs[0], nodes.Output) or len(outputs[0].nodes) != 1:
+        return _Refused("not one expression")
+    try:
+        return _Converter().convert(outputs[0].nodes[0], 0)
+    except _NotAllowedError as error:
+        return _Refused(str(error))
+
+
+class _Converter:
+    """Turns Jinja2's nodes into ours, one kind after the other; what is not listed is refused."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def convert(self, node: "nodes.Node", depth: int) -> Expression:
+        self.count += 1
+        if self.count > MAX_NODES or depth > MAX_DEPTH:
+            raise _NotAllowedError("the expression is too large")
+        kind = type(node).__name__
+        method = getattr(self, f"_{kind.lower()}", None)
+        if kind in _ARITHMETIC:
+            return self._two(_ARITHMETIC[kind], node, depth)
+        if kind in ("And", "Or"):
+            return self._two(kind.lower(), node, depth)
+        if kind in ("Not", "Neg", "Pos"):
+            sign = {"Not": "not", "Neg": "-", "Pos": "+"}[kind]
+            return Unary(sign, self.convert(_field(node, "node"), depth + 1))
+        if method is None:
+            raise _NotAllowedError(f"{_REFUSED.get(kind, kind.lower())} is not part of expressions")
+        result = method(node, depth)
+        assert isinstance(result, (Literal, Name, Item, Listing, Unary, Binary, Conditional, Filtered))
+        return result
+
+    def _two(self, sign: str, node: "nodes.Node", depth: int) -> Expression:
+        left, right = _field(node, "left"), _field(node, "right")
+        return Binary(sign, self.convert(left, depth + 1), self.convert(right, depth + 1))
+
+    def _const(self, node: "nodes.Const", _depth: int) -> Expression:
+        if isinstance(node.value, (str, bool, int, float)) or node.value is None:
+            return Literal(node.value)
+        raise _NotAllowedError("this constant is not part of expressions")
+
+    def _name(self, node: "nodes.Name", _depth: int) -> Expression:
+        if node.name.startswith("_"):
+            raise _NotAllowedError(f"no name begins with `_`: `{node.name}`")
+        return Name(node.name)
+
+    def _getattr(self, node: "nodes.Getattr", depth: int) -> Expression:
+        target = self.convert(node.node, depth + 1)
+        if node.attr.startswith("_") or not isinstance(target, Name):
+            raise _NotAllowedError(f"there is no `.{node.attr}` of this")
+        return Name(f"{target.path}.{node.attr}")
+
+    def _getitem(self, node: "nodes.Getitem", depth: int) -> Expression:
+        target, index = self.convert(node.node, depth + 1), self.convert(node.arg, depth + 1)
+        if isinstance(target, Name) and isinstance(index, Literal) and isinstance(index.value, str):
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", index.value, re.ASCII):
+                raise _NotAllowedError(f"no name `{index.value[:40]}`")
+            return Name(f"{target.path}.{index.value}")
+        return Item(target, index)
+
+    def _list(self, node: "nodes.List", depth: int) -> Expression:
+        return Listing(tuple(self.convert(item, depth + 1) for item in node.items))
+
+    def _tuple(self, _node: "nodes.Tuple", _depth: int) -> Expression:
+        raise _NotAllowedError("a list is written [a, b]")
+
+    def _condexpr(self, node: "nodes.CondExpr", depth: int) -> Expression:
+        if node.expr2 is None:
+            raise _NotAllowedError("`if` needs an `else`")
+        parts = (self.convert(part, depth + 1) for part in (node.test, node.expr1, node.expr2))
+        return Conditional(*parts)
+
+    def _concat(self, node: "nodes.Concat", depth: int) -> Expression:
+        first, *rest = (self.convert(part, depth + 1) for part in node.nodes)
+        for part in rest:
+            first = Binary("~", first, part)
+        return first
+
+    def _compare(self, node: "nodes.Compare", depth: int) -> Expression:
+        left = self.convert(node.expr, depth + 1)
+        result: Expression | None = None
+        for operand in node.ops:
+            right = self.convert(operand.expr, depth + 1)
+            one = Binary(_COMPARISONS[operand.op], left, right)
+            result = one if result is None else Binary("and", result, one)
+            left = right
+        assert result is not None
+        return result
+
+    def _filter(self, node: "nodes.Filter", depth: int) -> Expression:
+        if node.node is None or node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
+            raise _NotAllowedError(f"filter `{node.name}` takes its arguments by place")
+        arguments = tuple(self.convert(argument, depth + 1) for argument in node.args)
+        return Filtered(self.convert(node.node, depth + 1), node.name, arguments)
+
+
+def _field(node: "nodes.Node", name: str) -> "nodes.Node":
+    found = getattr(node, name)
+    assert found is not None
+    return found  # type: ignore[no-any-return]  # a node has nodes
+
+
+def _type_of(value: Value) -> Type:
+    if isinstance(value, tuple):
+        kinds = {_type_of(item).kind for item in value}
+        return Type(Kind.LIST, kinds.pop() if len(kinds) == 1 else Kind.ANY)
+    if isinstance(value, bool):
+        return Type(Kind.BOOLEAN)
+    if isinstance(value, int):
+        return Type(Kind.INTEGER)
+    return Type(Kind.NUMBER) if isinstance(value, float) else Type(Kind.STRING)
+
+
+def _param_type(param: ParamSpec) -> Type:
+    if param.type is ParamType.ARRAY:
+        return Type(Kind.LIST, Kind(param.item_type.value) if param.item_type else Kind.ANY)
+    return Type(Kind(param.type.value))

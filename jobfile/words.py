@@ -1,0 +1,196 @@
+"""A schedule entry in words, so that a person can check it against what was meant."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from jobfile.cron import CronExpression, SpecialDay, parse_cron
+from jobfile.model import CronEntry, EveryEntry, ScheduleEntry
+from jobfile.occurrences import clock_effects
+
+_UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+_WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_NTH = ("first", "second", "third", "fourth", "fifth")
+_MONDAY_TO_FRIDAY = [1, 2, 3, 4, 5]
+_MOST_TIMES = 6
+"""So many times of day are listed; more are told as minutes past hours."""
+
+
+def describe(entry: ScheduleEntry) -> str:
+    """What an entry means, in one line: when, on which days, by which clock."""
+    if isinstance(entry, EveryEntry):
+        return f"every {_period(entry.every)}"
+    expression = parse_cron(entry.cron, days=entry.days)
+    assert isinstance(expression, CronExpression), f"cron expression {entry.cron} was checked"
+    days, months = _days(expression), _months(expression)
+    when = [_time(expression, is_every_day=not days and not months), days, months]
+    return f"{' '.join(part for part in when if part)}, {_clock_class(entry, expression)}"
+
+
+def describe_clock_effects(entry: ScheduleEntry, *, after: datetime, days: int = 366) -> str:
+    """The local dates in the days after an instant that a change of the clock touches, in one line."""
+    effects = clock_effects(entry, after=after, days=days)
+    gaps = [f"{one.date.isoformat()} (gap)" for one in effects if one.is_gap]
+    folds = [f"{one.date.isoformat()} (fold)" for one in effects if not one.is_gap]
+    if not effects:
+        return "none"
+    return ", ".join([*(gaps or ["none in a gap"]), *(folds or ["none in a fold"])])
+
+
+def _period(every: timedelta) -> str:
+    seconds = int(every.total_seconds())
+    parts = []
+    for unit, size in _UNITS.items():
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount} {unit}{'s' * (amount > 1)}")
+    text = " ".join(parts)
+    return text.removeprefix("1 ") if len(parts) == 1 else text
+
+
+# --- the time of day
+
+
+def _time(expression: CronExpression, *, is_every_day: bool) -> str:
+    minutes, hours = _members(expression.minute), _members(expression.hour)
+    if len(hours) < 24 and len(minutes) * len(hours) <= _MOST_TIMES:
+        times = _listed([f"{hour:02}:{minute:02}" for hour in hours for minute in minutes])
+        return f"every day at {times}" if is_every_day else f"at {times}"
+    step = _even_step(minutes, 60)
+    if step == 1:
+        past = "every minute"
+    elif step is not None:
+        past = f"every {step} minutes"
+    elif len(hours) == 24 and len(minutes) == 1:
+        return f"at minute {minutes[0]} of every hour"
+    else:
+        past = f"at minute {_runs(minutes, str)}"
+    of_hours = _hours(hours)
+    if step is not None:
+        return f"{past}{of_hours and ' of '}{of_hours}"
+    return f"{past} past {of_hours or 'every hour'}"
+
+
+def _hours(hours: list[int]) -> str:
+    """The hours in words; "" for all of them."""
+    step = _even_step(hours, 24)
+    if step == 1:
+        return ""
+    if step is not None:
+        return f"every {_ordinal(step)} hour from {hours[0]:02}"
+    if hours == list(range(hours[0], hours[-1] + 1)) and len(hours) > 2:
+        return f"every hour from {hours[0]:02} to {hours[-1]:02}"
+    return f"hour {_runs(hours, '{:02}'.format)}"
+
+
+def _even_step(values: list[int], cycle: int) -> int | None:
+    """The distance of values that are spread evenly over the whole cycle, from its beginning."""
+    step = cycle // len(values)
+    return step if len(values) > 2 and values == list(range(0, cycle, step)) else None
+
+
+# --- the days
+
+
+def _days(expression: CronExpression) -> str:
+    """The days in words; "" for every day."""
+    of_month = _days_of_month(expression)
+    of_week = _days_of_week(expression)
+    if expression.is_either:
+        return f"{of_month} or {of_week}"
+    if of_month and of_week:
+        return f"{of_month} if it is {of_week.removeprefix('on ')}"
+    return of_month or of_week
+
+
+def _days_of_month(expression: CronExpression) -> str:
+    days = _members(expression.day_of_month)
+    if len(days) == 31:
+        return "on any day" if expression.is_either else ""
+    parts = [f"the {_runs(days, _ordinal)}"] if days else []
+    parts += [_special(special) for special in expression.special_days_of_month]
+    return f"on {_listed(parts)}"
+
+
+def _days_of_week(expression: CronExpression) -> str:
+    days = _members(expression.day_of_week)
+    if len(days) == 7:
+        return "on any day" if expression.is_either else ""
+    parts = [_special(special) for special in expression.special_days_of_week]
+    if days == _MONDAY_TO_FRIDAY:
+        parts.insert(0, "weekdays")
+    elif days:
+        monday_first = sorted(days, key=lambda day: day or 7)
+        parts.insert(0, _listed([_WEEKDAYS[day] for day in monday_first]))
+    return f"on {_listed(parts)}"
+
+
+def _special(special: SpecialDay) -> str:
+    if special.kind == "L":
+        return "the last day of the month"
+    if special.kind == "LW":
+        return "the last weekday of the month"
+    if special.kind == "nW":
+        return f"the weekday nearest to the {_ordinal(special.day)}"
+    which = "last" if special.kind == "dL" else _NTH[special.nth - 1]
+    return f"the {which} {_WEEKDAYS[special.day]} of the month"
+
+
+def _months(expression: CronExpression) -> str:
+    months = _members(expression.month)
+    return "" if len(months) == 12 else f"in {_listed([_MONTHS[month - 1] for month in months])}"
+
+
+def _clock_class(entry: CronEntry, expression: CronExpression) -> str:
+    """The zone, and what a change of its clock does."""
+    if entry.timezone == "UTC":
+        return "UTC"
+    is_once = len(_members(expression.minute)) == len(_members(expression.hour)) == 1
+    if not expression.is_fixed:
+        return f"{entry.timezone} (wildcard: as often as the clock shows it)"
+    return f"{entry.timezone} (fixed: {'one run per local day' if is_once else 'each local time once'})"
+
+
+# --- lists
+
+
+def _members(bits: int) -> list[int]:
+    return [value for value in range(bits.bit_length()) if bits >> value & 1]
+
+
+def _runs(values: list[int], text: Callable[[int], str]) -> str:
+    """Numbers with neighbours drawn together: "1, 3 and 5 to 9"."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{text(run[0])} to {text(run[-1])}"] if len(run) > 2 else [text(value) for value in run]
+    return _listed(parts)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _ordinal(number: int) -> str:
+    is_teen = 10 <= number % 100 <= 20
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")  # codespell:ignore nd
+    return f"{number}{'th' if is_teen else ending}"

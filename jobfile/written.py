@@ -1,0 +1,125 @@
+"""How a scalar is written: what a plain one means, and which character gave which of the value."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from math import isfinite
+from typing import Final
+
+_STARTS: Final = frozenset("-0123456789tfn~")
+_CONSTANTS: Final = {"true": True, "false": False, "null": None, "~": None}
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+
+_BLANKS: Final = re.compile(r"[ \t]*")
+_BREAKS: Final = re.compile(r"(?:\r?\n[ \t]*)+")
+_JOIN: Final = re.compile(r"\\\r?\n(?:[ \t]*\r?\n)*[ \t]*")
+_ESCAPE: Final = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\r\n])")
+_QUOTED_PAIR: Final = re.compile("''")
+_WORDS: Final = re.compile(r"[^\\'\r\n \t]*")
+_NEVER: Final = re.compile(r"(?!)")
+
+
+def core_value(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar by YAML 1.2's core schema: decimal numbers, true, false, null; else text.
+
+    Integers of more than 18 digits and numbers that are not finite stay text.
+    """
+    if text[:1] not in _STARTS:
+        return text or None
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    if number.lastindex is None:
+        return int(text)
+    value = float(text)
+    return value if isfinite(value) else text
+
+
+Place = tuple[int, int]
+"""Offsets of where a character of a value begins and ends in the scalar as written."""
+
+
+@lru_cache(maxsize=2)
+def value_places(written: str, style: str, value: str) -> tuple[Place, ...] | None:
+    """For each character of a value its place in the scalar as written.
+
+    `style` is the scalar's first sign, empty for a plain one. None when the two cannot be brought together.
+    """
+    if style in ("|", ">"):
+        return _block_places(written, value)
+    return _flow_places(written, style, value)
+
+
+def _flow_places(written: str, style: str, value: str) -> tuple[Place, ...] | None:
+    """A plain or quoted scalar: line breaks fold, and escapes stand for one character."""
+    escape = {'"': _ESCAPE, "'": _QUOTED_PAIR}.get(style, _NEVER)
+    at, end = (1, len(written) - 1) if style else (0, len(written))
+    places: list[Place] = []
+    while at < end:
+        blanks = _BLANKS.match(written, at, end)
+        text_at = blanks.end() if blanks else at
+        if style == '"' and (join := _JOIN.match(written, at, end)):
+            places += [join.span()] * (join[0].count("\n") - 1)
+            at = join.end()
+        elif breaks := _BREAKS.match(written, text_at, end):
+            places += [(at, breaks.end())] * max(1, breaks[0].count("\n") - 1)
+            at = breaks.end()
+        elif pair := escape.match(written, at, end):
+            places.append(pair.span())
+            at = pair.end()
+        else:
+            words = _WORDS.match(written, text_at, end)
+            stop = max(at + 1, words.end() if words else text_at)
+            if not value.startswith(written[at:stop], len(places)):
+                return None
+            places += [(one, one + 1) for one in range(at, stop)]
+            at = stop
+    return tuple(places) if len(places) == len(value) else None
+
+
+def _block_places(written: str, value: str) -> tuple[Place, ...] | None:
+    """A literal or folded scalar: lines as they are after the indentation, with breaks or a space between."""
+    places: list[Place] = []
+    end = 0
+    for start, line in _content_lines(written, value):
+        while len(places) < len(value) and value[len(places)] in "\n " and not _begins(value, places, line):
+            places.append((end, start))
+        if not _begins(value, places, line):
+            return None
+        end = start + len(line)
+        places += [(at, at + 1) for at in range(start, end)]
+    if value[len(places) :].strip("\n"):
+        return None
+    return (*places, *[(end, end)] * (len(value) - len(places)))
+
+
+def _begins(value: str, places: list[Place], line: str) -> bool:
+    return value.startswith(line, len(places))
+
+
+def _content_lines(written: str, value: str) -> Iterator[tuple[int, str]]:
+    """The lines below the header that hold anything, each with its offset, without indentation."""
+    indent = _indentation(written, value)
+    at = written.find("\n") + 1
+    while 0 < at < len(written):
+        stop = written.find("\n", at)
+        stop = len(written) if stop == -1 else stop
+        line = written[at:stop].removesuffix("\r")
+        if len(line) > indent:
+            yield at + indent, line[indent:]
+        at = stop + 1
+
+
+def _indentation(written: str, value: str) -> int:
+    """Columns before the text: what the first line with text has in the file and not in the value."""
+    body = written[written.find("\n") + 1 :]
+    return max(0, _first_margin(body) - _first_margin(value))
+
+
+def _first_margin(text: str) -> int:
+    for line in text.splitlines():
+        if line.strip(" "):
+            return len(line) - len(line.lstrip(" "))
+    return 0

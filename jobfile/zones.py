@@ -1,0 +1,143 @@
+"""Time zones from the `tzdata` package, never from the host, and the instants at which clocks change."""
+
+import pkgutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import tzdata  # type: ignore[import-untyped]  # the package has no types
+
+TZDATA_VERSION: Final[str] = tzdata.IANA_VERSION
+"""Stored with every generation: the rules by which local times were turned into instants."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+HORIZON: Final = datetime(9998, 1, 1, tzinfo=UTC)
+"""No search goes beyond: the calendar of the standard library ends two years later."""
+
+LEAST_YEAR: Final = 2
+"""The first whole year whose instants have a local time everywhere."""
+
+STEP_SECONDS: Final = 3 * 86_400
+"""Shorter than the time between any two changes of one zone, so that probing at this step misses none."""
+
+_SECOND: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockChange:
+    """A zone's clock is set forward (a gap in local time) or back (a fold, local times that come twice)."""
+
+    at: datetime
+    offset_before: timedelta
+    offset_after: timedelta
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether local times are left out."""
+        return self.offset_after > self.offset_before
+
+    @property
+    def size(self) -> timedelta:
+        """How far the clock is set."""
+        return abs(self.offset_after - self.offset_before)
+
+    @property
+    def local_from(self) -> datetime:
+        """The first local time, without a zone, that does not exist or exists twice."""
+        return self.at.replace(tzinfo=None) + min(self.offset_before, self.offset_after)
+
+    @property
+    def local_to(self) -> datetime:
+        """The first local time, without a zone, that exists once again."""
+        return self.local_from + self.size
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """The names of all zones: places such as Europe/Oslo, UTC, and old names that still work."""
+    listed = pkgutil.get_data("tzdata", "zones")
+    assert listed is not None, "the package tzdata is installed with jobfile"
+    return frozenset(listed.decode("ascii").split())
+
+
+@lru_cache(maxsize=1024)
+def load_zone(name: str) -> ZoneInfo | None:
+    """The zone with exactly this name, or None.
+
+    Only listed names are looked up, so a path, another case or an empty text is simply not a zone.
+    """
+    if name not in zone_names():
+        return None
+    rules = pkgutil.get_data("tzdata", f"zoneinfo/{name}")
+    assert rules is not None, f"tzdata lists the zone {name}"
+    return ZoneInfo.from_file(_Bytes(rules), key=name)
+
+
+class _Bytes:
+    """The two operations of a binary file that a zone is read with; the language opens no files."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, all that remain when `size` is negative."""
+        end = len(self._data) if size < 0 else self._at + size
+        taken = self._data[self._at : end]
+        self._at += len(taken)
+        return taken
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to an offset from the beginning (0) or from here (1)."""
+        self._at = offset + (self._at if whence == 1 else 0)
+        return self._at
+
+
+def clock_changes(zone: str, *, after: datetime, days: int = 366) -> tuple[ClockChange, ...]:
+    """The changes of a zone's clock in (after, after + days], oldest first; none for an unknown zone."""
+    last = min(after, HORIZON - timedelta(days=days)) + timedelta(days=days)
+    return tuple(
+        change
+        for year in range(max(after.year, LEAST_YEAR), last.year + 1)
+        for change in changes_of_year(zone, year)
+        if after < change.at <= last
+    )
+
+
+@lru_cache(maxsize=4096)
+def changes_of_year(zone: str, year: int) -> tuple[ClockChange, ...]:
+    """The changes in a year of UTC, its first instant included, oldest first; none for an unknown zone."""
+    loaded = load_zone(zone)
+    if loaded is None:
+        return ()
+    low = (datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // _SECOND - 1
+    end = (datetime(year + 1, 1, 1, tzinfo=UTC) - EPOCH) // _SECOND - 1
+    found: list[ClockChange] = []
+    while low < end:
+        high = min(low + STEP_SECONDS, end)
+        before, after = _offset(loaded, low), _offset(loaded, high)
+        if before != after:
+            at = EPOCH + timedelta(seconds=_first_change(loaded, low, high))
+            found.append(ClockChange(at=at, offset_before=before, offset_after=after))
+        low = high
+    return tuple(found)
+
+
+def _first_change(zone: ZoneInfo, low: int, high: int) -> int:
+    """The second at which the offset at `low` becomes the one at `high`, when there is one change between."""
+    before = _offset(zone, low)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(zone, middle) == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _offset(zone: ZoneInfo, seconds: int) -> timedelta:
+    offset = (EPOCH + timedelta(seconds=seconds)).astimezone(zone).utcoffset()
+    assert offset is not None, "a zone has an offset at every instant"
+    return offset

@@ -1,0 +1,12 @@
+"""Settings for all tests."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--update rewrites the golden files; what changed is then reviewed like code."""
+    parser.addoption("--update", action="store_true", help="rewrite golden files")

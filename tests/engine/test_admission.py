@@ -1,0 +1,73 @@
+"""Overlap, decided on what is open."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.admission import Admit, Hold, Skip, admit
+from engine.lifecycle import Run, RunState
+from jobfile.model import ConcurrencySpec, OverlapPolicy
+from tests.builders import a_run
+
+
+def runs(count: int, state: RunState, prefix: str) -> list[Run]:
+    return [a_run(id=f"{prefix}{index:031}", state=state) for index in range(count)]
+
+
+policies = st.sampled_from(OverlapPolicy)
+
+
+@given(policies, st.none() | st.integers(1, 5), st.integers(0, 6), st.integers(0, 6))
+def test_a_run_is_admitted_exactly_when_there_is_room(
+    policy: OverlapPolicy, limit: int | None, active: int, waiting: int
+) -> None:
+    decision = admit(
+        concurrency=ConcurrencySpec(limit=limit),
+        policy=policy,
+        active=runs(active, RunState.RUNNING, "a"),
+        waiting=runs(waiting, RunState.QUEUED, "b"),
+    )
+    assert isinstance(decision, Admit) == (limit is None or active + waiting < limit)
+
+
+def decide(policy: OverlapPolicy, active: Sequence[Run], waiting: Sequence[Run], **spec: int) -> object:
+    return admit(concurrency=ConcurrencySpec(**spec), policy=policy, active=active, waiting=waiting)
+
+
+def test_a_skip_names_the_run_in_the_way() -> None:
+    (running,) = runs(1, RunState.RUNNING, "a")
+    expected = Skip(state=RunState.SKIPPED, reason="overlap", detail=running.id)
+    assert decide(OverlapPolicy.SKIP, [running], []) == expected
+
+
+def test_a_run_that_waits_for_its_retry_is_in_the_way() -> None:
+    (waiting,) = runs(1, RunState.RETRY_WAIT, "a")
+    assert isinstance(decide(OverlapPolicy.SKIP, [waiting], []), Skip)
+
+
+def test_a_full_queue_misses_and_says_so() -> None:
+    running, waiting = runs(1, RunState.RUNNING, "a"), runs(2, RunState.QUEUED, "b")
+    assert isinstance(decide(OverlapPolicy.QUEUE, running, waiting[:1], max_waiting=2), Hold)
+    full = decide(OverlapPolicy.QUEUE, running, waiting, max_waiting=2)
+    assert full == Skip(state=RunState.MISSED, reason="buffer_full", detail=waiting[-1].id)
+
+
+@pytest.mark.parametrize(
+    ("policy", "field"),
+    [(OverlapPolicy.CANCEL_RUNNING, "cancelled"), (OverlapPolicy.KILL_RUNNING, "killed")],
+)
+def test_a_replacing_policy_stops_what_runs_and_supersedes_what_waits(
+    policy: OverlapPolicy, field: str
+) -> None:
+    running, waiting = runs(1, RunState.RUNNING, "a"), runs(1, RunState.QUEUED, "b")
+    decision = decide(policy, running, waiting)
+    assert isinstance(decision, Hold)
+    assert getattr(decision, field) == tuple(running)
+    assert decision.superseded == tuple(waiting)
+
+
+def test_latest_keeps_one_waiting_the_newest() -> None:
+    running, waiting = runs(1, RunState.RUNNING, "a"), runs(1, RunState.QUEUED, "b")
+    assert decide(OverlapPolicy.LATEST, running, waiting) == Hold(superseded=tuple(waiting))

@@ -1,0 +1,372 @@
+"""The loops together: from a file to a recorded answer."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.events import ConfigRejected, GenerationApplied
+from engine.lifecycle import RunState
+from engine.ports import Stop
+from engine.records import Gap
+from tests.builders import DAY, HOUR, MINUTE, NOON
+from tests.engine.world import World
+
+HOURLY = """\
+version: 1
+jobs:
+  hello:
+    schedule: "0 * * * *"
+    command: ["true"]
+"""
+
+
+def hourly(*lines: str) -> str:
+    return HOURLY + "".join(f"    {line}\n" for line in lines)
+
+
+def gaps(world: World) -> list[Gap]:
+    return list(world.view.gaps_between(None, since=NOON - DAY, until=NOON + 999 * DAY))
+
+
+def test_a_run_goes_from_its_time_to_its_answer(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3599)
+    assert world.states() == []
+    world.pass_time(seconds=1)
+    assert world.states() == [("05 13:00", "running", "")]
+    world.finish()
+    assert world.states() == [("05 13:00", "succeeded", "")]
+    world.check()
+
+
+def test_nothing_before_the_first_apply_is_due(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    assert world.states() == []
+    assert world.report().total.expected == 0
+
+
+def test_an_occurrence_during_a_run_is_skipped_and_names_it(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3600)
+    world.pass_time(seconds=3600)
+    first, second = world.runs()
+    assert (second.state, second.reason, second.detail) == (RunState.SKIPPED, "overlap", first.id)
+    world.check()
+
+
+def test_a_queued_occurrence_starts_when_the_way_is_free(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("concurrency: {on_overlap: queue}"))
+    world.pass_time(seconds=3600)
+    world.pass_time(seconds=3600)
+    assert [state for _, state, _ in world.states()] == ["running", "queued"]
+    assert world.states()[1][2] == "overlap"
+    world.finish()
+    assert [state for _, state, _ in world.states()] == ["succeeded", "running"]
+    world.finish()
+    world.check()
+
+
+def test_a_failed_attempt_is_tried_again_after_its_wait(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("retry: {attempts: 2, delay: 60s, jitter: none}"))
+    world.pass_time(seconds=3600)
+    world.finish(exit_code=7)
+    (run,) = world.runs()
+    assert (run.state, run.reason, run.attempt) == (RunState.RETRY_WAIT, "exit(7)", 1)
+    world.pass_time(seconds=59)
+    assert world.launcher.running() == []
+    world.pass_time(seconds=1)
+    world.finish()
+    (run,) = world.runs()
+    assert (run.state, run.attempt, run.exit_code) == (RunState.SUCCEEDED, 2, 0)
+    assert [attempt.reason for attempt in world.view.attempts(run.id)] == ["exit(7)", ""]
+
+
+def test_a_restart_does_not_restart_the_wait(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("retry: {attempts: 3, delay: 60s, jitter: none}"))
+    world.pass_time(seconds=3600)
+    world.finish(exit_code=7)
+    world.crash()
+    world.clock.advance(seconds=300)
+    world.boot()
+    (run,) = world.runs()
+    assert (run.state, run.attempt) == (RunState.RUNNING, 2)
+    assert len(world.launcher.executed) == 2
+
+
+def test_a_running_attempt_is_adopted_and_ends_with_its_true_exit_code(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3600)
+    world.crash()
+    world.clock.advance(seconds=60)
+    world.launcher.finish(world.launcher.running()[0], exit_code=7)
+    world.clock.advance(seconds=60)
+    world.boot()
+    (run,) = world.runs()
+    assert (run.state, run.reason, run.exit_code) == (RunState.FAILED, "exit(7)", 7)
+    assert run.ended_at == NOON + HOUR + MINUTE
+    assert len(world.launcher.executed) == 1
+    world.check()
+
+
+def test_a_lost_attempt_is_neither_success_nor_failure(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("retry: 3"))
+    world.pass_time(seconds=3600)
+    world.launcher.lose(world.launcher.running()[0])
+    world.pass_time(seconds=1)
+    (run,) = world.runs()
+    assert (run.state, run.reason) == (RunState.LOST, "supervisor_killed")
+    assert len(world.launcher.executed) == 1
+
+
+DOWN = """\
+version: 1
+jobs:
+  hello:
+    schedule: "0 * * * *"
+    catchup: {catchup}
+    command: ["true"]
+"""
+
+
+def four_hours_down(tmp_path: Path, catchup: str) -> World:
+    """Up until 14:10; down until 18:40."""
+    world = World(tmp_path, DOWN.replace("{catchup}", catchup))
+    for _ in range(2):
+        world.pass_time(seconds=3600)
+        world.finish()
+    world.pass_time(seconds=600)
+    world.crash()
+    world.clock.advance(seconds=4.5 * 3600)
+    world.boot()
+    world.check()
+    return world
+
+
+def test_catchup_last_runs_the_newest_and_records_the_others(tmp_path: Path) -> None:
+    world = four_hours_down(tmp_path, "last")
+    assert world.states()[2:] == [
+        ("05 15:00", "skipped", "superseded"),
+        ("05 16:00", "skipped", "superseded"),
+        ("05 17:00", "skipped", "superseded"),
+        ("05 18:00", "running", ""),
+    ]
+    assert world.runs()[-1].trigger == "catchup"
+
+
+def test_catchup_all_runs_the_newest_in_order_up_to_its_limit(tmp_path: Path) -> None:
+    world = four_hours_down(tmp_path, "{mode: all, max: 2}")
+    assert world.states()[2:] == [
+        ("05 15:00", "missed", "catchup_limit"),
+        ("05 16:00", "missed", "catchup_limit"),
+        ("05 17:00", "running", ""),
+        ("05 18:00", "queued", "overlap"),
+    ]
+    world.finish()
+    world.finish()
+    assert [state for _, state, _ in world.states()[4:]] == ["succeeded", "succeeded"]
+
+
+def test_catchup_none_records_each_as_missed_and_goes_on(tmp_path: Path) -> None:
+    world = four_hours_down(tmp_path, "none")
+    assert [row[1:] for row in world.states()[2:]] == [("missed", "engine_down")] * 4
+    world.pass_time(seconds=20 * 60)
+    assert world.states()[-1] == ("05 19:00", "running", "")
+    world.check()
+
+
+def test_two_weeks_down_are_one_run_and_one_gap_record(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY.replace('"0 * * * *"', '"* * * * *"'))
+    world.crash()
+    world.clock.advance(seconds=14 * 86_400)
+    world.boot()
+    (gap,) = gaps(world)
+    assert (gap.count, gap.state, gap.reason) == (14 * 1440 - 1, RunState.SKIPPED, "superseded")
+    assert [state for _, state, _ in world.states()] == ["running"]
+    world.check()
+    total = world.report().total
+    assert (total.expected, total.verdicts["skipped"], total.verdicts["open"]) == (20160, 20159, 1)
+    world.finish()
+    world.pass_time(seconds=60)
+    assert world.states()[-1][1] == "running"
+
+
+def test_a_stalled_engine_takes_the_same_path(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY.replace('"0 * * * *"', '"*/5 * * * *"'))
+    world.pass_time(seconds=12 * 60)
+    assert world.states() == [("05 12:05", "skipped", "superseded"), ("05 12:10", "running", "")]
+
+
+def test_a_clock_set_back_repeats_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3600)
+    world.finish()
+    world.clock.jump(seconds=-1800)
+    world.step()
+    world.pass_time(seconds=1800)
+    assert len(world.runs()) == 1
+    world.pass_time(seconds=3600)
+    assert len(world.runs()) == 2
+    world.check()
+
+
+def test_a_changed_schedule_counts_from_the_apply(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY.replace('"0 * * * *"', '"0 23 * * *"'))
+    world.edit(HOURLY.replace('"0 * * * *"', '"0 5 * * *"'))
+    assert world.states() == []
+    world.clock.wall = NOON + 11 * HOUR
+    world.step()
+    assert world.states() == []
+    world.clock.wall = NOON + 17 * HOUR
+    world.step()
+    assert world.states() == [("06 05:00", "running", "")]
+    world.check()
+
+
+def test_an_edit_of_another_field_starts_nothing_and_keeps_the_coverage(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3600)
+    world.finish()
+    before = world.store.schedules_in_force()[0]
+    world.edit(hourly("description: now with words"))
+    after = world.store.schedules_in_force()[0]
+    assert (after.id, after.covered_until) == (before.id, before.covered_until)
+    assert after.digest != before.digest
+    assert len(world.runs()) == 1
+    world.pass_time(seconds=3600)
+    assert world.runs()[-1].digest == after.digest
+
+
+def test_a_change_while_the_engine_was_down_leaves_the_old_rule_to_account(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.crash()
+    world.clock.advance(seconds=2 * 3600 + 60)
+    world.tree.text = HOURLY.replace('"0 * * * *"', '"30 * * * *"')
+    world.boot()
+    assert world.states() == [("05 13:00", "skipped", "superseded"), ("05 14:00", "running", "")]
+    world.finish()
+    world.pass_time(seconds=29 * 60)
+    assert world.states()[-1] == ("05 14:30", "running", "")
+    world.check()
+
+
+def test_a_rejected_file_leaves_the_last_good_generation_running(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.edit(HOURLY.replace('"0 * * * *"', '"61 * * * *"'))
+    told = [event for event in world.journal.events if isinstance(event, ConfigRejected)]
+    assert len(told) == 1
+    assert told[0].running == 1
+    assert "JF302" in told[0].diagnostics[0]
+    rejection = world.view.open_rejection()
+    assert rejection is not None
+    world.pass_time(seconds=3600)
+    assert [state for _, state, _ in world.states()] == ["running"]
+    world.edit(HOURLY)
+    assert world.view.open_rejection() is None
+    generation = world.view.current_generation()
+    assert generation is not None
+    assert generation.number == 1
+
+
+def test_a_deleted_file_is_a_rejection_and_removes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.tree.problem = "cannot read jobs.yaml: No such file or directory"
+    world.edit(HOURLY)
+    assert world.view.open_rejection() is not None
+    world.pass_time(seconds=3600)
+    assert [state for _, state, _ in world.states()] == ["running"]
+
+
+def test_a_file_half_written_is_not_taken(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.tree.text = HOURLY[:40]
+    world.watcher.tick()
+    world.tree.text = hourly("description: whole")
+    world.watcher.tick()
+    world.clock.advance(seconds=0.5)
+    world.watcher.tick()
+    assert not [event for event in world.journal.events if isinstance(event, ConfigRejected)]
+    assert [e.number for e in world.journal.events if isinstance(e, GenerationApplied)] == [1, 2]
+
+
+def test_a_removed_job_finishes_what_runs_and_cancels_what_waits(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("concurrency: {on_overlap: queue}"))
+    world.pass_time(seconds=3600)
+    world.pass_time(seconds=3600)
+    world.edit("version: 1\njobs:\n  other:\n    command: ['true']\n")
+    assert [row[1:] for row in world.states()] == [("running", ""), ("cancelled", "job_removed")]
+    world.finish()
+    assert [state for _, state, _ in world.states()] == ["succeeded", "cancelled"]
+    world.pass_time(seconds=7200)
+    assert len(world.runs()) == 2
+    world.check()
+
+
+def test_a_job_that_comes_back_owes_nothing_for_the_time_between(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.edit("version: 1\njobs: {}\n")
+    world.clock.advance(seconds=5 * 3600)
+    world.edit(HOURLY)
+    assert world.states() == []
+    world.pass_time(seconds=3600)
+    assert len(world.runs()) == 1
+    world.check()
+
+
+def test_a_disabled_job_is_not_started_by_its_schedule(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("enabled: false"))
+    world.pass_time(seconds=7200)
+    assert world.states() == []
+    assert world.report().total.expected == 0
+
+
+def test_a_stop_reaches_the_supervisor_once_and_hardens_when_asked(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3600)
+    (run,) = world.runs()
+    for how, told in ((Stop.CANCEL, [Stop.CANCEL]), (Stop.KILL, [Stop.CANCEL, Stop.KILL])):
+        with world.store.transaction():
+            world.store.request_stop(run.id, how, reason="by_hand", detail="", now=world.clock.now())
+        world.step()
+        world.step()
+        (flight,) = world.launcher.flights.values()
+        assert flight.stops == told
+    world.launcher.obey(world.launcher.running()[0])
+    world.pass_time(seconds=1)
+    assert world.states() == [("05 13:00", "cancelled", "stopped")]
+
+
+@pytest.mark.parametrize(("policy", "how"), [("cancel_running", Stop.CANCEL), ("kill_running", Stop.KILL)])
+def test_a_successor_waits_until_the_old_one_is_proven_gone(tmp_path: Path, policy: str, how: Stop) -> None:
+    world = World(tmp_path, hourly(f"concurrency: {{on_overlap: {policy}}}"))
+    world.pass_time(seconds=3600)
+    world.pass_time(seconds=3600)
+    assert [state for _, state, _ in world.states()] == ["cancelling", "queued"]
+    (flight,) = world.launcher.flights.values()
+    assert flight.stops == [how]
+    world.launcher.obey(world.launcher.running()[0])
+    world.pass_time(seconds=1)
+    assert [state for _, state, _ in world.states()] == ["cancelled", "running"]
+    world.check()
+
+
+def test_only_so_many_attempts_run_at_once(tmp_path: Path) -> None:
+    jobs = "".join(f"  job{n}:\n    schedule: '0 * * * *'\n    command: ['true']\n" for n in range(5))
+    world = World(tmp_path, f"version: 1\njobs:\n{jobs}", max_running=2)
+    world.pass_time(seconds=3600)
+    assert len(world.launcher.running()) == 2
+    world.finish()
+    assert len(world.launcher.running()) == 2
+    world.finish()
+    world.finish()
+    assert len(world.launcher.executed) == 5
+    assert not world.has_open_runs()
+    world.check()
+
+
+def test_a_missing_secret_ends_the_run_with_its_name_and_no_second_try(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("retry: 3", "secrets: {TOKEN: env:NOT_THERE}"))
+    world.pass_time(seconds=3600)
+    (run,) = world.runs()
+    assert (run.state, run.reason) == (RunState.FAILED, "secret not available")
+    assert "`TOKEN`" in run.detail
+    assert world.launcher.executed == []

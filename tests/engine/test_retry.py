@@ -1,0 +1,127 @@
+"""What follows from an outcome."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.lifecycle import LEGAL_MOVES, AttemptState, Ended, Lost, Outcome, RunState, StartError
+from engine.retry import retry_delay, settle
+from jobfile.model import Backoff, Jitter, RetrySpec
+from tests.builders import NOON, a_job, a_run
+
+
+def ended(exit_code: int | None = 0, **fields: object) -> Ended:
+    return Ended(started_at=NOON, ended_at=NOON, exit_code=exit_code, **fields)  # type: ignore[arg-type]  # builder
+
+
+outcomes = st.one_of(
+    st.builds(
+        ended,
+        st.none() | st.integers(0, 255),
+        signal=st.none() | st.integers(1, 31),
+        timed_out=st.booleans(),
+        stopped=st.booleans(),
+    ),
+    st.just(StartError(at=NOON, reason="start_error")),
+    st.just(Lost(at=NOON, reason="supervisor_killed")),
+)
+retries = st.builds(
+    RetrySpec,
+    attempts=st.integers(1, 5),
+    delay=st.timedeltas(timedelta(0), timedelta(days=1)),
+    backoff=st.sampled_from(Backoff),
+    max_delay=st.timedeltas(timedelta(0), timedelta(days=2)),
+    jitter=st.sampled_from(Jitter),
+    when=st.lists(
+        st.sampled_from(["any", "timeout", "signal", "exit:7", "exit:3-9"]), min_size=1, max_size=3
+    ).map(tuple),
+)
+
+
+@given(
+    outcomes,
+    retries,
+    st.integers(1, 6),
+    st.booleans(),
+    st.sampled_from([RunState.RUNNING, RunState.CANCELLING]),
+)
+def test_every_verdict_is_a_legal_move(
+    outcome: Outcome, retry: RetrySpec, attempt: int, idempotent: bool, state: RunState
+) -> None:
+    spec = a_job(retry=retry, idempotent=idempotent)
+    run = a_run(spec, state=state, attempt=attempt)
+    verdict = settle(run, outcome, spec=spec, now=NOON)
+    assert verdict.run_state in LEGAL_MOVES[state]
+    assert (verdict.retry_at is not None) == (verdict.run_state is RunState.RETRY_WAIT)
+    if verdict.run_state is RunState.RETRY_WAIT:
+        assert attempt < retry.attempts
+
+
+@given(outcomes)
+def test_success_comes_only_from_a_recorded_exit_code_nought(outcome: Outcome) -> None:
+    run = a_run(state=RunState.RUNNING, attempt=1)
+    verdict = settle(run, outcome, spec=a_job(), now=NOON)
+    is_clean = (
+        isinstance(outcome, Ended)
+        and outcome.exit_code == 0
+        and outcome.signal is None
+        and not outcome.timed_out
+        and not outcome.stopped
+    )
+    assert (verdict.run_state is RunState.SUCCEEDED) == is_clean
+
+
+def test_a_lost_attempt_is_tried_again_only_when_the_job_may_run_twice() -> None:
+    lost = Lost(at=NOON, reason="supervisor_killed")
+    retry = RetrySpec(attempts=3)
+    careful, brave = a_job(retry=retry), a_job(retry=retry, idempotent=True)
+    run = a_run(state=RunState.RUNNING, attempt=1)
+    assert settle(run, lost, spec=careful, now=NOON).run_state is RunState.LOST
+    assert settle(run, lost, spec=brave, now=NOON).run_state is RunState.RETRY_WAIT
+
+
+def test_a_job_that_ended_before_the_signal_of_a_cancel_keeps_its_success() -> None:
+    run = a_run(state=RunState.CANCELLING, attempt=1)
+    assert settle(run, ended(0), spec=a_job(), now=NOON).run_state is RunState.SUCCEEDED
+    assert settle(run, ended(0, stopped=True), spec=a_job(), now=NOON).run_state is RunState.CANCELLED
+
+
+def test_a_start_error_is_no_attempt_of_the_command_and_is_not_repeated() -> None:
+    spec = a_job(retry=RetrySpec(attempts=5))
+    verdict = settle(
+        a_run(state=RunState.RUNNING, attempt=1),
+        StartError(at=NOON, reason="start_error", detail="program `nope` not found"),
+        spec=spec,
+        now=NOON,
+    )
+    assert (verdict.attempt_state, verdict.run_state) == (AttemptState.NOT_STARTED, RunState.FAILED)
+
+
+def test_only_the_named_ends_are_tried_again() -> None:
+    spec = a_job(retry=RetrySpec(attempts=3, when=("exit:75", "timeout")))
+    run = a_run(state=RunState.RUNNING, attempt=1)
+    assert settle(run, ended(75), spec=spec, now=NOON).run_state is RunState.RETRY_WAIT
+    assert settle(run, ended(1), spec=spec, now=NOON).run_state is RunState.FAILED
+    assert settle(run, ended(None, signal=9), spec=spec, now=NOON).run_state is RunState.FAILED
+    timed_out = ended(None, signal=15, timed_out=True)
+    assert settle(run, timed_out, spec=spec, now=NOON).run_state is RunState.RETRY_WAIT
+
+
+@given(retries, st.text("0123456789abcdef", min_size=32, max_size=32), st.integers(1, 200))
+def test_the_wait_is_bounded_and_the_same_when_it_is_computed_again(
+    retry: RetrySpec, run_id: str, attempt: int
+) -> None:
+    delay = retry_delay(retry, run_id=run_id, attempt=attempt)
+    assert timedelta(0) <= delay <= retry.max_delay
+    assert delay == retry_delay(retry, run_id=run_id, attempt=attempt)
+
+
+def test_backoff_grows_as_it_is_named() -> None:
+    def waits(backoff: Backoff) -> list[float]:
+        retry = RetrySpec(delay=timedelta(seconds=10), backoff=backoff, jitter=Jitter.NONE)
+        return [retry_delay(retry, run_id="a", attempt=n).total_seconds() for n in (1, 2, 3, 4)]
+
+    assert waits(Backoff.EXPONENTIAL) == [10, 20, 40, 80]
+    assert waits(Backoff.LINEAR) == [10, 20, 30, 40]
+    assert waits(Backoff.FIXED) == [10, 10, 10, 10]

@@ -1,0 +1,161 @@
+"""An engine without threads and processes: real loops on a real ledger, under a clock that is set."""
+
+from itertools import count
+from pathlib import Path
+
+from engine.adapters.lock import make_private_file
+from engine.answers.expected import INSTANT
+from engine.answers.report import Report, make_report
+from engine.config import EngineConfig
+from engine.ledger import View
+from engine.lifecycle import OPEN_STATES, Run, RunState
+from engine.rescuer import Rescuer
+from engine.scheduler import Scheduler
+from engine.store.sqlite.store import SqliteStore
+from engine.store.sqlite.view import SqliteView
+from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher
+from engine.watcher import Watcher
+from engine.worker import Worker
+from jobfile.occurrences import fires
+from tests.builders import DAY, NOON
+
+
+class World:
+    """One state folder; the engine on it can crash and boot again."""
+
+    def __init__(self, folder: Path, text: str, *, max_running: int = 16) -> None:
+        self.clock = FakeClock(NOON)
+        self.launcher = ScriptedLauncher(self.clock)
+        self.journal = KeptJournal()
+        self.tree = GivenTree(text)
+        self.config = EngineConfig(
+            main_file=folder / "jobs.yaml",
+            state_dir=folder / ".jobfile",
+            environ={"PATH": "/usr/bin:/bin"},
+            max_running=max_running,
+        )
+        self.config.state_dir.mkdir(exist_ok=True)
+        make_private_file(self.config.ledger)
+        self._ids = count(1)
+        self.boot_id = "boot-1"
+        self.view: View
+        self.boot()
+
+    def new_id(self) -> str:
+        return f"{next(self._ids):032x}"
+
+    def boot(self) -> None:
+        """An engine starts on what is there."""
+        self.store = SqliteStore.open(self.config.ledger)
+        self.view = SqliteView.open(self.config.ledger)
+        self.store.open_session(kind="engine", boot_id=self.boot_id, pid=1, version="1", now=self.clock.now())
+        self.worker = Worker(
+            store=self.store,
+            clock=self.clock,
+            launcher=self.launcher,
+            journal=self.journal,
+            config=self.config,
+            boot_id=self.boot_id,
+        )
+        self.rescuer = Rescuer(
+            store=self.store, launcher=self.launcher, config=self.config, notice=self.worker.notice
+        )
+        self.scheduler = Scheduler(
+            store=self.store,
+            clock=self.clock,
+            journal=self.journal,
+            new_id=self.new_id,
+            on_recorded=lambda: None,
+        )
+        self.watcher = Watcher(
+            store=self.store,
+            clock=self.clock,
+            journal=self.journal,
+            tree=self.tree,
+            new_id=self.new_id,
+            applies=True,
+            on_applied=lambda: None,
+            on_unreadable=lambda: None,
+        )
+        for live in self.store.live_attempts():
+            self.worker.adopt(live.attempt)
+        self.watcher.settle(self.tree.snapshot())
+        self.step()
+
+    def crash(self) -> None:
+        """The engine is gone; what runs goes on."""
+        self.view.close()
+        self.store.close()
+
+    def step(self) -> None:
+        """Every loop does what is due now."""
+        self.scheduler.tick()
+        self.rescuer.tick()
+        while self.worker.tick() == 0:
+            pass
+
+    def pass_time(self, *, seconds: float) -> None:
+        """Time passes, and then everybody looks."""
+        self.clock.advance(seconds=seconds)
+        self.step()
+
+    def edit(self, text: str) -> None:
+        """The file is saved, is quiet, and is taken."""
+        self.tree.text = text
+        self.watcher.tick()
+        self.clock.advance(seconds=0.5)
+        self.watcher.tick()
+        self.step()
+
+    def finish(self, *, exit_code: int = 0) -> None:
+        """Everything that runs ends."""
+        for attempt_id in self.launcher.running():
+            self.launcher.finish(attempt_id, exit_code=exit_code)
+        self.step()
+
+    def runs(self, job: str = "hello") -> list[Run]:
+        """All runs of a job, the oldest wanted first."""
+        return list(
+            reversed(self.view.runs_between(job, since=NOON - DAY, until=NOON + 999 * DAY, limit=10**6))
+        )
+
+    def states(self, job: str = "hello") -> list[tuple[str, str, str]]:
+        """When each run was wanted, how it stands and why."""
+        return [(f"{run.scheduled_for:%d %H:%M}", run.state.value, run.reason) for run in self.runs(job)]
+
+    def report(self) -> Report:
+        """The numbers since the beginning."""
+        now = self.clock.now()
+        return make_report(self.view, since=NOON - DAY, until=now + INSTANT, now=now)
+
+    def check(self) -> None:
+        """The invariants that hold after every step."""
+        self._check_every_instant_has_one_record()
+        assert all(row.adds_up for row in self.report().rows)
+        assert len(self.launcher.executed) == len(set(self.launcher.executed))
+        for live in self.store.live_attempts():
+            assert live.run_state in (RunState.RUNNING, RunState.CANCELLING)
+
+    def _check_every_instant_has_one_record(self) -> None:
+        """Completeness and no phantoms: what is accounted for is the occurrence set, exactly."""
+        until = NOON + 999 * DAY
+        for job in {version.job for version in self.view.schedules_between(None, since=NOON, until=until)}:
+            expected = set()
+            for schedule in self.view.schedules_between(job, since=NOON - DAY, until=until):
+                found = fires(schedule.entries, after=schedule.active_from, until=schedule.covered_until)
+                expected |= {fire.at for fire in found}
+            accounted = [run.scheduled_for for run in self.runs(job) if run.schedule_key is not None]
+            for gap in self.view.gaps_between(job, since=NOON - DAY, until=until):
+                told = [
+                    fire.at for fire in fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
+                ]
+                assert len(told) == gap.count
+                accounted += told
+            assert len(accounted) == len(set(accounted))
+            assert set(accounted) == expected
+
+    def has_open_runs(self) -> bool:
+        """Whether anything is not over."""
+        return any(
+            run.state in OPEN_STATES for run in self.view.recent_runs(job=None, state=None, limit=10**6)
+        )

@@ -1,0 +1,83 @@
+"""The SQLite store: the conformance suite, and what is its own."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.lock import make_private_file
+from engine.errors import StoreRefusedError, StoreUnavailableError
+from engine.store.sqlite.store import SqliteStore
+from engine.store.sqlite.view import SqliteView
+from tests.builders import a_job, compiled
+from tests.store.conformance import *  # noqa: F403  the suite
+from tests.store.conformance import Ledger, OpenLedger
+
+
+@pytest.fixture
+def open_ledger(tmp_path: Path) -> Iterator[OpenLedger]:
+    opened = []
+
+    def open_one() -> Ledger:
+        path = tmp_path / "ledger.db"
+        make_private_file(path)
+        ledger = Ledger(SqliteStore.open(path), SqliteView.open(path))
+        opened.append(ledger)
+        return ledger
+
+    yield open_one
+    for ledger in opened:
+        ledger.view.close()
+        ledger.store.close()
+
+
+def test_the_ledger_is_closed_to_others(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    ledger = open_ledger()
+    with ledger.store.transaction():
+        ledger.store.add_definition(compiled(a_job()))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes.keys() >= {"ledger.db", "ledger.db-wal"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_every_commit_is_on_the_disk_when_it_returns(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    ledger = open_ledger()
+    assert isinstance(ledger.store, SqliteStore)
+    assert ledger.store._db.pragma("journal_mode") == "wal"
+    assert ledger.store._db.pragma("synchronous") == 2
+    assert ledger.store._db.pragma("foreign_keys") == 1
+    assert (tmp_path / "ledger.db").exists()
+
+
+def test_a_ledger_of_a_newer_program_is_refused(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    open_ledger()
+    db = sqlite3.connect(tmp_path / "ledger.db")
+    db.execute("pragma user_version = 999")
+    db.close()
+    with pytest.raises(StoreRefusedError, match="newer jobfile"):
+        SqliteStore.open(tmp_path / "ledger.db")
+
+
+def test_a_damaged_ledger_stops_the_engine_instead_of_starting_it_empty(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is no database at all, but a text of some length" * 100)
+    with pytest.raises(StoreRefusedError, match="damaged"):
+        SqliteStore.open(path)
+
+
+def test_a_ledger_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailableError):
+        SqliteView.open(tmp_path / "ledger.db").current_generation()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tables_refuse_what_must_not_happen(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    ledger = open_ledger()
+    with ledger.store.transaction():
+        ledger.store.audit(actor="a", action="b", object="c", detail="", now=NOON)  # noqa: F405  from the suite
+    db = sqlite3.connect(tmp_path / "ledger.db")
+    for statement in ("update audit set actor = 'x'", "delete from audit"):
+        with pytest.raises(sqlite3.IntegrityError, match="only added to"):
+            db.execute(statement)
+    db.close()
