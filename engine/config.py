@@ -20,6 +20,7 @@ class EngineConfig:
     environ: Mapping[str, str]
     max_running: int = MAX_RUNNING
     applies_by_itself: bool = True
+    accepts_rewind: bool = False
 
     @property
     def ledger(self) -> Path:

@@ -2,7 +2,7 @@
 
 import contextlib
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from os import getuid
 from pathlib import Path
@@ -62,11 +62,7 @@ def _order(
             for index, source in enumerate(spec.action.values, start=1):
                 env[f"JF_{index}"] = to_text(evaluate_source(source, values))
         case CommandAction():
-            argv = tuple(
-                part
-                for item in spec.action.argv
-                for part in (render_items(item, values) if has_template(item) else (item,))
-            )
+            argv = _arguments(spec.action.argv, values)
     _refuse_what_exec_refuses(env, argv)
     return LaunchOrder(
         attempt_id=attempt_id(run.id, run.attempt),
@@ -80,6 +76,20 @@ def _order(
         script=script,
         scratch_dir=config.run_dir(run.id) / "work" / "tmp",
     )
+
+
+def _arguments(items: Sequence[str], values: Mapping[str, object]) -> tuple[str, ...]:
+    """Program and arguments. A value may not turn into an option that the author did not write."""
+    argv: list[str] = []
+    for item in items:
+        parts = render_items(item, values) if has_template(item) else (item,)
+        if item.startswith("{{") and "--" not in argv and any(part.startswith("-") for part in parts):
+            raise _CannotStartError(
+                "template_error",
+                f"the value of `{item}` begins with `-` and would be an option; write `--` before it",
+            )
+        argv += parts
+    return tuple(argv)
 
 
 def _values(

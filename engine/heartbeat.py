@@ -1,16 +1,22 @@
 """Loop: write down that the engine is alive, so that a later one can say when nobody was there."""
 
+from collections.abc import Callable
+
 from engine.ledger import Store
 from engine.ports import Clock
 
 BEAT_SECONDS = 10.0
+BEATS_A_NOTE = 6
+"""The note beside the ledger costs two more syncs, and a minute's precision is enough for it."""
 
 
 class Heartbeat:
     """Touches the engine's session."""
 
-    def __init__(self, *, store: Store, clock: Clock, epoch: int) -> None:
-        """For the session with this epoch."""
+    def __init__(self, *, store: Store, clock: Clock, epoch: int, on_beat: Callable[[], None]) -> None:
+        """For the session with this epoch; `on_beat` is called once a minute, the first time at once."""
+        self._on_beat = on_beat
+        self._beats = 0
         self._store = store
         self._clock = clock
         self._epoch = epoch
@@ -19,4 +25,7 @@ class Heartbeat:
         """Touch once; returns the seconds until the next time."""
         with self._store.transaction():
             self._store.touch_session(epoch=self._epoch, now=self._clock.now())
+        if self._beats % BEATS_A_NOTE == 0:
+            self._on_beat()
+        self._beats += 1
         return BEAT_SECONDS

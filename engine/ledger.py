@@ -3,26 +3,30 @@
 Each has one conformance suite that every store passes.
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
-from typing import Protocol
+from __future__ import annotations
 
-from engine.lifecycle import Attempt, Outcome, Run, RunState, Verdict
-from engine.ports import Stop
-from engine.records import (
-    Audited,
-    Gap,
-    Generation,
-    JobVersion,
-    LiveAttempt,
-    Rejection,
-    Schedule,
-    Session,
-    StateCount,
-)
-from jobfile.catalog import CompiledJob
-from jobfile.model import JobSpec, Origin
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from engine.lifecycle import Attempt, Outcome, Run, RunState, Verdict
+    from engine.ports import Stop
+    from engine.records import (
+        Audited,
+        Gap,
+        Generation,
+        JobVersion,
+        LiveAttempt,
+        Rejection,
+        Schedule,
+        Session,
+        StateCount,
+    )
+    from jobfile.catalog import CompiledJob
+    from jobfile.model import JobSpec, Origin
 
 
 class Store(Protocol):
@@ -38,6 +42,14 @@ class Store(Protocol):
 
     def open_session(self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime) -> int:
         """Take the next engine epoch; every later write of an older engine is refused."""
+        ...
+
+    def newest_epoch(self) -> int:
+        """The epoch of the engine that started last; 0 when none ever has."""
+        ...
+
+    def verify(self) -> None:
+        """Refuse a damaged ledger: it must stop the engine, not start it on half of the truth."""
         ...
 
     def touch_session(self, *, epoch: int, now: datetime) -> None:

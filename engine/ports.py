@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from engine.events import Event
+if TYPE_CHECKING:
+    from engine.events import Event
 from engine.lifecycle import Outcome
 
 
@@ -97,6 +98,6 @@ class SourceTree(Protocol):
 class Journal(Protocol):
     """Where the engine tells what happens."""
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: "Event") -> None:
         """Tell one thing. Never raises: a full disk must not stop the engine's duty."""
         ...

@@ -1,14 +1,18 @@
-"""What the ledger keeps beside runs and attempts: generations, schedules with coverage, gaps, sessions."""
+"""What the ledger keeps beside runs and attempts: generations, schedules with coverage, gaps, sessions.
+
+Named tuples where a field is not called `count`: every answer loads them, and they cost a quarter of a
+dataclass at start-up.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from engine.lifecycle import Attempt, RunState
 from jobfile.model import ScheduleEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Generation(NamedTuple):
     """One applied, whole, valid set of definitions."""
 
     number: int
@@ -19,8 +23,7 @@ class Generation:
     revision: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobVersion:
+class JobVersion(NamedTuple):
     """A job as a range of generations had it, and where it is written."""
 
     job: str
@@ -32,8 +35,7 @@ class JobVersion:
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(NamedTuple):
     """A schedule and the time it was in force; every occurrence up to `covered_until` is accounted for."""
 
     id: int
@@ -65,8 +67,7 @@ class Gap:
     recorded_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(NamedTuple):
     """One started engine. Without an end it was killed, some time after `last_seen_at`."""
 
     epoch: int
@@ -79,8 +80,7 @@ class Session:
     end_reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class Rejection(NamedTuple):
     """A set of files that was refused, with one line for each finding."""
 
     rejected_at: datetime
@@ -89,8 +89,7 @@ class Rejection:
     resolved_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveAttempt:
+class LiveAttempt(NamedTuple):
     """An attempt without an end, with what its run asks of it."""
 
     attempt: Attempt
@@ -98,8 +97,7 @@ class LiveAttempt:
     stop_requested: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
+class Audited(NamedTuple):
     """One thing that a person or the engine changed."""
 
     at: datetime

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 
 from engine.adapters.files import FolderTree, FolderWatch
+from engine.adapters.hardening import make_undumpable
+from engine.adapters.highwater import note_high_water, refuse_rewind
 from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.adapters.wake import WakePipe
@@ -48,11 +50,19 @@ class Service:
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
+        make_undumpable()
         make_state_dir(self.config.state_dir)
         self._lock = EngineLock.take(self.config.state_dir)
         try:
             make_private_file(self.config.ledger)
             self._store = SqliteStore.open(self.config.ledger)
+            self._store.verify()
+            if not self.config.accepts_rewind:
+                refuse_rewind(
+                    self.config.state_dir,
+                    epoch=self._store.newest_epoch(),
+                    covered_until=self._store.max_covered_until(),
+                )
             self._boot_id = current_boot_id()
             self._epoch = self._store.open_session(
                 kind="engine" if self._only is None else "run",
@@ -76,7 +86,9 @@ class Service:
         rescuer = Rescuer(
             store=self._store, launcher=self._launcher, config=self.config, notice=self._on_ended
         )
-        heartbeat = Heartbeat(store=self._store, clock=self._clock, epoch=self._epoch)
+        heartbeat = Heartbeat(
+            store=self._store, clock=self._clock, epoch=self._epoch, on_beat=self._note_high_water
+        )
         self._add_loop("worker", self._worker.tick)
         self._add_loop("rescuer", rescuer.tick)
         self._add_loop("heartbeat", heartbeat.tick)
@@ -106,6 +118,7 @@ class Service:
         self._wake.close()
         with contextlib.suppress(JobfileError), self._store.transaction():
             self._store.close_session(epoch=self._epoch, now=self._clock.now(), reason="stopped")
+        self._note_high_water()
         self.journal.tell(EngineStopped(running=self._worker.running))
         self._launcher.close()
         self._store.close()
@@ -165,6 +178,10 @@ class Service:
             is_alive = isinstance(self._launcher.evidence(folder, boot_id=live.attempt.boot_id), Alive)
             if is_alive and run is not None:
                 self.journal.tell(AttemptAdopted(run=run))
+
+    def _note_high_water(self) -> None:
+        covered_until = self._store.max_covered_until()
+        note_high_water(self.config.state_dir, epoch=self._epoch, covered_until=covered_until)
 
     def _add_loop(self, name: str, tick: Callable[[], float]) -> None:
         self._loops[name] = Loop(name, tick, journal=self.journal, on_end=self._on_end)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any  # plain JSON data has no narrower type
 
 from jobfile.model import (
@@ -54,6 +53,8 @@ def canonical_json(plain: object) -> str:
 
 def digest(text: str) -> str:
     """The hash of a canonical text, 64 hexadecimal digits."""
+    from hashlib import sha256  # noqa: PLC0415  start-up time: commands that only read need no hash
+
     return sha256(text.encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """The process's environment; the only place that reads it."""
 
-import getpass
 import os
+import pwd
 from collections.abc import Mapping
 
 
@@ -13,6 +13,6 @@ def environment() -> Mapping[str, str]:
 def user_name() -> str:
     """Who is asking, for the audit."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())

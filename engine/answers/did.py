@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.telling import REASONS, in_words, seconds_text, short
+from engine.wording import REASONS, in_words, seconds_text, short
 
 LOOK_BACK = timedelta(days=400)
 """How far back the newest expected run is looked for when no day is named."""

@@ -1,8 +1,8 @@
 """Everything that was expected of a job in a window, each with its verdict: the base of every answer."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
@@ -20,15 +20,14 @@ NOT_ACCOUNTED = "not_accounted"
 """The reason of an occurrence that fell due while no engine was there to decide about it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(NamedTuple):
     """One expected run. `run` is missing when a gap record tells of it, or nobody has decided yet."""
 
     scheduled_for: datetime
     state: RunState
     reason: str
-    detail: str = ""
     is_scheduled: bool
+    detail: str = ""
     run: Run | None = None
     schedule: Schedule | None = None
     arguments: Mapping[str, Value] | None = None

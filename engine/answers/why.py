@@ -8,7 +8,7 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items
 from engine.ledger import View
 from engine.lifecycle import Attempt, Run, RunState
 from engine.records import JobVersion, Schedule, Session
-from engine.telling import REASONS, in_words, seconds_text, short
+from engine.wording import REASONS, in_words, seconds_text, short
 from jobfile.occurrences import fires, next_fire
 from jobfile.words import describe
 

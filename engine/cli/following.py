@@ -17,7 +17,7 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.service import Service
-from engine.telling import in_words, seconds_text, short
+from engine.wording import in_words, seconds_text, short
 from jobfile.catalog import CompiledJob
 
 LOOK_SECONDS = 0.03

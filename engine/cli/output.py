@@ -1,7 +1,7 @@
 """How commands print: tables for people, JSON for programs, colour only on a terminal."""
 
 import json
-import shutil
+import os
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def width() -> int:
     """Columns to print in: the terminal's, or a fixed number for a pipe."""
     if not sys.stdout.isatty():
         return PIPE_WIDTH
-    return max(MIN_WIDTH, shutil.get_terminal_size((80, 24)).columns)
+    return max(MIN_WIDTH, os.get_terminal_size(sys.stdout.fileno()).columns or PIPE_WIDTH)
 
 
 def display_width(text: str) -> int:

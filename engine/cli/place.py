@@ -13,7 +13,6 @@ from engine.adapters.environment import environment
 from engine.config import EngineConfig, find_main_file, find_state_dir, max_running
 from engine.errors import JobfileError
 from engine.ledger import View
-from engine.store.sqlite.view import SqliteView
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -65,6 +64,8 @@ class Place:
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
+        from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
+
         return SqliteView.open(ledger)
 
     def view_if_any(self) -> View | None:

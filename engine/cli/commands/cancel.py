@@ -8,7 +8,7 @@ from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.lifecycle import RunState
 from engine.ports import Stop
-from engine.telling import short
+from engine.wording import short
 
 
 @click.command("cancel")

@@ -12,7 +12,7 @@ from engine.cli.output import print_json, printable
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.times import parse_instant
 from engine.errors import JobfileError
-from engine.telling import seconds_text
+from engine.wording import seconds_text
 from jobfile.cron import CronProblem, parse_cron
 from jobfile.duration import parse_duration
 from jobfile.model import CronEntry, DayRule, EveryEntry, ScheduleEntry

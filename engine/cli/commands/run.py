@@ -20,7 +20,7 @@ from engine.cli.times import parse_instant
 from engine.errors import EngineRunningError
 from engine.lifecycle import Run
 from engine.store.sqlite.store import SqliteStore
-from engine.telling import short
+from engine.wording import short
 from jobfile.canonical import spec_from_json
 from jobfile.catalog import CompiledJob
 from jobfile.model import Origin, Value

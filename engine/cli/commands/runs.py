@@ -5,7 +5,7 @@ import click
 from engine.cli.output import local, print_json, run_to_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.lifecycle import Run, RunState
-from engine.telling import in_words, seconds_text, short
+from engine.wording import in_words, seconds_text, short
 
 
 @click.command("runs")

@@ -9,7 +9,7 @@ from engine.adapters.lock import is_engine_running
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, local, print_json
 from engine.cli.place import Place, json_option, place_options
-from engine.telling import seconds_text
+from engine.wording import seconds_text
 from jobfile.pipeline import compile_files
 
 

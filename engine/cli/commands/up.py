@@ -24,9 +24,10 @@ from jobfile.duration import EXPECTED, parse_duration
     show_default=True,
     help="Put changed files in force by itself, or wait for  jobfile apply.",
 )
+@click.option("--accept-rewind", is_flag=True, help="Go on from an older copy of the ledger.")
 @click.option("--json", "as_json", is_flag=True, help="Tell what happens as JSON lines.")
 @place_options
-def command(length: str | None, how: str, *, as_json: bool, place: Place) -> int:
+def command(length: str | None, how: str, *, accept_rewind: bool, as_json: bool, place: Place) -> int:
     """Run the engine here until it is stopped: Ctrl-C, SIGTERM or --for.
 
     Running jobs go on when the engine ends, however it ends; the next one takes them over.
@@ -41,6 +42,7 @@ def command(length: str | None, how: str, *, as_json: bool, place: Place) -> int
         environ=given.environ,
         max_running=given.max_running,
         applies_by_itself=how == "auto",
+        accepts_rewind=accept_rewind,
     )
     clock = SystemClock()
     log = config.state_dir / "engine.log"

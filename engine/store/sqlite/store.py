@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from engine.errors import StoreRefusedError
 from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, Verdict
 from engine.ports import Stop
 from engine.records import Generation, JobVersion, LiveAttempt, Schedule
-from engine.store.sqlite.migrate import migrate
 from engine.store.rows import (
     attempt_from_row,
     from_us,
@@ -20,6 +20,7 @@ from engine.store.rows import (
     to_us,
 )
 from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.migrate import migrate
 from jobfile.canonical import canonical_json, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.model import JobSpec, Origin
@@ -62,6 +63,20 @@ class SqliteStore:
             assert row is not None
         self._db.epoch = int(row["epoch"])
         return self._db.epoch
+
+    def newest_epoch(self) -> int:
+        """The epoch of the engine that started last; 0 when none ever has."""
+        row = self._db.row("newest_epoch")
+        return 0 if row is None or row[0] is None else int(row[0])
+
+    def verify(self) -> None:
+        """Refuse a damaged ledger: it must stop the engine, not start it on half of the truth."""
+        found = self._db.pragma("quick_check(1)")
+        if found != "ok":
+            raise StoreRefusedError(
+                f"the ledger {self._db.path} is damaged ({found}); nothing is started from it. "
+                "Restore a copy, or move the state folder away to begin with an empty ledger"
+            )
 
     def touch_session(self, *, epoch: int, now: datetime) -> None:
         """Note that the engine was alive at `now`."""

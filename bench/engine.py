@@ -1,0 +1,154 @@
+"""The engine at rest, a crowd due in one second, and two weeks of absence."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from engine.accounting import Moment
+from engine.adapters.lock import make_private_file
+from engine.applying import apply_catalog
+from engine.records import Generation
+from engine.scheduler import Scheduler
+from engine.service import new_run_id
+from engine.store.sqlite.store import SqliteStore
+from engine.testing import FakeClock, KeptJournal
+from jobfile.catalog import CompiledJob, build_catalog
+from jobfile.model import CommandAction, CronEntry, JobSpec, Origin
+
+JOBFILE = str(Path(sys.executable).parent / "jobfile")
+IDLE_SECONDS = 10.0
+DOWN_JOBS = 2_000
+
+
+def row(
+    name: str, figure: float, unit: str, promise: str, reference: str = "", against: float | None = None
+) -> dict:
+    return {
+        "name": name,
+        "figure": figure,
+        "unit": unit,
+        "reference": reference,
+        "reference_figure": against,
+        "ratio": None if not against else figure / against,
+        "promise": promise,
+    }
+
+
+def measure() -> list[dict]:
+    return [*idle(), *two_weeks(), *crowd()]
+
+
+def idle() -> list[dict]:
+    """Ten jobs, nothing due: memory and processor time of the engine and its launcher."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        jobs = "".join(f"  job{n}:\n    schedule: '0 4 1 1 *'\n    run: echo {n}\n" for n in range(10))
+        (folder / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}")
+        engine = subprocess.Popen([JOBFILE, "up"], cwd=folder, stdout=subprocess.DEVNULL)
+        time.sleep(3)
+        before = cpu_seconds(engine.pid)
+        time.sleep(IDLE_SECONDS)
+        share = (cpu_seconds(engine.pid) - before) / IDLE_SECONDS * 100
+        resident = resident_mb(engine.pid)
+        engine.send_signal(signal.SIGTERM)
+        engine.wait()
+    return [
+        row("engine with ten jobs, nothing due: resident", resident, "MB", "at most 40 MB"),
+        row("engine with ten jobs, nothing due: of a core", share, "%", "at most 1 %"),
+    ]
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def two_weeks() -> list[dict]:
+    """Planning after 14 days down, every schedule `* * * * *`'s cousin: what the first tick takes."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".state-") as name:
+        path = Path(name) / "ledger.db"
+        make_private_file(path)
+        store = SqliteStore.open(path)
+        clock = FakeClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
+        specs = [a_spec("busy", "* * * * *")]
+        specs += [a_spec(f"job{n:05}", f"{n % 60} {n % 24} * * *") for n in range(DOWN_JOBS - 1)]
+        catalog = build_catalog(CompiledJob(spec, Origin(file="jobs.yaml", line=3)) for spec in specs)
+        wanted = Generation(
+            number=0, digest=catalog.digest, applied_at=clock.now(), applied_by="", main_file="", revision=""
+        )
+        moment = Moment(now=clock.now(), generation=0, new_id=new_run_id)
+        with store.transaction():
+            list(apply_catalog(store, catalog, wanted, moment))
+        clock.wall += timedelta(days=14)
+        scheduler = Scheduler(
+            store=store, clock=clock, journal=KeptJournal(), new_id=new_run_id, on_recorded=lambda: None
+        )
+        begin = time.perf_counter()
+        scheduler.tick()
+        seconds = time.perf_counter() - begin
+        store.close()
+    per_thousand = seconds / DOWN_JOBS * 1000
+    return [row("14 days down, planned per 1,000 jobs", per_thousand, "s", "under 1 s; one gap record")]
+
+
+def a_spec(name: str, cron: str) -> JobSpec:
+    return JobSpec(
+        name=name, action=CommandAction(argv=("true",)), schedule=(CronEntry(cron=cron, timezone="UTC"),)
+    )
+
+
+def crowd() -> list[dict]:
+    """1,000 jobs due in the same second, in a real engine."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".state-") as name:
+        folder = Path(name)
+        due = datetime.now(UTC) + timedelta(seconds=75)
+        minute = due.replace(second=0, microsecond=0)
+        cron = f"{minute.minute} {minute.hour} {minute.day} {minute.month} *"
+        jobs = "".join(
+            f"  job{n:04}:\n    schedule: '{cron}'\n    command: [/bin/true]\n" for n in range(1000)
+        )
+        (folder / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}")
+        engine = subprocess.Popen([JOBFILE, "up"], cwd=folder, stdout=subprocess.DEVNULL)
+        begin = time.perf_counter()
+        flying: list[subprocess.Popen] = []
+        for _ in range(1000):
+            if len(flying) == 8:
+                flying.pop(0).wait()
+            flying.append(subprocess.Popen(["/bin/true"]))
+        popen = time.perf_counter() - begin
+        wait_until = minute + timedelta(seconds=1)
+        time.sleep(max(0.0, (wait_until - datetime.now(UTC)).total_seconds()))
+        store = SqliteStore.open(folder / ".jobfile" / "ledger.db")
+        while len(store.open_runs()) > 0:
+            time.sleep(0.1)
+        rows = store._db._db.execute("select started_at from run order by started_at").fetchall()
+        store.close()
+        engine.send_signal(signal.SIGTERM)
+        engine.wait()
+    zero = minute.timestamp()
+    starts = [at / 1e6 - zero for (at,) in rows]
+    assert len(starts) == 1000
+    assert starts[0] >= 0
+    return [
+        row("1,000 due in one second: the first starts after", starts[0] * 1000, "ms", "within 100 ms"),
+        row(
+            "1,000 due in one second: the last starts after",
+            starts[-1],
+            "s",
+            "within 5 x the Popen loop for 1,000",
+            "a Popen loop for 1,000",
+            popen,
+        ),
+    ]

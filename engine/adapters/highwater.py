@@ -1,0 +1,50 @@
+"""A note beside the ledger of how far it has come: an older copy put in its place must not be believed.
+
+A restored ledger has forgotten runs that were made; starting from it would make them again.
+"""
+
+import contextlib
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from engine.errors import StoreRefusedError
+
+HIGH_WATER = "high_water"
+
+
+def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> None:
+    """Write the note anew, whole or not at all. A note that cannot be written is left as it was."""
+    path = state_dir / HIGH_WATER
+    new = state_dir / f"{HIGH_WATER}.new"
+    note = {"epoch": epoch, "covered_until": covered_until.isoformat() if covered_until else None}
+    with contextlib.suppress(OSError):
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(handle, json.dumps(note).encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        new.rename(path)
+
+
+def refuse_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> None:
+    """Refuse a ledger that is behind the note: `epoch` is the newest in it, 0 when it is new."""
+    try:
+        note = json.loads((state_dir / HIGH_WATER).read_text())
+        noted_epoch = int(note["epoch"])
+        text = note["covered_until"]
+        noted = datetime.fromisoformat(text) if text else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    is_behind = noted_epoch > epoch or (
+        noted is not None and (covered_until is None or covered_until < noted)
+    )
+    if is_behind:
+        upto = f", accounting up to {noted:%Y-%m-%d %H:%M:%SZ}" if noted else ""
+        raise StoreRefusedError(
+            f"the ledger in {state_dir} is an older copy: it ends at engine {epoch}, and engine {noted_epoch} "
+            f"has run here{upto}. Runs made since then would be made again. Put the newer ledger back, "
+            "or go on from the copy with  jobfile up --accept-rewind"
+        )

@@ -1,0 +1,63 @@
+"""The README's commands, typed as they stand, say what the README says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def session() -> list[tuple[str, list[str]]]:
+    """The commands of the console block, each with the lines that it prints."""
+    block = re.search(r"```console\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    steps: list[tuple[str, list[str]]] = []
+    for line in block[1].splitlines():
+        if line.startswith("$ "):
+            steps.append((line[2:], []))
+        else:
+            steps[-1][1].append(line)
+    return steps
+
+
+def matches(shown: str, line: str) -> bool:
+    """`…` stands for anything."""
+    return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), line) is not None
+
+
+def test_the_first_minute_goes_as_it_is_told(tmp_path: Path) -> None:
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for command, shown in session():
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        printed = (done.stdout + done.stderr).splitlines()
+        for line in shown:
+            assert any(matches(line, one) for one in printed), f"{command} does not print {line!r}: {printed}"
+
+
+def test_the_file_shown_is_the_file_that_init_writes(tmp_path: Path) -> None:
+    jobfile = Path(sys.executable).parent / "jobfile"
+    subprocess.run([jobfile, "init"], cwd=tmp_path, capture_output=True, check=True)
+    shown = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    written = (tmp_path / "jobs.yaml").read_text()
+    assert written.partition("\n")[2] == shown[1]
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "samples/README.md"])
+def test_every_file_that_is_named_is_there(document: str) -> None:
+    text = (ROOT / document).read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert ((ROOT / document).parent / target).exists(), target
+    for path in re.findall(
+        r"`((?:jobfile|engine|tests|schemas|samples|bench)/[\w/.]+\.(?:py|yaml|sql|md))`", text
+    ):
+        assert "NAME" in path or (ROOT / path).exists(), path
