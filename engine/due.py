@@ -16,7 +16,7 @@ from jobfile.occurrences import Fire, fires
 ON_TIME = timedelta(seconds=10)
 """An occurrence that is accounted for within this time was not missed by anybody."""
 
-GAP_FROM = 16
+GAP_FROM = 8
 """So many occurrences in a row that do not run are told by one gap record instead of a row each."""
 
 ALL_WINDOW = timedelta(hours=24)

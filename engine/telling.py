@@ -1,6 +1,6 @@
 """Events as one line for people and as one JSON object for programs."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from enum import Enum
 from typing import assert_never
@@ -19,7 +19,7 @@ from engine.events import (
     RunSettled,
     RunWaits,
 )
-from engine.lifecycle import RunState
+from engine.lifecycle import Run, RunState
 from engine.wording import REASONS, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
@@ -75,7 +75,7 @@ def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged) -> 
 
 def tell_json(event: Event, *, at: datetime) -> dict[str, object]:
     """One object for programs: `at`, `event`, and what the event holds."""
-    plain = {name: _plain(value) for name, value in asdict(event).items()}
+    plain = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
     return {"at": at.isoformat(), "event": type(event).__name__, **plain}
 
 
@@ -120,12 +120,25 @@ def _names(names: tuple[str, ...]) -> str:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+    match value:
+        case Run():
+            # What tells runs apart; the ledger has the rest.
+            return {
+                "id": value.id,
+                "job": value.job,
+                "state": value.state.value,
+                "reason": value.reason,
+                "detail": value.detail,
+                "trigger": value.trigger.value,
+                "scheduled_for": value.scheduled_for.isoformat(),
+                "attempt": value.attempt,
+                "exit_code": value.exit_code,
+            }
+        case datetime():
+            return value.isoformat()
+        case Enum():
+            return value.value
+        case tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value

@@ -25,6 +25,8 @@ class EngineJournal:
         self._stream = stream
         self._as_json = as_json
         self._lock = threading.Lock()
+        self._handle = -1
+        self._size = 0
 
     def tell(self, event: Event) -> None:
         """Tell one thing; what cannot be written is not told, and nothing else happens."""
@@ -42,13 +44,15 @@ class EngineJournal:
                     self._stream.flush()
 
     def _append(self, line: str) -> None:
-        handle = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(handle).st_size > MAX_LOG_BYTES:
-                self._log.rename(self._log.with_suffix(".log.1"))
-            os.write(handle, f"{line}\n".encode())
-        finally:
-            os.close(handle)
+        if self._handle < 0:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._handle = os.open(self._log, flags, 0o600)
+            self._size = os.fstat(self._handle).st_size
+        self._size += os.write(self._handle, f"{line}\n".encode())
+        if self._size > MAX_LOG_BYTES:
+            self._log.rename(self._log.with_suffix(".log.1"))
+            os.close(self._handle)
+            self._handle = -1
 
 
 def _plain_text(text: str) -> str:

@@ -21,6 +21,8 @@ def make_state_dir(path: Path) -> None:
         ignore = path / ".gitignore"
         if not ignore.exists():
             ignore.write_text(GITIGNORE)
+    except FileExistsError as error:
+        raise JobfileError(f"the state folder {path} is a file; name a folder with --state") from error
     except OSError as error:
         raise JobfileError(
             f"the state folder {path} cannot be written ({error.strerror or error}); "

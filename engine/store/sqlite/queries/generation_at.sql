@@ -1,2 +1,0 @@
--- The generation in force at an instant.
-select * from generation where applied_at <= :at order by number desc limit 1

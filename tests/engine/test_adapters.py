@@ -1,0 +1,154 @@
+"""Locks, hints, the note beside the ledger, the journal, and what is told."""
+
+import json
+import os
+import threading
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.highwater import note_high_water, refuse_rewind
+from engine.adapters.journal import EngineJournal
+from engine.adapters.lock import EngineLock, is_engine_running, make_private_file, make_state_dir
+from engine.adapters.wake import WakePipe, poke
+from engine.errors import EngineRunningError, JobfileError, StoreRefusedError
+from engine.events import (
+    AttemptStarted,
+    ConfigRejected,
+    EngineStopped,
+    Event,
+    GenerationApplied,
+    LoopFailed,
+    NotRunTold,
+    RunSettled,
+    RunWaits,
+)
+from engine.lifecycle import RunState
+from engine.telling import tell_json, tell_text
+from engine.testing import FakeClock
+from engine.wording import seconds_text
+from tests.builders import HOUR, NOON, a_run
+
+
+def test_one_engine_holds_the_lock_and_the_second_is_told_who(tmp_path: Path) -> None:
+    assert not is_engine_running(tmp_path)
+    lock = EngineLock.take(tmp_path)
+    assert is_engine_running(tmp_path)
+    with pytest.raises(EngineRunningError, match=str(os.getpid())):
+        EngineLock.take(tmp_path)
+    lock.release()
+    assert not is_engine_running(tmp_path)
+    EngineLock.take(tmp_path).release()
+
+
+def test_the_state_folder_is_closed_to_others_and_to_git(tmp_path: Path) -> None:
+    state = tmp_path / "a" / "state"
+    make_state_dir(state)
+    make_state_dir(state)
+    make_private_file(state / "ledger.db")
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert (state / "ledger.db").stat().st_mode & 0o777 == 0o600
+    assert (state / ".gitignore").read_text().endswith("*\n")
+
+
+def test_a_state_folder_that_is_a_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    with pytest.raises(JobfileError, match="--state"):
+        make_state_dir(tmp_path / "state")
+
+
+def test_every_line_through_the_wake_pipe_arrives(tmp_path: Path) -> None:
+    poke(tmp_path)  # nobody is there: nothing happens
+    heard: list[str] = []
+    all_heard = threading.Event()
+
+    def on_line(line: str) -> None:
+        heard.append(line)
+        if len(heard) == 200:
+            all_heard.set()
+
+    pipe = WakePipe(tmp_path, on_line)
+    pipe.start()
+    for number in range(200):
+        poke(tmp_path, f"run-{number}")
+    assert all_heard.wait(10)
+    pipe.close()
+    assert heard == [f"run-{number}" for number in range(200)]
+
+
+def test_a_ledger_behind_its_note_is_refused(tmp_path: Path) -> None:
+    refuse_rewind(tmp_path, epoch=0, covered_until=None)
+    note_high_water(tmp_path, epoch=3, covered_until=NOON)
+    refuse_rewind(tmp_path, epoch=3, covered_until=NOON)
+    refuse_rewind(tmp_path, epoch=4, covered_until=NOON + HOUR)
+    for epoch, covered in ((2, NOON), (3, NOON - timedelta(seconds=1)), (3, None)):
+        with pytest.raises(StoreRefusedError, match="older copy"):
+            refuse_rewind(tmp_path, epoch=epoch, covered_until=covered)
+    (tmp_path / "high_water").write_text("torn")
+    refuse_rewind(tmp_path, epoch=0, covered_until=None)
+
+
+RUN = a_run(id="a1b2c3d4" * 4, attempt=2)
+TOLD = [
+    (
+        GenerationApplied(number=2, added=("a",), changed=("b", "c"), removed=(), jobs=3),
+        "generation 2 applied: 3 jobs; + a  ~ b, c",
+    ),
+    (
+        ConfigRejected(running=1, diagnostics=("jobs.yaml:4:5: error JF101: unknown key",)),
+        "config rejected, generation 1 goes on:\n  jobs.yaml:4:5: error JF101: unknown key",
+    ),
+    (AttemptStarted(run=RUN, number=1, late_seconds=75), "hello  started, 1m15s late  (run a1b2c3d4)"),
+    (
+        RunSettled(run=a_run(id=RUN.id, state=RunState.FAILED, reason="exit(7)"), number=1, seconds=2.04),
+        "hello  failed after 2.0s: exit(7)  (run a1b2c3d4)",
+    ),
+    (
+        NotRunTold(
+            job="hello",
+            first_at=NOON,
+            last_at=NOON + HOUR,
+            count=60,
+            state=RunState.SKIPPED,
+            reason="superseded",
+        ),
+        "hello  60 runs skipped: a later one runs instead",
+    ),
+    (
+        RunWaits(run=a_run(id=RUN.id, reason="overlap")),
+        "hello  waits: another run is in the way  (run a1b2c3d4)",
+    ),
+    (EngineStopped(running=2), "engine stopped; 2 running, left running"),
+    (LoopFailed(loop="worker", message="the ledger is busy"), "worker: the ledger is busy"),
+]
+
+
+@pytest.mark.parametrize(("event", "line"), TOLD, ids=lambda value: type(value).__name__)
+def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> None:
+    assert tell_text(event) == line
+    told = json.loads(json.dumps(tell_json(event, at=NOON)))
+    assert (told["event"], told["at"]) == (type(event).__name__, NOON.isoformat())
+
+
+def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    stream = StringIO()
+    journal = EngineJournal(tmp_path / "log", clock=FakeClock(NOON), stream=stream, as_json=False)
+    journal.tell(LoopFailed(loop="worker", message="\x1b[2Jgone\u202e"))
+    assert "\x1b" not in stream.getvalue()
+    assert "\u202e" not in stream.getvalue()
+    assert json.loads((tmp_path / "log").read_text())["message"] == "\x1b[2Jgone\u202e"
+
+
+def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    journal = EngineJournal(tmp_path / "no" / "log", clock=FakeClock(NOON), stream=None, as_json=False)
+    journal.tell(EngineStopped(running=0))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0154, "15ms"), (2.14, "2.1s"), (42.4, "42s"), (245, "4m05s"), (7800, "2h10m"), (3599.7, "1h00m")],
+)
+def test_lengths_of_time_read_well(seconds: float, text: str) -> None:
+    assert seconds_text(seconds) == text

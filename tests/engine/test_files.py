@@ -1,0 +1,118 @@
+"""Reading job files: the fake tree and the real one through one suite; and real watching."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.files import FolderTree, FolderWatch, revision_of
+from engine.ports import SourceTree
+from engine.testing import GivenTree
+
+GOOD = "version: 1\njobs: {}\n"
+
+
+class Given:
+    """The fake, written to as if it were a file."""
+
+    def __init__(self, _folder: Path) -> None:
+        self.tree = GivenTree("", problem="cannot read jobs.yaml: No such file or directory")
+
+    def write(self, text: str) -> None:
+        self.tree.text, self.tree.problem = text, ""
+
+    def remove(self) -> None:
+        self.tree.problem = "cannot read jobs.yaml: No such file or directory"
+
+
+class Real:
+    """The real one, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "jobs.yaml"
+        self.tree = FolderTree(self.path)
+
+    def write(self, text: str) -> None:
+        self.path.write_text(text)
+
+    def remove(self) -> None:
+        self.path.unlink()
+
+
+@pytest.fixture(params=[Given, Real])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Given | Real:
+    made: Given | Real = request.param(tmp_path)
+    return made
+
+
+def test_a_tree_tells_what_is_in_its_files(files: Given | Real) -> None:
+    tree: SourceTree = files.tree
+    assert "cannot read" in tree.snapshot().problem
+    files.write(GOOD)
+    ((name, content),) = tree.snapshot().files
+    assert (Path(name).name, content, tree.snapshot().problem) == ("jobs.yaml", GOOD.encode(), "")
+    files.write(GOOD * 2)
+    assert tree.snapshot().files[0][1] == GOOD.encode() * 2
+    files.remove()
+    assert tree.snapshot().files == ()
+    assert "No such file" in tree.snapshot().problem
+
+
+def change(folder: Path, act: Callable[[], object]) -> bool:
+    """Whether a change is noticed."""
+    noticed = threading.Event()
+    watch = FolderWatch(folder, noticed.set)
+    watch.start()
+    try:
+        act()
+        return noticed.wait(10)
+    finally:
+        watch.stop()
+
+
+def test_a_file_saved_in_place_or_by_rename_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.yaml"
+    path.write_text(GOOD)
+    assert change(tmp_path, lambda: path.write_text(GOOD * 2))
+    other = tmp_path / "jobs.yaml.new"
+
+    def rename() -> None:
+        other.write_text(GOOD)
+        other.rename(path)
+
+    assert change(tmp_path, rename)
+
+
+def test_a_folder_that_is_not_there_is_no_error_and_is_watched_when_it_comes(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    noticed = threading.Event()
+    watch = FolderWatch(folder, noticed.set)
+    watch.start()
+    folder.mkdir()
+    watch.restart()
+    (folder / "jobs.yaml").write_text(GOOD)
+    assert noticed.wait(10)
+    watch.stop()
+
+
+def test_reading_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
+    import os  # noqa: PLC0415  only here
+
+    os.mkfifo(tmp_path / "jobs.yaml")
+    snapshot = FolderTree(tmp_path / "jobs.yaml").snapshot()
+    assert snapshot.problem or snapshot.files[0][1] == b""
+
+
+def test_the_commit_is_read_from_gits_own_files(tmp_path: Path) -> None:
+    assert revision_of(tmp_path) == ""
+    git = tmp_path / ".git"
+    (git / "refs" / "heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    assert revision_of(tmp_path) == ""
+    (git / "packed-refs").write_text("# pack-refs\n1111 refs/heads/main\n")
+    assert revision_of(tmp_path) == "1111"
+    (git / "refs" / "heads" / "main").write_text("2222\n")
+    assert revision_of(tmp_path / "sub") == "2222"
+    (git / "HEAD").write_text("3333\n")
+    assert revision_of(tmp_path) == "3333"
