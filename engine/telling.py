@@ -20,31 +20,35 @@ from engine.events import (
     RunWaits,
 )
 from engine.lifecycle import Run, RunState
-from engine.wording import REASONS, in_words, seconds_text, short
+from engine.wording import REASONS, SHORT_ID, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
 _MAX_NAMES = 6
 
 
 def tell_text(event: Event) -> str:
-    """One line for people."""
+    """One line for people: the run, the job, what happened."""
     match event:
         case EngineStarted() | EngineStopped() | LoopFailed():
-            return _about_engine(event)
+            return _line("", "", _about_engine(event))
         case GenerationApplied() | ConfigRejected() | ConfigChanged():
-            return _about_config(event)
+            return _line("", "", _about_config(event))
         case NotRunTold():
-            return f"{event.job}  {_not_run(event)}"
+            return _line("", event.job, _not_run(event))
         case RunWaits():
-            return f"{event.run.job}  waits: {in_words(event.run)}  (run {short(event.run.id)})"
+            return _line(event.run.id, event.run.job, f"waits: {in_words(event.run)}")
         case AttemptStarted():
-            return _started(event)
+            return _line(event.run.id, event.run.job, _started(event))
         case AttemptAdopted():
-            return f"{event.run.job}  still running from before  (run {short(event.run.id)})"
+            return _line(event.run.id, event.run.job, "still running from before")
         case RunSettled():
-            return f"{event.run.job}  {_settled(event)}  (run {short(event.run.id)})"
+            return _line(event.run.id, event.run.job, _settled(event))
         case _:
             assert_never(event)
+
+
+def _line(run_id: str, job: str, text: str) -> str:
+    return f"{short(run_id):{SHORT_ID}}  {job}{'  ' if job else ''}{text}"
 
 
 def _about_engine(event: EngineStarted | EngineStopped | LoopFailed) -> str:
@@ -66,7 +70,7 @@ def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged) -> 
             return f"generation {event.number} applied: {_changes(event)}"
         case ConfigRejected():
             on = f"generation {event.running} goes on" if event.running else "nothing is in force yet"
-            return "\n  ".join((f"config rejected, {on}:", *event.diagnostics))
+            return "\n".join((f"config rejected, {on}:", *(f"  {line}" for line in event.diagnostics)))
         case ConfigChanged():
             return "the files differ from what is applied: jobfile apply"
         case _:
@@ -87,7 +91,7 @@ def _started(event: AttemptStarted) -> str:
         if is_first and event.late_seconds > _LATE_SECONDS
         else ""
     )
-    return f"{event.run.job}  started{attempt}{late}  (run {short(event.run.id)})"
+    return f"started{attempt}{late}"
 
 
 def _settled(event: RunSettled) -> str:

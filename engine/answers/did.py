@@ -66,11 +66,11 @@ def did(
     items = tuple(_after_retries(view, item) for item in found if _fits(item, params) and not _is_retry(item))
     if not items:
         return _not_expected(view, job, when, zone=zone, since=since, until=until, now=now)
-    return Did(
-        answer=_worst(items),
-        line=f"{job} {when}: {_many(items, zone, is_engine_running=is_engine_running)}",
-        items=items,
-    )
+    line = f"{job} {when}: {_many(items, zone, is_engine_running=is_engine_running)}"
+    coming = sum(1 for at in upcoming(view, job, now=now, until=until) if at < until)
+    if coming and _worst(items) is Answer.SUCCEEDED:
+        return Did(answer=Answer.NOT_OVER, line=f"{line}; {coming} more to come", items=items)
+    return Did(answer=_worst(items), line=line, items=items)
 
 
 def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

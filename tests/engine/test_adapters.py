@@ -94,16 +94,16 @@ RUN = a_run(id="a1b2c3d4" * 4, attempt=2)
 TOLD = [
     (
         GenerationApplied(number=2, added=("a",), changed=("b", "c"), removed=(), jobs=3),
-        "generation 2 applied: 3 jobs; + a  ~ b, c",
+        "          generation 2 applied: 3 jobs; + a  ~ b, c",
     ),
     (
         ConfigRejected(running=1, diagnostics=("jobs.yaml:4:5: error JF101: unknown key",)),
-        "config rejected, generation 1 goes on:\n  jobs.yaml:4:5: error JF101: unknown key",
+        "          config rejected, generation 1 goes on:\n  jobs.yaml:4:5: error JF101: unknown key",
     ),
-    (AttemptStarted(run=RUN, number=1, late_seconds=75), "hello  started, 1m15s late  (run a1b2c3d4)"),
+    (AttemptStarted(run=RUN, number=1, late_seconds=75), "a1b2c3d4  hello  started, 1m15s late"),
     (
         RunSettled(run=a_run(id=RUN.id, state=RunState.FAILED, reason="exit(7)"), number=1, seconds=2.04),
-        "hello  failed after 2.0s: exit(7)  (run a1b2c3d4)",
+        "a1b2c3d4  hello  failed after 2.0s: exit(7)",
     ),
     (
         NotRunTold(
@@ -114,14 +114,14 @@ TOLD = [
             state=RunState.SKIPPED,
             reason="superseded",
         ),
-        "hello  60 runs skipped: a later one runs instead",
+        "          hello  60 runs skipped: a later one runs instead",
     ),
     (
         RunWaits(run=a_run(id=RUN.id, reason="overlap")),
-        "hello  waits: another run is in the way  (run a1b2c3d4)",
+        "a1b2c3d4  hello  waits: another run is in the way",
     ),
-    (EngineStopped(running=2), "engine stopped; 2 running, left running"),
-    (LoopFailed(loop="worker", message="the ledger is busy"), "worker: the ledger is busy"),
+    (EngineStopped(running=2), "          engine stopped; 2 running, left running"),
+    (LoopFailed(loop="worker", message="the ledger is busy"), "          worker: the ledger is busy"),
 ]
 
 

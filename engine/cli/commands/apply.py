@@ -61,5 +61,7 @@ def command(*, as_json: bool, place: Place) -> int:
         number = applied[0].number if applied else (current.number if current else None)
         print_json({"format": 1, "applied": bool(applied), "generation": number})
     else:
-        click.echo(tell_text(applied[0]) if applied else "nothing to apply: the files are what is in force")
+        click.echo(
+            tell_text(applied[0]).strip() if applied else "nothing to apply: the files are what is in force"
+        )
     return 0
