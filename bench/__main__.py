@@ -1,4 +1,4 @@
-"""Measure against the references, in the same run on the same machine; print ratios, write bench/results.json.
+"""Measure against the references, in the same run; print ratios, write bench/results.json.
 
 `python -m bench` runs all; `python -m bench startup engine` some. A benchmark is never a timed test.
 """

@@ -92,7 +92,6 @@ class Service:
         self._add_loop("worker", self._worker.tick)
         self._add_loop("rescuer", rescuer.tick)
         self._add_loop("heartbeat", heartbeat.tick)
-        self._adopt()
         self.journal.tell(
             EngineStarted(
                 epoch=self._epoch,
@@ -101,6 +100,7 @@ class Service:
                 state_dir=str(self.config.state_dir),
             )
         )
+        self._adopt()
         compiled = None if self._only else self._start_watching()
         self._wake.start()
         for loop in self._loops.values():

@@ -150,7 +150,7 @@ def _read_again(
     words: tuple[Word, ...], slots: Sequence[tuple[int, int]], kinds: Sequence[str], dialect: str
 ) -> Iterator[Problem]:
     """Templates in arguments that something would parse a second time."""
-    command = [word for word in words if not _is_assignment(word)] or list(words)
+    command = [word for word in words if not _is_assignment(word)]
     texts = [word.text for word in command]
     names = [text.rpartition("/")[2] for text in texts]
     for word in words:

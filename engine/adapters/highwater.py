@@ -45,6 +45,6 @@ def refuse_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None
         upto = f", accounting up to {noted:%Y-%m-%d %H:%M:%SZ}" if noted else ""
         raise StoreRefusedError(
             f"the ledger in {state_dir} is an older copy: it ends at engine {epoch}, and engine "
-            f"{noted_epoch} has run here{upto}. Runs made since then would be made again. Put the newer ledger back, "
-            "or go on from the copy with  jobfile up --accept-rewind"
+            f"{noted_epoch} has run here{upto}. Runs made since then would be made again. "
+            "Put the newer ledger back, or go on from the copy with  jobfile up --accept-rewind"
         )

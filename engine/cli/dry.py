@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import click
-from jobfile.expression import EvaluationError
-from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 from engine.accounting import concurrency_key, template_values
 from engine.cli.asking import new_run
@@ -14,7 +12,9 @@ from engine.cli.output import facts, print_json, printable
 from engine.cli.place import Place
 from jobfile.catalog import CompiledJob
 from jobfile.duration import format_duration
+from jobfile.expression import EvaluationError
 from jobfile.model import CommandAction, ScriptAction, Value
+from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
 

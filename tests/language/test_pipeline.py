@@ -11,8 +11,9 @@ from jobfile.catalog import Catalog
 from jobfile.pipeline import check_file, compile_files
 
 TEXTS = """
-x|5m|1h30m|none|0 4 * * *|*/7 * * * *|61 * * * *|UTC|Europe/Oslo|Mars/Base|{{ params.a }}|{{ vars.v }}|{{ nope }}|{{
-echo {{ params.a }}|sh -c {{ params.a }}|env:X|any|exit:7|exit:9-3|skip|last|a b|\u2028|é|true|@daily|30 2 * * *|-
+x|5m|1h30m|none|0 4 * * *|*/7 * * * *|61 * * * *|UTC|Europe/Oslo|Mars/Base|{{ params.a }}|{{ vars.v }}
+{{ nope }}|{{|echo {{ params.a }}|sh -c {{ params.a }}|env:X|any|exit:7|exit:9-3|skip|last
+a b|\u2028|é|true|@daily|30 2 * * *|-
 """
 texts = st.sampled_from(["", *TEXTS.strip().replace("\n", "|").split("|")])
 scalars = st.one_of(texts, st.booleans(), st.integers(-3, 10**6), st.floats(allow_nan=False), st.none())

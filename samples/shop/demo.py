@@ -1,0 +1,296 @@
+"""The shop, live: four jobs run, fail, are retried, edited, killed, and at the end answered for.
+
+Works on a copy in samples/shop/.demo, made anew each time. Every step checks what it shows: the exit code
+is 0 only when all of it came true.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+from smtp_server import MailServer
+from stage import (
+    BIN,
+    FOLDER,
+    OPEN,
+    PASSWORD,
+    SHOP,
+    Demo,
+    NotAsExpectedError,
+    alone,
+    clear_up,
+    edit,
+    edit_and_say,
+    expect,
+    nearby,
+    of_job,
+    say,
+    sender_of,
+    title,
+    wait_until_nothing_is_left,
+)
+from upstream import deliver
+
+NOT_COPIED = (".demo", ".jobfile", "var", "__pycache__", "demo.py", "stage.py", "make_data.py")
+
+NIGHTLY = 'schedule: "15 4 * * *"'
+NIGHTLY_SHORT = "schedule: {every: 5s}"
+WEEKLY = 'cron: "30 6 * * mon"'
+WEEKLY_SHORT = "every: 3s"
+
+
+def prepare():
+    """A fresh copy of the shop, with short waits."""
+    clear_up()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.copytree(SHOP, FOLDER, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    edit(WEEKLY, WEEKLY_SHORT)
+    edit("delay: 10s", "delay: 2s\n      jitter: none")
+    edit("delay: 5m", "delay: 3s\n      backoff: fixed\n      jitter: none")
+    (FOLDER / "data" / "inbox" / "holiday.jpg").write_text("this was never a photo\n")
+    subprocess.run([sys.executable, "build_shop.py"], cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)
+    webshop_delivers("cut")
+
+
+def webshop_delivers(stage):
+    """The batch of yesterday; around midnight also that of the day that is about to be yesterday."""
+    now = datetime.now(UTC)
+    for day in {(now + timedelta(minutes=minutes)).date() - timedelta(days=1) for minutes in (0, 1)}:
+        deliver(FOLDER / "data" / "batch.csv", FOLDER / "var" / "incoming", day, stage)
+
+
+def come_up(demo):
+    """1. The engine comes up, and the first reports are written."""
+    say("A tea shop's four jobs at work, on a copy in samples/shop/.demo with short schedules.")
+    title("1. The engine comes up; the weekly report is due every 3 seconds here")
+    demo.start_engine()
+    demo.wait_for_generation(1)
+    demo.watch(
+        lambda runs: any(run["state"] == "succeeded" for run in of_job(runs, "weekly-report")), "a report"
+    )
+
+
+def welcome_once(demo):
+    """2. Asked for three times, sent once."""
+    title("2. One customer, asked for three times: one welcome mail")
+    for _ in range(3):
+        demo.ask("run", "welcome-email", "-p", "user_id=1042", "-p", "email=kari@example.com", code=0)
+    expect(demo.mails_to(1042) == 1, f"one mail for customer 1042, found {demo.mails_to(1042)}")
+    say(f"The mail server has {demo.mails_to(1042)} mail for customer 1042.")
+
+
+def resize_photos(demo):
+    """3. A photo with an awkward name, and a file that is no photo."""
+    title("3. A photo whose name no shell likes, and a file that is no photo")
+    demo.ask("run", "resize-photo", "-p", "photo=Kari's garden.jpg", code=0)
+    before, after = (FOLDER / place / "Kari's garden.jpg" for place in ("data/inbox", "var/outbox"))
+    expect(after.read_bytes().startswith(b"\xff\xd8\xff"), "a JPEG in var/outbox")
+    expect(after.stat().st_size < before.stat().st_size, "a smaller file in var/outbox")
+    demo.ask("run", "resize-photo", "-p", "photo=holiday.jpg", code=1)
+
+
+def edit_a_schedule(demo):
+    """4. An edit under the running engine; the batch fails twice and succeeds the third time."""
+    title("4. A schedule is edited under the running engine")
+    edit_and_say(NIGHTLY, NIGHTLY_SHORT)
+    demo.wait_for_generation(2)
+    say(
+        """Last night's batch is not all there: the webshop's connection broke. nightly-orders fails and is
+        tried again, while the webshop delivers again: first with orders missing, then all of it."""
+    )
+    first = demo.watch(lambda runs: failed_tries(runs, 1), "a first failed attempt")
+    webshop_delivers("short")
+    demo.watch(lambda runs: failed_tries(runs, 2), "a second failed attempt")
+    webshop_delivers("whole")
+    run = demo.watch(lambda runs: over(runs, first["id"]), "the end of the batch")
+    expect((run["state"], run["attempts"]) == ("succeeded", 3), "the batch to be loaded at the third attempt")
+    expect(run["generation"] == 2, "a run of generation 2")
+    demo.ask("logs", run["id"][:8], code=0)
+    return run
+
+
+def failed_tries(runs, number):
+    """The run of nightly-orders that waits after at least so many failed attempts."""
+    waiting = of_job(runs, "nightly-orders")
+    return next((run for run in waiting if run["state"] == "retry_wait" and run["attempts"] >= number), None)
+
+
+def over(runs, run_id):
+    """The run, when it is over."""
+    return next((run for run in runs if run["id"] == run_id and run["state"] not in OPEN), None)
+
+
+def break_the_file(demo):
+    """5. A broken file is rejected whole, the last good one goes on."""
+    title("5. The file is broken, and mended")
+    edit_and_say("timeout: 1m", "timeoout: 1m")
+    demo.watch(lambda _runs: demo.data("status")["rejected"], "the file to be rejected")
+    status = demo.data("status")
+    demo.line(None, "engine", f"rejected the file: generation {status['generation']} goes on")
+    expect(status["generation"] == 2, "generation 2 to go on")
+    broken_at = datetime.now(UTC)
+    demo.ask("check", code=1)
+    demo.watch(
+        lambda runs: any(
+            run["generation"] == 2 and datetime.fromisoformat(run["started_at"]) > broken_at
+            for run in of_job(runs, "weekly-report")
+            if run["state"] == "succeeded"
+        ),
+        "a report in spite of the broken file",
+    )
+    say("The jobs ran on. Now the mistake is mended, and the batch is loaded at night again.")
+    edit(NIGHTLY_SHORT, NIGHTLY)
+    edit_and_say("timeoout: 1m", "timeout: 1m")
+    demo.wait_for_generation(3)
+    expect(not demo.data("status")["rejected"], "nothing to be rejected any more")
+
+
+def kill_an_attempt(demo):
+    """6. SIGKILL to a job's process."""
+    title("6. A job is killed in the middle of its work")
+    demo.mail.greeting_delay = 15
+    run_id = ask_for_welcome(demo, 1043, "ola@example.com")
+    pid = demo.watch(lambda _runs: sender_of(1043), "a process that sends the mail")
+    os.kill(pid, signal.SIGKILL)
+    demo.line(None, "demo", f"kill -9 {pid}: that was the sender, waiting for a slow mail server")
+    demo.mail.greeting_delay = 0
+    run = demo.watch(lambda runs: over(runs, run_id), "the end of the killed run")
+    expect((run["state"], run["attempts"]) == ("succeeded", 2), "a second attempt that succeeds")
+    expect(demo.mails_to(1043) == 1, f"one mail for customer 1043, found {demo.mails_to(1043)}")
+    say("The second attempt sent it. The mail server has 1 mail for customer 1043.")
+
+
+def kill_the_engine(demo):
+    """7. SIGKILL to the engine while a job runs."""
+    title("7. The engine is killed while a job runs")
+    demo.mail.greeting_delay = 18
+    run_id = ask_for_welcome(demo, 1044, "ingrid@example.com")
+    pid = demo.watch(lambda _runs: sender_of(1044), "a process that sends the mail")
+    demo.engine.kill()
+    demo.engine.wait()
+    demo.line(None, "demo", f"kill -9 {demo.engine.pid}: that was the engine")
+    expect(sender_of(1044) == pid, "the job to go on without the engine")
+    say(f"The job, process {pid}, goes on without it. A new engine takes it over.")
+    demo.start_engine()
+    demo.wait_for_generation(3)
+    expect(sender_of(1044) == pid, "the same process under the new engine")
+    demo.mail.greeting_delay = 0
+    run = demo.watch(lambda runs: over(runs, run_id), "the end of the adopted run")
+    expect(
+        (run["state"], run["attempts"], run["exit_code"]) == ("succeeded", 1, 0), "one attempt, exit code 0"
+    )
+    expect(demo.mails_to(1044) == 1, f"one mail for customer 1044, found {demo.mails_to(1044)}")
+    say("It was executed once, and its exit code is known. The mail server has 1 mail for customer 1044.")
+
+
+def ask_for_welcome(demo, user_id, address):
+    """Ask for a mail and do not wait; the run's id."""
+    print(f"$ jobfile run welcome-email -p user_id={user_id} -p email={address} --detach", flush=True)
+    named = ("-p", f"user_id={user_id}", "-p", f"email={address}", "--detach")
+    run_id = demo.jobfile("run", "welcome-email", *named).stdout.strip()
+    expect(run_id, "the id of a run")
+    demo.followed.add(run_id)
+    return run_id
+
+
+def answer_for_it(demo, night):
+    """8. The report, and four questions."""
+    title("8. Did it run? Did it succeed?")
+    edit(WEEKLY_SHORT, WEEKLY)
+    demo.wait_for_generation(4)
+    demo.watch(lambda runs: all(run["state"] not in OPEN for run in runs), "everything to be over")
+    demo.ask("report", code=1)
+    check_the_sum(demo.data("report"))
+    say("Exit code 1: something failed, and it is known what. Expected is the sum of the verdicts.")
+    print()
+    at = datetime.fromisoformat(night["scheduled_for"]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    demo.ask("did", "welcome-email", "-p", "user_id=1042", code=0)
+    demo.ask("did", "weekly-report", "-p", "account=8812", code=0)
+    demo.ask("did", "nightly-orders", "--at", at, code=0)
+    demo.ask("did", "resize-photo", "-p", "photo=holiday.jpg", code=1)
+    say("And the whole story of one of them:")
+    demo.ask("why", "nightly-orders", at, code=0)
+
+
+VERDICTS = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", "open")
+
+
+def check_the_sum(report):
+    """Expected is the sum of the verdicts; of what happened here only the false photo failed."""
+    for row in (report, *report["jobs"]):
+        expect(row["expected"] == sum(row[verdict] for verdict in VERDICTS), "the report to add up")
+    expect(report["failed"] == 1, f"one failed run, found {report['failed']}")
+    expect(report["timed_out"] + report["lost"] + report["open"] == 0, "nothing lost, nothing open")
+
+
+def check_the_secret():
+    """The password for the mail server reached it, and is nowhere in what was kept."""
+    kept = [path for path in FOLDER.rglob("*") if path.is_file()]
+    found = [path for path in kept if PASSWORD.encode() in path.read_bytes()]
+    expect(not found, f"the password to be in no file, found it in {found}")
+
+
+def where_to_look():
+    """The files that the jobs made."""
+    title("What the jobs made")
+    pages = sorted((FOLDER / "var" / "reports").glob("*.html"))
+    expect(pages, "a report in var/reports")
+    for path in (
+        *pages,
+        FOLDER / "var/outbox/Kari's garden.jpg",
+        FOLDER / "var/mail",
+        FOLDER / "engine-output.txt",
+    ):
+        print(f"   {nearby(path)}", flush=True)
+
+
+def play():
+    """All steps, in order."""
+    prepare()
+    with MailServer(FOLDER / "var" / "mail", password=PASSWORD) as mail:
+        edit("smtp_port: 1025", f"smtp_port: {mail.port}")
+        demo = Demo(mail)
+        try:
+            come_up(demo)
+            welcome_once(demo)
+            resize_photos(demo)
+            night = edit_a_schedule(demo)
+            break_the_file(demo)
+            kill_an_attempt(demo)
+            kill_the_engine(demo)
+            answer_for_it(demo, night)
+            demo.stop_engine()
+            wait_until_nothing_is_left()
+            check_the_secret()
+            where_to_look()
+        finally:
+            demo.stop_engine()
+            clear_up()
+    print(f"\nTo look around: cd {nearby(FOLDER)} && {BIN / 'jobfile'} runs")
+    print(f"All of it came true, in {(datetime.now(UTC) - demo.began).total_seconds():.0f} seconds.")
+
+
+def main():
+    """Play; the exit code says whether everything came true."""
+    if not (BIN / "jobfile").exists():
+        print(f"there is no jobfile beside {sys.executable}: run  make demo", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with alone():
+            play()
+    except NotAsExpectedError as error:
+        sys.stdout.flush()
+        print(f"\nNOT AS EXPECTED: the demo waited for {error}.", file=sys.stderr)
+        print(f"What the engine said is in {nearby(FOLDER / 'engine-output.txt')}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
