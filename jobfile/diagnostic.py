@@ -157,7 +157,6 @@ CODES: dict[str, Code] = {
         JF417 template after $ or as a variable name
         JF418 template after a backslash
         JF419 template as a here-document delimiter
-        JF420 the shell refuses the script
         JF421 another interpreter would parse this value as code
         JF422 templates only in sh and bash scripts
         JF423 secret in a script or argument
@@ -175,7 +174,6 @@ CODES: dict[str, Code] = {
         JF427 the value stands in another program's own language
         JF602 param is never used
         JF603 var is never used
-        JF605 looks like a secret in plain text
         JF607 timeout is longer than the time between runs
         JF608 this local time does not exist on some day each year
         JF611 uneven step

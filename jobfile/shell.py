@@ -114,7 +114,7 @@ def _put_references(text: str, script: Script, slots: Sequence[tuple[int, int]])
 
 
 def _broken(text: str, script: Script) -> Iterator[Problem]:
-    if script.broken is not None:
+    if script.broken is not None and Place.DELIMITER not in script.places:
         at, what = script.broken
         yield Problem(
             code="JF409",

@@ -64,11 +64,12 @@ _IN_TEXT: Final = (Kind.STRING, Kind.INTEGER, Kind.NUMBER, Kind.DATETIME, Kind.A
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One `{{ … }}` of a text: its expression, and where it stands in the text."""
+    """One `{{ … }}` of a text, where it stands, and where in it its expression begins."""
 
     source: str
     start: int
     end: int
+    at: int
     expression: Expression
 
 
@@ -100,7 +101,8 @@ def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
                 )
             )
         else:
-            slots.append(Slot(source=source.strip(), start=at, end=end + 2, expression=parsed))
+            indent = at + 2 + len(source) - len(source.lstrip())
+            slots.append(Slot(source=source.strip(), start=at, end=end + 2, at=indent, expression=parsed))
         at = text.find("{{", end + 2)
     return tuple(slots), tuple(problems)
 
@@ -108,14 +110,9 @@ def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
 def check_slot(slot: Slot, scope: Scope, *, allow_secrets: bool = False) -> tuple[Type, tuple[Problem, ...]]:
     """The type of a template's expression, and what is wrong with it; offsets are into the whole text."""
     found, problems = check(slot.expression, scope, source=slot.source, allow_secrets=allow_secrets)
-    placed = []
-    for problem in problems:
-        if (problem.start, problem.end) == (0, len(slot.source)):
-            placed.append(replace(problem, start=slot.start, end=slot.end, fix=None))
-        else:
-            # The source is stripped; one blank inside the braces is how everybody writes it.
-            shift = slot.start + 3
-            placed.append(replace(problem, start=problem.start + shift, end=problem.end + shift))
+    placed = (
+        replace(problem, start=problem.start + slot.at, end=problem.end + slot.at) for problem in problems
+    )
     return found, tuple(placed)
 
 
@@ -248,7 +245,7 @@ def _parse(source: str) -> "Expression | _Refused":
     try:
         tree = Environment(autoescape=False, optimized=False).parse("{{" + source + "}}")  # noqa: S701  nothing is rendered
     except TemplateSyntaxError as error:
-        return _Refused(f"not an expression: {(error.message or '').rstrip('.')}")
+        return _Refused(f"not an expression: {_plainly(error.message or '')}")
     except (RecursionError, ValueError, OverflowError, IndexError, TypeError):
         return _Refused("not an expression")
     outputs = tree.body
@@ -258,6 +255,15 @@ def _parse(source: str) -> "Expression | _Refused":
         return _Converter().convert(outputs[0].nodes[0], 0)
     except _NotAllowedError as error:
         return _Refused(str(error))
+
+
+def _plainly(message: str) -> str:
+    """What Jinja2's parser says, without the words of its own trade."""
+    end = "'end of print statement'"
+    if message == f"unexpected {end}":
+        return "it ends too early"
+    found = re.fullmatch(f"expected token {end}, got (.*)", message)
+    return f"{found[1]} is not expected here" if found else message.rstrip(".")
 
 
 class _Converter:

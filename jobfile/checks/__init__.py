@@ -14,7 +14,12 @@ from jobfile.checks.fields import (
 from jobfile.checks.inputs import check_arguments, check_params, check_params_used, check_vars_used
 from jobfile.checks.job import Job, jobs_of
 from jobfile.checks.payloads import check_payloads
-from jobfile.checks.schedules import check_schedules, check_started_by_something, check_timezone
+from jobfile.checks.schedules import (
+    check_schedules,
+    check_started_by_something,
+    check_timeout_fits,
+    check_timezone,
+)
 from jobfile.diagnostic import Diagnostic
 from jobfile.document import Document
 
@@ -33,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     check_payloads,
     check_params_used,
     check_timeout_is_set,
+    check_timeout_fits,
     check_command_is_no_shell,
     check_started_by_something,
 )

@@ -83,7 +83,8 @@ def check_durations(job: Job) -> Iterator[Diagnostic]:
     for setting in durations_of(job):
         text = job.text(setting)
         is_timeout = setting.path[-1] == "timeout"
-        if parse_duration(text) is None and not (is_timeout and text == "none"):
+        is_told = (is_timeout and text == "none") or "{{" in text
+        if parse_duration(text) is None and not is_told:
             meant = meant_duration(text)
             yield finding(
                 job.document,

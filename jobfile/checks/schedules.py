@@ -1,7 +1,9 @@
 """Rules about time: zones, cron expressions, periods."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 
 from jobfile.checks.fields import schedule_entries
 from jobfile.checks.job import Job, finding, located
@@ -11,7 +13,7 @@ from jobfile.diagnostic import Diagnostic, DocumentPath, Label
 from jobfile.duration import format_duration, parse_duration
 from jobfile.expression import Problem
 from jobfile.model import CronEntry, DayRule
-from jobfile.occurrences import gap_dates, load_zone
+from jobfile.occurrences import fires, fold_dates, gap_dates, load_zone
 from jobfile.settings import Setting
 from jobfile.suggest import suggest
 from jobfile.zones import zone_names
@@ -23,6 +25,8 @@ FIXED_ZONES = frozenset(
 """Names that are an offset without the summer time of any place, or a leftover of old systems."""
 
 _DAY = timedelta(days=1)
+_ORDINARY = datetime(2026, 1, 14, tzinfo=UTC)
+"""A time of year in which clocks change nowhere that people plan for."""
 
 
 def check_timezone(job: Job) -> Iterator[Diagnostic]:
@@ -38,6 +42,48 @@ def check_schedules(job: Job) -> Iterator[Diagnostic]:
             yield from _check_map(job, entry)
         else:
             yield from _check_cron(job, entry.path, DayRule.CRON, is_map=False)
+
+
+def check_timeout_fits(job: Job) -> Iterator[Diagnostic]:
+    """JF607: a run that may take longer than the time between runs makes the next one be skipped."""
+    setting = job.settings.get("timeout")
+    timeout = parse_duration(job.text(setting)) if setting is not None else None
+    if setting is None or timeout is None:
+        return
+    for entry in schedule_entries(job.settings):
+        shortest = _shortest(job, entry)
+        if shortest is not None and timeout > shortest:
+            yield finding(
+                job.document,
+                setting.path,
+                "JF607",
+                f"timeout {format_duration(timeout)} is longer than "
+                f"the {format_duration(shortest)} between runs",
+                label="a run that takes so long is in the way of the next",
+                help=("shorten the timeout, or say what then happens with  concurrency: {on_overlap: …}",),
+            )
+            return
+
+
+def _shortest(job: Job, entry: Setting) -> timedelta | None:
+    """The shortest time between two runs of an entry; None when it is not known, or was decided about."""
+    if "concurrency" in job.settings:
+        return None
+    if isinstance(entry.value, Mapping) and "every" in entry.value:
+        return parse_duration(job.document.text((*entry.path, "every")))
+    path = (*entry.path, "cron") if isinstance(entry.value, Mapping) else entry.path
+    text, zone = normal_cron(job.document.text(path)), zone_of(job, path)
+    if isinstance(parse_cron(text), CronProblem) or load_zone(zone) is None:
+        return None
+    return _shortest_of_cron(text, zone)
+
+
+@lru_cache(maxsize=4096)
+def _shortest_of_cron(text: str, zone: str) -> timedelta | None:
+    """The shortest distance among the fires of two ordinary days; rarer ones are never too close."""
+    entry = (CronEntry(cron=text, timezone=zone),)
+    found = [fire.at for fire in fires(entry, after=_ORDINARY, until=_ORDINARY + 2 * _DAY)]
+    return min((after - before for before, after in pairwise(found)), default=None)
 
 
 def check_started_by_something(job: Job) -> Iterator[Diagnostic]:
@@ -196,6 +242,15 @@ def _lint_cron(
     if load_zone(zone) is None:
         return
     entry = CronEntry(cron=normal_cron(text), timezone=zone, days=days)
+    for note in fold_dates(entry)[:1]:
+        yield finding(
+            job.document,
+            path,
+            "JF609",
+            f"`{text}` names a local time that exists twice on some day each year",
+            label=note,
+            notes=("the first of the two is used, once",),
+        )
     for note in gap_dates(entry):
         yield finding(
             job.document,

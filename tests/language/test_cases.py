@@ -1,0 +1,100 @@
+"""File pairs, found by listing: cases/bad/NAME.yaml is said to be NAME.out; cases/ok/NAME.yaml is silent.
+
+`pytest --update` rewrites the .out files; the diff is what is reviewed.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from jobfile.diagnostic import CODES, Diagnostic, Severity
+from jobfile.pages import page_text
+from jobfile.pipeline import check_file, compile_files
+from jobfile.render import render_text
+
+CASES = Path(__file__).parent / "cases"
+BAD = sorted((CASES / "bad").glob("*.yaml"))
+OK = sorted((CASES / "ok").glob("*.yaml"))
+NO_FILE_CAN_SHOW = {"JF017"}
+"""Codes about size, shown by tests that make the file."""
+
+
+def said_about(content: bytes, *, code: str = "") -> tuple[str, tuple[Diagnostic, ...]]:
+    """What is said from level warning up; of remarks only the one that a case is about."""
+    checked = check_file("jobs.yaml", content)
+    shown = tuple(one for one in checked.diagnostics if one.severity is not Severity.INFO or one.code == code)
+    sources = {"jobs.yaml": checked.source} if checked.source else {}
+    return render_text(shown, sources=sources, width=100), shown
+
+
+def same_or_updated(path: Path, text: str, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update"):
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_file_is_told_what_is_wrong(path: Path, request: pytest.FixtureRequest) -> None:
+    code = path.stem.split("-")[0].upper()
+    text, diagnostics = said_about(path.read_bytes(), code=code)
+    assert diagnostics, "a bad case that nothing is said about"
+    same_or_updated(path.with_suffix(".out"), text, request)
+    assert diagnostics[0].code == code, "the case is named for the code that comes first"
+
+
+@pytest.mark.parametrize("path", OK, ids=lambda path: path.stem)
+def test_a_good_file_is_silent_and_compiles(path: Path) -> None:
+    text, diagnostics = said_about(path.read_bytes())
+    assert [one for one in diagnostics if one.severity is not Severity.INFO] == [], text
+    assert compile_files([("jobs.yaml", path.read_bytes())]).catalog is not None
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_line_ends_and_a_byte_order_mark_move_nothing(path: Path) -> None:
+    content = path.read_bytes()
+    if b"\r" in content or content.startswith(b"\xef\xbb\xbf"):
+        return
+    places = [(one.code, one.span.start.line, one.span.start.column) for one in said_about(content)[1]]
+    for copy in (content.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + content):
+        moved = [(one.code, one.span.start.line, one.span.start.column) for one in said_about(copy)[1]]
+        assert moved == places
+
+
+def test_every_code_has_a_bad_case() -> None:
+    shown = {path.stem.split("-")[0].upper() for path in BAD}
+    assert shown == CODES.keys() - NO_FILE_CAN_SHOW
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_has_a_page_whose_examples_are_true(code: str, request: pytest.FixtureRequest) -> None:
+    page = page_text(code)
+    assert page is not None, f"jobfile/pages/{code}.md is missing"
+    assert page.startswith(f"# {code} ")
+    blocks = fenced(page)
+    if "bad" in blocks:
+        text, diagnostics = said_about(blocks["bad"].encode(), code=code)
+        assert code in {one.code for one in diagnostics}
+        if request.config.getoption("--update"):
+            path = Path(__file__).parents[2] / "jobfile" / "pages" / f"{code}.md"
+            path.write_text(page.replace(blocks["said"], text.rstrip("\n") + "\n"))
+            return
+        assert blocks["said"].rstrip("\n") == text.rstrip("\n")
+    if "good" in blocks:
+        _, diagnostics = said_about(blocks["good"].encode())
+        assert [one for one in diagnostics if one.severity is not Severity.INFO] == []
+
+
+def fenced(page: str) -> dict[str, str]:
+    """The fenced blocks of a page by the word after the language: ```yaml bad."""
+    blocks: dict[str, str] = {}
+    name, lines = "", []
+    for line in page.splitlines(keepends=True):
+        if line.startswith("```"):
+            if name:
+                blocks[name] = "".join(lines)
+                name = ""
+            elif " " in line.strip():
+                name, lines = line.split()[1], []
+        elif name:
+            lines.append(line)
+    return blocks
