@@ -1,0 +1,143 @@
+"""The commands that read job files: init, check, show, next, schema, explain."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.cli.conftest import JOBS, Jobfile
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+def fits(value: object, name: str) -> None:
+    """The output is what its schema says."""
+    jsonschema.validate(value, json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
+
+
+def test_init_writes_a_file_that_is_good_and_overwrites_nothing(jobfile: Jobfile, tmp_path: Path) -> None:
+    first = jobfile("init", "new")
+    assert first.code == 0
+    text = (tmp_path / "new" / "jobs.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=.jobfile.schema.json\n")
+    json.loads((tmp_path / "new" / ".jobfile.schema.json").read_text())
+    assert jobfile("check", "new/jobs.yaml").code == 0
+    (tmp_path / "new" / "jobs.yaml").write_text("mine")
+    assert "kept" in jobfile("init", "new").out
+    assert (tmp_path / "new" / "jobs.yaml").read_text() == "mine"
+
+
+def test_check_is_silent_on_a_good_file(jobfile: Jobfile) -> None:
+    said = jobfile("check")
+    assert (said.code, said.out, said.err) == (0, "", "no errors in 1 file, 4 jobs\n")
+
+
+def test_check_tells_all_mistakes_in_each_form(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(
+        JOBS.replace("retry:", "retires:").replace('"0 4 * * *"', '"0 24 * * *"')
+    )
+    assert jobfile("check").code == 1
+    (tmp_path / "jobs.yaml").write_text(
+        JOBS.replace('"0 4 * * *"', '"0 24 * * *"').replace("kill_grace: 1s", "kill_grace: 1")
+    )
+    said = jobfile("check")
+    assert (said.code, said.out.count("error[")) == (1, 2)
+    assert "jobs.yaml:5:18" in said.out
+    short = jobfile("check", "--format", "short").out.splitlines()
+    assert [line.split()[2] for line in short] == ["JF302:", "JF110:"]
+    assert short[0].startswith("jobs.yaml:5:18: error JF302: ")
+    found = jobfile("check", "--format", "json").json
+    fits(found, "diagnostic")
+    assert (found["valid"], found["errors"]) == (False, 2)
+    lines = jobfile("check", "--format", "jsonl").out.splitlines()
+    assert [json.loads(line)["code"] for line in lines] == ["JF302", "JF110"]
+    assert jobfile("check", "--format", "github").out.startswith("::error file=jobs.yaml,line=5,col=18")
+
+
+def test_check_takes_several_files_and_says_which_cannot_be_read(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("version: 1\njobs: {}\n")
+    assert jobfile("check", "jobs.yaml", "other.yaml").err == "no errors in 2 files, 4 jobs\n"
+    said = jobfile("check", "jobs.yaml", "nope.yaml")
+    assert said.code == 65
+    assert "cannot read nope.yaml: No such file or directory" in said.err
+
+
+def test_a_warning_fails_only_a_strict_check(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {run: echo, timeout: none}}\n")
+    assert jobfile("check").code == 0
+    assert jobfile("check", "--strict").code == 1
+    assert "JF619" in jobfile("check", "--level", "info").out
+
+
+def test_show_tells_where_each_value_comes_from(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(
+        "version: 1\ndefaults: {timeout: 1h}\njobs:\n  a:\n    run: echo hi\n"
+    )
+    said = jobfile("show", "a").out
+    assert "timeout: 1h  # from defaults (jobs.yaml:2)" in said
+    assert "run: |  # jobs.yaml:5" in said
+    assert "kill_grace: 10s  # built in" in said
+    shown = jobfile("show", "a", "--json").json
+    assert (shown["job"]["timeout"], shown["origins"]["timeout"]) == (3600, "from defaults (jobs.yaml:2)")
+    assert jobfile("show", "b").code == 64
+
+
+def test_next_gives_fires_in_local_time_and_utc(jobfile: Jobfile) -> None:
+    arguments = ("--timezone", "America/New_York", "--now", "2026-03-05T12:00Z", "--count", "4", "--json")
+    found = jobfile("next", "30 2 * * *", *arguments).json
+    fits(found, "next")
+    assert [fire["utc"] for fire in found["fires"]] == [
+        "2026-03-06T07:30:00Z",
+        "2026-03-07T07:30:00Z",
+        "2026-03-08T07:00:00Z",
+        "2026-03-09T06:30:00Z",
+    ]
+    assert found["fires"][2]["local"] == "2026-03-08T03:00:00-04:00"
+    text = jobfile("next", "30 2 * * *", *arguments[:-1]).out
+    assert "02:30 does not exist" in text
+
+
+def test_next_takes_a_period_a_job_or_all_jobs(jobfile: Jobfile) -> None:
+    fires = jobfile("next", "10m", "--now", "2026-03-05T12:00Z", "--count", "2", "--json").json["fires"]
+    assert [fire["utc"][11:16] for fire in fires] == ["12:10", "12:20"]
+    assert "every day at 04:00" in jobfile("next", "good").out
+    jobs = jobfile("next", "--json").json["jobs"]
+    assert {job["job"]: len(job["fires"]) for job in jobs} == {"good": 5, "bad": 0, "flaky": 0, "slow": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("61 * * * *",), 1, "minute 61 is out of range"),
+        (("0 4 * * *", "--timezone", "Mars/Base"), 64, "unknown time zone"),
+        (("god",), 64, "did you mean good?"),
+        (("0 4 * * *", "--now", "soon"), 64, "is no time"),
+    ],
+)
+def test_next_says_what_is_wrong(jobfile: Jobfile, arguments: tuple[str, ...], code: int, words: str) -> None:
+    said = jobfile("next", *arguments)
+    assert said.code == code
+    assert words in said.err
+
+
+def test_the_schema_is_printed_as_it_is_shipped(jobfile: Jobfile) -> None:
+    assert jobfile("schema").out == (SCHEMAS / "job.schema.json").read_text()
+
+
+def test_explain_tells_about_codes_and_keys(jobfile: Jobfile) -> None:
+    assert jobfile("explain", "jf110").out.startswith("# JF110 not a duration")
+    assert "JF303  error" in jobfile("explain").out
+    assert "timeout" in jobfile("explain", "keys", "job").out
+    assert jobfile("explain", "JF110", "--json").json["code"] == "JF110"
+    assert jobfile("explain", "JF999").code == 64
+    assert jobfile("explain", "keys", "nothing").code == 64
+
+
+def test_a_wrong_command_gets_the_near_one(jobfile: Jobfile) -> None:
+    said = jobfile("chek")
+    assert said.code == 64
+    assert "check" in said.err
+    assert jobfile("check", "--nonsense").code == 64
+    assert jobfile().code == 64
+    assert jobfile("--help").code == 0
