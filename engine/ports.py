@@ -73,8 +73,8 @@ class Launcher(Protocol):
         """What is known of an attempt, from its folder alone. `boot_id` is the boot it was intended in."""
         ...
 
-    def stop(self, run_dir: Path, how: Stop) -> None:
-        """Ask the attempt's supervisor to end it; nothing happens when none is alive."""
+    def stop(self, run_dir: Path, how: Stop) -> bool:
+        """Ask the attempt's supervisor to end it; False when none heard it (yet, or any more)."""
         ...
 
 

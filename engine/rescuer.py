@@ -52,9 +52,9 @@ class Rescuer:
     def _pass_on_stop(self, one: LiveAttempt) -> None:
         """The wish is in the ledger; each engine tells the supervisor once, and again when it hardens."""
         wish = (one.attempt.id, one.stop_requested)
-        if one.run_state is RunState.CANCELLING and wish not in self._told:
+        is_new = one.run_state is RunState.CANCELLING and wish not in self._told
+        if is_new and self._launcher.stop(self._folder(one), Stop(one.stop_requested)):
             self._told.add(wish)
-            self._launcher.stop(self._folder(one), Stop(one.stop_requested))
 
     def _folder(self, one: LiveAttempt) -> Path:
         return self._config.attempt_dir(one.attempt.run_id, one.attempt.number)

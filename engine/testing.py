@@ -66,10 +66,13 @@ class ScriptedLauncher:
             return NotStarted()
         return flight.end or Alive(started_at=flight.launched_at)
 
-    def stop(self, run_dir: Path, how: Stop) -> None:
+    def stop(self, run_dir: Path, how: Stop) -> bool:
         """Note the wish; what the job makes of it is the test's to say."""
-        if run_dir in self.flights:
-            self.flights[run_dir].stops.append(how)
+        flight = self.flights.get(run_dir)
+        if flight is None or flight.end is not None:
+            return False
+        flight.stops.append(how)
+        return True
 
     def running(self) -> list[str]:
         """The attempts that have no end yet."""

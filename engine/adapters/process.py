@@ -89,15 +89,14 @@ class ProcessLauncher:
             }
         ).encode()
         framed = struct.pack("!I", len(message)) + message
-        self._in_flight.add(str(order.run_dir))
         for _ in range(2):
             self.start()
             assert self._orders is not None
+            self._in_flight.add(str(order.run_dir))
             with contextlib.suppress(OSError):
                 self._orders.sendall(framed)
                 return
             self.close()
-        self._in_flight.discard(str(order.run_dir))
         raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
@@ -121,14 +120,18 @@ class ProcessLauncher:
         reason = "supervisor_killed" if boot_id == self._boot_id else "host_reboot"
         return Lost(at=SystemClock().now(), reason=reason)
 
-    def stop(self, run_dir: Path, how: Stop) -> None:
+    def stop(self, run_dir: Path, how: Stop) -> bool:
         """Tell the supervisor through its pipe. A recorded pid is never signalled: it may be another's."""
-        with contextlib.suppress(OSError):
+        try:
             pipe = os.open(run_dir / "control", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                os.write(pipe, f"{how.value}\n".encode())
-            finally:
-                os.close(pipe)
+        except OSError:
+            return False
+        try:
+            return os.write(pipe, f"{how.value}\n".encode()) > 0
+        except OSError:
+            return False
+        finally:
+            os.close(pipe)
 
     def close(self) -> None:
         """Let the launcher process end; shims go on."""

@@ -1,0 +1,96 @@
+"""What every launcher must do. A test module gives a fixture `world` and imports all of this."""
+
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from engine.lifecycle import Ended
+from engine.ports import Alive, Evidence, Launcher, LaunchOrder, NotStarted, Stop
+
+
+class LaunchWorld(Protocol):
+    """A launcher, and how a test makes things happen to what it launches."""
+
+    launcher: Launcher
+
+    def order(self, name: str, script: str, **fields: object) -> LaunchOrder:
+        """An order for a script that a real shell would run."""
+        ...
+
+    def plays(self, order: LaunchOrder, *, exit_code: int | None = None, signal: int | None = None) -> None:
+        """What the command of an order will do, for a launcher that executes nothing."""
+        ...
+
+    def evidence(self, order: LaunchOrder) -> Evidence:
+        """What is known now."""
+        ...
+
+    def end_of(self, order: LaunchOrder) -> Evidence:
+        """What is known once the attempt is no longer alive."""
+        ...
+
+    def executions(self, order: LaunchOrder) -> int:
+        """How often the command was executed."""
+        ...
+
+
+def test_nothing_is_known_of_an_attempt_that_was_never_launched(world: LaunchWorld, tmp_path: Path) -> None:
+    assert world.launcher.evidence(tmp_path / "runs" / "none" / "1", boot_id="") == NotStarted()
+
+
+def test_success_is_a_recorded_exit_code_nought(world: LaunchWorld) -> None:
+    order = world.order("good", "exit 0")
+    world.launcher.launch(order)
+    world.plays(order, exit_code=0)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert (ended.exit_code, ended.signal, ended.timed_out, ended.stopped) == (0, None, False, False)
+    assert ended.started_at <= ended.ended_at
+    assert world.evidence(order) == ended, "the same when asked again"
+
+
+def test_an_exit_code_is_the_true_one(world: LaunchWorld) -> None:
+    order = world.order("seven", "exit 7")
+    world.launcher.launch(order)
+    world.plays(order, exit_code=7)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert ended.exit_code == 7
+
+
+def test_death_by_a_signal_is_told_as_such(world: LaunchWorld) -> None:
+    order = world.order("killed", "kill -9 $$")
+    world.launcher.launch(order)
+    world.plays(order, signal=9)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert (ended.exit_code, ended.signal) == (None, 9)
+
+
+def test_a_running_attempt_is_alive_and_can_be_stopped(world: LaunchWorld) -> None:
+    order = world.order("long", "sleep 30")
+    world.launcher.launch(order)
+    assert isinstance(world.evidence(order), Alive)
+    for _ in range(500):
+        if world.launcher.stop(order.run_dir, Stop.CANCEL):
+            break
+        threading.Event().wait(0.01)
+    world.plays(order, signal=15)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert ended.stopped
+
+
+def test_the_same_attempt_is_executed_once(world: LaunchWorld) -> None:
+    order = world.order("twice", "exit 0")
+    world.launcher.launch(order)
+    world.launcher.launch(order)
+    world.plays(order, exit_code=0)
+    assert isinstance(world.end_of(order), Ended)
+    world.launcher.launch(order)
+    assert isinstance(world.end_of(order), Ended)
+    assert world.executions(order) == 1
+
+
+def test_stopping_what_is_not_there_does_nothing(world: LaunchWorld, tmp_path: Path) -> None:
+    assert not world.launcher.stop(tmp_path / "runs" / "none" / "1", Stop.KILL)

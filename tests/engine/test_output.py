@@ -1,0 +1,81 @@
+"""Masking and keeping output, as properties."""
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.adapters.masking import MASK, Masker
+from engine.adapters.output import HEAD_BYTES, OutputFiles, OutputTail
+
+SECRET = 'pa"ss w0rd/ü'
+texts = st.binary(max_size=40)
+pieces = st.lists(
+    st.one_of(texts, st.just(SECRET.encode()), st.sampled_from([b"pa", b'pa"ss', b"w0rd", b"***"]))
+)
+
+
+def masked(parts: list[bytes], secrets: list[str]) -> bytes:
+    masker = Masker(secrets)
+    return b"".join([*(masker.feed(part) for part in parts), masker.rest()])
+
+
+@given(pieces, st.lists(st.integers(0, 60), max_size=8))
+def test_however_the_output_is_cut_the_same_is_stored(parts: list[bytes], cuts: list[int]) -> None:
+    whole = b"".join(parts)
+    places = sorted({min(cut, len(whole)) for cut in cuts})
+    chunks = [whole[a:b] for a, b in zip([0, *places], [*places, len(whole)], strict=True)]
+    assert masked(chunks, [SECRET]) == masked([whole], [SECRET])
+    assert masked([bytes([one]) for one in whole], [SECRET]) == masked([whole], [SECRET])
+
+
+@given(pieces)
+def test_the_secret_is_never_stored(parts: list[bytes]) -> None:
+    assert SECRET.encode() not in masked(parts, [SECRET])
+
+
+@given(st.lists(texts))
+def test_without_secrets_nothing_changes(parts: list[bytes]) -> None:
+    assert masked(parts, []) == b"".join(parts)
+
+
+def test_the_usual_forms_of_a_secret_are_masked() -> None:
+    raw = SECRET.encode()
+    for form in (json.dumps(SECRET)[1:-1], quote(SECRET, safe=""), quote(SECRET, safe="/"), raw.hex()):
+        assert masked([b"<", form.encode(), b">"], [SECRET]) == b"<" + MASK + b">"
+
+
+def test_each_long_line_of_a_secret_is_masked_and_short_ones_are_not() -> None:
+    key = "{\n-----BEGIN KEY-----\nAAAABBBBCCCC\n}"
+    assert masked([b"AAAABBBBCCCC {\n"], [key]) == MASK + b" {\n"
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20))
+def test_what_is_written_is_read_back(parts: list[bytes]) -> None:
+    import tempfile  # noqa: PLC0415  a folder for each example
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = OutputFiles(folder, Masker([]))
+        tail = OutputTail(Path(folder))
+        seen = b""
+        for part in parts:
+            files.write(part)
+            seen += tail.read()
+        files.close()
+        assert seen + tail.read() == b"".join(parts)
+        assert (files.total, files.dropped) == (sum(map(len, parts)), 0)
+
+
+def test_a_folder_that_is_not_there_has_no_output_yet(tmp_path: Path) -> None:
+    assert OutputTail(tmp_path / "none").read() == b""
+
+
+def test_a_disk_that_is_full_drops_output_and_counts_it(tmp_path: Path) -> None:
+    (tmp_path / "output").mkdir()  # a folder in its place: it cannot be opened for writing
+    files = OutputFiles(str(tmp_path), Masker([]))
+    files.write(b"x" * 1000)
+    files.close()
+    assert (files.total, files.dropped) == (1000, 1000)
+    assert HEAD_BYTES > 1000
