@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from jobfile.expression import Problem
-from jobfile.shelllexer import Place, Script, Word, read_script
+from jobfile.shelllexer import read_script
+from jobfile.shellplaces import Place, Script, Word
 
 ALWAYS_WORKS: Final = 'or set  env: {X: "{{ … }}"}  and use  "$X"'
 

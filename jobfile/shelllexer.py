@@ -5,55 +5,14 @@ What is not understood makes every template after it refused: fail closed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Final
 
-SLOT: Final = "\0"
-"""Stands for a template in the text of a word."""
+from jobfile.shellplaces import SLOT, Place, Script, Word
 
 _BREAKS: Final = " \t\n;&|<>()"
 _OPENERS: Final = frozenset({"if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"})
 """Reserved words after which a command begins."""
-
-
-class Place(StrEnum):
-    """Where a template stands."""
-
-    BARE = "bare"
-    DOUBLE = "double"
-    SINGLE = "single"
-    HEREDOC = "heredoc"
-    ARITHMETIC = "arithmetic"
-    COMMENT = "comment"
-    BACKTICKS = "JF411"
-    BRACES = "JF412"
-    DOLLAR_QUOTE = "JF413"
-    QUOTED_HEREDOC = "JF415"
-    AFTER_DOLLAR = "JF417"
-    AFTER_BACKSLASH = "JF418"
-    DELIMITER = "JF419"
-    UNKNOWN = "JF410"
-
-
-@dataclass(slots=True)
-class Word:
-    """A word of a simple command: its text without quotes, and the templates in it."""
-
-    start: int
-    text: str = ""
-    slots: list[int] = field(default_factory=list)
-    in_brackets: list[int] = field(default_factory=list)
-    brackets: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What was read: the place of each template, the simple commands, and where the script breaks off."""
-
-    places: tuple[Place, ...]
-    commands: tuple[tuple[Word, ...], ...]
-    broken: tuple[int, str] | None
 
 
 class _BrokenError(Exception):
@@ -94,29 +53,27 @@ class _Lexer:
         self.found: list[tuple[Word, ...]] = []
         self.words: list[Word] = []
         self.word: Word | None = None
+        self.cases = 0
         self.heredocs: list[_Heredoc] = []
 
     # Commands and words
 
     def commands(self, close: str | None) -> None:
         """Commands up to the closing parenthesis of this frame, or the end."""
-        begin, outer = self.at, (self.words, self.word)
-        self.words, self.word = [], None
-        cases = 0
+        begin, outer = self.at, (self.words, self.word, self.cases)
+        self.words, self.word, self.cases = [], None, 0
         while self.at < len(self.text):
             if self.slot(Place.BARE):
                 continue
             sign = self.text[self.at]
-            if sign == ")" and close is not None and cases == 0:
+            if sign == ")":
+                self.end_word()  # it may be `esac`, which decides whose bracket this is
+            if sign == ")" and close is not None and self.cases == 0:
                 self.end_command()
                 self.at += 1
-                self.words, self.word = outer
+                self.words, self.word, self.cases = outer
                 return
-            before = len(self.words)
             self.step(sign)
-            if len(self.words) > before and len(self.words) == 1:
-                cases += {"case": 1, "esac": -1}.get(self.words[0].text, 0)
-                cases = max(cases, 0)
         self.end_command()
         self.read_heredocs()
         if close is not None:
@@ -167,7 +124,12 @@ class _Lexer:
 
     def end_word(self) -> None:
         word, self.word = self.word, None
-        if word is not None and not (not self.words and word.text in _OPENERS):
+        if word is None:
+            return
+        if not self.words:
+            # Inside case … esac a bracket ends a pattern, not the frame.
+            self.cases = max(0, self.cases + {"case": 1, "esac": -1}.get(word.text, 0))
+        if self.words or word.text not in _OPENERS:
             self.words.append(word)
 
     def end_command(self) -> None:

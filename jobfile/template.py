@@ -24,11 +24,11 @@ from jobfile.expression import (
     Scope,
     Type,
     Unary,
-    check,
     evaluate,
 )
 from jobfile.filters import MAX_TEXT, as_text
 from jobfile.model import ParamSpec, ParamType, Value
+from jobfile.typecheck import check
 
 if TYPE_CHECKING:
     from jinja2 import nodes

@@ -1,0 +1,267 @@
+"""The type of an expression, and everything wrong with it, before anything runs."""
+
+from collections.abc import Mapping
+from typing import Final, assert_never
+
+from jobfile.expression import (
+    Binary,
+    Conditional,
+    Expression,
+    Filtered,
+    Item,
+    Kind,
+    Listing,
+    Literal,
+    Name,
+    Problem,
+    Scope,
+    Type,
+    Unary,
+)
+from jobfile.filters import FILTERS
+from jobfile.suggest import did_you_mean, suggest
+
+ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
+EQUALITY: Final = ("==", "!=")
+ORDER: Final = ("<", "<=", ">", ">=")
+ELSEWHERE: Final = {
+    "steps": "in jobs with steps",
+    "item": "in a step with for_each",
+    "matrix": "in jobs with a matrix",
+    "trigger": "in jobs with triggers",
+    "event": "in channels",
+}
+"""Names that the language has at other places."""
+
+_ANY: Final = Type(Kind.ANY)
+_NUMERIC: Final = (Kind.INTEGER, Kind.NUMBER)
+_KINDS: Final = {str: Kind.STRING, bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER}
+
+
+class _Checker:
+    """Finds the type of a tree, and everything wrong on the way."""
+
+    def __init__(self, source: str, scope: Scope, *, allow_secrets: bool) -> None:
+        self.source = source
+        self.scope = scope
+        self.allow_secrets = allow_secrets
+        self.problems: list[Problem] = []
+
+    def type_of(self, node: Expression) -> Type:
+        match node:
+            case Literal(value=None):
+                return Type(Kind.NULL)
+            case Literal(value=value):
+                return Type(_KINDS[type(value)])
+            case Name():
+                return self._name(node)
+            case Item():
+                return self._item(node)
+            case Listing():
+                kinds = {self.type_of(item).kind for item in node.items}
+                return Type(Kind.LIST, kinds.pop() if len(kinds) == 1 else Kind.ANY)
+            case Unary():
+                return self._unary(node)
+            case Binary():
+                return self._binary(node)
+            case Conditional():
+                return self._conditional(node)
+            case Filtered():
+                return self._filtered(node)
+            case _:
+                assert_never(node)
+
+    def _name(self, node: Name) -> Type:
+        found = self.scope.names.get(node.path)
+        if found is None:
+            return self._unknown(node.path)
+        if found.kind is Kind.SECRET and not self.allow_secrets:
+            self._say(
+                "JF423",
+                f"secret `{node.path}` in a script or argument",
+                node.path,
+                label="anybody on the machine could read it there",
+                help=("a secret is already in the environment of the job: read it as a variable",),
+            )
+        return found
+
+    def _unknown(self, path: str) -> Type:
+        head, _, rest = path.partition(".")
+        if head in ELSEWHERE:
+            self._say("JF403", f"`{head}` is not available here", path, label=f"only {ELSEWHERE[head]}")
+        elif head == "secrets" and rest:
+            near = [name for name in self.scope.names if name.startswith("secrets.")]
+            self._say_near("JF210", f"no entry `{rest}` in secrets", path, near)
+        else:
+            what = f"no name `{path}` here"
+            if head in self.scope.heads and rest and head != "run":
+                what = f"no `{rest}` in {head}"
+            self._say_near("JF402", what, path, self.scope.names)
+        return _ANY
+
+    def _say_near(self, code: str, message: str, path: str, names: Mapping[str, Type] | list[str]) -> None:
+        near = suggest(path, names)
+        known = ", ".join(sorted(names)[:8]) or "none"
+        self._say(
+            code,
+            message,
+            path,
+            label="not defined",
+            help=(did_you_mean(near) if near else f"there are {known}",),
+            fix=near[0] if len(near) == 1 else None,
+        )
+
+    def _item(self, node: Item) -> Type:
+        target, index = self.type_of(node.target), self.type_of(node.index)
+        if target.kind not in (Kind.LIST, Kind.STRING, Kind.ANY):
+            self._wrong(f"a {target.kind.value} has no items")
+        if index.kind not in (Kind.INTEGER, Kind.ANY):
+            self._wrong(f"an item is named by an integer, found {index.kind.value}")
+        return Type(target.item) if target.kind is Kind.LIST else target
+
+    def _unary(self, node: Unary) -> Type:
+        operand = self._used(node.operand)
+        wanted = (Kind.BOOLEAN,) if node.sign == "not" else _NUMERIC
+        if operand.kind not in (*wanted, Kind.ANY):
+            self._wrong(f"`{node.sign}` takes a {wanted[-1].value}, found {operand.kind.value}")
+        return operand
+
+    def _binary(self, node: Binary) -> Type:
+        left, right = self._used(node.left), self._used(node.right)
+        if node.sign == "~":
+            for side in (left, right):
+                if side.kind in (Kind.LIST, Kind.NULL, Kind.BOOLEAN):
+                    self._wrong(f"`~` joins texts and numbers, found {side.kind.value}")
+            return Type(Kind.SECRET if Kind.SECRET in (left.kind, right.kind) else Kind.STRING)
+        if Kind.ANY in (left.kind, right.kind):
+            return _ANY if node.sign in ARITHMETIC else Type(Kind.BOOLEAN)
+        if node.sign in ARITHMETIC:
+            return self._arithmetic(node.sign, left.kind, right.kind)
+        if node.sign in ("and", "or"):
+            self._need(node.sign, left.kind is Kind.BOOLEAN and right.kind is Kind.BOOLEAN, left, right)
+        elif node.sign in ("in", "not in"):
+            texts = left.kind is Kind.STRING and right.kind is Kind.STRING
+            self._need(node.sign, right.kind is Kind.LIST or texts, left, right)
+        else:
+            same = left.kind is right.kind or (left.kind in _NUMERIC and right.kind in _NUMERIC)
+            ordered = node.sign in EQUALITY or left.kind not in (Kind.BOOLEAN, Kind.LIST, Kind.NULL)
+            self._need(node.sign, same and ordered, left, right)
+        return Type(Kind.BOOLEAN)
+
+    def _arithmetic(self, sign: str, left: Kind, right: Kind) -> Type:
+        if sign == "+" and left is right is Kind.STRING:
+            return Type(Kind.STRING)
+        self._need(sign, left in _NUMERIC and right in _NUMERIC, Type(left), Type(right))
+        if sign == "/" or Kind.NUMBER in (left, right):
+            return Type(Kind.NUMBER)
+        return Type(Kind.INTEGER)
+
+    def _need(self, sign: str, is_good: bool, left: Type, right: Type) -> None:
+        if not is_good:
+            self._wrong(f"`{sign}` cannot stand between {left.kind.value} and {right.kind.value}")
+
+    def _conditional(self, node: Conditional) -> Type:
+        test = self._used(node.test)
+        if test.kind not in (Kind.BOOLEAN, Kind.ANY):
+            self._say(
+                "JF406",
+                f"a condition must be boolean, found {test.kind.value}",
+                "",
+                help=("compare it with something:  x != ''",),
+            )
+        then, otherwise = self.type_of(node.then), self.type_of(node.otherwise)
+        if then.kind is otherwise.kind:
+            return then
+        return _ANY if Kind.ANY in (then.kind, otherwise.kind) else self._mixed(then, otherwise)
+
+    def _mixed(self, then: Type, otherwise: Type) -> Type:
+        if then.kind in _NUMERIC and otherwise.kind in _NUMERIC:
+            return Type(Kind.NUMBER)
+        self._wrong(
+            f"both sides of `if` and `else` need one type, found {then.kind.value} and {otherwise.kind.value}"
+        )
+        return _ANY
+
+    def _filtered(self, node: Filtered) -> Type:
+        target = self.type_of(node.target) if node.name == "default" else self._used(node.target)
+        arguments = [self._used(argument) for argument in node.arguments]
+        known = FILTERS.get(node.name)
+        if known is None:
+            near = suggest(node.name, FILTERS)
+            self._say(
+                "JF408",
+                f"unknown filter `{node.name}`",
+                node.name,
+                label="not a filter",
+                help=(did_you_mean(near) if near else f"there are {', '.join(FILTERS)}",),
+                fix=near[0] if len(near) == 1 else None,
+            )
+            return _ANY
+        if not known.least <= len(arguments) <= known.most:
+            self._say("JF401", f"filter `{node.name}` takes {known.takes}, found {len(arguments)}", node.name)
+            return _ANY
+        if target.kind is not Kind.ANY and target.kind.value not in known.accepts:
+            self._wrong(f"filter `{node.name}` takes {' or '.join(known.accepts)}, found {target.kind.value}")
+            return _ANY
+        return _result(known.gives, target, arguments)
+
+    def _used(self, node: Expression) -> Type:
+        """The type of a part whose value is needed: null is not."""
+        found = self.type_of(node)
+        if found.may_be_null:
+            self._say(
+                "JF404",
+                f"`{node.path if isinstance(node, Name) else 'this'}` may be null",
+                node.path if isinstance(node, Name) else "",
+                label="there may be none",
+                help=("say what to use then:  … | default('never')",),
+            )
+        return found
+
+    def _wrong(self, message: str) -> None:
+        self._say("JF404", message, "", label="this type cannot stand here")
+
+    def _say(
+        self,
+        code: str,
+        message: str,
+        part: str,
+        *,
+        label: str = "",
+        help: tuple[str, ...] = (),
+        fix: str | None = None,
+    ) -> None:
+        start = self.source.find(part) if part else -1
+        end = start + len(part) if start >= 0 else len(self.source)
+        self.problems.append(
+            Problem(code=code, message=message, start=max(start, 0), end=end, label=label, help=help, fix=fix)
+        )
+
+
+def check(
+    node: Expression, scope: Scope, *, source: str, allow_secrets: bool = False
+) -> tuple[Type, tuple[Problem, ...]]:
+    """The type of an expression, and what is wrong with it; offsets are into `source`."""
+    checker = _Checker(source, scope, allow_secrets=allow_secrets)
+    found = checker.type_of(node)
+    return found, tuple(dict.fromkeys(checker.problems))
+
+
+def _result(gives: str, target: Type, arguments: list[Type]) -> Type:
+    if gives == "same":
+        return target
+    if gives == "item":
+        return Type(target.item) if target.kind is Kind.LIST else target
+    if gives == "default":
+        if target.kind in (Kind.NULL, Kind.ANY) or target.kind is not arguments[0].kind:
+            return (
+                arguments[0]
+                if target.kind is Kind.NULL
+                else _ANY
+                if target.kind is Kind.ANY
+                else Type(Kind.STRING)
+            )
+        return Type(target.kind, target.item)
+    if gives == "list of string":
+        return Type(Kind.LIST, Kind.STRING)
+    return Type(Kind(gives))

@@ -1,0 +1,196 @@
+"""A value never becomes code: real shells, hostile values, every place."""
+
+import random
+import subprocess
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobfile.shell import compile_script
+from tests.language.shell_generators import CONTEXTS, HOSTILE, V, nested, offsets
+
+SHELLS = (("dash", "sh"), ("bash", "bash"), ("bash", "sh"))
+WARNINGS = {"JF426", "JF427"}
+MARK = "\x1e"
+
+
+def compiled(script: str, kind: str = "string", dialect: Literal["sh", "bash"] = "sh") -> str | None:
+    slots = offsets(script)
+    made, _ = compile_script(script, slots=slots, kinds=[kind] * len(slots), dialect=dialect)
+    return None if made is None else made.text
+
+
+def codes(script: str, kind: str = "string", dialect: Literal["sh", "bash"] = "sh") -> set[str]:
+    slots = offsets(script)
+    _, problems = compile_script(script, slots=slots, kinds=[kind] * len(slots), dialect=dialect)
+    return {problem.code for problem in problems}
+
+
+def run_all(shell: str, script: str, values: list[str], folder: Path) -> list[str]:
+    """What a script prints for each value: one shell process sources it for all of them."""
+    (folder / "script").write_text(script)
+    count = len(offsets(script)) or 40
+    for index, value in enumerate(values):
+        (folder / f"value{index}").write_bytes(value.encode() + b".")
+    names = " ".join(f"JF_{n}" for n in range(1, count + 1))
+    driver = (
+        f"i=0; while [ $i -lt {len(values)} ]; do v=$(cat value$i); v=${{v%.}}; "
+        f'( for n in {names}; do eval "$n=\\$v"; export "$n"; done; . ./script ) 2>/dev/null; '
+        f"printf '{MARK}'; i=$((i+1)); done"
+    )
+    done = subprocess.run(
+        [shell, "-c", driver],
+        cwd=folder,
+        capture_output=True,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+    return done.stdout.decode().split(MARK)[:-1]
+
+
+@pytest.mark.parametrize(("shell", "dialect"), SHELLS)
+@pytest.mark.parametrize("script", CONTEXTS)
+def test_every_value_comes_out_byte_for_byte(
+    script: str, shell: str, dialect: Literal["sh", "bash"], tmp_path: Path
+) -> None:
+    made = compiled(script, dialect=dialect)
+    assert made is not None, codes(script)
+    assert V not in made.replace(f"# {V}", "")
+    printed = run_all(shell, made, list(HOSTILE), tmp_path)
+    assert printed == list(HOSTILE)
+    assert not (tmp_path / "PWNED").exists()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_random_nested_scripts_keep_their_values(shell: str, tmp_path: Path) -> None:
+    chance = random.Random(2603)
+    refused = 0
+    for _ in range(120):
+        script, count = nested(chance)
+        made = compiled(script)
+        if made is None:
+            refused += 1
+            continue
+        values = [value for value in chance.sample(HOSTILE, 6) if "\n" not in value and value]
+        for value, printed in zip(values, run_all(shell, made, values, tmp_path), strict=True):
+            assert printed.count(f"<{value}>") == count, script
+    assert refused <= 1
+    assert not (tmp_path / "PWNED").exists()
+
+
+REFUSED = [
+    ("echo `ls {{v}}`", "JF411"),
+    ('echo "`ls {{v}}`"', "JF411"),
+    ("echo ${x:-{{v}}}", "JF412"),
+    ('echo "${x#{{v}}}"', "JF412"),
+    ("echo ${a[{{v}}]}", "JF412"),
+    ("echo $'{{v}}'", "JF413"),
+    ("echo $(( {{v}} + 1 ))", "JF414"),
+    ('echo "$(( {{v}} ))"', "JF414"),
+    ("(( x = {{v}} ))", "JF414"),
+    ("for ((i=0;i<{{v}};i++)); do :; done", "JF414"),
+    ("cat <<END\n$(( {{v}} ))\nEND", "JF414"),
+    ("cat <<'END'\n{{v}}\nEND", "JF415"),
+    ("cat <<\\END\n{{v}}\nEND", "JF415"),
+    ("echo ${{v}}", "JF417"),
+    ("echo \\{{v}}", "JF418"),
+    ('echo "\\{{v}}"', "JF418"),
+    ("cat <<{{v}}\nx\nEND", "JF419"),
+    ("echo '{{v}}", "JF409"),
+    ('echo "{{v}}', "JF409"),
+    ("echo $( {{v}}", "JF409"),
+    ("cat <<END\n{{v}}\n", "JF409"),
+    ("echo $[ {{v}} ]", "JF410"),
+    ("eval {{v}}", "JF421"),
+    ("ssh host {{v}}", "JF421"),
+    ("trap {{v}} EXIT", "JF421"),
+    ("watch {{v}}", "JF421"),
+    ("parallel {{v}} ::: 1", "JF421"),
+    ("su user -c {{v}}", "JF421"),
+    (". {{v}}", "JF421"),
+    ("source {{v}}", "JF421"),
+    ('sh -c "echo {{v}}"', "JF421"),
+    ("bash -lc {{v}}", "JF421"),
+    ("python3 -c {{v}}", "JF421"),
+    ("perl -e {{v}}", "JF421"),
+    ("node -e {{v}}", "JF421"),
+    ('nohup sh -c "{{v}}"', "JF421"),
+    ('exec sh -c "{{v}}"', "JF421"),
+    ('env A=1 bash -c "{{v}}"', "JF421"),
+    ('timeout 5 sh -c "{{v}}"', "JF421"),
+    ('command sh -c "{{v}}"', "JF421"),
+    ('find . -exec sh -c "{{v}}" \\;', "JF421"),
+    ('xargs -I{} sh -c "{{v}}"', "JF421"),
+    ('$S -c "{{v}}"', "JF421"),
+    ("/usr/bin/env python3.11 -c {{v}}", "JF421"),
+    ("[[ {{v}} -eq 1 ]]", "JF421"),
+    ("[[ -v {{v}} ]]", "JF421"),
+    ("[ -v {{v}} ]", "JF421"),
+    ("test -v {{v}}", "JF421"),
+    ("printf -v {{v}} x", "JF421"),
+    ("declare {{v}}=1", "JF421"),
+    ("local {{v}}", "JF421"),
+    ("export {{v}}", "JF421"),
+    ("read {{v}}", "JF421"),
+    ("unset {{v}}", "JF421"),
+    ("let {{v}}", "JF421"),
+    ("arr[{{v}}]=1", "JF421"),
+    ("{{v}} --version", "JF426"),
+    ("psql -c {{v}}", "JF427"),
+    ("sqlite3 x.db {{v}}", "JF427"),
+    ("sed {{v}} file", "JF427"),
+    ("jq {{v}} file", "JF427"),
+]
+
+
+@pytest.mark.parametrize(("script", "code"), REFUSED)
+@pytest.mark.parametrize("dialect", ["sh", "bash"])
+def test_where_a_value_would_be_read_again_it_is_refused(
+    script: str, code: str, dialect: Literal["sh", "bash"]
+) -> None:
+    assert code in codes(script, dialect=dialect)
+    assert (compiled(script, dialect=dialect) is None) == (code not in WARNINGS)
+
+
+def test_an_integer_may_stand_in_arithmetic_and_a_list_nowhere() -> None:
+    assert compiled("echo $(( {{v}} + 1 ))", "integer") == "echo $(( ${JF_1} + 1 ))"
+    assert codes("echo {{v}}", "list") == {"JF416"}
+    assert compiled("[[ {{v}} -eq 1 ]]", "integer", "bash") is not None
+
+
+def test_the_place_decides_the_spelling_and_comments_stay() -> None:
+    script = "# {{v}}\necho {{v}} \"{{v}}\" '{{v}}'"
+    made, problems = compile_script(script, slots=offsets(script), kinds=["string"] * 4, dialect="sh")
+    assert problems == ()
+    assert made is not None
+    assert made.text == '# {{v}}\necho "${JF_1}" "${JF_2}" \'\'"${JF_3}"\'\''
+    assert made.used == (1, 2, 3)
+
+
+def test_a_problem_marks_the_template_and_ends_with_what_always_works() -> None:
+    script = "echo ok\necho `ls {{v}}`"
+    _, (problem,) = compile_script(script, slots=offsets(script), kinds=["string"], dialect="sh")
+    assert script[problem.start : problem.end] == V
+    assert 'env: {X: "{{ … }}"}' in problem.help[-1]
+
+
+SIGNS = st.sampled_from(
+    [*"'\"`$(){}[]<>|&;#\\ \n\tax=-", V, "<<END\n", "END\n", "$((", "case x in ", "esac", "${"]
+)
+
+
+@given(st.lists(SIGNS, max_size=25).map("".join), st.sampled_from(["string", "integer", "list", "any"]))
+def test_no_script_makes_it_raise(script: str, kind: str) -> None:
+    made = compiled(script, kind)
+    assert made is None or "JF_" in made or V not in script or "#" in script
+
+
+@given(st.text(max_size=40), st.lists(st.integers(0, 40), max_size=4))
+def test_no_text_and_no_places_make_it_raise(script: str, cuts: list[int]) -> None:
+    places = sorted({min(cut, len(script)) for cut in cuts})
+    slots = [(a, b) for a, b in zip(places[::2], places[1::2], strict=False) if a < b]
+    compile_script(script, slots=slots, kinds=["string"] * len(slots), dialect="bash")
