@@ -135,7 +135,7 @@ def test_a_bad_template_is_told_before_anything_runs(text: str, code: str) -> No
 
 
 def test_an_unknown_name_says_nothing_more() -> None:
-    assert codes("{{ (params.nope + 1) | upper if params.nope else 3 }}") == {"JF402"}
+    assert codes("{{ ((params.nope + 1) | upper) if params.nope else 'x' }}") == {"JF402"}
 
 
 def test_the_mark_is_exact_whatever_the_blanks() -> None:
@@ -181,8 +181,8 @@ def test_what_only_a_value_shows_is_told_without_the_value(source: str) -> None:
 
 
 WORDS = """
-{{ }} params.s params.n vars.many run.id | upper ( ) [0] ' + ~ == if else not 1 . __class__ {% %} {# #} $ \\ in - join
-, lambda
+{{ }} params.s params.n vars.many run.id | upper ( ) [0] ' + ~ == if else not 1 . __class__ {% %} {# #} $ \\ in
+in - join , lambda
 """
 SIGNS = st.sampled_from([" ", *WORDS.split()])
 
