@@ -181,8 +181,8 @@ def test_what_only_a_value_shows_is_told_without_the_value(source: str) -> None:
 
 
 WORDS = """
-{{ }} params.s params.n vars.many run.id | upper ( ) [0] ' + ~ == if else not 1 . __class__ {% %} {# #} $ \\ in
-in - join , lambda
+{{ }} params.s params.n vars.many run.id | upper ( ) [0] ' + ~ == if else not 1 . __class__ {% %} {# #} $
+\\ in - join , lambda
 """
 SIGNS = st.sampled_from([" ", *WORDS.split()])
 
