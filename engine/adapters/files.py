@@ -42,11 +42,15 @@ class FolderWatch(FileSystemEventHandler):
     def start(self) -> None:
         """Watch the folder. Where that fails (no folder, no watches left) the poll alone has to do."""
         with self._lock:
-            observer = Observer()
+            try:
+                observer = Observer()
+            except OSError:
+                return
             try:
                 observer.schedule(self, str(self._folder), recursive=False)
                 observer.start()
             except OSError:
+                observer.stop()  # or its descriptors stay open, and a machine has few of them
                 return
             self._observer = observer
 

@@ -87,6 +87,15 @@ def started_runs(folder: Path) -> int:
     return len(path.read_text().split()) if path.exists() else 0
 
 
+def end_in_order(engine: subprocess.Popen[bytes]) -> None:
+    engine.send_signal(signal.SIGTERM)
+    try:
+        assert engine.wait(20) == 0
+    finally:
+        engine.kill()
+        engine.wait()
+
+
 def drain(folder: Path) -> None:
     """Faults stop: a last engine without schedules must bring everything to its end."""
     text = (folder / "jobs.yaml").read_text().replace("schedule: {every: 1s}", "enabled: true")
@@ -100,8 +109,7 @@ def drain(folder: Path) -> None:
         is_ended = all(schedule.active_until is not None for schedule in schedules)
         if is_ended and not view.open_runs():
             break
-    engine.send_signal(signal.SIGTERM)
-    assert engine.wait(20) == 0
+    end_in_order(engine)
     view.close()
 
 
@@ -149,5 +157,4 @@ def test_an_engine_that_is_killed_leaves_its_jobs_running_and_the_next_adopts_th
         [*JOBFILE, "logs", run_id, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert json.loads(logs.stdout)["attempts"][0]["output"] == "begun\ndone\n"
-    second.send_signal(signal.SIGTERM)
-    assert second.wait(20) == 0
+    end_in_order(second)

@@ -31,7 +31,11 @@ def engine(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 def is_settled(state: Path) -> bool:

@@ -1,5 +1,6 @@
 """Reading job files: the fake tree and the real one through one suite; and real watching."""
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -96,9 +97,21 @@ def test_a_folder_that_is_not_there_is_no_error_and_is_watched_when_it_comes(tmp
     watch.stop()
 
 
-def test_reading_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
-    import os  # noqa: PLC0415  only here
+def test_looking_for_a_folder_that_is_gone_leaks_nothing(tmp_path: Path) -> None:
+    watch = FolderWatch(tmp_path / "gone", lambda: None)
+    before = open_descriptors()
+    for _ in range(5):
+        watch.restart()
+    assert open_descriptors() == before
 
+
+def open_descriptors() -> int:
+    return sum(
+        "inotify" in os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()
+    )
+
+
+def test_reading_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "jobs.yaml")
     snapshot = FolderTree(tmp_path / "jobs.yaml").snapshot()
     assert snapshot.problem or snapshot.files[0][1] == b""
