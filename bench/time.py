@@ -138,5 +138,5 @@ def row(name: str, figure: float, reference_figure: float, *, promise: float) ->
         "reference": "cronsim",
         "reference_figure": round(reference_figure),
         "ratio": round(figure / reference_figure, 2),
-        "promise": promise,
+        "promise": f"at least {promise:g} x cronsim",
     }

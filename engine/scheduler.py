@@ -15,7 +15,7 @@ from jobfile.occurrences import next_fire
 LONGEST_SLEEP_SECONDS = 15.0
 """The wall clock may be set at any time, so no sleep is longer than this."""
 
-BATCH = 128
+BATCH = 32
 """Schedules accounted for in one transaction, so that the first of a crowd need not wait for the last."""
 
 

@@ -25,6 +25,7 @@ def test_init_writes_a_file_that_is_good_and_overwrites_nothing(jobfile: Jobfile
     assert jobfile("check", "new/jobs.yaml").code == 0
     (tmp_path / "new" / "jobs.yaml").write_text("mine")
     assert "kept" in jobfile("init", "new").out
+    assert set(jobfile("init", "new", "--json").json["wrote"].values()) == {False}
     assert (tmp_path / "new" / "jobs.yaml").read_text() == "mine"
 
 

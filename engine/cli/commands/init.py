@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from engine.cli.output import print_json
 from jobfile.schema import schema_text
 
 SCHEMA_FILE = ".jobfile.schema.json"
@@ -34,13 +35,19 @@ PRE_COMMIT = """\
 
 @click.command("init")
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
-def command(folder: Path) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(folder: Path, *, as_json: bool) -> int:
     """Write a jobs.yaml that works, and the schema for the editor. What is there is never overwritten."""
     folder.mkdir(parents=True, exist_ok=True)
-    has_file = _write(folder / "jobs.yaml", FIRST_FILE)
-    _write(folder / SCHEMA_FILE, schema_text())
+    texts = {folder / "jobs.yaml": FIRST_FILE, folder / SCHEMA_FILE: schema_text()}
+    wrote = {str(path): _write(path, text) for path, text in texts.items()}
+    if as_json:
+        print_json({"format": 1, "wrote": wrote})
+        return 0
+    for path, is_new in wrote.items():
+        click.echo(f"wrote    {path}" if is_new else f"kept     {path}, which was there")
     click.echo("\nnext:  jobfile check       find mistakes")
-    if has_file:
+    if wrote[str(folder / "jobs.yaml")]:
         click.echo("       jobfile run hello   run it once, now")
     click.echo("       jobfile up          run the engine")
     click.echo("       jobfile did hello   did it run, did it succeed?")
@@ -54,7 +61,5 @@ def _write(path: Path, text: str) -> bool:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        click.echo(f"kept     {path}, which was there")
         return False
-    click.echo(f"wrote    {path}")
     return True
