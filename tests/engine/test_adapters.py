@@ -43,6 +43,26 @@ def test_one_engine_holds_the_lock_and_the_second_is_told_who(tmp_path: Path) ->
     EngineLock.take(tmp_path).release()
 
 
+def test_asking_whether_an_engine_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    EngineLock.take(tmp_path).release()
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            is_engine_running(tmp_path)
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    try:
+        for _ in range(30):
+            EngineLock.take(tmp_path).release()
+    finally:
+        is_over.set()
+        for thread in asking:
+            thread.join()
+
+
 def test_the_state_folder_is_closed_to_others_and_to_git(tmp_path: Path) -> None:
     state = tmp_path / "a" / "state"
     make_state_dir(state)
