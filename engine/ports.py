@@ -74,7 +74,10 @@ class Launcher(Protocol):
         ...
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
-        """Ask the attempt's supervisor to end it; False when none heard it (yet, or any more)."""
+        """Ask the attempt's supervisor to end it; False when none heard it (yet, or any more).
+
+        Asking again changes nothing; asking harder does.
+        """
         ...
 
 

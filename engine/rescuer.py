@@ -28,7 +28,6 @@ class Rescuer:
         self._launcher = launcher
         self._config = config
         self._notice = notice
-        self._told: set[tuple[str, str]] = set()
 
     def tick(self) -> float:
         """Look once; returns the seconds until the next look."""
@@ -46,15 +45,12 @@ class Rescuer:
             with self._store.transaction():
                 for attempt, started_at in proven:
                     self._store.mark_running(attempt, started_at=started_at)
-        self._told &= {(one.attempt.id, one.stop_requested) for one in live}
         return LOOK_SECONDS
 
     def _pass_on_stop(self, one: LiveAttempt) -> None:
-        """The wish is in the ledger; each engine tells the supervisor once, and again when it hardens."""
-        wish = (one.attempt.id, one.stop_requested)
-        is_new = one.run_state is RunState.CANCELLING and wish not in self._told
-        if is_new and self._launcher.stop(self._folder(one), Stop(one.stop_requested)):
-            self._told.add(wish)
+        """The wish is in the ledger and is told at each look: hearing it again changes nothing."""
+        if one.run_state is RunState.CANCELLING:
+            self._launcher.stop(self._folder(one), Stop(one.stop_requested))
 
     def _folder(self, one: LiveAttempt) -> Path:
         return self._config.attempt_dir(one.attempt.run_id, one.attempt.number)

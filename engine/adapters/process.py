@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ class ProcessLauncher:
         self._acks = -1
         self._in_flight: set[str] = set()
         self._heard = b""
+        self._lock = threading.RLock()
 
     def start(self) -> None:
         """Start the launcher process now, while this one is small and has one thread."""
@@ -89,14 +91,15 @@ class ProcessLauncher:
             }
         ).encode()
         framed = struct.pack("!I", len(message)) + message
-        for _ in range(2):
-            self.start()
-            assert self._orders is not None
-            self._in_flight.add(str(order.run_dir))
-            with contextlib.suppress(OSError):
-                self._orders.sendall(framed)
-                return
-            self.close()
+        with self._lock:  # one loop launches while another looks
+            for _ in range(2):
+                self.start()
+                assert self._orders is not None
+                self._in_flight.add(str(order.run_dir))
+                with contextlib.suppress(OSError):
+                    self._orders.sendall(framed)
+                    return
+                self.close()
         raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
@@ -148,6 +151,10 @@ class ProcessLauncher:
 
     def _is_in_flight(self, run_dir: Path) -> bool:
         """Whether an order was sent and its shim has not yet said that the lock is decided."""
+        with self._lock:
+            return self._is_unheard_of(run_dir)
+
+    def _is_unheard_of(self, run_dir: Path) -> bool:
         if str(run_dir) not in self._in_flight:
             return False
         gone = self._orders is None
