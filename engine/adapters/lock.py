@@ -1,5 +1,6 @@
 """One engine for one state folder: a lock held for life."""
 
+import contextlib
 import fcntl
 import os
 import select
@@ -40,8 +41,13 @@ def make_state_dir(path: Path) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Make an empty file that only its owner may read, before a library makes a wider one."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    """Make an empty file that only its owner may read, before a library makes a wider one.
+
+    A file that is there is not opened: closing it again would drop the locks that SQLite holds on it in
+    this process (fcntl(2)), and its readers would go on with what an engine has since thrown away.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 class EngineLock:
