@@ -45,7 +45,10 @@ class Fix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One finding. `label` says what the marked place is; `notes` are facts; only `help` suggests."""
+    """One finding. `label` says what the marked place is; `notes` are facts; only `help` suggests.
+
+    `suppressed` is the reason that a comment in the file gives for not wanting to hear of it.
+    """
 
     code: str
     message: str
@@ -57,6 +60,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = field(default=())
+    suppressed: str | None = None
 
     @property
     def severity(self) -> Severity:

@@ -1,4 +1,4 @@
-"""Diagnostics as people and programs read them: excerpts with carets, lines, JSON, GitHub's commands."""
+"""Diagnostics as people and programs read them: excerpts with carets, lines, JSON."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,14 +10,11 @@ from jobfile.source import Position, Source, Span
 
 JSON_FORMAT: Final = 1
 """Number of the JSON form; it changes when a reader of the old one would misread the new."""
-GITHUB_LIMIT: Final = 10
-"""Annotations of one level that GitHub shows for a step."""
 
 _RESET: Final = "\x1b[0m"
 _BOLD: Final = "\x1b[1m"
 _GUTTER: Final = "\x1b[1;34m"
 _PAINT: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
-_GITHUB_LEVEL: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
 def render_text(
@@ -74,18 +71,6 @@ def to_json(
 def to_json_line(diagnostic: Diagnostic, *, sources: Mapping[str, Source]) -> str:
     """One finding as one line of JSON, without a line end."""
     return json.dumps(_json(diagnostic, sources.get(diagnostic.file)))
-
-
-def render_github(diagnostics: Iterable[Diagnostic]) -> str:
-    """Workflow commands that GitHub shows at the lines of a change: errors first, as many as it shows."""
-    by_level: dict[Severity, list[Diagnostic]] = {level: [] for level in Severity}
-    for one in diagnostics:
-        by_level[one.severity].append(one)
-    lines = [_github(one) for found in by_level.values() for one in found[:GITHUB_LIMIT]]
-    hidden = sum(max(0, len(found) - GITHUB_LIMIT) for found in by_level.values())
-    if hidden:
-        lines.append(f"::notice::{hidden} more, see the log")
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _text_lines(one: Diagnostic, source: Source | None, *, color: bool, width: int) -> Iterator[str]:
@@ -192,22 +177,3 @@ def _snippet(span: Span, source: Source | None) -> str | None:
     if source is None or span.start.line > len(source.line_starts):
         return None
     return source.line(span.start.line)[:LONG_LINE]
-
-
-def _github(one: Diagnostic) -> str:
-    start, end = one.span.start, one.span.end
-    properties = {"file": one.file, "line": start.line, "col": start.column}
-    if end.line == start.line and end.column > start.column:
-        properties["endColumn"] = end.column
-    properties["title"] = one.code
-    where = ",".join(f"{name}={_escape_property(str(value))}" for name, value in properties.items())
-    data = "\n".join(visible(text) for text in (one.message, *one.notes, *one.help))
-    return f"::{_GITHUB_LEVEL[one.severity]} {where}::{_escape_data(data)}"
-
-
-def _escape_data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escape_property(text: str) -> str:
-    return _escape_data(visible(text)).replace(":", "%3A").replace(",", "%2C")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.render import (
-    render_github,
     render_short,
     render_text,
     summary_line,
@@ -328,23 +327,6 @@ def test_warnings_leave_a_file_valid():
     assert (document["valid"], document["errors"], document["warnings"]) == (True, 0, 1)
 
 
-def test_github_gets_commands_with_its_escapes():
-    source = Source("jobs,a:b.yaml", "a: 100%\n")
-    one = finding(source, "JF001", "a 100% `x`: no", "100%", help=("first", "second"))
-    assert render_github([one]) == (
-        "::error file=jobs%2Ca%3Ab.yaml,line=1,col=4,endColumn=8,title=JF001"
-        "::a 100%25 `x`: no%0Afirst%0Asecond\n"
-    )
-
-
-def test_github_gets_ten_of_a_level_errors_first_and_a_count_of_the_rest():
-    _, error = unknown_step()
-    warning = Diagnostic(code="JF607", message="m", file=NAME, span=error.span)
-    lines = render_github([*[warning] * 12, *[error] * 22]).splitlines()
-    assert [line.split()[0] for line in lines[:20]] == ["::error"] * 10 + ["::warning"] * 10
-    assert lines[20:] == ["::notice::14 more, see the log"]
-
-
 texts = st.text(alphabet=st.characters(), max_size=40)
 positions = st.builds(Position, st.integers(1, 9), st.integers(1, 30), st.integers(0, 99))
 spans = st.builds(lambda a, b: Span(min(a, b), max(a, b)), positions, positions)
@@ -370,14 +352,12 @@ anything = st.builds(
 def test_no_finding_and_no_text_breaks_a_form_or_reaches_the_terminal_raw(found, text, width):
     sources = {NAME: Source(NAME, text)}
     plain = render_text(found, sources=sources, width=width)
-    github = render_github(found)
-    for shown in (plain, render_short(found), github):
+    for shown in (plain, render_short(found)):
         assert all(
             sign == "\n" or not re.match(r"[\x00-\x1f\x7f-\x9f\u2028\u202e\ud800-\udfff]", sign)
             for sign in shown
         )
     assert ANSI.sub("", render_text(found, sources=sources, width=width, color=True)) == plain
-    assert all(line.startswith("::") for line in github.splitlines())
     document = to_json(found, sources=sources, files=[NAME])
     jsonschema.validate(json.loads(json.dumps(document)), SCHEMA)
     assert all("\n" not in to_json_line(one, sources=sources) for one in found)

@@ -11,13 +11,13 @@ from engine.cli.place import Place, place_options
 from jobfile.diagnostic import Diagnostic, Severity, arrange
 from jobfile.pipeline import check_file
 from jobfile.render import (
-    render_github,
     render_short,
     render_text,
     summary_line,
     to_json,
     to_json_line,
 )
+from jobfile.render_ci import render_github
 from jobfile.source import Source
 
 INVALID = 1
