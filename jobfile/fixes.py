@@ -1,0 +1,66 @@
+"""The mends that findings carry, made in a text: as many at once as do not touch each other."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.source import Source
+
+
+def fix_for(diagnostic: Diagnostic, *, unsafe: bool) -> Fix | None:
+    """The mend to make for a finding: the first that may be made. More than one are a choice, not a list."""
+    return next((fix for fix in diagnostic.fixes if fix.edits and (fix.safe or unsafe)), None)
+
+
+def apply_fixes(
+    source: Source, diagnostics: Iterable[Diagnostic], *, unsafe: bool
+) -> tuple[str, tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
+    """The text with mends made, the findings they were made for, and those whose mend has to wait.
+
+    A mend is made whole or not at all. Of two that touch the first in order is made: after it the other's
+    places are no longer true, so it waits for the next look at the text. Without `unsafe` only mends that
+    cannot change what the author meant. Findings that have no mend are in neither list.
+    """
+    edits: list[Edit] = []
+    applied: list[Diagnostic] = []
+    left: list[Diagnostic] = []
+    for one in diagnostics:
+        fix = fix_for(one, unsafe=unsafe)
+        if fix is None:
+            continue
+        if _is_sound(fix, source) and not any(_touch(old, new) for old in edits for new in fix.edits):
+            edits += fix.edits
+            applied.append(one)
+        else:
+            left.append(one)
+    return _edited(source, edits), tuple(applied), tuple(left)
+
+
+def _is_sound(fix: Fix, source: Source) -> bool:
+    """Whether the places of a mend are in the text, and none of them is in another."""
+    ordered = sorted(fix.edits, key=_place)
+    return all(0 <= start <= end <= len(source.text) for start, end in map(_place, ordered)) and all(
+        _place(one)[1] <= _place(next_)[0] for one, next_ in pairwise(ordered)
+    )
+
+
+def _touch(one: Edit, other: Edit) -> bool:
+    """Whether two edits meet. An insertion meets what ends or begins at its place: which goes first?"""
+    (start, end), (other_start, other_end) = _place(one), _place(other)
+    if start == end or other_start == other_end:
+        return start <= other_end and other_start <= end
+    return start < other_end and other_start < end
+
+
+def _edited(source: Source, edits: Iterable[Edit]) -> str:
+    parts, at = [], 0
+    line_end = "\r\n" if "\r\n" in source.text else "\n"
+    for edit in sorted(edits, key=_place):
+        start, end = _place(edit)
+        parts += [source.text[at:start], edit.text.replace("\r\n", "\n").replace("\n", line_end)]
+        at = end
+    return "".join([*parts, source.text[at:]])
+
+
+def _place(edit: Edit) -> tuple[int, int]:
+    return edit.span.start.offset, edit.span.end.offset

@@ -1,0 +1,108 @@
+"""A file's text with the mends made that its findings offer: make them, look again, until nothing changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jobfile.diagnostic import Diagnostic
+from jobfile.fixes import apply_fixes
+from jobfile.pipeline import check_file
+from jobfile.schema import validate
+from jobfile.source import Source
+
+MAX_ROUNDS: Final = 10
+"""Looks at one file; a mend that calls for another, and so on, has to end."""
+_MARK: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """A file's new content, and the findings whose mends were made."""
+
+    content: bytes
+    mended: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What is found in a text; `depth` counts the stages that were reached: syntax, shape, meaning."""
+
+    source: Source
+    found: tuple[Diagnostic, ...]
+    depth: int
+
+    @property
+    def error_codes(self) -> list[str]:
+        return [one.code for one in self.found if one.is_error]
+
+
+def mend(name: str, content: bytes, *, unsafe: bool = False) -> Mended:
+    """Make every mend that makes the file no worse; byte order mark and line ends stay as they are."""
+    look = _look(name, content)
+    mended: list[Diagnostic] = []
+    refused: set[tuple[object, ...]] = set()
+    for _ in range(MAX_ROUNDS):
+        if look is None:
+            break
+        candidates = [one for one in look.found if _identity(one) not in refused and one.suppressed is None]
+        _, wanted, _ = apply_fixes(look.source, candidates, unsafe=unsafe)
+        made = _most(look, (), wanted, unsafe=unsafe)
+        refused |= {_identity(one) for one in wanted if one not in made}
+        if not made:
+            break
+        mended += made
+        look = _after(look, made, unsafe=unsafe)
+    if look is None or not mended:
+        return Mended(content=content)
+    mark = _MARK if content.startswith(_MARK) else b""
+    return Mended(content=mark + look.source.text.encode(), mended=tuple(mended))
+
+
+def _most(
+    look: _Look, made: Sequence[Diagnostic], more: Sequence[Diagnostic], *, unsafe: bool
+) -> tuple[Diagnostic, ...]:
+    """`made` and as many of `more` as can be made with it; halved to find those that do harm."""
+    together = (*made, *more)
+    if not more or _is_no_worse(look, _after(look, together, unsafe=unsafe), together):
+        return together
+    if len(more) == 1:
+        return tuple(made)
+    half = len(more) // 2
+    made = _most(look, made, more[:half], unsafe=unsafe)
+    return _most(look, made, more[half:], unsafe=unsafe)
+
+
+def _after(look: _Look, made: Sequence[Diagnostic], *, unsafe: bool) -> _Look | None:
+    text, _, _ = apply_fixes(look.source, made, unsafe=unsafe)
+    return _look(look.source.name, text.encode())
+
+
+def _look(name: str, content: bytes) -> _Look | None:
+    checked = check_file(name, content)
+    if checked.source is None:
+        return None
+    if checked.document is None:
+        depth = 0
+    elif any(one.is_error for one in validate(checked.document)):
+        depth = 1
+    else:
+        depth = 2
+    return _Look(source=checked.source, found=checked.diagnostics, depth=depth)
+
+
+def _is_no_worse(before: _Look, after: _Look | None, made: Sequence[Diagnostic]) -> bool:
+    """Whether mends did good: what they were for is gone, and no new mistake came with them.
+
+    Where a later stage is reached than before, its errors were there all along and only now come to light.
+    """
+    if after is None or {_identity(one) for one in made} & {_identity(one) for one in after.found}:
+        return False
+    if after.depth != before.depth:
+        return after.depth > before.depth
+    old, new = before.error_codes, after.error_codes
+    expected = len(old) - max(1, sum(one.is_error for one in made))
+    return len(new) <= expected or (len(new) <= len(old) and set(new) <= set(old))
+
+
+def _identity(one: Diagnostic) -> tuple[object, ...]:
+    return one.code, one.message, one.path, one.span.start.line, one.span.start.column
