@@ -58,6 +58,12 @@ def find_state_dir(given: str | None, main_file: Path, *, environ: Mapping[str, 
     return Path(named).absolute() if named else main_file.absolute().parent / STATE_FOLDER
 
 
+def repository_root(environ: Mapping[str, str], *, here: Path) -> Path:
+    """The folder that a service's paths start from: the one that GitHub or GitLab names, else here."""
+    named = environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR")
+    return Path(named) if named else here
+
+
 def max_running(environ: Mapping[str, str]) -> int:
     """How many attempts may run at once; a JOBFILE_MAX_RUNNING that is no number from 1 up is ignored."""
     text = environ.get("JOBFILE_MAX_RUNNING", "")

@@ -25,3 +25,9 @@ class EngineRunningError(JobfileError):
 
 class SupersededError(JobfileError):
     """A newer engine has taken the ledger; this one must stop."""
+
+
+class RevisionError(JobfileError):
+    """What changed since a revision cannot be told: no git, no repository, or no such revision."""
+
+    exit_code = 64

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any  # results are JSON
 
 from engine.adapters.clock import SystemClock
-from engine.errors import JobfileError
+from engine.errors import JobfileError, RevisionError
 from engine.lifecycle import Ended, Lost, Outcome, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 
 SHIM = Path(__file__).with_name("shim.py")
 MAGIC = b"JFR1"
+GIT_SECONDS = 60
+"""How long git may take to tell what changed."""
 _HEAD = struct.Struct("!4sII")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -166,6 +168,31 @@ class ProcessLauncher:
         if gone:
             self._in_flight.clear()
         return str(run_dir) in self._in_flight
+
+
+def changed_files(folder: Path, *, since: str) -> frozenset[Path]:
+    """The files of a folder's repository that differ from a revision, by their whole paths."""
+    if since.startswith("-"):
+        raise RevisionError(f"`{since}` is not a revision")
+    top = Path(_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n"))
+    names = _git(folder, "diff", "--name-only", "-z", since, "--").split("\0")
+    return frozenset(top / name for name in names if name)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603  no shell, and the one free word is no option
+            ["git", "-C", str(folder), *arguments],  # noqa: S607  the git that the user would run
+            capture_output=True,
+            check=False,
+            timeout=GIT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RevisionError(f"git cannot tell what changed: {error}") from error
+    if done.returncode:
+        said = os.fsdecode(done.stderr).strip().removeprefix("fatal: ").partition("\n")[0]
+        raise RevisionError(f"git cannot tell what changed: {said or 'it gives no reason'}")
+    return os.fsdecode(done.stdout)
 
 
 def _read_result(run_dir: Path) -> Outcome | None:

@@ -6,9 +6,13 @@ from pathlib import Path
 import click
 
 from engine.adapters.reading import read_limited
-from engine.cli.output import is_coloured, print_json, width
+from engine.cli.lints import read_lints
+from engine.cli.mending import mend_files
+from engine.cli.output import PIPE_WIDTH, is_coloured, print_json, width
 from engine.cli.place import Place, place_options
-from jobfile.diagnostic import Diagnostic, Severity, arrange
+from engine.cli.services import repository_paths, whole_path, write_step_summary
+from jobfile import __version__
+from jobfile.diagnostic import Diagnostic, arrange
 from jobfile.pipeline import check_file
 from jobfile.render import (
     render_short,
@@ -17,12 +21,12 @@ from jobfile.render import (
     to_json,
     to_json_line,
 )
-from jobfile.render_ci import render_github
+from jobfile.render_ci import render_github, render_gitlab, render_sarif
 from jobfile.source import Source
 
 INVALID = 1
 UNREADABLE = 65
-FORMATS = ("text", "json", "jsonl", "short", "github")
+FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 
 
 @click.command("check")
@@ -39,17 +43,39 @@ FORMATS = ("text", "json", "jsonl", "short", "github")
     show_default=True,
     help="From here up.",
 )
+@click.option("--allow", multiple=True, metavar="CODE", help="Do not tell this warning. Repeatable.")
+@click.option("--deny", multiple=True, metavar="CODE", help="This one is an error. Repeatable.")
+@click.option("--fix", is_flag=True, help="Mend the files where that cannot change what was meant.")
+@click.option("--unsafe", is_flag=True, help="With --fix: mend also where it may.")
+@click.option("--changed-since", metavar="REV", help="First what is in files that changed since REV in git.")
 @place_options
 def command(
-    files: tuple[str, ...], form: str, *, as_json: bool, strict: bool, level: str, place: Place
+    files: tuple[str, ...],
+    form: str,
+    *,
+    as_json: bool,
+    strict: bool,
+    level: str,
+    allow: tuple[str, ...],
+    deny: tuple[str, ...],
+    fix: bool,
+    unsafe: bool,
+    changed_since: str | None,
+    place: Place,
 ) -> int:
     """Find every mistake in job FILEs, or in the main file. Starts nothing, reads no secret.
 
     Exit code: 0 good; 1 something is wrong; 65 a file cannot be read.
     """
+    lints = read_lints(level=level, strict=strict, allow=allow, deny=deny)
+    if unsafe and not fix:
+        raise click.UsageError("--unsafe belongs to --fix; give both")
+    names = files or (str(place.main_file),)
+    changed = _changed(changed_since)
+    if fix:
+        mend_files(names, unsafe=unsafe)
     found: list[Diagnostic] = []
     sources: dict[str, Source] = {}
-    names = files or (str(place.main_file),)
     unreadable, jobs = 0, 0
     for name in names:
         try:
@@ -65,12 +91,16 @@ def command(
             sources[name] = checked.source
         if checked.document is not None and isinstance(checked.document.tree.get("jobs"), dict):
             jobs += len(checked.document.tree["jobs"])
-    shown = [one for one in arrange(found, files=names) if _is_shown(one, level)]
-    print_diagnostics(shown, sources, form="json" if as_json else form, files=names, jobs=jobs)
+    told = [one for one in arrange(found, files=names) if lints.is_shown(one)]
+    if changed:
+        told.sort(key=lambda one: whole_path(one.file) not in changed)
+    form = "json" if as_json else form
+    # Only SARIF has a word for a finding that a comment in the file suppresses.
+    shown = [one for one in told if form == "sarif" or one.suppressed is None]
+    print_diagnostics(shown, sources, form=form, files=names, jobs=jobs)
     if unreadable:
         return UNREADABLE
-    is_bad = any(one.is_error or (strict and one.severity is Severity.WARNING) for one in shown)
-    return INVALID if is_bad else 0
+    return INVALID if any(map(lints.is_bad, told)) else 0
 
 
 def print_diagnostics(
@@ -89,8 +119,8 @@ def print_diagnostics(
             click.echo(to_json_line(one, sources=sources))
     elif form == "short":
         _print_if_any(render_short(diagnostics))
-    elif form == "github":
-        _print_if_any(render_github(diagnostics))
+    elif form in ("github", "gitlab", "sarif"):
+        _print_for_service(diagnostics, sources, form=form, files=files, jobs=jobs)
     else:
         text = render_text(diagnostics, sources=sources, color=is_coloured(), width=width())
         _print_if_any(text)
@@ -103,6 +133,30 @@ def _print_if_any(text: str) -> None:
         click.echo(text.rstrip("\n"))
 
 
-def _is_shown(diagnostic: Diagnostic, level: str) -> bool:
-    order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
-    return order.index(diagnostic.severity) <= order.index(Severity(level))
+def _print_for_service(
+    diagnostics: Sequence[Diagnostic],
+    sources: Mapping[str, Source],
+    *,
+    form: str,
+    files: Sequence[str],
+    jobs: int | None,
+) -> None:
+    paths = repository_paths({one.file for one in diagnostics})
+    if form == "gitlab":
+        click.echo(render_gitlab(diagnostics, paths=paths), nl=False)
+    elif form == "sarif":
+        click.echo(render_sarif(diagnostics, version=__version__, paths=paths), nl=False)
+    else:
+        log = render_text(diagnostics, sources=sources, width=PIPE_WIDTH)
+        count = summary_line(diagnostics, files=len(files), jobs=jobs or 0)
+        click.echo(render_github(diagnostics, paths=paths, log=log), nl=False)
+        click.echo(count, err=True)
+        write_step_summary(f"{log}\n{count}" if log else count)
+
+
+def _changed(revision: str | None) -> frozenset[Path]:
+    if revision is None:
+        return frozenset()
+    from engine.adapters.process import changed_files  # noqa: PLC0415  start-up time: only when asked for
+
+    return changed_files(Path.cwd(), since=revision)

@@ -1,0 +1,40 @@
+"""Writing a job file that is there already: all of it or nothing, and the file stays what it was else."""
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from engine.errors import JobfileError
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put new content in a file. Who reads it meanwhile has the old or the new, never a part.
+
+    The mode stays, and a link stays a link. What may not be written is not replaced either.
+    """
+    real = Path(os.path.realpath(path))
+    try:
+        if not os.access(real, os.W_OK):
+            raise PermissionError(0, "it is read-only")
+        _replace(real, content)
+    except OSError as error:
+        raise JobfileError(f"cannot write {path}: {error.strerror or error}; it is as it was") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    status = path.stat()
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            with contextlib.suppress(OSError):  # only the superuser may give files away, and needs to
+                os.fchown(handle, status.st_uid, status.st_gid)
+            os.fchmod(handle, stat.S_IMODE(status.st_mode))
+            os.fsync(handle)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

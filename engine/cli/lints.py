@@ -1,0 +1,56 @@
+"""Which findings a check shows, and which of them make it fail: --level, --strict, --allow, --deny."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import click
+
+from jobfile.diagnostic import CODES, Diagnostic, Severity
+from jobfile.suggest import suggest
+
+_ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lints:
+    """What one run of a check wants to hear, and what it does not let pass."""
+
+    level: Severity = Severity.WARNING
+    is_strict: bool = False
+    allowed: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
+
+    def is_shown(self, one: Diagnostic) -> bool:
+        """Whether to tell a finding; one that is denied is told whatever the level."""
+        if one.code in self.allowed:
+            return False
+        return one.code in self.denied or _ORDER.index(one.severity) <= _ORDER.index(self.level)
+
+    def is_bad(self, one: Diagnostic) -> bool:
+        """Whether a finding makes the check fail; a suppressed one never does."""
+        if one.suppressed is not None or one.code in self.allowed:
+            return False
+        is_strict_about = self.is_strict and one.severity is Severity.WARNING
+        return one.is_error or one.code in self.denied or is_strict_about
+
+
+def read_lints(*, level: str, strict: bool, allow: Iterable[str], deny: Iterable[str]) -> Lints:
+    """What the options say; a code that does not exist, or may not be allowed, is a wrong use."""
+    allowed, denied = frozenset(map(_known, allow)), frozenset(map(_known, deny))
+    for code in sorted(allowed):
+        if CODES[code].severity is Severity.ERROR:
+            raise click.UsageError(
+                f"{code} is an error, and errors cannot be allowed; what to do:  jobfile explain {code}"
+            )
+        if code in denied:
+            raise click.UsageError(f"{code} is both allowed and denied; keep one of them")
+    return Lints(level=Severity(level), is_strict=strict, allowed=allowed, denied=denied)
+
+
+def _known(text: str) -> str:
+    code = text.upper()
+    if code not in CODES:
+        near = suggest(code, CODES)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; all of them:  jobfile explain"
+        raise click.UsageError(f"there is no code {text}{hint}")
+    return code

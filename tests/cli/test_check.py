@@ -1,0 +1,188 @@
+"""`jobfile check` beyond telling: mending, choosing, and the services that show findings beside a change."""
+
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.cli.conftest import JOBS, Jobfile
+
+DATA = Path(__file__).parents[1] / "data"
+BAD = JOBS.replace("retry:", "retrry:").replace("kill_grace: 1s", "kill_grace: 5 seconds")
+REMARK = "version: 1\njobs: {a: {run: echo hi}}\n"
+"""Its one finding is JF619, an info."""
+WARNING = "version: 1\njobs: {a: {schedule: '0 4 * * *', run: echo, timeout: none}}\n"
+"""Its one finding is JF617, a warning."""
+
+
+@pytest.fixture(autouse=True)
+def no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests may themselves run in one."""
+    for name in ("GITHUB_WORKSPACE", "GITHUB_STEP_SUMMARY", "CI_PROJECT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
+    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+
+
+def test_fix_mends_what_is_safe_and_tells_what_is_left(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(BAD.replace("0 4 * * *", "0 24 * * *"))
+    said = jobfile("check", "--fix")
+    assert said.err.splitlines()[0].startswith("mended jobs.yaml: ")
+    assert "retry:" in (tmp_path / "jobs.yaml").read_text()
+    assert (said.code, said.out.count("error[")) == (1, 1)
+    again = jobfile("check", "--fix")
+    assert (again.code, again.out, again.err) == (said.code, said.out, said.err.split("\n", 1)[1])
+
+
+def test_fix_unsafe_mends_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs:\n  a:\n\trun: echo hi\n")
+    assert jobfile("check", "--fix").code == 1
+    assert (tmp_path / "jobs.yaml").read_text() == "version: 1\njobs:\n  a:\n\trun: echo hi\n"
+    said = jobfile("check", "--fix", "--unsafe")
+    assert (said.code, said.out) == (0, "")
+    assert said.err.startswith("mended jobs.yaml: 1 fix (JF002)\n")
+    assert (tmp_path / "jobs.yaml").read_text() == "version: 1\njobs:\n  a:\n    run: echo hi\n"
+    assert jobfile("check", "--unsafe").code == 64
+
+
+def test_a_mended_file_keeps_its_mode_its_link_its_mark_and_its_line_ends(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    real = tmp_path / "there" / "real.yaml"
+    real.write_bytes(b"\xef\xbb\xbf" + BAD.replace("\n", "\r\n").encode())
+    real.chmod(0o640)
+    (tmp_path / "link.yaml").symlink_to(real)
+    jobfile("check", "--fix", "--unsafe", "link.yaml")
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert real.read_bytes() == b"\xef\xbb\xbf" + (
+        BAD.replace("retrry:", "retry:").replace("5 seconds", "5s").replace("\n", "\r\n").encode()
+    )
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path / "there") == ["real.yaml"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to the superuser")
+def test_a_read_only_file_is_not_mended(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(BAD)
+    (tmp_path / "jobs.yaml").chmod(0o444)
+    said = jobfile("check", "--fix")
+    assert (said.code, "it is read-only" in said.err) == (1, True)
+    assert (tmp_path / "jobs.yaml").read_text() == BAD
+
+
+def test_a_good_file_is_not_written_and_one_that_cannot_be_read_is_told(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    before = (tmp_path / "jobs.yaml").stat()
+    assert jobfile("check", "--fix", "jobs.yaml", "nope.yaml").code == 65
+    assert (tmp_path / "jobs.yaml").stat().st_ino == before.st_ino
+
+
+def test_allow_hides_and_deny_makes_an_error(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(WARNING)
+    assert "JF617" in jobfile("check").out
+    said = jobfile("check", "--strict", "--allow", "jf617")
+    assert (said.code, said.out) == (0, "")
+    assert jobfile("check", "--deny", "JF619", "--deny", "JF617").code == 1
+    (tmp_path / "jobs.yaml").write_text(REMARK)
+    assert jobfile("check").out == ""
+    denied = jobfile("check", "--deny", "JF619")
+    assert (denied.code, "JF619" in denied.out) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--allow", "JF101"), "JF101 is an error, and errors cannot be allowed"),
+        (("--allow", "JF6I7"), "there is no code JF6017; did you mean JF617?"),
+        (("--deny", "nonsense"), "there is no code nonsense; all of them:  jobfile explain"),
+        (("--allow", "JF617", "--deny", "JF617"), "JF617 is both allowed and denied"),
+    ],
+)
+def test_a_code_that_cannot_be_chosen_is_a_wrong_use(
+    jobfile: Jobfile, arguments: tuple[str, ...], told: str
+) -> None:
+    said = jobfile("check", *arguments)
+    assert (said.code, told in said.err) == (64, True), said.err
+
+
+def test_gitlab_and_sarif_get_reports_with_paths_from_the_top(
+    jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "jobs.yaml").write_text(BAD)
+    monkeypatch.chdir(tmp_path / "a b")
+    monkeypatch.setenv("CI_PROJECT_DIR", str(tmp_path))
+    said = jobfile("check", "--format", "gitlab", "./jobs.yaml")
+    jsonschema.validate(said.json, json.loads((DATA / "gitlab-codequality.schema.json").read_text()))
+    assert said.code == 1
+    assert {one["location"]["path"] for one in said.json} == {"a b/jobs.yaml"}
+    log = jobfile("check", "--format", "sarif", "../a b/jobs.yaml").json
+    jsonschema.validate(log, json.loads((DATA / "sarif-schema-2.1.0.json").read_text()))
+    [place] = {
+        json.dumps(one["locations"][0]["physicalLocation"]["artifactLocation"])
+        for one in log["runs"][0]["results"]
+    }
+    assert json.loads(place) == {"uri": "a%20b/jobs.yaml", "uriBaseId": "%SRCROOT%"}
+
+
+def test_github_gets_commands_then_the_text_and_the_summary(
+    jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "jobs.yaml").write_text(BAD)
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.chdir(tmp_path / "sub")
+    text = jobfile("check").out
+    said = jobfile("check", "--format", "github")
+    lines = said.out.splitlines()
+    assert said.code == 1
+    assert lines[0].startswith("::error file=sub/jobs.yaml,line=")
+    stop = next(at for at, line in enumerate(lines) if line.startswith("::stop-commands::"))
+    assert "\n".join(lines[stop + 1 : -1]) + "\n" == text
+    assert summary.read_text() == f"before\n```text\n{text}\n{said.err}```\n"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    assert (
+        "warning: cannot write the step's summary: Is a directory"
+        in jobfile("check", "--format", "github").err
+    )
+
+
+def test_what_changed_comes_first(jobfile: Jobfile, tmp_path: Path) -> None:
+    for name in ("a.yaml", "ö b.yaml"):
+        (tmp_path / name).write_text(BAD)
+    git(tmp_path, "init")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "x")
+    (tmp_path / "ö b.yaml").write_text(f"{BAD}\n")
+    arguments = ("check", "--format", "short", "a.yaml", "ö b.yaml")
+    assert jobfile(*arguments).out.startswith("a.yaml:")
+    assert jobfile(*arguments, "--changed-since", "HEAD").out.startswith("ö b.yaml:")
+
+
+@pytest.mark.parametrize("revision", ["nope", "--output=stolen", ""])
+def test_a_revision_that_git_does_not_know_is_a_wrong_use(
+    jobfile: Jobfile, tmp_path: Path, revision: str
+) -> None:
+    git(tmp_path, "init")
+    said = jobfile("check", "--changed-since", revision)
+    assert (said.code, said.out) == (64, "")
+    assert "revision" in said.err
+    assert not (tmp_path / "stolen").exists()
+
+
+def test_outside_a_repository_nothing_can_have_changed(jobfile: Jobfile, tmp_path: Path) -> None:
+    said = jobfile("check", "--changed-since", "HEAD")
+    assert said.code == 64
+    assert said.err.startswith("error: git cannot tell what changed: not a git repository")
