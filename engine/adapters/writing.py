@@ -16,7 +16,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     real = Path(os.path.realpath(path))
     try:
-        if not os.access(real, os.W_OK):
+        if not os.access(real, os.W_OK, effective_ids=True):
             raise PermissionError(0, "it is read-only")
         _replace(real, content)
     except OSError as error:

@@ -1,28 +1,66 @@
-"""What a check leaves to services that build and review: paths as they know them, GitHub's summary."""
+"""What a check does for services that build and review: their forms, their paths, and what changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from engine.adapters.environment import environment
+from engine.adapters.process import changed_files
+from engine.cli.output import PIPE_WIDTH
 from engine.config import repository_root
-from jobfile.render_ci import render_summary
+from jobfile import __version__
+from jobfile.diagnostic import Diagnostic
+from jobfile.render import render_text, summary_line
+from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary
+from jobfile.source import Source
 
 
-def repository_paths(names: Iterable[str]) -> Mapping[str, str]:
+def print_for_service(
+    diagnostics: Sequence[Diagnostic],
+    sources: Mapping[str, Source],
+    *,
+    form: str,
+    files: Sequence[str],
+    jobs: int | None,
+) -> None:
+    """Print findings for GitLab, as SARIF, or for GitHub, whose step's summary has them too."""
+    paths = _repository_paths({one.file for one in diagnostics})
+    if form == "gitlab":
+        click.echo(render_gitlab(diagnostics, paths=paths), nl=False)
+    elif form == "sarif":
+        click.echo(render_sarif(diagnostics, version=__version__, paths=paths), nl=False)
+    else:
+        log = render_text(diagnostics, sources=sources, width=PIPE_WIDTH)
+        count = summary_line(diagnostics, files=len(files), jobs=jobs or 0)
+        click.echo(render_github(diagnostics, paths=paths, log=log), nl=False)
+        click.echo(count, err=True)
+        _write_step_summary(f"{log}\n{count}" if log else count)
+
+
+def changed_since(revision: str, names: Iterable[str]) -> frozenset[str]:
+    """Those of some files that differ from a revision in git."""
+    changed = changed_files(Path.cwd(), since=revision)
+    return frozenset(name for name in names if _whole_path(name) in changed)
+
+
+def _repository_paths(names: Iterable[str]) -> Mapping[str, str]:
     """Each file's path from the top of the repository; the whole path of one that lies elsewhere."""
     root = repository_root(environment(), here=Path.cwd()).resolve()
-    return {name: _from_root(whole_path(name), root) for name in names}
+    return {name: _from_root(_whole_path(name), root) for name in names}
 
 
-def whole_path(name: str) -> Path:
+def _from_root(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _whole_path(name: str) -> Path:
     """A file's path from the top, as git tells it: links are followed, but the file's own name stays."""
     path = Path(name)
     return path.parent.resolve() / path.name
 
 
-def write_step_summary(text: str) -> None:
+def _write_step_summary(text: str) -> None:
     """Add a text to the summary of the GitHub step that this runs in, if it runs in one."""
     name = environment().get("GITHUB_STEP_SUMMARY")
     if not name:
@@ -33,7 +71,3 @@ def write_step_summary(text: str) -> None:
     except OSError as error:
         # The findings are in the log all the same, and what counts is the exit code.
         click.echo(f"warning: cannot write the step's summary: {error.strerror or error}", err=True)
-
-
-def _from_root(path: Path, root: Path) -> str:
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)

@@ -4,11 +4,15 @@ import json
 import os
 import stat
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from engine.adapters.writing import replace_file
+from engine.errors import JobfileError
 from tests.cli.conftest import JOBS, Jobfile
 
 DATA = Path(__file__).parents[1] / "data"
@@ -69,13 +73,35 @@ def test_a_mended_file_keeps_its_mode_its_link_its_mark_and_its_line_ends(
     assert os.listdir(tmp_path / "there") == ["real.yaml"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to the superuser")
-def test_a_read_only_file_is_not_mended(jobfile: Jobfile, tmp_path: Path) -> None:
-    (tmp_path / "jobs.yaml").write_text(BAD)
-    (tmp_path / "jobs.yaml").chmod(0o444)
-    said = jobfile("check", "--fix")
-    assert (said.code, "it is read-only" in said.err) == (1, True)
-    assert (tmp_path / "jobs.yaml").read_text() == BAD
+@pytest.fixture
+def nobodys_folder() -> Iterator[Path]:
+    """A folder that anybody may write to, and the rights of nobody in particular."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        user = os.geteuid()
+        if user == 0:  # nothing is read-only to the superuser
+            os.seteuid(65534)
+        yield Path(name)
+        os.seteuid(user)
+
+
+def test_a_read_only_file_is_not_replaced(nobodys_folder: Path) -> None:
+    file = nobodys_folder / "jobs.yaml"
+    file.write_text("mine")
+    replace_file(file, b"new")
+    file.chmod(0o444)
+    with pytest.raises(JobfileError, match="it is read-only; it is as it was"):
+        replace_file(file, b"other")
+    assert file.read_text() == "new"
+    assert os.listdir(nobodys_folder) == ["jobs.yaml"]
+
+
+def test_what_cannot_be_replaced_stays_and_leaves_nothing_behind(nobodys_folder: Path) -> None:
+    file = nobodys_folder / "jobs.yaml"
+    file.mkdir()
+    with pytest.raises(JobfileError, match=r"cannot write .*jobs\.yaml: Is a directory"):
+        replace_file(file, b"new")
+    assert os.listdir(nobodys_folder) == ["jobs.yaml"]
 
 
 def test_a_good_file_is_not_written_and_one_that_cannot_be_read_is_told(

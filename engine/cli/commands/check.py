@@ -7,11 +7,8 @@ import click
 
 from engine.adapters.reading import read_limited
 from engine.cli.lints import read_lints
-from engine.cli.mending import mend_files
-from engine.cli.output import PIPE_WIDTH, is_coloured, print_json, width
+from engine.cli.output import is_coloured, print_json, width
 from engine.cli.place import Place, place_options
-from engine.cli.services import repository_paths, whole_path, write_step_summary
-from jobfile import __version__
 from jobfile.diagnostic import Diagnostic, arrange
 from jobfile.pipeline import check_file
 from jobfile.render import (
@@ -21,7 +18,6 @@ from jobfile.render import (
     to_json,
     to_json_line,
 )
-from jobfile.render_ci import render_github, render_gitlab, render_sarif
 from jobfile.source import Source
 
 INVALID = 1
@@ -71,8 +67,10 @@ def command(
     if unsafe and not fix:
         raise click.UsageError("--unsafe belongs to --fix; give both")
     names = files or (str(place.main_file),)
-    changed = _changed(changed_since)
+    changed = _changed(names, changed_since)
     if fix:
+        from engine.cli.mending import mend_files  # noqa: PLC0415  start-up time: only when asked for
+
         mend_files(names, unsafe=unsafe)
     found: list[Diagnostic] = []
     sources: dict[str, Source] = {}
@@ -92,8 +90,7 @@ def command(
         if checked.document is not None and isinstance(checked.document.tree.get("jobs"), dict):
             jobs += len(checked.document.tree["jobs"])
     told = [one for one in arrange(found, files=names) if lints.is_shown(one)]
-    if changed:
-        told.sort(key=lambda one: whole_path(one.file) not in changed)
+    told.sort(key=lambda one: one.file not in changed)
     form = "json" if as_json else form
     # Only SARIF has a word for a finding that a comment in the file suppresses.
     shown = [one for one in told if form == "sarif" or one.suppressed is None]
@@ -120,7 +117,9 @@ def print_diagnostics(
     elif form == "short":
         _print_if_any(render_short(diagnostics))
     elif form in ("github", "gitlab", "sarif"):
-        _print_for_service(diagnostics, sources, form=form, files=files, jobs=jobs)
+        from engine.cli.services import print_for_service  # noqa: PLC0415  start-up time: only when asked for
+
+        print_for_service(diagnostics, sources, form=form, files=files, jobs=jobs)
     else:
         text = render_text(diagnostics, sources=sources, color=is_coloured(), width=width())
         _print_if_any(text)
@@ -133,30 +132,9 @@ def _print_if_any(text: str) -> None:
         click.echo(text.rstrip("\n"))
 
 
-def _print_for_service(
-    diagnostics: Sequence[Diagnostic],
-    sources: Mapping[str, Source],
-    *,
-    form: str,
-    files: Sequence[str],
-    jobs: int | None,
-) -> None:
-    paths = repository_paths({one.file for one in diagnostics})
-    if form == "gitlab":
-        click.echo(render_gitlab(diagnostics, paths=paths), nl=False)
-    elif form == "sarif":
-        click.echo(render_sarif(diagnostics, version=__version__, paths=paths), nl=False)
-    else:
-        log = render_text(diagnostics, sources=sources, width=PIPE_WIDTH)
-        count = summary_line(diagnostics, files=len(files), jobs=jobs or 0)
-        click.echo(render_github(diagnostics, paths=paths, log=log), nl=False)
-        click.echo(count, err=True)
-        write_step_summary(f"{log}\n{count}" if log else count)
-
-
-def _changed(revision: str | None) -> frozenset[Path]:
+def _changed(names: Sequence[str], revision: str | None) -> frozenset[str]:
     if revision is None:
         return frozenset()
-    from engine.adapters.process import changed_files  # noqa: PLC0415  start-up time: only when asked for
+    from engine.cli.services import changed_since  # noqa: PLC0415  start-up time: only when asked for
 
-    return changed_files(Path.cwd(), since=revision)
+    return changed_since(revision, names)
