@@ -70,6 +70,7 @@ def template_values(spec: JobSpec, run: Run) -> dict[str, object]:
             "id": run.id,
             "job": run.job,
             "trigger": run.trigger.value,
+            "idempotency_key": "",
             "scheduled_at": run.scheduled_for.astimezone(_zone(spec)),
         },
     }

@@ -12,7 +12,7 @@ from engine.config import EngineConfig
 from engine.lifecycle import Run, StartError, attempt_id
 from engine.ports import LaunchOrder
 from jobfile.expression import EvaluationError
-from jobfile.model import CommandAction, JobSpec, ScriptAction
+from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
 from jobfile.occurrences import load_zone
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
@@ -63,6 +63,8 @@ def _order(
                 env[f"JF_{index}"] = to_text(evaluate_source(source, values))
         case CommandAction():
             argv = _arguments(spec.action.argv, values)
+        case PythonAction() | HttpAction() | StepsAction():
+            raise AssertionError(f"{spec.name} was refused when it was applied")
     _refuse_what_exec_refuses(env, argv)
     return LaunchOrder(
         attempt_id=attempt_id(run.id, run.attempt),
@@ -70,12 +72,23 @@ def _order(
         argv=argv,
         env=env,
         secrets=secrets,
-        working_dir=config.main_file.absolute().parent,
+        working_dir=_folder(spec, config, values),
         timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=script,
         scratch_dir=config.run_dir(run.id) / "work" / "tmp",
     )
+
+
+def _folder(spec: JobSpec, config: EngineConfig, values: Mapping[str, object]) -> Path:
+    """Where the process runs: what the job names, from the main file's folder, which is it otherwise."""
+    base = config.main_file.absolute().parent
+    if spec.working_dir is None:
+        return base
+    folder = base / render_text(spec.working_dir, values)
+    if not folder.is_dir():
+        raise _CannotStartError("working_dir_missing", f"working_dir {folder} is not a folder")
+    return folder
 
 
 def _arguments(items: Sequence[str], values: Mapping[str, object]) -> tuple[str, ...]:
@@ -121,7 +134,8 @@ def _environment(
 ) -> dict[str, str]:
     folder = config.run_dir(run.id) / "work"
     zone = load_zone(spec.timezone)
-    env = {name: config.environ[name] for name in PASSED_ON if name in config.environ}
+    passed = (*PASSED_ON, *spec.pass_env)
+    env = {name: config.environ[name] for name in passed if name in config.environ}
     env["TZ"] = spec.timezone
     env["TMPDIR"] = str(folder / "tmp")
     env |= {

@@ -83,9 +83,13 @@ class Launcher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The job files as they were at one moment: name and bytes, or why they could not be read."""
+    """The job files as they were at one moment, the main one first, or why they could not be read.
+
+    `outside` are files that are included through a link that leads out of the folder.
+    """
 
     files: tuple[tuple[str, bytes], ...]
+    outside: tuple[str, ...] = ()
     problem: str = ""
     revision: str = ""
 

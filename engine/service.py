@@ -163,9 +163,17 @@ class Service:
             on_applied=lambda: self._loops["scheduler"].wake(),
             on_unreadable=self._watch.restart,
         )
-        self._add_loop("watcher", watcher.tick)
+
+        def look() -> float:
+            wait = watcher.tick()
+            self._watch.follow(tree.folders)
+            return wait
+
+        self._add_loop("watcher", look)
+        snapshot = tree.snapshot()
+        self._watch.follow(tree.folders)
         self._watch.start()
-        return watcher.settle(tree.snapshot())
+        return watcher.settle(snapshot)
 
     def _adopt(self) -> None:
         """Take over what an earlier engine left: running, ended unseen, or never started."""

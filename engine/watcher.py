@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from hashlib import sha256
 
+from engine.abilities import beyond_engine
 from engine.accounting import Moment
 from engine.applying import apply_catalog, compare
 from engine.events import ConfigChanged, ConfigRejected, Event
@@ -77,17 +78,18 @@ class Watcher:
         """Decide about one set of files: refuse it, apply it, or find that it says nothing new."""
         compiled = None
         if not snapshot.problem:
-            compiled = compile_files(snapshot.files)
-        if compiled is None or compiled.catalog is None:
-            self._refuse(snapshot, compiled)
+            compiled = compile_files(snapshot.files, outside=snapshot.outside)
+        beyond = beyond_engine(compiled.catalog) if compiled is not None and compiled.catalog else ()
+        if compiled is None or compiled.catalog is None or beyond:
+            self._refuse(snapshot, compiled, beyond)
         else:
             self._take(snapshot, compiled)
         self._seen = self._settled = _digest(snapshot)
         return compiled
 
-    def _refuse(self, snapshot: Snapshot, compiled: Compiled | None) -> None:
+    def _refuse(self, snapshot: Snapshot, compiled: Compiled | None, beyond: tuple[str, ...]) -> None:
         errors = [] if compiled is None else [one for one in compiled.diagnostics if one.is_error]
-        told = tuple(render_short(errors).splitlines()[:MAX_TOLD]) if errors else (snapshot.problem,)
+        told = tuple(render_short(errors).splitlines()[:MAX_TOLD]) or beyond[:MAX_TOLD] or (snapshot.problem,)
         with self._store.transaction():
             self._store.reject(digest=_digest(snapshot), diagnostics=told, now=self._clock.now())
         generation = self._store.current_generation()

@@ -13,6 +13,7 @@ REASONS = {
     "buffer_full": "too many runs are waiting",
     "start_error": "it could not be started",
     "template_error": "a template could not be filled in",
+    "working_dir_missing": "its folder does not exist",
     "job_removed": "the job was removed",
     "disabled": "the job was disabled",
     "replaced": "a newer run took its place",
@@ -29,7 +30,10 @@ def in_words(run: Run) -> str:
     words = REASONS.get(run.reason, run.reason)
     if run.reason in ("overlap", "superseded", "replaced", "buffer_full") and run.detail:
         return f"{words} (run {short(run.detail)})"
-    if run.reason in ("start_error", "template_error", "secret not available") and run.detail:
+    if (
+        run.reason in ("start_error", "template_error", "working_dir_missing", "secret not available")
+        and run.detail
+    ):
         return run.detail
     return words
 

@@ -1,44 +1,35 @@
 """A compiled job as plain data and back: what is hashed, stored in a generation and compared."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from datetime import timedelta
-from typing import Any  # plain JSON data has no narrower type
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin  # plain JSON data has no narrower type than Any
 
-from jobfile.model import (
-    Action,
-    Backoff,
-    CatchupMode,
-    CatchupSpec,
-    CommandAction,
-    ConcurrencySpec,
-    CronEntry,
-    DayRule,
-    EveryEntry,
-    Jitter,
-    JobSpec,
-    OverlapPolicy,
-    ParamSpec,
-    ParamType,
-    RetrySpec,
-    ScheduleEntry,
-    ScriptAction,
-    Value,
-)
+from jobfile.model import CatchupSpec, JobSpec, ScheduleEntry
 
 Plain = dict[str, Any]
 
 
 def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data
-    """Plain data for a value of the model: durations as seconds, mappings by sorted key."""
+    """Plain data for a value of the model: durations as seconds, dates as text, mappings by sorted key.
+
+    What is absent (None, nothing in it) is left out where absence is the rule: a field that a later version
+    adds then changes the text of no job that does not use it.
+    """
+    if isinstance(value, (str, int, float)) or value is None:
+        return value
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
         return int(seconds) if seconds.is_integer() else seconds
-    if isinstance(value, (str, int, float)) or value is None:
-        return value
+    if isinstance(value, date):
+        return value.isoformat()
     if is_dataclass(value):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+        plain = ((one, to_plain(getattr(value, one.name))) for one in _fields(value.__class__))
+        return {one.name: part for one, part in plain if not (one.may_be_absent and _is_absent(part))}
     if isinstance(value, Mapping):
         return {str(key): to_plain(value[key]) for key in sorted(value)}
     if isinstance(value, Sequence):
@@ -65,94 +56,119 @@ def spec_to_json(spec: JobSpec) -> str:
 
 def spec_from_json(text: str) -> JobSpec:
     """The job whose canonical text this is."""
-    plain: Plain = json.loads(text)
-    return JobSpec(
-        **{
-            **plain,
-            "action": _action(plain["action"]),
-            "tags": tuple(plain["tags"]),
-            "schedule": schedule_from_plain(plain["schedule"]),
-            "params": tuple(_param(param) for param in plain["params"]),
-            "vars": {name: _value(value) for name, value in plain["vars"].items()},
-            "timeout": _seconds(plain["timeout"]),
-            "kill_grace": timedelta(seconds=plain["kill_grace"]),
-            "retry": _retry(plain["retry"]),
-            "concurrency": _concurrency(plain["concurrency"]),
-            "catchup": catchup_from_plain(plain["catchup"]),
-        }
-    )
+    spec = from_plain(JobSpec, json.loads(text))
+    assert isinstance(spec, JobSpec)
+    return spec
 
 
 def schedule_from_plain(plain: Sequence[Plain]) -> tuple[ScheduleEntry, ...]:
     """The entries of a schedule from their plain form."""
-    return tuple(_entry(entry) for entry in plain)
+    return tuple(from_plain(ScheduleEntry, entry) for entry in plain)
 
 
 def catchup_from_plain(plain: Plain) -> CatchupSpec:
     """A catch-up policy from its plain form."""
-    return CatchupSpec(
-        mode=CatchupMode(plain["mode"]), window=_seconds(plain["window"]), limit=plain["limit"]
+    policy = from_plain(CatchupSpec, plain)
+    assert isinstance(policy, CatchupSpec)
+    return policy
+
+
+def from_plain(kind: Any, plain: Any) -> Any:  # noqa: ANN401  JSON data, and types as values
+    """The value of a type of the model whose plain form this is."""
+    if plain is None:
+        return None
+    if isinstance(kind, UnionType):
+        return _one_of(kind, plain)
+    if is_dataclass(kind):
+        assert isinstance(kind, type)
+        return kind(**{one.name: one.value_of(plain) for one in _fields(kind)})
+    if get_origin(kind) is tuple:
+        return _tuple_from(get_args(kind), plain)
+    if get_origin(kind) is not None:
+        return {name: from_plain(get_args(kind)[1], one) for name, one in plain.items()}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(plain)
+    if kind is timedelta:
+        return timedelta(seconds=plain)
+    if kind in (date, datetime):
+        return kind.fromisoformat(plain)
+    return plain
+
+
+def _tuple_from(parts: tuple[Any, ...], plain: Sequence[Any]) -> tuple[Any, ...]:
+    kinds = [parts[0]] * len(plain) if parts[-1] is Ellipsis else parts
+    return tuple(from_plain(kind, one) for kind, one in zip(kinds, plain, strict=True))
+
+
+def _one_of(kind: UnionType, plain: Any) -> Any:  # noqa: ANN401  JSON data
+    """A union's value: a list is its tuple; a map the first class whose required fields are all there."""
+    for part in _parts(kind):
+        if isinstance(plain, list) and get_origin(part) is tuple:
+            return from_plain(part, plain)
+        is_class = is_dataclass(part) and isinstance(part, type)
+        if isinstance(plain, dict) and is_class and _required(part) <= plain.keys():
+            return from_plain(part, plain)
+    scalars = [part for part in _parts(kind) if not is_dataclass(part) and get_origin(part) is None]
+    return from_plain(scalars[0], plain) if len(scalars) == 1 else plain
+
+
+@cache
+def _parts(kind: UnionType) -> tuple[Any, ...]:
+    return tuple(part for part in get_args(kind) if part is not NoneType)
+
+
+@cache
+def _required(kind: Any) -> frozenset[str]:  # noqa: ANN401  a class as a value
+    return frozenset(
+        one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING
     )
 
 
-def _seconds(value: float | None) -> timedelta | None:
-    return None if value is None else timedelta(seconds=value)
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a class, and whether absence is a value of it that can be told from any other."""
+
+    name: str
+    kind: Any
+    may_be_absent: bool
+    default: Callable[[], Any]
+
+    def value_of(self, plain: Plain) -> Any:  # noqa: ANN401  JSON data
+        found = plain.get(self.name)
+        if found is not None:
+            return found if self.kind in (str, int, bool) else from_plain(self.kind, found)
+        return _nothing(self.kind) if self.may_be_absent else self.default()
 
 
-def _value(value: Any) -> Value:  # noqa: ANN401  JSON data
-    return tuple(value) if isinstance(value, list) else value
+@cache
+def _fields(kind: Any) -> tuple[_Field, ...]:  # noqa: ANN401  a class as a value
+    return tuple(_Field(one.name, one.type, _may_be_absent(one), _default_of(one)) for one in fields(kind))
 
 
-def _action(plain: Plain) -> Action:
-    if "argv" in plain:
-        return CommandAction(argv=tuple(plain["argv"]))
-    return ScriptAction(
-        text=plain["text"],
-        compiled=plain["compiled"],
-        values=tuple(plain["values"]),
-        shell=tuple(plain["shell"]),
-    )
+def _default_of(one: "Field[Any]") -> Callable[[], Any]:
+    if one.default_factory is not MISSING:
+        return one.default_factory
+    return lambda: one.default
 
 
-def _entry(plain: Plain) -> ScheduleEntry:
-    arguments = {name: _value(value) for name, value in plain["arguments"].items()}
-    if "every" in plain:
-        every = timedelta(seconds=plain["every"])
-        return EveryEntry(every=every, timezone=plain["timezone"], arguments=arguments)
-    return CronEntry(
-        cron=plain["cron"], timezone=plain["timezone"], days=DayRule(plain["days"]), arguments=arguments
-    )
+@cache
+def _nothing(kind: Any) -> Any:  # noqa: ANN401  a type as a value
+    """What a field holds when nothing is there: None where it may be, else what is empty."""
+    if kind is object or isinstance(kind, UnionType):
+        return None
+    if is_dataclass(kind):
+        assert isinstance(kind, type)
+        return kind()
+    return "" if kind is str else () if get_origin(kind) is tuple else {}
 
 
-def _param(plain: Plain) -> ParamSpec:
-    item_type = plain["item_type"]
-    return ParamSpec(
-        **{
-            **plain,
-            "type": ParamType(plain["type"]),
-            "item_type": None if item_type is None else ParamType(item_type),
-            "default": _value(plain["default"]),
-            "enum": tuple(plain["enum"]),
-        }
-    )
+def _may_be_absent(one: "Field[Any]") -> bool:
+    """Whether a field has a value when nothing is said, and one that can be told from any other."""
+    has_default = one.default is not MISSING or one.default_factory is not MISSING
+    kind = one.type
+    can_be_empty = kind in (str, object) or get_origin(kind) is not None or is_dataclass(kind)
+    return has_default and (can_be_empty or (isinstance(kind, UnionType) and NoneType in get_args(kind)))
 
 
-def _retry(plain: Plain) -> RetrySpec:
-    return RetrySpec(
-        attempts=plain["attempts"],
-        delay=timedelta(seconds=plain["delay"]),
-        backoff=Backoff(plain["backoff"]),
-        max_delay=timedelta(seconds=plain["max_delay"]),
-        jitter=Jitter(plain["jitter"]),
-        when=tuple(plain["when"]),
-    )
-
-
-def _concurrency(plain: Plain) -> ConcurrencySpec:
-    policy = plain["on_overlap"]
-    return ConcurrencySpec(
-        limit=plain["limit"],
-        key=plain["key"],
-        on_overlap=None if policy is None else OverlapPolicy(policy),
-        max_waiting=plain["max_waiting"],
-    )
+def _is_absent(part: object) -> bool:
+    return part is None or part in ("", [], {})

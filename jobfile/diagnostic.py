@@ -121,6 +121,9 @@ CODES: dict[str, Code] = {
         JF017 too large, too deep, too many jobs
         JF018 alias to an anchor that does not exist
         JF019 empty file, or the top is not a mapping
+        JF020 include matches no file
+        JF021 this key is not allowed in an included file
+        JF022 include leaves the directory
         JF101 unknown key
         JF102 required key is missing
         JF103 wrong type
@@ -135,7 +138,17 @@ CODES: dict[str, Code] = {
         JF112 version
         JF113 template in a field that must be literal
         JF115 this is the word of another tool
+        JF201 unknown step
+        JF202 steps wait for each other
+        JF203 unknown calendar
+        JF204 unknown queue
+        JF205 unknown channel
+        JF206 unknown job
+        JF207 jobs start each other
+        JF208 job defined in two files
+        JF209 renamed_from names a job that still exists
         JF210 no such entry in secrets
+        JF211 two webhooks with one path
         JF301 not a cron expression
         JF302 cron field out of range
         JF303 day of month and day of week both set
@@ -143,11 +156,18 @@ CODES: dict[str, Code] = {
         JF305 unknown time zone
         JF306 seconds field
         JF307 @reboot
+        JF308 not a date or time
+        JF310 until before from
+        JF311 business_day is zero, or no month has that many
+        JF312 calendar has no open day
         JF313 range backwards
+        JF314 spread is not smaller than the interval
         JF401 template syntax
         JF402 undefined name
         JF403 not available here
         JF404 this type cannot stand here
+        JF405 drop the braces
+        JF406 `if` is not boolean
         JF407 statements are not part of the language
         JF408 unknown filter
         JF409 script ends inside a quote, here-document or bracket
@@ -164,34 +184,55 @@ CODES: dict[str, Code] = {
         JF421 another interpreter would parse this value as code
         JF422 templates only in sh and bash scripts
         JF423 secret in a script or argument
+        JF424 output is not declared
+        JF425 that step has not run yet
         JF501 default breaks its own rules
         JF502 the schedule gives no value for a required param
         JF503 unknown param
         JF504 value breaks the param's rules
+        JF505 matrix too large
         JF508 pattern not supported
         """,
     ),
     **_table(
         Severity.WARNING,
         """
+        JF309 `at` lies in the past
         JF426 the value chooses the program that runs
         JF427 the value stands in another program's own language
+        JF506 exclude matches nothing
         JF602 param is never used
         JF603 var is never used
+        JF604 calendar, queue, channel or output is never used
+        JF605 looks like a secret in plain text
+        JF606 many jobs start in the same minute
         JF607 timeout is longer than the time between runs
         JF608 this local time does not exist on some day each year
+        JF610 reads the clock while catchup is on
         JF611 uneven step
+        JF613 a request that is tried again may act twice
+        JF614 all tries together are longer than the time between runs
+        JF615 an expectation that can never hold
+        JF616 not every month has such a day
         JF617 no timeout
+        JF620 suppression without a reason
+        JF621 suppression that suppresses nothing
         JF623 shell syntax in a command list
+        JF624 file trigger writes into the directory that it watches
+        JF625 cancelled runs are not retried
         JF626 fixed-offset zone name
+        JF627 two triggers of one chain
+        JF628 the schedule is over
         """,
     ),
     **_table(
         Severity.INFO,
         """
+        JF601 no owner or description
         JF609 this local time exists twice on some day
         JF612 a period of whole days is not the same local time all year
         JF619 nothing starts this job but a person
+        JF622 other YAML readers take this text for something else
         """,
     ),
 }

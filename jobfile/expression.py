@@ -52,15 +52,51 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a name of the language cannot be used at a place."""
+
+    code: str
+    message: str
+    label: str = ""
+    help: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
-    """What names mean at a place: dotted name -> type."""
+    """What names mean at a place: dotted name -> type; a name that ends in `.*` stands for all below it.
+
+    `by_trigger` has the names that exist only when a run was started in one way; `refused` what is said of
+    names, or heads of names, that exist elsewhere.
+    """
 
     names: Mapping[str, Type] = field(default_factory=dict)
+    by_trigger: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
 
     @property
     def heads(self) -> frozenset[str]:
         """The first parts of the names."""
         return frozenset(name.partition(".")[0] for name in self.names)
+
+    def find(self, path: str) -> Type | None:
+        """The type of a name, if it exists here."""
+        found = self.names.get(path)
+        if found is not None:
+            return found
+        above = path.rpartition(".")[0]
+        return self.names.get(f"{above}.*") if above else None
+
+    def refusal(self, path: str) -> Refusal | None:
+        """What is said of a name, by the longest part of it of which anything is said."""
+        while path:
+            if path in self.refused:
+                return self.refused[path]
+            path = path.rpartition(".")[0]
+        return None
+
+    def knowing_trigger(self, kind: str) -> "Scope":
+        """The scope where it is known how the run was started."""
+        return Scope({**self.names, **self.by_trigger.get(kind, {})}, {}, self.refused)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from jobfile.diagnostic import Diagnostic
 from jobfile.fixes import apply_fixes
-from jobfile.pipeline import check_file
+from jobfile.pipeline import File, compile_files, read_file
 from jobfile.schema import validate
 from jobfile.source import Source
 
@@ -30,15 +30,20 @@ class _Look:
     source: Source
     found: tuple[Diagnostic, ...]
     depth: int
+    files: tuple[File, ...]
 
     @property
     def error_codes(self) -> list[str]:
         return [one.code for one in self.found if one.is_error]
 
 
-def mend(name: str, content: bytes, *, unsafe: bool = False) -> Mended:
-    """Make every mend that makes the file no worse; byte order mark and line ends stay as they are."""
-    look = _look(name, content)
+def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[File] = ()) -> Mended:
+    """Make every mend that makes the file no worse; byte order mark and line ends stay as they are.
+
+    `files` are the whole set that the file is part of, the main one first.
+    """
+    rest = tuple(files) or ((name, content),)
+    look = _look(name, content, rest)
     mended: list[Diagnostic] = []
     refused: set[tuple[object, ...]] = set()
     for _ in range(MAX_ROUNDS):
@@ -74,11 +79,11 @@ def _most(
 
 def _after(look: _Look, made: Sequence[Diagnostic], *, unsafe: bool) -> _Look | None:
     text, _, _ = apply_fixes(look.source, made, unsafe=unsafe)
-    return _look(look.source.name, text.encode())
+    return _look(look.source.name, text.encode(), look.files)
 
 
-def _look(name: str, content: bytes) -> _Look | None:
-    checked = check_file(name, content)
+def _look(name: str, content: bytes, files: tuple[File, ...]) -> _Look | None:
+    checked = read_file(name, content)
     if checked.source is None:
         return None
     if checked.document is None:
@@ -87,7 +92,9 @@ def _look(name: str, content: bytes) -> _Look | None:
         depth = 1
     else:
         depth = 2
-    return _Look(source=checked.source, found=checked.diagnostics, depth=depth)
+    files = tuple((one, content if one == name else other) for one, other in files)
+    found = tuple(one for one in compile_files(files).diagnostics if one.file == name)
+    return _Look(source=checked.source, found=found, depth=depth, files=files)
 
 
 def _is_no_worse(before: _Look, after: _Look | None, made: Sequence[Diagnostic]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 Scalar = str | int | float | bool
@@ -51,25 +51,136 @@ class DayRule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarSpec:
+    """Which days are open: `also` wins over `closed`, which wins over `weekdays` (Monday is 0)."""
+
+    name: str
+    weekdays: tuple[int, ...]
+    closed: tuple[date, ...] = ()
+    also: tuple[date, ...] = ()
+
+
+class OnClosed(StrEnum):
+    """What becomes of a fire on a closed day."""
+
+    SKIP = "skip"
+    NEXT = "next"
+    PREVIOUS = "previous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CronEntry:
-    """Fires at the local times that a cron expression matches in a zone."""
+    """Fires at the local times that a cron expression matches in a zone, on open days of a calendar if any.
+
+    Of every kind of entry: `from_day` and `until_day` are the first and the last local date; `spread` is
+    the length in which the job's own fixed delay lies; `arguments` are values for params.
+    """
 
     cron: str
     timezone: str
     days: DayRule = DayRule.CRON
+    calendar: CalendarSpec | None = None
+    on_closed: OnClosed = OnClosed.SKIP
+    from_day: date | None = None
+    until_day: date | None = None
+    spread: timedelta | None = None
     arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EveryEntry:
-    """Fires at whole multiples of a period since 1970-01-01T00:00Z; knows no zone."""
+    """Fires at whole multiples of a period since 1970-01-01T00:00Z; the zone only dates its days."""
 
     every: timedelta
     timezone: str
+    from_day: date | None = None
+    until_day: date | None = None
+    spread: timedelta | None = None
     arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
-ScheduleEntry = CronEntry | EveryEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtEntry:
+    """Fires at these instants, each once."""
+
+    at: tuple[datetime, ...]
+    timezone: str
+    from_day: date | None = None
+    until_day: date | None = None
+    spread: timedelta | None = None
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessDayEntry:
+    """Fires at a local time (HH:MM) on the n-th open day of each month, from its end when negative."""
+
+    business_day: int
+    time: str
+    calendar: CalendarSpec
+    timezone: str
+    from_day: date | None = None
+    until_day: date | None = None
+    spread: timedelta | None = None
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+
+
+ScheduleEntry = CronEntry | EveryEntry | AtEntry | BusinessDayEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTrigger:
+    """A POST to a path starts the job; signed with one of the job's secrets unless the path is public."""
+
+    webhook: str
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTrigger:
+    """A file that arrives in a folder starts the job once it has been quiet for `settle`."""
+
+    folder: str
+    match: str = "*"
+    events: tuple[str, ...] = ("closed", "moved")
+    settle: timedelta = timedelta(seconds=2)
+    recursive: bool = False
+
+
+class AfterWhen(StrEnum):
+    """Which end of the other job's run counts."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterTrigger:
+    """The end of another job's run starts the job."""
+
+    after: str
+    when: AfterWhen = AfterWhen.SUCCEEDED
+
+
+Trigger = WebhookTrigger | FileTrigger | AfterTrigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectSpec:
+    """When the job is late: no success by a local time (HH:MM), for a while, or a run that takes longer."""
+
+    done_by: str | None = None
+    success_every: timedelta | None = None
+    max_duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSpec:
+    """Slots that jobs share."""
+
+    name: str
+    slots: int
 
 
 class Backoff(StrEnum):
@@ -161,7 +272,73 @@ class CommandAction:
     argv: tuple[str, ...]
 
 
-Action = ScriptAction | CommandAction
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonAction:
+    """A function called with the params as keyword arguments, in a fresh process."""
+
+    module: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAction:
+    """A request. `status` holds the ranges that count as success, both ends inclusive.
+
+    Every text in `url`, `headers`, `body`, `json` and `contains` may hold templates; a text of `json` that
+    is nothing but one template gives the value with its type.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    json: object = None
+    status: tuple[tuple[int, int], ...] = ((200, 299),)
+    contains: str | None = None
+
+
+SimpleAction = ScriptAction | CommandAction | PythonAction | HttpAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSpec:
+    """One command of a job. `needs` is complete: the step written before stands in it when none was named."""
+
+    name: str
+    action: SimpleAction
+    description: str = ""
+    needs: tuple[str, ...] = ()
+    condition: str | None = None
+    for_each: str | None = None
+    max_parallel: int = 4
+    working_dir: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    timeout: timedelta | None = None
+    retry: RetrySpec = field(default_factory=RetrySpec)
+    outputs: tuple[ParamSpec, ...] = ()
+    allow_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepsAction:
+    """Several steps, in the order in which they are written."""
+
+    steps: tuple[StepSpec, ...]
+
+
+Action = ScriptAction | CommandAction | PythonAction | HttpAction | StepsAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSpec:
+    """Where notifications go: exactly one of Apprise's URLs (names of secrets), a request or a command."""
+
+    name: str
+    apprise: tuple[str, ...] = ()
+    http: HttpAction | None = None
+    command: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +371,23 @@ class JobSpec:
     concurrency: ConcurrencySpec = field(default_factory=ConcurrencySpec)
     catchup: CatchupSpec = field(default_factory=CatchupSpec)
     idempotent: bool = False
+    triggers: tuple[Trigger, ...] = ()
+    expect: ExpectSpec = field(default_factory=ExpectSpec)
+    matrix: tuple[Mapping[str, Scalar], ...] = ()
+    condition: str | None = None
+    working_dir: str | None = None
+    pass_env: tuple[str, ...] = ()
+    start_deadline: timedelta | None = None
+    pause_on_failure: int | None = None
+    queue: QueueSpec | None = None
+    priority: int = 0
+    idempotency_key: str | None = None
+    outputs: tuple[ParamSpec, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    notify: Mapping[str, tuple[ChannelSpec, ...]] = field(default_factory=dict)
+    renamed_from: str | None = None
 
     @property
     def is_manual(self) -> bool:
         """Whether nothing but a person starts this job."""
-        return not self.schedule
+        return not self.schedule and not self.triggers

@@ -1,23 +1,17 @@
-"""The fields of a job in which templates may stand, and what their names mean there."""
+"""Scripts with templates in them: what the shell gets, and the expressions behind its variables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
 from jobfile.expression import Problem, Scope
-from jobfile.model import ParamSpec, Value
 from jobfile.shell import compile_script
-from jobfile.template import check_slot, find_slots, has_template, job_scope
+from jobfile.template import check_slot, find_slots, has_template
 
 SHELLS: Mapping[str, tuple[str, ...]] = {"sh": ("sh", "-eu"), "bash": ("bash", "-euo", "pipefail")}
 """How a shell that the language knows is started; the path of the script is appended."""
 
 Dialect = Literal["sh", "bash"]
-
-
-def scope_of(params: Sequence[ParamSpec], variables: Mapping[str, Value], secrets: Iterable[str]) -> Scope:
-    """What names mean in the templates of a job."""
-    return job_scope(params, variables, secrets)
 
 
 @lru_cache(maxsize=4096)

@@ -2,19 +2,27 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from jobfile.catalog import Catalog, build_catalog
 from jobfile.checks import check
 from jobfile.compile import compile_jobs
 from jobfile.diagnostic import Diagnostic, arrange
 from jobfile.document import Document, decode_source, parse_document
+from jobfile.include import MAX_TREE_BYTES, check_include, check_included, too_large
+from jobfile.jobtext import FileSet, JobPlace
+from jobfile.overriding import override
 from jobfile.schema import validate
 from jobfile.source import Source
+from jobfile.suppression import suppress
+
+File = tuple[str, bytes]
+"""A file's name and content."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A file with all that is to be said about it; no document when it could not be read."""
+    """A file with all that is to be said about its text and shape; no document when it could not be read."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...]
@@ -29,36 +37,80 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """A set of files: its catalog if all of it is valid, and every finding."""
+    """A set of files, the main one first: its catalog if all of it is valid, and every finding."""
 
     catalog: Catalog | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, Source] = field(default_factory=dict)
+    files: FileSet | None = None
 
 
-def check_file(name: str, content: bytes) -> Checked:
-    """Text -> document -> shape -> meaning. Each stage runs only when the ones before found no error."""
+def read_file(name: str, content: bytes) -> Checked:
+    """Text -> document -> shape. Each stage runs only when the ones before found no error."""
     source, diagnostics = decode_source(name, content)
     if source is None:
         return Checked(name=name, diagnostics=diagnostics)
     document, found = parse_document(source)
-    diagnostics = (*diagnostics, *found)
-    if document is None or any(one.is_error for one in diagnostics):
-        return Checked(name=name, diagnostics=diagnostics, source=source)
-    diagnostics = (*diagnostics, *validate(document))
-    if not any(one.is_error for one in diagnostics):
-        diagnostics = (*diagnostics, *check(document))
-    return Checked(name=name, diagnostics=arrange(diagnostics), source=source, document=document)
+    if document is not None and not any(one.is_error for one in found):
+        found = (*found, *validate(document))
+    return Checked(name=name, diagnostics=(*diagnostics, *found), source=source, document=document)
 
 
-def compile_files(files: Iterable[tuple[str, bytes]]) -> Compiled:
-    """A set of files -> one catalog, or none when anything in it is an error."""
-    checked = [check_file(name, content) for name, content in files]
-    diagnostics = arrange(
-        (finding for one in checked for finding in one.diagnostics), files=[one.name for one in checked]
-    )
-    sources = {one.name: one.source for one in checked if one.source is not None}
-    if not all(one.is_valid for one in checked):
-        return Compiled(catalog=None, diagnostics=diagnostics, sources=sources)
-    jobs = [job for one in checked if one.document is not None for job in compile_jobs(one.document)]
-    return Compiled(catalog=build_catalog(jobs), diagnostics=diagnostics, sources=sources)
+def check_file(name: str, content: bytes, *, now: datetime | None = None) -> Checked:
+    """One file by itself, with what its jobs mean."""
+    compiled = compile_files([(name, content)], now=now)
+    document = None if compiled.files is None else compiled.files.main
+    source = compiled.sources.get(name)
+    return Checked(name=name, diagnostics=compiled.diagnostics, source=source, document=document)
+
+
+def compile_files(
+    files: Iterable[File],
+    *,
+    outside: Iterable[str] = (),
+    overrides: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> Compiled:
+    """A main file and what it includes -> one catalog, or none when anything in it is an error.
+
+    `outside` are included files that lie outside of the folder; `overrides` are the values of `--set`;
+    without `now` nothing is said about what is past.
+    """
+    given = list(files)
+    read = [read_file(name, content) for name, content in given]
+    sources = {one.name: one.source for one in read if one.source is not None}
+    found = [finding for one in read for finding in one.diagnostics]
+    main, *others = read
+    fileset = None
+    if main.document is not None:
+        values, problems = override(main.document, overrides or {})
+        included = tuple(one.document for one in others if one.document is not None)
+        stray: list[Diagnostic] = []
+        if sum(len(content) for _, content in given) > MAX_TREE_BYTES:
+            stray.append(too_large(main.document))
+        stray += check_include(main.document, [one.name for one in others], outside=outside)
+        is_whole = not stray and all(one.is_valid for one in read)
+        is_good = all(one.path[:1] == ("jobs",) for one in main.diagnostics if one.is_error)
+        fileset = FileSet(main.document, included, values, _skipped(read), is_whole, is_good)
+        found += [*problems, *stray]
+        found += [finding for document in included for finding in check_included(document)]
+        found += check(fileset, now=now)
+    diagnostics = suppress(arrange(found, files=[one.name for one in read]), sources)
+    is_valid = fileset is not None and not any(one.is_error for one in diagnostics)
+    catalog = build_catalog(compile_jobs(fileset)) if fileset is not None and is_valid else None
+    return Compiled(catalog=catalog, diagnostics=diagnostics, sources=sources, files=fileset)
+
+
+def _skipped(read: Iterable[Checked]) -> frozenset[JobPlace]:
+    """The jobs with an error in their shape; all of a file in which something else is wrong."""
+    found: set[JobPlace] = set()
+    for one in read:
+        errors = [finding for finding in one.diagnostics if finding.is_error]
+        jobs = one.document.tree.get("jobs") if one.document is not None and errors else None
+        if not isinstance(jobs, dict):
+            continue
+        places = {finding.path[:2] for finding in errors}
+        is_own = all(len(place) == 2 and place[0] == "jobs" and place[1] in jobs for place in places)
+        names = [str(place[1]) for place in places] if is_own else list(jobs)
+        found |= {(one.name, name) for name in names}
+    return frozenset(found)

@@ -26,11 +26,26 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
     jsonschema-rs gives the fast yes; only after its no does jsonschema look for the reasons.
     """
     fast = _fast_validator()
-    if fast.is_valid(document.tree):
+    nothing = list(_unset_defaults(document.tree))
+    if not nothing and fast.is_valid(document.tree):
         return ()
     errors = _explaining_validator().iter_errors(_without_good_jobs(document.tree, fast))
-    violations = [violation for error in errors for violation in _violations(error)]
+    violations = [*nothing, *(violation for error in errors for violation in _violations(error))]
     return explain(document, violations, keys=_keys())
+
+
+def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
+    """Each null in `defaults`: only a job has something to unset. The schema shares these keys with jobs."""
+    defaults = tree.get("defaults")
+    if not isinstance(defaults, dict):
+        return
+    for key, value in defaults.items():
+        if value is None:
+            yield Violation(path=("defaults", key), keyword="type", value=None, accepts=({"type": "string"},))
+        elif key in ("env", "secrets") and isinstance(value, dict):
+            for name in (name for name, one in value.items() if one is None):
+                path = ("defaults", key, name)
+                yield Violation(path=path, keyword="type", value=None, accepts=({"type": "string"},))
 
 
 @cache

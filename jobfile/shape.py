@@ -11,7 +11,7 @@ from jobfile.diagnostic import Diagnostic, DocumentPath, Edit, Fix, arrange
 from jobfile.document import Document
 from jobfile.source import Span
 from jobfile.suggest import did_you_mean, suggest
-from jobfile.unknown import Keys, place_of, quoted, unknown_keys
+from jobfile.unknown import Keys, is_named, kind_of, place_of, quoted, unknown_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +111,7 @@ def _subject(path: DocumentPath) -> str:
     last = path[-1]
     if isinstance(last, int):
         return f"item {last + 1} of {_subject(path[:-1])}"
-    is_named = path[:-1] == ("jobs",) or (path[-2:-1] == ("params",) and len(path) == 4)
-    return place_of(path) if is_named else quoted(last)
+    return place_of(path) if is_named(path) else quoted(last)
 
 
 def _span(document: Document, one: Violation) -> Span:
@@ -171,7 +170,7 @@ def _wrong_type(document: Document, one: Violation) -> list[Diagnostic]:
         return [_no_value(document, one)]
     if one.path == ("version",) and isinstance(one.value, float):
         return [_wrong_version(document, one)]
-    if is_scalar and one.path[0] == "jobs" and one.path[2:] == ("command",):
+    if is_scalar and one.path[-1] == "command" and kind_of(one.path[:-1]) in ("job", "step", "channel"):
         return [_command_as_text(document, one)]
     found = _found(one.value)
     message = f"expected {_expected(one.accepts)} for {_subject(one.path)}, found {found}"
@@ -201,7 +200,7 @@ def _no_value(document: Document, one: Violation) -> Diagnostic:
     is_map = types == {"object"} and len(one.path) == 1
     advice = f"write `{one.path[-1]}: {{}}` when there is nothing in it" if is_map else None
     if one.path[0] == "jobs" and len(one.path) == 2:
-        advice = "a job has at least `run` or `command`"
+        advice = "a job has at least `run`, `command`, `python`, `http` or `steps`"
     message = f"{_subject(one.path)} has no value"
     return _diagnostic(document, one, "JF108", message, help=(advice,) if advice else ())
 
@@ -274,27 +273,67 @@ def _not_of_the_form(document: Document, one: Violation) -> list[Diagnostic]:
     return [_diagnostic(document, one, code, message, help=(str(one.schema["patternErrorMessage"]),))]
 
 
-_NAMED = {"jobs": "job", "params": "param", "vars": "var", "env": "variable", "secrets": "variable"}
+_NAMED = {
+    "jobs": "a job",
+    "params": "a param",
+    "vars": "a var",
+    "env": "a variable",
+    "secrets": "a variable",
+    "calendars": "a calendar",
+    "queues": "a queue",
+    "channels": "a channel",
+    "steps": "a step",
+    "outputs": "an output",
+    "matrix": "an axis of a matrix",
+}
 
 
 def _name_not_allowed(document: Document, one: Violation) -> list[Diagnostic]:
     path = (*one.path, str(one.value))
+    if "enum" in one.schema:
+        return [_unknown_event(document, path, _words(one.schema["enum"]))]
     return [
         Diagnostic(
             code="JF105",
-            message=f"{quoted(str(one.value))} is not allowed as the name of a {_NAMED[str(one.path[-1])]}",
+            message=f"{quoted(str(one.value))} is not allowed as the name of {_NAMED[str(one.path[-1])]}",
             file=document.source.name,
             span=document.key_span(path),
             path=path,
-            help=(str(one.schema["patternErrorMessage"]),),
+            help=(_name_help(one),),
         )
     ]
+
+
+def _name_help(one: Violation) -> str:
+    """A hyphen in a name that expressions use would be a subtraction."""
+    rule = str(one.schema["patternErrorMessage"])
+    name = str(one.value)
+    if one.path[-1] == "steps" and re.fullmatch(str(one.schema["pattern"]), name.replace("-", "_")):
+        return f"write `{name.replace('-', '_')}`: `steps.{name}` in an expression would be a subtraction"
+    return rule
+
+
+def _unknown_event(document: Document, path: DocumentPath, events: list[str]) -> Diagnostic:
+    name = str(path[-1])
+    near = suggest(name.removeprefix("on_"), events)
+    span = document.key_span(path)
+    edit = Edit(span=span, text=near[0] if near else "")
+    return Diagnostic(
+        code="JF104",
+        message=f"no event {quoted(name)} to notify of",
+        file=document.source.name,
+        span=span,
+        path=path,
+        help=(did_you_mean(near) if near else f"write {_either(f'`{word}`' for word in events)}",),
+        fixes=(Fix(title=f"replace with `{near[0]}`", edits=(edit,)),) if len(near) == 1 else (),
+    )
 
 
 _RANGES = {
     "minimum": "must be at least {}",
     "maximum": "must be at most {}",
     "minItems": "must not be an empty list",
+    "minProperties": "must not be an empty map",
     "minLength": "must not be empty",
     "maxLength": "must not be longer than {} characters",
 }
@@ -313,8 +352,10 @@ def _missing(document: Document, one: Violation) -> list[Diagnostic]:
 def _missing_key(document: Document, one: Violation, key: str) -> Diagnostic:
     if not one.path:
         return _missing_version(document)
-    choices = _mapping(_mapping(one.schema["properties"])[key]).get("enum")
-    advice = f"add `{key}`: {_either(_words(choices))}"
+    about = _mapping(_mapping(one.schema["properties"])[key])
+    choices = about.get("enum")
+    examples = _words(about["examples"])
+    advice = f"add `{key}`: {_either(_words(choices)) if choices else f'for example `{key}: {examples[0]}`'}"
     span = document.key_span(one.path)
     message = f"{place_of(one.path)} has no `{key}`"
     return Diagnostic(

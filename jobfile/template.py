@@ -4,7 +4,7 @@ What Jinja2 parsed is converted by a list of allowed nodes; anything else is ref
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -27,7 +27,6 @@ from jobfile.expression import (
     evaluate,
 )
 from jobfile.filters import MAX_TEXT, as_text
-from jobfile.model import ParamSpec, ParamType, Value
 from jobfile.typecheck import check
 
 if TYPE_CHECKING:
@@ -107,6 +106,21 @@ def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
     return tuple(slots), tuple(problems)
 
 
+def parse_expression(text: str) -> Slot | None:
+    """A text that is an expression without braces, as in `if`; None when it is none."""
+    parsed = _parse(text)
+    if isinstance(parsed, _Refused):
+        return None
+    indent = len(text) - len(text.lstrip())
+    return Slot(source=text.strip(), start=0, end=len(text), at=indent, expression=parsed)
+
+
+def why_no_expression(text: str) -> str:
+    """What is wrong with a text that is no expression."""
+    parsed = _parse(text)
+    return parsed.message if isinstance(parsed, _Refused) else ""
+
+
 def check_slot(slot: Slot, scope: Scope, *, allow_secrets: bool = False) -> tuple[Type, tuple[Problem, ...]]:
     """The type of a template's expression, and what is wrong with it; offsets are into the whole text."""
     found, problems = check(slot.expression, scope, source=slot.source, allow_secrets=allow_secrets)
@@ -138,23 +152,6 @@ def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem
             help=help_,
         ),
     )
-
-
-def job_scope(params: Sequence[ParamSpec], variables: Mapping[str, Value], secrets: Iterable[str]) -> Scope:
-    """What names mean in the templates of a job."""
-    names = {
-        "run.id": Type(Kind.STRING),
-        "run.job": Type(Kind.STRING),
-        "run.attempt": Type(Kind.INTEGER),
-        "run.trigger": Type(Kind.STRING),
-        "run.scheduled_at": Type(Kind.DATETIME),
-        "run.started_at": Type(Kind.DATETIME),
-        "run.previous_success": Type(Kind.DATETIME, may_be_null=True),
-    }
-    names |= {f"vars.{name}": _type_of(value) for name, value in variables.items()}
-    names |= {f"params.{param.name}": _param_type(param) for param in params}
-    names |= {f"secrets.{name}": Type(Kind.SECRET) for name in secrets}
-    return Scope(names)
 
 
 def to_text(value: object) -> str:
@@ -359,20 +356,3 @@ def _field(node: "nodes.Node", name: str) -> "nodes.Node":
     found = getattr(node, name)
     assert found is not None
     return found  # type: ignore[no-any-return]  # a node has nodes
-
-
-def _type_of(value: Value) -> Type:
-    if isinstance(value, tuple):
-        kinds = {_type_of(item).kind for item in value}
-        return Type(Kind.LIST, kinds.pop() if len(kinds) == 1 else Kind.ANY)
-    if isinstance(value, bool):
-        return Type(Kind.BOOLEAN)
-    if isinstance(value, int):
-        return Type(Kind.INTEGER)
-    return Type(Kind.NUMBER) if isinstance(value, float) else Type(Kind.STRING)
-
-
-def _param_type(param: ParamSpec) -> Type:
-    if param.type is ParamType.ARRAY:
-        return Type(Kind.LIST, Kind(param.item_type.value) if param.item_type else Kind.ANY)
-    return Type(Kind(param.type.value))

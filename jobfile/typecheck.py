@@ -24,15 +24,6 @@ from jobfile.suggest import did_you_mean, suggest
 ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
 EQUALITY: Final = ("==", "!=")
 ORDER: Final = ("<", "<=", ">", ">=")
-ELSEWHERE: Final = {
-    "steps": "in jobs with steps",
-    "item": "in a step with for_each",
-    "matrix": "in jobs with a matrix",
-    "trigger": "in jobs with triggers",
-    "event": "in channels",
-}
-"""Names that the language has at other places."""
-
 _ANY: Final = Type(Kind.ANY)
 _NUMERIC: Final = (Kind.INTEGER, Kind.NUMBER)
 _KINDS: Final = {str: Kind.STRING, bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER}
@@ -72,7 +63,7 @@ class _Checker:
                 assert_never(node)
 
     def _name(self, node: Name) -> Type:
-        found = self.scope.names.get(node.path)
+        found = self.scope.find(node.path)
         if found is None:
             return self._unknown(node.path)
         if found.kind is Kind.SECRET and not self.allow_secrets:
@@ -87,8 +78,13 @@ class _Checker:
 
     def _unknown(self, path: str) -> Type:
         head, _, rest = path.partition(".")
-        if head in ELSEWHERE:
-            self._say("JF403", f"`{head}` is not available here", path, label=f"only {ELSEWHERE[head]}")
+        refusal = self.scope.refusal(path)
+        if refusal is not None:
+            self._say(refusal.code, refusal.message, path, label=refusal.label, help=refusal.help)
+        elif ".outputs." in path and self.scope.heads >= {head}:
+            holder = path.rpartition(".")[0]
+            near = [name for name in self.scope.names if name.startswith(f"{holder}.")]
+            self._say_near("JF424", f"output `{path.rpartition('.')[2]}` is not declared", path, near)
         elif head == "secrets" and rest:
             near = [name for name in self.scope.names if name.startswith("secrets.")]
             self._say_near("JF210", f"no entry `{rest}` in secrets", path, near)
@@ -127,7 +123,9 @@ class _Checker:
         return operand
 
     def _binary(self, node: Binary) -> Type:
-        left, right = self._used(node.left), self._used(node.right)
+        left = self._used(node.left)
+        kind = _trigger_tested(node.left) if node.sign == "and" else None
+        right = self._within(kind, node.right) if kind else self._used(node.right)
         if node.sign == "~":
             for side in (left, right):
                 if side.kind in (Kind.LIST, Kind.NULL, Kind.BOOLEAN):
@@ -169,10 +167,19 @@ class _Checker:
                 "",
                 help=("compare it with something:  x != ''",),
             )
-        then, otherwise = self.type_of(node.then), self.type_of(node.otherwise)
+        kind = _trigger_tested(node.test)
+        then = self._within(kind, node.then) if kind else self.type_of(node.then)
+        otherwise = self.type_of(node.otherwise)
         if then.kind is otherwise.kind:
             return then
         return _ANY if Kind.ANY in (then.kind, otherwise.kind) else self._mixed(then, otherwise)
+
+    def _within(self, kind: str, node: Expression) -> Type:
+        """The type of a part that is only looked at when the run was started in this way."""
+        outer, self.scope = self.scope, self.scope.knowing_trigger(kind)
+        found = self._used(node)
+        self.scope = outer
+        return found
 
     def _mixed(self, then: Type, otherwise: Type) -> Type:
         if then.kind in _NUMERIC and otherwise.kind in _NUMERIC:
@@ -236,6 +243,19 @@ class _Checker:
         self.problems.append(
             Problem(code=code, message=message, start=max(start, 0), end=end, label=label, help=help, fix=fix)
         )
+
+
+def _trigger_tested(node: Expression) -> str | None:
+    """The kind of trigger that is known when a test is true: `run.trigger == 'file'`, and more after it."""
+    match node:
+        case Binary(sign="==", left=Name(path="run.trigger"), right=Literal(value=str(kind))):
+            return kind
+        case Binary(sign="==", left=Literal(value=str(kind)), right=Name(path="run.trigger")):
+            return kind
+        case Binary(sign="and", left=left, right=right):
+            return _trigger_tested(left) or _trigger_tested(right)
+        case _:
+            return None
 
 
 def check(

@@ -15,29 +15,52 @@ Keys = Mapping[str, tuple[str, ...]]
 SAME_MISTAKE = 5
 """One unknown key in more places than this is one finding."""
 
+MOST_PLACES = 2
+"""So many places are named where a key does belong."""
+
 FEW_KEYS = 8
 """So many keys are listed; of more, the page that has them is named."""
 
-_PART_OF = {
-    "defaults": ("file",),
-    "job": ("file",),
-    "param": ("job",),
-    "items": ("param",),
-    "schedule": ("job",),
-    "retry": ("job", "defaults"),
-    "concurrency": ("job", "defaults"),
-    "catchup": ("job", "defaults"),
+_NAMED_MAPS = {
+    ("file", "jobs"): "job",
+    ("file", "calendars"): "calendar",
+    ("file", "queues"): "pool",
+    ("file", "channels"): "channel",
+    ("job", "params"): "param",
+    ("job", "outputs"): "param",
+    ("job", "steps"): "step",
+    ("step", "outputs"): "param",
+}
+"""(kind of map, key) -> the kind of each map that stands under a name of its author's choice."""
+
+_ONE_MAPS = {
+    ("file", "defaults"): "defaults",
+    ("job", "schedule"): "schedule",
+    ("job", "triggers"): "trigger",
+    ("job", "expect"): "expect",
+    ("trigger", "webhook"): "webhook",
+    ("trigger", "file"): "files",
+    ("trigger", "after"): "after",
+    ("param", "items"): "items",
+    ("channel", "http"): "http",
+    **{(holder, "http"): "http" for holder in ("job", "step")},
+    **{(holder, "retry"): "retry" for holder in ("job", "step", "defaults")},
+    **{(holder, key): key for holder in ("job", "defaults") for key in ("concurrency", "catchup")},
+}
+"""(kind of map, key) -> the kind of the map that stands there, alone or in a list."""
+
+_MAPS = {**_NAMED_MAPS, **_ONE_MAPS}
+_PART_OF: dict[str, tuple[str, ...]] = {
+    kind: tuple(dict.fromkeys(holder for (holder, _), part in _MAPS.items() if part == kind))
+    for kind in _MAPS.values()
 }
 """Kind of map -> the kinds of map it stands in."""
 
-_LATER = {
-    "file": "include calendars queues channels",
-    "job": "triggers steps http python expect matrix if working_dir pass_env start_deadline pause_on_failure"
-    " queue priority idempotency_key outputs artifacts notify renamed_from",
-    "defaults": "working_dir pass_env start_deadline pause_on_failure queue priority notify",
-    "schedule": "at business_day time calendar on_closed from until spread",
-}
-"""Kind of map -> keys of the language that this version does not have yet."""
+_KEY_OF = {part: key for (_, key), part in _MAPS.items()} | {"param": "params"}
+"""Kind of map -> the key it stands under."""
+
+_WORDS = {"pool": "queue", "files": "file"}
+"""Kinds that people call otherwise."""
 
 _SAME_MEANING = {
     "cron": str,
@@ -91,27 +114,42 @@ class _Stray:
 
 
 def kind_of(path: DocumentPath) -> str:
-    """What kind of map with fixed keys stands at a path of the document."""
-    if len(path) <= 1:
-        return "defaults" if path else "file"
-    if path[0] == "jobs" and len(path) == 2:
-        return "job"
-    if path[0] == "jobs" and path[2] == "params":
-        return "param" if len(path) == 4 else "items"
-    return next(str(step) for step in reversed(path) if isinstance(step, str))
+    """What kind of map with fixed keys stands at a path of the document, or nearest above it."""
+    return _steps_to(path)[-1][0]
+
+
+def is_named(path: DocumentPath) -> bool:
+    """Whether the last step of a path is a name that the author chose."""
+    return len(path) > 1 and (kind_of(path[:-2]), path[-2]) in _NAMED_MAPS
+
+
+def _steps_to(path: DocumentPath) -> list[tuple[str, DocumentPath]]:
+    """The maps with fixed keys on the way to a path, from the file inwards, each with its own path."""
+    steps: list[tuple[str, DocumentPath]] = [("file", ())]
+    at = 0
+    while at < len(path):
+        place = (steps[-1][0], str(path[at]))
+        if place in _NAMED_MAPS and at + 1 < len(path):
+            at += 1
+            steps.append((_NAMED_MAPS[place], path[: at + 1]))
+        elif place in _ONE_MAPS:
+            steps.append((_ONE_MAPS[place], path[: at + 1]))
+        at += 1
+    return steps
 
 
 def place_of(path: DocumentPath) -> str:
     """The map at a path in words: "job `a`", "`retry` of job `a`", "the file"."""
-    if len(path) <= 1:
-        return f"`{path[0]}`" if path else "the file"
-    if path[0] == "jobs" and len(path) == 2:
-        return f"job {quoted(str(path[1]))}"
-    outer = place_of(path[:1] if path[0] == "defaults" else path[:2])
-    if path[0] == "jobs" and path[2] == "params" and len(path) > 3:
-        inner = f"param {quoted(str(path[3]))}"
-        return f"{inner} of {outer}" if len(path) == 4 else f"`{path[4]}` of {inner} of {outer}"
-    return f"{quoted(kind_of(path))} of {outer}"
+    words = []
+    steps = _steps_to(path)
+    for kind, at in reversed(steps[1:]):
+        word = "output" if at[-2:-1] == ("outputs",) else _WORDS.get(kind, kind)
+        words.append(f"{word} {quoted(str(at[-1]))}" if is_named(at) else quoted(str(at[-1])))
+    last = steps[-1][1]
+    inner = next((str(step) for step in reversed(path[len(last) :]) if isinstance(step, str)), None)
+    if inner is not None:
+        words.insert(0, quoted(inner))
+    return " of ".join(words) or "the file"
 
 
 def quoted(text: str) -> str:
@@ -156,9 +194,6 @@ def _explain(document: Document, stray: _Stray) -> Diagnostic:
         label=f"not a key of {_what(stray.kind)}",
         path=stray.path,
     )
-    if stray.key in _LATER.get(stray.kind, "").split():
-        message = f"`{stray.key}` is not supported by this version of jobfile"
-        return replace(diagnostic, message=message, label="")
     if not any(fold(stray.key) == fold(key) for key in stray.valid):
         word = _foreign_word(stray)
         if word is not None:
@@ -172,7 +207,9 @@ def _explain(document: Document, stray: _Stray) -> Diagnostic:
 
 
 def _what(kind: str) -> str:
-    return {"file": "the file", "job": "a job", "param": "a param"}.get(kind, f"`{kind}`")
+    if kind == "file":
+        return "the file"
+    return f"a {_WORDS.get(kind, kind)}" if kind in _NAMED_MAPS.values() else f"`{_KEY_OF[kind]}`"
 
 
 def _renamed(diagnostic: Diagnostic, key: str) -> tuple[Fix, ...]:
@@ -192,8 +229,7 @@ def _foreign_word(stray: _Stray) -> str | None:
     if stray.kind == "job":
         return word
     target = FOREIGN_WORDS[word].rpartition(".")[2]
-    known = target in stray.valid or target in _LATER.get(stray.kind, "").split()
-    return word if known or (stray.kind == "file" and target in stray.keys["job"]) else None
+    return word if target in stray.valid or (stray.kind == "file" and target in stray.keys["job"]) else None
 
 
 def _foreign(diagnostic: Diagnostic, stray: _Stray, word: str) -> Diagnostic:
@@ -209,11 +245,6 @@ def _foreign(diagnostic: Diagnostic, stray: _Stray, word: str) -> Diagnostic:
         advice = (_FOREIGN_HELP.get(word, f"did you mean `{key}`{inside}?"),)
         is_certain = first in stray.valid and first not in stray.siblings and _fits(stray, word)
         fixes = _renamed(diagnostic, first) if is_certain else ()
-    elif first:
-        notes = (
-            *notes,
-            f"here it is `{key}`, which is not supported by this version of jobfile",
-        )
     return replace(diagnostic, code="JF115", message=message, notes=notes, help=advice, fixes=fixes)
 
 
@@ -227,11 +258,12 @@ def _elsewhere(stray: _Stray) -> str | None:
     parts = [kind for kind in _PART_OF if stray.kind in _PART_OF[kind] and kind not in ("param", "items")]
     down = [_under(kind) for kind in parts if stray.key in stray.keys[kind]]
     if down:
-        return f"{quoted(stray.key)} belongs {', or '.join(down)}"
-    apart = "job" if stray.path[0] == "defaults" else "defaults"
-    up = [kind for kind in _PART_OF.get(stray.kind, ()) if kind != apart and stray.key in stray.keys[kind]]
+        return f"{quoted(stray.key)} belongs {', or '.join(down[:MOST_PLACES])}"
+    above = [kind for kind, _ in reversed(_steps_to(stray.path[:-1])[:-1])]
+    up = [kind for kind in above if stray.key in stray.keys[kind]]
     if up:
-        level = "at the top of the file" if up[0] == "file" else f"one level up, beside `{stray.kind}`"
+        own = _KEY_OF.get(above[above.index(up[0]) - 1] if up[0] != above[0] else stray.kind, stray.kind)
+        level = "at the top of the file" if up[0] == "file" else f"one level up, beside `{own}`"
         return f"{quoted(stray.key)} belongs {level}"
     if stray.kind == "file" and _looks_like_a_job(stray):
         return "a job belongs under `jobs`"
@@ -239,12 +271,15 @@ def _elsewhere(stray: _Stray) -> str | None:
 
 
 def _under(kind: str) -> str:
-    return "in a job, under `jobs`" if kind == "job" else f"under `{kind}`"
+    key = _KEY_OF[kind]
+    return f"in {_what(kind)}, under `{key}`" if kind in _NAMED_MAPS.values() else f"under `{key}`"
 
 
 def _looks_like_a_job(stray: _Stray) -> bool:
     value = stray.siblings[stray.key]
-    return isinstance(value, dict) and ("run" in value or "command" in value)
+    return isinstance(value, dict) and any(
+        key in value for key in ("run", "command", "steps", "http", "python")
+    )
 
 
 def _listed(stray: _Stray) -> str:

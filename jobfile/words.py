@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from jobfile.cron import CronExpression, SpecialDay, parse_cron
-from jobfile.model import CronEntry, EveryEntry, ScheduleEntry
-from jobfile.occurrences import clock_effects
+from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, OnClosed, ScheduleEntry
+from jobfile.occurrences import clock_effects, load_zone
 
 _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -31,13 +31,50 @@ _MOST_TIMES = 6
 
 def describe(entry: ScheduleEntry) -> str:
     """What an entry means, in one line: when, on which days, by which clock."""
+    return ", ".join([_when(entry), *_limits(entry)])
+
+
+def _when(entry: ScheduleEntry) -> str:
     if isinstance(entry, EveryEntry):
         return f"every {_period(entry.every)}"
+    if isinstance(entry, AtEntry):
+        zone = load_zone(entry.timezone)
+        moments = [f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in entry.at]
+        more = len(moments) - _MOST_TIMES
+        shown = [*moments[:_MOST_TIMES], *([f"{more} more"] if more > 0 else [])]
+        return f"once at {_listed(shown)}, {entry.timezone}"
+    if isinstance(entry, BusinessDayEntry):
+        number = abs(entry.business_day)
+        which = f"{_ordinal(number)} open day" if number > 1 or entry.business_day > 0 else "last open day"
+        if entry.business_day < -1:
+            which = f"{_ordinal(number)} open day from the end"
+        return f"at {entry.time} on the {which} of the month ({entry.calendar.name}), {entry.timezone}"
     expression = parse_cron(entry.cron, days=entry.days)
     assert isinstance(expression, CronExpression), f"cron expression {entry.cron} was checked"
     days, months = _days(expression), _months(expression)
     when = [_time(expression, is_every_day=not days and not months), days, months]
     return f"{' '.join(part for part in when if part)}, {_clock_class(entry, expression)}"
+
+
+_ON_CLOSED = {
+    OnClosed.SKIP: "on open days",
+    OnClosed.NEXT: "a closed day moves it to the next open one",
+    OnClosed.PREVIOUS: "a closed day moves it to the open one before",
+}
+
+
+def _limits(entry: ScheduleEntry) -> list[str]:
+    """What else holds for an entry: a calendar, a first and a last day, a spread."""
+    parts = []
+    if isinstance(entry, CronEntry) and entry.calendar is not None:
+        parts.append(f"{_ON_CLOSED[entry.on_closed]} ({entry.calendar.name})")
+    if entry.from_day is not None:
+        parts.append(f"from {entry.from_day}")
+    if entry.until_day is not None:
+        parts.append(f"until {entry.until_day}")
+    if entry.spread is not None:
+        parts.append(f"spread over {_period(entry.spread)}")
+    return parts
 
 
 def describe_clock_effects(entry: ScheduleEntry, *, after: datetime, days: int = 366) -> str:

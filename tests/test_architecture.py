@@ -13,7 +13,7 @@ import pytest
 from engine.cli.main import COMMANDS, group
 from engine.ledger import Store, View
 from jobfile import __version__
-from jobfile.checks import CHECKS
+from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*(ROOT / "jobfile").rglob("*.py"), *(ROOT / "engine").rglob("*.py")])
@@ -59,7 +59,7 @@ def test_every_command_loads_and_has_help(name: str) -> None:
 
 
 def test_every_check_says_which_codes_it_gives() -> None:
-    for check in CHECKS:
+    for check in (*JOB_CHECKS, *PAYLOAD_CHECKS, *FILE_CHECKS, *SECTION_CHECKS):
         assert re.match(r"JF\d{3}", check.__doc__ or ""), check.__name__
 
 

@@ -8,7 +8,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from engine.adapters.reading import read_limited
+from engine.adapters.reading import read_job_files
 from engine.ports import Snapshot
 
 
@@ -18,15 +18,19 @@ class FolderTree:
     def __init__(self, main_file: Path) -> None:
         """Name the main file; nothing is read yet."""
         self.main_file = main_file
+        self.folders = frozenset({main_file.absolute().parent})
 
     def snapshot(self) -> Snapshot:
         """Read the files now."""
         name = str(self.main_file)
         try:
-            content = read_limited(self.main_file)
+            found = read_job_files(self.main_file)
         except OSError as error:
-            return Snapshot(files=(), problem=f"cannot read {name}: {error.strerror or error}")
-        return Snapshot(files=((name, content),), revision=revision_of(self.main_file.absolute().parent))
+            failed = error.filename or name
+            return Snapshot(files=(), problem=f"cannot read {failed}: {error.strerror or error}")
+        folder = self.main_file.absolute().parent
+        self.folders = frozenset({folder, *(Path(file).absolute().parent for file, _ in found.files)})
+        return Snapshot(files=found.files, outside=found.outside, revision=revision_of(folder))
 
 
 class FolderWatch(FileSystemEventHandler):
@@ -34,7 +38,7 @@ class FolderWatch(FileSystemEventHandler):
 
     def __init__(self, folder: Path, on_change: Callable[[], None]) -> None:
         """Watch nothing yet."""
-        self._folder = folder
+        self._folders = frozenset({folder})
         self._on_change = on_change
         self._observer: BaseObserver | None = None
         self._lock = threading.Lock()
@@ -47,7 +51,8 @@ class FolderWatch(FileSystemEventHandler):
             except OSError:
                 return
             try:
-                observer.schedule(self, str(self._folder), recursive=False)
+                for folder in self._folders:
+                    observer.schedule(self, str(folder), recursive=False)
                 observer.start()
             except OSError:
                 observer.stop()  # or its descriptors stay open, and a machine has few of them
@@ -66,6 +71,14 @@ class FolderWatch(FileSystemEventHandler):
         """Watch again: a folder that was deleted and made anew has lost its watch."""
         self.stop()
         self.start()
+
+    def follow(self, folders: frozenset[Path]) -> None:
+        """Watch these folders from now on, if they are others: an include was added or left out."""
+        if folders != self._folders:
+            is_watching = self._observer is not None
+            self._folders = folders
+            if is_watching:
+                self.restart()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog; reading a file is no change of it."""

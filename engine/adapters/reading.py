@@ -1,9 +1,29 @@
-"""Reading a job file, and no more of it than the language allows."""
+"""Reading job files, and no more of them than the language allows."""
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from posixpath import normpath
+from typing import Final
 
-from jobfile.document import MAX_FILE_BYTES
+from jobfile.document import MAX_FILE_BYTES, decode_source, parse_document
+from jobfile.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
+
+MAX_ENTRIES: Final = 50_000
+"""Files and folders that are looked at for one pattern."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFiles:
+    """The main file and what it includes: names as the user knows them, and bytes.
+
+    `outside` are files that a symbolic link puts outside of the main file's folder; they are not read.
+    """
+
+    files: tuple[tuple[str, bytes], ...]
+    outside: tuple[str, ...] = ()
 
 
 def read_limited(path: Path) -> bytes:
@@ -14,3 +34,68 @@ def read_limited(path: Path) -> bytes:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         return file.read(MAX_FILE_BYTES + 1)
+
+
+def read_job_files(main: Path) -> JobFiles:
+    """The main file and all it includes, the included ones in the order of their names. Raises OSError."""
+    content = read_limited(main)
+    files = [(str(main), content)]
+    names, outside = _included(main, content)
+    total = len(content)
+    for name in names[: MAX_FILES + 1]:
+        content = read_limited(main.parent / name)
+        files.append((str(main.parent / name), content))
+        total += len(content)
+        if total > MAX_TREE_BYTES:
+            break
+    return JobFiles(files=tuple(files), outside=tuple(str(main.parent / name) for name in outside))
+
+
+def _included(main: Path, content: bytes) -> tuple[list[str], list[str]]:
+    """The files that a main file means, relative to its folder: inside of it, and outside."""
+    if b"include" not in content:
+        return [], []
+    source, _ = decode_source(str(main), content)
+    document = None if source is None else parse_document(source)[0]
+    if document is None:
+        return [], []
+    folder = main.parent
+    texts = [one.text for one in patterns_of(document)]
+    found = {name for text in texts if not leaves_folder(text) for name in _meant(folder, normpath(text))}
+    found.discard(main.name)
+    top = os.path.realpath(folder)
+    inside = {name for name in found if os.path.realpath(folder / name).startswith(f"{top.rstrip('/')}/")}
+    return sorted(inside), sorted(found - inside)
+
+
+def _meant(folder: Path, pattern: str) -> Iterator[str]:
+    """The files below a folder that a pattern means."""
+    if not is_pattern(pattern):
+        if (folder / pattern).is_file():
+            yield pattern
+        return
+    parts = pattern.split("/")
+    fixed = next(index for index, part in enumerate(parts) if is_pattern(part))
+    start = "/".join(parts[:fixed])
+    depth = None if "**" in parts else len(parts) - fixed
+    for name in islice(_files_below(folder, start, depth), MAX_ENTRIES):
+        if matches(pattern, name):
+            yield name
+
+
+def _files_below(folder: Path, start: str, depth: int | None) -> Iterator[str]:
+    """Every file in a folder and, so deep, in the folders in it; links to folders are not followed."""
+    waiting = [(start, 1)]
+    while waiting:
+        inner, level = waiting.pop()
+        try:
+            entries = sorted(os.scandir(folder / inner), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            name = f"{inner}/{entry.name}" if inner else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if (depth is None or level < depth) and not entry.name.startswith("."):
+                    waiting.append((name, level + 1))
+            elif entry.is_file():
+                yield name

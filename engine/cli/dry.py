@@ -13,7 +13,7 @@ from engine.cli.place import Place
 from jobfile.catalog import CompiledJob
 from jobfile.duration import format_duration
 from jobfile.expression import EvaluationError
-from jobfile.model import CommandAction, ScriptAction, Value
+from jobfile.model import CommandAction, HttpAction, PythonAction, ScriptAction, StepsAction, Value
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
@@ -71,6 +71,8 @@ def _rows(
             argv = [part for item in spec.action.argv for part in _items(item, values)]
             rows += [("argument" if index else "program", part) for index, part in enumerate(argv)]
             program = argv[0] if argv else ""
+        case PythonAction() | HttpAction() | StepsAction():
+            raise AssertionError(f"{spec.name} was refused before")
     found = shutil.which(program, path=environ.get("PATH"))
     timeout = format_duration(spec.timeout) if spec.timeout else "none"
     rows += [

@@ -1,28 +1,29 @@
 """`check --fix`: mend job files on disk, and say so."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from engine.adapters.reading import read_limited
+from engine.adapters.reading import JobFiles
 from engine.adapters.writing import replace_file
 from jobfile.mending import mend
 
 
-def mend_files(names: Iterable[str], *, unsafe: bool) -> None:
-    """Mend each file and say so on standard error; of one that cannot be read the check will tell."""
-    for name in names:
-        path = Path(name)
-        if not path.is_file():
+def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> JobFiles:
+    """Mend each file of a set and say so on standard error; the set as it is afterwards.
+
+    With `only`, no file but these (by their whole paths) is touched.
+    """
+    files = list(given.files)
+    for index, (name, content) in enumerate(files):
+        if only is not None and str(Path(name).resolve()) not in only:
             continue
-        try:
-            content = read_limited(path)
-        except OSError:
-            continue
-        done = mend(name, content, unsafe=unsafe)
+        done = mend(name, content, unsafe=unsafe, files=files)
         if done.content != content:
-            replace_file(path, done.content)
+            replace_file(Path(name), done.content)
+            files[index] = (name, done.content)
             codes = ", ".join(sorted({one.code for one in done.mended}))
             count = len(done.mended)
             click.echo(f"mended {name}: {count} {'fix' if count == 1 else 'fixes'} ({codes})", err=True)
+    return replace(given, files=tuple(files))

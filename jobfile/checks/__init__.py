@@ -1,52 +1,137 @@
-"""What a document means, looked at by one small function for each rule. All findings, in one pass."""
+"""What a set of files means, looked at by one small function for each rule. All findings, in one pass."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
+from jobfile.checks.crowding import check_crowds
 from jobfile.checks.fields import (
     check_action,
     check_command_is_no_shell,
     check_durations,
+    check_exclusive_fields,
     check_literal_fields,
     check_retry_when,
     check_secrets,
     check_timeout_is_set,
 )
-from jobfile.checks.inputs import check_arguments, check_params, check_params_used, check_vars_used
-from jobfile.checks.job import Job, jobs_of
-from jobfile.checks.payloads import check_payloads
-from jobfile.checks.schedules import (
-    check_schedules,
-    check_started_by_something,
+from jobfile.checks.inputs import check_arguments, check_matrix, check_outputs, check_params
+from jobfile.checks.intervals import (
+    check_expect_can_hold,
+    check_not_over,
+    check_spread,
     check_timeout_fits,
-    check_timezone,
+    check_tries_fit,
+)
+from jobfile.checks.limits import check_limits
+from jobfile.checks.lints import (
+    check_described,
+    check_params_used,
+    check_reads_no_clock,
+    check_started_by_something,
+)
+from jobfile.checks.payloads import check_condition, check_loop, check_payloads
+from jobfile.checks.places import check_timezone
+from jobfile.checks.plain_secrets import check_file_secrets, check_param_secrets, check_payload_secrets
+from jobfile.checks.readers import check_other_readers
+from jobfile.checks.references import (
+    check_after,
+    check_calendar_names,
+    check_chains,
+    check_channel_names,
+    check_jobs_once,
+    check_needs,
+    check_queue_name,
+    check_renamed_from,
+    check_webhook,
+    check_webhook_paths,
+)
+from jobfile.checks.schedules import check_schedules
+from jobfile.checks.sections import check_calendars, check_channels, check_unused, check_vars
+from jobfile.checks.triggers import (
+    check_cancels_what_it_retries,
+    check_expect,
+    check_triggers,
+    check_writes_where_it_watches,
 )
 from jobfile.diagnostic import Diagnostic
-from jobfile.document import Document
+from jobfile.jobtext import FileSet, JobText, Payload
 
-Check = Callable[[Job], Iterator[Diagnostic]]
-
-CHECKS: tuple[Check, ...] = (
+PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_action,
     check_durations,
     check_literal_fields,
     check_secrets,
     check_retry_when,
+    check_outputs,
+    check_exclusive_fields,
+    check_condition,
+    check_loop,
+    check_payloads,
+    check_payload_secrets,
+    check_timeout_is_set,
+    check_command_is_no_shell,
+    check_reads_no_clock,
+)
+"""Every rule about what does something: a job, and each of its steps."""
+
+JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
+    check_limits,
+    check_needs,
+    check_calendar_names,
+    check_queue_name,
+    check_channel_names,
+    check_triggers,
+    check_after,
+    check_webhook,
+    check_renamed_from,
     check_timezone,
     check_schedules,
+    check_spread,
+    check_expect,
     check_params,
     check_arguments,
-    check_payloads,
+    check_matrix,
+    check_param_secrets,
     check_params_used,
-    check_timeout_is_set,
     check_timeout_fits,
-    check_command_is_no_shell,
+    check_tries_fit,
+    check_expect_can_hold,
+    check_cancels_what_it_retries,
+    check_writes_where_it_watches,
+    check_described,
     check_started_by_something,
 )
-"""Every rule about one job. A new one is added here, with its case pair and its page."""
+"""Every rule about one job."""
+
+FILE_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
+    check_jobs_once,
+    check_chains,
+    check_webhook_paths,
+    check_crowds,
+    check_other_readers,
+    check_unused,
+)
+"""Every rule about what stands in several places."""
+
+SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
+    check_vars,
+    check_calendars,
+    check_channels,
+    check_file_secrets,
+)
+"""Every rule about what stands beside the jobs; only where the shape of it is right."""
 
 
-def check(document: Document) -> tuple[Diagnostic, ...]:
-    """All findings about the meaning of a document whose shape is right."""
-    jobs = tuple(jobs_of(document))
-    found = [finding for job in jobs for rule in CHECKS for finding in rule(job)]
-    return (*found, *check_vars_used(document, jobs))
+def check(files: FileSet, *, now: datetime | None = None) -> tuple[Diagnostic, ...]:
+    """All findings about the meaning of files; of time that is past only when `now` is known."""
+    found: list[Diagnostic] = []
+    for job in files.jobs.values():
+        for rule in JOB_CHECKS:
+            found += rule(job)
+        for payload in job.payloads:
+            for each in PAYLOAD_CHECKS:
+                found += each(payload)
+        if now is not None:
+            found += check_not_over(job, now)
+    rules = (*FILE_CHECKS, *(SECTION_CHECKS if files.has_good_sections else ()))
+    return (*found, *(finding for check_files in rules for finding in check_files(files)))

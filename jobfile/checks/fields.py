@@ -1,149 +1,164 @@
-"""Rules about single fields of a job."""
+"""Rules about single fields of a job or step."""
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any  # values of a document are not typed yet
 
-from jobfile.checks.job import Job, finding
-from jobfile.diagnostic import Diagnostic, DocumentPath
+from jobfile.checks.finding import finding, located
+from jobfile.diagnostic import Diagnostic
 from jobfile.duration import EXPECTED, parse_duration
+from jobfile.expression import Problem
+from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.settings import Setting, Settings
-from jobfile.suggest import suggest
 
-ACTIONS = ("run", "command")
-PAYLOAD = frozenset({"run", "command", "env"})
+ACTIONS = ("run", "command", "python", "http", "steps")
+PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotency_key"})
 """Fields in which templates may stand; `concurrency.key` is the one more."""
+ELSEWHERE_CHECKED = frozenset({"steps", "if", "for_each"})
+MIN_START_DEADLINE = 60
 
 _SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
-_CONDITION = re.compile(r"any|timeout|signal|exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
+_EXIT = re.compile(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
 _SHELL_WORDS = ("|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1", "cd")
-_DASHED_MINUTES = re.compile(r"(\d+) ?(sec|second|min|minute|hour|hr|day)s?", re.ASCII)
+_SHELL_SIGNS = re.compile(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
+_WORDED_DURATION = re.compile(
+    r"(\d+) ?(s|m|h|d|w|sec|second|min|minute|hour|hr|day|week)s?", re.ASCII | re.IGNORECASE
+)
 
 
-def check_action(job: Job) -> Iterator[Diagnostic]:
-    """JF107: a job does exactly one thing."""
-    path: DocumentPath = ("jobs", job.name)
-    own = [key for key in ACTIONS if key in job.settings]
+def check_action(payload: Payload) -> Iterator[Diagnostic]:
+    """JF107: a job or step does exactly one thing."""
+    allowed = ACTIONS[:-1] if isinstance(payload, StepText) else ACTIONS
+    own = [key for key in payload.settings if key in allowed]
     if not own:
         yield finding(
-            job.document,
-            path,
+            payload.here,
             "JF107",
-            f"job `{job.name}` says nothing to do",
-            label="needs one of `run`, `command`",
+            f"{payload.words} says nothing to do",
+            label=f"needs one of {', '.join(f'`{key}`' for key in allowed)}",
             help=("give it a script:  run: echo hello",),
             at_key=True,
         )
     elif len(own) > 1:
         yield finding(
-            job.document,
-            (*path, own[1]),
+            payload.settings[own[1]],
             "JF107",
-            f"job `{job.name}` says two things to do: `run` and `command`",
+            f"{payload.words} says two things to do: `{own[0]}` and `{own[1]}`",
             label="a second one",
-            help=("keep one of them; a script can call a program",),
+            help=("keep one of them; a script can call a program, and a job can have steps",),
             at_key=True,
         )
 
 
-def durations_of(job: Job) -> Iterator[Setting]:
-    """Every value of a job that must be a duration."""
-    settings = job.settings
-    for key in ("timeout", "kill_grace"):
-        if key in settings:
-            yield settings[key]
-    for key, fields in (("retry", ("delay", "max_delay")), ("catchup", ("window",))):
-        yield from _parts(settings.get(key), fields)
-    for entry in schedule_entries(settings):
-        yield from _parts(entry, ("every",))
-
-
-def _parts(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]:
-    """The fields of a setting that is given as a map."""
-    if setting is not None and isinstance(setting.value, Mapping):
-        for key in keys:
-            if setting.value.get(key) is not None:
-                yield Setting(setting.value[key], (*setting.path, key))
-
-
-def schedule_entries(settings: Settings) -> Iterator[Setting]:
-    """The entries of a schedule, whether one or a list."""
-    setting = settings.get("schedule")
-    if setting is None:
-        return
-    if isinstance(setting.value, list):
-        for index, value in enumerate(setting.value):
-            yield Setting(value, (*setting.path, index))
-    else:
-        yield setting
-
-
-def check_durations(job: Job) -> Iterator[Diagnostic]:
-    """JF110: a duration is a number with a unit."""
-    for setting in durations_of(job):
-        text = job.text(setting)
-        is_timeout = setting.path[-1] == "timeout"
-        is_told = (is_timeout and text == "none") or "{{" in text
-        if parse_duration(text) is None and not is_told:
+def check_durations(payload: Payload) -> Iterator[Diagnostic]:
+    """JF110: a duration is a number with a unit; JF106: and not too short."""
+    for setting in _durations_of(payload):
+        text = setting.text
+        parsed = parse_duration(text)
+        key = setting.path[-1]
+        if parsed is None and "{{" not in text and not (key == "timeout" and text == "none"):
             meant = meant_duration(text)
             yield finding(
-                job.document,
-                setting.path,
+                setting,
                 "JF110",
                 f"`{text[:40]}` is not a duration",
                 label=f"expected {EXPECTED}",
                 help=(f"write {meant}",) if meant else (),
                 fix=meant,
             )
+        elif parsed is not None and key == "start_deadline" and parsed.total_seconds() < MIN_START_DEADLINE:
+            yield finding(
+                setting,
+                "JF106",
+                f"a start deadline of at least {MIN_START_DEADLINE}s is needed",
+                label="an engine that was busy for a moment would miss it",
+            )
+
+
+def _durations_of(payload: Payload) -> Iterator[Setting]:
+    """Every value of a job or step that must be a duration."""
+    settings = payload.settings
+    for key in ("timeout", "kill_grace", "start_deadline"):
+        if key in settings:
+            yield settings[key]
+    parts = {
+        "retry": ("delay", "max_delay"),
+        "catchup": ("window",),
+        "expect": ("success_every", "max_duration"),
+    }
+    for key, fields in parts.items():
+        yield from _fields(settings.get(key), fields)
+    schedule = settings.get("schedule")
+    for entry in () if schedule is None else schedule.entries():
+        yield from _fields(entry, ("every", "spread"))
+    if isinstance(payload, JobText):
+        for trigger in payload.triggers:
+            yield from _fields(trigger.part("file"), ("settle",))
+
+
+def _fields(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]:
+    """Fields of a setting that is given as a map."""
+    if setting is not None and isinstance(setting.value, Mapping):
+        for key in keys:
+            part = setting.part(key)
+            if part is not None:
+                yield part
 
 
 def meant_duration(text: str) -> str | None:
     """What somebody who wrote a number of seconds, or words, most likely meant."""
     if text.isascii() and text.isdigit():
         return f"{int(text)}s"
-    words = _DASHED_MINUTES.fullmatch(text.strip().lower())
-    return f"{words[1]}{words[2][0]}" if words else None
+    words = _WORDED_DURATION.fullmatch(text.strip())
+    if words is None:
+        return None
+    meant = f"{words[1]}{words[2][0].lower()}"
+    return meant if parse_duration(meant) is not None else None
 
 
-def check_literal_fields(job: Job) -> Iterator[Diagnostic]:
-    """JF113: a template in a field that decides when and whether is refused: a plan must not depend on it."""
-    for key, setting in job.settings.items():
-        if key in PAYLOAD:
+def check_literal_fields(payload: Payload) -> Iterator[Diagnostic]:
+    """JF113: a template in a field that decides when and whether: a plan must not depend on values."""
+    for key, setting in payload.settings.items():
+        if key in PAYLOAD or key in ELSEWHERE_CHECKED or _is_inherited(payload, setting):
             continue
-        for path, text in texts_below(setting.value, setting.path):
-            if "{{" in text and path[-2:] != ("concurrency", "key"):
-                start = text.index("{{")
-                end = text.find("}}", start) + 2
-                yield Diagnostic(
-                    code="JF113",
-                    message=f"template in `{key}`, which must be literal",
-                    file=job.document.source.name,
-                    span=job.document.within(path, start, end if end > start else len(text)),
-                    label="values are filled in when a run starts; this is needed before",
-                    path=path,
-                    help=("templates may stand in run, command, env and concurrency.key",),
-                )
+        for text in setting.texts():
+            if text.path[-2:] != ("concurrency", "key"):
+                yield from literal_only(text, key)
 
 
-def texts_below(value: Any, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:  # noqa: ANN401  document
-    """Every text in a value, with its path."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from texts_below(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from texts_below(item, (*path, index))
+def _is_inherited(payload: Payload, setting: Setting) -> bool:
+    """Whether a step has it from its job, where it is looked at."""
+    return isinstance(payload, StepText) and not setting.is_below(payload.path)
 
 
-def check_secrets(job: Job) -> Iterator[Diagnostic]:
+def literal_only(setting: Setting, key: str) -> Iterator[Diagnostic]:
+    """JF113 for a text that holds a template."""
+    text = setting.value
+    if "{{" not in text:
+        return
+    start = text.index("{{")
+    end = text.find("}}", start) + 2
+    problem = Problem(
+        code="JF113",
+        message=f"template in `{key}`, which must be literal",
+        start=start,
+        end=end if end > start else len(text),
+        label="values are filled in when a run starts; this is needed before",
+        help=("templates may stand in run, command, env, http, working_dir and in keys",),
+    )
+    yield located(setting, problem)
+
+
+def check_secrets(payload: Payload) -> Iterator[Diagnostic]:
     """JF104: a secret is named by the place it is read from; the value itself never stands in a file."""
-    for name, setting in job.secrets.items():
-        if not _SECRET_SOURCE.fullmatch(job.text(setting)):
+    yield from secrets_named(payload.secrets)
+
+
+def secrets_named(secrets: Settings) -> Iterator[Diagnostic]:
+    """JF104 for each secret that names no place."""
+    for name, setting in secrets.items():
+        if not _SECRET_SOURCE.fullmatch(setting.text):
             yield finding(
-                job.document,
-                setting.path,
+                setting,
                 "JF104",
                 f"secret `{name}` names no place to read it from",
                 label="expected env:NAME or file:/path",
@@ -151,64 +166,120 @@ def check_secrets(job: Job) -> Iterator[Diagnostic]:
             )
 
 
-def check_retry_when(job: Job) -> Iterator[Diagnostic]:
-    """JF104, JF106: the conditions under which a failed run is tried again."""
-    setting = job.settings.get("retry")
-    if setting is None or not isinstance(setting.value, Mapping):
-        return
-    when = setting.value.get("when") or []
-    for index in range(len(when)):
-        path = (*setting.path, "when", index)
-        text = job.document.text(path)
-        match = _CONDITION.fullmatch(text)
-        if match is None:
-            near = suggest(text, ("any", "timeout", "signal"))
+def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
+    """JF104, JF106: the conditions under which a failed run is tried again fit what runs."""
+    setting = payload.settings.get("retry")
+    when = setting.part("when") if setting is not None else None
+    for one in () if when is None else when.parts():
+        text = one.text
+        codes = _EXIT.fullmatch(text)
+        if codes and not 0 < int(codes[1]) <= int(codes[2] or codes[1]) <= 255:
             yield finding(
-                job.document,
-                path,
-                "JF104",
-                f"`{text[:40]}` is not a condition for a retry",
-                label="expected any, timeout, signal, exit:N or exit:N-M",
-                help=tuple(f"did you mean `{word}`?" for word in near),
-                fix=near[0] if len(near) == 1 else None,
-            )
-        elif match[1] and not 0 < int(match[1]) <= int(match[2] or match[1]) <= 255:
-            yield finding(
-                job.document,
-                path,
+                one,
                 "JF106",
                 f"`{text}` names no exit code of a failure",
                 label="expected 1 to 255, the smaller first",
             )
+        elif "http" in payload.settings and (codes or text == "signal"):
+            yield _other_kind(one, "a request", "timeout, connect, http:NNN or http:5xx")
+        elif text.startswith("http:") and not _has_request(payload):
+            yield _other_kind(one, "a process", "timeout, signal, exit:N or exit:N-M")
 
 
-def check_timeout_is_set(job: Job) -> Iterator[Diagnostic]:
+def _has_request(payload: Payload) -> bool:
+    """Whether the job or step sends a request, or a step of the job does."""
+    if "http" in payload.settings:
+        return True
+    return isinstance(payload, JobText) and any("http" in step.settings for step in payload.steps.values())
+
+
+def _other_kind(setting: Setting, what: str, expected: str) -> Diagnostic:
+    return finding(
+        setting,
+        "JF104",
+        f"`{setting.text}` never happens to {what}",
+        label=f"of {what} expected {expected}",
+    )
+
+
+def check_timeout_is_set(payload: Payload) -> Iterator[Diagnostic]:
     """JF617: without a timeout a run that hangs keeps every later one from starting."""
-    setting = job.settings.get("timeout")
-    if setting is not None and setting.value == "none":
+    setting = payload.settings.get("timeout")
+    if setting is not None and setting.text == "none":
         yield finding(
-            job.document,
-            setting.path,
+            setting,
             "JF617",
-            f"job `{job.name}` has no timeout",
+            f"{payload.words} has no timeout",
             label="a run that hangs is never ended",
             help=("give the longest time that a good run may take:  timeout: 2h",),
         )
 
 
-def check_command_is_no_shell(job: Job) -> Iterator[Diagnostic]:
+def check_command_is_no_shell(payload: Payload) -> Iterator[Diagnostic]:
     """JF623: the items of `command` go to the program as they are."""
-    setting = job.settings.get("command")
+    setting = payload.settings.get("command")
     if setting is None:
         return
-    for index, item in enumerate(setting.value):
-        if item in _SHELL_WORDS:
+    for index, item in enumerate(setting.parts()):
+        text = item.text
+        is_cd = text == "cd" and index > 0
+        if (text in _SHELL_WORDS and not is_cd) or ("{{" not in text and _SHELL_SIGNS.search(text)):
             yield finding(
-                job.document,
-                (*setting.path, index),
+                item,
                 "JF623",
-                f"`{item}` in a command list is passed on as it is",
+                f"`{text[:40]}` in a command list is passed on as it is",
                 label="no shell reads this",
                 help=("use  run:  for a shell script",),
             )
             return
+
+
+def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:
+    """JF102, JF109: fields that need each other, or exclude each other."""
+    http = payload.settings.get("http")
+    if http is not None:
+        yield from exclusive(http, "body", "json")
+        retries = payload.settings.get("retry")
+        yield from _unsafe_retry(payload, http, retries)
+    parallel = payload.settings.get("max_parallel")
+    if parallel is not None and "for_each" not in payload.settings:
+        yield finding(
+            parallel,
+            "JF102",
+            "`max_parallel` needs `for_each`",
+            label="the step runs once",
+            help=("add  for_each:  with a list, or leave this out",),
+            at_key=True,
+        )
+
+
+def exclusive(setting: Setting, first: str, second: str) -> Iterator[Diagnostic]:
+    """JF109: two keys of one map of which one too many is given."""
+    one, other = setting.part(first), setting.part(second)
+    if one is not None and other is not None:
+        yield finding(
+            other,
+            "JF109",
+            f"`{first}` and `{second}` exclude each other",
+            label="and the other is given too",
+            help=("keep one of them",),
+            at_key=True,
+        )
+
+
+def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Iterator[Diagnostic]:
+    """JF613: a request that changes something may have arrived although no answer came."""
+    job = payload if isinstance(payload, JobText) else payload.job
+    method = http.value.get("method")
+    if retry is None or method not in ("POST", "PATCH") or "idempotency_key" in job.settings:
+        return
+    attempts = retry.value.get("attempts", 1) if isinstance(retry.value, Mapping) else retry.value
+    if attempts > 1:
+        yield finding(
+            retry,
+            "JF613",
+            f"a {method} that is tried again without an idempotency key may act twice",
+            label="an answer that got lost looks like a failure",
+            help=('add  idempotency_key: "…"  to the job, and send it as a header',),
+            at_key=True,
+        )

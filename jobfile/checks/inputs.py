@@ -1,142 +1,147 @@
-"""Rules about params, the values given for them, and vars."""
+"""Rules about params, outputs, the values given for them, and the matrix."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from jobfile.checks.fields import schedule_entries
-from jobfile.checks.job import Job, finding
-from jobfile.compile import param_of
+from jobfile.checks.finding import finding
+from jobfile.compile.timing import entries_of
 from jobfile.diagnostic import Diagnostic
-from jobfile.document import Document
-from jobfile.model import ParamSpec, ParamType, Value
+from jobfile.jobtext import JobText, Payload, param_of, value_of
+from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
+from jobfile.model import ParamSpec, ParamType
 from jobfile.params import check_pattern, check_value
 from jobfile.settings import Setting
-from jobfile.suggest import suggest
+from jobfile.suggest import did_you_mean, suggest
 
 
-def check_params(job: Job) -> Iterator[Diagnostic]:
+def check_params(job: JobText) -> Iterator[Diagnostic]:
     """JF102, JF501, JF508: a param is declared so that values can be checked against it."""
-    declared = (job.document.tree["jobs"][job.name] or {}).get("params") or {}
-    for name, fields in declared.items():
-        path = ("jobs", job.name, "params", name)
-        param = param_of(name, fields)
-        if param.type is ParamType.ARRAY and param.item_type is None:
+    setting = job.settings.get("params")
+    for one in () if setting is None else setting.parts():
+        yield from _check_declared(one, "param")
+
+
+def check_outputs(payload: Payload) -> Iterator[Diagnostic]:
+    """JF101, JF102, JF508: an output is declared like a param, but has no default."""
+    setting = payload.settings.get("outputs")
+    for one in () if setting is None else setting.parts():
+        default = one.part("default")
+        if default is not None:
             yield finding(
-                job.document,
-                path,
-                "JF102",
-                f"param `{name}` is an array of what?",
-                label="`items` is missing",
-                help=("items: {type: string}",),
+                default,
+                "JF101",
+                f"output `{one.path[-1]}` of {payload.words} cannot have a default",
+                label="the process gives it, or the run fails",
                 at_key=True,
             )
-            continue
-        trouble = check_pattern(param.pattern) if param.pattern is not None else None
-        if trouble is not None:
-            yield finding(
-                job.document,
-                (*path, "pattern"),
-                "JF508",
-                f"pattern of param `{name}` is not supported",
-                label=trouble,
-            )
-            continue
-        if param.default is not None:
-            trouble = check_value(param, param.default)
-            if trouble is not None:
-                yield finding(
-                    job.document,
-                    (*path, "default"),
-                    "JF501",
-                    f"default of param `{name}` breaks its own rules",
-                    label=trouble,
-                )
+        else:
+            yield from _check_declared(one, "output")
 
 
-def check_arguments(job: Job) -> Iterator[Diagnostic]:
-    """JF502, JF503, JF504: a schedule must be able to start the job by itself."""
+def _check_declared(setting: Setting, word: str) -> Iterator[Diagnostic]:
+    name = str(setting.path[-1])
+    spec = param_of(name, setting)
+    if spec.type is ParamType.ARRAY and spec.item_type is None:
+        yield finding(
+            setting,
+            "JF102",
+            f"{word} `{name}` is an array of what?",
+            label="`items` is missing",
+            help=("items: {type: string}",),
+            at_key=True,
+        )
+        return
+    pattern, default = setting.part("pattern"), setting.part("default")
+    trouble = check_pattern(pattern.text) if pattern is not None else None
+    if pattern is not None and trouble is not None:
+        message = f"pattern of {word} `{name}` is not supported"
+        yield finding(pattern, "JF508", message, label=trouble)
+        return
+    trouble = check_value(spec, spec.default) if spec.default is not None else None
+    if default is not None and trouble is not None:
+        yield finding(default, "JF501", f"default of {word} `{name}` breaks its own rules", label=trouble)
+
+
+def check_arguments(job: JobText) -> Iterator[Diagnostic]:
+    """JF502, JF503, JF504: what starts a job by itself must be able to."""
     params = {param.name: param for param in job.params}
-    for entry in schedule_entries(job.settings):
-        given = (entry.value.get("with") or {}) if isinstance(entry.value, Mapping) else {}
-        for name, value in given.items():
-            yield from _check_argument(job, entry, params, name, value)
-        for param in params.values():
-            if param.is_required and param.name not in given:
-                yield finding(
-                    job.document,
-                    entry.path,
-                    "JF502",
-                    f"the schedule gives no value for param `{param.name}`",
-                    label="each run started here needs one",
-                    help=(f"give one:  with: {{{param.name}: …}}", f"or give `{param.name}` a default"),
-                )
+    for entry in entries_of(job):
+        given = entry.part("with") if isinstance(entry.value, Mapping) else None
+        for value in () if given is None else given.parts():
+            yield from _check_argument(job, params, value)
+        names = {} if given is None else given.value
+        yield from _check_required(job, entry, "schedule", names)
+    for trigger in job.triggers:
+        if trigger.part("webhook") is None:
+            yield from _check_required(job, trigger, "trigger", {})
 
 
-def _check_argument(
-    job: Job, entry: Setting, params: Mapping[str, ParamSpec], name: str, value: object
+def _check_required(
+    job: JobText, setting: Setting, what: str, given: Mapping[str, object]
 ) -> Iterator[Diagnostic]:
-    path = (*entry.path, "with", name)
+    for param in job.params:
+        if param.is_required and param.name not in given:
+            advice = (f"give one:  with: {{{param.name}: …}}",) if what == "schedule" else ()
+            yield finding(
+                setting,
+                "JF502",
+                f"the {what} gives no value for param `{param.name}`",
+                label="each run started here needs one",
+                help=(*advice, f"{'or ' if advice else ''}give `{param.name}` a default"),
+            )
+
+
+def _check_argument(job: JobText, params: Mapping[str, ParamSpec], value: Setting) -> Iterator[Diagnostic]:
+    name = str(value.path[-1])
     if name not in params:
         near = suggest(name, params)
         yield finding(
-            job.document,
-            path,
+            value,
             "JF503",
-            f"job `{job.name}` has no param `{name}`",
+            f"{job.words} has no param `{name}`",
             label="not a param of this job",
-            help=tuple(f"did you mean `{word}`?" for word in near),
+            help=(did_you_mean(near),) if near else (),
             fix=near[0] if len(near) == 1 else None,
             at_key=True,
         )
         return
-    bound: Value = tuple(value) if isinstance(value, list) else value  # type: ignore[assignment]  # shape checked
-    trouble = check_value(params[name], bound)
+    trouble = check_value(params[name], value_of(value.value))
     if trouble is not None:
-        yield finding(
-            job.document,
-            path,
-            "JF504",
-            f"value for param `{name}` breaks its rules",
-            label=trouble,
-        )
+        yield finding(value, "JF504", f"value for param `{name}` breaks its rules", label=trouble)
 
 
-def check_params_used(job: Job) -> Iterator[Diagnostic]:
-    """JF602: a param that nothing reads is a typing mistake or a leftover."""
-    own = job.settings
-    texts = [own[key].value for key in ("run", "command", "concurrency") if key in own]
-    payload = str([*texts, *(setting.value for setting in job.env.values())])
-    for param in job.params:
-        is_read = f"params.{param.name}" in payload or f"JOBFILE_PARAM_{param.name.upper()}" in payload
-        calls_program = "command" in own or "run" in own
-        if not is_read and not (calls_program and "JOBFILE_PARAM_" in payload):
-            yield finding(
-                job.document,
-                ("jobs", job.name, "params", param.name),
-                "JF602",
-                f"param `{param.name}` of job `{job.name}` is never used",
-                label="nothing reads this",
-                help=(
-                    f"use it:  {{{{ params.{param.name} }}}}",
-                    f"or read it as $JOBFILE_PARAM_{param.name.upper()} in the script",
-                ),
-                at_key=True,
-            )
-
-
-def check_vars_used(document: Document, jobs: Sequence[Job]) -> Iterator[Diagnostic]:
-    """JF603: a var that nothing reads is a typing mistake or a leftover."""
-    declared = document.tree.get("vars") or {}
-    if not declared:
+def check_matrix(job: JobText) -> Iterator[Diagnostic]:
+    """JF505, JF506: a matrix has a number of combinations that a person can oversee."""
+    setting = job.settings.get("matrix")
+    if setting is None:
         return
-    payload = str([document.tree.get("defaults"), *(document.tree["jobs"][job.name] for job in jobs)])
-    for name in declared:
-        if f"vars.{name}" not in payload:
+    count = combination_count(setting)
+    if count > MAX_COMBINATIONS:
+        yield finding(
+            setting,
+            "JF505",
+            f"the matrix of {job.words} has {count:,} combinations",
+            label=f"at most {MAX_COMBINATIONS} runs may come of one fire",
+            help=("leave some values out, or run several of them in one script",),
+            at_key=True,
+        )
+        return
+    exclude = setting.part("exclude")
+    every = list(combinations(setting))
+    for rule in () if exclude is None else exclude.parts():
+        if not any(fits(one, rule.value) for one in every):
             yield finding(
-                document,
-                ("vars", name),
-                "JF603",
-                f"var `{name}` is never used",
-                label="nothing reads this",
-                help=(f"use it:  {{{{ vars.{name} }}}}",),
-                at_key=True,
+                rule,
+                "JF506",
+                "`exclude` names a combination that does not exist",
+                label="matches nothing",
+                help=("each name is an axis of the matrix, each value one of its values",),
             )
+    if not job.matrix:
+        what = "`exclude` leaves none" if every else "it has no axis"
+        yield finding(
+            setting,
+            "JF505",
+            f"the matrix of {job.words} has no combination",
+            label=f"the job would never run: {what}",
+            at_key=True,
+        )

@@ -1,69 +1,205 @@
-"""Rules about templates, and about the scripts that values go into."""
+"""Rules about templates and expressions, and about the scripts that values go into."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any  # values of a document are not typed yet
 
-from jobfile.checks.job import Job, located
-from jobfile.diagnostic import Diagnostic, DocumentPath
+from jobfile.checks.finding import finding, located
+from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.expression import Kind, Problem, Scope, Type
+from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.payload import compiled_script
-from jobfile.template import check_slot, check_text_type, find_slots, has_template
+from jobfile.settings import Setting
+from jobfile.template import (
+    check_slot,
+    check_text_type,
+    find_slots,
+    has_template,
+    parse_expression,
+    why_no_expression,
+)
 
 
-def check_payloads(job: Job) -> Iterator[Diagnostic]:
+def check_payloads(payload: Payload) -> Iterator[Diagnostic]:
     """JF401-JF427: every template, wherever it may stand."""
-    yield from _check_script(job)
-    command = job.settings.get("command")
-    if command is not None:
-        for index in range(len(command.value)):
-            yield from _check_text(job, (*command.path, index), is_argument=True)
-    for setting in job.env.values():
-        yield from _check_text(job, setting.path, allow_secrets=True)
+    settings, scope = payload.settings, payload.scope
+    if "run" in settings:
+        yield from _check_script(payload, settings["run"])
+    if "command" in settings:
+        for item in settings["command"].parts():
+            yield from check_text(item, scope, is_argument=True)
+    if "http" in settings:
+        yield from check_request(settings["http"], scope)
+    yield from _check_env(payload)
+    folder = settings.get("working_dir")
+    if folder is not None and _is_own(payload, folder):
+        yield from check_text(folder, scope)
+    if isinstance(payload, JobText):
+        yield from _check_keys(payload)
+
+
+def _check_env(payload: Payload) -> Iterator[Diagnostic]:
+    for setting in payload.env.values():
+        if _is_own(payload, setting):
+            yield from check_text(setting, payload.scope, allow_secrets=True)
+
+
+def _is_own(payload: Payload, setting: Setting) -> bool:
+    """Whether it is written in the step itself; what it has from its job is looked at there."""
+    return isinstance(payload, JobText) or setting.is_below(payload.path)
+
+
+def _check_keys(job: JobText) -> Iterator[Diagnostic]:
     concurrency = job.settings.get("concurrency")
-    if concurrency is not None and isinstance(concurrency.value, Mapping) and "key" in concurrency.value:
-        yield from _check_text(job, (*concurrency.path, "key"))
+    key = concurrency.part("key") if concurrency is not None else None
+    for setting in (key, job.settings.get("idempotency_key")):
+        if setting is not None:
+            yield from check_text(setting, job.key_scope)
 
 
-def _check_script(job: Job) -> Iterator[Diagnostic]:
-    setting = job.settings.get("run")
-    if setting is None:
-        return
-    text = job.text(setting)
+def check_request(http: Setting, scope: Scope) -> Iterator[Diagnostic]:
+    """The templates of a request."""
+    for key in ("url", "body", "contains"):
+        part = http.part(key)
+        if part is not None:
+            yield from check_text(part, scope, allow_secrets=True)
+    headers, json = http.part("headers"), http.part("json")
+    for header in () if headers is None else headers.parts():
+        yield from check_text(header, scope, allow_secrets=True)
+    for text in () if json is None else json.texts():
+        yield from check_text(text, scope, allow_secrets=True, keeps_type=True)
+
+
+def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
+    text = setting.text
     if not has_template(text):
         return
-    shell: Any = job.settings["shell"].value if "shell" in job.settings else "sh"
+    written = payload.settings.get("shell")
+    shell: Any = "sh" if written is None else written.value
     if isinstance(shell, list):
         slots, _ = find_slots(text)
         if slots:
-            yield Diagnostic(
+            problem = Problem(
                 code="JF422",
                 message=f"template in a script for `{shell[0] if shell else ''}`",
-                file=job.document.source.name,
-                span=job.document.within(setting.path, slots[0].start, slots[0].end),
+                start=slots[0].start,
+                end=slots[0].end,
                 label="only sh and bash scripts take templates",
-                path=setting.path,
                 help=(
                     f'give the value as  env: {{X: "{{{{ {slots[0].source} }}}}"}}  and read X in the script',
                 ),
             )
+            yield located(setting, problem)
         return
-    _, _, problems = compiled_script(text, job.scope, dialect=shell)
+    _, _, problems = compiled_script(text, payload.scope, dialect=shell)
     for problem in problems:
-        yield located(job.document, setting.path, problem)
+        yield located(setting, problem)
 
 
-def _check_text(
-    job: Job, path: DocumentPath, *, allow_secrets: bool = False, is_argument: bool = False
+def check_text(
+    setting: Setting,
+    scope: Scope,
+    *,
+    allow_secrets: bool = False,
+    is_argument: bool = False,
+    keeps_type: bool = False,
 ) -> Iterator[Diagnostic]:
-    value = job.document.text(path)
+    """The templates of a text; an argument may be a list, and a value of JSON anything but nothing."""
+    value = setting.text
     if not has_template(value):
         return
     slots, problems = find_slots(value)
     for problem in problems:
-        yield located(job.document, path, problem)
+        yield located(setting, problem)
     for slot in slots:
         is_whole = slot.start == 0 and slot.end == len(value)
-        type_, slot_problems = check_slot(slot, job.scope, allow_secrets=allow_secrets)
-        if not slot_problems and not (is_argument and is_whole and type_.kind == "list"):
-            slot_problems = check_text_type(slot, type_, is_whole=is_whole)
+        found, slot_problems = check_slot(slot, scope, allow_secrets=allow_secrets)
+        takes_all = is_whole and ((is_argument and found.kind == "list") or keeps_type)
+        if not slot_problems and (not takes_all or found.may_be_null):
+            slot_problems = check_text_type(slot, found, is_whole=is_whole)
         for problem in slot_problems:
-            yield located(job.document, path, problem)
+            yield located(setting, problem)
+
+
+def check_condition(payload: Payload) -> Iterator[Diagnostic]:
+    """JF401, JF402, JF405, JF406: `if` is an expression that is true or false, and nothing between."""
+    setting = payload.settings.get("if")
+    if setting is None:
+        return
+    found, problems = _expression(setting, payload.scope)
+    yield from problems
+    if not problems and found.kind not in (Kind.BOOLEAN, Kind.ANY):
+        yield finding(
+            setting,
+            "JF406",
+            f"`if` must be true or false, found {found.kind}",
+            label=f"this is {found.kind}",
+            help=("compare it with something:  x != ''",),
+        )
+
+
+def check_loop(payload: Payload) -> Iterator[Diagnostic]:
+    """JF401, JF402, JF404, JF405: `for_each` is an expression that gives a list."""
+    setting = payload.settings.get("for_each")
+    if setting is None or not isinstance(payload, StepText):
+        return
+    found, problems = _expression(setting, payload.loop_scope)
+    yield from problems
+    if not problems and found.kind not in (Kind.LIST, Kind.ANY):
+        yield finding(
+            setting,
+            "JF404",
+            f"`for_each` needs a list, found {found.kind}",
+            label=f"this is {found.kind}",
+            help=("split a text:  params.names | split(',')",),
+        )
+
+
+def _expression(setting: Setting, scope: Scope) -> tuple[Type, list[Diagnostic]]:
+    """The type of an expression without braces, and what is wrong with it."""
+    text = setting.text
+    key = setting.path[-1]
+    if has_template(text):
+        return Type(Kind.ANY), [_with_braces(setting, text)]
+    parsed = parse_expression(text)
+    if parsed is None:
+        message = f"`{key}` is not an expression: {why_no_expression(text)}"
+        message = message.replace("not an expression: not an expression", "not an expression")
+        return Type(Kind.ANY), [finding(setting, "JF401", message, label="cannot be read")]
+    found, problems = check_slot(parsed, scope)
+    return found, [located(setting, problem) for problem in problems]
+
+
+def _with_braces(setting: Setting, text: str) -> Diagnostic:
+    slots, _ = find_slots(text)
+    is_whole = len(slots) == 1 and (slots[0].start, slots[0].end) == (0, len(text.strip()))
+    bare = slots[0].source if is_whole else None
+    span = setting.document.span(setting.path)
+    fixes: tuple[Fix, ...] = ()
+    if bare is not None:
+        quoted = bare if _is_plain(bare) else "'" + bare.replace("'", "''") + "'"
+        fixes = (Fix(title="drop the braces", edits=(Edit(span=span, text=quoted),)),)
+    return Diagnostic(
+        code="JF405",
+        message=f"`{setting.path[-1]}` is an expression already: drop the braces",
+        file=setting.document.source.name,
+        span=span,
+        label="no braces here",
+        path=setting.path,
+        help=(f"write  {setting.path[-1]}: {bare}",) if bare else ("write the expression alone",),
+        fixes=fixes,
+    )
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text stands for itself in YAML without quotes."""
+    first = text[:1]
+    return first.isalpha() and ": " not in text and " #" not in text and not text.endswith(":")
+
+
+def check_channel_templates(scope: Scope, setting: Setting) -> Iterator[Diagnostic]:
+    """The templates of a channel."""
+    http, command = setting.part("http"), setting.part("command")
+    if http is not None:
+        yield from check_request(http, scope)
+    for item in () if command is None else command.parts():
+        yield from check_text(item, scope, is_argument=True)

@@ -1,165 +1,160 @@
-"""Rules about time: zones, cron expressions, periods."""
+"""Rules about one schedule entry: its kind, its zone, its dates, its cron expression."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from itertools import pairwise
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from jobfile.checks.fields import schedule_entries
-from jobfile.checks.job import Job, finding, located
-from jobfile.compile import DEFAULT_ZONE, normal_cron
-from jobfile.cron import CronExpression, CronProblem, parse_cron
-from jobfile.diagnostic import Diagnostic, DocumentPath, Label
+from jobfile.checks.finding import finding, located
+from jobfile.checks.places import check_zone
+from jobfile.compile.timing import calendar_of, day_of, entries_of, entry_of, entry_zone, normal_cron
+from jobfile.cron import MONTH_LENGTHS, CronExpression, CronProblem, parse_cron
+from jobfile.cronfields import SpecialDay
+from jobfile.dates import DATE_FORM, TIME_FORM, parse_date, parse_moment, parse_time
+from jobfile.diagnostic import Diagnostic, Label
 from jobfile.duration import format_duration, parse_duration
 from jobfile.expression import Problem
+from jobfile.jobtext import JobText
 from jobfile.model import CronEntry, DayRule
-from jobfile.occurrences import fires, fold_dates, gap_dates, load_zone
-from jobfile.settings import Setting
-from jobfile.suggest import suggest
-from jobfile.zones import zone_names
+from jobfile.occurrences import fold_dates, gap_dates, load_zone, next_fire
+from jobfile.settings import Setting, map_at
 
 MIN_PERIOD = timedelta(seconds=1)
-FIXED_ZONES = frozenset(
-    {"EST", "MST", "HST", "CET", "MET", "EET", "WET", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"}
-)
-"""Names that are an offset without the summer time of any place, or a leftover of old systems."""
+KINDS = ("cron", "every", "at", "business_day")
+"""What an entry may be; each has exactly one."""
+_ONLY_WITH = {
+    "days": ("cron",),
+    "time": ("business_day",),
+    "calendar": ("cron", "business_day"),
+    "on_closed": ("cron",),
+}
+"""Keys that go with some kinds of entry only."""
 
 _DAY = timedelta(days=1)
-_ORDINARY = datetime(2026, 1, 14, tzinfo=UTC)
-"""A time of year in which clocks change nowhere that people plan for."""
 
 
-def check_timezone(job: Job) -> Iterator[Diagnostic]:
-    """JF305, JF626: a zone is a place whose clocks are known."""
-    if "timezone" in job.settings:
-        yield from _check_zone(job, job.settings["timezone"].path)
-
-
-def check_schedules(job: Job) -> Iterator[Diagnostic]:
-    """JF109, JF301-JF313, JF608, JF611, JF612: every entry fires, and when its author thinks."""
-    for entry in schedule_entries(job.settings):
-        if isinstance(entry.value, Mapping):
+def check_schedules(job: JobText) -> Iterator[Diagnostic]:
+    """JF102, JF106, JF109, JF301-JF314, JF608-JF616: every entry fires, and when its author thinks."""
+    for entry in entries_of(job):
+        if not isinstance(entry.value, Mapping):
+            yield from _check_cron(job, entry, entry, DayRule.CRON)
+            continue
+        found = list(_check_kind(entry))
+        yield from found
+        if not found:
             yield from _check_map(job, entry)
-        else:
-            yield from _check_cron(job, entry.path, DayRule.CRON, is_map=False)
 
 
-def check_timeout_fits(job: Job) -> Iterator[Diagnostic]:
-    """JF607: a run that may take longer than the time between runs makes the next one be skipped."""
-    setting = job.settings.get("timeout")
-    timeout = parse_duration(job.text(setting)) if setting is not None else None
-    if setting is None or timeout is None:
-        return
-    for entry in schedule_entries(job.settings):
-        shortest = _shortest(job, entry)
-        if shortest is not None and timeout > shortest:
-            yield finding(
-                job.document,
-                setting.path,
-                "JF607",
-                f"timeout {format_duration(timeout)} is longer than "
-                f"the {format_duration(shortest)} between runs",
-                label="a run that takes so long is in the way of the next",
-                help=("shorten the timeout, or say what then happens with  concurrency: {on_overlap: …}",),
-            )
-            return
-
-
-def _shortest(job: Job, entry: Setting) -> timedelta | None:
-    """The shortest time between two runs of an entry; None when it is not known, or was decided about."""
-    if "concurrency" in job.settings:
-        return None
-    if isinstance(entry.value, Mapping) and "every" in entry.value:
-        return parse_duration(job.document.text((*entry.path, "every")))
-    path = (*entry.path, "cron") if isinstance(entry.value, Mapping) else entry.path
-    text, zone = normal_cron(job.document.text(path)), zone_of(job, path)
-    if isinstance(parse_cron(text), CronProblem) or load_zone(zone) is None:
-        return None
-    return _shortest_of_cron(text, zone)
-
-
-@lru_cache(maxsize=4096)
-def _shortest_of_cron(text: str, zone: str) -> timedelta | None:
-    """The shortest distance among the fires of two ordinary days; rarer ones are never too close."""
-    entry = (CronEntry(cron=text, timezone=zone),)
-    found = [fire.at for fire in fires(entry, after=_ORDINARY, until=_ORDINARY + 2 * _DAY)]
-    return min((after - before for before, after in pairwise(found)), default=None)
-
-
-def check_started_by_something(job: Job) -> Iterator[Diagnostic]:
-    """JF619: told on request only; a job for people is a fine job."""
-    if "schedule" not in job.settings:
+def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
+    """JF102, JF109: exactly one kind, and only keys that go with it."""
+    kinds = [key for key in KINDS if entry.part(key) is not None]
+    if not kinds:
         yield finding(
-            job.document,
-            ("jobs", job.name),
-            "JF619",
-            f"nothing starts job `{job.name}` but a person",
-            label="no schedule",
+            entry,
+            "JF109",
+            "a schedule needs one of `cron`, `every`, `at`, `business_day`",
+            label="says no time",
+            help=('cron: "0 2 * * *"', "every: 10m"),
+        )
+        return
+    if len(kinds) > 1:
+        second = entry.part(kinds[1])
+        assert second is not None
+        yield finding(
+            second,
+            "JF109",
+            f"`{kinds[0]}` and `{kinds[1]}` exclude each other",
+            label="and the other is given too",
+            help=("write two schedules as a list",),
             at_key=True,
         )
-
-
-def _check_map(job: Job, entry: Setting) -> Iterator[Diagnostic]:
-    kinds = [key for key in ("cron", "every") if key in entry.value]
-    if len(kinds) != 1:
-        missing = not kinds
-        yield finding(
-            job.document,
-            entry.path if missing else (*entry.path, "every"),
-            "JF102" if missing else "JF109",
-            "a schedule needs `cron` or `every`" if missing else "`cron` and `every` exclude each other",
-            label="expected one of them" if missing else "and the other is given too",
-            help=('cron: "0 2 * * *"', "every: 10m") if missing else ("write two schedules as a list",),
-            at_key=not missing,
-        )
         return
-    if "timezone" in entry.value:
-        yield from _check_zone(job, (*entry.path, "timezone"))
-    if "every" in kinds:
-        yield from _check_every(job, entry)
+    for key, allowed in _ONLY_WITH.items():
+        part = entry.part(key)
+        if part is not None and kinds[0] not in allowed:
+            yield finding(
+                part,
+                "JF109",
+                f"`{key}` and `{kinds[0]}` exclude each other",
+                label=f"only with {' or '.join(f'`{one}`' for one in allowed)}",
+                at_key=True,
+            )
+    needed = {"business_day": ("calendar", "time")}.get(kinds[0], ())
+    if entry.part("on_closed") is not None:
+        needed = (*needed, "calendar")
+    for key in needed:
+        if entry.part(key) is None:
+            examples = {"calendar": "calendar: NAME", "time": 'time: "18:00"'}
+            yield finding(
+                entry,
+                "JF102",
+                f"`{'on_closed' if kinds[0] == 'cron' else kinds[0]}` needs `{key}`",
+                label=f"`{key}` is missing",
+                help=(f"add  {examples[key]}",),
+            )
+
+
+def _check_map(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
+    zone, every, cron = entry.part("timezone"), entry.part("every"), entry.part("cron")
+    found = [] if zone is None else list(check_zone(zone))
+    found += _check_days(entry)
+    if every is not None:
+        found += _check_every(every)
+    elif cron is not None:
+        found += _check_cron(job, entry, cron, DayRule(entry.value.get("days", DayRule.CRON)))
+    elif entry.part("at") is not None:
+        found += _check_moments(job, entry)
     else:
-        days = DayRule(entry.value.get("days", DayRule.CRON))
-        yield from _check_cron(job, (*entry.path, "cron"), days, is_map=True)
+        found += _check_business_day(job, entry)
+    yield from found
+    if not any(one.is_error for one in found):
+        yield from _check_fires_inside(job, entry)
 
 
-def _check_zone(job: Job, path: DocumentPath) -> Iterator[Diagnostic]:
-    name = job.document.text(path)
-    if load_zone(name) is None:
-        near = suggest(name, zone_names())
+def _check_days(entry: Setting) -> Iterator[Diagnostic]:
+    """JF308, JF310: the first and the last day."""
+    for key in ("from", "until"):
+        part = entry.part(key)
+        if part is not None and parse_date(part.text) is None:
+            yield not_a_date(part)
+    first, last, until = day_of(entry, "from"), day_of(entry, "until"), entry.part("until")
+    if first is not None and last is not None and last < first and until is not None:
+        begin = entry.part("from")
+        assert begin is not None
         yield finding(
-            job.document,
-            path,
-            "JF305",
-            f"unknown time zone `{name[:60]}`",
-            label="not in the time zone database",
-            help=tuple(f"did you mean `{word}`?" for word in near)
-            or ("use a name such as Europe/Oslo or UTC",),
-            fix=near[0] if len(near) == 1 else None,
-        )
-    elif name in FIXED_ZONES:
-        yield finding(
-            job.document,
-            path,
-            "JF626",
-            f"zone `{name}` is a fixed offset or a leftover, not a place",
-            label="no summer time of any place",
-            help=("name the place whose clocks you mean, such as America/New_York",),
+            until,
+            "JF310",
+            f"`until` {last} lies before `from` {first}",
+            label="before the first day",
+            related=(Label(span=begin.document.span(begin.path), text="the first day"),),
+            help=("both days belong to the time in which the job fires",),
         )
 
 
-def _check_every(job: Job, entry: Setting) -> Iterator[Diagnostic]:
-    path = (*entry.path, "every")
-    period = parse_duration(job.document.text(path))
+def not_a_date(setting: Setting) -> Diagnostic:
+    """JF308 for a text that should be a date."""
+    return finding(setting, "JF308", f"`{setting.text[:40]}` is not a date", label=f"expected {DATE_FORM}")
+
+
+def not_a_time(setting: Setting) -> Diagnostic:
+    """JF308 for a text that should be a time of day."""
+    return finding(
+        setting,
+        "JF308",
+        f"`{setting.text[:40]}` is not a time of day",
+        label=f"expected {TIME_FORM}",
+        help=('from "00:00" to "23:59"',),
+    )
+
+
+def _check_every(every: Setting) -> Iterator[Diagnostic]:
+    period = parse_duration(every.text)
     if period is None:
         return
     if period < MIN_PERIOD:
-        yield finding(
-            job.document, path, "JF106", "a period of at least 1s is needed", label="expected 1s or more"
-        )
+        yield finding(every, "JF106", "a period of at least 1s is needed", label="expected 1s or more")
     elif period % _DAY == timedelta(0):
         yield finding(
-            job.document,
-            path,
+            every,
             "JF612",
             f"every {format_duration(period)} is not the same local time all year",
             label="counts seconds, not days",
@@ -167,51 +162,128 @@ def _check_every(job: Job, entry: Setting) -> Iterator[Diagnostic]:
         )
 
 
-def _check_cron(job: Job, path: DocumentPath, days: DayRule, *, is_map: bool) -> Iterator[Diagnostic]:
-    text = job.document.text(path)
+def _check_moments(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
+    """JF308: moments that can be understood, and that exist."""
+    at = entry.part("at")
+    assert at is not None
+    zone = entry_zone(job, entry)
+    for one in at.entries():
+        found = parse_moment(one.text, zone)
+        if isinstance(found, str) and found:
+            yield finding(one, "JF308", f"`{one.text[:40]}` is not a moment", label=found)
+
+
+def _check_business_day(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
+    """JF308, JF311: a day that some month has, at a time of day."""
+    number, at, calendar = entry.part("business_day"), entry.part("time"), entry.part("calendar")
+    assert number is not None
+    assert at is not None
+    if parse_time(at.text) is None:
+        yield not_a_time(at)
+    if number.value == 0:
+        yield finding(
+            number,
+            "JF311",
+            "there is no business day 0",
+            label="the first is 1, the last -1",
+            help=("1 is the first open day of the month, -1 the last",),
+        )
+    elif calendar is not None and calendar.text in map_at(job.files.main, ("calendars",)):
+        most = _most_open_days(job, calendar.text)
+        if abs(number.value) > most:
+            yield finding(
+                number,
+                "JF311",
+                f"no month has {abs(number.value)} open days in calendar `{calendar.text}`",
+                label=f"at most {most}",
+            )
+
+
+def _most_open_days(job: JobText, name: str) -> int:
+    """The most open days that a month can have: 31 days are four weeks and three days more."""
+    calendar = calendar_of(job.files, name)
+    weekdays = len(calendar.weekdays)
+    return min(31, 4 * weekdays + min(3, weekdays) + len(calendar.also))
+
+
+def _check_fires_inside(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
+    """JF304: an entry with a calendar, a first or a last day still has a day on which it fires."""
+    name, cron = entry.part("calendar"), entry.part("cron")
+    limits = [key for key in ("from", "until", "calendar") if entry.part(key) is not None]
+    if not limits or load_zone(entry_zone(job, entry)) is None:
+        return
+    if name is not None and name.text not in map_at(job.files.main, ("calendars",)):
+        return
+    every = entry.part("every")
+    if every is not None and parse_duration(every.text) is None:
+        return
+    if name is not None and not list(calendar_days(job.files.section("calendars")[name.text])):
+        return
+    compiled = entry_of(job, entry)
+    if next_fire((compiled,), after=_BEFORE_ALL) is None:
+        kind = next(key for key in KINDS if entry.part(key) is not None)
+        part = cron or entry.part(kind) or entry
+        limits_text = ", ".join(f"`{key}`" for key in limits)
+        yield finding(
+            part,
+            "JF304",
+            f"`{part.text}` never fires with this {limits_text}",
+            label="no such day is left",
+        )
+
+
+_BEFORE_ALL = datetime.fromisoformat("1999-12-31T00:00:00+00:00")
+
+
+def calendar_days(setting: Setting) -> Iterator[object]:
+    """What a calendar has that makes days open."""
+    for key in ("weekdays", "also"):
+        yield from setting.value.get(key) or ()
+
+
+def _check_cron(job: JobText, entry: Setting, cron: Setting, days: DayRule) -> Iterator[Diagnostic]:
+    text = cron.text
     parsed = parse_cron(text, days=days)
     if isinstance(parsed, CronProblem):
-        yield located(
-            job.document,
-            path,
-            Problem(
-                code=parsed.code,
-                message=parsed.message,
-                start=parsed.start,
-                end=parsed.end,
-                label=parsed.label,
-                help=parsed.help,
-                fix=parsed.fix,
-            ),
+        problem = Problem(
+            code=parsed.code,
+            message=parsed.message,
+            start=parsed.start,
+            end=parsed.end,
+            label=parsed.label,
+            help=parsed.help,
+            fix=parsed.fix,
         )
-        return
-    if days is DayRule.CRON and parsed.restricts_both_days:
-        yield _both_days(job, path, text, is_map=is_map)
-        return
-    yield from _lint_cron(job, path, text, parsed, days)
+        yield located(cron, problem)
+    elif days is DayRule.CRON and parsed.restricts_both_days:
+        yield _both_days(cron, text, is_map=cron is not entry)
+    else:
+        yield from _lint_cron(cron, parsed, days, entry_zone(job, entry))
 
 
-def _both_days(job: Job, path: DocumentPath, text: str, *, is_map: bool) -> Diagnostic:
+def _both_days(cron: Setting, text: str, *, is_map: bool) -> Diagnostic:
     """The worst trap of cron: it means either day, and its authors mean both."""
     fields = text.split()
-    day_at = _field_span(text, 2)
-    week_at = _field_span(text, 4)
     written = " ".join(fields)
+    week_span = cron.document.within(cron.path, *_field_span(text, 4))
     help_map = (
         f'both:    {{cron: "{written}", days: both}}',
         f'either:  {{cron: "{written}", days: either}}',
     )
     either = f'either:  ["{" ".join(fields[:4])} *", "{" ".join((*fields[:2], "*", *fields[3:]))}"]'
-    return Diagnostic(
+    start, end = _field_span(text, 2)
+    problem = Problem(
         code="JF303",
         message="day of month and day of week are both set",
-        file=job.document.source.name,
-        span=job.document.within(path, *day_at),
+        start=start,
+        end=end,
         label="the day of month",
-        path=path,
-        related=(Label(span=job.document.within(path, *week_at), text="and the day of week"),),
-        notes=("cron would run on each day that fits one of them, not only where both fit",),
         help=("add `days: both` or `days: either`",) if is_map else (*help_map, f"as a list, {either}"),
+    )
+    return replace(
+        located(cron, problem),
+        related=(Label(span=week_span, text="and the day of week"),),
+        notes=("cron would run on each day that fits one of them, not only where both fit",),
     )
 
 
@@ -225,36 +297,31 @@ def _field_span(text: str, index: int) -> tuple[int, int]:
     raise AssertionError("a parsed expression has five fields")
 
 
-def _lint_cron(
-    job: Job, path: DocumentPath, text: str, parsed: CronExpression, days: DayRule
-) -> Iterator[Diagnostic]:
-    uneven = parsed.uneven_step
-    if uneven is not None:
+def _lint_cron(cron: Setting, parsed: CronExpression, days: DayRule, zone: str) -> Iterator[Diagnostic]:
+    text = cron.text
+    if parsed.uneven_step is not None:
         yield finding(
-            job.document,
-            path,
+            cron,
             "JF611",
             f"uneven step in `{text}`: the last one of each round is shorter",
-            label=uneven,
+            label=parsed.uneven_step,
             help=("for an even distance use  every:",),
         )
-    zone = zone_of(job, path)
+    yield from _lint_late_days(cron, parsed)
     if load_zone(zone) is None:
         return
     entry = CronEntry(cron=normal_cron(text), timezone=zone, days=days)
     for note in fold_dates(entry)[:1]:
         yield finding(
-            job.document,
-            path,
+            cron,
             "JF609",
             f"`{text}` names a local time that exists twice on some day each year",
             label=note,
             notes=("the first of the two is used, once",),
         )
-    for note in gap_dates(entry):
+    for note in gap_dates(entry)[:1]:
         yield finding(
-            job.document,
-            path,
+            cron,
             "JF608",
             f"`{text}` names a local time that does not exist on some day each year",
             label=note,
@@ -262,19 +329,31 @@ def _lint_cron(
                 "choose a time outside the hour that is skipped, or leave it: one run, right after the gap",
             ),
         )
+
+
+def _lint_late_days(cron: Setting, parsed: CronExpression) -> Iterator[Diagnostic]:
+    """JF616: a day that some of the months lack."""
+    if text_is_alias(cron.text):
         return
+    field = parsed.fields[2]
+    days = [int(part) for part in field.split(",") if part.isascii() and part.isdigit()]
+    months = [number for number in range(1, 13) if parsed.month >> number & 1]
+    shortest = min(min(MONTH_LENGTHS[number - 1]) for number in months)
+    late = [day for day in days if day > shortest]
+    if not late or SpecialDay(kind="L") in parsed.special_days_of_month:
+        return
+    start, end = _field_span(cron.text, 2)
+    problem = Problem(
+        code="JF616",
+        message=f"not every month that is meant has day {late[0]}",
+        start=start,
+        end=end,
+        label=f"no run in a month without day {late[0]}",
+        help=("the last day of the month is `L`",),
+    )
+    yield located(cron, problem)
 
 
-def zone_of(job: Job, path: DocumentPath) -> str:
-    """The zone that holds for the cron text at a path."""
-    own = (*path[:-1], "timezone")
-    if path[-1] == "cron" and "timezone" in _holder(job, path):
-        return job.document.text(own)
-    return job.text(job.settings["timezone"]) if "timezone" in job.settings else DEFAULT_ZONE
-
-
-def _holder(job: Job, path: DocumentPath) -> Mapping[str, object]:
-    found = job.document.tree
-    for part in path[:-1]:
-        found = found[part]  # type: ignore[index]  # a path of this document
-    return found
+def text_is_alias(text: str) -> bool:
+    """Whether a cron text is a word such as @daily."""
+    return text.lstrip().startswith("@")

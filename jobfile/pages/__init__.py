@@ -5,10 +5,21 @@ A page holds a bad example, what is said about it, the good form, and why. A tes
 
 import json
 import pkgutil
+from typing import Any  # a JSON Schema
 
 from jobfile.schema import schema_text
 
-KINDS = {"file": "", "job": "job", "defaults": "defaults", "param": "param"}
+KINDS = {
+    "file": "",
+    **{
+        kind: kind
+        for kind in (
+            *("job", "defaults", "step", "schedule", "trigger", "webhook", "files", "after"),
+            *("param", "retry", "concurrency", "catchup", "expect", "http", "calendar", "channel"),
+        )
+    },
+    "queue": "pool",
+}
 """The maps whose keys `jobfile explain keys KIND` lists, with their names in the schema."""
 
 
@@ -25,6 +36,13 @@ def keys_text(kind: str) -> str:
     """The keys that a kind of map may have, each with what it means."""
     schema = json.loads(schema_text())
     part = schema["definitions"][KINDS[kind]] if KINDS[kind] else schema
-    rows = [(key, about.get("description", "")) for key, about in part["properties"].items()]
+    rows = [(key, _about(schema, key, about)) for key, about in part["properties"].items()]
     column = max(len(key) for key, _ in rows)
     return "\n".join(f"{key:<{column}}  {about}" for key, about in rows)
+
+
+def _about(schema: dict[str, Any], key: str, about: dict[str, Any]) -> str:
+    """What a key means; keys that several kinds share are described at one of them."""
+    if "$ref" in about:
+        about = schema["definitions"]["job"]["properties"][key]
+    return str(about.get("description", ""))

@@ -128,7 +128,7 @@ def test_allow_hides_and_deny_makes_an_error(jobfile: Jobfile, tmp_path: Path) -
     ("arguments", "told"),
     [
         (("--allow", "JF101"), "JF101 is an error, and errors cannot be allowed"),
-        (("--allow", "JF6I7"), "there is no code JF6I7; did you mean JF607 or JF617?"),
+        (("--allow", "JF42"), "there is no code JF42; all of them:  jobfile explain"),
         (("--deny", "nonsense"), "there is no code nonsense; all of them:  jobfile explain"),
         (("--allow", "JF617", "--deny", "JF617"), "JF617 is both allowed and denied"),
     ],

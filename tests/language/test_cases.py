@@ -1,29 +1,45 @@
 """File pairs, found by listing: cases/bad/NAME.yaml is said to be NAME.out; cases/ok/NAME.yaml is silent.
 
+A case of several files has a line `# file: NAME` before each but the first, which is jobs.yaml.
 `pytest --update` rewrites the .out files; the diff is what is reviewed.
 """
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from jobfile.diagnostic import CODES, Diagnostic, Severity
+from jobfile.hiding import without_secrets
 from jobfile.pages import page_text
-from jobfile.pipeline import check_file, compile_files
+from jobfile.pipeline import Compiled, compile_files
 from jobfile.render import render_text
 
 CASES = Path(__file__).parent / "cases"
 BAD = sorted((CASES / "bad").glob("*.yaml"))
 OK = sorted((CASES / "ok").glob("*.yaml"))
+TODAY = datetime(2026, 11, 24, tzinfo=UTC)
 NO_FILE_CAN_SHOW = {"JF017"}
 """Codes about size, shown by tests that make the file."""
 
 
+def compiled(content: bytes) -> Compiled:
+    """The files of a case, as they would be looked at today."""
+    first, *rest = re.split(rb"^# file: (\S+)\r?\n", content, flags=re.MULTILINE)
+    others = [(name.decode(), text) for name, text in zip(rest[::2], rest[1::2], strict=True)]
+    return compile_files([("jobs.yaml", first), *others], now=TODAY)
+
+
 def said_about(content: bytes, *, code: str = "") -> tuple[str, tuple[Diagnostic, ...]]:
     """What is said from level warning up; of remarks only the one that a case is about."""
-    checked = check_file("jobs.yaml", content)
-    shown = tuple(one for one in checked.diagnostics if one.severity is not Severity.INFO or one.code == code)
-    sources = {"jobs.yaml": checked.source} if checked.source else {}
+    found = compiled(content)
+    shown = tuple(
+        one
+        for one in found.diagnostics
+        if one.suppressed is None and (one.severity is not Severity.INFO or one.code == code)
+    )
+    sources = without_secrets(found.diagnostics, found.sources)
     return render_text(shown, sources=sources, width=100), shown
 
 
@@ -46,7 +62,7 @@ def test_a_bad_file_is_told_what_is_wrong(path: Path, request: pytest.FixtureReq
 def test_a_good_file_is_silent_and_compiles(path: Path) -> None:
     text, diagnostics = said_about(path.read_bytes())
     assert [one for one in diagnostics if one.severity is not Severity.INFO] == [], text
-    assert compile_files([("jobs.yaml", path.read_bytes())]).catalog is not None
+    assert compiled(path.read_bytes()).catalog is not None
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)

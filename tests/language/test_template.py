@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from jobfile.expression import EvaluationError, Kind
 from jobfile.model import ParamSpec, ParamType
+from jobfile.scopes import RUN, build, params_names, vars_names
 from jobfile.template import (
     check_slot,
     check_text_type,
     evaluate_source,
     find_slots,
     has_template,
-    job_scope,
     render_items,
     render_text,
 )
@@ -27,7 +27,9 @@ PARAMS = (
     ParamSpec(name="b", type=ParamType.BOOLEAN),
     ParamSpec(name="l", type=ParamType.ARRAY, item_type=ParamType.STRING),
 )
-SCOPE = job_scope(PARAMS, {"v": "text", "many": ("a", "b")}, ["TOKEN"])
+SCOPE = build(
+    {**RUN, **vars_names({"v": "text", "many": ("a", "b")}), **params_names(PARAMS)}, secrets=["TOKEN"]
+)
 AT = datetime(2026, 3, 5, 4, 15, tzinfo=timezone(timedelta(hours=-5)))
 VALUES = {
     "params": {"s": "it's {{ x }}", "n": 7, "x": 1.5, "b": True, "l": ("p", "q")},

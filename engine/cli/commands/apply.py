@@ -2,6 +2,7 @@
 
 import click
 
+from engine.abilities import beyond_engine
 from engine.accounting import Moment
 from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree
@@ -33,10 +34,13 @@ def command(*, as_json: bool, place: Place) -> int:
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(snapshot.problem)
-    compiled = compile_files(snapshot.files)
+    compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
         print_diagnostics(compiled.diagnostics, compiled.sources)
         return INVALID
+    beyond = beyond_engine(compiled.catalog)
+    if beyond:
+        raise JobfileError("nothing is applied:\n" + "\n".join(f"  {line}" for line in beyond))
     make_state_dir(place.state_dir)
     make_private_file(place.config.ledger)
     store = SqliteStore.open(place.config.ledger)

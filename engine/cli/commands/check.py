@@ -1,16 +1,16 @@
 """`jobfile check`: find every mistake in job files."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import click
 
-from engine.adapters.reading import read_limited
+from engine.cli.checking import check_sets
 from engine.cli.lints import read_lints
 from engine.cli.output import is_coloured, print_json, width
+from engine.cli.params import split_params
 from engine.cli.place import Place, place_options
-from jobfile.diagnostic import Diagnostic, arrange
-from jobfile.pipeline import check_file
+from jobfile.diagnostic import Diagnostic
+from jobfile.hiding import without_secrets
 from jobfile.render import (
     render_short,
     render_text,
@@ -43,6 +43,7 @@ FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 @click.option("--deny", multiple=True, metavar="CODE", help="This one is an error. Repeatable.")
 @click.option("--fix", is_flag=True, help="Mend the files where that cannot change what was meant.")
 @click.option("--unsafe", is_flag=True, help="With --fix: mend also where it may.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Another value for a var.")
 @click.option("--changed-since", metavar="REV", help="First what is in files that changed since REV in git.")
 @place_options
 def command(
@@ -56,46 +57,34 @@ def command(
     deny: tuple[str, ...],
     fix: bool,
     unsafe: bool,
+    given: tuple[str, ...],
     changed_since: str | None,
     place: Place,
 ) -> int:
-    """Find every mistake in job FILEs, or in the main file. Starts nothing, reads no secret.
+    """Find every mistake in job FILEs and what they include, or in the main file. Starts nothing.
+
+    Of a FILE that the main file includes, only what is wrong in it is told. No secret is read.
 
     Exit code: 0 good; 1 something is wrong; 65 a file cannot be read.
     """
     lints = read_lints(level=level, strict=strict, allow=allow, deny=deny)
     if unsafe and not fix:
         raise click.UsageError("--unsafe belongs to --fix; give both")
-    names = files or (str(place.main_file),)
-    changed = _changed(names, changed_since)
-    if fix:
-        from engine.cli.mending import mend_files  # noqa: PLC0415  start-up time: only when asked for
-
-        mend_files(names, unsafe=unsafe)
-    found: list[Diagnostic] = []
-    sources: dict[str, Source] = {}
-    unreadable, jobs = 0, 0
-    for name in names:
-        try:
-            content = read_limited(Path(name))
-        except OSError as error:
-            hint = "" if files else "; make one with  jobfile init"
-            click.echo(f"error: cannot read {name}: {error.strerror or error}{hint}", err=True)
-            unreadable += 1
-            continue
-        checked = check_file(name, content)
-        found += checked.diagnostics
-        if checked.source is not None:
-            sources[name] = checked.source
-        if checked.document is not None and isinstance(checked.document.tree.get("jobs"), dict):
-            jobs += len(checked.document.tree["jobs"])
-    told = [one for one in arrange(found, files=names) if lints.is_shown(one)]
+    mend = ("unsafe" if unsafe else "safe") if fix else ""
+    checked = check_sets(files or (str(place.main_file),), place, overrides=split_params(given), fix=mend)
+    for problem in checked.unreadable:
+        hint = "" if files else "; make one with  jobfile init"
+        click.echo(f"error: cannot read {problem}{hint}", err=True)
+    changed = _changed(checked.names, changed_since)
+    told = [one for one in checked.diagnostics if lints.is_shown(one)]
     told.sort(key=lambda one: one.file not in changed)
     form = "json" if as_json else form
     # Only SARIF has a word for a finding that a comment in the file suppresses.
     shown = [one for one in told if form == "sarif" or one.suppressed is None]
-    print_diagnostics(shown, sources, form=form, files=names, jobs=jobs)
-    if unreadable:
+    sources = without_secrets(checked.diagnostics, checked.sources)
+    if checked.names or not checked.unreadable:
+        print_diagnostics(shown, sources, form=form, files=checked.names, jobs=checked.jobs)
+    if checked.unreadable:
         return UNREADABLE
     return INVALID if any(map(lints.is_bad, told)) else 0
 
@@ -109,6 +98,7 @@ def print_diagnostics(
     jobs: int | None = None,
 ) -> None:
     """Print findings in one of the forms; the last line for people goes to standard error."""
+    sources = without_secrets(diagnostics, sources)
     if form == "json":
         print_json(to_json(diagnostics, sources=sources, files=files))
     elif form == "jsonl":

@@ -43,7 +43,7 @@ def command(
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(f"{snapshot.problem}; name the job file with -f, or give an expression in quotes")
-    compiled = compile_files(snapshot.files)
+    compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
         print_diagnostics(compiled.diagnostics, compiled.sources)
         return INVALID

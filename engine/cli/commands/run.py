@@ -6,6 +6,7 @@ from datetime import datetime
 
 import click
 
+from engine.abilities import beyond_engine_of
 from engine.accounting import bound_params
 from engine.adapters.lock import is_engine_running, make_private_file, make_state_dir
 from engine.adapters.wake import poke
@@ -17,7 +18,7 @@ from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.times import parse_instant
-from engine.errors import EngineRunningError
+from engine.errors import EngineRunningError, JobfileError
 from engine.lifecycle import Run
 from engine.store.sqlite.store import SqliteStore
 from engine.wording import short
@@ -109,7 +110,7 @@ def _from_file(place: Place, name: str) -> _Wanted | None:
         raise UnknownJobError(
             f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init"
         )
-    compiled = compile_files(snapshot.files)
+    compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
         print_diagnostics(compiled.diagnostics, compiled.sources)
         return None
@@ -117,6 +118,9 @@ def _from_file(place: Place, name: str) -> _Wanted | None:
     if found is None:
         _refuse(name, sorted(compiled.catalog.names), str(place.main_file))
         return None
+    beyond = beyond_engine_of(found)
+    if beyond:
+        raise JobfileError(beyond)
     return _Wanted(job=found, generation=None)
 
 

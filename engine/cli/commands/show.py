@@ -1,35 +1,41 @@
 """`jobfile show`: a job as it is understood, with the origin of each value."""
 
 import json
+from collections.abc import Mapping
 
 import click
 
 from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID, print_diagnostics
 from engine.cli.output import print_json, printable
+from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.errors import JobfileError
 from jobfile.canonical import Plain, to_plain
 from jobfile.catalog import CompiledJob
-from jobfile.document import Document
+from jobfile.compile import DEFAULT_QUEUE
 from jobfile.duration import format_duration
-from jobfile.model import JobSpec, ScriptAction
-from jobfile.pipeline import check_file, compile_files
-from jobfile.settings import named_settings, settings_of
+from jobfile.jobtext import JobText
+from jobfile.model import Action, CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepSpec
+from jobfile.pipeline import compile_files
+from jobfile.settings import Setting
 from jobfile.suggest import suggest
+
+Row = tuple[str, str]
 
 
 @click.command("show")
 @click.argument("job")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Another value for a var.")
 @json_option
 @place_options
-def command(job: str, *, as_json: bool, place: Place) -> int:
+def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) -> int:
     """JOB with all its defaults filled in, and where each value comes from."""
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init")
-    compiled = compile_files(snapshot.files)
-    if compiled.catalog is None:
+    compiled = compile_files(snapshot.files, outside=snapshot.outside, overrides=split_params(given))
+    if compiled.catalog is None or compiled.files is None:
         print_diagnostics(compiled.diagnostics, compiled.sources)
         return INVALID
     found = compiled.catalog.job(job)
@@ -37,9 +43,7 @@ def command(job: str, *, as_json: bool, place: Place) -> int:
         near = suggest(job, compiled.catalog.names)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UnknownJobError(f"no job `{job}` in {place.main_file}{hint}")
-    document = check_file(*snapshot.files[0]).document
-    assert document is not None
-    origins = _origins(document, job)
+    origins = _origins(compiled.files.jobs[job])
     if as_json:
         plain = to_plain(found.spec)
         print_json({"format": 1, "digest": found.digest, "job": plain, "origins": origins})
@@ -48,25 +52,31 @@ def command(job: str, *, as_json: bool, place: Place) -> int:
     return 0
 
 
-def _origins(document: Document, job: str) -> dict[str, str]:
+def _origins(job: JobText) -> dict[str, str]:
     """Key -> `file:line` of the value that holds; built-in values are not here."""
-    origins = {}
-    settings = dict(settings_of(document, job))
-    for key in ("env", "secrets"):
-        settings |= {f"{key}.{name}": one for name, one in named_settings(document, job, key).items()}
-    for key, setting in settings.items():
-        line = document.key_span(setting.path).start.line
-        place = f"{document.source.name}:{line}"
-        origins[key] = f"from defaults ({place})" if setting.path[0] == "defaults" else place
-    return origins
+    settings: dict[str, Setting] = dict(job.settings)
+    for key, named in (("env", job.env), ("secrets", job.secrets)):
+        settings |= {f"{key}.{name}": one for name, one in named.items()}
+    for key in ("params", "outputs", "notify", "steps"):
+        for part in job.settings[key].parts() if key in job.settings else ():
+            settings[f"{key}.{part.path[-1]}"] = part
+    return {key: _place(setting) for key, setting in settings.items()}
 
 
-def _as_text(found: CompiledJob, origins: dict[str, str]) -> str:
+def _place(setting: Setting) -> str:
+    line = setting.document.key_span(setting.path).start.line
+    place = f"{setting.document.source.name}:{line}"
+    return f"from defaults ({place})" if setting.path[0] == "defaults" else place
+
+
+def _as_text(found: CompiledJob, origins: Mapping[str, str]) -> str:
     lines = [f"{found.spec.name}:  # {found.origin.file}:{found.origin.line}, digest {found.digest[:12]}"]
     for key, text in _lines(found.spec):
-        origin = origins.get(key) or origins.get(key.partition(".")[0]) or "built in"
+        parent, _, inner = key.partition(".")
+        is_inner = "." in inner
+        nearest = origins.get(".".join(key.split(".")[:2]) if is_inner else key) or origins.get(parent)
         first, *rest = printable_lines(text)
-        lines.append(f"  {key}: {first}".rstrip() + f"  # {origin}")
+        lines.append(f"  {key}: {first}".rstrip() + f"  # {nearest or 'built in'}")
         lines += [f"    {line}".rstrip() for line in rest]
     return "\n".join(lines)
 
@@ -76,28 +86,89 @@ def printable_lines(text: str) -> list[str]:
     return [printable(line) for line in text.rstrip("\n").split("\n")]
 
 
-def _lines(spec: JobSpec) -> list[tuple[str, str]]:
+def _lines(spec: JobSpec) -> list[Row]:
     """Key and value of everything that holds, in the language's order and words."""
     plain: Plain = to_plain(spec)
-    rows = [(key, _value(plain[key])) for key in ("description", "owner", "tags", "enabled")]
-    rows += [("schedule", "\n".join(["", *map(_value, plain["schedule"])]) if spec.schedule else "none")]
+    rows = [(key, _value(plain.get(key, ""))) for key in ("description", "owner", "tags", "enabled")]
+    schedule = [_value(_entry(one)) for one in plain.get("schedule", ())]
+    rows += [("schedule", "\n".join(["", *schedule]) if schedule else "none")]
+    rows += [("triggers", "\n".join(["", *map(_value, plain["triggers"])]))] if spec.triggers else []
     rows += [("timezone", spec.timezone)]
-    rows += [(f"params.{param['name']}", _value(_short(param))) for param in plain["params"]]
-    if isinstance(spec.action, ScriptAction):
-        rows += [("run", "|\n" + spec.action.text), ("shell", _value(list(spec.action.shell)))]
-    else:
-        rows += [("command", _value(list(spec.action.argv)))]
+    rows += [("catchup", _value(_durations(plain["catchup"], "window")))]
+    rows += [("expect", _value(_durations(plain.get("expect", {}), "success_every", "max_duration")))]
+    rows += [(f"params.{one['name']}", _value(_short(one))) for one in plain.get("params", ())]
+    rows += [("matrix", "\n".join(["", *map(_value, plain["matrix"])]))] if spec.matrix else []
+    rows += [("if", spec.condition or "")]
+    rows += _action_rows(spec.action)
+    rows += [("working_dir", spec.working_dir or ""), ("pass_env", _value(list(spec.pass_env)))]
     rows += [(f"env.{name}", text) for name, text in sorted(spec.env.items())]
     rows += [(f"secrets.{name}", text) for name, text in sorted(spec.secrets.items())]
     rows += [
         ("timeout", format_duration(spec.timeout) if spec.timeout else "none"),
         ("kill_grace", format_duration(spec.kill_grace)),
         ("retry", _value(_durations(plain["retry"], "delay", "max_delay"))),
-        ("concurrency", _value(plain["concurrency"])),
-        ("catchup", _value(_durations(plain["catchup"], "window"))),
+        ("concurrency", _value({"limit": "none", **plain["concurrency"]})),
+        ("start_deadline", format_duration(spec.start_deadline) if spec.start_deadline else ""),
+        ("queue", spec.queue.name if spec.queue else DEFAULT_QUEUE),
+        ("priority", str(spec.priority)),
         ("idempotent", _value(spec.idempotent)),
+        ("idempotency_key", spec.idempotency_key or ""),
+        ("pause_on_failure", str(spec.pause_on_failure or "")),
     ]
-    return [(key, text) for key, text in rows if text not in ("", "[]")]
+    rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
+    rows += [("artifacts", _value(list(spec.artifacts)))]
+    rows += [
+        (f"notify.{event}", _value([channel.name for channel in channels]))
+        for event, channels in sorted(spec.notify.items())
+    ]
+    rows += [("renamed_from", spec.renamed_from or "")]
+    return [(key, text) for key, text in rows if text not in ("", "[]", "{}")]
+
+
+def _action_rows(action: Action) -> list[Row]:
+    match action:
+        case ScriptAction():
+            return [("run", "|\n" + action.text), ("shell", _value(list(action.shell)))]
+        case CommandAction():
+            return [("command", _value(list(action.argv)))]
+        case PythonAction():
+            return [("python", f"{action.module}:{action.function}")]
+        case HttpAction():
+            return [("http", _value(to_plain(action)))]
+        case _:
+            return [row for step in action.steps for row in _step_rows(step)]
+
+
+def _step_rows(step: StepSpec) -> list[Row]:
+    rows = [
+        ("needs", _value(list(step.needs))),
+        ("if", step.condition or ""),
+        ("for_each", step.for_each or ""),
+    ]
+    if step.for_each:
+        rows.append(("max_parallel", str(step.max_parallel)))
+    rows += _action_rows(step.action)
+    plain = to_plain(step)
+    rows += [
+        ("timeout", format_duration(step.timeout) if step.timeout else ""),
+        (
+            "retry",
+            _value(_durations(plain["retry"], "delay", "max_delay")) if step.retry.attempts > 1 else "",
+        ),
+        ("allow_failure", "true" if step.allow_failure else ""),
+    ]
+    rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
+    kept = [(key, text) for key, text in rows if text and (text != "[]" or key == "needs")]
+    return [(f"steps.{step.name}.{key}", text) for key, text in kept]
+
+
+def _entry(plain: Plain) -> Plain:
+    """A schedule entry in the words of the file."""
+    words = {"from_day": "from", "until_day": "until", "arguments": "with"}
+    entry = {words.get(key, key): value for key, value in plain.items()}
+    if "calendar" in entry:
+        entry["calendar"] = entry["calendar"]["name"]
+    return _durations(entry, "every", "spread")
 
 
 def _durations(plain: Plain, *keys: str) -> Plain:

@@ -40,7 +40,7 @@ def _file_digest(place: Place) -> str | None:
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         return None
-    catalog = compile_files(snapshot.files).catalog
+    catalog = compile_files(snapshot.files, outside=snapshot.outside).catalog
     return catalog.digest if catalog else None
 
 

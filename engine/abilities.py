@@ -1,0 +1,48 @@
+"""What the language has and this engine cannot do yet: told before anything is put in force."""
+
+from collections.abc import Iterator
+
+from jobfile.catalog import Catalog, CompiledJob
+from jobfile.model import ExpectSpec, HttpAction, JobSpec, PythonAction, StepsAction
+
+
+def beyond_engine(catalog: Catalog) -> tuple[str, ...]:
+    """One line for each job that needs more than the engine can do; nothing of such a set is put in force."""
+    return tuple(told for told in map(beyond_engine_of, catalog.jobs) if told)
+
+
+def beyond_engine_of(job: CompiledJob) -> str:
+    """What the engine cannot do of a job, in one line; empty when it can do all of it."""
+    needs = list(dict.fromkeys(_needs(job.spec)))
+    if not needs:
+        return ""
+    keys = ", ".join(f"`{key}`" for key in needs)
+    place = f"{job.origin.file}:{job.origin.line}"
+    return f"{place}: job `{job.spec.name}` is right, but this engine cannot run {keys} yet; leave it out"
+
+
+def _needs(spec: JobSpec) -> Iterator[str]:
+    """The keys of a job that the engine does not know what to do with."""
+    actions = {StepsAction: "steps", HttpAction: "http", PythonAction: "python"}
+    if type(spec.action) in actions:
+        yield actions[type(spec.action)]
+    if spec.expect != ExpectSpec():
+        yield "expect"
+    if any(entry.spread is not None for entry in spec.schedule):
+        yield "spread"
+    given: dict[str, object] = {
+        "triggers": spec.triggers,
+        "matrix": spec.matrix,
+        "if": spec.condition,
+        "start_deadline": spec.start_deadline,
+        "pause_on_failure": spec.pause_on_failure,
+        "queue": spec.queue,
+        "priority": spec.priority,
+        "idempotency_key": spec.idempotency_key,
+        "outputs": spec.outputs,
+        "artifacts": spec.artifacts,
+        "notify": spec.notify,
+        "renamed_from": spec.renamed_from,
+    }
+    yield from (key for key, value in given.items() if value)
+    yield from (f"retry on {one}" for one in spec.retry.when if one.startswith(("http:", "connect")))

@@ -1,0 +1,87 @@
+"""Sets of job files, each a main file with what it includes: read, mended if asked for, and checked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.adapters.reading import JobFiles, read_job_files, read_limited
+from engine.cli.place import Place
+from jobfile.diagnostic import Diagnostic, arrange
+from jobfile.pipeline import compile_files
+from jobfile.settings import map_at
+from jobfile.source import Source
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckedSets:
+    """What was found in some files: the names of those that could be read, and of the others why not."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: dict[str, Source] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    jobs: int = 0
+
+
+def check_sets(
+    names: Sequence[str], place: Place, *, overrides: Mapping[str, str], fix: str = ""
+) -> CheckedSets:
+    """Check each named file as a main file; one that is included by another is looked at there.
+
+    `fix` is `safe` or `unsafe` when files are to be mended first.
+    """
+    found = CheckedSets()
+    sets = [one for name in names for one in _read(name, found)]
+    included = {_identity(name) for one in sets for name, _ in one.files[1:]}
+    sets = [one for one in sets if _identity(one.files[0][0]) not in included]
+    wanted: set[str] = set()
+    for index, one in enumerate(sets):
+        around = _set_around(one.files[0][0], place)
+        if around is not None:
+            sets[index] = around
+            wanted.add(_identity(one.files[0][0]))
+    if fix:
+        from engine.cli.mending import mend_set  # noqa: PLC0415  start-up time: only when asked for
+
+        sets = [mend_set(one, unsafe=fix == "unsafe", only=wanted or None) for one in sets]
+    everything: list[Diagnostic] = []
+    for one in sets:
+        compiled = compile_files(one.files, outside=one.outside, overrides=overrides, now=place.now())
+        told = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
+        everything += [each for each in compiled.diagnostics if each.file in told]
+        found.sources |= {name: source for name, source in compiled.sources.items() if name in told}
+        found.names += [name for name, _ in one.files if name in told and name not in found.names]
+        if compiled.files is not None:
+            found.jobs += sum(
+                len(map_at(document, ("jobs",)))
+                for document in compiled.files.documents
+                if document.source.name in told
+            )
+    found.diagnostics = arrange(everything, files=found.names)
+    return found
+
+
+def _read(name: str, found: CheckedSets) -> Iterable[JobFiles]:
+    try:
+        yield read_job_files(Path(name))
+    except OSError as error:
+        found.unreadable.append(f"{error.filename or name}: {error.strerror or error}")
+
+
+def _set_around(name: str, place: Place) -> JobFiles | None:
+    """The set of the main file here or above, when it includes this file."""
+    main = place.main_file
+    if _identity(name) == _identity(str(main)) or not main.is_file():
+        return None
+    try:
+        if b"include" not in read_limited(main):
+            return None
+        around = read_job_files(main)
+    except OSError:
+        return None
+    is_in = any(_identity(one) == _identity(name) for one, _ in around.files[1:])
+    return around if is_in else None
+
+
+def _identity(name: str) -> str:
+    return str(Path(name).resolve())

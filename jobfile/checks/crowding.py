@@ -1,0 +1,127 @@
+"""JF606: many jobs that start in the same minute."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from typing import Final
+
+from jobfile.checks.finding import finding
+from jobfile.checks.intervals import cron_text
+from jobfile.compile.timing import entries_of, entry_zone
+from jobfile.cron import CronExpression, parse_cron
+from jobfile.crontime import EPOCH_DAY, days_between
+from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.jobtext import FileSet, JobText
+from jobfile.model import DayRule
+from jobfile.settings import Setting
+
+CROWD: Final = 4
+"""So many jobs in one minute are a crowd; told of each from this one on."""
+MOST_MINUTES: Final = 24
+"""What starts more often than this in a day does not gather at a time of day."""
+
+_FIRST: Final = date(2027, 1, 1).toordinal() - EPOCH_DAY
+_LAST: Final = date(2027, 12, 31).toordinal() - EPOCH_DAY
+"""An ordinary year, in which days are compared."""
+
+
+@dataclass(slots=True)
+class _Minute:
+    """The jobs of one local minute: the days of the year with one, two, three of them; and all of them."""
+
+    once: int = 0
+    twice: int = 0
+    thrice: int = 0
+    jobs: int = 0
+
+    def crowds(self, days: int) -> bool:
+        """Add a job that starts on these days; whether on any of them three others do."""
+        is_crowd = bool(self.thrice & days)
+        self.thrice |= self.twice & days
+        self.twice |= self.once & days
+        self.once |= days
+        self.jobs += 1
+        return is_crowd
+
+
+def check_crowds(files: FileSet) -> Iterator[Diagnostic]:
+    """JF606: the first three are fine; the fourth is told, and each that comes after it."""
+    minutes: dict[tuple[str, int], _Minute] = {}
+    for job in files.jobs.values():
+        told = False
+        for entry in entries_of(job):
+            for key, days in _starts(job, entry):
+                minute = minutes.setdefault(key, _Minute())
+                if minute.crowds(days) and not told:
+                    told = True
+                    yield _crowded(entry, key[1], minute.jobs)
+
+
+def _starts(job: JobText, entry: Setting) -> Iterator[tuple[tuple[str, int], int]]:
+    """The local minutes at which an entry fires, each with the days of the year."""
+    if job.settings.get("enabled") is not None and job.settings["enabled"].value is False:
+        return
+    if not isinstance(entry.value, str) and entry.part("spread") is not None:
+        return
+    text = cron_text(entry)
+    if text is None:
+        return
+    given = None if isinstance(entry.value, str) else entry.value.get("days")
+    minutes, days = _parsed(text, DayRule(given) if given in ("both", "either") else DayRule.CRON)
+    zone = entry_zone(job, entry)
+    for minute in minutes:
+        yield (zone, minute), days
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(text: str, rule: DayRule) -> tuple[tuple[int, ...], int]:
+    parsed = parse_cron(text, days=rule)
+    if not isinstance(parsed, CronExpression):
+        return (), 0
+    hours = [hour for hour in range(24) if parsed.hour >> hour & 1]
+    minutes = [minute for minute in range(60) if parsed.minute >> minute & 1]
+    if len(hours) * len(minutes) > MOST_MINUTES:
+        return (), 0
+    return tuple(60 * hour + minute for hour in hours for minute in minutes), _year(
+        " ".join(text.split()[-3:]), rule
+    )
+
+
+@lru_cache(maxsize=4096)
+def _year(day_fields: str, rule: DayRule) -> int:
+    """The days of the year that fit the last three fields of an expression, as bits."""
+    text = f"0 0 {day_fields}" if len(day_fields.split()) == 3 else day_fields
+    parsed = parse_cron(text, days=rule)
+    if not isinstance(parsed, CronExpression):
+        return 0
+    bits = 0
+    for day in days_between(parsed, _FIRST, _LAST):
+        bits |= 1 << day - _FIRST
+    return bits
+
+
+def _crowded(entry: Setting, minute: int, jobs: int) -> Diagnostic:
+    clock = f"{minute // 60:02}:{minute % 60:02}"
+    is_text = isinstance(entry.value, str)
+    cron = entry if is_text else entry.part("cron") or entry
+    found = finding(
+        cron,
+        "JF606",
+        f"{jobs} jobs start at {clock} on the same day",
+        label="they all start together",
+        help=(
+            "spread them:  {cron: …, spread: 20m}  starts each a fixed while later",
+            "or choose another minute",
+        ),
+    )
+    if not is_text:
+        return found
+    span = entry.document.span(entry.path)
+    written = entry.document.source.text[span.start.offset : span.end.offset]
+    if "\n" in written:
+        return found
+    text = written if written[:1] in "\"'" else f'"{written}"'
+    edit = Edit(span=span, text=f"{{cron: {text}, spread: 20m}}")
+    fix = Fix(title="spread the starts over 20 minutes", edits=(edit,), safe=False)
+    return replace(found, fixes=(fix,))

@@ -1,0 +1,73 @@
+"""How a finding is made, of a setting or of a part of its text."""
+
+from jobfile.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.expression import Problem
+from jobfile.settings import Setting
+from jobfile.suggest import did_you_mean, suggest
+
+
+def finding(
+    setting: Setting,
+    code: str,
+    message: str,
+    *,
+    label: str = "",
+    notes: tuple[str, ...] = (),
+    help: tuple[str, ...] = (),
+    fix: str | None = None,
+    at_key: bool = False,
+    related: tuple[Label, ...] = (),
+) -> Diagnostic:
+    """A finding about a value, or with `at_key` about its key."""
+    document = setting.document
+    span = document.key_span(setting.path) if at_key else document.span(setting.path)
+    fixes = () if fix is None else (Fix(title=f"replace with `{fix}`", edits=(Edit(span=span, text=fix),)),)
+    return Diagnostic(
+        code=code,
+        message=message,
+        file=document.source.name,
+        span=span,
+        label=label,
+        path=setting.path,
+        related=related,
+        notes=notes,
+        help=help,
+        fixes=fixes,
+    )
+
+
+def located(setting: Setting, problem: Problem) -> Diagnostic:
+    """A finding about a part of a scalar."""
+    document = setting.document
+    span = document.within(setting.path, problem.start, problem.end)
+    fixes: tuple[Fix, ...] = ()
+    if problem.fix is not None:
+        title = f"replace with `{problem.fix}`" if problem.fix else "remove it"
+        fixes = (Fix(title=title, edits=(Edit(span=span, text=problem.fix),)),)
+    return Diagnostic(
+        code=problem.code,
+        message=problem.message,
+        file=document.source.name,
+        span=span,
+        label=problem.label,
+        path=setting.path,
+        help=problem.help,
+        fixes=fixes,
+    )
+
+
+def unknown_name(
+    setting: Setting, code: str, what: str, names: list[str], *, label: str, known: str
+) -> Diagnostic:
+    """A name that stands for nothing: the nearest one, or those there are."""
+    near = suggest(setting.text, names)
+    listed = ", ".join(f"`{name}`" for name in names[:8])
+    advice = did_you_mean(near) if near else f"there are {listed}" if names else known
+    return finding(
+        setting,
+        code,
+        f"no {what} `{setting.text[:63]}`",
+        label=label,
+        help=(advice,),
+        fix=near[0] if len(near) == 1 else None,
+    )

@@ -1,0 +1,237 @@
+"""Rules that compare the time between runs with what a run may take."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
+
+from jobfile.checks.finding import finding
+from jobfile.compile.actions import retry_of
+from jobfile.compile.timing import duration_of, entries_of, entry_zone
+from jobfile.cron import CronProblem, parse_cron
+from jobfile.dates import parse_date, parse_moment, parse_time
+from jobfile.diagnostic import Diagnostic
+from jobfile.duration import format_duration, parse_duration
+from jobfile.jobtext import JobText
+from jobfile.model import Backoff, CronEntry, DayRule, RetrySpec
+from jobfile.occurrences import fires, load_zone
+from jobfile.settings import Setting
+
+_DAY = timedelta(days=1)
+_ORDINARY = datetime(2026, 1, 14, tzinfo=UTC)
+"""A time of year in which clocks change nowhere that people plan for."""
+_SHORT_LOOK = 2 * _DAY
+_LONG_LOOK = 40 * _DAY
+"""Longer than any month: a monthly schedule shows its distance in it."""
+
+
+def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
+    """JF607: a run that may take longer than the time between runs makes the next one be skipped."""
+    setting = job.settings.get("timeout")
+    timeout = duration_of(setting)
+    if setting is None or timeout is None or "concurrency" in job.settings:
+        return
+    shortest = shortest_interval(job)
+    if shortest is not None and timeout > shortest:
+        yield finding(
+            setting,
+            "JF607",
+            f"timeout {format_duration(timeout)} is longer than the {format_duration(shortest)} between runs",
+            label="a run that takes so long is in the way of the next",
+            help=("shorten the timeout, or say what then happens with  concurrency: {on_overlap: …}",),
+        )
+
+
+def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
+    """JF614: all tries and the waits between them end before the next run."""
+    retry, timeout = job.settings.get("retry"), duration_of(job.settings.get("timeout"))
+    if retry is None or timeout is None or "concurrency" in job.settings or _has_bad_duration(retry):
+        return
+    shortest = shortest_interval(job)
+    spec = retry_of(retry)
+    longest = timeout * spec.attempts + waits(spec)
+    if shortest is not None and spec.attempts > 1 and timeout <= shortest < longest:
+        yield finding(
+            retry,
+            "JF614",
+            f"all {spec.attempts} tries can take {format_duration(_whole(longest))}, "
+            f"longer than the {format_duration(shortest)} between runs",
+            label="the last tries are in the way of the next run",
+            help=("fewer tries, a shorter timeout, or  concurrency: {on_overlap: …}",),
+            at_key=retry.value.__class__ is dict,
+        )
+
+
+def _has_bad_duration(setting: Setting) -> bool:
+    parts = (
+        (setting.part(key) for key in ("delay", "max_delay")) if isinstance(setting.value, Mapping) else ()
+    )
+    return any(part is not None and parse_duration(part.text) is None for part in parts)
+
+
+def waits(spec: RetrySpec) -> timedelta:
+    """The longest that all waits between the tries can take."""
+    total = timedelta(0)
+    for number in range(1, spec.attempts):
+        factor = {Backoff.EXPONENTIAL: 2 ** min(number - 1, 40), Backoff.LINEAR: number}
+        total += min(spec.max_delay, spec.delay * factor.get(spec.backoff, 1))
+    return total
+
+
+def _whole(length: timedelta) -> timedelta:
+    return timedelta(seconds=int(length.total_seconds()))
+
+
+def shortest_interval(job: JobText) -> timedelta | None:
+    """The shortest time between two runs of one entry; None when it is not known."""
+    found = (_shortest(job, entry) for entry in entries_of(job))
+    return min((one for one in found if one is not None), default=None)
+
+
+def _shortest(job: JobText, entry: Setting) -> timedelta | None:
+    every = entry.part("every") if isinstance(entry.value, Mapping) else None
+    if every is not None:
+        return parse_duration(every.text)
+    text, zone = cron_text(entry), entry_zone(job, entry)
+    if text is None or isinstance(parse_cron(text), CronProblem) or load_zone(zone) is None:
+        return None
+    return _distances(text, zone, _days_rule(entry))[0]
+
+
+def cron_text(entry: Setting) -> str | None:
+    """The cron expression of an entry, if it is one."""
+    cron = entry.part("cron") if isinstance(entry.value, Mapping) else entry
+    return None if cron is None else " ".join(cron.text.split())
+
+
+def _days_rule(entry: Setting) -> DayRule:
+    given = entry.value.get("days") if isinstance(entry.value, Mapping) else None
+    return DayRule(given) if given in ("both", "either") else DayRule.CRON
+
+
+@lru_cache(maxsize=4096)
+def _distances(text: str, zone: str, days: DayRule) -> tuple[timedelta | None, timedelta | None]:
+    """The shortest distance among the fires of two ordinary days, and the longest of a month or more."""
+    entry = (CronEntry(cron=text, timezone=zone, days=days),)
+    near = [fire.at for fire in fires(entry, after=_ORDINARY, until=_ORDINARY + _SHORT_LOOK)]
+    shortest = min((after - before for before, after in pairwise(near)), default=None)
+    if len(near) > 100:
+        return shortest, None
+    far = [fire.at for fire in fires(entry, after=_ORDINARY, until=_ORDINARY + _LONG_LOOK)]
+    return shortest, max((after - before for before, after in pairwise(far)), default=None)
+
+
+def check_spread(job: JobText) -> Iterator[Diagnostic]:
+    """JF314: the job's own delay stays below the time to its next run, or the order of runs is lost."""
+    for entry in entries_of(job):
+        spread = entry.part("spread") if isinstance(entry.value, Mapping) else None
+        length = duration_of(spread)
+        shortest = _shortest(job, entry) if spread is not None else None
+        if spread is not None and length is not None and shortest is not None and length >= shortest:
+            yield finding(
+                spread,
+                "JF314",
+                f"a spread of {format_duration(length)} is not smaller than "
+                f"the {format_duration(shortest)} between runs",
+                label="a run could start after the next one is due",
+                help=(f"less than {format_duration(shortest)}",),
+            )
+
+
+def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
+    """JF615: an expectation that no run can meet tells of a lateness that is none."""
+    setting = job.settings.get("expect")
+    if setting is None:
+        return
+    done_by, every = setting.part("done_by"), setting.part("success_every")
+    if done_by is not None:
+        yield from _check_done_by(job, done_by)
+    wanted = duration_of(every)
+    longest = longest_interval(job)
+    if every is not None and wanted is not None and longest is not None and wanted < longest:
+        yield finding(
+            every,
+            "JF615",
+            f"a success every {format_duration(wanted)} cannot be: "
+            f"up to {format_duration(longest)} lie between runs",
+            label="late again and again, without a fault",
+            help=(f"give it more than {format_duration(longest)}",),
+        )
+
+
+def longest_interval(job: JobText) -> timedelta | None:
+    """The longest time between two runs of a job with one entry, when nothing else can start it."""
+    entries = list(entries_of(job))
+    if len(entries) != 1 or "triggers" in job.settings:
+        return None
+    entry = entries[0]
+    if isinstance(entry.value, Mapping) and any(
+        key in entry.value for key in ("calendar", "from", "until", "at", "business_day")
+    ):
+        return None
+    every = entry.part("every") if isinstance(entry.value, Mapping) else None
+    if every is not None:
+        return parse_duration(every.text)
+    text, zone = cron_text(entry), entry_zone(job, entry)
+    if text is None or isinstance(parse_cron(text), CronProblem) or load_zone(zone) is None:
+        return None
+    return _distances(text, zone, _days_rule(entry))[1]
+
+
+def _check_done_by(job: JobText, done_by: Setting) -> Iterator[Diagnostic]:
+    wanted = parse_time(done_by.text)
+    for entry in entries_of(job):
+        first = first_time(entry)
+        if wanted is not None and first is not None and first >= wanted:
+            yield finding(
+                done_by,
+                "JF615",
+                f"done by {wanted:%H:%M} cannot be: the first run of a day starts at {first:%H:%M}",
+                label="before the job has started",
+                help=("give it a time after the start, with room for the run",),
+            )
+            return
+
+
+def first_time(entry: Setting) -> time | None:
+    """The first local time of day at which an entry fires; None when that has no meaning."""
+    if isinstance(entry.value, Mapping):
+        at = entry.part("time")
+        if at is not None:
+            return parse_time(at.text)
+    text = cron_text(entry)
+    parsed = None if text is None else parse_cron(text)
+    if parsed is None or isinstance(parsed, CronProblem):
+        return None
+    hour, minute = ((bits & -bits).bit_length() - 1 for bits in (parsed.hour, parsed.minute))
+    return time(hour, minute)
+
+
+def check_not_over(job: JobText, now: datetime) -> Iterator[Diagnostic]:
+    """JF309, JF628: an entry that lies in the past starts nothing."""
+    for entry in entries_of(job):
+        if not isinstance(entry.value, Mapping):
+            continue
+        zone = entry_zone(job, entry)
+        at, until = entry.part("at"), entry.part("until")
+        if at is not None:
+            moments = [parse_moment(one.text, zone) for one in at.entries()]
+            known = [one for one in moments if isinstance(one, datetime)]
+            if known and len(known) == len(moments) and max(known) <= now:
+                yield finding(
+                    at,
+                    "JF309",
+                    f"`at` lies in the past: {at.text or max(known).date()}",
+                    label="never fires",
+                    help=("leave the schedule out, or the job; its history stays",),
+                )
+        last = None if until is None else parse_date(until.text)
+        loaded = load_zone(zone)
+        if until is not None and last is not None and loaded and last < now.astimezone(loaded).date():
+            yield finding(
+                until,
+                "JF628",
+                f"the schedule ended on {last}: the job never fires again",
+                label="this day is over",
+                help=("leave the entry out, or give it a later day",),
+            )

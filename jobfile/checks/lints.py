@@ -1,0 +1,133 @@
+"""Remarks about jobs that are right and may still not be what was meant."""
+
+import re
+from collections.abc import Iterator
+
+from jobfile.checks.finding import finding, located
+from jobfile.checks.sections import names_read
+from jobfile.compile.timing import entries_of
+from jobfile.diagnostic import Diagnostic
+from jobfile.expression import Problem
+from jobfile.jobtext import JobText, Payload
+from jobfile.settings import Setting
+from jobfile.shelllexer import read_script
+from jobfile.shellplaces import Word
+from jobfile.template import find_slots
+
+_NOW = re.compile(r"\b(?:now|current_timestamp|sysdate|getdate)\s*\(\s*\)", re.IGNORECASE)
+_GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*)?", re.DOTALL)
+"""Options with which `date` does not read the clock."""
+
+
+def check_described(job: JobText) -> Iterator[Diagnostic]:
+    """JF601: told on request only; whoever is woken at night wants to know what a job is for."""
+    missing = [key for key in ("owner", "description") if key not in job.settings]
+    if missing:
+        yield finding(
+            job.here,
+            "JF601",
+            f"{job.words} has no {' and no '.join(missing)}",
+            label="who answers for it, and what is it for?",
+            help=tuple(f"add  {key}: …" for key in missing),
+            at_key=True,
+        )
+
+
+def check_started_by_something(job: JobText) -> Iterator[Diagnostic]:
+    """JF619: told on request only; a job for people is a fine job."""
+    if "schedule" not in job.settings and not list(job.triggers):
+        yield finding(
+            job.here,
+            "JF619",
+            f"nothing starts {job.words} but a person or the API",
+            label="no schedule and no trigger",
+            at_key=True,
+        )
+
+
+def check_params_used(job: JobText) -> Iterator[Diagnostic]:
+    """JF602: a param that nothing reads is a typing mistake or a leftover."""
+    if not job.params or any("python" in payload.settings for payload in job.payloads):
+        return
+    texts = list(_texts_that_read(job.payloads))
+    read = names_read("params", texts)
+    for param in job.params:
+        variable = f"JOBFILE_PARAM_{param.name.upper()}"
+        if param.name not in read and not any(variable in text for text in texts):
+            setting = job.settings["params"].part(param.name)
+            assert setting is not None
+            yield finding(
+                setting,
+                "JF602",
+                f"param `{param.name}` of {job.words} is never used",
+                label="nothing reads this",
+                help=(
+                    f"use it:  {{{{ params.{param.name} }}}}",
+                    f"or read it as ${variable} in the script",
+                ),
+                at_key=True,
+            )
+
+
+_READERS = ("run", "command", "http", "working_dir", "concurrency", "idempotency_key", "if", "for_each")
+
+
+def _texts_that_read(payloads: tuple[Payload, ...]) -> Iterator[str]:
+    for payload in payloads:
+        settings = [payload.settings[key] for key in _READERS if key in payload.settings]
+        for setting in (*settings, *payload.env.values()):
+            yield from (one.value for one in setting.texts())
+
+
+def check_reads_no_clock(payload: Payload) -> Iterator[Diagnostic]:
+    """JF610: a run that is made up for later works on the wrong day when it asks the clock."""
+    job = payload if isinstance(payload, JobText) else payload.job
+    catchup = job.settings.get("catchup")
+    if not list(entries_of(job)) or (catchup is not None and catchup.value == "none"):
+        return
+    script, command = payload.settings.get("run"), payload.settings.get("command")
+    if script is not None:
+        yield from _clock_in_script(script)
+    elif command is not None and command.value and _reads_clock([one.text for one in command.parts()]):
+        yield _reads_the_clock(command.part(0) or command, 0, len("date"))
+
+
+def _clock_in_script(script: Setting) -> Iterator[Diagnostic]:
+    text = script.text
+    if "date" not in text and "(" not in text:
+        return
+    slots = [(slot.start, slot.end) for slot in find_slots(text)[0]]
+    if "date" in text:
+        for words in read_script(text, slots).commands:
+            word = _clock_word(words)
+            if word is not None:
+                yield _reads_the_clock(script, word.start, word.start + len(word.text))
+                return
+    found = _NOW.search(text)
+    if found is not None and not any(start <= found.start() < end for start, end in slots):
+        yield _reads_the_clock(script, found.start(), found.end())
+
+
+def _clock_word(words: tuple[Word, ...]) -> Word | None:
+    command = [word for word in words if not re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word.text)]
+    return command[0] if command and _reads_clock([word.text for word in command]) else None
+
+
+def _reads_clock(words: list[str]) -> bool:
+    is_date = words[0].rpartition("/")[2] == "date"
+    return is_date and not any(_GIVES_THE_TIME.fullmatch(word) for word in words[1:])
+
+
+def _reads_the_clock(setting: Setting, start: int, end: int) -> Diagnostic:
+    problem = Problem(
+        code="JF610",
+        message="reads the clock, and a run may be made up for on a later day",
+        start=start,
+        end=end,
+        label="the day of the run, not the day it is for",
+        help=(
+            "use  {{ run.scheduled_at | date('%Y-%m-%d') }}",
+            "or, when the day does not matter,  catchup: none",
+        ),
+    )
+    return located(setting, problem)

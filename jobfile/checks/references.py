@@ -1,0 +1,307 @@
+"""Rules about names that stand for something written elsewhere: steps, jobs, calendars, queues, channels."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from jobfile.checks.finding import finding, unknown_name
+from jobfile.compile import DEFAULT_QUEUE
+from jobfile.compile.timing import entries_of
+from jobfile.diagnostic import Diagnostic, Label
+from jobfile.jobtext import FileSet, JobText, after_name
+from jobfile.settings import Setting, map_at
+
+
+def check_needs(job: JobText) -> Iterator[Diagnostic]:
+    """JF201, JF202: steps wait for steps of their job, and not for each other."""
+    steps = job.steps
+    for step in steps.values():
+        needs = step.settings.get("needs")
+        for one in () if needs is None else needs.parts():
+            if one.text not in steps:
+                others = [name for name in steps if name != step.name]
+                missing = unknown_name(
+                    one, "JF201", "step", others, label="not a step of this job", known="there is no other"
+                )
+                yield _in_job(missing, job)
+    circle = _circle({name: [one for one in step.needs if one in steps] for name, step in steps.items()})
+    if circle:
+        yield _waits_for_itself(job, circle)
+
+
+def _in_job(diagnostic: Diagnostic, job: JobText) -> Diagnostic:
+    return replace(diagnostic, message=f"{diagnostic.message} in {job.words}")
+
+
+def _waits_for_itself(job: JobText, circle: list[str]) -> Diagnostic:
+    """One finding for a circle, at its first edge in the file."""
+    inside = set(circle)
+    first = next(name for name in job.steps if name in inside)
+    ordered = _turned(circle, first)
+    step = job.steps[first]
+    needs = step.settings.get("needs")
+    edge = next((one for one in needs.parts() if one.text == ordered[1]), None) if needs else None
+    chain = " -> ".join(ordered)
+    message = f"steps of {job.words} wait for each other: {chain}"
+    if len(circle) == 1:
+        message = f"step `{first}` of {job.words} waits for itself"
+    help_ = ("none of them could ever start; take one of the `needs` away",)
+    if edge is not None:
+        return finding(edge, "JF202", message, label="and so the circle closes", help=help_)
+    return finding(step.here, "JF202", message, label="and so the circle closes", help=help_, at_key=True)
+
+
+def _turned(circle: list[str], first: str) -> list[str]:
+    at = circle.index(first)
+    return [*circle[at:], *circle[:at], first]
+
+
+def _circle(edges: Mapping[str, list[str]]) -> list[str]:
+    """The first circle of a graph, each node before the one it leads to; empty when there is none."""
+    done: set[str] = set()
+    for start in edges:
+        path: list[str] = []
+        stack = [(start, iter(edges[start]))] if start not in done else []
+        while stack:
+            node, rest = stack[-1]
+            if len(path) < len(stack):
+                path.append(node)
+            following = next(rest, None)
+            if following is None:
+                done.add(node)
+                stack.pop()
+                path.pop()
+            elif following in path:
+                return path[path.index(following) :]
+            elif following not in done:
+                stack.append((following, iter(edges[following])))
+    return []
+
+
+def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
+    """JF203: a schedule names a calendar that there is."""
+    known = list(map_at(job.files.main, ("calendars",)))
+    for entry in entries_of(job):
+        name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
+        if name is not None and name.text not in known:
+            yield unknown_name(
+                name,
+                "JF203",
+                "calendar",
+                known,
+                label="not among the calendars of the main file",
+                known="declare it:  calendars: {NAME: {weekdays: [mon, tue, wed, thu, fri]}}",
+            )
+
+
+def check_queue_name(job: JobText) -> Iterator[Diagnostic]:
+    """JF204: a job names a queue that there is."""
+    setting = job.settings.get("queue")
+    known = [*map_at(job.files.main, ("queues",)), DEFAULT_QUEUE]
+    if setting is not None and setting.text not in known:
+        yield unknown_name(
+            setting, "JF204", "queue", known, label="not among the queues of the main file", known=""
+        )
+
+
+def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
+    """JF205: a job tells channels that there are."""
+    setting = job.settings.get("notify")
+    known = list(map_at(job.files.main, ("channels",)))
+    for event in () if setting is None else setting.parts():
+        for name in event.parts():
+            if name.text not in known:
+                yield unknown_name(
+                    name,
+                    "JF205",
+                    "channel",
+                    known,
+                    label="not among the channels of the main file",
+                    known="declare it:  channels: {NAME: {command: [notify-send, hello]}}",
+                )
+
+
+def check_after(job: JobText) -> Iterator[Diagnostic]:
+    """JF206: a job follows a job that there is."""
+    for trigger in job.triggers:
+        name = after_setting(trigger)
+        if name is None or name.text in job.files.job_names or not job.files.is_whole:
+            continue
+        names = sorted(job.files.job_names - {job.name})
+        yield unknown_name(name, "JF206", "job", names, label="no file has such a job", known="there is none")
+
+
+def after_setting(trigger: Setting) -> Setting | None:
+    """Where a trigger names the job it follows."""
+    after = trigger.part("after")
+    return after.part("job") if after is not None and isinstance(after.value, Mapping) else after
+
+
+def check_webhook(job: JobText) -> Iterator[Diagnostic]:
+    """JF102, JF109, JF210: a webhook is signed with a secret of the job, or is public on purpose."""
+    for trigger in job.triggers:
+        webhook = trigger.part("webhook")
+        if webhook is None:
+            continue
+        secret, public = webhook.part("secret"), webhook.part("public")
+        is_public = public is not None and public.value is True
+        if secret is not None and is_public:
+            yield finding(
+                webhook.part("public") or webhook,
+                "JF109",
+                "`secret` and `public: true` exclude each other",
+                label="and a secret is given too",
+                help=("keep one of them",),
+                at_key=True,
+            )
+        elif secret is None and not is_public:
+            yield finding(
+                webhook,
+                "JF102",
+                "a webhook needs `secret`, or `public: true`",
+                label="anybody could start the job",
+                help=("secret: NAME  with an entry NAME in `secrets`, or  public: true",),
+                at_key=True,
+            )
+        elif secret is not None and secret.text not in job.secrets:
+            yield no_such_secret(secret, list(job.secrets))
+
+
+def no_such_secret(setting: Setting, known: list[str]) -> Diagnostic:
+    """JF210 for the name of a secret."""
+    name = setting.text
+    return unknown_name(
+        setting,
+        "JF210",
+        "entry in secrets",
+        known,
+        label="not among the secrets",
+        known=f"secrets: {{{name}: env:{name}}}",
+    )
+
+
+def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
+    """JF209: a former name is free."""
+    setting = job.settings.get("renamed_from")
+    if setting is not None and setting.text in job.files.job_names:
+        is_own = setting.text == job.name
+        what = "this job itself" if is_own else f"job `{setting.text}`, which still exists"
+        yield finding(
+            setting,
+            "JF209",
+            f"`renamed_from` names {what}",
+            label="its history can have one owner",
+            help=("leave it out when nothing was renamed",),
+        )
+
+
+def check_jobs_once(files: FileSet) -> Iterator[Diagnostic]:
+    """JF208: one name is one job, over all files."""
+    first: dict[str, Setting] = {}
+    for document in files.documents:
+        for name in map_at(document, ("jobs",)):
+            here = Setting(None, ("jobs", name), document)
+            if name not in first:
+                first[name] = here
+                continue
+            other = first[name]
+            line = other.document.key_span(other.path).start.line
+            yield finding(
+                here,
+                "JF208",
+                f"job `{name}` is defined in two files",
+                label="a second one",
+                notes=(f"the first is at {other.document.source.name}:{line}",),
+                help=("rename one of them",),
+                at_key=True,
+            )
+
+
+def check_chains(files: FileSet) -> Iterator[Diagnostic]:
+    """JF207, JF627: jobs do not start each other in a circle, nor one job twice for one event."""
+    edges = {name: _upstream(job) for name, job in files.jobs.items()}
+    if not any(edges.values()):
+        return
+    known = {name: [one for one in ups if one in edges] for name, ups in edges.items()}
+    circle = _circle(known)
+    if circle:
+        yield _starts_itself(files, circle)
+        return
+    for name, ups in known.items():
+        yield from _started_twice(files.jobs[name], ups, known)
+
+
+def _upstream(job: JobText) -> list[str]:
+    return [name for name in (after_name(trigger) for trigger in job.triggers) if name is not None]
+
+
+def _starts_itself(files: FileSet, circle: list[str]) -> Diagnostic:
+    inside = set(circle)
+    first = next(name for name in files.jobs if name in inside)
+    ordered = _turned(circle, first)
+    settings = (after_setting(trigger) for trigger in files.jobs[first].triggers)
+    edge = next(one for one in settings if one is not None and one.text == ordered[1])
+    chain = " -> ".join(reversed(ordered))
+    message = f"jobs start each other: {chain}" if len(circle) > 1 else f"job `{first}` starts itself"
+    return finding(
+        edge,
+        "JF207",
+        message,
+        label="and so the circle closes",
+        help=("once started they would never stop; take one of the triggers away",),
+    )
+
+
+def _started_twice(job: JobText, ups: list[str], edges: Mapping[str, list[str]]) -> Iterator[Diagnostic]:
+    if len(ups) < 2:
+        return
+    settings = [one for one in map(after_setting, job.triggers) if one is not None]
+    for index, later in enumerate(ups):
+        for other in ups[:index] + ups[index + 1 :]:
+            if other in _ancestors(later, edges):
+                early = next(one for one in settings if one.text == other)
+                late = next(one for one in settings if one.text == later)
+                yield finding(
+                    early,
+                    "JF627",
+                    f"{job.words} follows both `{other}` and `{later}`, which itself follows `{other}`",
+                    label="one end of this starts the job",
+                    related=(Label(span=late.document.span(late.path), text="and then this does, again"),),
+                    help=(f"keep  after: {later}",),
+                )
+                return
+
+
+def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [*edges.get(name, [])]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += edges.get(one, [])
+    return found
+
+
+def check_webhook_paths(files: FileSet) -> Iterator[Diagnostic]:
+    """JF211: an address starts one job."""
+    first: dict[str, tuple[Setting, str]] = {}
+    for job in files.jobs.values():
+        for trigger in job.triggers:
+            webhook = trigger.part("webhook")
+            path = webhook.part("path") if webhook is not None else None
+            if path is None:
+                continue
+            key = path.text.strip("/")
+            if key not in first:
+                first[key] = (path, job.name)
+                continue
+            other, name = first[key]
+            line = other.document.span(other.path).start.line
+            yield finding(
+                path,
+                "JF211",
+                f"two webhooks have the path `{path.text}`",
+                label="taken already",
+                notes=(f"job `{name}` has it at {other.document.source.name}:{line}",),
+                help=("give one of them another path",),
+            )

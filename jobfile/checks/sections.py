@@ -1,0 +1,148 @@
+"""Rules about what stands beside the jobs: calendars, queues, channels, vars; and what nothing uses."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from jobfile.checks.fields import exclusive, literal_only, secrets_named
+from jobfile.checks.finding import finding
+from jobfile.checks.payloads import check_channel_templates
+from jobfile.checks.references import no_such_secret
+from jobfile.checks.schedules import calendar_days, not_a_date
+from jobfile.dates import parse_date
+from jobfile.diagnostic import Diagnostic
+from jobfile.jobtext import FileSet
+from jobfile.settings import Setting, map_at, merged_by_name
+
+CHANNEL_KINDS = ("apprise", "http", "command")
+CONFIG_CHANNEL = "config"
+"""The channel that the engine itself tells when a set of files is refused."""
+
+
+def check_calendars(files: FileSet) -> Iterator[Diagnostic]:
+    """JF308, JF312: a calendar has dates that exist and at least one open day."""
+    for name, setting in files.section("calendars").items():
+        for key in ("except", "also"):
+            part = setting.part(key)
+            for day in () if part is None else part.parts():
+                if parse_date(day.text) is None:
+                    yield not_a_date(day)
+        if not list(calendar_days(setting)):
+            yield finding(
+                setting.part("weekdays") or setting,
+                "JF312",
+                f"calendar `{name}` has no open day",
+                label="nothing that follows it would ever start",
+                help=("weekdays: [mon, tue, wed, thu, fri]",),
+                at_key=True,
+            )
+
+
+def check_channels(files: FileSet) -> Iterator[Diagnostic]:
+    """JF102, JF104, JF109, JF210, JF401-JF423: a channel goes to one place, by names that there are."""
+    for name, setting in files.section("channels").items():
+        kinds = [key for key in CHANNEL_KINDS if setting.part(key) is not None]
+        if not kinds:
+            yield finding(
+                setting,
+                "JF102",
+                f"channel `{name}` goes nowhere",
+                label="needs one of `apprise`, `http`, `command`",
+                help=('command: [notify-send, "{{ event.title }}"]',),
+                at_key=True,
+            )
+        for other in kinds[1:]:
+            yield from exclusive(setting, kinds[0], other)
+        http = setting.part("http")
+        if http is not None:
+            yield from exclusive(http, "body", "json")
+        secrets = merged_by_name([(setting.document, setting.path)], "secrets")
+        yield from secrets_named(secrets)
+        apprise = setting.part("apprise")
+        for one in () if apprise is None else apprise.entries():
+            if one.text not in secrets:
+                yield no_such_secret(one, list(secrets))
+        yield from check_channel_templates(files.channel_scope(secrets), setting)
+
+
+def check_vars(files: FileSet) -> Iterator[Diagnostic]:
+    """JF113: a constant holds no template."""
+    for value in Setting(map_at(files.main, ("vars",)), ("vars",), files.main).parts():
+        for text in value.texts():
+            yield from literal_only(text, "vars")
+
+
+def check_unused(files: FileSet) -> Iterator[Diagnostic]:
+    """JF602, JF603, JF604: what nothing uses is a typing mistake or a leftover."""
+    if not files.is_whole:
+        return
+    yield from _unused_vars(files)
+    used = _names_used(files)
+    for section, code_word in (("calendars", "calendar"), ("queues", "queue"), ("channels", "channel")):
+        for name, setting in files.section(section).items():
+            if name in used[section] or (section == "channels" and name == CONFIG_CHANNEL):
+                continue
+            yield finding(
+                setting,
+                "JF604",
+                f"{code_word} `{name}` is never used",
+                label="no job names it",
+                help=("leave it out, or name it in a job",),
+                at_key=True,
+            )
+    for job in files.jobs.values():
+        for step in job.steps.values():
+            yield from _unused_outputs(step.name, step.settings.get("outputs"))
+
+
+def _unused_vars(files: FileSet) -> Iterator[Diagnostic]:
+    declared = map_at(files.main, ("vars",))
+    read = names_read("vars", (document.source.text for document in files.documents)) if declared else set()
+    for name in declared:
+        if name not in read:
+            yield finding(
+                Setting(None, ("vars", name), files.main),
+                "JF603",
+                f"var `{name}` is never used",
+                label="nothing reads this",
+                help=(f"use it:  {{{{ vars.{name} }}}}",),
+                at_key=True,
+            )
+
+
+def _unused_outputs(step: str, outputs: Setting | None) -> Iterator[Diagnostic]:
+    if outputs is None:
+        return
+    read = names_read(f"steps.{step}.outputs", [outputs.document.source.text])
+    for one in outputs.parts():
+        if str(one.path[-1]) not in read:
+            yield finding(
+                one,
+                "JF604",
+                f"output `{one.path[-1]}` of step `{step}` is never used",
+                label="no later step reads it",
+                help=(f"use it:  {{{{ steps.{step}.outputs.{one.path[-1]} }}}}",),
+                at_key=True,
+            )
+
+
+def names_read(head: str, texts: Iterable[str]) -> set[str]:
+    """The names below a dotted head that stand anywhere in some texts."""
+    dotted = r"\s*(?:\.\s*|\[\s*['\"])".join(map(re.escape, head.split(".")))
+    pattern = re.compile(rf"\b{dotted}['\"\]]*\s*(?:\.\s*|\[\s*['\"])([A-Za-z_][A-Za-z0-9_]*)")
+    return {found for text in texts for found in pattern.findall(text)}
+
+
+def _names_used(files: FileSet) -> Mapping[str, set[str]]:
+    """The calendars, queues and channels that jobs name, disabled ones too."""
+    used: dict[str, set[str]] = {"calendars": set(), "queues": set(), "channels": set()}
+    for job in files.jobs.values():
+        if "queue" in job.settings:
+            used["queues"].add(job.settings["queue"].text)
+        schedule, notify = job.settings.get("schedule"), job.settings.get("notify")
+        for entry in () if schedule is None else schedule.entries():
+            name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
+            if name is not None:
+                used["calendars"].add(name.text)
+        for event in () if notify is None else notify.parts():
+            used["channels"] |= {one.text for one in event.parts()}
+    return used

@@ -1,0 +1,99 @@
+"""Rules about triggers, and about when a job is late."""
+
+from collections.abc import Iterator, Mapping
+from posixpath import normpath
+
+from jobfile.checks.finding import finding
+from jobfile.checks.schedules import not_a_time
+from jobfile.dates import parse_time
+from jobfile.diagnostic import Diagnostic
+from jobfile.jobtext import JobText, Payload
+from jobfile.settings import Setting
+
+KINDS = ("webhook", "file", "after")
+
+
+def check_triggers(job: JobText) -> Iterator[Diagnostic]:
+    """JF102, JF109: each entry of `triggers` is one trigger."""
+    for trigger in job.triggers:
+        kinds = [key for key in KINDS if trigger.part(key) is not None]
+        if not kinds:
+            yield finding(
+                trigger,
+                "JF102",
+                f"a trigger of {job.words} says nothing",
+                label="needs one of `webhook`, `file`, `after`",
+                help=("triggers: [{after: other-job}]",),
+            )
+        elif len(kinds) > 1:
+            second = trigger.part(kinds[1])
+            assert second is not None
+            yield finding(
+                second,
+                "JF109",
+                f"`{kinds[0]}` and `{kinds[1]}` in one trigger exclude each other",
+                label="and the other is given too",
+                help=("write two triggers, each after a dash",),
+                at_key=True,
+            )
+
+
+def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:
+    """JF624: a job that writes into the folder that starts it starts itself."""
+    for trigger in job.triggers:
+        file = trigger.part("file")
+        folder = file.part("path") if file is not None else None
+        if file is None or folder is None:
+            continue
+        watched = normpath(folder.text)
+        is_recursive = file.value.get("recursive") is True
+        for payload in job.payloads:
+            where = _writes_into(payload, watched, is_recursive=is_recursive)
+            if where is not None:
+                yield finding(
+                    where,
+                    "JF624",
+                    f"{job.words} writes into the folder `{watched}` that starts it",
+                    label="what is written here starts the job again",
+                    help=("write somewhere else, or move finished files away from there",),
+                )
+                return
+
+
+def _writes_into(payload: Payload, watched: str, *, is_recursive: bool) -> Setting | None:
+    """Where a job or step works in the folder, or sends its output there."""
+    folder, script = payload.settings.get("working_dir"), payload.settings.get("run")
+    if folder is not None:
+        named = normpath(folder.text)
+        if named == watched or (is_recursive and named.startswith(f"{watched}/")):
+            return folder
+    if script is not None:
+        for sign in (">", ">>", "> ", ">> "):
+            if f"{sign}{watched}/" in script.text or f'{sign}"{watched}/' in script.text:
+                return script
+    return None
+
+
+def check_expect(job: JobText) -> Iterator[Diagnostic]:
+    """JF308: the time by which the work of a day is done."""
+    setting = job.settings.get("expect")
+    done_by = setting.part("done_by") if setting is not None else None
+    if done_by is not None and parse_time(done_by.text) is None:
+        yield not_a_time(done_by)
+
+
+def check_cancels_what_it_retries(job: JobText) -> Iterator[Diagnostic]:
+    """JF625: a run that is cancelled for the next one is not tried again."""
+    concurrency, retry = job.settings.get("concurrency"), job.settings.get("retry")
+    if concurrency is None or retry is None or not isinstance(concurrency.value, Mapping):
+        return
+    policy = concurrency.part("on_overlap")
+    attempts = retry.value.get("attempts", 1) if isinstance(retry.value, Mapping) else retry.value
+    if policy is not None and policy.text in ("cancel_running", "kill_running") and attempts > 1:
+        yield finding(
+            policy,
+            "JF625",
+            f"`{policy.text}` with `retry`: a run that is cancelled is not tried again",
+            label="ends a run in the middle of its tries",
+            help=("leave `retry` out, or let the next run wait:  on_overlap: queue",),
+        )

@@ -1,0 +1,118 @@
+"""What a change of the clock does to an entry: local times that do not exist, or exist twice."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from jobfile.crontime import (
+    EPOCH_DAY,
+    LONGEST_SHIFT,
+    expression_of,
+    minutes_between,
+    minutes_in_gap,
+    moved_instant,
+    pieces_of_year,
+    seconds_of,
+)
+from jobfile.model import CronEntry, ScheduleEntry
+from jobfile.zones import HORIZON, LEAST_YEAR, TZDATA_VERSION, clock_changes
+
+BEGINNING = datetime(LEAST_YEAR + 1, 1, 1, tzinfo=UTC)
+"""The first instant from which fires are looked for."""
+
+_SECOND = timedelta(seconds=1)
+_MINUTES_A_DAY = 1440
+
+
+def within_calendar(instant: datetime) -> datetime:
+    """The instant in UTC, or the nearest one that can be calculated with."""
+    if instant.tzinfo is UTC and BEGINNING <= instant <= HORIZON:
+        return instant
+    return min(max(instant, BEGINNING), HORIZON).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockEffect:
+    """A local date on which times that a fixed entry names are left out (gap) or come twice (fold)."""
+
+    date: date
+    is_gap: bool
+    times: str
+
+    @property
+    def note(self) -> str:
+        """The effect in one line."""
+        says = "do not exist" if self.is_gap else "exist twice"
+        if " " not in self.times:
+            says = "does not exist" if self.is_gap else "exists twice"
+        return f"{self.times} {says} on {self.date.isoformat()}"
+
+
+def clock_effects(
+    entry: ScheduleEntry, *, after: datetime | None = None, days: int = 366
+) -> tuple[ClockEffect, ...]:
+    """The effects in the days after an instant, by default the year after the one of the zone rules.
+
+    Wildcard entries and `every` have none: they name no time that could be missing.
+    """
+    if not isinstance(entry, CronEntry) or not expression_of(entry).is_fixed:
+        return ()
+    begin = after or datetime(int(TZDATA_VERSION[:4]) + 1, 1, 1, tzinfo=UTC)
+    effects = []
+    for change in clock_changes(entry.timezone, after=begin, days=days):
+        start = seconds_of(change.local_from.replace(tzinfo=UTC))
+        minutes = minutes_between(expression_of(entry), start, start + change.size // _SECOND)
+        if minutes and change.size < LONGEST_SHIFT:
+            day = date.fromordinal(minutes[0] // _MINUTES_A_DAY + EPOCH_DAY)
+            effects.append(ClockEffect(date=day, is_gap=change.is_gap, times=_times(minutes)))
+    return tuple(effects)
+
+
+def gap_dates(entry: ScheduleEntry, *, after: datetime | None = None, days: int = 366) -> tuple[str, ...]:
+    """The days on which a time that the entry names does not exist, each as a note."""
+    return tuple(one.note for one in clock_effects(entry, after=after, days=days) if one.is_gap)
+
+
+def fold_dates(entry: ScheduleEntry, *, after: datetime | None = None, days: int = 366) -> tuple[str, ...]:
+    """The days on which a time that the entry names exists twice, each as a note."""
+    return tuple(one.note for one in clock_effects(entry, after=after, days=days) if not one.is_gap)
+
+
+def explain_fire(entry: ScheduleEntry, at: datetime) -> str:
+    """What a change of the clock has to do with the fire of an entry at an instant; "" when nothing."""
+    if not isinstance(entry, CronEntry):
+        return ""
+    expression = expression_of(entry)
+    second = seconds_of(at)
+    for piece in pieces_of_year(entry.timezone, within_calendar(at).year):
+        if piece.start <= second < piece.end:
+            if expression.is_fixed and second == moved_instant(piece):
+                return _moved_note(minutes_in_gap(expression, piece))
+            if second < piece.repeats_until:
+                return f"{_clock((second + piece.offset) // 60)} exists twice: this is the second"
+    return _first_pass_note(entry.timezone, at, is_fixed=expression.is_fixed)
+
+
+def _moved_note(minutes: list[int]) -> str:
+    if len(minutes) < 2:
+        return f"{_times(minutes)} does not exist: first instant after the gap" if minutes else ""
+    return f"{_times(minutes)} do not exist: one run, first instant after the gap"
+
+
+def _first_pass_note(zone: str, at: datetime, *, is_fixed: bool) -> str:
+    for change in clock_changes(zone, after=at, days=1):
+        if not change.is_gap and change.at - change.size <= at and change.size < LONGEST_SHIFT:
+            local = _clock(seconds_of(at + change.offset_before) // 60)
+            return f"{local} exists twice: {'the first is used' if is_fixed else 'this is the first'}"
+    return ""
+
+
+def _times(minutes: list[int]) -> str:
+    """Minutes as times of day, the first and the last when they are many."""
+    if len(minutes) == 1:
+        return _clock(minutes[0])
+    return f"{_clock(minutes[0])} {'and' if len(minutes) == 2 else 'to'} {_clock(minutes[-1])}"
+
+
+def _clock(minute: int) -> str:
+    hour, minute = divmod(minute % _MINUTES_A_DAY, 60)
+    return f"{hour:02}:{minute:02}"

@@ -1,0 +1,144 @@
+"""Checked files -> complete jobs. The only place where built-in values fill what a file leaves out."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any  # values of a document are not typed yet
+
+from jobfile.catalog import CompiledJob
+from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_in, texts_of
+from jobfile.compile.timing import duration_of, expect_of, schedule_of, triggers_of, zone_of
+from jobfile.jobtext import FileSet, JobText
+from jobfile.model import (
+    CatchupMode,
+    CatchupSpec,
+    ChannelSpec,
+    ConcurrencySpec,
+    JobSpec,
+    Origin,
+    OverlapPolicy,
+    QueueSpec,
+    Value,
+)
+from jobfile.settings import Setting, Settings
+
+DEFAULT_TIMEOUT = timedelta(hours=24)
+DEFAULT_KILL_GRACE = timedelta(seconds=10)
+DEFAULT_QUEUE = "default"
+"""The queue that always exists; its size is a setting of the engine."""
+
+
+def compile_jobs(files: FileSet) -> tuple[CompiledJob, ...]:
+    """The jobs of files without errors; asserts, never reports."""
+    return tuple(_compile_job(job) for job in files.jobs.values())
+
+
+def _compile_job(job: JobText) -> CompiledJob:
+    settings = job.settings
+    action = action_of(job)
+    env = named_texts(job.env)
+    concurrency = _concurrency(settings.get("concurrency"))
+    condition, key, folder = (_text(settings, name) for name in ("if", "idempotency_key", "working_dir"))
+    braced = f"{{{{ {condition} }}}}" if condition else ""
+    texts = (*texts_in(action), *env.values(), concurrency.key or "", key, folder, braced)
+    spec = JobSpec(
+        name=job.name,
+        action=action,
+        description=_text(settings, "description"),
+        owner=_text(settings, "owner"),
+        tags=tuple(sorted(set(texts_of(settings.get("tags"))))),
+        enabled=_value(settings, "enabled", otherwise=True),
+        timezone=zone_of(job),
+        schedule=schedule_of(job),
+        params=job.params,
+        vars=_vars_used(job.files.vars, texts),
+        env=env,
+        secrets=named_texts(job.secrets),
+        timeout=duration_of(settings["timeout"]) if "timeout" in settings else DEFAULT_TIMEOUT,
+        kill_grace=_or(duration_of(settings.get("kill_grace")), DEFAULT_KILL_GRACE),
+        retry=retry_of(settings.get("retry")),
+        concurrency=concurrency,
+        catchup=_catchup(settings.get("catchup")),
+        idempotent=_value(settings, "idempotent", otherwise=False),
+        triggers=triggers_of(job),
+        expect=expect_of(job),
+        matrix=job.matrix,
+        condition=condition or None,
+        working_dir=folder or None,
+        pass_env=texts_of(settings.get("pass_env")),
+        start_deadline=duration_of(settings.get("start_deadline")),
+        pause_on_failure=_value(settings, "pause_on_failure", otherwise=None),
+        queue=_queue(job),
+        priority=_value(settings, "priority", otherwise=0),
+        idempotency_key=key or None,
+        outputs=job.outputs,
+        artifacts=texts_of(settings.get("artifacts")),
+        notify=_notify(job),
+        renamed_from=_text(settings, "renamed_from") or None,
+    )
+    line = job.document.key_span(job.path).start.line
+    return CompiledJob(spec=spec, origin=Origin(file=job.document.source.name, line=line))
+
+
+def _text(settings: Settings, key: str) -> str:
+    return settings[key].text if key in settings else ""
+
+
+def _value(settings: Settings, key: str, *, otherwise: object) -> Any:  # noqa: ANN401  shape was checked
+    return settings[key].value if key in settings else otherwise
+
+
+def _or(found: timedelta | None, otherwise: timedelta) -> timedelta:
+    return otherwise if found is None else found
+
+
+def _vars_used(variables: Mapping[str, Value], texts: Iterable[str]) -> dict[str, Value]:
+    """The constants that a job reads: a change of another one does not change the job."""
+    read = [text for text in texts if "vars" in text]
+    return {name: value for name, value in variables.items() if any(name in text for text in read)}
+
+
+def _concurrency(setting: Setting | None) -> ConcurrencySpec:
+    built_in = ConcurrencySpec()
+    if setting is None:
+        return built_in
+    if not isinstance(setting.value, Mapping):
+        return ConcurrencySpec(limit=setting.value)
+    limit = setting.value.get("limit", built_in.limit)
+    policy = setting.value.get("on_overlap")
+    key = setting.part("key")
+    return ConcurrencySpec(
+        limit=None if limit == "none" else limit,
+        key=None if key is None else key.text,
+        on_overlap=OverlapPolicy(policy) if policy else None,
+        max_waiting=setting.value.get("max_waiting", built_in.max_waiting),
+    )
+
+
+def _catchup(setting: Setting | None) -> CatchupSpec:
+    built_in = CatchupSpec()
+    if setting is None:
+        return built_in
+    if not isinstance(setting.value, Mapping):
+        return CatchupSpec(mode=CatchupMode(setting.value))
+    return CatchupSpec(
+        mode=CatchupMode(setting.value.get("mode", built_in.mode)),
+        window=duration_of(setting.part("window")),
+        limit=setting.value.get("max", built_in.limit),
+    )
+
+
+def _queue(job: JobText) -> QueueSpec | None:
+    """The queue a job names; None for the one that always exists and whose size no file knows."""
+    name = _text(job.settings, "queue")
+    declared = job.files.section("queues").get(name)
+    return None if declared is None else QueueSpec(name=name, slots=declared.value["slots"])
+
+
+def _notify(job: JobText) -> dict[str, tuple[ChannelSpec, ...]]:
+    setting = job.settings.get("notify")
+    if setting is None:
+        return {}
+    return {
+        str(event.path[-1]): tuple(channel_of(job.files, name) for name in dict.fromkeys(texts_of(event)))
+        for event in setting.parts()
+    }

@@ -1,0 +1,61 @@
+"""Dates, times of day and moments as files write them: strict forms, read the same everywhere."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from jobfile.zones import load_zone
+
+DATE_FORM: Final = "YYYY-MM-DD"
+TIME_FORM: Final = "HH:MM"
+MOMENT_FORM: Final = "YYYY-MM-DDTHH:MM, with seconds, Z or an offset if need be"
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+_YEARS: Final = range(1970, 2400)
+"""Outside of these a date is a mistake, and arithmetic with it may leave the calendar."""
+
+
+def parse_date(text: str) -> date | None:
+    """A date as YYYY-MM-DD, of a year that people plan for; None for anything else."""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year in _YEARS else None
+
+
+def parse_time(text: str) -> time | None:
+    """A time of day as HH:MM from 00:00 to 23:59; None for anything else."""
+    found = _TIME.fullmatch(text)
+    return time(int(found[1]), int(found[2])) if found else None
+
+
+def parse_moment(text: str, zone: str) -> datetime | str:
+    """The instant (UTC) that a text names in a zone, or why it names none.
+
+    A local time that comes twice is the first of the two.
+    """
+    form = _MOMENT.fullmatch(text)
+    if form is None or parse_date(text[:10]) is None:
+        return f"expected {MOMENT_FORM}"
+    named = datetime.fromisoformat(text)
+    if named.tzinfo is not None:
+        return named.astimezone(UTC)
+    loaded = load_zone(zone)
+    if loaded is None:
+        return ""
+    at = named.replace(tzinfo=loaded).astimezone(UTC)
+    if at.astimezone(loaded).replace(tzinfo=None) != named:
+        return f"this local time does not exist in {zone}: the clock is set forward over it"
+    return at
+
+
+def days_between(first: date, last: date) -> timedelta:
+    """The length of both days and all between."""
+    return last - first + timedelta(days=1)

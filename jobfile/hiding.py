@@ -1,0 +1,23 @@
+"""What looks like a secret is not repeated: no excerpt of a file that is shown holds it."""
+
+from collections.abc import Iterable, Mapping
+
+from jobfile.diagnostic import Diagnostic
+from jobfile.source import Source
+
+SECRET_CODES = frozenset({"JF605"})
+COVER = "*"
+
+
+def without_secrets(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> Mapping[str, Source]:
+    """The sources with every such place covered; each character by one sign, so that no place moves."""
+    found = [one for one in diagnostics if one.code in SECRET_CODES and one.file in sources]
+    if not found:
+        return sources
+    texts = {one.file: list(sources[one.file].text) for one in found}
+    for one in found:
+        text = texts[one.file]
+        for at in range(one.span.start.offset, min(one.span.end.offset, len(text))):
+            if not text[at].isspace():
+                text[at] = COVER
+    return {**sources, **{name: Source(name, "".join(text)) for name, text in texts.items()}}

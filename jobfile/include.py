@@ -1,0 +1,147 @@
+"""Which files a main file brings in: patterns of paths, and the rules that keep them inside its folder."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from posixpath import normpath
+from typing import Final
+
+from jobfile.diagnostic import Diagnostic
+from jobfile.document import Document
+from jobfile.settings import Setting, map_at
+from jobfile.suggest import did_you_mean, suggest
+
+MAX_FILES: Final = 2_000
+"""Files of one tree."""
+MAX_TREE_BYTES: Final = 16 * 1024 * 1024
+"""All files of one tree together."""
+IN_INCLUDED: Final = ("version", "defaults", "jobs")
+"""The keys an included file may have."""
+
+
+def patterns_of(document: Document) -> Iterator[Setting]:
+    """The entries of `include`."""
+    patterns = map_at(document, ()).get("include")
+    if isinstance(patterns, list):
+        yield from (one for one in Setting(patterns, ("include",), document).parts() if one.text)
+
+
+def leaves_folder(pattern: str) -> bool:
+    """Whether a path can lead out of the folder it is relative to."""
+    return pattern.startswith(("/", "~")) or ".." in pattern.replace("\\", "/").split("/")
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a pattern means a path; `*` and `?` stay within a folder, `**` is any number of folders."""
+    return _expression(pattern).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts = normpath(pattern).split("/")
+    text = ""
+    for index, part in enumerate(parts):
+        is_last = index == len(parts) - 1
+        if part == "**":
+            text += "(?:[^/]+/)*" + ("[^/]+" if is_last else "")
+        else:
+            text += _part(part) + ("" if is_last else "/")
+    return re.compile(text)
+
+
+def _part(part: str) -> str:
+    """One part of a path; a leading dot is matched by a dot only."""
+    signs = {"*": "[^/]*", "?": "[^/]"}
+    text = "".join(signs.get(sign, re.escape(sign)) for sign in part)
+    return text if part.startswith(".") else f"(?!\\.){text}"
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a path may mean several files."""
+    return "*" in text or "?" in text
+
+
+def relative_name(main: str, name: str) -> str:
+    """A file's path as seen from the folder of the main file."""
+    folder = main.rpartition("/")[0]
+    return name.removeprefix(f"{folder}/") if folder else name
+
+
+def check_include(
+    document: Document, names: Iterable[str], *, outside: Iterable[str] = ()
+) -> Iterator[Diagnostic]:
+    """JF020, JF022: each entry means at least one file, and every file lies inside the folder.
+
+    `outside` are files that an entry means by its text and that a symbolic link puts somewhere else.
+    """
+    main = document.source.name
+    known = [relative_name(main, name) for name in names]
+    if len(known) > MAX_FILES:
+        yield _too_many(document, f"more than {MAX_FILES:,} files")
+        return
+    strayed = [relative_name(main, name) for name in outside]
+    for setting in patterns_of(document):
+        pattern = setting.text
+        stray = next((name for name in strayed if matches(pattern, name)), None)
+        if leaves_folder(pattern) or stray is not None:
+            yield _leaves(setting, stray)
+        elif not any(matches(pattern, name) for name in known):
+            yield _matches_nothing(setting, known)
+
+
+def too_large(document: Document) -> Diagnostic:
+    """JF017 for a tree of files that is too large."""
+    return _too_many(document, f"more than {MAX_TREE_BYTES:,} bytes in all files together")
+
+
+def _too_many(document: Document, what: str) -> Diagnostic:
+    return Diagnostic(
+        code="JF017",
+        message=f"{what}: the limit of what one main file may include",
+        file=document.source.name,
+        span=document.key_span(("include",)),
+        path=("include",),
+        help=("give some of the jobs a main file and an engine of their own",),
+    )
+
+
+def _leaves(setting: Setting, stray: str | None) -> Diagnostic:
+    through = f" through the link `{stray}`" if stray is not None and stray != setting.text else ""
+    return Diagnostic(
+        code="JF022",
+        message=f"include `{setting.text}` leaves the folder of the main file{through}",
+        file=setting.document.source.name,
+        span=setting.document.span(setting.path),
+        label="not inside the folder" if stray is None else "a symbolic link leads out of the folder",
+        path=setting.path,
+        help=("put the file below the main file; a repository is reviewed as a whole",),
+    )
+
+
+def _matches_nothing(setting: Setting, known: list[str]) -> Diagnostic:
+    near = suggest(setting.text, known)
+    return Diagnostic(
+        code="JF020",
+        message=f"include `{setting.text}` matches no file",
+        file=setting.document.source.name,
+        span=setting.document.span(setting.path),
+        label="no such file" if not is_pattern(setting.text) else "no file has such a name",
+        path=setting.path,
+        help=(did_you_mean(near),) if near else ("paths are relative to the folder of the main file",),
+    )
+
+
+def check_included(document: Document) -> Iterator[Diagnostic]:
+    """JF021: an included file holds jobs and their defaults, nothing that would hold for other files."""
+    for key in document.tree:
+        if key in IN_INCLUDED or key.startswith("x-"):
+            continue
+        yield Diagnostic(
+            code="JF021",
+            message=f"`{key}` is not allowed in an included file",
+            file=document.source.name,
+            span=document.key_span((key,)),
+            label="only the main file may have it",
+            path=(key,),
+            help=("move it to the main file; here stand `version`, `defaults` and `jobs`",),
+        )

@@ -1,0 +1,389 @@
+"""A set of files as the checks and the compiler see it: its jobs and steps, with what holds for each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+
+from jobfile.diagnostic import DocumentPath
+from jobfile.document import Document
+from jobfile.expression import Kind, Refusal, Scope, Type
+from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
+from jobfile.model import ParamSpec, ParamType, Scalar, Value
+from jobfile.scopes import (
+    AFTER,
+    EVENT,
+    FILE,
+    RUN,
+    Names,
+    build,
+    matrix_names,
+    outputs_names,
+    params_names,
+    step_names,
+    vars_names,
+)
+from jobfile.settings import Layer, Setting, Settings, map_at, merged, merged_by_name
+from jobfile.template import check_slot, parse_expression
+
+INHERITED_BY_STEPS = ("shell", "working_dir")
+"""Keys of a job that hold for its steps too; `env` and `secrets` merge by name."""
+
+JobPlace = tuple[str, str]
+"""A file and the name of a job in it."""
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """A main file with the files it includes; `skipped` are the jobs that are too broken to look at.
+
+    It is whole when every file could be read and every shape is right: only then is it known that a name
+    stands nowhere.
+    """
+
+    main: Document
+    included: tuple[Document, ...] = ()
+    overrides: Mapping[str, Value] = field(default_factory=dict)
+    skipped: frozenset[JobPlace] = frozenset()
+    is_whole: bool = True
+    has_good_sections: bool = True
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """The main file, then the included ones."""
+        return (self.main, *self.included)
+
+    @cached_property
+    def vars(self) -> Mapping[str, Value]:
+        """The constants, as they are written or as `--set` has them."""
+        written = {name: value_of(value) for name, value in map_at(self.main, ("vars",)).items()}
+        return {**written, **self.overrides}
+
+    @cached_property
+    def jobs(self) -> "Mapping[str, JobText]":
+        """The jobs worth looking at, by name; of one that is written twice the first."""
+        found: dict[str, JobText] = {}
+        for document in self.documents:
+            for name in map_at(document, ("jobs",)):
+                if (document.source.name, name) not in self.skipped:
+                    found.setdefault(name, JobText(self, document, name))
+        return found
+
+    def nth_job(self, number: int) -> str:
+        """The name of a job by its number, from 0."""
+        return next(islice(self.jobs, number, None))
+
+    @cached_property
+    def job_names(self) -> frozenset[str]:
+        """The names of all jobs, broken ones too."""
+        return frozenset(name for document in self.documents for name in map_at(document, ("jobs",)))
+
+    def section(self, key: str) -> dict[str, Setting]:
+        """The entries of `calendars`, `queues` or `channels`."""
+        entries = map_at(self.main, (key,))
+        return {name: Setting(value, (key, name), self.main) for name, value in entries.items()}
+
+    def channel_scope(self, secrets: Settings) -> Scope:
+        """What names mean in a channel."""
+        return build({**vars_names(self.vars), **EVENT}, secrets=secrets)
+
+
+@dataclass(frozen=True)
+class JobText:
+    """One job as it is written, with its defaults merged in."""
+
+    files: FileSet
+    document: Document
+    name: str
+
+    @property
+    def path(self) -> DocumentPath:
+        """Where the job stands in its document."""
+        return ("jobs", self.name)
+
+    @property
+    def here(self) -> Setting:
+        """The job's own map."""
+        return Setting(map_at(self.document, self.path), self.path, self.document)
+
+    @property
+    def words(self) -> str:
+        """The job as messages name it."""
+        return f"job `{self.name}`"
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The maps whose keys hold, the one that wins last."""
+        main: Layer = (self.files.main, ("defaults",))
+        own: Layer = (self.document, ("defaults",))
+        job: Layer = (self.document, self.path)
+        return (main, job) if self.document is self.files.main else (main, own, job)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The keys that hold."""
+        return merged(self.layers)
+
+    @cached_property
+    def env(self) -> Settings:
+        """The environment that holds."""
+        return merged_by_name(self.layers, "env")
+
+    @cached_property
+    def secrets(self) -> Settings:
+        """The secrets that hold."""
+        return merged_by_name(self.layers, "secrets")
+
+    @cached_property
+    def params(self) -> tuple[ParamSpec, ...]:
+        """The declared inputs."""
+        return _declared(self.settings.get("params"))
+
+    @cached_property
+    def outputs(self) -> tuple[ParamSpec, ...]:
+        """The declared outputs."""
+        return _declared(self.settings.get("outputs"))
+
+    @cached_property
+    def matrix(self) -> tuple[Mapping[str, Scalar], ...]:
+        """The combinations of the matrix, those that `exclude` names left out; none without a matrix."""
+        setting = self.settings.get("matrix")
+        if setting is None or combination_count(setting) > MAX_COMBINATIONS:
+            return ()
+        excluded = setting.value.get("exclude") or []
+        return tuple(one for one in combinations(setting) if not any(fits(one, rule) for rule in excluded))
+
+    @cached_property
+    def steps(self) -> "Mapping[str, StepText]":
+        """The steps in their order."""
+        setting = self.settings.get("steps")
+        names = list(setting.value) if setting is not None else []
+        before = [None, *names]
+        return {name: StepText(self, name, before[index]) for index, name in enumerate(names)}
+
+    @property
+    def payloads(self) -> "tuple[Payload, ...]":
+        """The job itself and its steps."""
+        return (self, *self.steps.values())
+
+    @cached_property
+    def base_names(self) -> Names:
+        """The names that mean the same all over the job."""
+        return {
+            **RUN,
+            **vars_names(self.files.vars),
+            **params_names(self.params),
+            **matrix_names(self.matrix),
+            **({"matrix.*": Type(Kind.ANY)} if "matrix" in self.settings and not self.matrix else {}),
+        }
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What names mean in the job's templates."""
+        return build(self.base_names, secrets=self.secrets, kinds=self.kinds)
+
+    @cached_property
+    def key_scope(self) -> Scope:
+        """What names mean in `concurrency.key` and `idempotency_key`, which are known before any attempt."""
+        names = {name: one for name, one in self.base_names.items() if name != "run.attempt"}
+        refusal = Refusal("JF403", "`run.attempt` is not available here", "a key is made before any attempt")
+        return build(names, secrets=self.secrets, kinds=self.kinds, refused={"run.attempt": refusal})
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Names]:
+        """The ways in which runs start, each with the names it gives."""
+        found: dict[str, Names] = {"schedule": {}} if "schedule" in self.settings else {}
+        for trigger in self.triggers:
+            if trigger.part("file") is not None:
+                found["file"] = FILE
+            if trigger.part("webhook") is not None:
+                found["webhook"] = {}
+            after = after_name(trigger)
+            if after is not None:
+                names = self._after_names(after)
+                old = found.get("after", names)
+                found["after"] = {name: one for name, one in names.items() if old.get(name) == one}
+        return found
+
+    @property
+    def triggers(self) -> Iterator[Setting]:
+        """The triggers, one after the other."""
+        setting = self.settings.get("triggers")
+        return iter(()) if setting is None else setting.parts()
+
+    def _after_names(self, name: str) -> Names:
+        upstream = self.files.jobs.get(name)
+        if upstream is None:
+            return {**AFTER, "trigger.outputs.*": Type(Kind.ANY)}
+        return {**AFTER, **outputs_names("trigger", upstream.outputs)}
+
+
+@dataclass(frozen=True)
+class StepText:
+    """One step of a job as it is written; `before` is the step written above it."""
+
+    job: JobText
+    name: str
+    before: str | None
+
+    @property
+    def path(self) -> DocumentPath:
+        """Where the step stands in its document."""
+        return (*self.job.path, "steps", self.name)
+
+    @property
+    def document(self) -> Document:
+        """The document it stands in."""
+        return self.job.document
+
+    @property
+    def words(self) -> str:
+        """The step as messages name it."""
+        return f"step `{self.name}` of job `{self.job.name}`"
+
+    @property
+    def here(self) -> Setting:
+        """The step's own map."""
+        return Setting(map_at(self.document, self.path), self.path, self.document)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The keys that hold, those of the job that steps inherit too."""
+        inherited = {key: one for key, one in self.job.settings.items() if key in INHERITED_BY_STEPS}
+        own = map_at(self.document, self.path)
+        found = {key: Setting(value, (*self.path, key), self.document) for key, value in own.items()}
+        return {key: one for key, one in {**inherited, **found}.items() if one.value is not None}
+
+    @cached_property
+    def env(self) -> Settings:
+        """The environment that holds."""
+        return merged_by_name((*self.job.layers, (self.document, self.path)), "env")
+
+    @cached_property
+    def secrets(self) -> Settings:
+        """The secrets that hold."""
+        return merged_by_name((*self.job.layers, (self.document, self.path)), "secrets")
+
+    @cached_property
+    def outputs(self) -> tuple[ParamSpec, ...]:
+        """The declared outputs."""
+        return _declared(self.settings.get("outputs"))
+
+    @cached_property
+    def needs(self) -> tuple[str, ...]:
+        """The steps it waits for: those named, else the one written before."""
+        setting = self.settings.get("needs")
+        if setting is None:
+            return () if self.before is None else (self.before,)
+        return tuple(part.text for part in setting.parts())
+
+    @cached_property
+    def upstream(self) -> frozenset[str]:
+        """Every step that has ended when this one starts. One unknown need makes all of them possible."""
+        steps = self.job.steps
+        found: set[str] = set()
+        waiting = list(self.needs)
+        while waiting:
+            name = waiting.pop()
+            if name not in steps:
+                return frozenset(steps)
+            if name not in found:
+                found.add(name)
+                waiting += steps[name].needs
+        return frozenset(found)
+
+    @cached_property
+    def item(self) -> Type | None:
+        """The type of one item of `for_each`; None when there is no such loop."""
+        setting = self.settings.get("for_each")
+        if setting is None:
+            return None
+        parsed = parse_expression(setting.text)
+        found = Type(Kind.ANY) if parsed is None else check_slot(parsed, self._scope_without_item)[0]
+        return Type(found.item) if found.kind is Kind.LIST else Type(Kind.ANY)
+
+    @cached_property
+    def _scope_without_item(self) -> Scope:
+        steps = self.job.steps
+        names: dict[str, Type] = dict(self.job.base_names)
+        refused = {}
+        for name, step in steps.items():
+            if name in self.upstream:
+                names |= step_names(name, step.outputs, is_for_each="for_each" in step.settings)
+            else:
+                refused[f"steps.{name}"] = self._not_yet(name)
+        return build(names, secrets=self.secrets, kinds=self.job.kinds, refused=refused)
+
+    def _not_yet(self, name: str) -> Refusal:
+        if name == self.name:
+            return Refusal("JF425", f"step `{name}` reads itself", "it has not run yet")
+        return Refusal(
+            "JF425",
+            f"step `{name}` has not run yet when `{self.name}` starts",
+            "not among the steps before this one",
+            (f"wait for it:  needs: [{', '.join((*self.needs, name))}]",),
+        )
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What names mean in the step's templates."""
+        scope = self._scope_without_item
+        if self.item is None:
+            return scope
+        refused = {name: one for name, one in scope.refused.items() if name != "item"}
+        return Scope({**scope.names, "item": self.item}, scope.by_trigger, refused)
+
+    @property
+    def loop_scope(self) -> Scope:
+        """What names mean in `for_each`."""
+        return self._scope_without_item
+
+
+Payload = JobText | StepText
+"""What does something: a job, or one of its steps."""
+
+
+def after_name(trigger: Setting) -> str | None:
+    """The job that an `after` trigger names."""
+    after = trigger.part("after")
+    if after is None:
+        return None
+    named = after.part("job") if isinstance(after.value, Mapping) else after
+    return named.text if named is not None else None
+
+
+def value_of(value: object) -> Value:
+    """A value of a document as one of the model."""
+    assert isinstance(value, (str, int, float, bool, list))
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _declared(setting: Setting | None) -> tuple[ParamSpec, ...]:
+    if setting is None:
+        return ()
+    return tuple(param_of(str(one.path[-1]), one) for one in setting.parts())
+
+
+def param_of(name: str, setting: Setting) -> ParamSpec:
+    """One declared input or output, from fields whose shape is right."""
+    fields = setting.value or {}
+    items = fields.get("items") or {}
+    pattern = setting.part("pattern")
+    return ParamSpec(
+        name=name,
+        type=ParamType(fields["type"]),
+        item_type=ParamType(items["type"]) if "type" in items else None,
+        description=str(fields.get("description", "")),
+        is_required="default" not in fields,
+        default=value_of(fields["default"]) if "default" in fields else None,
+        enum=tuple(fields.get("enum", ())),
+        pattern=None if pattern is None else pattern.text,
+        min_length=fields.get("minLength"),
+        max_length=fields.get("maxLength"),
+        minimum=fields.get("minimum"),
+        maximum=fields.get("maximum"),
+        exclusive_minimum=fields.get("exclusiveMinimum"),
+        exclusive_maximum=fields.get("exclusiveMaximum"),
+        format=fields.get("format"),
+        max_items=fields.get("maxItems"),
+    )

@@ -1,0 +1,35 @@
+"""The matrix of a job: its axes, and their combinations."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from jobfile.model import Scalar
+from jobfile.settings import Setting
+
+MAX_COMBINATIONS = 256
+"""Runs that one fire of a job with a matrix makes."""
+
+
+def axes(setting: Setting) -> dict[str, list[Scalar]]:
+    """The axes of a matrix."""
+    return {name: values for name, values in setting.value.items() if name != "exclude"}
+
+
+def combination_count(setting: Setting) -> int:
+    """How many combinations a matrix has, known before any is made."""
+    count = 1
+    for values in axes(setting).values():
+        count *= len(values)
+    return count
+
+
+def combinations(setting: Setting) -> Iterator[Mapping[str, Scalar]]:
+    """All combinations of a matrix, the last axis turning fastest."""
+    names = axes(setting)
+    for values in product(*names.values()):
+        yield dict(zip(names, values, strict=True))
+
+
+def fits(combination: Mapping[str, Scalar], rule: Mapping[str, object]) -> bool:
+    """Whether an entry of `exclude` means a combination; text and number of one look are one value."""
+    return all(name in combination and str(combination[name]) == str(value) for name, value in rule.items())

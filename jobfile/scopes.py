@@ -1,0 +1,149 @@
+"""What names mean at each place of a job: the one table of what templates and conditions may read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from jobfile.expression import Kind, Refusal, Scope, Type
+from jobfile.model import ParamSpec, ParamType, Scalar, Value
+
+Names = Mapping[str, Type]
+
+_STRING: Final = Type(Kind.STRING)
+_INTEGER: Final = Type(Kind.INTEGER)
+_ANY: Final = Type(Kind.ANY)
+
+RUN: Final[Names] = {
+    "run.id": _STRING,
+    "run.job": _STRING,
+    "run.attempt": _INTEGER,
+    "run.trigger": _STRING,
+    "run.idempotency_key": _STRING,
+    "run.scheduled_at": Type(Kind.DATETIME),
+    "run.started_at": Type(Kind.DATETIME),
+    "run.previous_success": Type(Kind.DATETIME, may_be_null=True),
+}
+FILE: Final[Names] = {
+    "trigger.path": _STRING,
+    "trigger.name": _STRING,
+    "trigger.dir": _STRING,
+    "trigger.size": _INTEGER,
+}
+AFTER: Final[Names] = {
+    "trigger.job": _STRING,
+    "trigger.run_id": _STRING,
+    "trigger.status": _STRING,
+    "trigger.error": _STRING,
+}
+EVENT: Final[Names] = {
+    f"event.{name}": _STRING for name in ("title", "job", "run_id", "status", "url", "owner", "error")
+}
+_ELSEWHERE: Final = {
+    "steps": "in a job with steps, in the steps after the one that is named",
+    "item": "in a step with `for_each`",
+    "matrix": "in a job with a matrix",
+    "trigger": "in a job with a `file` or `after` trigger",
+    "event": "in channels",
+    "params": "in a job",
+    "run": "in a job",
+}
+"""Heads of names that the language has at other places only."""
+
+
+def vars_names(variables: Mapping[str, Value]) -> Names:
+    """The constants."""
+    return {f"vars.{name}": type_of_value(value) for name, value in variables.items()}
+
+
+def params_names(params: Sequence[ParamSpec]) -> Names:
+    """The inputs of a job."""
+    return {f"params.{param.name}": type_of_param(param) for param in params}
+
+
+def matrix_names(combinations: Sequence[Mapping[str, Scalar]]) -> Names:
+    """The axes of a matrix; one with values of several types has any."""
+    kinds: dict[str, set[Kind]] = {}
+    for combination in combinations:
+        for name, value in combination.items():
+            kinds.setdefault(name, set()).add(type_of_value(value).kind)
+    return {f"matrix.{name}": _common(found) for name, found in kinds.items()}
+
+
+def _common(kinds: set[Kind]) -> Type:
+    if kinds == {Kind.INTEGER, Kind.NUMBER}:
+        return Type(Kind.NUMBER)
+    return Type(next(iter(kinds))) if len(kinds) == 1 else _ANY
+
+
+def outputs_names(holder: str, outputs: Sequence[ParamSpec], *, is_list: bool = False) -> Names:
+    """The declared outputs of a step or job; a step with `for_each` has a list of each."""
+    types = {f"{holder}.outputs.{one.name}": type_of_param(one) for one in outputs}
+    return {name: Type(Kind.LIST, one.kind) if is_list else one for name, one in types.items()}
+
+
+def step_names(step: str, outputs: Sequence[ParamSpec], *, is_for_each: bool) -> Names:
+    """What later steps may read of a step."""
+    holder = f"steps.{step}"
+    names = {f"{holder}.status": _STRING, **outputs_names(holder, outputs, is_list=is_for_each)}
+    if is_for_each:
+        names |= {f"{holder}.{word}": _INTEGER for word in ("total", "failed", "succeeded")}
+    return names
+
+
+def build(
+    names: Names,
+    *,
+    secrets: Iterable[str] = (),
+    kinds: Mapping[str, Names] | None = None,
+    refused: Mapping[str, Refusal] | None = None,
+) -> Scope:
+    """The scope of a place; `kinds` are the ways in which its runs start, with the names that each gives."""
+    kinds = kinds or {}
+    shared = _shared(list(kinds.values()))
+    every = {**names, **shared, **{f"secrets.{name}": Type(Kind.SECRET) for name in secrets}}
+    heads = {name.partition(".")[0] for name in every}
+    said = {head: _elsewhere(head) for head in _ELSEWHERE if head not in heads}
+    for kind, own in kinds.items():
+        for name in own.keys() - shared.keys():
+            said[name] = _only_after_a_test(name, kind)
+            said.pop("trigger", None)
+    return Scope(every, kinds, {**said, **(refused or {})})
+
+
+def _shared(kinds: Sequence[Names]) -> Names:
+    """The names that every way of starting gives, with one type."""
+    if not kinds:
+        return {}
+    first, *rest = kinds
+    return {name: one for name, one in first.items() if all(other.get(name) == one for other in rest)}
+
+
+def _elsewhere(head: str) -> Refusal:
+    return Refusal("JF403", f"`{head}` is not available here", f"only {_ELSEWHERE[head]}")
+
+
+def _only_after_a_test(name: str, kind: str) -> Refusal:
+    return Refusal(
+        "JF403",
+        f"`{name}` is there only when the run was started by `{kind}`",
+        "other runs of this job have none",
+        (f"test it first:  {name} if run.trigger == '{kind}' else …",),
+    )
+
+
+def type_of_value(value: Value) -> Type:
+    """The type of a constant."""
+    if isinstance(value, tuple):
+        kinds = {type_of_value(item).kind for item in value}
+        return Type(Kind.LIST, kinds.pop() if len(kinds) == 1 else Kind.ANY)
+    if isinstance(value, bool):
+        return Type(Kind.BOOLEAN)
+    if isinstance(value, int):
+        return _INTEGER
+    return Type(Kind.NUMBER) if isinstance(value, float) else _STRING
+
+
+def type_of_param(param: ParamSpec) -> Type:
+    """The type of an input or output."""
+    if param.type is ParamType.ARRAY:
+        return Type(Kind.LIST, Kind(param.item_type.value) if param.item_type else Kind.ANY)
+    return Type(Kind(param.type.value))

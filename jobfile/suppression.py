@@ -1,0 +1,98 @@
+"""Comments that allow a lint at a place, with the reason: `# jobfile: allow JF607 the probe overlaps`."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from jobfile.diagnostic import CODES, Diagnostic, Severity, arrange
+from jobfile.source import Source
+
+_WORD: Final = "jobfile: allow"
+_COMMENT: Final = re.compile(
+    r"(?:^|(?<=\s))#\s*jobfile:\s*allow[ \t]+(JF\d{3}(?:[ \t,]+JF\d{3})*)"
+    r"[ \t]*(?:[-:–—][ \t]*)?(.*?)[ \t]*\r?$",
+    re.MULTILINE,
+)
+_CODE: Final = re.compile(r"JF\d{3}")
+_NO_CONTENT: Final = re.compile(r"[ \t]*(?:#.*)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowance:
+    """One code allowed on one line of a file; the offsets are those of the code and of the comment's end."""
+
+    source: Source
+    code: str
+    line: int
+    start: int
+    end: int
+    reason: str
+
+
+def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source]) -> tuple[Diagnostic, ...]:
+    """Mark what comments allow, and say which of them lack a reason [JF620] or allow nothing [JF621]."""
+    allowances = [one for source in sources.values() for one in _allowances(source)]
+    if not allowances:
+        return diagnostics
+    by_place = {(one.source.name, one.line, one.code): one for one in allowances}
+    used: set[_Allowance] = set()
+    shown: list[Diagnostic] = []
+    for diagnostic in diagnostics:
+        allowance = by_place.get((diagnostic.file, diagnostic.span.start.line, diagnostic.code))
+        if allowance is None or diagnostic.is_error:
+            shown.append(diagnostic)
+        else:
+            used.add(allowance)
+            shown.append(replace(diagnostic, suppressed=allowance.reason or "no reason given"))
+    for one in allowances:
+        shown += _about(one, is_used=one in used)
+    return arrange(shown, files=sources)
+
+
+def _allowances(source: Source) -> Iterator[_Allowance]:
+    if _WORD not in source.text and "jobfile:" not in source.text:
+        return
+    for comment in _COMMENT.finditer(source.text):
+        line = source.position(comment.start()).line
+        before = source.text[source.line_starts[line - 1] : comment.start()]
+        if not before.strip():
+            line = _next_line(source, line)
+        for code in _CODE.finditer(source.text, comment.start(1), comment.end(1)):
+            yield _Allowance(source, code[0], line, code.start(), comment.end(), comment[2])
+
+
+def _next_line(source: Source, line: int) -> int:
+    """The next line that holds something; a comment that stands alone is about that one."""
+    for number in range(line + 1, len(source.line_starts) + 1):
+        if not _NO_CONTENT.fullmatch(source.line(number)):
+            return number
+    return line
+
+
+def _about(one: _Allowance, *, is_used: bool) -> Iterator[Diagnostic]:
+    known = CODES.get(one.code)
+    span = one.source.span(one.start, one.start + len(one.code))
+    if not is_used:
+        label = "nothing is said there"
+        if known is None:
+            label = "there is no such code"
+        elif known.severity is Severity.ERROR:
+            label = "errors cannot be allowed"
+        yield Diagnostic(
+            code="JF621",
+            message=f"this comment allows {one.code}, which is not said on line {one.line}",
+            file=one.source.name,
+            span=span,
+            label=label,
+            help=("take the comment away",),
+        )
+    elif not one.reason:
+        yield Diagnostic(
+            code="JF620",
+            message=f"{one.code} is allowed without a reason",
+            file=one.source.name,
+            span=span,
+            label="why?",
+            help=(f"write it behind the code:  # jobfile: allow {one.code} because …",),
+        )
