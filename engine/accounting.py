@@ -12,9 +12,10 @@ from engine.ledger import Store
 from engine.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.ports import Stop
 from engine.records import Schedule
-from jobfile.model import CatchupMode, JobSpec, OverlapPolicy, Value
+from jobfile.model import CatchupMode, JobSpec, OverlapPolicy
 from jobfile.occurrences import load_zone
 from jobfile.template import has_template, render_text
+from jobfile.values import Value
 
 DEFAULT_KEY = "default"
 """The schedule key of a job's one occurrence set: its schedules are a union."""

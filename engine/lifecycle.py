@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from jobfile.model import Value
+from jobfile.values import Shown, Value
 
 
 class RunState(StrEnum):
@@ -87,8 +87,8 @@ class TriggerKind(StrEnum):
         return self is not TriggerKind.MANUAL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occurrence:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Occurrence(Shown):
     """One moment at which a schedule wants a run; (job, schedule_key, scheduled_for) is its identity."""
 
     job: str
@@ -97,8 +97,8 @@ class Occurrence:
     arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Run(Shown):
     """One effort to do a job with bound arguments, or the record that it was not made."""
 
     id: str
@@ -126,8 +126,8 @@ class Run:
     retry_of: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Attempt(Shown):
     """One process execution of a run, numbered from 1."""
 
     run_id: str
@@ -159,8 +159,8 @@ def attempt_id(run_id: str, number: int) -> str:
 # Outcomes: how an attempt ended.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Ended(Shown):
     """The process ran and its end is recorded with a checksum; the only evidence of success."""
 
     started_at: datetime
@@ -174,8 +174,8 @@ class Ended:
     leftover_processes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartError:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StartError(Shown):
     """The program could not be executed, or what it needs was not there: it did not run."""
 
     at: datetime
@@ -183,8 +183,8 @@ class StartError:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Lost(Shown):
     """Supervision ended without a result: neither success nor failure may be inferred."""
 
     at: datetime
@@ -194,8 +194,8 @@ class Lost:
 Outcome = Ended | StartError | Lost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Verdict(Shown):
     """What the store should make true after an outcome: the attempt's end and the run's next state."""
 
     attempt_state: AttemptState

@@ -6,10 +6,12 @@ dataclass at start-up.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.lifecycle import Attempt, RunState
-from jobfile.model import ScheduleEntry
+
+if TYPE_CHECKING:
+    from jobfile.model import ScheduleEntry
 
 
 class Generation(NamedTuple):
@@ -41,7 +43,7 @@ class Schedule(NamedTuple):
     id: int
     job: str
     schedule_key: str
-    entries: tuple[ScheduleEntry, ...]
+    entries: "tuple[ScheduleEntry, ...]"
     generation: int
     active_from: datetime
     active_until: datetime | None
@@ -56,7 +58,7 @@ class Gap:
 
     schedule_id: int
     job: str
-    entries: tuple[ScheduleEntry, ...]
+    entries: "tuple[ScheduleEntry, ...]"
     first_at: datetime
     last_at: datetime
     count: int

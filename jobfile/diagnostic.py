@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jobfile.source import Span
+from jobfile.values import Shown
 
 DocumentPath = tuple[str | int, ...]
 """A place in a document: keys and list indexes from the top."""
@@ -18,24 +19,24 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Label(Shown):
     """A second place that explains the first."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Edit(Shown):
     """Replace what a span covers with a text."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Fix(Shown):
     """A mend a machine can make; safe when it cannot change what the author meant."""
 
     title: str
@@ -43,8 +44,8 @@ class Fix:
     safe: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostic:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Diagnostic(Shown):
     """One finding. `label` says what the marked place is; `notes` are facts; only `help` suggests.
 
     `suppressed` is the reason that a comment in the file gives for not wanting to hear of it.
@@ -73,8 +74,8 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+@dataclass(frozen=True, slots=True, repr=False)
+class Code(Shown):
     """What a code means, in one line."""
 
     severity: Severity

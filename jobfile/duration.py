@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _SHAPE = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
@@ -12,6 +13,7 @@ MAX_DURATION = timedelta(days=3_660)
 EXPECTED = "a number with a unit: 30s, 5m, 2h, 1h30m, 7d"
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta | None:
     """The duration that the text says, or None. Units d, h, m, s, largest first, each at most once."""
     match = _SHAPE.fullmatch(text)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from jobfile.filters import FILTERS, MAX_TEXT, EvaluationError
+from jobfile.values import Shown
 
 MAX_INTEGER: Final = 2**63 - 1
 __all__ = ["EvaluationError", "Kind", "Problem", "Scope", "Type", "evaluate"]
@@ -29,8 +30,8 @@ class Kind(StrEnum):
     ANY = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+@dataclass(frozen=True, slots=True, repr=False)
+class Type(Shown):
     """A type; a list knows its items, and a value that may be null says so."""
 
     kind: Kind
@@ -38,8 +39,8 @@ class Type:
     may_be_null: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Problem(Shown):
     """Something wrong with a part of a text; offsets are into that text, `fix` would replace the part."""
 
     code: str
@@ -51,8 +52,8 @@ class Problem:
     fix: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+@dataclass(frozen=True, slots=True, repr=False)
+class Refusal(Shown):
     """Why a name of the language cannot be used at a place."""
 
     code: str
@@ -61,8 +62,8 @@ class Refusal:
     help: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+@dataclass(frozen=True, slots=True, repr=False)
+class Scope(Shown):
     """What names mean at a place: dotted name -> type; a name that ends in `.*` stands for all below it.
 
     `by_trigger` has the names that exist only when a run was started in one way; `refused` what is said of
@@ -99,45 +100,45 @@ class Scope:
         return Scope({**self.names, **self.by_trigger.get(kind, {})}, {}, self.refused)
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+@dataclass(frozen=True, slots=True, repr=False)
+class Literal(Shown):
     """A text, number or boolean as it is written."""
 
     value: str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+@dataclass(frozen=True, slots=True, repr=False)
+class Name(Shown):
     """A dotted name."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+@dataclass(frozen=True, slots=True, repr=False)
+class Item(Shown):
     """One item of a list or character of a text."""
 
     target: "Expression"
     index: "Expression"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+@dataclass(frozen=True, slots=True, repr=False)
+class Listing(Shown):
     """A list written out."""
 
     items: "tuple[Expression, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+@dataclass(frozen=True, slots=True, repr=False)
+class Unary(Shown):
     """A sign, or `not`."""
 
     sign: str
     operand: "Expression"
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+@dataclass(frozen=True, slots=True, repr=False)
+class Binary(Shown):
     """Arithmetic, `~`, a comparison, `in`, `and`, `or`."""
 
     sign: str
@@ -145,8 +146,8 @@ class Binary:
     right: "Expression"
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+@dataclass(frozen=True, slots=True, repr=False)
+class Conditional(Shown):
     """`then if test else otherwise`."""
 
     test: "Expression"
@@ -154,8 +155,8 @@ class Conditional:
     otherwise: "Expression"
 
 
-@dataclass(frozen=True, slots=True)
-class Filtered:
+@dataclass(frozen=True, slots=True, repr=False)
+class Filtered(Shown):
     """A value through a filter."""
 
     target: "Expression"

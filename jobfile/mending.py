@@ -6,7 +6,7 @@ from typing import Final
 
 from jobfile.diagnostic import Diagnostic
 from jobfile.fixes import apply_fixes
-from jobfile.pipeline import File, compile_files, read_file
+from jobfile.pipeline import File, check_files, read_file
 from jobfile.schema import validate
 from jobfile.source import Source
 
@@ -93,7 +93,7 @@ def _look(name: str, content: bytes, files: tuple[File, ...]) -> _Look | None:
     else:
         depth = 2
     files = tuple((one, content if one == name else other) for one, other in files)
-    found = tuple(one for one in compile_files(files).diagnostics if one.file == name)
+    found = tuple(one for one in check_files(files).diagnostics if one.file == name)
     return _Look(source=checked.source, found=found, depth=depth, files=files)
 
 

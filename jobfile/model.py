@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-Scalar = str | int | float | bool
-Value = Scalar | tuple[Scalar, ...]
-"""What a param or a var may hold."""
+from jobfile.values import Scalar, Shown, Value
 
 
 class ParamType(StrEnum):
@@ -20,8 +18,8 @@ class ParamType(StrEnum):
     ARRAY = "array"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParamSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ParamSpec(Shown):
     """A declared input of a job."""
 
     name: str
@@ -50,8 +48,8 @@ class DayRule(StrEnum):
     EITHER = "either"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CalendarSpec(Shown):
     """Which days are open: `also` wins over `closed`, which wins over `weekdays` (Monday is 0)."""
 
     name: str
@@ -68,8 +66,8 @@ class OnClosed(StrEnum):
     PREVIOUS = "previous"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronEntry:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CronEntry(Shown):
     """Fires at the local times that a cron expression matches in a zone, on open days of a calendar if any.
 
     Of every kind of entry: `from_day` and `until_day` are the first and the last local date; `spread` is
@@ -87,8 +85,8 @@ class CronEntry:
     arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EveryEntry:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EveryEntry(Shown):
     """Fires at whole multiples of a period since 1970-01-01T00:00Z; the zone only dates its days."""
 
     every: timedelta
@@ -99,8 +97,8 @@ class EveryEntry:
     arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtEntry:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AtEntry(Shown):
     """Fires at these instants, each once."""
 
     at: tuple[datetime, ...]
@@ -111,8 +109,8 @@ class AtEntry:
     arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BusinessDayEntry:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class BusinessDayEntry(Shown):
     """Fires at a local time (HH:MM) on the n-th open day of each month, from its end when negative."""
 
     business_day: int
@@ -128,16 +126,16 @@ class BusinessDayEntry:
 ScheduleEntry = CronEntry | EveryEntry | AtEntry | BusinessDayEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookTrigger:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class WebhookTrigger(Shown):
     """A POST to a path starts the job; signed with one of the job's secrets unless the path is public."""
 
     webhook: str
     secret: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileTrigger:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FileTrigger(Shown):
     """A file that arrives in a folder starts the job once it has been quiet for `settle`."""
 
     folder: str
@@ -155,8 +153,8 @@ class AfterWhen(StrEnum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AfterTrigger:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AfterTrigger(Shown):
     """The end of another job's run starts the job."""
 
     after: str
@@ -166,8 +164,8 @@ class AfterTrigger:
 Trigger = WebhookTrigger | FileTrigger | AfterTrigger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ExpectSpec(Shown):
     """When the job is late: no success by a local time (HH:MM), for a while, or a run that takes longer."""
 
     done_by: str | None = None
@@ -175,8 +173,8 @@ class ExpectSpec:
     max_duration: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class QueueSpec(Shown):
     """Slots that jobs share."""
 
     name: str
@@ -199,8 +197,8 @@ class Jitter(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetrySpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RetrySpec(Shown):
     """When a failed run is tried again. `attempts` counts the first."""
 
     attempts: int = 1
@@ -221,8 +219,8 @@ class OverlapPolicy(StrEnum):
     KILL_RUNNING = "kill_running"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConcurrencySpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ConcurrencySpec(Shown):
     """At most `limit` active runs with one key; None lifts the limit.
 
     `on_overlap` None is the default of the language: a schedule's occurrence is skipped, an event queues.
@@ -242,8 +240,8 @@ class CatchupMode(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatchupSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CatchupSpec(Shown):
     """`window` bounds how far back runs are made up for; `limit` how many."""
 
     mode: CatchupMode = CatchupMode.LAST
@@ -251,8 +249,8 @@ class CatchupSpec:
     limit: int = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptAction:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ScriptAction(Shown):
     """A script for a shell.
 
     `text` is as written; `compiled` is what the shell gets, the same for every run: each template is
@@ -265,23 +263,23 @@ class ScriptAction:
     shell: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandAction:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CommandAction(Shown):
     """A program and its arguments, each a template; no shell."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonAction:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PythonAction(Shown):
     """A function called with the params as keyword arguments, in a fresh process."""
 
     module: str
     function: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAction:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HttpAction(Shown):
     """A request. `status` holds the ranges that count as success, both ends inclusive.
 
     Every text in `url`, `headers`, `body`, `json` and `contains` may hold templates; a text of `json` that
@@ -300,8 +298,8 @@ class HttpAction:
 SimpleAction = ScriptAction | CommandAction | PythonAction | HttpAction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StepSpec(Shown):
     """One command of a job. `needs` is complete: the step written before stands in it when none was named."""
 
     name: str
@@ -320,8 +318,8 @@ class StepSpec:
     allow_failure: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepsAction:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StepsAction(Shown):
     """Several steps, in the order in which they are written."""
 
     steps: tuple[StepSpec, ...]
@@ -330,8 +328,8 @@ class StepsAction:
 Action = ScriptAction | CommandAction | PythonAction | HttpAction | StepsAction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ChannelSpec(Shown):
     """Where notifications go: exactly one of Apprise's URLs (names of secrets), a request or a command."""
 
     name: str
@@ -341,16 +339,16 @@ class ChannelSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Origin(Shown):
     """Where a job is written; not part of its meaning."""
 
     file: str
     line: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JobSpec(Shown):
     """A complete job. Its digest is a hash of everything here, and of nothing else."""
 
     name: str

@@ -9,7 +9,6 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from hashlib import sha256
 from itertools import chain, repeat
 from typing import NamedTuple, assert_never
 
@@ -95,6 +94,8 @@ def spread_delay(spread: timedelta | None, job: str) -> timedelta:
     seconds = 0 if spread is None else spread // timedelta(seconds=1)
     if seconds < 1:
         return timedelta(0)
+    from hashlib import sha256  # noqa: PLC0415  start-up time: few schedules have a spread
+
     return timedelta(seconds=int.from_bytes(sha256(job.encode()).digest(), "big") % seconds)
 
 

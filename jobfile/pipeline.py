@@ -36,13 +36,24 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compiled:
-    """A set of files, the main one first: its catalog if all of it is valid, and every finding."""
+class Looked:
+    """A set of files, the main one first, with every finding; no set when the main one cannot be read."""
 
-    catalog: Catalog | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, Source] = field(default_factory=dict)
     files: FileSet | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing that was found is an error."""
+        return self.files is not None and not any(one.is_error for one in self.diagnostics)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled(Looked):
+    """A set of files with its catalog, if all of it is valid."""
+
+    catalog: Catalog | None
 
 
 def read_file(name: str, content: bytes) -> Checked:
@@ -58,20 +69,20 @@ def read_file(name: str, content: bytes) -> Checked:
 
 def check_file(name: str, content: bytes, *, now: datetime | None = None) -> Checked:
     """One file by itself, with what its jobs mean."""
-    compiled = compile_files([(name, content)], now=now)
-    document = None if compiled.files is None else compiled.files.main
-    source = compiled.sources.get(name)
-    return Checked(name=name, diagnostics=compiled.diagnostics, source=source, document=document)
+    looked = check_files([(name, content)], now=now)
+    document = None if looked.files is None else looked.files.main
+    source = looked.sources.get(name)
+    return Checked(name=name, diagnostics=looked.diagnostics, source=source, document=document)
 
 
-def compile_files(
+def check_files(
     files: Iterable[File],
     *,
     outside: Iterable[str] = (),
     overrides: Mapping[str, str] | None = None,
     now: datetime | None = None,
-) -> Compiled:
-    """A main file and what it includes -> one catalog, or none when anything in it is an error.
+) -> Looked:
+    """A main file and what it includes, with all that is to be said about them.
 
     `outside` are included files that lie outside of the folder; `overrides` are the values of `--set`;
     without `now` nothing is said about what is past.
@@ -96,9 +107,24 @@ def compile_files(
         found += [finding for document in included for finding in check_included(document)]
         found += check(fileset, now=now)
     diagnostics = suppress(arrange(found, files=[one.name for one in read]), sources)
-    is_valid = fileset is not None and not any(one.is_error for one in diagnostics)
-    catalog = build_catalog(compile_jobs(fileset)) if fileset is not None and is_valid else None
-    return Compiled(catalog=catalog, diagnostics=diagnostics, sources=sources, files=fileset)
+    return Looked(diagnostics=diagnostics, sources=sources, files=fileset)
+
+
+def compile_files(
+    files: Iterable[File],
+    *,
+    outside: Iterable[str] = (),
+    overrides: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> Compiled:
+    """A main file and what it includes -> one catalog, or none when anything in it is an error."""
+    looked = check_files(files, outside=outside, overrides=overrides, now=now)
+    catalog = None
+    if looked.files is not None and looked.is_valid:
+        catalog = build_catalog(compile_jobs(looked.files))
+    return Compiled(
+        catalog=catalog, diagnostics=looked.diagnostics, sources=looked.sources, files=looked.files
+    )
 
 
 def _skipped(read: Iterable[Checked]) -> frozenset[JobPlace]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from jobfile.expression import Kind, Refusal, Scope, Type
-from jobfile.model import ParamSpec, ParamType, Scalar, Value
+from jobfile.model import ParamSpec, ParamType
+from jobfile.values import Scalar, Value
 
 Names = Mapping[str, Type]
 

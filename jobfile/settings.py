@@ -1,6 +1,6 @@
 """What holds for a job after defaults are merged in, each value with the place it comes from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any  # values of a document are not typed yet
 
@@ -61,6 +61,15 @@ class Setting:
                 yield from part.texts()
 
 
+def any_text(value: object, test: Callable[[str], bool]) -> bool:
+    """Whether any text in a value passes a test: known without making a setting for each part."""
+    if isinstance(value, str):
+        return test(value)
+    if isinstance(value, dict):
+        return any(any_text(part, test) for part in value.values())
+    return isinstance(value, list) and any(any_text(part, test) for part in value)
+
+
 Settings = Mapping[str, Setting]
 Layer = tuple[Document, DocumentPath]
 """A map of settings, by its place; a later layer lies above an earlier one."""
@@ -79,7 +88,10 @@ def merged_by_name(layers: Iterable[Layer], key: str) -> dict[str, Setting]:
     """The entries of `env` or `secrets` that hold, merged by name; a `null` for all of them removes all."""
     found: dict[str, Setting] = {}
     for document, path in layers:
-        entries = map_at(document, path).get(key, {})
+        holder = map_at(document, path)
+        if key not in holder:
+            continue
+        entries = holder[key]
         if entries is None:
             found.clear()
         elif isinstance(entries, Mapping):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Gap, Schedule
-from jobfile.model import Value
 from jobfile.occurrences import Fire, fires
+from jobfile.values import Value
 
 INSTANT = timedelta(microseconds=1)
 """Windows are half open, [since, until); occurrences are enumerated in (after, until]."""

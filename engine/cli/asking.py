@@ -15,7 +15,8 @@ from engine.ports import Stop
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
 from jobfile.catalog import CompiledJob
-from jobfile.model import JobSpec, Value
+from jobfile.model import JobSpec
+from jobfile.values import Value
 
 MIN_PREFIX = 4
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.adapters.reading import JobFiles, read_job_files, read_limited
 from engine.cli.place import Place
 from jobfile.diagnostic import Diagnostic, arrange
-from jobfile.pipeline import compile_files
+from jobfile.pipeline import check_files
 from jobfile.settings import map_at
 from jobfile.source import Source
 
@@ -46,7 +46,7 @@ def check_sets(
         sets = [mend_set(one, unsafe=fix == "unsafe", only=wanted or None) for one in sets]
     everything: list[Diagnostic] = []
     for one in sets:
-        compiled = compile_files(one.files, outside=one.outside, overrides=overrides, now=place.now())
+        compiled = check_files(one.files, outside=one.outside, overrides=overrides, now=place.now())
         told = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
         everything += [each for each in compiled.diagnostics if each.file in told]
         found.sources |= {name: source for name, source in compiled.sources.items() if name in told}

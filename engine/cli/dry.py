@@ -13,8 +13,9 @@ from engine.cli.place import Place
 from jobfile.catalog import CompiledJob
 from jobfile.duration import format_duration
 from jobfile.expression import EvaluationError
-from jobfile.model import CommandAction, HttpAction, PythonAction, ScriptAction, StepsAction, Value
+from jobfile.model import CommandAction, HttpAction, PythonAction, ScriptAction, StepsAction
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
+from jobfile.values import Value
 
 FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
 

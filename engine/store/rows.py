@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol  # a row's columns have no narrower type
+from typing import TYPE_CHECKING, Any, Protocol  # a row's columns have no narrower type
 
 from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.records import Gap, Generation, JobVersion, Rejection, Schedule, Session
-from jobfile.canonical import schedule_from_plain
-from jobfile.model import Value
+from jobfile.values import Value
+
+if TYPE_CHECKING:
+    from jobfile.model import ScheduleEntry
 
 
 class Row(Protocol):
@@ -149,13 +151,19 @@ def job_version_from_row(row: Row) -> JobVersion:
     )
 
 
+def _entries(rule: str) -> "tuple[ScheduleEntry, ...]":
+    from jobfile.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
+
+    return schedule_from_plain(json.loads(rule))
+
+
 def schedule_from_row(row: Row) -> Schedule:
     """A schedule with its coverage."""
     return Schedule(
         id=row["id"],
         job=row["job"],
         schedule_key=row["schedule_key"],
-        entries=schedule_from_plain(json.loads(row["rule"])),
+        entries=_entries(row["rule"]),
         generation=row["generation"],
         active_from=from_us(row["active_from"]),
         active_until=_maybe(row["active_until"]),
@@ -170,7 +178,7 @@ def gap_from_row(row: Row) -> Gap:
     return Gap(
         schedule_id=row["schedule_id"],
         job=row["job"],
-        entries=schedule_from_plain(json.loads(row["rule"])),
+        entries=_entries(row["rule"]),
         first_at=from_us(row["first_at"]),
         last_at=from_us(row["last_at"]),
         count=row["count"],

@@ -31,7 +31,7 @@ from jobfile.checks.lints import (
 )
 from jobfile.checks.payloads import check_condition, check_loop, check_payloads
 from jobfile.checks.places import check_timezone
-from jobfile.checks.plain_secrets import check_file_secrets, check_param_secrets, check_payload_secrets
+from jobfile.checks.plain_secrets import check_file_secrets, check_plain_secrets
 from jobfile.checks.readers import check_other_readers
 from jobfile.checks.references import (
     check_after,
@@ -67,7 +67,6 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_condition,
     check_loop,
     check_payloads,
-    check_payload_secrets,
     check_timeout_is_set,
     check_command_is_no_shell,
     check_reads_no_clock,
@@ -91,7 +90,6 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_params,
     check_arguments,
     check_matrix,
-    check_param_secrets,
     check_params_used,
     check_timeout_fits,
     check_tries_fit,
@@ -108,6 +106,7 @@ FILE_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_chains,
     check_webhook_paths,
     check_crowds,
+    check_plain_secrets,
     check_other_readers,
     check_unused,
 )

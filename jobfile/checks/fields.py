@@ -8,7 +8,7 @@ from jobfile.diagnostic import Diagnostic
 from jobfile.duration import EXPECTED, parse_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload, StepText
-from jobfile.settings import Setting, Settings
+from jobfile.settings import Setting, Settings, any_text
 
 ACTIONS = ("run", "command", "python", "http", "steps")
 PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotency_key"})
@@ -118,11 +118,17 @@ def meant_duration(text: str) -> str | None:
 def check_literal_fields(payload: Payload) -> Iterator[Diagnostic]:
     """JF113: a template in a field that decides when and whether: a plan must not depend on values."""
     for key, setting in payload.settings.items():
-        if key in PAYLOAD or key in ELSEWHERE_CHECKED or _is_inherited(payload, setting):
+        if key in PAYLOAD or key in ELSEWHERE_CHECKED or not any_text(setting.value, _has_braces):
+            continue
+        if _is_inherited(payload, setting):
             continue
         for text in setting.texts():
             if text.path[-2:] != ("concurrency", "key"):
                 yield from literal_only(text, key)
+
+
+def _has_braces(text: str) -> bool:
+    return "{{" in text
 
 
 def _is_inherited(payload: Payload, setting: Setting) -> bool:
@@ -220,18 +226,22 @@ def check_command_is_no_shell(payload: Payload) -> Iterator[Diagnostic]:
     setting = payload.settings.get("command")
     if setting is None:
         return
-    for index, item in enumerate(setting.parts()):
-        text = item.text
-        is_cd = text == "cd" and index > 0
-        if (text in _SHELL_WORDS and not is_cd) or ("{{" not in text and _SHELL_SIGNS.search(text)):
+    for index, text in enumerate(setting.value):
+        if isinstance(text, str) and _is_for_a_shell(text, is_first=index == 0):
             yield finding(
-                item,
+                setting.part(index) or setting,
                 "JF623",
                 f"`{text[:40]}` in a command list is passed on as it is",
                 label="no shell reads this",
                 help=("use  run:  for a shell script",),
             )
             return
+
+
+def _is_for_a_shell(text: str, *, is_first: bool) -> bool:
+    if text in _SHELL_WORDS:
+        return is_first or text != "cd"
+    return ("$" in text or "*" in text) and "{{" not in text and _SHELL_SIGNS.search(text) is not None
 
 
 def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:

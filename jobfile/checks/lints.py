@@ -1,11 +1,11 @@
 """Remarks about jobs that are right and may still not be what was meant."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jobfile.checks.finding import finding, located
 from jobfile.checks.sections import names_read
-from jobfile.compile.timing import entries_of
+from jobfile.compile.actions import texts_of
 from jobfile.diagnostic import Diagnostic
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
@@ -83,12 +83,12 @@ def check_reads_no_clock(payload: Payload) -> Iterator[Diagnostic]:
     """JF610: a run that is made up for later works on the wrong day when it asks the clock."""
     job = payload if isinstance(payload, JobText) else payload.job
     catchup = job.settings.get("catchup")
-    if not list(entries_of(job)) or (catchup is not None and catchup.value == "none"):
+    if "schedule" not in job.settings or (catchup is not None and catchup.value == "none"):
         return
     script, command = payload.settings.get("run"), payload.settings.get("command")
     if script is not None:
         yield from _clock_in_script(script)
-    elif command is not None and command.value and _reads_clock([one.text for one in command.parts()]):
+    elif command is not None and _is_date(command.value) and _reads_clock(texts_of(command)):
         yield _reads_the_clock(command.part(0) or command, 0, len("date"))
 
 
@@ -113,9 +113,12 @@ def _clock_word(words: tuple[Word, ...]) -> Word | None:
     return command[0] if command and _reads_clock([word.text for word in command]) else None
 
 
-def _reads_clock(words: list[str]) -> bool:
-    is_date = words[0].rpartition("/")[2] == "date"
-    return is_date and not any(_GIVES_THE_TIME.fullmatch(word) for word in words[1:])
+def _is_date(words: list[object]) -> bool:
+    return bool(words) and isinstance(words[0], str) and words[0].rpartition("/")[2] == "date"
+
+
+def _reads_clock(words: Sequence[str]) -> bool:
+    return _is_date([*words[:1]]) and not any(_GIVES_THE_TIME.fullmatch(word) for word in words[1:])
 
 
 def _reads_the_clock(setting: Setting, start: int, end: int) -> Diagnostic:

@@ -8,7 +8,7 @@ from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.expression import Kind, Problem, Scope, Type
 from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.payload import compiled_script
-from jobfile.settings import Setting
+from jobfile.settings import Setting, any_text
 from jobfile.template import (
     check_slot,
     check_text_type,
@@ -18,10 +18,17 @@ from jobfile.template import (
     why_no_expression,
 )
 
+_WITH_TEMPLATES = ("run", "command", "http", "working_dir", "concurrency", "idempotency_key")
+
 
 def check_payloads(payload: Payload) -> Iterator[Diagnostic]:
     """JF401-JF427: every template, wherever it may stand."""
-    settings, scope = payload.settings, payload.scope
+    settings = payload.settings
+    values = [settings[key].value for key in _WITH_TEMPLATES if key in settings]
+    values += [one.value for one in payload.env.values()]
+    if not any_text(values, has_template):
+        return
+    scope = payload.scope
     if "run" in settings:
         yield from _check_script(payload, settings["run"])
     if "command" in settings:

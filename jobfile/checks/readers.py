@@ -8,7 +8,7 @@ from typing import Final
 from jobfile.checks.finding import finding
 from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.jobtext import FileSet
-from jobfile.settings import Setting
+from jobfile.settings import Setting, any_text
 
 _OTHER: Final = re.compile(
     r"(?:y|n|yes|no|on|off|true|false|null)"
@@ -17,22 +17,18 @@ _OTHER: Final = re.compile(
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9:.]+.*)?|=",
     re.IGNORECASE,
 )
-_LINE: Final = re.compile(
-    rf"(?:[:,\[{{]|^\s*-)\s+(?:{_OTHER.pattern})\s*(?:[,}}\]#]|$)", re.IGNORECASE | re.MULTILINE
-)
-_IN_FLOW: Final = re.compile(rf"[\[{{,]\s*(?:{_OTHER.pattern})\s*[,}}\]]", re.IGNORECASE)
+_STARTS: Final = frozenset("yYnNoOtTfF0123456789+-.=")
 
 
 def is_read_otherwise(text: str) -> bool:
     """Whether YAML 1.1 or another schema reads a plain scalar, a text here, as something else."""
-    return _OTHER.fullmatch(text) is not None
+    return text[:1] in _STARTS and _OTHER.fullmatch(text) is not None
 
 
 def check_other_readers(files: FileSet) -> Iterator[Diagnostic]:
     """JF622: told on request only; this language knows which values are texts."""
     for document in files.documents:
-        text = document.source.text
-        if not _LINE.search(text) and not _IN_FLOW.search(text):
+        if not any_text(document.tree, is_read_otherwise):
             continue
         for setting in Setting(document.tree, (), document).texts():
             if is_read_otherwise(setting.value) and not document.is_quoted(setting.path):

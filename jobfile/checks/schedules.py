@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from jobfile.checks.finding import finding, located
 from jobfile.checks.places import check_zone
@@ -29,6 +30,8 @@ _ONLY_WITH = {
 }
 """Keys that go with some kinds of entry only."""
 
+_PLAIN_KEYS = frozenset({"cron", "every", "at", "timezone", "from", "until", "spread", "with"})
+"""Keys that need no other and go with every kind."""
 _DAY = timedelta(days=1)
 
 
@@ -46,7 +49,9 @@ def check_schedules(job: JobText) -> Iterator[Diagnostic]:
 
 def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
     """JF102, JF109: exactly one kind, and only keys that go with it."""
-    kinds = [key for key in KINDS if entry.part(key) is not None]
+    kinds = [key for key in KINDS if entry.value.get(key) is not None]
+    if len(kinds) == 1 and entry.value.keys() <= _PLAIN_KEYS:
+        return
     if not kinds:
         yield finding(
             entry,
@@ -310,8 +315,8 @@ def _lint_cron(cron: Setting, parsed: CronExpression, days: DayRule, zone: str) 
     yield from _lint_late_days(cron, parsed)
     if load_zone(zone) is None:
         return
-    entry = CronEntry(cron=normal_cron(text), timezone=zone, days=days)
-    for note in fold_dates(entry)[:1]:
+    folds, gaps = _notes_of(normal_cron(text), zone, days)
+    for note in folds:
         yield finding(
             cron,
             "JF609",
@@ -319,7 +324,7 @@ def _lint_cron(cron: Setting, parsed: CronExpression, days: DayRule, zone: str) 
             label=note,
             notes=("the first of the two is used, once",),
         )
-    for note in gap_dates(entry)[:1]:
+    for note in gaps:
         yield finding(
             cron,
             "JF608",
@@ -329,6 +334,13 @@ def _lint_cron(cron: Setting, parsed: CronExpression, days: DayRule, zone: str) 
                 "choose a time outside the hour that is skipped, or leave it: one run, right after the gap",
             ),
         )
+
+
+@lru_cache(maxsize=16_384)
+def _notes_of(cron: str, zone: str, days: DayRule) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The first fold and the first gap that an expression meets in a year."""
+    entry = CronEntry(cron=cron, timezone=zone, days=days)
+    return fold_dates(entry)[:1], gap_dates(entry)[:1]
 
 
 def _lint_late_days(cron: Setting, parsed: CronExpression) -> Iterator[Diagnostic]:

@@ -17,9 +17,9 @@ from jobfile.model import (
     Origin,
     OverlapPolicy,
     QueueSpec,
-    Value,
 )
 from jobfile.settings import Setting, Settings
+from jobfile.values import Value
 
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_KILL_GRACE = timedelta(seconds=10)

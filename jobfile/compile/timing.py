@@ -20,10 +20,10 @@ from jobfile.model import (
     OnClosed,
     ScheduleEntry,
     Trigger,
-    Value,
     WebhookTrigger,
 )
 from jobfile.settings import Setting
+from jobfile.values import Value
 
 DEFAULT_ZONE = "UTC"
 DEFAULT_SETTLE = timedelta(seconds=2)

@@ -24,11 +24,12 @@ from engine.store.sqlite.store import SqliteStore
 from engine.wording import short
 from jobfile.canonical import spec_from_json
 from jobfile.catalog import CompiledJob
-from jobfile.model import Origin, Value
+from jobfile.model import Origin
 from jobfile.occurrences import load_zone
 from jobfile.params import bind_params
 from jobfile.pipeline import compile_files
 from jobfile.suggest import suggest
+from jobfile.values import Value
 
 INVALID = 1
 
