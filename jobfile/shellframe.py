@@ -17,6 +17,7 @@ _OPENERS: Final = frozenset(
 _COMPOUND: Final = frozenset({"if", "while", "until", "for", "case", "select", "{"})
 _HANDLE: Final = re.compile(r"[0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\}")
 """A word directly before a redirection that is its number, or the variable for its number."""
+_CLOSERS: Final = frozenset({"fi", "done", "esac", "}"})
 RESERVED: Final = _OPENERS | _COMPOUND | {"esac", "function", "coproc"}
 
 
@@ -49,8 +50,11 @@ class Frame:
         self.next = Next.COMMAND
         self.is_target = self.is_stdin = False
         self.stdin: list[int] = []
-        self.before: Command | None = None
+        self.before: tuple[Command, ...] = ()
+        self.opened: list[int] = []
+        self.compound: tuple[Command, ...] = ()
         self.cases = 0
+        self.is_timed = False
 
     @property
     def may_assign(self) -> bool:
@@ -95,7 +99,8 @@ class Frame:
         if self.next in (Next.LOOP_NAME, Next.CASE_WORD, Next.CASE_IN, Next.FUNCTION_NAME):
             raise LostError(at, f"`{sign}` in the middle of a command")
         command = self._flush()
-        self.before = command if sign in ("|", "|&") else None
+        self.before = () if sign not in ("|", "|&") else (command,) if command else self.compound
+        self.compound = ()
         if sign in (";;", ";&", ";;&"):
             if not self.cases:
                 raise LostError(at, f"`{sign}` outside of case")
@@ -106,6 +111,10 @@ class Frame:
         for word in self.words:  # the name of a coproc
             self.names += word.slots
         self.words, self.next = [], Next.COMMAND
+
+    def close_bracket(self, first: int) -> None:
+        """The commands from this one on were those of a bracket that has ended."""
+        self.compound = tuple(self.found[first:])
 
     def close_pattern(self) -> bool:
         """A `)` was read: whether it ends a pattern of `case`."""
@@ -141,6 +150,9 @@ class Frame:
 
     def _take(self, word: Word) -> None:
         reserved = word.text if word.is_plain and word.text in RESERVED else ""
+        if self.is_timed and word.text in ("-p", "--"):
+            return  # an option of the reserved word `time`
+        self.is_timed = reserved == "time" and self.next is Next.COMMAND
         match self.next:
             case Next.COMMAND if reserved and not self.words:
                 self._reserved(reserved)
@@ -157,13 +169,18 @@ class Frame:
             case Next.LOOP_IN | Next.CASE_IN:
                 self._after_head(word)
             case Next.PATTERN if reserved == "esac":
-                self.cases, self.next = self.cases - 1, Next.COMMAND
+                self.next = Next.COMMAND
+                self._reserved(reserved)
             case Next.PATTERN | Next.PATTERN_MORE:
                 self.next = Next.PATTERN_MORE
             case Next.COPROC_NAME | Next.COPROC_MORE:
                 self._coproc(word, reserved)
 
     def _reserved(self, text: str) -> None:
+        if text in _COMPOUND:
+            self.opened.append(len(self.found))
+        elif text in _CLOSERS and self.opened:
+            self.compound = tuple(self.found[self.opened.pop() :])
         if text == "case":
             self.cases += 1
             self.next = Next.CASE_WORD

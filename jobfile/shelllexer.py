@@ -204,7 +204,9 @@ class _Lexer(Heredocs):
             raise LostError(begin, "`for (`")
         frame.open_bracket()
         if end is None:
+            first = len(self.found)
             self.group()
+            frame.close_bracket(first)
             return
         self.at += 1
         self.arithmetic(begin, end)

@@ -66,8 +66,8 @@ class Command:
     words: list[Word]
     stdin: list[int] = field(default_factory=list)
     """Templates in its here-documents and here-strings."""
-    before: "Command | None" = None
-    """The command whose output it reads."""
+    before: "tuple[Command, ...]" = ()
+    """The command whose output it reads, or all those of the compound one."""
 
 
 @dataclass(frozen=True, slots=True)

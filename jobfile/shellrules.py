@@ -53,7 +53,7 @@ _QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
 """Programs with an option that takes a program in their own language."""
 _OWN_LANGUAGE: Final = frozenset({*_QUERIES, "sqlite3", "bc", "dc", "ed", "gnuplot"}) - {"sed"}
 """Programs that read their own language from the standard input."""
-_WRITERS: Final = frozenset({"echo", "printf", "cat", "tee"})
+_WRITERS: Final = frozenset({"echo", "printf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,16 +251,26 @@ def _standard_input(command: Command, at_heads: Mapping[int, bool]) -> Iterator[
         return
     for slot in command.stdin:
         yield _read_from(names[0] if is_code else own, slot, is_code=is_code)
-    before = command.before
-    while before is not None:
-        writer = before.words[0].name
+    for before in _upstream(command):
+        writes = any(before.words[at].name in _WRITERS for at in heads(before.words))
         for slot in (*(slot for word in before.words for slot in word.slots), *before.stdin):
-            if writer in _WRITERS and (writer != "cat" or slot in before.stdin):
+            if writes or slot in before.stdin:
                 yield _read_from(names[0] if is_code else own, slot, is_code=is_code)
             elif is_code:
                 label = f"`{names[0]}` runs what this command prints"
                 yield Finding(slot, "JF426", "the value chooses the program that runs", label)
-        before = before.before
+
+
+def _upstream(command: Command) -> Iterator[Command]:
+    """The commands before this one in its pipeline, each once."""
+    seen: set[int] = set()
+    waiting = [*command.before]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            waiting += one.before
+            yield one
 
 
 def _read_from(name: str, slot: int, *, is_code: bool) -> Finding:
