@@ -69,7 +69,10 @@ class Frame:
         if self.is_target:
             self.is_target = False
             self.stdin += [*word.slots, *word.inner] if self.is_stdin else []
+        elif self.is_timed and word.text in ("-p", "--"):
+            pass  # an option of the reserved word `time`
         else:
+            self.is_timed = self.next is Next.COMMAND and word.is_plain and word.text == "time"
             self._take(word)
 
     def redirect(self, at: int, *, is_stdin: bool = False) -> None:
@@ -150,9 +153,6 @@ class Frame:
 
     def _take(self, word: Word) -> None:
         reserved = word.text if word.is_plain and word.text in RESERVED else ""
-        if self.is_timed and word.text in ("-p", "--"):
-            return  # an option of the reserved word `time`
-        self.is_timed = reserved == "time" and self.next is Next.COMMAND
         match self.next:
             case Next.COMMAND if reserved and not self.words:
                 self._reserved(reserved)

@@ -262,7 +262,9 @@ def nested(chance: random.Random, depth: int = 3, *, is_bash: bool = False) -> t
     if kind == "two lines":
         other, more = nested(chance, depth - 1, is_bash=is_bash)
         return f"{inner}\n{other}", count + more
-    if kind == "capture" and "<<" not in inner:
+    if kind in ("capture", "substitution") and "<<" in inner:
+        return f"( {inner}\n)", count
+    if kind == "capture":
         # bash 5.2 loses assignments after a here-document in $( ), with or without a template.
         return f"z=$( {inner}\n); printf '%s\\n' \"$z\"", count
     if kind == "two heredocs":
