@@ -9,7 +9,7 @@ from jobfile.expression import Problem
 MAX_MESSAGE: Final = 200
 _NUMBERED: Final = re.compile(r"^[^\s:]+: (?:line )?(\d+): (.*)$")
 _OTHER: Final = re.compile(r"(?:line |\[)(\d+)")
-_PREFIX: Final = re.compile(r"^(?:[^\s:]+: )?(?:[Ss]yntax|parse) error(?: at line \d+)?: *")
+_PREFIX: Final = re.compile(r"^(?:[^\s:]+: )*(?:[Ss]yntax|parse) error(?: at line \d+)?: *")
 
 
 def read_complaint(said: str) -> tuple[int, str]:
