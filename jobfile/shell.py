@@ -13,7 +13,7 @@ from jobfile.expression import Problem
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Place, Script
 from jobfile.shellquotes import Dialect
-from jobfile.shellrules import ALWAYS_WORKS, find_carried, find_rereads
+from jobfile.shellrules import ALWAYS_WORKS, find_carried, find_evaluated, find_rereads
 
 NUMERIC: Final = frozenset({"integer", "number"})
 
@@ -158,7 +158,7 @@ def _read_again(
     """Templates that something would parse again; a number stays one, however often it is read."""
     where = "bash" if dialect == "bash" else "a shell (sh may be bash)"
     found = (one for command in script.commands for one in find_rereads(command))
-    for one in (*found, *find_carried(script)):
+    for one in (*found, *find_evaluated(script), *find_carried(script)):
         if kinds[one.slot] not in NUMERIC or one.code in ("JF417", "JF426"):
             label = one.label or f"{where} would run what is in the value"
             yield _problem(one.code, one.message, slots[one.slot], label, one.ways)

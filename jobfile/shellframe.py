@@ -8,7 +8,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from jobfile.shellplaces import Command, LostError, Word
+from jobfile.shellplaces import Command, LostError, Notes, Word
 
 _OPENERS: Final = frozenset(
     {"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "!", "{", "}", "time"}
@@ -41,14 +41,15 @@ class Next(Enum):
 class Frame:
     """The commands of one bracket, or of the whole script."""
 
-    def __init__(self, found: list[Command], names: list[int]) -> None:
-        """Commands go to `found`, templates that stand for a name of the language to `names`."""
-        self.found = found
-        self.names = names
+    def __init__(self, notes: Notes) -> None:
+        """What is found goes to the notes, which all frames share."""
+        self.notes = notes
+        self.loop = ""
         self.word: Word | None = None
         self.words: list[Word] = []
         self.next = Next.COMMAND
-        self.is_target = self.is_stdin = False
+        self.is_target = False
+        self.redirection = ""
         self.stdin: list[int] = []
         self.before: tuple[Command, ...] = ()
         self.opened: list[int] = []
@@ -68,22 +69,25 @@ class Frame:
             return
         if self.is_target:
             self.is_target = False
-            self.stdin += [*word.slots, *word.inner] if self.is_stdin else []
+            self.stdin += [*word.slots, *word.inner] if self.redirection == "<<<" else []
+            self.notes.targets += word.slots if self.redirection in (">&", "<&") else []
         elif self.is_timed and word.text in ("-p", "--"):
             pass  # an option of the reserved word `time`
         else:
             self.is_timed = self.next is Next.COMMAND and word.is_plain and word.text == "time"
             self._take(word)
 
-    def redirect(self, at: int, *, is_stdin: bool = False) -> None:
+    def redirect(self, at: int, sign: str) -> None:
         """A redirection was read at this offset: the next word is its target, and none of the command."""
         word = self.word
         if word is not None and word.is_plain and _HANDLE.fullmatch(word.text):
             self.word = None
+        elif word is not None and word.text.startswith("{") and word.text.endswith("]}"):
+            self.notes.targets += word.slots  # `{name[…]}>` is an assignment
         self.end_word()
         if self.is_target:
             raise LostError(at, "a redirection without a target")
-        self.is_target, self.is_stdin = True, is_stdin
+        self.is_target, self.redirection = True, sign
         if self.next is Next.COMMAND:
             self.next = Next.ARGUMENT  # reserved words are none after a redirection
 
@@ -112,12 +116,12 @@ class Frame:
     def open_bracket(self) -> None:
         """A `(` where a command may stand was read: after its end comes another command."""
         for word in self.words:  # the name of a coproc
-            self.names += word.slots
+            self.notes.names += word.slots
         self.words, self.next = [], Next.COMMAND
 
     def close_bracket(self, first: int) -> None:
         """The commands from this one on were those of a bracket that has ended."""
-        self.compound = tuple(self.found[first:])
+        self.compound = tuple(self.notes.commands[first:])
 
     def close_pattern(self) -> bool:
         """A `)` was read: whether it ends a pattern of `case`."""
@@ -130,12 +134,12 @@ class Frame:
         """`()` was read: the one word before it is the name of a function."""
         self.end_word()
         if len(self.words) == 1 and self.next in (Next.ARGUMENT, Next.COMMAND):
-            self.names += self.words[0].slots
+            self.notes.names += self.words[0].slots
         self.words, self.next = [], Next.COMMAND
 
     def add(self, words: list[Word]) -> None:
         """A command that was read in another way, as `[[ ]]` is."""
-        self.found.append(Command(words))
+        self.notes.commands.append(Command(words))
         self.next = Next.COMMAND
 
     def end(self) -> None:
@@ -147,7 +151,7 @@ class Frame:
         command = None
         if self.words and self.next is not Next.LOOP_LIST:
             command = Command(self.words, self.stdin, self.before)
-            self.found.append(command)
+            self.notes.commands.append(command)
         self.words, self.stdin, self.next = [], [], Next.COMMAND
         return command
 
@@ -160,9 +164,10 @@ class Frame:
                 self.words.append(word)
                 self.next = Next.ARGUMENT
             case Next.LOOP_LIST:
-                pass
+                self.notes.loops += ((self.loop, slot) for slot in word.slots)
             case Next.LOOP_NAME | Next.FUNCTION_NAME:
-                self.names += word.slots
+                self.loop = word.text
+                self.notes.names += word.slots
                 self.next = Next.LOOP_IN if self.next is Next.LOOP_NAME else Next.COMMAND
             case Next.CASE_WORD:
                 self.next = Next.CASE_IN
@@ -178,9 +183,9 @@ class Frame:
 
     def _reserved(self, text: str) -> None:
         if text in _COMPOUND:
-            self.opened.append(len(self.found))
+            self.opened.append(len(self.notes.commands))
         elif text in _CLOSERS and self.opened:
-            self.compound = tuple(self.found[self.opened.pop() :])
+            self.compound = tuple(self.notes.commands[self.opened.pop() :])
         if text == "case":
             self.cases += 1
             self.next = Next.CASE_WORD
@@ -207,7 +212,7 @@ class Frame:
         """`coproc NAME { … }` has a name, `coproc command word` has none."""
         if reserved in _COMPOUND:
             for first in self.words:
-                self.names += first.slots
+                self.notes.names += first.slots
             self.words, self.next = [], Next.COMMAND
             self._reserved(reserved)
         else:

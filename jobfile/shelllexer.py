@@ -35,14 +35,14 @@ def read_script(text: str, slots: Sequence[tuple[int, int]], dialect: Dialect = 
         broken = (error.at, error.what)
         lexer.close_all()
     places = dict.fromkeys(range(len(slots)), Place.UNKNOWN) | lexer.places
-    places |= dict.fromkeys(lexer.names, Place.NAME)
+    places |= dict.fromkeys(lexer.notes.names, Place.NAME)
     if lost is not None:
         unsure = (index for index in open_slots if places[index] is not Place.DELIMITER)
         places |= dict.fromkeys(unsure, Place.UNKNOWN)
         places |= {index: Place.UNKNOWN for index, (start, _) in enumerate(slots) if start >= lost[0]}
     return Script(
         tuple(places[index] for index in range(len(slots))),
-        tuple(lexer.found),
+        lexer.notes,
         broken,
         lost,
         frozenset(lexer.evaluated),
@@ -84,7 +84,7 @@ class _Lexer(Heredocs):
         """Commands up to the `)` that closes them."""
         begin = self.at - 1
         self.deeper(1)
-        self.frames.append(Frame(self.found, self.names))
+        self.frames.append(Frame(self.notes))
         while self.at < self.limit:
             if self.step(is_inner=True):
                 self.frames.pop()
@@ -147,7 +147,7 @@ class _Lexer(Heredocs):
                 raise LostError(begin, "`&>`, which sh and bash read differently: write >file 2>&1")
             self.at += 2 if self.looks_at(">>") else 1
             self.frame.end_word()
-            self.frame.redirect(begin)
+            self.frame.redirect(begin, "&>")
             return
         self.refuse_continuation()
         self.end_word()
@@ -204,7 +204,7 @@ class _Lexer(Heredocs):
             raise LostError(begin, "`for (`")
         frame.open_bracket()
         if end is None:
-            first = len(self.found)
+            first = len(self.notes.commands)
             self.group()
             frame.close_bracket(first)
             return
@@ -223,7 +223,7 @@ class _Lexer(Heredocs):
         assert match is not None
         begin, self.at = self.at, match.end()
         self.refuse_continuation()
-        self.frame.redirect(begin, is_stdin=match.group() == "<<<")
+        self.frame.redirect(begin, match.group())
         if match.group() in ("<<", "<<-"):
             self.frame.is_target = False
             self.delimiter(begin, strips_tabs=match.group() == "<<-")

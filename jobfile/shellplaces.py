@@ -70,18 +70,36 @@ class Command:
     """The command whose output it reads, or all those of the compound one."""
 
 
+@dataclass(slots=True)
+class Notes:
+    """What the brackets of a script have in common: all that was found on the way."""
+
+    commands: list[Command] = field(default_factory=list)
+    names: list[int] = field(default_factory=list)
+    """Templates that stand for the name of a function or variable."""
+    targets: list[int] = field(default_factory=list)
+    """Templates in redirections that bash expands once more: `>&word`, `{name[…]}>`."""
+    loops: list[tuple[str, int]] = field(default_factory=list)
+    """The variable of a loop, and a template in its list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What was read: the place of each template, the simple commands, and where reading ended early."""
+    """What was read: the place of each template, the commands, and where reading ended early."""
 
     places: tuple[Place, ...]
-    commands: tuple[Command, ...]
+    notes: Notes
     broken: tuple[int, str] | None
     """Where something begins that never ends, and what."""
     lost: tuple[int, str] | None
     """Where the first construct stands that is not understood, and what it is."""
     evaluated: frozenset[str]
-    """Variables whose values bash evaluates: `$((name))`, `${!name}`."""
+    """Variables whose values bash evaluates: `$((name))`, `${!name}`, `${name@P}`."""
+
+    @property
+    def commands(self) -> list[Command]:
+        """The simple commands, those of inner brackets first."""
+        return self.notes.commands
 
 
 class BrokenError(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from jobfile.shellframe import Frame
-from jobfile.shellplaces import SLOT, BrokenError, Command, LostError, Place, Word
+from jobfile.shellplaces import SLOT, BrokenError, LostError, Notes, Place, Word
 
 Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
@@ -37,9 +37,8 @@ class Quotes:
         self.starts = [start for start, _ in slots]
         self.places: dict[int, Place] = {}
         self.forced: Place | None = None
-        self.found: list[Command] = []
-        self.names: list[int] = []
-        self.frames = [Frame(self.found, self.names)]
+        self.notes = Notes()
+        self.frames = [Frame(self.notes)]
         self.depth = 0
         self.evaluated: set[str] = set()
 
@@ -253,7 +252,8 @@ class Quotes:
             raise LostError(begin, "this ${ }")
         if parameter:
             self.word().variables.append(parameter[1])
-            self.evaluated.update((parameter[1],) if parameter[0].startswith("!") else ())
+            is_read = parameter[0].startswith("!") or self.text.startswith("@P", parameter.end(), self.limit)
+            self.evaluated.update((parameter[1],) if is_read else ())
         is_text = is_double and self.dialect == "sh" and parameter is not None and parameter[3] is not None
         self.at = parameter.end() if parameter else self.at + 1
         outer, self.forced = self.forced, Place.BRACES

@@ -31,6 +31,14 @@ _NAMES: Final = frozenset(
 )
 """Commands that take names, in which bash evaluates subscripts: `a[$(command)]` runs the command."""
 _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
+_EVALUATED: Final = frozenset(
+    {"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS", "PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND"}
+    | {"ENV", "BASH_ENV", "GIT_SSH_COMMAND"}
+)
+"""Variables that are arithmetic in bash, or whose value a shell expands or runs."""
+_SEARCHED: Final = frozenset(
+    {"PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_OPTIONS", "PERL5OPT"}
+)
 _COMPARISONS: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _VARIABLE_TESTS: Final = frozenset({"-v", "-R"})
 _NAMED_BY_VALUE: Final = re.compile(rf"[A-Za-z0-9_]*{SLOT}[A-Za-z0-9_{SLOT}]*(\[.*\])?\+?=", re.DOTALL)
@@ -88,9 +96,44 @@ def find_rereads(command: Command) -> Iterator[Finding]:
     yield from _standard_input(command, at_heads)
 
 
+def find_evaluated(script: Script) -> Iterator[Finding]:
+    """Templates that bash evaluates because of where they go: to a special variable, or after `>&`."""
+    for slot in script.notes.targets:
+        message = "bash reads this redirection again"
+        yield Finding(slot, "JF421", message, ways=("write  >{{ x }} 2>&1  instead of  >&{{ x }}",))
+    assigned = [*_assigned(script), *script.notes.loops]
+    evaluated = _EVALUATED | (set(_declared_as_numbers(script)) if assigned else set())
+    for name, slot in assigned:
+        if name in evaluated:
+            message = f"an assignment to `{name}` is evaluated again"
+            yield Finding(slot, "JF421", message, ways=("use another name", _AS_INTEGER))
+        elif name in _SEARCHED:
+            message = "the value chooses the program that runs"
+            yield Finding(slot, "JF426", message, f"`{name}` says where programs are found")
+
+
+def _assigned(script: Script) -> Iterator[tuple[str, int]]:
+    """Each template in the value of a variable, with its name."""
+    for command in script.commands:
+        for word in command.words:
+            if word.slots and word.is_assignment:
+                name = word.text.partition("=")[0].partition("[")[0].rstrip("+")
+                yield from ((name, slot) for slot in word.slots)
+
+
+def _declared_as_numbers(script: Script) -> Iterator[str]:
+    """Variables that `declare -i` makes integers, or -n references: bash evaluates what is assigned."""
+    for command in script.commands:
+        texts = [word.text for word in command.words]
+        if _ASSIGNS.intersection(texts) and any(
+            re.fullmatch(r"-[A-Za-z]*[in][A-Za-z]*", text) for text in texts
+        ):
+            yield from (text.partition("=")[0].partition("[")[0] for text in texts)
+
+
 def find_carried(script: Script) -> Iterator[Finding]:
     """Templates whose value goes into a variable that is read as code further on: likely, not certain."""
-    carried: dict[str, int] = {}
+    carried: dict[str, int] = dict(script.notes.loops)
     for word in (word for command in script.commands for word in command.words if word.is_assignment):
         sources = [*word.slots, *(carried[name] for name in word.variables if name in carried)]
         carried |= {word.text.partition("=")[0].rstrip("+"): slot for slot in sources[:1]}

@@ -216,6 +216,17 @@ REFUSED = [
     ("echo {{v}} | tee x | bash -s", "JF421"),
     ("{ echo {{v}}; } | sh", "JF421"),
     ("a=([{{v}}]=1)", "JF421"),
+    ("echo >&{{v}}", "JF421"),
+    ("echo 2>&x{{v}}", "JF421"),
+    ('exec {a["{{v}}"]}>/dev/null', "JF421"),
+    ("RANDOM={{v}}", "JF421"),
+    ("for OPTIND in {{v}}; do :; done", "JF421"),
+    ("PS4={{v}}; set -x", "JF421"),
+    ("BASH_ENV={{v}} bash x", "JF421"),
+    ("env ENV={{v}} sh -i", "JF421"),
+    ("declare -i n; n={{v}}", "JF421"),
+    ("f() { local -n n; n={{v}}; }", "JF421"),
+    ("PATH={{v}}:$PATH", "JF426"),
     ('a["{{v}}"]+=1', "JF421"),
     ("declare -a a=({{v}})", "JF421"),
     ("printf {{v}} x", "JF421"),
@@ -326,7 +337,7 @@ def test_every_refusal_marks_its_template_and_says_what_to_do(bad: str) -> None:
     for problem in problems:
         assert (problem.start, problem.end) in slots
         assert problem.label
-        assert problem.help
+        assert problem.help or problem.code in WARNINGS
 
 
 ORDINARY = """
@@ -377,6 +388,8 @@ CARRIED = [
     'x={{v}}; y=$x; ssh host rm "$y"',
     "x={{v}}; echo $((x + 1))",
     "x={{v}}; echo ${!x}",
+    'x={{v}}; echo "${x@P}"',
+    'for x in {{v}}; do eval "$x"; done',
     "x={{v}}; [[ $x -eq 1 ]]",
     'x={{v}}; sh -c "echo $x"',
 ]
