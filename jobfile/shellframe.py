@@ -10,6 +10,8 @@ from typing import Final
 
 from jobfile.shellplaces import Command, LostError, Notes, Word
 
+MAX_WORDS: Final = 1000
+"""Words of one simple command."""
 _OPENERS: Final = frozenset(
     {"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "!", "{", "}", "time"}
 )
@@ -161,8 +163,7 @@ class Frame:
             case Next.COMMAND if reserved and not self.words:
                 self._reserved(reserved)
             case Next.COMMAND | Next.ARGUMENT:
-                self.words.append(word)
-                self.next = Next.ARGUMENT
+                self._add(word)
             case Next.LOOP_LIST:
                 self.notes.loops += ((self.loop, slot) for slot in word.slots)
             case Next.LOOP_NAME | Next.FUNCTION_NAME:
@@ -180,6 +181,12 @@ class Frame:
                 self.next = Next.PATTERN_MORE
             case Next.COPROC_NAME | Next.COPROC_MORE:
                 self._coproc(word, reserved)
+
+    def _add(self, word: Word) -> None:
+        self.words.append(word)
+        self.next = Next.ARGUMENT
+        if len(self.words) > MAX_WORDS:
+            raise LostError(word.start, f"a command of more than {MAX_WORDS} words")
 
     def _reserved(self, text: str) -> None:
         if text in _COMPOUND:

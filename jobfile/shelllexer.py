@@ -149,7 +149,8 @@ class _Lexer(Heredocs):
             self.frame.end_word()
             self.frame.redirect(begin, "&>")
             return
-        self.refuse_continuation()
+        if sign != "\n":
+            self.refuse_continuation()
         self.end_word()
         self.frame.separate(begin, sign)
         if sign == "\n":

@@ -46,26 +46,23 @@ _STDIN_IS_CODE: Final = frozenset({"su", "at", "batch", "parallel", "crontab"})
 def heads(words: Sequence[Word]) -> dict[int, bool]:
     """Which words may name the program that runs, through wrappers; and whether each certainly does."""
     found: dict[int, bool] = {}
-    first = next((at for at, word in enumerate(words) if not word.is_assignment), len(words))
-    _walk(words, first, found, is_certain=True)
+    waiting = [(next((at for at, word in enumerate(words) if not word.is_assignment), len(words)), True)]
+    while waiting:
+        at, is_certain = waiting.pop()
+        if at >= len(words) or at in found:
+            continue
+        found[at] = is_certain
+        name = words[at].name
+        if name == "find":
+            runs = (position for position, word in enumerate(words) if word.text in _FIND_RUNS)
+            waiting += ((position + 1, is_certain) for position in runs if position > at)
+        elif name in _WRAPPERS or words[at].text.startswith("-"):  # `time -p` where time is a program
+            waiting += ((position, is_certain and is_it) for position, is_it in _wrapped(words, at))
     return found
 
 
-def _walk(words: Sequence[Word], at: int, found: dict[int, bool], *, is_certain: bool) -> None:
-    if at >= len(words) or at in found:
-        return
-    found[at] = is_certain
-    name = words[at].name
-    if name == "find":
-        for position, word in enumerate(words[at + 1 :], at + 1):
-            if word.text in _FIND_RUNS:
-                _walk(words, position + 1, found, is_certain=is_certain)
-    elif name in _WRAPPERS or words[at].text.startswith("-"):  # `time -p` where time is a reserved word
-        _walk_wrapped(words, at, found, is_certain=is_certain)
-
-
-def _walk_wrapped(words: Sequence[Word], at: int, found: dict[int, bool], *, is_certain: bool) -> None:
-    """The word after an option may be its argument, or the command: it counts, and so does what follows."""
+def _wrapped(words: Sequence[Word], at: int) -> Iterator[tuple[int, bool]]:
+    """What the wrapper here may run: a word after an option may be its argument, or the command."""
     operands = _WRAPPERS.get(words[at].name, 0)
     is_after_option = False
     for position in range(at + 1, len(words)):
@@ -76,7 +73,7 @@ def _walk_wrapped(words: Sequence[Word], at: int, found: dict[int, bool], *, is_
             is_after_option = word.text != "--"
         elif not word.is_assignment:
             is_it = not is_after_option and operands == 0
-            _walk(words, position, found, is_certain=is_certain and is_it)
+            yield position, is_it
             if is_it:
                 return
             operands -= not is_after_option

@@ -3,6 +3,7 @@
 import os
 import random
 import subprocess
+import time
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -437,3 +438,39 @@ def test_no_text_and_no_places_make_it_raise(script: str, cuts: list[int]) -> No
     slots = [(a, b) for a, b in zip(places[::2], places[1::2], strict=False) if a < b]
     for dialect in ("sh", "bash"):
         compile_script(script, slots=slots, kinds=["string"] * len(slots), dialect=dialect)
+
+
+REPEATED = [
+    "((",
+    "$((",
+    "$(",
+    '"$(',
+    "${x:-",
+    "{ ",
+    "( ",
+    "if x; then ",
+    "case x in x) ",
+    "[[ a && ",
+    "a[",
+    "x=$(",
+]
+REPEATED += [
+    "env ",
+    "env -u ",
+    "sh -c ",
+    "find -exec ",
+    "a|",
+    "cat <<A\n",
+    "'",
+    "\\\n",
+    "function f ",
+    "coproc x ",
+]
+
+
+@pytest.mark.parametrize("part", REPEATED)
+def test_depth_and_length_have_limits(part: str) -> None:
+    for script in (part * 3000 + V, "{ " + part * 3000 + f"echo {V}; }} | sh"):
+        began = time.perf_counter()
+        compiled(script, dialect="bash")
+        assert time.perf_counter() - began < 5
