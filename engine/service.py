@@ -11,6 +11,7 @@ from engine.adapters.hardening import make_undumpable
 from engine.adapters.highwater import note_high_water, refuse_rewind
 from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
 from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import WakePipe
 from engine.config import EngineConfig
 from engine.errors import JobfileError
@@ -162,6 +163,7 @@ class Service:
             applies=self.config.applies_by_itself,
             on_applied=lambda: self._loops["scheduler"].wake(),
             on_unreadable=self._watch.restart,
+            ask_shells=SyntaxChecker().check,
         )
 
         def look() -> float:

@@ -10,6 +10,7 @@ from engine.events import ConfigChanged, ConfigRejected, Event
 from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
+from jobfile.checks.scripts import AskShells
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render import render_short
 
@@ -40,6 +41,7 @@ class Watcher:
         applies: bool,
         on_applied: Callable[[], None],
         on_unreadable: Callable[[], None],
+        ask_shells: AskShells | None = None,
     ) -> None:
         """With `applies` false nothing is put in force here; a difference is told instead."""
         self._store = store
@@ -50,6 +52,7 @@ class Watcher:
         self._applies = applies
         self._on_applied = on_applied
         self._on_unreadable = on_unreadable
+        self._ask_shells = ask_shells
         self._seen: str | None = None
         self._settled: str | None = None
         self._since = 0.0
@@ -78,7 +81,7 @@ class Watcher:
         """Decide about one set of files: refuse it, apply it, or find that it says nothing new."""
         compiled = None
         if not snapshot.problem:
-            compiled = compile_files(snapshot.files, outside=snapshot.outside)
+            compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=self._ask_shells)
         beyond = beyond_engine(compiled.catalog) if compiled is not None and compiled.catalog else ()
         if compiled is None or compiled.catalog is None or beyond:
             self._refuse(snapshot, compiled, beyond)

@@ -182,6 +182,7 @@ CODES: dict[str, Code] = {
         JF417 template after $ or as a variable name
         JF418 template after a backslash
         JF419 template as a here-document delimiter
+        JF420 the shell refuses the script
         JF421 another interpreter would parse this value as code
         JF422 templates only in sh and bash scripts
         JF423 secret in a script or argument

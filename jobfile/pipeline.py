@@ -6,6 +6,7 @@ from datetime import datetime
 
 from jobfile.catalog import Catalog, build_catalog
 from jobfile.checks import check
+from jobfile.checks.scripts import AskShells, check_scripts
 from jobfile.compile import compile_jobs
 from jobfile.diagnostic import Diagnostic, arrange
 from jobfile.document import Document, decode_source, parse_document
@@ -81,11 +82,12 @@ def check_files(
     outside: Iterable[str] = (),
     overrides: Mapping[str, str] | None = None,
     now: datetime | None = None,
+    ask_shells: AskShells | None = None,
 ) -> Looked:
     """A main file and what it includes, with all that is to be said about them.
 
     `outside` are included files that lie outside of the folder; `overrides` are the values of `--set`;
-    without `now` nothing is said about what is past.
+    without `now` nothing is said about what is past, without `ask_shells` nothing that only a shell knows.
     """
     given = list(files)
     read = [read_file(name, content) for name, content in given]
@@ -106,6 +108,8 @@ def check_files(
         found += [*problems, *stray]
         found += [finding for document in included for finding in check_included(document)]
         found += check(fileset, now=now)
+        if ask_shells is not None:
+            found += check_scripts(fileset, ask_shells, but=found)
     diagnostics = suppress(arrange(found, files=[one.name for one in read]), sources)
     return Looked(diagnostics=diagnostics, sources=sources, files=fileset)
 
@@ -116,9 +120,10 @@ def compile_files(
     outside: Iterable[str] = (),
     overrides: Mapping[str, str] | None = None,
     now: datetime | None = None,
+    ask_shells: AskShells | None = None,
 ) -> Compiled:
     """A main file and what it includes -> one catalog, or none when anything in it is an error."""
-    looked = check_files(files, outside=outside, overrides=overrides, now=now)
+    looked = check_files(files, outside=outside, overrides=overrides, now=now, ask_shells=ask_shells)
     catalog = None
     if looked.files is not None and looked.is_valid:
         catalog = build_catalog(compile_jobs(looked.files))

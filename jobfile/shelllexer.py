@@ -4,375 +4,227 @@ The places follow POSIX.1-2017 XCU 2.2 (quoting), 2.3 (tokens), 2.6 (expansions)
 What is not understood makes every template after it refused: fail closed.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from jobfile.shellplaces import SLOT, Place, Script, Word
+from jobfile.shellbash import ARRAY
+from jobfile.shellframe import Frame, Next
+from jobfile.shellheredocs import Heredocs
+from jobfile.shellplaces import BrokenError, LostError, Place, Script
+from jobfile.shellquotes import Dialect
 
-_BREAKS: Final = " \t\n;&|<>()"
-_OPENERS: Final = frozenset({"if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"})
-"""Reserved words after which a command begins."""
-
-
-class _BrokenError(Exception):
-    def __init__(self, at: int, what: str) -> None:
-        super().__init__(what)
-        self.at = at
-        self.what = what
+_REDIRECTION: Final = re.compile(r"<<<|<<-?|<>|<&|>>|>&|>\||<|>")
+_SEPARATOR: Final = re.compile(r";;&|;;|;&|&&|\|\||\|&|[;&|\n]")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EMPTY_BRACKETS: Final = re.compile(r"[ \t]*\)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Heredoc:
-    start: int
-    delimiter: str
-    is_quoted: bool
-    strips_tabs: bool
-
-
-def read_script(text: str, slots: Sequence[tuple[int, int]]) -> Script:
+def read_script(text: str, slots: Sequence[tuple[int, int]], dialect: Dialect = "bash") -> Script:
     """Find the place of each template; `slots` are their offsets, in order, not overlapping."""
-    lexer = _Lexer(text, slots)
-    broken = None
+    lexer = _Lexer(text, slots, dialect)
+    broken = lost = None
+    open_slots: list[int] = []
     try:
-        lexer.commands(None)
-    except _BrokenError as error:
+        lexer.script()
+    except LostError as error:
+        lost = (error.at, error.what)
+        # The words around it may mean something else as well.
+        open_slots = lexer.close_all()
+    except BrokenError as error:
         broken = (error.at, error.what)
-    except RecursionError:
-        broken = (lexer.at, "too many constructs inside each other")
-    places = tuple(lexer.places.get(index, Place.UNKNOWN) for index in range(len(slots)))
-    return Script(places, tuple(lexer.found), broken)
+        lexer.close_all()
+    places = dict.fromkeys(range(len(slots)), Place.UNKNOWN) | lexer.places
+    places |= dict.fromkeys(lexer.notes.names, Place.NAME)
+    if lost is not None:
+        unsure = (index for index in open_slots if places[index] is not Place.DELIMITER)
+        places |= dict.fromkeys(unsure, Place.UNKNOWN)
+        places |= {index: Place.UNKNOWN for index, (start, _) in enumerate(slots) if start >= lost[0]}
+    return Script(
+        tuple(places[index] for index in range(len(slots))),
+        lexer.notes,
+        broken,
+        lost,
+        frozenset(lexer.evaluated),
+    )
 
 
-class _Lexer:
-    def __init__(self, text: str, slots: Sequence[tuple[int, int]]) -> None:
-        self.text = text
-        self.at = 0
-        self.starts = {start: (index, end) for index, (start, end) in enumerate(slots)}
-        self.places: dict[int, Place] = {}
-        self.found: list[tuple[Word, ...]] = []
-        self.words: list[Word] = []
-        self.word: Word | None = None
-        self.cases = 0
-        self.heredocs: list[_Heredoc] = []
+class _Lexer(Heredocs):
+    """Commands and redirections."""
 
-    # Commands and words
-
-    def commands(self, close: str | None) -> None:
-        """Commands up to the closing parenthesis of this frame, or the end."""
-        begin, outer = self.at, (self.words, self.word, self.cases)
-        self.words, self.word, self.cases = [], None, 0
-        while self.at < len(self.text):
-            if self.slot(Place.BARE):
-                continue
-            sign = self.text[self.at]
-            if sign == ")":
-                self.end_word()  # it may be `esac`, which decides whose bracket this is
-            if sign == ")" and close is not None and self.cases == 0:
-                self.end_command()
-                self.at += 1
-                self.words, self.word, self.cases = outer
-                return
-            self.step(sign)
-        self.end_command()
+    def script(self) -> None:
+        """Read the whole text."""
+        while self.at < self.limit:
+            self.step(is_inner=False)
+        self.frame.separate(self.at, "\n")
         self.read_heredocs()
-        if close is not None:
-            raise _BrokenError(begin, "a bracket")
 
-    def step(self, sign: str) -> None:
-        """Read one sign, or the construct that it begins, outside of quotes."""
+    def close_all(self) -> list[int]:
+        """End the open brackets; returns the templates of their unfinished commands."""
+        found: list[int] = []
+        for frame in self.frames:
+            words = [*frame.words, *([frame.word] if frame.word else [])]
+            found += [index for word in words for index in word.slots]
+            frame.is_target = False
+            frame.end()
+        return found
+
+    # Commands
+
+    def commands(self) -> None:
+        """Commands in `$( )`: here-documents of the outside do not begin in it."""
+        waiting, self.heredocs = self.heredocs, []
+        begin = self.at
+        self.group()
+        if self.heredocs or (waiting and "\n" in self.text[begin : self.at]):
+            raise LostError(begin, "a here-document across the end of $( )")
+        self.heredocs, self.waits_for_heredoc = waiting, bool(waiting)
+
+    def group(self) -> None:
+        """Commands up to the `)` that closes them."""
+        begin = self.at - 1
+        self.deeper(1)
+        self.frames.append(Frame(self.notes))
+        while self.at < self.limit:
+            if self.step(is_inner=True):
+                self.frames.pop()
+                self.deeper(-1)
+                return
+        raise BrokenError(begin, "a bracket")
+
+    def step(self, *, is_inner: bool) -> bool:
+        """Read one sign, or the construct that it begins, outside of quotes; tells whether it closes."""
+        if self.slot(Place.BARE):
+            return False
+        sign = self.text[self.at]
+        if sign == ")":
+            return self.closing(is_inner=is_inner)
         if sign in " \t":
+            self.at += 1
             self.end_word()
-            self.at += 1
-        elif sign == "\n":
-            self.end_command()
-            self.at += 1
-            self.read_heredocs()
-        elif sign in ";&|":
-            self.end_command()
-            self.at += 1
-        elif sign == "#" and self.word is None:
+        elif sign in "\n;&|":
+            self.separator()
+        elif sign == "#" and self.frame.word is None:
             self.comment()
-        elif sign in "()":
-            self.bracket(sign)
+        elif sign == "(":
+            self.opening()
         elif sign in "<>":
             self.redirection()
         else:
+            self.part_of_command_word(sign)
+        return False
+
+    def part_of_command_word(self, sign: str) -> None:
+        """A part of a word, in which brackets may be those of an array or of a pattern."""
+        word = self.word()
+        if sign == "[" and word.is_plain and self.frame.may_assign and _IDENTIFIER.fullmatch(word.text):
+            self.subscript()
+        elif sign in "?*+@!" and self.text.startswith("(", self.at + 1, self.limit):
+            self.extended_pattern(sign, is_command=self.frame.next is Next.COMMAND)
+        else:
             self.part_of_word(sign)
 
-    def part_of_word(self, sign: str) -> None:
-        word = self.current()
-        if sign == "\\":
-            self.backslash()
-        elif sign == "'":
-            self.single()
-        elif sign == '"':
-            self.double()
-        elif sign == "`":
-            self.backticks()
-        elif sign == "$":
-            self.dollar(is_double=False)
-        else:
-            word.brackets += {"[": 1, "]": -1}.get(sign, 0)
-            word.text += sign
-            self.at += 1
-
-    def current(self) -> Word:
-        if self.word is None:
-            self.word = Word(self.at)
-        return self.word
-
     def end_word(self) -> None:
-        word, self.word = self.word, None
-        if word is None:
-            return
-        if not self.words:
-            # Inside case … esac a bracket ends a pattern, not the frame.
-            self.cases = max(0, self.cases + {"case": 1, "esac": -1}.get(word.text, 0))
-        if self.words or word.text not in _OPENERS:
-            self.words.append(word)
-
-    def end_command(self) -> None:
-        self.end_word()
-        if self.words:
-            self.found.append(tuple(self.words))
-        self.words = []
-
-    def comment(self) -> None:
-        end = self.text.find("\n", self.at)
-        end = len(self.text) if end == -1 else end
-        for start, (index, _) in self.starts.items():
-            if self.at <= start < end:
-                self.places[index] = Place.COMMENT
-        self.at = end
-
-    def bracket(self, sign: str) -> None:
-        is_first = self.word is None and [word.text for word in self.words] in ([], ["for"])
-        if sign == "(" and is_first and self.text.startswith("((", self.at):
-            begin = self.at
-            self.at += 2
-            self.arithmetic(begin)
-            return
-        self.end_command()
-        self.at += 1
-        if sign == "(":
-            self.commands(")")
-
-    def redirection(self) -> None:
-        rest = self.text[self.at : self.at + 3]
-        if rest[1:2] == "(":
-            self.current()
-            self.at += 2
-            self.nested()
-        elif rest == "<<<":
-            self.end_word()
-            self.at += 3
-        elif rest.startswith("<<"):
-            self.end_word()
-            self.at += 2
-            self.delimiter()
+        """The current word is complete; `[[` has a grammar of its own."""
+        frame = self.frame
+        word = frame.word
+        is_conditional = word is not None and word.is_plain and word.text == "[["
+        if is_conditional and frame.next is Next.COMMAND and not frame.is_target and word is not None:
+            frame.word = None
+            self.conditional(word)
         else:
-            self.end_word()
+            frame.end_word()
+
+    def separator(self) -> None:
+        """An operator between commands, or `&>`, which is a redirection in bash only."""
+        match = _SEPARATOR.match(self.text, self.at, max(self.next_slot(), self.at + 1))
+        assert match is not None
+        sign = match.group()
+        begin = self.at
+        self.at = match.end()
+        if sign == "&" and self.looks_at(">"):
+            if self.dialect == "sh":
+                raise LostError(begin, "`&>`, which sh and bash read differently: write >file 2>&1")
+            self.at += 2 if self.looks_at(">>") else 1
+            self.frame.end_word()
+            self.frame.redirect(begin, "&>")
+            return
+        if sign != "\n":
+            self.refuse_continuation()
+        self.end_word()
+        self.frame.separate(begin, sign)
+        if sign == "\n":
+            self.read_heredocs()
+
+    def closing(self, *, is_inner: bool) -> bool:
+        """`)`: of a pattern of `case`, or of this frame, which it ends."""
+        frame = self.frame
+        self.end_word()
+        if frame.close_pattern():
             self.at += 1
-
-    # Templates
-
-    def slot(self, place: Place) -> bool:
-        """Note the template that begins here, if one does."""
-        found = self.starts.get(self.at)
-        if found is None:
             return False
-        index, end = found
-        self.places[index] = place
-        if place in (Place.BARE, Place.DOUBLE, Place.SINGLE):
-            word = self.current()
-            word.text += SLOT
-            word.slots.append(index)
-            if word.brackets > 0 and place is Place.BARE:
-                word.in_brackets.append(index)
-        self.at = end
+        if frame.cases or not is_inner:
+            raise LostError(self.at, "a `)` that nothing opened")
+        frame.separate(self.at, ")")
+        self.at += 1
         return True
 
-    # Quotes and expansions
-
-    def backslash(self) -> None:
-        self.at += 1
-        if self.slot(Place.AFTER_BACKSLASH):
+    def opening(self) -> None:
+        """`(`: arithmetic, commands, a pattern of `case`, a function or an array."""
+        frame, word, begin = self.frame, self.frame.word, self.at
+        takes_words = frame.next in (Next.COMMAND, Next.ARGUMENT) and not frame.is_target
+        if takes_words and word is not None and word.is_plain and ARRAY.fullmatch(word.text):
+            self.array(word)
             return
-        if self.at < len(self.text):
-            if self.text[self.at] != "\n":
-                self.current().text += self.text[self.at]
-            self.at += 1
-
-    def single(self) -> None:
-        begin = self.at
+        self.end_word()
         self.at += 1
-        while self.at < len(self.text):
-            if self.slot(Place.SINGLE):
-                continue
-            sign = self.text[self.at]
-            self.at += 1
-            if sign == "'":
-                return
-            self.current().text += sign
-        raise _BrokenError(begin, "a single quote")
+        self.refuse_continuation()
+        if frame.is_target:
+            raise LostError(begin, "this `(`")
+        match frame.next:
+            case Next.PATTERN:
+                frame.next = Next.PATTERN_MORE
+            case Next.ARGUMENT if len(frame.words) == 1 and self.reads_empty_brackets():
+                frame.name_function()
+            case Next.COMMAND | Next.COPROC_NAME | Next.COPROC_MORE | Next.LOOP_NAME:
+                self.bracket(begin)
+            case _:
+                raise LostError(begin, "this `(`")
 
-    def double(self) -> None:
-        begin = self.at
-        self.current()
-        self.at += 1
-        while self.at < len(self.text):
-            if self.slot(Place.DOUBLE):
-                continue
-            sign = self.text[self.at]
-            if sign == '"':
-                self.at += 1
-                return
-            self.inside_double(sign)
-        raise _BrokenError(begin, "a double quote")
+    def reads_empty_brackets(self) -> bool:
+        """Read the `)` of `f ()`, if it comes next."""
+        match = _EMPTY_BRACKETS.match(self.text, self.at, self.next_slot())
+        self.at = match.end() if match else self.at
+        return match is not None
 
-    def inside_double(self, sign: str) -> None:
-        if sign == "\\":
-            self.backslash()
-        elif sign == "`":
-            self.backticks()
-        elif sign == "$":
-            self.dollar(is_double=True)
-        else:
-            self.current().text += sign
-            self.at += 1
-
-    def backticks(self) -> None:
-        begin = self.at
-        self.at += 1
-        while self.at < len(self.text):
-            if self.slot(Place.BACKTICKS):
-                continue
-            sign = self.text[self.at]
-            self.at += 2 if sign == "\\" and self.at + 1 not in self.starts else 1
-            if sign == "`":
-                return
-        raise _BrokenError(begin, "backticks")
-
-    def dollar(self, *, is_double: bool) -> None:
-        begin = self.at
-        self.current().text += "$"
-        self.at += 1
-        if self.slot(Place.AFTER_DOLLAR):
+    def bracket(self, begin: int) -> None:
+        """`(( … ))` or `( … )` where a command may stand."""
+        frame = self.frame
+        end = self.arithmetic_end(self.at + 1) if self.looks_at("(") else None
+        if end is None and frame.next is Next.LOOP_NAME:
+            raise LostError(begin, "`for (`")
+        frame.open_bracket()
+        if end is None:
+            first = len(self.notes.commands)
+            self.group()
+            frame.close_bracket(first)
             return
-        rest = self.text[self.at : self.at + 2]
-        if rest == "((":
-            self.at += 2
-            self.arithmetic(begin)
-        elif rest[:1] == "(":
+        self.at += 1
+        self.arithmetic(begin, end)
+        frame.word = None
+
+    def redirection(self) -> None:
+        """A redirection, or `<( )`, which is a word."""
+        if self.text.startswith("(", self.at + 1, self.limit):
+            self.word().text += "$"
             self.at += 1
             self.nested()
-        elif rest[:1] == "{":
-            self.at += 1
-            self.braces(begin)
-        elif rest[:1] == "[":
-            self.at += 1
-            self.until("]", Place.UNKNOWN, begin, "$[ ]")
-        elif rest[:1] == "'" and not is_double:
-            self.at += 1
-            self.until("'", Place.DOLLAR_QUOTE, begin, "$' '")
-
-    def nested(self) -> None:
-        """Commands in `$( )`, `<( )` or `>( )`: a frame of its own, with its own quotes."""
-        self.commands(")")
-
-    def until(self, close: str, place: Place, begin: int, what: str) -> None:
-        while self.at < len(self.text):
-            if self.slot(place):
-                continue
-            sign = self.text[self.at]
-            self.at += 2 if sign == "\\" and self.at + 1 not in self.starts else 1
-            if sign == close:
-                return
-        raise _BrokenError(begin, what)
-
-    def braces(self, begin: int) -> None:
-        """`${ … }`: everything inside is refused; quotes and inner expansions only find its end."""
-        depth = 1
-        while self.at < len(self.text):
-            if self.slot(Place.BRACES):
-                continue
-            sign = self.text[self.at]
-            if sign == "\\":
-                self.at += 2 if self.at + 1 not in self.starts else 1
-                continue
-            if sign in "'\"":
-                quote = self.at
-                self.at += 1
-                self.until(sign, Place.BRACES, quote, "a quote")
-                continue
-            self.at += 1
-            depth += 1 if sign == "{" and self.text[self.at - 2] == "$" else -1 if sign == "}" else 0
-            if depth == 0:
-                return
-        raise _BrokenError(begin, "${ }")
-
-    def arithmetic(self, begin: int) -> None:
-        depth = 0
-        while self.at < len(self.text):
-            if self.slot(Place.ARITHMETIC):
-                continue
-            sign = self.text[self.at]
-            if depth == 0 and self.text.startswith("))", self.at):
-                self.at += 2
-                return
-            if sign == "$":
-                self.dollar(is_double=True)
-                continue
-            depth += {"(": 1, ")": -1}.get(sign, 0)
-            self.at += 1
-        raise _BrokenError(begin, "(( ))")
-
-    # Here-documents
-
-    def delimiter(self) -> None:
-        begin = self.at - 2
-        strips = self.text.startswith("-", self.at)
-        self.at += strips
-        while self.text[self.at : self.at + 1] in (" ", "\t"):
-            self.at += 1
-        word, is_quoted = "", False
-        while self.at < len(self.text) and self.text[self.at] not in _BREAKS:
-            if self.slot(Place.DELIMITER):
-                continue
-            sign = self.text[self.at]
-            is_quoted = is_quoted or sign in "'\"\\"
-            word += "" if sign in "'\"\\" else sign
-            self.at += 1
-        self.heredocs.append(_Heredoc(begin, word, is_quoted, strips))
-
-    def read_heredocs(self) -> None:
-        waiting, self.heredocs = self.heredocs, []
-        outer, self.word = self.word, Word(self.at)
-        for heredoc in waiting:
-            self.body(heredoc)
-        self.word = outer
-
-    def body(self, heredoc: _Heredoc) -> None:
-        while self.at < len(self.text):
-            end = self.text.find("\n", self.at)
-            end = len(self.text) if end == -1 else end
-            line = self.text[self.at : end].removesuffix("\r")
-            if (line.lstrip("\t") if heredoc.strips_tabs else line) == heredoc.delimiter:
-                self.at = min(end + 1, len(self.text))
-                return
-            self.body_line(heredoc)
-        raise _BrokenError(heredoc.start, f"the here-document {heredoc.delimiter}")
-
-    def body_line(self, heredoc: _Heredoc) -> None:
-        place = Place.QUOTED_HEREDOC if heredoc.is_quoted else Place.HEREDOC
-        while self.at < len(self.text):
-            if self.slot(place):
-                continue
-            sign = self.text[self.at]
-            if heredoc.is_quoted or sign not in "\\`$":
-                self.at += 1
-                if sign == "\n":
-                    return
-            else:
-                self.inside_double(sign)
+            return
+        match = _REDIRECTION.match(self.text, self.at, max(self.next_slot(), self.at + 1))
+        assert match is not None
+        begin, self.at = self.at, match.end()
+        self.refuse_continuation()
+        self.frame.redirect(begin, match.group())
+        if match.group() in ("<<", "<<-"):
+            self.frame.is_target = False
+            self.delimiter(begin, strips_tabs=match.group() == "<<-")

@@ -1,11 +1,14 @@
 """The places of a shell script in which a template may stand, and what was read of the script."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 SLOT: Final = "\0"
 """Stands for a template in the text of a word."""
+
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[.*\])?\+?=", re.DOTALL)
 
 
 class Place(StrEnum):
@@ -22,6 +25,7 @@ class Place(StrEnum):
     DOLLAR_QUOTE = "JF413"
     QUOTED_HEREDOC = "JF415"
     AFTER_DOLLAR = "JF417"
+    NAME = "JF417 name"
     AFTER_BACKSLASH = "JF418"
     DELIMITER = "JF419"
     UNKNOWN = "JF410"
@@ -33,15 +37,79 @@ class Word:
 
     start: int
     text: str = ""
+    is_plain: bool = True
+    """Nothing of it is quoted, expanded or filled in: only such a word can be a reserved one."""
+    may_vanish: bool = False
+    """It has an expansion outside of quotes: it may become no word, or several."""
     slots: list[int] = field(default_factory=list)
-    in_brackets: list[int] = field(default_factory=list)
-    brackets: int = 0
+    inner: list[int] = field(default_factory=list)
+    """Templates in the commands whose output is part of the word."""
+    subscript: list[int] = field(default_factory=list)
+    """Templates in the brackets of `name[…]=`."""
+    variables: list[str] = field(default_factory=list)
+
+    @property
+    def is_assignment(self) -> bool:
+        """Whether it is `name=…`, as far as the text without quotes tells."""
+        return _ASSIGNMENT.match(self.text) is not None
+
+    @property
+    def name(self) -> str:
+        """What it is called as a command: without the folder."""
+        return self.text.rpartition("/")[2]
+
+
+@dataclass(slots=True)
+class Command:
+    """A simple command, or the words of `[[ ]]`; and what it reads."""
+
+    words: list[Word]
+    stdin: list[int] = field(default_factory=list)
+    """Templates in its here-documents and here-strings."""
+    before: "tuple[Command, ...]" = ()
+    """The command whose output it reads, or all those of the compound one."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the brackets of a script have in common: all that was found on the way."""
+
+    commands: list[Command] = field(default_factory=list)
+    names: list[int] = field(default_factory=list)
+    """Templates that stand for the name of a function or variable."""
+    targets: list[int] = field(default_factory=list)
+    """Templates in redirections that bash expands once more: `>&word`, `{name[…]}>`."""
+    loops: list[tuple[str, int]] = field(default_factory=list)
+    """The variable of a loop, and a template in its list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What was read: the place of each template, the simple commands, and where the script breaks off."""
+    """What was read: the place of each template, the commands, and where reading ended early."""
 
     places: tuple[Place, ...]
-    commands: tuple[tuple[Word, ...], ...]
+    notes: Notes
     broken: tuple[int, str] | None
+    """Where something begins that never ends, and what."""
+    lost: tuple[int, str] | None
+    """Where the first construct stands that is not understood, and what it is."""
+    evaluated: frozenset[str]
+    """Variables whose values bash evaluates: `$((name))`, `${!name}`, `${name@P}`."""
+
+    @property
+    def commands(self) -> list[Command]:
+        """The simple commands, those of inner brackets first."""
+        return self.notes.commands
+
+
+class BrokenError(Exception):
+    """Something was opened and never closed."""
+
+    def __init__(self, at: int, what: str) -> None:
+        super().__init__(what)
+        self.at = at
+        self.what = what
+
+
+class LostError(BrokenError):
+    """From here on it is not certain how a shell would read the script."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any  # results are JSON
@@ -193,6 +194,28 @@ def _git(folder: Path, *arguments: str) -> str:
         said = os.fsdecode(done.stderr).strip().removeprefix("fatal: ").partition("\n")[0]
         raise RevisionError(f"git cannot tell what changed: {said or 'it gives no reason'}")
     return os.fsdecode(done.stdout)
+
+
+def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int, str] | None:
+    """The exit code and the complaints of a short program that reads a text; None if it is not there or slow.
+
+    It gets no environment but a path, and a session of its own.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603  fixed words, found on a fixed path
+            argv,
+            input=text.encode("utf-8", "surrogateescape"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            start_new_session=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.returncode, done.stderr.decode("utf-8", "replace")
 
 
 def _read_result(run_dir: Path) -> Outcome | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.adapters.reading import JobFiles, read_job_files, read_limited
+from engine.adapters.syntax import SyntaxChecker
 from engine.cli.place import Place
 from jobfile.diagnostic import Diagnostic, arrange
 from jobfile.pipeline import check_files
@@ -30,7 +31,7 @@ def check_sets(
 
     `fix` is `safe` or `unsafe` when files are to be mended first.
     """
-    found = CheckedSets()
+    found, shells = CheckedSets(), SyntaxChecker()
     sets = [one for name in names for one in _read(name, found)]
     included = {_identity(name) for one in sets for name, _ in one.files[1:]}
     sets = [one for one in sets if _identity(one.files[0][0]) not in included]
@@ -46,7 +47,13 @@ def check_sets(
         sets = [mend_set(one, unsafe=fix == "unsafe", only=wanted or None) for one in sets]
     everything: list[Diagnostic] = []
     for one in sets:
-        compiled = check_files(one.files, outside=one.outside, overrides=overrides, now=place.now())
+        compiled = check_files(
+            one.files,
+            outside=one.outside,
+            overrides=overrides,
+            now=place.now(),
+            ask_shells=shells.check,
+        )
         told = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
         everything += [each for each in compiled.diagnostics if each.file in told]
         found.sources |= {name: source for name, source in compiled.sources.items() if name in told}

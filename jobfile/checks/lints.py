@@ -98,8 +98,8 @@ def _clock_in_script(script: Setting) -> Iterator[Diagnostic]:
         return
     slots = [(slot.start, slot.end) for slot in find_slots(text)[0]]
     if "date" in text:
-        for words in read_script(text, slots).commands:
-            word = _clock_word(words)
+        for command in read_script(text, slots).commands:
+            word = _clock_word(command.words)
             if word is not None:
                 yield _reads_the_clock(script, word.start, word.start + len(word.text))
                 return
@@ -108,7 +108,7 @@ def _clock_in_script(script: Setting) -> Iterator[Diagnostic]:
         yield _reads_the_clock(script, found.start(), found.end())
 
 
-def _clock_word(words: tuple[Word, ...]) -> Word | None:
+def _clock_word(words: Sequence[Word]) -> Word | None:
     command = [word for word in words if not re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word.text)]
     return command[0] if command and _reads_clock([word.text for word in command]) else None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.syntax import SyntaxChecker
 from jobfile.diagnostic import CODES, Diagnostic, Severity
 from jobfile.hiding import without_secrets
 from jobfile.pages import page_text
@@ -19,6 +20,7 @@ from jobfile.render import render_text
 CASES = Path(__file__).parent / "cases"
 BAD = sorted((CASES / "bad").glob("*.yaml"))
 OK = sorted((CASES / "ok").glob("*.yaml"))
+SHELLS = SyntaxChecker()
 TODAY = datetime(2026, 11, 24, tzinfo=UTC)
 NO_FILE_CAN_SHOW = {"JF017"}
 """Codes about size, shown by tests that make the file."""
@@ -28,7 +30,7 @@ def compiled(content: bytes) -> Compiled:
     """The files of a case, as they would be looked at today."""
     first, *rest = re.split(rb"^# file: (\S+)\r?\n", content, flags=re.MULTILINE)
     others = [(name.decode(), text) for name, text in zip(rest[::2], rest[1::2], strict=True)]
-    return compile_files([("jobs.yaml", first), *others], now=TODAY)
+    return compile_files([("jobs.yaml", first), *others], now=TODAY, ask_shells=SHELLS.check)
 
 
 def said_about(content: bytes, *, code: str = "") -> tuple[str, tuple[Diagnostic, ...]]:

@@ -7,6 +7,7 @@ from engine.accounting import Moment
 from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree
 from engine.adapters.lock import make_private_file, make_state_dir
+from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import poke
 from engine.applying import apply_catalog
 from engine.cli.commands.check import print_diagnostics
@@ -34,7 +35,7 @@ def command(*, as_json: bool, place: Place) -> int:
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(snapshot.problem)
-    compiled = compile_files(snapshot.files, outside=snapshot.outside)
+    compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=SyntaxChecker().check)
     if compiled.catalog is None:
         print_diagnostics(compiled.diagnostics, compiled.sources)
         return INVALID

@@ -1,0 +1,69 @@
+"""JF420: what the shells themselves say of scripts. Asking comes in from outside: it starts processes."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from jobfile.checks.finding import located
+from jobfile.diagnostic import Diagnostic
+from jobfile.jobtext import FileSet, Payload
+from jobfile.payload import compiled_script
+from jobfile.settings import Setting
+from jobfile.shellsyntax import syntax_problem
+from jobfile.template import find_slots
+
+Dialect = Literal["sh", "bash"]
+AskShells = Callable[[Sequence[tuple[str, Dialect]]], Sequence[tuple[int, str] | None]]
+"""Scripts and their shells -> of each the line and words of the shell's complaint, or None."""
+
+_VARIABLE: Final = r"\$\w+|\$\{\w+\}"
+_WORD: Final = rf"(?:[\w./:=@%+,-]|{_VARIABLE}|\"(?:[^\"`$\\]|{_VARIABLE})*\"|'[^']*')+"
+_RESERVED: Final = (
+    r"(?!(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|in|select|function|time|coproc)\b)"
+)
+_COMMAND: Final = rf"{_RESERVED}{_WORD}(?:[ \t]+(?:[12]?>>?[ \t]*)?{_WORD})*"
+_JOINED: Final = rf"{_COMMAND}(?:[ \t]*(?:\|\||&&|\|)[ \t]*{_COMMAND})*"
+_PLAIN: Final = re.compile(rf"[ \t]*(?:{_JOINED})?[ \t]*(?:(?<!\S)#.*)?")
+"""A line of commands with plain or quoted words: of these no shell has anything to complain about."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Script:
+    setting: Setting
+    text: str
+    dialect: Dialect
+
+
+def check_scripts(files: FileSet, ask: AskShells, *, but: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+    """JF420 for each script that its shell cannot read, unless something is said of it already."""
+    known = {(one.file, one.path) for one in but if one.is_error}
+    scripts = [
+        script
+        for job in files.jobs.values()
+        for payload in job.payloads
+        for script in _script_of(payload)
+        if (script.setting.document.source.name, script.setting.path) not in known
+    ]
+    answers = ask([(script.text, script.dialect) for script in scripts]) if scripts else ()
+    for script, complaint in zip(scripts, answers, strict=True):
+        if complaint is not None:
+            text = script.setting.text
+            slots = [(slot.start, slot.end) for slot in find_slots(text)[0]]
+            yield located(script.setting, syntax_problem(text, complaint, shell=script.dialect, slots=slots))
+
+
+def _script_of(payload: Payload) -> Iterator[_Script]:
+    """The script of a job or step as its shell gets it, if there is anything in it to complain about."""
+    setting, shell = payload.settings.get("run"), payload.settings.get("shell")
+    dialect: Any = "sh" if shell is None else shell.value
+    if setting is None or isinstance(dialect, list) or is_plain(setting.text):
+        return
+    text, _, _ = compiled_script(setting.text, payload.scope, dialect=dialect)
+    if text is not None:
+        yield _Script(setting, text, dialect)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a script is nothing but simple commands with words that every shell reads alike."""
+    return "{{" not in text and all(_PLAIN.fullmatch(line) for line in text.splitlines())

@@ -1,0 +1,166 @@
+"""Reads what only bash has in the words of a script: `[[ ]]`, arrays, subscripts and patterns in brackets.
+
+A script for `sh` may meet a bash as well as another shell: what the two read differently is not understood.
+"""
+
+import re
+from abc import ABC
+from typing import Final
+
+from jobfile.shellplaces import BrokenError, LostError, Place, Word
+from jobfile.shellquotes import Quotes
+
+BREAKS: Final = " \t\n;&|<>()"
+"""Signs that end a word."""
+ARRAY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+
+
+class BashWords(Quotes, ABC):
+    """Words with brackets in them."""
+
+    waits_for_heredoc = False
+    """Whether the text of a here-document begins after the next newline."""
+
+    def conditional(self, first: Word) -> None:
+        """`[[ … ]]`: blanks end words, and some operators are words; nothing is split."""
+        frame = self.frame
+        words = [first]
+        while True:
+            last = words[-1]
+            if frame.word is None and last.is_plain and last.text == "]]":
+                frame.add(words)
+                return
+            if self.at >= self.limit:
+                if frame.word is None:
+                    raise BrokenError(first.start, "[[ ]]")
+                words.append(frame.word)
+                frame.word = None
+                continue
+            if self.slot(Place.BARE):
+                continue
+            sign = self.text[self.at]
+            if sign not in BREAKS:
+                self.part_of_condition(sign)
+            elif not self.reads_brackets(sign, is_expression=last.is_plain and last.text == "=~"):
+                self.break_conditional(sign, words)
+
+    def reads_brackets(self, sign: str, *, is_expression: bool) -> bool:
+        """Read an operator that is part of a word after all."""
+        if sign == "(" and is_expression:
+            self.brackets_in_word()
+        elif sign == "|" and is_expression:
+            self.literal()
+        elif sign in "<>" and self.text.startswith("(", self.at + 1, self.limit):
+            self.at += 1
+            self.nested()
+        else:
+            return False
+        return True
+
+    def part_of_condition(self, sign: str) -> None:
+        """A part of a word of `[[ ]]`, where patterns need no option of bash."""
+        if sign == "#" and self.frame.word is None:
+            self.comment()
+        elif sign in "?*+@!" and self.text.startswith("(", self.at + 1, self.limit):
+            if sign == "!" and self.frame.word is None:
+                raise LostError(self.at, "`!(`: write `! (`, or put the pattern in a variable")
+            self.at += 1
+            self.brackets_in_word()
+        else:
+            self.part_of_word(sign)
+
+    def break_conditional(self, sign: str, words: list[Word]) -> None:
+        """A blank or an operator in `[[ ]]`."""
+        if self.frame.word is not None:
+            words.append(self.frame.word)
+            self.frame.word = None
+            return
+        begin = self.at
+        self.at += 1
+        if sign in " \t":
+            return
+        if self.dialect == "sh" or sign == ";" or (sign == "\n" and self.waits_for_heredoc):
+            raise LostError(begin, "an operator in [[ ]], which only bash knows: say shell: bash")
+        if sign in "&|":
+            if not self.looks_at(sign):
+                raise LostError(begin, f"a single `{sign}` in [[ ]]")
+            self.at += 1
+        if sign != "\n":
+            words.append(Word(begin, sign))
+
+    def brackets_in_word(self) -> None:
+        """`( … )` in a pattern or regular expression: part of the word, blanks and all."""
+        begin = self.at
+        self.word().text += "("
+        self.at += 1
+        self.deeper(1)
+        while self.at < self.limit:
+            if self.slot(Place.BARE):
+                continue
+            sign = self.text[self.at]
+            if sign == ")":
+                self.literal()
+                self.deeper(-1)
+                return
+            if sign == "(":
+                self.brackets_in_word()
+            elif sign in "\n;&<>#":
+                raise LostError(self.at, f"`{sign}` in a pattern")
+            else:
+                self.part_of_word(sign)
+        raise BrokenError(begin, "a bracket")
+
+    def extended_pattern(self, sign: str, *, is_command: bool) -> None:
+        """`@(a|b)` and its kin, a pattern if bash has the option extglob on."""
+        word = self.word()
+        if self.dialect == "sh" or (sign == "!" and is_command):
+            raise LostError(self.at, f"`{sign}(`")
+        word.is_plain = False
+        word.text += sign
+        self.at += 1
+        self.brackets_in_word()
+
+    def subscript(self) -> None:
+        """`name[ … ]`: where `=` follows, bash evaluates what is in the brackets."""
+        word, begin = self.word(), self.at
+        first = len(word.slots)
+        self.literal()
+        depth = 1
+        while depth and self.at < self.limit:
+            if self.slot(Place.BARE):
+                continue
+            sign = self.text[self.at]
+            depth += {"[": 1, "]": -1}.get(sign, 0)
+            if sign == "\n" or (self.dialect == "sh" and sign in " \t#" + BREAKS):
+                raise LostError(begin, f"`{word.text}`, which only bash reads as an array")
+            self.part_of_word(sign)
+        if depth:
+            raise BrokenError(begin, "a bracket")
+        if self.looks_at("=") or self.looks_at("+="):
+            word.subscript += [*word.slots[first:], *word.inner]
+
+    def array(self, word: Word) -> None:
+        """`name=( … )`: words, not commands; bash evaluates a subscript."""
+        begin = self.at
+        self.at += 1
+        word.text += "("
+        while self.at < self.limit:
+            if self.slot(Place.BARE):
+                continue
+            sign = self.text[self.at]
+            at_start = self.text[self.at - 1] in " \t\n("
+            if sign == ")":
+                self.literal()
+                return
+            if sign == "#" and at_start:
+                self.comment()
+            elif sign == "[" and at_start:
+                self.subscript()
+            elif sign in "<>" and self.text.startswith("(", self.at + 1):
+                self.at += 1
+                self.nested()
+            elif sign in ";&|<>(" or (sign == "\n" and self.waits_for_heredoc):
+                raise LostError(self.at, f"`{sign}` in an array")
+            else:
+                self.part_of_word(sign)
+        raise BrokenError(begin, "a bracket")

@@ -1,0 +1,350 @@
+"""Reads the inside of the words of a shell script: quotes and expansions, and where they end.
+
+POSIX.1-2017 XCU 2.2 (quoting) and 2.6 (expansions). Where shells differ on where something ends, reading
+stops: `LostError`.
+"""
+
+import re
+from abc import abstractmethod
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from jobfile.shellframe import Frame
+from jobfile.shellplaces import SLOT, BrokenError, LostError, Notes, Place, Word
+
+Dialect = Literal["sh", "bash"]
+MAX_DEPTH: Final = 40
+"""Brackets and expansions inside each other."""
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+_PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
+_OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:,%-]+")
+_DELICATE: Final = frozenset("}\"'`$\\")
+"""Signs that end a `${ }`, or begin something in it, unless they are quoted."""
+
+
+class Quotes:
+    """A place in a script, moved on past whole quotes and expansions; templates on the way are noted."""
+
+    def __init__(self, text: str, slots: Sequence[tuple[int, int]], dialect: Dialect) -> None:
+        """`slots` are the offsets of the templates, in order."""
+        self.text = text
+        self.at = 0
+        self.limit = len(text)
+        self.dialect = dialect
+        self.ends = dict(slots)
+        self.starts = [start for start, _ in slots]
+        self.places: dict[int, Place] = {}
+        self.forced: Place | None = None
+        self.notes = Notes()
+        self.frames = [Frame(self.notes)]
+        self.depth = 0
+        self.evaluated: set[str] = set()
+
+    @abstractmethod
+    def commands(self) -> None:
+        """Read the commands of a new frame up to its `)`."""
+
+    # Templates and signs
+
+    @property
+    def frame(self) -> Frame:
+        """The innermost bracket."""
+        return self.frames[-1]
+
+    def word(self) -> Word:
+        """The word being read; one begins here if there is none."""
+        if self.frame.word is None:
+            self.frame.word = Word(self.at)
+        return self.frame.word
+
+    def slot(self, place: Place) -> bool:
+        """Note the template that begins here, if one does."""
+        end = self.ends.get(self.at)
+        if end is None:
+            return False
+        if end > self.limit:
+            raise LostError(self.at, "a template across the end of a here-document")
+        index = bisect_left(self.starts, self.at)
+        self.places[index] = self.forced or place
+        if place is not Place.COMMENT:
+            word = self.word()
+            word.text += SLOT
+            word.slots.append(index)
+            word.is_plain = False
+        self.at = end
+        return True
+
+    def next_slot(self) -> int:
+        """Where the next template begins, or the limit."""
+        index = bisect_left(self.starts, self.at)
+        return min(self.starts[index], self.limit) if index < len(self.starts) else self.limit
+
+    def looks_at(self, sign: str) -> bool:
+        """Whether these signs come next, and none of them is of a template."""
+        return self.text.startswith(sign, self.at, self.limit) and self.next_slot() >= self.at + len(sign)
+
+    def refuse_continuation(self) -> None:
+        """A line continuation in the middle of an operator is not worth a wrong guess."""
+        if self.text.startswith("\\\n", self.at, self.limit):
+            raise LostError(self.at, "a line continuation in the middle of an operator")
+
+    def deeper(self, by: int) -> None:
+        """Count brackets inside each other."""
+        self.depth += by
+        if self.depth > MAX_DEPTH:
+            raise LostError(self.at, "too many constructs inside each other")
+
+    def literal(self) -> None:
+        """Read signs that mean themselves."""
+        word = self.word()
+        match = _PLAIN.match(self.text, self.at, self.next_slot())
+        end = match.end() if match else self.at + 1
+        word.text += self.text[self.at : end]
+        self.at = end
+
+    def part_of_word(self, sign: str) -> None:
+        """Read the next part of a word outside of quotes."""
+        match sign:
+            case "\\":
+                self.backslash()
+            case "'":
+                self.single()
+            case '"':
+                self.double()
+            case "`":
+                self.backticks()
+            case "$":
+                self.dollar(is_double=False)
+            case _:
+                self.literal()
+
+    # Quotes
+
+    def backslash(self) -> None:
+        """A backslash and what it quotes."""
+        self.at += 1
+        if self.slot(Place.AFTER_BACKSLASH) or self.at >= self.limit:
+            return
+        if self.text[self.at] != "\n":
+            word = self.word()
+            word.text += self.text[self.at]
+            word.is_plain = False
+        self.at += 1
+
+    def single(self) -> None:
+        """Single quotes."""
+        self._quoted("'", Place.SINGLE, "a single quote", has_escapes=False)
+
+    def _quoted(self, close: str, place: Place, what: str, *, has_escapes: bool) -> None:
+        """Text up to the closing sign, in which nothing is expanded."""
+        begin = self.at
+        word = self.word()
+        word.is_plain = False
+        self.at += 1
+        while self.at < self.limit:
+            if self.slot(place):
+                continue
+            sign = self.text[self.at]
+            self.at += 1
+            if sign == close:
+                return
+            word.text += sign
+            if sign == "\\" and has_escapes and self.at not in self.ends:
+                self.at += 1
+        raise BrokenError(begin, what)
+
+    def double(self) -> None:
+        """Double quotes."""
+        begin = self.at
+        self.word().is_plain = False
+        self.at += 1
+        while self.at < self.limit:
+            if self.slot(Place.DOUBLE):
+                continue
+            sign = self.text[self.at]
+            if sign == '"':
+                self.at += 1
+                return
+            self.inside_double(sign)
+        raise BrokenError(begin, "a double quote")
+
+    def inside_double(self, sign: str) -> None:
+        """The next part of what stands in double quotes, or in a here-document."""
+        if sign == "\\":
+            self.backslash()
+        elif sign == "`":
+            self.backticks()
+        elif sign == "$":
+            self.dollar(is_double=True)
+        else:
+            self.literal()
+
+    def backticks(self) -> None:
+        """Backticks: everything in them is refused, so only their end matters."""
+        word = self.word()
+        word.text += "$"
+        word.may_vanish = True
+        before = word.text
+        self._quoted("`", Place.BACKTICKS, "backticks", has_escapes=True)
+        word.text = before
+
+    # Expansions
+
+    def dollar(self, *, is_double: bool) -> None:
+        """`$` and the expansion that it begins."""
+        begin = self.at
+        word = self.word()
+        word.text += "$"
+        word.is_plain = False
+        self.at += 1
+        if self.slot(Place.AFTER_DOLLAR):
+            return
+        self.refuse_continuation()
+        self.deeper(1)
+        sign = self.text[self.at : self.at + 1] if self.at < self.limit else ""
+        word.may_vanish = word.may_vanish or not (is_double or sign in "'\"")
+        if self.looks_at("(("):
+            self._dollar_arithmetic(begin)
+        elif sign == "(":
+            self.nested()
+        elif sign == "{":
+            self.braces(begin, is_double=is_double)
+        elif sign == "[":
+            self._old_arithmetic(begin)
+        elif sign == "'" and not is_double:
+            self._dollar_quote(begin)
+        else:
+            match = _NAME.match(self.text, self.at, self.next_slot())
+            if match:
+                word.variables.append(match.group())
+                self.at = match.end()
+        self.deeper(-1)
+
+    def nested(self) -> None:
+        """Commands in `$( )`, `<( )` or `>( )`: a frame of its own, with its own quotes."""
+        word = self.word()
+        word.is_plain = False
+        first = bisect_left(self.starts, self.at)
+        self.at += 1
+        self.commands()
+        word.inner += range(first, bisect_left(self.starts, self.at))
+
+    def _dollar_quote(self, begin: int) -> None:
+        """`$'…'`: in bash a backslash hides a quote, in other shells it does not."""
+        end = self.text.find("'", self.at + 1, self.limit)
+        if self.dialect == "sh" and self.text[end - 1 : end] == "\\":
+            raise LostError(begin, "$' ' with a quoted quote")
+        self._quoted("'", Place.DOLLAR_QUOTE, "$' '", has_escapes=self.dialect == "bash")
+
+    def _old_arithmetic(self, begin: int) -> None:
+        """`$[ ]`: forgotten arithmetic of bash, and plain text in other shells."""
+        match = _OLD_ARITHMETIC.match(self.text, self.at + 1, self.next_slot())
+        if match is None:
+            raise LostError(begin, "$[ ]")
+        self.at = match.end()
+
+    def braces(self, begin: int, *, is_double: bool) -> None:
+        """`${ … }`: everything inside is refused; quotes and inner expansions only find its end."""
+        parameter = _PARAMETER.match(self.text, self.at + 1, self.next_slot())
+        if parameter is None and self.at + 1 not in self.ends:
+            raise LostError(begin, "this ${ }")
+        if parameter:
+            self.word().variables.append(parameter[1])
+            is_read = parameter[0].startswith("!") or self.text.startswith("@P", parameter.end(), self.limit)
+            self.evaluated.update((parameter[1],) if is_read else ())
+        is_text = is_double and self.dialect == "sh" and parameter is not None and parameter[3] is not None
+        self.at = parameter.end() if parameter else self.at + 1
+        outer, self.forced = self.forced, Place.BRACES
+        while self.at < self.limit:
+            if self.slot(Place.BRACES):
+                continue
+            sign = self.text[self.at]
+            if sign == "}":
+                self.at += 1
+                self.forced = outer
+                return
+            if sign in "'\"" and is_double:
+                self._quote_in_braces(sign, begin, is_text=is_text)
+            elif sign == "'":
+                self.single()
+            elif sign == '"':
+                self.double()
+            else:
+                self.inside_double(sign)
+        raise BrokenError(begin, "${ }")
+
+    def _quote_in_braces(self, sign: str, begin: int, *, is_text: bool) -> None:
+        """A quote in `"${ … }"`: shells agree on its end only where nothing delicate is between."""
+        if sign == "'" and is_text:
+            self.at += 1
+            return
+        end = self.text.find(sign, self.at + 1, self.limit)
+        if end == -1 or _DELICATE & set(self.text[self.at + 1 : end]):
+            raise LostError(begin, "quotes in this ${ }")
+        self.mark(end, Place.BRACES)
+        self.at = end + 1
+
+    def mark(self, end: int, place: Place) -> None:
+        """Go on to this offset; templates before it stand in this place."""
+        while (start := self.next_slot()) < end:
+            self.at = start
+            self.slot(place)
+            if self.at > end:
+                raise LostError(start, "a template across the end of a quote or comment")
+        self.at = end
+
+    def comment(self) -> None:
+        """The rest of the line."""
+        end = self.text.find("\n", self.at, self.limit)
+        self.mark(self.limit if end == -1 else end, Place.COMMENT)
+
+    # Arithmetic
+
+    def _dollar_arithmetic(self, begin: int) -> None:
+        end = self.arithmetic_end(self.at + 2)
+        if end is None:
+            raise LostError(begin, "$(( )) that is not arithmetic: write $( (")
+        self.at += 2
+        self.arithmetic(begin, end)
+
+    def arithmetic_end(self, at: int) -> int | None:
+        """Where `))` closes the arithmetic that begins here; None if it is brackets in brackets."""
+        depth = 0
+        while at < self.limit:
+            sign = self.text[at]
+            if at in self.ends:
+                at = self.ends[at]
+                continue
+            if sign in "\\`#" and not (sign == "#" and self.text[at - 1] not in " \t\n;"):
+                raise LostError(at, f"`{sign}` in (( ))")
+            if sign in "'\"":
+                at = self._quote_in_arithmetic(sign, at)
+            elif sign == ")" and depth == 0:
+                return at if self.text.startswith("))", at, self.limit) else None
+            depth += {"(": 1, ")": -1}.get(sign, 0)
+            at += 1
+        raise BrokenError(self.at, "(( ))")
+
+    def _quote_in_arithmetic(self, sign: str, at: int) -> int:
+        end = self.text.find(sign, at + 1, self.limit)
+        between = self.text[at + 1 : end]
+        has_slot = any(at < start <= end for start in self.starts)
+        if end == -1 or set("()'\"") & set(between) or (sign == "'" and has_slot):
+            raise LostError(at, "a quote in (( ))")
+        return end
+
+    def arithmetic(self, begin: int, end: int) -> None:
+        """Arithmetic up to this offset, and its closing brackets."""
+        self.evaluated.update(_NAME.findall(self.text, self.at, end))
+        while self.at < end:
+            if self.slot(Place.ARITHMETIC):
+                continue
+            if self.text[self.at] == "$":
+                self.dollar(is_double=True)
+            else:
+                self.at += 1
+        if self.at != end:
+            raise LostError(begin, "what stands in (( ))")
+        self.at += 2

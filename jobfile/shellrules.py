@@ -1,0 +1,325 @@
+"""Where a value in a command would be read a second time, as code, names or arithmetic."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from jobfile.shellplaces import SLOT, Command, Script, Word
+from jobfile.shellprograms import all_programs, heads, program_option, reads_code, script_operand
+
+ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'
+_IN_PROGRAM: Final = 'set  env: {X: "{{ … }}"}  and write  "$X"  in single quotes'
+_AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
+_AS_INPUT: Final = "send it as input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
+_AS_INTEGER: Final = "declare the param as  type: integer"
+_AS_CHOICE: Final = "choose between fixed words with  case … in … esac"
+_AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
+    "eval": ("leave `eval` out", _IN_PROGRAM),
+    "ssh": (_AS_INPUT,),
+    "su": (_IN_PROGRAM,),
+    "watch": (_IN_PROGRAM,),
+    "parallel": (_IN_PROGRAM,),
+    "trap": ("assign first:  x={{ x }};  then  trap '… \"$x\"' EXIT", _IN_PROGRAM),
+    "alias": ("write a function instead of an alias",),
+    **dict.fromkeys(("source", ".", "bind", "complete", "compgen", "fc", "enable"), (_AS_CHOICE,)),
+}
+"""Commands that read their arguments as commands, and what to write instead."""
+_NAMES: Final = frozenset(
+    "declare typeset local readonly export unset read mapfile readarray let getopts wait".split()  # noqa: SIM905  words
+)
+"""Commands that take names, in which bash evaluates subscripts: `a[$(command)]` runs the command."""
+_ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
+_EVALUATED: Final = frozenset(
+    {"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS", "PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND"}
+    | {"ENV", "BASH_ENV", "GIT_SSH_COMMAND"}
+)
+"""Variables that are arithmetic in bash, or whose value a shell expands or runs."""
+_SEARCHED: Final = frozenset(
+    {"PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_OPTIONS", "PERL5OPT"}
+)
+_COMPARISONS: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
+_VARIABLE_TESTS: Final = frozenset({"-v", "-R"})
+_NAMED_BY_VALUE: Final = re.compile(rf"[A-Za-z0-9_]*{SLOT}[A-Za-z0-9_{SLOT}]*(\[.*\])?\+?=", re.DOTALL)
+_PROGRAM_FIRST: Final[Mapping[str, frozenset[str]]] = {
+    "awk": frozenset({"-F", "-v", "-i", "-l", "--assign", "--field-separator"}),
+    "sed": frozenset({"-l"}),
+    "jq": frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile", "--indent", "-L"}),
+}
+"""Programs whose first operand is a program, and their options that take the next word."""
+_TWO_WORDS: Final = frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile"})
+_QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "psql": ("-c", "--command"),
+    "mysql": ("-e", "--execute"),
+    "mariadb": ("-e", "--execute"),
+    "duckdb": ("-c",),
+    "clickhouse-client": ("-q", "--query"),
+    "sed": ("-e", "--expression"),
+    "mongosh": ("--eval",),
+}
+"""Programs with an option that takes a program in their own language."""
+_OWN_LANGUAGE: Final = frozenset({*_QUERIES, "sqlite3", "bc", "dc", "ed", "gnuplot"}) - {"sed"}
+"""Programs that read their own language from the standard input."""
+_WRITERS: Final = frozenset({"echo", "printf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A template whose value would be read again: its number, and what to say."""
+
+    slot: int
+    code: str
+    message: str
+    label: str = ""
+    ways: tuple[str, ...] = ()
+
+
+def find_rereads(command: Command) -> Iterator[Finding]:
+    """The templates of one command whose values something would parse."""
+    words = command.words
+    for word in words:
+        for slot in word.subscript:
+            message = "a subscript is evaluated again by bash"
+            yield Finding(slot, "JF421", message, ways=(_AS_INTEGER,))
+    if words and words[0].text == "[[":
+        yield from _conditional(words)
+        return
+    at_heads = heads(words)
+    for at, is_certain in at_heads.items():
+        yield from _at_head(words, at)
+        if is_certain:
+            yield from _chosen(words, at)
+    for name, word, ways in _code_words(words, at_heads):
+        for slot in (*word.slots, *word.inner):
+            yield _code(name, slot, ways)
+    yield from _standard_input(command, at_heads)
+
+
+def find_evaluated(script: Script) -> Iterator[Finding]:
+    """Templates that bash evaluates because of where they go: to a special variable, or after `>&`."""
+    for slot in script.notes.targets:
+        message = "bash reads this redirection again"
+        yield Finding(slot, "JF421", message, ways=("write  >{{ x }} 2>&1  instead of  >&{{ x }}",))
+    assigned = [*_assigned(script), *script.notes.loops]
+    evaluated = _EVALUATED | (set(_declared_as_numbers(script)) if assigned else set())
+    for name, slot in assigned:
+        if name in evaluated:
+            message = f"an assignment to `{name}` is evaluated again"
+            yield Finding(slot, "JF421", message, ways=("use another name", _AS_INTEGER))
+        elif name in _SEARCHED:
+            message = "the value chooses the program that runs"
+            yield Finding(slot, "JF426", message, f"`{name}` says where programs are found")
+
+
+def _assigned(script: Script) -> Iterator[tuple[str, int]]:
+    """Each template in the value of a variable, with its name."""
+    for command in script.commands:
+        for word in command.words:
+            if word.slots and word.is_assignment:
+                name = word.text.partition("=")[0].partition("[")[0].rstrip("+")
+                yield from ((name, slot) for slot in word.slots)
+
+
+def _declared_as_numbers(script: Script) -> Iterator[str]:
+    """Variables that `declare -i` makes integers, or -n references: bash evaluates what is assigned."""
+    for command in script.commands:
+        texts = [word.text for word in command.words]
+        if _ASSIGNS.intersection(texts) and any(
+            re.fullmatch(r"-[A-Za-z]*[in][A-Za-z]*", text) for text in texts
+        ):
+            yield from (text.partition("=")[0].partition("[")[0] for text in texts)
+
+
+def find_carried(script: Script) -> Iterator[Finding]:
+    """Templates whose value goes into a variable that is read as code further on: likely, not certain."""
+    carried: dict[str, int] = dict(script.notes.loops)
+    for word in (word for command in script.commands for word in command.words if word.is_assignment):
+        sources = [*word.slots, *(carried[name] for name in word.variables if name in carried)]
+        carried |= {word.text.partition("=")[0].rstrip("+"): slot for slot in sources[:1]}
+    read = {name: "arithmetic or `${! }`" for name in script.evaluated}
+    for command in script.commands if carried else ():
+        words = command.words
+        operands = _operands(words) if words[0].text == "[[" else ()
+        found = [*_code_words(words, heads(words)), *(("[[", word, ()) for word in operands)]
+        read |= {name: f"`{reader}`" for reader, word, _ in found for name in word.variables}
+    for name, reader in read.items():
+        if name in carried:
+            message = f"the value goes into `{name}`, which {reader} reads as code"
+            yield Finding(carried[name], "JF427", message, "from here")
+
+
+def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
+    name = name.replace(SLOT, "…")
+    return Finding(slot, "JF421", f"`{name}` would parse this value as code", ways=ways)
+
+
+def _code_words(
+    words: Sequence[Word], at_heads: Mapping[int, bool]
+) -> Iterator[tuple[str, Word, tuple[str, ...]]]:
+    """Words that are read as code, by which command, and the ways out."""
+    for at in at_heads:
+        name, after = words[at].name, words[at + 1 :]
+        # `.` is also a folder: of `find .` after sudo, for one.
+        is_folder = name == "." and at > 0 and words[at - 1].name not in ("command", "builtin")
+        if name in _AGAIN and not is_folder:
+            yield from ((name, word, _AGAIN[name]) for word in after)
+        elif name == "env":
+            for before, word in pairwise(words[at:]):
+                is_next = before.text in ("-S", "--split-string")
+                if is_next or word.text.startswith(("-S", "--split-string=")):
+                    yield "env -S", word, (_IN_PROGRAM,)
+    yield from ((name, word, (_AS_ARGUMENT, _IN_PROGRAM)) for name, word in all_programs(words, at_heads))
+
+
+def _at_head(words: Sequence[Word], at: int) -> Iterator[Finding]:
+    """What is known of the command that this word names."""
+    name, after = words[at].name, words[at + 1 :]
+    if name in _NAMES:
+        yield from _names(name, after)
+    elif name in ("[", "test"):
+        yield from _tests(after)
+    elif name == "printf":
+        yield from _printf(after)
+    elif name == "find":
+        yield from _find(after)
+    yield from _own_language(name, after)
+
+
+def _names(name: str, after: Sequence[Word]) -> Iterator[Finding]:
+    assigns = name in _ASSIGNS
+    ways = ("assign first:  X={{ x }};  then  export X",) if assigns else (_AS_CHOICE, _AS_INTEGER)
+    for word in after:
+        # What a command prints into `x=$( … )` is its output, not the value.
+        inner = () if assigns and word.is_assignment else word.inner
+        yield from (_code(name, slot, ways) for slot in (*word.slots, *inner))
+
+
+def _conditional(words: Sequence[Word]) -> Iterator[Finding]:
+    for word in _operands(words):
+        yield from (_code("[[", slot, ("use  [ … ]", _AS_INTEGER)) for slot in word.slots)
+
+
+def _operands(words: Sequence[Word]) -> list[Word]:
+    """The words of `[[ ]]` that bash reads as arithmetic or as a name."""
+    found: list[Word] = []
+    for at, word in enumerate(words):
+        if word.text in _COMPARISONS:
+            found += words[at - 1 : at]
+        if word.text in _COMPARISONS or word.text in _VARIABLE_TESTS:
+            found += words[at + 1 : at + 2]
+    return found
+
+
+def _tests(after: Sequence[Word]) -> Iterator[Finding]:
+    """The name after -v; and a word after one that may become -v."""
+    for word, following in pairwise(after):
+        if word.text in _VARIABLE_TESTS or set(word.text) == {SLOT}:
+            yield from (_code("test -v", slot, (_AS_CHOICE,)) for slot in following.slots)
+
+
+def _printf(after: Sequence[Word]) -> Iterator[Finding]:
+    """The name after -v, and what may become -v with its name."""
+    first, second = ([*after[:2], Word(0), Word(0)])[:2]
+    slots = list(second.slots) if first.text == "-v" or set(first.text) == {SLOT} else []
+    may_be_option = first.text[:1] == SLOT and first.text[-1] in (SLOT, "]") and len(after) > 1
+    slots += first.slots if first.text.startswith("-v") or may_be_option else []
+    yield from (_code("printf -v", slot, ("printf '%s' {{ x }}", _AS_CHOICE)) for slot in slots)
+
+
+def _find(after: Sequence[Word]) -> Iterator[Finding]:
+    """`find X -exec sh -c '… {} …'`: the names that are found begin with X, and are read as code."""
+    run = next((at for at, word in enumerate(after) if word.text.startswith("-exec")), len(after))
+    if any("{}" in word.text and word.text != "{}" for _, word in all_programs(after[run:], {})):
+        for word in after[:run]:
+            for slot in word.slots:
+                message = "the names that `find` finds are parsed as code"
+                label, ways = "they begin with this value", ("-exec sh -c '… \"$1\"' sh {} \\;",)
+                yield Finding(slot, "JF427", message, label, ways)
+
+
+def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
+    """The value is the name of what runs, or of a variable."""
+    word = words[at]
+    if _NAMED_BY_VALUE.match(word.text):
+        for slot in word.slots:
+            message, label = "template as a variable name", "a name is fixed text"
+            yield Finding(slot, "JF417", message, label, (_AS_CHOICE,))
+        return
+    script = script_operand(words, at) if program_option(word) else None
+    chosen = [(slot, "this is the name of a program") for slot in word.slots[:1]]
+    if script is not None and script.text[:1] == SLOT:
+        chosen.append((script.slots[0], "this is the name of a script"))
+    for slot, label in chosen:
+        yield Finding(slot, "JF426", "the value chooses the program that runs", label)
+    if word.name == "hash" and any(one.text == "-p" for one in words):
+        for slot in (slot for one in words for slot in one.slots):
+            yield Finding(slot, "JF426", "the value chooses the program that runs", "remembered as a program")
+
+
+def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
+    """Warned about: languages of other programs, of which we know too little to refuse."""
+    found: list[Word] = []
+    if name in _QUERIES:
+        options = _QUERIES[name]
+        found += [word for before, word in pairwise(after) if before.text in options]
+        found += [word for word in after if word.text.startswith(options) and word.text not in options]
+    if name == "sqlite3":
+        found += [word for word in after if not word.text.startswith("-")][1:]
+    kind = "awk" if name in ("gawk", "mawk", "nawk") else name
+    if kind in _PROGRAM_FIRST and not found:
+        found += _first_operand(after, _PROGRAM_FIRST[kind])
+    for word in found:
+        for slot in word.slots:
+            message = f"the value stands in a program for `{name}`"
+            yield Finding(slot, "JF427", message, "read in that program's own language")
+
+
+def _first_operand(after: Sequence[Word], takes_next: frozenset[str]) -> list[Word]:
+    at = 0
+    while at < len(after) and after[at].text.startswith("-"):
+        text = after[at].text
+        if text in ("-f", "--file", "--from-file", "-e", "--expression"):
+            return []
+        at += 1 + (text in takes_next) + (text in _TWO_WORDS)
+    return [*after[at : at + 1]]
+
+
+def _standard_input(command: Command, at_heads: Mapping[int, bool]) -> Iterator[Finding]:
+    """A program that comes as a here-document, or through a pipe from what prints the value."""
+    names = [command.words[at].name for at in at_heads]
+    own = next((name for name in names if name in _OWN_LANGUAGE), "")
+    is_code = reads_code(command, at_heads)
+    if not own and not is_code:
+        return
+    for slot in command.stdin:
+        yield _read_from(names[0] if is_code else own, slot, is_code=is_code)
+    for before in _upstream(command):
+        writes = any(before.words[at].name in _WRITERS for at in heads(before.words))
+        for slot in (*(slot for word in before.words for slot in word.slots), *before.stdin):
+            if writes or slot in before.stdin:
+                yield _read_from(names[0] if is_code else own, slot, is_code=is_code)
+            elif is_code:
+                label = f"`{names[0]}` runs what this command prints"
+                yield Finding(slot, "JF426", "the value chooses the program that runs", label)
+
+
+def _upstream(command: Command) -> Iterator[Command]:
+    """The commands before this one in its pipeline, each once."""
+    seen: set[int] = set()
+    waiting = [*command.before]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            waiting += one.before
+            yield one
+
+
+def _read_from(name: str, slot: int, *, is_code: bool) -> Finding:
+    if is_code:
+        return _code(
+            name, slot, (_AS_ARGUMENT, 'quote the delimiter, set  env: {X: "{{ … }}"}  and use  "$X"')
+        )
+    label = "read in that program's own language"
+    return Finding(slot, "JF427", f"the value stands in a program for `{name}`", label)

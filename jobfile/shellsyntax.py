@@ -1,0 +1,52 @@
+"""What a shell says of a script that it cannot read, as a problem of the job file."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from jobfile.expression import Problem
+
+MAX_MESSAGE: Final = 200
+_NUMBERED: Final = re.compile(r"^[^\s:]+: (?:line )?(\d+): (.*)$")
+_OTHER: Final = re.compile(r"(?:line |\[)(\d+)")
+_PREFIX: Final = re.compile(r"^(?:[^\s:]+: )*(?:[Ss]yntax|parse) error(?: at line \d+)?: *")
+
+
+def read_complaint(said: str) -> tuple[int, str]:
+    """The line and the message in what `sh -n` or `bash -n` prints; line 1 where it names none."""
+    lines = [line for line in said.splitlines() if line.strip() and ": warning: " not in line]
+    first = lines[0] if lines else "not a script that this shell can read"
+    numbered = _NUMBERED.match(first)
+    other = _OTHER.search(first)
+    line = int(numbered[1]) if numbered else int(other[1]) if other else 1
+    message = _PREFIX.sub("", numbered[2] if numbered else first).strip()
+    return line, message[:MAX_MESSAGE] or "syntax error"
+
+
+def syntax_problem(
+    text: str, complaint: tuple[int, str], *, shell: str, slots: Sequence[tuple[int, int]] = ()
+) -> Problem:
+    """The complaint at its line of the script as it was written; `slots` are the offsets of the templates.
+
+    A template of several lines is one line of the compiled script, which is what the shell saw.
+    """
+    wanted, message = complaint
+    breaks = [
+        at
+        for at, sign in enumerate(text)
+        if sign == "\n" and not any(start <= at < end for start, end in slots)
+    ]
+    starts = [0, *(at + 1 for at in breaks if at + 1 < len(text))]
+    number = min(max(wanted, 1), len(starts)) - 1
+    start = starts[number]
+    end = next((at for at in breaks if at >= start), len(text))
+    line = text[start:end]
+    start += len(line) - len(line.lstrip())
+    return Problem(
+        code="JF420",
+        message=f"`{shell}` cannot read this script",
+        start=start,
+        end=max(start + len(line.strip()), min(start + 1, len(text))),
+        label=message,
+        help=(f"try it:  {shell} -n SCRIPT",),
+    )
