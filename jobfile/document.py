@@ -319,6 +319,11 @@ def _offset(source: Source, mark: _Marked | None) -> int:
     return min(starts[mark.line] + mark.column, len(source.text))
 
 
+def read_tokens(source: Source, parser: ParserFactory = PARSER) -> Iterator[Token]:
+    """The tokens of a text, for those who change its layout; they end where it cannot be read."""
+    return _tokens(source, parser)
+
+
 def _stumble(source: Source, parser: ParserFactory, error: Exception) -> Stumble:
     mark = getattr(error, "problem_mark", None)
     context_mark = getattr(error, "context_mark", None)

@@ -37,6 +37,21 @@ def core_value(text: str) -> str | int | float | bool | None:
     return value if isfinite(value) else text
 
 
+_OTHER: Final = re.compile(
+    r"(?:y|n|yes|no|on|off|true|false|null)"
+    r"|[-+]?0[0-7_]+|[-+]?0[xb][0-9a-f_]+|0o[0-7]+|[-+]?[0-9][0-9_]*_[0-9_]*"
+    r"|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9]*)?|[-+]?\.(?:inf|nan)|[-+]?\.[0-9]+|\+[0-9.]+"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9:.]+.*)?|=",
+    re.IGNORECASE,
+)
+_OTHER_STARTS: Final = frozenset("yYnNoOtTfF0123456789+-.=")
+
+
+def is_read_otherwise(text: str) -> bool:
+    """Whether YAML 1.1 or another schema reads a plain scalar, a text here, as something else."""
+    return text[:1] in _OTHER_STARTS and _OTHER.fullmatch(text) is not None
+
+
 Place = tuple[int, int]
 """Offsets of where a character of a value begins and ends in the scalar as written."""
 

@@ -14,6 +14,7 @@ BUG = 70
 COMMANDS = {
     "init": "write a jobs.yaml that works, and what an editor needs",
     "check": "find every mistake in job files",
+    "fmt": "lay out job files, comments kept",
     "show": "a job as it is understood, with the origin of each value",
     "next": "when a job, or a cron expression, fires next",
     "up": "run the engine in the foreground",

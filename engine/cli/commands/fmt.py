@@ -1,0 +1,69 @@
+"""`jobfile fmt`: job files in one layout, comments kept."""
+
+import difflib
+from pathlib import Path
+
+import click
+
+from engine.adapters.reading import read_job_files, read_limited
+from engine.adapters.writing import replace_file
+from engine.cli.commands.check import INVALID, UNREADABLE, print_diagnostics
+from engine.cli.place import Place, place_options
+from jobfile.document import decode_source
+from jobfile.fmt import Formatted, format_source
+
+_MARK = b"\xef\xbb\xbf"
+
+
+@click.command("fmt")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; fail when a file would change.")
+@click.option("--diff", "shows_diff", is_flag=True, help="Change nothing; show what would change.")
+@place_options
+def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place: Place) -> int:
+    """Lay out job FILEs, or the main file and what it includes: two columns a level, comments kept.
+
+    Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file with
+    mistakes is left alone. Exit code: 0 good; 1 a file would change (--check) or has mistakes; 65 unreadable.
+    """
+    code = 0
+    for name in files or _of_the_set(place):
+        try:
+            content = read_limited(Path(name))
+        except OSError as error:
+            click.echo(f"error: cannot read {name}: {error.strerror or error}", err=True)
+            code = UNREADABLE
+            continue
+        code = max(code, _one(name, content, only_check=only_check, shows_diff=shows_diff))
+    return code
+
+
+def _of_the_set(place: Place) -> tuple[str, ...]:
+    try:
+        return tuple(name for name, _ in read_job_files(place.main_file).files)
+    except OSError:
+        return (str(place.main_file),)
+
+
+def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> int:
+    source, diagnostics = decode_source(name, content)
+    done = format_source(source) if source is not None else Formatted(text="", diagnostics=diagnostics)
+    if source is None or any(one.is_error for one in done.diagnostics):
+        print_diagnostics(done.diagnostics, {} if source is None else {name: source})
+        click.echo(f"left alone {name}: it has mistakes", err=True)
+        return INVALID
+    if done.problem:
+        click.echo(f"left alone {name}: {done.problem}", err=True)
+        return INVALID
+    if done.text == source.text:
+        return 0
+    if shows_diff:
+        lines = (source.text.splitlines(keepends=True), done.text.splitlines(keepends=True))
+        click.echo("".join(difflib.unified_diff(*lines, name, name)), nl=False)
+    if only_check:
+        click.echo(f"would change {name}", err=True)
+    elif not shows_diff:
+        mark = _MARK if content.startswith(_MARK) else b""
+        replace_file(Path(name), mark + done.text.encode())
+        click.echo(f"laid out {name}", err=True)
+    return INVALID if only_check else 0

@@ -1,0 +1,51 @@
+"""`jobfile fmt` on real files."""
+
+import stat
+from pathlib import Path
+
+from tests.cli.conftest import Jobfile
+
+ODD = "version: 1\njobs:\n    a:\n        run: echo hi   # said\n"
+LAID_OUT = "version: 1\njobs:\n  a:\n    run: echo hi # said\n"
+
+
+def test_the_main_file_and_what_it_includes_are_laid_out(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("version: 1\ninclude: [more/*.yaml]\njobs: {}\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.yaml").write_text(ODD)
+    (tmp_path / "more" / "a.yaml").chmod(0o640)
+    said = jobfile("fmt")
+    assert (said.code, said.err) == (0, "laid out more/a.yaml\n")
+    assert (tmp_path / "more" / "a.yaml").read_text() == LAID_OUT
+    assert stat.S_IMODE((tmp_path / "more" / "a.yaml").stat().st_mode) == 0o640
+    assert jobfile("fmt").err == ""
+
+
+def test_check_and_diff_change_nothing(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(ODD)
+    checked = jobfile("fmt", "--check")
+    assert (checked.code, checked.err) == (1, "would change jobs.yaml\n")
+    shown = jobfile("fmt", "--diff")
+    assert shown.code == 0
+    assert "-        run: echo hi   # said\n+  a:\n+    run: echo hi # said\n" in shown.out
+    assert (tmp_path / "jobs.yaml").read_text() == ODD
+    (tmp_path / "jobs.yaml").write_text(LAID_OUT)
+    assert jobfile("fmt", "--check").code == 0
+
+
+def test_line_ends_and_a_byte_order_mark_stay(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_bytes(b"\xef\xbb\xbf" + ODD.replace("\n", "\r\n").encode())
+    assert jobfile("fmt").code == 0
+    written = (tmp_path / "jobs.yaml").read_bytes()
+    assert written == b"\xef\xbb\xbf" + LAID_OUT.replace("\n", "\r\n").encode()
+
+
+def test_a_file_with_mistakes_is_told_and_left_alone(jobfile: Jobfile, tmp_path: Path) -> None:
+    text = ODD + "    a:\n        run: again\n"
+    (tmp_path / "jobs.yaml").write_text(text)
+    said = jobfile("fmt", "jobs.yaml", "missing.yaml")
+    assert said.code == 65
+    assert "error[JF006]: key `a` is given twice" in said.out
+    assert "left alone jobs.yaml: it has mistakes" in said.err
+    assert "cannot read missing.yaml: No such file" in said.err
+    assert (tmp_path / "jobs.yaml").read_text() == text
