@@ -29,7 +29,7 @@ def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data
         return value.isoformat()
     if is_dataclass(value):
         plain = ((one, to_plain(getattr(value, one.name))) for one in _fields(value.__class__))
-        return {one.name: part for one, part in plain if not (one.may_be_absent and _is_absent(part))}
+        return {one.name: part for one, part in plain if not one.is_absent(part)}
     if isinstance(value, Mapping):
         return {str(key): to_plain(value[key]) for key in sorted(value)}
     if isinstance(value, Sequence):
@@ -133,6 +133,11 @@ class _Field:
     may_be_absent: bool
     default: Callable[[], Any]
 
+    def is_absent(self, part: object) -> bool:
+        """Whether plain data stands for nothing: None where that is a value, else what is empty."""
+        is_empty = not isinstance(self.kind, UnionType) and part in ("", [], {})
+        return self.may_be_absent and (part is None or is_empty)
+
     def value_of(self, plain: Plain) -> Any:  # noqa: ANN401  JSON data
         found = plain.get(self.name)
         if found is not None:
@@ -168,7 +173,3 @@ def _may_be_absent(one: "Field[Any]") -> bool:
     kind = one.type
     can_be_empty = kind in (str, object) or get_origin(kind) is not None or is_dataclass(kind)
     return has_default and (can_be_empty or (isinstance(kind, UnionType) and NoneType in get_args(kind)))
-
-
-def _is_absent(part: object) -> bool:
-    return part is None or part in ("", [], {})

@@ -74,6 +74,7 @@ class _Checker:
                 label="anybody on the machine could read it there",
                 help=("a secret is already in the environment of the job: read it as a variable",),
             )
+            return _ANY
         return found
 
     def _unknown(self, path: str) -> Type:

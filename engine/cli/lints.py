@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from jobfile.diagnostic import CODES, Diagnostic, Severity
 from jobfile.suggest import suggest
 
+PROJECT_FILE = ".jobfile.toml"
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
@@ -45,6 +47,29 @@ def read_lints(*, level: str, strict: bool, allow: Iterable[str], deny: Iterable
         if code in denied:
             raise click.UsageError(f"{code} is both allowed and denied; keep one of them")
     return Lints(level=Severity(level), is_strict=strict, allowed=allowed, denied=denied)
+
+
+def project_lints(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What `[lint]` in .jobfile.toml beside the main file allows and denies; options come on top of it."""
+    path = folder / PROJECT_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return (), ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"cannot read {path}: {error}") from error
+    import tomllib  # noqa: PLC0415  start-up time: few projects have the file
+
+    try:
+        table = tomllib.loads(text).get("lint", {})
+    except tomllib.TOMLDecodeError as error:
+        raise click.UsageError(f"{path} is not TOML: {error}") from error
+    unknown = [key for key in table if key not in ("allow", "deny")] if isinstance(table, dict) else ["lint"]
+    lists = [table.get(key, []) for key in ("allow", "deny")] if not unknown else []
+    is_good = all(isinstance(one, list) and all(isinstance(code, str) for code in one) for one in lists)
+    if unknown or not is_good:
+        raise click.UsageError(f'[lint] in {path} may hold  allow = ["JF606"]  and  deny = ["JF601"]')
+    return tuple(lists[0]), tuple(lists[1])
 
 
 def _known(text: str) -> str:

@@ -21,8 +21,8 @@ _DAY = timedelta(days=1)
 _ORDINARY = datetime(2026, 1, 14, tzinfo=UTC)
 """A time of year in which clocks change nowhere that people plan for."""
 _SHORT_LOOK = 2 * _DAY
-_LONG_LOOK = 40 * _DAY
-"""Longer than any month: a monthly schedule shows its distance in it."""
+_LONG_LOOK = 70 * _DAY
+"""Longer than two months: a monthly schedule shows its distance in it."""
 
 
 def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:

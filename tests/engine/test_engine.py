@@ -371,3 +371,83 @@ def test_a_missing_secret_ends_the_run_with_its_name_and_no_second_try(tmp_path:
     assert (run.state, run.reason) == (RunState.FAILED, "secret not available")
     assert "`TOKEN`" in run.detail
     assert world.launcher.executed == []
+
+
+BEYOND = """\
+version: 1
+jobs:
+  fine:
+    run: echo hello
+  probe:
+    http: {url: "https://shop.example.com/health"}
+    expect: {success_every: 1h}
+"""
+
+
+def test_what_the_engine_cannot_run_yet_is_refused_in_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.edit(BEYOND)
+    (told,) = [event for event in world.journal.events if isinstance(event, ConfigRejected)]
+    assert told.diagnostics == (
+        "jobs.yaml:5: job `probe` is right, but this engine cannot run `http`, `expect` yet; leave it out",
+    )
+    assert [version.job for version in world.view.jobs_in_force()] == ["hello"]
+    world.pass_time(seconds=3600)
+    assert world.states() == [("05 13:00", "running", "")]
+
+
+ENTRIES = """\
+version: 1
+calendars:
+  office: {weekdays: [mon, tue, wed, thu, fri], except: [2026-03-09]}
+jobs:
+  once:
+    schedule: {at: ["2026-03-06T10:00", "2026-03-07T10:00+02:00"]}
+    command: ["true"]
+  office:
+    schedule: {cron: "0 9 * * *", calendar: office}
+    command: ["true"]
+  moved:
+    schedule: {cron: "0 9 8 * *", calendar: office, on_closed: next}
+    command: ["true"]
+  third:
+    schedule: {business_day: 4, time: "07:30", calendar: office, timezone: Europe/Oslo}
+    command: ["true"]
+  while:
+    schedule: {every: 12h, from: 2026-03-06, until: 2026-03-07}
+    command: ["true"]
+"""
+
+
+def test_every_kind_of_entry_fires_when_it_should_and_at_no_other_time(tmp_path: Path) -> None:
+    world = World(tmp_path, ENTRIES)
+    for _ in range(6 * 48):
+        world.pass_time(seconds=1800)
+        world.finish()
+    jobs = ("once", "office", "moved", "third")
+    fired = {job: [when for when, _, _ in world.states(job)] for job in jobs}
+    assert fired == {
+        "once": ["06 10:00", "07 08:00"],
+        "office": ["06 09:00", "10 09:00", "11 09:00"],
+        "moved": ["10 09:00"],
+        "third": [],
+    }
+    assert [when for when, _, _ in world.states("while")] == ["06 00:00", "06 12:00", "07 00:00", "07 12:00"]
+    world.check()
+
+
+def test_a_job_works_in_its_folder_and_gets_what_is_passed_on(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    text = hourly("working_dir: data", "pass_env: [PATH, NOT_SET]")
+    world = World(tmp_path, text)
+    world.pass_time(seconds=3600)
+    (flight,) = world.launcher.flights.values()
+    order = flight.order
+    assert order.working_dir == tmp_path / "data"
+    assert "NOT_SET" not in order.env
+    world.finish()
+    world.edit(text.replace("data", "gone"))
+    world.pass_time(seconds=3600)
+    (_, last) = world.runs()
+    assert (last.state, last.reason) == (RunState.FAILED, "working_dir_missing")
+    assert "is not a folder" in last.detail

@@ -10,6 +10,7 @@ import pytest
 from engine.adapters.files import FolderTree, FolderWatch, revision_of
 from engine.ports import SourceTree
 from engine.testing import GivenTree
+from jobfile.pipeline import compile_files
 
 GOOD = "version: 1\njobs: {}\n"
 
@@ -129,3 +130,66 @@ def test_the_commit_is_read_from_gits_own_files(tmp_path: Path) -> None:
     assert revision_of(tmp_path / "sub") == "2222"
     (git / "HEAD").write_text("3333\n")
     assert revision_of(tmp_path) == "3333"
+
+
+def names_of(tree: FolderTree, folder: Path) -> list[str]:
+    snapshot = tree.snapshot()
+    assert not snapshot.problem
+    return [str(Path(name).relative_to(folder)) for name, _ in snapshot.files]
+
+
+def test_included_files_are_read_with_the_main_one(tmp_path: Path) -> None:
+    inside = ("b.yaml", "a.yaml", "deep/c.yaml", ".hidden.yaml", "notes.txt")
+    for name in ("d.yaml", *(f"jobs/{one}" for one in inside)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(GOOD)
+    main = tmp_path / "jobs.yaml"
+    tree = FolderTree(main)
+    main.write_text("version: 1\ninclude: ['jobs/*.yaml', '*.yaml', missing.yaml]\n")
+    assert names_of(tree, tmp_path) == ["jobs.yaml", "d.yaml", "jobs/a.yaml", "jobs/b.yaml"]
+    main.write_text("version: 1\ninclude: ['jobs/**/*.yaml', 'jobs/a.yaml']\n")
+    assert names_of(tree, tmp_path) == ["jobs.yaml", "jobs/a.yaml", "jobs/b.yaml", "jobs/deep/c.yaml"]
+
+
+def test_a_link_out_of_the_folder_is_told_and_not_read(tmp_path: Path) -> None:
+    folder, other = tmp_path / "repo", tmp_path / "elsewhere"
+    folder.mkdir()
+    other.mkdir()
+    (other / "x.yaml").write_text(GOOD)
+    (folder / "out.yaml").symlink_to(other / "x.yaml")
+    (folder / "in.yaml").write_text(GOOD)
+    (folder / "again.yaml").symlink_to(folder / "in.yaml")
+    (folder / "more").symlink_to(other)
+    (folder / "jobs.yaml").write_text("version: 1\ninclude: ['*.yaml', 'more/x.yaml']\n")
+    snapshot = FolderTree(folder / "jobs.yaml").snapshot()
+    assert [Path(name).name for name, _ in snapshot.files] == ["jobs.yaml", "again.yaml", "in.yaml"]
+    assert [str(Path(name).relative_to(folder)) for name in snapshot.outside] == ["more/x.yaml", "out.yaml"]
+    found = compile_files(snapshot.files, outside=snapshot.outside).diagnostics
+    assert [one.code for one in found if one.is_error] == ["JF022", "JF022"]
+
+
+def test_an_included_file_that_cannot_be_read_is_a_problem_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("version: 1\ninclude: [loop.yaml, a.yaml]\n")
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    snapshot = FolderTree(tmp_path / "jobs.yaml").snapshot()
+    assert [Path(name).name for name, _ in snapshot.files] == ["jobs.yaml", "a.yaml"]
+
+
+def test_a_change_in_the_folder_of_an_included_file_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    inner = tmp_path / "jobs" / "a.yaml"
+    inner.write_text(GOOD)
+    (tmp_path / "jobs.yaml").write_text("version: 1\ninclude: ['jobs/*.yaml']\n")
+    tree = FolderTree(tmp_path / "jobs.yaml")
+    noticed = threading.Event()
+    watch = FolderWatch(tmp_path, noticed.set)
+    watch.start()
+    tree.snapshot()
+    watch.follow(tree.folders)
+    try:
+        noticed.clear()
+        inner.write_text(GOOD * 2)
+        assert noticed.wait(10)
+    finally:
+        watch.stop()

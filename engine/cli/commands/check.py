@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from engine.cli.checking import check_sets
-from engine.cli.lints import read_lints
+from engine.cli.lints import project_lints, read_lints
 from engine.cli.output import is_coloured, print_json, width
 from engine.cli.params import split_params
 from engine.cli.place import Place, place_options
@@ -67,6 +67,9 @@ def command(
 
     Exit code: 0 good; 1 something is wrong; 65 a file cannot be read.
     """
+    own_allow, own_deny = project_lints(place.main_file.absolute().parent)
+    allow = (*(code for code in own_allow if code not in deny), *allow)
+    deny = (*(code for code in own_deny if code not in allow), *deny)
     lints = read_lints(level=level, strict=strict, allow=allow, deny=deny)
     if unsafe and not fix:
         raise click.UsageError("--unsafe belongs to --fix; give both")

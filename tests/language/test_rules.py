@@ -1,0 +1,232 @@
+"""Rules whose edges one pair of case files cannot show: tables of what is told and what is not."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jobfile.hiding import without_secrets
+from jobfile.pipeline import check_files, compile_files
+from jobfile.render import render_text, to_json
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def codes(text: str) -> list[str]:
+    looked = check_files([("jobs.yaml", f"version: 1\n{text}".encode())], now=NOW)
+    return [one.code for one in looked.diagnostics if one.severity != "info" and one.suppressed is None]
+
+
+def job(keys: str) -> list[str]:
+    return codes(f"jobs:\n  a: {{{keys}}}\n")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+        "AKIAIOSFODNN7EXAMPL1",
+        "https://user:hunter2hunter@example.com/x",
+        "sk_live_0123456789abcdefgh",
+    ],
+)
+def test_a_known_form_of_secret_is_told_wherever_it_stands(value: str) -> None:
+    assert job(f"run: 'curl {value}'") == ["JF605"]
+    assert job(f"env: {{X: '{value}'}}, run: echo") == ["JF605"]
+    assert job(f"command: [tool, '{value}']") == ["JF605"]
+    assert codes(f"vars: {{x: '{value}'}}\njobs: {{a: {{run: 'echo {{{{ vars.x }}}}'}}}}\n") == ["JF605"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_told"),
+    [
+        ("PASSWORD", "Xk39fj2LQz", True),
+        ("DB_PASSWORD", "correct-Horse7battery", True),
+        ("API_TOKEN", "9f8e7d6c5b4a3f2e", True),
+        ("PASSWORD", "changeme", False),
+        ("PASSWORD_FILE", "/run/secrets/pg", False),
+        ("TOKEN", "{{ run.id }}", False),
+        ("KEYBOARD", "Xk39fj2LQz", False),
+        ("MONKEY", "Xk39fj2LQz", False),
+        ("SECRET", "aaaaaaaaaaaa", False),
+        ("PRIMARY_KEY", "customer_id", False),
+        ("AUTHOR", "Xk39fj2LQz", False),
+        ("PASSPORT", "Xk39fj2LQz", False),
+    ],
+)
+def test_a_telling_name_with_a_value_that_looks_generated(name: str, value: str, is_told: bool) -> None:
+    assert job(f"env: {{{name}: '{value}'}}, run: echo") == (["JF605"] if is_told else [])
+
+
+def test_a_secret_in_plain_text_is_shown_nowhere() -> None:
+    secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+    text = (
+        f"version: 1\njobs:\n  a:\n    env:\n      T: {secret}\n      Tt: 5\n    timeout: 5\n    run: echo\n"
+    )
+    looked = check_files([("jobs.yaml", text.encode())])
+    assert {one.code for one in looked.diagnostics} >= {"JF605", "JF110"}
+    sources = without_secrets(looked.diagnostics, looked.sources)
+    shown = render_text(looked.diagnostics, sources=sources)
+    assert secret not in shown
+    assert "T: ****" in shown
+    assert secret not in str(to_json(looked.diagnostics, sources=sources, files=["jobs.yaml"]))
+
+
+@pytest.mark.parametrize(
+    ("schedules", "told"),
+    [
+        (["0 4 * * *"] * 3, 0),
+        (["0 4 * * *"] * 4, 1),
+        (["0 4 * * *"] * 6, 3),
+        (["0 4 * * *"] * 3 + ["1 4 * * *"] * 3, 0),
+        (["0 4 * * mon", "0 4 * * tue", "0 4 * * wed", "0 4 * * thu"], 0),
+        (["0 4 * * *", "0 4 1 * *", "0 4 1-7 * *", "0 4 * jan *"], 1),
+        (["0 4 1 * *", "0 4 2 * *", "0 4 3 * *", "0 4 4 * *"], 0),
+        (["0 * * * *", "0 4 * * *", "0 4 * * *", "0 4 * * *"], 1),
+        (["* * * * *"] * 6, 0),
+    ],
+)
+def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: int) -> None:
+    text = "jobs:\n" + "".join(
+        f'  j{number}: {{schedule: "{cron}", catchup: none, run: echo}}\n'
+        for number, cron in enumerate(schedules)
+    )
+    assert codes(text).count("JF606") == told
+
+
+@pytest.mark.parametrize(
+    ("script", "is_told"),
+    [
+        ("date +%F", True),
+        ("x=$(date)", True),
+        ("echo `date`", False),
+        ("/bin/date", True),
+        ('date -d "$X" +%F', False),
+        ("date --date=yesterday", False),
+        ("date -r file", False),
+        ("date -u +%F", True),
+        ("echo date", False),
+        ("update now", False),
+        ("psql -c 'select now()'", True),
+        ("echo {{ run.scheduled_at | date('%F') }}", False),
+        ("# date", False),
+    ],
+)
+def test_reading_the_clock_is_told_where_runs_are_made_up_for(script: str, is_told: bool) -> None:
+    text = f"jobs:\n  a:\n    schedule: '0 4 * * *'\n    run: |\n      {script}\n"
+    assert ("JF610" in codes(text)) is is_told
+    assert "JF610" not in codes(text.replace("run: |", "catchup: none\n    run: |"))
+    assert "JF610" not in codes(text.replace("    schedule: '0 4 * * *'\n", ""))
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("schedule: '0 4 * * *', expect: {success_every: 26h}", []),
+        ("schedule: '0 4 * * *', expect: {success_every: 23h}", ["JF615"]),
+        ("schedule: '0 4 * * mon-fri', expect: {success_every: 26h}", ["JF615"]),
+        ("schedule: '0 4 * * mon-fri', expect: {success_every: 73h}", []),
+        ("schedule: '0 4 1 * *', expect: {success_every: 26d}", ["JF615"]),
+        ("schedule: '0 4,16 * * *', expect: {done_by: '10:00'}", []),
+        ("schedule: '0 4 * * *', expect: {done_by: '04:00'}", ["JF615"]),
+        ("schedule: {every: 1h}, expect: {success_every: 30m}", ["JF615"]),
+        ("schedule: {every: 1h}, expect: {done_by: 25:00}", ["JF308"]),
+    ],
+)
+def test_an_expectation_can_hold(keys: str, told: list[str]) -> None:
+    assert job(f"{keys}, run: echo") == told
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ("{at: '2026-11-27T00:00'}", []),
+        ("{at: ['2026-11-20T00:00', '2026-11-27T00:00']}", []),
+        ("{at: '2026-11-24T00:00Z'}", ["JF309"]),
+        ("{at: '2026-11-27'}", ["JF308"]),
+        ("{at: '2026-03-29T02:30', timezone: Europe/Oslo}", ["JF308"]),
+        ("{at: '2026-11-27T00:00', time: '10:00'}", ["JF109"]),
+        ("{cron: '0 4 * * *', every: 5m}", ["JF109"]),
+        ("{timezone: UTC}", ["JF109"]),
+        ("{every: 1h, calendar: bank}", ["JF109", "JF203"]),
+        ("{cron: '0 4 * * *', on_closed: next}", ["JF102"]),
+        ("{business_day: 1}", ["JF102", "JF102"]),
+        ("{business_day: 1, time: 25:00, calendar: c}", ["JF308"]),
+        ("{business_day: -24, time: '10:00', calendar: c}", ["JF311"]),
+        ("{business_day: 23, time: '10:00', calendar: c}", []),
+        ("{cron: '0 4 * * sat', calendar: c}", ["JF304"]),
+        ("{cron: '0 4 * * sat', calendar: c, on_closed: previous}", []),
+        ("{cron: '0 4 29 2 *', from: 2029-03-01, until: 2031-01-01}", ["JF304", "JF616"]),
+        ("{every: 1h, until: 2026-11-24}", []),
+        ("{every: 1h, until: 2026-11-23}", ["JF628"]),
+        ("{every: 1h, spread: 59m}", []),
+        ("{every: 1h, spread: 1h}", ["JF314"]),
+        ("{cron: '0,30 4 * * *', spread: 30m}", ["JF314"]),
+        ("'0 4 31 1,3,5 *'", []),
+        ("'0 4 31 1,4 *'", ["JF616"]),
+        ("'0 4 L,31 * *'", []),
+        ("'0 4 28-31 * *'", []),
+    ],
+)
+def test_a_schedule_fires_and_when_its_author_thinks(schedule: str, told: list[str]) -> None:
+    use = "  b: {schedule: {cron: '5 4 * * *', calendar: c}, catchup: none, run: echo}\n"
+    text = "calendars: {c: {weekdays: [mon, tue, wed, thu, fri]}}\njobs:\n"
+    text += f"  a: {{schedule: {schedule}, run: echo}}\n"
+    assert sorted(codes(text + use)) == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("comment", "told"),
+    [
+        ("# jobfile: allow JF617 the job is watched", []),
+        ("# jobfile: allow JF617 - the job is watched", []),
+        ("# jobfile: allow JF617, JF623 both are meant", ["JF621"]),
+        ("# jobfile: allow JF617", ["JF620"]),
+        ("# jobfile: allow JF110 no", ["JF617", "JF621"]),
+        ("# jobfile: allow JF999 no", ["JF617", "JF621"]),
+        ("# jobfile allow JF617 no colon", ["JF617"]),
+    ],
+)
+def test_a_comment_allows_a_lint_on_its_line_or_the_next(comment: str, told: list[str]) -> None:
+    behind = f"jobs:\n  a:\n    timeout: none {comment}\n    run: echo\n"
+    above = f"jobs:\n  a:\n    {comment}\n\n    # another\n    timeout: none\n    run: echo\n"
+    assert sorted(codes(behind)) == sorted(told)
+    assert sorted(codes(above)) == sorted(told)
+
+
+def test_an_error_is_never_allowed() -> None:
+    assert codes("jobs:\n  a:\n    timeout: 5 # jobfile: allow JF110 really\n    run: echo\n") == [
+        "JF110",
+        "JF621",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"s": "x"}, "x"),
+        ({"n": "7"}, 7),
+        ({"n": "7.5"}, None),
+        ({"x": "7"}, 7),
+        ({"b": "false"}, False),
+        ({"b": "no"}, None),
+        ({"l": "a, b"}, ("a", "b")),
+        ({"sz": "x"}, None),
+    ],
+)
+def test_a_var_can_be_set_to_a_value_of_its_type(given: dict[str, str], expected: object) -> None:
+    script = "echo {{ vars.s }} {{ vars.n }} {{ vars.x }} {{ vars.l | join(',') }}"
+    top = "version: 1\nvars: {s: a, n: 1, x: 1.5, b: true, l: [z]}\n"
+    text = top + f'jobs: {{a: {{run: "{script}", if: vars.b}}}}\n'
+    compiled = compile_files([("jobs.yaml", text.encode())], overrides=given)
+    if expected is None:
+        assert compiled.catalog is None
+        assert next(one.code for one in compiled.diagnostics if one.is_error) in ("JF103", "JF402")
+    else:
+        assert compiled.catalog is not None, compiled.diagnostics
+        assert compiled.catalog.jobs[0].spec.vars[next(iter(given))] == expected
+
+
+def test_jobs_without_mistakes_are_looked_at_beside_broken_ones() -> None:
+    text = "jobs:\n  a: {rum: x}\n  b: {timeout: 5, run: echo}\n"
+    text += "  c: {triggers: [{after: a}], run: 'echo {{ trigger.outputs.x }}'}\n"
+    assert codes(text) == ["JF101", "JF110"]
