@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -46,31 +47,40 @@ class LanguageServer:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
             )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def __enter__(self) -> Self:
         asked = {"processId": os.getpid(), "rootUri": None, "capabilities": CAPABILITIES}
-        self.request("initialize", asked)
-        self.notify("initialized", {})
-        self._is_configured.result(LONGEST_ANSWER_SECONDS)
+        try:
+            self.request("initialize", asked)
+            self.notify("initialized", {})
+            self._is_configured.result(LONGEST_ANSWER_SECONDS)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._process.poll() is None:
-                self.request("shutdown", None)
-                self.notify("exit", None)
-                self._process.wait(LONGEST_END_SECONDS)
+            self.request("shutdown", None)
+            self.notify("exit", None)
+            self._process.wait(LONGEST_END_SECONDS)
         finally:
-            self._process.kill()
-            self._process.wait()
-            self._reader.join()
-            for pipe in (self._process.stdin, self._process.stdout):
-                assert pipe is not None
-                pipe.close()
+            self._end()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        with suppress(BrokenPipeError):
+            self._stdin.close()
+        self._stdout.close()
 
     def request(self, method: str, params: Any) -> Any:
         """Ask, and wait for the answer."""
@@ -95,24 +105,26 @@ class LanguageServer:
 
     def _write(self, message: Mapping[str, Any]) -> None:
         content = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        pipe = self._process.stdin
-        assert pipe is not None
-        with self._writing:
-            pipe.write(b"Content-Length: %d\r\n\r\n" % len(content) + content)
-            pipe.flush()
+        try:
+            with self._writing:
+                self._stdin.write(b"Content-Length: %d\r\n\r\n" % len(content) + content)
+                self._stdin.flush()
+        except BrokenPipeError:
+            self._process.wait(LONGEST_END_SECONDS)
+            raise self._ended() from None
 
     def _read(self) -> None:
         """Take what the server says, until it ends; then nobody waits any longer."""
-        pipe = self._process.stdout
-        assert pipe is not None
         try:
-            while (message := _next_message(pipe)) is not None:
+            while (message := _next_message(self._stdout)) is not None:
                 self._take(message)
         finally:
-            ended = ServerError(f"the language server ended; it said: {self._said.read_text()}")
             for waiting in [*self._answers.values(), *self._marks.values(), self._is_configured]:
                 if not waiting.done():
-                    waiting.set_exception(ended)
+                    waiting.set_exception(self._ended())
+
+    def _ended(self) -> ServerError:
+        return ServerError(f"the language server ended; it said: {self._said.read_text()}")
 
     def _take(self, message: dict[str, Any]) -> None:
         match message:

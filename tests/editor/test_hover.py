@@ -8,7 +8,7 @@ from tests.editor.conftest import CURSOR, Editor
 from tests.editor.places import KEYS, PLACES
 
 MAPS_WITH_A_TEXT = ("defaults", "schedule", "retry", "concurrency", "catchup", "items")
-"""Their definition has a `description`: the server shows that, not the key's text, when the value is a map."""
+"""Their definition has a `description`; when the value is a map, that is shown and not the key's text."""
 CHOICES_WITHOUT_TITLES = [("job", "shell"), ("concurrency", "limit")]
 """No choice of their `anyOf` has a title; the server takes them for one and shows `limit || limit`."""
 
@@ -52,4 +52,4 @@ def test_a_key_shows_its_text_whatever_its_value(
 def test_settings_that_name_the_schema_do_as_well(editor: Editor, key: str) -> None:
     part = PLACES["job"].keys[key]
     text = PLACES["job"].good(key, json.dumps(part["examples"][0]))
-    assert part["title"] in editor.hover(at_key(text), by_settings=True)
+    assert part["markdownDescription"].splitlines()[0] in editor.hover(at_key(text), by_settings=True)
