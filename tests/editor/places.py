@@ -1,0 +1,59 @@
+"""The places of a job file where keys are fixed, as the schema has them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.language.test_schema import SCHEMA, resolved
+
+DEFINITIONS = SCHEMA["definitions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A map in a file: the lines above it, how far it is indented, and the keys the schema knows there."""
+
+    above: str
+    indent: str = ""
+    schema: dict[str, Any]
+    needed: dict[str, str] = field(default_factory=dict)
+    """The keys without which the map is not right."""
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """What the schema says of each key."""
+        return {key: resolved(part) for key, part in self.schema["properties"].items()}
+
+    def text(self, line: str) -> str:
+        """A file with one line at this place."""
+        return f"{self.above}{self.indent}{line}"
+
+    def good(self, key: str, value: str) -> str:
+        """A file with a key at this place, and what is needed beside it."""
+        beside = [f"{name}: {text}" for name, text in self.needed.items() if name != key]
+        return self.above + "".join(f"{self.indent}{line}\n" for line in (*beside, f"{key}: {value}"))
+
+
+JOB = "version: 1\njobs:\n  a:\n"
+PARAM = f"{JOB}    params:\n      p:\n"
+PLACES = {
+    "file": Place(above="", schema=SCHEMA, needed={"version": "1"}),
+    "defaults": Place(above="version: 1\ndefaults:\n", indent=" " * 2, schema=DEFINITIONS["defaults"]),
+    "job": Place(above=JOB, indent=" " * 4, schema=DEFINITIONS["job"]),
+    "schedule": Place(above=f"{JOB}    schedule:\n", indent=" " * 6, schema=DEFINITIONS["schedule"]),
+    "retry": Place(above=f"{JOB}    retry:\n", indent=" " * 6, schema=DEFINITIONS["retry"]),
+    "concurrency": Place(above=f"{JOB}    concurrency:\n", indent=" " * 6, schema=DEFINITIONS["concurrency"]),
+    "catchup": Place(above=f"{JOB}    catchup:\n", indent=" " * 6, schema=DEFINITIONS["catchup"]),
+    "param": Place(above=PARAM, indent=" " * 8, schema=DEFINITIONS["param"], needed={"type": "string"}),
+    "items": Place(
+        above=f"{PARAM}        type: array\n        items:\n",
+        indent=" " * 10,
+        schema=DEFINITIONS["items"],
+        needed={"type": "string"},
+    ),
+}
+KEYS = [(name, key) for name, place in PLACES.items() for key in place.keys]
+
+
+def branches(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """A schema, or the choices it gives."""
+    return [resolved(part) for part in schema.get("anyOf", [schema])]

@@ -1,0 +1,55 @@
+"""What an editor shows about the word under the pointer."""
+
+import json
+
+import pytest
+
+from tests.editor.conftest import CURSOR, Editor
+from tests.editor.places import KEYS, PLACES
+
+MAPS_WITH_A_TEXT = ("defaults", "schedule", "retry", "concurrency", "catchup", "items")
+"""Their definition has a `description`; when the value is a map, that is shown and not the key's text."""
+CHOICES_WITHOUT_TITLES = [("job", "shell"), ("concurrency", "limit")]
+"""No choice of their `anyOf` has a title; the server takes them for one and shows `limit || limit`."""
+
+
+def hidden(name: str, key: str, example: object) -> bool:
+    """Whether the schema is yet to be mended for the server to show this key's text."""
+    return (name, key) in CHOICES_WITHOUT_TITLES or (key in MAPS_WITH_A_TEXT and isinstance(example, dict))
+
+
+EXAMPLES = [
+    pytest.param(
+        name,
+        key,
+        example,
+        id=f"{name}-{key}-{n}",
+        marks=[pytest.mark.xfail(reason="the schema hides it")] if hidden(name, key, example) else [],
+    )
+    for name, key in KEYS
+    for n, example in enumerate(PLACES[name].keys[key]["examples"])
+]
+
+
+def at_key(text: str) -> str:
+    """A text with the cursor in the key of its last line."""
+    above, line_end, line = text.rstrip("\n").rpartition("\n")
+    key = line.lstrip()
+    return f"{above}{line_end}{line[: -len(key)]}{key[:1]}{CURSOR}{key[1:]}\n"
+
+
+@pytest.mark.parametrize(("name", "key", "example"), EXAMPLES)
+def test_a_key_shows_its_text_whatever_its_value(
+    editor: Editor, name: str, key: str, example: object
+) -> None:
+    place = PLACES[name]
+    part = place.keys[key]
+    text = place.good(key, json.dumps(example))
+    assert part["markdownDescription"] in editor.hover(at_key(text))
+
+
+@pytest.mark.parametrize("key", PLACES["job"].keys)
+def test_settings_that_name_the_schema_do_as_well(editor: Editor, key: str) -> None:
+    part = PLACES["job"].keys[key]
+    text = PLACES["job"].good(key, json.dumps(part["examples"][0]))
+    assert part["markdownDescription"].splitlines()[0] in editor.hover(at_key(text), by_settings=True)
