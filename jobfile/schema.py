@@ -35,15 +35,14 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
 
 
 def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
-    """Each null in `defaults`: only a job has something to unset. The schema shares these keys with jobs."""
+    """Each null in the maps of `defaults`: only a job has something to unset. Both share the schema."""
     defaults = tree.get("defaults")
     if not isinstance(defaults, dict):
         return
-    for key, value in defaults.items():
-        if value is None:
-            yield Violation(path=("defaults", key), keyword="type", value=None, accepts=({"type": "string"},))
-        elif key in ("env", "secrets") and isinstance(value, dict):
-            for name in (name for name, one in value.items() if one is None):
+    for key in ("env", "secrets"):
+        entries = defaults.get(key)
+        for name, value in entries.items() if isinstance(entries, dict) else ():
+            if value is None:
                 path = ("defaults", key, name)
                 yield Violation(path=path, keyword="type", value=None, accepts=({"type": "string"},))
 

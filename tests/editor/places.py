@@ -34,6 +34,9 @@ class Place:
 
 
 JOB = "version: 1\njobs:\n  a:\n"
+FOUR = " " * 4
+SIX = " " * 6
+EIGHT = " " * 8
 PARAM = f"{JOB}    params:\n      p:\n"
 PLACES = {
     "file": Place(above="", schema=SCHEMA, needed={"version": "1"}),
@@ -50,6 +53,40 @@ PLACES = {
         schema=DEFINITIONS["items"],
         needed={"type": "string"},
     ),
+}
+PLACES |= {
+    "calendar": Place(
+        above="version: 1\ncalendars:\n  c:\n",
+        indent=FOUR,
+        schema=DEFINITIONS["calendar"],
+        needed={"weekdays": "[mon]"},
+    ),
+    "pool": Place(
+        above="version: 1\nqueues:\n  q:\n", indent=FOUR, schema=DEFINITIONS["pool"], needed={"slots": "1"}
+    ),
+    "channel": Place(above="version: 1\nchannels:\n  c:\n", indent=FOUR, schema=DEFINITIONS["channel"]),
+    "trigger": Place(above=f"{JOB}    triggers:\n      -\n", indent=EIGHT, schema=DEFINITIONS["trigger"]),
+    "webhook": Place(
+        above=f"{JOB}    triggers:\n      - webhook:\n",
+        indent=" " * 10,
+        schema=DEFINITIONS["webhook"],
+        needed={"path": "p"},
+    ),
+    "files": Place(
+        above=f"{JOB}    triggers:\n      - file:\n",
+        indent=" " * 10,
+        schema=DEFINITIONS["files"],
+        needed={"path": "/p"},
+    ),
+    "after": Place(
+        above=f"{JOB}    triggers:\n      - after:\n",
+        indent=" " * 10,
+        schema=DEFINITIONS["after"],
+        needed={"job": "j"},
+    ),
+    "http": Place(above=f"{JOB}    http:\n", indent=SIX, schema=DEFINITIONS["http"], needed={"url": "u"}),
+    "expect": Place(above=f"{JOB}    expect:\n", indent=SIX, schema=DEFINITIONS["expect"]),
+    "step": Place(above=f"{JOB}    steps:\n      s:\n", indent=EIGHT, schema=DEFINITIONS["step"]),
 }
 KEYS = [(name, key) for name, place in PLACES.items() for key in place.keys]
 

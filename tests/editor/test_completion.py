@@ -18,10 +18,11 @@ CHOICES = [
     for branch in branches(PLACES[name].keys[key])
     if "enum" in branch
 ]
+WITH_ACTION = "    run: echo\n"
 SNIPPETS = [
     *(("jobs:\n  ", snippet["label"]) for snippet in SCHEMA["properties"]["jobs"]["defaultSnippets"]),
     *(
-        (f"jobs:\n  a:\n    run: echo\n    {key}: ", snippet["label"])
+        (f"jobs:\n  a:\n{'' if key == 'steps' else WITH_ACTION}    {key}: ", snippet["label"])
         for key, part in PLACES["job"].keys.items()
         for snippet in part.get("defaultSnippets", [])
     ),

@@ -7,25 +7,8 @@ import pytest
 from tests.editor.conftest import CURSOR, Editor
 from tests.editor.places import KEYS, PLACES
 
-MAPS_WITH_A_TEXT = ("defaults", "schedule", "retry", "concurrency", "catchup", "items")
-"""Their definition has a `description`; when the value is a map, that is shown and not the key's text."""
-CHOICES_WITHOUT_TITLES = [("job", "shell"), ("concurrency", "limit")]
-"""No choice of their `anyOf` has a title; the server takes them for one and shows `limit || limit`."""
-
-
-def hidden(name: str, key: str, example: object) -> bool:
-    """Whether the schema is yet to be mended for the server to show this key's text."""
-    return (name, key) in CHOICES_WITHOUT_TITLES or (key in MAPS_WITH_A_TEXT and isinstance(example, dict))
-
-
 EXAMPLES = [
-    pytest.param(
-        name,
-        key,
-        example,
-        id=f"{name}-{key}-{n}",
-        marks=[pytest.mark.xfail(reason="the schema hides it")] if hidden(name, key, example) else [],
-    )
+    pytest.param(name, key, example, id=f"{name}-{key}-{n}")
     for name, key in KEYS
     for n, example in enumerate(PLACES[name].keys[key]["examples"])
 ]

@@ -762,11 +762,9 @@ trees = st.one_of(
 
 
 def unset_defaults(tree):
-    """The nulls in `defaults`, which the schema cannot tell from those in a job."""
+    """The nulls in the maps of `defaults`, which the schema cannot tell from those in a job."""
     defaults = tree.get("defaults")
-    maps = (
-        [defaults, *(defaults.get(name) for name in ("env", "secrets"))] if isinstance(defaults, dict) else []
-    )
+    maps = [defaults.get(name) for name in ("env", "secrets")] if isinstance(defaults, dict) else []
     return [key for one in maps if isinstance(one, dict) for key, value in one.items() if value is None]
 
 
