@@ -113,6 +113,18 @@ class Document:
         last = places[end - 1][1] if start < end else first
         return self.source.span(mark.start + first, mark.start + last)
 
+    def path_at(self, offset: int) -> tuple[DocumentPath, bool]:
+        """The innermost value that a place in the text belongs to, and whether the place is its key."""
+        best: DocumentPath = ()
+        size = len(self.source.text) + 1
+        for path, mark in self._index.marks.items():
+            if mark.key is not None and mark.key[0] <= offset <= mark.key[1]:
+                return path, True
+            end = max(mark.end, mark.written_end if mark.style in ("|", ">") else 0)
+            if mark.start <= offset <= end and end - mark.start <= size:
+                best, size = path, end - mark.start
+        return best, False
+
     def _at(self, path: DocumentPath) -> object:
         value: Any = self.tree
         for step in path:

@@ -118,6 +118,11 @@ def kind_of(path: DocumentPath) -> str:
     return _steps_to(path)[-1][0]
 
 
+def nearest_map(path: DocumentPath) -> DocumentPath:
+    """The path of the map with fixed keys that stands at a path, or nearest above it."""
+    return _steps_to(path)[-1][1]
+
+
 def is_named(path: DocumentPath) -> bool:
     """Whether the last step of a path is a name that the author chose."""
     return len(path) > 1 and (kind_of(path[:-2]), path[-2]) in _NAMED_MAPS

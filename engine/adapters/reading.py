@@ -1,7 +1,7 @@
 """Reading job files, and no more of them than the language allows."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -36,14 +36,19 @@ def read_limited(path: Path) -> bytes:
         return file.read(MAX_FILE_BYTES + 1)
 
 
-def read_job_files(main: Path) -> JobFiles:
-    """The main file and all it includes, the included ones in the order of their names. Raises OSError."""
-    content = read_limited(main)
+def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobFiles:
+    """The main file and all it includes, the included ones in the order of their names. Raises OSError.
+
+    What is `given` for a file by its name counts instead of what is on disk.
+    """
+    given = given or {}
+    content = given[str(main)] if str(main) in given else read_limited(main)
     files = [(str(main), content)]
     names, outside = _included(main, content)
     total = len(content)
     for name in names[: MAX_FILES + 1]:
-        content = read_limited(main.parent / name)
+        path = main.parent / name
+        content = given[str(path)] if str(path) in given else read_limited(path)
         files.append((str(main.parent / name), content))
         total += len(content)
         if total > MAX_TREE_BYTES:

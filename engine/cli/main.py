@@ -29,6 +29,7 @@ COMMANDS = {
     "cancel": "end a run",
     "retry": "try a run again",
     "schema": "print the JSON Schema of job files",
+    "lsp": "serve an editor",
     "explain": "what a diagnostic's code means",
 }
 

@@ -35,13 +35,19 @@ class ServerError(Exception):
 class LanguageServer:
     """A language server that runs as long as the `with` block: `request` asks it, `notify` tells it."""
 
-    def __init__(self, command: Sequence[str | Path], *, settings: Mapping[str, Any], said: Path) -> None:
-        self._settings = settings
+    def __init__(
+        self, command: Sequence[str | Path], *, settings: Mapping[str, Any] | None = None, said: Path
+    ) -> None:
+        """Without `settings` the server is not expected to ask for any."""
+        self._settings = settings or {}
         self._said = said
         self._ids = itertools.count(1)
         self._answers: dict[int, Future[Any]] = {}
         self._marks: dict[str, Future[list[dict[str, Any]]]] = {}
         self._is_configured: Future[None] = Future()
+        self._versions = itertools.count(2)
+        if settings is None:
+            self._is_configured.set_result(None)
         self._writing = threading.Lock()
         with said.open("wb") as stderr:
             self._process = subprocess.Popen(
@@ -98,6 +104,12 @@ class LanguageServer:
         self._marks[uri] = Future()
         document = {"uri": uri, "languageId": "yaml", "version": 1, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": document})
+
+    def change(self, uri: str, text: str) -> None:
+        """Type: the document has another text now; its marks come anew."""
+        self._marks[uri] = Future()
+        document = {"uri": uri, "version": next(self._versions)}
+        self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})
 
     def marks(self, uri: str) -> list[dict[str, Any]]:
         """What the server marks in an opened document; waits until it has looked."""

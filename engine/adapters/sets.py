@@ -1,0 +1,24 @@
+"""Sets of job files as an editor has them: what is on disk, and over it what is being typed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.adapters.reading import JobFiles, read_job_files
+from engine.config import find_main_file
+
+
+def set_of(path: Path, open_texts: Mapping[str, str]) -> JobFiles:
+    """The set that a file belongs to: that of the main file here or above which includes it, else its own.
+
+    `open_texts` are the texts of files that are open, by their whole paths; they count, not the disk.
+    """
+    given = {name: text.encode() for name, text in open_texts.items()}
+    main = find_main_file(None, here=path.parent)
+    for candidate in (main if main.is_absolute() else path.parent / main, path):
+        try:
+            found = read_job_files(candidate, given)
+        except OSError:
+            continue
+        if any(Path(name) == path for name, _ in found.files):
+            return found
+    return JobFiles(files=((str(path), given.get(str(path), b"")),))

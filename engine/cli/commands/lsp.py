@@ -1,0 +1,28 @@
+"""`jobfile lsp`: the language server for editors, over standard input and output."""
+
+import click
+
+from engine.adapters.clock import SystemClock
+from engine.errors import JobfileError
+
+
+class NotInstalledError(JobfileError):
+    """The extra that the server needs is not there."""
+
+    exit_code = 64
+
+
+@click.command("lsp")
+def command() -> int:
+    """Serve an editor: findings as you type, hover, completion, definitions, quick fixes, renames.
+
+    Needs the extra: pip install 'jobfile[lsp]'
+    """
+    try:
+        from engine.lsp import make_server  # noqa: PLC0415  start-up time, and an extra that may be missing
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(
+            f"the language server needs {error.name}; install it with  pip install 'jobfile[lsp]'"
+        ) from error
+    make_server(SystemClock()).start_io()
+    return 0

@@ -1,0 +1,1 @@
+"""What an editor asks about a place in a file: pure answers, whatever protocol carries them."""

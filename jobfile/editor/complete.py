@@ -1,0 +1,118 @@
+"""What could stand where a cursor is: keys, words of a choice, names, zones, expressions."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jobfile.diagnostic import DocumentPath
+from jobfile.document import Document
+from jobfile.editor.cursor import Cursor
+from jobfile.editor.names import named_kind, names_of, scope_at
+from jobfile.filters import FILTERS
+from jobfile.jobtext import FileSet
+from jobfile.schema import schema_text
+from jobfile.settings import map_at
+from jobfile.unknown import kind_of, nearest_map
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """One thing that could stand there; `text` is put in its place, `about` says what it is in Markdown."""
+
+    label: str
+    text: str
+    about: str = ""
+    is_key: bool = False
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    found = json.loads(schema_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def keys_of(kind: str) -> dict[str, dict[str, Any]]:
+    """The keys of a kind of map with what the schema says of each."""
+    schema = _schema()
+    part = schema if kind == "file" else schema["definitions"][kind]
+    job = schema["definitions"]["job"]["properties"]
+    return {key: job[key] if "$ref" in about else about for key, about in part["properties"].items()}
+
+
+def about_key(path: DocumentPath) -> str:
+    """What a key at a path means, in Markdown; empty for names that the author chose."""
+    if not path or not isinstance(path[-1], str):
+        return ""
+    kind = kind_of(path[:-1])
+    if not _is_map_of(path[:-1], kind):
+        return ""
+    return str(keys_of(kind).get(path[-1], {}).get("markdownDescription", ""))
+
+
+def _is_map_of(path: DocumentPath, kind: str) -> bool:
+    """Whether a path is that of a map of this kind itself, not of something deeper in it."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return kind in ("file", *_schema()["definitions"]) and nearest_map(path) == path
+
+
+def complete(files: FileSet | None, document: Document | None, cursor: Cursor) -> list[Proposal]:
+    """What could stand at a cursor; without files that could be read only what the language itself has."""
+    if cursor.template is not None:
+        return _in_template(files, cursor)
+    kind = named_kind(cursor.path)
+    if kind is not None and (cursor.is_value or cursor.is_item):
+        if files is None:
+            return []
+        names = names_of(files, kind, cursor.path)
+        return [Proposal(label=name, text=name) for name in names]
+    if cursor.is_value:
+        return _values(cursor.path)
+    return _keys(document, cursor.path)
+
+
+def _keys(document: Document | None, path: DocumentPath) -> list[Proposal]:
+    if not _is_map_of(path, kind_of(path)):
+        return []
+    present = set(map_at(document, path)) if document is not None else set()
+    known = keys_of(kind_of(path))
+    return [
+        Proposal(label=key, text=f"{key}: ", about=str(about.get("markdownDescription", "")), is_key=True)
+        for key, about in known.items()
+        if key not in present
+    ]
+
+
+def _values(path: DocumentPath) -> list[Proposal]:
+    """The words of a choice, or true and false."""
+    words = [step for step in path if isinstance(step, str)]
+    if not words:
+        return []
+    about = keys_of(kind_of(path[: path.index(words[-1])])).get(words[-1], {})
+    branches = [about, about.get("items", {}), *about.get("anyOf", ())]
+    found = []
+    for branch in branches:
+        meanings = branch.get("enumDescriptions", ())
+        for index, word in enumerate(branch.get("enum", ())):
+            meaning = meanings[index] if index < len(meanings) else ""
+            found.append(Proposal(label=str(word), text=str(word), about=meaning))
+    if about.get("type") == "boolean":
+        found += [Proposal(label=word, text=word) for word in ("true", "false")]
+    return found
+
+
+def _in_template(files: FileSet | None, cursor: Cursor) -> list[Proposal]:
+    before = (cursor.template or "")[: len(cursor.template or "") - len(cursor.word)].rstrip()
+    if before.endswith("|"):
+        return [Proposal(label=name, text=name) for name in FILTERS]
+    scope = scope_at(files, cursor.path) if files is not None else None
+    if scope is None:
+        return []
+    names = {**scope.names, **{name: one for own in scope.by_trigger.values() for name, one in own.items()}}
+    return [
+        Proposal(label=name, text=name, about=str(one.kind))
+        for name, one in sorted(names.items())
+        if not name.endswith(".*")
+    ]

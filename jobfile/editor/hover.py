@@ -1,0 +1,115 @@
+"""What is to be known of the thing under a cursor: a key, a schedule, a name in a template, a job."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from jobfile.compile.timing import entries_of, entry_of, entry_zone
+from jobfile.diagnostic import DocumentPath
+from jobfile.editor.complete import about_key
+from jobfile.editor.names import job_at, scope_at
+from jobfile.jobtext import FileSet, JobText
+from jobfile.occurrences import explain_fire, load_zone, next_fire, spread_delay
+from jobfile.settings import Setting
+from jobfile.words import describe
+
+FIRES: Final = 5
+"""So many of the next fires are shown."""
+_NAME: Final = re.compile(r"[A-Za-z_][\w.]*")
+_SHOWN: Final = ("schedule", "timezone", "catchup", "timeout", "retry", "concurrency", "owner", "queue")
+
+
+def hover(
+    files: FileSet, path: DocumentPath, *, is_key: bool, name: str = "", now: datetime, is_good: bool
+) -> str:
+    """Markdown about a place; `name` is the dotted name under the cursor in a template.
+
+    Only of files without errors (`is_good`) can be said when something fires.
+    """
+    if name:
+        return _about_name(files, name, path)
+    job = job_at(files, path)
+    parts = []
+    if is_key:
+        parts.append(about_key(path))
+        if job is not None and len(path) == 2:
+            parts.append(_about_job(job))
+        elif job is not None and len(path) == 3:
+            parts.append(_resolved(job, str(path[2])))
+    if job is not None and is_good and len(path) > 2 and path[2] == "schedule":
+        parts += [_about_entry(job, entry, now) for entry in entries_of(job) if _covers(entry, path)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _covers(entry: Setting, path: DocumentPath) -> bool:
+    return path[: len(entry.path)] == entry.path or entry.path[: len(path)] == path
+
+
+def _about_entry(job: JobText, entry: Setting, now: datetime) -> str:
+    """What an entry means in words, and the next times in its zone."""
+    compiled = entry_of(job, entry)
+    zone = load_zone(entry_zone(job, entry))
+    delay = spread_delay(compiled.spread, job.name)
+    lines = []
+    at: datetime | None = now
+    for _ in range(FIRES):
+        fire = next_fire((compiled,), after=at) if at is not None else None
+        at = None if fire is None else fire.at
+        if at is None:
+            break
+        note = explain_fire(compiled, at)
+        late = f" + {delay}" if delay > timedelta(0) else ""
+        lines.append(f"- {at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %z}{late}{f'  ({note})' if note else ''}")
+    return "\n".join([f"**{describe(compiled)}**", "", *(lines or ["- never again"])])
+
+
+def _about_job(job: JobText) -> str:
+    """What holds for a job, each value with where it comes from."""
+    rows = [_resolved(job, key) for key in _SHOWN if key in job.settings]
+    return "\n".join(f"- {row}" for row in rows)
+
+
+def _resolved(job: JobText, key: str) -> str:
+    """The value that holds for a key of a job."""
+    setting = job.settings.get(key)
+    if setting is None:
+        return ""
+    document = setting.document
+    span = document.span(setting.path)
+    text = document.source.text[span.start.offset : span.end.offset]
+    shown = text if "\n" not in text and len(text) <= 80 else "…"
+    line = document.key_span(setting.path).start.line
+    place = f"{document.source.name}:{line}"
+    origin = f"from defaults ({place})" if setting.path[0] == "defaults" else place
+    return f"`{key}: {shown}`  {origin}"
+
+
+def _about_name(files: FileSet, name: str, path: DocumentPath) -> str:
+    """The type of a name in a template, and its value where it is known."""
+    scope = scope_at(files, path)
+    found = scope.find(name) if scope is not None else None
+    if found is None:
+        return ""
+    kind = f"list of {found.item}" if found.kind == "list" else str(found.kind)
+    parts = [f"`{name}`: {kind}{', may be null' if found.may_be_null else ''}"]
+    head, _, rest = name.partition(".")
+    job = job_at(files, path)
+    if head == "vars" and rest in files.vars:
+        parts.append(f"value: `{files.vars[rest]}`")
+    if head == "params" and job is not None:
+        param = next((one for one in job.params if one.name == rest), None)
+        if param is not None:
+            parts += [param.description, "required" if param.is_required else f"default: `{param.default}`"]
+    return "\n\n".join(part for part in parts if part)
+
+
+def name_at(text: str, offset: int) -> str:
+    """The dotted name around an offset, if it stands in a template."""
+    opened = text.rfind("{{", 0, offset)
+    closed = text.find("}}", offset)
+    if opened == -1 or closed == -1 or "}}" in text[opened:offset] or "{{" in text[offset:closed]:
+        return ""
+    for found in _NAME.finditer(text, opened + 2, closed):
+        if found.start() <= offset <= found.end():
+            return found[0].rstrip(".")
+    return ""

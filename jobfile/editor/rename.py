@@ -1,0 +1,39 @@
+"""Another name for a job: everywhere it is named, in all files."""
+
+import re
+from typing import Final
+
+from jobfile.diagnostic import DocumentPath
+from jobfile.document import Document
+from jobfile.editor.names import named_kind, references
+from jobfile.jobtext import FileSet
+from jobfile.source import Source, Span
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+class RenameError(Exception):
+    """A name that a job cannot have; the message says why."""
+
+
+def job_named_at(
+    files: FileSet, document: Document, path: DocumentPath, *, is_key: bool
+) -> tuple[str, Span] | None:
+    """The job whose name stands at a place, and where: its own key, or a trigger that follows it."""
+    if is_key and len(path) == 2 and path[0] == "jobs":
+        return str(path[1]), document.key_span(path)
+    if not is_key and named_kind(path) == "job" and document.text(path) in files.jobs:
+        return document.text(path), document.span(path)
+    return None
+
+
+def rename_edits(files: FileSet, old: str, new: str) -> list[tuple[Source, Span]]:
+    """Every place to replace. Raises RenameError for a name that no job may have, or that one has."""
+    if not _NAME.fullmatch(new):
+        raise RenameError(f"`{new}`: small letters, digits, _ and -, a letter first, at most 63 in all")
+    if new != old and new in files.job_names:
+        raise RenameError(f"there is a job `{new}` already")
+    job = files.jobs[old]
+    places = [(job.document.source, job.document.key_span(job.path))]
+    places += [(one.document.source, one.document.span(one.path)) for one in references(files, old)]
+    return places
