@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from jobfile.cron import CronExpression, parse_cron
 from jobfile.model import BusinessDayEntry, CronEntry
-from jobfile.opendays import Days, MatchingDays, NumberedDays, OpenDays, OpenMatchingDays, month_shape
+from jobfile.opendays import Days, MatchingDays, NumberedDays, OpenMatchingDays, month_shape, open_days
 from jobfile.zones import EPOCH, ClockChange, changes_of_year, load_zone
 
 LONGEST_SHIFT = timedelta(hours=3)
@@ -110,13 +110,13 @@ def local_times(entry: CronEntry | BusinessDayEntry) -> LocalTimes:
     if isinstance(entry, BusinessDayEntry):
         hour, minute = (1 << int(part) for part in entry.time.split(":"))
         is_fixed = True
-        days: Days = NumberedDays(entry.business_day, OpenDays(entry.calendar))
+        days: Days = NumberedDays(entry.business_day, open_days(entry.calendar))
     else:
         expression = expression_of(entry)
         minute, hour, is_fixed = expression.minute, expression.hour, expression.is_fixed
         days = matching = MatchingDays(expression)
         if calendar is not None:
-            days = OpenMatchingDays(matching, OpenDays(calendar), entry.on_closed)
+            days = OpenMatchingDays(matching, open_days(calendar), entry.on_closed)
     first, last = entry.from_day or date.min, entry.until_day or date.max
     return LocalTimes(
         minute=minute,

@@ -6,6 +6,7 @@ Days are those of the calendar on the wall: no zone and no change of a clock has
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
 from jobfile.cron import CronExpression
@@ -70,6 +71,12 @@ class OpenDays:
         turned = (week >> first_weekday | week << 7 - first_weekday) & _ALL_WEEKDAYS
         by_week = turned * _FIVE_WEEKS << 1 & (2 << length) - 2
         return by_week & ~self._closed.get((year, month), 0) | self._also.get((year, month), 0)
+
+
+@lru_cache(maxsize=256)
+def open_days(calendar: CalendarSpec) -> OpenDays:
+    """The open days of a calendar, whose lists are read once."""
+    return OpenDays(calendar)
 
 
 def _bits_by_month(days: Sequence[date]) -> dict[tuple[int, int], int]:
