@@ -6,12 +6,12 @@ what a change does to it is decided where the piece begins.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from jobfile.cron import CronExpression, parse_cron
-from jobfile.model import BusinessDayEntry, CronEntry
+from jobfile.model import BusinessDayEntry, CalendarSpec, CronEntry, DayRule, OnClosed
 from jobfile.opendays import Days, MatchingDays, NumberedDays, OpenMatchingDays, month_shape, open_days
 from jobfile.zones import EPOCH, ClockChange, changes_of_year, load_zone
 
@@ -98,42 +98,49 @@ class LocalTimes:
     hour: int
     is_fixed: bool
     days: Days
-    first_day: int
-    last_day: int
-    last_listed_year: int
+    first_day: int = 0
+    last_day: int = 0
+    last_listed_year: int = 0
 
 
 def local_times(entry: CronEntry | BusinessDayEntry) -> LocalTimes:
     """What a checked entry names. The nominal local day decides, whatever the clock does on it."""
-    calendar = entry.calendar
+    window = (entry.from_day, entry.until_day)
+    if isinstance(entry, CronEntry):
+        return _cron_times(entry.cron, entry.days, entry.calendar, entry.on_closed, window)
+    hour, minute = (1 << int(part) for part in entry.time.split(":"))
+    days = NumberedDays(entry.business_day, open_days(entry.calendar))
+    return _within(window, entry.calendar, LocalTimes(minute=minute, hour=hour, is_fixed=True, days=days))
+
+
+@lru_cache(maxsize=4096)
+def _cron_times(
+    text: str,
+    rule: DayRule,
+    calendar: CalendarSpec | None,
+    on_closed: OnClosed,
+    window: tuple[date | None, date | None],
+) -> LocalTimes:
+    parsed = parse_cron(text, days=rule)
+    assert isinstance(parsed, CronExpression), f"cron expression {text} was checked"
+    days: Days = MatchingDays(parsed)
+    if calendar is not None:
+        days = OpenMatchingDays(days, open_days(calendar), on_closed)
+    times = LocalTimes(minute=parsed.minute, hour=parsed.hour, is_fixed=parsed.is_fixed, days=days)
+    return _within(window, calendar, times)
+
+
+def _within(
+    window: tuple[date | None, date | None], calendar: CalendarSpec | None, times: LocalTimes
+) -> LocalTimes:
+    first, last = window
     listed = () if calendar is None else (*calendar.closed, *calendar.also)
-    if isinstance(entry, BusinessDayEntry):
-        hour, minute = (1 << int(part) for part in entry.time.split(":"))
-        is_fixed = True
-        days: Days = NumberedDays(entry.business_day, open_days(entry.calendar))
-    else:
-        expression = expression_of(entry)
-        minute, hour, is_fixed = expression.minute, expression.hour, expression.is_fixed
-        days = matching = MatchingDays(expression)
-        if calendar is not None:
-            days = OpenMatchingDays(matching, open_days(calendar), entry.on_closed)
-    first, last = entry.from_day or date.min, entry.until_day or date.max
-    return LocalTimes(
-        minute=minute,
-        hour=hour,
-        is_fixed=is_fixed,
-        days=days,
-        first_day=first.toordinal() - EPOCH_DAY,
-        last_day=last.toordinal() - EPOCH_DAY,
+    return replace(
+        times,
+        first_day=(first or date.min).toordinal() - EPOCH_DAY,
+        last_day=(last or date.max).toordinal() - EPOCH_DAY,
         last_listed_year=max((day.year for day in listed), default=0),
     )
-
-
-def expression_of(entry: CronEntry) -> CronExpression:
-    """What the text of a checked entry means."""
-    parsed = parse_cron(entry.cron, days=entry.days)
-    assert isinstance(parsed, CronExpression), f"cron expression {entry.cron} was checked"
-    return parsed
 
 
 def local_batches(
@@ -143,10 +150,8 @@ def local_batches(
     low, high = seconds_of(after) + 1, seconds_of(until) + 1
     last_fire = max(after.year, times.last_listed_year, LAST_SINGULAR_YEAR)
     for year in range(after.year, until.year + 1):
-        first_day = date(year, 1, 1).toordinal() - EPOCH_DAY
-        days = _days_inside(times, first_day - 1, first_day + 366)  # a local day is at most one off
-        if next(days, None) is None:
-            pieces: tuple[Piece, ...] = ()
+        if year > after.year and not _has_days(times, year):
+            pieces: tuple[Piece, ...] = ()  # that need not be looked for
         else:
             pieces = pieces_of_year(zone, year)
         for piece in pieces:
@@ -156,6 +161,12 @@ def local_batches(
                     yield batch
         if year - last_fire > CYCLE_YEARS:
             return
+
+
+def _has_days(times: LocalTimes, year: int) -> bool:
+    """Whether a year or the days around it, since local time may be a day off, have a day that is named."""
+    first_day = date(year, 1, 1).toordinal() - EPOCH_DAY
+    return next(_days_inside(times, first_day - 1, first_day + 366), None) is not None
 
 
 def _days_inside(times: LocalTimes, first: int, last: int) -> Iterator[int]:

@@ -109,6 +109,8 @@ def _instants(entry: ScheduleEntry, after: datetime, until: datetime) -> Iterato
     match entry:
         case CronEntry() | BusinessDayEntry():
             return chain.from_iterable(local_batches(local_times(entry), entry.timezone, after, until))
+        case EveryEntry() if entry.from_day is entry.until_day is None:
+            return _every_instants(entry, after, until)
         case EveryEntry():
             stretches = _inside_days(entry, after, until)
             return chain.from_iterable(_every_instants(entry, low, high) for low, high in stretches)

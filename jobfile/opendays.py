@@ -107,7 +107,7 @@ class NumberedDays:
 class OpenMatchingDays:
     """Matching days that are open; those that are closed are dropped, or stand for another day."""
 
-    matching: MatchingDays
+    matching: Days
     open_days: OpenDays
     on_closed: OnClosed
 

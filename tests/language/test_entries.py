@@ -680,7 +680,7 @@ def test_a_moment_is_an_instant_or_says_why_it_is_none(text: str, zone: str, fou
         ('{business_day: 1, time: "24:00", calendar: week}', ["JF308"]),
         ('{business_day: 1, time: "02:30", calendar: week, from: "2026-02-30"}', ["JF308"]),
         (
-            '{business_day: 1, time: "02:30", calendar: week, from: "2026-02-02", until: "2026-02-20"}',
+            '{business_day: 1, time: "02:30", calendar: week, from: "2026-02-03", until: "2026-02-20"}',
             ["JF304"],
         ),
         ('{business_day: 23, time: "02:30", calendar: week}', []),
@@ -688,8 +688,8 @@ def test_a_moment_is_an_instant_or_says_why_it_is_none(text: str, zone: str, fou
         ('{cron: "0 4 * * sat", calendar: week}', ["JF304"]),
         ('{cron: "0 4 * * sat", calendar: week, on_closed: next}', []),
         # What a calendar or a last day keeps from the gap and the fold is not warned of.
-        ('"30 2 * * *"', ["JF609", "JF608"]),
-        ('{cron: "30 2 * * *", calendar: sundays}', ["JF609", "JF608"]),
+        ('"30 2 * * *"', ["JF608", "JF609"]),
+        ('{cron: "30 2 * * *", calendar: sundays}', ["JF608", "JF609"]),
         ('{cron: "30 2 * * *", calendar: week}', []),
         ('{cron: "30 2 * * *", calendar: week, on_closed: next}', []),
     ],
@@ -699,7 +699,8 @@ def test_a_file_is_told_of_times_that_do_not_exist(schedule: str, codes: list[st
     head = f"version: 1\ncalendars: {{week: {week}, sundays: {{weekdays: [sun]}}}}\n"
     text = f"{head}jobs: {{a: {{timezone: Europe/Oslo, schedule: {schedule}, timeout: 1m, run: echo}}}}\n"
     found = compile_files([("jobs.yaml", text.encode())]).diagnostics
-    assert [one.code for one in found if one.code.startswith(("JF3", "JF608", "JF609"))] == codes
+    told = sorted(one.code for one in found)
+    assert [code for code in told if code.startswith(("JF3", "JF608", "JF609"))] == codes
 
 
 DIGITS = st.text(alphabet="0123456789-:TZ+. ２٣−", max_size=28)
