@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from jobfile.crontime import (
     EPOCH_DAY,
     LONGEST_SHIFT,
-    expression_of,
+    local_times,
     minutes_between,
     minutes_in_gap,
     moved_instant,
     pieces_of_year,
     seconds_of,
 )
-from jobfile.model import CronEntry, ScheduleEntry
+from jobfile.model import BusinessDayEntry, CronEntry, ScheduleEntry
 from jobfile.zones import HORIZON, LEAST_YEAR, TZDATA_VERSION, clock_changes
 
 BEGINNING = datetime(LEAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -52,15 +52,18 @@ def clock_effects(
 ) -> tuple[ClockEffect, ...]:
     """The effects in the days after an instant, by default the year after the one of the zone rules.
 
-    Wildcard entries and `every` have none: they name no time that could be missing.
+    Wildcard entries, `every` and `at` have none: they name no time that could be missing.
     """
-    if not isinstance(entry, CronEntry) or not expression_of(entry).is_fixed:
+    if not isinstance(entry, CronEntry | BusinessDayEntry):
+        return ()
+    times = local_times(entry)
+    if not times.is_fixed:
         return ()
     begin = after or datetime(int(TZDATA_VERSION[:4]) + 1, 1, 1, tzinfo=UTC)
     effects = []
     for change in clock_changes(entry.timezone, after=begin, days=days):
         start = seconds_of(change.local_from.replace(tzinfo=UTC))
-        minutes = minutes_between(expression_of(entry), start, start + change.size // _SECOND)
+        minutes = minutes_between(times, start, start + change.size // _SECOND)
         if minutes and change.size < LONGEST_SHIFT:
             day = date.fromordinal(minutes[0] // _MINUTES_A_DAY + EPOCH_DAY)
             effects.append(ClockEffect(date=day, is_gap=change.is_gap, times=_times(minutes)))
@@ -79,17 +82,17 @@ def fold_dates(entry: ScheduleEntry, *, after: datetime | None = None, days: int
 
 def explain_fire(entry: ScheduleEntry, at: datetime) -> str:
     """What a change of the clock has to do with the fire of an entry at an instant; "" when nothing."""
-    if not isinstance(entry, CronEntry):
+    if not isinstance(entry, CronEntry | BusinessDayEntry):
         return ""
-    expression = expression_of(entry)
+    times = local_times(entry)
     second = seconds_of(at)
     for piece in pieces_of_year(entry.timezone, within_calendar(at).year):
         if piece.start <= second < piece.end:
-            if expression.is_fixed and second == moved_instant(piece):
-                return _moved_note(minutes_in_gap(expression, piece))
+            if times.is_fixed and second == moved_instant(piece):
+                return _moved_note(minutes_in_gap(times, piece))
             if second < piece.repeats_until:
                 return f"{_clock((second + piece.offset) // 60)} exists twice: this is the second"
-    return _first_pass_note(entry.timezone, at, is_fixed=expression.is_fixed)
+    return _first_pass_note(entry.timezone, at, is_fixed=times.is_fixed)
 
 
 def _moved_note(minutes: list[int]) -> str:

@@ -1,4 +1,4 @@
-"""The instants of a cron entry: local time in pieces, each walked along the local calendar.
+"""The instants of an entry that names local times: pieces of time, each walked along the local calendar.
 
 Between two changes of a clock local time runs evenly, so a piece is walked along the local calendar, and
 what a change does to it is decided where the piece begins.
@@ -6,21 +6,27 @@ what a change does to it is decided where the piece begins.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from jobfile.cron import CronExpression, parse_cron
-from jobfile.model import CronEntry
+from jobfile.model import BusinessDayEntry, CalendarSpec, CronEntry, DayRule, OnClosed
+from jobfile.opendays import Days, MatchingDays, NumberedDays, OpenMatchingDays, month_shape, open_days
 from jobfile.zones import EPOCH, ClockChange, changes_of_year, load_zone
 
 LONGEST_SHIFT = timedelta(hours=3)
 """A clock set by this much has moved to another date or place: nothing is made up for or held back."""
 
+LAST_SINGULAR_YEAR = 2100
+"""After it every zone goes by a yearly rule: the package `tzdata` lists no single change."""
+
+CYCLE_YEARS = 400
+"""After so many years the calendar repeats. What does not fire in one such cycle never does."""
+
 EPOCH_DAY = EPOCH.toordinal()
 _SECOND = timedelta(seconds=1)
 _MINUTES_A_DAY = 1440
-_MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +86,98 @@ def _repeats_until(change: ClockChange) -> int:
     return seconds_of(change.at + change.size if is_repeated else change.at)
 
 
-def cron_batches(entry: CronEntry, after: datetime, until: datetime) -> Iterator[Iterable[datetime]]:
-    """Increasing instants in lazy batches, at most a day each."""
-    expression = expression_of(entry)
-    low, high = seconds_of(after) + 1, seconds_of(until) + 1
-    for year in range(after.year, until.year + 1):
-        for piece in pieces_of_year(entry.timezone, year):
-            if piece.end > low and piece.start < high:
-                yield from _piece_batches(expression, piece, max(low, piece.start), min(high, piece.end))
+@dataclass(frozen=True, slots=True)
+class LocalTimes:
+    """The local times that an entry names: minutes and hours as bit sets, on days of [first_day, last_day].
+
+    Days are counted from the epoch. `last_listed_year` is the last that a calendar says something of:
+    from then on its days repeat.
+    """
+
+    minute: int
+    hour: int
+    is_fixed: bool
+    days: Days
+    first_day: int = 0
+    last_day: int = 0
+    last_listed_year: int = 0
 
 
-def expression_of(entry: CronEntry) -> CronExpression:
-    """What the text of a checked entry means."""
-    parsed = parse_cron(entry.cron, days=entry.days)
-    assert isinstance(parsed, CronExpression), f"cron expression {entry.cron} was checked"
-    return parsed
+def local_times(entry: CronEntry | BusinessDayEntry) -> LocalTimes:
+    """What a checked entry names. The nominal local day decides, whatever the clock does on it."""
+    window = (entry.from_day, entry.until_day)
+    if isinstance(entry, CronEntry):
+        return _cron_times(entry.cron, entry.days, entry.calendar, entry.on_closed, window)
+    hour, minute = (1 << int(part) for part in entry.time.split(":"))
+    days = NumberedDays(entry.business_day, open_days(entry.calendar))
+    return _within(window, entry.calendar, LocalTimes(minute=minute, hour=hour, is_fixed=True, days=days))
 
 
-def _piece_batches(
-    expression: CronExpression, piece: Piece, low: int, high: int
+@lru_cache(maxsize=4096)
+def _cron_times(
+    text: str,
+    rule: DayRule,
+    calendar: CalendarSpec | None,
+    on_closed: OnClosed,
+    window: tuple[date | None, date | None],
+) -> LocalTimes:
+    parsed = parse_cron(text, days=rule)
+    assert isinstance(parsed, CronExpression), f"cron expression {text} was checked"
+    days: Days = MatchingDays(parsed)
+    if calendar is not None:
+        days = OpenMatchingDays(days, open_days(calendar), on_closed)
+    times = LocalTimes(minute=parsed.minute, hour=parsed.hour, is_fixed=parsed.is_fixed, days=days)
+    return _within(window, calendar, times)
+
+
+def _within(
+    window: tuple[date | None, date | None], calendar: CalendarSpec | None, times: LocalTimes
+) -> LocalTimes:
+    first, last = window
+    listed = () if calendar is None else (*calendar.closed, *calendar.also)
+    return replace(
+        times,
+        first_day=(first or date.min).toordinal() - EPOCH_DAY,
+        last_day=(last or date.max).toordinal() - EPOCH_DAY,
+        last_listed_year=max((day.year for day in listed), default=0),
+    )
+
+
+def local_batches(
+    times: LocalTimes, zone: str, after: datetime, until: datetime
 ) -> Iterator[Iterable[datetime]]:
-    """The instants of a piece in [low, high), seconds since the epoch."""
-    if expression.is_fixed:
+    """The instants of local times in (after, until], increasing, in lazy batches of at most a day each."""
+    low, high = seconds_of(after) + 1, seconds_of(until) + 1
+    last_fire = max(after.year, times.last_listed_year, LAST_SINGULAR_YEAR)
+    for year in range(after.year, until.year + 1):
+        if year > after.year and not _has_days(times, year):
+            pieces: tuple[Piece, ...] = ()  # that need not be looked for
+        else:
+            pieces = pieces_of_year(zone, year)
+        for piece in pieces:
+            if piece.end > low and piece.start < high:
+                for batch in _piece_batches(times, piece, max(low, piece.start), min(high, piece.end)):
+                    last_fire = max(last_fire, year)
+                    yield batch
+        if year - last_fire > CYCLE_YEARS:
+            return
+
+
+def _has_days(times: LocalTimes, year: int) -> bool:
+    """Whether a year or the days around it, since local time may be a day off, have a day that is named."""
+    first_day = date(year, 1, 1).toordinal() - EPOCH_DAY
+    return next(_days_inside(times, first_day - 1, first_day + 366), None) is not None
+
+
+def _days_inside(times: LocalTimes, first: int, last: int) -> Iterator[int]:
+    return days_between(times.days, max(first, times.first_day), min(last, times.last_day))
+
+
+def _piece_batches(times: LocalTimes, piece: Piece, low: int, high: int) -> Iterator[Iterable[datetime]]:
+    """The instants of a piece in [low, high), seconds since the epoch; no batch is empty."""
+    if times.is_fixed:
         moved = moved_instant(piece)
-        if moved is not None and low <= moved < high and minutes_in_gap(expression, piece):
+        if moved is not None and low <= moved < high and minutes_in_gap(times, piece):
             yield (EPOCH + timedelta(seconds=moved),)
             low = moved + 1
         low = max(low, piece.repeats_until)
@@ -111,17 +185,18 @@ def _piece_batches(
     first, last = -((low + offset) // -60), -((high + offset) // -60) - 1  # local minutes since the epoch
     first_day, first_minute = divmod(first, _MINUTES_A_DAY)
     last_day, last_minute = divmod(last, _MINUTES_A_DAY)
-    minutes, distances = _minutes_of_day(expression.minute, expression.hour)
+    minutes, distances = _minutes_of_day(times.minute, times.hour)
     if first_minute > minutes[-1]:
         first_day, first_minute = first_day + 1, 0
-    for day in days_between(expression, first_day, last_day):
+    for day in _days_inside(times, first_day, last_day):
         midnight = EPOCH + timedelta(day, -offset)
         if first_day < day < last_day:
             yield map(midnight.__add__, distances)
         else:
             begin = bisect_left(minutes, first_minute) if day == first_day else 0
             end = bisect_right(minutes, last_minute) if day == last_day else len(minutes)
-            yield map(midnight.__add__, distances[begin:end])
+            if begin < end:
+                yield map(midnight.__add__, distances[begin:end])
 
 
 def moved_instant(piece: Piece) -> int | None:
@@ -131,22 +206,20 @@ def moved_instant(piece: Piece) -> int | None:
     return -((piece.start + piece.offset) // -60) * 60 - piece.offset
 
 
-def minutes_in_gap(expression: CronExpression, piece: Piece) -> list[int]:
-    """The nominal local minutes (since the epoch) in the gap before a piece that the expression matches."""
+def minutes_in_gap(times: LocalTimes, piece: Piece) -> list[int]:
+    """The nominal local minutes (since the epoch) in the gap before a piece that are named."""
     return (
-        []
-        if piece.gap_from is None
-        else minutes_between(expression, piece.gap_from, piece.start + piece.offset)
+        [] if piece.gap_from is None else minutes_between(times, piece.gap_from, piece.start + piece.offset)
     )
 
 
-def minutes_between(expression: CronExpression, start: int, end: int) -> list[int]:
-    """The matching minutes (since the epoch) that begin in [start, end), seconds of an unchanged calendar."""
+def minutes_between(times: LocalTimes, start: int, end: int) -> list[int]:
+    """The named minutes (since the epoch) that begin in [start, end), seconds of an unchanged calendar."""
     first, last = -(start // -60), -(end // -60) - 1
-    minutes, _ = _minutes_of_day(expression.minute, expression.hour)
+    minutes, _ = _minutes_of_day(times.minute, times.hour)
     return [
         day * _MINUTES_A_DAY + minute
-        for day in days_between(expression, first // _MINUTES_A_DAY, last // _MINUTES_A_DAY)
+        for day in _days_inside(times, first // _MINUTES_A_DAY, last // _MINUTES_A_DAY)
         for minute in minutes
         if first <= day * _MINUTES_A_DAY + minute <= last
     ]
@@ -165,28 +238,23 @@ def _distances() -> tuple[timedelta, ...]:
     return tuple(timedelta(minutes=m) for m in range(_MINUTES_A_DAY))
 
 
-def days_between(expression: CronExpression, first: int, last: int) -> Iterator[int]:
-    """The matching days of the local calendar in [first, last], counted from the epoch."""
+def days_between(days: Days, first: int, last: int) -> Iterator[int]:
+    """The days of a set in [first, last], counted from the epoch."""
+    if first > last:
+        return
     begin = date.fromordinal(first + EPOCH_DAY)
     year, month = begin.year, begin.month
     before = first - begin.day  # the day before the month's first
-    weekday = (first - begin.day + EPOCH_DAY + 1) % 7  # of the month's first; Sunday is 0
     while before < last:
-        length = _MONTH_DAYS[month - 1] + (month == 2 and _is_leap(year))
-        if expression.month >> month & 1:
-            matching = expression.days(length, weekday)
-            if before + 1 < first:
-                matching &= -1 << first - before
-            if before + length > last:
-                matching &= (2 << last - before) - 1
-            while matching:
-                lowest = matching & -matching
-                yield before + lowest.bit_length() - 1
-                matching ^= lowest
+        matching = days.in_month(year, month)
+        length, _ = month_shape(year, month)
+        if before + 1 < first:
+            matching &= -1 << first - before
+        if before + length > last:
+            matching &= (2 << last - before) - 1
+        while matching:
+            lowest = matching & -matching
+            yield before + lowest.bit_length() - 1
+            matching ^= lowest
         before += length
-        weekday = (weekday + length) % 7
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
-
-
-def _is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)

@@ -20,9 +20,8 @@ from jobfile.clockeffects import (
     gap_dates,
     within_calendar,
 )
-from jobfile.crontime import cron_batches
-from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, OnClosed, ScheduleEntry
-from jobfile.opendays import business_day_instants, is_open, moved_instants
+from jobfile.crontime import local_batches, local_times, pieces_of_year, seconds_of
+from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
 from jobfile.zones import EPOCH, HORIZON, TZDATA_VERSION, ClockChange, clock_changes, load_zone, zone_names
 
 __all__ = [
@@ -100,41 +99,65 @@ def spread_delay(spread: timedelta | None, job: str) -> timedelta:
 
 
 def _instants(entry: ScheduleEntry, after: datetime, until: datetime) -> Iterator[datetime]:
-    """The nominal instants of one entry in (after, until], within its own first and last day."""
+    """The nominal instants of one entry in (after, until], on its own first to last local day."""
     if entry.from_day is not None:
-        after = max(after, _midnight(entry.from_day, entry.timezone) - timedelta.resolution)
+        after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY)
     if entry.until_day is not None:
-        end = _midnight(entry.until_day + timedelta(days=1), entry.timezone)
-        until = min(until, end - timedelta.resolution)
+        until = min(until, _utc_midnight(entry.until_day) + _AROUND_A_DAY)
     if after >= until:
         return iter(())
     match entry:
-        case CronEntry():
-            return _cron_instants(entry, after, until)
-        case EveryEntry():
+        case CronEntry() | BusinessDayEntry():
+            return chain.from_iterable(local_batches(local_times(entry), entry.timezone, after, until))
+        case EveryEntry() if entry.from_day is entry.until_day is None:
             return _every_instants(entry, after, until)
+        case EveryEntry():
+            stretches = _inside_days(entry, after, until)
+            return chain.from_iterable(_every_instants(entry, low, high) for low, high in stretches)
         case AtEntry():
-            return (at for at in entry.at if after < at <= until)
-        case BusinessDayEntry():
-            return business_day_instants(entry, after, until)
+            stretches = _inside_days(entry, after, until)
+            return (at for low, high in stretches for at in entry.at if low < at <= high)
         case _:
             assert_never(entry)
 
 
-def _midnight(day: date, zone: str) -> datetime:
-    """The instant at which a local day begins; where its midnight is left out, the end of the gap."""
-    return datetime(day.year, day.month, day.day, tzinfo=load_zone(zone)).astimezone(UTC)
+_AROUND_A_DAY = timedelta(days=2)
+"""A local day lies within so much of the midnight of UTC with which the same date begins."""
 
 
-def _cron_instants(entry: CronEntry, after: datetime, until: datetime) -> Iterator[datetime]:
-    calendar = entry.calendar
-    if calendar is None:
-        return chain.from_iterable(cron_batches(entry, after, until))
-    if entry.on_closed is not OnClosed.SKIP:
-        return moved_instants(entry, calendar, after, until)
-    zone = load_zone(entry.timezone)
-    every = chain.from_iterable(cron_batches(entry, after, until))
-    return (at for at in every if is_open(calendar, at.astimezone(zone).date()))
+def _utc_midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _inside_days(
+    entry: EveryEntry | AtEntry, after: datetime, until: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches (low, high] of (after, until] that lie on the local days of an entry.
+
+    At either end there may be several: a clock that is set back over midnight shows a day again.
+    """
+    first, last = entry.from_day, entry.until_day
+    begin = after if first is None else min(until, max(after, _utc_midnight(first) + _AROUND_A_DAY))
+    end = until if last is None else max(begin, min(until, _utc_midnight(last) - _AROUND_A_DAY))
+    yield from _pieces_inside_days(entry, after, begin)
+    yield begin, end
+    yield from _pieces_inside_days(entry, end, until)
+
+
+def _pieces_inside_days(
+    entry: EveryEntry | AtEntry, after: datetime, until: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    for year in range(after.year, until.year + 1) if after < until else ():
+        for piece in pieces_of_year(entry.timezone, year):
+            low, high = piece.start, piece.end
+            if entry.from_day is not None:
+                low = max(low, seconds_of(_utc_midnight(entry.from_day)) - piece.offset)
+            if entry.until_day is not None:
+                high = min(high, seconds_of(_utc_midnight(entry.until_day)) + 86_400 - piece.offset)
+            yield (
+                max(after, EPOCH + timedelta(seconds=low) - timedelta.resolution),
+                min(until, EPOCH + timedelta(seconds=high) - timedelta.resolution),
+            )
 
 
 def _every_instants(entry: EveryEntry, after: datetime, until: datetime) -> Iterator[datetime]:

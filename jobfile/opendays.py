@@ -1,93 +1,172 @@
-"""Open days: which local days of a calendar are open, and the instants that depend on them."""
+"""The local days that an entry names, a month at a time, as bits: bit n is day n of the month.
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+Days are those of the calendar on the wall: no zone and no change of a clock has a part in them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
-from itertools import chain
+from typing import Protocol
 
-from jobfile.crontime import LONGEST_SHIFT, cron_batches
-from jobfile.model import BusinessDayEntry, CalendarSpec, CronEntry, OnClosed
-from jobfile.zones import clock_changes, load_zone
+from jobfile.cron import CronExpression
+from jobfile.model import CalendarSpec, OnClosed
 
-LONGEST_CLOSURE = 366
-"""Days that a fire may be moved over; a calendar that is closed for longer swallows it."""
+YEARS = range(1, 10_000)
+"""The years of the standard library's calendar."""
 
-_DAY = timedelta(days=1)
+_MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_ALL_WEEKDAYS = 0b1111111
+_FIVE_WEEKS = 0b10000001000000100000010000001
+"""One bit a week: multiplied by seven bits it repeats them over 35 days."""
 
 
-def is_open(calendar: CalendarSpec, day: date) -> bool:
-    """Whether a day is open: `also` wins over `except`, which wins over the day of the week."""
-    also, closed, weekdays = _sets(calendar)
-    return day in also or (day.weekday() in weekdays and day not in closed)
+class Days(Protocol):
+    """A set of local days."""
+
+    def in_month(self, year: int, month: int) -> int:
+        """The days of the set in a month."""
+
+
+def month_shape(year: int, month: int) -> tuple[int, int]:
+    """The length of a month and the weekday of its first day; Sunday is 0."""
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return _MONTH_DAYS[month - 1] + (month == 2 and is_leap), date(year, month, 1).toordinal() % 7
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingDays:
+    """The days that a cron expression matches."""
+
+    expression: CronExpression
+
+    def in_month(self, year: int, month: int) -> int:
+        """The days of the set in a month."""
+        if not self.expression.month >> month & 1:
+            return 0
+        return self.expression.days(*month_shape(year, month))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDays:
+    """The open days of a calendar: `also` wins over `closed`, which wins over the day of the week."""
+
+    calendar: CalendarSpec
+    _weekdays: int = field(init=False)
+    _closed: dict[tuple[int, int], int] = field(init=False)
+    _also: dict[tuple[int, int], int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        weekdays = 0
+        for monday_first in self.calendar.weekdays:
+            weekdays |= 1 << (monday_first + 1) % 7
+        object.__setattr__(self, "_weekdays", weekdays)
+        object.__setattr__(self, "_closed", _bits_by_month(self.calendar.closed))
+        object.__setattr__(self, "_also", _bits_by_month(self.calendar.also))
+
+    def in_month(self, year: int, month: int) -> int:
+        """The days of the set in a month."""
+        length, first_weekday = month_shape(year, month)
+        week = self._weekdays
+        turned = (week >> first_weekday | week << 7 - first_weekday) & _ALL_WEEKDAYS
+        by_week = turned * _FIVE_WEEKS << 1 & (2 << length) - 2
+        return by_week & ~self._closed.get((year, month), 0) | self._also.get((year, month), 0)
 
 
 @lru_cache(maxsize=256)
-def _sets(calendar: CalendarSpec) -> tuple[frozenset[date], frozenset[date], frozenset[int]]:
-    return frozenset(calendar.also), frozenset(calendar.closed), frozenset(calendar.weekdays)
+def open_days(calendar: CalendarSpec) -> OpenDays:
+    """The open days of a calendar, whose lists are read once."""
+    return OpenDays(calendar)
 
 
-def open_days_of_month(calendar: CalendarSpec, year: int, month: int) -> list[date]:
-    """The open days of a month in their order."""
-    first = date(year, month, 1)
-    days = (first + _DAY * number for number in range(31))
-    return [day for day in days if day.month == month and is_open(calendar, day)]
+def _bits_by_month(days: Sequence[date]) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
+    for day in days:
+        month = (day.year, day.month)
+        found[month] = found.get(month, 0) | 1 << day.day
+    return found
 
 
-def local_instant(day: date, at: time, zone: str) -> datetime | None:
-    """The instant of a local time on a day: the first of two; in a gap, the end of it.
+@dataclass(frozen=True, slots=True)
+class NumberedDays:
+    """The n-th open day of each month, from its end when negative; none in a month that has too few."""
 
-    None on a day that a zone leaves out as a whole.
-    """
-    named = datetime.combine(day, at)
-    loaded = load_zone(zone)
-    found = named.replace(tzinfo=loaded).astimezone(UTC)
-    if found.astimezone(loaded).replace(tzinfo=None) == named:
-        return found
-    changes = clock_changes(zone, after=found - _DAY, days=2)
-    gap = next((one for one in changes if one.is_gap and one.local_from <= named < one.local_to), None)
-    return None if gap is None or gap.size >= LONGEST_SHIFT else gap.at
+    number: int
+    open_days: OpenDays
 
-
-def business_day_instants(entry: BusinessDayEntry, after: datetime, until: datetime) -> Iterator[datetime]:
-    """The instants of the n-th open day of each month in (after, until]."""
-    zone = load_zone(entry.timezone)
-    begin, end = after.astimezone(zone), until.astimezone(zone)
-    at = time.fromisoformat(entry.time)
-    year, month = begin.year, begin.month
-    while (year, month) <= (end.year, end.month):
-        days = open_days_of_month(entry.calendar, year, month)
-        index = entry.business_day - 1 if entry.business_day > 0 else entry.business_day
-        if -len(days) <= index < len(days):
-            found = local_instant(days[index], at, entry.timezone)
-            if found is not None and after < found <= until:
-                yield found
-        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    def in_month(self, year: int, month: int) -> int:
+        """The days of the set in a month."""
+        days = self.open_days.in_month(year, month)
+        index = self.number - 1 if self.number > 0 else days.bit_count() + self.number
+        for _ in range(index):
+            days &= days - 1  # without the lowest
+        return days & -days if index >= 0 else 0
 
 
-def moved_instants(
-    entry: CronEntry, calendar: CalendarSpec, after: datetime, until: datetime
-) -> Iterator[datetime]:
-    """A cron entry whose fires on closed days go to the next or the previous open day, at the same time."""
-    zone = load_zone(entry.timezone)
-    day, last = after.astimezone(zone).date(), until.astimezone(zone).date()
-    while day <= last:
-        if is_open(calendar, day):
-            first_source, last_source = _sources(calendar, day, entry.on_closed)
-            begin = datetime.combine(first_source, time(), tzinfo=zone).astimezone(UTC)
-            end = datetime.combine(last_source + _DAY, time(), tzinfo=zone).astimezone(UTC)
-            batches = cron_batches(entry, begin - timedelta.resolution, end - timedelta.resolution)
-            times = {at.astimezone(zone).time() for at in chain.from_iterable(batches)}
-            found = (local_instant(day, at, entry.timezone) for at in times)
-            yield from sorted({at for at in found if at is not None and after < at <= until})
-        day += _DAY
+@dataclass(frozen=True, slots=True)
+class OpenMatchingDays:
+    """Matching days that are open; those that are closed are dropped, or stand for another day."""
+
+    matching: Days
+    open_days: OpenDays
+    on_closed: OnClosed
+
+    def in_month(self, year: int, month: int) -> int:
+        """The days of the set in a month."""
+        is_open = self.open_days.in_month(year, month)
+        if self.on_closed is OnClosed.SKIP or not is_open:
+            return is_open and is_open & self.matching.in_month(year, month)
+        matching = self.matching.in_month(year, month)
+        if self.on_closed is OnClosed.NEXT:
+            return _moved_on(matching, is_open) | self._from_before(year, month, is_open & -is_open)
+        last = 1 << is_open.bit_length() - 1
+        return _moved_back(matching, is_open) | self._from_after(year, month, last)
+
+    def _from_before(self, year: int, month: int, first: int) -> int:
+        """The first open day, if a closed day of an earlier month is moved on to it."""
+        while True:  # an expression matches some day in any 40 years
+            year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+            if year not in YEARS:
+                return 0
+            matching, is_open = self.matching.in_month(year, month), self.open_days.in_month(year, month)
+            if matching.bit_length() > is_open.bit_length():
+                return first
+            if is_open:
+                return 0
+
+    def _from_after(self, year: int, month: int, last: int) -> int:
+        """The last open day, if a closed day of a later month is moved back to it."""
+        while True:
+            year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+            if year not in YEARS:
+                return 0
+            matching, is_open = self.matching.in_month(year, month), self.open_days.in_month(year, month)
+            if matching and (not is_open or matching & -matching < is_open & -is_open):
+                return last
+            if is_open:
+                return 0
 
 
-def _sources(calendar: CalendarSpec, day: date, rule: OnClosed) -> tuple[date, date]:
-    """The days whose fires belong to an open day: itself, and the closed days that lean on it."""
-    step = -_DAY if rule is OnClosed.NEXT else _DAY
-    edge = day
-    for _ in range(LONGEST_CLOSURE):
-        if is_open(calendar, edge + step):
-            break
-        edge += step
-    return (edge, day) if rule is OnClosed.NEXT else (day, edge)
+def _moved_on(matching: int, is_open: int) -> int:
+    """The open days that a matching day of the same month falls on, or is moved on to."""
+    moved = 0
+    while is_open and matching:
+        day = is_open & -is_open
+        up_to_day = (day << 1) - 1
+        if matching & up_to_day:
+            moved |= day
+        matching &= ~up_to_day
+        is_open ^= day
+    return moved
+
+
+def _moved_back(matching: int, is_open: int) -> int:
+    """The open days that a matching day of the same month falls on, or is moved back to."""
+    moved = 0
+    while is_open and matching:
+        day = 1 << is_open.bit_length() - 1
+        if matching >= day:
+            moved |= day
+        matching &= day - 1
+        is_open ^= day
+    return moved

@@ -1,10 +1,18 @@
 """A schedule entry in words, so that a person can check it against what was meant."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from jobfile.cron import CronExpression, SpecialDay, parse_cron
-from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, OnClosed, ScheduleEntry
+from jobfile.model import (
+    AtEntry,
+    BusinessDayEntry,
+    CalendarSpec,
+    CronEntry,
+    EveryEntry,
+    OnClosed,
+    ScheduleEntry,
+)
 from jobfile.occurrences import clock_effects, load_zone
 
 _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
@@ -38,28 +46,43 @@ def _when(entry: ScheduleEntry) -> str:
     if isinstance(entry, EveryEntry):
         return f"every {_period(entry.every)}"
     if isinstance(entry, AtEntry):
-        zone = load_zone(entry.timezone)
-        moments = [f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in entry.at]
-        more = len(moments) - _MOST_TIMES
-        shown = [*moments[:_MOST_TIMES], *([f"{more} more"] if more > 0 else [])]
-        return f"once at {_listed(shown)}, {entry.timezone}"
+        return _moments(entry)
     if isinstance(entry, BusinessDayEntry):
-        number = abs(entry.business_day)
-        which = f"{_ordinal(number)} open day" if number > 1 or entry.business_day > 0 else "last open day"
-        if entry.business_day < -1:
-            which = f"{_ordinal(number)} open day from the end"
-        return f"at {entry.time} on the {which} of the month ({entry.calendar.name}), {entry.timezone}"
+        which = f"{_open_day(entry.business_day)} of each month ({_calendar(entry.calendar)})"
+        return f"at {entry.time} on the {which}, {_clock_class(entry.timezone, is_fixed=True, is_once=True)}"
     expression = parse_cron(entry.cron, days=entry.days)
     assert isinstance(expression, CronExpression), f"cron expression {entry.cron} was checked"
     days, months = _days(expression), _months(expression)
     when = [_time(expression, is_every_day=not days and not months), days, months]
-    return f"{' '.join(part for part in when if part)}, {_clock_class(entry, expression)}"
+    return f"{' '.join(part for part in when if part)}, {_cron_clock(entry.timezone, expression)}"
+
+
+def _moments(entry: AtEntry) -> str:
+    zone = load_zone(entry.timezone)
+    local = [at.astimezone(zone) for at in entry.at]
+    moments = [f"{at:%Y-%m-%d %H:%M:%S}" if at.second else f"{at:%Y-%m-%d %H:%M}" for at in local]
+    if len(moments) == 1:
+        return f"once, at {moments[0]}, {entry.timezone}"
+    shown = moments[:_MOST_TIMES]
+    if len(moments) > len(shown):
+        shown.append(f"{len(moments) - len(shown)} more")
+    return f"at {_listed(shown)}, once each, {entry.timezone}"
+
+
+def _open_day(number: int) -> str:
+    if number == -1:
+        return "last open day"
+    return f"{_ordinal(abs(number))} open day{'' if number > 0 else ' from the end'}"
+
+
+def _calendar(calendar: CalendarSpec) -> str:
+    return f"calendar {calendar.name}"
 
 
 _ON_CLOSED = {
-    OnClosed.SKIP: "on open days",
-    OnClosed.NEXT: "a closed day moves it to the next open one",
-    OnClosed.PREVIOUS: "a closed day moves it to the open one before",
+    OnClosed.SKIP: "only on open days",
+    OnClosed.NEXT: "on the next open day if that one is closed",
+    OnClosed.PREVIOUS: "on the open day before if that one is closed",
 }
 
 
@@ -67,14 +90,26 @@ def _limits(entry: ScheduleEntry) -> list[str]:
     """What else holds for an entry: a calendar, a first and a last day, a spread."""
     parts = []
     if isinstance(entry, CronEntry) and entry.calendar is not None:
-        parts.append(f"{_ON_CLOSED[entry.on_closed]} ({entry.calendar.name})")
-    if entry.from_day is not None:
-        parts.append(f"from {entry.from_day}")
-    if entry.until_day is not None:
-        parts.append(f"until {entry.until_day}")
+        parts.append(f"{_ON_CLOSED[entry.on_closed]} ({_calendar(entry.calendar)})")
+    days = _first_and_last(entry.from_day, entry.until_day)
+    if days:
+        parts.append(f"{days} ({entry.timezone})" if isinstance(entry, EveryEntry) else days)
     if entry.spread is not None:
-        parts.append(f"spread over {_period(entry.spread)}")
+        length = _period(entry.spread)
+        parts.append(
+            f"started up to {length if length[0].isdigit() else f'1 {length}'} later by a fixed delay"
+        )
     return parts
+
+
+def _first_and_last(first: date | None, last: date | None) -> str:
+    if first is not None and first == last:
+        return f"only on {first}"
+    if first is not None and last is not None:
+        return f"from {first} to {last} inclusive"
+    if first is not None:
+        return f"from {first} on"
+    return f"until {last} inclusive" if last is not None else ""
 
 
 def describe_clock_effects(entry: ScheduleEntry, *, after: datetime, days: int = 366) -> str:
@@ -191,14 +226,18 @@ def _months(expression: CronExpression) -> str:
     return "" if len(months) == 12 else f"in {_listed([_MONTHS[month - 1] for month in months])}"
 
 
-def _clock_class(entry: CronEntry, expression: CronExpression) -> str:
-    """The zone, and what a change of its clock does."""
-    if entry.timezone == "UTC":
-        return "UTC"
+def _cron_clock(zone: str, expression: CronExpression) -> str:
     is_once = len(_members(expression.minute)) == len(_members(expression.hour)) == 1
-    if not expression.is_fixed:
-        return f"{entry.timezone} (wildcard: as often as the clock shows it)"
-    return f"{entry.timezone} (fixed: {'one run per local day' if is_once else 'each local time once'})"
+    return _clock_class(zone, is_fixed=expression.is_fixed, is_once=is_once)
+
+
+def _clock_class(zone: str, *, is_fixed: bool, is_once: bool) -> str:
+    """The zone, and what a change of its clock does."""
+    if zone == "UTC":
+        return "UTC"
+    if not is_fixed:
+        return f"{zone} (wildcard: as often as the clock shows it)"
+    return f"{zone} (fixed: {'one run per local day' if is_once else 'each local time once'})"
 
 
 # --- lists

@@ -115,13 +115,14 @@ def changes_of_year(zone: str, year: int) -> tuple[ClockChange, ...]:
     low = (datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // _SECOND - 1
     end = (datetime(year + 1, 1, 1, tzinfo=UTC) - EPOCH) // _SECOND - 1
     found: list[ClockChange] = []
+    before = _offset(loaded, low)
     while low < end:
         high = min(low + STEP_SECONDS, end)
-        before, after = _offset(loaded, low), _offset(loaded, high)
+        after = _offset(loaded, high)
         if before != after:
             at = EPOCH + timedelta(seconds=_first_change(loaded, low, high))
             found.append(ClockChange(at=at, offset_before=before, offset_after=after))
-        low = high
+        low, before = high, after
     return tuple(found)
 
 

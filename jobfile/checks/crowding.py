@@ -14,6 +14,7 @@ from jobfile.crontime import EPOCH_DAY, days_between
 from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.jobtext import FileSet, JobText
 from jobfile.model import DayRule
+from jobfile.opendays import MatchingDays
 from jobfile.settings import Setting
 
 CROWD: Final = 4
@@ -96,7 +97,7 @@ def _year(day_fields: str, rule: DayRule) -> int:
     if not isinstance(parsed, CronExpression):
         return 0
     bits = 0
-    for day in days_between(parsed, _FIRST, _LAST):
+    for day in days_between(MatchingDays(parsed), _FIRST, _LAST):
         bits |= 1 << day - _FIRST
     return bits
 

@@ -15,7 +15,7 @@ from jobfile.diagnostic import Diagnostic, Label
 from jobfile.duration import format_duration, parse_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText
-from jobfile.model import CronEntry, DayRule
+from jobfile.model import CalendarSpec, CronEntry, DayRule, OnClosed
 from jobfile.occurrences import fold_dates, gap_dates, load_zone, next_fire
 from jobfile.settings import Setting, map_at
 
@@ -263,7 +263,10 @@ def _check_cron(job: JobText, entry: Setting, cron: Setting, days: DayRule) -> I
     elif days is DayRule.CRON and parsed.restricts_both_days:
         yield _both_days(cron, text, is_map=cron is not entry)
     else:
-        yield from _lint_cron(cron, parsed, days, entry_zone(job, entry))
+        zone = entry_zone(job, entry)
+        yield from _lint_cron(cron, parsed)
+        if load_zone(zone) is not None:
+            yield from _lint_clocks(cron, *_notes_of(normal_cron(text), zone, days, *_closing(job, entry)))
 
 
 def _both_days(cron: Setting, text: str, *, is_map: bool) -> Diagnostic:
@@ -302,7 +305,7 @@ def _field_span(text: str, index: int) -> tuple[int, int]:
     raise AssertionError("a parsed expression has five fields")
 
 
-def _lint_cron(cron: Setting, parsed: CronExpression, days: DayRule, zone: str) -> Iterator[Diagnostic]:
+def _lint_cron(cron: Setting, parsed: CronExpression) -> Iterator[Diagnostic]:
     text = cron.text
     if parsed.uneven_step is not None:
         yield finding(
@@ -313,9 +316,18 @@ def _lint_cron(cron: Setting, parsed: CronExpression, days: DayRule, zone: str) 
             help=("for an even distance use  every:",),
         )
     yield from _lint_late_days(cron, parsed)
-    if load_zone(zone) is None:
-        return
-    folds, gaps = _notes_of(normal_cron(text), zone, days)
+
+
+def _closing(job: JobText, entry: Setting) -> tuple[CalendarSpec | None, OnClosed]:
+    """The calendar of an entry, when it is one, and what becomes of closed days."""
+    name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
+    if name is None or name.text not in map_at(job.files.main, ("calendars",)):
+        return None, OnClosed.SKIP
+    return calendar_of(job.files, name.text), OnClosed(entry.value.get("on_closed", OnClosed.SKIP))
+
+
+def _lint_clocks(cron: Setting, folds: tuple[str, ...], gaps: tuple[str, ...]) -> Iterator[Diagnostic]:
+    text = cron.text
     for note in folds:
         yield finding(
             cron,
@@ -337,9 +349,11 @@ def _lint_cron(cron: Setting, parsed: CronExpression, days: DayRule, zone: str) 
 
 
 @lru_cache(maxsize=16_384)
-def _notes_of(cron: str, zone: str, days: DayRule) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The first fold and the first gap that an expression meets in a year."""
-    entry = CronEntry(cron=cron, timezone=zone, days=days)
+def _notes_of(
+    cron: str, zone: str, days: DayRule, calendar: CalendarSpec | None, on_closed: OnClosed
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The first fold and the first gap that an expression meets on the days of a year on which it fires."""
+    entry = CronEntry(cron=cron, timezone=zone, days=days, calendar=calendar, on_closed=on_closed)
     return fold_dates(entry)[:1], gap_dates(entry)[:1]
 
 

@@ -99,6 +99,8 @@ def _print(
         if index:
             click.echo()
         _print_one(name, schedules[name], rows, now=now, has_head=not is_single)
+        if schedules[name] and len(rows) < count:
+            click.echo("  none after that" if rows else "  none from now on")
     return 0
 
 

@@ -1,0 +1,135 @@
+"""`jobfile next` for schedules of every kind."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.cli.conftest import Jobfile
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "next.schema.json"
+NOW = ("--now", "2026-10-01T00:00Z")
+FILE = """\
+version: 1
+calendars:
+  bank: {weekdays: [mon, tue, wed, thu, fri], except: ["2026-12-25", "2027-01-01"], also: ["2026-12-27"]}
+  sundays: {weekdays: [sun]}
+defaults: {timezone: Europe/Oslo}
+jobs:
+"""
+KINDS = {
+    "once": (
+        '{at: "2026-10-25T02:30"}',
+        """\
+once, at 2026-10-25 02:30, Europe/Oslo
+  Sun 2026-10-25 02:30 CEST  00:30Z   in 576h30m
+  none after that
+""",
+    ),
+    "thrice": (
+        '{at: ["2026-12-31T23:59:30", "2027-03-28T01:30Z", "2026-12-24T16:00"], until: "2027-03-28"}',
+        """\
+at 2026-12-24 16:00, 2026-12-31 23:59:30 and 2027-03-28 03:30, once each, Europe/Oslo, \
+until 2027-03-28 inclusive
+  Thu 2026-12-24 16:00 CET   15:00Z   in 2031h00m
+  Thu 2026-12-31 23:59:30 CET   22:59:30Z
+  Sun 2027-03-28 03:30 CEST  01:30Z
+  none after that
+""",
+    ),
+    "over": (
+        '{at: "2026-03-01T08:00"}',
+        """\
+once, at 2026-03-01 08:00, Europe/Oslo
+  none from now on
+""",
+    ),
+    "third": (
+        '{business_day: 3, time: "18:00", calendar: bank}',
+        """\
+at 18:00 on the 3rd open day of each month (calendar bank), Europe/Oslo (fixed: one run per local day)
+  Mon 2026-10-05 18:00 CEST  16:00Z   in 112h00m
+  Wed 2026-11-04 18:00 CET   17:00Z
+  Thu 2026-12-03 18:00 CET   17:00Z
+  Wed 2027-01-06 18:00 CET   17:00Z
+  Wed 2027-02-03 18:00 CET   17:00Z
+""",
+    ),
+    "last": (
+        '{business_day: -1, time: "02:30", calendar: sundays, from: "2027-03-01"}',
+        """\
+at 02:30 on the last open day of each month (calendar sundays), Europe/Oslo (fixed: one run per local day), \
+from 2027-03-01 on
+  Sun 2027-03-28 03:00 CEST  01:00Z   in 4273h00m   02:30 does not exist: first instant after the gap
+  Sun 2027-04-25 02:30 CEST  00:30Z
+  Sun 2027-05-30 02:30 CEST  00:30Z
+  Sun 2027-06-27 02:30 CEST  00:30Z
+  Sun 2027-07-25 02:30 CEST  00:30Z
+""",
+    ),
+    "open-days": (
+        '{cron: "0 9 * * *", calendar: bank, from: "2026-12-24", until: "2026-12-28"}',
+        """\
+every day at 09:00, Europe/Oslo (fixed: one run per local day), only on open days (calendar bank), \
+from 2026-12-24 to 2026-12-28 inclusive
+  Thu 2026-12-24 09:00 CET   08:00Z   in 2024h00m
+  Sun 2026-12-27 09:00 CET   08:00Z
+  Mon 2026-12-28 09:00 CET   08:00Z
+  none after that
+""",
+    ),
+    "month-end": (
+        '{cron: "0 17 L * *", calendar: bank, on_closed: previous, spread: 20m}',
+        """\
+at 17:00 on the last day of the month, Europe/Oslo (fixed: one run per local day), \
+on the open day before if that one is closed (calendar bank), started up to 20 minutes later by a fixed delay
+  Fri 2026-10-30 17:00 CET   16:00Z   in 712h00m
+  Mon 2026-11-30 17:00 CET   16:00Z
+  Thu 2026-12-31 17:00 CET   16:00Z
+  Fri 2027-01-29 17:00 CET   16:00Z
+  Fri 2027-02-26 17:00 CET   16:00Z
+""",
+    ),
+    "quarter": (
+        '[{cron: "0 6 1 1,4,7,10 *", calendar: bank, on_closed: next}, {every: 90d, until: "2027-06-30"}]',
+        """\
+at 06:00 on the 1st in January, April, July and October, Europe/Oslo (fixed: one run per local day), \
+on the next open day if that one is closed (calendar bank); \
+every 90 days, until 2027-06-30 inclusive (Europe/Oslo)
+  Thu 2026-10-01 06:00 CEST  04:00Z   in 4h00m
+  Thu 2026-12-03 01:00 CET   00:00Z
+  Mon 2027-01-04 06:00 CET   05:00Z
+  Wed 2027-03-03 01:00 CET   00:00Z
+  Thu 2027-04-01 06:00 CEST  04:00Z
+""",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def job_file(jobfile: Jobfile, tmp_path: Path) -> None:
+    jobs = "".join(
+        f"  {name}:\n    schedule: {schedule}\n    run: echo hi\n" for name, (schedule, _) in KINDS.items()
+    )
+    (tmp_path / "jobs.yaml").write_text(FILE + jobs)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_next_tells_of_every_kind_of_schedule(jobfile: Jobfile, name: str) -> None:
+    said = jobfile("next", name, *NOW)
+    assert (said.code, said.out, said.err) == (0, KINDS[name][1], "")
+
+
+def test_next_tells_of_all_jobs_in_turn(jobfile: Jobfile) -> None:
+    said = jobfile("next", *NOW).out
+    assert said == "\n".join(f"{name}: {text}" for name, (_, text) in sorted(KINDS.items()))
+
+
+def test_next_gives_the_same_to_programs(jobfile: Jobfile) -> None:
+    found = jobfile("next", *NOW, "--json").json
+    jsonschema.validate(found, json.loads(SCHEMA.read_text()))
+    count = {job["job"]: len(job["fires"]) for job in found["jobs"]}
+    assert count == {
+        name: sum("Z" in line for line in text.splitlines()) for name, (_, text) in KINDS.items()
+    }
