@@ -102,6 +102,8 @@ def build(
     shared = _shared(list(kinds.values()))
     every = {**names, **shared, **{f"secrets.{name}": Type(Kind.SECRET) for name in secrets}}
     heads = {name.partition(".")[0] for name in every}
+    if "run" in heads:
+        heads.add("params")  # a job may have some, and this one has none
     said = {head: _elsewhere(head) for head in _ELSEWHERE if head not in heads}
     for kind, own in kinds.items():
         for name in own.keys() - shared.keys():
