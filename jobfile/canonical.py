@@ -29,7 +29,7 @@ def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data
         return value.isoformat()
     if is_dataclass(value):
         plain = ((one, to_plain(getattr(value, one.name))) for one in _fields(value.__class__))
-        return {one.name: part for one, part in plain if not (one.may_be_absent and _is_absent(part))}
+        return {one.name: part for one, part in plain if not one.is_absent(part)}
     if isinstance(value, Mapping):
         return {str(key): to_plain(value[key]) for key in sorted(value)}
     if isinstance(value, Sequence):
@@ -132,6 +132,11 @@ class _Field:
     kind: Any
     may_be_absent: bool
     default: Callable[[], Any]
+    is_optional: bool
+
+    def is_absent(self, part: object) -> bool:
+        """Whether plain data is left out: None, and what is empty where nothing but that is absence."""
+        return self.may_be_absent and (part is None or (not self.is_optional and part in ("", [], {})))
 
     def value_of(self, plain: Plain) -> Any:  # noqa: ANN401  JSON data
         found = plain.get(self.name)
@@ -142,7 +147,10 @@ class _Field:
 
 @cache
 def _fields(kind: Any) -> tuple[_Field, ...]:  # noqa: ANN401  a class as a value
-    return tuple(_Field(one.name, one.type, _may_be_absent(one), _default_of(one)) for one in fields(kind))
+    return tuple(
+        _Field(one.name, one.type, _may_be_absent(one), _default_of(one), _is_optional(one.type))
+        for one in fields(kind)
+    )
 
 
 def _default_of(one: "Field[Any]") -> Callable[[], Any]:
@@ -154,7 +162,7 @@ def _default_of(one: "Field[Any]") -> Callable[[], Any]:
 @cache
 def _nothing(kind: Any) -> Any:  # noqa: ANN401  a type as a value
     """What a field holds when nothing is there: None where it may be, else what is empty."""
-    if kind is object or isinstance(kind, UnionType):
+    if _is_optional(kind):
         return None
     if is_dataclass(kind):
         assert isinstance(kind, type)
@@ -170,5 +178,6 @@ def _may_be_absent(one: "Field[Any]") -> bool:
     return has_default and (can_be_empty or (isinstance(kind, UnionType) and NoneType in get_args(kind)))
 
 
-def _is_absent(part: object) -> bool:
-    return part is None or part in ("", [], {})
+def _is_optional(kind: object) -> bool:
+    """Whether absence is None, so that an empty text, list or map is a value like any other."""
+    return kind is object or isinstance(kind, UnionType)
