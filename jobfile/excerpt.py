@@ -1,5 +1,6 @@
 """A few lines of a source with its places marked below them, as a terminal can show them."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -107,6 +108,8 @@ def _line_rows(source: Source, number: int, marks: Sequence[Mark], *, width: int
 
 
 def _measure(text: str) -> _Line:
+    if text.isascii() and text.isprintable():
+        return _Line(tuple(text), tuple(range(len(text) + 1)))
     cells = tuple("→" if sign == "\t" else _cell(sign) for sign in text)
     columns = [0]
     for cell in cells:
@@ -149,7 +152,9 @@ def _window(length: int, places: Sequence[tuple[int, int, Mark]], width: int) ->
 def _cut(line: _Line, left: int, right: int) -> str:
     """The cells between two columns; a sign stands for what is left out at either end."""
     shown: list[str] = []
-    for cell, start, end in zip(line.cells, line.columns, line.columns[1:], strict=False):
+    first, last = max(0, bisect_left(line.columns, left) - 1), bisect_right(line.columns, right)
+    columns = line.columns[first : last + 1]
+    for cell, start, end in zip(line.cells[first:], columns, columns[1:], strict=False):
         if left <= start and end <= right:
             shown.append(cell)
         elif start < left < end:

@@ -38,21 +38,40 @@ def matches(pattern: str, name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _expression(pattern: str) -> re.Pattern[str]:
-    parts = normpath(pattern).split("/")
-    text = ""
-    for index, part in enumerate(parts):
-        is_last = index == len(parts) - 1
-        if part == "**":
-            text += "(?:[^/]+/)*" + ("[^/]+" if is_last else "")
+    first, *others = _split(normpath(pattern).split("/"), "**")
+    text = "/".join(map(_part, first))
+    if not others:
+        return re.compile(text)
+    text += "/" * bool(first)
+    *inner, last = others
+    for parts in inner:
+        text += _nearest("(?:[^/]+/)", "".join(f"{_part(part)}/" for part in parts)) if parts else ""
+    return re.compile(text + "(?:[^/]+/)*" + ("/".join(map(_part, last)) or "[^/]+"))
+
+
+def _split(parts: list[str], sign: str) -> list[list[str]]:
+    """What stands before, between and behind the signs."""
+    found: list[list[str]] = [[]]
+    for part in parts:
+        if part == sign:
+            found.append([])
         else:
-            text += _part(part) + ("" if is_last else "/")
-    return re.compile(text)
+            found[-1].append(part)
+    return found
+
+
+def _nearest(one: str, then: str) -> str:
+    """As few of one thing as there can be before another; never searched again, so the time is linear."""
+    return f"(?>{one}*?{then})"
 
 
 def _part(part: str) -> str:
     """One part of a path; a leading dot is matched by a dot only."""
-    signs = {"*": "[^/]*", "?": "[^/]"}
-    text = "".join(signs.get(sign, re.escape(sign)) for sign in part)
+    first, *others = (
+        "".join("[^/]" if sign == "?" else re.escape(sign) for sign in piece) for piece in part.split("*")
+    )
+    text = first + "".join(_nearest("[^/]", piece) for piece in others[:-1] if piece)
+    text += f"[^/]*{others[-1]}" if others else ""
     return text if part.startswith(".") else f"(?!\\.){text}"
 
 
@@ -75,7 +94,8 @@ def check_include(
     `outside` are files that an entry means by its text and that a symbolic link puts somewhere else.
     """
     main = document.source.name
-    known = [relative_name(main, name) for name in names]
+    known = tuple(relative_name(main, name) for name in names)
+    there = frozenset(known)
     if len(known) > MAX_FILES:
         yield _too_many(document, f"more than {MAX_FILES:,} files")
         return
@@ -85,7 +105,9 @@ def check_include(
         stray = next((name for name in strayed if matches(pattern, name)), None)
         if leaves_folder(pattern) or stray is not None:
             yield _leaves(setting, stray)
-        elif not any(matches(pattern, name) for name in known):
+        elif normpath(pattern) not in there and not (
+            is_pattern(pattern) and any(matches(pattern, name) for name in known)
+        ):
             yield _matches_nothing(setting, known)
 
 
@@ -118,7 +140,7 @@ def _leaves(setting: Setting, stray: str | None) -> Diagnostic:
     )
 
 
-def _matches_nothing(setting: Setting, known: list[str]) -> Diagnostic:
+def _matches_nothing(setting: Setting, known: tuple[str, ...]) -> Diagnostic:
     near = suggest(setting.text, known)
     return Diagnostic(
         code="JF020",

@@ -70,6 +70,11 @@ class FileSet:
                     found.setdefault(name, JobText(self, document, name))
         return found
 
+    @cached_property
+    def vars_names(self) -> Names:
+        """The types of the constants."""
+        return vars_names(self.vars)
+
     def nth_job(self, number: int) -> str:
         """The name of a job by its number, from 0."""
         return next(islice(self.jobs, number, None))
@@ -86,7 +91,7 @@ class FileSet:
 
     def channel_scope(self, secrets: Settings) -> Scope:
         """What names mean in a channel."""
-        return build({**vars_names(self.vars), **EVENT}, secrets=secrets)
+        return build({**self.vars_names, **EVENT}, secrets=secrets)
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ class JobText:
         """The names that mean the same all over the job."""
         return {
             **RUN,
-            **vars_names(self.files.vars),
+            **self.files.vars_names,
             **params_names(self.params),
             **matrix_names(self.matrix),
             **({"matrix.*": Type(Kind.ANY)} if "matrix" in self.settings and not self.matrix else {}),

@@ -8,6 +8,8 @@ from jobfile.values import Scalar
 
 MAX_COMBINATIONS = 256
 """Runs that one fire of a job with a matrix makes."""
+MOST_COUNTED = 10**9
+"""So far combinations are counted; a number with thousands of digits tells nobody more."""
 
 
 def axes(setting: Setting) -> dict[str, list[Scalar]]:
@@ -16,10 +18,10 @@ def axes(setting: Setting) -> dict[str, list[Scalar]]:
 
 
 def combination_count(setting: Setting) -> int:
-    """How many combinations a matrix has, known before any is made."""
+    """How many combinations a matrix has, known before any is made; of very many `MOST_COUNTED`."""
     count = 1
     for values in axes(setting).values():
-        count *= len(values)
+        count = min(count * len(values), MOST_COUNTED) if count else 0
     return count
 
 

@@ -1,10 +1,18 @@
 """Did you mean: the names nearest to a mistyped one, and the words other tools use."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+MAX_WORD = 80
+"""Nothing longer is a mistyped name, or the name that was meant."""
+MANY = 200
+"""Among more names than this a word has to be nearer: one mistake only, and found without a search."""
 
 _SEPARATORS = str.maketrans("", "", "-_ ")
 
 
+@lru_cache(maxsize=4096)
 def fold(word: str) -> str:
     """The word without what people vary freely: case, and how its parts are joined."""
     return word.casefold().translate(_SEPARATORS)
@@ -15,16 +23,49 @@ def suggest(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
 
     A name that differs only in case or joining is at distance nought, so it wins over every other.
     """
+    if len(word) > MAX_WORD:
+        return ()
     wanted = fold(word)
     least = _tolerance(len(wanted))
+    names = candidates if isinstance(candidates, frozenset) else tuple(candidates)
+    is_many = len(names) > MANY
+    least = min(least, 1) if is_many else least
     nearest: list[str] = []
-    for candidate in dict.fromkeys(candidates):
+    for candidate in _within_one(wanted, names) if is_many else dict.fromkeys(_ordered(names)):
+        if len(candidate) > MAX_WORD:
+            continue
         distance = _distance(wanted, fold(candidate), least)
         if distance < least:
             nearest, least = [candidate], distance
         elif distance == least:
             nearest.append(candidate)
     return tuple(nearest) if len(nearest) <= 2 else ()
+
+
+def _ordered(names: tuple[str, ...] | frozenset[str]) -> Iterable[str]:
+    return sorted(names) if isinstance(names, frozenset) else names
+
+
+def _within_one(wanted: str, names: tuple[str, ...] | frozenset[str]) -> list[str]:
+    """The names that are one mistake away, and some that are two."""
+    index = _index(names)
+    near = {name for key in _shortened(wanted) for name in index.get(key, ())}
+    return sorted(near)
+
+
+@lru_cache(maxsize=4)
+def _index(names: tuple[str, ...] | frozenset[str]) -> Mapping[str, list[str]]:
+    """Names by what they are, and by what is left of them without one letter."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        if len(name) <= MAX_WORD:
+            for key in _shortened(fold(name)):
+                found[key].append(name)
+    return found
+
+
+def _shortened(word: str) -> set[str]:
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
 def did_you_mean(names: Iterable[str]) -> str:
@@ -40,7 +81,7 @@ def _tolerance(length: int) -> int:
 
 def _distance(a: str, b: str, most: int) -> int:
     """Damerau-Levenshtein distance (adjacent letters swapped count one), or `most` + 1 when it is larger."""
-    if abs(len(a) - len(b)) > most:
+    if abs(len(a) - len(b)) > most or len(_letters(a) - _letters(b)) > most:
         return most + 1
     above: list[int] = []
     last = list(range(len(b) + 1))
@@ -53,6 +94,11 @@ def _distance(a: str, b: str, most: int) -> int:
             row.append(cost)
         above, last = last, row
     return min(last[-1], most + 1)
+
+
+@lru_cache(maxsize=4096)
+def _letters(word: str) -> frozenset[str]:
+    return frozenset(word)
 
 
 def _words(table: Mapping[str, str]) -> Mapping[str, str]:

@@ -37,8 +37,8 @@ MAX_BRACKETS: Final = 64
 MAX_NODES: Final = 512
 MAX_DEPTH: Final = 32
 
-_STATEMENT: Final = re.compile(r"\{%.*?%\}", re.DOTALL)
-_COMMENT: Final = re.compile(r"(?<!\$)\{#.*?#\}", re.DOTALL)
+_STATEMENT: Final = re.compile(r"\{%")
+_COMMENT: Final = re.compile(r"(?<!\$)\{#")
 _COMPARISONS: Final = {
     "eq": "==",
     "ne": "!=",
@@ -191,16 +191,21 @@ def render_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _statements(text: str) -> Iterable[Problem]:
-    for pattern in (_STATEMENT, _COMMENT):
-        for match in pattern.finditer(text):
+    for opening, closing in ((_STATEMENT, "%}"), (_COMMENT, "#}")):
+        match = opening.search(text)
+        while match is not None:
+            end = text.find(closing, match.end())
+            if end == -1:
+                break
             yield Problem(
                 code="JF407",
                 message="statements and comments of templates are not part of the language",
                 start=match.start(),
-                end=match.end(),
+                end=end + len(closing),
                 label="only {{ expressions }}",
                 help=("for a choice:  {{ a if test else b }}",),
             )
+            match = opening.search(text, end + len(closing))
 
 
 def _end_of(text: str, at: int) -> int | None:

@@ -22,7 +22,7 @@ from jobfile.checks.intervals import (
     check_timeout_fits,
     check_tries_fit,
 )
-from jobfile.checks.limits import check_limits
+from jobfile.checks.limits import check_brought, check_limits
 from jobfile.checks.lints import (
     check_described,
     check_params_used,
@@ -74,7 +74,6 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
 """Every rule about what does something: a job, and each of its steps."""
 
 JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
-    check_limits,
     check_needs,
     check_calendar_names,
     check_queue_name,
@@ -122,8 +121,14 @@ SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
 
 
 def check(files: FileSet, *, now: datetime | None = None) -> tuple[Diagnostic, ...]:
-    """All findings about the meaning of files; of time that is past only when `now` is known."""
-    found: list[Diagnostic] = []
+    """All findings about the meaning of files; of time that is past only when `now` is known.
+
+    Of files that are too large that alone is said: the other rules would pay for the size.
+    """
+    found = [finding for job in files.jobs.values() for finding in check_limits(job)]
+    found += check_brought(files)
+    if found:
+        return tuple(found)
     for job in files.jobs.values():
         for rule in JOB_CHECKS:
             found += rule(job)

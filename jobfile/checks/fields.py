@@ -106,12 +106,13 @@ def _fields(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]
 
 def meant_duration(text: str) -> str | None:
     """What somebody who wrote a number of seconds, or words, most likely meant."""
-    if text.isascii() and text.isdigit():
-        return f"{int(text)}s"
     words = _WORDED_DURATION.fullmatch(text.strip())
-    if words is None:
+    if text.isascii() and text.isdigit():
+        meant = f"{text.lstrip('0') or '0'}s"
+    elif words is not None:
+        meant = f"{words[1]}{words[2][0].lower()}"
+    else:
         return None
-    meant = f"{words[1]}{words[2][0].lower()}"
     return meant if parse_duration(meant) is not None else None
 
 

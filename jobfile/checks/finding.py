@@ -1,5 +1,9 @@
 """How a finding is made, of a setting or of a part of its text."""
 
+from collections.abc import Collection
+from heapq import nsmallest
+from itertools import islice
+
 from jobfile.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.expression import Problem
 from jobfile.settings import Setting
@@ -57,11 +61,12 @@ def located(setting: Setting, problem: Problem) -> Diagnostic:
 
 
 def unknown_name(
-    setting: Setting, code: str, what: str, names: list[str], *, label: str, known: str
+    setting: Setting, code: str, what: str, names: Collection[str], *, label: str, known: str
 ) -> Diagnostic:
     """A name that stands for nothing: the nearest one, or those there are."""
     near = suggest(setting.text, names)
-    listed = ", ".join(f"`{name}`" for name in names[:8])
+    some = nsmallest(8, names) if isinstance(names, frozenset) else islice(names, 8)
+    listed = ", ".join(f"`{name}`" for name in some)
     advice = did_you_mean(near) if near else f"there are {listed}" if names else known
     return finding(
         setting,

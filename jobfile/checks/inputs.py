@@ -6,7 +6,7 @@ from jobfile.checks.finding import finding
 from jobfile.compile.timing import entries_of
 from jobfile.diagnostic import Diagnostic
 from jobfile.jobtext import JobText, Payload, param_of, value_of
-from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
+from jobfile.matrix import MAX_COMBINATIONS, MOST_COUNTED, combination_count, combinations, fits
 from jobfile.model import ParamSpec, ParamType
 from jobfile.params import check_pattern, check_value
 from jobfile.settings import Setting
@@ -119,7 +119,7 @@ def check_matrix(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF505",
-            f"the matrix of {job.words} has {count:,} combinations",
+            f"the matrix of {job.words} has {'at least ' * (count == MOST_COUNTED)}{count:,} combinations",
             label=f"at most {MAX_COMBINATIONS} runs may come of one fire",
             help=("leave some values out, or run several of them in one script",),
             at_key=True,

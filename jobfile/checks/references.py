@@ -1,7 +1,9 @@
 """Rules about names that stand for something written elsewhere: steps, jobs, calendars, queues, channels."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from jobfile.checks.finding import finding, unknown_name
 from jobfile.compile import DEFAULT_QUEUE
@@ -9,6 +11,10 @@ from jobfile.compile.timing import entries_of
 from jobfile.diagnostic import Diagnostic, Label
 from jobfile.jobtext import FileSet, JobText, after_name
 from jobfile.settings import Setting, map_at
+from jobfile.suggest import MANY
+
+MOST_FOLLOWED: Final = 256
+"""So many of the jobs that a job follows are looked at for one that starts it twice."""
 
 
 def check_needs(job: JobText) -> Iterator[Diagnostic]:
@@ -79,7 +85,7 @@ def _circle(edges: Mapping[str, list[str]]) -> list[str]:
 
 def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
     """JF203: a schedule names a calendar that there is."""
-    known = list(map_at(job.files.main, ("calendars",)))
+    known = map_at(job.files.main, ("calendars",))
     for entry in entries_of(job):
         name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
         if name is not None and name.text not in known:
@@ -96,17 +102,18 @@ def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
 def check_queue_name(job: JobText) -> Iterator[Diagnostic]:
     """JF204: a job names a queue that there is."""
     setting = job.settings.get("queue")
-    known = [*map_at(job.files.main, ("queues",)), DEFAULT_QUEUE]
-    if setting is not None and setting.text not in known:
+    known = map_at(job.files.main, ("queues",))
+    if setting is not None and setting.text not in known and setting.text != DEFAULT_QUEUE:
+        names = dict.fromkeys((*known, DEFAULT_QUEUE))
         yield unknown_name(
-            setting, "JF204", "queue", known, label="not among the queues of the main file", known=""
+            setting, "JF204", "queue", names, label="not among the queues of the main file", known=""
         )
 
 
 def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
     """JF205: a job tells channels that there are."""
     setting = job.settings.get("notify")
-    known = list(map_at(job.files.main, ("channels",)))
+    known = map_at(job.files.main, ("channels",))
     for event in () if setting is None else setting.parts():
         for name in event.parts():
             if name.text not in known:
@@ -126,7 +133,7 @@ def check_after(job: JobText) -> Iterator[Diagnostic]:
         name = after_setting(trigger)
         if name is None or name.text in job.files.job_names or not job.files.is_whole:
             continue
-        names = sorted(job.files.job_names - {job.name})
+        names = job.files.job_names if len(job.files.job_names) > MANY else job.files.job_names - {job.name}
         yield unknown_name(name, "JF206", "job", names, label="no file has such a job", known="there is none")
 
 
@@ -255,27 +262,29 @@ def _started_twice(job: JobText, ups: list[str], edges: Mapping[str, list[str]])
     if len(ups) < 2:
         return
     settings = [one for one in map(after_setting, job.triggers) if one is not None]
-    for index, later in enumerate(ups):
-        for other in ups[:index] + ups[index + 1 :]:
-            if other in _ancestors(later, edges):
-                early = next(one for one in settings if one.text == other)
-                late = next(one for one in settings if one.text == later)
-                yield finding(
-                    early,
-                    "JF627",
-                    f"{job.words} follows both `{other}` and `{later}`, which itself follows `{other}`",
-                    label="one end of this starts the job",
-                    related=(Label(span=late.document.span(late.path), text="and then this does, again"),),
-                    help=(f"keep  after: {later}",),
-                )
-                return
+    for later in ups[:MOST_FOLLOWED]:
+        above = _ancestors(later, edges)
+        other = next((one for one in ups[:MOST_FOLLOWED] if one in above), None)
+        if other is not None:
+            early = next(one for one in settings if one.text == other)
+            late = next(one for one in settings if one.text == later)
+            yield finding(
+                early,
+                "JF627",
+                f"{job.words} follows both `{other}` and `{later}`, which itself follows `{other}`",
+                label="one end of this starts the job",
+                related=(Label(span=late.document.span(late.path), text="and then this does, again"),),
+                help=(f"keep  after: {later}",),
+            )
+            return
 
 
 def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
+    """The jobs that a job follows, through others too; the nearest of very many."""
     found: set[str] = set()
-    waiting = [*edges.get(name, [])]
-    while waiting:
-        one = waiting.pop()
+    waiting = deque(edges.get(name, []))
+    while waiting and len(found) < MOST_FOLLOWED:
+        one = waiting.popleft()
         if one not in found:
             found.add(one)
             waiting += edges.get(one, [])

@@ -1,8 +1,9 @@
 """Checked files -> complete jobs. The only place where built-in values fill what a file leaves out."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any  # values of a document are not typed yet
+from typing import Any, Final  # values of a document are not typed yet
 
 from jobfile.catalog import CompiledJob
 from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_in, texts_of
@@ -21,6 +22,7 @@ from jobfile.model import (
 from jobfile.settings import Setting, Settings
 from jobfile.values import Value
 
+_WORD: Final = re.compile("[a-z0-9_]+")
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_KILL_GRACE = timedelta(seconds=10)
 DEFAULT_QUEUE = "default"
@@ -93,8 +95,8 @@ def _or(found: timedelta | None, otherwise: timedelta) -> timedelta:
 
 def _vars_used(variables: Mapping[str, Value], texts: Iterable[str]) -> dict[str, Value]:
     """The constants that a job reads: a change of another one does not change the job."""
-    read = [text for text in texts if "vars" in text]
-    return {name: value for name, value in variables.items() if any(name in text for text in read)}
+    read = {word for text in texts if "vars" in text for word in _WORD.findall(text)}
+    return {name: variables[name] for name in sorted(read & variables.keys())}
 
 
 def _concurrency(setting: Setting | None) -> ConcurrencySpec:
