@@ -142,3 +142,16 @@ def test_a_wrong_command_gets_the_near_one(jobfile: Jobfile) -> None:
     assert jobfile("check", "--nonsense").code == 64
     assert jobfile().code == 64
     assert jobfile("--help").code == 0
+
+
+def test_show_tells_where_each_value_of_a_step_comes_from(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(
+        "version: 1\ndefaults: {timeout: 2h}\njobs:\n  a:\n    steps:\n"
+        "      one: {run: echo}\n      two:\n        retry: {attempts: 2, delay: 90s}\n        run: echo\n"
+    )
+    said = jobfile("show", "a")
+    assert said.code == 0
+    assert "  timeout: 2h  # from defaults (jobs.yaml:2)\n" in said.out
+    assert "  steps.two.needs: [one]  # jobs.yaml:7\n" in said.out
+    assert "  steps.two.retry: {attempts: 2, delay: 1m30s, backoff: exponential," in said.out
+    assert "when: [any]}  # jobs.yaml:8\n" in said.out

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 import click
 
@@ -60,6 +61,8 @@ def _origins(job: JobText) -> dict[str, str]:
     for key in ("params", "outputs", "notify", "steps"):
         for part in job.settings[key].parts() if key in job.settings else ():
             settings[f"{key}.{part.path[-1]}"] = part
+    for step in job.steps.values():
+        settings |= {f"steps.{step.name}.{key}": one for key, one in step.settings.items()}
     return {key: _place(setting) for key, setting in settings.items()}
 
 
@@ -72,9 +75,9 @@ def _place(setting: Setting) -> str:
 def _as_text(found: CompiledJob, origins: Mapping[str, str]) -> str:
     lines = [f"{found.spec.name}:  # {found.origin.file}:{found.origin.line}, digest {found.digest[:12]}"]
     for key, text in _lines(found.spec):
-        parent, _, inner = key.partition(".")
-        is_inner = "." in inner
-        nearest = origins.get(".".join(key.split(".")[:2]) if is_inner else key) or origins.get(parent)
+        parts = key.split(".")
+        above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        nearest = next((origins[one] for one in above if one in origins), None)
         first, *rest = printable_lines(text)
         lines.append(f"  {key}: {first}".rstrip() + f"  # {nearest or 'built in'}")
         lines += [f"    {line}".rstrip() for line in rest]
@@ -172,7 +175,10 @@ def _entry(plain: Plain) -> Plain:
 
 
 def _durations(plain: Plain, *keys: str) -> Plain:
-    return {key: f"{value}s" if key in keys and value is not None else value for key, value in plain.items()}
+    return {
+        key: format_duration(timedelta(seconds=value)) if key in keys and value is not None else value
+        for key, value in plain.items()
+    }
 
 
 def _short(param: Plain) -> Plain:
