@@ -1,8 +1,6 @@
 """Asks the shells of this machine whether they can read a script, without running it."""
 
-import hashlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal
 
 from jobfile.shellsyntax import read_complaint
@@ -42,6 +40,8 @@ class SyntaxChecker:
             self._known.clear()
             new = {key: (text, dialect) for key, text, dialect in wanted}
         if new:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  start-up time: see above
+
             with ThreadPoolExecutor(MAX_PROCESSES) as pool:
                 self._known.update(
                     zip(new, pool.map(lambda one: shell_syntax(*one), new.values()), strict=True)
@@ -50,4 +50,6 @@ class SyntaxChecker:
 
 
 def _digest(text: str, dialect: Dialect) -> bytes:
+    import hashlib  # noqa: PLC0415  start-up time: see above
+
     return hashlib.sha256(f"{dialect}\n{text}".encode("utf-8", "surrogateescape")).digest()

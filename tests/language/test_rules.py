@@ -1,6 +1,8 @@
 """Rules whose edges one pair of case files cannot show: tables of what is told and what is not."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 
@@ -230,3 +232,35 @@ def test_jobs_without_mistakes_are_looked_at_beside_broken_ones() -> None:
     text = "jobs:\n  a: {rum: x}\n  b: {timeout: 5, run: echo}\n"
     text += "  c: {triggers: [{after: a}], run: 'echo {{ trigger.outputs.x }}'}\n"
     assert codes(text) == ["JF101", "JF110"]
+
+
+@pytest.mark.parametrize(
+    ("script", "is_asked"),
+    [
+        ("echo hi", False),
+        ("pg_dump --file=x.dump orders > log 2>> err", False),
+        (
+            'echo "hello, {{ run.id }}" {{ run.job }}\n# done\n\nmake all && make test || echo bad | tee x',
+            False,
+        ),
+        ("if true; then echo; fi", True),
+        ("echo $(date)", True),
+        ("for x", True),
+        ("case", True),
+        ("echo 'never closed", True),
+        ("a | | b", True),
+        ("echo >", True),
+        ("&& echo", True),
+        ("x() { echo; }", True),
+    ],
+)
+def test_only_scripts_that_can_be_wrong_are_shown_to_a_shell(script: str, is_asked: bool) -> None:
+    asked: list[str] = []
+
+    def ask(scripts: Sequence[tuple[str, Literal["sh", "bash"]]]) -> list[None]:
+        asked.extend(text for text, _ in scripts)
+        return [None] * len(scripts)
+
+    lines = "".join(f"      {line}\n" for line in script.split("\n"))
+    check_files([("jobs.yaml", f"version: 1\njobs:\n  a:\n    run: |\n{lines}".encode())], ask_shells=ask)
+    assert bool(asked) is is_asked
