@@ -34,11 +34,12 @@ from jobfile.reading import (
     Event,
     Index,
     Kind,
+    Mark,
     read_carefully,
 )
 from jobfile.source import Position, Source, Span
 from jobfile.stumble import Stumble, Token
-from jobfile.written import core_value, value_places
+from jobfile.written import Place, core_value, value_places
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 """Size of one file in UTF-8."""
@@ -106,7 +107,7 @@ class Document:
         mark = self._index.find(path)
         if mark is None or mark.value is None:
             return self.span(path)
-        places = value_places(self.source.text[mark.start : mark.written_end], mark.style, mark.value)
+        places = self._places(path, mark)
         if not places or not 0 <= start <= end <= len(places):
             return self.span(path)
         first = places[start][0] if start < len(places) else places[-1][1]
@@ -124,6 +125,18 @@ class Document:
             if mark.start <= offset <= end and end - mark.start <= size:
                 best, size = path, end - mark.start
         return best, False
+
+    def _places(self, path: DocumentPath, mark: Mark) -> tuple[Place, ...] | None:
+        """The places in a scalar; those of the last one are kept, as most questions are about one of many."""
+        if path not in self._last_places:
+            written = self.source.text[mark.start : mark.written_end]
+            self._last_places.clear()
+            self._last_places[path] = value_places(written, mark.style, mark.value or "")
+        return self._last_places[path]
+
+    @cached_property
+    def _last_places(self) -> dict[DocumentPath, tuple[Place, ...] | None]:
+        return {}
 
     def _at(self, path: DocumentPath) -> object:
         value: Any = self.tree

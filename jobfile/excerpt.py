@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from unicodedata import category, combining, east_asian_width
 
@@ -12,6 +13,8 @@ CONTEXT_LINES: Final = 2
 """Lines shown above the marked one."""
 LONG_LINE: Final = 2_000
 """Characters of a line that are looked at, around the place that matters."""
+STRIDE: Final = 500
+"""Such stretches of a long line begin at multiples of this, so that many findings share one."""
 CUT: Final = "…"
 _ESCAPED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -92,7 +95,7 @@ def _line_rows(source: Source, number: int, marks: Sequence[Mark], *, width: int
     skipped = 0
     if len(text) > LONG_LINE and marks:
         main = next((mark for mark in marks if mark.is_primary), marks[0])
-        skipped = max(0, main.span.start.column - LONG_LINE // 2)
+        skipped = max(0, main.span.start.column - LONG_LINE // 2) // STRIDE * STRIDE
     line = _measure(text[skipped : skipped + LONG_LINE])
     places = [(*_place(line, mark, number, skipped), mark) for mark in marks]
     left, right = _window(line.columns[-1], places, width)
@@ -107,6 +110,7 @@ def _line_rows(source: Source, number: int, marks: Sequence[Mark], *, width: int
         yield from _mark_rows(sorted(moved, key=lambda place: (place[0], not place[2].is_primary)))
 
 
+@lru_cache(maxsize=16)
 def _measure(text: str) -> _Line:
     if text.isascii() and text.isprintable():
         return _Line(tuple(text), tuple(range(len(text) + 1)))

@@ -4,9 +4,11 @@ The tree has no node for a call, an assignment or an attribute of a Python objec
 with. Types are known before anything runs; there is no truthiness.
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Final, assert_never
 
 from jobfile.filters import FILTERS, MAX_TEXT, EvaluationError
@@ -62,7 +64,7 @@ class Refusal(Shown):
     help: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Scope(Shown):
     """What names mean at a place: dotted name -> type; a name that ends in `.*` stands for all below it.
 
@@ -74,10 +76,23 @@ class Scope(Shown):
     by_trigger: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def heads(self) -> frozenset[str]:
         """The first parts of the names."""
         return frozenset(name.partition(".")[0] for name in self.names)
+
+    @cached_property
+    def every(self) -> tuple[str, ...]:
+        """All names."""
+        return tuple(self.names)
+
+    @cached_property
+    def below(self) -> Mapping[str, tuple[str, ...]]:
+        """The names that stand directly below each other name, or head of one."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            found.setdefault(name.rpartition(".")[0], []).append(name)
+        return {holder: tuple(names) for holder, names in found.items()}
 
     def find(self, path: str) -> Type | None:
         """The type of a name, if it exists here."""
@@ -97,7 +112,11 @@ class Scope(Shown):
 
     def knowing_trigger(self, kind: str) -> "Scope":
         """The scope where it is known how the run was started."""
-        return Scope({**self.names, **self.by_trigger.get(kind, {})}, {}, self.refused)
+        return Scope(self.names_and(self.by_trigger.get(kind, {})), {}, self.refused)
+
+    def names_and(self, more: Mapping[str, Type]) -> Mapping[str, Type]:
+        """The names with others that win; nothing is copied, as there may be very many."""
+        return ChainMap(dict(more), self.names)  # type: ignore[arg-type]  # a mapping that is only read
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -71,7 +71,7 @@ class FileSet:
         return found
 
     @cached_property
-    def vars_names(self) -> Names:
+    def vars_names(self) -> dict[str, Type]:
         """The types of the constants."""
         return vars_names(self.vars)
 
@@ -91,7 +91,7 @@ class FileSet:
 
     def channel_scope(self, secrets: Settings) -> Scope:
         """What names mean in a channel."""
-        return build({**self.vars_names, **EVENT}, secrets=secrets)
+        return build(EVENT, constants=self.vars_names, secrets=secrets)
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,6 @@ class JobText:
         """The names that mean the same all over the job."""
         return {
             **RUN,
-            **self.files.vars_names,
             **params_names(self.params),
             **matrix_names(self.matrix),
             **({"matrix.*": Type(Kind.ANY)} if "matrix" in self.settings and not self.matrix else {}),
@@ -186,14 +185,20 @@ class JobText:
     @cached_property
     def scope(self) -> Scope:
         """What names mean in the job's templates."""
-        return build(self.base_names, secrets=self.secrets, kinds=self.kinds)
+        return build(self.base_names, constants=self.files.vars_names, secrets=self.secrets, kinds=self.kinds)
 
     @cached_property
     def key_scope(self) -> Scope:
         """What names mean in `concurrency.key` and `idempotency_key`, which are known before any attempt."""
         names = {name: one for name, one in self.base_names.items() if name != "run.attempt"}
         refusal = Refusal("JF403", "`run.attempt` is not available here", "a key is made before any attempt")
-        return build(names, secrets=self.secrets, kinds=self.kinds, refused={"run.attempt": refusal})
+        return build(
+            names,
+            constants=self.files.vars_names,
+            secrets=self.secrets,
+            kinds=self.kinds,
+            refused={"run.attempt": refusal},
+        )
 
     @cached_property
     def kinds(self) -> Mapping[str, Names]:
@@ -318,7 +323,8 @@ class StepText:
                 names |= step_names(name, step.outputs, is_for_each="for_each" in step.settings)
             else:
                 refused[f"steps.{name}"] = self._not_yet(name)
-        return build(names, secrets=self.secrets, kinds=self.job.kinds, refused=refused)
+        constants = self.job.files.vars_names
+        return build(names, constants=constants, secrets=self.secrets, kinds=self.job.kinds, refused=refused)
 
     def _not_yet(self, name: str) -> Refusal:
         if name == self.name:
@@ -337,7 +343,7 @@ class StepText:
         if self.item is None:
             return scope
         refused = {name: one for name, one in scope.refused.items() if name != "item"}
-        return Scope({**scope.names, "item": self.item}, scope.by_trigger, refused)
+        return Scope(scope.names_and({"item": self.item}), scope.by_trigger, refused)
 
     @property
     def loop_scope(self) -> Scope:

@@ -8,14 +8,13 @@ from typing import Final
 
 from jobfile.duration import parse_duration
 from jobfile.model import ParamSpec, ParamType
+from jobfile.patterns import MAX_LENGTH, EndlessError, longest_text
 from jobfile.suggest import did_you_mean, suggest
 from jobfile.values import Scalar, Value
 
 MAX_STRING_BYTES: Final = 32 * 1024
 MAX_ALL_BYTES: Final = 128 * 1024
 MAX_PATTERN: Final = 200
-MAX_PATTERN_INPUT: Final = 1024
-"""A pattern is tried on at most so many characters: what it costs must have a bound."""
 SHOWN: Final = 60
 """How much of a wrong value a message repeats."""
 
@@ -89,6 +88,9 @@ def check_pattern(pattern: str) -> str | None:
         return "a repetition inside a repetition can take forever"
     try:
         re.compile(pattern)
+        longest_text(pattern)
+    except EndlessError:
+        return "a repetition of what can be read in several ways can take forever"
     except (re.error, OverflowError, RecursionError) as error:
         return f"not a pattern: {error}"
     return None
@@ -141,8 +143,11 @@ def _check_string(spec: ParamSpec, value: str) -> str | None:
     if spec.max_length is not None and len(value) > spec.max_length:
         return f"longer than {spec.max_length} characters"
     if spec.pattern is not None:
-        if len(value) > MAX_PATTERN_INPUT:
-            return f"longer than {MAX_PATTERN_INPUT} characters, too long for a pattern"
+        most = longest_text(spec.pattern)
+        if len(value) > most:
+            return (
+                f"longer than {most} characters, too long for {'a' if most == MAX_LENGTH else 'this'} pattern"
+            )
         if re.fullmatch(spec.pattern, value) is None:
             return f"`{_shown(value)}` does not match the pattern {spec.pattern}"
     if spec.format is not None and not _FORMATS[spec.format](value):

@@ -1,5 +1,6 @@
 """What names mean at each place of a job: the one table of what templates and conditions may read."""
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -50,7 +51,7 @@ _ELSEWHERE: Final = {
 """Heads of names that the language has at other places only."""
 
 
-def vars_names(variables: Mapping[str, Value]) -> Names:
+def vars_names(variables: Mapping[str, Value]) -> dict[str, Type]:
     """The constants."""
     return {f"vars.{name}": type_of_value(value) for name, value in variables.items()}
 
@@ -93,11 +94,15 @@ def step_names(step: str, outputs: Sequence[ParamSpec], *, is_for_each: bool) ->
 def build(
     names: Names,
     *,
+    constants: dict[str, Type] | None = None,
     secrets: Iterable[str] = (),
     kinds: Mapping[str, Names] | None = None,
     refused: Mapping[str, Refusal] | None = None,
 ) -> Scope:
-    """The scope of a place; `kinds` are the ways in which its runs start, with the names that each gives."""
+    """The scope of a place; `kinds` are the ways in which its runs start, with the names that each gives.
+
+    `constants` are shared by all places, and so not copied.
+    """
     kinds = kinds or {}
     shared = _shared(list(kinds.values()))
     every = {**names, **shared, **{f"secrets.{name}": Type(Kind.SECRET) for name in secrets}}
@@ -109,7 +114,8 @@ def build(
         for name in own.keys() - shared.keys():
             said[name] = _only_after_a_test(name, kind)
             said.pop("trigger", None)
-    return Scope(every, kinds, {**said, **(refused or {})})
+    known = ChainMap(every, constants) if constants else every
+    return Scope(known, kinds, {**said, **(refused or {})})
 
 
 def _shared(kinds: Sequence[Names]) -> Names:

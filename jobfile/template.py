@@ -4,12 +4,14 @@ What Jinja2 parsed is converted by a list of allowed nodes; anything else is ref
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from jobfile.expression import (
+    MAX_INTEGER,
     Binary,
     Conditional,
     EvaluationError,
@@ -298,8 +300,12 @@ class _Converter:
         return Binary(sign, self.convert(left, depth + 1), self.convert(right, depth + 1))
 
     def _const(self, node: "nodes.Const", _depth: int) -> Expression:
-        if isinstance(node.value, (str, bool, int, float)) or node.value is None:
-            return Literal(node.value)
+        value = node.value
+        is_large = abs(value) > MAX_INTEGER if isinstance(value, int) else value in (inf, -inf)
+        if is_large:
+            raise _NotAllowedError("the number is too large")
+        if isinstance(value, (str, bool, int, float)) or value is None:
+            return Literal(value)
         raise _NotAllowedError("this constant is not part of expressions")
 
     def _name(self, node: "nodes.Name", _depth: int) -> Expression:
@@ -334,16 +340,21 @@ class _Converter:
         return Conditional(*parts)
 
     def _concat(self, node: "nodes.Concat", depth: int) -> Expression:
-        first, *rest = (self.convert(part, depth + 1) for part in node.nodes)
+        first, *rest = self._chain(node.nodes, depth)
         for part in rest:
             first = Binary("~", first, part)
         return first
 
+    def _chain(self, parts: "Sequence[nodes.Node]", depth: int) -> list[Expression]:
+        """Operands that become a tree leaning to one side, as deep as there are of them."""
+        if depth + len(parts) > MAX_DEPTH:
+            raise _NotAllowedError("the expression is too large")
+        return [self.convert(part, depth + len(parts) - 1) for part in parts]
+
     def _compare(self, node: "nodes.Compare", depth: int) -> Expression:
-        left = self.convert(node.expr, depth + 1)
+        left, *rights = self._chain([node.expr, *(operand.expr for operand in node.ops)], depth)
         result: Expression | None = None
-        for operand in node.ops:
-            right = self.convert(operand.expr, depth + 1)
+        for operand, right in zip(node.ops, rights, strict=True):
             one = Binary(_COMPARISONS[operand.op], left, right)
             result = one if result is None else Binary("and", result, one)
             left = right

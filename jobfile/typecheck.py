@@ -1,6 +1,7 @@
 """The type of an expression, and everything wrong with it, before anything runs."""
 
-from collections.abc import Mapping
+from functools import lru_cache
+from heapq import nsmallest
 from typing import Final, assert_never
 
 from jobfile.expression import (
@@ -84,21 +85,21 @@ class _Checker:
             self._say(refusal.code, refusal.message, path, label=refusal.label, help=refusal.help)
         elif ".outputs." in path and self.scope.heads >= {head}:
             holder = path.rpartition(".")[0]
-            near = [name for name in self.scope.names if name.startswith(f"{holder}.")]
+            near = self.scope.below.get(holder, ())
             self._say_near("JF424", f"output `{path.rpartition('.')[2]}` is not declared", path, near)
         elif head == "secrets" and rest:
-            near = [name for name in self.scope.names if name.startswith("secrets.")]
+            near = self.scope.below.get("secrets", ())
             self._say_near("JF210", f"no entry `{rest}` in secrets", path, near)
         else:
             what = f"no name `{path}` here"
             if head in self.scope.heads and rest and head != "run":
                 what = f"no `{rest}` in {head}"
-            self._say_near("JF402", what, path, self.scope.names)
+            self._say_near("JF402", what, path, self.scope.every)
         return _ANY
 
-    def _say_near(self, code: str, message: str, path: str, names: Mapping[str, Type] | list[str]) -> None:
+    def _say_near(self, code: str, message: str, path: str, names: tuple[str, ...]) -> None:
         near = suggest(path, names)
-        known = ", ".join(sorted(names)[:8]) or "none"
+        known = ", ".join(_some(names)) or "none"
         self._say(
             code,
             message,
@@ -257,6 +258,12 @@ def _trigger_tested(node: Expression) -> str | None:
             return _trigger_tested(left) or _trigger_tested(right)
         case _:
             return None
+
+
+@lru_cache(maxsize=4)
+def _some(names: tuple[str, ...]) -> list[str]:
+    """A few of the names there are."""
+    return nsmallest(8, names)
 
 
 def check(
