@@ -371,9 +371,11 @@ def value_of(value: object) -> Value:
 
 
 def _declared(setting: Setting | None) -> tuple[ParamSpec, ...]:
+    """Declared inputs or outputs, by name: their order in the file has no meaning."""
     if setting is None:
         return ()
-    return tuple(param_of(str(one.path[-1]), one) for one in setting.parts())
+    found = (param_of(str(one.path[-1]), one) for one in setting.parts())
+    return tuple(sorted(found, key=lambda param: param.name))
 
 
 def param_of(name: str, setting: Setting) -> ParamSpec:

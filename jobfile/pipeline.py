@@ -1,6 +1,6 @@
 """The stages from text to catalog, in order. A table of contents, and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -132,16 +132,25 @@ def compile_files(
     )
 
 
-def _skipped(read: Iterable[Checked]) -> frozenset[JobPlace]:
-    """The jobs with an error in their shape; all of a file in which something else is wrong."""
+def _skipped(read: Sequence[Checked]) -> frozenset[JobPlace]:
+    """The jobs with an error in their shape; all of a file in which something else is wrong.
+
+    What is wrong in the main file beside its jobs holds for the jobs of every file.
+    """
+    is_all = any(not _is_in_a_job(one, read[0]) for one in read[0].diagnostics if one.is_error)
     found: set[JobPlace] = set()
     for one in read:
         errors = [finding for finding in one.diagnostics if finding.is_error]
-        jobs = one.document.tree.get("jobs") if one.document is not None and errors else None
+        jobs = one.document.tree.get("jobs") if one.document is not None and (errors or is_all) else None
         if not isinstance(jobs, dict):
             continue
-        places = {finding.path[:2] for finding in errors}
-        is_own = all(len(place) == 2 and place[0] == "jobs" and place[1] in jobs for place in places)
-        names = [str(place[1]) for place in places] if is_own else list(jobs)
+        is_own = not is_all and all(_is_in_a_job(finding, one) for finding in errors)
+        names = [str(finding.path[1]) for finding in errors] if is_own else list(jobs)
         found |= {(one.name, name) for name in names}
     return frozenset(found)
+
+
+def _is_in_a_job(finding: Diagnostic, checked: Checked) -> bool:
+    jobs = checked.document.tree.get("jobs") if checked.document is not None else None
+    is_below = len(finding.path) > 1 and finding.path[0] == "jobs"
+    return is_below and isinstance(jobs, dict) and finding.path[1] in jobs

@@ -254,7 +254,9 @@ class _Reader:
         if event.has_tag:
             tag = _TAG.search(self.source.text, event.start)
             self.problems.append(report_tag(self.source, tag.span() if tag else (event.start, event.end)))
-        properties = _PROPERTIES.match(self.source.text, event.start)
+        # A scalar that is nothing ends with them, and what follows is no part of it.
+        most = event.end if event.kind is Kind.SCALAR else len(self.source.text)
+        properties = _PROPERTIES.match(self.source.text, event.start, most)
         return properties.end() if properties else event.start
 
     def scalar(self, event: Event, path: DocumentPath, start: int) -> Node:
