@@ -58,12 +58,12 @@ class Compiled(Looked):
 
 
 def read_file(name: str, content: bytes) -> Checked:
-    """Text -> document -> shape. Each stage runs only when the ones before found no error."""
+    """Text -> document -> shape. Each stage runs only when the ones before left something to look at."""
     source, diagnostics = decode_source(name, content)
     if source is None:
         return Checked(name=name, diagnostics=diagnostics)
     document, found = parse_document(source)
-    if document is not None and not any(one.is_error for one in found):
+    if document is not None:  # its meaning is looked at only where its shape is known to be right
         found = (*found, *validate(document))
     return Checked(name=name, diagnostics=(*diagnostics, *found), source=source, document=document)
 

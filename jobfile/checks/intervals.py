@@ -71,11 +71,12 @@ def _has_bad_duration(setting: Setting) -> bool:
 
 def waits(spec: RetrySpec) -> timedelta:
     """The longest that all waits between the tries can take."""
-    total = timedelta(0)
+    delay, most = spec.delay.total_seconds(), spec.max_delay.total_seconds()
+    seconds = 0.0
     for number in range(1, spec.attempts):
         factor = {Backoff.EXPONENTIAL: 2 ** min(number - 1, 40), Backoff.LINEAR: number}
-        total += min(spec.max_delay, spec.delay * factor.get(spec.backoff, 1))
-    return total
+        seconds += min(most, delay * factor.get(spec.backoff, 1))
+    return timedelta(seconds=seconds)
 
 
 def _whole(length: timedelta) -> timedelta:
