@@ -135,7 +135,7 @@ class _Field:
 
     def is_absent(self, part: object) -> bool:
         """Whether plain data stands for nothing: None where that is a value, else what is empty."""
-        is_empty = not isinstance(self.kind, UnionType) and part in ("", [], {})
+        is_empty = not _has_none(self.kind) and part in ("", [], {})
         return self.may_be_absent and (part is None or is_empty)
 
     def value_of(self, plain: Plain) -> Any:  # noqa: ANN401  JSON data
@@ -159,12 +159,17 @@ def _default_of(one: "Field[Any]") -> Callable[[], Any]:
 @cache
 def _nothing(kind: Any) -> Any:  # noqa: ANN401  a type as a value
     """What a field holds when nothing is there: None where it may be, else what is empty."""
-    if kind is object or isinstance(kind, UnionType):
+    if _has_none(kind):
         return None
     if is_dataclass(kind):
         assert isinstance(kind, type)
         return kind()
     return "" if kind is str else () if get_origin(kind) is tuple else {}
+
+
+def _has_none(kind: object) -> bool:
+    """Whether None stands for nothing, so that what is empty is a value like any other."""
+    return kind is object or isinstance(kind, UnionType)
 
 
 def _may_be_absent(one: "Field[Any]") -> bool:
