@@ -192,13 +192,8 @@ class JobText:
         """What names mean in `concurrency.key` and `idempotency_key`, which are known before any attempt."""
         names = {name: one for name, one in self.base_names.items() if name != "run.attempt"}
         refusal = Refusal("JF403", "`run.attempt` is not available here", "a key is made before any attempt")
-        return build(
-            names,
-            constants=self.files.vars_names,
-            secrets=self.secrets,
-            kinds=self.kinds,
-            refused={"run.attempt": refusal},
-        )
+        constants, refused = self.files.vars_names, {"run.attempt": refusal}
+        return build(names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused)
 
     @cached_property
     def kinds(self) -> Mapping[str, Names]:

@@ -9,11 +9,12 @@ from typing import Any
 SCHEMA = Path(__file__).parents[2] / "schemas" / "job.schema.json"
 
 TEXTS = """
-x|a|b|5m|90s|1h30m|none|0 4 * * *|*/7 2 * * mon-fri|0 0 L * *|61 * * * *|@daily|UTC|Europe/Oslo|Mars/Base|22:30|25:00
-2026-03-05|2026-03-05T07:00|2026-02-30|{{ params.a }}|{{ vars.a }}|{{ run.id }}|{{ steps.a.status }}|{{ item }}|{{|{%
-echo {{ params.a }}|echo '{{ run.job }}' "{{ vars.b }}"|cat <<E\n{{ run.id }}\nE|sh -c {{ params.a }}|true|params.a == 'x'
-env:X|file:/run/x|any|exit:7|exit:9-3|http:5xx|skip|last|a:b|https://example.com/{{ params.a }}|/hooks/a|*.csv|[a-z]+
-(a+)+|$|é|日本|\u202e|-|~|null|no|0755|1_000|1e3|default|2030-01-01T00:00Z
+x|a|b|5m|90s|1h30m|none|0 4 * * *|*/7 2 * * mon-fri|0 0 L * *|61 * * * *|@daily|UTC|Europe/Oslo|Mars/Base
+22:30|25:00|2026-03-05|2026-03-05T07:00|2026-02-30|{{ params.a }}|{{ vars.a }}|{{ run.id }}
+{{ steps.a.status }}|{{ item }}|{{|{%|echo {{ params.a }}|echo '{{ run.job }}' "{{ vars.b }}"
+cat <<E\n{{ run.id }}\nE|sh -c {{ params.a }}|true|params.a == 'x'|env:X|file:/run/x|any|exit:7|exit:9-3
+http:5xx|skip|last|a:b|https://example.com/{{ params.a }}|/hooks/a|*.csv|[a-z]+|(a+)+|$|é|日本|\u202e|-|~
+null|no|0755|1_000|1e3|default|2030-01-01T00:00Z
 """
 POOL = [text.replace("\\n", "\n") for text in TEXTS.strip().replace("\n", "|").split("|")]
 NAMES = ["a", "b", "a", "b", "c-d", "A", "", "x" * 64, "é", "on"]
@@ -95,7 +96,7 @@ class Generator:
             tree.pop("include", None)
             tree |= {"version": 1, "vars": {"a": "x", "b": ["y", "z"]}, "queues": {"a": {"slots": 2}}}
             tree["channels"] = {"a": {"command": ["notify-send", "{{ event.title }}"]}}
-            tree["calendars"] = dict.fromkeys("ab", {"weekdays": ["mon", "fri"]})
+            tree["calendars"] = {name: {"weekdays": ["mon", "fri"]} for name in "ab"}
         return tree
 
     def value(self, about: Any, key: str, depth: int) -> Any:
@@ -162,7 +163,9 @@ class Generator:
             return [self.anything(depth + 1) for _ in range(self.chance.randrange(3))]
         if kind == 6:
             keys = [*NAMES, *WORDS]
-            return {self.chance.choice(keys): self.anything(depth + 1) for _ in range(self.chance.randrange(3))}
+            return {
+                self.chance.choice(keys): self.anything(depth + 1) for _ in range(self.chance.randrange(3))
+            }
         return self.chance.choice(NUMBERS) if kind == 3 else self.chance.choice([None, True, False])
 
     def shuffled(self, value: Any, key: str = "") -> Any:

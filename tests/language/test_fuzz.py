@@ -91,7 +91,9 @@ def broken(draw: st.DrawFn) -> bytes:
             lines[at] = lines[at][:place] + sign + lines[at][place + draw(st.integers(0, 1)) :]
         else:
             words = re.split(rb"(\W+)", lines[at])
-            words[draw(st.integers(0, len(words) - 1))] = b"" if kind == "cut" else draw(st.sampled_from(TOKENS))
+            words[draw(st.integers(0, len(words) - 1))] = (
+                b"" if kind == "cut" else draw(st.sampled_from(TOKENS))
+            )
             lines[at] = b"".join(words)
         content = b"\n".join(lines)
     return content

@@ -1,0 +1,185 @@
+"""Files made to cost more than they are, by name, some as functions of a size.
+
+`python -m tests.language.hostile NAME` looks at one of them with a gibibyte of memory, and says in JSON what that cost.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+from jobfile.pipeline import File, compile_files
+from jobfile.render import render_text, to_json
+
+MEBIBYTE = 1024 * 1024
+Maker = Callable[[int], str | list[File]]
+
+
+def jobs(line: Callable[[int], str], *, head: str = "") -> Maker:
+    """A file of many jobs."""
+    return lambda n: f"version: 1\n{head}jobs:\n" + "".join(f"  j{at}: {{{line(at)}}}\n" for at in range(n))
+
+
+def job(body: Callable[[int], str]) -> Maker:
+    """A file of one job."""
+    return lambda n: f"version: 1\njobs:\n  a:\n    {body(n)}\n"
+
+
+def script(text: str) -> Maker:
+    """A job whose script is one text many times over, and then a template."""
+    return job(lambda n: "run: '" + text * n + " {{ run.id }}'")
+
+
+def listed(word: Callable[[int], str]) -> Callable[[int], str]:
+    return lambda n: ", ".join(word(at) for at in range(n))
+
+
+def laughs(n: int) -> str:
+    rows = "".join(f"x{at}: &x{at} [" + ", ".join([f"*x{at - 1}"] * 9) + "]\n" for at in range(1, n))
+    return "x-a: 1\nx0: &x0 [" + ", ".join(["a"] * 9) + "]\n" + rows
+
+
+def several(pattern: Callable[[int], str], name: Callable[[int], str]) -> Maker:
+    def made(n: int) -> list[File]:
+        main = "version: 1\ninclude: [" + ", ".join(f'"{pattern(at)}"' for at in range(n)) + "]\n"
+        others = [(name(at), b"version: 1\njobs: {j%d: {run: x}}\n" % at) for at in range(min(n, 1999))]
+        return [("jobs.yaml", main.encode()), *others]
+
+    return made
+
+
+BOMBS: dict[str, tuple[str | list[File], str]] = {
+    "brackets": ("a: " + "[" * 100_000, "JF017"),
+    "braces": ("a: " + "{" * 100_000, "JF017"),
+    "braces with keys": ("a: " + "{a: " * 100_000, "JF017"),
+    "a mebibyte of dashes": ("- " * (MEBIBYTE // 2), "JF017"),
+    "questions": ("? " * (MEBIBYTE // 2), "JF017"),
+    "deep flow in a deep block": (
+        "".join(" " * at + "a:\n" for at in range(31)) + " " * 31 + "[" * 9_999,
+        "JF017",
+    ),
+    "an anchor in itself": ("a: &a [*a]\n", "JF012"),
+    "a billion laughs": (laughs(10), "JF012"),
+    "anchors": ("&a " * 300_000, "JF001"),
+    "escapes": ('a: "' + "\\x00" * 250_000 + '"', "JF015"),
+    "very many digits": ("version: 1\njobs: {a: {run: x, priority: " + "9" * 200_000 + "}}", "JF103"),
+    "an exponent": ("version: 1\njobs: {a: {run: x, priority: 1e999999999999}}", "JF103"),
+    "a long line": ("a" * MEBIBYTE, "JF019"),
+    "a byte too many": ("#" * MEBIBYTE + "#", "JF017"),
+    "a mebibyte of openings": ("a: '" + "{{" * (MEBIBYTE // 2 - 9) + "'", "JF017"),
+    "openings in a script": ("version: 1\njobs: {a: {run: '" + "{{" * 120_000 + "'}}", "JF401"),
+    "statements": ("version: 1\njobs: {a: {run: '" + "{%" * 120_000 + "{{'}}", "JF401"),
+    "half a pair of comments": ("version: 1\njobs: {a: {run: '" + "{#" * 120_000 + "{{'}}", "JF401"),
+    "minus signs": ("version: 1\njobs: {a: {run: x, if: '" + "-" * 16_000 + "1'}}", "JF401"),
+    "nots": ("version: 1\njobs: {a: {run: x, if: '" + "not " * 4_000 + "true'}}", "JF401"),
+    "joins": ('version: 1\njobs: {a: {run: "{{ ' + "~".join(["'a'"] * 500) + ' }}"}}', "JF401"),
+    "fifty thousand keys": ("version: 1\n" + "".join(f"k{at}: 1\n" for at in range(24_990)), "JF101"),
+    "names that are not allowed": (jobs(lambda at: "run: x")(12_000).replace("  j", "  J"), "JF105"),
+    "defaults for many": (
+        jobs(lambda at: "run: x", head=f"defaults: {{env: {{{listed(lambda at: f'V{at}: x')(8_000)}}}}}\n")(
+            8_000
+        ),
+        "JF017",
+    ),
+    "a matrix in each of many": (
+        jobs(lambda at: f"run: x, matrix: {{{listed(lambda at: f'm{at}: [1, 2]')(8)}}}")(1_200),
+        "JF017",
+    ),
+    "axes": (
+        job(lambda n: f"run: x\n    matrix: {{{listed(lambda at: f'm{at}: [1, 2]')(n)}}}")(12_000),
+        "JF505",
+    ),
+    "steps": (job(lambda n: f"steps: {{{listed(lambda at: f's{at}: {{run: x}}')(n)}}}")(10_000), "JF017"),
+    "stars": (several(lambda at: "*a" * 40 + "b", lambda at: "a" * 120)(1), "JF020"),
+    "folders": (several(lambda at: "**/a/" * 20 + "b.yaml", lambda at: "a/" * 60 + "x")(1), "JF020"),
+    "a circle of many": (jobs(lambda at: f"run: x, triggers: [after: j{(at + 1) % 5_000}]")(5_000), "JF207"),
+}
+"""What is refused, with the code that says it."""
+
+GROWING: dict[str, tuple[Maker, int]] = {
+    "statements": (script("{%"), 2_000),
+    "templates": (script("{{ x }}"), 200),
+    "templates without anything": (script("{{ }}"), 200),
+    "words": (script("a "), 4_000),
+    "commands": (script(";a"), 1_000),
+    "lines": (job(lambda n: "run: |\n" + "      echo a {{ run.id }}\n" * n), 150),
+    "quotes": (script('"'), 4_000),
+    "backslashes": (script("\\"), 4_000),
+    "substitutions": (script("$("), 2_000),
+    "subshells": (script("( "), 2_000),
+    "expansions": (script("${a:-"), 2_000),
+    "subscripts": (script("a["), 2_000),
+    "assignments": (script("a="), 2_000),
+    "here-documents": (script("<<E "), 2_000),
+    "cases": (script("case a in "), 500),
+    "arguments": (job(lambda n: "command: [" + ", ".join(["'{{ run.x }}'"] * n) + "]"), 150),
+    "unknown keys": (lambda n: "version: 1\n" + "".join(f"key{at}: 1\n" for at in range(n)), 200),
+    "bad names": (lambda n: "version: 1\njobs:\n" + "".join(f"  J{at}: {{}}\n" for at in range(n)), 200),
+    "good jobs": (jobs(lambda at: "run: x"), 150),
+    "jobs on one line": (
+        lambda n: f"version: 1\njobs: {{{listed(lambda at: f'j{at}: {{run: é}}')(n)}}}",
+        150,
+    ),
+    "jobs in one minute": (jobs(lambda at: "run: x, schedule: 0 4 * * *"), 150),
+    "unknown jobs": (jobs(lambda at: f"run: x, triggers: [after: j{at}x]"), 100),
+    "a ladder": (jobs(lambda at: f"run: x, triggers: [after: j{max(0, at - 1)}x, after: j0x]"), 60),
+    "a chain": (jobs(lambda at: f"run: x, triggers: [after: j{at + 1}]"), 100),
+    "unknown zones": (jobs(lambda at: f"run: x, timezone: Europe/Osl{at}"), 100),
+    "params": (
+        job(lambda n: f"run: x\n    params: {{{listed(lambda at: f'p{at}: {{type: string}}')(n)}}}"),
+        150,
+    ),
+    "unknown params": (
+        job(
+            lambda n: (
+                "run: '"
+                + " ".join(f"{{{{ params.q{at} }}}}" for at in range(n))
+                + f"'\n    params: {{{listed(lambda at: f'p{at}: {{type: string}}')(n)}}}"
+            )
+        ),
+        100,
+    ),
+    "constants": (
+        lambda n: jobs(
+            lambda at: "run: '{{ vars.v1 }}'", head=f"vars: {{{listed(lambda at: f'v{at}: x')(n)}}}\n"
+        )(n),
+        100,
+    ),
+    "included files": (several(lambda at: f"jobs/{at}.yaml", lambda at: f"jobs/{at}.yaml"), 40),
+    "includes of nothing": (several(lambda at: f"jobs/x{at}.yaml", lambda at: f"jobs/{at}.yaml"), 40),
+    "dates": (
+        job(
+            lambda n: (
+                f"run: x\n    schedule: {{at: [{listed(lambda at: f'2030-01-01T00:00:{at % 60:02}')(n)}]}}"
+            )
+        ),
+        150,
+    ),
+}
+"""What may cost no more than in proportion to its size, with a size to begin at."""
+
+
+def files_of(made: str | list[File]) -> list[File]:
+    return [("jobs.yaml", made.encode())] if isinstance(made, str) else made
+
+
+def cost(made: str | list[File]) -> tuple[float, list[str]]:
+    """Seconds of the processor for all that is done with files, and the code of each finding."""
+    files = files_of(made)
+    start = time.process_time()
+    looked = compile_files(files)
+    render_text(looked.diagnostics, sources=looked.sources)
+    json.dumps(to_json(looked.diagnostics, sources=looked.sources, files=list(looked.sources)))
+    return time.process_time() - start, [one.code for one in looked.diagnostics]
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (1024 * MEBIBYTE, 1024 * MEBIBYTE))
+    seconds, codes = cost(BOMBS[sys.argv[1]][0])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(
+        json.dumps(
+            {"seconds": seconds, "codes": sorted(set(codes)), "findings": len(codes), "mebibytes": peak}
+        )
+    )
