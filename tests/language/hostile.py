@@ -1,6 +1,7 @@
 """Files made to cost more than they are, by name, some as functions of a size.
 
-`python -m tests.language.hostile NAME` looks at one of them with a gibibyte of memory, and says in JSON what that cost.
+`python -m tests.language.hostile NAME` looks at one with a gibibyte of memory, and says in JSON what
+that cost.
 """
 
 import json

@@ -12,7 +12,7 @@ TEXTS = """
 x|a|b|5m|90s|1h30m|none|0 4 * * *|*/7 2 * * mon-fri|0 0 L * *|61 * * * *|@daily|UTC|Europe/Oslo|Mars/Base
 22:30|25:00|2026-03-05|2026-03-05T07:00|2026-02-30|{{ params.a }}|{{ vars.a }}|{{ run.id }}
 {{ steps.a.status }}|{{ item }}|{{|{%|echo {{ params.a }}|echo '{{ run.job }}' "{{ vars.b }}"
-cat <<E\n{{ run.id }}\nE|sh -c {{ params.a }}|true|params.a == 'x'|env:X|file:/run/x|any|exit:7|exit:9-3
+cat <<E\\n{{ run.id }}\\nE|sh -c {{ params.a }}|true|params.a == 'x'|env:X|file:/run/x|any|exit:7|exit:9-3
 http:5xx|skip|last|a:b|https://example.com/{{ params.a }}|/hooks/a|*.csv|[a-z]+|(a+)+|$|é|日本|\u202e|-|~
 null|no|0755|1_000|1e3|default|2030-01-01T00:00Z
 """
