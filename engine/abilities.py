@@ -28,21 +28,16 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         yield actions[type(spec.action)]
     if spec.expect != ExpectSpec():
         yield "expect"
-    if any(entry.spread is not None for entry in spec.schedule):
-        yield "spread"
     given: dict[str, object] = {
         "triggers": spec.triggers,
         "matrix": spec.matrix,
         "if": spec.condition,
-        "start_deadline": spec.start_deadline,
-        "pause_on_failure": spec.pause_on_failure,
         "queue": spec.queue,
         "priority": spec.priority,
         "idempotency_key": spec.idempotency_key,
         "outputs": spec.outputs,
         "artifacts": spec.artifacts,
         "notify": spec.notify,
-        "renamed_from": spec.renamed_from,
     }
     yield from (key for key, value in given.items() if value)
     yield from (f"retry on {one}" for one in spec.retry.when if one.startswith(("http:", "connect")))

@@ -1,21 +1,25 @@
 """Account for what is due: occurrence -> decision -> record, inside the caller's transaction."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.admission import Admit, Decision, Hold, Skip, admit
-from engine.due import NotRun, ToRun, due
-from engine.events import Event, NotRunTold, RunWaits
+from engine.due import ENGINE_DOWN, NotRun, Rules, ToRun, due
+from engine.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
 from engine.ledger import Store
 from engine.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.ports import Stop
 from engine.records import Schedule
-from jobfile.model import CatchupMode, JobSpec, OverlapPolicy
-from jobfile.occurrences import load_zone
+from jobfile.model import CatchupMode, JobSpec, OverlapPolicy, ScheduleEntry
+from jobfile.occurrences import load_zone, spread_delay
 from jobfile.template import has_template, render_text
 from jobfile.values import Value
+
+SKIPS_IN_A_ROW = 3
+"""So many occurrences skipped one after the other want a person: a run that hangs silences its job."""
 
 DEFAULT_KEY = "default"
 """The schedule key of a job's one occurrence set: its schedules are a union."""
@@ -28,6 +32,15 @@ class Moment:
     now: datetime
     generation: int
     new_id: Callable[[], str]
+    absence: str = ENGINE_DOWN
+
+
+class _Subject(NamedTuple):
+    """A schedule with what its job says about it."""
+
+    schedule: Schedule
+    rules: Rules
+    spec: JobSpec
 
 
 def account(store: Store, schedule: Schedule, moment: Moment) -> Iterator[Event]:
@@ -36,14 +49,38 @@ def account(store: Store, schedule: Schedule, moment: Moment) -> Iterator[Event]
     Run to its end inside one transaction: rows without coverage or coverage without rows must not exist.
     """
     spec = store.definition(schedule.digest)
-    found = due(schedule.entries, spec.catchup, covered_until=schedule.covered_until, now=moment.now)
+    rules = rules_of(spec, schedule.entries)
+    subject = _Subject(schedule, rules, spec)
+    since, until = schedule.covered_until, moment.now
+    pauses = store.pauses.between(schedule.job, since=since, until=until)
+    found = due(rules, covered_until=since, now=until, pauses=pauses, absence=moment.absence)
     for not_run in found.not_run:
-        yield _record_not_run(store, schedule, spec, not_run, moment)
+        yield _record_not_run(store, subject, not_run, moment)
     for to_run in found.to_run:
-        yield from _record_run(store, _scheduled_run(schedule, spec, to_run, moment), spec, moment)
+        run = _scheduled_run(subject, to_run, moment)
+        yield from _record_run(store, run, spec, moment)
     instants = [to_run.fire.at for to_run in found.to_run] + [one.last for one in found.not_run]
     if instants:
         store.advance_coverage(schedule.id, to=max(instants))
+    if found.unseen:
+        yield FellDueUnseen(job=schedule.job, count=found.unseen, last_at=max(instants))
+
+
+def decide_waiting(store: Store, run: Run, moment: Moment) -> Iterator[Event]:
+    """Decide about a run whose spread has passed: what is in its way counts now, not when it fell due."""
+    spec = store.definition(run.digest)
+    decision = _decision(store, run, spec)
+    recorded = _decided(replace(run, reason=""), decision, moment)
+    if store.decide(recorded):
+        yield from _consequences(store, recorded, decision, moment)
+
+
+def rules_of(spec: JobSpec, entries: Sequence[ScheduleEntry]) -> Rules:
+    """What a job says about the occurrences of its schedule."""
+    has_spread = any(entry.spread for entry in entries)
+    delays = tuple(spread_delay(entry.spread, spec.name) for entry in entries) if has_spread else ()
+    deadline = spec.start_deadline
+    return Rules(entries=entries, catchup=spec.catchup, delays=delays, start_deadline=deadline)
 
 
 def request_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> tuple[Run, tuple[Event, ...]]:
@@ -89,7 +126,8 @@ def _zone(spec: JobSpec) -> ZoneInfo:
     return from_catalog
 
 
-def _scheduled_run(schedule: Schedule, spec: JobSpec, to_run: ToRun, moment: Moment) -> Run:
+def _scheduled_run(subject: _Subject, to_run: ToRun, moment: Moment) -> Run:
+    schedule, rules, spec = subject
     trigger = TriggerKind.CATCHUP if to_run.is_late else TriggerKind.SCHEDULE
     arguments = schedule.entries[to_run.fire.entry].arguments
     run = Run(
@@ -103,19 +141,20 @@ def _scheduled_run(schedule: Schedule, spec: JobSpec, to_run: ToRun, moment: Mom
         params=bound_params(spec, arguments),
         state=RunState.QUEUED,
         queued_at=moment.now,
-        not_before=to_run.fire.at,
+        not_before=rules.not_before(to_run.fire),
+        start_by=None if spec.start_deadline is None else to_run.fire.at + spec.start_deadline,
         concurrency_key="",
         concurrency_limit=spec.concurrency.limit,
+        clock_epoch=schedule.clock_epoch,
     )
     return replace(run, concurrency_key=concurrency_key(spec, run))
 
 
-def _record_not_run(
-    store: Store, schedule: Schedule, spec: JobSpec, not_run: NotRun, moment: Moment
-) -> Event:
+def _record_not_run(store: Store, subject: _Subject, not_run: NotRun, moment: Moment) -> Event:
+    schedule = subject.schedule
     if not_run.fires:
         for fire in not_run.fires:
-            queued = _scheduled_run(schedule, spec, ToRun(fire=fire, is_late=True), moment)
+            queued = _scheduled_run(subject, ToRun(fire=fire, is_late=True), moment)
             ended = replace(queued, state=not_run.state, reason=not_run.reason, ended_at=moment.now)
             store.add_run(ended)
     else:
@@ -126,6 +165,7 @@ def _record_not_run(
             count=not_run.count,
             state=not_run.state,
             reason=not_run.reason,
+            detail=not_run.detail,
             generation=moment.generation,
             now=moment.now,
         )
@@ -136,19 +176,32 @@ def _record_not_run(
         count=not_run.count,
         state=not_run.state,
         reason=not_run.reason,
+        detail=not_run.detail,
     )
 
 
 def _record_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> Iterator[Event]:
-    open_runs = store.runs_in_the_way(run.concurrency_key)
-    decision = admit(
-        concurrency=spec.concurrency,
-        policy=_policy(spec, run),
-        active=[one for one in open_runs if one.state in ACTIVE_STATES],
-        waiting=[one for one in open_runs if one.state is RunState.QUEUED],
-    )
+    if run.not_before > moment.now and run.trigger.is_scheduled:
+        store.add_run(replace(run, reason="spread"))
+        return
+    decision = _decision(store, run, spec)
     recorded = _decided(run, decision, moment)
     store.add_run(recorded)
+    yield from _consequences(store, recorded, decision, moment)
+
+
+def _decision(store: Store, run: Run, spec: JobSpec) -> Decision:
+    """What the overlap policy says of a run, from what the ledger says of the others."""
+    others = [one for one in store.runs_in_the_way(run.concurrency_key) if one.id != run.id]
+    return admit(
+        concurrency=spec.concurrency,
+        policy=_policy(spec, run),
+        active=[one for one in others if one.state in ACTIVE_STATES],
+        waiting=[one for one in others if one.state is RunState.QUEUED and one.reason != "spread"],
+    )
+
+
+def _consequences(store: Store, run: Run, decision: Decision, moment: Moment) -> Iterator[Event]:
     match decision:
         case Skip():
             yield NotRunTold(
@@ -160,11 +213,20 @@ def _record_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> Iterat
                 reason=decision.reason,
                 detail=decision.detail,
             )
+            if _is_blocked(store, run.job):
+                yield SkipsInARow(job=run.job, count=SKIPS_IN_A_ROW, detail=decision.detail)
         case Hold():
             _clear_the_way(store, decision, by=run, moment=moment)
-            yield RunWaits(run=recorded)
+            yield RunWaits(run=run)
         case Admit():
             pass
+
+
+def _is_blocked(store: Store, job: str) -> bool:
+    """Whether just now the so-manieth occurrence in a row was skipped because a run is in the way."""
+    newest = store.newest_occurrences(job, limit=SKIPS_IN_A_ROW + 1)
+    skips = [(one.state, one.reason) == (RunState.SKIPPED, "overlap") for one in newest]
+    return skips[:SKIPS_IN_A_ROW] == [True] * SKIPS_IN_A_ROW and not all(skips[SKIPS_IN_A_ROW:] or [False])
 
 
 def _policy(spec: JobSpec, run: Run) -> OverlapPolicy:
@@ -182,7 +244,8 @@ def _policy(spec: JobSpec, run: Run) -> OverlapPolicy:
 def _decided(run: Run, decision: Decision, moment: Moment) -> Run:
     match decision:
         case Admit():
-            return run
+            # What is made up for starts at a pace; see the worker.
+            return replace(run, reason="catchup_pacing") if run.trigger is TriggerKind.CATCHUP else run
         case Hold():
             return replace(run, reason="overlap")
         case Skip():

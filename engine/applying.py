@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.accounting import DEFAULT_KEY, Moment, account
-from engine.events import Event, GenerationApplied
+from engine.events import Event, GenerationApplied, JobRenamed
 from engine.ledger import Store
 from engine.lifecycle import RunState
+from engine.rebinding import rebind
 from engine.records import Generation, JobVersion, Schedule
 from jobfile.catalog import Catalog, CompiledJob
 from jobfile.cron import CRON_SEMANTICS_VERSION
@@ -22,23 +23,34 @@ class Change:
     changed: tuple[CompiledJob, ...]
     removed: tuple[JobVersion, ...]
     moved: tuple[CompiledJob, ...]
+    renamed: tuple[tuple[JobVersion, CompiledJob], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether the catalog means what is in force."""
-        return not (self.added or self.changed or self.removed)
+        return not (self.added or self.changed or self.removed or self.renamed)
 
 
 def compare(store: Store, catalog: Catalog) -> Change:
     """How a catalog differs from the jobs in force."""
     old = {version.job: version for version in store.jobs_in_force()}
+    gone = {name: version for name, version in old.items() if name not in catalog.names}
+    renamed = {
+        one.spec.renamed_from: (gone[one.spec.renamed_from], one)
+        for one in catalog.jobs
+        if one.spec.renamed_from in gone and one.spec.name not in old
+    }
+    new_names = {one.spec.name for _, one in renamed.values()}
     shared = [one for one in catalog.jobs if one.spec.name in old]
     same = [one for one in shared if one.digest == old[one.spec.name].digest]
     return Change(
-        added=tuple(one for one in catalog.jobs if one.spec.name not in old),
+        added=tuple(
+            one for one in catalog.jobs if one.spec.name not in old and one.spec.name not in new_names
+        ),
         changed=tuple(one for one in shared if one.digest != old[one.spec.name].digest),
-        removed=tuple(version for name, version in old.items() if name not in catalog.names),
+        removed=tuple(version for name, version in gone.items() if name not in renamed),
         moved=tuple(one for one in same if not _is_at(one, old[one.spec.name])),
+        renamed=tuple(renamed.values()),
     )
 
 
@@ -54,6 +66,7 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
     if change.is_empty and store.current_generation() is not None:
         return
     touched = [one.spec.name for one in change.changed] + [version.job for version in change.removed]
+    touched += [version.job for version, _ in change.renamed]
     for job in touched:
         schedule = store.schedule_in_force(job, DEFAULT_KEY)
         if schedule is not None:
@@ -63,6 +76,8 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
     )
     for version in change.removed:
         _remove(store, version, number, moment)
+    for version, one in change.renamed:
+        yield _rename(store, version, one, number, moment)
     for one in (*change.changed, *change.added):
         _put(store, one, number, moment)
     yield GenerationApplied(
@@ -70,8 +85,22 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
         added=tuple(one.spec.name for one in change.added),
         changed=tuple(one.spec.name for one in change.changed),
         removed=tuple(version.job for version in change.removed),
+        renamed=tuple(one.spec.name for _, one in change.renamed),
         jobs=len(catalog.jobs),
     )
+
+
+def _rename(store: Store, version: JobVersion, one: CompiledJob, number: int, moment: Moment) -> Event:
+    """The job goes on under its new name, if that name is free; else one ends and another begins."""
+    old, new = version.job, one.spec.name
+    is_kept = not store.knows_job(new)
+    if is_kept:
+        store.rename_job(old, new)
+        store.audit(actor="engine", action="rename", object=new, detail=f"{old} is now {new}", now=moment.now)
+    else:
+        _remove(store, version, number, moment)
+    _put(store, one, number, moment)
+    return JobRenamed(old=old, new=new, is_kept=is_kept)
 
 
 def _remove(store: Store, version: JobVersion, number: int, moment: Moment) -> None:
@@ -94,6 +123,10 @@ def _put(store: Store, one: CompiledJob, number: int, moment: Moment) -> None:
         store.add_schedule(one.spec, schedule_key=DEFAULT_KEY, generation=number, now=moment.now)
     if not one.spec.enabled:
         _cancel_waiting(store, one.spec.name, "disabled", moment)
+    for run in store.waiting_of_job(one.spec.name):
+        rebound = rebind(run, old=store.definition(run.digest), new=one)
+        if rebound is not None:
+            store.repin(rebound)
 
 
 def _goes_on(schedule: Schedule, spec: JobSpec) -> bool:

@@ -7,6 +7,9 @@ from pathlib import Path
 MAX_RUNNING = 16
 """Attempts running at once in one engine, unless JOBFILE_MAX_RUNNING says other."""
 
+CATCHUP_STARTS = 2
+"""Runs made up for after an absence that start within a second, unless JOBFILE_CATCHUP_STARTS says other."""
+
 STATE_FOLDER = ".jobfile"
 MAIN_FILE = "jobs.yaml"
 
@@ -19,6 +22,8 @@ class EngineConfig:
     state_dir: Path
     environ: Mapping[str, str]
     max_running: int = MAX_RUNNING
+    catchup_starts: int = CATCHUP_STARTS
+    allows_removals: bool = False
     applies_by_itself: bool = True
     accepts_rewind: bool = False
 
@@ -66,5 +71,14 @@ def repository_root(environ: Mapping[str, str], *, here: Path) -> Path:
 
 def max_running(environ: Mapping[str, str]) -> int:
     """How many attempts may run at once; a JOBFILE_MAX_RUNNING that is no number from 1 up is ignored."""
-    text = environ.get("JOBFILE_MAX_RUNNING", "")
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 10_000 else MAX_RUNNING
+    return _number(environ, "JOBFILE_MAX_RUNNING", MAX_RUNNING)
+
+
+def catchup_starts(environ: Mapping[str, str]) -> int:
+    """How many runs that are made up for may start within a second; see JOBFILE_CATCHUP_STARTS."""
+    return _number(environ, "JOBFILE_CATCHUP_STARTS", CATCHUP_STARTS)
+
+
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 10_000 else default

@@ -3,13 +3,14 @@
 One path for the engine being down, the host suspended, the process stalled and the clock set forward.
 """
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import assert_never
+from itertools import islice, pairwise
+from typing import NamedTuple, assert_never
 
 from engine.lifecycle import RunState
+from engine.records import Pause
 from jobfile.model import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.occurrences import Fire, fires
 
@@ -22,6 +23,26 @@ GAP_FROM = 8
 ALL_WINDOW = timedelta(hours=24)
 """How far back `catchup: all` looks when it names no window."""
 
+ENGINE_DOWN = "engine_down"
+_INSTANT = timedelta.resolution
+_HOUR = timedelta(hours=1)
+_PAUSED = "paused"
+_TOO_LATE = "catchup_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a schedule's job says about its occurrences. `delays` holds the fixed spread of each entry."""
+
+    entries: Sequence[ScheduleEntry]
+    catchup: CatchupSpec = field(default_factory=CatchupSpec)
+    delays: Sequence[timedelta] = ()
+    start_deadline: timedelta | None = None
+
+    def not_before(self, fire: Fire) -> datetime:
+        """When the run of a fire may start: its instant, and the spread of the entry that gives it."""
+        return fire.at + self.delays[fire.entry] if self.delays else fire.at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToRun:
@@ -33,89 +54,171 @@ class ToRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotRun:
-    """Occurrences in a row that will not run, and why. `fires` is empty when there are too many to list."""
+    """Occurrences in a row that will not run, and why. `fires` is empty when a gap record tells them."""
 
     first: datetime
     last: datetime
     count: int
     state: RunState
     reason: str
-    fires: tuple[Fire, ...]
+    detail: str = ""
+    fires: tuple[Fire, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """Every occurrence in (covered_until, now], each in exactly one of the two."""
+    """Every occurrence in (covered_until, now], each in exactly one of the two, oldest first."""
 
     to_run: tuple[ToRun, ...] = ()
     not_run: tuple[NotRun, ...] = ()
 
+    @property
+    def unseen(self) -> int:
+        """How many fell due while nobody was there; a pause was there."""
+        late = sum(1 for one in self.to_run if one.is_late)
+        return late + sum(one.count for one in self.not_run if one.reason != _PAUSED)
+
+
+class _Window(NamedTuple):
+    """A part of the time that is looked at, (after, until]: paused, too long ago to start, or open."""
+
+    after: datetime
+    until: datetime
+    paused: str | None = None
+    is_expired: bool = False
+
 
 def due(
-    entries: Sequence[ScheduleEntry], catchup: CatchupSpec, *, covered_until: datetime, now: datetime
+    rules: Rules,
+    *,
+    covered_until: datetime,
+    now: datetime,
+    pauses: Sequence[Pause] = (),
+    absence: str = ENGINE_DOWN,
 ) -> Due:
-    """Account for every occurrence of a schedule after `covered_until` up to and including `now`."""
-    keep = catchup.limit + GAP_FROM + int(ON_TIME.total_seconds()) + 2
-    newest: deque[Fire] = deque(maxlen=keep)
-    count, first = 0, None
-    for fire in fires(entries, after=covered_until, until=now):
-        first = first or fire.at
-        count += 1
-        newest.append(fire)
+    """Account for every occurrence of a schedule after `covered_until` up to and including `now`.
+
+    `absence` is the reason of those that nobody saw in time.
+    """
+    first = next(fires(rules.entries, after=covered_until, until=now), None)
     if first is None:
         return Due()
-    is_punctual = now - first <= ON_TIME
-    if is_punctual:
-        return Due(to_run=tuple(ToRun(fire=fire, is_late=False) for fire in newest))
-    wanted, state, reason = _wanted(catchup, tuple(newest), now=now)
-    to_run = tuple(ToRun(fire=fire, is_late=now - fire.at > ON_TIME) for fire in wanted)
-    return Due(to_run=to_run, not_run=_rest(newest, wanted, count, first, state=state, reason=reason))
+    if not pauses and now - first.at <= ON_TIME:
+        found = fires(rules.entries, after=covered_until, until=now)
+        return Due(to_run=tuple(ToRun(fire=fire, is_late=False) for fire in found))
+    windows = tuple(_windows(rules, pauses, covered_until, now))
+    wanted, state, reason = _wanted(rules, windows, now, absence)
+    to_run = tuple(ToRun(fire=fire, is_late=now - rules.not_before(fire) > ON_TIME) for fire in wanted)
+    not_run = tuple(
+        one
+        for window in windows
+        for piece in _cut(window, wanted)
+        if (one := _not_run(rules, piece, state, reason)) is not None
+    )
+    return Due(to_run=to_run, not_run=not_run)
+
+
+def _windows(
+    rules: Rules, pauses: Sequence[Pause], covered_until: datetime, now: datetime
+) -> Iterator[_Window]:
+    """The time to look at, cut where a pause begins or ends and where the start deadline lies."""
+    expires = now - rules.start_deadline - _INSTANT if rules.start_deadline is not None else covered_until
+    cuts = {covered_until, now, expires}
+    for pause in pauses:
+        cuts |= {pause.paused_at - _INSTANT, now if pause.end is None else pause.end - _INSTANT}
+    inside = sorted(at for at in cuts if covered_until <= at <= now)
+    for after, until in pairwise(inside):
+        paused = next((pause for pause in pauses if pause.holds_at(until)), None)
+        yield _Window(after, until, None if paused is None else _who(paused), until <= expires)
+
+
+def _who(pause: Pause) -> str:
+    return f"{pause.actor}: {pause.reason}" if pause.reason else pause.actor
 
 
 def _wanted(
-    catchup: CatchupSpec, newest: tuple[Fire, ...], *, now: datetime
+    rules: Rules, windows: Sequence[_Window], now: datetime, absence: str
 ) -> tuple[tuple[Fire, ...], RunState, str]:
-    """Which of the newest occurrences run, and what the others are called."""
-    on_time = tuple(fire for fire in newest if now - fire.at <= ON_TIME)
-    late = newest[: len(newest) - len(on_time)]
+    """Which occurrences run, oldest first, and what the others are called unless paused or expired."""
+    usable = [window for window in windows if window.paused is None and not window.is_expired]
+    timely = tuple(_timely(rules, usable, now))
+    catchup = rules.catchup
     match catchup.mode:
         case CatchupMode.NONE:
-            return on_time, RunState.MISSED, "engine_down"
+            return timely, RunState.MISSED, absence
         case CatchupMode.LAST:
-            reach = catchup.window or (now - newest[0].at)
-            if now - newest[-1].at > reach:
-                return (), RunState.MISSED, "catchup_limit"
-            return newest[-1:], RunState.SKIPPED, "superseded"
+            newest = _newest(rules, usable, 1)
+            if not newest:
+                return (), RunState.MISSED, "start_deadline"
+            if catchup.window is not None and now - newest[0].at > catchup.window:
+                return (), RunState.MISSED, _TOO_LATE
+            waiting = tuple(fire for fire in timely if rules.not_before(fire) > now)
+            return tuple(sorted({*newest, *waiting})), RunState.SKIPPED, "superseded"
         case CatchupMode.ALL:
-            window = catchup.window or ALL_WINDOW
-            recent = tuple(fire for fire in late if now - fire.at <= window)
-            kept = recent[max(0, len(recent) - catchup.limit) :]
-            return (*kept, *on_time), RunState.MISSED, "catchup_limit"
+            begin = now - (catchup.window or ALL_WINDOW) - _INSTANT
+            recent = [window._replace(after=max(window.after, begin)) for window in usable]
+            late = _newest(rules, recent, catchup.limit, but=frozenset(timely))
+            return tuple(sorted({*late, *timely})), RunState.MISSED, _TOO_LATE
         case _:
             assert_never(catchup.mode)
 
 
-def _rest(
-    newest: deque[Fire],
-    wanted: tuple[Fire, ...],
-    count: int,
-    first: datetime,
-    *,
-    state: RunState,
-    reason: str,
-) -> tuple[NotRun, ...]:
-    """The occurrences before the wanted ones: the wanted are always the newest."""
-    rest = count - len(wanted)
-    if rest == 0:
-        return ()
-    listed = tuple(newest)[: len(newest) - len(wanted)]
-    return (
-        NotRun(
-            first=first,
-            last=listed[-1].at,
-            count=rest,
-            state=state,
-            reason=reason,
-            fires=listed if rest <= GAP_FROM else (),
-        ),
+def _timely(rules: Rules, windows: Sequence[_Window], now: datetime) -> Iterator[Fire]:
+    """The occurrences that were to start only now, or later still because of their spread; oldest first."""
+    longest = max(rules.delays, default=timedelta(0))
+    for window in windows:
+        after = max(window.after, now - longest - ON_TIME - _INSTANT)
+        if after < window.until:
+            for fire in fires(rules.entries, after=after, until=window.until):
+                if now - rules.not_before(fire) <= ON_TIME:
+                    yield fire
+
+
+def _newest(
+    rules: Rules, windows: Sequence[_Window], count: int, *, but: frozenset[Fire] = frozenset()
+) -> tuple[Fire, ...]:
+    """The last `count` occurrences of some windows, oldest first; looked for from the end backwards."""
+    found: list[Fire] = []
+    for window in reversed(windows):
+        until, span = window.until, _HOUR
+        while until > window.after and len(found) < count:
+            after = max(window.after, until - span)
+            stretch = [fire for fire in fires(rules.entries, after=after, until=until) if fire not in but]
+            found = stretch[-(count - len(found)) :] + found
+            until, span = after, span * 4
+    return tuple(found)
+
+
+def _cut(window: _Window, wanted: Sequence[Fire]) -> Iterator[_Window]:
+    """A window without the occurrences that run."""
+    after = window.after
+    for fire in wanted:
+        if window.after < fire.at <= window.until:
+            yield window._replace(after=after, until=fire.at - _INSTANT)
+            after = fire.at
+    yield window._replace(after=after)
+
+
+def _not_run(rules: Rules, window: _Window, state: RunState, reason: str) -> NotRun | None:
+    """The occurrences of a window, none of which runs."""
+    found = fires(rules.entries, after=window.after, until=window.until)
+    listed = tuple(islice(found, GAP_FROM + 1))
+    if not listed:
+        return None
+    count, last = len(listed), listed[-1]
+    for last in found:  # noqa: B007  the last one
+        count += 1
+    if window.paused is not None:
+        state, reason = RunState.SKIPPED, _PAUSED
+    elif window.is_expired and reason == _TOO_LATE:
+        reason = "start_deadline"
+    is_listed = count <= GAP_FROM and window.paused is None
+    return NotRun(
+        first=listed[0].at,
+        last=last.at,
+        count=count,
+        state=state,
+        reason=reason,
+        detail=window.paused or "",
+        fires=listed if is_listed else (),
     )

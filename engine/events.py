@@ -32,6 +32,7 @@ class GenerationApplied:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     jobs: int
+    renamed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,89 @@ class NotRunTold:
     state: RunState
     reason: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FellDueUnseen:
+    """Occurrences of a job that fell due while no engine was awake; told in sum, as one absence."""
+
+    job: str
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineWasAway:
+    """What fell due while nobody was there: the sum over all jobs."""
+
+    since: datetime
+    until: datetime
+    jobs: int
+    occurrences: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkipsInARow:
+    """A run in the way has made a job skip again and again; it may hang."""
+
+    job: str
+    count: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPaused:
+    """A job paused itself after failures."""
+
+    job: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRenamed:
+    """A job's history goes with its new name; or cannot, because that name has a history of its own."""
+
+    old: str
+    new: str
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalsHeld:
+    """A set of files would remove so many jobs at once that it is not believed yet."""
+
+    removed: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped:
+    """The wall clock was set: by how much more than the time that passed."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockHeld:
+    """The wall clock is not believed; nothing new starts."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockBelieved:
+    """The wall clock is believed again."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleQuarantined:
+    """A schedule does not advance: a bug in jobfile, which stops this job alone."""
+
+    job: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +193,16 @@ Event = (
     | ConfigRejected
     | ConfigChanged
     | NotRunTold
+    | FellDueUnseen
+    | EngineWasAway
+    | SkipsInARow
+    | JobPaused
+    | JobRenamed
+    | RemovalsHeld
+    | ClockJumped
+    | ClockHeld
+    | ClockBelieved
+    | ScheduleQuarantined
     | RunWaits
     | AttemptStarted
     | AttemptAdopted

@@ -13,7 +13,7 @@ from engine.lifecycle import Run, StartError, attempt_id
 from engine.ports import LaunchOrder
 from jobfile.expression import EvaluationError
 from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
-from jobfile.occurrences import load_zone
+from jobfile.occurrences import load_zone, previous_fire
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 PASSED_ON = ("PATH", "HOME", "USER", "LANG")
@@ -147,11 +147,17 @@ def _environment(
         "JOBFILE_ATTEMPT": str(run.attempt),
         "JOBFILE_TRIGGER": run.trigger.value,
         "JOBFILE_SCHEDULED_AT": run.scheduled_for.astimezone(zone).isoformat(),
+        "JOBFILE_NOT_BEFORE": run.not_before.astimezone(zone).isoformat(),
         "JOBFILE_LATENESS_SECONDS": str(max(0, int((now - run.not_before).total_seconds()))),
         "JOBFILE_CATCHUP": "1" if run.trigger == "catchup" else "0",
         "JOBFILE_PREV_SUCCESS_AT": last_success.astimezone(zone).isoformat() if last_success else "",
         "JOBFILE_RUN_DIR": str(folder),
     }
+    if run.trigger.is_scheduled and spec.schedule:
+        # What a run is about is the time since the occurrence before it, whenever it starts.
+        before = previous_fire(spec.schedule, before=run.scheduled_for)
+        env["JOBFILE_INTERVAL_START"] = before.at.astimezone(zone).isoformat() if before else ""
+        env["JOBFILE_INTERVAL_END"] = env["JOBFILE_SCHEDULED_AT"]
     return env | {
         f"JOBFILE_PARAM_{name.upper()}": to_text(value) if not isinstance(value, tuple) else _joined(value)
         for name, value in run.params.items()

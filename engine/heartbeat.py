@@ -13,8 +13,20 @@ BEATS_A_NOTE = 6
 class Heartbeat:
     """Touches the engine's session."""
 
-    def __init__(self, *, store: Store, clock: Clock, epoch: int, on_beat: Callable[[], None]) -> None:
-        """For the session with this epoch; `on_beat` is called once a minute, the first time at once."""
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        epoch: int,
+        on_beat: Callable[[], None],
+        is_held: Callable[[], bool],
+    ) -> None:
+        """For the session with this epoch; `on_beat` is called once a minute, the first time at once.
+
+        While the clock is held, nothing that it says is written down.
+        """
+        self._is_held = is_held
         self._on_beat = on_beat
         self._beats = 0
         self._store = store
@@ -23,8 +35,12 @@ class Heartbeat:
 
     def tick(self) -> float:
         """Touch once; returns the seconds until the next time."""
+        if self._is_held():
+            return BEAT_SECONDS
         with self._store.transaction():
-            self._store.touch_session(epoch=self._epoch, now=self._clock.now())
+            self._store.touch_session(
+                epoch=self._epoch, now=self._clock.now(), boot_seconds=self._clock.elapsed()
+            )
         if self._beats % BEATS_A_NOTE == 0:
             self._on_beat()
         self._beats += 1

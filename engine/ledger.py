@@ -18,19 +18,25 @@ if TYPE_CHECKING:
         Audited,
         Gap,
         Generation,
+        Incident,
         JobVersion,
         LiveAttempt,
+        Pause,
         Rejection,
         Schedule,
         Session,
         StateCount,
     )
+    from engine.standing import Incidents, Pauses
     from jobfile.catalog import CompiledJob
     from jobfile.model import JobSpec, Origin
 
 
 class Store(Protocol):
     """What the loops write, and read to decide. Every write runs inside `transaction()`."""
+
+    pauses: Pauses
+    incidents: Incidents
 
     def close(self) -> None:
         """Give the file back."""
@@ -40,7 +46,9 @@ class Store(Protocol):
         """Everything inside becomes true at once, or nothing does."""
         ...
 
-    def open_session(self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime) -> int:
+    def open_session(
+        self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime, boot_seconds: float
+    ) -> int:
         """Take the next engine epoch; every later write of an older engine is refused."""
         ...
 
@@ -52,8 +60,8 @@ class Store(Protocol):
         """Refuse a damaged ledger: it must stop the engine, not start it on half of the truth."""
         ...
 
-    def touch_session(self, *, epoch: int, now: datetime) -> None:
-        """Note that the engine was alive at `now`."""
+    def touch_session(self, *, epoch: int, now: datetime, boot_seconds: float) -> None:
+        """Note that the engine was alive at `now`, so long after the boot."""
         ...
 
     def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
@@ -129,10 +137,11 @@ class Store(Protocol):
         count: int,
         state: RunState,
         reason: str,
+        detail: str,
         generation: int,
         now: datetime,
     ) -> None:
-        """Record many occurrences in a row that did not run."""
+        """Record many occurrences in a row that did not run; a record that they continue grows."""
         ...
 
     def runs_in_the_way(self, concurrency_key: str) -> tuple[Run, ...]:
@@ -151,8 +160,28 @@ class Store(Protocol):
         """Cancel what has no process at once; ask a running one to end. False when the run is over."""
         ...
 
-    def startable(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs that may start now, oldest first."""
+    def undecided(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs whose spread has passed, about which nothing is decided yet."""
+        ...
+
+    def next_undecided(self) -> datetime | None:
+        """When the next spread has passed."""
+        ...
+
+    def decide(self, run: Run) -> bool:
+        """Write what was decided about a run whose spread has passed."""
+        ...
+
+    def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
+        """End the waiting runs that could not start in time."""
+        ...
+
+    def repin(self, run: Run) -> None:
+        """A waiting run takes another definition, and the params and the key that follow from it."""
+        ...
+
+    def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
+        """Runs that may start now, oldest first: those on time, or those that are made up for."""
         ...
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
@@ -187,6 +216,22 @@ class Store(Protocol):
         """When a job last succeeded before an instant."""
         ...
 
+    def newest_ends(self, job: str, *, since: datetime, limit: int) -> tuple[RunState, ...]:
+        """How the runs of a job ended that ran to an end after an instant, the newest first."""
+        ...
+
+    def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs of a job that its schedule wanted, the newest first."""
+        ...
+
+    def knows_job(self, job: str) -> bool:
+        """Whether any generation had a job of this name."""
+        ...
+
+    def rename_job(self, old: str, new: str) -> None:
+        """History, coverage and pauses of a job go with its new name."""
+        ...
+
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
         """A set of files is refused; one open refusal at a time."""
         ...
@@ -201,6 +246,14 @@ class Store(Protocol):
 
     def max_covered_until(self) -> datetime | None:
         """How far the ledger has accounted for time."""
+        ...
+
+    def covered_in_force(self) -> datetime | None:
+        """How far the schedules in force have accounted for time."""
+        ...
+
+    def last_session(self) -> Session | None:
+        """The engine session that started last."""
         ...
 
 
@@ -289,6 +342,14 @@ class View(Protocol):
 
     def session_after(self, at: datetime) -> Session | None:
         """The first session that started after an instant."""
+        ...
+
+    def pauses_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
+        """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
+        ...
+
+    def recent_incidents(self, *, limit: int) -> tuple[Incident, ...]:
+        """What happened to the engine, the newest first."""
         ...
 
     def open_rejection(self) -> Rejection | None:

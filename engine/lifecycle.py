@@ -114,6 +114,7 @@ class Run(Shown):
     detail: str = ""
     queued_at: datetime
     not_before: datetime
+    start_by: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     retry_at: datetime | None = None
@@ -124,6 +125,7 @@ class Run(Shown):
     requested_by: str = ""
     stop_requested: str = ""
     retry_of: str | None = None
+    clock_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

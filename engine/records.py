@@ -50,6 +50,7 @@ class Schedule(NamedTuple):
     ended_because: str
     covered_until: datetime
     digest: str
+    clock_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class Gap:
     generation: int
     epoch: int
     recorded_at: datetime
+    detail: str = ""
 
 
 class Session(NamedTuple):
@@ -80,6 +82,7 @@ class Session(NamedTuple):
     last_seen_at: datetime
     ended_at: datetime | None
     end_reason: str
+    boot_seconds: float | None = None
 
 
 class Rejection(NamedTuple):
@@ -97,6 +100,41 @@ class LiveAttempt(NamedTuple):
     attempt: Attempt
     run_state: RunState
     stop_requested: str
+
+
+class Pause(NamedTuple):
+    """A job does not run on its schedule from `paused_at` until it is resumed or `until` is reached."""
+
+    job: str
+    source: str
+    actor: str
+    reason: str
+    paused_at: datetime
+    until: datetime | None
+    ended_at: datetime | None
+    ended_by: str
+
+    @property
+    def end(self) -> datetime | None:
+        """The first instant at which the pause holds no more; None when nobody knows yet."""
+        ends = [at for at in (self.until, self.ended_at) if at is not None]
+        return min(ends) if ends else None
+
+    def holds_at(self, at: datetime) -> bool:
+        """Whether the job was paused at an instant."""
+        return self.paused_at <= at and (self.end is None or at < self.end)
+
+
+class Incident(NamedTuple):
+    """Something that happened to the engine: away, clock_jump, clock_hold. Open while it has no end."""
+
+    kind: str
+    began_at: datetime
+    ended_at: datetime | None
+    detail: str
+    occurrences: int
+    jobs: int
+    accepted_by: str
 
 
 class Audited(NamedTuple):

@@ -5,7 +5,9 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+from engine.adapters.clock import is_synchronized
 from engine.adapters.files import FolderTree, FolderWatch
 from engine.adapters.hardening import make_undumpable
 from engine.adapters.highwater import note_high_water, refuse_rewind
@@ -13,6 +15,7 @@ from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import WakePipe
+from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.errors import JobfileError
 from engine.events import AttemptAdopted, EngineStarted, EngineStopped
@@ -26,6 +29,7 @@ from engine.store.sqlite.store import SqliteStore
 from engine.watcher import Watcher
 from engine.worker import Worker
 from jobfile import __version__
+from jobfile.occurrences import TZDATA_VERSION
 from jobfile.pipeline import Compiled
 
 
@@ -65,12 +69,16 @@ class Service:
                     covered_until=self._store.max_covered_until(),
                 )
             self._boot_id = current_boot_id()
+            # Both look at the session before this one, so they are made before it is opened.
+            self._guard = self._make_guard()
+            self._scheduler = self._make_scheduler()
             self._epoch = self._store.open_session(
                 kind="engine" if self._only is None else "run",
                 boot_id=self._boot_id,
                 pid=os.getpid(),
                 version=__version__,
                 now=self._clock.now(),
+                boot_seconds=self._clock.elapsed(),
             )
         except BaseException:
             self._lock.release()
@@ -88,7 +96,11 @@ class Service:
             store=self._store, launcher=self._launcher, config=self.config, notice=self._on_ended
         )
         heartbeat = Heartbeat(
-            store=self._store, clock=self._clock, epoch=self._epoch, on_beat=self._note_high_water
+            store=self._store,
+            clock=self._clock,
+            epoch=self._epoch,
+            on_beat=self._note_high_water,
+            is_held=self._is_held,
         )
         self._add_loop("worker", self._worker.tick)
         self._add_loop("rescuer", rescuer.tick)
@@ -139,18 +151,36 @@ class Service:
             config=self.config,
             boot_id=self._boot_id,
             only=self._only,
+            is_held=self._is_held,
         )
 
-    def _start_watching(self) -> Compiled | None:
-        tree = FolderTree(self.config.main_file)
-        scheduler = Scheduler(
+    def _make_guard(self) -> ClockGuard:
+        return ClockGuard(
             store=self._store,
             clock=self._clock,
+            journal=self.journal,
+            boot_id=self._boot_id,
+            built_at=datetime(int(TZDATA_VERSION[:4]), 1, 1, tzinfo=UTC),
+            is_synchronized=is_synchronized,
+        )
+
+    def _is_held(self) -> bool:
+        return self._guard.is_held
+
+    def _make_scheduler(self) -> Scheduler:
+        return Scheduler(
+            store=self._store,
+            clock=self._clock,
+            guard=self._guard,
             journal=self.journal,
             new_id=new_run_id,
             on_recorded=lambda: self._loops["worker"].wake(),
         )
-        self._add_loop("scheduler", scheduler.tick)
+
+    def _start_watching(self) -> Compiled | None:
+        tree = FolderTree(self.config.main_file)
+        self._guard.look()
+        self._add_loop("scheduler", self._scheduler.tick)
         self._watch = FolderWatch(
             self.config.main_file.absolute().parent, on_change=lambda: self._loops["watcher"].wake()
         )
@@ -161,6 +191,8 @@ class Service:
             tree=tree,
             new_id=new_run_id,
             applies=self.config.applies_by_itself,
+            is_held=self._is_held,
+            allows_removals=self.config.allows_removals,
             on_applied=lambda: self._loops["scheduler"].wake(),
             on_unreadable=self._watch.restart,
             ask_shells=SyntaxChecker().check,

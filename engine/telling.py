@@ -8,18 +8,29 @@ from typing import assert_never
 from engine.events import (
     AttemptAdopted,
     AttemptStarted,
+    ClockBelieved,
+    ClockHeld,
+    ClockJumped,
     ConfigChanged,
     ConfigRejected,
     EngineStarted,
     EngineStopped,
+    EngineWasAway,
     Event,
+    FellDueUnseen,
     GenerationApplied,
+    JobPaused,
+    JobRenamed,
     LoopFailed,
     NotRunTold,
+    RemovalsHeld,
     RunSettled,
     RunWaits,
+    ScheduleQuarantined,
+    SkipsInARow,
 )
 from engine.lifecycle import Run, RunState
+from engine.telling_incidents import tell_about_job, tell_incident
 from engine.wording import REASONS, SHORT_ID, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
@@ -33,6 +44,10 @@ def tell_text(event: Event) -> str:
             return _line("", "", _about_engine(event))
         case GenerationApplied() | ConfigRejected() | ConfigChanged():
             return _line("", "", _about_config(event))
+        case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
+            return _line("", "", tell_incident(event))
+        case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
+            return _line("", event.job, tell_about_job(event))
         case NotRunTold():
             return _line("", event.job, _not_run(event))
         case RunWaits():
@@ -108,11 +123,13 @@ def _not_run(event: NotRunTold) -> str:
     many = f"{event.count} runs " if event.count > 1 else ""
     why = REASONS.get(event.reason, event.reason)
     by = f" (run {short(event.detail)})" if event.detail else ""
+    if event.reason == "paused":
+        by = f" by {event.detail}"
     return f"{many}{event.state.value}: {why}{by}"
 
 
 def _changes(event: GenerationApplied) -> str:
-    signs = (("+", event.added), ("~", event.changed), ("-", event.removed))
+    signs = (("+", event.added), ("~", event.changed), (">", event.renamed), ("-", event.removed))
     parts = [f"{sign} {_names(names)}" for sign, names in signs if names]
     jobs = "1 job" if event.jobs == 1 else f"{event.jobs} jobs"
     return f"{jobs}; {'  '.join(parts)}" if parts else jobs

@@ -5,8 +5,8 @@ from hashlib import sha256
 
 from engine.abilities import beyond_engine
 from engine.accounting import Moment
-from engine.applying import apply_catalog, compare
-from engine.events import ConfigChanged, ConfigRejected, Event
+from engine.applying import Change, apply_catalog, compare
+from engine.events import ConfigChanged, ConfigRejected, Event, RemovalsHeld
 from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
@@ -22,6 +22,14 @@ POLL_SECONDS = 30.0
 
 UNREADABLE_SECONDS = 2.0
 """Files that are gone are looked for more often: with their folder the events went too."""
+
+DOUBT_SECONDS = 300.0
+"""A set of files that removes many jobs at once is applied when it stands unchanged for so long."""
+
+FEW_JOBS = 5
+"""Removing so many, or a fifth of all, is nothing out of the ordinary."""
+
+MAX_NAMED = 5
 
 MAX_TOLD = 20
 """Findings kept with a refusal; the command that checks shows all."""
@@ -39,11 +47,19 @@ class Watcher:
         tree: SourceTree,
         new_id: Callable[[], str],
         applies: bool,
+        is_held: Callable[[], bool] = lambda: False,
+        allows_removals: bool = False,
         on_applied: Callable[[], None],
         on_unreadable: Callable[[], None],
         ask_shells: AskShells | None = None,
     ) -> None:
-        """With `applies` false nothing is put in force here; a difference is told instead."""
+        """With `applies` false nothing is put in force here; a difference is told instead.
+
+        While the clock `is_held` nothing is: the instant of activation would be a wrong one.
+        """
+        self._is_held = is_held
+        self._allows_removals = allows_removals
+        self._doubted_since: float | None = None
         self._store = store
         self._clock = clock
         self._journal = journal
@@ -67,9 +83,9 @@ class Watcher:
         else:
             poll = POLL_SECONDS
         if seen != self._seen:
-            self._seen, self._since = seen, self._clock.elapsed()
+            self._seen, self._since, self._doubted_since = seen, self._clock.elapsed(), None
             return poll if seen == self._settled else QUIET_SECONDS
-        if seen == self._settled:
+        if seen == self._settled and not self._is_to_be_believed():
             return poll
         quiet_for = self._clock.elapsed() - self._since
         if quiet_for < QUIET_SECONDS:
@@ -77,8 +93,16 @@ class Watcher:
         self.settle(snapshot)
         return poll
 
+    def _is_to_be_believed(self) -> bool:
+        """Whether a set that would remove so many jobs has stood for long enough to be meant."""
+        since = self._doubted_since
+        return since is not None and self._clock.elapsed() - since >= DOUBT_SECONDS
+
     def settle(self, snapshot: Snapshot) -> Compiled | None:
         """Decide about one set of files: refuse it, apply it, or find that it says nothing new."""
+        if self._is_held():
+            self._settled = None
+            return None
         compiled = None
         if not snapshot.problem:
             compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=self._ask_shells)
@@ -113,17 +137,46 @@ class Watcher:
             revision=snapshot.revision,
         )
         number = 0 if current is None else current.number
+        change = compare(self._store, catalog)
+        if self._applies and self._is_doubtful(change):
+            self._doubt(snapshot, change)
+            return
+        self._doubted_since = None
         events: list[Event] = []
         with self._store.transaction():
             self._store.accept(now=now)
             if self._applies:
                 moment = Moment(now=now, generation=number, new_id=self._new_id)
                 events += apply_catalog(self._store, catalog, wanted, moment)
-            elif not compare(self._store, catalog).is_empty:
+            elif not change.is_empty:
                 events.append(ConfigChanged(running=number or None))
         for event in events:
             self._journal.tell(event)
         self._on_applied()
+
+    def _is_doubtful(self, change: Change) -> bool:
+        if self._allows_removals or self._is_to_be_believed():
+            return False
+        return is_mass_removal(removed=len(change.removed), jobs=len(self._store.jobs_in_force()))
+
+    def _doubt(self, snapshot: Snapshot, change: Change) -> None:
+        """So many jobs gone at once look like a folder that is not there: the generation in force goes on."""
+        names = ", ".join(version.job for version in change.removed[:MAX_NAMED])
+        told = (
+            f"{len(change.removed)} jobs would be removed at once ({names}, …): not applied. "
+            "If they are meant to go:  jobfile apply --allow-removals, or leave the files for 5 minutes",
+        )
+        if self._doubted_since is None:
+            self._doubted_since = self._clock.elapsed()
+            with self._store.transaction():
+                self._store.reject(digest=_digest(snapshot), diagnostics=told, now=self._clock.now())
+            jobs = len(self._store.jobs_in_force())
+            self._journal.tell(RemovalsHeld(removed=len(change.removed), jobs=jobs))
+
+
+def is_mass_removal(*, removed: int, jobs: int) -> bool:
+    """Whether one load of the files takes away more jobs than people remove at once."""
+    return removed > max(FEW_JOBS, jobs * 0.2)
 
 
 def _digest(snapshot: Snapshot) -> str:

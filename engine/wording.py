@@ -17,6 +17,12 @@ REASONS = {
     "job_removed": "the job was removed",
     "disabled": "the job was disabled",
     "replaced": "a newer run took its place",
+    "spread": "its spread has not passed",
+    "catchup_pacing": "it is made up for, and these start at a pace",
+    "paused": "the job is paused",
+    "start_deadline": "it could not start in time",
+    "clock_jump": "the clock was set forward over it",
+    "clock_rewound": "the clock it followed was wrong",
     "by_hand": "somebody cancelled it",
     "timeout": "it ran longer than its timeout",
     "stopped": "it was stopped",
@@ -25,17 +31,27 @@ REASONS = {
 """What the ledger's reasons mean, in words."""
 
 
+_BY_A_RUN = ("overlap", "superseded", "replaced", "buffer_full")
+_SAYS_IT_ALL = ("start_error", "template_error", "working_dir_missing", "secret not available")
+
+
 def in_words(run: Run) -> str:
     """Why a run stands where it stands; the reason in words, with what is known beside it."""
-    words = REASONS.get(run.reason, run.reason)
-    if run.reason in ("overlap", "superseded", "replaced", "buffer_full") and run.detail:
-        return f"{words} (run {short(run.detail)})"
-    if (
-        run.reason in ("start_error", "template_error", "working_dir_missing", "secret not available")
-        and run.detail
-    ):
-        return run.detail
-    return words
+    return reason_words(run.reason, run.detail)
+
+
+def reason_words(reason: str, detail: str) -> str:
+    """A reason of the ledger in words, with what is known beside it."""
+    words = REASONS.get(reason, reason)
+    if not detail:
+        return words
+    if reason == "start_deadline":
+        return f"{words}: {REASONS.get(detail, detail)}"
+    if reason == "paused":
+        return f"{words} by {detail}"
+    if reason in _BY_A_RUN:
+        return f"{words} (run {short(detail)})"
+    return detail if reason in _SAYS_IT_ALL else words
 
 
 def short(run_id: str) -> str:

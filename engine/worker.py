@@ -1,20 +1,26 @@
 """Loop: settle what ended, claim what may start, launch it. One commit for a whole turn."""
 
 import threading
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from engine.config import EngineConfig
-from engine.events import AttemptStarted, Event, RunSettled
+from engine.events import AttemptStarted, Event, NotRunTold, RunSettled
 from engine.executor import prepare
 from engine.ledger import Store
 from engine.lifecycle import Attempt, Ended, Lost, Outcome, Run, RunState, StartError, attempt_id
+from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, NotStarted
 from engine.retry import settle
 
 IDLE_SECONDS = 15.0
 """The longest sleep: a lost hint costs no more than this."""
+
+PACE_SECONDS = 1.0
+"""In so long at most `config.catchup_starts` runs that are made up for start: no stampede."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,14 @@ class Worker:
         config: EngineConfig,
         boot_id: str,
         only: str | None = None,
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """With `only`, no run but that one is started: what `jobfile run` does without an engine."""
+        """With `only`, no run but that one is started: what `jobfile run` does without an engine.
+
+        While the clock `is_held`, what ends is settled and nothing starts.
+        """
+        self._is_held = is_held
+        self._caught_up_at: deque[float] = deque(maxlen=config.catchup_starts)
         self._store = store
         self._clock = clock
         self._launcher = launcher
@@ -77,7 +89,8 @@ class Worker:
         with self._store.transaction():
             for name, outcome in ended.items():
                 events += self._settle(name, outcome, now)
-            claimed = self._claim(now, room=self._config.max_running - len(self._flights) + len(ended))
+            room = self._config.max_running - len(self._flights) + len(ended)
+            claimed = [] if self._is_held() else self._claim(now, events, room=room)
             wake = self._store.next_wake(now=now)
         for name in ended:
             self._flights.pop(name, None)
@@ -94,7 +107,10 @@ class Worker:
         with self._lock:
             if self._noticed:
                 return 0
-        return IDLE_SECONDS if wake is None else min(IDLE_SECONDS, max(0.0, (wake - now).total_seconds()))
+        if self._is_held():
+            return IDLE_SECONDS
+        seconds = IDLE_SECONDS if wake is None else min(IDLE_SECONDS, max(0.0, (wake - now).total_seconds()))
+        return min(seconds, self._pace() or IDLE_SECONDS)
 
     def _look(self, noticed: set[str]) -> tuple[dict[str, Outcome], list[Run]]:
         """What the folders of the noticed attempts say: which ended, and which never started."""
@@ -130,7 +146,8 @@ class Worker:
             )
         ):
             return []
-        verdict = settle(run, outcome, spec=self._store.definition(run.digest), now=now)
+        spec = self._store.definition(run.digest)
+        verdict = settle(run, outcome, spec=spec, now=now)
         if not self._store.settle(run, verdict, outcome):
             return []
         settled = replace(
@@ -145,25 +162,42 @@ class Worker:
         seconds = None
         if isinstance(outcome, Ended):
             seconds = (outcome.ended_at - outcome.started_at).total_seconds()
-        return [RunSettled(run=settled, number=flight.number, seconds=seconds)]
+        told: list[Event] = [RunSettled(run=settled, number=flight.number, seconds=seconds)]
+        return told + pause_after_failures(self._store, settled, spec, now=now)
 
-    def _claim(self, now: datetime, *, room: int) -> list[Run]:
-        """Commit to attempts of runs that may start now."""
-        if room <= 0:
-            return []
-        claimed = []
-        for run in self._startable(now, room):
-            if self._store.start(run, boot_id=self._boot_id, now=now):
-                started = run.started_at or now
-                claimed.append(
-                    replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, started_at=started)
-                )
+    def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[Run]:
+        """End what could not start in time, and commit to attempts of runs that may start now."""
+        events += [_told_late(run) for run in self._store.expire_waiting(now=now)]
+        claimed: list[Run] = []
+        for run in self._startable(now, room, is_catchup=False):
+            claimed += self._start(run, now)
+        while len(claimed) < room and self._pace() == 0:
+            waiting = self._startable(now, 1, is_catchup=True)
+            started = [one for run in waiting for one in self._start(run, now)]
+            if not started:
+                break
+            self._caught_up_at.append(self._clock.elapsed())
+            claimed += started
         return claimed
 
-    def _startable(self, now: datetime, room: int) -> tuple[Run, ...]:
+    def _pace(self) -> float:
+        """Seconds until one more run that is made up for may start: after an absence all of them are due."""
+        if len(self._caught_up_at) < self._config.catchup_starts:
+            return 0
+        return max(0.0, PACE_SECONDS - (self._clock.elapsed() - self._caught_up_at[0]))
+
+    def _start(self, run: Run, now: datetime) -> list[Run]:
+        if not self._store.start(run, boot_id=self._boot_id, now=now):
+            return []
+        started = run.started_at or now
+        return [replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, started_at=started)]
+
+    def _startable(self, now: datetime, room: int, *, is_catchup: bool) -> tuple[Run, ...]:
+        if room <= 0:
+            return ()
         if self._only is None:
-            return self._store.startable(now=now, limit=room)
-        found = self._store.startable(now=now, limit=10_000)
+            return self._store.startable(now=now, limit=room, is_catchup=is_catchup)
+        found = self._store.startable(now=now, limit=10_000, is_catchup=is_catchup)
         return tuple(run for run in found if run.id == self._only)
 
     def _launch(self, runs: list[Run]) -> None:
@@ -191,3 +225,8 @@ class Worker:
     def _tell(self, events: list[Event]) -> None:
         for event in events:
             self._journal.tell(event)
+
+
+def _told_late(run: Run) -> NotRunTold:
+    at = run.scheduled_for
+    return NotRunTold(job=run.job, first_at=at, last_at=at, count=1, state=run.state, reason=run.reason)

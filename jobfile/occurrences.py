@@ -29,6 +29,7 @@ __all__ = [
     "ClockChange",
     "ClockEffect",
     "Fire",
+    "NotAdvancingError",
     "clock_changes",
     "clock_effects",
     "explain_fire",
@@ -37,9 +38,17 @@ __all__ = [
     "gap_dates",
     "load_zone",
     "next_fire",
+    "previous_fire",
     "spread_delay",
     "zone_names",
 ]
+
+
+_FAR_BACK = timedelta(days=20 * 366)
+
+
+class NotAdvancingError(Exception):
+    """A search found an instant that is not after its start: whoever trusted it would never end."""
 
 
 class Fire(NamedTuple):
@@ -84,8 +93,22 @@ def next_fire(entries: Sequence[ScheduleEntry], *, after: datetime) -> Fire | No
         at = next(_instants(entry, after, until), None)
         if at is not None:
             first, until = Fire(at=at, entry=index), at - timedelta.resolution
-    assert first is None or first.at > after, "an occurrence lies after the instant it is searched from"
+    if first is not None and first.at <= after:
+        raise NotAdvancingError(f"the fire after {after} is found at {first.at}: a bug in jobfile")
     return first
+
+
+def previous_fire(entries: Sequence[ScheduleEntry], *, before: datetime) -> Fire | None:
+    """The last fire before an instant; None when there is none in the twenty years before."""
+    until, span = before - timedelta.resolution, timedelta(hours=1)
+    while span < _FAR_BACK:
+        found = None
+        for found in fires(entries, after=until - span, until=until):  # noqa: B007  the last one
+            pass
+        if found is not None:
+            return found
+        until, span = until - span, span * 4
+    return None
 
 
 def spread_delay(spread: timedelta | None, job: str) -> timedelta:

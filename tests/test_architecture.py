@@ -37,7 +37,7 @@ def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) 
 
 
 def test_every_query_is_used_and_says_what_it_does() -> None:
-    code = "".join((QUERIES.parent / name).read_text() for name in ("store.py", "view.py", "connection.py"))
+    code = "".join(path.read_text() for path in QUERIES.parent.glob("*.py"))
     for path in QUERIES.glob("*.sql"):
         assert path.read_text().startswith("-- "), path.name
         assert f'"{path.stem}"' in code, f"{path.name} is used by nothing"

@@ -3,6 +3,12 @@
 import time
 from datetime import UTC, datetime
 
+_TIME_ERROR = 5
+"""What adjtimex answers while the clock is not synchronized."""
+
+_TIMEX_BYTES = 512
+"""More than a `struct timex` of any platform; zeros ask and change nothing."""
+
 
 class SystemClock:
     """Wall clock for what is due, boot time for how long."""
@@ -14,3 +20,12 @@ class SystemClock:
     def elapsed(self) -> float:
         """Seconds since boot, suspend included."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def is_synchronized() -> bool | None:
+    """Whether the system says that its wall clock is synchronized (adjtimex(2)); None when it cannot tell."""
+    import ctypes  # noqa: PLC0415  start-up time: only an engine asks
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    status = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    return None if status < 0 else status != _TIME_ERROR

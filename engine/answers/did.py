@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.wording import REASONS, in_words, seconds_text, short
+from engine.wording import in_words, reason_words, seconds_text, short
 
 LOOK_BACK = timedelta(days=400)
 """How far back the newest expected run is looked for when no day is named."""
@@ -208,7 +208,7 @@ def _one(item: Item, zone: ZoneInfo, *, is_engine_running: bool) -> str:
 def _why(item: Item) -> str:
     if item.run is not None:
         return in_words(item.run) or item.state.value
-    return REASONS.get(item.reason, item.reason)
+    return reason_words(item.reason, item.detail)
 
 
 def _took(run: Run) -> str:

@@ -45,7 +45,7 @@ def expected_items(
 ) -> tuple[Item, ...]:
     """Every run of a job that was expected in [since, until) and fell due by `now`, oldest first."""
     runs = view.runs_between(job, since=since, until=until, limit=MAX_ITEMS)
-    by_instant = {run.scheduled_for: run for run in runs if run.schedule_key is not None}
+    by_instant = {(run.clock_epoch, run.scheduled_for): run for run in runs if run.schedule_key is not None}
     gaps = view.gaps_between(job, since=since, until=until)
     items = [item_of(run) for run in runs if run.schedule_key is None]
     for schedule in view.schedules_between(job, since=since, until=until):
@@ -79,9 +79,9 @@ def item_of(run: Run) -> Item:
 
 
 def _scheduled(
-    schedule: Schedule, fire: Fire, by_instant: Mapping[datetime, Run], gaps: tuple[Gap, ...]
+    schedule: Schedule, fire: Fire, by_instant: Mapping[tuple[int, datetime], Run], gaps: tuple[Gap, ...]
 ) -> Item:
-    run = by_instant.get(fire.at)
+    run = by_instant.get((schedule.clock_epoch, fire.at))
     if run is not None:
         return item_of(run)
     arguments = schedule.entries[fire.entry].arguments
@@ -91,6 +91,7 @@ def _scheduled(
                 scheduled_for=fire.at,
                 state=gap.state,
                 reason=gap.reason,
+                detail=gap.detail,
                 is_scheduled=True,
                 schedule=schedule,
                 arguments=arguments,

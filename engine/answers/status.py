@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 
 from engine.ledger import View
 from engine.lifecycle import RunState
-from engine.records import Generation, Rejection, Session
+from engine.records import Generation, Incident, Pause, Rejection, Session
 
 SILENT = timedelta(seconds=35)
 """An engine that did not touch its session for three beats is not doing its duty."""
+
+RECENT = 5
+"""Incidents that are shown."""
 
 LOW_DISK_BYTES = 512 * 1024 * 1024
 
@@ -27,11 +30,21 @@ class Status:
     file_digest: str | None
     free_bytes: int
     now: datetime
+    pauses: tuple[Pause, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+
+    @property
+    def hold(self) -> Incident | None:
+        """The clock that the engine does not believe, if it does not."""
+        holds = (one for one in self.incidents if one.kind == "clock_hold" and one.ended_at is None)
+        return next(holds, None)
 
     @property
     def is_silent(self) -> bool:
         """Whether an engine is there but has not been heard of."""
         session = self.session
+        if self.hold is not None:
+            return False  # what its clock says is not written down then
         return self.is_running and session is not None and self.now - session.last_seen_at > SILENT
 
     @property
@@ -45,7 +58,7 @@ class Status:
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
-        return self.is_running and not (self.is_silent or self.rejection or is_low)
+        return self.is_running and not (self.is_silent or self.rejection or self.hold or is_low)
 
 
 def make_status(
@@ -65,4 +78,10 @@ def make_status(
         file_digest=file_digest,
         free_bytes=free_bytes,
         now=now,
+        pauses=_holding(view, now) if view else (),
+        incidents=view.recent_incidents(limit=RECENT) if view else (),
     )
+
+
+def _holding(view: View, now: datetime) -> tuple[Pause, ...]:
+    return tuple(pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now))

@@ -8,7 +8,7 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items
 from engine.ledger import View
 from engine.lifecycle import Attempt, Run, RunState
 from engine.records import JobVersion, Schedule, Session
-from engine.wording import REASONS, in_words, seconds_text, short
+from engine.wording import REASONS, in_words, reason_words, seconds_text, short
 from jobfile.occurrences import fires, next_fire
 from jobfile.words import describe
 
@@ -38,13 +38,14 @@ def why(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) ->
         *_schedule_facts(view, job, item, zone),
         *_definition_facts(view, item),
         *_decision_facts(view, item, zone),
+        *(_pause_facts(view, job, item.scheduled_for, zone) if item.is_scheduled else ()),
     ]
     for one in items:
         if one.run is not None:
             facts += _run_facts(view, one.run, zone)
     reason = item.reason if item.run is None else item.run.reason
     state = "open" if reason == NOT_ACCOUNTED else item.state.value
-    words = in_words(item.run) if item.run is not None else REASONS.get(reason, reason)
+    words = in_words(item.run) if item.run is not None else reason_words(reason, item.detail)
     return Story(
         headline=f"{job}, {_local(at, zone)}: {state}{f', {words}' if words else ''}",
         facts=tuple(facts),
@@ -107,6 +108,16 @@ def _engine_facts(view: View, at: datetime, zone: ZoneInfo) -> list[tuple[str, s
         facts.append(("engine", f"absent: the one before {how} about {_local(end, zone)}{back}"))
     else:
         facts.append(("engine", f"epoch {before.epoch}, since {_local(before.started_at, zone)}"))
+    return facts + _trouble_facts(view, at, zone)
+
+
+def _trouble_facts(view: View, at: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """What else was out of order at an instant: files that were refused, a clock that was not believed."""
+    facts = [
+        ("clock", f"not believed from {_local(one.began_at, zone)}: {one.detail}")
+        for one in view.recent_incidents(limit=1_000)
+        if one.kind == "clock_hold" and one.began_at <= at and (one.ended_at is None or at <= one.ended_at)
+    ]
     refused = view.rejections_between(since=at, until=at)
     facts += [
         ("config", f"rejected at that time: {one.diagnostics[0]}") for one in refused if one.diagnostics
@@ -141,6 +152,20 @@ def _run_facts(view: View, run: Run, zone: ZoneInfo) -> list[tuple[str, str]]:
     facts += [("tried again", f"run {short(one.id)}, {one.state.value}") for one in view.retries_of(run.id)]
     if run.attempt:
         facts.append(("output", f"jobfile logs {short(run.id)}"))
+    return facts
+
+
+def _pause_facts(view: View, job: str, at: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """Who had paused the job at an instant, why, and how it went on."""
+    facts = []
+    for pause in view.pauses_between(job, since=at, until=at):
+        if pause.holds_at(at):
+            why_paused = f": {pause.reason}" if pause.reason else ""
+            facts.append(("paused", f"by {pause.actor} {_local(pause.paused_at, zone)}{why_paused}"))
+            if pause.ended_at is not None:
+                facts.append(("", f"resumed by {pause.ended_by} {_local(pause.ended_at, zone)}"))
+            elif pause.until is not None:
+                facts.append(("", f"until {_local(pause.until, zone)}"))
     return facts
 
 

@@ -10,7 +10,7 @@ import click
 
 from engine.adapters.clock import SystemClock
 from engine.adapters.environment import environment
-from engine.config import EngineConfig, find_main_file, find_state_dir, max_running
+from engine.config import EngineConfig, catchup_starts, find_main_file, find_state_dir, max_running
 from engine.errors import JobfileError
 from engine.ledger import View
 
@@ -51,6 +51,7 @@ class Place:
             state_dir=self.state_dir,
             environ=environ,
             max_running=max_running(environ),
+            catchup_starts=catchup_starts(environ),
         )
 
     def now(self) -> datetime:

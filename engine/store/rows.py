@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol  # a row's columns have no narrower type
 
 from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
-from engine.records import Gap, Generation, JobVersion, Rejection, Schedule, Session
+from engine.records import Gap, Generation, Incident, JobVersion, Pause, Rejection, Schedule, Session
 from jobfile.values import Value
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def run_from_row(row: Row) -> Run:
         detail=row["detail"],
         queued_at=from_us(row["queued_at"]),
         not_before=from_us(row["not_before"]),
+        start_by=_maybe(row["start_by"]),
         started_at=_maybe(row["started_at"]),
         ended_at=_maybe(row["ended_at"]),
         retry_at=_maybe(row["retry_at"]),
@@ -78,6 +79,7 @@ def run_from_row(row: Row) -> Run:
         requested_by=row["requested_by"],
         stop_requested=row["stop_requested"],
         retry_of=row["retry_of"],
+        clock_epoch=row["clock_epoch"],
     )
 
 
@@ -97,11 +99,13 @@ def run_to_row(run: Run) -> dict[str, object]:
         "detail": run.detail,
         "queued_at": to_us(run.queued_at),
         "not_before": to_us(run.not_before),
+        "start_by": None if run.start_by is None else to_us(run.start_by),
         "ended_at": None if run.ended_at is None else to_us(run.ended_at),
         "concurrency_key": run.concurrency_key,
         "concurrency_limit": run.concurrency_limit,
         "requested_by": run.requested_by,
         "retry_of": run.retry_of,
+        "clock_epoch": run.clock_epoch,
     }
 
 
@@ -170,6 +174,7 @@ def schedule_from_row(row: Row) -> Schedule:
         ended_because=row["ended_because"] or "",
         covered_until=from_us(row["covered_until"]),
         digest=row["digest"],
+        clock_epoch=row["clock_epoch"],
     )
 
 
@@ -187,6 +192,7 @@ def gap_from_row(row: Row) -> Gap:
         generation=row["generation"],
         epoch=row["epoch"],
         recorded_at=from_us(row["recorded_at"]),
+        detail=row["detail"],
     )
 
 
@@ -201,6 +207,7 @@ def session_from_row(row: Row) -> Session:
         last_seen_at=from_us(row["last_seen_at"]),
         ended_at=_maybe(row["ended_at"]),
         end_reason=row["end_reason"] or "",
+        boot_seconds=row["boot_seconds"],
     )
 
 
@@ -211,4 +218,31 @@ def rejection_from_row(row: Row) -> Rejection:
         digest=row["digest"],
         diagnostics=tuple(json.loads(row["diagnostics"])),
         resolved_at=_maybe(row["resolved_at"]),
+    )
+
+
+def pause_from_row(row: Row) -> Pause:
+    """A pause of a job."""
+    return Pause(
+        job=row["job"],
+        source=row["source"],
+        actor=row["actor"],
+        reason=row["reason"],
+        paused_at=from_us(row["paused_at"]),
+        until=_maybe(row["until"]),
+        ended_at=_maybe(row["ended_at"]),
+        ended_by=row["ended_by"],
+    )
+
+
+def incident_from_row(row: Row) -> Incident:
+    """Something that happened to the engine."""
+    return Incident(
+        kind=row["kind"],
+        began_at=from_us(row["began_at"]),
+        ended_at=_maybe(row["ended_at"]),
+        detail=row["detail"],
+        occurrences=row["occurrences"],
+        jobs=row["jobs"],
+        accepted_by=row["accepted_by"],
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.due import GAP_FROM, ON_TIME, due
+from engine.due import GAP_FROM, ON_TIME, Rules, due
 from engine.lifecycle import RunState
 from jobfile.model import CatchupMode, CatchupSpec, EveryEntry
 from jobfile.occurrences import fires
@@ -29,7 +29,7 @@ def test_each_instant_is_in_exactly_one_place(
     entries: tuple[EveryEntry, ...], catchup: CatchupSpec, absence: timedelta
 ) -> None:
     now = NOON + absence
-    found = due(entries, catchup, covered_until=NOON, now=now)
+    found = due(Rules(entries=entries, catchup=catchup), covered_until=NOON, now=now)
     expected = [fire.at for fire in fires(entries, after=NOON, until=now)]
     told: list[datetime] = []
     for one in found.not_run:
@@ -47,7 +47,7 @@ def test_what_runs_is_never_early_and_never_more_than_the_policy_says(
     entries: tuple[EveryEntry, ...], catchup: CatchupSpec, absence: timedelta
 ) -> None:
     now = NOON + absence
-    found = due(entries, catchup, covered_until=NOON, now=now)
+    found = due(Rules(entries=entries, catchup=catchup), covered_until=NOON, now=now)
     late = [one for one in found.to_run if one.is_late]
     assert all(one.fire.at <= now for one in found.to_run)
     assert all(one.is_late == (now - one.fire.at > ON_TIME) for one in found.to_run)
@@ -58,17 +58,17 @@ def test_what_runs_is_never_early_and_never_more_than_the_policy_says(
 
 
 def test_nothing_is_due_before_its_time() -> None:
-    assert due(every(hours=1), CatchupSpec(), covered_until=NOON, now=NOON + HOUR - MINUTE).to_run == ()
+    assert due(Rules(entries=every(hours=1)), covered_until=NOON, now=NOON + HOUR - MINUTE).to_run == ()
 
 
 def test_the_instant_itself_is_due_and_the_covered_one_is_not() -> None:
-    found = due(every(hours=1), CatchupSpec(), covered_until=NOON, now=NOON + HOUR)
+    found = due(Rules(entries=every(hours=1)), covered_until=NOON, now=NOON + HOUR)
     assert [one.fire.at for one in found.to_run] == [NOON + HOUR]
 
 
 def test_last_beyond_its_window_runs_nothing_and_says_missed() -> None:
     catchup = CatchupSpec(mode=CatchupMode.LAST, window=timedelta(minutes=10))
-    found = due(cron("30 2 * * *"), catchup, covered_until=NOON, now=NOON + DAY)
+    found = due(Rules(entries=cron("30 2 * * *"), catchup=catchup), covered_until=NOON, now=NOON + DAY)
     assert found.to_run == ()
     assert [(one.count, one.state, one.reason) for one in found.not_run] == [
         (1, RunState.MISSED, "catchup_limit")

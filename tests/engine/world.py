@@ -1,12 +1,15 @@
 """An engine without threads and processes: real loops on a real ledger, under a clock that is set."""
 
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 
 from engine.adapters.lock import make_private_file
 from engine.answers.expected import INSTANT
 from engine.answers.report import Report, make_report
+from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
+from engine.heartbeat import Heartbeat
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.rescuer import Rescuer
@@ -38,6 +41,7 @@ class World:
         make_private_file(self.config.ledger)
         self._ids = count(1)
         self.boot_id = "boot-1"
+        self.is_synchronized: bool | None = None
         self.view: View
         self.boot()
 
@@ -48,7 +52,37 @@ class World:
         """An engine starts on what is there."""
         self.store = SqliteStore.open(self.config.ledger)
         self.view = SqliteView.open(self.config.ledger)
-        self.store.open_session(kind="engine", boot_id=self.boot_id, pid=1, version="1", now=self.clock.now())
+        self.guard = ClockGuard(
+            store=self.store,
+            clock=self.clock,
+            journal=self.journal,
+            boot_id=self.boot_id,
+            built_at=NOON - 60 * DAY,
+            is_synchronized=lambda: self.is_synchronized,
+        )
+        self.scheduler = Scheduler(
+            store=self.store,
+            clock=self.clock,
+            guard=self.guard,
+            journal=self.journal,
+            new_id=self.new_id,
+            on_recorded=lambda: None,
+        )
+        self.epoch = self.store.open_session(
+            kind="engine",
+            boot_id=self.boot_id,
+            pid=1,
+            version="1",
+            now=self.clock.now(),
+            boot_seconds=self.clock.elapsed(),
+        )
+        self.heartbeat = Heartbeat(
+            store=self.store,
+            clock=self.clock,
+            epoch=self.epoch,
+            on_beat=lambda: None,
+            is_held=lambda: self.guard.is_held,
+        )
         self.worker = Worker(
             store=self.store,
             clock=self.clock,
@@ -56,16 +90,10 @@ class World:
             journal=self.journal,
             config=self.config,
             boot_id=self.boot_id,
+            is_held=lambda: self.guard.is_held,
         )
         self.rescuer = Rescuer(
             store=self.store, launcher=self.launcher, config=self.config, notice=self.worker.notice
-        )
-        self.scheduler = Scheduler(
-            store=self.store,
-            clock=self.clock,
-            journal=self.journal,
-            new_id=self.new_id,
-            on_recorded=lambda: None,
         )
         self.watcher = Watcher(
             store=self.store,
@@ -74,9 +102,11 @@ class World:
             tree=self.tree,
             new_id=self.new_id,
             applies=True,
+            is_held=lambda: self.guard.is_held,
             on_applied=lambda: None,
             on_unreadable=lambda: None,
         )
+        self.guard.look()
         for live in self.store.live_attempts():
             self.worker.adopt(live.attempt)
         self.watcher.settle(self.tree.snapshot())
@@ -93,6 +123,12 @@ class World:
         self.rescuer.tick()
         while self.worker.tick() == 0:
             pass
+        self.heartbeat.tick()
+
+    def catch_up(self, *, seconds: int = 60) -> None:
+        """So much time passes, a second at a time: what is made up for starts at a pace."""
+        for _ in range(seconds):
+            self.pass_time(seconds=1)
 
     def pass_time(self, *, seconds: float) -> None:
         """Time passes, and then everybody looks."""
@@ -140,17 +176,23 @@ class World:
         """Completeness and no phantoms: what is accounted for is the occurrence set, exactly."""
         until = NOON + 999 * DAY
         for job in {version.job for version in self.view.schedules_between(None, since=NOON, until=until)}:
-            expected = set()
+            expected: set[tuple[int, datetime]] = set()
             for schedule in self.view.schedules_between(job, since=NOON - DAY, until=until):
                 found = fires(schedule.entries, after=schedule.active_from, until=schedule.covered_until)
-                expected |= {fire.at for fire in found}
-            accounted = [run.scheduled_for for run in self.runs(job) if run.schedule_key is not None]
+                expected |= {(schedule.clock_epoch, fire.at) for fire in found}
+            accounted = [
+                (run.clock_epoch, run.scheduled_for) for run in self.runs(job) if run.schedule_key is not None
+            ]
+            epochs = {
+                one.id: one.clock_epoch
+                for one in self.view.schedules_between(job, since=NOON - DAY, until=until)
+            }
             for gap in self.view.gaps_between(job, since=NOON - DAY, until=until):
                 told = [
                     fire.at for fire in fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
                 ]
                 assert len(told) == gap.count
-                accounted += told
+                accounted += [(epochs[gap.schedule_id], at) for at in told]
             assert len(accounted) == len(set(accounted))
             assert set(accounted) == expected
 

@@ -100,11 +100,14 @@ def test_the_limit_holds_at_the_instant_of_the_start(open_ledger: OpenLedger) ->
     ledger = open_ledger()
     one = queue(ledger.store, a_run(id="1" * 32, concurrency_limit=1))
     two = queue(ledger.store, a_run(id="2" * 32, concurrency_limit=1))
-    assert {run.id for run in ledger.store.startable(now=NOON, limit=10)} == {one.id, two.id}
+    assert {run.id for run in ledger.store.startable(now=NOON, limit=10, is_catchup=False)} == {
+        one.id,
+        two.id,
+    }
     with ledger.store.transaction():
         assert ledger.store.start(one, boot_id="boot", now=NOON)
         assert not ledger.store.start(two, boot_id="boot", now=NOON)
-    assert ledger.store.startable(now=NOON, limit=10) == ()
+    assert ledger.store.startable(now=NOON, limit=10, is_catchup=False) == ()
 
 
 def test_runs_start_in_the_order_in_which_they_were_due(open_ledger: OpenLedger) -> None:
@@ -112,7 +115,10 @@ def test_runs_start_in_the_order_in_which_they_were_due(open_ledger: OpenLedger)
     late = queue(ledger.store, a_run(id="1" * 32, not_before=NOON, concurrency_limit=None))
     early = queue(ledger.store, a_run(id="2" * 32, not_before=NOON - HOUR, concurrency_limit=None))
     future = queue(ledger.store, a_run(id="3" * 32, not_before=NOON + HOUR, concurrency_limit=None))
-    assert [run.id for run in ledger.store.startable(now=NOON, limit=10)] == [early.id, late.id]
+    assert [run.id for run in ledger.store.startable(now=NOON, limit=10, is_catchup=False)] == [
+        early.id,
+        late.id,
+    ]
     assert ledger.store.next_wake(now=NOON) == future.not_before
 
 
@@ -141,9 +147,9 @@ def test_a_retry_waits_for_its_time_and_keeps_its_place(open_ledger: OpenLedger)
     with ledger.store.transaction():
         ledger.store.settle(run, again, replace(ENDED, exit_code=1))
         assert not ledger.store.start(other, boot_id="boot", now=NOON)
-    assert ledger.store.startable(now=NOON, limit=10) == ()
+    assert ledger.store.startable(now=NOON, limit=10, is_catchup=False) == ()
     assert ledger.store.next_wake(now=NOON) == NOON + HOUR
-    (waiting,) = ledger.store.startable(now=NOON + HOUR, limit=10)
+    (waiting,) = ledger.store.startable(now=NOON + HOUR, limit=10, is_catchup=False)
     started = start(ledger.store, waiting)
     assert (started.id, started.attempt) == (run.id, 2)
 
@@ -227,6 +233,7 @@ def test_a_gap_stands_for_many_and_is_counted_in_its_window(open_ledger: OpenLed
             count=60,
             state=RunState.SKIPPED,
             reason="superseded",
+            detail="",
             generation=1,
             now=NOON + HOUR,
         )
@@ -288,7 +295,14 @@ def test_the_audit_tells_who_when_and_why(open_ledger: OpenLedger) -> None:
 
 def test_an_older_engine_may_not_write_once_a_newer_one_has_started(open_ledger: OpenLedger) -> None:
     old, new = open_ledger(), open_ledger()
-    session = {"kind": "engine", "boot_id": "boot", "pid": 1, "version": "1", "now": NOON}
+    session = {
+        "kind": "engine",
+        "boot_id": "boot",
+        "pid": 1,
+        "version": "1",
+        "now": NOON,
+        "boot_seconds": 5.0,
+    }
     first = old.store.open_session(**session)  # type: ignore[arg-type]  # one mapping for both
     second = new.store.open_session(**session)  # type: ignore[arg-type]  # one mapping for both
     assert second == first + 1
@@ -299,9 +313,11 @@ def test_an_older_engine_may_not_write_once_a_newer_one_has_started(open_ledger:
 
 def test_a_session_tells_when_the_engine_was_there(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    epoch = ledger.store.open_session(kind="engine", boot_id="boot", pid=7, version="1", now=NOON)
+    epoch = ledger.store.open_session(
+        kind="engine", boot_id="boot", pid=7, version="1", now=NOON, boot_seconds=5.0
+    )
     with ledger.store.transaction():
-        ledger.store.touch_session(epoch=epoch, now=NOON + MINUTE)
+        ledger.store.touch_session(epoch=epoch, now=NOON + MINUTE, boot_seconds=65.0)
     session = ledger.view.session_before(NOON + HOUR)
     assert session is not None
     assert (session.pid, session.last_seen_at, session.ended_at) == (7, NOON + MINUTE, None)

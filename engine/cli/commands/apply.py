@@ -9,7 +9,7 @@ from engine.adapters.files import FolderTree
 from engine.adapters.lock import make_private_file, make_state_dir
 from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import poke
-from engine.applying import apply_catalog
+from engine.applying import apply_catalog, compare
 from engine.cli.commands.check import print_diagnostics
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
@@ -19,15 +19,17 @@ from engine.records import Generation
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
 from engine.telling import tell_text
+from engine.watcher import is_mass_removal
 from jobfile.pipeline import compile_files
 
 INVALID = 1
 
 
 @click.command("apply")
+@click.option("--allow-removals", is_flag=True, help="Apply files that remove many jobs at once.")
 @json_option
 @place_options
-def command(*, as_json: bool, place: Place) -> int:
+def command(*, allow_removals: bool, as_json: bool, place: Place) -> int:
     """Put the job files in force as the next generation, whole or not at all.
 
     An engine that runs with --apply manual waits for this.
@@ -46,6 +48,15 @@ def command(*, as_json: bool, place: Place) -> int:
     make_private_file(place.config.ledger)
     store = SqliteStore.open(place.config.ledger)
     now = place.now()
+    change = compare(store, compiled.catalog)
+    jobs = len(store.jobs_in_force())
+    if not allow_removals and is_mass_removal(removed=len(change.removed), jobs=jobs):
+        raise JobfileError(
+            f"{len(change.removed)} of {jobs} jobs would be removed at once, as if a folder were missing; "
+            "nothing is applied. If they are meant to go:  jobfile apply --allow-removals"
+        )
+    if store.incidents.hold() is not None:
+        raise JobfileError("the engine does not believe the clock, so nothing is applied:  jobfile clock")
     current = store.current_generation()
     wanted = Generation(
         number=0,

@@ -50,9 +50,32 @@ def _as_facts(status: Status, place: Place) -> list[tuple[str, str]]:
         ("applied", _generation_line(status)),
         ("file", _file_line(status, place)),
         *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
+        *_pause_lines(status),
+        *_incident_lines(status),
         ("runs", f"{status.running} running, {status.waiting} waiting"),
         ("disk", _disk_line(status)),
     ]
+
+
+def _pause_lines(status: Status) -> list[tuple[str, str]]:
+    lines = []
+    for index, pause in enumerate(status.pauses):
+        until = f" until {local(pause.until)}" if pause.until else ""
+        why = f": {pause.reason}" if pause.reason else ""
+        text = f"{pause.job} by {pause.actor} since {local(pause.paused_at)}{until}{why}"
+        lines.append(("paused" if index == 0 else "", text))
+    return lines
+
+
+def _incident_lines(status: Status) -> list[tuple[str, str]]:
+    lines = [] if status.hold is None else [("clock", f"NOT BELIEVED: {status.hold.detail}: jobfile clock")]
+    away = next((one for one in status.incidents if one.occurrences), None)
+    if away is not None and away.ended_at is not None:
+        what = "nobody was there" if away.kind == "away" else "the clock was set forward"
+        runs = "1 run" if away.occurrences == 1 else f"{away.occurrences:,} runs"
+        span = f"{local(away.began_at)} to {local(away.ended_at)}"
+        lines.append(("absence", f"{span}, {what}; {runs} fell due"))
+    return lines
 
 
 def _engine_line(status: Status) -> str:
@@ -115,6 +138,31 @@ def _as_json(status: Status) -> dict[str, object]:
         }
         if rejection
         else None,
+        "paused": [
+            {
+                "job": pause.job,
+                "by": pause.actor,
+                "why": pause.reason,
+                "since": pause.paused_at.isoformat(),
+                "until": pause.until.isoformat() if pause.until else None,
+            }
+            for pause in status.pauses
+        ],
+        "clock": {
+            "believed": status.hold is None,
+            "detail": status.hold.detail if status.hold else "",
+        },
+        "incidents": [
+            {
+                "kind": one.kind,
+                "began_at": one.began_at.isoformat(),
+                "ended_at": one.ended_at.isoformat() if one.ended_at else None,
+                "detail": one.detail,
+                "occurrences": one.occurrences,
+                "jobs": one.jobs,
+            }
+            for one in status.incidents
+        ],
         "running": status.running,
         "waiting": status.waiting,
         "free_bytes": status.free_bytes,

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from dataclasses import replace
 from types import FrameType
 
 import click
@@ -9,7 +10,6 @@ import click
 from engine.adapters.clock import SystemClock
 from engine.adapters.journal import EngineJournal
 from engine.cli.place import Place, place_options
-from engine.config import EngineConfig
 from engine.service import Service
 from jobfile.duration import EXPECTED, parse_duration
 
@@ -25,9 +25,18 @@ from jobfile.duration import EXPECTED, parse_duration
     help="Put changed files in force by itself, or wait for  jobfile apply.",
 )
 @click.option("--accept-rewind", is_flag=True, help="Go on from an older copy of the ledger.")
+@click.option("--allow-removals", is_flag=True, help="Believe files that remove many jobs at once.")
 @click.option("--json", "as_json", is_flag=True, help="Tell what happens as JSON lines.")
 @place_options
-def command(length: str | None, how: str, *, accept_rewind: bool, as_json: bool, place: Place) -> int:
+def command(
+    length: str | None,
+    how: str,
+    *,
+    accept_rewind: bool,
+    allow_removals: bool,
+    as_json: bool,
+    place: Place,
+) -> int:
     """Run the engine here until it is stopped: Ctrl-C, SIGTERM or --for.
 
     Running jobs go on when the engine ends, however it ends; the next one takes them over.
@@ -35,14 +44,11 @@ def command(length: str | None, how: str, *, accept_rewind: bool, as_json: bool,
     duration = parse_duration(length) if length else None
     if length and duration is None:
         raise click.UsageError(f"--for takes {EXPECTED}, found '{length}'")
-    given = place.config
-    config = EngineConfig(
-        main_file=given.main_file,
-        state_dir=given.state_dir,
-        environ=given.environ,
-        max_running=given.max_running,
+    config = replace(
+        place.config,
         applies_by_itself=how == "auto",
         accepts_rewind=accept_rewind,
+        allows_removals=allow_removals,
     )
     clock = SystemClock()
     log = config.state_dir / "engine.log"

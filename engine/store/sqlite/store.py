@@ -8,7 +8,8 @@ from pathlib import Path
 from engine.errors import StoreRefusedError
 from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, Verdict
 from engine.ports import Stop
-from engine.records import Generation, JobVersion, LiveAttempt, Schedule
+from engine.records import Generation, JobVersion, LiveAttempt, Schedule, Session
+from engine.standing import Incidents, Pauses
 from engine.store.rows import (
     attempt_from_row,
     from_us,
@@ -17,14 +18,18 @@ from engine.store.rows import (
     run_from_row,
     run_to_row,
     schedule_from_row,
+    session_from_row,
     to_us,
 )
 from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.incidents import SqliteIncidents
 from engine.store.sqlite.migrate import migrate
+from engine.store.sqlite.pauses import SqlitePauses
 from jobfile.canonical import canonical_json, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.model import JobSpec, Origin
 
+_RENAMING = ("rename_runs", "rename_schedules", "rename_gaps", "rename_versions", "rename_pauses")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -34,6 +39,8 @@ class SqliteStore:
     def __init__(self, connection: Connection) -> None:
         """Take an open connection to a ledger of this version."""
         self._db = connection
+        self.pauses: Pauses = SqlitePauses(connection)
+        self.incidents: Incidents = SqliteIncidents(connection)
         self._specs: dict[str, JobSpec] = {}
 
     @classmethod
@@ -55,11 +62,13 @@ class SqliteStore:
 
     # Sessions
 
-    def open_session(self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime) -> int:
+    def open_session(
+        self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime, boot_seconds: float
+    ) -> int:
         """Take the next engine epoch; every later write of an older engine is refused."""
         with self._db.transaction():
             values = {"kind": kind, "boot_id": boot_id, "pid": pid, "version": version, "now": to_us(now)}
-            row = self._db.row("open_session", values)
+            row = self._db.row("open_session", values | {"boot_seconds": boot_seconds})
             assert row is not None
         self._db.epoch = int(row["epoch"])
         return self._db.epoch
@@ -78,9 +87,10 @@ class SqliteStore:
                 "Restore a copy, or move the state folder away to begin with an empty ledger"
             )
 
-    def touch_session(self, *, epoch: int, now: datetime) -> None:
-        """Note that the engine was alive at `now`."""
-        self._db.write("touch_session", {"epoch": epoch, "now": to_us(now)})
+    def touch_session(self, *, epoch: int, now: datetime, boot_seconds: float) -> None:
+        """Note that the engine was alive at `now`, so long after the boot."""
+        values = {"epoch": epoch, "now": to_us(now), "boot_seconds": boot_seconds}
+        self._db.write("touch_session", values)
 
     def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
         """Note that the engine ended in order."""
@@ -147,6 +157,15 @@ class SqliteStore:
             self._specs[digest] = spec_from_json(row["spec"])
         return self._specs[digest]
 
+    def knows_job(self, job: str) -> bool:
+        """Whether any generation had a job of this name."""
+        return bool(self._db.rows("job_versions", {"job": job}))
+
+    def rename_job(self, old: str, new: str) -> None:
+        """History, coverage and pauses of a job go with its new name."""
+        for query in _RENAMING:
+            self._db.write(query, {"old": old, "new": new})
+
     def schedules_in_force(self) -> tuple[Schedule, ...]:
         """Every schedule in force, with the digest its next run would use."""
         return tuple(schedule_from_row(row) for row in self._db.rows("schedules_in_force"))
@@ -185,25 +204,27 @@ class SqliteStore:
         count: int,
         state: RunState,
         reason: str,
+        detail: str,
         generation: int,
         now: datetime,
     ) -> None:
-        """Record many occurrences in a row that did not run."""
-        self._db.write(
-            "add_gap",
-            {
-                "schedule_id": schedule.id,
-                "job": schedule.job,
-                "first_at": to_us(first_at),
-                "last_at": to_us(last_at),
-                "count": count,
-                "state": state.value,
-                "reason": reason,
-                "generation": generation,
-                "epoch": self._db.epoch or 0,
-                "recorded_at": to_us(now),
-            },
-        )
+        """Record many occurrences in a row that did not run; a record that they continue grows."""
+        values = {
+            "schedule_id": schedule.id,
+            "first_at": to_us(first_at),
+            "last_at": to_us(last_at),
+            "count": count,
+            "state": state.value,
+            "reason": reason,
+            "detail": detail,
+            "generation": generation,
+            "covered_until": to_us(schedule.covered_until),
+            "job": schedule.job,
+            "epoch": self._db.epoch or 0,
+            "recorded_at": to_us(now),
+        }
+        if not self._db.write("extend_gap", values):
+            self._db.write("add_gap", values)
 
     def runs_in_the_way(self, concurrency_key: str) -> tuple[Run, ...]:
         """Open runs with a concurrency key, oldest first."""
@@ -226,9 +247,30 @@ class SqliteStore:
             return True
         return self._db.write("stop_running", {"id": run_id, "how": how.value}) == 1
 
-    def startable(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs that may start now, oldest first."""
-        rows = self._db.rows("startable", {"now": to_us(now), "limit": limit})
+    def undecided(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs whose spread has passed, about which nothing is decided yet."""
+        rows = self._db.rows("undecided", {"now": to_us(now), "limit": limit})
+        return tuple(run_from_row(row) for row in rows)
+
+    def next_undecided(self) -> datetime | None:
+        """When the next spread has passed."""
+        return self._instant("next_undecided")
+
+    def decide(self, run: Run) -> bool:
+        """Write what was decided about a run whose spread has passed."""
+        return self._db.write("decide_run", run_to_row(run)) == 1
+
+    def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
+        """End the waiting runs that could not start in time."""
+        return tuple(run_from_row(row) for row in self._db.rows("expire_waiting", {"now": to_us(now)}))
+
+    def repin(self, run: Run) -> None:
+        """A waiting run takes another definition, and the params and the key that follow from it."""
+        self._db.write("repin_run", run_to_row(run))
+
+    def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
+        """Runs that may start now, oldest first: those on time, or those that are made up for."""
+        rows = self._db.rows("startable", {"now": to_us(now), "limit": limit, "is_catchup": is_catchup})
         return tuple(run_from_row(row) for row in rows)
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
@@ -242,8 +284,7 @@ class SqliteStore:
 
     def next_wake(self, *, now: datetime) -> datetime | None:
         """The earliest instant after now at which a waiting run may start."""
-        row = self._db.row("next_wake", {"now": to_us(now)})
-        return None if row is None or row[0] is None else from_us(row[0])
+        return self._instant("next_wake", {"now": to_us(now)})
 
     def live_attempts(self) -> tuple[LiveAttempt, ...]:
         """Attempts without an end, oldest first."""
@@ -310,8 +351,17 @@ class SqliteStore:
 
     def last_success(self, job: str, *, before: datetime) -> datetime | None:
         """When a job last succeeded before an instant."""
-        row = self._db.row("last_success", {"job": job, "before": to_us(before)})
-        return None if row is None or row[0] is None else from_us(row[0])
+        return self._instant("last_success", {"job": job, "before": to_us(before)})
+
+    def newest_ends(self, job: str, *, since: datetime, limit: int) -> tuple[RunState, ...]:
+        """How the runs of a job ended that ran to an end after an instant, the newest first."""
+        values = {"job": job, "since": to_us(since), "limit": limit}
+        return tuple(RunState(row["state"]) for row in self._db.rows("newest_ends", values))
+
+    def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs of a job that its schedule wanted, the newest first."""
+        rows = self._db.rows("newest_occurrences", {"job": job, "limit": limit})
+        return tuple(run_from_row(row) for row in rows)
 
     # What is told to people
 
@@ -332,5 +382,18 @@ class SqliteStore:
 
     def max_covered_until(self) -> datetime | None:
         """How far the ledger has accounted for time."""
-        row = self._db.row("max_covered_until")
+        return self._instant("max_covered_until")
+
+    def covered_in_force(self) -> datetime | None:
+        """How far the schedules in force have accounted for time."""
+        return self._instant("covered_in_force")
+
+    def last_session(self) -> Session | None:
+        """The engine session that started last."""
+        row = self._db.row("last_session")
+        return None if row is None else session_from_row(row)
+
+    def _instant(self, query: str, values: dict[str, object] | None = None) -> datetime | None:
+        """The one instant that a query finds, if it finds one."""
+        row = self._db.row(query, values)
         return None if row is None or row[0] is None else from_us(row[0])

@@ -8,7 +8,9 @@ from engine.records import (
     Audited,
     Gap,
     Generation,
+    Incident,
     JobVersion,
+    Pause,
     Rejection,
     Schedule,
     Session,
@@ -27,6 +29,8 @@ from engine.store.rows import (
     to_us,
 )
 from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.incidents import SqliteIncidents
+from engine.store.sqlite.pauses import SqlitePauses
 
 
 class SqliteView:
@@ -146,6 +150,14 @@ class SqliteView:
         """The first session that started after an instant."""
         row = self._db.row("session_after", {"at": to_us(at)})
         return None if row is None else session_from_row(row)
+
+    def pauses_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
+        """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
+        return SqlitePauses(self._db).between(job, since=since, until=until)
+
+    def recent_incidents(self, *, limit: int) -> tuple[Incident, ...]:
+        """What happened to the engine, the newest first."""
+        return SqliteIncidents(self._db).recent(limit=limit)
 
     def open_rejection(self) -> Rejection | None:
         """The set of files that is being refused, if there is one."""

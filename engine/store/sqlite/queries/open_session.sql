@@ -1,4 +1,4 @@
--- A started engine takes the next epoch.
-insert into session (kind, boot_id, pid, version, started_at, last_seen_at)
-values (:kind, :boot_id, :pid, :version, :now, :now)
+-- A new engine takes the next epoch.
+insert into session (kind, boot_id, pid, version, started_at, last_seen_at, boot_seconds)
+values (:kind, :boot_id, :pid, :version, :now, :now, :boot_seconds)
 returning epoch

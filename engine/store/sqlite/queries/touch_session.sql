@@ -1,2 +1,2 @@
--- The engine is alive: bounds the time nobody was there.
-update session set last_seen_at = :now where epoch = :epoch
+-- The engine was alive at this moment.
+update session set last_seen_at = :now, boot_seconds = :boot_seconds where epoch = :epoch

@@ -1,0 +1,61 @@
+"""`jobfile pause`: stop a job from running on its schedule, for a while or until it is resumed."""
+
+import click
+
+from engine.adapters.environment import user_name
+from engine.adapters.wake import poke
+from engine.cli.output import local, print_json
+from engine.cli.place import Place, job_known, json_option, place_options
+from engine.cli.times import parse_instant, zone_of_job
+from engine.errors import JobfileError
+from engine.pausing import BY_HAND
+from engine.records import Pause
+from engine.store.sqlite.store import SqliteStore
+from jobfile.duration import parse_duration
+
+
+@click.command("pause")
+@click.argument("job")
+@click.option("--why", default="", metavar="TEXT", help="The reason, for the record.")
+@click.option("--until", metavar="TIME", help="Go on by itself then: 2h, 18:00, 2026-11-30T08:00.")
+@json_option
+@place_options
+def command(job: str, *, why: str, until: str | None, as_json: bool, place: Place) -> int:
+    """Stop JOB from running on its schedule. What is left out is recorded, and not made up for.
+
+    What runs or waits already goes on, and  jobfile run  still works. Who, why and until when is recorded.
+    """
+    view = place.view()
+    job_known(view, job)
+    now = place.now()
+    end = None
+    if until is not None:
+        length = parse_duration(until)
+        end = now + length if length else parse_instant(until, zone_of_job(view, job), now=now)
+        if end <= now:
+            raise click.UsageError(f"--until {until} is not in the future")
+    pause = Pause(
+        job=job,
+        source=BY_HAND,
+        actor=user_name(),
+        reason=why,
+        paused_at=now,
+        until=end,
+        ended_at=None,
+        ended_by="",
+    )
+    store = SqliteStore.open(place.config.ledger)
+    with store.transaction():
+        if any(one.holds_at(now) for one in store.pauses.between(job, since=now, until=now)):
+            raise JobfileError(f"{job} is paused already; see  jobfile status")
+        store.pauses.add(pause)
+        detail = "; ".join(part for part in (why, f"until {end.isoformat()}" if end else "") if part)
+        store.audit(actor=pause.actor, action="pause", object=job, detail=detail, now=now)
+    store.close()
+    poke(place.state_dir)
+    if as_json:
+        print_json({"format": 1, "job": job, "paused": True, "until": end.isoformat() if end else None})
+    else:
+        until_words = f" until {local(end)}" if end else f"; go on with  jobfile resume {job}"
+        click.echo(f"{job} is paused{until_words}")
+    return 0

@@ -1,0 +1,33 @@
+"""`jobfile resume`: let a paused job run on its schedule again."""
+
+import click
+
+from engine.adapters.environment import user_name
+from engine.adapters.wake import poke
+from engine.cli.output import print_json
+from engine.cli.place import Place, job_known, json_option, place_options
+from engine.store.sqlite.store import SqliteStore
+
+
+@click.command("resume")
+@click.argument("job")
+@click.option("--why", default="", metavar="TEXT", help="The reason, for the record.")
+@json_option
+@place_options
+def command(job: str, *, why: str, as_json: bool, place: Place) -> int:
+    """Let JOB run on its schedule again. What fell due while it was paused is not made up for."""
+    job_known(place.view(), job)
+    now = place.now()
+    store = SqliteStore.open(place.config.ledger)
+    who = user_name()
+    with store.transaction():
+        ended = store.pauses.end(job, by=who, now=now)
+        if ended:
+            store.audit(actor=who, action="resume", object=job, detail=why, now=now)
+    store.close()
+    poke(place.state_dir)
+    if as_json:
+        print_json({"format": 1, "job": job, "paused": False, "was_paused": ended > 0})
+    else:
+        click.echo(f"{job} goes on" if ended else f"{job} was not paused")
+    return 0

@@ -1,0 +1,144 @@
+"""Stands between the wall clock and all that acts on it: sees when it was set, holds when it is absurd."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.clocks import JUMP, Reading, implausible, jump_between
+from engine.events import ClockBelieved, ClockHeld, ClockJumped, Event
+from engine.ledger import Store
+from engine.ports import Clock, Journal
+
+SYNCHRONIZED_SECONDS = 60.0
+"""A clock that the system has called synchronized for so long is believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at the clocks says; `jumped` is by how much the wall clock was set since the last."""
+
+    now: datetime
+    is_held: bool
+    jumped: timedelta = timedelta(0)
+
+
+class ClockGuard:
+    """Every loop that decides by the wall clock asks here first. One lock: many threads ask."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        journal: Journal,
+        boot_id: str,
+        built_at: datetime,
+        is_synchronized: Callable[[], bool | None],
+    ) -> None:
+        """The session before this one tells what the clock said last: make it before opening another."""
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._built_at = built_at
+        self._is_synchronized = is_synchronized
+        self._lock = threading.Lock()
+        self._is_held = store.incidents.hold() is not None
+        self._synchronized_since: float | None = None
+        self._trusted: Reading | None = None
+        self._last_seen: datetime | None = None
+        session = store.last_session()
+        if session is not None and session.boot_id == boot_id and session.boot_seconds is not None:
+            self._trusted = Reading(wall=session.last_seen_at, elapsed=session.boot_seconds)
+        elif session is not None:
+            self._last_seen = session.last_seen_at
+        self._before = self._trusted or self._read()
+        self._must_ask = True
+
+    def look(self) -> Look:
+        """Read both clocks and judge them."""
+        events: list[Event] = []
+        with self._lock:
+            now = self._read()
+            jumped = jump_between(self._before, now)
+            self._before = now
+            if abs(jumped) <= JUMP:
+                jumped = timedelta(0)
+            elif not self._is_held:
+                events += self._note_jump(jumped, now)
+            self._judge(now, events)
+            held = self._is_held
+        for event in events:
+            self._journal.tell(event)
+        return Look(now=now.wall, is_held=held, jumped=jumped)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the clock is not believed, as of the last look."""
+        return self._is_held
+
+    def _read(self) -> Reading:
+        return Reading(wall=self._clock.now(), elapsed=self._clock.elapsed())
+
+    def _note_jump(self, jumped: timedelta, now: Reading) -> list[Event]:
+        seconds = jumped.total_seconds()
+        self._must_ask = True
+        with self._store.transaction():
+            self._store.incidents.note(
+                "clock_jump",
+                began_at=now.wall - jumped,
+                detail=f"{seconds:+.1f}s",
+                occurrences=0,
+                jobs=0,
+                now=now.wall,
+            )
+        return [ClockJumped(seconds=seconds)]
+
+    def _judge(self, now: Reading, events: list[Event]) -> None:
+        """Begin or end a hold. Coverage is asked for only when the clock may be behind it."""
+        covered = self._store.covered_in_force() if self._must_ask or self._is_held else None
+        why = implausible(
+            now,
+            trusted=self._trusted,
+            last_seen=self._last_seen,
+            covered_until=covered,
+            built_at=self._built_at,
+        )
+        if not why:
+            self._trust(now)
+            if self._is_held:
+                self._end(now, "the clock is plausible again", events)
+        elif not self._is_held:
+            self._is_held, self._synchronized_since = True, None
+            with self._store.transaction():
+                if self._store.incidents.hold() is None:
+                    self._store.incidents.begin_hold(detail=why, now=now.wall)
+            events.append(ClockHeld(reason=why))
+        else:
+            self._maybe_accept(now, covered, events)
+
+    def _maybe_accept(self, now: Reading, covered: datetime | None, events: list[Event]) -> None:
+        """A person may say that the clock is right; so may the system, unless instants were named already."""
+        hold = self._store.incidents.hold()
+        is_behind = covered is not None and covered > now.wall
+        if hold is not None and hold.accepted_by:
+            if is_behind:
+                with self._store.transaction():
+                    self._store.incidents.rewind(now=now.wall)
+            self._end(now, hold.accepted_by, events)
+        elif self._is_synchronized() and not is_behind and now.wall >= self._built_at:
+            self._synchronized_since = self._synchronized_since or now.elapsed
+            if now.elapsed - self._synchronized_since >= SYNCHRONIZED_SECONDS:
+                self._end(now, "the system's clock is synchronized", events)
+        else:
+            self._synchronized_since = None
+
+    def _end(self, now: Reading, by: str, events: list[Event]) -> None:
+        self._trust(now)
+        self._is_held = False
+        with self._store.transaction():
+            self._store.incidents.end_hold(by=by, now=now.wall)
+        events.append(ClockBelieved(by=by))
+
+    def _trust(self, now: Reading) -> None:
+        self._trusted, self._last_seen, self._must_ask = now, None, False

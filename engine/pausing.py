@@ -1,0 +1,47 @@
+"""A job that fails again and again pauses itself, inside the transaction that records the last failure."""
+
+from datetime import UTC, datetime
+
+from engine.events import Event, JobPaused
+from engine.ledger import Store
+from engine.lifecycle import Run, RunState
+from engine.records import Pause
+from jobfile.model import JobSpec
+
+BAD_ENDS = (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)
+"""The ends that count: nobody knows how a lost run ended, and that is not well either."""
+
+BY_FAILURES = "failures"
+BY_HAND = "hand"
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def pause_after_failures(store: Store, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
+    """Pause the job of a run that has just ended, if this was the last failure that its author allows.
+
+    What failed before the job was resumed is forgiven.
+    """
+    limit = spec.pause_on_failure
+    if limit is None or run.state not in BAD_ENDS:
+        return []
+    if any(pause.holds_at(now) for pause in store.pauses.between(run.job, since=now, until=now)):
+        return []
+    since = store.pauses.last_resume(run.job) or _BEGINNING
+    ends = store.newest_ends(run.job, since=since, limit=limit)
+    if len(ends) < limit or RunState.SUCCEEDED in ends:
+        return []
+    many = "1 failed run" if limit == 1 else f"{limit} failed runs in a row"
+    reason = f"{many}, the last is {run.id[:8]}"
+    pause = Pause(
+        job=run.job,
+        source=BY_FAILURES,
+        actor="engine",
+        reason=reason,
+        paused_at=now,
+        until=None,
+        ended_at=None,
+        ended_by="",
+    )
+    store.pauses.add(pause)
+    store.audit(actor="engine", action="pause", object=run.job, detail=reason, now=now)
+    return [JobPaused(job=run.job, reason=reason)]

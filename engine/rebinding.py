@@ -1,0 +1,34 @@
+"""A waiting run whose job was changed: its first attempt uses the definition in force when it starts."""
+
+from dataclasses import replace
+
+from engine.accounting import bound_params, concurrency_key
+from engine.lifecycle import Run
+from jobfile.catalog import CompiledJob
+from jobfile.expression import EvaluationError
+from jobfile.model import JobSpec
+from jobfile.params import check_value
+
+
+def rebind(run: Run, *, old: JobSpec, new: CompiledJob) -> Run | None:
+    """The run under another definition; None when what it was asked for with does not fit there.
+
+    Of its params only those that differ from the old defaults were meant. A run that was tried already
+    keeps its definition: a retry repeats, and nothing else.
+    """
+    if run.digest == new.digest or run.attempt > 0:
+        return None
+    defaults = {param.name: param.default for param in old.params}
+    meant = {name: value for name, value in run.params.items() if value != defaults.get(name)}
+    declared = {param.name: param for param in new.spec.params}
+    if any(name not in declared or check_value(declared[name], value) for name, value in meant.items()):
+        return None
+    params = bound_params(new.spec, meant)
+    if any(param.is_required and param.name not in params for param in new.spec.params):
+        return None
+    limit = new.spec.concurrency.limit
+    rebound = replace(run, digest=new.digest, params=params, concurrency_limit=limit)
+    try:
+        return replace(rebound, concurrency_key=concurrency_key(new.spec, rebound))
+    except EvaluationError:
+        return None

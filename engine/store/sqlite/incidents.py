@@ -1,0 +1,68 @@
+"""What happened to the engine, and the epoch of the clock that it follows, in the SQLite ledger."""
+
+from datetime import datetime
+
+from engine.records import Incident
+from engine.store.rows import incident_from_row, to_us
+from engine.store.sqlite.connection import Connection
+
+CLOCK_EPOCH = "clock_epoch"
+
+
+class SqliteIncidents:
+    """Every method that writes runs inside the store's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the store's connection."""
+        self._db = connection
+
+    def note(
+        self, kind: str, *, began_at: datetime, detail: str, occurrences: int, jobs: int, now: datetime
+    ) -> None:
+        """Something happened from `began_at` until now; noted again, it grows."""
+        values: dict[str, object] = {
+            "kind": kind,
+            "began_at": to_us(began_at),
+            "ended_at": to_us(now),
+            "detail": detail,
+            "occurrences": occurrences,
+            "jobs": jobs,
+            "recorded_at": to_us(now),
+        }
+        if not self._db.write("grow_incident", values):
+            self._db.write("add_incident", values)
+
+    def hold(self) -> Incident | None:
+        """The clock that is not believed, if it is not."""
+        row = self._db.row("open_hold")
+        return None if row is None else incident_from_row(row)
+
+    def begin_hold(self, *, detail: str, now: datetime) -> None:
+        """The clock is not believed."""
+        at = to_us(now)
+        values = {"kind": "clock_hold", "began_at": at, "ended_at": None, "detail": detail}
+        self._db.write("add_incident", values | {"occurrences": 0, "jobs": 0, "recorded_at": at})
+
+    def end_hold(self, *, by: str, now: datetime) -> None:
+        """The clock is believed again."""
+        self._db.write("end_hold", {"accepted_by": by, "now": to_us(now)})
+
+    def accept_hold(self, *, actor: str) -> bool:
+        """A person says that the clock is right; False when it was believed anyway."""
+        return self._db.write("accept_hold", {"actor": actor}) == 1
+
+    def recent(self, *, limit: int) -> tuple[Incident, ...]:
+        """What happened to the engine, the newest first."""
+        return tuple(incident_from_row(row) for row in self._db.rows("recent_incidents", {"limit": limit}))
+
+    def clock_epoch(self) -> int:
+        """How often a clock that had run wrongly was set right by a person."""
+        row = self._db.row("get_meta", {"key": CLOCK_EPOCH})
+        return 0 if row is None else int(row["value"])
+
+    def rewind(self, *, now: datetime) -> None:
+        """A wrong clock has named instants to come: the schedules in force begin anew, in the next epoch."""
+        epoch = self.clock_epoch() + 1
+        self._db.write("set_meta", {"key": CLOCK_EPOCH, "value": str(epoch)})
+        self._db.write("end_schedules_of_clock", {})
+        self._db.write("renew_schedules", {"now": to_us(now), "clock_epoch": epoch})

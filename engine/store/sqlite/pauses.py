@@ -1,0 +1,35 @@
+"""Pauses of jobs, in the SQLite ledger."""
+
+from datetime import datetime
+
+from engine.records import Pause
+from engine.store.rows import from_us, pause_from_row, to_us
+from engine.store.sqlite.connection import Connection
+
+
+class SqlitePauses:
+    """Every method that writes runs inside the store's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the store's connection."""
+        self._db = connection
+
+    def add(self, pause: Pause) -> None:
+        """A job is paused."""
+        until = None if pause.until is None else to_us(pause.until)
+        values = {"job": pause.job, "source": pause.source, "actor": pause.actor, "reason": pause.reason}
+        self._db.write("add_pause", values | {"paused_at": to_us(pause.paused_at), "until": until})
+
+    def end(self, job: str, *, by: str, now: datetime) -> int:
+        """A job goes on; the number of pauses that this ended."""
+        return self._db.write("end_pauses", {"job": job, "ended_by": by, "now": to_us(now)})
+
+    def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
+        """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
+        values = {"job": job, "since": to_us(since), "until": to_us(until)}
+        return tuple(pause_from_row(row) for row in self._db.rows("pauses_between", values))
+
+    def last_resume(self, job: str) -> datetime | None:
+        """When a pause of the job ended last."""
+        row = self._db.row("last_resume", {"job": job})
+        return None if row is None or row[0] is None else from_us(row[0])

@@ -1,0 +1,66 @@
+"""In words: what happens to the engine as a whole, and what a job's person should know."""
+
+from typing import assert_never
+
+from engine.events import (
+    ClockBelieved,
+    ClockHeld,
+    ClockJumped,
+    EngineWasAway,
+    FellDueUnseen,
+    JobPaused,
+    JobRenamed,
+    RemovalsHeld,
+    ScheduleQuarantined,
+    SkipsInARow,
+)
+from engine.wording import REASONS, seconds_text, short
+
+
+def tell_incident(
+    event: EngineWasAway | ClockJumped | ClockHeld | ClockBelieved | RemovalsHeld | JobRenamed,
+) -> str:
+    """One line about the engine, its clock or its files."""
+    match event:
+        case EngineWasAway():
+            away = seconds_text((event.until - event.since).total_seconds())
+            runs = "1 run fell" if event.occurrences == 1 else f"{event.occurrences:,} runs fell"
+            jobs = "1 job" if event.jobs == 1 else f"{event.jobs:,} jobs"
+            why = REASONS.get(event.because, event.because)
+            return f"{runs} due in {away} since {event.since:%Y-%m-%d %H:%M:%SZ}, of {jobs}: {why}"
+        case ClockJumped():
+            way = "forward" if event.seconds > 0 else "back"
+            return f"the clock was set {way} by {seconds_text(abs(event.seconds))}"
+        case ClockHeld():
+            return (
+                f"CLOCK NOT BELIEVED, nothing new starts: {event.reason}. Is it right?  jobfile clock accept"
+            )
+        case ClockBelieved():
+            return f"the clock is believed again: {event.by}"
+        case RemovalsHeld():
+            return (
+                f"NOT APPLIED: the files would remove {event.removed} of {event.jobs} jobs at once. "
+                "If they are meant to go:  jobfile apply --allow-removals, or leave the files for 5 minutes"
+            )
+        case JobRenamed():
+            if event.is_kept:
+                return f"{event.old} is now {event.new}: history, coverage and pauses go with it"
+            return f"{event.old} is now {event.new}, which has a history of its own: a new beginning"
+        case _:
+            assert_never(event)
+
+
+def tell_about_job(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
+    """One line about a job; its name stands before it."""
+    match event:
+        case FellDueUnseen():
+            return f"{event.count} fell due while no engine was awake"
+        case SkipsInARow():
+            by = f"run {short(event.detail)} is in the way"
+            return f"SKIPPED {event.count} times in a row: {by}; does it hang?"
+        case JobPaused():
+            return f"PAUSED: {event.reason}; go on with  jobfile resume {event.job}"
+        case ScheduleQuarantined():
+            return f"NOT SCHEDULED: {event.message}"
+        case _:
+            assert_never(event)
