@@ -108,14 +108,17 @@ class ClockGuard:
             self._trust(now)
             if self._is_held:
                 self._end(now, "the clock is plausible again", events)
-        elif not self._is_held:
-            self._is_held, self._synchronized_since = True, None
-            with self._store.transaction():
-                if self._store.incidents.hold() is None:
-                    self._store.incidents.begin_hold(detail=why, now=now.wall)
-            events.append(ClockHeld(reason=why))
-        else:
-            self._maybe_accept(now, covered, events)
+            return
+        if not self._is_held:
+            self._begin(now, why, events)
+        self._maybe_accept(now, covered, events)
+
+    def _begin(self, now: Reading, why: str, events: list[Event]) -> None:
+        self._is_held, self._synchronized_since = True, None
+        with self._store.transaction():
+            if self._store.incidents.hold() is None:
+                self._store.incidents.begin_hold(detail=why, now=now.wall)
+        events.append(ClockHeld(reason=why))
 
     def _maybe_accept(self, now: Reading, covered: datetime | None, events: list[Event]) -> None:
         """A person may say that the clock is right; so may the system, unless instants were named already."""
@@ -127,7 +130,8 @@ class ClockGuard:
                     self._store.incidents.rewind(now=now.wall)
             self._end(now, hold.accepted_by, events)
         elif self._is_synchronized() and not is_behind and now.wall >= self._built_at:
-            self._synchronized_since = self._synchronized_since or now.elapsed
+            if self._synchronized_since is None:
+                self._synchronized_since = now.elapsed
             if now.elapsed - self._synchronized_since >= SYNCHRONIZED_SECONDS:
                 self._end(now, "the system's clock is synchronized", events)
         else:

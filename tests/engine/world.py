@@ -1,9 +1,10 @@
 """An engine without threads and processes: real loops on a real ledger, under a clock that is set."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+from engine.accounting import Moment, bound_params, request_run
 from engine.adapters.lock import make_private_file
 from engine.answers.expected import INSTANT
 from engine.answers.report import Report, make_report
@@ -11,7 +12,9 @@ from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.heartbeat import Heartbeat
 from engine.ledger import View
-from engine.lifecycle import OPEN_STATES, Run, RunState
+from engine.lifecycle import OPEN_STATES, Run, RunState, TriggerKind
+from engine.pausing import BY_HAND
+from engine.records import Gap, Pause
 from engine.rescuer import Rescuer
 from engine.scheduler import Scheduler
 from engine.store.sqlite.store import SqliteStore
@@ -26,8 +29,8 @@ from tests.builders import DAY, NOON
 class World:
     """One state folder; the engine on it can crash and boot again."""
 
-    def __init__(self, folder: Path, text: str, *, max_running: int = 16) -> None:
-        self.clock = FakeClock(NOON)
+    def __init__(self, folder: Path, text: str, *, max_running: int = 16, at: datetime = NOON) -> None:
+        self.clock = FakeClock(at)
         self.launcher = ScriptedLauncher(self.clock)
         self.journal = KeptJournal()
         self.tree = GivenTree(text)
@@ -149,6 +152,51 @@ class World:
             self.launcher.finish(attempt_id, exit_code=exit_code)
         self.step()
 
+    def run_by_hand(self, job: str) -> Run:
+        """Somebody asks for a run, and everybody looks."""
+        version = next(one for one in self.store.jobs_in_force() if one.job == job)
+        spec = self.store.definition(version.digest)
+        run = Run(
+            id=self.new_id(),
+            job=job,
+            digest=version.digest,
+            generation=version.from_generation,
+            trigger=TriggerKind.MANUAL,
+            schedule_key=None,
+            scheduled_for=self.clock.now(),
+            params=bound_params(spec, {}),
+            state=RunState.QUEUED,
+            queued_at=self.clock.now(),
+            not_before=self.clock.now(),
+            concurrency_key=job,
+            concurrency_limit=spec.concurrency.limit,
+        )
+        moment = Moment(now=self.clock.now(), generation=version.from_generation, new_id=self.new_id)
+        with self.store.transaction():
+            run, _ = request_run(self.store, run, spec, moment)
+        self.step()
+        return run
+
+    def pause(self, job: str, *, minutes: int | None = None, reason: str = "vendor outage") -> None:
+        """Anna pauses a job."""
+        now = self.clock.now()
+        until = None if minutes is None else now + timedelta(minutes=minutes)
+        pause = Pause(job, BY_HAND, "anna", reason, now, until, None, "")
+        with self.store.transaction():
+            self.store.pauses.add(pause)
+
+    def all_gaps(self) -> list[Gap]:
+        """Every gap record."""
+        return list(self.view.gaps_between(None, since=NOON - 999 * DAY, until=NOON + 9999 * DAY))
+
+    def runs_of_epoch(self, epoch: int, job: str = "hello") -> list[Run]:
+        """The runs of a job that belong to one epoch of the clock."""
+        return [run for run in self.runs(job) if run.clock_epoch == epoch]
+
+    def instants(self, gap: Gap) -> list[datetime]:
+        """The occurrences that a gap record stands for."""
+        return [fire.at for fire in fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)]
+
     def runs(self, job: str = "hello") -> list[Run]:
         """All runs of a job, the oldest wanted first."""
         return list(
@@ -188,9 +236,7 @@ class World:
                 for one in self.view.schedules_between(job, since=NOON - DAY, until=until)
             }
             for gap in self.view.gaps_between(job, since=NOON - DAY, until=until):
-                told = [
-                    fire.at for fire in fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
-                ]
+                told = self.instants(gap)
                 assert len(told) == gap.count
                 accounted += [(epochs[gap.schedule_id], at) for at in told]
             assert len(accounted) == len(set(accounted))

@@ -7,17 +7,25 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, RunState
+from engine.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, Ended, RunState
 from engine.ports import Stop
 from tests.engine.world import World
 
 JOBS = ("one", "two")
-SCHEDULES = ("every: 1m", "every: 7m", 'cron: "*/5 * * * *"', 'cron: "0 * * * *"', 'cron: "30 2 * * *"')
+SCHEDULES = (
+    "every: 1m",
+    "every: 7m",
+    'cron: "*/5 * * * *"',
+    'cron: "0 * * * *"',
+    'cron: "30 2 * * *"',
+    'cron: "0 * * * *", spread: 40m',
+    "every: 10m, spread: 9m",
+)
 
 job_texts = st.builds(
     "    schedule: {{{}}}\n    catchup: {}\n    retry: {{attempts: {}, delay: 90s}}\n"
     "    concurrency: {{limit: {}, on_overlap: {}, max_waiting: 3}}\n    idempotent: {}\n"
-    "    enabled: {}\n    command: ['true']\n".format,
+    "    enabled: {}\n{}    command: ['true']\n".format,
     st.sampled_from(SCHEDULES),
     st.sampled_from(["none", "last", "{mode: last, window: 10m}", "all", "{mode: all, max: 2, window: 1h}"]),
     st.integers(1, 3),
@@ -25,6 +33,7 @@ job_texts = st.builds(
     st.sampled_from(["skip", "queue", "latest", "cancel_running", "kill_running"]),
     st.sampled_from(["true", "false"]),
     st.sampled_from(["true", "true", "true", "false"]),
+    st.sampled_from(["", "", "    start_deadline: 5m\n", "    pause_on_failure: 2\n"]),
 )
 files = st.dictionaries(st.sampled_from(JOBS), job_texts).map(
     lambda jobs: "\n".join(
@@ -44,6 +53,7 @@ class Life(RuleBasedStateMachine):
         self.is_up = True
         self.seen: dict[str, RunState] = {}
         self.covered: dict[int, object] = {}
+        self.epoch = 0
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -57,11 +67,49 @@ class Life(RuleBasedStateMachine):
         if self.is_up:
             self.world.step()
 
-    @rule(seconds=st.sampled_from([1, 600, 7_200]))
-    def the_clock_is_set_back(self, seconds: int) -> None:
-        self.world.clock.jump(seconds=-seconds)
+    @rule(seconds=st.sampled_from([-1, -600, -7_200, -5 * 3_600, 3, 600, 7_200, 90 * 86_400]))
+    def the_clock_is_set(self, seconds: int) -> None:
+        self.world.clock.jump(seconds=seconds)
         if self.is_up:
             self.world.step()
+
+    @precondition(lambda self: self.is_up and self.world.guard.is_held)
+    @rule()
+    def a_person_accepts_the_clock(self) -> None:
+        with self.world.store.transaction():
+            self.world.store.incidents.accept_hold(actor="anna")
+        self.world.step()
+
+    @precondition(lambda self: not self.is_up)
+    @rule()
+    def the_host_boots_anew(self) -> None:
+        """Nothing that ran is left; a supervisor that died with the host has left no end."""
+        for attempt in self.world.launcher.running():
+            self.world.launcher.lose(attempt)
+        self.world.boot_id += "'"
+        self.world.clock.boot_seconds = 0.0
+
+    @rule(job=st.sampled_from(JOBS), minutes=st.sampled_from([None, 3, 90, 5_000]))
+    def a_job_is_paused(self, job: str, minutes: int | None) -> None:
+        if self.is_up and self.world.store.knows_job(job):
+            self.world.pause(job, minutes=minutes)
+
+    @rule(job=st.sampled_from(JOBS))
+    def a_job_is_resumed(self, job: str) -> None:
+        if self.is_up:
+            with self.world.store.transaction():
+                self.world.store.pauses.end(job, by="anna", now=self.world.clock.now())
+
+    @precondition(lambda self: self.is_up)
+    @rule(old=st.sampled_from(JOBS), new=st.sampled_from([*JOBS, "three", "four"]), text=job_texts)
+    def a_job_is_renamed(self, old: str, new: str, text: str) -> None:
+        self.world.edit(f"version: 1\njobs:\n  {new}:\n    renamed_from: {old}\n{text}")
+
+    @precondition(lambda self: self.is_up)
+    @rule(job=st.sampled_from(JOBS))
+    def a_person_asks_for_a_run(self, job: str) -> None:
+        if job in {version.job for version in self.world.store.jobs_in_force()}:
+            self.world.run_by_hand(job)
 
     @rule(text=files)
     def the_file_is_edited(self, text: str) -> None:
@@ -135,7 +183,7 @@ class Life(RuleBasedStateMachine):
     def the_limit_holds(self) -> None:
         if not getattr(self, "is_up", False):
             return
-        for job in JOBS:
+        for job in (*JOBS, "three", "four"):
             active = [run for run in self.world.runs(job) if run.state in ACTIVE_STATES]
             limits = [run.concurrency_limit for run in active]
             assert None in limits or not limits or len(active) <= max(filter(None, limits))
@@ -156,7 +204,55 @@ class Life(RuleBasedStateMachine):
             return
         live = {one.attempt.run_id for one in self.world.store.live_attempts()}
         for run in self.world.store.open_runs():
-            assert run.id in live or run.retry_at is not None or run.state is RunState.QUEUED
+            named = run.state is RunState.QUEUED and (run.reason or run.not_before <= self.world.clock.now())
+            assert run.id in live or run.retry_at is not None or named or self.world.guard.is_held
+
+    @invariant()
+    def the_engine_epoch_only_grows(self) -> None:
+        if getattr(self, "is_up", False):
+            assert self.epoch <= self.world.epoch
+            self.epoch = self.world.epoch
+
+    @invariant()
+    def no_run_started_before_its_time(self) -> None:
+        """By the clock that it followed: a clock that is set back later does not make it early."""
+        if not getattr(self, "is_up", False):
+            return
+        for run in self.world.view.recent_runs(job=None, state=None, limit=10**6):
+            assert run.started_at is None or run.attempt == 0 or run.queued_at is not None
+            if run.started_at is not None and run.schedule_key is not None:
+                assert run.started_at >= run.not_before
+
+    @invariant()
+    def success_has_evidence(self) -> None:
+        """I7: a run succeeded exactly when its last attempt has a recorded end with exit code 0."""
+        if not getattr(self, "is_up", False):
+            return
+        for run in self.world.view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=10**6):
+            folder = self.world.config.attempt_dir(run.id, run.attempt)
+            end = self.world.launcher.flights[folder].end
+            assert isinstance(end, Ended)
+            assert end.exit_code == 0
+
+    @invariant()
+    def attempts_are_numbered_without_a_hole(self) -> None:
+        """I5: and at most the last one of a run is alive."""
+        if not getattr(self, "is_up", False):
+            return
+        for run in self.world.view.recent_runs(job=None, state=None, limit=30):
+            attempts = self.world.view.attempts(run.id)
+            assert [one.number for one in attempts] == list(range(1, run.attempt + 1))
+            assert all(one.ended_at is not None for one in attempts[:-1])
+
+    @invariant()
+    def what_a_pause_covers_did_not_run(self) -> None:
+        if not getattr(self, "is_up", False):
+            return
+        for gap in self.world.all_gaps():
+            if gap.reason == "paused":
+                pauses = self.world.view.pauses_between(gap.job, since=gap.first_at, until=gap.last_at)
+                for at in self.world.instants(gap):
+                    assert any(pause.holds_at(at) for pause in pauses)
 
 
 def _can_reach(before: RunState, after: RunState) -> bool:
