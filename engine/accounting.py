@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from engine.admission import Admit, Decision, Hold, Skip, admit
+from engine.admission import Admit, Decision, Hold, Skip, admit, policy_for
 from engine.due import ENGINE_DOWN, NotRun, Rules, ToRun, due
 from engine.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
 from engine.ledger import Store
 from engine.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.ports import Stop
 from engine.records import Schedule
-from jobfile.model import CatchupMode, JobSpec, OverlapPolicy, ScheduleEntry
+from jobfile.model import JobSpec, ScheduleEntry
 from jobfile.occurrences import load_zone, spread_delay
 from jobfile.template import has_template, render_text
 from jobfile.values import Value
@@ -190,18 +190,18 @@ def _record_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> Iterat
     yield from _consequences(store, recorded, decision, moment)
 
 
-def _decision(store: Store, run: Run, spec: JobSpec) -> Decision:
+def _decision(store: Store, run: Run, spec: JobSpec) -> Decision[Run]:
     """What the overlap policy says of a run, from what the ledger says of the others."""
     others = [one for one in store.runs_in_the_way(run.concurrency_key) if one.id != run.id]
     return admit(
         concurrency=spec.concurrency,
-        policy=_policy(spec, run),
+        policy=policy_for(spec, run.trigger),
         active=[one for one in others if one.state in ACTIVE_STATES],
         waiting=[one for one in others if one.state is RunState.QUEUED and one.reason != "spread"],
     )
 
 
-def _consequences(store: Store, run: Run, decision: Decision, moment: Moment) -> Iterator[Event]:
+def _consequences(store: Store, run: Run, decision: Decision[Run], moment: Moment) -> Iterator[Event]:
     match decision:
         case Skip():
             yield NotRunTold(
@@ -229,19 +229,7 @@ def _is_blocked(store: Store, job: str) -> bool:
     return skips[:SKIPS_IN_A_ROW] == [True] * SKIPS_IN_A_ROW and not all(skips[SKIPS_IN_A_ROW:] or [False])
 
 
-def _policy(spec: JobSpec, run: Run) -> OverlapPolicy:
-    """A tick is redundant and an event is not: without a policy a schedule skips and a request queues.
-
-    `catchup: all` promises each of its runs, in order, so these queue instead of being skipped.
-    """
-    if run.trigger is TriggerKind.CATCHUP and spec.catchup.mode is CatchupMode.ALL:
-        return OverlapPolicy.QUEUE
-    if spec.concurrency.on_overlap is not None:
-        return spec.concurrency.on_overlap
-    return OverlapPolicy.SKIP if run.trigger.is_scheduled else OverlapPolicy.QUEUE
-
-
-def _decided(run: Run, decision: Decision, moment: Moment) -> Run:
+def _decided(run: Run, decision: Decision[Run], moment: Moment) -> Run:
     match decision:
         case Admit():
             # What is made up for starts at a pace; see the worker.
@@ -258,7 +246,7 @@ def _decided(run: Run, decision: Decision, moment: Moment) -> Run:
             )
 
 
-def _clear_the_way(store: Store, hold: Hold, *, by: Run, moment: Moment) -> None:
+def _clear_the_way(store: Store, hold: Hold[Run], *, by: Run, moment: Moment) -> None:
     for waiting in hold.superseded:
         store.end_waiting(
             waiting.id, state=RunState.SKIPPED, reason="superseded", detail=by.id, now=moment.now

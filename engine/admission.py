@@ -2,10 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Generic, Protocol, TypeVar, assert_never
 
-from engine.lifecycle import Run, RunState
-from jobfile.model import ConcurrencySpec, OverlapPolicy
+from engine.lifecycle import RunState, TriggerKind
+from jobfile.model import CatchupMode, ConcurrencySpec, JobSpec, OverlapPolicy
+
+
+class Named(Protocol):
+    """All that a decision needs to know of another run: its name."""
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+
+
+AnyRun = TypeVar("AnyRun", bound=Named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +34,44 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Generic[AnyRun]):
     """The run waits. What is in its way may be superseded or stopped first, as the policy says."""
 
-    superseded: tuple[Run, ...] = ()
-    cancelled: tuple[Run, ...] = ()
-    killed: tuple[Run, ...] = ()
+    superseded: tuple[AnyRun, ...] = ()
+    cancelled: tuple[AnyRun, ...] = ()
+    killed: tuple[AnyRun, ...] = ()
 
 
-Decision = Admit | Skip | Hold
+Decision = Admit | Skip | Hold[AnyRun]
+_ADMIT = Admit()
+
+
+def policy_for(spec: JobSpec, trigger: TriggerKind) -> OverlapPolicy:
+    """The policy for a run. A tick is redundant and an event is not: by default one skips, the other queues.
+
+    `catchup: all` promises each of its runs, in order, so these queue instead of being skipped.
+    """
+    if trigger is TriggerKind.CATCHUP and spec.catchup.mode is CatchupMode.ALL:
+        return OverlapPolicy.QUEUE
+    if spec.concurrency.on_overlap is not None:
+        return spec.concurrency.on_overlap
+    return OverlapPolicy.SKIP if trigger.is_scheduled else OverlapPolicy.QUEUE
 
 
 def admit(
     *,
     concurrency: ConcurrencySpec,
     policy: OverlapPolicy,
-    active: Sequence[Run],
-    waiting: Sequence[Run],
-) -> Decision:
+    active: Sequence[AnyRun],
+    waiting: Sequence[AnyRun],
+) -> Decision[AnyRun]:
     """Decide about one more run with the same concurrency key.
 
     `active` are the runs that are running, being cancelled or waiting for a retry, those started by
     hand included; `waiting` the queued ones. A queued run counts as one in the way: it will start first.
     """
     if concurrency.limit is None or len(active) + len(waiting) < concurrency.limit:
-        return Admit()
+        return _ADMIT
     match policy:
         case OverlapPolicy.SKIP:
             return Skip(state=RunState.SKIPPED, reason="overlap", detail=(*active, *waiting)[0].id)

@@ -2,13 +2,29 @@
 
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from engine.lifecycle import AttemptState, Ended, Lost, Outcome, Run, RunState, StartError, Verdict
+from engine.lifecycle import AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
 from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec
 
 
-def settle(run: Run, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Verdict:
+class Tried(Protocol):
+    """All that a verdict needs to know of a run."""
+
+    @property
+    def id(self) -> str:
+        """The run's id: the chance in the wait is a hash of it."""
+
+    @property
+    def state(self) -> RunState:
+        """Running, or being cancelled."""
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that ended."""
+
+
+def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Verdict:
     """Decide what the store should make true after an attempt of `run` ended.
 
     Success comes only from a recorded exit code 0. A job that ended by itself before the signal of a
@@ -90,7 +106,7 @@ def _after_end(ended: Ended, *, is_cancelling: bool) -> Verdict:
     return Verdict(attempt_state=attempt_state, run_state=run_state, reason=reason, ended_at=ended.ended_at)
 
 
-def _is_tried_again(run: Run, outcome: Outcome, verdict: Verdict, spec: JobSpec) -> bool:
+def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpec) -> bool:
     if run.state is RunState.CANCELLING or run.attempt >= spec.retry.attempts:
         return False
     match outcome:

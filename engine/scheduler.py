@@ -8,7 +8,7 @@ from itertools import islice
 from engine.accounting import Moment, account, decide_waiting
 from engine.clockguard import ClockGuard, Look
 from engine.clocks import JUMP
-from engine.due import ENGINE_DOWN
+from engine.due import ENGINE_DOWN, ON_TIME
 from engine.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.ledger import Store
 from engine.ports import Clock, Journal
@@ -36,8 +36,14 @@ class Scheduler:
         journal: Journal,
         new_id: Callable[[], str],
         on_recorded: Callable[[], None],
+        settle_ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_recorded` is called when runs were recorded that may start. Made before a session is opened."""
+        """`on_recorded` is called when runs were recorded that may start. Made before a session is opened.
+
+        `settle_ended` is called before what nobody saw in time is accounted for: a run that ended in the
+        meantime is in nobody's way.
+        """
+        self._settle_ended = settle_ended
         self._store = store
         self._clock = clock
         self._guard = guard
@@ -59,6 +65,8 @@ class Scheduler:
         self._follow_generation()
         if self._followed is None:
             return LONGEST_SLEEP_SECONDS
+        if self._heap and self._clock.now() - self._heap[0][0] > ON_TIME:
+            self._settle_ended()
         while batch := list(islice(self._due(), BATCH)):
             self._account(batch)
         while self._decide():

@@ -92,8 +92,8 @@ class Service:
         self._launcher = ProcessLauncher(self._wake.path)
         self._launcher.start()
         self._worker = self._make_worker()
-        rescuer = Rescuer(
-            store=self._store, launcher=self._launcher, config=self.config, notice=self._on_ended
+        self._rescuer = Rescuer(
+            store=self._store, launcher=self._launcher, config=self.config, notice=self._worker.notice
         )
         heartbeat = Heartbeat(
             store=self._store,
@@ -103,7 +103,7 @@ class Service:
             is_held=self._is_held,
         )
         self._add_loop("worker", self._worker.tick)
-        self._add_loop("rescuer", rescuer.tick)
+        self._add_loop("rescuer", self._look_for_ended)
         self._add_loop("heartbeat", heartbeat.tick)
         self.journal.tell(
             EngineStarted(
@@ -175,7 +175,18 @@ class Service:
             journal=self.journal,
             new_id=new_run_id,
             on_recorded=lambda: self._loops["worker"].wake(),
+            settle_ended=self._settle_ended,
         )
+
+    def _settle_ended(self) -> None:
+        self._rescuer.tick()
+        self._worker.tick()
+
+    def _look_for_ended(self) -> float:
+        wait = self._rescuer.tick()
+        if self._worker.has_noticed:
+            self._loops["worker"].wake()
+        return wait
 
     def _start_watching(self) -> Compiled | None:
         tree = FolderTree(self.config.main_file)

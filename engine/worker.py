@@ -63,6 +63,7 @@ class Worker:
         self._flights: dict[str, _Flight] = {}
         self._noticed: set[str] = set()
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
 
     def notice(self, name: str) -> None:
         """Somebody says that an attempt may have ended; the next tick looks."""
@@ -75,12 +76,22 @@ class Worker:
         self.notice(attempt.id)
 
     @property
+    def has_noticed(self) -> bool:
+        """Whether an attempt may have ended that no turn has looked at yet."""
+        with self._lock:
+            return bool(self._noticed)
+
+    @property
     def running(self) -> int:
         """Attempts that are committed to and not settled."""
         return len(self._flights)
 
     def tick(self) -> float:
         """One turn; returns the seconds until a waiting run may start."""
+        with self._turn:
+            return self._take_turn()
+
+    def _take_turn(self) -> float:
         with self._lock:
             noticed, self._noticed = self._noticed, set()
         ended, unstarted = self._look(noticed)

@@ -70,6 +70,7 @@ class World:
             journal=self.journal,
             new_id=self.new_id,
             on_recorded=lambda: None,
+            settle_ended=self.settle_ended,
         )
         self.epoch = self.store.open_session(
             kind="engine",
@@ -114,6 +115,10 @@ class World:
             self.worker.adopt(live.attempt)
         self.watcher.settle(self.tree.snapshot())
         self.step()
+
+    def settle_ended(self) -> None:
+        self.rescuer.tick()
+        self.worker.tick()
 
     def crash(self) -> None:
         """The engine is gone; what runs goes on."""
