@@ -23,6 +23,14 @@ class Tried(Protocol):
     def attempt(self) -> int:
         """The number of the attempt that ended."""
 
+    @property
+    def reason(self) -> str:
+        """Why it is being cancelled."""
+
+    @property
+    def detail(self) -> str:
+        """What is known about that."""
+
 
 def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Verdict:
     """Decide what the store should make true after an attempt of `run` ended.
@@ -32,7 +40,7 @@ def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Ver
     """
     match outcome:
         case Ended():
-            verdict = _after_end(outcome, is_cancelling=run.state is RunState.CANCELLING)
+            verdict = _after_end(outcome, run)
         case StartError():
             # Not an execution: nothing ran, so there is nothing that a second try would repeat.
             verdict = Verdict(
@@ -91,19 +99,27 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _after_end(ended: Ended, *, is_cancelling: bool) -> Verdict:
+def _after_end(ended: Ended, run: Tried) -> Verdict:
     attempt_state, run_state, reason = AttemptState.FAILED, RunState.FAILED, f"exit({ended.exit_code})"
-    if ended.stopped and not is_cancelling:
+    detail = ""
+    if ended.stopped and run.state is not RunState.CANCELLING:
         reason = "stopped"  # by somebody whose wish is not in the ledger: not a cancel of ours
     elif ended.stopped:
-        attempt_state, run_state, reason = AttemptState.CANCELLED, RunState.CANCELLED, "stopped"
+        attempt_state, run_state = AttemptState.CANCELLED, RunState.CANCELLED
+        reason, detail = run.reason or "stopped", run.detail
     elif ended.timed_out:
         attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, "timeout"
     elif ended.signal is not None:
         reason = f"signal({ended.signal})"
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
-    return Verdict(attempt_state=attempt_state, run_state=run_state, reason=reason, ended_at=ended.ended_at)
+    return Verdict(
+        attempt_state=attempt_state,
+        run_state=run_state,
+        reason=reason,
+        detail=detail,
+        ended_at=ended.ended_at,
+    )
 
 
 def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpec) -> bool:

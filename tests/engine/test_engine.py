@@ -333,7 +333,7 @@ def test_a_stop_is_told_at_each_look_and_hardens_when_asked(tmp_path: Path) -> N
     assert flight.stops[0] is Stop.CANCEL
     world.launcher.obey(world.launcher.running()[0])
     world.pass_time(seconds=1)
-    assert world.states() == [("05 13:00", "cancelled", "stopped")]
+    assert world.states() == [("05 13:00", "cancelled", "by_hand")]
 
 
 @pytest.mark.parametrize(("policy", "how"), [("cancel_running", Stop.CANCEL), ("kill_running", Stop.KILL)])

@@ -245,7 +245,7 @@ class SqliteStore:
         idle = {"id": run_id, "reason": reason, "detail": detail, "now": to_us(now)}
         if self._db.write("cancel_idle", idle):
             return True
-        return self._db.write("stop_running", {"id": run_id, "how": how.value}) == 1
+        return self._db.write("stop_running", idle | {"how": how.value}) == 1
 
     def undecided(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
         """Runs whose spread has passed, about which nothing is decided yet."""

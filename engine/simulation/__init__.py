@@ -1,0 +1,1 @@
+"""Jobs under a virtual clock: the engine's own decisions, with lengths and failures assumed."""

@@ -1,0 +1,92 @@
+"""The questions that a simulation puts to the engine's core, in the core's own terms."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from engine.accounting import bound_params, concurrency_key, template_values
+from engine.lifecycle import Ended, Run, RunState
+from engine.pausing import BY_FAILURES
+from engine.records import Pause
+from engine.retry import settle
+from engine.simulation.subject import SimRun, Subject
+from jobfile.expression import EvaluationError
+from jobfile.model import AfterWhen, JobSpec
+from jobfile.template import evaluate_source
+from jobfile.values import Value
+
+GOOD: Final = "good"
+BAD: Final = "bad"
+OVER_TIME: Final = "over time"
+_SOME_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_ENDINGS: Final = {
+    GOOD: Ended(started_at=_SOME_TIME, ended_at=_SOME_TIME, exit_code=0),
+    BAD: Ended(started_at=_SOME_TIME, ended_at=_SOME_TIME, exit_code=1),
+    OVER_TIME: Ended(started_at=_SOME_TIME, ended_at=_SOME_TIME, signal=15, timed_out=True),
+}
+
+
+def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
+    """What the engine makes of the end of an attempt; the same for all runs of a job, so asked once."""
+    known = run.subject.verdicts
+    key = (run.attempt, ending)
+    if key not in known:
+        found = settle(run, _ENDINGS[ending], spec=run.subject.spec, now=_SOME_TIME)
+        known[key] = (found.run_state, found.reason)
+    return known[key]
+
+
+def bound(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
+    """The params of a run."""
+    return bound_params(spec, arguments)
+
+
+def rendered_key(run: SimRun) -> str:
+    """The name under which a run counts against its limit."""
+    return concurrency_key(run.subject.spec, _as_run(run))
+
+
+def holds(run: SimRun) -> bool:
+    """Whether a run's `if` lets it run; what only the run itself would know counts as true."""
+    condition = run.subject.spec.condition
+    if condition is None:
+        return True
+    try:
+        return evaluate_source(condition, template_values(run.subject.spec, _as_run(run))) is not False
+    except EvaluationError:
+        return True
+
+
+def own_pause(subject: Subject) -> tuple[Pause, ...]:
+    """The pause that a job's failures have brought about."""
+    if subject.paused_at is None:
+        return ()
+    name = subject.spec.name
+    return (Pause(name, BY_FAILURES, "engine", "failures", subject.paused_at, None, None, ""),)
+
+
+def is_followed(state: RunState, when: str) -> bool:
+    """Whether the end of a run starts the jobs that come after it under a condition."""
+    is_good = state is RunState.SUCCEEDED
+    return when == AfterWhen.ALWAYS or is_good == (when == AfterWhen.SUCCEEDED)
+
+
+def _as_run(run: SimRun) -> Run:
+    spec = run.subject.spec
+    made = Run(
+        id=run.id or f"{spec.name}/{run.number}",
+        job=spec.name,
+        digest="",
+        generation=None,
+        trigger=run.trigger,
+        schedule_key=None,
+        scheduled_for=run.scheduled_for,
+        params=run.params,
+        state=run.state,
+        queued_at=run.scheduled_for,
+        not_before=run.not_before,
+        concurrency_key="",
+        concurrency_limit=None,
+    )
+    return replace(made, attempt=run.attempt)

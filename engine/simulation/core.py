@@ -1,0 +1,388 @@
+"""Discrete events on a virtual clock; what is due, admitted, tried again and made up for, the core says.
+
+At one instant what falls due is decided first, then what ends is settled, then what may start starts: as in a
+turn of the engine. Written for speed where it says so: a month of a big set is a million occurrences.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.admission import Admit, Hold, Skip, admit, policy_for
+from engine.due import Due, due
+from engine.lifecycle import RunState, TriggerKind
+from engine.retry import retry_delay
+from engine.simulation.asking import (
+    BAD,
+    GOOD,
+    OVER_TIME,
+    bound,
+    holds,
+    is_followed,
+    own_pause,
+    rendered_key,
+    verdict,
+)
+from engine.simulation.subject import Absence, GivenEvent, Lane, Setting, SimRun, Subject
+from engine.simulation.tally import JobTally, Load, Outcome, Return
+from engine.worker import PACE_SECONDS
+from jobfile.model import AfterTrigger
+from jobfile.occurrences import Fire, fires
+
+Tell = Callable[[datetime, str, SimRun], None]
+"""Called with an instant, what happens then, and the run it happens to."""
+
+_INSTANT: Final = timedelta.resolution
+_PACE: Final = timedelta(seconds=PACE_SECONDS)
+
+
+def simulate(setting: Setting, tell: Tell | None = None) -> Outcome:
+    """Let the time of a setting pass. Deterministic."""
+    return _Simulation(setting, tell).run()
+
+
+class _Simulation:
+    def __init__(self, setting: Setting, tell: Tell | None) -> None:
+        self.setting = setting
+        self.tell = tell
+        self.subjects = [
+            Subject(index, spec, setting.assumed[spec.name]) for index, spec in enumerate(setting.jobs)
+        ]
+        self.by_name = {one.spec.name: one for one in self.subjects}
+        for one in self.subjects:
+            for trigger in one.spec.triggers:
+                if isinstance(trigger, AfterTrigger) and trigger.after in self.by_name:
+                    self.by_name[trigger.after].followers.append((one, trigger.when))
+        self.rows = [JobTally(one.spec.name) for one in self.subjects]
+        self.load = Load(setting.since, setting.until)
+        self.outcome = Outcome(setting.since, setting.until, self.rows, self.load)
+        self.slots = {one.queue.name: one.queue.slots for one in setting.jobs if one.queue is not None}
+        self.used = dict.fromkeys(self.slots, 0)
+        self.fires: list[tuple[datetime, int, Fire, Iterator[Fire]]] = []
+        self.events: list[tuple[datetime, int, Callable[[datetime, object], None], object]] = []
+        self.ready: list[tuple[bool, int, datetime, int, SimRun]] = []
+        self.lanes: dict[str, Lane] = {}
+        self.sequence = 0
+        self.running = 0
+        self.caught_up: list[datetime] = []
+        self.unseen: list[SimRun] = []
+        self.absent: Absence | None = None
+        self.may_start = False
+
+    def run(self) -> Outcome:
+        self.schedule_from(self.setting.since - _INSTANT)
+        for absence in self.setting.absences:
+            self.at(absence.since - _INSTANT, self.go_away, absence)
+        for event in self.setting.events:
+            self.at(event.at, self.ask, event)
+        fires_due, events = self.fires, self.events
+        while fires_due or events:
+            if fires_due and (not events or fires_due[0][0] <= events[0][0]):
+                now = fires_due[0][0]
+                while fires_due and fires_due[0][0] == now:
+                    self.fall_due(now)
+            else:
+                now = events[0][0]
+            while events and events[0][0] == now:
+                _, _, act, about = heapq.heappop(events)
+                act(now, about)
+            if self.may_start and self.absent is None:
+                self.start_ready(now)
+        return self.outcome
+
+    def at(self, at: datetime, act: Callable[[datetime, object], None], about: object) -> None:
+        self.sequence += 1
+        heapq.heappush(self.events, (at, self.sequence, act, about))
+
+    def schedule_from(self, after: datetime) -> None:
+        """Take up every schedule after an instant."""
+        self.fires.clear()
+        until = self.setting.until - _INSTANT
+        for one in self.subjects:
+            if one.spec.enabled and one.spec.schedule:
+                stream = fires(one.rules.entries, after=after, until=until)
+                fire = next(stream, None)
+                if fire is not None:
+                    heapq.heappush(self.fires, (fire[0], one.index, fire, stream))
+
+    # What falls due
+
+    def fall_due(self, now: datetime) -> None:
+        _, index, fire, stream = self.fires[0]
+        following = next(stream, None)
+        if following is None:
+            heapq.heappop(self.fires)
+        else:
+            heapq.heapreplace(self.fires, (following[0], index, following, stream))
+        subject, row = self.subjects[index], self.rows[index]
+        row.fires += 1
+        if subject.is_plain:  # nothing that a decision could ask about: the quick way
+            self.decide(now, SimRun(subject, now, TriggerKind.SCHEDULE, now))
+            return
+        if subject.paused_at is not None:
+            row.not_run["skipped", "paused"] += 1
+            return
+        run = SimRun(subject, now, TriggerKind.SCHEDULE, subject.rules.not_before(fire))
+        run.params = bound(subject.spec, subject.spec.schedule[fire.entry].arguments)
+        self.expect(now, run)
+
+    def expect(self, now: datetime, run: SimRun) -> None:
+        """Decide about an occurrence once its spread has passed, if it is not too late by then."""
+        deadline = run.subject.start_deadline
+        if deadline is not None:
+            self.at(max(now, run.scheduled_for + deadline + _INSTANT), self.give_up, run)
+        if run.not_before > now:
+            self.at(run.not_before, self.decide, run)
+        else:
+            self.decide(now, run)
+
+    def ask(self, now: datetime, about: object) -> None:
+        """Something other than the schedule wants a run; nobody hears while no engine is there."""
+        assert isinstance(about, GivenEvent)
+        if self.absent is not None:
+            self.at(self.absent.until, self.ask, about)
+            return
+        run = SimRun(self.by_name[about.job], about.at, about.trigger, now)
+        run.params = bound(run.subject.spec, about.params)
+        self.rows[run.subject.index].fires += 1
+        self.decide(now, run)
+
+    def decide(self, now: datetime, about: object) -> None:
+        """Whether a run is made: by its condition, then by what is in its way."""
+        run = about
+        assert isinstance(run, SimRun)
+        if run.is_over:
+            return
+        subject = run.subject
+        self.sequence += 1
+        run.number = self.sequence
+        if self.absent is not None:
+            self.at(self.absent.until, self.decide, run)
+            return
+        if subject.has_condition and not holds(run):
+            self.leave_out(now, run, RunState.SKIPPED, "condition")
+            return
+        if subject.has_key:
+            run.lane = self.lanes.setdefault(rendered_key(run), Lane())
+        lane = run.lane
+        policy = subject.policy
+        if run.trigger is not TriggerKind.SCHEDULE:
+            policy = policy_for(subject.spec, run.trigger)
+        decision = admit(
+            concurrency=subject.concurrency, policy=policy, active=lane.active, waiting=lane.waiting
+        )
+        if isinstance(decision, Skip):
+            self.leave_out(now, run, decision.state, decision.reason)
+            return
+        if isinstance(decision, Hold):
+            self.clear_the_way(now, run, decision)
+        lane.waiting.append(run)
+        if isinstance(decision, Admit) or len(lane.active) < (subject.concurrency.limit or 0):
+            self.make_ready(run)
+
+    def clear_the_way(self, now: datetime, run: SimRun, hold: Hold[SimRun]) -> None:
+        run.was_held = "another run"
+        for other in hold.superseded:
+            run.lane.waiting.remove(other)
+            self.leave_out(now, other, RunState.SKIPPED, "superseded")
+        for other in (*hold.cancelled, *hold.killed):
+            self.stop(now, other)
+
+    def leave_out(self, now: datetime, run: SimRun, state: RunState, reason: str) -> None:
+        run.state, run.reason, run.ended_at, run.is_over = state, reason, now, True
+        self.rows[run.subject.index].not_run[state.value, reason] += 1
+        if self.tell:
+            self.tell(now, state.value, run)
+
+    def give_up(self, now: datetime, about: object) -> None:
+        assert isinstance(about, SimRun)
+        if about.state is RunState.QUEUED and not about.is_over:
+            if about in about.lane.waiting:
+                about.lane.waiting.remove(about)
+            self.leave_out(now, about, RunState.MISSED, "start_deadline")
+
+    # What starts
+
+    def make_ready(self, run: SimRun) -> None:
+        is_late = run.trigger is TriggerKind.CATCHUP and run.state is RunState.QUEUED
+        self.ready.append((is_late, -run.subject.priority, run.not_before, run.number, run))
+        self.may_start = True
+
+    def start_ready(self, now: datetime) -> None:
+        """Start what may start: on time before made up for, by priority, then by time."""
+        self.may_start = False
+        waiting, self.ready = self.ready, []
+        if len(waiting) > 1:
+            waiting.sort()
+        for index, item in enumerate(waiting):
+            run = item[4]
+            if self.running >= self.setting.max_running or (item[0] and not self.may_catch_up(now)):
+                self.ready += waiting[index:]
+                break
+            if run.is_over or run.state is RunState.RUNNING:
+                continue
+            if run.attempt == 0:
+                subject = run.subject
+                limit = subject.concurrency.limit
+                if limit is not None and len(run.lane.active) >= limit:
+                    continue  # when one of those ends, the first that waits is ready again
+                if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
+                    run.was_held = f"queue {subject.queue}"
+                    self.ready.append(item)
+                    continue
+            self.start(now, run)
+
+    def may_catch_up(self, now: datetime) -> bool:
+        recent = [at for at in self.caught_up if now - at < _PACE]
+        if len(recent) < self.setting.catchup_starts:
+            self.caught_up = [*recent, now]
+            return True
+        self.at(recent[0] + _PACE, self.nothing, None)
+        return False
+
+    def nothing(self, _now: datetime, _about: object) -> None:
+        """Only a moment at which to look again."""
+        self.may_start = True
+
+    def start(self, now: datetime, run: SimRun) -> None:
+        subject = run.subject
+        row = self.rows[subject.index]
+        if run.state is RunState.QUEUED:
+            run.lane.waiting.remove(run)
+            run.lane.active.append(run)
+            row.ran += 1
+            if run.was_held:
+                row.waits[run.was_held] += 1
+                row.waited_max = max(row.waited_max, now - run.not_before)
+            row.caught_up += run.trigger is TriggerKind.CATCHUP
+            if subject.queue:
+                self.used[subject.queue] += 1
+        else:
+            row.retries += 1
+        run.state = RunState.RUNNING
+        run.attempt += 1
+        run.started_at = run.started_at or now
+        run.began_at = now
+        self.running += 1
+        self.load.begin(now)
+        if self.tell:
+            self.tell(now, "started", run)
+        self.sequence += 1
+        heapq.heappush(self.events, (now + subject.length, self.sequence, self.end, (run, run.attempt)))
+
+    # What ends
+
+    def stop(self, now: datetime, run: SimRun) -> None:
+        """A run that is replaced ends at once; one that waits for its retry has nothing to end."""
+        if run.state is RunState.RUNNING:
+            run.state = RunState.CANCELLING
+            self.at(now, self.end, (run, run.attempt))
+        elif run.state is RunState.RETRY_WAIT:
+            self.close(now, run, RunState.CANCELLED, "replaced")
+
+    def end(self, now: datetime, about: object) -> None:
+        """An attempt ends; while no engine is there nobody sees it."""
+        assert isinstance(about, tuple)
+        run, attempt = about
+        if run.is_over or run.attempt != attempt or run.state is RunState.RETRY_WAIT or run.ended_at:
+            return
+        self.load.end(run.began_at, now)
+        self.running -= 1
+        self.may_start = True
+        self.rows[run.subject.index].busy += now - run.began_at
+        run.ended_at = now
+        if self.absent is not None:
+            self.unseen.append(run)
+        else:
+            self.settle(now, run)
+
+    def settle(self, now: datetime, run: SimRun) -> None:
+        ended_at = run.ended_at
+        assert ended_at is not None
+        if run.state is RunState.CANCELLING:
+            self.close(ended_at, run, RunState.CANCELLED, "replaced")
+            return
+        subject = run.subject
+        ending = GOOD
+        if not subject.always_succeeds:
+            is_bad = subject.fails(run, self.setting.seed)
+            ending = OVER_TIME if subject.times_out else BAD if is_bad else GOOD
+        state, reason = verdict(run, ending)
+        if state is not RunState.RETRY_WAIT:
+            self.close(ended_at, run, state, reason)
+            return
+        run.state, run.reason, run.ended_at = RunState.RETRY_WAIT, reason, None
+        run.id = f"{subject.spec.name}/{run.number}"
+        if self.tell:
+            self.tell(ended_at, "failed, tried again", run)
+        wait = retry_delay(subject.spec.retry, run_id=run.id, attempt=run.attempt)
+        self.at(now + wait, self.again, run)
+
+    def again(self, _now: datetime, about: object) -> None:
+        assert isinstance(about, SimRun)
+        if about.state is RunState.RETRY_WAIT:
+            self.make_ready(about)
+
+    def close(self, now: datetime, run: SimRun, state: RunState, reason: str) -> None:
+        """A run is over: its place is free, and what waited for its end begins."""
+        run.state, run.reason, run.ended_at, run.is_over = state, reason, now, True
+        subject, lane = run.subject, run.lane
+        row = self.rows[subject.index]
+        lane.active.remove(run)
+        if subject.queue:
+            self.used[subject.queue] -= 1
+        if state is RunState.SUCCEEDED:
+            row.succeeded += 1
+            subject.failures_in_a_row = 0
+        elif state is RunState.CANCELLED:
+            row.not_run["cancelled", reason] += 1
+        else:
+            row.failed += 1
+            subject.failures_in_a_row += 1
+            if subject.failures_in_a_row == subject.spec.pause_on_failure:
+                subject.paused_at = now
+        if self.tell:
+            self.tell(now, state.value, run)
+        for waiting in lane.waiting[:1]:
+            self.make_ready(waiting)
+        for follower, when in subject.followers:
+            if is_followed(state, when):
+                self.ask(now, GivenEvent(at=run.scheduled_for, job=follower.spec.name))
+
+    # Nobody there
+
+    def go_away(self, now: datetime, about: object) -> None:
+        assert isinstance(about, Absence)
+        self.absent = about
+        self.fires.clear()
+        self.at(about.until, self.come_back, now)
+
+    def come_back(self, now: datetime, about: object) -> None:
+        """What ended is settled first, then everything that fell due is accounted for, as by a new engine."""
+        assert isinstance(about, datetime)
+        self.absent, self.may_start = None, True
+        for run in self.unseen:
+            self.settle(now, run)
+        self.unseen.clear()
+        told: list[Return] = []
+        for subject in self.subjects:
+            if subject.spec.enabled and subject.spec.schedule:
+                found = due(subject.rules, covered_until=about, now=now, pauses=own_pause(subject))
+                self.account(now, subject, found)
+                if found.unseen:
+                    told.append(Return.of(subject.spec.name, found))
+        self.outcome.absences.append((about + _INSTANT, now, told))
+        self.schedule_from(now)
+
+    def account(self, now: datetime, subject: Subject, found: Due) -> None:
+        row = self.rows[subject.index]
+        for gap in found.not_run:
+            row.fires += gap.count
+            row.not_run[gap.state.value, gap.reason] += gap.count
+        for one in found.to_run:
+            row.fires += 1
+            trigger = TriggerKind.CATCHUP if one.is_late else TriggerKind.SCHEDULE
+            run = SimRun(subject, one.fire.at, trigger, subject.rules.not_before(one.fire))
+            run.params = bound(subject.spec, subject.spec.schedule[one.fire.entry].arguments)
+            self.expect(now, run)

@@ -1,0 +1,153 @@
+"""What is simulated: jobs with the lengths and failures that are assumed of them, and what happens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from types import MappingProxyType
+
+from engine.accounting import rules_of
+from engine.admission import policy_for
+from engine.due import Rules
+from engine.lifecycle import RunState, TriggerKind
+from jobfile.model import JobSpec, OverlapPolicy
+from jobfile.values import Value
+
+CHANCES = 2**64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """No engine is there from `since` until just before `until`; what runs goes on."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenEvent:
+    """Somebody or something asks for a run."""
+
+    at: datetime
+    job: str
+    trigger: TriggerKind = TriggerKind.MANUAL
+    params: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumed:
+    """How long an attempt of a job takes, and how often one fails; `is_known` when history says so."""
+
+    length: timedelta
+    failing: float = 0.0
+    is_known: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Everything a simulation depends on: the same setting has the same outcome, to the byte."""
+
+    jobs: Sequence[JobSpec]
+    since: datetime
+    until: datetime
+    assumed: Mapping[str, Assumed]
+    absences: Sequence[Absence] = ()
+    events: Sequence[GivenEvent] = ()
+    seed: int = 1
+    max_running: int = 16
+    catchup_starts: int = 2
+
+
+class Lane:
+    """The runs that count against one limit."""
+
+    __slots__ = ("active", "waiting")
+
+    def __init__(self) -> None:
+        """Nothing runs and nothing waits."""
+        self.active: list[SimRun] = []
+        self.waiting: list[SimRun] = []
+
+
+class SimRun:
+    """A run, as far as decisions ask about it. There may be millions: defaults stand in the class."""
+
+    id = ""
+    number = 0
+    attempt = 0
+    state = RunState.QUEUED
+    reason = ""
+    detail = ""
+    was_held = ""
+    is_over = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    began_at: datetime
+    params: Mapping[str, Value] = MappingProxyType({})
+
+    def __init__(
+        self, subject: "Subject", scheduled_for: datetime, trigger: TriggerKind, not_before: datetime
+    ) -> None:
+        """A queued run that nothing was decided about."""
+        self.subject = subject
+        self.scheduled_for = scheduled_for
+        self.trigger = trigger
+        self.not_before = not_before
+        self.lane = subject.lane
+
+
+class Subject:
+    """One job in a simulation: what never changes about it, looked up once."""
+
+    __slots__ = (
+        "always_succeeds",
+        "assumed",
+        "concurrency",
+        "failures_in_a_row",
+        "followers",
+        "has_condition",
+        "has_key",
+        "index",
+        "is_plain",
+        "lane",
+        "length",
+        "paused_at",
+        "policy",
+        "priority",
+        "queue",
+        "rules",
+        "spec",
+        "start_deadline",
+        "times_out",
+        "verdicts",
+    )
+
+    def __init__(self, index: int, spec: JobSpec, assumed: Assumed) -> None:
+        """The job with this place in the order of jobs."""
+        self.index = index
+        self.spec = spec
+        self.assumed = assumed
+        self.rules: Rules = rules_of(spec, spec.schedule)
+        self.policy: OverlapPolicy = policy_for(spec, TriggerKind.SCHEDULE)
+        self.times_out = spec.timeout is not None and assumed.length > spec.timeout
+        self.length = spec.timeout if self.times_out and spec.timeout is not None else assumed.length
+        self.lane = Lane()
+        self.followers: list[tuple[Subject, str]] = []
+        self.queue = spec.queue.name if spec.queue is not None else ""
+        self.failures_in_a_row = 0
+        self.paused_at: datetime | None = None
+        self.concurrency = spec.concurrency
+        self.priority = spec.priority
+        self.start_deadline = spec.start_deadline
+        self.has_condition = spec.condition is not None
+        self.always_succeeds = not self.times_out and assumed.failing <= 0
+        self.has_key = spec.concurrency.key is not None
+        asks = self.has_condition or self.has_key or spec.pause_on_failure is not None
+        self.is_plain = not (asks or self.rules.delays or spec.start_deadline)
+        self.verdicts: dict[tuple[int, str], tuple[RunState, str]] = {}
+
+    def fails(self, run: SimRun, seed: int) -> bool:
+        """Whether an attempt fails: a matter of the seed and its identity, never of what else happens."""
+        name = f"{seed}|{self.spec.name}|{run.scheduled_for.isoformat()}|{run.attempt}"
+        chance = int.from_bytes(sha256(name.encode()).digest()[:8], "big") / CHANCES
+        return chance < self.assumed.failing

@@ -1,0 +1,219 @@
+"""A simulation says what the engine does: run by run, the same as the real loops on a real ledger."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.lifecycle import Run, RunState, TriggerKind
+from engine.simulation.core import simulate
+from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
+from engine.simulation.tally import Outcome
+from jobfile.pipeline import compile_files
+from tests.builders import HOUR, MINUTE, NOON
+from tests.engine.world import World
+
+INSTANT = timedelta.resolution
+SCHEDULES = (
+    "{every: 1m}",
+    "{every: 7m}",
+    "'*/5 * * * *'",
+    "[{every: 3m}, '*/4 * * * *']",
+    "{cron: '*/20 * * * *', spread: 15m}",
+    "{every: 30s}",
+)
+MAX_RUNNING = 3
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is simulated and lived through."""
+
+    text: str
+    lengths: tuple[int, ...]
+    failing: tuple[float, ...]
+    absences: tuple[tuple[int, int], ...]
+
+
+job_texts = st.builds(
+    "    schedule: {}\n    catchup: {}\n    retry: {{attempts: {}, delay: 40s, jitter: none}}\n"
+    "    concurrency: {{limit: {}, on_overlap: {}, max_waiting: 2}}\n{}{}    command: ['true']\n".format,
+    st.sampled_from(SCHEDULES),
+    st.sampled_from(["none", "last", "{mode: last, window: 10m}", "all", "{mode: all, max: 2, window: 20m}"]),
+    st.integers(1, 3),
+    st.sampled_from(["1", "2", "none"]),
+    st.sampled_from(["skip", "queue", "latest", "cancel_running", "kill_running"]),
+    st.sampled_from(["", "    timeout: 100s\n"]),
+    st.sampled_from(["", "    start_deadline: 2m\n"]),
+)
+given_worlds = st.builds(
+    lambda jobs, lengths, failing, absences: Given(
+        "version: 1\njobs:\n" + "".join(f"  job-{n}:\n{text}" for n, text in enumerate(jobs)),
+        tuple(lengths),
+        tuple(failing),
+        tuple(absences),
+    ),
+    st.lists(job_texts, min_size=1, max_size=3),
+    st.lists(st.sampled_from([1, 25, 59, 60, 61, 130, 600]), min_size=3, max_size=3),
+    st.lists(st.sampled_from([0.0, 0.3, 1.0]), min_size=3, max_size=3),
+    st.sampled_from([(), ((600, 1_300),), ((305, 312), (1_200, 1_900))]),
+)
+UNTIL = NOON + 40 * MINUTE
+
+
+@settings(max_examples=25, deadline=None)
+@given(given_worlds)
+def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
+    catalog = compile_files([("jobs.yaml", given.text.encode())]).catalog
+    assert catalog is not None, given.text
+    specs = [one.spec for one in catalog.jobs]
+    assumed = {
+        spec.name: Assumed(length=timedelta(seconds=given.lengths[index]), failing=given.failing[index])
+        for index, spec in enumerate(specs)
+    }
+    setting = Setting(
+        jobs=specs,
+        since=NOON + INSTANT,  # a schedule does not own the instant of its activation
+        until=UNTIL,
+        assumed=assumed,
+        absences=[Absence(since=at(since), until=at(until)) for since, until in given.absences],
+        max_running=MAX_RUNNING,
+    )
+    kept: dict[int, SimRun] = {}
+    outcome = simulate(setting, lambda _at, _what, run: kept.update({id(run): run}))
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), given.text, max_running=MAX_RUNNING)
+        Driver(world, setting).live()
+        assert lived(world) == simulated(kept.values())
+        assert {name: counts(world, name) for name in assumed} == not_run(outcome)
+        world.crash()
+
+
+def at(seconds: int) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def lived(world: World) -> list[tuple[object, ...]]:
+    runs = [run for job in jobs_of(world) for run in world.runs(job) if run.attempt]
+    return sorted(_row(run.job, run) for run in runs)
+
+
+def simulated(runs: Iterable[SimRun]) -> list[tuple[object, ...]]:
+    return sorted(_row(run.subject.spec.name, run) for run in runs if run.attempt)
+
+
+def _row(job: str, run: Run | SimRun) -> tuple[object, ...]:
+    started = None if run.started_at is None else f"{run.started_at:%H:%M:%S}"
+    ended = None if run.ended_at is None else f"{run.ended_at:%H:%M:%S}"
+    wanted = f"{run.scheduled_for:%H:%M:%S}"
+    return (job, wanted, run.trigger.value, run.state.value, run.reason, run.attempt, started, ended)
+
+
+def jobs_of(world: World) -> list[str]:
+    return [version.job for version in world.store.jobs_in_force()]
+
+
+def counts(world: World, job: str) -> Counter[tuple[str, str]]:
+    """What did not run, and why."""
+    found: Counter[tuple[str, str]] = Counter()
+    for run in world.runs(job):
+        if run.attempt == 0:
+            found[run.state.value, run.reason] += 1
+        elif run.state is RunState.CANCELLED:
+            found["cancelled", "replaced"] += 1
+    for gap in world.view.gaps_between(job, since=NOON, until=UNTIL + HOUR):
+        found[gap.state.value, gap.reason] += gap.count
+    return found
+
+
+def not_run(outcome: Outcome) -> dict[str, Counter[tuple[str, str]]]:
+    return {row.job: row.not_run for row in outcome.jobs}
+
+
+class Driver:
+    """Lives through a setting: steps the real loops at each instant at which something happens."""
+
+    def __init__(self, world: World, setting: Setting) -> None:
+        self.world = world
+        self.setting = setting
+        self.subjects = {
+            spec.name: Subject(index, spec, setting.assumed[spec.name])
+            for index, spec in enumerate(setting.jobs)
+        }
+
+    def live(self) -> None:
+        for absence in self.setting.absences:
+            self.until(absence.since - INSTANT)
+            self.world.crash()
+            self.let_end_until(absence.until)
+            self.world.boot()
+            self.obey()
+        self.until(self.setting.until - INSTANT)
+        self.world.scheduler._heap.clear()  # the window is over: nothing more falls due
+        while self.world.has_open_runs():
+            self.move(min(self.wakes()))
+
+    def until(self, end: datetime) -> None:
+        while (following := min(self.wakes(), default=end)) < end:
+            self.move(following)
+        self.move(end)
+
+    def move(self, to: datetime) -> None:
+        self.let_end_until(to)
+        self.world.step()
+        self.obey()
+
+    def obey(self) -> None:
+        """What is told to stop ends at once."""
+        launcher = self.world.launcher
+        while told := [one for one in launcher.flights.values() if one.stops and one.end is None]:
+            for one in told:
+                launcher.obey(one.order.attempt_id)
+            self.world.step()
+
+    def wakes(self) -> Iterator[datetime]:
+        world, now = self.world, self.world.clock.now()
+        yield from (end for end, _ in self.ends())
+        fire = world.scheduler._heap[0][0] if world.scheduler._heap else None
+        pace = world.worker._pace()
+        times = [fire, world.store.next_undecided(), world.store.next_wake(now=now)]
+        if pace:
+            times.append(now + timedelta(seconds=pace))
+        yield from (one for one in times if one is not None and one > now)
+
+    def ends(self) -> list[tuple[datetime, str]]:
+        return [
+            (one.launched_at + self.length_of(one.order.env["JOBFILE_JOB"]), one.order.attempt_id)
+            for one in self.world.launcher.flights.values()
+            if one.end is None
+        ]
+
+    def length_of(self, job: str) -> timedelta:
+        return self.subjects[job].length
+
+    def let_end_until(self, to: datetime) -> None:
+        """Time passes; what is over by then ends at its time."""
+        world = self.world
+        for end, attempt in sorted(self.ends()):
+            if end <= to:
+                world.clock.advance(seconds=(end - world.clock.now()).total_seconds())
+                self.finish(attempt)
+        world.clock.advance(seconds=(to - world.clock.now()).total_seconds())
+
+    def finish(self, attempt: str) -> None:
+        flight = next(one for one in self.world.launcher.flights.values() if one.order.attempt_id == attempt)
+        subject = self.subjects[flight.order.env["JOBFILE_JOB"]]
+        like = SimRun(subject, self.wanted(flight.order.env), TriggerKind.SCHEDULE, self.world.clock.now())
+        like.attempt = int(flight.order.env["JOBFILE_ATTEMPT"])
+        if subject.times_out:
+            self.world.launcher.time_out(attempt)
+        else:
+            self.world.launcher.finish(attempt, exit_code=int(subject.fails(like, self.setting.seed)))
+
+    def wanted(self, env: Mapping[str, str]) -> datetime:
+        return datetime.fromisoformat(env["JOBFILE_SCHEDULED_AT"]).astimezone(NOON.tzinfo)
