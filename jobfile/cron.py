@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from jobfile.cronfields import FIELDS, CronProblem, FieldSet, SpecialDay, parse_field
+from jobfile.cronfields import (
+    DAY_OF_MONTH,
+    FIELDS,
+    ORDER_OF_FIELDS,
+    CronProblem,
+    FieldSet,
+    SpecialDay,
+    parse_field,
+)
 from jobfile.model import DayRule
 
 __all__ = ["CRON_SEMANTICS_VERSION", "CronExpression", "CronProblem", "SpecialDay", "parse_cron"]
@@ -179,6 +187,7 @@ def _never(words: list[tuple[str, int]], expression: CronExpression) -> CronProb
         start=words[2][1],
         end=week_at + len(week) if is_about_week else month_at + len(month),
         label="no year has such a day",
+        help=(DAY_OF_MONTH.advice, *(["a day has to fit both day fields"] if is_about_week else [])),
     )
 
 
@@ -198,7 +207,7 @@ def _refused_text(text: str) -> CronProblem | None:
         if not (" " <= sign <= "~" or sign == "\t"):
             return _refused_character(sign, at)
     if not text or text.isspace():
-        return _problem("an empty text is not a cron expression", 0, len(text), help_=(_FIVE_FIELDS,))
+        return _problem("an empty text is not a cron expression", 0, len(text), help_=(ORDER_OF_FIELDS,))
     prefix = _ZONE_PREFIX.match(text.lstrip(" \t"))
     if prefix is not None:
         start = len(text) - len(text.lstrip(" \t"))
@@ -224,7 +233,10 @@ def _refused_character(sign: str, at: int) -> CronProblem:
     else:
         message, fix = f"character {number} has no place in a cron expression", None
     label = "only spaces and tabs part fields" if fix == " " else "only plain ASCII characters"
-    return _problem(message, at, at + 1, label=label, fix=fix)
+    help_ = "a field has digits, names of three letters, and the signs  * , - / ? #"
+    if fix is not None:
+        help_ = "write a space" if fix == " " else f"write `{fix}`"
+    return _problem(message, at, at + 1, label=label, help_=(help_,), fix=fix)
 
 
 def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> CronExpression | CronProblem:
@@ -252,7 +264,11 @@ def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> Cron
         return _unknown_alias(alias, start)
     if rest:
         return _problem(
-            f"`{alias}` stands alone", rest[0][1], len(text.rstrip(" \t")), label="one word too many"
+            f"`{alias}` stands alone",
+            rest[0][1],
+            len(text.rstrip(" \t")),
+            label="one word too many",
+            help_=(f"for another time leave the alias out: {ORDER_OF_FIELDS}",),
         )
     parsed = _parse_fields([(field, 0) for field in ALIASES[alias].split()], days)
     assert isinstance(parsed, CronExpression)
@@ -271,12 +287,9 @@ def _unknown_alias(alias: str, start: int) -> CronProblem:
         start,
         start + len(alias),
         label=f"expected {', '.join(ALIASES)}",
-        help_=(f"did you mean `{near[0]}`?",) if len(near) == 1 else (),
+        help_=(f"did you mean `{near[0]}`?",) if len(near) == 1 else (f"write {ORDER_OF_FIELDS}",),
         fix=near[0] if len(near) == 1 else None,
     )
-
-
-_FIVE_FIELDS = "five fields: minute hour day-of-month month day-of-week, such as  0 2 * * *"
 
 
 def _wrong_count(text: str, words: list[tuple[str, int]]) -> CronProblem:
@@ -298,7 +311,7 @@ def _wrong_count(text: str, words: list[tuple[str, int]]) -> CronProblem:
         start,
         end,
         label="five are needed",
-        help_=(_FIVE_FIELDS,),
+        help_=(ORDER_OF_FIELDS,),
     )
 
 

@@ -38,27 +38,29 @@ class FieldSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Field:
-    """The rules of one field. `last` is where an open range (`5/10`) ends; `cycle` is what starts again."""
+    """The rules of one field. `last` is where an open range (`5/10`) ends; `advice` is for a wrong number."""
 
     name: str
     low: int
     high: int
     last: int
-    cycle: int
     cycle_name: str
+    advice: str
     names: tuple[str, ...] = ()
 
 
-MINUTE = Field(name="minute", low=0, high=59, last=59, cycle=60, cycle_name="hour")
-HOUR = Field(name="hour", low=0, high=23, last=23, cycle=24, cycle_name="day")
-DAY_OF_MONTH = Field(name="day-of-month", low=1, high=31, last=31, cycle=31, cycle_name="month")
+MINUTE = Field(name="minute", low=0, high=59, last=59, cycle_name="hour", advice="the full hour is minute 0")
+HOUR = Field(name="hour", low=0, high=23, last=23, cycle_name="day", advice="midnight is hour 0")
+DAY_OF_MONTH = Field(
+    name="day-of-month", low=1, high=31, last=31, cycle_name="month", advice="the last day of a month is `L`"
+)
 MONTH = Field(
     name="month",
     low=1,
     high=12,
     last=12,
-    cycle=12,
     cycle_name="year",
+    advice="January is 1 or jan, December is 12 or dec",
     names=("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
 )
 DAY_OF_WEEK = Field(
@@ -66,12 +68,13 @@ DAY_OF_WEEK = Field(
     low=0,
     high=7,
     last=6,
-    cycle=7,
     cycle_name="week",
+    advice="Sunday is 0, 7 or sun, Saturday is 6 or sat",
     names=("sun", "mon", "tue", "wed", "thu", "fri", "sat"),
 )
 FIELDS = (MINUTE, HOUR, DAY_OF_MONTH, MONTH, DAY_OF_WEEK)
 DAY_FIELDS = (DAY_OF_MONTH, DAY_OF_WEEK)
+ORDER_OF_FIELDS = "five fields: minute hour day-of-month month day-of-week, such as  0 2 * * *"
 
 SUNDAY_AT_END = 7
 MAX_NTH = 5
@@ -179,6 +182,7 @@ def _step(field: Field, text: str, at: int) -> int | CronProblem:
             start=at,
             end=end,
             label="a step is 1 or more",
+            help=(f"for every {field.name} leave the step out",),
         )
     found = f"`{text}` is not a step" if text else "a step is missing after `/`"
     return CronProblem(
@@ -187,6 +191,7 @@ def _step(field: Field, text: str, at: int) -> int | CronProblem:
         start=at if text else at - 1,
         end=end,
         label="expected a number, 1 or more",
+        help=(f"every third {field.name} is `*/3`",),
     )
 
 
@@ -195,7 +200,7 @@ def _uneven(field: Field, item: str, low: int, high: int, step: int, *, is_range
     if step > 1 and step > high - low:
         return f"`{item}` is longer than the range: only {field.name} {low}"
     is_round = (low, high) == (field.low, field.last) if is_range else low - field.low < step
-    if is_round and field.cycle % step:
+    if is_round and (field.last - field.low + 1) % step:
         return f"`{item}` starts again each {field.cycle_name}"
     return None
 
@@ -254,7 +259,7 @@ def _special_day_of_week(upper: str, item: str, at: int) -> SpecialDay | CronPro
         return SpecialDay(kind="d#k", day=day % SUNDAY_AT_END, nth=int(nth))
     return CronProblem(
         code="JF302" if nth.isdigit() else "JF301",
-        message=f"`{item}` does not say which {word.lower()} of the month",
+        message=f"`{item}` in the day-of-week field does not say which {word.lower()} of the month",
         start=at + len(word) + bool(nth),
         end=at + len(item),
         label=f"1 to {MAX_NTH} after `#`",
@@ -284,6 +289,7 @@ def _empty_item(field: Field, at: int) -> CronProblem:
         start=comma,
         end=comma + 1,
         label="nothing stands beside this comma",
+        help=("leave the comma out, or write a value beside it",),
     )
 
 
@@ -296,7 +302,7 @@ def _refused_item(field: Field, item: str, at: int, *, is_only: bool) -> CronPro
             start=at,
             end=at + len(item),
             label="a schedule is the same on every machine",
-            help=(f"choose a {field.name} yourself; `spread:` keeps jobs apart",),
+            help=(f"choose the {field.name} yourself; `spread:` keeps jobs apart",),
         )
     if "?" in item:
         return CronProblem(
@@ -318,11 +324,14 @@ def _out_of_range(field: Field, word: str, at: int) -> CronProblem:
         start=at,
         end=at + len(word),
         label=f"{field.low} to {field.high}",
+        help=(field.advice,),
     )
 
 
 def _not_a_value(field: Field, word: str, at: int) -> CronProblem:
     meant = _nearest_name(field, word)
+    own = [one.name for one in FIELDS if one is not field and _nearest_name(one, word)]
+    advice = [f"`{word}` belongs into the {name} field" for name in own]
     expected = f"{field.low} to {field.high}"
     if field.names:
         expected += f", or {field.names[0]} to {field.names[-1]}"
@@ -332,7 +341,7 @@ def _not_a_value(field: Field, word: str, at: int) -> CronProblem:
         start=at,
         end=at + len(word),
         label=f"expected {expected}, `a-b`, `a,b` or `*`",
-        help=(f"names have three letters: `{meant}`",) if meant else (),
+        help=(f"names have three letters: `{meant}`",) if meant else (*advice[:1], ORDER_OF_FIELDS),
         fix=meant,
     )
 
@@ -357,6 +366,7 @@ def _not_a_range(field: Field, head: str, at: int) -> CronProblem:
         start=at,
         end=at + max(len(head), 1),
         label="expected `*` or `a-b`",
+        help=("a range has two ends: `1-5`" if head else f"every third {field.name} is `*/3`",),
     )
 
 
@@ -364,7 +374,9 @@ def _backwards(field: Field, head: str, at: int, low: int, high: int, *, has_ste
     first, _, second = head.partition("-")
     split = [_range_text(field, first, low, field.high), _range_text(field, second, high, field.low)]
     advice = f"for a range over the end write `{','.join(split)}`"
-    if field is DAY_OF_WEEK and first == str(SUNDAY_AT_END):
+    if has_step:
+        advice = f"write two ranges, one up to {field.last} and one from {field.low}"
+    if field is DAY_OF_WEEK and low == SUNDAY_AT_END:
         advice = f"Sunday at the start of a range is 0: `0-{second}`"
     return CronProblem(
         code="JF313",
@@ -372,7 +384,7 @@ def _backwards(field: Field, head: str, at: int, low: int, high: int, *, has_ste
         start=at,
         end=at + len(head),
         label=f"{second} comes before {first}",
-        help=() if has_step else (advice,),
+        help=(advice,),
     )
 
 

@@ -213,7 +213,7 @@ def test_a_step_that_does_not_keep_its_distance_is_told(text: str, label: str | 
         ("0 0 1 13 *", "JF302", "13", "month 13 is out of range"),
         ("0 0 * * 8", "JF302", "8", "day-of-week 8 is out of range"),
         ("0 0 32W * *", "JF302", "32", "day-of-month 32 is out of range"),
-        ("0 0 * * fri#6", "JF302", "6", "`fri#6` does not say which fri of the month"),
+        ("0 0 * * fri#6", "JF302", "6", "`fri#6` in the day-of-week field does not say which fri"),
         ("*/0 * * * *", "JF302", "0", "step 0 in the minute field goes nowhere"),
         ("0 22-2 * * *", "JF313", "22-2", "range `22-2` in the hour field runs backwards"),
         ("0 0 * * sat-mon", "JF313", "sat-mon", "range `sat-mon` in the day-of-week field runs backwards"),
@@ -327,6 +327,7 @@ def test_any_text_is_an_expression_or_a_problem_inside_the_text(text: str, rule:
     if isinstance(found, CronProblem):
         assert 0 <= found.start <= found.end <= len(text)
         assert found.message
+        assert found.help
         assert found.code.startswith("JF3")
         assert not found.message.endswith(".")
 
