@@ -30,7 +30,7 @@ _ENDINGS: Final = {
 def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
     """What the engine makes of the end of an attempt; the same for all runs of a job, so asked once."""
     known = run.subject.verdicts
-    key = (run.attempt, ending)
+    key = (run.state, run.attempt, ending)
     if key not in known:
         found = settle(run, _ENDINGS[ending], spec=run.subject.spec, now=_SOME_TIME)
         known[key] = (found.run_state, found.reason)

@@ -67,6 +67,7 @@ class _Simulation:
         self.running = 0
         self.caught_up: list[datetime] = []
         self.unseen: list[SimRun] = []
+        self.stopped: list[SimRun] = []
         self.absent: Absence | None = None
         self.may_start = False
 
@@ -88,6 +89,12 @@ class _Simulation:
                 _, _, act, about = heapq.heappop(events)
                 act(now, about)
             if self.may_start and self.absent is None:
+                self.start_ready(now)
+            while self.stopped:  # what is told to stop ends after the turn in which it is told
+                stopped, self.stopped = self.stopped, []
+                for run in stopped:
+                    run.obeys = run.ended_at is None  # evidence wins: what ended by itself keeps its end
+                    self.end(now, (run, run.attempt))
                 self.start_ready(now)
         return self.outcome
 
@@ -205,6 +212,9 @@ class _Simulation:
     # What starts
 
     def make_ready(self, run: SimRun) -> None:
+        if run.is_ready:
+            return
+        run.is_ready = True
         is_late = run.trigger is TriggerKind.CATCHUP and run.state is RunState.QUEUED
         self.ready.append((is_late, -run.subject.priority, run.not_before, run.number, run))
         self.may_start = True
@@ -220,12 +230,13 @@ class _Simulation:
             if self.running >= self.setting.max_running or (item[0] and not self.may_catch_up(now)):
                 self.ready += waiting[index:]
                 break
-            if run.is_over or run.state is RunState.RUNNING:
+            if run.is_over:
                 continue
             if run.attempt == 0:
                 subject = run.subject
                 limit = subject.concurrency.limit
                 if limit is not None and len(run.lane.active) >= limit:
+                    run.is_ready = False
                     continue  # when one of those ends, the first that waits is ready again
                 if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
                     run.was_held = f"queue {subject.queue}"
@@ -260,7 +271,7 @@ class _Simulation:
                 self.used[subject.queue] += 1
         else:
             row.retries += 1
-        run.state = RunState.RUNNING
+        run.state, run.is_ready = RunState.RUNNING, False
         run.attempt += 1
         run.started_at = run.started_at or now
         run.began_at = now
@@ -277,7 +288,7 @@ class _Simulation:
         """A run that is replaced ends at once; one that waits for its retry has nothing to end."""
         if run.state is RunState.RUNNING:
             run.state = RunState.CANCELLING
-            self.at(now, self.end, (run, run.attempt))
+            self.stopped.append(run)
         elif run.state is RunState.RETRY_WAIT:
             self.close(now, run, RunState.CANCELLED, "replaced")
 
@@ -300,7 +311,7 @@ class _Simulation:
     def settle(self, now: datetime, run: SimRun) -> None:
         ended_at = run.ended_at
         assert ended_at is not None
-        if run.state is RunState.CANCELLING:
+        if run.obeys:
             self.close(ended_at, run, RunState.CANCELLED, "replaced")
             return
         subject = run.subject

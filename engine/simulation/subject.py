@@ -80,6 +80,8 @@ class SimRun:
     detail = ""
     was_held = ""
     is_over = False
+    is_ready = False
+    obeys = False
     started_at: datetime | None = None
     ended_at: datetime | None = None
     began_at: datetime
@@ -144,7 +146,7 @@ class Subject:
         self.has_key = spec.concurrency.key is not None
         asks = self.has_condition or self.has_key or spec.pause_on_failure is not None
         self.is_plain = not (asks or self.rules.delays or spec.start_deadline)
-        self.verdicts: dict[tuple[int, str], tuple[RunState, str]] = {}
+        self.verdicts: dict[tuple[RunState, int, str], tuple[RunState, str]] = {}
 
     def fails(self, run: SimRun, seed: int) -> bool:
         """Whether an attempt fails: a matter of the seed and its identity, never of what else happens."""
