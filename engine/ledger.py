@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from engine.lifecycle import Attempt, Outcome, Run, RunState, Verdict
     from engine.ports import Stop
@@ -278,6 +278,10 @@ class View(Protocol):
 
     def open_runs(self) -> tuple[Run, ...]:
         """Runs that are not over, oldest first."""
+        ...
+
+    def lengths(self, job: str, *, limit: int) -> tuple[timedelta, ...]:
+        """How long the newest good runs of a job took that needed one attempt, the newest first."""
         ...
 
     def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:

@@ -181,6 +181,11 @@ def changed_files(folder: Path, *, since: str) -> frozenset[Path]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    return os.fsdecode(git_bytes(folder, *arguments))
+
+
+def git_bytes(folder: Path, *arguments: str) -> bytes:
+    """What git prints in a folder; raises RevisionError with its reason."""
     try:
         done = subprocess.run(  # noqa: S603  no shell, and the one free word is no option
             ["git", "-C", str(folder), *arguments],  # noqa: S607  the git that the user would run
@@ -189,11 +194,11 @@ def _git(folder: Path, *arguments: str) -> str:
             timeout=GIT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RevisionError(f"git cannot tell what changed: {error}") from error
+        raise RevisionError(f"git does not answer: {error}") from error
     if done.returncode:
         said = os.fsdecode(done.stderr).strip().removeprefix("fatal: ").partition("\n")[0]
-        raise RevisionError(f"git cannot tell what changed: {said or 'it gives no reason'}")
-    return os.fsdecode(done.stdout)
+        raise RevisionError(f"git says: {said or 'it gives no reason'}")
+    return done.stdout
 
 
 def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int, str] | None:

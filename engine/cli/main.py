@@ -17,6 +17,7 @@ COMMANDS = {
     "fmt": "lay out job files, comments kept",
     "show": "a job as it is understood, with the origin of each value",
     "next": "when a job, or a cron expression, fires next",
+    "simulate": "a month of the jobs in a second",
     "up": "run the engine in the foreground",
     "run": "run a job now and follow it",
     "apply": "put the job files in force",

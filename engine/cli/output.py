@@ -44,12 +44,14 @@ def display_width(text: str) -> int:
     )
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """A table with two spaces between columns; the last column is cut at the width of the terminal."""
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), is_cut: bool = True
+) -> str:
+    """A table with two spaces between columns; lines are cut at the width of the terminal."""
     cells = [list(map(printable, row)) for row in rows]
     columns = [max(display_width(row[i]) for row in [list(heads), *cells]) for i in range(len(heads))]
     lines = [_line(row, columns, right) for row in (heads, *cells)]
-    return "\n".join(cut(line, width()) for line in lines)
+    return "\n".join(cut(line, width()) if is_cut else line for line in lines)
 
 
 def cut(line: str, columns: int) -> str:

@@ -13,6 +13,7 @@ from engine.retry import settle
 from engine.simulation.subject import SimRun, Subject
 from jobfile.expression import EvaluationError
 from jobfile.model import AfterWhen, JobSpec
+from jobfile.occurrences import load_zone
 from jobfile.template import evaluate_source
 from jobfile.values import Value
 
@@ -56,6 +57,20 @@ def holds(run: SimRun) -> bool:
         return evaluate_source(condition, template_values(run.subject.spec, _as_run(run))) is not False
     except EvaluationError:
         return True
+
+
+def is_late(run: SimRun, now: datetime) -> bool:
+    """Whether the end of a run breaks what its job expects: done by a time of day, or within a length."""
+    spec = run.subject.spec
+    length, done_by = spec.expect.max_duration, spec.expect.done_by
+    if length is not None and run.started_at is not None and now - run.started_at > length:
+        return True
+    zone = load_zone(spec.timezone)
+    if done_by is None or zone is None:
+        return False
+    hour, minute = map(int, done_by.split(":"))
+    wanted = run.scheduled_for.astimezone(zone)
+    return now > wanted.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
 def own_pause(subject: Subject) -> tuple[Pause, ...]:

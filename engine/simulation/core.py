@@ -20,6 +20,7 @@ from engine.simulation.asking import (
     bound,
     holds,
     is_followed,
+    is_late,
     own_pause,
     rendered_key,
     verdict,
@@ -345,6 +346,7 @@ class _Simulation:
             self.used[subject.queue] -= 1
         if state is RunState.SUCCEEDED:
             row.succeeded += 1
+            row.late += subject.is_expected and is_late(run, now)
             subject.failures_in_a_row = 0
         elif state is RunState.CANCELLED:
             row.not_run["cancelled", reason] += 1

@@ -10,7 +10,7 @@ from engine.accounting import rules_of
 from engine.admission import policy_for
 from engine.due import Rules
 from engine.lifecycle import RunState, TriggerKind
-from jobfile.model import JobSpec, OverlapPolicy
+from jobfile.model import ExpectSpec, JobSpec, OverlapPolicy
 from jobfile.values import Value
 
 CHANCES = 2**64
@@ -110,6 +110,7 @@ class Subject:
         "has_condition",
         "has_key",
         "index",
+        "is_expected",
         "is_plain",
         "lane",
         "length",
@@ -143,6 +144,7 @@ class Subject:
         self.start_deadline = spec.start_deadline
         self.has_condition = spec.condition is not None
         self.always_succeeds = not self.times_out and assumed.failing <= 0
+        self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
         asks = self.has_condition or self.has_key or spec.pause_on_failure is not None
         self.is_plain = not (asks or self.rules.delays or spec.start_deadline)

@@ -1,6 +1,6 @@
 """The ledger in one SQLite file: what the answers read. Works while an engine writes, and without one."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.lifecycle import Attempt, Run, RunState
@@ -66,6 +66,11 @@ class SqliteView:
     def open_runs(self) -> tuple[Run, ...]:
         """Runs that are not over, oldest first."""
         return tuple(run_from_row(row) for row in self._db.rows("open_runs"))
+
+    def lengths(self, job: str, *, limit: int) -> tuple[timedelta, ...]:
+        """How long the newest good runs of a job took that needed one attempt, the newest first."""
+        rows = self._db.rows("lengths", {"job": job, "limit": limit})
+        return tuple(timedelta(microseconds=row["length"]) for row in rows)
 
     def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
         """Runs of a job wanted in [since, until), newest first."""

@@ -1,0 +1,173 @@
+"""`jobfile simulate`: a month of the jobs in a second, under a virtual clock."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from engine.adapters.files import FolderTree
+from engine.adapters.revisions import snapshot_at
+from engine.cli.commands.check import INVALID, print_diagnostics
+from engine.cli.output import cut, display_width, facts, print_json, table, width
+from engine.cli.place import Place, json_option, place_options
+from engine.cli.simulating import MAX_DAYS, Options, Reader
+from engine.errors import JobfileError
+from engine.ports import Snapshot
+from engine.simulation.comparing import compare_rows, compare_to_json
+from engine.simulation.core import simulate
+from engine.simulation.drawing import Days, draw
+from engine.simulation.printing import (
+    HEADS,
+    RIGHT,
+    EventLines,
+    closing_lines,
+    head_line,
+    load_lines,
+    rows,
+    to_json,
+)
+from engine.simulation.subject import Setting, SimRun
+from jobfile.model import JobSpec
+from jobfile.pipeline import compile_files
+
+NARROW = 90
+
+
+@click.command("simulate")
+@click.option("--from", "start", metavar="TIME", help="Begin there [default: today 00:00, UTC].")
+@click.option("--days", type=click.IntRange(1, MAX_DAYS), default=31, show_default=True, help="How long.")
+@click.option("--down", multiple=True, metavar="TIME/LENGTH", help="No engine then: 2026-03-10T01:00Z/6h.")
+@click.option("--assume", multiple=True, metavar="[JOB=]LENGTH", help="How long runs take [default: 1m].")
+@click.option(
+    "--durations", default="p50", metavar="p50|p95|FILE", help="Which part of history, or a file of JOB: 5m."
+)
+@click.option("--fail", multiple=True, metavar="[JOB=]CHANCE", help="How often an attempt fails: JOB=0.1.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the chances.")
+@click.option("--event", "events", metavar="FILE", help="Runs asked for: one JSON object a line.")
+@click.option("--compare", metavar="REV", help="Simulate the files of this revision too; print what differs.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write every event.")
+@click.option("--svg", "svg_file", metavar="FILE", help="Draw the time as a picture.")
+@json_option
+@place_options
+def command(  # noqa: PLR0917  click hands over the options by name
+    start: str | None,
+    days: int,
+    down: Sequence[str],
+    assume: Sequence[str],
+    durations: str,
+    fail: Sequence[str],
+    seed: int,
+    events: str | None,
+    compare: str | None,
+    csv_file: str | None,
+    svg_file: str | None,
+    *,
+    as_json: bool,
+    place: Place,
+) -> int:
+    """What the jobs would do: runs, skips, waits, retries, load. Nothing is started, and nothing sleeps.
+
+    What is due, skipped, tried again or made up for is decided by the engine's own rules. How long runs
+    take comes from the ledger's history, else from --assume. The same input gives the same bytes.
+    """
+    options = Options(
+        start=start,
+        days=days,
+        down=down,
+        assume=assume,
+        durations=durations,
+        fail=fail,
+        events=events,
+        seed=seed,
+    )
+    jobs = _jobs_of(FolderTree(place.main_file).snapshot())
+    if jobs is None:
+        return INVALID
+    setting = _setting(options, jobs, place)
+    if compare is not None:
+        return _compare(setting, options, place, compare, as_json=as_json)
+    days_told, lines = Days(), EventLines()
+    tellers = [one for one, wanted in ((days_told.tell, svg_file), (lines.tell, csv_file)) if wanted]
+    outcome = simulate(setting, _all(tellers))
+    if csv_file:
+        _write(csv_file, lines.text)
+    if svg_file:
+        _write(svg_file, draw(outcome, setting, days_told))
+    if as_json:
+        print_json(to_json(outcome, setting))
+        return 0
+    click.echo(f"{head_line(outcome, setting)}\n")
+    _print_rows(rows(outcome, setting))
+    if outcome.load.most:
+        click.echo("\n" + "\n".join(load_lines(outcome, is_narrow=width() < NARROW)))
+    for line in closing_lines(outcome, setting):
+        click.echo(cut(line, width()))
+    return 0
+
+
+def _print_rows(found: Sequence[Sequence[str]]) -> None:
+    """The table; with the notes below it where they do not fit beside."""
+    whole = table(HEADS, found, right=RIGHT, is_cut=False)
+    if max(map(display_width, whole.splitlines())) <= width():
+        click.echo(whole)
+        return
+    click.echo(table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT))
+    notes = [(row[0], row[-1]) for row in found if row[-1]]
+    if notes:
+        click.echo("\n" + facts(notes))
+
+
+def _jobs_of(snapshot: Snapshot) -> tuple[JobSpec, ...] | None:
+    """The jobs of some files; None when they have mistakes, which are told."""
+    if snapshot.problem:
+        raise JobfileError(snapshot.problem)
+    compiled = compile_files(snapshot.files, outside=snapshot.outside)
+    if compiled.catalog is None:
+        print_diagnostics(compiled.diagnostics, compiled.sources)
+        return None
+    return tuple(one.spec for one in compiled.catalog.jobs)
+
+
+def _setting(options: Options, jobs: Sequence[JobSpec], place: Place) -> Setting:
+    config = place.config
+    view = place.view_if_any()
+    return Reader(options, jobs, now=place.now()).setting(
+        view, max_running=config.max_running, catchup_starts=config.catchup_starts
+    )
+
+
+def _compare(setting: Setting, options: Options, place: Place, revision: str, *, as_json: bool) -> int:
+    jobs = _jobs_of(snapshot_at(place.main_file, revision))
+    if jobs is None:
+        return INVALID
+    before_setting = _setting(options, jobs, place)
+    before, after = simulate(before_setting), simulate(setting)
+    if as_json:
+        print_json(compare_to_json(before, before_setting, after, setting))
+        return 0
+    click.echo(f"{head_line(after, setting)}\nbefore is {revision}; a job that does the same is left out\n")
+    heads, found = compare_rows(before, before_setting, after, setting)
+    click.echo(table(heads, found) if found else "no difference")
+    click.echo(f"\nat most {before.load.most} -> {after.load.most} runs at once")
+    return 0
+
+
+def _all(
+    tellers: Sequence[Callable[[datetime, str, SimRun], None]],
+) -> Callable[[datetime, str, SimRun], None] | None:
+    if not tellers:
+        return None
+
+    def tell(at: datetime, what: str, run: SimRun) -> None:
+        for one in tellers:
+            one(at, what, run)
+
+    return tell
+
+
+def _write(name: str, text: str) -> None:
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise JobfileError(f"cannot write {name}: {error.strerror or error}") from error

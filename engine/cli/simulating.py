@@ -1,0 +1,198 @@
+"""From the options of `jobfile simulate` to the setting of a simulation."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from engine.adapters.reading import read_limited
+from engine.cli.times import parse_instant
+from engine.ledger import View
+from engine.lifecycle import TriggerKind
+from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
+from jobfile.document import decode_source, parse_document
+from jobfile.duration import EXPECTED, parse_duration
+from jobfile.model import JobSpec
+from jobfile.params import bind_params
+from jobfile.suggest import suggest
+
+DEFAULT_LENGTH = timedelta(minutes=1)
+HISTORY = 200
+"""Runs of a job whose lengths are looked at."""
+
+MAX_DAYS = 3660
+MAX_EVENTS = 1_000_000
+_MIDNIGHT = {"hour": 0, "minute": 0, "second": 0, "microsecond": 0}
+UTC_ZONE = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What stands on the command line."""
+
+    start: str | None
+    days: int
+    down: Sequence[str]
+    assume: Sequence[str]
+    durations: str
+    fail: Sequence[str]
+    events: str | None
+    seed: int
+
+
+class Reader:
+    """Reads the options for one set of jobs."""
+
+    def __init__(self, options: Options, jobs: Sequence[JobSpec], *, now: datetime) -> None:
+        """`now` is only where --from is not given."""
+        self.options = options
+        self.jobs = {job.name: job for job in jobs}
+        self.since = now.replace(**_MIDNIGHT)  # type: ignore[arg-type]  # four fields of a time
+        if options.start is not None:
+            self.since = self._instant(options.start)
+        self.until = self.since + timedelta(days=options.days)
+
+    def setting(self, view: View | None, *, max_running: int, catchup_starts: int) -> Setting:
+        """The setting of the simulation; `view` tells how long runs took."""
+        return Setting(
+            jobs=tuple(self.jobs.values()),
+            since=self.since,
+            until=self.until,
+            assumed=self._assumed(view),
+            absences=self._absences(),
+            events=self._events(),
+            seed=self.options.seed,
+            max_running=max_running,
+            catchup_starts=catchup_starts,
+        )
+
+    def _instant(self, text: str) -> datetime:
+        if len(text) == 10 and text.count("-") == 2:
+            text += "T00:00"
+        return parse_instant(text, UTC_ZONE, now=datetime(2000, 1, 1, tzinfo=UTC))
+
+    def _job(self, name: str, option: str) -> str:
+        if name not in self.jobs:
+            near = suggest(name, self.jobs)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"{option}: there is no job `{name}`{hint}")
+        return name
+
+    def _absences(self) -> tuple[Absence, ...]:
+        """Times without an engine, those that touch made one."""
+        found: list[Absence] = []
+        for text in self.options.down:
+            begin, slash, length = text.rpartition("/")
+            duration = parse_duration(length) if slash else None
+            if duration is None:
+                raise click.UsageError(
+                    f"--down takes TIME/LENGTH such as 2026-03-10T01:00Z/6h, found '{text}'"
+                )
+            since = self._instant(begin)
+            if not self.since < since < self.until:
+                raise click.UsageError(f"--down {text} does not begin in the time that is simulated")
+            found.append(Absence(since=since, until=min(since + duration, self.until)))
+        merged: list[Absence] = []
+        for one in sorted(found, key=lambda absence: absence.since):
+            if merged and one.since <= merged[-1].until:
+                last = merged.pop()
+                one = Absence(since=last.since, until=max(last.until, one.until))
+            merged.append(one)
+        return tuple(merged)
+
+    def _assumed(self, view: View | None) -> dict[str, Assumed]:
+        given = self._lengths()
+        failing = dict(self._failing(text) for text in self.options.fail)
+        rank = {"p50": 0.5, "p95": 0.95}.get(self.options.durations, 0.5)
+        found = {}
+        for job in self.jobs:
+            known = _history(view, job, rank) if job not in given else None
+            length = known or given.get(job) or given.get("") or DEFAULT_LENGTH
+            found[job] = Assumed(
+                length=length, failing=failing.get(job, failing.get("", 0.0)), is_known=known is not None
+            )
+        return found
+
+    def _lengths(self) -> dict[str, timedelta]:
+        """Lengths that were given, by job; under the empty name the one for all others."""
+        found = {}
+        if self.options.durations not in ("p50", "p95"):
+            found = self._lengths_of_file(self.options.durations)
+        for text in self.options.assume:
+            name, equals, length = text.rpartition("=")
+            duration = parse_duration(length)
+            if duration is None:
+                raise click.UsageError(f"--assume takes 5m or JOB=5m, found '{text}'; {EXPECTED}")
+            found[self._job(name, "--assume") if equals else ""] = duration
+        return found
+
+    def _lengths_of_file(self, name: str) -> dict[str, timedelta]:
+        try:
+            content = read_limited(Path(name))
+        except OSError as error:
+            raise click.UsageError(
+                f"--durations takes p50, p95 or a file; {name}: {error.strerror}"
+            ) from error
+        source, _ = decode_source(name, content)
+        document = parse_document(source)[0] if source is not None else None
+        tree = document.tree if document is not None else {}
+        found = {}
+        for job, length in tree.items():
+            duration = parse_duration(str(length))
+            if duration is None:
+                raise click.UsageError(f"{name}: {job}: {EXPECTED}, found '{length}'")
+            found[self._job(str(job), name)] = duration
+        if not found:
+            raise click.UsageError(f"{name} is no map of jobs to lengths such as  nightly-orders: 5m")
+        return found
+
+    def _failing(self, text: str) -> tuple[str, float]:
+        name, equals, part = text.rpartition("=")
+        try:
+            chance = float(part)
+        except ValueError:
+            chance = -1.0
+        if not 0 <= chance <= 1:
+            raise click.UsageError(f"--fail takes JOB=0.1 (a chance from 0 to 1), found '{text}'")
+        return (self._job(name, "--fail") if equals else "", chance)
+
+    def _events(self) -> tuple[GivenEvent, ...]:
+        if self.options.events is None:
+            return ()
+        try:
+            lines = Path(self.options.events).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.UsageError(f"--event: cannot read {self.options.events}: {error}") from error
+        found = (self._event(line, number) for number, line in enumerate(lines, 1) if line.strip())
+        return tuple(sorted(found, key=lambda event: event.at))
+
+    def _event(self, line: str, number: int) -> GivenEvent:
+        where = f"{self.options.events}:{number}"
+        try:
+            plain = json.loads(line)
+        except ValueError:
+            plain = None
+        if not isinstance(plain, dict) or not {"at", "job"} <= plain.keys() <= {"at", "job", "params"}:
+            example = '{"at": "2026-03-01T10:00Z", "job": "load-file", "params": {"path": "a.csv"}}'
+            raise click.UsageError(f"{where}: expected one JSON object a line, such as {example}")
+        job = self.jobs[self._job(str(plain["job"]), where)]
+        given = plain.get("params", {})
+        if not isinstance(given, dict):
+            raise click.UsageError(f"{where}: params must be an object")
+        values = {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
+        params, problems = bind_params(job.params, values, from_text=False)
+        if problems:
+            raise click.UsageError(f"{where}: {problems[0].message}")
+        return GivenEvent(
+            at=self._instant(str(plain["at"])), job=job.name, trigger=TriggerKind.MANUAL, params=params
+        )
+
+
+def _history(view: View | None, job: str, rank: float) -> timedelta | None:
+    """How long a job takes: a percentile of its newest good runs."""
+    lengths = sorted(view.lengths(job, limit=HISTORY)) if view is not None else []
+    return lengths[min(len(lengths) - 1, int(len(lengths) * rank))] if lengths else None

@@ -1,0 +1,116 @@
+"""What stands out in a simulation, in words: of each job, of clocks, of times when nobody was there."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from engine.simulation.subject import Setting
+from engine.simulation.tally import JobTally, Outcome
+from engine.wording import REASONS, seconds_text
+from jobfile.model import JobSpec
+from jobfile.occurrences import clock_changes, clock_effects
+
+_DAY = timedelta(days=1)
+
+
+class ZoneChange(NamedTuple):
+    """A zone changes its clock in the time that is simulated; so many jobs name a time that this touches."""
+
+    zone: str
+    day: datetime
+    is_gap: bool
+    jobs: int
+
+
+def notes_of(row: JobTally, spec: JobSpec, setting: Setting) -> tuple[str, ...]:
+    """What a reader should know of a job, the most important first."""
+    return tuple(_notes(row, spec, setting))
+
+
+def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
+    assumed = setting.assumed[spec.name]
+    takes = f"takes {length_text(assumed.length)}"
+    if row.failed:
+        many = f"{row.failed:,} of {row.ran:,} failed"
+        timeout = spec.timeout is not None and assumed.length > spec.timeout
+        yield f"{many}: {takes}, timeout {length_text(spec.timeout)}" if timeout and spec.timeout else many
+    for (state, reason), count in sorted(row.not_run.items()):
+        if (state, reason) == ("skipped", "overlap"):
+            yield f"{takes}: {_part(count, row.fires)} skipped, a run is in the way"
+        else:
+            yield f"{count:,} {state}: {REASONS.get(reason, reason)}"
+    if row.caught_up:
+        yield f"caught up {row.caught_up:,}"
+    for what, count in sorted(row.waits.items()):
+        yield f"waited for {what} {_times(count)}"
+    if row.retries:
+        yield f"tried again {_times(row.retries)}"
+    for entry in spec.schedule:
+        for effect in clock_effects(entry, after=setting.since - _DAY, days=_days(setting) + 2):
+            if setting.since.date() <= effect.date < setting.until.date() + _DAY:
+                says = "does not exist" if effect.is_gap else "exists twice"
+                yield f"{day_text(effect.date)}: {effect.times} {says}"
+
+
+def zone_changes(setting: Setting) -> tuple[ZoneChange, ...]:
+    """The changes of clocks in the time that is simulated, in the zones of the jobs."""
+    found: list[ZoneChange] = []
+    zones = {entry.timezone for spec in setting.jobs for entry in spec.schedule}
+    for zone in sorted(zones):
+        for change in clock_changes(zone, after=setting.since, days=_days(setting) + 1):
+            if change.at < setting.until:
+                touched = sum(_is_touched(spec, zone, change.at) for spec in setting.jobs)
+                found.append(ZoneChange(zone, change.at + change.offset_before, change.is_gap, touched))
+    return tuple(sorted(found, key=lambda one: (one.day, one.zone)))
+
+
+def _is_touched(spec: JobSpec, zone: str, at: datetime) -> bool:
+    entries = [entry for entry in spec.schedule if entry.timezone == zone]
+    return any(clock_effects(entry, after=at - _DAY, days=2) for entry in entries)
+
+
+def zone_line(change: ZoneChange) -> str:
+    """A change of a clock in one line."""
+    way = "springs forward" if change.is_gap else "falls back"
+    jobs = "1 job" if change.jobs == 1 else f"{change.jobs} jobs"
+    return f"{change.zone} {way} {day_text(change.day)}; {jobs} affected"
+
+
+def absence_lines(outcome: Outcome) -> Iterator[str]:
+    """What became of what fell due while no engine was there, a line for each absence."""
+    for since, until, returns in outcome.absences:
+        parts = []
+        for one in returns:
+            said = [f"caught up {one.caught_up:,}"] if one.caught_up else []
+            said += [f"{count:,} {state} ({reason})" for state, reason, count in one.not_run]
+            parts.append(f"{one.job} {', '.join(said)}")
+        length = length_text(until - since)
+        yield f"down {since:%Y-%m-%d %H:%MZ} for {length}: {'; '.join(parts) or 'nothing fell due'}"
+
+
+def day_text(day: date) -> str:
+    """A day as people say it: Sun 8 Mar."""
+    return f"{day:%a} {day.day} {day:%b}"
+
+
+def length_text(length: timedelta) -> str:
+    """A length of time, as it is written in files where it is a whole one."""
+    seconds = length.total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return seconds_text(seconds)
+
+
+def _part(count: int, of: int) -> str:
+    if of and count * 2 in (of - 1, of, of + 1) and count > 2:
+        return "every second one"
+    return f"{count:,} of {of:,}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else "twice" if count == 2 else f"{count:,} times"
+
+
+def _days(setting: Setting) -> int:
+    return -(-(setting.until - setting.since) // _DAY)

@@ -1,0 +1,191 @@
+"""A simulation as people read it, as programs do, and event by event."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from engine.simulation.notes import absence_lines, length_text, notes_of, zone_changes, zone_line
+from engine.simulation.subject import Setting, SimRun
+from engine.simulation.tally import JobTally, Outcome
+
+HEADS = ("job", "fires", "ran", "skipped", "missed", "waited max", "late", "busy", "note")
+RIGHT = (1, 2, 3, 4, 5, 6, 7)
+_LEVELS = "▁▂▃▄▅▆▇█"
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NOTHING = timedelta(0)
+
+
+def head_line(outcome: Outcome, setting: Setting) -> str:
+    """What was simulated, and on what grounds; and that nothing was started."""
+    known = sum(one.is_known for one in setting.assumed.values())
+    assumed = [one for one in setting.assumed.values() if not one.is_known]
+    grounds = [f"of history for {_jobs(known)}"] if known else []
+    if assumed:
+        lengths = sorted({one.length for one in assumed})
+        said = length_text(lengths[0]) if len(lengths) == 1 else "what was given"
+        grounds.append(f"{said} assumed for {_jobs(len(assumed))}")
+    span = f"{outcome.since:%Y-%m-%d %H:%MZ} to {outcome.until:%Y-%m-%d %H:%MZ}"
+    return f"simulated {span}; nothing was started. durations: {', '.join(grounds) or 'none'}"
+
+
+def rows(outcome: Outcome, setting: Setting) -> list[list[str]]:
+    """One row a job, in the order of names."""
+    specs = {spec.name: spec for spec in setting.jobs}
+    return [_row(row, notes_of(row, specs[row.job], setting)) for row in _by_name(outcome)]
+
+
+def _row(row: JobTally, notes: Sequence[str]) -> list[str]:
+    numbers = [f"{number:,}" for number in (row.fires, row.ran, row.skipped, row.missed)]
+    waited = clock_text(row.waited_max) if row.waited_max else "-"
+    return [row.job, *numbers, waited, f"{row.late:,}", clock_text(row.busy), "; ".join(notes)]
+
+
+def load_lines(outcome: Outcome, *, is_narrow: bool) -> list[str]:
+    """The mean number of runs at once, for each hour of each day of the week."""
+    table = outcome.load.by_weekday()
+    most = max(max(row) for row in table)
+    gap = "" if is_narrow else " "
+    lines = ["     " + gap.join(f"{hour:02}" for hour in range(24))]
+    for name, row in zip(_WEEKDAYS, table, strict=True):
+        cells = (" " + (_level(value, most) if value else "·") for value in row)
+        lines.append(f"{name:<5}{gap.join(cells)}")
+    lines.append(f"█ = {most:.2f} runs at once in the mean of that hour, UTC")
+    return lines
+
+
+def _level(value: float, most: float) -> str:
+    return _LEVELS[min(len(_LEVELS) - 1, int(value / most * len(_LEVELS)))]
+
+
+def closing_lines(outcome: Outcome, setting: Setting) -> list[str]:
+    """The busiest time, the changes of clocks, the absences."""
+    lines = []
+    load = outcome.load
+    if load.most_since is not None and load.most_until is not None:
+        runs = "1 run" if load.most == 1 else f"{load.most} runs"
+        lines.append(
+            f"busiest: {load.most_since:%a %Y-%m-%d %H:%M:%SZ} to {load.most_until:%H:%M:%SZ}, {runs} at once"
+        )
+    lines += [f"DST: {zone_line(change)}" for change in zone_changes(setting)]
+    return lines + list(absence_lines(outcome))
+
+
+def to_json(outcome: Outcome, setting: Setting) -> dict[str, object]:
+    """The whole simulation as plain data."""
+    specs = {spec.name: spec for spec in setting.jobs}
+    load = outcome.load
+    return {
+        "format": 1,
+        "since": outcome.since.isoformat(),
+        "until": outcome.until.isoformat(),
+        "seed": setting.seed,
+        "jobs": [_job(row, setting, notes_of(row, specs[row.job], setting)) for row in _by_name(outcome)],
+        "load": {
+            "unit": "mean runs at once, by day of the week from Monday and hour, UTC",
+            "mean": [[round(value, 6) for value in row] for row in load.by_weekday()],
+            "most": load.most,
+            "most_since": _iso(load.most_since),
+            "most_until": _iso(load.most_until),
+        },
+        "clock_changes": [
+            {
+                "zone": one.zone,
+                "local": one.day.strftime("%Y-%m-%dT%H:%M"),
+                "gap": one.is_gap,
+                "jobs": one.jobs,
+            }
+            for one in zone_changes(setting)
+        ],
+        "absences": [
+            {
+                "since": since.isoformat(),
+                "until": until.isoformat(),
+                "jobs": [
+                    {
+                        "job": one.job,
+                        "caught_up": one.caught_up,
+                        "not_run": [_left_out(*left) for left in one.not_run],
+                    }
+                    for one in returns
+                ],
+            }
+            for since, until, returns in outcome.absences
+        ],
+    }
+
+
+def _job(row: JobTally, setting: Setting, notes: Sequence[str]) -> dict[str, object]:
+    assumed = setting.assumed[row.job]
+    return {
+        "job": row.job,
+        "fires": row.fires,
+        "ran": row.ran,
+        "succeeded": row.succeeded,
+        "failed": row.failed,
+        "retries": row.retries,
+        "caught_up": row.caught_up,
+        "skipped": row.skipped,
+        "missed": row.missed,
+        "not_run": [_left_out(state, why, count) for (state, why), count in sorted(row.not_run.items())],
+        "waits": dict(sorted(row.waits.items())),
+        "waited_max_seconds": row.waited_max.total_seconds(),
+        "late": row.late,
+        "busy_seconds": row.busy.total_seconds(),
+        "takes_seconds": assumed.length.total_seconds(),
+        "is_known": assumed.is_known,
+        "notes": list(notes),
+    }
+
+
+def _left_out(state: str, reason: str, count: int) -> dict[str, object]:
+    return {"state": state, "reason": reason, "count": count}
+
+
+class EventLines:
+    """Writes each event as a line of CSV; give `tell` to the simulation."""
+
+    def __init__(self) -> None:
+        """Only the heads stand yet."""
+        self._text = io.StringIO()
+        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer.writerow(("at", "event", "job", "scheduled_for", "trigger", "attempt", "reason"))
+
+    def tell(self, at: datetime, what: str, run: SimRun) -> None:
+        """Something happened to a run."""
+        self._writer.writerow(
+            (
+                _iso(at),
+                what,
+                run.subject.spec.name,
+                _iso(run.scheduled_for),
+                run.trigger.value,
+                run.attempt,
+                run.reason,
+            )
+        )
+
+    @property
+    def text(self) -> str:
+        """All lines."""
+        return self._text.getvalue()
+
+
+def clock_text(length: timedelta) -> str:
+    """A length as hours and minutes, seconds where it is short."""
+    seconds = round(length.total_seconds())
+    if 0 < seconds < 600:
+        return f"{seconds // 60}m{seconds % 60:02}s"
+    return f"{seconds // 3600:,}h{seconds % 3600 // 60:02}m"
+
+
+def _by_name(outcome: Outcome) -> list[JobTally]:
+    return sorted(outcome.jobs, key=lambda row: row.job)
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
