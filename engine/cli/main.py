@@ -17,6 +17,7 @@ COMMANDS = {
     "fmt": "lay out job files, comments kept",
     "show": "a job as it is understood, with the origin of each value",
     "next": "when a job, or a cron expression, fires next",
+    "explain-schedule": "what a cron expression or a period means",
     "simulate": "a month of the jobs in a second",
     "up": "run the engine in the foreground",
     "run": "run a job now and follow it",
@@ -49,7 +50,7 @@ class Commands(click.Group):
         """The command with this name."""
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"engine.cli.commands.{name}")
+        module = importlib.import_module(f"engine.cli.commands.{name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
         return command

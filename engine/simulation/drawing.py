@@ -51,6 +51,10 @@ class Days:
 def draw(outcome: Outcome, setting: Setting, days: Days) -> str:
     """The picture. The same simulation gives the same bytes."""
     dates = _dates(outcome)
+    for _, until, returns in outcome.absences:
+        for one in returns:
+            for state, _reason, count in one.not_run:
+                days.counts[one.job, until.date(), "bad" if state == "missed" else "left"] += count
     rows = sorted(outcome.jobs, key=lambda row: (-row.busy, row.job))[:MAX_JOBS]
     rows.sort(key=lambda row: row.job)
     width = MARGIN + CELL * len(dates) + 24
@@ -97,7 +101,7 @@ def _load(outcome: Outcome, dates: Sequence[date]) -> list[str]:
     parts.append(f'<text x="16" y="{TOP + 8}">runs at once</text>')
     for index, day in enumerate(dates):
         x = MARGIN + index * CELL
-        if day.weekday() == 0 or index == 0:
+        if index == 0 or (day.weekday() == 0 and index > 2):
             parts.append(f'<text class="faint" x="{x}" y="{TOP - 6}">{day.day} {day:%b}</text>')
         parts.append(f'<rect class="grid" x="{x}" y="{TOP}" width="{CELL - 2}" height="{24 * HOUR - 1}"/>')
     for index, seconds in enumerate(outcome.load.seconds):

@@ -211,4 +211,4 @@ def test_a_revision_that_git_does_not_know_is_a_wrong_use(
 def test_outside_a_repository_nothing_can_have_changed(jobfile: Jobfile, tmp_path: Path) -> None:
     said = jobfile("check", "--changed-since", "HEAD")
     assert said.code == 64
-    assert said.err.startswith("error: git cannot tell what changed: not a git repository")
+    assert said.err.startswith("error: git says: not a git repository")

@@ -1,0 +1,182 @@
+"""`jobfile simulate`: the whole output, the same bytes twice, and what bad options get."""
+
+import csv
+import io
+import json
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from tests.cli.conftest import Jobfile
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "simulate.schema.json"
+FILE = """\
+version: 1
+queues: {db: {slots: 1}}
+jobs:
+  nightly-orders:
+    schedule: "30 2 * * *"
+    timezone: America/New_York
+    queue: db
+    command: [orders]
+  price-sync:
+    schedule: {every: 1m}
+    command: [sync]
+  db-backup:
+    schedule: "30 7 * * *"
+    queue: db
+    command: [backup]
+  cert-renewal:
+    schedule: {cron: "0 3,15 * * *", spread: 2h}
+    retry: 3
+    command: [renew]
+  after-backup:
+    triggers: [{after: db-backup}]
+    command: [tidy]
+"""
+MARCH = ("simulate", "--from", "2026-03-01", "--days", "31")
+LENGTHS = ("--assume", "nightly-orders=2h", "--assume", "price-sync=90s", "--assume", "db-backup=30m")
+DOWN = ("--down", "2026-03-10T01:00Z/6h")
+
+
+@pytest.fixture(autouse=True)
+def job_file(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(FILE)
+
+
+def test_a_month_is_told_in_numbers_notes_and_load(jobfile: Jobfile) -> None:
+    said = jobfile(*MARCH, *LENGTHS, *DOWN)
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    numbers = [line.split() for line in lines[3:8]]
+    assert [row[:5] for row in numbers] == [
+        ["after-backup", "31", "31", "0", "0"],
+        ["cert-renewal", "62", "62", "0", "0"],
+        ["db-backup", "31", "31", "0", "0"],
+        ["nightly-orders", "31", "31", "0", "0"],
+        ["price-sync", "44,640", "22,140", "22,500", "0"],
+    ]
+    assert "waited for queue db 24 times" in said.out
+    assert "Sun 8 Mar: 02:30 does not exist" in said.out
+    assert "22,140 of 44,640 skipped, a run is in the way" in said.out
+    assert "DST: America/New_York springs forward Sun 8 Mar; 1 job affected" in lines
+    assert lines[-1].startswith("down 2026-03-10 01:00Z for 6h: ")
+    assert "price-sync 360 skipped (superseded)" in lines[-1]
+
+
+def test_the_numbers_add_up_for_programs(jobfile: Jobfile) -> None:
+    found = jobfile(*MARCH, *LENGTHS, *DOWN, "--fail", "0.2", "--json").json
+    jsonschema.validate(found, json.loads(SCHEMA.read_text()))
+    for job in found["jobs"]:
+        cancelled = sum(one["count"] for one in job["not_run"] if one["state"] == "cancelled")
+        assert job["fires"] == job["ran"] + job["skipped"] + job["missed"] + cancelled
+        assert job["ran"] == job["succeeded"] + job["failed"]
+    by_name = {job["job"]: job for job in found["jobs"]}
+    assert by_name["after-backup"]["fires"] == by_name["db-backup"]["succeeded"]
+    assert by_name["cert-renewal"]["retries"] > 0
+    assert by_name["cert-renewal"]["failed"] < 5
+    assert 0.15 < by_name["price-sync"]["failed"] / by_name["price-sync"]["ran"] < 0.25
+    (absence,) = found["absences"]
+    assert absence["since"] == "2026-03-10T01:00:00+00:00"
+
+
+def test_the_same_input_gives_the_same_bytes(jobfile: Jobfile, tmp_path: Path) -> None:
+    texts = []
+    for name in ("one", "two"):
+        jobfile(*MARCH, *DOWN, "--fail", "0.3", "--csv", f"{name}.csv", "--svg", f"{name}.svg", "--json")
+        texts.append([(tmp_path / f"{name}.{kind}").read_bytes() for kind in ("csv", "svg")])
+    assert texts[0] == texts[1]
+    assert jobfile(*MARCH, "--fail", "0.3", "--json").out == jobfile(*MARCH, "--fail", "0.3", "--json").out
+    other = jobfile(*MARCH, "--fail", "0.3", "--seed", "2", "--json").json
+    assert other["jobs"] != jobfile(*MARCH, "--fail", "0.3", "--json").json["jobs"]
+
+
+def test_every_event_is_a_line(jobfile: Jobfile, tmp_path: Path) -> None:
+    jobfile("simulate", "--from", "2026-03-01", "--days", "2", *LENGTHS, "--csv", "events.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "events.csv").read_text())))
+    backup = [(row["at"], row["event"]) for row in rows if row["job"] == "db-backup"]
+    assert backup == [
+        ("2026-03-01T07:30:00+00:00", "started"),
+        ("2026-03-01T08:00:00+00:00", "succeeded"),
+        ("2026-03-02T07:30:00+00:00", "started"),
+        ("2026-03-02T08:00:00+00:00", "succeeded"),
+    ]
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+
+
+def test_the_picture_is_well_formed_and_names_what_it_shows(jobfile: Jobfile, tmp_path: Path) -> None:
+    jobfile(*MARCH, *LENGTHS, *DOWN, "--svg", "month.svg")
+    picture = ElementTree.fromstring((tmp_path / "month.svg").read_text())
+    texts = " ".join(picture.itertext())
+    for words in (
+        "Sun 1 Mar to Tue 31 Mar 2026",
+        "price-sync",
+        "no engine from 2026-03-10 01:00Z",
+        "New_York",
+    ):
+        assert words in texts
+
+
+def test_asked_for_runs_are_made(jobfile: Jobfile, tmp_path: Path) -> None:
+    lines = [{"at": f"2026-03-01T10:0{n}Z", "job": "after-backup"} for n in range(3)]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = jobfile(
+        "simulate", "--from", "2026-03-01", "--days", "1", "--event", "events.jsonl", "--json"
+    ).json
+    (row,) = [job for job in found["jobs"] if job["job"] == "after-backup"]
+    assert row["fires"] == 4
+
+
+def test_a_revision_is_compared(jobfile: Jobfile, tmp_path: Path) -> None:
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.com")
+    for arguments in (("init", "-q"), ("add", "jobs.yaml"), ("commit", "-qm", "one")):
+        subprocess.run([*git, *arguments], check=True)
+    (tmp_path / "jobs.yaml").write_text(FILE.replace("every: 1m", "every: 2m"))
+    said = jobfile(*MARCH, "--assume", "price-sync=90s", "--compare", "HEAD").out
+    (line,) = [line for line in said.splitlines() if line.startswith("~")]
+    assert line.split()[:5] == ["~", "price-sync", "44,640", "->", "22,320"]
+    assert "db-backup" not in said
+    assert jobfile(*MARCH, "--compare", "nothing").code != 0
+    both = jobfile(*MARCH, "--compare", "HEAD", "--json").json
+    jsonschema.validate(both["before"], json.loads(SCHEMA.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--down", "tomorrow"), "--down takes TIME/LENGTH"),
+        (("--down", "2027-03-10T01:00Z/6h"), "does not begin in the time that is simulated"),
+        (("--assume", "price-sink=5m"), "there is no job `price-sink`; did you mean price-sync?"),
+        (("--assume", "soon"), "--assume takes 5m or JOB=5m"),
+        (("--fail", "price-sync=2"), "a chance from 0 to 1"),
+        (("--fail", "price-sync=often"), "a chance from 0 to 1"),
+        (("--durations", "nothing.yaml"), "--durations takes p50, p95 or a file"),
+        (("--event", "nothing.jsonl"), "--event: cannot read nothing.jsonl"),
+        (("--from", "soon"), "is no time"),
+        (("--days", "0"), "0 is not in the range"),
+    ],
+)
+def test_a_wrong_option_says_what_to_write(jobfile: Jobfile, arguments: tuple[str, ...], words: str) -> None:
+    said = jobfile(*MARCH, *arguments)
+    assert said.code == 64
+    assert words in " ".join(said.err.split())
+
+
+@pytest.mark.parametrize(
+    "line", ["nonsense", "[]", '{"at": "2026-03-01"}', '{"job": "x", "at": "now", "y": 1}']
+)
+def test_a_wrong_event_is_told_with_its_line(jobfile: Jobfile, tmp_path: Path, line: str) -> None:
+    (tmp_path / "events.jsonl").write_text(f"\n{line}\n")
+    said = jobfile(*MARCH, "--event", "events.jsonl")
+    assert said.code == 64
+    assert "events.jsonl:2: expected one JSON object a line" in " ".join(said.err.split())
+
+
+def test_lengths_come_from_a_file(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "lengths.yaml").write_text("db-backup: 45m\nprice-sync: 10s\n")
+    found = jobfile(*MARCH, "--durations", "lengths.yaml", "--json").json
+    takes = {job["job"]: job["takes_seconds"] for job in found["jobs"]}
+    assert (takes["db-backup"], takes["price-sync"], takes["after-backup"]) == (2700, 10, 60)
