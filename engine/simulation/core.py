@@ -363,8 +363,6 @@ class _Simulation:
             if is_followed(state, when):
                 self.ask(now, GivenEvent(at=run.scheduled_for, job=follower.spec.name))
 
-    # Nobody there
-
     def go_away(self, now: datetime, about: object) -> None:
         assert isinstance(about, Absence)
         self.absent = about
