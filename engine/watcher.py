@@ -17,6 +17,9 @@ from jobfile.render import render_short
 QUIET_SECONDS = 0.3
 """A set of files counts only when it was the same twice, this far apart: a file half written is no file."""
 
+SHORTEST_WAIT = 0.01
+"""What is left of a quiet time is never so short that nothing of it could pass."""
+
 POLL_SECONDS = 30.0
 """Events are hints; this is how late a lost one is noticed."""
 
@@ -89,7 +92,7 @@ class Watcher:
             return poll
         quiet_for = self._clock.elapsed() - self._since
         if quiet_for < QUIET_SECONDS:
-            return QUIET_SECONDS - quiet_for
+            return max(SHORTEST_WAIT, QUIET_SECONDS - quiet_for)
         self.settle(snapshot)
         return poll
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "next": "when a job, or a cron expression, fires next",
     "explain-schedule": "what a cron expression or a period means",
     "simulate": "a month of the jobs in a second",
+    "test": "try the cases beside the jobs",
     "up": "run the engine in the foreground",
     "run": "run a job now and follow it",
     "apply": "put the job files in force",

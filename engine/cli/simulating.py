@@ -186,7 +186,7 @@ class Reader:
         values = {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
         params, problems = bind_params(job.params, values, from_text=False)
         if problems:
-            raise click.UsageError(f"{where}: {problems[0].message}")
+            raise click.UsageError(f"{where}: param `{problems[0].name}`: {problems[0].message}")
         return GivenEvent(
             at=self._instant(str(plain["at"])), job=job.name, trigger=TriggerKind.MANUAL, params=params
         )

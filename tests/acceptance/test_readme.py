@@ -12,12 +12,13 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def session() -> list[tuple[str, list[str]]]:
-    """The commands of the console block, each with the lines that it prints."""
-    block = re.search(r"```console\n(.*?)```", README, re.DOTALL)
-    assert block is not None
+def session(text: str = README) -> list[tuple[str, list[str]]]:
+    """The commands of the console blocks, each with the lines that it prints."""
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert lines
     steps: list[tuple[str, list[str]]] = []
-    for line in block[1].splitlines():
+    for line in lines:
         if line.startswith("$ "):
             steps.append((line[2:], []))
         else:
@@ -31,10 +32,23 @@ def matches(shown: str, line: str) -> bool:
 
 
 def test_the_first_minute_goes_as_it_is_told(tmp_path: Path) -> None:
+    type_and_compare(session(), tmp_path)
+
+
+@pytest.mark.parametrize("document", ["docs/time.md", "docs/testing.md"])
+def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) -> None:
+    """Its YAML blocks are the files: what has tests is a case file."""
+    text = (ROOT / document).read_text()
+    for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL):
+        (tmp_path / ("jobs.test.yaml" if "\ntests:" in block else "jobs.yaml")).write_text(block)
+    type_and_compare(session(text), tmp_path)
+
+
+def type_and_compare(steps: list[tuple[str, list[str]]], folder: Path) -> None:
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for command, shown in session():
+    for command, shown in steps:
         done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+            command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=60
         )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         printed = (done.stdout + done.stderr).splitlines()
@@ -51,7 +65,9 @@ def test_the_file_shown_is_the_file_that_init_writes(tmp_path: Path) -> None:
     assert written.partition("\n")[2] == shown[1]
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "samples/README.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "samples/README.md", "docs/time.md"]
+)
 def test_every_file_that_is_named_is_there(document: str) -> None:
     text = (ROOT / document).read_text()
     for target in re.findall(r"\]\(([^)#]+)\)", text):

@@ -1,0 +1,1 @@
+"""Cases in YAML beside the jobs: what is given, what is expected, and what the engine makes of it."""

@@ -1,0 +1,66 @@
+"""A case as it was written: what is given, and what is expected. Each value knows its place in the file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+from jobfile.source import Source, Span
+from jobfile.values import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAttempt:
+    """What an attempt does: succeeds, exit, signal, times out or lost; and how long it takes."""
+
+    kind: str
+    code: int = 0
+    after: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The world of a case."""
+
+    at: str = ""
+    params: Mapping[str, Value] = field(default_factory=dict)
+    trigger: str = ""
+    attempts: tuple[GivenAttempt, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    is_running: bool = False
+    previous: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedFires:
+    """Fires between two local dates, both inclusive."""
+
+    since: date
+    until: date
+    count: int | None = None
+    at: tuple[str, ...] | None = None
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One case. `expected` holds what was written under each key; `spans` where."""
+
+    name: str
+    job: str
+    given: Given
+    expected: Mapping[str, object]
+    fires: ExpectedFires | None
+    span: Span
+    spans: Mapping[str, Span]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFile:
+    """A file of cases, and the main job file that they are about."""
+
+    path: Path
+    source: Source
+    main_file: Path
+    cases: tuple[Case, ...]

@@ -1,0 +1,285 @@
+"""Runs a case: the engine's real loops on a real ledger, under a virtual clock. Nothing is executed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from engine.abilities import beyond_engine_of
+from engine.accounting import Moment, concurrency_key, request_run
+from engine.applying import apply_catalog
+from engine.casetests.cases import Case, GivenAttempt
+from engine.clockguard import ClockGuard
+from engine.config import EngineConfig
+from engine.lifecycle import Run, RunState, StartError, TriggerKind
+from engine.ports import LaunchOrder
+from engine.records import Generation
+from engine.rescuer import Rescuer
+from engine.retry import retry_delay
+from engine.scheduler import Scheduler
+from engine.store.sqlite.store import SqliteStore
+from engine.testing import FakeClock, KeptJournal, ScriptedLauncher
+from engine.worker import Worker
+from jobfile.catalog import CompiledJob, build_catalog
+from jobfile.model import Jitter, JobSpec, RetrySpec
+from jobfile.occurrences import fires
+from jobfile.params import bind_params
+
+_SECOND = timedelta(seconds=1)
+_INSTANT = timedelta.resolution
+MAX_WAIT = timedelta(days=366)
+"""The longest time that a case lets pass."""
+
+
+class CannotTestError(Exception):
+    """The case cannot be tried: what it gives does not fit the job, or the engine cannot run the job yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """What became of the run of a case."""
+
+    run: Run
+    spec: JobSpec
+    order: LaunchOrder | None
+    waits: tuple[timedelta, ...]
+    written_waits: tuple[timedelta, ...]
+
+
+def live(case: Case, job: CompiledJob, *, at: datetime, ledger: Path) -> Lived:
+    """Let a run of the job go through what the case gives."""
+    engine = _Engine(case, _without_outside(job), ledger, at)
+    try:
+        engine.begin()
+        return engine.lived()
+    finally:
+        engine.store.close()
+
+
+def _without_outside(job: CompiledJob) -> CompiledJob:
+    """The job without what only the outside world could give, and without what decides nothing here."""
+    bare = replace(
+        job.spec,
+        secrets={name: f"env:{_secret_name(name)}" for name in job.spec.secrets},
+        working_dir=None,
+        notify={},
+        expect=type(job.spec.expect)(),
+        triggers=(),
+        queue=None,
+        priority=0,
+        renamed_from=None,
+    )
+    made = CompiledJob(spec=bare, origin=job.origin)
+    beyond = beyond_engine_of(made)
+    if beyond:
+        raise CannotTestError(beyond.partition(": ")[2])
+    return made
+
+
+def _secret_name(name: str) -> str:
+    return f"JOBFILE_SECRET_{name}"
+
+
+class _Engine:
+    """The loops of an engine without threads and processes, for one run."""
+
+    def __init__(self, case: Case, job: CompiledJob, ledger: Path, at: datetime) -> None:
+        self.case = case
+        self.job = job
+        self.at = at
+        self.clock = FakeClock(at - _SECOND)
+        self.launcher = ScriptedLauncher(self.clock)
+        self.ids = count(1)
+        self.waits: list[timedelta] = []
+        self.run_id = ""
+        environ = {"PATH": "/usr/bin:/bin", **case.given.env}
+        environ |= {_secret_name(name): f"secret:{name}" for name in job.spec.secrets}
+        self.config = EngineConfig(
+            main_file=ledger.parent / "jobs.yaml", state_dir=ledger.parent, environ=environ
+        )
+        self.store = SqliteStore.open(ledger)
+        journal = KeptJournal()
+        guard = ClockGuard(
+            store=self.store,
+            clock=self.clock,
+            journal=journal,
+            boot_id="test",
+            built_at=datetime.min.replace(tzinfo=at.tzinfo),
+            is_synchronized=lambda: True,
+        )
+        self.scheduler = Scheduler(
+            store=self.store,
+            clock=self.clock,
+            guard=guard,
+            journal=journal,
+            new_id=self.new_id,
+            on_recorded=lambda: None,
+        )
+        self.worker = Worker(
+            store=self.store,
+            clock=self.clock,
+            launcher=self.launcher,
+            journal=journal,
+            config=self.config,
+            boot_id="test",
+        )
+        self.rescuer = Rescuer(
+            store=self.store, launcher=self.launcher, config=self.config, notice=self.worker.notice
+        )
+
+    def new_id(self) -> str:
+        return f"{next(self.ids):032x}"
+
+    def begin(self) -> None:
+        """The job is put in force, perhaps runs already, and the run of the case is wanted."""
+        now = self.clock.now()
+        self.store.open_session(
+            kind="engine", boot_id="test", pid=1, version="test", now=now, boot_seconds=self.clock.elapsed()
+        )
+        catalog = build_catalog([self.job])
+        generation = Generation(0, catalog.digest, now, "test", "jobs.yaml", "")
+        with self.store.transaction():
+            list(apply_catalog(self.store, catalog, generation, self.moment()))
+        if self.case.given.is_running:
+            self.request(now)
+        kind = trigger_of(self.case, self.job.spec, self.at)
+        self.clock.advance(seconds=(self.at - now).total_seconds())
+        if kind is TriggerKind.MANUAL:
+            self.run_id = self.request(self.at)
+        else:
+            self.scheduler.tick()
+            found = [run for run in self.store.newest_occurrences(self.job.spec.name, limit=5)]
+            self.run_id = next(run.id for run in found if run.scheduled_for == self.at)
+        self.step()
+
+    def moment(self) -> Moment:
+        return Moment(now=self.clock.now(), generation=1, new_id=self.new_id)
+
+    def request(self, at: datetime) -> str:
+        """Somebody asks for a run."""
+        spec = self.job.spec
+        params, problems = bind_params(spec.params, self.case.given.params, from_text=False)
+        if problems:
+            raise CannotTestError(f"param `{problems[0].name}`: {problems[0].message}")
+        run = Run(
+            id=self.new_id(),
+            job=spec.name,
+            digest=self.job.digest,
+            generation=1,
+            trigger=TriggerKind.MANUAL,
+            schedule_key=None,
+            scheduled_for=at,
+            params=params,
+            state=RunState.QUEUED,
+            queued_at=self.clock.now(),
+            not_before=self.clock.now(),
+            concurrency_key="",
+            concurrency_limit=spec.concurrency.limit,
+        )
+        run = replace(run, concurrency_key=concurrency_key(spec, run))
+        with self.store.transaction():
+            request_run(self.store, run, spec, self.moment())
+        self.step()
+        return run.id
+
+    def step(self) -> None:
+        self.rescuer.tick()
+        while self.worker.tick() == 0:
+            pass
+
+    def run(self) -> Run:
+        run = self.store.run(self.run_id)
+        assert run is not None
+        return run
+
+    def lived(self) -> Lived:
+        if self.run().reason == "spread":
+            self.clock.advance(seconds=(self.run().not_before - self.clock.now()).total_seconds())
+            self.scheduler.tick()
+            self.step()
+        given = self.case.given.attempts
+        attempts = given or (GivenAttempt(kind="succeeds"),)
+        for attempt in attempts:
+            if self.run().state is RunState.RETRY_WAIT:
+                self.wait_for_retry()
+            if self.run().state is not RunState.RUNNING:
+                if given:
+                    raise CannotTestError(self.too_many(attempt))
+                break
+            self.end(attempt)
+        return self.outcome()
+
+    def too_many(self, attempt: GivenAttempt) -> str:
+        run = self.run()
+        what = f"{run.state.value}{f' ({run.reason})' if run.reason else ''}"
+        index = self.case.given.attempts.index(attempt) + 1
+        return f"attempt {index} of `given.attempts` never starts: the run is {what} after {run.attempt}"
+
+    def wait_for_retry(self) -> None:
+        run = self.run()
+        assert run.retry_at is not None
+        wait = run.retry_at - self.clock.now()
+        self.waits.append(wait)
+        self.clock.advance(seconds=wait.total_seconds())
+        self.step()
+
+    def end(self, attempt: GivenAttempt) -> None:
+        """The running attempt does what the case says, within its timeout."""
+        name = f"{self.run_id}-{self.run().attempt}"
+        timeout = self.job.spec.timeout
+        if attempt.kind == "times out" and timeout is None:
+            raise CannotTestError("the job has `timeout: none`, so no attempt of it times out")
+        is_late = attempt.kind == "times out" or (timeout is not None and attempt.after > timeout)
+        length = timeout if is_late and timeout is not None else attempt.after
+        self.clock.advance(seconds=min(length, MAX_WAIT).total_seconds())
+        if is_late:
+            self.launcher.time_out(name)
+        elif attempt.kind == "lost":
+            self.launcher.lose(name)
+        elif attempt.kind == "signal":
+            self.launcher.finish(name, exit_code=None, signal=attempt.code)
+        else:
+            self.launcher.finish(name, exit_code=attempt.code)
+        self.step()
+
+    def outcome(self) -> Lived:
+        run = self.run()
+        if run.retry_at is not None:
+            self.waits.append(run.retry_at - self.clock.now())
+        orders = {flight.order.attempt_id: flight.order for flight in self.launcher.flights.values()}
+        retry = replace(self.job.spec.retry, jitter=Jitter.NONE)
+        return Lived(
+            run=run,
+            spec=self.job.spec,
+            order=orders.get(f"{run.id}-{run.attempt}"),
+            waits=tuple(self.waits),
+            written_waits=tuple(_written(retry, number) for number in range(1, len(self.waits) + 1)),
+        )
+
+
+def _written(retry: RetrySpec, attempt: int) -> timedelta:
+    """The wait after an attempt without the chance in it: what the file says."""
+    return retry_delay(retry, run_id="", attempt=attempt)
+
+
+def trigger_of(case: Case, spec: JobSpec, at: datetime) -> TriggerKind:
+    """Whether the run of a case is the schedule's or a person's."""
+    is_scheduled = spec.enabled and any(True for _ in fires(spec.schedule, after=at - _INSTANT, until=at))
+    if case.given.trigger == "schedule" and not is_scheduled:
+        raise CannotTestError(f"the schedule of `{spec.name}` names no run at {case.given.at}")
+    wants_manual = case.given.trigger == "manual" or bool(case.given.params)
+    return TriggerKind.SCHEDULE if is_scheduled and not wants_manual else TriggerKind.MANUAL
+
+
+def start_error(run: Run) -> StartError | None:
+    """Why the run of a case could not start, if it could not."""
+    is_error = run.state is RunState.FAILED and bool(run.detail) and run.exit_code is None
+    return StartError(at=run.queued_at, reason=run.reason, detail=run.detail) if is_error else None
+
+
+def environment_of(lived: Lived) -> Mapping[str, str]:
+    """What the process would get, its secrets as placeholders."""
+    if lived.order is None:
+        return {}
+    return {**lived.order.env, **lived.order.secrets}

@@ -1,0 +1,299 @@
+"""`jobfile test`: cases that hold, cases that do not, and case files with mistakes."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from tests.cli.conftest import Jobfile
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "test.schema.json"
+FILE = """\
+version: 1
+channels:
+  ops: {command: [mail, ops]}
+jobs:
+  nightly-report:
+    schedule: "30 2 * * 1-5"
+    timezone: America/New_York
+    params: {customer: {type: string, default: all}}
+    secrets: {TOKEN: "env:REPORT_TOKEN"}
+    retry: {attempts: 3, delay: 5m, when: ["exit:75", timeout]}
+    timeout: 1h
+    notify: {failed: [ops], recovered: [ops], skipped: [ops]}
+    command: [report, --for, "{{ params.customer }}", --day, "{{ run.scheduled_at | date('%Y-%m-%d') }}"]
+  tidy:
+    run: |
+      rm -rf /srv/scratch
+      echo done
+  later:
+    schedule: {cron: "0 4 * * *", spread: 30m}
+    start_deadline: 2h
+    command: [later]
+  in-steps:
+    steps: {one: {run: echo hi}}
+"""
+HOLDS = {
+    "the day and the secret are given": """\
+    job: nightly-report
+    given: {at: 2026-03-06T02:30, env: {REGION: eu}}
+    expect:
+      command: [report, --for, all, --day, '2026-03-06']
+      env: {JOBFILE_TRIGGER: schedule, TOKEN: 'secret:TOKEN', REGION: ''}
+      state: succeeded
+      attempts: 1
+""",
+    "a time that does not exist": """\
+    job: nightly-report
+    expect:
+      fires: {from: 2026-03-02, until: 2026-03-15, count: 10, at: [
+        2026-03-02T02:30, 2026-03-03T02:30, 2026-03-04T02:30, 2026-03-05T02:30, 2026-03-06T02:30,
+        2026-03-09T02:30, 2026-03-10T02:30, 2026-03-11T02:30, 2026-03-12T02:30, 2026-03-13T02:30]}
+""",
+    "a busy server is asked again": """\
+    job: nightly-report
+    given:
+      params: {customer: acme}
+      attempts: [exit 75, {exit: 75, after: 90s}, succeeds]
+      previous: failed
+    expect: {state: succeeded, attempts: 3, retried_after: [5m, 10m], notify: {recovered: [ops]}}
+""",
+    "another exit is final": """\
+    job: nightly-report
+    given: {attempts: [exit 2]}
+    expect: {state: failed, reason: exit(2), attempts: 1, retried_after: [], notify: {failed: [ops]}}
+""",
+    "it waits between tries": """\
+    job: nightly-report
+    given: {attempts: [times out]}
+    expect: {state: retry_wait, attempts: 1, retried_after: [5m], notify: {}}
+""",
+    "longer than its timeout": """\
+    job: nightly-report
+    given: {attempts: [{after: 61m}, {after: 59m}]}
+    expect: {state: succeeded, attempts: 2}
+""",
+    "nobody knows how it ended": """\
+    job: nightly-report
+    given: {attempts: [lost]}
+    expect: {state: lost, notify: {failed: [ops]}}
+""",
+    "killed": """\
+    job: tidy
+    given: {attempts: [signal 9]}
+    expect: {state: failed, reason: signal(9)}
+""",
+    "a run in the way": """\
+    job: nightly-report
+    given: {at: 2026-03-06T02:30, running: true}
+    expect: {state: skipped, reason: overlap, notify: {skipped: [ops]}}
+""",
+    "by hand it waits": """\
+    job: nightly-report
+    given: {running: true, trigger: manual}
+    expect: {state: queued}
+""",
+    "the script": """\
+    job: tidy
+    expect:
+      script: |
+        rm -rf /srv/scratch
+        echo done
+      state: succeeded
+""",
+    "a spread is waited for": """\
+    job: later
+    given: {at: 2026-03-06T04:00}
+    expect: {state: succeeded, command: [later]}
+""",
+}
+
+
+def written(cases: dict[str, str]) -> str:
+    return "version: 1\ntests:\n" + "".join(f"  {name}:\n{text}" for name, text in cases.items())
+
+
+@pytest.fixture(autouse=True)
+def job_file(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(FILE)
+
+
+def put(tmp_path: Path, text: str, name: str = "jobs.test.yaml") -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+
+
+def test_cases_that_hold(jobfile: Jobfile, tmp_path: Path) -> None:
+    put(tmp_path, written(HOLDS))
+    found = jobfile("test", "--json")
+    jsonschema.validate(found.json, json.loads(SCHEMA.read_text()))
+    assert [one for one in found.json["cases"] if one["result"] != "passed"] == []
+    assert (found.code, found.json["passed"]) == (0, len(HOLDS))
+
+
+FAILS = {
+    ("state: failed", "state"): ["expected  failed", "found     succeeded"],
+    ("attempts: 2", "attempts"): ["expected  2", "found     1"],
+    ("reason: exit(1)", "reason"): ["expected  exit(1)", "found     ''"],
+    ("command: [report]", "command"): [
+        "expected  [report]",
+        "found     [report, --for, all, --day, 2026-01-15]",
+    ],
+    ("env: {TZ: UTC}", "env"): ["expected  {TZ: UTC}", "found     {TZ: America/New_York}"],
+    ("retried_after: [5m]", "retried_after"): ["expected  [5m]", "found     []"],
+    ("notify: {failed: [ops]}", "notify"): ["expected  {failed: [ops]}", "found     {}"],
+    ("fires: {from: 2026-03-02, until: 2026-03-03, count: 3}", "fires"): [
+        "expected  3 fires",
+        "found     2: 2026-03-02T02:30-0500, 2026-03-03T02:30-0500",
+    ],
+    ("fires: {from: 2026-03-02, until: 2026-03-02, includes: [2026-03-02T03:30]}", "fires"): [
+        "expected  a fire at 2026-03-02T03:30",
+        "found     2026-03-02T02:30-0500",
+    ],
+    ("fires: {from: 2026-03-02, until: 2026-03-02, excludes: [2026-03-02T02:30]}", "fires"): [
+        "expected  no fire at 2026-03-02T02:30",
+        "found     one",
+    ],
+    ("fires: {from: 2026-03-02, until: 2026-03-02, at: [2026-03-02T04:30]}", "fires"): [
+        "--- expected",
+        "+++ found",
+        "@@ -1 +1 @@",
+        "-2026-03-02T04:30-0500",
+        "+2026-03-02T02:30-0500",
+    ],
+}
+
+
+@pytest.mark.parametrize("written_and_key", FAILS, ids=lambda one: one[0])
+def test_an_expectation_that_does_not_hold_is_shown_with_its_place(
+    jobfile: Jobfile, tmp_path: Path, written_and_key: tuple[str, str]
+) -> None:
+    text, key = written_and_key
+    put(tmp_path, written({"it": f"    job: nightly-report\n    expect:\n      {text}\n"}))
+    said = jobfile("test")
+    assert said.code == 1
+    place = f"jobs.test.yaml:6:{len(text.partition(': ')[0]) + 9}: {key}"
+    assert said.out.splitlines()[:3] == ["jobs.test.yaml", "  FAIL   it", f"         {place}"]
+    lines = [line.removeprefix("           ") for line in said.out.splitlines()[3:]]
+    assert lines[: len(FAILS[written_and_key])] == FAILS[written_and_key]
+    assert said.out.splitlines()[-1].startswith("0 passed, 1 failed in ")
+
+
+CANNOT = {
+    "    job: nightly-repot\n    expect: {state: failed}\n": "did you mean nightly-report?",
+    "    job: in-steps\n    expect: {state: failed}\n": "this engine cannot run `steps` yet",
+    "    job: nightly-report\n    given: {at: someday}\n    expect: {state: failed}\n": "`someday` is no",
+    "    job: nightly-report\n    given: {at: 2026-03-07T02:30, trigger: schedule}\n"
+    "    expect: {state: failed}\n": "the schedule of `nightly-report` names no run at 2026-03-07T02:30",
+    "    job: nightly-report\n    given: {params: {x: 1}}\n    expect: {state: failed}\n": (
+        "param `x`: no such param; there are customer"
+    ),
+    "    job: nightly-report\n    given: {attempts: [succeeds, succeeds]}\n    expect: {attempts: 1}\n": (
+        "never starts: the run is succeeded after 1"
+    ),
+    "    job: tidy\n    expect: {fires: {from: 2026-01-01, until: 9000-01-01, count: 0}}\n": "",
+}
+
+
+@pytest.mark.parametrize(("text", "words"), [one for one in CANNOT.items() if one[1]])
+def test_a_case_that_cannot_be_tried_is_an_error_and_not_passed(
+    jobfile: Jobfile, tmp_path: Path, text: str, words: str
+) -> None:
+    put(tmp_path, written({"it": text}))
+    said = jobfile("test")
+    assert said.code == 1
+    assert "  ERROR  it" in said.out
+    assert words in said.out
+    assert "0 passed, 0 failed, 1 could not be tested" in said.out
+
+
+MISTAKES = [
+    ("tests: {a: {jop: x, expect: {state: failed}}}", "JF101", "did you mean `job`?"),
+    ("tests: {a: {job: x}}", "JF102", "a case needs `expect`, or it cannot fail"),
+    ("tests: {a: {job: x, expect: {}}}", "JF102", "a case needs `expect`, or it cannot fail"),
+    ("tests: {a: {expect: {state: failed}}}", "JF102", "a case needs `job`"),
+    ("tests: {a: {job: x, expect: {state: fialed}}}", "JF104", "did you mean `failed`?"),
+    ("tests: {a: {job: x, expect: {retried_after: [soon]}}}", "JF110", "`soon` is not a duration"),
+    ("tests: {a: {job: x, expect: {attempts: many}}}", "JF103", "expected a whole number, found text"),
+    ("tests: {a: {job: x, expect: {command: report}}}", "JF103", "expected a list, found text"),
+    ("tests: {a: {job: x, expect: {fires: {from: 2026-03-01}}}}", "JF102", "`fires` needs one of count"),
+    ("tests: {a: {job: x, expect: {fires: {from: 2026-03-01, count: 1}}}}", "JF102", "needs `until`"),
+    ("tests: {a: {job: x, expect: {fires: {from: today, until: 2026-03-01, count: 1}}}}", "JF103", "`today`"),
+    (
+        "tests: {a: {job: x, expect: {fires: {from: 2026-03-02, until: 2026-03-01, count: 1}}}}",
+        "JF106",
+        "`until` is before `from`",
+    ),
+    (
+        "tests: {a: {job: x, given: {attempts: [boom]}, expect: {state: failed}}}",
+        "JF104",
+        "`boom` is nothing",
+    ),
+    (
+        "tests: {a: {job: x, given: {trigger: schedule, params: {a: 1}}, expect: {state: failed}}}",
+        "JF109",
+        "leave `params` out, or write `trigger: manual`",
+    ),
+    ("tests: [a]", "JF103", "expected a map, found a list"),
+    ("jobs: jobs.yaml", "JF102", "required key `tests` is missing"),
+    ("tests: {a: {job: x, job: y}}", "JF006", ""),
+    ("tests: {a: !x {}}", "JF011", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "words"), MISTAKES, ids=lambda one: one[:40])
+def test_a_mistake_in_a_case_file_is_told_with_its_place(
+    jobfile: Jobfile, tmp_path: Path, text: str, code: str, words: str
+) -> None:
+    put(tmp_path, f"version: 1\n{text}\n")
+    said = jobfile("test")
+    assert said.code == 1
+    told = said.out + said.err
+    assert f"error[{code}]" in told
+    assert f"--> jobs.test.yaml:{1 if text.startswith('jobs') else 2}:" in told
+    assert words in told
+
+
+def test_junit_says_the_same_to_ci_whatever_the_names_hold(jobfile: Jobfile, tmp_path: Path) -> None:
+    bad = {"'a <b> & ]]> c'": "    job: tidy\n    expect: {state: failed}\n"}
+    put(tmp_path, written({**HOLDS, **bad, "no job": "    job: x\n    expect: {state: failed}\n"}))
+    assert jobfile("test", "--junit", "out.xml").code == 1
+    (suite,) = ElementTree.fromstring((tmp_path / "out.xml").read_text())
+    counts = (suite.get("tests"), suite.get("failures"), suite.get("errors"))
+    assert counts == (str(len(HOLDS) + 2), "1", "1")
+    cases = {case.get("name"): case for case in suite}
+    failure = cases["a <b> & ]]> c"].find("failure")
+    assert failure is not None
+    assert "found     succeeded" in (failure.text or "")
+    assert cases["no job"].find("error") is not None
+    assert cases["killed"].get("classname") == "tidy"
+
+
+def test_cases_are_found_beside_the_jobs_and_in_a_folder_of_tests(jobfile: Jobfile, tmp_path: Path) -> None:
+    one = {"it": "    job: tidy\n    expect: {state: succeeded}\n"}
+    put(tmp_path, written(one))
+    put(tmp_path, written(one), "tests/other.test.yaml")
+    assert jobfile("test").out.count("  ok     it") == 2
+    assert jobfile("test", "tests").out.count("  ok     it") == 1
+    assert jobfile("test", "-k", "nothing").out.count("  ok     it") == 0
+    assert jobfile("test", "missing.test.yaml").code != 0
+
+
+def test_without_cases_it_says_where_they_are_looked_for(jobfile: Jobfile) -> None:
+    said = jobfile("test")
+    assert said.code != 0
+    assert "there is no *.test.yaml beside" in said.err
+
+
+def test_nothing_is_left_behind_and_no_secret_is_read(
+    jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPORT_TOKEN", "very-secret-value")
+    put(tmp_path, written({"it": "    job: nightly-report\n    expect: {env: {TOKEN: x}}\n"}))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    said = jobfile("test")
+    assert "very-secret-value" not in said.out + said.err
+    assert "found     {TOKEN: secret:TOKEN}" in said.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
