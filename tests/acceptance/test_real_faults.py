@@ -229,8 +229,9 @@ def test_f46_f47_a_pause_outlives_engines_and_edits_and_is_told_by_every_answer(
         assert say(tmp_path, "did", "a").returncode == 3
         (pause,) = ask(tmp_path, "status")["paused"]
         assert (pause["job"], pause["why"]) == ("a", "vendor outage")
-        instant = f"{datetime.now(UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
-        assert "vendor outage" in say(tmp_path, "why", "a", instant).stdout
+        inside = datetime.fromisoformat(pause["since"]).replace(microsecond=0) + timedelta(seconds=2)
+        until(lambda: "paused" in say(tmp_path, "why", "a", f"{inside:%Y-%m-%dT%H:%M:%SZ}").stdout)
+        assert "vendor outage" in say(tmp_path, "why", "a", f"{inside:%Y-%m-%dT%H:%M:%SZ}").stdout
         assert len(runs(tmp_path)) - paused <= 1  # the one that was due before the pause
         assert say(tmp_path, "resume", "a").returncode == 0
         before = len(runs(tmp_path))
