@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.accounting import Moment
 from engine.adapters.lock import make_private_file
 from engine.applying import apply_catalog
+from engine.clockguard import ClockGuard
 from engine.records import Generation
 from engine.scheduler import Scheduler
 from engine.service import new_run_id
@@ -91,9 +92,22 @@ def two_weeks() -> list[dict]:
         moment = Moment(now=clock.now(), generation=0, new_id=new_run_id)
         with store.transaction():
             list(apply_catalog(store, catalog, wanted, moment))
-        clock.wall += timedelta(days=14)
+        clock.advance(seconds=timedelta(days=14).total_seconds())
+        guard = ClockGuard(
+            store=store,
+            clock=clock,
+            journal=KeptJournal(),
+            boot_id="bench",
+            built_at=datetime(2026, 1, 1, tzinfo=UTC),
+            is_synchronized=lambda: None,
+        )
         scheduler = Scheduler(
-            store=store, clock=clock, journal=KeptJournal(), new_id=new_run_id, on_recorded=lambda: None
+            store=store,
+            clock=clock,
+            guard=guard,
+            journal=KeptJournal(),
+            new_id=new_run_id,
+            on_recorded=lambda: None,
         )
         begin = time.perf_counter()
         scheduler.tick()

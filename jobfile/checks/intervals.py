@@ -137,6 +137,23 @@ def check_spread(job: JobText) -> Iterator[Diagnostic]:
                 label="a run could start after the next one is due",
                 help=(f"less than {format_duration(shortest)}",),
             )
+        elif spread is not None and length is not None:
+            yield from _check_spread_fits_deadline(job, spread, length)
+
+
+def _check_spread_fits_deadline(job: JobText, spread: Setting, length: timedelta) -> Iterator[Diagnostic]:
+    """JF314: a deadline counts from the nominal time, so a delay as long as it would miss every run."""
+    setting = job.settings.get("start_deadline")
+    deadline = duration_of(setting)
+    if setting is not None and deadline is not None and length >= deadline:
+        yield finding(
+            spread,
+            "JF314",
+            f"a spread of {format_duration(length)} is not smaller than "
+            f"the start_deadline of {format_duration(deadline)}",
+            label="its delay could be too late to start",
+            help=(f"less than {format_duration(deadline)}, or a longer `start_deadline`",),
+        )
 
 
 def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:

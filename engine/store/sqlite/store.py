@@ -270,7 +270,8 @@ class SqliteStore:
 
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
         """Runs that may start now, oldest first: those on time, or those that are made up for."""
-        rows = self._db.rows("startable", {"now": to_us(now), "limit": limit, "is_catchup": is_catchup})
+        query = "startable_catchup" if is_catchup else "startable"
+        rows = self._db.rows(query, {"now": to_us(now), "limit": limit})
         return tuple(run_from_row(row) for row in rows)
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:

@@ -14,6 +14,8 @@ create unique index run_occurrence on run (job, schedule_key, scheduled_for, clo
 -- After this instant a waiting run is missed.
 alter table run add column start_by integer;
 create index run_start_by on run (start_by) where state = 'queued' and start_by is not null;
+-- After an absence these may be many, and are started at a pace.
+create index run_catchup on run (not_before) where state = 'queued' and trigger = 'catchup';
 -- Waiting runs about which nothing is decided yet: their spread has not passed.
 create index run_undecided on run (not_before) where state = 'queued' and reason = 'spread';
 

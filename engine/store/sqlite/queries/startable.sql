@@ -1,13 +1,12 @@
--- Runs that may start now: decided, due, and with room under their concurrency limit; with the wish for runs that
--- are on time, or for those that are made up for.
+-- Runs that may start now: decided, due, and with room under their concurrency limit. What is made up for is not
+-- among them.
 select * from run as one
-where (one.state = 'queued' and one.not_before <= :now and one.reason <> 'spread'
-       and (one.trigger = 'catchup') = :is_catchup
+where (one.state = 'queued' and one.not_before <= :now and one.reason <> 'spread' and one.trigger <> 'catchup'
        and (one.start_by is null or one.start_by >= :now)
        and (one.concurrency_limit is null
             or (select count(*) from run as other
                 where other.concurrency_key = one.concurrency_key
                   and other.state in ('running', 'cancelling', 'retry_wait')) < one.concurrency_limit))
-   or (one.state = 'retry_wait' and one.retry_at <= :now and not :is_catchup)
+   or (one.state = 'retry_wait' and one.retry_at <= :now)
 order by one.not_before, one.seq
 limit :limit
