@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
 from engine.adapters.files import FolderTree
 from engine.lifecycle import Run, RunState
 from engine.store.sqlite.store import SqliteStore
@@ -23,6 +25,7 @@ from jobfile.occurrences import fires
 from jobfile.pipeline import compile_files
 
 JOBFILE = [sys.executable, "-m", "engine.cli.main"]
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 PATIENCE = 30.0
 EVERY_SECOND = "{every: 1s}"
 
@@ -32,7 +35,10 @@ def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def ask(folder: Path, *arguments: str) -> Any:
-    return json.loads(say(folder, *arguments, "--json").stdout)
+    """The answer for programs, which has the form that its schema says."""
+    found = json.loads(say(folder, *arguments, "--json").stdout)
+    jsonschema.validate(found, json.loads((SCHEMAS / f"{arguments[0]}.schema.json").read_text()))
+    return found
 
 
 def until(true: Callable[[], object], what: str = "") -> None:
@@ -309,7 +315,7 @@ def test_what_people_ask_wrongly_is_told(tmp_path: Path) -> None:
     assert "did you mean job-0 or job-1?" in unknown.stderr
     assert "is not in the future" in say(tmp_path, "pause", "job-0", "--until", "2020-01-01T00:00Z").stderr
     assert "job-0 was not paused" in say(tmp_path, "resume", "job-0").stdout
-    assert say(tmp_path, "pause", "job-0", "--until", "2h").returncode == 0
+    assert ask(tmp_path, "pause", "job-0", "--until", "2h")["paused"] is True
     assert "is paused already" in say(tmp_path, "pause", "job-0").stderr
     assert ask(tmp_path, "resume", "job-0") == {
         "format": 1,

@@ -175,6 +175,21 @@ def test_a_wrong_event_is_told_with_its_line(jobfile: Jobfile, tmp_path: Path, l
     assert "events.jsonl:2: expected one JSON object a line" in " ".join(said.err.split())
 
 
+def test_lengths_come_from_history_where_there_is_one(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(
+        "version: 1\njobs:\n  a: {schedule: '0 3 * * *', run: sleep 0.3}\n"
+        "  b: {schedule: '0 4 * * *', run: 'true'}\n"
+    )
+    for _ in range(3):
+        assert jobfile("run", "a").code == 0
+    found = jobfile("simulate", "--from", "2026-03-01", "--days", "2", "--json").json
+    known = {job["job"]: (job["is_known"], job["takes_seconds"]) for job in found["jobs"]}
+    assert known["b"] == (False, 60)
+    assert known["a"][0] is True
+    assert 0.3 <= known["a"][1] < 5
+    assert "of history for 1 job, 1m assumed for 1 job" in jobfile("simulate", "--days", "1").out
+
+
 def test_lengths_come_from_a_file(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "lengths.yaml").write_text("db-backup: 45m\nprice-sync: 10s\n")
     found = jobfile(*MARCH, "--durations", "lengths.yaml", "--json").json

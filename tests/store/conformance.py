@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pytest
@@ -11,8 +11,8 @@ from engine.errors import SupersededError
 from engine.ledger import Store, View
 from engine.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind, Verdict
 from engine.ports import Stop
-from engine.records import Generation
-from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, compiled, every
+from engine.records import Generation, Pause
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 
 
 class Ledger(NamedTuple):
@@ -334,3 +334,215 @@ def test_a_fact_about_the_ledger_is_written_once(open_ledger: OpenLedger) -> Non
     with ledger.store.transaction():
         assert ledger.store.meta("lineage", default="a") == "a"
         assert ledger.store.meta("lineage", default="b") == "a"
+
+
+def a_pause(job: str = "hello", *, until: datetime | None = None) -> Pause:
+    return Pause(job, "hand", "anna", "outage", NOON, until, None, "")
+
+
+def test_a_pause_holds_until_it_is_ended_or_over(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    with ledger.store.transaction():
+        ledger.store.pauses.add(a_pause())
+        ledger.store.pauses.add(a_pause("other", until=NOON + HOUR))
+    (pause,) = ledger.view.pauses_between("hello", since=NOON, until=NOON)
+    assert pause == a_pause()
+    assert len(ledger.view.pauses_between(None, since=NOON, until=NOON + HOUR)) == 2
+    assert ledger.store.pauses.between("other", since=NOON + HOUR, until=NOON + 2 * HOUR) == ()
+    assert ledger.store.pauses.between("hello", since=NOON - HOUR, until=NOON - MINUTE) == ()
+    assert ledger.store.pauses.last_resume("hello") is None
+    assert ledger.store.pauses.last_resume("other") == NOON + HOUR
+    with ledger.store.transaction():
+        assert ledger.store.pauses.end("hello", by="bob", now=NOON + MINUTE) == 1
+        assert ledger.store.pauses.end("hello", by="bob", now=NOON + MINUTE) == 0
+        assert ledger.store.pauses.end("other", by="bob", now=NOON + 2 * HOUR) == 0
+    (ended,) = ledger.store.pauses.between("hello", since=NOON, until=NOON + HOUR)
+    assert (ended.ended_at, ended.ended_by, ended.end) == (NOON + MINUTE, "bob", NOON + MINUTE)
+    assert ledger.store.pauses.last_resume("hello") == NOON + MINUTE
+
+
+def test_an_incident_grows_while_it_is_the_same(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    for occurrences in (3, 4):
+        with ledger.store.transaction():
+            ledger.store.incidents.note(
+                "away", began_at=NOON, detail="", occurrences=occurrences, jobs=1, now=NOON + HOUR
+            )
+    (one,) = ledger.view.recent_incidents(limit=9)
+    assert (one.kind, one.began_at, one.ended_at, one.occurrences, one.jobs) == (
+        "away",
+        NOON,
+        NOON + HOUR,
+        7,
+        2,
+    )
+
+
+def test_a_clock_is_held_accepted_and_believed_again(open_ledger: OpenLedger) -> None:
+    incidents = open_ledger().store.incidents
+    store = open_ledger().store
+    with store.transaction():
+        assert not store.incidents.accept_hold(actor="anna")
+        store.incidents.begin_hold(detail="absurd", now=NOON)
+    held = incidents.hold()
+    assert held is not None
+    assert (held.detail, held.accepted_by) == ("absurd", "")
+    with store.transaction():
+        assert store.incidents.accept_hold(actor="anna")
+    held = incidents.hold()
+    assert held is not None
+    assert held.accepted_by == "anna"
+    with store.transaction():
+        store.incidents.end_hold(by="anna", now=NOON + HOUR)
+    assert incidents.hold() is None
+
+
+def test_a_rewound_clock_begins_schedules_anew_under_the_next_epoch(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    apply(ledger.store)
+    (old,) = ledger.store.schedules_in_force()
+    with ledger.store.transaction():
+        ledger.store.advance_coverage(old.id, to=NOON + 9 * DAY)
+        ledger.store.incidents.rewind(now=NOON + HOUR)
+    (new,) = ledger.store.schedules_in_force()
+    assert (new.clock_epoch, new.active_from, new.covered_until) == (1, NOON + HOUR, NOON + HOUR)
+    assert (new.entries, new.job, ledger.store.incidents.clock_epoch()) == (old.entries, old.job, 1)
+    assert ledger.store.covered_in_force() == NOON + HOUR
+    assert ledger.store.max_covered_until() == NOON + 9 * DAY
+    first = a_run(trigger=TriggerKind.SCHEDULE, schedule_key="default", scheduled_for=NOON + 2 * HOUR)
+    queue(ledger.store, first)
+    queue(ledger.store, replace(first, id="1" * 32, clock_epoch=1))
+
+
+def test_a_spread_is_decided_when_it_has_passed(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    run = queue(store, a_run(reason="spread", not_before=NOON + HOUR))
+    assert store.next_undecided() == NOON + HOUR
+    assert store.undecided(now=NOON + MINUTE, limit=9) == ()
+    assert store.startable(now=NOON + HOUR, limit=9, is_catchup=False) == ()
+    assert store.undecided(now=NOON + HOUR, limit=9) == (run,)
+    with store.transaction():
+        assert not store.start(run, boot_id="boot", now=NOON + HOUR)
+        assert store.decide(replace(run, reason=""))
+        assert not store.decide(replace(run, reason=""))
+    assert [one.id for one in store.startable(now=NOON + HOUR, limit=9, is_catchup=False)] == [run.id]
+    assert store.next_undecided() is None
+
+
+def test_what_waits_too_long_is_missed(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    run = queue(store, a_run(reason="overlap", start_by=NOON + HOUR))
+    assert store.next_wake(now=NOON) is not None
+    with store.transaction():
+        assert store.expire_waiting(now=NOON + HOUR) == ()
+        (missed,) = store.expire_waiting(now=NOON + HOUR + MINUTE)
+        assert not store.start(run, boot_id="boot", now=NOON + HOUR + MINUTE)
+    assert (missed.state, missed.reason, missed.detail) == (RunState.MISSED, "start_deadline", "overlap")
+
+
+def test_what_is_made_up_for_is_asked_for_apart(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    late = queue(store, a_run(id="1" * 32, trigger=TriggerKind.CATCHUP, schedule_key="default"))
+    timely = queue(store, a_run(id="2" * 32))
+    assert [run.id for run in store.startable(now=NOON, limit=9, is_catchup=True)] == [late.id]
+    assert [run.id for run in store.startable(now=NOON, limit=9, is_catchup=False)] == [timely.id]
+
+
+def test_a_gap_record_grows_while_nothing_lies_between(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    apply(ledger.store)
+    for index, reason in enumerate(("paused", "paused", "superseded"), 1):
+        (schedule,) = ledger.store.schedules_in_force()
+        at = NOON + index * MINUTE
+        with ledger.store.transaction():
+            ledger.store.add_gap(
+                schedule,
+                first_at=at,
+                last_at=at,
+                count=1,
+                state=RunState.SKIPPED,
+                reason=reason,
+                detail="anna",
+                generation=1,
+                now=at,
+            )
+            ledger.store.advance_coverage(schedule.id, to=at)
+    found = ledger.view.gaps_between("hello", since=NOON, until=NOON + HOUR)
+    assert [(gap.count, gap.reason, gap.detail) for gap in found] == [
+        (2, "paused", "anna"),
+        (1, "superseded", "anna"),
+    ]
+
+
+def test_a_renamed_job_takes_everything_with_it(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    apply(ledger.store)
+    run = queue(ledger.store, a_run(scheduled_for=NOON))
+    with ledger.store.transaction():
+        ledger.store.pauses.add(a_pause())
+        assert ledger.store.knows_job("hello")
+        ledger.store.rename_job("hello", "goodbye")
+    assert not ledger.store.knows_job("hello")
+    assert ledger.store.knows_job("goodbye")
+    renamed = ledger.store.run(run.id)
+    assert renamed is not None
+    assert (renamed.job, renamed.concurrency_key) == ("goodbye", "goodbye")
+    assert [one.job for one in ledger.store.schedules_in_force()] == ["goodbye"]
+    assert len(ledger.view.pauses_between("goodbye", since=NOON, until=NOON)) == 1
+
+
+def test_the_newest_ends_and_occurrences_come_first(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    for index, code in enumerate((0, 1, 1)):
+        run = queue(
+            store,
+            a_run(
+                id=f"{index:032x}",
+                trigger=TriggerKind.SCHEDULE,
+                schedule_key="default",
+                scheduled_for=NOON + index * MINUTE,
+            ),
+        )
+        started = start(store, run)
+        state = RunState.FAILED if code else RunState.SUCCEEDED
+        verdict = Verdict(
+            attempt_state=AttemptState(state.value), run_state=state, ended_at=NOON + (index + 1) * MINUTE
+        )
+        with store.transaction():
+            assert store.settle(started, verdict, replace(ENDED, exit_code=code))
+    states = [RunState.FAILED, RunState.FAILED, RunState.SUCCEEDED]
+    assert list(store.newest_ends("hello", since=NOON, limit=9)) == states
+    assert list(store.newest_ends("hello", since=NOON + 2 * MINUTE, limit=9)) == states[:1]
+    assert [run.scheduled_for for run in store.newest_occurrences("hello", limit=2)] == [
+        NOON + 2 * MINUTE,
+        NOON + MINUTE,
+    ]
+
+
+def test_a_waiting_run_takes_another_definition_and_a_started_one_keeps_its_own(
+    open_ledger: OpenLedger,
+) -> None:
+    store = open_ledger().store
+    other = compiled(a_job("hello", description="another"))
+    run = queue(store, a_run())
+    with store.transaction():
+        store.add_definition(other)
+        store.repin(replace(run, digest=other.digest, params={"x": 1}))
+    found = store.run(run.id)
+    assert found is not None
+    assert (found.digest, found.params) == (other.digest, {"x": 1})
+    started = start(store, found)
+    with store.transaction():
+        store.repin(replace(started, digest=run.digest))
+    kept = store.run(run.id)
+    assert kept is not None
+    assert kept.digest == other.digest
+
+
+def test_how_long_good_runs_took(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    started = start(ledger.store, queue(ledger.store, a_run()))
+    with ledger.store.transaction():
+        assert ledger.store.settle(started, SUCCEEDED, ENDED)
+    assert ledger.view.lengths("hello", limit=9) == (MINUTE,)
+    assert ledger.view.lengths("other", limit=9) == ()

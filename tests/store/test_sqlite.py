@@ -8,6 +8,7 @@ import pytest
 
 from engine.adapters.lock import make_private_file
 from engine.errors import StoreRefusedError, StoreUnavailableError
+from engine.store.sqlite.migrate import MIGRATIONS
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from tests.builders import a_job, compiled
@@ -81,3 +82,16 @@ def test_the_tables_refuse_what_must_not_happen(open_ledger: OpenLedger, tmp_pat
         with pytest.raises(sqlite3.IntegrityError, match="only added to"):
             db.execute(statement)
     db.close()
+
+
+def test_a_ledger_of_an_older_program_is_read_only_after_it_was_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make_private_file(path)
+    db = sqlite3.connect(path)
+    db.executescript((MIGRATIONS / "0001_ledger.sql").read_text())
+    db.execute("pragma user_version = 1")
+    db.close()
+    with pytest.raises(StoreRefusedError, match="older jobfile; start the engine of this one once"):
+        SqliteView.open(path)
+    SqliteStore.open(path).close()
+    SqliteView.open(path).close()

@@ -5,10 +5,27 @@ from pathlib import Path
 from engine.errors import StoreRefusedError
 from engine.store.sqlite.connection import Connection
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def refuse_older(connection: Connection, folder: Path) -> None:
+    """Refuse to read a ledger that lacks steps: who only reads may not change it."""
+    have = connection.pragma("user_version")
+    assert isinstance(have, int)
+    if 0 < have < len(_steps(folder)):
+        raise StoreRefusedError(
+            f"the ledger {connection.path} was written by an older jobfile; "
+            "start the engine of this one once, which brings it up to date:  jobfile up"
+        )
+
+
+def _steps(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+
 
 def migrate(connection: Connection, folder: Path) -> None:
     """Apply the numbered steps that the ledger does not have yet; refuse a ledger of a newer program."""
-    steps = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    steps = _steps(folder)
     have = connection.pragma("user_version")
     assert isinstance(have, int)
     if have > len(steps):

@@ -23,14 +23,13 @@ from engine.store.rows import (
 )
 from engine.store.sqlite.connection import Connection
 from engine.store.sqlite.incidents import SqliteIncidents
-from engine.store.sqlite.migrate import migrate
+from engine.store.sqlite.migrate import MIGRATIONS, migrate
 from engine.store.sqlite.pauses import SqlitePauses
 from jobfile.canonical import canonical_json, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.model import JobSpec, Origin
 
 _RENAMING = ("rename_runs", "rename_schedules", "rename_gaps", "rename_versions", "rename_pauses")
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class SqliteStore:

@@ -30,6 +30,7 @@ from engine.store.rows import (
 )
 from engine.store.sqlite.connection import Connection
 from engine.store.sqlite.incidents import SqliteIncidents
+from engine.store.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.store.sqlite.pauses import SqlitePauses
 
 
@@ -43,7 +44,9 @@ class SqliteView:
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
         """Open the ledger for reading only."""
-        return cls(Connection(path, read_only=True))
+        connection = Connection(path, read_only=True)
+        refuse_older(connection, MIGRATIONS)
+        return cls(connection)
 
     def close(self) -> None:
         """Give the file back."""
