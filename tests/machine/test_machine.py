@@ -1,12 +1,15 @@
 """The engine under a random life: time passes, files change, engines crash, jobs end, people cancel."""
 
 import tempfile
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from engine.answers.why import why
 from engine.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, Ended, RunState
 from engine.ports import Stop
 from tests.engine.world import World
@@ -243,6 +246,20 @@ class Life(RuleBasedStateMachine):
             attempts = self.world.view.attempts(run.id)
             assert [one.number for one in attempts] == list(range(1, run.attempt + 1))
             assert all(one.ended_at is not None for one in attempts[:-1])
+
+    @invariant()
+    def every_instant_has_a_story(self) -> None:
+        """I12: now, the newest accounted ones, and one that nothing ever named."""
+        if not getattr(self, "is_up", False):
+            return
+        now = self.world.clock.now()
+        for job in (*JOBS, "three", "nobody"):
+            schedule = self.world.store.schedule_in_force(job, "default")
+            asked = [now, now - timedelta(minutes=3)] + ([schedule.covered_until] if schedule else [])
+            for at in asked:
+                story = why(self.world.view, job, min(at, now), zone=ZoneInfo("UTC"), now=now)
+                assert story.headline
+                assert story.state is not None or story.reason
 
     @invariant()
     def what_a_pause_covers_did_not_run(self) -> None:
