@@ -4,10 +4,11 @@ Columns of jobfile are code points from 1, those of the protocol UTF-16 units fr
 """
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lsprotocol import types
 from pygls import uris
@@ -25,12 +26,16 @@ from jobfile.editor.cursor import find_cursor
 from jobfile.editor.hover import hover, name_at
 from jobfile.editor.names import definition_in_template, definition_of, named_kind
 from jobfile.editor.rename import RenameError, job_named_at, rename_edits
+from jobfile.fixes import apply_fixes, fix_for
 from jobfile.jobtext import FileSet
 from jobfile.pipeline import Looked, check_files
 from jobfile.source import Source, Span
 
 QUIET_SECONDS: Final = 0.15
 """Files are looked at when nothing was typed for so long."""
+
+_NAMES: Final = ("jobs.yaml", "jobs.yml")
+_JOBS: Final = re.compile(r"^jobs[ \t]*:", re.MULTILINE)
 
 _LEVELS: Final = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
@@ -53,7 +58,8 @@ class _State:
 
 def make_server(clock: Clock) -> LanguageServer:
     """A server with all its features; `clock` says from when the next fires are looked for."""
-    server = LanguageServer("jobfile", __version__)
+    # Whole texts: what pygls makes of parts of them counts lines as Python does, and not as YAML.
+    server = LanguageServer("jobfile", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
     state = _State(clock)
     _add_texts(server, state)
     _add_answers(server, state)
@@ -86,6 +92,9 @@ def _add_texts(server: LanguageServer, state: _State) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: types.DidCloseTextDocumentParams) -> None:
         uri = params.text_document.uri
+        waiting = state.waiting.pop(uri, None)
+        if waiting is not None:
+            waiting.cancel()
         for told in state.told.pop(uri, set()) | {uri}:
             _publish(server, told, [])
         state.looks.pop(uri, None)
@@ -95,7 +104,7 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
     """Check the set that a file is in, and tell what was found in each of its files."""
     state.waiting.pop(uri, None)
     path = _path(uri)
-    texts = {str(_path(one.uri)): one.source for one in server.workspace.text_documents.values()}
+    texts = {str(_path(one.uri)): _sound(one.source) for one in server.workspace.text_documents.values()}
     found = set_of(path, texts)
     looked = check_files(
         found.files, outside=found.outside, now=state.clock.now(), ask_shells=state.shells.check
@@ -104,7 +113,8 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
     if looked.files is not None:
         state.good[uri] = looked.files
     by_file: dict[str, list[types.Diagnostic]] = {name: [] for name, _ in found.files}
-    for one in looked.diagnostics:
+    is_ours = len(found.files) > 1 or _is_job_file(path, texts.get(str(path), ""))
+    for one in looked.diagnostics if is_ours else ():
         if one.suppressed is None and one.severity is not Severity.INFO and one.file in by_file:
             by_file[one.file].append(_diagnostic(one, looked))
     for name, diagnostics in by_file.items():
@@ -114,6 +124,17 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
         _publish(server, gone, [])
     state.told[uri] = now_told
     return looked
+
+
+def _is_job_file(path: Path, text: str) -> bool:
+    """Whether a file that stands alone is one of ours: by its name, or because it has jobs."""
+    is_named = path.name in _NAMES or path.name.endswith(tuple(f".{name}" for name in _NAMES))
+    return is_named or _JOBS.search(text) is not None
+
+
+def _sound(text: str) -> str:
+    """The text with a sign in the place of each half of a pair of UTF-16 that stands alone."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _publish(server: LanguageServer, uri: str, diagnostics: list[types.Diagnostic]) -> None:
@@ -201,7 +222,7 @@ class _Asked:
 def _asked(server: LanguageServer, state: _State, uri: str, position: types.Position) -> _Asked:
     looked = _looked(server, state, uri)
     path = _path(uri)
-    text = server.workspace.get_text_document(uri).source.removeprefix("\ufeff")
+    text = _sound(server.workspace.get_text_document(uri).source).removeprefix("\ufeff")
     source = Source(str(path), text)
     files = looked.files or state.good.get(uri)
     documents = looked.files.documents if looked.files is not None else ()
@@ -348,21 +369,23 @@ def _fixes(one: Diagnostic, looked: Looked, uri: str, wanted: types.Range) -> It
 
 def _fix_all(own: list[Diagnostic], looked: Looked, uri: str) -> Iterable[types.CodeAction]:
     """One action with every safe fix of a file."""
-    edits: dict[tuple[Any, ...], Edit] = {}
-    for one in own:
-        for fix in one.fixes[:1]:
-            if fix.safe:
-                edits |= {(edit.span, edit.text): edit for edit in fix.edits}
-    ordered = sorted(edits.values(), key=lambda edit: edit.span)
-    apart = [edit for at, edit in enumerate(ordered) if not at or ordered[at - 1].span.end <= edit.span.start]
-    if apart:
-        source = looked.sources[own[0].file]
+    if not own:
+        return
+    source = looked.sources[own[0].file]
+    _, applied, _ = apply_fixes(source, own, unsafe=False)
+    fixes = [fix for one in applied if (fix := fix_for(one, unsafe=False)) is not None]
+    if fixes:
+        edits = sorted((edit for fix in fixes for edit in fix.edits), key=lambda edit: edit.span)
         yield types.CodeAction(
             title="mend what can safely be mended",
             kind=types.CodeActionKind.SourceFixAll,
-            edit=types.WorkspaceEdit(changes={uri: _edits(source, apart)}),
+            edit=types.WorkspaceEdit(changes={uri: _edits(source, edits)}),
         )
 
 
 def _edits(source: Source, edits: Iterable[Edit]) -> list[types.TextEdit]:
-    return [types.TextEdit(to_client(source, edit.span), edit.text) for edit in edits]
+    line_end = "\r\n" if "\r\n" in source.text else "\n"
+    return [
+        types.TextEdit(to_client(source, edit.span), edit.text.replace("\r\n", "\n").replace("\n", line_end))
+        for edit in edits
+    ]

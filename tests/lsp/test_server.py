@@ -258,3 +258,64 @@ def test_columns_are_right_with_windows_line_ends_and_tabs(client: Client) -> No
     uri = client.open("version: 1\r\njobs:\r\n  a:\r\n    rum: echo # 🚀\r\n")
     marks = client.server.marks(uri)
     assert marks[0]["range"] == {"start": {"line": 3, "character": 4}, "end": {"line": 3, "character": 7}}
+
+
+def other_file(client: Client, name: str, text: str) -> str:
+    folder = client.folder / f"other-{name}"
+    folder.mkdir()
+    uri = (folder / name).as_uri()
+    client.server.open(uri, text)
+    return uri
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_ours"),
+    [
+        ("docker-compose.yaml", "services: {db: {image: x}}\n", False),
+        ("values.yml", "replicas: 3\n", False),
+        ("team.jobs.yaml", "replicas: 3\n", True),
+        ("work.yaml", "version: 1\njobs: {a: {rum: x}}\n", True),
+    ],
+)
+def test_only_job_files_are_marked(client: Client, name: str, text: str, is_ours: bool) -> None:
+    assert bool(client.server.marks(other_file(client, name, text))) == is_ours
+
+
+def test_half_a_pair_of_utf_16_is_a_mark_and_no_end(client: Client) -> None:
+    uri = client.open("version: 1\njobs: {a: {run: 'echo \ud800'}}\n")
+    client.server.marks(uri)
+    client.server.change(uri, "version: 1\njobs: {a: {run: echo}}\n")
+    assert client.server.marks(uri) == []
+
+
+def test_a_fix_keeps_the_line_ends_of_its_file(client: Client) -> None:
+    uri = client.open("version: 1\r\njobs:\r\n  a: {run: x, tags: [a,\r\n  b], timeout: 30}\r\n")
+    for mark in client.server.marks(uri):
+        asked = {"textDocument": {"uri": uri}, "range": mark["range"], "context": {"diagnostics": []}}
+        for action in client.server.request("textDocument/codeAction", asked):
+            for edit in action["edit"]["changes"][uri]:
+                assert edit["newText"].count("\n") == edit["newText"].count("\r\n")
+
+
+def test_of_two_fixes_that_touch_one_is_made_whole(client: Client) -> None:
+    """A key given twice, with a mistake in it: no half of a mend is left."""
+    text = "version: 1\njobs:\n  a: {rum: x}\n  b: {timout: 5m, run: x, retrie: 2}\n"
+    uri = client.open(text)
+    client.server.marks(uri)
+    whole = {"start": {"line": 0, "character": 0}, "end": {"line": 4, "character": 0}}
+    asked = {
+        "textDocument": {"uri": uri},
+        "range": whole,
+        "context": {"diagnostics": [], "only": ["source.fixAll"]},
+    }
+    (action,) = client.server.request("textDocument/codeAction", asked)
+    texts = [edit["newText"] for edit in action["edit"]["changes"][uri]]
+    assert texts == ["run", "timeout", "retry"]
+
+
+def test_a_server_asks_for_whole_texts(client: Client) -> None:
+    uri = client.open("version: 1\njobs: {a: {run: echo}}\n")
+    assert client.server.marks(uri) == []
+    client.server.change(uri, "version: 1\n# \u2028 \x0c\njobs: {a: {rum: echo}}\n")
+    lines = {mark["range"]["start"]["line"] for mark in client.server.marks(uri)}
+    assert lines == {1}, "the sign that is forbidden there"
