@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol  # a row's columns have no narrower type
 
 from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
@@ -22,6 +23,9 @@ class Row(Protocol):
     def keys(self) -> list[str]:
         """The names of the columns."""
 
+
+KEPT_RULES = 20_000
+"""Rules of schedules that are kept as they were read: each is asked for at every occurrence."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -155,6 +159,7 @@ def job_version_from_row(row: Row) -> JobVersion:
     )
 
 
+@lru_cache(maxsize=KEPT_RULES)
 def _entries(rule: str) -> "tuple[ScheduleEntry, ...]":
     from jobfile.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
 
