@@ -83,6 +83,39 @@ def rules_of(spec: JobSpec, entries: Sequence[ScheduleEntry]) -> Rules:
     return Rules(entries=entries, catchup=spec.catchup, delays=delays, start_deadline=deadline)
 
 
+def requested_run(
+    spec: JobSpec,
+    *,
+    id: str,
+    digest: str,
+    generation: int | None,
+    params: Mapping[str, Value],
+    at: datetime,
+    now: datetime,
+    requested_by: str = "",
+    retry_of: str | None = None,
+) -> Run:
+    """A run that a person asks for, before it is recorded; `at` is the time that it is about."""
+    run = Run(
+        id=id,
+        job=spec.name,
+        digest=digest,
+        generation=generation,
+        trigger=TriggerKind.MANUAL,
+        schedule_key=None,
+        scheduled_for=at,
+        params=bound_params(spec, params),
+        state=RunState.QUEUED,
+        queued_at=now,
+        not_before=now,
+        concurrency_key="",
+        concurrency_limit=spec.concurrency.limit,
+        requested_by=requested_by,
+        retry_of=retry_of,
+    )
+    return replace(run, concurrency_key=concurrency_key(spec, run))
+
+
 def request_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> tuple[Run, tuple[Event, ...]]:
     """Record a run that a person asked for; what the overlap policy makes of it is in the result."""
     events = tuple(_record_run(store, run, spec, moment))

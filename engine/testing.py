@@ -1,12 +1,19 @@
 """The test kit: a clock that is set, a launcher that is told what happens, files that are given."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from engine.clockguard import ClockGuard
+from engine.config import EngineConfig
 from engine.events import Event
+from engine.ledger import Store
 from engine.lifecycle import Ended, Lost, StartError
-from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Snapshot, Stop
+from engine.ports import Alive, Evidence, Journal, LaunchOrder, NotStarted, Snapshot, Stop
+from engine.rescuer import Rescuer
+from engine.scheduler import Scheduler
+from engine.worker import Worker
 
 
 @dataclass
@@ -115,6 +122,79 @@ class ScriptedLauncher:
 
     def _flight(self, attempt_id: str) -> Flight:
         return next(one for one in self.flights.values() if one.order.attempt_id == attempt_id)
+
+
+@dataclass(frozen=True)
+class Loops:
+    """The loops of an engine without threads: who holds them calls their ticks."""
+
+    guard: ClockGuard
+    scheduler: Scheduler
+    worker: Worker
+    rescuer: Rescuer
+    epoch: int
+
+    def settle_and_start(self) -> None:
+        """What ended is settled, and what may start is started."""
+        self.rescuer.tick()
+        while self.worker.tick() == 0:
+            pass
+
+
+def make_loops(
+    store: Store,
+    *,
+    clock: FakeClock,
+    launcher: ScriptedLauncher,
+    config: EngineConfig,
+    new_id: Callable[[], str],
+    journal: Journal,
+    boot_id: str = "boot-1",
+    built_at: datetime = datetime(1970, 1, 1, tzinfo=UTC),
+    is_synchronized: Callable[[], bool | None] = lambda: None,
+) -> Loops:
+    """An engine starts on a ledger, as `engine/service.py` makes one of threads."""
+    guard = ClockGuard(
+        store=store,
+        clock=clock,
+        journal=journal,
+        boot_id=boot_id,
+        built_at=built_at,
+        is_synchronized=is_synchronized,
+    )
+    worker = Worker(
+        store=store,
+        clock=clock,
+        launcher=launcher,
+        journal=journal,
+        config=config,
+        boot_id=boot_id,
+        is_held=lambda: guard.is_held,
+    )
+    rescuer = Rescuer(store=store, launcher=launcher, config=config, notice=worker.notice)
+
+    def settle_ended() -> None:
+        rescuer.tick()
+        worker.tick()
+
+    scheduler = Scheduler(
+        store=store,
+        clock=clock,
+        guard=guard,
+        journal=journal,
+        new_id=new_id,
+        on_recorded=lambda: None,
+        settle_ended=settle_ended,
+    )
+    epoch = store.open_session(
+        kind="engine",
+        boot_id=boot_id,
+        pid=1,
+        version="test",
+        now=clock.now(),
+        boot_seconds=clock.elapsed(),
+    )
+    return Loops(guard=guard, scheduler=scheduler, worker=worker, rescuer=rescuer, epoch=epoch)
 
 
 @dataclass

@@ -5,8 +5,10 @@ whose places are asked for, is read a second time by the careful reader. The onl
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias
 
 import yaml
@@ -304,17 +306,32 @@ _KINDS: Final = {
 }
 
 
+_LIBRARY_DEPTH: Final = "exceeded maximum nesting depth"
+"""What libyaml from 0.2.6 on says at a depth of 1,000, before it gives the events that lead there."""
+
+
 def read_events(source: Source, parser: ParserFactory) -> Iterator[Event]:
     """The events that a careful reader wants, the last one a stumble when the text is not YAML."""
+    given = 0
     try:
-        get = parser(source.text).get_event
-        while (event := get()) is not None:
-            kind = _KINDS.get(event.__class__)
-            if kind is not None:
-                yield _event(source, kind, event)
+        for event in _events(source, source.text, parser):
+            given += 1
+            yield event
     except _LIBRARY_FAULTS as error:
         stumble = _stumble(source, parser, error)
+        if stumble.problem == _LIBRARY_DEPTH:
+            # Its scanner runs ahead; the text before that place gives the events it held back.
+            with suppress(*_LIBRARY_FAULTS):
+                yield from islice(_events(source, source.text[: stumble.at], parser), given, None)
         yield Event(Kind.STUMBLE, stumble.at, stumble.at, stumble=stumble)
+
+
+def _events(source: Source, text: str, parser: ParserFactory) -> Iterator[Event]:
+    get = parser(text).get_event
+    while (event := get()) is not None:
+        kind = _KINDS.get(event.__class__)
+        if kind is not None:
+            yield _event(source, kind, event)
 
 
 def _event(source: Source, kind: Kind, event: yaml.Event) -> Event:

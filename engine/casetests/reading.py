@@ -1,6 +1,6 @@
 """From the text of a case file to its cases; every mistake has its place and what was expected."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -35,7 +35,6 @@ TRIGGERS: Final = ("schedule", "manual")
 STATES: Final = ("succeeded", "failed", "timed_out", "lost", "skipped", "missed", "queued", "retry_wait")
 PREVIOUS: Final = ("succeeded", "failed", "missed", "late")
 _WORDS: Final = {"succeeds": "succeeds", "times out": "times out", "lost": "lost"}
-_RUN_KEYS: Final = tuple(key for key in EXPECT if key != "fires")
 
 Read = TypeVar("Read")
 
@@ -140,6 +139,9 @@ def _file(reader: _Reader, path: Path) -> CaseFile:
     top = reader.mapping(reader.document.tree, (), TOP)
     if "tests" not in top:
         raise reader.wrong("JF102", "required key `tests` is missing", ())
+    if top.get("version") != 1:
+        place: DocumentPath = ("version",) if "version" in top else ()
+        raise reader.wrong("JF112", "a case file begins with `version: 1`", place)
     named = reader.tried(lambda: reader.text(("jobs",))) if "jobs" in top else None
     main = path.parent / named if named else _nearest(path.parent)
     tests = reader.mapping(top["tests"], ("tests",))
@@ -290,8 +292,3 @@ def _value(value: object) -> Value:
 def _kind(value: object) -> str:
     kinds = {dict: "a map", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
     return kinds.get(type(value), "a number")
-
-
-def run_keys(case: Case) -> Iterator[str]:
-    """The expectations of a case that need a run."""
-    return (key for key in case.expected if key in _RUN_KEYS)

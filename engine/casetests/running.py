@@ -7,20 +7,16 @@ from itertools import count
 from pathlib import Path
 
 from engine.abilities import beyond_engine_of
-from engine.accounting import Moment, concurrency_key, request_run
+from engine.accounting import Moment, request_run, requested_run
 from engine.applying import apply_catalog
 from engine.casetests.cases import Case, GivenAttempt
-from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
-from engine.lifecycle import Run, RunState, StartError, TriggerKind
+from engine.lifecycle import Run, RunState, TriggerKind
 from engine.ports import LaunchOrder
 from engine.records import Generation
-from engine.rescuer import Rescuer
 from engine.retry import retry_delay
-from engine.scheduler import Scheduler
 from engine.store.sqlite.store import SqliteStore
-from engine.testing import FakeClock, KeptJournal, ScriptedLauncher
-from engine.worker import Worker
+from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
 from jobfile.catalog import CompiledJob, build_catalog
 from jobfile.model import Jitter, JobSpec, RetrySpec
 from jobfile.occurrences import fires
@@ -99,33 +95,13 @@ class _Engine:
             main_file=ledger.parent / "jobs.yaml", state_dir=ledger.parent, environ=environ
         )
         self.store = SqliteStore.open(ledger)
-        journal = KeptJournal()
-        guard = ClockGuard(
-            store=self.store,
-            clock=self.clock,
-            journal=journal,
-            boot_id="test",
-            built_at=datetime.min.replace(tzinfo=at.tzinfo),
-            is_synchronized=lambda: True,
-        )
-        self.scheduler = Scheduler(
-            store=self.store,
-            clock=self.clock,
-            guard=guard,
-            journal=journal,
-            new_id=self.new_id,
-            on_recorded=lambda: None,
-        )
-        self.worker = Worker(
-            store=self.store,
+        self.loops = make_loops(
+            self.store,
             clock=self.clock,
             launcher=self.launcher,
-            journal=journal,
             config=self.config,
-            boot_id="test",
-        )
-        self.rescuer = Rescuer(
-            store=self.store, launcher=self.launcher, config=self.config, notice=self.worker.notice
+            new_id=self.new_id,
+            journal=KeptJournal(),
         )
 
     def new_id(self) -> str:
@@ -134,9 +110,6 @@ class _Engine:
     def begin(self) -> None:
         """The job is put in force, perhaps runs already, and the run of the case is wanted."""
         now = self.clock.now()
-        self.store.open_session(
-            kind="engine", boot_id="test", pid=1, version="test", now=now, boot_seconds=self.clock.elapsed()
-        )
         catalog = build_catalog([self.job])
         generation = Generation(0, catalog.digest, now, "test", "jobs.yaml", "")
         with self.store.transaction():
@@ -148,10 +121,10 @@ class _Engine:
         if kind is TriggerKind.MANUAL:
             self.run_id = self.request(self.at)
         else:
-            self.scheduler.tick()
-            found = [run for run in self.store.newest_occurrences(self.job.spec.name, limit=5)]
+            self.loops.scheduler.tick()
+            found = self.store.newest_occurrences(self.job.spec.name, limit=5)
             self.run_id = next(run.id for run in found if run.scheduled_for == self.at)
-        self.step()
+        self.loops.settle_and_start()
 
     def moment(self) -> Moment:
         return Moment(now=self.clock.now(), generation=1, new_id=self.new_id)
@@ -162,31 +135,19 @@ class _Engine:
         params, problems = bind_params(spec.params, self.case.given.params, from_text=False)
         if problems:
             raise CannotTestError(f"param `{problems[0].name}`: {problems[0].message}")
-        run = Run(
+        run = requested_run(
+            spec,
             id=self.new_id(),
-            job=spec.name,
             digest=self.job.digest,
             generation=1,
-            trigger=TriggerKind.MANUAL,
-            schedule_key=None,
-            scheduled_for=at,
             params=params,
-            state=RunState.QUEUED,
-            queued_at=self.clock.now(),
-            not_before=self.clock.now(),
-            concurrency_key="",
-            concurrency_limit=spec.concurrency.limit,
+            at=at,
+            now=self.clock.now(),
         )
-        run = replace(run, concurrency_key=concurrency_key(spec, run))
         with self.store.transaction():
             request_run(self.store, run, spec, self.moment())
-        self.step()
+        self.loops.settle_and_start()
         return run.id
-
-    def step(self) -> None:
-        self.rescuer.tick()
-        while self.worker.tick() == 0:
-            pass
 
     def run(self) -> Run:
         run = self.store.run(self.run_id)
@@ -196,25 +157,24 @@ class _Engine:
     def lived(self) -> Lived:
         if self.run().reason == "spread":
             self.clock.advance(seconds=(self.run().not_before - self.clock.now()).total_seconds())
-            self.scheduler.tick()
-            self.step()
+            self.loops.scheduler.tick()
+            self.loops.settle_and_start()
         given = self.case.given.attempts
         attempts = given or (GivenAttempt(kind="succeeds"),)
-        for attempt in attempts:
+        for number, attempt in enumerate(attempts, 1):
             if self.run().state is RunState.RETRY_WAIT:
                 self.wait_for_retry()
             if self.run().state is not RunState.RUNNING:
                 if given:
-                    raise CannotTestError(self.too_many(attempt))
+                    raise CannotTestError(self.too_many(number))
                 break
             self.end(attempt)
         return self.outcome()
 
-    def too_many(self, attempt: GivenAttempt) -> str:
+    def too_many(self, number: int) -> str:
         run = self.run()
         what = f"{run.state.value}{f' ({run.reason})' if run.reason else ''}"
-        index = self.case.given.attempts.index(attempt) + 1
-        return f"attempt {index} of `given.attempts` never starts: the run is {what} after {run.attempt}"
+        return f"attempt {number} of `given.attempts` never starts: the run is {what} after {run.attempt}"
 
     def wait_for_retry(self) -> None:
         run = self.run()
@@ -222,7 +182,7 @@ class _Engine:
         wait = run.retry_at - self.clock.now()
         self.waits.append(wait)
         self.clock.advance(seconds=wait.total_seconds())
-        self.step()
+        self.loops.settle_and_start()
 
     def end(self, attempt: GivenAttempt) -> None:
         """The running attempt does what the case says, within its timeout."""
@@ -241,7 +201,7 @@ class _Engine:
             self.launcher.finish(name, exit_code=None, signal=attempt.code)
         else:
             self.launcher.finish(name, exit_code=attempt.code)
-        self.step()
+        self.loops.settle_and_start()
 
     def outcome(self) -> Lived:
         run = self.run()
@@ -270,12 +230,6 @@ def trigger_of(case: Case, spec: JobSpec, at: datetime) -> TriggerKind:
         raise CannotTestError(f"the schedule of `{spec.name}` names no run at {case.given.at}")
     wants_manual = case.given.trigger == "manual" or bool(case.given.params)
     return TriggerKind.SCHEDULE if is_scheduled and not wants_manual else TriggerKind.MANUAL
-
-
-def start_error(run: Run) -> StartError | None:
-    """Why the run of a case could not start, if it could not."""
-    is_error = run.state is RunState.FAILED and bool(run.detail) and run.exit_code is None
-    return StartError(at=run.queued_at, reason=run.reason, detail=run.detail) if is_error else None
 
 
 def environment_of(lived: Lived) -> Mapping[str, str]:

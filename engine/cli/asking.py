@@ -1,16 +1,15 @@
 """What a person asks of the engine through the ledger: one transaction, recorded with who and when."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
-from engine.accounting import Moment, bound_params, concurrency_key, request_run
+from engine.accounting import Moment, request_run, requested_run
 from engine.adapters.environment import user_name
 from engine.adapters.wake import poke
 from engine.cli.place import Place
 from engine.errors import JobfileError
 from engine.ledger import Store, View
-from engine.lifecycle import Run, RunState, TriggerKind
+from engine.lifecycle import Run
 from engine.ports import Stop
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
@@ -51,24 +50,17 @@ def new_run(
     retry_of: str | None = None,
 ) -> Run:
     """A run that a person asks for, before it is recorded."""
-    run = Run(
+    return requested_run(
+        spec,
         id=new_run_id(),
-        job=spec.name,
         digest=digest,
         generation=generation,
-        trigger=TriggerKind.MANUAL,
-        schedule_key=None,
-        scheduled_for=at,
-        params=bound_params(spec, params),
-        state=RunState.QUEUED,
-        queued_at=now,
-        not_before=now,
-        concurrency_key="",
-        concurrency_limit=spec.concurrency.limit,
+        params=params,
+        at=at,
+        now=now,
         requested_by=user_name(),
         retry_of=retry_of,
     )
-    return replace(run, concurrency_key=concurrency_key(spec, run))
 
 
 def record(store: Store, run: Run, job: CompiledJob, *, now: datetime) -> Run:

@@ -26,7 +26,6 @@ HISTORY = 200
 
 MAX_DAYS = 3660
 MAX_EVENTS = 1_000_000
-_MIDNIGHT = {"hour": 0, "minute": 0, "second": 0, "microsecond": 0}
 UTC_ZONE = ZoneInfo("UTC")
 
 
@@ -51,7 +50,7 @@ class Reader:
         """`now` is only where --from is not given."""
         self.options = options
         self.jobs = {job.name: job for job in jobs}
-        self.since = now.replace(**_MIDNIGHT)  # type: ignore[arg-type]  # four fields of a time
+        self.since = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if options.start is not None:
             self.since = self._instant(options.start)
         self.until = self.since + timedelta(days=options.days)
@@ -167,6 +166,8 @@ class Reader:
             lines = Path(self.options.events).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise click.UsageError(f"--event: cannot read {self.options.events}: {error}") from error
+        if len(lines) > MAX_EVENTS:
+            raise click.UsageError(f"{self.options.events}: more than {MAX_EVENTS:,} events")
         found = (self._event(line, number) for number, line in enumerate(lines, 1) if line.strip())
         return tuple(sorted(found, key=lambda event: event.at))
 
@@ -187,9 +188,10 @@ class Reader:
         params, problems = bind_params(job.params, values, from_text=False)
         if problems:
             raise click.UsageError(f"{where}: param `{problems[0].name}`: {problems[0].message}")
-        return GivenEvent(
-            at=self._instant(str(plain["at"])), job=job.name, trigger=TriggerKind.MANUAL, params=params
-        )
+        at = self._instant(str(plain["at"]))
+        if not self.since <= at < self.until:
+            raise click.UsageError(f"{where}: {plain['at']} is not in the time that is simulated")
+        return GivenEvent(at=at, job=job.name, trigger=TriggerKind.MANUAL, params=params)
 
 
 def _history(view: View | None, job: str, rank: float) -> timedelta | None:

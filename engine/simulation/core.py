@@ -47,12 +47,11 @@ class _Simulation:
     def __init__(self, setting: Setting, tell: Tell | None) -> None:
         self.setting = setting
         self.tell = tell
-        self.subjects = [
-            Subject(index, spec, setting.assumed[spec.name]) for index, spec in enumerate(setting.jobs)
-        ]
+        assumed = setting.assumed
+        self.subjects = [Subject(at, spec, assumed[spec.name]) for at, spec in enumerate(setting.jobs)]
         self.by_name = {one.spec.name: one for one in self.subjects}
         for one in self.subjects:
-            for trigger in one.spec.triggers:
+            for trigger in one.spec.triggers if one.spec.enabled else ():
                 if isinstance(trigger, AfterTrigger) and trigger.after in self.by_name:
                     self.by_name[trigger.after].followers.append((one, trigger.when))
         self.rows = [JobTally(one.spec.name) for one in self.subjects]
@@ -224,11 +223,10 @@ class _Simulation:
         """Start what may start: on time before made up for, by priority, then by time."""
         self.may_start = False
         waiting, self.ready = self.ready, []
-        if len(waiting) > 1:
-            waiting.sort()
+        waiting.sort()
         for index, item in enumerate(waiting):
             run = item[4]
-            if self.running >= self.setting.max_running or (item[0] and not self.may_catch_up(now)):
+            if self.running >= self.setting.max_running:
                 self.ready += waiting[index:]
                 break
             if run.is_over:
@@ -243,6 +241,9 @@ class _Simulation:
                     run.was_held = f"queue {subject.queue}"
                     self.ready.append(item)
                     continue
+            if item[0] and not self.may_catch_up(now):
+                self.ready += waiting[index:]
+                break
             self.start(now, run)
 
     def may_catch_up(self, now: datetime) -> bool:

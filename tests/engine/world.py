@@ -4,24 +4,20 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from engine.accounting import Moment, bound_params, request_run
+from engine.accounting import Moment, request_run, requested_run
 from engine.adapters.lock import make_private_file
 from engine.answers.expected import INSTANT
 from engine.answers.report import Report, make_report
-from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.heartbeat import Heartbeat
 from engine.ledger import View
-from engine.lifecycle import OPEN_STATES, Run, RunState, TriggerKind
+from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.pausing import BY_HAND
 from engine.records import Gap, Pause
-from engine.rescuer import Rescuer
-from engine.scheduler import Scheduler
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
-from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher
+from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, make_loops
 from engine.watcher import Watcher
-from engine.worker import Worker
 from jobfile.occurrences import fires
 from tests.builders import DAY, NOON
 
@@ -55,49 +51,26 @@ class World:
         """An engine starts on what is there."""
         self.store = SqliteStore.open(self.config.ledger)
         self.view = SqliteView.open(self.config.ledger)
-        self.guard = ClockGuard(
-            store=self.store,
+        loops = make_loops(
+            self.store,
             clock=self.clock,
+            launcher=self.launcher,
+            config=self.config,
+            new_id=self.new_id,
             journal=self.journal,
             boot_id=self.boot_id,
             built_at=NOON - 60 * DAY,
             is_synchronized=lambda: self.is_synchronized,
         )
-        self.scheduler = Scheduler(
-            store=self.store,
-            clock=self.clock,
-            guard=self.guard,
-            journal=self.journal,
-            new_id=self.new_id,
-            on_recorded=lambda: None,
-            settle_ended=self.settle_ended,
-        )
-        self.epoch = self.store.open_session(
-            kind="engine",
-            boot_id=self.boot_id,
-            pid=1,
-            version="1",
-            now=self.clock.now(),
-            boot_seconds=self.clock.elapsed(),
-        )
+        self.guard, self.scheduler = loops.guard, loops.scheduler
+        self.worker, self.rescuer = loops.worker, loops.rescuer
+        self.epoch, self.loops = loops.epoch, loops
         self.heartbeat = Heartbeat(
             store=self.store,
             clock=self.clock,
             epoch=self.epoch,
             on_beat=lambda: None,
             is_held=lambda: self.guard.is_held,
-        )
-        self.worker = Worker(
-            store=self.store,
-            clock=self.clock,
-            launcher=self.launcher,
-            journal=self.journal,
-            config=self.config,
-            boot_id=self.boot_id,
-            is_held=lambda: self.guard.is_held,
-        )
-        self.rescuer = Rescuer(
-            store=self.store, launcher=self.launcher, config=self.config, notice=self.worker.notice
         )
         self.watcher = Watcher(
             store=self.store,
@@ -116,10 +89,6 @@ class World:
         self.watcher.settle(self.tree.snapshot())
         self.step()
 
-    def settle_ended(self) -> None:
-        self.rescuer.tick()
-        self.worker.tick()
-
     def crash(self) -> None:
         """The engine is gone; what runs goes on."""
         self.view.close()
@@ -128,9 +97,7 @@ class World:
     def step(self) -> None:
         """Every loop does what is due now."""
         self.scheduler.tick()
-        self.rescuer.tick()
-        while self.worker.tick() == 0:
-            pass
+        self.loops.settle_and_start()
         self.heartbeat.tick()
 
     def catch_up(self, *, seconds: int = 60) -> None:
@@ -161,20 +128,15 @@ class World:
         """Somebody asks for a run, and everybody looks."""
         version = next(one for one in self.store.jobs_in_force() if one.job == job)
         spec = self.store.definition(version.digest)
-        run = Run(
+        now = self.clock.now()
+        run = requested_run(
+            spec,
             id=self.new_id(),
-            job=job,
             digest=version.digest,
             generation=version.from_generation,
-            trigger=TriggerKind.MANUAL,
-            schedule_key=None,
-            scheduled_for=self.clock.now(),
-            params=bound_params(spec, {}),
-            state=RunState.QUEUED,
-            queued_at=self.clock.now(),
-            not_before=self.clock.now(),
-            concurrency_key=job,
-            concurrency_limit=spec.concurrency.limit,
+            params={},
+            at=now,
+            now=now,
         )
         moment = Moment(now=self.clock.now(), generation=version.from_generation, new_id=self.new_id)
         with self.store.transaction():

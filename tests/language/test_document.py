@@ -473,6 +473,10 @@ def test_depth_is_counted_while_reading():
     assert found("a: " + "[" * 100_000) == [("JF017", 1, 3 + MAX_DEPTH)]
     assert found("a: " + "{a: " * 100_000) == [("JF017", 1, 4 * MAX_DEPTH)]
     assert found("- " * 100_000) == [("JF017", 1, 2 * MAX_DEPTH + 1)]
+    assert found("a: b\nc:\n  - " + "[\n" * 2_000) == [("JF017", 3 + MAX_DEPTH - 2, 1)]
+    assert found("".join(" " * depth + "a:\n" for depth in range(1_200))) == [
+        ("JF017", MAX_DEPTH + 1, MAX_DEPTH + 1)
+    ]
 
 
 def test_depth_counts_what_an_alias_brings():
