@@ -81,4 +81,5 @@ def catchup_starts(environ: Mapping[str, str]) -> int:
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 10_000 else default
+    is_number = text.isascii() and text.isdigit() and len(text) < 5
+    return int(text) if is_number and int(text) else default

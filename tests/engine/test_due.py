@@ -1,12 +1,16 @@
 """Every due occurrence is accounted for exactly once, whatever the policy."""
 
+from bisect import bisect_left, bisect_right
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config import catchup_starts
 from engine.due import GAP_FROM, ON_TIME, Rules, due
 from engine.lifecycle import RunState
+from engine.records import Pause
 from jobfile.model import CatchupMode, CatchupSpec, EveryEntry
 from jobfile.occurrences import fires
 from tests.builders import DAY, HOUR, MINUTE, NOON, cron, every
@@ -55,6 +59,70 @@ def test_what_runs_is_never_early_and_never_more_than_the_policy_says(
     assert len(late) <= most
     if catchup.window is not None and catchup.mode is not CatchupMode.NONE:
         assert all(now - one.fire.at <= catchup.window for one in late)
+
+
+unhurried = st.one_of(
+    st.integers(60, 100_000).map(lambda seconds: every(seconds=seconds)),
+    st.just((*every(minutes=7), *every(minutes=5))),
+)
+spans = st.lists(
+    st.tuples(st.timedeltas(-DAY, 2 * DAY), st.none() | st.timedeltas(timedelta(0), DAY)),
+    max_size=3,
+)
+
+
+def a_pause(begins: timedelta, length: timedelta | None) -> Pause:
+    ends = None if length is None else NOON + begins + length
+    return Pause("hello", "cli", "anna", "", NOON + begins, ends, None, "")
+
+
+@given(
+    unhurried,
+    policies,
+    st.timedeltas(timedelta(0), 2 * DAY),
+    spans.map(lambda found: [a_pause(*span) for span in found]),
+    st.none() | st.timedeltas(timedelta(seconds=1), DAY),
+    st.timedeltas(timedelta(0), 2 * HOUR),
+)
+def test_each_instant_is_in_exactly_one_place_with_pauses_a_deadline_and_a_delay(
+    entries: tuple[EveryEntry, ...],
+    catchup: CatchupSpec,
+    absence: timedelta,
+    pauses: list[Pause],
+    deadline: timedelta | None,
+    delay: timedelta,
+) -> None:
+    now = NOON + absence
+    rules = Rules(entries=entries, catchup=catchup, delays=[delay] * len(entries), start_deadline=deadline)
+    found = due(rules, covered_until=NOON, now=now, pauses=pauses)
+    paused = {fire.at for fire in fires(entries, after=NOON, until=now) if is_paused(pauses, fire.at)}
+    expected = [fire.at for fire in fires(entries, after=NOON, until=now)]
+    to_run = [one.fire.at for one in found.to_run]
+    told: list[datetime] = []
+    for one in found.not_run:
+        span = expected[bisect_left(expected, one.first) : bisect_right(expected, one.last)]
+        members = [at for at in span if (at in paused) == (one.reason == "paused")]
+        members = [at for at in members if at not in to_run]
+        assert len(members) == one.count
+        told += members
+    assert sorted(told + to_run) == expected
+    assert not paused & set(to_run)
+    left_out = {at for one in found.not_run if one.reason == "paused" for at in (one.first, one.last)}
+    assert left_out <= paused
+    assert all(one.is_late == (now - one.fire.at - delay > ON_TIME) for one in found.to_run)
+    if deadline is not None:
+        assert all(now - at <= deadline + delay for at in to_run)
+
+
+def is_paused(pauses: list[Pause], at: datetime) -> bool:
+    return any(pause.holds_at(at) for pause in pauses)
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"), [("", 2), ("7", 7), ("0", 2), ("00", 2), ("many", 2), ("0000010000000", 2)]
+)
+def test_the_pace_of_catching_up_comes_from_the_environment(text: str, reads: int) -> None:
+    assert catchup_starts({"JOBFILE_CATCHUP_STARTS": text}) == reads
 
 
 def test_nothing_is_due_before_its_time() -> None:

@@ -451,3 +451,25 @@ def test_a_job_works_in_its_folder_and_gets_what_is_passed_on(tmp_path: Path) ->
     (_, last) = world.runs()
     assert (last.state, last.reason) == (RunState.FAILED, "working_dir_missing")
     assert "is not a folder" in last.detail
+
+
+def test_a_run_knows_when_it_was_to_start_and_which_time_it_is_about(tmp_path: Path) -> None:
+    world = World(tmp_path, hourly("timezone: America/New_York"))
+    world.pass_time(seconds=3600)
+    world.finish()
+    world.crash()
+    world.clock.advance(seconds=2 * 3600 + 60)
+    world.boot()
+    world.catch_up(seconds=2)
+    world.finish()
+    world.run_by_hand("hello")
+    told = [
+        {name.removeprefix("JOBFILE_"): value.removeprefix("2026-03-05T") for name, value in env.items()}
+        for env in (flight.order.env for flight in world.launcher.flights.values())
+    ]
+    names = ("TRIGGER", "NOT_BEFORE", "INTERVAL_START", "INTERVAL_END", "LATENESS_SECONDS")
+    assert [tuple(env.get(name) for name in names) for env in told] == [
+        ("schedule", "08:00:00-05:00", "07:00:00-05:00", "08:00:00-05:00", "0"),
+        ("catchup", "10:00:00-05:00", "09:00:00-05:00", "10:00:00-05:00", "60"),
+        ("manual", "10:01:02-05:00", None, None, "0"),
+    ]

@@ -12,7 +12,7 @@ from cronsim import CronSim
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jobfile.model import CronEntry, DayRule, EveryEntry, ScheduleEntry
+from jobfile.model import AtEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.occurrences import (
     TZDATA_VERSION,
     Fire,
@@ -23,6 +23,7 @@ from jobfile.occurrences import (
     gap_dates,
     load_zone,
     next_fire,
+    previous_fire,
     zone_names,
 )
 from jobfile.zones import STEP_SECONDS, changes_of_year
@@ -328,6 +329,24 @@ STARTS = st.one_of(
     st.sampled_from(CHANGES).map(lambda change: change[1] - timedelta(hours=5)),
     st.integers(-3_650 * 1440, 47_000 * 1440).map(lambda minutes: utc("1970-01-01") + minutes * MINUTE),
 )
+
+
+@given(entries=ENTRIES, after=STARTS)
+@settings(deadline=None, max_examples=100)
+def test_the_fire_before_a_fire_is_the_one_from_which_it_was_found(
+    entries: list[ScheduleEntry], after: datetime
+) -> None:
+    first = next_fire(entries, after=after)
+    assert first is not None
+    second = next_fire(entries, after=first.at)
+    assert second is not None
+    assert previous_fire(entries, before=second.at) == first
+    assert previous_fire(entries, before=first.at + timedelta(microseconds=1)) == first
+
+
+def test_before_the_only_instant_of_a_schedule_there_is_none() -> None:
+    noon = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
+    assert previous_fire([AtEntry(at=(noon,), timezone="UTC")], before=noon) is None
 
 
 @given(entries=ENTRIES, after=STARTS, minutes=st.integers(0, 3000))
