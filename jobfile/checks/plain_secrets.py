@@ -94,6 +94,11 @@ def check_file_secrets(files: FileSet) -> Iterator[Diagnostic]:
                 yield from _in_value("", text)
 
 
+def looks_like_secret(name: str, text: str) -> bool:
+    """Whether a text under a name would be found by JF605."""
+    return _place(name, text) is not None
+
+
 def _in_value(name: str, setting: Setting) -> Iterator[Diagnostic]:
     """The first secret in a value, by its form or by the name it stands under."""
     text = setting.text

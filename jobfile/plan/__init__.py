@@ -1,0 +1,6 @@
+"""What a change of job files means: which jobs change, and which runs appear, move and vanish."""
+
+from jobfile.plan.making import make_plan
+from jobfile.plan.values import JobFacts, Plan, Side
+
+__all__ = ["JobFacts", "Plan", "Side", "make_plan"]

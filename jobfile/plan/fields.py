@@ -1,0 +1,222 @@
+"""Two meanings of a job -> the fields in which they differ, in the language's order and words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Final
+
+from jobfile.canonical import canonical_json, to_plain
+from jobfile.checks.plain_secrets import looks_like_secret
+from jobfile.cron import CronExpression, parse_cron
+from jobfile.model import (
+    ChannelSpec,
+    CommandAction,
+    CronEntry,
+    HttpAction,
+    JobSpec,
+    ParamSpec,
+    PythonAction,
+    ScriptAction,
+    StepsAction,
+    StepSpec,
+)
+from jobfile.plan.values import FieldChange, Kind
+
+Path = tuple[str, ...]
+
+_ORDER: Final = (
+    *("description", "owner", "tags", "enabled", "schedule", "triggers", "timezone", "catchup", "expect"),
+    *("params", "matrix", "condition", "action", "working_dir", "vars", "env", "pass_env", "secrets"),
+    *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "queue", "priority", "idempotent"),
+    *("idempotency_key", "pause_on_failure", "outputs", "artifacts", "notify", "renamed_from"),
+)
+"""The order in which the language tells the fields of a job."""
+_WORDS: Final = {"condition": "if", "item_type": "items", "is_required": "required"}
+"""Fields whose word in the file is another."""
+_SETS: Final = frozenset({"tags", "when", "pass_env", "artifacts", "enum", "needs", "matrix", "triggers"})
+"""Lists of which only the items that come and go are told."""
+_ACTIONS: Final = {
+    ScriptAction: "run",
+    CommandAction: "command",
+    PythonAction: "python",
+    HttpAction: "http",
+    StepsAction: "steps",
+}
+
+
+def changed_fields(before: JobSpec, after: JobSpec) -> tuple[FieldChange, ...]:
+    """Every field in which two jobs differ; the name is not one of them."""
+    assert {*_ORDER, "name"} == {one.name for one in fields(JobSpec)}
+    found: list[FieldChange] = []
+    for name in _ORDER:
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            found += _field(name, old, new, ())
+    return tuple(map(_hidden, found))
+
+
+def whole_fields(job: JobSpec) -> tuple[FieldChange, ...]:
+    """What is worth telling of a job that comes or goes: everything but the schedule and what is built in."""
+    plain = JobSpec(name=job.name, action=job.action, schedule=job.schedule, timezone=job.timezone)
+    told = changed_fields(plain, job)
+    word = _ACTIONS[type(job.action)]
+    if isinstance(job.action, StepsAction):
+        action = FieldChange((word,), None, tuple(step.name for step in job.action.steps))
+    else:
+        (action,) = _action((), None, job.action)
+    return (_hidden(action), *told)
+
+
+def _field(name: str, old: object, new: object, above: Path) -> Iterator[FieldChange]:
+    path = (*above, _WORDS.get(name, name))
+    if name == "schedule":
+        yield from _list(path, old, new, Kind.SCHEDULE)
+    elif name == "action":
+        yield from _action(above, old, new)
+    elif name in _SETS:
+        yield from _list(path, old, new, Kind.LIST)
+    else:
+        yield from _differences(path, old, new)
+
+
+def _differences(path: Path, old: object, new: object) -> Iterator[FieldChange]:
+    """What differs below a path: part by part where both sides have parts, else whole."""
+    if old == new:
+        return
+    parts = _parts(old, new)
+    if parts is None:
+        yield FieldChange(path, old, new)
+        return
+    for name, (one, other) in parts.items():
+        if one != other:
+            yield from _field(name, one, other, path)
+
+
+def _parts(old: object, new: object) -> dict[str, tuple[object, object]] | None:
+    """The parts of two values by name, None for a part that one lacks; None when they are not told apart."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {str(key): (old.get(key), new.get(key)) for key in sorted({*old, *new})}
+    if _is_named(old) and _is_named(new):
+        before, after = _by_name(old), _by_name(new)
+        return {key: (before.get(key), after.get(key)) for key in {**before, **after}}
+    if is_dataclass(old) and type(old) is type(new):
+        names = [one.name for one in fields(old) if one.name != "name" or not isinstance(old, StepSpec)]
+        return {name: (getattr(old, name), getattr(new, name)) for name in names}
+    return None
+
+
+def _is_named(value: object) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(one, ParamSpec | StepSpec | ChannelSpec) for one in value
+    )
+
+
+def _by_name(value: object) -> dict[str, object]:
+    assert isinstance(value, tuple)
+    return {one.name: one for one in value}
+
+
+def _action(above: Path, old: object, new: object) -> Iterator[FieldChange]:
+    """What is executed; another kind of it is a field that goes and one that comes."""
+    if type(old) is not type(new):
+        for side, value in (("before", old), ("after", new)):
+            if value is not None:
+                told, kind = _told(value)
+                path = (*above, _ACTIONS[type(value)])
+                sides = {"before": None, "after": None, side: told}
+                yield FieldChange(path, sides["before"], sides["after"], kind)
+        return
+    path = (*above, _ACTIONS[type(old)])
+    match old, new:
+        case ScriptAction(), ScriptAction():
+            if old.text != new.text or old.shell == new.shell:
+                yield FieldChange(path, old.text, new.text, Kind.SCRIPT)
+            if old.shell != new.shell:
+                yield FieldChange((*above, "shell"), old.shell, new.shell)
+        case StepsAction(), StepsAction():
+            yield from _steps(path, old, new)
+        case HttpAction(), HttpAction():
+            yield from _differences(path, old, new)
+        case _:
+            yield FieldChange(path, _told(old)[0], _told(new)[0])
+
+
+def _steps(path: Path, old: StepsAction, new: StepsAction) -> Iterator[FieldChange]:
+    before = {step.name: step for step in old.steps}
+    after = {step.name: step for step in new.steps}
+    for name in {**before, **after}:
+        one, other = before.get(name), after.get(name)
+        if one is None or other is None:
+            told = [None if step is None else _told(step.action)[0] for step in (one, other)]
+            kind = _told((one or other).action)[1]  # type: ignore[union-attr]  # one of them is there
+            yield FieldChange((*path, name), told[0], told[1], kind)
+        else:
+            yield from _differences((*path, name), one, other)
+    shared = [name for name in before if name in after]
+    if shared != [name for name in after if name in before]:
+        yield FieldChange((*path, "order"), tuple(before), tuple(after))
+
+
+def _told(action: object) -> tuple[object, Kind]:
+    """What is executed, as it is written."""
+    match action:
+        case ScriptAction():
+            return action.text, Kind.SCRIPT
+        case CommandAction():
+            return action.argv, Kind.VALUE
+        case PythonAction():
+            return f"{action.module}:{action.function}", Kind.VALUE
+        case HttpAction():
+            return f"{action.method} {action.url}", Kind.VALUE
+        case StepsAction():
+            return tuple(step.name for step in action.steps), Kind.VALUE
+        case _:
+            raise AssertionError(f"{type(action).__name__} is not an action")
+
+
+def _list(path: Path, old: object, new: object, kind: Kind) -> Iterator[FieldChange]:
+    """The items that only one side has, in its order; their order alone means nothing."""
+    before, after = (() if side is None else side for side in (old, new))
+    assert isinstance(before, tuple)
+    assert isinstance(after, tuple)
+    forms = [{normal_form(one) for one in side} for side in (before, after)]
+    gone = tuple(one for one in before if normal_form(one) not in forms[1])
+    come = tuple(one for one in after if normal_form(one) not in forms[0])
+    if gone or come:
+        yield FieldChange(path, gone, come, kind)
+
+
+def normal_form(item: object) -> str:
+    """The one text for what an item means: a cron expression as the sets that it stands for."""
+    plain = to_plain(item)
+    if isinstance(item, CronEntry):
+        parsed = parse_cron(item.cron, days=item.days)
+        assert isinstance(parsed, CronExpression), f"cron expression {item.cron} was checked"
+        plain["cron"] = [
+            *(parsed.minute, parsed.hour, parsed.day_of_month, parsed.month, parsed.day_of_week),
+            *(str(parsed.special_days_of_month), str(parsed.special_days_of_week)),
+            *(parsed.is_fixed, parsed.is_either),
+        ]
+        del plain["days"]
+    return canonical_json(plain)
+
+
+def _hidden(change: FieldChange) -> FieldChange:
+    """A change with the note that a side of it must not be shown."""
+    sides = (change.before, change.after)
+    is_secret = any(looks_like_secret(change.path[-1], text) for side in sides for text in _texts(side))
+    return change._replace(is_hidden=is_secret)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str) and not isinstance(value, Enum):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for one in value:
+            yield from _texts(one)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name))

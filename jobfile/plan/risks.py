@@ -1,0 +1,224 @@
+"""RISK01 to RISK12: facts about a change that a reviewer should not miss, each with its evidence."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from jobfile.model import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
+from jobfile.plan.runs import first_after
+from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start
+from jobfile.plan.wording import moment_text, plural, span_text, times_text
+
+RISKS: Final = {
+    "RISK01": "many more runs",
+    "RISK02": "the timeout is shorter than runs take",
+    "RISK03": "runs that wait or are running are touched",
+    "RISK04": "other jobs follow this one",
+    "RISK05": "a run that was due soon does not happen, or one starts at once",
+    "RISK06": "a run may now be executed twice",
+    "RISK07": "more runs at once",
+    "RISK08": "another secret, or another way in",
+    "RISK09": "another shell or folder",
+    "RISK10": "switched off or on",
+    "RISK11": "more than a third of all jobs removed",
+    "RISK12": "the time zone of many jobs changed",
+}
+MANY_TIMES: Final = 3
+MANY_A_DAY: Final = 1_000
+SOON: Final = timedelta(hours=24)
+AT_ONCE: Final = timedelta(minutes=1)
+MANY_JOBS: Final = 3
+"""So many jobs do not change their zone one by one."""
+MOST_REMOVED: Final = 3
+"""The part of all jobs, a third, above which removing them looks like a mistake."""
+
+
+class _Asked(NamedTuple):
+    """One job's change and what the rules about it need."""
+
+    change: JobChange
+    before: JobSpec | None
+    after: JobSpec | None
+    followers: Sequence[str]
+    now: datetime
+
+    @property
+    def facts(self) -> JobFacts:
+        """What the engine knows."""
+        return self.change.facts
+
+
+def job_risks(change: JobChange, *, followers: Sequence[str], now: datetime) -> tuple[Risk, ...]:
+    """The risks of one job's change; `followers` are the jobs that started after it and go on to exist."""
+    before = None if change.before is None else change.before.spec
+    after = None if change.after is None else change.after.spec
+    asked = _Asked(change, before, after, followers, now)
+    return tuple(risk for rule in _RULES for risk in rule(asked))
+
+
+def risks_of_all(changes: Sequence[JobChange], *, jobs_before: int) -> tuple[Risk, ...]:
+    """The risks that no single job shows."""
+    found = []
+    removed = [one.name for one in changes if one.action is Action.REMOVE]
+    if len(removed) * MOST_REMOVED > jobs_before:
+        message = f"{len(removed)} of {plural(jobs_before, 'job')} removed: is an include missing?"
+        found.append(Risk("RISK11", message, {"removed": len(removed), "of": jobs_before}))
+    zones: Counter[tuple[str, str]] = Counter()
+    for one in changes:
+        if one.before is not None and one.after is not None:
+            pair = (one.before.spec.timezone, one.after.spec.timezone)
+            zones[pair] += pair[0] != pair[1]
+    for (old, new), count in sorted(zones.items()):
+        if count >= MANY_JOBS:
+            message = f"the time zone of {count} jobs changes from {old} to {new}"
+            found.append(Risk("RISK12", message, {"before": old, "after": new, "jobs": count}))
+    return tuple(found)
+
+
+def followers_of(jobs: Sequence[JobSpec]) -> Mapping[str, Sequence[str]]:
+    """Which jobs start after which."""
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        for trigger in job.triggers:
+            if isinstance(trigger, AfterTrigger):
+                found.setdefault(trigger.after, []).append(job.name)
+    return found
+
+
+def _more_runs(asked: _Asked) -> Iterator[Risk]:
+    before, after = asked.change.runs.count_before, asked.change.runs.count_after
+    a_day = (after - before) // DAYS
+    is_manifold = before > 0 and after >= MANY_TIMES * before
+    if is_manifold or a_day > MANY_A_DAY:
+        says = f"{times_text(after / before)} as many runs" if is_manifold else f"{a_day:,} more runs a day"
+        yield Risk("RISK01", says, {"before": before, "after": after, "days": DAYS})
+
+
+def _short_timeout(asked: _Asked) -> Iterator[Risk]:
+    longest, after, before = asked.facts.longest, asked.after, asked.before
+    if after is None or before is None or after.timeout is None or longest is None:
+        return
+    if after.timeout != before.timeout and after.timeout < longest:
+        message = (
+            f"the timeout is shorter than the longest of the last {plural(asked.facts.of, 'run')} "
+            f"({span_text(longest)})"
+        )
+        seconds = int(longest.total_seconds())
+        yield Risk("RISK02", message, {"longest_seconds": seconds, "of": asked.facts.of})
+
+
+def _open_runs(asked: _Asked) -> Iterator[Risk]:
+    """What becomes of runs that are under way; a retry keeps the definition that it began with."""
+    facts, after = asked.facts, asked.after
+    is_off = after is None or not after.enabled
+    says = []
+    if facts.waiting:
+        what = "will be cancelled" if is_off else "will run the new definition"
+        says.append(f"{plural(facts.waiting, 'waiting run')} {what}")
+    if facts.running:
+        says.append(
+            f"{plural(facts.running, 'running run')} {'end' if facts.running > 1 else 'ends'} as begun"
+        )
+    if facts.retrying:
+        keep = "keep" if facts.retrying > 1 else "keeps"
+        says.append(f"{plural(facts.retrying, 'run')} between attempts {keep} the old definition")
+    if says and (asked.change.fields or after is None):
+        evidence = {"waiting": facts.waiting, "running": facts.running, "retrying": facts.retrying}
+        yield Risk("RISK03", "; ".join(says), evidence)
+
+
+def _followed(asked: _Asked) -> Iterator[Risk]:
+    before, after = asked.before, asked.after
+    if before is None or not asked.followers:
+        return
+    what = ""
+    if after is None:
+        what = "is removed"
+    elif before.enabled and not after.enabled:
+        what = "is disabled"
+    elif before.outputs != after.outputs:
+        what = "has other outputs"
+    if what:
+        names = ", ".join(asked.followers[:5]) + (", …" if len(asked.followers) > 5 else "")
+        starts = "starts" if len(asked.followers) == 1 else "start"
+        yield Risk("RISK04", f"{what}, and {names} {starts} after it", {"followers": list(asked.followers)})
+
+
+def _due_soon(asked: _Asked) -> Iterator[Risk]:
+    runs, now = asked.change.runs, asked.now
+    if asked.before is None or asked.after is None or not asked.change.has_new_times:
+        return
+    gone: list[tuple[Start, Start | None]] = [(one, None) for one in runs.lost]
+    gone += [(one, other) for one, other in runs.moved if other.at - one.at > runs.usual_distance / 2]
+    soon = min((one for one in gone if one[0].starts <= now + SOON), default=None, key=lambda one: one[0])
+    if soon is not None:
+        later = soon[1] or first_after(runs.next_after, soon[0].at)
+        after = f"next is {moment_text(later, now)}" if later else "there is none after it"
+        message = f"the run of {moment_text(soon[0], now)} will not happen; {after}"
+        yield Risk("RISK05", message, {"lost": soon[0].at.isoformat()})
+    first = runs.next_after[0] if runs.next_after else None
+    if first is not None and first.starts - now < AT_ONCE and first not in runs.next_before:
+        yield Risk("RISK05", f"starts at once: {moment_text(first, now)}", {"gained": first.at.isoformat()})
+
+
+def _twice(asked: _Asked) -> Iterator[Risk]:
+    before, after = asked.before, asked.after
+    if before is None or after is None or after.idempotency_key is not None or after.idempotent:
+        return
+    if before.retry.attempts == 1 and after.retry.attempts > 1:
+        message = "a failed run is now tried again; it has no idempotency_key and is not idempotent"
+        yield Risk("RISK06", message, {"attempts": after.retry.attempts})
+    if before.catchup.mode is CatchupMode.NONE and after.catchup.mode is not CatchupMode.NONE:
+        message = "missed runs are now made up for; it has no idempotency_key and is not idempotent"
+        yield Risk("RISK06", message, {"catchup": after.catchup.mode.value})
+
+
+def _wider(asked: _Asked) -> Iterator[Risk]:
+    before, after = asked.before, asked.after
+    if before is None or after is None:
+        return
+    old, new = before.concurrency, after.concurrency
+    if old.limit is not None and (new.limit is None or new.limit > old.limit):
+        message = f"at most {old.limit} at once becomes {new.limit or 'any number'}"
+        yield Risk("RISK07", message, {"before": old.limit, "after": new.limit})
+    elif old.key is None and new.key is not None:
+        yield Risk("RISK07", "the limit now holds for each key by itself", {"key": new.key})
+
+
+def _way_in(asked: _Asked) -> Iterator[Risk]:
+    told = [field for field in asked.change.fields if "secrets" in field.path]
+    if told and asked.before is not None and asked.after is not None:
+        names = sorted({field.path[-1] for field in told})
+        yield Risk("RISK08", f"another source for {', '.join(names)}", {"secrets": names})
+    ways = [{one.webhook: one.secret for one in _webhooks(job)} for job in (asked.before, asked.after)]
+    for path in sorted(ways[0].keys() & ways[1].keys()):
+        if ways[0][path] != ways[1][path]:
+            how = "is open to everybody" if ways[1][path] is None else f"is signed with {ways[1][path]}"
+            yield Risk("RISK08", f"the webhook {path} {how}", {"webhook": path})
+
+
+def _webhooks(job: JobSpec | None) -> list[WebhookTrigger]:
+    return [] if job is None else [one for one in job.triggers if isinstance(one, WebhookTrigger)]
+
+
+def _elsewhere(asked: _Asked) -> Iterator[Risk]:
+    if asked.before is None or asked.after is None:
+        return
+    names = sorted(
+        {field.path[-1] for field in asked.change.fields if field.path[-1] in {"shell", "working_dir"}}
+    )
+    if names:
+        yield Risk("RISK09", f"another {' and '.join(names)}", {"fields": names})
+
+
+def _switched(asked: _Asked) -> Iterator[Risk]:
+    before, after = asked.before, asked.after
+    if before is not None and after is not None and before.enabled != after.enabled:
+        yield Risk("RISK10", "switched on" if after.enabled else "switched off", {"enabled": after.enabled})
+
+
+_RULES: Final[tuple[Callable[[_Asked], Iterator[Risk]], ...]] = (
+    *(_more_runs, _short_timeout, _open_runs, _followed, _due_soon, _twice, _wider, _way_in, _elsewhere),
+    _switched,
+)

@@ -1,0 +1,198 @@
+"""What a plan is: the changes between two sets of jobs, and what they do to the runs to come."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from jobfile.catalog import Catalog, CompiledJob
+from jobfile.diagnostic import Diagnostic
+
+DAYS = 30
+"""How far ahead runs are counted and compared."""
+EFFECT_DAYS = 366
+"""How far ahead local times that do not exist are looked for."""
+
+
+class Action(StrEnum):
+    """What becomes of a job, in the order in which a plan tells it."""
+
+    CHANGE = "change"
+    RENAME = "rename"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+class Kind(StrEnum):
+    """How a changed field is to be read."""
+
+    VALUE = "value"
+    SCRIPT = "script"
+    SCHEDULE = "schedule"
+    LIST = "list"
+
+
+class FieldChange(NamedTuple):
+    """A field with two meanings; None where there is none. Lists hold only the items that differ.
+
+    `is_hidden` says that a side looks like a secret: neither is ever shown.
+    """
+
+    path: tuple[str, ...]
+    before: object
+    after: object
+    kind: Kind = Kind.VALUE
+    is_hidden: bool = False
+
+
+class Start(NamedTuple):
+    """A run to come: the instant it is for, and when it may start, which a spread makes later."""
+
+    at: datetime
+    starts: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """What a change does to the runs of a job.
+
+    The counts are of the thirty days. `gained`, `lost` and `moved` are whole up to `compared_until`, which is
+    the end of the thirty days unless a side has more runs than are compared one by one.
+    """
+
+    compared_until: datetime
+    next_before: tuple[Start, ...] = ()
+    next_after: tuple[Start, ...] = ()
+    count_before: int = 0
+    count_after: int = 0
+    gained: tuple[Start, ...] = ()
+    lost: tuple[Start, ...] = ()
+    moved: tuple[tuple[Start, Start], ...] = ()
+    usual_distance: timedelta = timedelta(days=DAYS)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every run stays where it is."""
+        return not (self.gained or self.lost or self.moved) and self.count_before == self.count_after
+
+
+class Risk(NamedTuple):
+    """A fact about a change that a reviewer should not miss."""
+
+    code: str
+    message: str
+    evidence: Mapping[str, object]
+
+
+class JobFacts(NamedTuple):
+    """What the engine knows of a job: its open runs, how long its newest runs took, its pause."""
+
+    running: int = 0
+    waiting: int = 0
+    retrying: int = 0
+    longest: timedelta | None = None
+    of: int = 0
+    last_run: str = ""
+    paused: str = ""
+
+
+NO_FACTS = JobFacts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChange:
+    """One job that is not the same on both sides."""
+
+    action: Action
+    before: CompiledJob | None
+    after: CompiledJob | None
+    fields: tuple[FieldChange, ...]
+    runs: Runs
+    facts: JobFacts = NO_FACTS
+    effects: tuple[str, ...] = ()
+    hint: str = ""
+    risks: tuple[Risk, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def job(self) -> CompiledJob:
+        """The job as it will be, or was."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+    @property
+    def name(self) -> str:
+        """Its name, the new one when there are two."""
+        return self.job.spec.name
+
+    @property
+    def has_new_times(self) -> bool:
+        """Whether its runs are to be shown: they change, or the schedule does."""
+        return not self.runs.is_same or any(one.kind is Kind.SCHEDULE for one in self.fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two sets of jobs and where it comes from.
+
+    `kind` is engine, revision, worktree, file or plan. `files` holds names and SHA-256 digests.
+    """
+
+    kind: str
+    catalog: Catalog
+    name: str = ""
+    lineage: str = ""
+    generation: int | None = None
+    applied_at: datetime | None = None
+    revision: str = ""
+    is_dirty: bool = False
+    files: tuple[tuple[str, str], ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Starts for each hour of the day (UTC), the mean of some days; and the most in one minute."""
+
+    days: int
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    total_before: int
+    total_after: int
+    peak_before: int
+    peak_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a change of job files means, as seen from one instant."""
+
+    now: datetime
+    before: Side
+    after: Side
+    jobs: tuple[JobChange, ...]
+    same: tuple[str, ...]
+    load: Load
+    risks: tuple[Risk, ...] = ()
+    moved: tuple[tuple[CompiledJob, CompiledJob], ...] = field(default=())
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything means something else."""
+        return bool(self.jobs)
+
+    @property
+    def all_risks(self) -> tuple[Risk, ...]:
+        """The risks of the whole and of each job."""
+        return (*self.risks, *(risk for job in self.jobs for risk in job.risks))
+
+    @property
+    def warnings(self) -> int:
+        """How many findings about jobs that change were not there before."""
+        return sum(len(job.diagnostics) + len(job.effects) for job in self.jobs)
+
+    def count(self, action: Action) -> int:
+        """How many jobs an action is told of."""
+        return sum(1 for job in self.jobs if job.action is action)

@@ -1,0 +1,147 @@
+"""Values, schedules and moments of a plan in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from jobfile.duration import format_duration
+from jobfile.excerpt import visible
+from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, JobSpec, ScheduleEntry
+from jobfile.occurrences import explain_fire, fires, load_zone, spread_delay
+from jobfile.plan.values import Action, FieldChange, Start
+
+SYMBOLS: Final = {Action.CHANGE: "~", Action.RENAME: ">", Action.ADD: "+", Action.REMOVE: "-"}
+NEAR: Final = timedelta(days=25)
+"""A day that is nearer is known by its number."""
+
+_INSTANT: Final = timedelta.resolution
+_WORDS: Final = {"from_day": "from", "until_day": "until", "arguments": "with"}
+
+
+def plural(count: int, word: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def times_text(ratio: float) -> str:
+    """How many times: `3 times`, `2.5 times`."""
+    return f"{ratio:,.0f} times" if ratio >= 10 or ratio == int(ratio) else f"{ratio:.1f} times"
+
+
+def span_text(length: timedelta) -> str:
+    """A length of time as people say it, to two units: 2h11m, 45s."""
+    seconds = round(length.total_seconds())
+    step = 1 if seconds < 3600 else 60 if seconds < 86_400 else 3600
+    return format_duration(timedelta(seconds=seconds // step * step))
+
+
+def clock_text(at: datetime) -> str:
+    """A time of day in UTC: 02:00Z, with seconds where there are any."""
+    return f"{at:%H:%M:%SZ}" if at.second else f"{at:%H:%MZ}"
+
+
+def day_text(at: datetime, now: datetime) -> str:
+    """A day: `Fri 06`, with month and year when it is far."""
+    return f"{at:%a %d}" if abs(at - now) < NEAR else f"{at:%a %d %b %Y}"
+
+
+def moment_text(start: Start, now: datetime) -> str:
+    """When a run starts: `Fri 06 02:00Z`."""
+    return f"{day_text(start.starts, now)} {clock_text(start.starts)}"
+
+
+def local_note(start: Start, job: JobSpec) -> tuple[str, str]:
+    """The start by the clock of its entry, and what a change of that clock has to do with it."""
+    found = next(fires(job.schedule, after=start.at - _INSTANT, until=start.at), None)
+    if found is None:
+        return "", ""
+    entry = job.schedule[found.entry]
+    note = explain_fire(entry, start.at)
+    local = start.starts.astimezone(load_zone(entry.timezone))
+    if local.utcoffset() == timedelta(0) and local.tzname() in ("UTC", None):
+        return "", note
+    day = "" if local.date() == start.starts.date() else f"{local:%a} "
+    seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{day}{seconds} {local.tzname()}", note
+
+
+def entry_text(entry: ScheduleEntry, job: str = "") -> str:
+    """An entry of a schedule as it is written, in one line; `job` places it in its spread."""
+    match entry:
+        case CronEntry():
+            text = f'cron "{entry.cron}" {entry.timezone}'
+            text += "" if entry.days is DayRule.CRON else f", days {entry.days.value}"
+            calendar = entry.calendar
+            text += (
+                "" if calendar is None else f", calendar {calendar.name}, on_closed {entry.on_closed.value}"
+            )
+        case EveryEntry():
+            text = f"every {format_duration(entry.every)}"
+        case AtEntry():
+            text = "at " + ", ".join(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for at in entry.at[:4])
+            text += f" and {len(entry.at) - 4} more" if len(entry.at) > 4 else ""
+        case BusinessDayEntry():
+            text = f"business_day {entry.business_day} at {entry.time} {entry.timezone}"
+            text += f", calendar {entry.calendar.name}"
+    if entry.from_day or entry.until_day:
+        text += f", from {entry.from_day or 'ever'} until {entry.until_day or 'ever'}"
+    if entry.spread:
+        text += f", spread {format_duration(entry.spread)}"
+        text += f" (offset {format_duration(spread_delay(entry.spread, job))})" if job else ""
+    if entry.arguments:
+        text += f", with {value_text(entry.arguments)}"
+    return visible(text)
+
+
+def value_text(value: object) -> str:
+    """A value of the model in one line, in the words of the file."""
+    if value is None:
+        return "none"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, CronEntry | EveryEntry | AtEntry | BusinessDayEntry):
+        return entry_text(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{visible(str(key))}: {value_text(one)}" for key, one in value.items()) + "}"
+    if is_dataclass(value):
+        return value_text(_said(value))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(value_text, value)) + "]"
+    text = visible(str(value))
+    return text if text.strip() == text != "" else f'"{text}"'
+
+
+def _said(value: object) -> dict[str, object]:
+    """The fields of a value that say anything but what is built in."""
+    assert is_dataclass(value)
+    found = {}
+    for one in fields(value):
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        part = getattr(value, one.name)
+        if part != default:
+            found[_WORDS.get(one.name, one.name)] = part
+    return found
+
+
+def path_text(path: Sequence[str]) -> str:
+    """A field's name: `retry.attempts`."""
+    return visible(".".join(path))
+
+
+def side_texts(change: FieldChange) -> tuple[str, str]:
+    """Both meanings of a field in one line each; what looks like a secret is only measured."""
+    texts = []
+    for value in (change.before, change.after):
+        if change.is_hidden and value is not None:
+            texts.append(f"(hidden, {len(value_text(value))} characters)")
+        else:
+            texts.append(value_text(value))
+    return texts[0], texts[1]
