@@ -110,12 +110,12 @@ def _field(field: FieldChange) -> Plain:
     if field.kind is not Kind.SCRIPT:
         return {**plain, "before": to_plain(field.before), "after": to_plain(field.after)}
     before, after = (None if side is None else str(side) for side in (field.before, field.after))
-    lines = [side.splitlines() if side is not None else [] for side in (before, after)]
+    old, new = (side.splitlines() if side is not None else [] for side in (before, after))
     return {
         **plain,
         "before_sha256": _hash(before),
         "after_sha256": _hash(after),
-        "diff": "\n".join(list(unified_diff(*lines, lineterm="", n=1))[2:]),
+        "diff": "\n".join(list(unified_diff(old, new, lineterm="", n=1))[2:]),
     }
 
 

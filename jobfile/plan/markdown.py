@@ -34,7 +34,7 @@ def marker(name: str) -> str:
 
 
 def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> str:
-    """The comment, at most LIMIT characters; `links` is where the files can be read, with a slash at its end."""
+    """The comment, at most LIMIT characters; `links` is the address of the files' folder."""
     end = _end(plan, version)
     if not plan.has_changes:
         return f"{marker(name)}\njobfile plan: no change, {plural(len(plan.same), 'job')}\n\n{end}\n"
@@ -43,7 +43,7 @@ def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> 
         start += "".join(f":warning: {plain(risk.message)}\n\n" for risk in plan.risks)
     load = _details("load", "\n".join(load_lines(plan.load)), "text")
     room = LIMIT - len(start) - len(_HEADS) - len(load) - len(end) - _ROOM_FOR_ENDS
-    rows, room = _fit([_row(one, plan.now, links) for one in plan.jobs], plan.jobs, room)
+    rows, room = _fit([_row(one, links) for one in plan.jobs], plan.jobs, room)
     blocks, room = _fit([_block(one, plan.now) for one in plan.jobs], plan.jobs, room)
     more = [
         f"{plural(len(plan.jobs) - len(shown), 'job')} {what}, see the log\n\n"
@@ -84,7 +84,7 @@ def fenced(text: str, language: str) -> str:
 
 
 def _title(plan: Plan) -> str:
-    signs = {Action.ADD: "+", Action.CHANGE: "\\~", Action.RENAME: "\\>", Action.REMOVE: "−"}
+    signs = {Action.ADD: "+", Action.CHANGE: "~", Action.RENAME: ">", Action.REMOVE: "−"}
     counts = " ".join(f"{sign}{plan.count(action)}" for action, sign in signs.items() if plan.count(action))
     risks = len(plan.all_risks)
     return f"### jobfile plan: {counts}" + (f" · :warning: {plural(risks, 'risk')}" if risks else "")
@@ -100,7 +100,7 @@ def _fit(texts: Sequence[str], changes: Sequence[JobChange], room: int) -> tuple
     return [texts[index] for index in sorted(kept)], room
 
 
-def _row(change: JobChange, now: datetime, links: str) -> str:
+def _row(change: JobChange, links: str) -> str:
     runs = change.runs
     spec, origin = change.job.spec, change.job.origin
     name = code(spec.name)
@@ -116,7 +116,6 @@ def _row(change: JobChange, now: datetime, links: str) -> str:
     notes = [plain(effect) for effect in change.effects] + [plain(risk.message) for risk in change.risks]
     notes += [plain(one.message) for one in change.diagnostics]
     symbol = _MINUS.get(change.action, SYMBOLS[change.action])
-    symbol = f"\\{symbol}" if symbol in "~>+" else symbol
     cells = (symbol, name, _what(change), _nexts(change), counts, " · ".join(notes))
     return f"| {' | '.join(cells)} |\n"
 

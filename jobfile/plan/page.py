@@ -15,7 +15,8 @@ _STYLE: Final = """
   body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
   h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 2rem 0 .3rem; }
   .faint { opacity: .7; } .risk { color: var(--risk); }
-  pre { border: 1px solid var(--line); border-radius: 6px; overflow-x: auto; padding: .8rem; margin: .3rem 0; }
+  pre { border: 1px solid var(--line); border-radius: 6px; overflow-x: auto;
+    padding: .8rem; margin: .3rem 0; }
   .picture { overflow-x: auto; } svg text { font: 11px system-ui, sans-serif; fill: currentColor; }
   .before { fill: var(--before); } .after { fill: var(--after); }
   .rule { stroke: var(--line); }

@@ -18,7 +18,7 @@ _NOT_MEANT: Final = frozenset({"name", "renamed_from"})
 
 
 class Pairs(NamedTuple):
-    """How the jobs of two sides belong together; `guessed` has removed jobs by the added ones they look like."""
+    """How the jobs of two sides belong together; `guessed`: removed jobs by added ones."""
 
     both: tuple[tuple[CompiledJob, CompiledJob], ...]
     renamed: tuple[tuple[CompiledJob, CompiledJob], ...]
