@@ -13,6 +13,7 @@ from jobfile.catalog import Catalog, CompiledJob
 from jobfile.cron import CRON_SEMANTICS_VERSION
 from jobfile.model import JobSpec
 from jobfile.occurrences import TZDATA_VERSION
+from jobfile.plan.renames import renamed_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,13 @@ def compare(store: Store, catalog: Catalog) -> Change:
     """How a catalog differs from the jobs in force."""
     old = {version.job: version for version in store.jobs_in_force()}
     gone = {name: version for name, version in old.items() if name not in catalog.names}
-    renamed = {
-        one.spec.renamed_from: (gone[one.spec.renamed_from], one)
-        for one in catalog.jobs
-        if one.spec.renamed_from in gone and one.spec.name not in old
-    }
-    new_names = {one.spec.name for _, one in renamed.values()}
+    new = {one.spec.name: one for one in catalog.jobs if one.spec.name not in old}
+    sources: dict[str, str | None] = {name: None for name in old}
+    if new:
+        sources |= {name: store.definition(version.digest).renamed_from for name, version in gone.items()}
+    names = renamed_names(sources, {one.spec.name: one.spec.renamed_from for one in catalog.jobs})
+    renamed = {name: (gone[name], new[target]) for name, target in names.items()}
+    new_names = set(names.values())
     shared = [one for one in catalog.jobs if one.spec.name in old]
     same = [one for one in shared if one.digest == old[one.spec.name].digest]
     return Change(

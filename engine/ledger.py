@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import Attempt, Outcome, Run, RunState, Verdict
     from engine.ports import Stop
     from engine.records import (
+        Applied,
         Audited,
         Gap,
         Generation,
@@ -318,6 +319,22 @@ class View(Protocol):
 
     def generation(self, number: int) -> Generation | None:
         """One generation."""
+        ...
+
+    def generations(self, *, limit: int) -> tuple[Applied, ...]:
+        """The newest generations first, each with what it changed."""
+        ...
+
+    def generation_of_plan(self, plan_id: str) -> int | None:
+        """The generation that a plan made, if it was used."""
+        ...
+
+    def lineage(self) -> str:
+        """What tells this ledger from every other."""
+        ...
+
+    def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
+        """The jobs as a generation had them, by name."""
         ...
 
     def jobs_in_force(self) -> tuple[JobVersion, ...]:

@@ -23,6 +23,18 @@ class Generation(NamedTuple):
     applied_by: str
     main_file: str
     revision: str
+    plan_id: str = ""
+    instead_of: str = ""
+    note: str = ""
+
+
+class Applied(NamedTuple):
+    """A generation, and how many jobs it brought, changed and took away."""
+
+    generation: Generation
+    added: int
+    changed: int
+    removed: int
 
 
 class JobVersion(NamedTuple):

@@ -141,14 +141,17 @@ class Watcher:
         )
         number = 0 if current is None else current.number
         change = compare(self._store, catalog)
-        if self._applies and self._is_doubtful(change):
+        # What a person took out of force comes back when the files say something new, not by itself.
+        is_undone = current is not None and current.instead_of == catalog.digest
+        applies = self._applies and not is_undone
+        if applies and self._is_doubtful(change):
             self._doubt(snapshot, change)
             return
         self._doubted_since = None
         events: list[Event] = []
         with self._store.transaction():
             self._store.accept(now=now)
-            if self._applies:
+            if applies:
                 moment = Moment(now=now, generation=number, new_id=self._new_id)
                 events += apply_catalog(self._store, catalog, wanted, moment)
             elif not change.is_empty:

@@ -10,6 +10,15 @@ from jobfile.document import MAX_FILE_BYTES, decode_source, parse_document
 from jobfile.include import MAX_FILES, is_pattern, leaves_folder, matches, patterns_of
 
 
+class NotThereError(RevisionError):
+    """A commit that has no such file."""
+
+    def __init__(self, message: str, commit: str) -> None:
+        """Keep the commit's whole name."""
+        super().__init__(message)
+        self.commit = commit
+
+
 def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     """The main file and what it includes, as they were at a revision; raises RevisionError."""
     folder = main_file.absolute().parent
@@ -18,7 +27,7 @@ def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     listed = git_bytes(folder, "ls-tree", "-r", "-z", "--name-only", name, "--", ".").decode(errors="replace")
     there = {one for one in listed.split("\0") if one}
     if main_file.name not in there:
-        raise RevisionError(f"{main_file} is not there at {revision}")
+        raise NotThereError(f"{main_file} is not there at {revision}", name)
     content = _read(folder, name, main_file.name)
     files = [(str(main_file), content)]
     for one in _included(str(main_file), content, there - {main_file.name})[:MAX_FILES]:

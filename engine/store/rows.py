@@ -7,7 +7,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol  # a row's columns have no narrower type
 
 from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
-from engine.records import Gap, Generation, Incident, JobVersion, Pause, Rejection, Schedule, Session
+from engine.records import (
+    Applied,
+    Gap,
+    Generation,
+    Incident,
+    JobVersion,
+    Pause,
+    Rejection,
+    Schedule,
+    Session,
+)
 from jobfile.values import Value
 
 if TYPE_CHECKING:
@@ -142,7 +152,16 @@ def generation_from_row(row: Row) -> Generation:
         applied_by=row["applied_by"],
         main_file=row["main_file"],
         revision=row["revision"],
+        plan_id=row["plan_id"],
+        instead_of=row["instead_of"],
+        note=row["note"],
     )
+
+
+def applied_from_row(row: Row) -> Applied:
+    """A generation with what it changed."""
+    changed = row["changed"]
+    return Applied(generation_from_row(row), row["begun"] - changed, changed, row["ended"] - changed)
 
 
 def job_version_from_row(row: Row) -> JobVersion:

@@ -1,7 +1,7 @@
 """Two meanings of a job -> the fields in which they differ, in the language's order and words."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -56,8 +56,9 @@ def changed_fields(before: JobSpec, after: JobSpec) -> tuple[FieldChange, ...]:
 
 
 def whole_fields(job: JobSpec) -> tuple[FieldChange, ...]:
-    """What is worth telling of a job that comes or goes: everything but the schedule and what is built in."""
-    plain = JobSpec(name=job.name, action=job.action, schedule=job.schedule, timezone=job.timezone)
+    """What is worth telling of a new job beside its schedule and owner: all that is not built in."""
+    known = {"action": job.action, "schedule": job.schedule, "timezone": job.timezone, "owner": job.owner}
+    plain = replace(JobSpec(name=job.name, action=job.action), **known)  # type: ignore[arg-type]  # its own fields
     told = changed_fields(plain, job)
     word = _ACTIONS[type(job.action)]
     if isinstance(job.action, StepsAction):

@@ -1,83 +1,132 @@
-"""`jobfile apply`: put the job files in force."""
+"""`jobfile apply`: put the job files, or a saved plan, in force."""
+
+from pathlib import Path
 
 import click
 
-from engine.abilities import beyond_engine
-from engine.accounting import Moment
-from engine.adapters.environment import user_name
-from engine.adapters.files import FolderTree
-from engine.adapters.lock import make_private_file, make_state_dir
-from engine.adapters.syntax import SyntaxChecker
-from engine.adapters.wake import poke
-from engine.applying import apply_catalog, compare
-from engine.cli.commands.check import print_diagnostics
-from engine.cli.output import print_json
+from engine.cli.output import printable
 from engine.cli.place import Place, json_option, place_options
+from engine.cli.planning import (
+    INVALID,
+    RISKS,
+    apply_and_tell,
+    by_whom,
+    confirmed,
+    open_store,
+    planned,
+    print_plan,
+    told,
+)
 from engine.errors import JobfileError
-from engine.events import GenerationApplied
-from engine.records import Generation
-from engine.service import new_run_id
-from engine.store.sqlite.store import SqliteStore
-from engine.telling import tell_text
+from engine.planning.enforcing import (
+    Intent,
+    refuse_mass_removal,
+    refuse_stale,
+    refuse_what_cannot_run,
+)
+from engine.planning.saved import read_plan_file
+from engine.planning.sides import NoBaseError, engine_side, files_differ, revision_side, worktree_side
 from engine.watcher import is_mass_removal
-from jobfile.pipeline import compile_files
+from jobfile.plan import Plan
 
-INVALID = 1
+UNCOMMITTED = "with changes that were not committed"
 
 
 @click.command("apply")
-@click.option("--allow-removals", is_flag=True, help="Apply files that remove many jobs at once.")
+@click.argument("plan_file", metavar="[PLAN]", required=False)
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
+@click.option("--git", "revision", metavar="REV", help="The files as a commit has them.")
+@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 when there is a risk.")
+@click.option(
+    "--yes-remove-many", "--allow-removals", "may_remove", is_flag=True, help="Remove many jobs at once."
+)
 @json_option
 @place_options
-def command(*, allow_removals: bool, as_json: bool, place: Place) -> int:
-    """Put the job files in force as the next generation, whole or not at all.
+def command(
+    plan_file: str | None,
+    revision: str | None,
+    fail_on: str | None,
+    *,
+    is_sure: bool,
+    may_remove: bool,
+    as_json: bool,
+    place: Place,
+) -> int:
+    """Put the job files in force as the next generation, whole or not at all: shows the plan and asks.
 
-    An engine that runs with --apply manual waits for this.
+    With PLAN, a file of  jobfile plan --out, exactly what it says. An engine with --apply manual waits
+    for this.
+    Exit code: 0; 1 errors in the files; 3 a risk and --fail-on; 4 the plan is refused; 5 no engine's ledger.
     """
-    snapshot = FolderTree(place.main_file).snapshot()
-    if snapshot.problem:
-        raise JobfileError(snapshot.problem)
-    compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=SyntaxChecker().check)
-    if compiled.catalog is None:
-        print_diagnostics(compiled.diagnostics, compiled.sources)
+    if plan_file is not None:
+        if revision is not None:
+            raise click.UsageError("a saved plan says itself what is applied; leave out --git")
+        return _apply_saved(Path(plan_file), place, fail_on=fail_on, may_remove=may_remove, as_json=as_json)
+    main_file = place.main_file
+    after = told(lambda: revision_side(main_file, revision) if revision else worktree_side(main_file))
+    if after is None:
         return INVALID
-    beyond = beyond_engine(compiled.catalog)
-    if beyond:
-        raise JobfileError("nothing is applied:\n" + "\n".join(f"  {line}" for line in beyond))
-    make_state_dir(place.state_dir)
-    make_private_file(place.config.ledger)
-    store = SqliteStore.open(place.config.ledger)
-    now = place.now()
-    change = compare(store, compiled.catalog)
-    jobs = len(store.jobs_in_force())
-    if not allow_removals and is_mass_removal(removed=len(change.removed), jobs=jobs):
-        raise JobfileError(
-            f"{len(change.removed)} of {jobs} jobs would be removed at once, as if a folder were missing; "
-            "nothing is applied. If they are meant to go:  jobfile apply --allow-removals"
-        )
-    if store.incidents.hold() is not None:
-        raise JobfileError("the engine does not believe the clock, so nothing is applied:  jobfile clock")
-    current = store.current_generation()
-    wanted = Generation(
-        number=0,
-        digest=compiled.catalog.digest,
-        applied_at=now,
-        applied_by=user_name(),
-        main_file=str(place.main_file),
-        revision=snapshot.revision,
+    refuse_what_cannot_run(after.catalog)
+    open_store(place).close()
+    view = place.view()
+    plan = planned(engine_side(view), after, view=view, now=place.now().replace(microsecond=0))
+    view.close()
+    if not as_json and plan.has_changes:
+        print_plan(plan, is_full=False)
+    if fail_on and plan.all_risks:
+        return RISKS
+    if not may_remove:
+        refuse_mass_removal(plan, is_mass_removal=_is_mass_removal(plan))
+    if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure or as_json):
+        click.echo("nothing is applied")
+        return 0
+    intent = Intent(
+        catalog=after.catalog,
+        base=plan.before.generation or 0,
+        by=by_whom(),
+        main_file=str(main_file),
+        revision=after.revision,
+        note=UNCOMMITTED if after.is_dirty else "",
     )
-    moment = Moment(now=now, generation=current.number if current else 0, new_id=new_run_id)
-    with store.transaction():
-        events = list(apply_catalog(store, compiled.catalog, wanted, moment))
-        store.accept(now=now)
-    store.close()
-    poke(place.state_dir)
-    applied = [event for event in events if isinstance(event, GenerationApplied)]
-    if as_json:
-        number = applied[0].number if applied else (current.number if current else None)
-        print_json({"format": 1, "applied": bool(applied), "generation": number})
-    else:
-        click.echo(
-            tell_text(applied[0]).strip() if applied else "nothing to apply: the files are what is in force"
+    return apply_and_tell(place, intent, as_json=as_json)
+
+
+def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: bool, as_json: bool) -> int:
+    """Apply what was reviewed, if it still builds on what is in force."""
+    saved = read_plan_file(path)
+    view = place.view_if_any()
+    if view is None:
+        raise NoBaseError(
+            f"{path} was made for an engine's ledger, and {place.state_dir} has none; name it with --state"
         )
-    return 0
+    refuse_stale(saved, view, name=str(path))
+    removed = saved.plan["summary"]["remove"]
+    jobs = len(view.jobs_in_force())
+    view.close()
+    refuse_what_cannot_run(saved.target)
+    risks = saved.plan["summary"]["risks"]
+    if fail_on and risks:
+        return RISKS
+    is_many = removed * 3 > jobs or is_mass_removal(removed=removed, jobs=jobs)
+    if removed and is_many and not may_remove:
+        raise JobfileError(
+            f"{removed} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
+            "nothing is applied. If they are meant to go:  --yes-remove-many"
+        )
+    for name in files_differ(saved.files, place.main_file):
+        click.echo(f"{printable(name)} was changed since then; what is applied is the plan", err=True)
+    intent = Intent(
+        catalog=saved.target,
+        base=saved.generation,
+        by=by_whom(),
+        main_file=saved.main_file,
+        revision=saved.revision,
+        plan_id=saved.id,
+        note=f"a saved plan, {UNCOMMITTED}" if saved.plan["to"]["dirty"] else "a saved plan",
+    )
+    return apply_and_tell(place, intent, as_json=as_json)
+
+
+def _is_mass_removal(plan: Plan) -> bool:
+    removed = sum(1 for change in plan.jobs if change.after is None)
+    return is_mass_removal(removed=removed, jobs=len(plan.before.catalog.jobs))

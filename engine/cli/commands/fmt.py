@@ -7,7 +7,8 @@ import click
 
 from engine.adapters.reading import read_job_files, read_limited
 from engine.adapters.writing import replace_file
-from engine.cli.commands.check import INVALID, UNREADABLE, print_diagnostics
+from engine.cli.commands.check import INVALID, UNREADABLE
+from engine.cli.findings import print_diagnostics
 from engine.cli.place import Place, place_options
 from jobfile.document import decode_source
 from jobfile.fmt import Formatted, format_source

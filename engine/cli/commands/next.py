@@ -5,7 +5,8 @@ from datetime import datetime
 import click
 
 from engine.adapters.files import FolderTree
-from engine.cli.commands.check import INVALID, print_diagnostics
+from engine.cli.commands.check import INVALID
+from engine.cli.findings import print_diagnostics
 from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
 from engine.cli.output import cut, print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options

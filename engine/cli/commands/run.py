@@ -11,8 +11,8 @@ from engine.accounting import bound_params
 from engine.adapters.lock import is_engine_running, make_private_file, make_state_dir
 from engine.adapters.wake import poke
 from engine.cli.asking import new_run, record
-from engine.cli.commands.check import print_diagnostics
 from engine.cli.dry import tell_dry_run
+from engine.cli.findings import print_diagnostics
 from engine.cli.following import follow, follow_alone
 from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params

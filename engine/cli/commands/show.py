@@ -7,7 +7,8 @@ from datetime import timedelta
 import click
 
 from engine.adapters.files import FolderTree
-from engine.cli.commands.check import INVALID, print_diagnostics
+from engine.cli.commands.check import INVALID
+from engine.cli.findings import print_diagnostics
 from engine.cli.output import print_json, printable
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options

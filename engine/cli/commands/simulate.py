@@ -8,7 +8,8 @@ import click
 
 from engine.adapters.files import FolderTree
 from engine.adapters.revisions import snapshot_at
-from engine.cli.commands.check import INVALID, print_diagnostics
+from engine.cli.commands.check import INVALID
+from engine.cli.findings import print_diagnostics
 from engine.cli.output import cut, display_width, facts, print_json, table, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader

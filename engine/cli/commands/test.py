@@ -14,7 +14,8 @@ from engine.casetests.cases import CaseFile
 from engine.casetests.judging import Judged, judge
 from engine.casetests.reading import read_cases
 from engine.casetests.reporting import Results, junit, shown_name, summary_line, text_lines, to_json
-from engine.cli.commands.check import INVALID, print_diagnostics
+from engine.cli.commands.check import INVALID
+from engine.cli.findings import print_diagnostics
 from engine.cli.output import print_json, printable
 from engine.cli.place import Place, json_option, place_options
 from engine.errors import JobfileError

@@ -123,6 +123,7 @@ class SqliteStore:
             "revision": generation.revision,
             "tzdata_version": tzdata_version,
             "cron_semantics": cron_semantics,
+            **{key: getattr(generation, key) for key in ("plan_id", "instead_of", "note")},
         }
         row = self._db.row("add_generation", values)
         assert row is not None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.lifecycle import Attempt, Run, RunState
 from engine.records import (
+    Applied,
     Audited,
     Gap,
     Generation,
@@ -17,6 +18,7 @@ from engine.records import (
     StateCount,
 )
 from engine.store.rows import (
+    applied_from_row,
     attempt_from_row,
     from_us,
     gap_from_row,
@@ -125,6 +127,25 @@ class SqliteView:
         """One generation."""
         row = self._db.row("generation", {"number": number})
         return None if row is None else generation_from_row(row)
+
+    def generations(self, *, limit: int) -> tuple[Applied, ...]:
+        """The newest generations first, each with what it changed."""
+        return tuple(applied_from_row(row) for row in self._db.rows("generations", {"limit": limit}))
+
+    def generation_of_plan(self, plan_id: str) -> int | None:
+        """The generation that a plan made, if it was used."""
+        row = self._db.row("generation_of_plan", {"plan_id": plan_id})
+        return None if row is None else int(row["number"])
+
+    def lineage(self) -> str:
+        """What tells this ledger from every other."""
+        row = self._db.row("get_meta", {"key": "lineage"})
+        assert row is not None
+        return str(row["value"])
+
+    def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
+        """The jobs as a generation had them, by name."""
+        return tuple(job_version_from_row(row) for row in self._db.rows("jobs_at", {"number": number}))
 
     def jobs_in_force(self) -> tuple[JobVersion, ...]:
         """The jobs of the generation in force, by name."""

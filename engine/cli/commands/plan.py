@@ -1,0 +1,137 @@
+"""`jobfile plan`: what a change of the job files means for the runs to come."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from engine.cli.output import print_json, printable
+from engine.cli.place import Place, place_options
+from engine.cli.planning import CHANGES, INVALID, RISKS, planned, print_plan
+from engine.cli.times import parse_instant
+from engine.ledger import View
+from engine.planning.drift import drift_of
+from engine.planning.saved import write_plan_file
+from engine.planning.sides import InvalidSideError, default_base, side_named
+from jobfile import __version__
+from jobfile.hiding import without_secrets
+from jobfile.occurrences import load_zone
+from jobfile.plan import Plan
+from jobfile.plan.as_json import text_of, to_json
+from jobfile.plan.markdown import render_invalid, render_markdown
+from jobfile.plan.page import render_page
+from jobfile.plan.text import render_text
+from jobfile.render import render_short
+from jobfile.render import render_text as render_findings
+from jobfile.render import to_json as findings_to_json
+
+FORMATS = ("text", "markdown", "json", "html")
+
+
+@click.command("plan")
+@click.option("--from", "before", metavar="SIDE", help="engine, engine:N, a revision, a file.")
+@click.option("--to", "after", metavar="SIDE", default="worktree", show_default=True, help="As --from.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--full", "--verbose", "is_full", is_flag=True, help="Whole scripts, moved jobs.")
+@click.option("--out", metavar="FILE", help="Save the plan, to do exactly this:  jobfile apply FILE.")
+@click.option("--exit-code", "tells_changes", is_flag=True, help="Exit with 2 when anything changes.")
+@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 when there is a risk.")
+@click.option("--detect-drift", is_flag=True, help="Pauses too; exit with 2 on a difference.")
+@click.option("--links", metavar="URL", default="", help="For markdown: where the files can be read.")
+@click.option("--now", "instant", metavar="TIME", help="Plan as seen from then.")
+@place_options
+def command(  # noqa: PLR0917  click hands over the options by name
+    before: str | None,
+    after: str,
+    form: str,
+    out: str | None,
+    fail_on: str | None,
+    links: str,
+    instant: str | None,
+    *,
+    as_json: bool,
+    is_full: bool,
+    tells_changes: bool,
+    detect_drift: bool,
+    place: Place,
+) -> int:
+    """What a change means: jobs, fields, and the runs that appear, move and vanish. Nothing is changed.
+
+    Compares what is in force (without an engine: where the branch began) with the work tree.
+    Exit code: 0; 1 the files have errors; 3 risks and --fail-on; 5 no engine where one is needed.
+    """
+    now = _instant(instant, place)
+    view = place.view_if_any()
+    name = str(place.main_file)
+    form = "json" if as_json else form
+    try:
+        base = (
+            default_base(main_file=place.main_file, view=view)
+            if before is None
+            else side_named(before, main_file=place.main_file, view=view)
+        )
+        target = side_named(after, main_file=place.main_file, view=view)
+    except InvalidSideError as error:
+        _tell_invalid(error, form, name)
+        return INVALID
+    plan = planned(base, target, view=view, now=now)
+    if out is not None:
+        text = render_text(plan, is_full=is_full)
+        write_plan_file(Path(out), plan, main_file=place.main_file, text=text)
+    _print(plan, form, name=name, links=links, is_full=is_full)
+    if out is not None:
+        click.echo(f"saved to {out}; to do exactly this:  jobfile apply {out}", err=form != "text")
+    is_drifted = detect_drift and _tells_drift(plan, view, form=form, now=now)
+    return _exit_code(
+        plan, fail_on=fail_on, tells_changes=tells_changes or detect_drift, is_drifted=is_drifted
+    )
+
+
+def _instant(text: str | None, place: Place) -> datetime:
+    now = place.now().replace(microsecond=0)
+    if text is None:
+        return now
+    zone = load_zone("UTC")
+    assert zone is not None
+    return parse_instant(text, zone, now=now)
+
+
+def _print(plan: Plan, form: str, *, name: str, links: str, is_full: bool) -> None:
+    if form == "json":
+        click.echo(text_of(to_json(plan, version=__version__)), nl=False)
+    elif form == "markdown":
+        click.echo(render_markdown(plan, name=name, version=__version__, links=links), nl=False)
+    elif form == "html":
+        click.echo(render_page(plan), nl=False)
+    else:
+        print_plan(plan, is_full=is_full)
+
+
+def _tell_invalid(error: InvalidSideError, form: str, name: str) -> None:
+    compiled = error.compiled
+    errors = [one for one in compiled.diagnostics if one.is_error]
+    sources = without_secrets(compiled.diagnostics, compiled.sources)
+    if form == "json":
+        found = findings_to_json(errors, sources=sources, files=list(sources))
+        print_json({"format": 1, "jobfile": __version__, "valid": False, "side": error.name, "check": found})
+    elif form == "markdown":
+        text = f"{error.name} has errors\n\n{render_findings(errors, sources=sources, width=100)}"
+        click.echo(render_invalid(text, name=name), nl=False)
+    else:
+        click.echo(f"{error.name} has errors:\n\n{render_findings(errors, sources=sources)}", err=True)
+    if form == "markdown":
+        click.echo(render_short(errors), err=True, nl=False)
+
+
+def _tells_drift(plan: Plan, view: View | None, *, form: str, now: datetime) -> bool:
+    lines = drift_of(view, plan.after.catalog, now=now)
+    for index, line in enumerate(lines):
+        click.echo(f"{'state' if index == 0 else '':<6}{printable(line)}", err=form != "text")
+    return bool(lines)
+
+
+def _exit_code(plan: Plan, *, fail_on: str | None, tells_changes: bool, is_drifted: bool) -> int:
+    if fail_on and plan.all_risks:
+        return RISKS
+    return CHANGES if is_drifted or (tells_changes and plan.has_changes) else 0

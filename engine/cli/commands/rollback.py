@@ -1,0 +1,58 @@
+"""`jobfile rollback`: put an earlier generation in force again."""
+
+import click
+
+from engine.cli.place import Place, json_option, place_options
+from engine.cli.planning import apply_and_tell, by_whom, confirmed, planned, print_plan
+from engine.errors import JobfileError
+from engine.planning.enforcing import Intent, refuse_mass_removal, refuse_what_cannot_run
+from engine.planning.sides import engine_side
+
+
+@click.command("rollback")
+@click.argument("generation", type=click.IntRange(min=1), required=False)
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
+@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Remove many jobs at once.")
+@json_option
+@place_options
+def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json: bool, place: Place) -> int:
+    """Put the jobs of GENERATION in force again, as a new generation: shows the plan and asks.
+
+    Without GENERATION it is the one before. The files are not touched: an engine that applies them by itself
+    leaves them alone until they say something new.
+    """
+    view = place.view()
+    current = view.current_generation()
+    if current is None:
+        raise JobfileError("nothing is in force yet, so there is nothing to go back to")
+    number = generation if generation is not None else current.number - 1
+    if number < 1:
+        raise JobfileError("there is no generation before the one in force:  jobfile generations")
+    if number >= current.number:
+        raise JobfileError(
+            f"generation {current.number} is in force; name an earlier one:  jobfile generations"
+        )
+    before, after = engine_side(view), engine_side(view, number)
+    plan = planned(before, after, view=view, now=place.now().replace(microsecond=0))
+    view.close()
+    refuse_what_cannot_run(after.catalog)
+    if not plan.has_changes:
+        click.echo(f"nothing to do: generation {number} says what is in force", err=as_json)
+        return 0
+    if not as_json:
+        print_plan(plan, is_full=False)
+    if not may_remove:
+        refuse_mass_removal(plan, is_mass_removal=False)
+    if not confirmed(f"Go back to generation {number}?", is_sure=is_sure or as_json):
+        click.echo("nothing is applied")
+        return 0
+    intent = Intent(
+        catalog=after.catalog,
+        base=current.number,
+        by=by_whom(),
+        main_file=current.main_file,
+        revision=after.revision,
+        instead_of=current.digest,
+        note=f"rollback to generation {number}",
+    )
+    return apply_and_tell(place, intent, as_json=as_json)

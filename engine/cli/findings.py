@@ -1,0 +1,44 @@
+"""Findings in job files, printed: for people, for programs, for the services that show them."""
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+from engine.cli.output import is_coloured, print_json, width
+from jobfile.diagnostic import Diagnostic
+from jobfile.hiding import without_secrets
+from jobfile.render import render_short, render_text, summary_line, to_json, to_json_line
+from jobfile.source import Source
+
+
+def print_diagnostics(
+    diagnostics: Sequence[Diagnostic],
+    sources: Mapping[str, Source],
+    *,
+    form: str = "text",
+    files: Sequence[str] = (),
+    jobs: int | None = None,
+) -> None:
+    """Print findings in one of the forms; the last line for people goes to standard error."""
+    sources = without_secrets(diagnostics, sources)
+    if form == "json":
+        print_json(to_json(diagnostics, sources=sources, files=files))
+    elif form == "jsonl":
+        for one in diagnostics:
+            click.echo(to_json_line(one, sources=sources))
+    elif form == "short":
+        _print_if_any(render_short(diagnostics))
+    elif form in ("github", "gitlab", "sarif"):
+        from engine.cli.services import print_for_service  # noqa: PLC0415  start-up time: only when asked for
+
+        print_for_service(diagnostics, sources, form=form, files=files, jobs=jobs)
+    else:
+        text = render_text(diagnostics, sources=sources, color=is_coloured(), width=width())
+        _print_if_any(text)
+        if jobs is not None:
+            click.echo(summary_line(diagnostics, files=len(files), jobs=jobs), err=True)
+
+
+def _print_if_any(text: str) -> None:
+    if text:
+        click.echo(text.rstrip("\n"))

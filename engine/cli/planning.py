@@ -1,0 +1,106 @@
+"""What plan, apply and rollback share: making the plan of two sides, and printing it."""
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+
+import click
+
+from engine.adapters.environment import user_name
+from engine.adapters.lock import make_private_file, make_state_dir
+from engine.adapters.wake import poke
+from engine.cli.findings import print_diagnostics
+from engine.cli.output import is_coloured, print_json, width
+from engine.cli.place import Place
+from engine.events import GenerationApplied
+from engine.ledger import View
+from engine.planning.enforcing import Intent, put_in_force
+from engine.planning.facts import facts_of
+from engine.planning.sides import InvalidSideError
+from engine.service import new_run_id
+from engine.store.sqlite.store import SqliteStore
+from engine.telling import tell_text
+from jobfile.plan import Plan, Side, make_plan
+from jobfile.plan.text import render_text
+
+NOTHING, INVALID, CHANGES, RISKS, NO_ENGINE, USAGE = 0, 1, 2, 3, 5, 64
+"""Exit codes of plan and apply; 4 is a plan that is refused."""
+NARROWEST = 60
+
+_PAINT = {"~": "yellow", ">": "cyan", "+": "green", "-": "red", "!": "magenta", "#": "bright_black"}
+
+
+def planned(before: Side, after: Side, *, view: View | None, now: datetime) -> Plan:
+    """The plan of two sides, with what the ledger knows when the first is what is in force."""
+    facts = {}
+    if view is not None and before.lineage:
+        digests = {one.spec.name: one.digest for one in after.catalog.jobs}
+        touched = [one.spec.name for one in before.catalog.jobs if digests.get(one.spec.name) != one.digest]
+        facts = dict(facts_of(view, touched, now=now))
+    return make_plan(before, after, now=now, facts=facts)
+
+
+def told(side: Callable[[], Side]) -> Side | None:
+    """A side; None when its files have errors, which are told."""
+    try:
+        return side()
+    except InvalidSideError as error:
+        click.echo(f"{error.name} has errors:", err=True)
+        print_diagnostics(error.compiled.diagnostics, error.compiled.sources)
+        return None
+
+
+def print_plan(plan: Plan, *, is_full: bool) -> None:
+    """The plan for people."""
+    text = render_text(plan, width=max(NARROWEST, width()), is_full=is_full)
+    click.echo(_painted(text) if is_coloured() else text, nl=False, color=True)
+
+
+def confirmed(question: str, *, is_sure: bool) -> bool:
+    """Whether a person says yes; where nobody can be asked, the answer must be given with --yes."""
+    if is_sure:
+        return True
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody can be asked here; to apply without a question:  --yes")
+    return click.confirm(question)
+
+
+def open_store(place: Place) -> SqliteStore:
+    """The ledger for writing; made when there is none."""
+    make_state_dir(place.state_dir)
+    make_private_file(place.config.ledger)
+    return SqliteStore.open(place.config.ledger)
+
+
+def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
+    """Put a set in force and say which generation it is."""
+    store = open_store(place)
+    try:
+        events = put_in_force(store, intent, now=place.now(), new_id=new_run_id)
+    finally:
+        store.close()
+    poke(place.state_dir)
+    applied = next((event for event in events if isinstance(event, GenerationApplied)), None)
+    if as_json:
+        number = applied.number if applied else intent.base or None
+        print_json({"format": 1, "applied": applied is not None, "generation": number})
+    elif applied is None:
+        click.echo("nothing to apply: the files are what is in force")
+    else:
+        click.echo(tell_text(applied).strip())
+    return 0
+
+
+def by_whom() -> str:
+    """Who is at the keyboard."""
+    return user_name()
+
+
+def _painted(text: str) -> str:
+    """Colour by the sign that a line begins with; the sign alone says the same."""
+    lines = []
+    for line in text.split("\n"):
+        sign = line.lstrip()[:1]
+        is_told = sign in _PAINT and line.lstrip()[1:2] == " "
+        lines.append(click.style(line, fg=_PAINT[sign]) if is_told else line)
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Plans around the engine: where the two sides come from, what the ledger knows, and putting one in force."""

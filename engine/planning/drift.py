@@ -1,0 +1,42 @@
+"""What is other in the running engine than the files say: pauses, params given by hand, another version."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from engine.ledger import View
+from engine.lifecycle import TriggerKind
+from engine.planning.facts import pause_text
+from engine.wording import short
+from jobfile import __version__
+from jobfile.catalog import Catalog
+
+
+def drift_of(view: View | None, catalog: Catalog, *, now: datetime) -> tuple[str, ...]:
+    """One line for each difference between the state of the engine and a set of jobs."""
+    return () if view is None else tuple(_drift(view, catalog, now))
+
+
+def _drift(view: View, catalog: Catalog, now: datetime) -> Iterator[str]:
+    jobs = {one.spec.name: one.spec for one in catalog.jobs}
+    paused = [one for one in view.pauses_between(None, since=now, until=now) if one.holds_at(now)]
+    for pause in paused:
+        yield f"{pause.job} paused {pause_text(pause)}"
+    enabled = [one.job for one in paused if one.job in jobs and jobs[one.job].enabled]
+    if enabled:
+        count = (
+            "1 job enabled in the file is"
+            if len(enabled) == 1
+            else f"{len(enabled)} jobs enabled in the file are"
+        )
+        yield f"{count} paused in the engine"
+    for run in view.open_runs():
+        spec = jobs.get(run.job)
+        if run.trigger is TriggerKind.MANUAL and spec is not None:
+            usual = {param.name: param.default for param in spec.params}
+            given = sorted(name for name, value in run.params.items() if usual.get(name) != value)
+            if given:
+                names = ", ".join(given)
+                yield f"{run.job} has an open run with params given by hand: {names} (run {short(run.id)})"
+    session = view.last_session()
+    if session is not None and session.ended_at is None and session.version != __version__:
+        yield f"the engine is jobfile {session.version}, this is {__version__}"

@@ -1,0 +1,102 @@
+"""Put a planned set of jobs in force: at once, on the generation it was planned from, or not at all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.abilities import beyond_engine
+from engine.accounting import Moment
+from engine.applying import apply_catalog
+from engine.errors import JobfileError
+from engine.events import Event
+from engine.ledger import Store, View
+from engine.planning.saved import PlanRefusedError, SavedPlan
+from engine.records import Generation
+from jobfile.catalog import Catalog
+from jobfile.plan import Plan
+
+MANY_REMOVED = "RISK11"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What is to be in force, by whom, and on which generation it builds; 0 is before the first."""
+
+    catalog: Catalog
+    base: int
+    by: str
+    main_file: str
+    revision: str = ""
+    plan_id: str = ""
+    instead_of: str = ""
+    note: str = ""
+
+
+def refuse_what_cannot_run(catalog: Catalog) -> None:
+    """Raise in words when a job needs more than the engine can do."""
+    beyond = beyond_engine(catalog)
+    if beyond:
+        raise JobfileError("nothing is applied:\n" + "\n".join(f"  {line}" for line in beyond))
+
+
+def refuse_mass_removal(plan: Plan, *, is_mass_removal: bool) -> None:
+    """Raise when so many jobs go that a file may be missing; RISK11 is the same for the reviewer."""
+    removed = [change.name for change in plan.jobs if change.after is None]
+    if is_mass_removal or any(risk.code == MANY_REMOVED for risk in plan.risks):
+        jobs = len(plan.before.catalog.jobs)
+        raise JobfileError(
+            f"{len(removed)} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
+            "nothing is applied. If they are meant to go:  --yes-remove-many"
+        )
+
+
+def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:
+    """Raise when a saved plan was made for another ledger or another generation, or was used."""
+    used = view.generation_of_plan(saved.id)
+    if used is not None:
+        raise PlanRefusedError(f"{name} was applied already, as generation {used}; a plan is used once")
+    if view.lineage() != saved.lineage:
+        raise PlanRefusedError(
+            f"{name} was made for another ledger than the one here (its lineage is {saved.lineage[:8]}, this "
+            f"is {view.lineage()[:8]}): make it where it is applied, or name the state folder with --state"
+        )
+    current = view.current_generation()
+    number = 0 if current is None else current.number
+    if number != saved.generation:
+        raise PlanRefusedError(_moved(name, planned=saved.generation, now=number))
+
+
+def put_in_force(
+    store: Store, intent: Intent, *, now: datetime, new_id: Callable[[], str]
+) -> Sequence[Event]:
+    """Make a set the next generation, or raise and change nothing; nothing happens when it is in force."""
+    if store.incidents.hold() is not None:
+        raise JobfileError("the engine does not believe the clock, so nothing is applied:  jobfile clock")
+    wanted = Generation(
+        number=0,
+        digest=intent.catalog.digest,
+        applied_at=now,
+        applied_by=intent.by,
+        main_file=intent.main_file,
+        revision=intent.revision,
+        plan_id=intent.plan_id,
+        instead_of=intent.instead_of,
+        note=intent.note,
+    )
+    with store.transaction():
+        current = store.current_generation()
+        number = 0 if current is None else current.number
+        if number != intent.base:
+            raise PlanRefusedError(_moved("the plan", planned=intent.base, now=number))
+        events = list(
+            apply_catalog(store, intent.catalog, wanted, Moment(now=now, generation=number, new_id=new_id))
+        )
+        store.accept(now=now)
+    return events
+
+
+def _moved(name: str, *, planned: int, now: int) -> str:
+    return (
+        f"{name} was made from generation {planned}, and generation {now} is in force by now: "
+        "nothing is applied; make the plan again"
+    )

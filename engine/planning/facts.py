@@ -1,0 +1,47 @@
+"""What the ledger knows of the jobs that a plan touches."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from engine.ledger import View
+from engine.lifecycle import RunState
+from engine.records import Pause
+from jobfile.plan import JobFacts
+
+RECENT_RUNS = 20
+"""Runs whose lengths a timeout is compared with."""
+
+
+def facts_of(view: View, jobs: Iterable[str], *, now: datetime) -> Mapping[str, JobFacts]:
+    """For each job its open runs, the longest of its last good ones, its last end and its pause."""
+    states: Counter[tuple[str, RunState]] = Counter((run.job, run.state) for run in view.open_runs())
+    pauses = {
+        pause.job: pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now)
+    }
+    found = {}
+    for job in jobs:
+        lengths = view.lengths(job, limit=RECENT_RUNS)
+        pause = pauses.get(job)
+        found[job] = JobFacts(
+            running=states[job, RunState.RUNNING] + states[job, RunState.CANCELLING],
+            waiting=states[job, RunState.QUEUED],
+            retrying=states[job, RunState.RETRY_WAIT],
+            longest=max(lengths, default=None),
+            of=len(lengths),
+            last_run=_last_run(view, job, now),
+            paused="" if pause is None else pause_text(pause),
+        )
+    return found
+
+
+def _last_run(view: View, job: str, now: datetime) -> str:
+    run = view.newest_run(job, until=now)
+    return "" if run is None else f"{run.scheduled_for:%a %d %H:%MZ} {run.state.value}"
+
+
+def pause_text(pause: Pause) -> str:
+    """By whom a job is paused, since when, until when and why."""
+    until = f" until {pause.until:%Y-%m-%d %H:%MZ}" if pause.until else ""
+    why = f' "{pause.reason}"' if pause.reason else ""
+    return f"by {pause.actor} since {pause.paused_at:%Y-%m-%d %H:%MZ}{until}{why}"

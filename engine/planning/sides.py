@@ -1,0 +1,162 @@
+"""The sets of jobs that a plan compares: in force, at a revision, in the work tree, a file, a saved plan."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from engine.adapters.files import FolderTree
+from engine.adapters.process import git_bytes
+from engine.adapters.revisions import NotThereError, snapshot_at
+from engine.adapters.syntax import SyntaxChecker
+from engine.errors import JobfileError, RevisionError
+from engine.ledger import View
+from engine.planning.saved import is_plan_file, read_plan_file
+from engine.ports import Snapshot
+from engine.records import Generation, JobVersion
+from jobfile.canonical import spec_from_json
+from jobfile.catalog import CompiledJob, build_catalog
+from jobfile.model import Origin
+from jobfile.pipeline import Compiled, compile_files
+from jobfile.plan import Side
+
+ENGINE = "engine"
+WORKTREE = "worktree"
+
+
+class InvalidSideError(Exception):
+    """The files of a side have errors; they are told as `check` tells them."""
+
+    def __init__(self, name: str, compiled: Compiled) -> None:
+        """Name the side."""
+        super().__init__(name)
+        self.name = name
+        self.compiled = compiled
+
+
+class NoBaseError(JobfileError):
+    """There is nothing to compare with: no engine's ledger, and no git."""
+
+    exit_code = 5
+
+
+def side_named(name: str, *, main_file: Path, view: View | None) -> Side:
+    """The side that a person names: engine, engine:N, worktree, a file, or a revision of git."""
+    kind, _, number = name.partition(":")
+    if kind == ENGINE and (not number or number.isdigit()):
+        if view is None:
+            raise NoBaseError("no engine has a ledger here: start one with  jobfile up, or name another side")
+        return engine_side(view, int(number) if number else None)
+    if name == WORKTREE:
+        return worktree_side(main_file)
+    path = Path(name)
+    if path.is_file():
+        return saved_side(path) if is_plan_file(path) else file_side(path)
+    return revision_side(main_file, name)
+
+
+def default_base(*, main_file: Path, view: View | None) -> Side:
+    """What is in force; without an engine the commit at which the work on this branch began."""
+    if view is not None:
+        return engine_side(view)
+    folder = main_file.absolute().parent
+    for ask in (("merge-base", "HEAD", "origin/HEAD"), ("rev-parse", "--verify", "HEAD^{commit}")):
+        try:
+            commit = git_bytes(folder, *ask).decode().strip()
+        except RevisionError:
+            continue
+        return revision_side(main_file, commit, may_be_absent=True)
+    raise NoBaseError(
+        f"nothing to compare with: no engine has a ledger in {folder}, and it is in no git repository with a "
+        "commit. Name a side:  jobfile plan --from FILE"
+    )
+
+
+def engine_side(view: View, number: int | None = None) -> Side:
+    """The jobs of a generation, the one in force if none is named; none before the first."""
+    generation = view.current_generation() if number is None else view.generation(number)
+    if generation is None and number is not None:
+        raise JobfileError(f"there is no generation {number}:  jobfile generations")
+    versions = () if generation is None else view.jobs_at(generation.number)
+    jobs = [_job_of(view, version) for version in versions]
+    return Side(
+        kind=ENGINE,
+        catalog=build_catalog(jobs),
+        lineage=view.lineage(),
+        generation=0 if generation is None else generation.number,
+        applied_at=None if generation is None else generation.applied_at,
+        revision=_revision(generation),
+    )
+
+
+def worktree_side(main_file: Path) -> Side:
+    """The files as they are now."""
+    snapshot = FolderTree(main_file).snapshot()
+    names = [name for name, _ in snapshot.files]
+    is_dirty = bool(snapshot.revision) and _is_dirty(main_file.absolute().parent, names)
+    return _compiled(WORKTREE, "the work tree", snapshot, is_dirty=is_dirty, asks_shells=True)
+
+
+def file_side(path: Path) -> Side:
+    """Another main file."""
+    return _compiled("file", str(path), FolderTree(path).snapshot())
+
+
+def revision_side(main_file: Path, revision: str, *, may_be_absent: bool = False) -> Side:
+    """The files as they were at a revision, the included ones too; nothing is checked out."""
+    try:
+        return _compiled("revision", revision, snapshot_at(main_file, revision))
+    except NotThereError as error:
+        if not may_be_absent:
+            raise
+        return Side(kind="revision", name=revision, catalog=build_catalog(()), revision=error.commit)
+
+
+def saved_side(path: Path) -> Side:
+    """The set of jobs that a saved plan leads to."""
+    saved = read_plan_file(path)
+    return Side(kind="plan", name=str(path), catalog=saved.target, revision=saved.revision)
+
+
+def _compiled(
+    kind: str, name: str, snapshot: Snapshot, *, is_dirty: bool = False, asks_shells: bool = False
+) -> Side:
+    if snapshot.problem:
+        raise JobfileError(f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init")
+    ask = SyntaxChecker().check if asks_shells else None
+    compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=ask)
+    if compiled.catalog is None:
+        raise InvalidSideError(name, compiled)
+    return Side(
+        kind=kind,
+        name=name,
+        catalog=compiled.catalog,
+        revision=snapshot.revision,
+        is_dirty=is_dirty,
+        files=tuple((file, sha256(content).hexdigest()) for file, content in snapshot.files),
+        diagnostics=compiled.diagnostics,
+    )
+
+
+def _job_of(view: View, version: JobVersion) -> CompiledJob:
+    text = view.definition_text(version.digest)
+    assert text is not None, f"the definition of {version.job} is kept as long as its generation"
+    return CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
+
+
+def _revision(generation: Generation | None) -> str:
+    return "" if generation is None else generation.revision
+
+
+def _is_dirty(folder: Path, names: Sequence[str]) -> bool:
+    """Whether git would commit anything of these files; without git nobody can say."""
+    paths = [str(Path(name).absolute()) for name in names]
+    try:
+        return bool(git_bytes(folder, "status", "--porcelain", "-z", "--", *paths))
+    except RevisionError:
+        return False
+
+
+def files_differ(planned: Mapping[str, str], main_file: Path) -> tuple[str, ...]:
+    """The files of a plan that are not on disk as they were when it was made."""
+    found = {name: sha256(content).hexdigest() for name, content in FolderTree(main_file).snapshot().files}
+    return tuple(sorted(name for name, digest in planned.items() if found.get(name) != digest))
