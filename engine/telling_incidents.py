@@ -40,7 +40,7 @@ def tell_incident(
         case RemovalsHeld():
             return (
                 f"NOT APPLIED: the files would remove {event.removed} of {event.jobs} jobs at once. "
-                "If they are meant to go:  jobfile apply --allow-removals, or leave the files for 5 minutes"
+                "If they are meant to go:  jobfile apply --yes-remove-many, or leave the files for 5 minutes"
             )
         case JobRenamed():
             if event.is_kept:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from engine.ledger import View
 from engine.lifecycle import RunState
 from engine.records import Generation, Incident, Pause, Rejection, Session
+from jobfile.catalog import Catalog
 
 SILENT = timedelta(seconds=35)
 """An engine that did not touch its session for three beats is not doing its duty."""
@@ -28,9 +29,11 @@ class Status:
     running: int
     waiting: int
     file_digest: str | None
+    differing: int
     free_bytes: int
     now: datetime
     pauses: tuple[Pause, ...] = ()
+    paused_though_enabled: int = 0
     incidents: tuple[Incident, ...] = ()
 
     @property
@@ -62,11 +65,13 @@ class Status:
 
 
 def make_status(
-    view: View | None, *, is_running: bool, file_digest: str | None, free_bytes: int, now: datetime
+    view: View | None, *, is_running: bool, file: Catalog | None, free_bytes: int, now: datetime
 ) -> Status:
-    """Look at the ledger, if there is one yet."""
+    """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
     open_runs = view.open_runs() if view is not None else ()
     waiting = sum(1 for run in open_runs if run.state is RunState.QUEUED)
+    pauses = _holding(view, now) if view else ()
+    enabled = {one.spec.name for one in file.jobs if one.spec.enabled} if file is not None else set()
     return Status(
         is_running=is_running,
         session=view.last_session() if view else None,
@@ -75,12 +80,21 @@ def make_status(
         jobs=len(view.jobs_in_force()) if view else 0,
         running=len(open_runs) - waiting,
         waiting=waiting,
-        file_digest=file_digest,
+        file_digest=None if file is None else file.digest,
+        differing=_differing(view, file) if view is not None and file is not None else 0,
         free_bytes=free_bytes,
         now=now,
-        pauses=_holding(view, now) if view else (),
+        pauses=pauses,
+        paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
         incidents=view.recent_incidents(limit=RECENT) if view else (),
     )
+
+
+def _differing(view: View, file: Catalog) -> int:
+    """How many jobs are not the same in the files and in force."""
+    written = {(one.spec.name, one.digest) for one in file.jobs}
+    applied = {(one.job, one.digest) for one in view.jobs_in_force()}
+    return len({name for name, _ in written ^ applied})
 
 
 def _holding(view: View, now: datetime) -> tuple[Pause, ...]:

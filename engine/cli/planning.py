@@ -30,14 +30,16 @@ NARROWEST = 60
 _PAINT = {"~": "yellow", ">": "cyan", "+": "green", "-": "red", "!": "magenta", "#": "bright_black"}
 
 
-def planned(before: Side, after: Side, *, view: View | None, now: datetime) -> Plan:
-    """The plan of two sides, with what the ledger knows when the first is what is in force."""
+def planned(
+    before: Side, after: Side, *, view: View | None, place: Place, now: datetime | None = None
+) -> Plan:
+    """The plan of two sides, with what the ledger knows by now when the first is what is in force."""
     facts = {}
     if view is not None and before.lineage:
         digests = {one.spec.name: one.digest for one in after.catalog.jobs}
         touched = [one.spec.name for one in before.catalog.jobs if digests.get(one.spec.name) != one.digest]
-        facts = dict(facts_of(view, touched, now=now))
-    return make_plan(before, after, now=now, facts=facts)
+        facts = dict(facts_of(view, touched, now=place.now()))
+    return make_plan(before, after, now=now or place.now().replace(microsecond=0), facts=facts)
 
 
 def told(side: Callable[[], Side]) -> Side | None:

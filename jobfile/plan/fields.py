@@ -204,20 +204,23 @@ def normal_form(item: object) -> str:
 
 def _hidden(change: FieldChange) -> FieldChange:
     """A change with the note that a side of it must not be shown."""
-    sides = (change.before, change.after)
-    is_secret = any(looks_like_secret(change.path[-1], text) for side in sides for text in _texts(side))
-    return change._replace(is_hidden=is_secret)
+    if "secrets" in change.path:
+        return change  # the names of places, never what is there
+    texts = [pair for side in (change.before, change.after) for pair in _texts(change.path[-1], side)]
+    names = [(name, text) for _, text in texts for name in change.path]
+    return change._replace(is_hidden=any(looks_like_secret(name, text) for name, text in (*texts, *names)))
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Every text in a value, with the name that it stands under."""
     if isinstance(value, str) and not isinstance(value, Enum):
-        yield value
+        yield name, value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
+        for key, one in value.items():
+            yield from _texts(str(key), one)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for one in value:
-            yield from _texts(one)
+            yield from _texts(name, one)
     elif is_dataclass(value):
         for field in fields(value):
-            yield from _texts(getattr(value, field.name))
+            yield from _texts(field.name, getattr(value, field.name))

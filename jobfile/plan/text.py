@@ -47,7 +47,9 @@ def render_text(plan: Plan, *, width: int = WIDTH, is_full: bool = False) -> str
         ]
     if plan.has_changes:
         lines += ["", *load_lines(plan.load, width)]
-    lines += ["", *(risk_line(risk) for risk in plan.risks), summary_line(plan)]
+    end = summary_line(plan)
+    lines += ["", *(risk_line(risk) for risk in plan.risks)]
+    lines += [end] if len(end) <= width else end.split("  ")
     return "\n".join(lines) + "\n"
 
 
@@ -103,7 +105,7 @@ def job_lines(change: JobChange, now: datetime, *, width: int = WIDTH, is_full: 
     if change.facts.paused:
         lines.append(f"    paused      {visible(change.facts.paused)}; it stays paused")
     if change.action is Action.REMOVE:
-        lines.append(f"    {_farewell(change)}")
+        lines += [f"    {line}" for line in _farewell(change)]
     else:
         for field in _with_schedule(change):
             lines += field_lines(field, change, now, width=width, is_full=is_full)
@@ -125,7 +127,7 @@ def _title(change: JobChange, width: int) -> str:
     return f"{start:<{column}}{place}"
 
 
-def _farewell(change: JobChange) -> str:
+def _farewell(change: JobChange) -> list[str]:
     count = change.runs.count_before
     fires = (
         f"{count:,} fires in the next 30 days will not happen"
@@ -133,7 +135,7 @@ def _farewell(change: JobChange) -> str:
         else "1 fire in the next 30 days will not happen"
     )
     last = change.facts.last_run
-    return f"last run {visible(last)}; {fires}" if last else fires
+    return [f"last run {visible(last)}", fires] if last else [fires]
 
 
 def _with_schedule(change: JobChange) -> list[FieldChange]:

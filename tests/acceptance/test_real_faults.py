@@ -164,7 +164,7 @@ def test_f43_files_that_are_gone_change_nothing_and_a_mass_removal_is_asked_abou
         refused = say(folder, "apply")
         assert refused.returncode != 0
         assert "30 of 40 jobs would be removed" in refused.stderr
-        assert say(folder, "apply", "--allow-removals").returncode == 0
+        assert say(folder, "apply", "--yes", "--yes-remove-many").returncode == 0
         until(lambda: ask(folder, "status")["is_well"], "well after the removal")
         assert (generation(folder), ask(folder, "status")["jobs"]) == (2, 10)
 

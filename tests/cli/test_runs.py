@@ -258,7 +258,7 @@ def test_what_is_detached_without_an_engine_waits_for_one(jobfile: Jobfile, tmp_
 
 
 def test_with_manual_apply_only_apply_changes_what_is_in_force(jobfile: Jobfile, tmp_path: Path) -> None:
-    assert jobfile("apply").out.startswith("generation 1 applied")
+    assert "\ngeneration 1 applied" in jobfile("apply", "--yes").out
     assert "nothing to apply" in jobfile("apply").out
     (tmp_path / "jobs.yaml").write_text(JOBS.replace("hello,", "goodbye,"))
     with engine(tmp_path, "--apply", "manual", "--json"):

@@ -332,8 +332,38 @@ def test_a_session_tells_when_the_engine_was_there(open_ledger: OpenLedger) -> N
 def test_a_fact_about_the_ledger_is_written_once(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     with ledger.store.transaction():
-        assert ledger.store.meta("lineage", default="a") == "a"
-        assert ledger.store.meta("lineage", default="b") == "a"
+        assert ledger.store.meta("fact", default="a") == "a"
+        assert ledger.store.meta("fact", default="b") == "a"
+
+
+def test_a_ledger_has_one_lineage_and_no_other_ledger_has_it(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    lineage = ledger.view.lineage()
+    assert len(lineage) == 32
+    assert ledger.view.lineage() == lineage
+
+
+def test_a_generation_remembers_its_plan_its_reason_and_what_it_changed(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    made = generation()._replace(plan_id="p1", instead_of="old", note="rollback to generation 1")
+    with ledger.store.transaction():
+        one = ledger.store.add_generation(generation(), tzdata_version="2026a", cron_semantics=1)
+        for name in ("a", "b"):
+            ledger.store.add_job(compiled(a_job(name)), generation=one)
+        two = ledger.store.add_generation(made, tzdata_version="2026a", cron_semantics=1)
+        for name in ("a", "b"):
+            ledger.store.end_job(name, generation=two)
+        for name in ("a", "c", "d"):
+            ledger.store.add_job(compiled(a_job(name, timeout=HOUR)), generation=two)
+    newest, oldest = ledger.view.generations(limit=10)
+    assert (newest.generation.number, newest.added, newest.changed, newest.removed) == (2, 2, 1, 1)
+    assert newest.generation == made._replace(number=2)
+    assert (oldest.added, oldest.changed, oldest.removed) == (2, 0, 0)
+    assert [one.generation.number for one in ledger.view.generations(limit=1)] == [2]
+    assert [one.job for one in ledger.view.jobs_at(1)] == ["a", "b"]
+    assert [one.job for one in ledger.view.jobs_at(2)] == ["a", "c", "d"]
+    assert ledger.view.jobs_at(2) == ledger.view.jobs_in_force()
+    assert (ledger.view.generation_of_plan("p1"), ledger.view.generation_of_plan("p2")) == (2, None)
 
 
 def a_pause(job: str = "hello", *, until: datetime | None = None) -> Pause:

@@ -37,9 +37,7 @@ UNCOMMITTED = "with changes that were not committed"
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
 @click.option("--git", "revision", metavar="REV", help="The files as a commit has them.")
 @click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 when there is a risk.")
-@click.option(
-    "--yes-remove-many", "--allow-removals", "may_remove", is_flag=True, help="Remove many jobs at once."
-)
+@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Remove many jobs at once.")
 @json_option
 @place_options
 def command(
@@ -69,7 +67,7 @@ def command(
     refuse_what_cannot_run(after.catalog)
     open_store(place).close()
     view = place.view()
-    plan = planned(engine_side(view), after, view=view, now=place.now().replace(microsecond=0))
+    plan = planned(engine_side(view), after, view=view, place=place)
     view.close()
     if not as_json and plan.has_changes:
         print_plan(plan, is_full=False)

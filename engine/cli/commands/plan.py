@@ -31,7 +31,9 @@ FORMATS = ("text", "markdown", "json", "html")
 @click.command("plan")
 @click.option("--from", "before", metavar="SIDE", help="engine, engine:N, a revision, a file.")
 @click.option("--to", "after", metavar="SIDE", default="worktree", show_default=True, help="As --from.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For whom."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--full", "--verbose", "is_full", is_flag=True, help="Whole scripts, moved jobs.")
 @click.option("--out", metavar="FILE", help="Save the plan, to do exactly this:  jobfile apply FILE.")
@@ -75,14 +77,14 @@ def command(  # noqa: PLR0917  click hands over the options by name
     except InvalidSideError as error:
         _tell_invalid(error, form, name)
         return INVALID
-    plan = planned(base, target, view=view, now=now)
+    plan = planned(base, target, view=view, place=place, now=now)
     if out is not None:
         text = render_text(plan, is_full=is_full)
         write_plan_file(Path(out), plan, main_file=place.main_file, text=text)
     _print(plan, form, name=name, links=links, is_full=is_full)
     if out is not None:
         click.echo(f"saved to {out}; to do exactly this:  jobfile apply {out}", err=form != "text")
-    is_drifted = detect_drift and _tells_drift(plan, view, form=form, now=now)
+    is_drifted = detect_drift and _tells_drift(plan, view, form=form, now=place.now())
     return _exit_code(
         plan, fail_on=fail_on, tells_changes=tells_changes or detect_drift, is_drifted=is_drifted
     )

@@ -33,7 +33,7 @@ def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json:
             f"generation {current.number} is in force; name an earlier one:  jobfile generations"
         )
     before, after = engine_side(view), engine_side(view, number)
-    plan = planned(before, after, view=view, now=place.now().replace(microsecond=0))
+    plan = planned(before, after, view=view, place=place)
     view.close()
     refuse_what_cannot_run(after.catalog)
     if not plan.has_changes:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
@@ -13,6 +14,8 @@ from engine.cli.output import print_json, printable
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.errors import JobfileError
+from engine.planning.enforcing import refuse_stale
+from engine.planning.saved import PlanRefusedError, is_plan_file, read_plan_file
 from jobfile.canonical import Plain, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.compile import DEFAULT_QUEUE
@@ -20,6 +23,7 @@ from jobfile.duration import format_duration
 from jobfile.jobtext import JobText
 from jobfile.model import Action, CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepSpec
 from jobfile.pipeline import compile_files
+from jobfile.plan.as_json import text_of
 from jobfile.settings import Setting
 from jobfile.suggest import suggest
 
@@ -32,7 +36,9 @@ Row = tuple[str, str]
 @json_option
 @place_options
 def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) -> int:
-    """JOB with all its defaults filled in, and where each value comes from."""
+    """JOB with all its defaults filled in, and where each value comes from. Or a saved plan, by its file."""
+    if is_plan_file(Path(job)):
+        return _show_plan(Path(job), place, as_json=as_json)
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init")
@@ -51,6 +57,19 @@ def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) ->
         print_json({"format": 1, "digest": found.digest, "job": plain, "origins": origins})
     else:
         click.echo(_as_text(found, origins))
+    return 0
+
+
+def _show_plan(path: Path, place: Place, *, as_json: bool) -> int:
+    """A saved plan as it was printed when it was made; whether it can still be applied is told beside it."""
+    saved = read_plan_file(path)
+    view = place.view_if_any()
+    if view is not None:
+        try:
+            refuse_stale(saved, view, name=str(path))
+        except PlanRefusedError as error:
+            click.echo(f"warning: {error}", err=True)
+    click.echo(text_of(saved.plan) if as_json else saved.text, nl=False)
     return 0
 
 

@@ -10,6 +10,8 @@ from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, local, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.wording import seconds_text
+from jobfile import __version__
+from jobfile.catalog import Catalog
 from jobfile.pipeline import compile_files
 
 
@@ -25,7 +27,7 @@ def command(*, as_json: bool, place: Place) -> int:
     status = make_status(
         place.view_if_any(),
         is_running=is_engine_running(place.state_dir),
-        file_digest=_file_digest(place),
+        file=_catalog(place),
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
     )
@@ -36,17 +38,17 @@ def command(*, as_json: bool, place: Place) -> int:
     return 0 if status.is_well else 1
 
 
-def _file_digest(place: Place) -> str | None:
+def _catalog(place: Place) -> Catalog | None:
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         return None
-    catalog = compile_files(snapshot.files, outside=snapshot.outside).catalog
-    return catalog.digest if catalog else None
+    return compile_files(snapshot.files, outside=snapshot.outside).catalog
 
 
 def _as_facts(status: Status, place: Place) -> list[tuple[str, str]]:
     return [
         ("engine", _engine_line(status)),
+        *_version_lines(status),
         ("applied", _generation_line(status)),
         ("file", _file_line(status, place)),
         *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
@@ -64,6 +66,10 @@ def _pause_lines(status: Status) -> list[tuple[str, str]]:
         why = f": {pause.reason}" if pause.reason else ""
         text = f"{pause.job} by {pause.actor} since {local(pause.paused_at)}{until}{why}"
         lines.append(("paused" if index == 0 else "", text))
+    if status.paused_though_enabled:
+        many = status.paused_though_enabled
+        jobs = "1 job enabled in the file is" if many == 1 else f"{many} jobs enabled in the file are"
+        lines.append(("", f"{jobs} paused in the engine"))
     return lines
 
 
@@ -91,6 +97,12 @@ def _engine_line(status: Status) -> str:
     return f"running since {local(session.started_at)} (process {session.pid}){trouble}"
 
 
+def _version_lines(status: Status) -> list[tuple[str, str]]:
+    version = status.session.version if status.session is not None and status.is_running else __version__
+    differs = f"the engine is jobfile {version}, this is {__version__}"
+    return [] if version == __version__ else [("version", differs)]
+
+
 def _generation_line(status: Status) -> str:
     generation = status.generation
     if generation is None:
@@ -107,7 +119,10 @@ def _file_line(status: Status, place: Place) -> str:
         return f"REJECTED since {local(status.rejection.rejected_at)}, {on}:"
     if status.file_digest is None:
         return f"{place.main_file} has errors: jobfile check"
-    return f"{place.main_file} {'differs from what is applied' if status.differs else 'is what is applied'}"
+    if not status.differs:
+        return f"{place.main_file} is what is applied"
+    jobs = "1 job" if status.differing == 1 else f"{status.differing} jobs"
+    return f"{place.main_file} differs from what is applied ({jobs}): jobfile plan"
 
 
 def _disk_line(status: Status) -> str:
@@ -131,7 +146,11 @@ def _as_json(status: Status) -> dict[str, object]:
         "applied_at": generation.applied_at.isoformat() if generation else None,
         "commit": generation.revision if generation else None,
         "jobs": status.jobs,
-        "file": {"valid": status.file_digest is not None, "differs": status.differs},
+        "file": {
+            "valid": status.file_digest is not None,
+            "differs": status.differs,
+            "jobs": status.differing,
+        },
         "rejected": {
             "since": rejection.rejected_at.isoformat(),
             "diagnostics": list(rejection.diagnostics),

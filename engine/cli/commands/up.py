@@ -25,7 +25,9 @@ from jobfile.duration import EXPECTED, parse_duration
     help="Put changed files in force by itself, or wait for  jobfile apply.",
 )
 @click.option("--accept-rewind", is_flag=True, help="Go on from an older copy of the ledger.")
-@click.option("--allow-removals", is_flag=True, help="Believe files that remove many jobs at once.")
+@click.option(
+    "--yes-remove-many", "allows_removals", is_flag=True, help="Believe files that remove many jobs at once."
+)
 @click.option("--json", "as_json", is_flag=True, help="Tell what happens as JSON lines.")
 @place_options
 def command(
@@ -33,7 +35,7 @@ def command(
     how: str,
     *,
     accept_rewind: bool,
-    allow_removals: bool,
+    allows_removals: bool,
     as_json: bool,
     place: Place,
 ) -> int:
@@ -48,7 +50,7 @@ def command(
         place.config,
         applies_by_itself=how == "auto",
         accepts_rewind=accept_rewind,
-        allows_removals=allow_removals,
+        allows_removals=allows_removals,
     )
     clock = SystemClock()
     log = config.state_dir / "engine.log"

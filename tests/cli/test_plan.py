@@ -1,0 +1,399 @@
+"""plan, apply, rollback, generations: as typed, with every exit code; on real ledgers and repositories."""
+
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from jobfile.canonical import canonical_json
+from jobfile.plan.as_json import digest_of
+from tests.cli.conftest import JOBS, Jobfile
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
+NOW = ("--now", "2026-03-05T12:00Z")
+OTHER = JOBS.replace('"0 4 * * *"', '"30 4 * * *"')
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def put(folder: Path, text: str) -> None:
+    (folder / "jobs.yaml").write_text(text)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, jobfile: Jobfile) -> Path:
+    git(tmp_path, "init", "-q", "-b", "main")
+    (tmp_path / ".gitignore").write_text(".jobfile\n*.jfplan\n")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    return tmp_path
+
+
+# What is compared
+
+
+def test_without_an_engine_the_plan_is_from_where_the_branch_began(
+    jobfile: Jobfile, repository: Path
+) -> None:
+    git(repository, "update-ref", "refs/remotes/origin/main", "HEAD")
+    git(repository, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    put(repository, OTHER)
+    git(repository, "commit", "-qam", "two")
+    said = jobfile("plan", *NOW)
+    assert said.code == 0
+    base = git(repository, "rev-parse", "--short=7", "HEAD~1")
+    here = git(repository, "rev-parse", "--short=7", "HEAD")
+    assert said.out.startswith(f"from  {base}      to  worktree at {here}\n")
+    assert "plan: 1 to change." in said.out
+
+
+def test_every_pair_of_sides_gives_the_same_change(
+    jobfile: Jobfile, repository: Path, tmp_path: Path
+) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    (tmp_path / "old.yaml").write_text(JOBS)
+    put(repository, OTHER)
+    git(repository, "commit", "-qam", "two")
+    assert jobfile("plan", *NOW, "--out", "p.jfplan").code == 0
+    fields = []
+    for before in ("engine", "engine:1", "HEAD~1", "old.yaml"):
+        for after in ("worktree", "HEAD", "jobs.yaml", "p.jfplan"):
+            plan = jobfile("plan", *NOW, "--from", before, "--to", after, "--json").json
+            jsonschema.validate(plan, SCHEMA)
+            fields.append((plan["jobs"][0]["fields"], plan["jobs"][0]["schedule"], plan["summary"]))
+    assert len(fields) == 16
+    assert all(one == fields[0] for one in fields)
+
+
+def test_a_revision_is_read_with_its_includes_and_nothing_is_checked_out(
+    jobfile: Jobfile, repository: Path
+) -> None:
+    put(repository, "version: 1\ninclude: [jobs/*.yaml]\n" + JOBS.removeprefix("version: 1\n"))
+    (repository / "jobs").mkdir()
+    (repository / "jobs" / "more.yaml").write_text("version: 1\njobs:\n  more: {command: [x]}\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "two")
+    (repository / "jobs" / "more.yaml").write_text("half a fi")
+    said = jobfile("plan", *NOW, "--from", "HEAD~1", "--to", "HEAD", "--json").json
+    assert [(one["job"], one["action"], one["file"]) for one in said["jobs"]] == [
+        ("more", "add", "jobs/more.yaml")
+    ]
+    assert (repository / "jobs" / "more.yaml").read_text() == "half a fi"
+    assert jobfile("apply", "--git", "HEAD", "--yes").code == 0
+    assert jobfile("generations", "--json").json["generations"][0]["commit"] == git(
+        repository, "rev-parse", "HEAD"
+    )
+
+
+def test_a_file_that_was_not_there_is_a_plan_of_everything_new(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").rename(tmp_path / "later")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-qm", "nothing", "--allow-empty")
+    (tmp_path / "later").rename(tmp_path / "jobs.yaml")
+    assert "plan: 4 to add." in jobfile("plan").out
+
+
+def test_equal_input_gives_equal_bytes_in_every_form(jobfile: Jobfile, repository: Path) -> None:
+    put(repository, OTHER)
+    for form in ("text", "json", "markdown", "html"):
+        assert len({jobfile("plan", *NOW, "--format", form).out for _ in range(2)}) == 1
+
+
+# Exit codes
+
+
+def test_exit_codes_of_a_plan(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("plan").code == 0
+    assert jobfile("plan", "--exit-code").code == 0
+    put(repository, OTHER)
+    assert jobfile("plan").code == 0
+    assert jobfile("plan", "--exit-code").code == 2
+    assert jobfile("plan", "--fail-on", "risk").code == 0
+    put(repository, OTHER.replace('"30 4 * * *"', '"* * * * *"'))
+    assert jobfile("plan", "--fail-on", "risk").code == 3
+    assert jobfile("plan", "--fail-on", "risk", "--exit-code").code == 3
+    assert jobfile("plan", "--from", "engine").code == 5
+    assert jobfile("plan", "--from", "no-such-revision").code == 64
+    assert jobfile("plan", "--now", "yesterday-ish").code == 64
+    put(repository, "version: 1\njobs: {a: {command: 7}}\n")
+    for form in ("text", "json", "markdown", "html"):
+        said = jobfile("plan", "--format", form, "--exit-code")
+        assert said.code == 1
+        assert "JF" in said.out + said.err
+
+
+def test_without_engine_and_git_there_is_nothing_to_compare_with(jobfile: Jobfile) -> None:
+    said = jobfile("plan")
+    assert said.code == 5
+    assert "nothing to compare with" in said.err
+
+
+def test_errors_are_told_in_the_form_that_was_asked_for(jobfile: Jobfile, repository: Path) -> None:
+    put(repository, "version: 1\njobs: {a: {command: 7}}\n")
+    told = jobfile("plan", "--json").json
+    jsonschema.validate(told, SCHEMA)
+    assert told["valid"] is False
+    comment = jobfile("plan", "--format", "markdown").out
+    assert comment.startswith(
+        "<!-- jobfile-plan:jobs.yaml -->\n### jobfile plan: the job files have errors\n"
+    )
+    assert "jobs.yaml:2" in comment
+
+
+# Apply
+
+
+def test_apply_shows_the_plan_and_asks_nobody_where_nobody_is(jobfile: Jobfile, repository: Path) -> None:
+    said = jobfile("apply")
+    assert said.code == 64
+    assert "plan: 4 to add." in said.out
+    assert "--yes" in said.err
+    assert jobfile("generations", "--json").json["generations"] == []
+
+
+def test_apply_asks_at_a_terminal_and_does_what_is_answered(repository: Path) -> None:
+    def answer(text: str) -> tuple[int, str]:
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(repository)
+            os.execv(str(ROOT / ".venv" / "bin" / "jobfile"), ["jobfile", "apply"])
+        os.write(terminal, text.encode())
+        said = b""
+        try:
+            while piece := os.read(terminal, 65536):
+                said += piece
+        except OSError:
+            pass  # the terminal is closed
+        _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status), said.decode()
+
+    code, said = answer("n\n")
+    assert (code, "nothing is applied" in said) == (0, True)
+    code, said = answer("y\n")
+    assert (code, "generation 1 applied" in said) == (0, True)
+
+
+def test_after_apply_the_plan_is_empty(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    assert "plan: no change" in jobfile("plan").out
+    put(repository, OTHER)
+    assert jobfile("apply", "--yes").code == 0
+    assert "plan: no change" in jobfile("plan").out
+    assert "nothing to apply" in jobfile("apply").out
+
+
+def test_a_risk_stops_an_apply_that_says_so(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    put(repository, JOBS.replace('"0 4 * * *"', '"* * * * *"'))
+    assert jobfile("apply", "--yes", "--fail-on", "risk").code == 3
+    assert jobfile("plan", "--out", "p.jfplan").code == 0
+    assert jobfile("apply", "p.jfplan", "--fail-on", "risk").code == 3
+    assert len(jobfile("generations", "--json").json["generations"]) == 1
+
+
+def test_removing_many_is_asked_about_twice(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    put(repository, "version: 1\njobs: {good: {command: [x]}}\n")
+    said = jobfile("apply", "--yes")
+    assert (said.code, "--yes-remove-many" in said.err) == (1, True)
+    assert jobfile("plan", "--out", "p.jfplan").code == 0
+    assert jobfile("apply", "p.jfplan").code == 1
+    assert jobfile("apply", "p.jfplan", "--yes-remove-many").code == 0
+
+
+# Saved plans
+
+
+def saved(jobfile: Jobfile, folder: Path) -> Path:
+    assert jobfile("apply", "--yes").code == 0
+    put(folder, OTHER)
+    assert "to do exactly this:  jobfile apply p.jfplan" in jobfile("plan", "--out", "p.jfplan").out
+    return folder / "p.jfplan"
+
+
+def refused(jobfile: Jobfile, why: str, *arguments: str) -> None:
+    before = jobfile("generations", "--json").json["generations"][:1]
+    said = jobfile("apply", "p.jfplan", *arguments)
+    assert said.code == 4
+    assert why in said.err
+    assert jobfile("generations", "--json").json["generations"][:1] == before
+
+
+def test_a_saved_plan_is_what_is_applied_once(jobfile: Jobfile, repository: Path) -> None:
+    path = saved(jobfile, repository)
+    assert path.stat().st_mode & 0o777 == 0o600
+    put(repository, OTHER.replace('"30 4 * * *"', '"45 4 * * *"'))
+    said = jobfile("apply", "p.jfplan")
+    assert (said.code, said.out.startswith("generation 2 applied")) == (0, True)
+    assert "jobs.yaml was changed since then; what is applied is the plan" in said.err
+    assert "45 4" in jobfile("plan").out
+    refused(jobfile, "was applied already, as generation 2; a plan is used once")
+    newest = jobfile("generations", "--json").json["generations"][0]
+    assert newest["plan"] == json.loads(path.read_text())["id"]
+
+
+def test_the_very_first_plan_is_bound_to_its_ledger_too(jobfile: Jobfile, repository: Path) -> None:
+    said = jobfile("plan", "--out", "p.jfplan")
+    assert (said.code, "saved" in said.err) == (5, True)
+    assert jobfile("up", "--for", "1s", "--apply", "manual").code == 0
+    assert jobfile("plan", "--out", "p.jfplan").code == 0
+    assert jobfile("apply", "p.jfplan").out.startswith("generation 1 applied")
+    refused(jobfile, "was applied already, as generation 1")
+    assert jobfile("plan", "--out", "p.jfplan", "--state", "elsewhere").code == 5
+
+
+def test_a_stale_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
+    saved(jobfile, repository)
+    assert jobfile("apply", "--yes").code == 0
+    refused(jobfile, "was made from generation 1, and generation 2 is in force by now")
+
+
+def test_a_foreign_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
+    saved(jobfile, repository)
+    put(repository, JOBS)
+    assert jobfile("apply", "--yes", "--state", "elsewhere").code == 0
+    said = jobfile("apply", "p.jfplan", "--state", "elsewhere")
+    assert (said.code, "for another ledger" in said.err) == (4, True)
+    assert jobfile("apply", "p.jfplan", "--state", "nowhere").code == 5
+
+
+def test_an_edited_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
+    path = saved(jobfile, repository)
+    whole = path.read_text()
+    path.write_text(whole.replace("30 4 * * *", "31 4 * * *"))
+    refused(jobfile, "was changed after it was made")
+    content = json.loads(whole)
+    del content["sha256"]
+    content["target"][0]["spec"]["timeout"] = 1
+    path.write_text(canonical_json({**content, "sha256": digest_of(content)}))
+    refused(jobfile, "is not a whole plan")
+    for cut in (0, 1, 20, len(whole) // 2, len(whole) - 1):
+        path.write_text(whole[:cut])
+        refused(jobfile, "is no plan, or a part of one")
+    for other in ("[]", "{}", '{"kind": "jobfile plan"}', "\x00", "7"):
+        path.write_text(other)
+        assert jobfile("apply", "p.jfplan").code == 4
+
+
+def test_a_plan_of_another_language_is_refused(jobfile: Jobfile, repository: Path) -> None:
+    path = saved(jobfile, repository)
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    content["cron_semantics"] += 1
+    path.write_text(canonical_json({**content, "sha256": digest_of(content)}))
+    refused(jobfile, "reads job files in another way")
+
+
+def test_a_plan_can_be_shown_when_it_is_stale(jobfile: Jobfile, repository: Path) -> None:
+    saved(jobfile, repository)
+    said = jobfile("show", "p.jfplan")
+    assert (said.code, said.err) == (0, "")
+    assert "plan: 1 to change." in said.out
+    assert jobfile("apply", "--yes").code == 0
+    said = jobfile("show", "p.jfplan")
+    assert said.code == 0
+    assert "was made from generation 1, and generation 2 is in force by now" in said.err
+    assert jobfile("show", "p.jfplan", "--json").json["summary"]["change"] == 1
+
+
+def test_a_plan_holds_no_secret(jobfile: Jobfile, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "s3cr3t-Value-91x")
+    (repository / "token").write_text("s3cr3t-Value-91x")
+    text = JOBS.replace(
+        "  bad:", "  bad:\n    secrets: {A: env:TOKEN, B: file:" + str(repository / "token") + "}"
+    )
+    assert jobfile("apply", "--yes").code == 0
+    put(repository, text)
+    assert jobfile("plan", "--out", "p.jfplan").code == 0
+    assert "s3cr3t" not in (repository / "p.jfplan").read_text()
+    put(repository, text.replace("  bad:", "  bad:\n    env: {API_TOKEN: s3cr3t-Value-91x}"))
+    said = jobfile("plan", "--out", "q.jfplan")
+    assert (said.code, "looks like a secret" in said.err) == (1, True)
+    assert "s3cr3t" not in said.out + said.err
+    assert not (repository / "q.jfplan").exists()
+
+
+def test_a_plan_that_cannot_be_written_leaves_nothing(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    said = jobfile("plan", "--out", "no/such/folder/p.jfplan")
+    assert (said.code, "cannot write" in said.err) == (1, True)
+
+
+# Rollback and history
+
+
+def test_a_rollback_is_a_generation_of_its_own(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    assert jobfile("rollback", "--yes").code == 1
+    put(repository, OTHER)
+    assert jobfile("apply", "--yes").code == 0
+    said = jobfile("rollback", "--yes")
+    assert (said.code, "generation 3 applied" in said.out) == (0, True)
+    assert "30 4 * * *" in said.out
+    generations = jobfile("generations", "--json").json["generations"]
+    assert (generations[0]["generation"], generations[0]["note"]) == (3, "rollback to generation 1")
+    assert generations[0]["digest"] == generations[2]["digest"]
+    assert jobfile("rollback", "7", "--yes").code == 1
+    assert "nothing to do" in jobfile("rollback", "1", "--yes").out
+    assert jobfile("plan", "--from", "engine:1", "--to", "engine:3", "--exit-code").code == 0
+    assert "rollback to generation 1" in jobfile("generations").out
+
+
+def test_files_that_were_rolled_back_come_back_only_when_they_say_something_new(
+    jobfile: Jobfile, repository: Path
+) -> None:
+    assert jobfile("up", "--for", "1s").code == 0
+    put(repository, OTHER)
+    assert jobfile("up", "--for", "1s").code == 0
+    assert jobfile("rollback", "--yes").code == 0
+    assert jobfile("up", "--for", "1s").code == 0
+    assert jobfile("generations", "--json").json["generations"][0]["generation"] == 3
+    put(repository, OTHER.replace('"30 4 * * *"', '"45 4 * * *"'))
+    assert jobfile("up", "--for", "1s").code == 0
+    assert jobfile("generations", "--json").json["generations"][0]["generation"] == 4
+
+
+def test_a_rename_taken_back_keeps_the_history(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    assert jobfile("run", "good").code == 0
+    put(repository, JOBS.replace("  good:", "  fine:\n    renamed_from: good"))
+    assert jobfile("apply", "--yes").code == 0
+    assert jobfile("did", "fine").code == 0
+    assert jobfile("rollback", "--yes").code == 0
+    assert jobfile("did", "good").code == 0
+
+
+# Drift
+
+
+def test_drift_is_what_the_engine_does_otherwise(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    assert jobfile("plan", "--detect-drift").code == 0
+    assert jobfile("pause", "good", "--why", "vendor outage").code == 0
+    said = jobfile("plan", "--detect-drift")
+    assert said.code == 2
+    assert "good paused by " in said.out
+    assert '"vendor outage"' in said.out
+    assert "1 job enabled in the file is paused in the engine" in said.out
+    assert jobfile("resume", "good").code == 0
+    assert jobfile("plan", "--detect-drift").code == 0
+    put(repository, OTHER)
+    assert jobfile("plan", "--detect-drift").code == 2
+    status = jobfile("status").out
+    assert "differs from what is applied (1 job): jobfile plan" in status
+
+
+def test_a_pause_survives_an_apply_and_is_told_in_the_plan(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    assert jobfile("pause", "good", "--why", "vendor outage").code == 0
+    put(repository, OTHER)
+    assert "it stays paused" in jobfile("apply", "--yes").out
+    assert jobfile("status", "--json").json["paused"][0]["job"] == "good"
