@@ -26,6 +26,8 @@ class EngineConfig:
     allows_removals: bool = False
     applies_by_itself: bool = True
     accepts_rewind: bool = False
+    git_ref: str = ""
+    git_signers: Path | None = None
 
     @property
     def ledger(self) -> Path:

@@ -51,6 +51,14 @@ class ConfigChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefUnread:
+    """The ref whose commits are applied cannot be read or fetched; what is in force goes on."""
+
+    ref: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotRunTold:
     """Occurrences that were expected and will not run."""
 
@@ -192,6 +200,7 @@ Event = (
     | GenerationApplied
     | ConfigRejected
     | ConfigChanged
+    | RefUnread
     | NotRunTold
     | FellDueUnseen
     | EngineWasAway

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from engine.adapters.clock import is_synchronized
 from engine.adapters.files import FolderTree, FolderWatch
+from engine.adapters.gittree import GitTree
 from engine.adapters.hardening import make_undumpable
 from engine.adapters.highwater import note_high_water, refuse_rewind
 from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
@@ -18,11 +19,11 @@ from engine.adapters.wake import WakePipe
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.errors import JobfileError
-from engine.events import AttemptAdopted, EngineStarted, EngineStopped
+from engine.events import AttemptAdopted, EngineStarted, EngineStopped, RefUnread
 from engine.heartbeat import Heartbeat
 from engine.ledger import Store
 from engine.loop import Loop
-from engine.ports import Alive, Clock, Journal
+from engine.ports import Alive, Clock, Journal, SourceTree
 from engine.rescuer import Rescuer
 from engine.scheduler import Scheduler
 from engine.store.sqlite.store import SqliteStore
@@ -52,6 +53,7 @@ class Service:
         self._clock = clock
         self._only = only
         self._loops: dict[str, Loop] = {}
+        self._watch: FolderWatch | None = None
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
@@ -126,7 +128,7 @@ class Service:
             loop.stop()
         for loop in self._loops.values():
             loop.join()
-        if self._only is None:
+        if self._watch is not None:
             self._watch.stop()
         self._wake.close()
         with contextlib.suppress(JobfileError), self._store.transaction():
@@ -189,13 +191,12 @@ class Service:
         return wait
 
     def _start_watching(self) -> Compiled | None:
-        tree = FolderTree(self.config.main_file)
         self._guard.look()
         self._add_loop("scheduler", self._scheduler.tick)
-        self._watch = FolderWatch(
-            self.config.main_file.absolute().parent, on_change=lambda: self._loops["watcher"].wake()
-        )
-        watcher = Watcher(
+        return self._start_following() if self.config.git_ref else self._start_folder()
+
+    def _make_watcher(self, tree: SourceTree, *, on_unreadable: Callable[[], None]) -> Watcher:
+        return Watcher(
             store=self._store,
             clock=self._clock,
             journal=self.journal,
@@ -205,19 +206,48 @@ class Service:
             is_held=self._is_held,
             allows_removals=self.config.allows_removals,
             on_applied=lambda: self._loops["scheduler"].wake(),
-            on_unreadable=self._watch.restart,
+            on_unreadable=on_unreadable,
             ask_shells=SyntaxChecker().check,
         )
 
+    def _start_following(self) -> Compiled | None:
+        """Take the commits of a ref, each as a set of files of its own."""
+        current = self._store.current_generation()
+        tree = GitTree(
+            self.config.main_file,
+            self.config.git_ref,
+            after="" if current is None else current.revision,
+            signers=self.config.git_signers,
+        )
+        watcher = self._make_watcher(tree, on_unreadable=_nothing)
+
+        def look() -> float:
+            known = tree.trouble
+            while tree.advance():
+                watcher.settle(tree.snapshot())
+            if tree.trouble and tree.trouble != known:
+                self.journal.tell(RefUnread(ref=self.config.git_ref, detail=tree.trouble))
+            return min(watcher.tick(), tree.poll_seconds)
+
+        self._add_loop("watcher", look)
+        tree.advance()
+        return watcher.settle(tree.snapshot())
+
+    def _start_folder(self) -> Compiled | None:
+        tree = FolderTree(self.config.main_file)
+        folder = self.config.main_file.absolute().parent
+        self._watch = watch = FolderWatch(folder, on_change=lambda: self._loops["watcher"].wake())
+        watcher = self._make_watcher(tree, on_unreadable=watch.restart)
+
         def look() -> float:
             wait = watcher.tick()
-            self._watch.follow(tree.folders)
+            watch.follow(tree.folders)
             return wait
 
         self._add_loop("watcher", look)
         snapshot = tree.snapshot()
-        self._watch.follow(tree.folders)
-        self._watch.start()
+        watch.follow(tree.folders)
+        watch.start()
         return watcher.settle(snapshot)
 
     def _adopt(self) -> None:
@@ -253,3 +283,7 @@ class Service:
     def _on_end(self, error: BaseException) -> None:
         self.trouble = error
         self.ended.set()
+
+
+def _nothing() -> None:
+    """A ref has no folder to be watched anew."""

@@ -23,6 +23,7 @@ from engine.events import (
     JobRenamed,
     LoopFailed,
     NotRunTold,
+    RefUnread,
     RemovalsHeld,
     RunSettled,
     RunWaits,
@@ -42,7 +43,7 @@ def tell_text(event: Event) -> str:
     match event:
         case EngineStarted() | EngineStopped() | LoopFailed():
             return _line("", "", _about_engine(event))
-        case GenerationApplied() | ConfigRejected() | ConfigChanged():
+        case GenerationApplied() | ConfigRejected() | ConfigChanged() | RefUnread():
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", tell_incident(event))
@@ -79,7 +80,7 @@ def _about_engine(event: EngineStarted | EngineStopped | LoopFailed) -> str:
             assert_never(event)
 
 
-def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged) -> str:
+def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged | RefUnread) -> str:
     match event:
         case GenerationApplied():
             return f"generation {event.number} applied: {_changes(event)}"
@@ -87,7 +88,9 @@ def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged) -> 
             on = f"generation {event.running} goes on" if event.running else "nothing is in force yet"
             return "\n".join((f"config rejected, {on}:", *(f"  {line}" for line in event.diagnostics)))
         case ConfigChanged():
-            return "the files differ from what is applied: jobfile apply"
+            return "the files differ from what is applied: jobfile plan, then jobfile apply"
+        case RefUnread():
+            return f"{event.ref} cannot be read, what is in force goes on: {event.detail}"
         case _:
             assert_never(event)
 

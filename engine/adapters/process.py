@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any  # results are JSON
 
 from engine.adapters.clock import SystemClock
+from engine.adapters.environment import environment
 from engine.errors import JobfileError, RevisionError
 from engine.lifecycle import Ended, Lost, Outcome, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
@@ -184,14 +185,21 @@ def _git(folder: Path, *arguments: str) -> str:
     return os.fsdecode(git_bytes(folder, *arguments))
 
 
-def git_bytes(folder: Path, *arguments: str) -> bytes:
-    """What git prints in a folder; raises RevisionError with its reason."""
+def git_bytes(
+    folder: Path,
+    *arguments: str,
+    timeout_seconds: float = GIT_SECONDS,
+    extra: Mapping[str, str] | None = None,
+) -> bytes:
+    """What git prints in a folder; raises RevisionError with its reason. `extra` is for its environment."""
     try:
-        done = subprocess.run(  # noqa: S603  no shell, and the one free word is no option
+        done = subprocess.run(  # noqa: S603  git is an argument vector, never a shell
             ["git", "-C", str(folder), *arguments],  # noqa: S607  the git that the user would run
+            stdin=subprocess.DEVNULL,
             capture_output=True,
+            timeout=timeout_seconds,
+            env={**environment(), **(extra or {})},
             check=False,
-            timeout=GIT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RevisionError(f"git does not answer: {error}") from error

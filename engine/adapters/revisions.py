@@ -22,8 +22,7 @@ class NotThereError(RevisionError):
 def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     """The main file and what it includes, as they were at a revision; raises RevisionError."""
     folder = main_file.absolute().parent
-    commit = git_bytes(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    name = commit.decode().strip()
+    name = commit_of(folder, revision)
     listed = git_bytes(folder, "ls-tree", "-r", "-z", "--name-only", name, "--", ".").decode(errors="replace")
     there = {one for one in listed.split("\0") if one}
     if main_file.name not in there:
@@ -33,6 +32,12 @@ def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     for one in _included(str(main_file), content, there - {main_file.name})[:MAX_FILES]:
         files.append((str(main_file.parent / one), _read(folder, name, one)))
     return Snapshot(files=tuple(files), revision=name)
+
+
+def commit_of(folder: Path, revision: str) -> str:
+    """The whole name of the commit that a revision stands for; raises RevisionError."""
+    commit = git_bytes(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    return commit.decode().strip()
 
 
 def _read(folder: Path, commit: str, name: str) -> bytes:

@@ -3,6 +3,7 @@
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -24,6 +25,10 @@ from jobfile.duration import EXPECTED, parse_duration
     show_default=True,
     help="Put changed files in force by itself, or wait for  jobfile apply.",
 )
+@click.option(
+    "--git", "ref", metavar="REF", default="", help="Follow a ref (main, origin/main), commit by commit."
+)
+@click.option("--git-signers", metavar="FILE", help="With --git: apply only what one of these keys signed.")
 @click.option("--accept-rewind", is_flag=True, help="Go on from an older copy of the ledger.")
 @click.option(
     "--yes-remove-many", "allows_removals", is_flag=True, help="Believe files that remove many jobs at once."
@@ -33,6 +38,8 @@ from jobfile.duration import EXPECTED, parse_duration
 def command(
     length: str | None,
     how: str,
+    ref: str,
+    git_signers: str | None,
     *,
     accept_rewind: bool,
     allows_removals: bool,
@@ -40,6 +47,8 @@ def command(
     place: Place,
 ) -> int:
     """Run the engine here until it is stopped: Ctrl-C, SIGTERM or --for.
+
+    With --git the job files are read from commits, never from the work tree; a remote's branch is fetched.
 
     Running jobs go on when the engine ends, however it ends; the next one takes them over.
     """
@@ -51,6 +60,8 @@ def command(
         applies_by_itself=how == "auto",
         accepts_rewind=accept_rewind,
         allows_removals=allows_removals,
+        git_ref=ref,
+        git_signers=_signers_file(git_signers, ref),
     )
     clock = SystemClock()
     log = config.state_dir / "engine.log"
@@ -69,3 +80,15 @@ def command(
     if service.trouble is not None:
         raise service.trouble
     return 0
+
+
+def _signers_file(name: str | None, ref: str) -> Path | None:
+    """The file with the keys that may sign, in the form of ssh-keygen(1), ALLOWED SIGNERS."""
+    if name is None:
+        return None
+    if not ref:
+        raise click.UsageError("--git-signers says whose commits are applied; it needs --git REF")
+    path = Path(name).absolute()
+    if not path.is_file():
+        raise click.UsageError(f"--git-signers: there is no file {name}")
+    return path

@@ -1,0 +1,126 @@
+"""The job files as the commits of a ref have them: each commit whole, one by one, nothing checked out."""
+
+from pathlib import Path
+
+from engine.adapters.process import git_bytes
+from engine.adapters.revisions import commit_of, snapshot_at
+from engine.errors import RevisionError
+from engine.ports import Snapshot
+
+FETCH_SECONDS = 60.0
+"""How often a remote repository is asked for news."""
+LOOK_SECONDS = 5.0
+"""How often a ref of the repository at hand is looked at."""
+FETCH_TIMEOUT_SECONDS = 120.0
+MAX_COMMITS = 100
+"""Commits that are taken one by one; of more only the last is."""
+
+_NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes", "GIT_ASKPASS": "true"}
+_NO_OTHER_SIGNATURES = ("-c", "gpg.program=false", "-c", "gpg.x509.program=false")
+
+
+class GitTree:
+    """Follows a ref: `main` of the repository at hand, or `origin/main` of a remote, which is fetched."""
+
+    def __init__(self, main_file: Path, ref: str, *, after: str, signers: Path | None = None) -> None:
+        """Begin behind the commit `after`, if the ref contains it; `signers` is a file of keys."""
+        self.main_file = main_file
+        self.folders = frozenset[Path]()
+        self._folder = main_file.absolute().parent
+        self._ref = ref
+        self._signers = signers
+        self._commit = after
+        self._remote, self._branch = self._remote_and_branch()
+        self._taken: Snapshot | None = None
+        self.trouble = ""
+        self.poll_seconds = FETCH_SECONDS if self._remote else LOOK_SECONDS
+
+    def advance(self) -> bool:
+        """Go to the next commit; False when there is none, or none can be read now: `trouble` says why."""
+        try:
+            self._fetch()
+            commits = self._to_come()
+        except RevisionError as error:
+            self.trouble = str(error)
+            if self._taken is None and not self._commit:
+                self._taken = Snapshot(files=(), problem=str(error))
+            return False
+        self.trouble = ""
+        if not commits:
+            return False
+        self._commit = commits[0]
+        self._taken = self._take(self._commit)
+        return True
+
+    def snapshot(self) -> Snapshot:
+        """The files at the commit that was reached."""
+        if self._taken is None:
+            self._taken = (
+                self._take(self._commit) if self._commit else Snapshot(files=(), problem="no commit yet")
+            )
+        return self._taken
+
+    def _remote_and_branch(self) -> tuple[str, str]:
+        """The remote and the branch in it that a ref such as origin/main stands for; nothing for another."""
+        try:
+            remotes = git_bytes(self._folder, "remote").decode().split()
+        except RevisionError:
+            return "", ""
+        named = self._ref.removeprefix("refs/remotes/")
+        found = max((one for one in remotes if named.startswith(f"{one}/")), key=len, default="")
+        return found, named.removeprefix(f"{found}/") if found else ""
+
+    def _fetch(self) -> None:
+        """Bring what the remote has, whole: a fetch that broke off leaves the ref where it was."""
+        if self._remote:
+            spec = f"+refs/heads/{self._branch}:refs/remotes/{self._remote}/{self._branch}"
+            git_bytes(
+                self._folder,
+                *("-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
+                *("--end-of-options", self._remote, spec),
+                timeout_seconds=FETCH_TIMEOUT_SECONDS,
+                extra=_NO_QUESTIONS,
+            )
+
+    def _to_come(self) -> list[str]:
+        """The commits behind the one that was reached, the oldest first; only the newest after a rewrite."""
+        tip = commit_of(self._folder, self._ref)
+        if tip == self._commit:
+            return []
+        if not self._commit or not self._is_ancestor(self._commit, tip):
+            return [tip]
+        listed = git_bytes(
+            self._folder, "rev-list", "--first-parent", "--reverse", f"{self._commit}..{tip}"
+        ).decode()
+        commits = listed.split()
+        return commits if len(commits) <= MAX_COMMITS else [tip]
+
+    def _is_ancestor(self, one: str, other: str) -> bool:
+        try:
+            git_bytes(self._folder, "merge-base", "--is-ancestor", one, other)
+        except RevisionError:
+            return False
+        return True
+
+    def _take(self, commit: str) -> Snapshot:
+        """The files of a commit, when all of it is there and signed as it must be."""
+        try:
+            git_bytes(self._folder, "rev-list", "--objects", "--quiet", "--no-walk", commit)
+            self._verify(commit)
+            return snapshot_at(self.main_file, commit)
+        except RevisionError as error:
+            return Snapshot(files=(), problem=f"commit {commit[:12]}: {error}", revision=commit)
+
+    def _verify(self, commit: str) -> None:
+        if self._signers is None:
+            return
+        try:
+            git_bytes(
+                self._folder,
+                *_NO_OTHER_SIGNATURES,
+                *("-c", f"gpg.ssh.allowedSignersFile={self._signers}", "verify-commit", commit),
+            )
+        except RevisionError as error:
+            raise RevisionError(
+                f"it is not signed by a key in {self._signers}, so it is not applied"
+            ) from error
