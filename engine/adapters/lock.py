@@ -99,7 +99,7 @@ def _has_lock(handle: int) -> bool:
 def is_engine_running(state_dir: Path) -> bool:
     """Whether an engine holds the lock now."""
     try:
-        handle = os.open(state_dir / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(state_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -1,112 +1,247 @@
 """What `run --dry-run` says: what would be executed, without executing, reading a secret or writing."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import click
 
-from engine.accounting import concurrency_key, template_values
-from engine.cli.asking import new_run
+from engine.abilities import beyond_engine_of
+from engine.accounting import template_values
+from engine.admission import Hold, Skip, admit, policy_for
 from engine.cli.output import facts, print_json, printable
+from engine.cli.params import split_params
 from engine.cli.place import Place
+from engine.dryrun.describing import (
+    WOULD_RUN,
+    Around,
+    Row,
+    StepPlan,
+    environment_rows,
+    given_outputs,
+    limits_row,
+    payload_rows,
+    skipped_steps,
+    step_plans,
+    then_row,
+)
+from engine.dryrun.unknowns import StillUnknownError, decided, shown_text, values_before
+from engine.ledger import View
+from engine.lifecycle import Run, RunState, TriggerKind
+from engine.wording import short
 from jobfile.catalog import CompiledJob
 from jobfile.duration import format_duration
-from jobfile.expression import EvaluationError
-from jobfile.model import CommandAction, HttpAction, PythonAction, ScriptAction, StepsAction
-from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
+from jobfile.model import JobSpec, StepsAction, StepSpec
+from jobfile.params import bind_params
+from jobfile.template import to_text
 from jobfile.values import Value
 
 FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
+WOULD_NOT_RUN = 6
 
 
-def tell_dry_run(
-    job: CompiledJob, params: Mapping[str, Value], place: Place, *, at: datetime, as_json: bool
-) -> int:
-    """Print what a run would be; 0, for it would run."""
-    rows = _rows(job, params, place, at=at)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """A run that is only looked at; `jobs` are all jobs, `outputs` results supplied for steps."""
+
+    job: CompiledJob
+    params: Mapping[str, Value]
+    given: frozenset[str]
+    at: datetime
+    jobs: Sequence[JobSpec]
+    outputs: Sequence[str]
+
+
+def tell_dry_run(dry: DryRun, place: Place, *, as_json: bool) -> int:
+    """Print what a run would be. Exit code 0 it would run, 6 it would not."""
+    spec = dry.job.spec
+    view = place.trace_free_view()
+    around = _around(place)
+    try:
+        outputs = given_outputs(spec, split_params(tuple(dry.outputs)), _parsed)
+    except ValueError as error:
+        raise click.UsageError(f"--output: {error}") from error
+
+    def make_values(skipped: frozenset[str]) -> dict[str, object]:
+        known = {"attempt": 1, "idempotency_key": "", **_previous(view, spec.name)}
+        plain = template_values(spec, _as_run(dry))
+        return values_before(spec, plain, known_run=known, outputs=outputs, skipped=skipped)
+
+    skipped = skipped_steps(spec, make_values)
+    values = make_values(skipped)
+    verdict, would_run = _verdict(dry, values, view)
+    rows = _rows(dry, values, around, view, place)
+    steps = step_plans(spec, values, around, skipped)
+    if view is not None:
+        view.close()
     if as_json:
-        print_json({"format": 1, "job": job.spec.name, "facts": [list(row) for row in rows]})
+        print_json(_as_json(dry, rows, steps, verdict, would_run=would_run))
     else:
-        click.echo(f"{FIRST_LINE}\n\n{facts(rows)}")
-    return 0
+        click.echo(_as_text(rows, steps, verdict, is_known=would_run is not None))
+    return 0 if would_run is not False else WOULD_NOT_RUN
 
 
 def _rows(
-    job: CompiledJob, params: Mapping[str, Value], place: Place, *, at: datetime
-) -> list[tuple[str, str]]:
-    spec = job.spec
-    run = new_run(spec, digest=job.digest, generation=None, params=params, at=at, now=place.now())
-    values = template_values(spec, run)
-    about_run = values["run"]
-    assert isinstance(about_run, dict)
-    about_run |= {"attempt": 1, "started_at": at, "previous_success": None}
-    values["secrets"] = {name: "***" for name in spec.secrets}
-    environ = place.config.environ
-    rows = [
-        ("job", f"{spec.name} ({job.origin.file}:{job.origin.line})"),
-        ("for", at.isoformat()),
-        ("key", f"{concurrency_key(spec, run)}, limit {spec.concurrency.limit or 'none'}"),
-        *(
-            ("params", f"{name} = {to_text(value) if not isinstance(value, tuple) else list(value)}")
-            for name, value in run.params.items()
-        ),
-        *(("env", f"{name} = {_rendered(text, values)}") for name, text in spec.env.items()),
-        *(
-            ("secrets", f"{name} from {source}{_is_set(source, environ)}")
-            for name, source in spec.secrets.items()
-        ),
+    dry: DryRun, values: Mapping[str, object], around: Around, view: View | None, place: Place
+) -> list[Row]:
+    spec, origin = dry.job.spec, dry.job.origin
+    zone_time = values["run"]["scheduled_at"]  # type: ignore[index]  # a mapping
+    rows: list[Row] = [
+        ("job", f"{spec.name} ({origin.file}:{origin.line})"),
+        ("as", f"manual, scheduled_at {zone_time.isoformat()}"),
+        ("if", _condition(spec, values)),
+        ("key", _key(spec, values, view)),
     ]
-    match spec.action:
-        case ScriptAction():
-            rows += [
-                ("values", f"JF_{index} = {_evaluated(source, values)}   {{{{ {source} }}}}")
-                for index, source in enumerate(spec.action.values, start=1)
-            ]
-            rows += [
-                ("script" if index == 1 else "", f"{index:>2}  {line}")
-                for index, line in enumerate(spec.action.compiled.splitlines(), start=1)
-            ]
-            program = spec.action.shell[0]
-        case CommandAction():
-            argv = [part for item in spec.action.argv for part in _items(item, values)]
-            rows += [("argument" if index else "program", part) for index, part in enumerate(argv)]
-            program = argv[0] if argv else ""
-        case PythonAction() | HttpAction() | StepsAction():
-            raise AssertionError(f"{spec.name} was refused before")
-    found = shutil.which(program, path=environ.get("PATH"))
-    timeout = format_duration(spec.timeout) if spec.timeout else "none"
+    if spec.idempotency_key is not None:
+        rows.append(("idempotency", shown_text(spec.idempotency_key, values)))
     rows += [
-        ("found", found or f"NOT FOUND: no program `{program}` in PATH"),
-        ("timeout", f"{timeout}; up to {spec.retry.attempts} attempts"),
-        ("would run", "yes"),
+        ("params", f"{name} = {_param(value)}   ({'given' if name in dry.given else 'default'})")
+        for name, value in dry.params.items()
     ]
-    return [(label, printable(text)) for label, text in rows]
+    if spec.matrix:
+        rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
+        rows += [("", _named(one)) for one in spec.matrix[1:]]
+    cwd = shown_text(spec.working_dir, values) if spec.working_dir else "a fresh directory"
+    rows.append(("cwd", cwd if spec.working_dir is None else str(place.main_file.parent / cwd)))
+    if isinstance(spec.action, StepsAction):
+        rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
+    else:
+        rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
+    rows.append(limits_row(format_duration(spec.timeout) if spec.timeout else "none", spec.retry))
+    rows.append(then_row(spec, dry.jobs))
+    beyond = beyond_engine_of(dry.job)
+    return [*rows, ("note", beyond)] if beyond else rows
 
 
-def _rendered(text: str, values: Mapping[str, object]) -> str:
-    try:
-        return render_text(text, values) if has_template(text) else text
-    except EvaluationError as error:
-        return f"cannot be filled in: {error}"
+def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
+    if spec.condition is None:
+        return "none: it always runs"
+    found = decided(spec.condition, values)
+    return (
+        f"decided when the run begins: {spec.condition}"
+        if isinstance(found, StillUnknownError)
+        else str(found).lower()
+    )
 
 
-def _evaluated(source: str, values: Mapping[str, object]) -> str:
-    try:
-        return repr(to_text(evaluate_source(source, values)))
-    except EvaluationError as error:
-        return f"cannot be filled in: {error}"
+def _verdict(dry: DryRun, values: Mapping[str, object], view: View | None) -> tuple[str, bool | None]:
+    """Whether it would run, in the words of the language; None when only the run itself will tell."""
+    spec = dry.job.spec
+    found = decided(spec.condition, values)
+    if found is False:
+        return f"would skip (if is false: {spec.condition})", False
+    if isinstance(found, StillUnknownError):
+        return "cannot tell before the run begins", None
+    active = _active(spec, values, view)
+    policy = policy_for(spec, TriggerKind.MANUAL)
+    waiting = [one for one in active if one.state is RunState.QUEUED]
+    running = [one for one in active if one.state is not RunState.QUEUED]
+    decision = admit(concurrency=spec.concurrency, policy=policy, active=running, waiting=waiting)
+    if isinstance(decision, Skip):
+        return f"would skip ({spec.name} is running: run {short(decision.detail)})", False
+    if isinstance(decision, Hold) and active:
+        first = active[0]
+        since = f" since {first.started_at:%Y-%m-%d %H:%M:%SZ}" if first.started_at else ""
+        return f"would wait ({first.job} is running{since}, run {short(first.id)})", True
+    return WOULD_RUN, True
 
 
-def _items(item: str, values: Mapping[str, object]) -> tuple[str, ...]:
-    try:
-        return render_items(item, values) if has_template(item) else (item,)
-    except EvaluationError as error:
-        return (f"cannot be filled in: {error}",)
+def _active(spec: JobSpec, values: Mapping[str, object], view: View | None) -> list[Run]:
+    """The open runs that count against the same limit."""
+    if view is None:
+        return []
+    key = spec.name if spec.concurrency.key is None else shown_text(spec.concurrency.key, values)
+    return [run for run in view.open_runs() if run.concurrency_key == key]
 
 
-def _is_set(source: str, environ: Mapping[str, str]) -> str:
-    kind, _, name = source.partition(":")
-    if kind != "env":
-        return ""
-    return ": is set" if name in environ else ": NOT SET"
+def _key(spec: JobSpec, values: Mapping[str, object], view: View | None) -> str:
+    key = spec.name if spec.concurrency.key is None else shown_text(spec.concurrency.key, values)
+    limit = f"limit {spec.concurrency.limit}" if spec.concurrency.limit else "no limit"
+    policy = policy_for(spec, TriggerKind.MANUAL).value
+    return f"{key}   {limit}, {policy}   {len(_active(spec, values, view))} running now"
+
+
+def _previous(view: View | None, job: str) -> dict[str, object]:
+    """When the job last succeeded, if a ledger says so; before the first run there is none."""
+    found = () if view is None else view.recent_runs(job=job, state=RunState.SUCCEEDED, limit=1)
+    return {"previous_success": found[0].ended_at if found else None}
+
+
+def _as_run(dry: DryRun) -> Run:
+    return Run(
+        id="",
+        job=dry.job.spec.name,
+        digest=dry.job.digest,
+        generation=None,
+        trigger=TriggerKind.MANUAL,
+        schedule_key=None,
+        scheduled_for=dry.at,
+        params=dry.params,
+        state=RunState.QUEUED,
+        queued_at=dry.at,
+        not_before=dry.at,
+        concurrency_key="",
+        concurrency_limit=dry.job.spec.concurrency.limit,
+    )
+
+
+def _around(place: Place) -> Around:
+    environ = place.config.environ
+    path = environ.get("PATH")
+    return Around(
+        is_set=environ.__contains__,
+        find_program=lambda name: shutil.which(name, path=path),
+        has_file=lambda name: Path(name).exists(),
+    )
+
+
+def _parsed(step: StepSpec, texts: Mapping[str, str]) -> Mapping[str, Value]:
+    known = [one for one in step.outputs if one.name in texts]
+    unknown = sorted(texts.keys() - {one.name for one in known})
+    if unknown:
+        raise ValueError(f"the step `{step.name}` has no output `{unknown[0]}`")
+    bound, problems = bind_params(known, texts, from_text=True)
+    if problems:
+        raise ValueError(f"{step.name}.{problems[0].name}: {problems[0].message}")
+    return bound
+
+
+def _param(value: Value) -> str:
+    return str(list(value)) if isinstance(value, tuple) else to_text(value)
+
+
+def _named(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} = {to_text(value)}" for name, value in values.items())
+
+
+def _as_text(rows: Sequence[Row], steps: Sequence[StepPlan], verdict: str, *, is_known: bool) -> str:
+    parts = [FIRST_LINE, facts([(label, text) for label, text in rows])]
+    for step in steps:
+        lines = facts(step.rows).splitlines()
+        head = f"wave {step.wave}  {step.name}: {step.verdict}"
+        parts.append("\n".join([printable(head), *(f"  {line}" for line in lines)]))
+    end = f"{WOULD_RUN}: yes" if verdict == WOULD_RUN else verdict
+    return "\n\n".join([*parts, end if is_known else verdict])
+
+
+def _as_json(
+    dry: DryRun, rows: Sequence[Row], steps: Sequence[StepPlan], verdict: str, *, would_run: bool | None
+) -> dict[str, object]:
+    return {
+        "format": 1,
+        "job": dry.job.spec.name,
+        "would_run": would_run,
+        "verdict": verdict,
+        "facts": [list(row) for row in rows],
+        "steps": [
+            {
+                "step": one.name,
+                "wave": one.wave,
+                "verdict": one.verdict,
+                "facts": [list(row) for row in one.rows],
+            }
+            for one in steps
+        ],
+    }

@@ -69,6 +69,19 @@ class Place:
 
         return SqliteView.open(ledger)
 
+    def trace_free_view(self) -> View | None:
+        """The ledger for one look that writes nothing at all; None when there is none that can be read so."""
+        from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
+
+        try:
+            return (
+                SqliteView.open(self.config.ledger, is_trace_free=True)
+                if self.config.ledger.exists()
+                else None
+            )
+        except JobfileError:
+            return None
+
     def view_if_any(self) -> View | None:
         """The ledger for reading, if there is one."""
         return self.view() if self.config.ledger.exists() else None

@@ -11,7 +11,7 @@ from engine.accounting import bound_params
 from engine.adapters.lock import is_engine_running, make_private_file, make_state_dir
 from engine.adapters.wake import poke
 from engine.cli.asking import new_run, record
-from engine.cli.dry import tell_dry_run
+from engine.cli.dry import DryRun, tell_dry_run
 from engine.cli.findings import print_diagnostics
 from engine.cli.following import follow, follow_alone
 from engine.cli.output import print_json, run_to_json
@@ -24,7 +24,7 @@ from engine.store.sqlite.store import SqliteStore
 from engine.wording import short
 from jobfile.canonical import spec_from_json
 from jobfile.catalog import CompiledJob
-from jobfile.model import Origin
+from jobfile.model import JobSpec, Origin
 from jobfile.occurrences import load_zone
 from jobfile.params import bind_params
 from jobfile.pipeline import compile_files
@@ -40,6 +40,7 @@ class _Wanted:
 
     job: CompiledJob
     generation: int | None
+    jobs: tuple[JobSpec, ...] = ()
 
 
 @click.command("run")
@@ -48,12 +49,16 @@ class _Wanted:
 @click.option("--at", "instant", metavar="TIME", help="The time the run is for [default: now].")
 @click.option("--detach", is_flag=True, help="Do not follow; print the run's id.")
 @click.option("--dry-run", "--dry", "is_dry", is_flag=True, help="Show what would run; start nothing.")
+@click.option(
+    "--output", "outputs", multiple=True, metavar="STEP.NAME=VALUE", help="With --dry: a step's result."
+)
 @json_option
 @place_options
 def command(
     job: str,
     given: tuple[str, ...],
     instant: str | None,
+    outputs: tuple[str, ...],
     *,
     detach: bool,
     is_dry: bool,
@@ -63,10 +68,13 @@ def command(
     """Run JOB now and follow it to its end. With a running engine it is handed over.
 
     Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run; 4 it is not over (--detach, Ctrl-C).
+    With --dry: 0 it would run, 6 it would not.
     """
     now = place.now()
     is_running = is_engine_running(place.state_dir)
-    wanted = _from_engine(place, job) if is_running else _from_file(place, job)
+    if outputs and not is_dry:
+        raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry")
+    wanted = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
     if wanted is None:
         return INVALID
     spec = wanted.job.spec
@@ -75,7 +83,11 @@ def command(
     at = parse_instant(instant, zone, now=now) if instant else now
     params = _bound(wanted, split_params(given))
     if is_dry:
-        return tell_dry_run(wanted.job, params, place, at=at, as_json=as_json)
+        given_names = frozenset(split_params(given))
+        dry = DryRun(
+            job=wanted.job, params=params, given=given_names, at=at, jobs=wanted.jobs, outputs=outputs
+        )
+        return tell_dry_run(dry, place, as_json=as_json)
     run = new_run(spec, digest=wanted.job.digest, generation=wanted.generation, params=params, at=at, now=now)
     if not is_running and not detach:
         try:
@@ -103,7 +115,7 @@ def _from_engine(place: Place, name: str) -> _Wanted | None:
     return _Wanted(job=compiled, generation=generation.number)
 
 
-def _from_file(place: Place, name: str) -> _Wanted | None:
+def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Wanted | None:
     from engine.adapters.files import FolderTree  # noqa: PLC0415  start-up time: only without an engine
 
     snapshot = FolderTree(place.main_file).snapshot()
@@ -120,9 +132,9 @@ def _from_file(place: Place, name: str) -> _Wanted | None:
         _refuse(name, sorted(compiled.catalog.names), str(place.main_file))
         return None
     beyond = beyond_engine_of(found)
-    if beyond:
+    if beyond and not is_dry:
         raise JobfileError(beyond)
-    return _Wanted(job=found, generation=None)
+    return _Wanted(job=found, generation=None, jobs=tuple(one.spec for one in compiled.catalog.jobs))
 
 
 def _refuse(name: str, names: list[str], where: str) -> None:

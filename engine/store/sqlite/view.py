@@ -44,9 +44,9 @@ class SqliteView:
         self._db = connection
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteView":
-        """Open the ledger for reading only."""
-        connection = Connection(path, read_only=True)
+    def open(cls, path: Path, *, is_trace_free: bool = False) -> "SqliteView":
+        """Open the ledger for reading only; `is_trace_free` leaves nothing beside it."""
+        connection = Connection(path, read_only=True, is_trace_free=is_trace_free)
         refuse_older(connection, MIGRATIONS)
         return cls(connection)
 

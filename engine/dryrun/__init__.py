@@ -1,0 +1,1 @@
+"""What a run would be, told without starting, reading a secret or writing. Pure functions of values."""

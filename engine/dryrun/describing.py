@@ -1,0 +1,241 @@
+"""A run and its steps before they begin, as rows of a label and a text."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.dryrun.unknowns import StillUnknownError, decided, shown, shown_items, shown_text, steps_of
+from jobfile.duration import format_duration
+from jobfile.model import (
+    AfterTrigger,
+    CommandAction,
+    HttpAction,
+    JobSpec,
+    PythonAction,
+    RetrySpec,
+    ScriptAction,
+    SimpleAction,
+    StepSpec,
+)
+from jobfile.template import evaluate_source, to_text
+from jobfile.values import Value
+
+Row = tuple[str, str]
+WOULD_RUN = "would run"
+MakeValues = Callable[[frozenset[str]], Mapping[str, object]]
+"""What names mean when so many steps are known to be skipped."""
+ParseOutputs = Callable[[StepSpec, Mapping[str, str]], Mapping[str, Value]]
+"""The values of a step's outputs from texts; raises ValueError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What may be asked of the machine: what is set, and where a program or a file is."""
+
+    is_set: Callable[[str], bool]
+    find_program: Callable[[str], str | None]
+    has_file: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """A step, the wave in which it can start, whether it would run, and what it would execute."""
+
+    name: str
+    wave: int
+    verdict: str
+    rows: tuple[Row, ...]
+
+
+def payload_rows(
+    action: SimpleAction,
+    values: Mapping[str, object],
+    around: Around,
+    *,
+    env: Mapping[str, str],
+    secrets: Mapping[str, str],
+) -> list[Row]:
+    """What is executed, with its environment; a secret by its place."""
+    rows = environment_rows(values, around, env=env, secrets=secrets)
+    match action:
+        case ScriptAction():
+            rows += [
+                ("env", f"JF_{index} = {shown(source, values)!r}   {{{{ {source} }}}}")
+                for index, source in enumerate(action.values, start=1)
+            ]
+            rows += [("shell", " ".join(action.shell))]
+            rows += [
+                ("script" if index == 1 else "", f"{index:>2}  {line}")
+                for index, line in enumerate(action.compiled.splitlines(), start=1)
+            ]
+            rows.append(("program", _program(action.shell[0], around)))
+        case CommandAction():
+            argv = [part for item in action.argv for part in shown_items(item, values)]
+            rows += [("argument", part) for part in argv[1:]]
+            rows.append(("program", _program(argv[0] if argv else "", around)))
+        case PythonAction():
+            rows.append(("python", f"{action.module}:{action.function}, with the params as keywords"))
+        case HttpAction():
+            rows += _request(action, values)
+    return rows
+
+
+def environment_rows(
+    values: Mapping[str, object], around: Around, *, env: Mapping[str, str], secrets: Mapping[str, str]
+) -> list[Row]:
+    """The variables of a job or step; a secret by its place."""
+    rows = [("env", f"{name} = {shown_text(text, values)}") for name, text in sorted(env.items())]
+    return rows + [("env", f"{name} = {_secret(source, around)}") for name, source in sorted(secrets.items())]
+
+
+def _request(action: HttpAction, values: Mapping[str, object]) -> list[Row]:
+    rows = [("request", f"{action.method} {shown_text(action.url, values)}")]
+    rows += [("header", f"{name}: {shown_text(text, values)}") for name, text in action.headers.items()]
+    if action.body is not None:
+        rows.append(("body", shown_text(action.body, values)))
+    if action.json is not None:
+        rows.append(("body", to_text(_filled(action.json, values))))
+    ranges = ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in action.status)
+    return [*rows, ("succeeds on", ranges)]
+
+
+def _filled(value: object, values: Mapping[str, object]) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_filled(one, values)}" for key, one in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(_filled(one, values) for one in value) + "]"
+    return shown_text(value, values) if isinstance(value, str) else to_text(value)
+
+
+def _secret(source: str, around: Around) -> str:
+    kind, _, place = source.partition(":")
+    is_there = around.is_set(place) if kind == "env" else around.has_file(place)
+    state = (
+        ("is set" if is_there else "IS NOT SET")
+        if kind == "env"
+        else ("is there" if is_there else "IS NOT THERE")
+    )
+    return f"(secret {source}: {state})"
+
+
+def _program(name: str, around: Around) -> str:
+    if "⟨" in name:
+        return f"{name}   known when the run begins"
+    found = around.find_program(name)
+    return f"{name}   found {found}" if found else f"{name}   NOT FOUND in PATH"
+
+
+def limits_row(timeout: str, retry: RetrySpec) -> Row:
+    """How long, and how often."""
+    again = "no second try"
+    if retry.attempts > 1:
+        jitter = "" if retry.jitter.value == "none" else f" ({retry.jitter.value} jitter)"
+        on = "" if retry.when == ("any",) else f", on {', '.join(retry.when)}"
+        most = format_duration(retry.max_delay)
+        delay = f"{format_duration(retry.delay)}, {retry.backoff.value}, at most {most}"
+        again = f"up to {retry.attempts} tries: {delay}{jitter}{on}"
+    return ("timeout", f"{timeout}   retry  {again}")
+
+
+def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
+    """Who is told, and which jobs start after this one."""
+    told = [
+        f"{event}: {', '.join(one.name for one in found)}" for event, found in sorted(spec.notify.items())
+    ]
+    starts = [
+        f"{job.name} ({trigger.when.value})"
+        for job in jobs
+        for trigger in job.triggers
+        if isinstance(trigger, AfterTrigger) and trigger.after == spec.name
+    ]
+    return ("then", f"notify {'; '.join(told) or '-'}   starts {', '.join(starts) or '-'}")
+
+
+def skipped_steps(spec: JobSpec, make_values: MakeValues) -> frozenset[str]:
+    """The steps whose own `if` is false by what is known; each may decide about those behind it."""
+    skipped: frozenset[str] = frozenset()
+    for step in steps_of(spec):
+        if decided(step.condition, make_values(skipped)) is False:
+            skipped |= {step.name}
+    return skipped
+
+
+def step_plans(
+    spec: JobSpec, values: Mapping[str, object], around: Around, skipped: frozenset[str]
+) -> list[StepPlan]:
+    """The steps in the order in which they can start, those of one wave in the order they are written."""
+    waves: dict[str, int] = {}
+    verdicts: dict[str, str] = {}
+    for step in steps_of(spec):
+        waves[step.name] = 1 + max((waves[name] for name in step.needs), default=0)
+        verdicts[step.name] = _verdict(step, values, skipped)
+    plans = [
+        StepPlan(
+            name=step.name,
+            wave=waves[step.name],
+            verdict=verdicts[step.name],
+            rows=tuple(_step_rows(spec, step, values, around)),
+        )
+        for step in steps_of(spec)
+    ]
+    return sorted(plans, key=lambda plan: plan.wave)
+
+
+def _verdict(step: StepSpec, values: Mapping[str, object], skipped: frozenset[str]) -> str:
+    if step.name in skipped:
+        return f"would skip (if is false: {step.condition})"
+    found = decided(step.condition, values)
+    if isinstance(found, StillUnknownError):
+        return f"cannot tell before {_waits_for(found)}"
+    return WOULD_RUN  # behind a step that its own `if` skips, too
+
+
+def _waits_for(unknown: StillUnknownError) -> str:
+    """The step, or the moment, that will have the value."""
+    parts = unknown.path.split(".")
+    return parts[1] if parts[0] == "steps" else "the run begins"
+
+
+def _step_rows(spec: JobSpec, step: StepSpec, values: Mapping[str, object], around: Around) -> list[Row]:
+    rows: list[Row] = [("needs", ", ".join(step.needs))] if step.needs else []
+    if step.condition is not None:
+        found = decided(step.condition, values)
+        is_open = isinstance(found, StillUnknownError)
+        rows.append(("if", f"decided after {_waits_for(found)}" if is_open else str(found).lower()))  # type: ignore[arg-type]  # it is the unknown
+    inside = dict(values)
+    if step.for_each is not None:
+        rows.append(("for_each", _each(step, values)))
+        inside["item"] = "⟨item⟩"
+    inside["secrets"] = dict.fromkeys({**spec.secrets, **step.secrets}, "***")
+    rows += payload_rows(step.action, inside, around, env=step.env, secrets=step.secrets)
+    if step.working_dir:
+        rows.append(("cwd", shown_text(step.working_dir, inside)))
+    rows.append(limits_row(format_duration(step.timeout) if step.timeout else "the job's", step.retry))
+    return rows
+
+
+def _each(step: StepSpec, values: Mapping[str, object]) -> str:
+    assert step.for_each is not None
+    try:
+        items = evaluate_source(step.for_each, values)
+    except StillUnknownError as unknown:
+        return f"once for each of {unknown.text}, {step.max_parallel} at a time"
+    assert isinstance(items, tuple | list)
+    names = ", ".join(to_text(item) for item in items)
+    return f"{len(items)} times, {step.max_parallel} at a time: {names}"
+
+
+def given_outputs(
+    spec: JobSpec,
+    given: Mapping[str, str],
+    parse: Callable[[StepSpec, Mapping[str, str]], Mapping[str, Value]],
+) -> dict[str, Mapping[str, Value]]:
+    """Results that somebody supplies, `join.rows=5`, by step; raises ValueError for what is none."""
+    texts: dict[str, dict[str, str]] = {}
+    known = {step.name: step for step in steps_of(spec)}
+    for name, text in given.items():
+        step, _, output = name.partition(".")
+        if step not in known or not output:
+            named = ", ".join(f"{one.name}.{out.name}" for one in known.values() for out in one.outputs)
+            raise ValueError(f"there is no output `{name}`; this job has {named or 'none'}")
+        texts.setdefault(step, {})[output] = text
+    return {step: parse(known[step], found) for step, found in texts.items()}

@@ -1,0 +1,145 @@
+"""Values that only a real run would have: shown by name and type, never guessed and never empty."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from jobfile.expression import EvaluationError, evaluate
+from jobfile.model import JobSpec, ParamSpec, StepSpec
+from jobfile.template import evaluate_source, find_slots, parse_expression, render_items, to_text
+from jobfile.values import Value
+
+
+class StillUnknownError(Exception):
+    """An expression needs a value that is not there before the run."""
+
+    def __init__(self, path: str, type_: str) -> None:
+        """Name the value."""
+        super().__init__(path)
+        self.path = path
+        self.type = type_
+
+    @property
+    def text(self) -> str:
+        """How it is shown."""
+        return f"⟨{self.path}: {self.type}⟩"
+
+
+class Unknowns(Mapping[str, object]):
+    """Names of which some have a value and the others will have one of a type."""
+
+    def __init__(self, path: str, known: Mapping[str, object], types: Mapping[str, str]) -> None:
+        """`path` is the name that they stand below."""
+        self._path = path
+        self._known = known
+        self._types = types
+
+    def __getitem__(self, name: str) -> object:
+        """The value, or the refusal to guess one."""
+        if name in self._known:
+            return self._known[name]
+        if name in self._types:
+            raise StillUnknownError(f"{self._path}.{name}", self._types[name])
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the language has such a name here."""
+        return name in self._known or name in self._types
+
+    def __iter__(self) -> Iterator[str]:
+        """Every name once."""
+        return iter({**self._types, **self._known})
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len({**self._types, **self._known})
+
+
+_RUN_TYPES: Final = {"id": "string", "started_at": "datetime", "previous_success": "datetime or null"}
+_TRIGGER_TYPES: Final = {
+    **dict.fromkeys(("path", "name", "dir", "job", "run_id", "status", "error"), "string"),
+    "size": "integer",
+}
+
+
+def values_before(
+    spec: JobSpec,
+    values: Mapping[str, object],
+    *,
+    known_run: Mapping[str, object],
+    outputs: Mapping[str, Mapping[str, Value]],
+    skipped: frozenset[str],
+) -> dict[str, object]:
+    """What names mean before a run begins; `outputs` are results that somebody supplied for steps."""
+    found = dict(values)
+    given = found.get("run")
+    assert isinstance(given, Mapping)
+    known = {key: value for key, value in given.items() if key != "id"} | dict(known_run)
+    found["run"] = Unknowns("run", known, _RUN_TYPES)
+    found["trigger"] = Unknowns("trigger", {}, _TRIGGER_TYPES)
+    found["secrets"] = dict.fromkeys(spec.secrets, "***")
+    if spec.matrix:
+        found["matrix"] = dict(spec.matrix[0])
+    steps = {step.name: _step(step, outputs.get(step.name, {}), skipped) for step in steps_of(spec)}
+    return {**found, "steps": steps}
+
+
+def steps_of(spec: JobSpec) -> tuple[StepSpec, ...]:
+    """The steps of a job, if it has any."""
+    return getattr(spec.action, "steps", ())
+
+
+def _step(step: StepSpec, outputs: Mapping[str, Value], skipped: frozenset[str]) -> Unknowns:
+    holder = f"steps.{step.name}"
+    status = {"status": "skipped"} if step.name in skipped else {}
+    types = {"status": "string", "total": "integer", "failed": "integer", "succeeded": "integer"}
+    results = Unknowns(f"{holder}.outputs", outputs, {one.name: type_text(one, step) for one in step.outputs})
+    return Unknowns(holder, {**status, "outputs": results}, types)
+
+
+def type_text(output: ParamSpec, step: StepSpec) -> str:
+    """The type of a step's output; a step with `for_each` has a list of each."""
+    return f"list of {output.type.value}" if step.for_each else output.type.value
+
+
+def shown(source: str, values: Mapping[str, object]) -> str:
+    """The value of an expression, or what stands for it before the run."""
+    try:
+        return to_text(evaluate_source(source, values))
+    except StillUnknownError as unknown:
+        name = parse_expression(source)
+        is_name = name is not None and name.source.strip() == unknown.path
+        return unknown.text if is_name else f"⟨{source.strip()}⟩"
+    except EvaluationError as error:
+        return f"(cannot be filled in: {error})"
+
+
+def shown_text(text: str, values: Mapping[str, object]) -> str:
+    """A text with its templates filled in as far as that can be done now."""
+    slots, _ = find_slots(text)
+    parts, at = [], 0
+    for slot in slots:
+        parts += [text[at : slot.start], shown(slot.source, values)]
+        at = slot.end
+    return "".join([*parts, text[at:]])
+
+
+def shown_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
+    """One argument, or several when it is a list."""
+    try:
+        return render_items(text, values)
+    except (StillUnknownError, EvaluationError):
+        return (shown_text(text, values),)
+
+
+def decided(condition: str | None, values: Mapping[str, object]) -> bool | StillUnknownError:
+    """Whether a condition holds, or what has to be known first; none holds always."""
+    if condition is None:
+        return True
+    slot = parse_expression(condition)
+    assert slot is not None, "a condition was checked when the job was compiled"
+    try:
+        return evaluate(slot.expression, values) is True
+    except StillUnknownError as unknown:
+        return unknown
+    except EvaluationError:
+        return False

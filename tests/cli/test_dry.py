@@ -1,0 +1,241 @@
+"""`run --dry-run`: what would be executed is told; nothing is started, read or written, under strace too."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Jobfile
+
+ROOT = Path(__file__).parents[2]
+JOBFILE = str(ROOT / ".venv" / "bin" / "jobfile")
+SECRET = "s3cr3t-Value-91x"
+FILE = """\
+version: 1
+jobs:
+  etl:
+    params:
+      dry: {type: boolean, default: false}
+      days: {type: array, items: {type: integer}, default: [1, 2]}
+    schedule: "0 4 * * *"
+    secrets: {DATABASE_URL: "env:ORDERS_DATABASE_URL", KEY: "file:KEY_FILE"}
+    retry: 3
+    steps:
+      fetch:
+        run: echo {{ run.scheduled_at | date('%Y-%m-%d') }} {{ run.id }} {{ run.started_at }}
+        needs: []
+        outputs: {rows: {type: integer}}
+      other: {command: [ls, "{{ params.dry }}"], needs: []}
+      join:
+        if: steps.fetch.outputs.rows > 3
+        needs: [fetch, other]
+        command: [sort, "{{ steps.fetch.outputs.rows }}", "{{ steps.fetch.outputs.rows + 1 }}"]
+      never: {if: params.dry, command: [no-such-program], needs: []}
+      each: {for_each: params.days, command: [ls, "{{ item }}"], needs: [never]}
+      behind: {if: "steps.never.status == 'skipped'", command: [ls], needs: [never]}
+      last: {command: [ls], needs: [join]}
+  after: {triggers: [{after: etl}], command: [x]}
+  simple:
+    env: {A: "{{ params.name }}"}
+    params: {name: {type: string}}
+    secrets: {TOKEN: "env:TOKEN"}
+    working_dir: "{{ params.name }}"
+    run: |
+      touch started
+      echo {{ params.name }}
+  waits: {schedule: "0 4 * * *", command: [sleep, "30"], kill_grace: 1s}
+  skips: {schedule: "0 4 * * *", command: [sleep, "30"], kill_grace: 1s, concurrency: {on_overlap: skip}}
+  asks:
+    secrets: {TOKEN: "env:TOKEN"}
+    http:
+      url: "https://host/{{ run.job }}"
+      method: POST
+      headers: {Authorization: "Bearer {{ secrets.TOKEN }}"}
+      json: {day: "{{ run.trigger }}"}
+  calls: {python: "orders.batch:run"}
+  never: {if: "params.on", params: {on: {type: boolean, default: false}}, command: [ls]}
+  open: {if: "run.id != 'x'", command: [ls]}
+  many: {matrix: {os: [a, b]}, command: [ls, "{{ matrix.os }}"]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def job_file(jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key").write_text(SECRET)
+    (tmp_path / "jobs.yaml").write_text(FILE.replace("KEY_FILE", str(tmp_path / "key")))
+    monkeypatch.setenv("TOKEN", SECRET)
+
+
+def dry(jobfile: Jobfile, job: str, *more: str, code: int = 0) -> str:
+    said = jobfile("run", job, "--dry-run", "--at", "2026-03-05T09:15Z", *more)
+    assert (said.code, said.err) == (code, "")
+    assert said.out.startswith("dry run: nothing is started, no secret is read, nothing is written\n")
+    assert SECRET not in said.out
+    return re.sub(" +", " ", said.out)
+
+
+def verdicts(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^wave \d+ (\w+): (.*)$", text, re.MULTILINE))
+
+
+def test_steps_are_told_by_wave_and_what_only_the_run_knows_is_never_guessed(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    said = dry(jobfile, "etl")
+    assert re.findall(r"^wave (\d+) (\w+)", said, re.MULTILINE) == [
+        *(("1", "fetch"), ("1", "other"), ("1", "never")),
+        *(("2", "join"), ("2", "each"), ("2", "behind"), ("3", "last")),
+    ]
+    assert verdicts(said) == {
+        "fetch": "would run",
+        "other": "would run",
+        "never": "would skip (if is false: params.dry)",
+        "join": "cannot tell before fetch",
+        "each": "would run",
+        "behind": "would run",
+        "last": "would run",
+    }
+    assert "env JF_1 = '2026-03-05' {{ run.scheduled_at | date('%Y-%m-%d') }}" in said
+    assert "env JF_2 = '⟨run.id: string⟩' {{ run.id }}" in said
+    assert "argument ⟨steps.fetch.outputs.rows: integer⟩" in said
+    assert "argument ⟨steps.fetch.outputs.rows + 1⟩" in said
+    assert "if decided after fetch" in said
+    assert "for_each 2 times, 4 at a time: 1, 2" in said
+    assert "env DATABASE_URL = (secret env:ORDERS_DATABASE_URL: IS NOT SET)" in said
+    assert f"env KEY = (secret file:{tmp_path}/key: is there)" in said
+    assert "starts after (succeeded)" in said
+    assert said.endswith("would run: yes\n")
+
+
+def test_supplied_results_show_both_branches(jobfile: Jobfile) -> None:
+    more = dry(jobfile, "etl", "--output", "fetch.rows=5")
+    assert verdicts(more)["join"] == "would run"
+    assert "argument 5\n" in more
+    assert "argument 6\n" in more
+    less = dry(jobfile, "etl", "--output", "fetch.rows=2")
+    assert verdicts(less)["join"] == "would skip (if is false: steps.fetch.outputs.rows > 3)"
+    assert verdicts(less)["last"] == "would run"
+
+
+@pytest.mark.parametrize("given", ["fetch.rows=many", "fetch.nope=1", "nope.rows=1", "rows=1"])
+def test_results_that_no_step_has_are_refused(jobfile: Jobfile, given: str) -> None:
+    assert jobfile("run", "etl", "--dry", "--output", given).code == 64
+    assert jobfile("run", "etl", "--output", given).code == 64
+
+
+def test_every_kind_of_job_is_told(jobfile: Jobfile, tmp_path: Path) -> None:
+    simple = dry(jobfile, "simple", "-p", "name=you")
+    assert "params name = you (given)" in simple
+    assert "env A = you" in simple
+    assert "env TOKEN = (secret env:TOKEN: is set)" in simple
+    assert f"cwd {tmp_path / 'you'}" in simple or "cwd you" in simple
+    assert 'script 1 touch started\n 2 echo "${JF_1}"' in simple
+    assert f"program sh found {shutil.which('sh')}" in simple
+    asks = dry(jobfile, "asks")
+    assert "request POST https://host/asks" in asks
+    assert "header Authorization: Bearer ***" in asks
+    assert "body {day: manual}" in asks
+    assert "python orders.batch:run, with the params as keywords" in dry(jobfile, "calls")
+    many = dry(jobfile, "many")
+    assert "matrix 2 runs; this is of os = a\n os = b\n" in many
+    assert "argument a" in many
+
+
+def test_a_condition_decides_about_the_exit_code(jobfile: Jobfile) -> None:
+    assert "would skip (if is false: params.on)" in dry(jobfile, "never", code=6)
+    assert "would run: yes" in dry(jobfile, "never", "-p", "on=true")
+    assert dry(jobfile, "open").endswith("cannot tell before the run begins\n")
+    assert jobfile("run", "never", "--dry", "--json").json["would_run"] is False
+    (job_steps,) = [
+        one for one in jobfile("run", "etl", "--dry", "--json").json["steps"] if one["step"] == "join"
+    ]
+    assert (job_steps["wave"], job_steps["verdict"]) == (2, "cannot tell before fetch")
+    assert jobfile("run", "simple", "--dry").code == 64
+
+
+def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
+    slow = [subprocess.Popen([JOBFILE, "run", "waits"], cwd=tmp_path, stdout=subprocess.DEVNULL)]
+    try:
+        end = time.monotonic() + 20
+        while "would wait" not in dry(jobfile, "waits"):
+            assert time.monotonic() < end
+        run = jobfile("runs", "--json").json[0]["id"][:8]
+        assert re.search(rf"would wait \(waits is running since .*, run {run}\)", dry(jobfile, "waits"))
+        assert "1 running now" in dry(jobfile, "waits")
+    finally:
+        stopped = jobfile("cancel", jobfile("runs", "--json").json[0]["id"])
+        assert stopped.code == 0, stopped
+        for one in slow:
+            one.wait(timeout=20)
+    waiting = jobfile("run", "skips", "--detach").out.strip()
+    assert f"would skip (skips is running: run {waiting[:8]})" in dry(jobfile, "skips", code=6)
+    assert jobfile("runs", "--json").json[0]["id"] == waiting
+
+
+# Nothing is started, read or written
+
+
+def picture(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    found = {}
+    for path in folder.rglob("*"):
+        about = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(folder))] = (about.st_mode, about.st_mtime_ns, content)
+    return found
+
+
+OPENS_TO_WRITE = re.compile(r"\b(O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND)\b")
+CHANGES = re.compile(
+    r"\b(mkdir|rename|unlink|link|symlink|chmod|chown|truncate|utime|rmdir|mknod)\w*\(|\b(pwrite64|ftruncate)\("
+)
+CALLS = "trace=%file,%process,%network,write,pwrite64,ftruncate"
+
+
+def traced(folder: Path, *arguments: str) -> list[str]:
+    """The calls of a command that came to something."""
+    log = folder.parent / f"{folder.name}.strace"
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TOKEN": SECRET}
+    command = ["strace", "-f", "-qq", "-y", "-s", "300", "-e", CALLS, "-o", str(log), JOBFILE, *arguments]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [line for line in log.read_text().splitlines() if " = -1" not in line]
+
+
+@pytest.mark.parametrize("ledger", ["none", "left", "with an engine"])
+@pytest.mark.parametrize("job", ["etl", "simple", "asks"])
+def test_nothing_is_started_read_or_written(tmp_path: Path, job: str, ledger: str) -> None:
+    (tmp_path / "other.yaml").write_text("version: 1\njobs: {after: {command: ['true']}}\n")
+    state = ("--state", "state")
+    engine = None
+    if ledger != "none":
+        subprocess.run([JOBFILE, "run", "after", "-f", "other.yaml", *state], cwd=tmp_path, check=True)
+    if ledger == "with an engine":
+        engine = subprocess.Popen([JOBFILE, "up", "-f", "other.yaml", *state], cwd=tmp_path)
+        end = time.monotonic() + 20
+        while not (tmp_path / "state" / "ledger.db-shm").exists():
+            assert time.monotonic() < end
+    try:
+        before = picture(tmp_path)
+        params = ("-p", "name=x") if job == "simple" else ()
+        lines = traced(tmp_path, "run", job, "--dry-run", *state, *params)
+        after = picture(tmp_path)
+    finally:
+        if engine is not None:
+            engine.terminate()
+            engine.wait(timeout=20)
+    assert engine is not None or after == before
+    assert any("openat(" in line and "jobs.yaml" in line for line in lines)
+    # SQLite opens the log of a ledger in use as if it would write; that it does not is what is looked at.
+    harmless = ("/dev/null", "/dev/tty") if ledger == "none" else ("/dev/null", "/dev/tty", "ledger.db-wal")
+    opened = [line for line in lines if "openat(" in line and OPENS_TO_WRITE.search(line)]
+    assert not [line for line in opened if not any(name in line for name in harmless)]
+    assert not [line for line in lines if CHANGES.search(line)]
+    assert not [line for line in lines if re.search(r"\b(connect|sendto|sendmsg|bind|vfork|fork)\(", line)]
+    assert len([line for line in lines if "execve(" in line]) == 1
+    assert not [line for line in lines if str(tmp_path / "key") in line and "openat(" in line]
+    assert not [line for line in lines if re.search(r"\bwrite\((?![12]<)", line)]
+    assert not [line for line in lines if "write(" in line and SECRET in line]
