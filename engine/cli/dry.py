@@ -140,11 +140,11 @@ def _verdict(dry: DryRun, values: Mapping[str, object], view: View | None) -> tu
     running = [one for one in active if one.state is not RunState.QUEUED]
     decision = admit(concurrency=spec.concurrency, policy=policy, active=running, waiting=waiting)
     if isinstance(decision, Skip):
-        return f"would skip ({spec.name} is running: run {short(decision.detail)})", False
+        return f"would skip (run {short(decision.detail)} is in the way)", False
     if isinstance(decision, Hold) and active:
         first = active[0]
         since = f" since {first.started_at:%Y-%m-%d %H:%M:%SZ}" if first.started_at else ""
-        return f"would wait ({first.job} is running{since}, run {short(first.id)})", True
+        return f"would wait ({first.job} is {first.state.value}{since}, run {short(first.id)})", True
     return WOULD_RUN, True
 
 

@@ -71,14 +71,13 @@ class Place:
 
     def trace_free_view(self) -> View | None:
         """The ledger for one look that writes nothing at all; None when there is none that can be read so."""
+        from engine.adapters.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
         from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
 
+        if not self.config.ledger.exists():
+            return None
         try:
-            return (
-                SqliteView.open(self.config.ledger, is_trace_free=True)
-                if self.config.ledger.exists()
-                else None
-            )
+            return SqliteView.open_trace_free(self.config.ledger, is_in_use=is_engine_running(self.state_dir))
         except JobfileError:
             return None
 

@@ -72,7 +72,7 @@ def job_file(jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def dry(jobfile: Jobfile, job: str, *more: str, code: int = 0) -> str:
     said = jobfile("run", job, "--dry-run", "--at", "2026-03-05T09:15Z", *more)
-    assert (said.code, said.err) == (code, "")
+    assert (said.code, said.err) == (code, ""), said
     assert said.out.startswith("dry run: nothing is started, no secret is read, nothing is written\n")
     assert SECRET not in said.out
     return re.sub(" +", " ", said.out)
@@ -161,9 +161,11 @@ def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
     slow = [subprocess.Popen([JOBFILE, "run", "waits"], cwd=tmp_path, stdout=subprocess.DEVNULL)]
     try:
         end = time.monotonic() + 20
-        while "would wait" not in dry(jobfile, "waits"):
+        while "is running since" not in dry(jobfile, "waits"):
             assert time.monotonic() < end
-        run = jobfile("runs", "--json").json[0]["id"][:8]
+        listed = jobfile("runs", "--json")
+        assert listed.code == 0, listed
+        run = listed.json[0]["id"][:8]
         assert re.search(rf"would wait \(waits is running since .*, run {run}\)", dry(jobfile, "waits"))
         assert "1 running now" in dry(jobfile, "waits")
     finally:
@@ -172,7 +174,7 @@ def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
         for one in slow:
             one.wait(timeout=20)
     waiting = jobfile("run", "skips", "--detach").out.strip()
-    assert f"would skip (skips is running: run {waiting[:8]})" in dry(jobfile, "skips", code=6)
+    assert f"would skip (run {waiting[:8]} is in the way)" in dry(jobfile, "skips", code=6)
     assert jobfile("runs", "--json").json[0]["id"] == waiting
 
 

@@ -15,12 +15,6 @@ _HERE = Path(__file__).parent
 _FULL = ("disk is full", "disk i/o error", "readonly", "read-only", "unable to open")
 
 
-def _has_log(path: Path) -> bool:
-    """Whether there is anything that is not yet in the file itself."""
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
-
-
 class Connection:
     """One connection, one writer at a time; every write transaction is BEGIN IMMEDIATE.
 
@@ -29,18 +23,16 @@ class Connection:
     after a power cut.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, is_trace_free: bool = False) -> None:
-        """Open the file; `read_only` never changes it, `is_trace_free` nothing beside it."""
+    def __init__(self, path: Path, *, read_only: bool = False, options: str = "") -> None:
+        """Open the file; `read_only` never creates or changes it. `options` are more of SQLite's, for its URI."""
         self.path = path
         self.epoch: int | None = None
         self._lock = threading.RLock()
         self._statements: dict[str, str] = {}
         mode = "ro" if read_only else "rw"
-        if is_trace_free:
-            mode += "&readonly_shm=1" if _has_log(path) else "&immutable=1"
         with _told(path):
             self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
+                f"{path.absolute().as_uri()}?mode={mode}{options}",
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,

@@ -12,7 +12,12 @@ def refuse_older(connection: Connection, folder: Path) -> None:
     """Refuse to read a ledger that lacks steps: who only reads may not change it."""
     have = connection.pragma("user_version")
     assert isinstance(have, int)
-    if 0 < have < len(_steps(folder)):
+    if have == 0:
+        raise StoreRefusedError(
+            f"the ledger {connection.path} is empty: an engine is just beginning, or ended as it began; "
+            "try again, or start one with  jobfile up"
+        )
+    if have < len(_steps(folder)):
         raise StoreRefusedError(
             f"the ledger {connection.path} was written by an older jobfile; "
             "start the engine of this one once, which brings it up to date:  jobfile up"

@@ -44,9 +44,21 @@ class SqliteView:
         self._db = connection
 
     @classmethod
-    def open(cls, path: Path, *, is_trace_free: bool = False) -> "SqliteView":
-        """Open the ledger for reading only; `is_trace_free` leaves nothing beside it."""
-        connection = Connection(path, read_only=True, is_trace_free=is_trace_free)
+    def open(cls, path: Path) -> "SqliteView":
+        """Open the ledger for reading only."""
+        return cls._of(Connection(path, read_only=True))
+
+    @classmethod
+    def open_trace_free(cls, path: Path, *, is_in_use: bool) -> "SqliteView":
+        """Open the ledger for one look that leaves nothing beside it, as reading usually does."""
+        log = path.with_name(f"{path.name}-wal")
+        is_whole = not is_in_use and not (log.exists() and log.stat().st_size)
+        return cls._of(
+            Connection(path, read_only=True, options="&immutable=1" if is_whole else "&readonly_shm=1")
+        )
+
+    @classmethod
+    def _of(cls, connection: Connection) -> "SqliteView":
         refuse_older(connection, MIGRATIONS)
         return cls(connection)
 
