@@ -23,6 +23,7 @@ COMMANDS = {
     "up": "run the engine in the foreground",
     "run": "run a job now and follow it",
     "plan": "what a change means for the runs to come",
+    "comment": "put a plan on its pull request",
     "apply": "put the job files, or a saved plan, in force",
     "rollback": "put an earlier generation in force again",
     "generations": "what was in force when, by whom, from which commit",

@@ -76,6 +76,8 @@ class Runner:
         self.summary = folder / "summary.md"
         self.temp = folder / "temp"
         self.temp.mkdir()
+        self.context: dict[str, str] = {"github.token": ""}
+        self.environ: dict[str, str] = {}
 
     def step(self, name: str, **inputs: str) -> tuple[int, str]:
         [step] = [one for one in ACTION["runs"]["steps"] if one.get("name") == name]
@@ -84,7 +86,8 @@ class Runner:
         }
 
         def filled(text: str) -> str:
-            return re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda match: given[match[1]], text)
+            text = re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda match: given[match[1]], text)
+            return re.sub(r"\$\{\{ (github\.[a-z_.]+) \}\}", lambda match: self.context[match[1]], text)
 
         assert step["shell"] == "bash"
         assert "${{" not in step["run"], "a value in a script would be code"
@@ -97,6 +100,7 @@ class Runner:
             GITHUB_WORKSPACE=str(self.workspace),
             GITHUB_STEP_SUMMARY=str(self.summary),
             RUNNER_TEMP=str(self.temp),
+            **self.environ,
             **{key: filled(value) for key, value in step.get("env", {}).items()},
         )
 
@@ -132,7 +136,8 @@ def test_only_what_is_asked_for_needs_another_action() -> None:
 def test_the_documented_files_name_what_there_is() -> None:
     text = (ROOT / "docs" / "ci.md").read_text()
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    workflow, upload, gitlab, precommit = blocks
+    workflow, upload, gitlab, gitlab_plan, precommit = blocks
+    assert list(gitlab_plan) == ["jobfile-plan"]
     steps = workflow["jobs"]["check"]["steps"]
     assert set(steps[1]["with"]) <= set(ACTION["inputs"])
     commented = re.findall(r"^ +# ([a-z-]+): ", text.partition("## GitLab")[0], re.MULTILINE)

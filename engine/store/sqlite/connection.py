@@ -24,7 +24,7 @@ class Connection:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, options: str = "") -> None:
-        """Open the file; `read_only` never creates or changes it. `options` are more of SQLite's, for its URI."""
+        """Open the file; `read_only` never creates or changes it. `options` end SQLite's URI."""
         self.path = path
         self.epoch: int | None = None
         self._lock = threading.RLock()

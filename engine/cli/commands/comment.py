@@ -1,0 +1,45 @@
+"""`jobfile comment`: put a plan on its pull or merge request, as one comment that is kept up to date."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from engine.adapters.environment import environment
+from engine.adapters.forge import github, gitlab, put_comment
+
+MAX_CHARACTERS = 65_000
+
+
+@click.command("comment")
+@click.option("--github", "service", flag_value="github", help="A pull request; $GITHUB_TOKEN.")
+@click.option("--gitlab", "service", flag_value="gitlab", help="A merge request; $GITLAB_TOKEN.")
+@click.option(
+    "--number", type=click.IntRange(min=1), help="Of the pull request [default: that of the event]."
+)
+def command(service: str | None, number: int | None) -> int:
+    """Post the plan on standard input, or update the comment that was posted before.
+
+    For CI:  jobfile plan --format markdown | jobfile comment --github
+    """
+    if service is None:
+        raise click.UsageError("where to: --github or --gitlab")
+    environ = environment()
+    text = sys.stdin.read(MAX_CHARACTERS + 1)
+    if len(text) > MAX_CHARACTERS:
+        raise click.UsageError("the text is longer than a comment can be")
+    is_github = service == "github"
+    forge = github(environ, number or _number_of_event(environ)) if is_github else gitlab(environ)
+    click.echo(f"comment {put_comment(forge, text)}")
+    return 0
+
+
+def _number_of_event(environ: Mapping[str, str]) -> int:
+    """The pull request of the event that GitHub's runner tells of in a file."""
+    try:
+        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+        return int(event["pull_request"]["number"])
+    except (KeyError, OSError, ValueError, TypeError) as error:
+        raise click.UsageError("this run is of no pull request; name one with --number") from error
