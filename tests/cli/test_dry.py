@@ -150,6 +150,8 @@ def test_a_condition_decides_about_the_exit_code(jobfile: Jobfile) -> None:
     assert "would run: yes" in dry(jobfile, "never", "-p", "on=true")
     assert dry(jobfile, "open").endswith("cannot tell before the run begins\n")
     assert jobfile("run", "never", "--dry", "--json").json["would_run"] is False
+    for job in ("etl", "never", "asks"):
+        fits(jobfile("run", job, "--dry", "--json").json, "dry-run")
     (job_steps,) = [
         one for one in jobfile("run", "etl", "--dry", "--json").json["steps"] if one["step"] == "join"
     ]

@@ -12,6 +12,7 @@ import pytest
 from jobfile.canonical import canonical_json
 from jobfile.plan.as_json import digest_of
 from tests.cli.conftest import JOBS, Jobfile
+from tests.cli.test_files import fits
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
@@ -341,6 +342,7 @@ def test_a_rollback_is_a_generation_of_its_own(jobfile: Jobfile, repository: Pat
     generations = jobfile("generations", "--json").json["generations"]
     assert (generations[0]["generation"], generations[0]["note"]) == (3, "rollback to generation 1")
     assert generations[0]["digest"] == generations[2]["digest"]
+    fits(jobfile("generations", "--json").json, "generations")
     assert jobfile("rollback", "7", "--yes").code == 1
     assert "nothing to do" in jobfile("rollback", "1", "--yes").out
     assert jobfile("plan", "--from", "engine:1", "--to", "engine:3", "--exit-code").code == 0
@@ -387,6 +389,8 @@ def test_drift_is_what_the_engine_does_otherwise(jobfile: Jobfile, repository: P
     assert jobfile("plan", "--detect-drift").code == 0
     put(repository, OTHER)
     assert jobfile("plan", "--detect-drift").code == 2
+    fits(jobfile("apply", "--yes", "--json").json, "apply")
+    fits(jobfile("rollback", "--yes", "--json").json, "apply")
     status = jobfile("status").out
     assert "differs from what is applied (1 job): jobfile plan" in status
 
