@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Jobfile
+from tests.cli.test_files import fits
 
 ROOT = Path(__file__).parents[2]
 JOBFILE = str(ROOT / ".venv" / "bin" / "jobfile")
