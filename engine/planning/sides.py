@@ -54,9 +54,12 @@ def side_named(name: str, *, main_file: Path, view: View | None) -> Side:
     return revision_side(main_file, name)
 
 
-def default_base(*, main_file: Path, view: View | None) -> Side:
-    """What is in force; without an engine the commit at which the work on this branch began."""
-    if view is not None:
+def default_base(*, main_file: Path, view: View | None, is_saved: bool = False) -> Side:
+    """What is in force; while nothing is, the commit at which the work on this branch began.
+
+    A plan that `is_saved` is one for the ledger, also before its first generation.
+    """
+    if view is not None and (is_saved or view.current_generation() is not None):
         return engine_side(view)
     folder = main_file.absolute().parent
     for ask in (("merge-base", "HEAD", "origin/HEAD"), ("rev-parse", "--verify", "HEAD^{commit}")):
@@ -65,6 +68,8 @@ def default_base(*, main_file: Path, view: View | None) -> Side:
         except RevisionError:
             continue
         return revision_side(main_file, commit, may_be_absent=True)
+    if view is not None:
+        return engine_side(view)
     raise NoBaseError(
         f"nothing to compare with: no engine has a ledger in {folder}, and it is in no git repository with a "
         "commit. Name a side:  jobfile plan --from FILE"

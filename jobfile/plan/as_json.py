@@ -8,7 +8,9 @@ from hashlib import sha256
 from typing import Final
 
 from jobfile.canonical import Plain, canonical_json, to_plain
-from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk, Runs, Side, Start
+from jobfile.model import JobSpec
+from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk, Side, Start
+from jobfile.plan.wording import zone_of
 
 FORMAT: Final = 1
 """Number of the JSON form; it changes when a reader of the old one would misread the new."""
@@ -86,7 +88,7 @@ def _job(change: JobChange) -> Plain:
         "owner": change.job.spec.owner,
         "hint": change.hint,
         "fields": [_field(one) for one in change.fields],
-        "schedule": _runs(change.runs),
+        "schedule": _runs(change),
         "effects": list(change.effects),
         "runs": {
             "running": facts.running,
@@ -123,30 +125,35 @@ def _hash(text: str | None) -> str | None:
     return None if text is None else sha256(text.encode()).hexdigest()
 
 
-def _runs(runs: Runs) -> Plain:
+def _runs(change: JobChange) -> Plain:
+    runs = change.runs
+    before, after = (None if one is None else one.spec for one in (change.before, change.after))
     return {
         "next_before": [_instant(start.starts) for start in runs.next_before],
         "next_after": [_instant(start.starts) for start in runs.next_after],
         "fires30_before": runs.count_before,
         "fires30_after": runs.count_after,
         "compared_until": _instant(runs.compared_until),
-        "gained": _listed(runs.gained),
-        "lost": _listed(runs.lost),
+        "gained": _listed(runs.gained, after),
+        "lost": _listed(runs.lost, before),
         "moved": {
             "count": len(runs.moved),
             "runs": [
-                {"before": _start(one), "after": _start(other)} for one, other in runs.moved[:RUNS_LISTED]
+                {"before": _start(one, before), "after": _start(other, after)}
+                for one, other in runs.moved[:RUNS_LISTED]
             ],
         },
     }
 
 
-def _listed(starts: Sequence[Start]) -> Plain:
-    return {"count": len(starts), "runs": [_start(one) for one in starts[:RUNS_LISTED]]}
+def _listed(starts: Sequence[Start], job: JobSpec | None) -> Plain:
+    return {"count": len(starts), "runs": [_start(one, job) for one in starts[:RUNS_LISTED]]}
 
 
-def _start(start: Start) -> Plain:
-    return {"for": _instant(start.at), "starts": _instant(start.starts)}
+def _start(start: Start, job: JobSpec | None) -> Plain:
+    """A run; its local time is by the clock of the entry that gives it."""
+    local = start.starts if job is None else start.starts.astimezone(zone_of(start, job))
+    return {"for": _instant(start.at), "starts": _instant(start.starts), "local": local.isoformat()}
 
 
 def _risk(risk: Risk) -> Plain:

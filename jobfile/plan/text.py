@@ -14,6 +14,7 @@ from jobfile.plan.wording import (
     clock_text,
     day_text,
     entry_text,
+    hidden_text,
     local_note,
     path_text,
     plural,
@@ -24,6 +25,8 @@ from jobfile.plan.wording import (
 WIDTH: Final = 110
 DIFF_LINES: Final = 20
 """Lines of a script's change that are shown unless all are asked for."""
+NAMED: Final = 3
+"""Runs that are lost or gained and named one by one."""
 SAME_NAMES: Final = 12
 """Jobs without a change that are named."""
 
@@ -158,7 +161,7 @@ def field_lines(
     if field.kind is Kind.SCHEDULE:
         return [*_schedule(field, change), *_fires(change, now)]
     if field.is_hidden:
-        return [_row(label, f"{' -> '.join(side_texts(field))}, changed")]
+        return [_row(label, hidden_text(field))]
     if field.kind is Kind.SCRIPT or _is_long(field):
         return _script(label, field, is_full=is_full)
     if field.kind is Kind.LIST:
@@ -244,7 +247,21 @@ def _fires(change: JobChange, now: datetime) -> list[str]:
     if not (runs.next_before or runs.next_after):
         lines[-1:] = [f"{space}never fires in the year to come, before or after"]
     counts = f"{runs.count_before:,} -> {runs.count_after:,}{told_runs(change, now)}"
-    return [*lines, f"{' ' * (_LABEL + 4)}fires in 30 days  {counts}"]
+    return [*lines, f"{' ' * (_LABEL + 4)}fires in 30 days  {counts}", *_named_runs(change, now)]
+
+
+def _named_runs(change: JobChange, now: datetime) -> list[str]:
+    """The first runs that are lost, and those that are gained when they are few; not of a side without any."""
+    runs = change.runs
+    before, after = (None if one is None else one.spec for one in (change.before, change.after))
+    gained = runs.gained if len(runs.gained) <= NAMED else ()
+    lines: list[str] = []
+    for word, found, job in (("lost", runs.lost, before), ("gained", gained, after)):
+        shown = [_moment(start, job, now)[0] for start in found[:NAMED]]
+        shown += [f"… {len(found) - NAMED:,} more"] if len(found) > NAMED else []
+        heads = [word, *[""] * len(shown)]
+        lines += [f"{' ' * (_LABEL + 4)}{head:<8}{text}" for head, text in zip(heads, shown, strict=False)]
+    return lines if runs.count_before and runs.count_after else []
 
 
 def told_runs(change: JobChange, now: datetime) -> str:

@@ -5,6 +5,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from jobfile.duration import format_duration
 from jobfile.excerpt import visible
@@ -50,6 +51,12 @@ def day_text(at: datetime, now: datetime) -> str:
 def moment_text(start: Start, now: datetime) -> str:
     """When a run starts: `Fri 06 02:00Z`."""
     return f"{day_text(start.starts, now)} {clock_text(start.starts)}"
+
+
+def zone_of(start: Start, job: JobSpec) -> ZoneInfo | None:
+    """The zone of the entry that gives a run."""
+    found = next(fires(job.schedule, after=start.at - _INSTANT, until=start.at), None)
+    return load_zone(job.timezone if found is None else job.schedule[found.entry].timezone)
 
 
 def local_note(start: Start, job: JobSpec) -> tuple[str, str]:
@@ -137,11 +144,13 @@ def path_text(path: Sequence[str]) -> str:
 
 
 def side_texts(change: FieldChange) -> tuple[str, str]:
-    """Both meanings of a field in one line each; what looks like a secret is only measured."""
-    texts = []
-    for value in (change.before, change.after):
-        if change.is_hidden and value is not None:
-            texts.append(f"(hidden, {len(value_text(value))} characters)")
-        else:
-            texts.append(value_text(value))
-    return texts[0], texts[1]
+    """Both meanings of a field in one line each."""
+    return value_text(change.before), value_text(change.after)
+
+
+def hidden_text(change: FieldChange) -> str:
+    """What is said of a field that looks like a secret: how long it is, and what became of it."""
+    what = "changed" if change.before is not None and change.after is not None else "new"
+    if change.after is None:
+        return "(hidden, gone)"
+    return f"(hidden, {len(value_text(change.after))} characters, {what})"

@@ -487,3 +487,29 @@ def test_a_set_with_very_many_starts_is_looked_at_for_fewer_days_and_counted_who
     assert "compared up to" in render_text(plan)
     assert not one.runs.gained
     assert len(one.runs.lost) == pytest.approx(25_000, abs=2)
+
+
+def test_lost_runs_are_named_with_their_local_time() -> None:
+    entry = "schedule: {cron: '0 2 * * %s', timezone: Europe/Oslo}"
+    plan = plan_of(hello(entry % "*"), hello(entry % "1-5"))
+    lines = [" ".join(line.split()) for line in render_text(plan).splitlines()]
+    at = lines.index("lost Sat 07 01:00Z (02:00 CET)")
+    assert lines[at + 1 : at + 4] == [
+        "Sun 08 01:00Z (02:00 CET)",
+        "Sat 14 01:00Z (02:00 CET)",
+        "… 6 more",
+    ]
+    lost = to_json(plan, version="1")["jobs"][0]["schedule"]["lost"]
+    assert (lost["count"], lost["runs"][0]) == (
+        9,
+        {
+            "for": "2026-03-07T01:00:00Z",
+            "starts": "2026-03-07T01:00:00Z",
+            "local": "2026-03-07T02:00:00+01:00",
+        },
+    )
+
+
+def test_secret_references_are_shown() -> None:
+    plan = plan_of(hello("secrets: {API_TOKEN: env:A}"), hello("secrets: {API_TOKEN: file:/b}"))
+    assert "secrets.API_TOKEN  env:A -> file:/b" in render_text(plan)

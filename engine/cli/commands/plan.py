@@ -69,7 +69,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
     form = "json" if as_json else form
     try:
         base = (
-            default_base(main_file=place.main_file, view=view)
+            default_base(main_file=place.main_file, view=view, is_saved=out is not None)
             if before is None
             else side_named(before, main_file=place.main_file, view=view)
         )
