@@ -251,7 +251,7 @@ def _fires(change: JobChange, now: datetime) -> list[str]:
 
 
 def _named_runs(change: JobChange, now: datetime) -> list[str]:
-    """The first runs that are lost, and those that are gained when they are few; not of a side without any."""
+    """The first runs that are lost, and those that are gained when they are few."""
     runs = change.runs
     before, after = (None if one is None else one.spec for one in (change.before, change.after))
     gained = runs.gained if len(runs.gained) <= NAMED else ()
