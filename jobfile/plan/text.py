@@ -25,6 +25,8 @@ from jobfile.plan.wording import (
 WIDTH: Final = 110
 DIFF_LINES: Final = 20
 """Lines of a script's change that are shown unless all are asked for."""
+MOST: Final = 300
+"""Characters of a script's line that are shown unless all are asked for."""
 NAMED: Final = 3
 """Runs that are lost or gained and named one by one."""
 SAME_NAMES: Final = 12
@@ -159,7 +161,7 @@ def field_lines(
     """One field: what it was and what it becomes."""
     label = path_text(field.path)
     if field.kind is Kind.SCHEDULE:
-        return [*_schedule(field, change), *_fires(change, now)]
+        return [*_schedule(field, change, width), *_fires(change, now, width), *_named_runs(change, now)]
     if field.is_hidden:
         return [_row(label, hidden_text(field))]
     if field.kind is Kind.SCRIPT or _is_long(field):
@@ -207,13 +209,16 @@ def _script(label: str, field: FieldChange, *, is_full: bool) -> list[str]:
     if not before or not after:
         size = f"{plural(len(after or before), 'line')}{'' if after else ', gone'}"
     shown = changed if is_full else changed[:DIFF_LINES]
-    lines = [" " * (_LABEL + 6) + f"{line[0]} {visible(line[1:])}" for line in shown]
+    texts = [(line[0], visible(line[1:])) for line in shown]
+    if not is_full:
+        texts = [(sign, text if len(text) <= MOST else f"{text[:MOST]}…") for sign, text in texts]
+    lines = [f"{' ' * (_LABEL + 6)}{sign} {text}" for sign, text in texts]
     if len(changed) > len(shown):
         lines.append(" " * (_LABEL + 6) + f"… {len(changed) - len(shown)} more lines: --full")
     return [_row(label, size), *lines]
 
 
-def _schedule(field: FieldChange, change: JobChange) -> list[str]:
+def _schedule(field: FieldChange, change: JobChange, width: int) -> list[str]:
     name = "" if change.after is None else change.after.spec.name
     old_name = "" if change.before is None else change.before.spec.name
     before = [entry_text(one, old_name) for one in _items(field.before)]  # type: ignore[arg-type]  # entries
@@ -222,12 +227,14 @@ def _schedule(field: FieldChange, change: JobChange) -> list[str]:
         return _column("schedule", after)
     if before == after:
         return _column("schedule", after)
-    if len(before) <= 1 and len(after) <= 1:
-        return [_row("schedule", f"{''.join(before) or 'none'}  ->  {''.join(after) or 'none'}")]
+    line = _row("schedule", f"{''.join(before) or 'none'}  ->  {''.join(after) or 'none'}")
+    if len(before) <= 1 and len(after) <= 1 and len(line) <= width:
+        return [line]
     return _column("schedule", [*(f"- {one}" for one in before), *(f"+ {one}" for one in after)])
 
 
-def _fires(change: JobChange, now: datetime) -> list[str]:
+def _fires(change: JobChange, now: datetime, width: int) -> list[str]:
+    """The next runs on both sides, and how many there are in thirty days."""
     runs = change.runs
     before = None if change.before is None else change.before.spec
     after = None if change.after is None else change.after.spec
@@ -238,16 +245,28 @@ def _fires(change: JobChange, now: datetime) -> list[str]:
         lines += [f"{space}{text}{'   !' if is_odd else ''}" for text, is_odd in shown]
         lines += [f"{' ' * (_LABEL + 4)}fires in 30 days  {runs.count_after:,}"]
         return lines
-    lines.append(f"{space}{'before':<{_COLUMN}}after")
-    for old, new in zip_longest(runs.next_before, runs.next_after):
-        left, is_odd = ("-", False) if old is None else _moment(old, before, now)
-        right, is_odd_too = ("-", False) if new is None else _moment(new, after, now)
-        mark = "   !" if is_odd_too or (is_odd and new is None) else ""
-        lines.append(f"{space}{left:<{_COLUMN}}{'' if len(left) < _COLUMN else '  '}{right}{mark}")
-    if not (runs.next_before or runs.next_after):
-        lines[-1:] = [f"{space}never fires in the year to come, before or after"]
-    counts = f"{runs.count_before:,} -> {runs.count_after:,}{told_runs(change, now)}"
-    return [*lines, f"{' ' * (_LABEL + 4)}fires in 30 days  {counts}", *_named_runs(change, now)]
+    for is_brief in (False, True):
+        pairs = [
+            (_cell(old, before, now, is_brief=is_brief), _cell(new, after, now, is_brief=is_brief))
+            for old, new in zip_longest(runs.next_before, runs.next_after)
+        ]
+        column = max([_COLUMN, *(len(left) + 2 for left, _ in pairs)])
+        lines = [f"{space}{left:<{column}}{right}" for left, right in (("before", "after"), *pairs)]
+        if max(map(len, lines)) <= width:
+            break
+    if not pairs:
+        lines = [f"{space}never fires in the year to come, before or after"]
+    counts = f"{' ' * (_LABEL + 4)}fires in 30 days  {runs.count_before:,} -> {runs.count_after:,}"
+    told = told_runs(change, now)
+    return [*lines, counts + told] if len(counts + told) <= width else [*lines, counts, space + told.strip()]
+
+
+def _cell(start: Start | None, job: JobSpec | None, now: datetime, *, is_brief: bool) -> str:
+    """A run in a column; `is_brief` leaves out what a change of the clock does to it, but not the mark."""
+    if start is None:
+        return "-"
+    text, is_odd = _moment(start, job, now, is_brief=is_brief)
+    return f"{text}   !" if is_odd else text
 
 
 def _named_runs(change: JobChange, now: datetime) -> list[str]:
@@ -279,10 +298,10 @@ def told_runs(change: JobChange, now: datetime) -> str:
     return f"   ({', '.join(told)})" if told else ""
 
 
-def _moment(start: Start, job: JobSpec | None, now: datetime) -> tuple[str, bool]:
+def _moment(start: Start, job: JobSpec | None, now: datetime, *, is_brief: bool = False) -> tuple[str, bool]:
     """A start as day, UTC and local time; and whether a change of the clock has to do with it."""
     local, note = ("", "") if job is None else local_note(start, job)
-    inside = ", ".join(part for part in (local, note.partition(": ")[0]) if part)
+    inside = ", ".join(part for part in (local, "" if is_brief else note.partition(": ")[0]) if part)
     text = f"{day_text(start.starts, now)}  {clock_text(start.starts)}"
     return (f"{text}  ({inside})" if inside else text), bool(note)
 
