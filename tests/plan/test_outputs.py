@@ -210,6 +210,9 @@ def test_what_a_file_says_stays_text_in_every_form(payload: str) -> None:
 def test_any_text_stays_text(text: str) -> None:
     for written in (code(text), plain(text)):
         assert "\n" not in written
+        row = rows_of(f"| a | b |\n|---|---|\n| {written} | c |\n")
+        assert [cell.count("<td>") for cell in row] == [2]
+        assert row[0].endswith("<td>c</td>\n")
         tokens = walk(MarkdownIt("gfm-like", {"linkify": False, "html": True}).parse(f"a {written} b"))
         types = {one.type for one in tokens}
         assert types <= {"paragraph_open", "paragraph_close", "inline", "text", "code_inline", "text_special"}
