@@ -66,7 +66,7 @@ def render_invalid(findings: str, *, name: str) -> str:
 def code(text: str) -> str:
     """A text in a code span: nothing in it is markup, a mention or a link."""
     text = _ACTIVE.sub(lambda found: found[0] + _JOINER, visible(text))
-    # A table is split before anything else is read: a bar needs its backslash, and that one no other before it.
+    # A table is split first: a bar needs a backslash, and that one no other before it.
     text = text.replace("\\|", f"\\{_JOINER}|").replace("|", "\\|")
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     space = " " if text[:1] == "`" or text[-1:] == "`" or not text.strip() else ""
