@@ -13,6 +13,7 @@ from engine.adapters.gittree import GitTree
 from engine.adapters.hardening import make_undumpable
 from engine.adapters.highwater import note_high_water, refuse_rewind
 from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
+from engine.adapters.manager import Manager
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import WakePipe
@@ -43,9 +44,19 @@ class Service:
     """One engine on one state folder."""
 
     def __init__(
-        self, config: EngineConfig, journal: Journal, clock: Clock, *, only: str | None = None
+        self,
+        config: EngineConfig,
+        journal: Journal,
+        clock: Clock,
+        *,
+        only: str | None = None,
+        manager: Manager | None = None,
     ) -> None:
-        """With `only`, nothing is watched or scheduled and no run but that one is started."""
+        """With `only`, nothing is watched or scheduled and no run but that one is started.
+
+        `manager` is told of every planning cycle that was finished.
+        """
+        self._manager = manager
         self.config = config
         self.journal = journal
         self.ended = threading.Event()
@@ -192,8 +203,16 @@ class Service:
 
     def _start_watching(self) -> Compiled | None:
         self._guard.look()
-        self._add_loop("scheduler", self._scheduler.tick)
+        self._add_loop("scheduler", self._plan)
         return self._start_following() if self.config.git_ref else self._start_folder()
+
+    def _plan(self) -> float:
+        """A planning cycle; when it is finished, and only then, it counts as a sign of life."""
+        wait = self._scheduler.tick()
+        if self._manager is None or self._manager.alive_seconds is None:
+            return wait
+        self._manager.alive()
+        return min(wait, self._manager.alive_seconds)
 
     def _make_watcher(self, tree: SourceTree, *, on_unreadable: Callable[[], None]) -> Watcher:
         return Watcher(

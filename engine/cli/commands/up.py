@@ -1,5 +1,6 @@
 """`jobfile up`: the engine in the foreground."""
 
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ import click
 
 from engine.adapters.clock import SystemClock
 from engine.adapters.journal import EngineJournal
+from engine.adapters.manager import Manager
 from engine.cli.place import Place, place_options
 from engine.service import Service
 from jobfile.duration import EXPECTED, parse_duration
@@ -50,7 +52,8 @@ def command(
 
     With --git the job files are read from commits, never from the work tree; a remote's branch is fetched.
 
-    Running jobs go on when the engine ends, however it ends; the next one takes them over.
+    Running jobs go on when the engine ends, however it ends; the next one takes them over. SIGHUP reads
+    the files at once. systemd is told of every start, reload and end: packaging/jobfile.service.
     """
     duration = parse_duration(length) if length else None
     if length and duration is None:
@@ -65,7 +68,9 @@ def command(
     )
     clock = SystemClock()
     log = config.state_dir / "engine.log"
-    service = Service(config, EngineJournal(log, clock=clock, stream=sys.stdout, as_json=as_json), clock)
+    manager = Manager(place.config.environ, pid=os.getpid())
+    journal = EngineJournal(log, clock=clock, stream=sys.stdout, as_json=as_json)
+    service = Service(config, journal, clock, manager=manager)
     service.open()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -73,9 +78,18 @@ def command(
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGHUP, end)
+
+    def reload(_number: int, _frame: FrameType | None) -> None:
+        manager.reloading(int(clock.elapsed() * 1_000_000))
+        service.wake()
+        manager.ready("reading the job files anew")
+
+    # A terminal that closes hangs up too, and then nobody is there who asked for the files to be read.
+    signal.signal(signal.SIGHUP, end if sys.stdin.isatty() else reload)
     service.start()
+    manager.ready(f"runs {config.main_file}")
     service.ended.wait(duration.total_seconds() if duration else None)
+    manager.stopping()
     service.stop()
     if service.trouble is not None:
         raise service.trouble

@@ -1,0 +1,46 @@
+"""What the service manager is told: that the engine is there, that it plans, that it ends. sd_notify(3)."""
+
+import contextlib
+import socket
+from collections.abc import Mapping
+
+ALIVE_EVERY = 0.5
+"""Part of the watchdog's time after which a sign of life is due: half, as sd_watchdog_enabled(3) says."""
+
+
+class Manager:
+    """The socket of systemd, where there is one. A message that cannot be sent stops nothing."""
+
+    def __init__(self, environ: Mapping[str, str], *, pid: int) -> None:
+        """Read $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID."""
+        self._address = environ.get("NOTIFY_SOCKET", "")
+        microseconds = environ.get("WATCHDOG_USEC", "")
+        is_meant = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
+        is_watched = bool(self._address) and is_meant and microseconds.isascii() and microseconds.isdigit()
+        self.alive_seconds = int(microseconds) / 1e6 * ALIVE_EVERY if is_watched else None
+
+    def ready(self, status: str) -> None:
+        """The engine has started, or has read its files anew."""
+        self._tell("READY=1", f"STATUS={status}")
+
+    def alive(self) -> None:
+        """A planning cycle was finished; nothing else is a sign of life."""
+        if self.alive_seconds is not None:
+            self._tell("WATCHDOG=1")
+
+    def reloading(self, monotonic_microseconds: int) -> None:
+        """The files are being read anew; READY follows."""
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={monotonic_microseconds}")
+
+    def stopping(self) -> None:
+        """The engine ends; running jobs go on under their supervisors."""
+        self._tell("STOPPING=1")
+
+    def _tell(self, *lines: str) -> None:
+        if not self._address:
+            return
+        # An address that begins with @ is in the abstract namespace: unix(7).
+        address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
+        flags = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, flags) as manager:
+            manager.sendto("\n".join(lines).encode(), address)
