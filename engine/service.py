@@ -23,8 +23,9 @@ from engine.errors import JobfileError
 from engine.events import AttemptAdopted, EngineStarted, EngineStopped, RefUnread
 from engine.heartbeat import Heartbeat
 from engine.ledger import Store
+from engine.lifecycle import RunState
 from engine.loop import Loop
-from engine.ports import Alive, Clock, Journal, SourceTree
+from engine.ports import Alive, Clock, Journal, SourceTree, Stop
 from engine.rescuer import Rescuer
 from engine.scheduler import Scheduler
 from engine.store.sqlite.store import SqliteStore
@@ -33,6 +34,10 @@ from engine.worker import Worker
 from jobfile import __version__
 from jobfile.occurrences import TZDATA_VERSION
 from jobfile.pipeline import Compiled
+
+STOP_SLACK_SECONDS = 10.0
+"""Beyond the longest grace of what runs, so long is waited for it to end."""
+STOP_LOOK_SECONDS = 0.05
 
 
 def new_run_id() -> str:
@@ -65,6 +70,7 @@ class Service:
         self._only = only
         self._loops: dict[str, Loop] = {}
         self._watch: FolderWatch | None = None
+        self._is_ending = False
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
@@ -150,6 +156,30 @@ class Service:
         self._store.close()
         self._lock.release()
 
+    def stop_jobs(self, *, why: str) -> bool:
+        """Start nothing more and end what runs, each after its grace at the latest; whether all have ended.
+
+        Whoever asks the engine to end once more does not wait for them.
+        """
+        self._is_ending = True
+        self.ended.clear()
+        until = None
+        while self._store.live_attempts():
+            with self._store.transaction():
+                running = [run for run in self._store.open_runs() if run.state is RunState.RUNNING]
+                for run in running:
+                    self._store.request_stop(
+                        run.id, Stop.CANCEL, reason="stopped", detail=why, now=self._clock.now()
+                    )
+            if running:
+                graces = [self._store.definition(run.digest).kill_grace.total_seconds() for run in running]
+                until = self._clock.elapsed() + max(graces) + STOP_SLACK_SECONDS
+                self.wake()
+            is_too_late = until is not None and self._clock.elapsed() >= until
+            if is_too_late or self.ended.wait(STOP_LOOK_SECONDS):
+                return False
+        return True
+
     def wake(self) -> None:
         """Somebody wrote to the ledger."""
         for loop in self._loops.values():
@@ -178,7 +208,7 @@ class Service:
         )
 
     def _is_held(self) -> bool:
-        return self._guard.is_held
+        return self._guard.is_held or self._is_ending
 
     def _make_scheduler(self) -> Scheduler:
         return Scheduler(

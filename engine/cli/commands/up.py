@@ -35,6 +35,7 @@ from jobfile.duration import EXPECTED, parse_duration
 @click.option(
     "--yes-remove-many", "allows_removals", is_flag=True, help="Believe files that remove many jobs at once."
 )
+@click.option("--stop-jobs", is_flag=True, help="At the end cancel what runs, instead of leaving it running.")
 @click.option("--json", "as_json", is_flag=True, help="Tell what happens as JSON lines.")
 @place_options
 def command(
@@ -45,6 +46,7 @@ def command(
     *,
     accept_rewind: bool,
     allows_removals: bool,
+    stop_jobs: bool,
     as_json: bool,
     place: Place,
 ) -> int:
@@ -73,27 +75,34 @@ def command(
     service = Service(config, journal, clock, manager=manager)
     service.open()
 
+    _obey_signals(service, manager, clock)
+    service.start()
+    manager.ready(f"runs {config.main_file}")
+    service.ended.wait(duration.total_seconds() if duration else None)
+    manager.stopping()
+    has_ended = not stop_jobs or service.trouble or service.stop_jobs(why="the engine ended with --stop-jobs")
+    if not has_ended:
+        click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
+    service.stop()
+    if service.trouble is not None:
+        raise service.trouble
+    return 0
+
+
+def _obey_signals(service: Service, manager: Manager, clock: SystemClock) -> None:
+    """SIGTERM and SIGINT end the engine; SIGHUP reads the files, where no terminal is that could hang up."""
+
     def end(_number: int, _frame: FrameType | None) -> None:
         service.ended.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
 
     def reload(_number: int, _frame: FrameType | None) -> None:
         manager.reloading(int(clock.elapsed() * 1_000_000))
         service.wake()
         manager.ready("reading the job files anew")
 
-    # A terminal that closes hangs up too, and then nobody is there who asked for the files to be read.
-    signal.signal(signal.SIGHUP, end if sys.stdin.isatty() else reload)
-    service.start()
-    manager.ready(f"runs {config.main_file}")
-    service.ended.wait(duration.total_seconds() if duration else None)
-    manager.stopping()
-    service.stop()
-    if service.trouble is not None:
-        raise service.trouble
-    return 0
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, end if os.isatty(0) else reload)
 
 
 def _signers_file(name: str | None, ref: str) -> Path | None:
