@@ -1,9 +1,9 @@
-"""A job that fails again and again pauses itself, inside the transaction that records the last failure."""
+"""Pauses: which hold, and the one that a job makes itself when it fails again and again."""
 
 from datetime import UTC, datetime
 
 from engine.events import Event, JobPaused
-from engine.ledger import Store
+from engine.ledger import Store, View
 from engine.lifecycle import Run, RunState
 from engine.records import Pause
 from jobfile.model import JobSpec
@@ -45,3 +45,8 @@ def pause_after_failures(store: Store, run: Run, spec: JobSpec, *, now: datetime
     store.pauses.add(pause)
     store.audit(actor="engine", action="pause", object=run.job, detail=reason, now=now)
     return [JobPaused(job=run.job, reason=reason)]
+
+
+def holding(view: View, now: datetime) -> tuple[Pause, ...]:
+    """The pauses in force at an instant, the oldest first."""
+    return tuple(pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now))

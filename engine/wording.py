@@ -71,3 +71,14 @@ def seconds_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def paused_though_enabled(jobs: int) -> str:
+    """That jobs are enabled in the file and do not run."""
+    are = "1 job enabled in the file is" if jobs == 1 else f"{jobs} jobs enabled in the file are"
+    return f"{are} paused in the engine"
+
+
+def other_version(engine: str, here: str) -> str:
+    """That the engine is another jobfile than the one that is asked."""
+    return f"the engine is jobfile {engine}, this is {here}"

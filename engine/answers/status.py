@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from engine.ledger import View
 from engine.lifecycle import RunState
+from engine.pausing import holding
 from engine.records import Generation, Incident, Pause, Rejection, Session
 from jobfile.catalog import Catalog
 
@@ -70,7 +71,7 @@ def make_status(
     """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
     open_runs = view.open_runs() if view is not None else ()
     waiting = sum(1 for run in open_runs if run.state is RunState.QUEUED)
-    pauses = _holding(view, now) if view else ()
+    pauses = holding(view, now) if view else ()
     enabled = {one.spec.name for one in file.jobs if one.spec.enabled} if file is not None else set()
     return Status(
         is_running=is_running,
@@ -95,7 +96,3 @@ def _differing(view: View, file: Catalog) -> int:
     written = {(one.spec.name, one.digest) for one in file.jobs}
     applied = {(one.job, one.digest) for one in view.jobs_in_force()}
     return len({name for name, _ in written ^ applied})
-
-
-def _holding(view: View, now: datetime) -> tuple[Pause, ...]:
-    return tuple(pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now))

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import click
 
-from engine.adapters.environment import user_name
 from engine.adapters.lock import make_private_file, make_state_dir
 from engine.adapters.wake import poke
 from engine.cli.findings import print_diagnostics
@@ -23,8 +22,8 @@ from engine.telling import tell_text
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.text import render_text
 
-NOTHING, INVALID, CHANGES, RISKS, NO_ENGINE, USAGE = 0, 1, 2, 3, 5, 64
-"""Exit codes of plan and apply; 4 is a plan that is refused."""
+INVALID, CHANGES, RISKS = 1, 2, 3
+"""Exit codes of plan and apply; 4 is a plan that is refused, 5 that a ledger is needed."""
 NARROWEST = 60
 
 _PAINT = {"~": "yellow", ">": "cyan", "+": "green", "-": "red", "!": "magenta", "#": "bright_black"}
@@ -91,11 +90,6 @@ def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
     else:
         click.echo(tell_text(applied).strip())
     return 0
-
-
-def by_whom() -> str:
-    """Who is at the keyboard."""
-    return user_name()
 
 
 def _painted(text: str) -> str:

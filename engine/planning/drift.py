@@ -5,8 +5,9 @@ from datetime import datetime
 
 from engine.ledger import View
 from engine.lifecycle import TriggerKind
+from engine.pausing import holding
 from engine.planning.facts import pause_text
-from engine.wording import short
+from engine.wording import other_version, paused_though_enabled, short
 from jobfile import __version__
 from jobfile.catalog import Catalog
 
@@ -18,17 +19,12 @@ def drift_of(view: View | None, catalog: Catalog, *, now: datetime) -> tuple[str
 
 def _drift(view: View, catalog: Catalog, now: datetime) -> Iterator[str]:
     jobs = {one.spec.name: one.spec for one in catalog.jobs}
-    paused = [one for one in view.pauses_between(None, since=now, until=now) if one.holds_at(now)]
+    paused = holding(view, now)
     for pause in paused:
         yield f"{pause.job} paused {pause_text(pause)}"
     enabled = [one.job for one in paused if one.job in jobs and jobs[one.job].enabled]
     if enabled:
-        count = (
-            "1 job enabled in the file is"
-            if len(enabled) == 1
-            else f"{len(enabled)} jobs enabled in the file are"
-        )
-        yield f"{count} paused in the engine"
+        yield paused_though_enabled(len(enabled))
     for run in view.open_runs():
         spec = jobs.get(run.job)
         if run.trigger is TriggerKind.MANUAL and spec is not None:
@@ -39,4 +35,4 @@ def _drift(view: View, catalog: Catalog, now: datetime) -> Iterator[str]:
                 yield f"{run.job} has an open run with params given by hand: {names} (run {short(run.id)})"
     session = view.last_session()
     if session is not None and session.ended_at is None and session.version != __version__:
-        yield f"the engine is jobfile {session.version}, this is {__version__}"
+        yield other_version(session.version, __version__)

@@ -13,9 +13,6 @@ from engine.ledger import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from engine.records import Generation
 from jobfile.catalog import Catalog
-from jobfile.plan import Plan
-
-MANY_REMOVED = "RISK11"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +36,12 @@ def refuse_what_cannot_run(catalog: Catalog) -> None:
         raise JobfileError("nothing is applied:\n" + "\n".join(f"  {line}" for line in beyond))
 
 
-def refuse_mass_removal(plan: Plan, *, is_mass_removal: bool) -> None:
-    """Raise when so many jobs go that a file may be missing; RISK11 is the same for the reviewer."""
-    removed = [change.name for change in plan.jobs if change.after is None]
-    if is_mass_removal or any(risk.code == MANY_REMOVED for risk in plan.risks):
-        jobs = len(plan.before.catalog.jobs)
-        raise JobfileError(
-            f"{len(removed)} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
-            "nothing is applied. If they are meant to go:  --yes-remove-many"
-        )
+def refuse_mass_removal(removed: int, jobs: int) -> None:
+    """Raise, in the words of whoever may have lost a file."""
+    raise JobfileError(
+        f"{removed} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
+        "nothing is applied. If they are meant to go:  --yes-remove-many"
+    )
 
 
 def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:

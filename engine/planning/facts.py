@@ -6,6 +6,7 @@ from datetime import datetime
 
 from engine.ledger import View
 from engine.lifecycle import RunState
+from engine.pausing import holding
 from engine.records import Pause
 from jobfile.plan import JobFacts
 
@@ -16,9 +17,7 @@ RECENT_RUNS = 20
 def facts_of(view: View, jobs: Iterable[str], *, now: datetime) -> Mapping[str, JobFacts]:
     """For each job its open runs, the longest of its last good ones, its last end and its pause."""
     states: Counter[tuple[str, RunState]] = Counter((run.job, run.state) for run in view.open_runs())
-    pauses = {
-        pause.job: pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now)
-    }
+    pauses = {pause.job: pause for pause in holding(view, now)}
     found = {}
     for job in jobs:
         lengths = view.lengths(job, limit=RECENT_RUNS)

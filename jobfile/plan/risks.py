@@ -61,7 +61,7 @@ def risks_of_all(changes: Sequence[JobChange], *, jobs_before: int) -> tuple[Ris
     """The risks that no single job shows."""
     found = []
     removed = [one.name for one in changes if one.action is Action.REMOVE]
-    if len(removed) * MOST_REMOVED > jobs_before:
+    if removes_many(len(removed), jobs_before):
         message = f"{len(removed)} of {plural(jobs_before, 'job')} removed: is an include missing?"
         found.append(Risk("RISK11", message, {"removed": len(removed), "of": jobs_before}))
     zones: Counter[tuple[str, str]] = Counter()
@@ -74,6 +74,11 @@ def risks_of_all(changes: Sequence[JobChange], *, jobs_before: int) -> tuple[Ris
             message = f"the time zone of {count} jobs changes from {old} to {new}"
             found.append(Risk("RISK12", message, {"before": old, "after": new, "jobs": count}))
     return tuple(found)
+
+
+def removes_many(removed: int, jobs: int) -> bool:
+    """Whether so many of all jobs go that a file may be missing: RISK11."""
+    return removed * MOST_REMOVED > jobs
 
 
 def followers_of(jobs: Sequence[JobSpec]) -> Mapping[str, Sequence[str]]:

@@ -53,18 +53,23 @@ def moment_text(start: Start, now: datetime) -> str:
     return f"{day_text(start.starts, now)} {clock_text(start.starts)}"
 
 
+def _entry_of(start: Start, job: JobSpec) -> ScheduleEntry | None:
+    """The entry of a schedule that gives a run."""
+    found = next(fires(job.schedule, after=start.at - _INSTANT, until=start.at), None)
+    return None if found is None else job.schedule[found.entry]
+
+
 def zone_of(start: Start, job: JobSpec) -> ZoneInfo | None:
     """The zone of the entry that gives a run."""
-    found = next(fires(job.schedule, after=start.at - _INSTANT, until=start.at), None)
-    return load_zone(job.timezone if found is None else job.schedule[found.entry].timezone)
+    entry = _entry_of(start, job)
+    return load_zone(job.timezone if entry is None else entry.timezone)
 
 
 def local_note(start: Start, job: JobSpec) -> tuple[str, str]:
     """The start by the clock of its entry, and what a change of that clock has to do with it."""
-    found = next(fires(job.schedule, after=start.at - _INSTANT, until=start.at), None)
-    if found is None:
+    entry = _entry_of(start, job)
+    if entry is None:
         return "", ""
-    entry = job.schedule[found.entry]
     note = explain_fire(entry, start.at)
     local = start.starts.astimezone(load_zone(entry.timezone))
     if local.utcoffset() == timedelta(0) and local.tzname() in ("UTC", None):

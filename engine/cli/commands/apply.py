@@ -4,20 +4,19 @@ from pathlib import Path
 
 import click
 
+from engine.adapters.environment import user_name
 from engine.cli.output import printable
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.planning import (
     INVALID,
     RISKS,
     apply_and_tell,
-    by_whom,
     confirmed,
     open_store,
     planned,
     print_plan,
     told,
 )
-from engine.errors import JobfileError
 from engine.planning.enforcing import (
     Intent,
     refuse_mass_removal,
@@ -27,7 +26,8 @@ from engine.planning.enforcing import (
 from engine.planning.saved import read_plan_file
 from engine.planning.sides import NoBaseError, engine_side, files_differ, revision_side, worktree_side
 from engine.watcher import is_mass_removal
-from jobfile.plan import Plan
+from jobfile.plan.risks import removes_many
+from jobfile.plan.values import Action
 
 UNCOMMITTED = "with changes that were not committed"
 
@@ -73,15 +73,14 @@ def command(
         print_plan(plan, is_full=False)
     if fail_on and plan.all_risks:
         return RISKS
-    if not may_remove:
-        refuse_mass_removal(plan, is_mass_removal=_is_mass_removal(plan))
+    _refuse_removals(plan.count(Action.REMOVE), len(plan.before.catalog.jobs), may_remove=may_remove)
     if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure or as_json):
         click.echo("nothing is applied")
         return 0
     intent = Intent(
         catalog=after.catalog,
         base=plan.before.generation or 0,
-        by=by_whom(),
+        by=user_name(),
         main_file=str(main_file),
         revision=after.revision,
         note=UNCOMMITTED if after.is_dirty else "",
@@ -105,18 +104,13 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
     risks = saved.plan["summary"]["risks"]
     if fail_on and risks:
         return RISKS
-    is_many = removed * 3 > jobs or is_mass_removal(removed=removed, jobs=jobs)
-    if removed and is_many and not may_remove:
-        raise JobfileError(
-            f"{removed} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
-            "nothing is applied. If they are meant to go:  --yes-remove-many"
-        )
+    _refuse_removals(removed, jobs, may_remove=may_remove)
     for name in files_differ(saved.files, place.main_file):
         click.echo(f"{printable(name)} was changed since then; what is applied is the plan", err=True)
     intent = Intent(
         catalog=saved.target,
         base=saved.generation,
-        by=by_whom(),
+        by=user_name(),
         main_file=saved.main_file,
         revision=saved.revision,
         plan_id=saved.id,
@@ -125,6 +119,8 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
     return apply_and_tell(place, intent, as_json=as_json)
 
 
-def _is_mass_removal(plan: Plan) -> bool:
-    removed = sum(1 for change in plan.jobs if change.after is None)
-    return is_mass_removal(removed=removed, jobs=len(plan.before.catalog.jobs))
+def _refuse_removals(removed: int, jobs: int, *, may_remove: bool) -> None:
+    """Many jobs go only when somebody says so: as many as RISK11 tells, or as an engine would doubt."""
+    is_many = removes_many(removed, jobs) or is_mass_removal(removed=removed, jobs=jobs)
+    if removed and is_many and not may_remove:
+        refuse_mass_removal(removed, jobs)

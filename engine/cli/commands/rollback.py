@@ -2,11 +2,14 @@
 
 import click
 
+from engine.adapters.environment import user_name
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.planning import apply_and_tell, by_whom, confirmed, planned, print_plan
+from engine.cli.planning import apply_and_tell, confirmed, planned, print_plan
 from engine.errors import JobfileError
 from engine.planning.enforcing import Intent, refuse_mass_removal, refuse_what_cannot_run
 from engine.planning.sides import engine_side
+from jobfile.plan.risks import removes_many
+from jobfile.plan.values import Action
 
 
 @click.command("rollback")
@@ -41,15 +44,16 @@ def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json:
         return 0
     if not as_json:
         print_plan(plan, is_full=False)
-    if not may_remove:
-        refuse_mass_removal(plan, is_mass_removal=False)
+    removed, jobs = plan.count(Action.REMOVE), len(before.catalog.jobs)
+    if removes_many(removed, jobs) and not may_remove:
+        refuse_mass_removal(removed, jobs)
     if not confirmed(f"Go back to generation {number}?", is_sure=is_sure or as_json):
         click.echo("nothing is applied")
         return 0
     intent = Intent(
         catalog=after.catalog,
         base=current.number,
-        by=by_whom(),
+        by=user_name(),
         main_file=current.main_file,
         revision=after.revision,
         instead_of=current.digest,

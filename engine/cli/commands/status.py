@@ -9,7 +9,7 @@ from engine.adapters.lock import is_engine_running
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, local, print_json
 from engine.cli.place import Place, json_option, place_options
-from engine.wording import seconds_text
+from engine.wording import other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
 from jobfile.catalog import Catalog
 from jobfile.pipeline import compile_files
@@ -67,9 +67,7 @@ def _pause_lines(status: Status) -> list[tuple[str, str]]:
         text = f"{pause.job} by {pause.actor} since {local(pause.paused_at)}{until}{why}"
         lines.append(("paused" if index == 0 else "", text))
     if status.paused_though_enabled:
-        many = status.paused_though_enabled
-        jobs = "1 job enabled in the file is" if many == 1 else f"{many} jobs enabled in the file are"
-        lines.append(("", f"{jobs} paused in the engine"))
+        lines.append(("", paused_though_enabled(status.paused_though_enabled)))
     return lines
 
 
@@ -99,8 +97,7 @@ def _engine_line(status: Status) -> str:
 
 def _version_lines(status: Status) -> list[tuple[str, str]]:
     version = status.session.version if status.session is not None and status.is_running else __version__
-    differs = f"the engine is jobfile {version}, this is {__version__}"
-    return [] if version == __version__ else [("version", differs)]
+    return [] if version == __version__ else [("version", other_version(version, __version__))]
 
 
 def _generation_line(status: Status) -> str:
