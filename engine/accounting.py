@@ -11,6 +11,7 @@ from engine.due import ENGINE_DOWN, NotRun, Rules, ToRun, due
 from engine.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
 from engine.ledger import Store
 from engine.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
+from engine.owing import owe_for_gap, owe_for_run
 from engine.ports import Stop
 from engine.records import Schedule
 from jobfile.model import JobSpec, ScheduleEntry
@@ -190,7 +191,18 @@ def _record_not_run(store: Store, subject: _Subject, not_run: NotRun, moment: Mo
             queued = _scheduled_run(subject, ToRun(fire=fire, is_late=True), moment)
             ended = replace(queued, state=not_run.state, reason=not_run.reason, ended_at=moment.now)
             store.add_run(ended)
+            owe_for_run(store, ended, subject.spec, now=moment.now)
     else:
+        owe_for_gap(
+            store,
+            subject.spec,
+            first_at=not_run.first,
+            last_at=not_run.last,
+            count=not_run.count,
+            state=not_run.state,
+            reason=not_run.reason,
+            now=moment.now,
+        )
         store.add_gap(
             schedule,
             first_at=not_run.first,
@@ -237,6 +249,7 @@ def _decision(store: Store, run: Run, spec: JobSpec) -> Decision[Run]:
 def _consequences(store: Store, run: Run, decision: Decision[Run], moment: Moment) -> Iterator[Event]:
     match decision:
         case Skip():
+            owe_for_run(store, run, store.definition(run.digest), now=moment.now)
             yield NotRunTold(
                 job=run.job,
                 first_at=run.scheduled_for,

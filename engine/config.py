@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 MAX_RUNNING = 16
 """Attempts running at once in one engine, unless JOBFILE_MAX_RUNNING says other."""
@@ -10,8 +11,31 @@ MAX_RUNNING = 16
 CATCHUP_STARTS = 2
 """Runs made up for after an absence that start within a second, unless JOBFILE_CATCHUP_STARTS says other."""
 
+KEEP_RUNS = 10_000
+"""Runs of one job that are kept whole, unless JOBFILE_KEEP_RUNS says other."""
+KEEP_DAYS = 30
+"""For so long runs are kept whole, unless JOBFILE_KEEP_DAYS says other."""
+MIN_FREE_MIB = 512
+"""With less room on the disk nothing starts, unless JOBFILE_MIN_FREE_MIB says other."""
+MAX_FOLDER_MIB = 10_240
+"""What one run may put into its folder, unless JOBFILE_MAX_FOLDER_MIB says other."""
+_MIB = 2**20
+MAX_DIGITS = 9
+"""Of a number in the environment; a longer one is a mistake."""
+
 STATE_FOLDER = ".jobfile"
 MAIN_FILE = "jobs.yaml"
+
+
+class Limits(TypedDict):
+    """What an engine is allowed at most, or must leave at least."""
+
+    max_running: int
+    catchup_starts: int
+    keep_runs: int
+    keep_days: int
+    min_free_bytes: int
+    max_folder_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +52,11 @@ class EngineConfig:
     accepts_rewind: bool = False
     git_ref: str = ""
     git_signers: Path | None = None
+    marks_missed: bool = False
+    keep_runs: int = KEEP_RUNS
+    keep_days: int = KEEP_DAYS
+    min_free_bytes: int = MIN_FREE_MIB * _MIB
+    max_folder_bytes: int = MAX_FOLDER_MIB * _MIB
 
     @property
     def ledger(self) -> Path:
@@ -71,17 +100,19 @@ def repository_root(environ: Mapping[str, str], *, here: Path) -> Path:
     return Path(named) if named else here
 
 
-def max_running(environ: Mapping[str, str]) -> int:
-    """How many attempts may run at once; a JOBFILE_MAX_RUNNING that is no number from 1 up is ignored."""
-    return _number(environ, "JOBFILE_MAX_RUNNING", MAX_RUNNING)
-
-
-def catchup_starts(environ: Mapping[str, str]) -> int:
-    """How many runs that are made up for may start within a second; see JOBFILE_CATCHUP_STARTS."""
-    return _number(environ, "JOBFILE_CATCHUP_STARTS", CATCHUP_STARTS)
+def limits(environ: Mapping[str, str]) -> Limits:
+    """The engine's limits: each has its variable, and one that is no number from 1 up is ignored."""
+    return {
+        "max_running": _number(environ, "JOBFILE_MAX_RUNNING", MAX_RUNNING),
+        "catchup_starts": _number(environ, "JOBFILE_CATCHUP_STARTS", CATCHUP_STARTS),
+        "keep_runs": _number(environ, "JOBFILE_KEEP_RUNS", KEEP_RUNS),
+        "keep_days": _number(environ, "JOBFILE_KEEP_DAYS", KEEP_DAYS),
+        "min_free_bytes": _number(environ, "JOBFILE_MIN_FREE_MIB", MIN_FREE_MIB) * _MIB,
+        "max_folder_bytes": _number(environ, "JOBFILE_MAX_FOLDER_MIB", MAX_FOLDER_MIB) * _MIB,
+    }
 
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, "")
-    is_number = text.isascii() and text.isdigit() and len(text) < 5
+    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
     return int(text) if is_number and int(text) else default

@@ -187,6 +187,44 @@ class RunSettled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunResolved:
+    """The end of a lost attempt was found; `run` is how its run stood before."""
+
+    run: Run
+    number: int
+    state: RunState
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsPruned:
+    """Old runs were taken away; what became of each is still known."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskHeld:
+    """The disk is nearly full: nothing new starts."""
+
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskReleased:
+    """There is room on the disk again."""
+
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHeld:
+    """The ledger is an older copy: nothing starts before a person accepts it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopFailed:
     """A loop could not do its duty and tries again."""
 
@@ -216,5 +254,10 @@ Event = (
     | AttemptStarted
     | AttemptAdopted
     | RunSettled
+    | RunResolved
+    | RunsPruned
+    | DiskHeld
+    | DiskReleased
+    | LedgerHeld
     | LoopFailed
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Session,
         StateCount,
     )
-    from engine.standing import Incidents, Pauses
+    from engine.standing import Incidents, Outbox, Past, Pauses
     from jobfile.catalog import CompiledJob
     from jobfile.model import JobSpec, Origin
 
@@ -38,6 +38,8 @@ class Store(Protocol):
 
     pauses: Pauses
     incidents: Incidents
+    outbox: Outbox
+    past: Past
 
     def close(self) -> None:
         """Give the file back."""
@@ -48,9 +50,17 @@ class Store(Protocol):
         ...
 
     def open_session(
-        self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime, boot_seconds: float
+        self,
+        *,
+        kind: str,
+        boot_id: str,
+        pid: int,
+        version: str,
+        now: datetime,
+        boot_seconds: float,
+        at_least: int = 0,
     ) -> int:
-        """Take the next engine epoch; every later write of an older engine is refused."""
+        """Take the next engine epoch, and not less; every later write of an older engine is refused."""
         ...
 
     def newest_epoch(self) -> int:
@@ -67,10 +77,6 @@ class Store(Protocol):
 
     def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
         """Note that the engine ended in order."""
-        ...
-
-    def meta(self, key: str, *, default: str) -> str:
-        """A fact about the ledger; written down as `default` the first time it is asked for."""
         ...
 
     def current_generation(self) -> Generation | None:
@@ -303,6 +309,10 @@ class View(Protocol):
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
         """Runs wanted in [since, until), counted by job, kind and state."""
+        ...
+
+    def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> Mapping[RunState, int]:
+        """Runs of a job that people asked for in [since, until) and retention took away, by state."""
         ...
 
     def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:

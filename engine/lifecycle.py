@@ -126,6 +126,13 @@ class Run(Shown):
     stop_requested: str = ""
     retry_of: str | None = None
     clock_epoch: int = 0
+    resolved: str = ""
+    """How a lost run ended, when that was found later: a final state's name."""
+
+    @property
+    def verdict(self) -> RunState:
+        """The state that answers count: a lost run whose end was found later ended so."""
+        return RunState(self.resolved) if self.resolved else self.state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -146,6 +153,7 @@ class Attempt(Shown):
     output_bytes: int = 0
     output_dropped: int = 0
     leftover_processes: int = 0
+    resolved: str = ""
 
     @property
     def id(self) -> str:

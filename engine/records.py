@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from jobfile.model import ScheduleEntry
 
 
+CLOCK_HOLD = "clock_hold"
+"""An incident while the wall clock is not believed: nothing starts."""
+RESTORED_HOLD = "restored_hold"
+"""An incident while the ledger is an older copy that nobody has accepted: nothing starts."""
+DISK_HOLD = "disk_hold"
+"""An incident while the disk is nearly full: nothing starts."""
+
+
 class Generation(NamedTuple):
     """One applied, whole, valid set of definitions."""
 
@@ -67,7 +75,9 @@ class Schedule(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Many occurrences in a row that did not run: those of `entries` in [first_at, last_at]."""
+    """Occurrences in a row that share a fate, those of `entries` in [first_at, last_at]: they did not run, or
+    they ran and retention took their runs away at `pruned_at`.
+    """
 
     schedule_id: int
     job: str
@@ -81,6 +91,8 @@ class Gap:
     epoch: int
     recorded_at: datetime
     detail: str = ""
+    pruned_at: datetime | None = None
+    ran: bool = False
 
 
 class Session(NamedTuple):
@@ -167,3 +179,16 @@ class StateCount:
     is_scheduled: bool
     state: RunState
     count: int
+
+
+class Owed(NamedTuple):
+    """A notification that is owed to a channel. `id` is the same however often it is sent."""
+
+    id: str
+    at: datetime
+    event: str
+    channel: str
+    job: str
+    run_id: str
+    body: str
+    tries: int = 0

@@ -99,6 +99,11 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def state_after(ended: Ended, run: Tried) -> RunState:
+    """The state that a recorded end means, when it is found after its run was given up as lost."""
+    return _after_end(ended, run).run_state
+
+
 def _after_end(ended: Ended, run: Tried) -> Verdict:
     attempt_state, run_state, reason = AttemptState.FAILED, RunState.FAILED, f"exit({ended.exit_code})"
     detail = ""

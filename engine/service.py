@@ -8,10 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from engine.adapters.clock import is_synchronized
+from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree, FolderWatch
 from engine.adapters.gittree import GitTree
 from engine.adapters.hardening import make_undumpable
-from engine.adapters.highwater import note_high_water, refuse_rewind
+from engine.adapters.highwater import Rewind, find_rewind, note_high_water
 from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
 from engine.adapters.process import ProcessLauncher, current_boot_id
@@ -19,15 +20,18 @@ from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import WakePipe
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
-from engine.errors import JobfileError
-from engine.events import AttemptAdopted, EngineStarted, EngineStopped, RefUnread
+from engine.errors import JobfileError, StoreRefusedError
+from engine.events import AttemptAdopted, EngineStarted, EngineStopped, LedgerHeld, RefUnread
 from engine.heartbeat import Heartbeat
+from engine.housekeeper import Housekeeper
 from engine.ledger import Store
 from engine.lifecycle import RunState
 from engine.loop import Loop
 from engine.ports import Alive, Clock, Journal, SourceTree, Stop
+from engine.records import RESTORED_HOLD
 from engine.rescuer import Rescuer
-from engine.scheduler import Scheduler
+from engine.restoring import mark_missed, told, would_run_again
+from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
 from engine.store.sqlite.store import SqliteStore
 from engine.watcher import Watcher
 from engine.worker import Worker
@@ -71,6 +75,7 @@ class Service:
         self._loops: dict[str, Loop] = {}
         self._watch: FolderWatch | None = None
         self._is_ending = False
+        self._is_restored = False
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
@@ -81,12 +86,12 @@ class Service:
             make_private_file(self.config.ledger)
             self._store = SqliteStore.open(self.config.ledger)
             self._store.verify()
-            if not self.config.accepts_rewind:
-                refuse_rewind(
-                    self.config.state_dir,
-                    epoch=self._store.newest_epoch(),
-                    covered_until=self._store.max_covered_until(),
-                )
+            rewind = find_rewind(
+                self.config.state_dir,
+                epoch=self._store.newest_epoch(),
+                covered_until=self._store.max_covered_until(),
+            )
+            self._refuse_rewind_alone(rewind)
             self._boot_id = current_boot_id()
             # Both look at the session before this one, so they are made before it is opened.
             self._guard = self._make_guard()
@@ -98,11 +103,45 @@ class Service:
                 version=__version__,
                 now=self._clock.now(),
                 boot_seconds=self._clock.elapsed(),
+                at_least=rewind.epoch + 1 if rewind is not None and self.config.accepts_rewind else 0,
             )
+            self._hold_or_accept(rewind)
         except BaseException:
             self._lock.release()
             raise
         return self._store
+
+    def _refuse_rewind_alone(self, rewind: Rewind | None) -> None:
+        """A single run without an engine has nobody to hold it until somebody accepts the copy."""
+        if rewind is not None and self._only is not None:
+            raise StoreRefusedError(rewind.message)
+
+    def _hold_or_accept(self, rewind: Rewind | None) -> None:
+        """An older copy of the ledger has forgotten runs: nothing starts from it before a person says so."""
+        now = self._clock.now()
+        hold = self._store.incidents.hold(RESTORED_HOLD)
+        if rewind is None and hold is None:
+            return
+        if self.config.accepts_rewind:
+            with self._store.transaction():
+                missed = mark_missed(self._store, now=now) if self.config.marks_missed else 0
+                self._store.incidents.end_hold(RESTORED_HOLD, by=user_name(), now=now)
+                self._store.audit(
+                    actor=user_name(),
+                    action="accept_rewind",
+                    object="ledger",
+                    detail=f"{missed} occurrences marked as missed" if self.config.marks_missed else "",
+                    now=now,
+                )
+            return
+        self._is_restored = True
+        until = now if rewind is None or rewind.covered_until is None else rewind.covered_until
+        again = told(would_run_again(self._store, until=until, now=now))
+        if rewind is not None and hold is None:
+            with self._store.transaction():
+                self._store.incidents.begin_hold(RESTORED_HOLD, detail=again, now=now)
+        message = "the ledger is an older copy" if rewind is None else rewind.message
+        self.journal.tell(LedgerHeld(detail=f"{message}; {again}"))
 
     def start(self) -> Compiled | None:
         """Start every part; returns what became of the files that were found."""
@@ -114,16 +153,26 @@ class Service:
         self._rescuer = Rescuer(
             store=self._store, launcher=self._launcher, config=self.config, notice=self._worker.notice
         )
+        self._housekeeper = Housekeeper(
+            store=self._store,
+            clock=self._clock,
+            launcher=self._launcher,
+            journal=self.journal,
+            config=self.config,
+            is_held=lambda: self._guard.is_held or self._is_restored,
+        )
         heartbeat = Heartbeat(
             store=self._store,
             clock=self._clock,
             epoch=self._epoch,
             on_beat=self._note_high_water,
-            is_held=self._is_held,
+            is_held=lambda: self._guard.is_held,
         )
         self._add_loop("worker", self._worker.tick)
         self._add_loop("rescuer", self._look_for_ended)
         self._add_loop("heartbeat", heartbeat.tick)
+        if self._only is None:
+            self._add_loop("housekeeper", self._housekeeper.tick)
         self.journal.tell(
             EngineStarted(
                 epoch=self._epoch,
@@ -208,7 +257,8 @@ class Service:
         )
 
     def _is_held(self) -> bool:
-        return self._guard.is_held or self._is_ending
+        is_low = self._only is None and self._housekeeper.is_disk_low
+        return self._guard.is_held or self._is_ending or self._is_restored or is_low
 
     def _make_scheduler(self) -> Scheduler:
         return Scheduler(
@@ -238,7 +288,7 @@ class Service:
 
     def _plan(self) -> float:
         """A planning cycle; when it is finished, and only then, it counts as a sign of life."""
-        wait = self._scheduler.tick()
+        wait = LONGEST_SLEEP_SECONDS if self._is_restored else self._scheduler.tick()
         if self._manager is None or self._manager.alive_seconds is None:
             return wait
         self._manager.alive()
@@ -312,6 +362,8 @@ class Service:
                 self.journal.tell(AttemptAdopted(run=run))
 
     def _note_high_water(self) -> None:
+        if self._is_restored:
+            return  # the note is what says that this ledger is not the newest
         covered_until = self._store.max_covered_until()
         note_high_water(self.config.state_dir, epoch=self._epoch, covered_until=covered_until)
 

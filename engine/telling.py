@@ -13,6 +13,8 @@ from engine.events import (
     ClockJumped,
     ConfigChanged,
     ConfigRejected,
+    DiskHeld,
+    DiskReleased,
     EngineStarted,
     EngineStopped,
     EngineWasAway,
@@ -21,17 +23,20 @@ from engine.events import (
     GenerationApplied,
     JobPaused,
     JobRenamed,
+    LedgerHeld,
     LoopFailed,
     NotRunTold,
     RefUnread,
     RemovalsHeld,
+    RunResolved,
     RunSettled,
+    RunsPruned,
     RunWaits,
     ScheduleQuarantined,
     SkipsInARow,
 )
 from engine.lifecycle import Run, RunState
-from engine.telling_incidents import tell_about_job, tell_incident
+from engine.telling_incidents import tell_about_job, tell_incident, tell_upkeep
 from engine.wording import REASONS, SHORT_ID, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
@@ -47,24 +52,37 @@ def tell_text(event: Event) -> str:
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", tell_incident(event))
+        case DiskHeld() | DiskReleased() | LedgerHeld() | RunsPruned():
+            return _line("", "", tell_upkeep(event))
         case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
             return _line("", event.job, tell_about_job(event))
         case NotRunTold():
             return _line("", event.job, _not_run(event))
-        case RunWaits():
-            return _line(event.run.id, event.run.job, f"waits: {in_words(event.run)}")
-        case AttemptStarted():
-            return _line(event.run.id, event.run.job, _started(event))
-        case AttemptAdopted():
-            return _line(event.run.id, event.run.job, "still running from before")
-        case RunSettled():
-            return _line(event.run.id, event.run.job, _settled(event))
+        case RunWaits() | AttemptStarted() | AttemptAdopted() | RunSettled() | RunResolved():
+            return _line(event.run.id, event.run.job, _about_run(event))
         case _:
             assert_never(event)
 
 
 def _line(run_id: str, job: str, text: str) -> str:
     return f"{short(run_id):{SHORT_ID}}  {job}{'  ' if job else ''}{text}"
+
+
+def _about_run(event: RunWaits | AttemptStarted | AttemptAdopted | RunSettled | RunResolved) -> str:
+    match event:
+        case RunWaits():
+            return f"waits: {in_words(event.run)}"
+        case AttemptStarted():
+            return _started(event)
+        case AttemptAdopted():
+            return "still running from before"
+        case RunSettled():
+            return _settled(event)
+        case RunResolved():
+            twice = "" if event.is_last else f"; ANOTHER ATTEMPT RAN SINCE, after attempt {event.number}"
+            return f"was lost; found to have {event.state.value}{twice}"
+        case _:
+            assert_never(event)
 
 
 def _about_engine(event: EngineStarted | EngineStopped | LoopFailed) -> str:

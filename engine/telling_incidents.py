@@ -6,11 +6,15 @@ from engine.events import (
     ClockBelieved,
     ClockHeld,
     ClockJumped,
+    DiskHeld,
+    DiskReleased,
     EngineWasAway,
     FellDueUnseen,
     JobPaused,
     JobRenamed,
+    LedgerHeld,
     RemovalsHeld,
+    RunsPruned,
     ScheduleQuarantined,
     SkipsInARow,
 )
@@ -46,6 +50,22 @@ def tell_incident(
             if event.is_kept:
                 return f"{event.old} is now {event.new}: history, coverage and pauses go with it"
             return f"{event.old} is now {event.new}, which has a history of its own: a new beginning"
+        case _:
+            assert_never(event)
+
+
+def tell_upkeep(event: DiskHeld | DiskReleased | LedgerHeld | RunsPruned) -> str:
+    """One line about the disk and the ledger."""
+    match event:
+        case DiskHeld():
+            return f"DISK NEARLY FULL, nothing new starts: {event.free_bytes // 2**20:,} MiB free"
+        case DiskReleased():
+            return f"there is room on the disk again: {event.free_bytes // 2**20:,} MiB free"
+        case LedgerHeld():
+            return f"OLDER LEDGER, nothing starts: {event.detail}"
+        case RunsPruned():
+            runs = "1 run" if event.count == 1 else f"{event.count} runs"
+            return f"{runs} taken away by retention; what became of each is still known"
         case _:
             assert_never(event)
 

@@ -27,12 +27,27 @@ REASONS = {
     "timeout": "it ran longer than its timeout",
     "stopped": "it was stopped",
     "secret not available": "a secret is not there",
+    "folder_limit": "it filled its folder",
+    "oom": "the system was out of memory",
+    "supervisor_killed": "its supervisor was killed",
+    "host_reboot": "the host was restarted",
+    "container_restart": "its container was restarted",
+    "evidence_gone": "what it left behind was deleted",
+    "restored": "an older ledger was put in place",
+    "supervisor_error": "its supervisor could not go on",
 }
 """What the ledger's reasons mean, in words."""
 
 
 _BY_A_RUN = ("overlap", "superseded", "replaced", "buffer_full")
-_SAYS_IT_ALL = ("start_error", "template_error", "working_dir_missing", "secret not available")
+_SAYS_IT_ALL = (
+    "start_error",
+    "supervisor_error",
+    "folder_limit",
+    "template_error",
+    "working_dir_missing",
+    "secret not available",
+)
 
 
 def in_words(run: Run) -> str:

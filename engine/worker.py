@@ -11,7 +11,18 @@ from engine.config import EngineConfig
 from engine.events import AttemptStarted, Event, NotRunTold, RunSettled
 from engine.executor import prepare
 from engine.ledger import Store
-from engine.lifecycle import Attempt, Ended, Lost, Outcome, Run, RunState, StartError, attempt_id
+from engine.lifecycle import (
+    Attempt,
+    AttemptState,
+    Ended,
+    Lost,
+    Outcome,
+    Run,
+    RunState,
+    StartError,
+    attempt_id,
+)
+from engine.owing import owe_for_run
 from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, NotStarted
 from engine.retry import settle
@@ -21,6 +32,10 @@ IDLE_SECONDS = 15.0
 
 PACE_SECONDS = 1.0
 """In so long at most `config.catchup_starts` runs that are made up for start: no stampede."""
+
+
+GONE_SECONDS = 3.0
+"""For so long the folder of an attempt that was executed may be away before the attempt is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,7 @@ class Worker:
         self._only = only
         self._flights: dict[str, _Flight] = {}
         self._noticed: set[str] = set()
+        self._missed: dict[str, float] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()
 
@@ -134,6 +150,9 @@ class Worker:
             match evidence:
                 case Ended() | StartError() | Lost():
                     ended[name] = evidence
+                case NotStarted() if self._is_proven(flight):
+                    if (gone := self._gone(name)) is not None:
+                        ended[name] = gone
                 case NotStarted():
                     run = self._store.run(flight.run_id)
                     if run is not None and run.attempt == flight.number:
@@ -143,6 +162,19 @@ class Worker:
                 case _:
                     assert_never(evidence)
         return ended, unstarted
+
+    def _is_proven(self, flight: _Flight) -> bool:
+        """Whether the ledger knows that the attempt was executed: it is never executed again then."""
+        known = self._store.past.attempt(flight.run_id, flight.number)
+        return known is not None and known.state is not AttemptState.STARTING
+
+    def _gone(self, name: str) -> Lost | None:
+        """What an attempt left behind was deleted. If its supervisor lives, it puts it back: wait."""
+        now = self._clock.elapsed()
+        if now - self._missed.setdefault(name, now) < GONE_SECONDS:
+            return None
+        del self._missed[name]
+        return Lost(at=self._clock.now(), reason="evidence_gone")
 
     def _settle(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
         flight = self._flights[name]
@@ -173,12 +205,15 @@ class Worker:
         seconds = None
         if isinstance(outcome, Ended):
             seconds = (outcome.ended_at - outcome.started_at).total_seconds()
+        owe_for_run(self._store, settled, spec, now=now)
         told: list[Event] = [RunSettled(run=settled, number=flight.number, seconds=seconds)]
         return told + pause_after_failures(self._store, settled, spec, now=now)
 
     def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[Run]:
         """End what could not start in time, and commit to attempts of runs that may start now."""
-        events += [_told_late(run) for run in self._store.expire_waiting(now=now)]
+        for late in self._store.expire_waiting(now=now):
+            events.append(_told_late(late))
+            owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
         claimed: list[Run] = []
         for run in self._startable(now, room, is_catchup=False):
             claimed += self._start(run, now)

@@ -8,8 +8,7 @@ import json
 import os
 from datetime import datetime
 from pathlib import Path
-
-from engine.errors import StoreRefusedError
+from typing import NamedTuple
 
 HIGH_WATER = "high_water"
 
@@ -29,22 +28,32 @@ def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | No
         new.rename(path)
 
 
-def refuse_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> None:
-    """Refuse a ledger that is behind the note: `epoch` is the newest in it, 0 when it is new."""
+class Rewind(NamedTuple):
+    """The ledger is behind the note: what the note says, and the sentence for a person."""
+
+    epoch: int
+    covered_until: datetime | None
+    message: str
+
+
+def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> Rewind | None:
+    """Whether a ledger is behind the note: `epoch` is the newest in it, 0 when it is new."""
     try:
         note = json.loads((state_dir / HIGH_WATER).read_text())
         noted_epoch = int(note["epoch"])
         text = note["covered_until"]
         noted = datetime.fromisoformat(text) if text else None
     except (OSError, ValueError, KeyError, TypeError):
-        return
+        return None
     is_behind = noted_epoch > epoch or (
         noted is not None and (covered_until is None or covered_until < noted)
     )
-    if is_behind:
-        upto = f", accounting up to {noted:%Y-%m-%d %H:%M:%SZ}" if noted else ""
-        raise StoreRefusedError(
-            f"the ledger in {state_dir} is an older copy: it ends at engine {epoch}, and engine "
-            f"{noted_epoch} has run here{upto}. Runs made since then would be made again. "
-            "Put the newer ledger back, or go on from the copy with  jobfile up --accept-rewind"
-        )
+    if not is_behind:
+        return None
+    upto = f", accounting up to {noted:%Y-%m-%d %H:%M:%SZ}" if noted else ""
+    message = (
+        f"the ledger in {state_dir} is an older copy: it ends at engine {epoch}, and engine "
+        f"{noted_epoch} has run here{upto}. Runs made since then would be made again. "
+        "Put the newer ledger back, or go on from the copy with  jobfile up --accept-rewind"
+    )
+    return Rewind(noted_epoch, noted, message)

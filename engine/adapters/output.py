@@ -118,9 +118,20 @@ class OutputTail:
                 file.seek(self._offset)
                 part = file.read(READ_BYTES)
         except FileNotFoundError:
-            return b""
+            part = self._read_packed(f"{self._folder}/{name}.gz")
         self._offset += len(part)
         return part
+
+    def _read_packed(self, path: str) -> bytes:
+        """What was compressed because the attempt has been over for a while."""
+        import gzip  # noqa: PLC0415  the shim does not read, and pays for no import
+
+        try:
+            with gzip.open(path, "rb") as file:
+                file.seek(self._offset)
+                return file.read(READ_BYTES)
+        except (OSError, EOFError):
+            return b""
 
     def _next_number(self) -> int | None:
         """The segment after the one that is being read, if there is one."""
@@ -128,6 +139,6 @@ class OutputTail:
             names = os.listdir(self._folder)  # noqa: PTH208  no pathlib in the shim
         except FileNotFoundError:
             return None
-        found = (re.fullmatch(r"output\.(\d+)", name) for name in names)
+        found = (re.fullmatch(r"output\.(\d+)(?:\.gz)?", name) for name in names)
         later = [int(match[1]) for match in found if match and int(match[1]) > self._number]
         return min(later, default=None)

@@ -92,7 +92,7 @@ def answer_of(state: RunState, *, was_started: bool) -> Answer:
 
 
 def _answer(item: Item) -> Answer:
-    return answer_of(item.state, was_started=item.run is not None and item.run.attempt > 0)
+    return answer_of(item.state, was_started=item.ran)
 
 
 def _worst(items: Sequence[Item]) -> Answer:
@@ -149,6 +149,12 @@ def _text(value: object) -> str:
 def _not_expected(
     view: View, job: str, when: str, *, zone: ZoneInfo, since: datetime, until: datetime, now: datetime
 ) -> Did:
+    if pruned := view.pruned_requests(job, since=since, until=until):
+        counts = ", ".join(f"{count} {state.value}" for state, count in sorted(pruned.items()))
+        line = (
+            f"{job} {when}: nobody knows any more: of runs asked for by hand only the sum is kept ({counts})"
+        )
+        return Did(answer=Answer.NOT_WELL, line=line, items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
     if coming:
         line = f"{job} {when}: not yet due, expected at {_local(coming[0], zone)}"
@@ -185,12 +191,15 @@ def _one(item: Item, zone: ZoneInfo, *, is_engine_running: bool) -> str:
     run = item.run
     known = f", run {short(run.id)}" if run else ""
     match _answer(item):
+        case Answer.SUCCEEDED if run is None:
+            return f"yes, it ran and succeeded ({place}; no more of it is kept)"
         case Answer.SUCCEEDED:
             assert run is not None
+            late = ", as was found out later" if run.resolved else ""
             took = f", took {_took(run)}" if run.started_at and run.ended_at else ""
             tries = f", attempt {run.attempt}" if run.attempt > 1 else ""
             by_hand = ", tried again by hand" if run.retry_of else ""
-            return f"yes, it ran and succeeded ({place}{tries}{took}{by_hand}{known})"
+            return f"yes, it ran and succeeded{late} ({place}{tries}{took}{by_hand}{known})"
         case Answer.NOT_WELL if item.state is RunState.LOST:
             return f"nobody knows: it started, and its end was not seen: {_why(item)} ({place}{known})"
         case Answer.NOT_WELL:

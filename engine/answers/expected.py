@@ -21,7 +21,10 @@ NOT_ACCOUNTED = "not_accounted"
 
 
 class Item(NamedTuple):
-    """One expected run. `run` is missing when a gap record tells of it, or nobody has decided yet."""
+    """One expected run. `run` is missing when a gap record tells of it, or nobody has decided yet.
+
+    `pruned_at` is since when no more than the state is known.
+    """
 
     scheduled_for: datetime
     state: RunState
@@ -31,6 +34,8 @@ class Item(NamedTuple):
     run: Run | None = None
     schedule: Schedule | None = None
     arguments: Mapping[str, Value] | None = None
+    pruned_at: datetime | None = None
+    ran: bool = False
 
 
 def window_of(schedule: Schedule, *, since: datetime, until: datetime) -> tuple[datetime, datetime]:
@@ -69,11 +74,12 @@ def item_of(run: Run) -> Item:
     """The item that a run is the record of."""
     return Item(
         scheduled_for=run.scheduled_for,
-        state=run.state,
+        state=run.verdict,
         reason=run.reason,
         detail=run.detail,
         is_scheduled=run.schedule_key is not None,
         run=run,
+        ran=run.attempt > 0,
         arguments=run.params,
     )
 
@@ -95,6 +101,8 @@ def _scheduled(
                 is_scheduled=True,
                 schedule=schedule,
                 arguments=arguments,
+                pruned_at=gap.pruned_at,
+                ran=gap.ran,
             )
     return Item(
         scheduled_for=fire.at,

@@ -43,6 +43,8 @@ def why(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) ->
     for one in items:
         if one.run is not None:
             facts += _run_facts(view, one.run, zone)
+    if item.pruned_at is not None:
+        facts.append(("details", f"no longer kept: retention took them away {_local(item.pruned_at, zone)}"))
     reason = item.reason if item.run is None else item.run.reason
     state = "open" if reason == NOT_ACCOUNTED else item.state.value
     words = in_words(item.run) if item.run is not None else reason_words(reason, item.detail)
@@ -133,7 +135,8 @@ def _covers(session: Session, at: datetime, after: Session | None) -> bool:
 
 
 def _run_facts(view: View, run: Run, zone: ZoneInfo) -> list[tuple[str, str]]:
-    facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}")]
+    resolved = f", found later to have {run.verdict.value}" if run.resolved else ""
+    facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
     if run.params:
         facts.append(("params", ", ".join(f"{name}={value}" for name, value in run.params.items())))
     facts += [

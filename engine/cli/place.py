@@ -10,7 +10,7 @@ import click
 
 from engine.adapters.clock import SystemClock
 from engine.adapters.environment import environment
-from engine.config import EngineConfig, catchup_starts, find_main_file, find_state_dir, max_running
+from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.errors import JobfileError
 from engine.ledger import View
 
@@ -50,8 +50,7 @@ class Place:
             main_file=self.main_file,
             state_dir=self.state_dir,
             environ=environ,
-            max_running=max_running(environ),
-            catchup_starts=catchup_starts(environ),
+            **limits(environ),
         )
 
     def now(self) -> datetime:

@@ -13,6 +13,7 @@ from engine.records import (
     Generation,
     Incident,
     JobVersion,
+    Owed,
     Pause,
     Rejection,
     Schedule,
@@ -94,6 +95,7 @@ def run_from_row(row: Row) -> Run:
         stop_requested=row["stop_requested"],
         retry_of=row["retry_of"],
         clock_epoch=row["clock_epoch"],
+        resolved=row["resolved"],
     )
 
 
@@ -140,6 +142,7 @@ def attempt_from_row(row: Row) -> Attempt:
         output_bytes=row["output_bytes"],
         output_dropped=row["output_dropped"],
         leftover_processes=row["leftover_processes"],
+        resolved=row["resolved"],
     )
 
 
@@ -217,6 +220,8 @@ def gap_from_row(row: Row) -> Gap:
         epoch=row["epoch"],
         recorded_at=from_us(row["recorded_at"]),
         detail=row["detail"],
+        pruned_at=_maybe(row["pruned_at"]),
+        ran=bool(row["ran"]),
     )
 
 
@@ -269,4 +274,18 @@ def incident_from_row(row: Row) -> Incident:
         occurrences=row["occurrences"],
         jobs=row["jobs"],
         accepted_by=row["accepted_by"],
+    )
+
+
+def owed_from_row(row: Row) -> Owed:
+    """A notification that is owed."""
+    return Owed(
+        id=row["id"],
+        at=from_us(row["at"]),
+        event=row["event"],
+        channel=row["channel"],
+        job=row["job"],
+        run_id=row["run_id"],
+        body=row["body"],
+        tries=row["tries"],
     )

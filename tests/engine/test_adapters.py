@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.highwater import note_high_water, refuse_rewind
+from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import EngineLock, is_engine_running, make_private_file, make_state_dir
 from engine.adapters.wake import WakePipe, poke
-from engine.errors import EngineRunningError, JobfileError, StoreRefusedError
+from engine.errors import EngineRunningError, JobfileError
 from engine.events import (
     AttemptStarted,
     ConfigRejected,
@@ -98,16 +98,18 @@ def test_every_line_through_the_wake_pipe_arrives(tmp_path: Path) -> None:
     assert heard == [f"run-{number}" for number in range(200)]
 
 
-def test_a_ledger_behind_its_note_is_refused(tmp_path: Path) -> None:
-    refuse_rewind(tmp_path, epoch=0, covered_until=None)
+def test_a_ledger_behind_its_note_is_found_out(tmp_path: Path) -> None:
+    assert find_rewind(tmp_path, epoch=0, covered_until=None) is None
     note_high_water(tmp_path, epoch=3, covered_until=NOON)
-    refuse_rewind(tmp_path, epoch=3, covered_until=NOON)
-    refuse_rewind(tmp_path, epoch=4, covered_until=NOON + HOUR)
+    assert find_rewind(tmp_path, epoch=3, covered_until=NOON) is None
+    assert find_rewind(tmp_path, epoch=4, covered_until=NOON + HOUR) is None
     for epoch, covered in ((2, NOON), (3, NOON - timedelta(seconds=1)), (3, None)):
-        with pytest.raises(StoreRefusedError, match="older copy"):
-            refuse_rewind(tmp_path, epoch=epoch, covered_until=covered)
+        found = find_rewind(tmp_path, epoch=epoch, covered_until=covered)
+        assert found is not None
+        assert (found.epoch, found.covered_until) == (3, NOON)
+        assert "older copy" in found.message
     (tmp_path / "high_water").write_text("torn")
-    refuse_rewind(tmp_path, epoch=0, covered_until=None)
+    assert find_rewind(tmp_path, epoch=0, covered_until=None) is None
 
 
 RUN = a_run(id="a1b2c3d4" * 4, attempt=2)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import catchup_starts
+from engine.config import limits
 from engine.due import GAP_FROM, ON_TIME, Rules, due
 from engine.lifecycle import RunState
 from engine.records import Pause
@@ -122,7 +122,7 @@ def is_paused(pauses: list[Pause], at: datetime) -> bool:
     ("text", "reads"), [("", 2), ("7", 7), ("0", 2), ("00", 2), ("many", 2), ("0000010000000", 2)]
 )
 def test_the_pace_of_catching_up_comes_from_the_environment(text: str, reads: int) -> None:
-    assert catchup_starts({"JOBFILE_CATCHUP_STARTS": text}) == reads
+    assert limits({"JOBFILE_CATCHUP_STARTS": text})["catchup_starts"] == reads
 
 
 def test_nothing_is_due_before_its_time() -> None:

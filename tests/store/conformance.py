@@ -329,11 +329,13 @@ def test_a_session_tells_when_the_engine_was_there(open_ledger: OpenLedger) -> N
     assert ledger.view.session_before(NOON - timedelta(seconds=1)) is None
 
 
-def test_a_fact_about_the_ledger_is_written_once(open_ledger: OpenLedger) -> None:
+def test_a_fact_about_the_ledger_is_as_it_was_noted_last(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    with ledger.store.transaction():
-        assert ledger.store.meta("fact", default="a") == "a"
-        assert ledger.store.meta("fact", default="b") == "a"
+    assert ledger.store.past.fact("fact", default="none") == "none"
+    for value in ("a", "b"):
+        with ledger.store.transaction():
+            ledger.store.past.note("fact", value)
+        assert ledger.store.past.fact("fact", default="none") == value
 
 
 def test_a_ledger_has_one_lineage_and_no_other_ledger_has_it(open_ledger: OpenLedger) -> None:

@@ -33,6 +33,9 @@ from jobfile.duration import EXPECTED, parse_duration
 @click.option("--git-signers", metavar="FILE", help="With --git: apply only what one of these keys signed.")
 @click.option("--accept-rewind", is_flag=True, help="Go on from an older copy of the ledger.")
 @click.option(
+    "--mark-missed", is_flag=True, help="With --accept-rewind: run nothing again, record it as missed."
+)
+@click.option(
     "--yes-remove-many", "allows_removals", is_flag=True, help="Believe files that remove many jobs at once."
 )
 @click.option("--stop-jobs", is_flag=True, help="At the end cancel what runs, instead of leaving it running.")
@@ -45,6 +48,7 @@ def command(
     git_signers: str | None,
     *,
     accept_rewind: bool,
+    mark_missed: bool,
     allows_removals: bool,
     stop_jobs: bool,
     as_json: bool,
@@ -60,10 +64,13 @@ def command(
     duration = parse_duration(length) if length else None
     if length and duration is None:
         raise click.UsageError(f"--for takes {EXPECTED}, found '{length}'")
+    if mark_missed and not accept_rewind:
+        raise click.UsageError("--mark-missed says how to go on from an older copy; it needs --accept-rewind")
     config = replace(
         place.config,
         applies_by_itself=how == "auto",
         accepts_rewind=accept_rewind,
+        marks_missed=mark_missed,
         allows_removals=allows_removals,
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),

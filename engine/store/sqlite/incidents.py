@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from engine.records import Incident
+from engine.records import CLOCK_HOLD, Incident
 from engine.store.rows import incident_from_row, to_us
 from engine.store.sqlite.connection import Connection
 
@@ -32,20 +32,20 @@ class SqliteIncidents:
         if not self._db.write("grow_incident", values):
             self._db.write("add_incident", values)
 
-    def hold(self) -> Incident | None:
-        """The clock that is not believed, if it is not."""
-        row = self._db.row("open_hold")
+    def hold(self, kind: str = CLOCK_HOLD) -> Incident | None:
+        """What holds the engine back, if it does."""
+        row = self._db.row("open_hold", {"kind": kind})
         return None if row is None else incident_from_row(row)
 
-    def begin_hold(self, *, detail: str, now: datetime) -> None:
-        """The clock is not believed."""
+    def begin_hold(self, kind: str = CLOCK_HOLD, *, detail: str, now: datetime) -> None:
+        """From now on the engine is held back."""
         at = to_us(now)
-        values = {"kind": "clock_hold", "began_at": at, "ended_at": None, "detail": detail}
+        values = {"kind": kind, "began_at": at, "ended_at": None, "detail": detail}
         self._db.write("add_incident", values | {"occurrences": 0, "jobs": 0, "recorded_at": at})
 
-    def end_hold(self, *, by: str, now: datetime) -> None:
-        """The clock is believed again."""
-        self._db.write("end_hold", {"accepted_by": by, "now": to_us(now)})
+    def end_hold(self, kind: str = CLOCK_HOLD, *, by: str, now: datetime) -> None:
+        """The engine is held back no more."""
+        self._db.write("end_hold", {"kind": kind, "accepted_by": by, "now": to_us(now)})
 
     def accept_hold(self, *, actor: str) -> bool:
         """A person says that the clock is right; False when it was believed anyway."""

@@ -9,7 +9,7 @@ from engine.errors import StoreRefusedError
 from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, Verdict
 from engine.ports import Stop
 from engine.records import Generation, JobVersion, LiveAttempt, Schedule, Session
-from engine.standing import Incidents, Pauses
+from engine.standing import Incidents, Outbox, Past, Pauses
 from engine.store.rows import (
     attempt_from_row,
     from_us,
@@ -24,12 +24,13 @@ from engine.store.rows import (
 from engine.store.sqlite.connection import Connection
 from engine.store.sqlite.incidents import SqliteIncidents
 from engine.store.sqlite.migrate import MIGRATIONS, migrate
+from engine.store.sqlite.outbox import SqliteOutbox
+from engine.store.sqlite.past import SqlitePast
 from engine.store.sqlite.pauses import SqlitePauses
+from engine.store.sqlite.renaming import rename
 from jobfile.canonical import canonical_json, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.model import JobSpec, Origin
-
-_RENAMING = ("rename_runs", "rename_schedules", "rename_gaps", "rename_versions", "rename_pauses")
 
 
 class SqliteStore:
@@ -40,6 +41,8 @@ class SqliteStore:
         self._db = connection
         self.pauses: Pauses = SqlitePauses(connection)
         self.incidents: Incidents = SqliteIncidents(connection)
+        self.outbox: Outbox = SqliteOutbox(connection)
+        self.past: Past = SqlitePast(connection)
         self._specs: dict[str, JobSpec] = {}
 
     @classmethod
@@ -59,15 +62,21 @@ class SqliteStore:
         with self._db.transaction():
             yield
 
-    # Sessions
-
     def open_session(
-        self, *, kind: str, boot_id: str, pid: int, version: str, now: datetime, boot_seconds: float
+        self,
+        *,
+        kind: str,
+        boot_id: str,
+        pid: int,
+        version: str,
+        now: datetime,
+        boot_seconds: float,
+        at_least: int = 0,
     ) -> int:
-        """Take the next engine epoch; every later write of an older engine is refused."""
+        """Take the next engine epoch, and not less; every later write of an older engine is refused."""
         with self._db.transaction():
             values = {"kind": kind, "boot_id": boot_id, "pid": pid, "version": version, "now": to_us(now)}
-            row = self._db.row("open_session", values | {"boot_seconds": boot_seconds})
+            row = self._db.row("open_session", values | {"boot_seconds": boot_seconds, "at_least": at_least})
             assert row is not None
         self._db.epoch = int(row["epoch"])
         return self._db.epoch
@@ -94,15 +103,6 @@ class SqliteStore:
     def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
         """Note that the engine ended in order."""
         self._db.write("close_session", {"epoch": epoch, "now": to_us(now), "reason": reason})
-
-    def meta(self, key: str, *, default: str) -> str:
-        """A fact about the ledger; written down as `default` the first time it is asked for."""
-        self._db.write("put_meta", {"key": key, "value": default})
-        row = self._db.row("get_meta", {"key": key})
-        assert row is not None
-        return str(row["value"])
-
-    # Generations and schedules
 
     def current_generation(self) -> Generation | None:
         """The generation in force."""
@@ -163,8 +163,7 @@ class SqliteStore:
 
     def rename_job(self, old: str, new: str) -> None:
         """History, coverage and pauses of a job go with its new name."""
-        for query in _RENAMING:
-            self._db.write(query, {"old": old, "new": new})
+        rename(self._db, old, new)
 
     def schedules_in_force(self) -> tuple[Schedule, ...]:
         """Every schedule in force, with the digest its next run would use."""
@@ -188,8 +187,6 @@ class SqliteStore:
     def advance_coverage(self, schedule_id: int, *, to: datetime) -> None:
         """Every occurrence up to `to` is accounted for."""
         self._db.write("advance_coverage", {"id": schedule_id, "covered_until": to_us(to)})
-
-    # Runs
 
     def add_run(self, run: Run) -> None:
         """Record a run, or that it was not made."""
@@ -363,8 +360,6 @@ class SqliteStore:
         """The newest runs of a job that its schedule wanted, the newest first."""
         rows = self._db.rows("newest_occurrences", {"job": job, "limit": limit})
         return tuple(run_from_row(row) for row in rows)
-
-    # What is told to people
 
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
         """A set of files is refused; one open refusal at a time."""

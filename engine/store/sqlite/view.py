@@ -120,6 +120,11 @@ class SqliteView:
             for row in rows
         )
 
+    def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> dict[RunState, int]:
+        """Runs of a job that people asked for in [since, until) and retention took away, by state."""
+        values = {"job": job, "since": to_us(since), "until": to_us(until)}
+        return {RunState(row["state"]): row["count"] for row in self._db.rows("pruned_requests", values)}
+
     def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
         """Gap records that touch a window; of one job or of all."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}

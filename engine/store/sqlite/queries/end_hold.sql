@@ -1,2 +1,2 @@
--- The clock is believed again.
-update incident set ended_at = :now, accepted_by = :accepted_by where kind = 'clock_hold' and ended_at is null
+-- It holds the engine back no more.
+update incident set ended_at = :now, accepted_by = :accepted_by where kind = :kind and ended_at is null

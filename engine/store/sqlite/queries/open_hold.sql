@@ -1,2 +1,2 @@
--- The clock that is not believed, if it is not.
-select * from incident where kind = 'clock_hold' and ended_at is null
+-- What holds the engine back, if it does: a clock that is not believed, an older ledger, a full disk.
+select * from incident where kind = :kind and ended_at is null

@@ -1,0 +1,98 @@
+"""The folders of runs, once their runs are over: compressed after a while, then taken away."""
+
+import contextlib
+import gzip
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+MAX_ENTRIES = 200_000
+"""Files of one run's folder that are counted; more of them are as bad as too many bytes."""
+
+_SPENT = ("control", "script", "lock")
+"""What only a supervisor needs."""
+
+
+def compress_attempt(folder: Path) -> bool:
+    """Compress the output of an attempt that is over, and drop what only its supervisor needed.
+
+    Whoever dies in between leaves either the plain file or both: the plain one is what is read then. False
+    when something could not be done; it stays as it is.
+    """
+    try:
+        for path in sorted(folder.glob("output*")):
+            if path.suffix != ".gz":
+                _compress(path)
+        for name in _SPENT:
+            (folder / name).unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
+
+
+def _compress(path: Path) -> None:
+    packed = path.with_name(f"{path.name}.gz")
+    new = path.with_name(f".{path.name}.gz.new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        with path.open("rb") as plain, gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6) as pack:
+            shutil.copyfileobj(plain, pack, 1024 * 1024)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(packed)
+    path.unlink()
+
+
+def remove_run(folder: Path) -> None:
+    """Take a run's folder away; a job may have made parts of it unwritable."""
+
+    def make_writable(_function: object, path: str, _problem: object) -> None:
+        parent = Path(path).parent
+        with contextlib.suppress(OSError):
+            parent.chmod(0o700)
+            Path(path).unlink()
+
+    shutil.rmtree(folder, onerror=make_writable)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def empty_scratch(folder: Path) -> None:
+    """Take away what a run put into its temporary folder."""
+    shutil.rmtree(folder / "work" / "tmp", ignore_errors=True)
+
+
+def old_runs(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Path]:
+    """Folders of runs in one of the 256 shards that nobody has changed since an instant (Unix seconds)."""
+    shelf = runs_dir / f"{shard:02x}"
+    with contextlib.suppress(OSError), os.scandir(shelf) as entries:
+        for entry in entries:
+            if (
+                entry.is_dir(follow_symlinks=False)
+                and entry.stat(follow_symlinks=False).st_mtime < older_than
+            ):
+                yield shelf / entry.name
+
+
+def exceeds(folder: Path, *, limit: int) -> bool:
+    """Whether the files under a folder take more bytes on the disk than allowed. Links are not followed."""
+    total, count, todo = 0, 0, [str(folder)]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    about = entry.stat(follow_symlinks=False)
+                    total += about.st_blocks * 512
+                    count += 1
+                    if total > limit or count > MAX_ENTRIES:
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+        except OSError:
+            continue
+    return False
+
+
+def free_bytes(folder: Path) -> int:
+    """Room on the disk that holds a folder."""
+    return shutil.disk_usage(folder).free

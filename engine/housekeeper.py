@@ -1,0 +1,170 @@
+"""Loop: what is past. Late evidence is taken in, old runs go, outputs are compressed, disks are watched."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from engine.adapters import folders
+from engine.config import EngineConfig
+from engine.events import DiskHeld, DiskReleased, Event, RunResolved, RunsPruned
+from engine.ledger import Store
+from engine.lifecycle import AttemptState, Ended, Run, RunState
+from engine.ports import Clock, Journal, Launcher, Stop
+from engine.records import DISK_HOLD
+from engine.retry import state_after
+
+LOOK_SECONDS = 10.0
+LOOKS_A_ROUND = 6
+"""Disk and folders are looked at each time, the past once a minute."""
+ROUNDS_A_COUNT = 60
+"""Runs of each job are counted once an hour: that reads an index of all runs."""
+
+BATCH = 200
+"""Runs that are taken away in one transaction: nobody waits long for the ledger."""
+COMPRESS_AFTER = timedelta(days=1)
+EVIDENCE_WITHIN = timedelta(days=7)
+"""For so long the end of a lost attempt is looked for."""
+LOST_AT_ONCE = 500
+SHARDS = 256
+_COMPRESSED = "compressed_upto"
+
+
+class Housekeeper:
+    """Nothing that it does changes an answer; everything it does may be interrupted anywhere."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        launcher: Launcher,
+        journal: Journal,
+        config: EngineConfig,
+        is_held: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """While `is_held`, nothing is taken away: the clock, or the ledger, is not believed."""
+        self._store = store
+        self._clock = clock
+        self._launcher = launcher
+        self._journal = journal
+        self._config = config
+        self._is_held = is_held
+        self._looks = 0
+        self._shard = 0
+        self._later: dict[str, Run] = {}
+        self.is_disk_low = False
+
+    def tick(self) -> float:
+        """Do a part of the work; returns the seconds until the next."""
+        self._watch_disk()
+        self._stop_hoarders()
+        is_more = False
+        if self._looks % LOOKS_A_ROUND == 0 and not self._is_held():
+            self.resolve()
+            is_more = self.prune(counts=self._looks % (LOOKS_A_ROUND * ROUNDS_A_COUNT) == 0)
+            self.compress()
+            self._sweep()
+        if not is_more:
+            self._looks += 1
+        return 0.1 if is_more else LOOK_SECONDS
+
+    def resolve(self) -> None:
+        """Take in the ends of lost attempts that turned up: a disk came back, a supervisor had lived."""
+        since = self._clock.now() - EVIDENCE_WITHIN
+        for attempt in self._store.past.lost_attempts(since=since, limit=LOST_AT_ONCE):
+            folder = self._config.attempt_dir(attempt.run_id, attempt.number)
+            found = self._launcher.evidence(folder, boot_id=attempt.boot_id)
+            run = self._store.run(attempt.run_id)
+            if not isinstance(found, Ended) or run is None:
+                continue
+            state = state_after(found, run)
+            is_last = run.attempt == attempt.number
+            detail = "its end was found later" if is_last else "its end was found later: executed twice"
+            with self._store.transaction():
+                self._store.past.resolve(attempt, found, state=state, detail=detail)
+            self._journal.tell(RunResolved(run=run, number=attempt.number, state=state, is_last=is_last))
+
+    def prune(self, *, counts: bool) -> bool:
+        """Take away one batch of what is too old, or too many; whether there may be more."""
+        before = self._clock.now() - timedelta(days=self._config.keep_days)
+        found = self._store.past.prunable(before=before, limit=BATCH)
+        if not found and counts:
+            for job, oldest in self._store.past.crowded(keep=self._config.keep_runs):
+                found = self._store.past.prunable(before=oldest, limit=BATCH, job=job)
+                if found:
+                    break
+        if not found:
+            with self._store.transaction():
+                self._store.outbox.drop_sent(before=before)
+            return False
+        with self._store.transaction():
+            self._store.past.prune(found, now=self._clock.now())
+        # The rows first: a folder without a row is swept away later, a row without a folder would be a lie.
+        for run in found:
+            folders.remove_run(self._config.run_dir(run.id))
+        self._journal.tell(RunsPruned(count=len(found)))
+        return True
+
+    def compress(self) -> None:
+        """Compress what runs wrote that were over a day ago, in the order in which they were recorded."""
+        before = self._clock.now() - COMPRESS_AFTER
+        after = int(self._store.past.fact(_COMPRESSED, default="0"))
+        found = self._store.past.recorded_after(after, before=before, limit=BATCH)
+        waiting = {**self._later, **{run.id: run for _, run in found}}
+        self._later = {}
+        for known in waiting.values():
+            run = self._store.run(known.id)
+            if run is None:
+                continue
+            if run.ended_at is None or run.ended_at >= before:
+                self._later[run.id] = run
+                continue
+            for number in range(1, run.attempt + 1):
+                folders.compress_attempt(self._config.attempt_dir(run.id, number))
+            folders.empty_scratch(self._config.run_dir(run.id))
+        if found:
+            with self._store.transaction():
+                self._store.past.note(_COMPRESSED, str(found[-1][0]))
+
+    def _sweep(self) -> None:
+        """Take away old folders that no run knows: an engine died between a row and its folder."""
+        older_than = (self._clock.now() - timedelta(days=self._config.keep_days)).timestamp()
+        for folder in folders.old_runs(self._config.runs_dir, shard=self._shard, older_than=older_than):
+            if self._store.run(folder.name) is None:
+                folders.remove_run(folder)
+        self._shard = (self._shard + 1) % SHARDS
+
+    def _watch_disk(self) -> None:
+        """Below the floor nothing starts: what runs needs the room, and the ledger for its end."""
+        free = folders.free_bytes(self._config.state_dir)
+        is_low = free < self._config.min_free_bytes
+        if is_low == self.is_disk_low:
+            return
+        self.is_disk_low = is_low
+        now = self._clock.now()
+        event: Event = DiskHeld(free_bytes=free) if is_low else DiskReleased(free_bytes=free)
+        self._journal.tell(event)
+        with self._store.transaction():
+            if not is_low:
+                self._store.incidents.end_hold(DISK_HOLD, by="there is room again", now=now)
+            elif self._store.incidents.hold(DISK_HOLD) is None:
+                detail = (
+                    f"{free // 2**20} MiB free, at least {self._config.min_free_bytes // 2**20} are wanted"
+                )
+                self._store.incidents.begin_hold(DISK_HOLD, detail=detail, now=now)
+
+    def _stop_hoarders(self) -> None:
+        """End runs whose folders hold more than they may."""
+        for live in self._store.live_attempts():
+            if live.run_state is not RunState.RUNNING or live.attempt.state is not AttemptState.RUNNING:
+                continue
+            run_dir: Path = self._config.run_dir(live.attempt.run_id)
+            if folders.exceeds(run_dir / "work", limit=self._config.max_folder_bytes):
+                with self._store.transaction():
+                    self._store.request_stop(
+                        live.attempt.run_id,
+                        Stop.CANCEL,
+                        reason="folder_limit",
+                        detail=f"more than {self._config.max_folder_bytes // 2**20} MiB in its folder",
+                        now=self._clock.now(),
+                    )

@@ -1,0 +1,78 @@
+"""An older copy of the ledger was put in its place: what would run again, and how to go on without that."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from engine.accounting import rules_of
+from engine.due import due
+from engine.ledger import Store
+from engine.lifecycle import RunState
+from jobfile.occurrences import fires
+
+RESTORED = "restored"
+"""The reason of occurrences that a person let go because another ledger had accounted for them."""
+
+MAX_JOBS_TOLD = 12
+
+
+class Again(NamedTuple):
+    """A job with occurrences that this copy knows nothing of, of which some would run again."""
+
+    job: str
+    unknown: int
+    again: int
+    since: datetime
+
+
+def would_run_again(store: Store, *, until: datetime, now: datetime) -> tuple[Again, ...]:
+    """What the copy has not accounted for, although a newer ledger had, up to `until`."""
+    found = []
+    for schedule in store.schedules_in_force():
+        spec = store.definition(schedule.digest)
+        rules = rules_of(spec, schedule.entries)
+        pauses = store.pauses.between(schedule.job, since=schedule.covered_until, until=now)
+        planned = due(rules, covered_until=schedule.covered_until, now=now, pauses=pauses)
+        unknown = sum(1 for _ in fires(schedule.entries, after=schedule.covered_until, until=min(until, now)))
+        again = sum(1 for one in planned.to_run if one.fire.at <= until)
+        if unknown:
+            found.append(Again(schedule.job, unknown, again, schedule.covered_until))
+    return tuple(sorted(found))
+
+
+def told(found: tuple[Again, ...]) -> str:
+    """What would run again, in one line for each job."""
+    lines = [
+        f"{one.job}: {one.unknown} unknown since {one.since:%Y-%m-%d %H:%M}Z, {one.again} would run again"
+        for one in found[:MAX_JOBS_TOLD]
+    ]
+    if len(found) > MAX_JOBS_TOLD:
+        lines.append(f"and {len(found) - MAX_JOBS_TOLD} more jobs")
+    return "; ".join(lines) or "no schedule of this copy has anything to make up for"
+
+
+def mark_missed(store: Store, *, now: datetime) -> int:
+    """Account for everything up to now as missed, so that nothing of it runs again; how many.
+
+    Runs inside the caller's transaction.
+    """
+    count = 0
+    generation = store.current_generation()
+    for schedule in store.schedules_in_force():
+        found = [fire.at for fire in fires(schedule.entries, after=schedule.covered_until, until=now)]
+        if not found:
+            continue
+        assert generation is not None
+        store.add_gap(
+            schedule,
+            first_at=found[0],
+            last_at=found[-1],
+            count=len(found),
+            state=RunState.MISSED,
+            reason=RESTORED,
+            detail="",
+            generation=generation.number,
+            now=now,
+        )
+        store.advance_coverage(schedule.id, to=found[-1])
+        count += len(found)
+    return count

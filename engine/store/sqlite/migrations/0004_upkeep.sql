@@ -1,0 +1,61 @@
+-- What is owed, what was seen late, what was pruned, and what holds an engine back.
+
+-- Notifications that are owed: written in the transaction of what they tell of, sent at least once. The id is the
+-- same however often it is sent, so that a receiver can tell a second telling from a second event.
+create table outbox (
+  id          text    primary key,
+  at          integer not null,
+  event       text    not null,
+  channel     text    not null,
+  job         text    not null,
+  run_id      text    not null,
+  body        text    not null,
+  tries       integer not null default 0,
+  next_try_at integer not null,
+  sent_at     integer,
+  last_error  text    not null default ''
+) strict, without rowid;
+create index outbox_owed on outbox (job, at) where sent_at is null;
+create index outbox_sent on outbox (sent_at) where sent_at is not null;
+
+-- The end of a lost attempt that was found after all, once.
+alter table attempt add column resolved text not null default '';
+alter table run add column resolved text not null default '';
+create index attempt_lost on attempt (ended_at) where state = 'lost' and resolved = '';
+create trigger run_is_resolved_once before update of resolved on run
+  when old.state <> 'lost' or old.resolved <> ''
+  begin select raise(abort, 'only a lost run is resolved, and once'); end;
+
+-- Runs that retention took away are told by gap records with the state they had; the record says since when.
+alter table gap add column pruned_at integer;
+alter table gap add column ran integer not null default 0;
+-- Runs that people asked for have no schedule that could name them: they are counted, by quarters of an hour, in
+-- which every local day begins.
+create table pruned_request (
+  job      text    not null,
+  quarter  integer not null,
+  state    text    not null,
+  count    integer not null,
+  primary key (job, quarter, state)
+) strict, without rowid;
+
+-- More that happens to an engine: an older copy of the ledger was put in its place, the disk is nearly full.
+create table incident_new (
+  id          integer primary key,
+  kind        text    not null,
+  began_at    integer not null,
+  ended_at    integer,
+  detail      text    not null default '',
+  occurrences integer not null default 0,
+  jobs        integer not null default 0,
+  recorded_at integer not null,
+  accepted_by text    not null default '',
+  check (kind in ('away', 'clock_jump', 'clock_hold', 'restored_hold', 'disk_hold'))
+) strict;
+insert into incident_new select * from incident;
+drop table incident;
+alter table incident_new rename to incident;
+create unique index incident_open on incident (kind) where ended_at is null;
+create index incident_time on incident (began_at);
+-- Asked of every run that an answer tells of.
+create index run_retry_of on run (retry_of) where retry_of is not null;

@@ -1,0 +1,37 @@
+"""Notifications that are owed, in the SQLite ledger."""
+
+from datetime import datetime
+
+from engine.records import Owed
+from engine.store.rows import owed_from_row, to_us
+from engine.store.sqlite.connection import Connection
+
+
+class SqliteOutbox:
+    """Every method that writes runs inside the store's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the store's connection."""
+        self._db = connection
+
+    def add(self, owed: Owed) -> None:
+        """A notification is owed; the same one twice is one."""
+        values = owed._asdict() | {"at": to_us(owed.at)}
+        del values["tries"]
+        self._db.write("add_owed", values)
+
+    def due(self, *, now: datetime, limit: int) -> tuple[Owed, ...]:
+        """What may be tried now: of each job and channel only the oldest."""
+        return tuple(owed_from_row(row) for row in self._db.rows("owed", {"now": to_us(now), "limit": limit}))
+
+    def sent(self, id: str, *, now: datetime) -> None:
+        """It was delivered."""
+        self._db.write("mark_sent", {"id": id, "now": to_us(now)})
+
+    def failed(self, id: str, *, error: str, next_try_at: datetime) -> None:
+        """It could not be delivered and is tried again."""
+        self._db.write("mark_unsent", {"id": id, "error": error, "next_try_at": to_us(next_try_at)})
+
+    def drop_sent(self, *, before: datetime) -> int:
+        """Forget what was delivered long ago; how many."""
+        return self._db.write("drop_sent", {"before": to_us(before)})

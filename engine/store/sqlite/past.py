@@ -1,0 +1,124 @@
+"""Runs that are over, in the SQLite ledger: late evidence, and what retention takes away."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from engine.lifecycle import Attempt, Ended, Run, RunState
+from engine.records import Schedule
+from engine.store.rows import attempt_from_row, from_us, gap_from_row, run_from_row, schedule_from_row, to_us
+from engine.store.sqlite.connection import Connection
+from jobfile.occurrences import next_fire
+
+QUARTER = timedelta(minutes=15) // timedelta(microseconds=1)
+"""Every local day of every zone begins with a quarter of an hour in UTC."""
+
+
+class SqlitePast:
+    """Every method that writes runs inside the store's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the store's connection."""
+        self._db = connection
+
+    def attempt(self, run_id: str, number: int) -> Attempt | None:
+        """One attempt as the ledger knows it."""
+        attempts = map(attempt_from_row, self._db.rows("attempts", {"run_id": run_id}))
+        return next((one for one in attempts if one.number == number), None)
+
+    def lost_attempts(self, *, since: datetime, limit: int) -> tuple[Attempt, ...]:
+        """Attempts that ended after an instant and whose end nobody saw."""
+        rows = self._db.rows("lost_attempts", {"since": to_us(since), "limit": limit})
+        return tuple(attempt_from_row(row) for row in rows)
+
+    def resolve(self, attempt: Attempt, ended: Ended, *, state: RunState, detail: str) -> bool:
+        """The end of a lost attempt was found: once. True when that says how its run ended."""
+        values = {
+            "run_id": attempt.run_id,
+            "number": attempt.number,
+            "resolved": state.value,
+            "exit_code": ended.exit_code,
+            "signal": ended.signal,
+            "ended_at": to_us(ended.ended_at),
+            "detail": detail,
+            "output_bytes": ended.output_bytes,
+            "output_dropped": ended.output_dropped,
+        }
+        is_first = self._db.write("resolve_attempt", values) == 1
+        return is_first and self._db.write("resolve_run", values) == 1
+
+    def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
+        """Runs that were over before an instant and may be taken away, oldest first; of one job or all."""
+        rows = self._db.rows("prunable", {"before": to_us(before), "limit": limit, "job": job})
+        return tuple(run_from_row(row) for row in rows)
+
+    def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
+        """Jobs with more runs than are kept, each with the instant of the oldest that is."""
+        found = []
+        for row in self._db.rows("crowded_jobs", {"keep": keep}):
+            oldest = self._db.row("kept_since", {"job": row["job"], "keep": keep - 1})
+            if oldest is not None:
+                found.append((row["job"], from_us(oldest["scheduled_for"])))
+        return tuple(found)
+
+    def prune(self, runs: Sequence[Run], *, now: datetime) -> None:
+        """Take runs away; a gap record or a number goes on saying what became of each."""
+        for run in runs:
+            if run.schedule_key is None:
+                at = to_us(run.scheduled_for)
+                values = {"job": run.job, "quarter": at - at % QUARTER, "state": run.verdict.value}
+                self._db.write("count_pruned_request", values)
+            else:
+                self._leave_gap(run, now)
+            self._db.write("delete_attempts", {"id": run.id})
+            self._db.write("delete_run", {"id": run.id})
+
+    def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
+        """Runs that were recorded after another, and before an instant, with their places in the order."""
+        rows = self._db.rows("finished_since", {"after": seq, "before": to_us(before), "limit": limit})
+        return tuple((row["seq"], run_from_row(row)) for row in rows)
+
+    def fact(self, key: str, *, default: str) -> str:
+        """A fact about the ledger, as it was noted last."""
+        row = self._db.row("get_meta", {"key": key})
+        return default if row is None else str(row["value"])
+
+    def note(self, key: str, value: str) -> None:
+        """Write a fact about the ledger."""
+        self._db.write("set_meta", {"key": key, "value": value})
+
+    def _leave_gap(self, run: Run, now: datetime) -> None:
+        """A record without details; occurrences of one fate with none between them share one."""
+        at = to_us(run.scheduled_for)
+        place = {
+            "job": run.job,
+            "schedule_key": run.schedule_key,
+            "clock_epoch": run.clock_epoch,
+            "at": at,
+        }
+        row = self._db.row("schedule_of_run", place)
+        assert row is not None, f"run {run.id} has no schedule"
+        schedule = schedule_from_row(row)
+        values: dict[str, object] = {"schedule_id": schedule.id, "at": at, "last_at": at, "now": to_us(now)}
+        before = self._db.row("pruned_gap_before", values)
+        if before is not None:
+            gap = gap_from_row(before)
+            fate = (run.verdict, run.reason, run.detail, run.attempt > 0)
+            is_same = (gap.state, gap.reason, gap.detail, gap.ran) == fate
+            if is_same and _follows(schedule, gap.last_at, run.scheduled_for):
+                self._db.write("extend_pruned_gap", values | {"id": before["id"]})
+                return
+        said: dict[str, object] = {
+            "state": run.verdict.value,
+            "reason": run.reason,
+            "detail": run.detail,
+            "job": run.job,
+        }
+        said["ran"] = run.attempt > 0
+        about = {"generation": run.generation or 0, "epoch": self._db.epoch or 0, "recorded_at": to_us(now)}
+        self._db.write("add_pruned_gap", values | said | about)
+
+
+def _follows(schedule: Schedule, before: datetime, at: datetime) -> bool:
+    """Whether the schedule names no instant between two of its own."""
+    following = next_fire(schedule.entries, after=before)
+    return following is not None and following.at == at

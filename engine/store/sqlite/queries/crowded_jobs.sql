@@ -1,0 +1,2 @@
+-- Jobs with more runs than are kept.
+select job from run group by job having count(*) > :keep

@@ -1,0 +1,2 @@
+-- The attempts of a run that is pruned.
+delete from attempt where run_id = :id

@@ -1,0 +1,2 @@
+-- A run that is pruned.
+delete from run where id = :id

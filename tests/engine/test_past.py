@@ -1,0 +1,428 @@
+"""What is past: retention takes runs away and no answer, late evidence resolves what was lost, once."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from engine.accounting import Moment, account
+from engine.adapters.folders import compress_attempt
+from engine.adapters.output import OutputFiles, OutputTail
+from engine.answers.did import Answer, did
+from engine.answers.expected import INSTANT
+from engine.answers.report import make_report, report_to_json
+from engine.answers.why import why
+from engine.config import limits
+from engine.events import DiskHeld, RunResolved, RunsPruned
+from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS, Housekeeper
+from engine.lifecycle import Ended, Run, RunState
+from engine.ports import Stop
+from engine.records import DISK_HOLD
+from tests.builders import DAY, HOUR, MINUTE, NOON
+from tests.engine.world import World
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def a_file(*lines: str, schedule: str = '"0 * * * *"') -> str:
+    body = [f"schedule: {schedule}", "command: ['true']", *lines]
+    return "\n".join(["version: 1", "jobs:", "  hello:", *(f"    {line}" for line in body)]) + "\n"
+
+
+def a_housekeeper(world: World, **settings: int) -> Housekeeper:
+    return Housekeeper(
+        store=world.store,
+        clock=world.clock,
+        launcher=world.launcher,
+        journal=world.journal,
+        config=replace(world.config, **settings),
+        is_held=lambda: world.guard.is_held,
+    )
+
+
+def keep_house(world: World, **settings: int) -> None:
+    housekeeper = a_housekeeper(world, **settings)
+    while housekeeper.prune(counts=True):
+        pass
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[World]:
+    """Two days of an hourly job: every fifth run failed, some hours nobody was there, some runs by hand."""
+    world = World(tmp_path, a_file("catchup: none"), at=NOON)
+    for hour in range(48):
+        if hour == 20:
+            world.crash()
+            world.clock.advance(seconds=6 * 3600)
+            world.boot()
+        elif 20 < hour < 26:
+            continue
+        else:
+            world.pass_time(seconds=3600)
+        if hour % 10 == 3:
+            world.run_by_hand("hello")
+        world.finish(exit_code=1 if hour % 5 == 0 else 0)
+    world.clock.advance(seconds=60)
+    yield world
+    world.check()
+    world.crash()
+
+
+def windows(world: World) -> list[tuple[datetime, datetime]]:
+    now = world.clock.now()
+    days = [NOON - DAY + n * 6 * HOUR for n in range(14)]
+    return [(since, until) for since in days for until in [*days, now] if since < until]
+
+
+def numbers(world: World) -> list[object]:
+    """What the report says of many windows, whose ends are where local days begin."""
+    now = world.clock.now()
+    return [
+        report_to_json(make_report(world.view, since=since, until=until, now=now))
+        for since, until in windows(world)
+    ]
+
+
+def test_the_report_says_the_same_of_time_whose_runs_were_taken_away(old: World) -> None:
+    before, count = numbers(old), len(old.runs())
+    keep_house(old, keep_days=1)
+    assert len(old.runs()) < 0.7 * count
+    assert any(isinstance(event, RunsPruned) for event in old.journal.events)
+    assert numbers(old) == before
+    keep_house(old, keep_days=1)
+    assert numbers(old) == before
+
+
+def test_every_instant_keeps_its_answer_and_its_exit_code(old: World) -> None:
+    now = old.clock.now()
+
+    def answers() -> list[tuple[object, ...]]:
+        found: list[tuple[object, ...]] = []
+        for hour in range(50):
+            at = NOON + hour * HOUR
+            story = why(old.view, "hello", at, zone=UTC_ZONE, now=now)
+            answer = did(
+                old.view,
+                "hello",
+                zone=UTC_ZONE,
+                params={},
+                on=None,
+                at=at,
+                now=now,
+                is_engine_running=True,
+            )
+            found.append((story.state, story.reason, answer.answer))
+        return found
+
+    before = answers()
+    keep_house(old, keep_days=1)
+    assert answers() == before
+    story = why(old.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=now)
+    assert "retention took them away" in dict(story.facts)["details"]
+
+
+def test_occurrences_of_one_fate_share_a_record_and_a_newest_success_stays(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule='"*/5 * * * *"'), at=NOON)
+    for _ in range(100):
+        world.pass_time(seconds=300)
+        world.finish()
+    world.clock.advance(seconds=40 * 86_400)
+    keep_house(world, keep_days=30)
+    (gap,) = world.all_gaps()
+    assert (gap.count, gap.state, gap.ran) == (99, RunState.SUCCEEDED, True)
+    assert len(world.runs()) == 1, "the next run is told when the last one succeeded"
+    assert world.store.last_success("hello", before=world.clock.now()) is not None
+
+
+def test_many_runs_of_one_job_are_cut_to_the_number_that_is_kept(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule='"* * * * *"'), at=NOON)
+    for _ in range(40):
+        world.pass_time(seconds=60)
+        world.finish()
+    before = world.report()
+    keep_house(world, keep_runs=10)
+    assert len(world.runs()) == 10
+    assert world.report() == before
+    world.check()
+
+
+def test_nothing_pruned_is_ever_recorded_again(tmp_path: Path) -> None:
+    """F61: retention, a kill, and a clock a day back."""
+    world = World(tmp_path, a_file(schedule='"*/30 * * * *"'), at=NOON)
+    for _ in range(20):
+        world.pass_time(seconds=1800)
+        world.finish()
+    keep_house(world, keep_runs=2)
+    executed = len(world.launcher.executed)
+    world.crash()
+    world.boot()
+    world.clock.jump(seconds=-86_400)
+    world.step()
+    world.pass_time(seconds=7200)
+    assert len(world.launcher.executed) == executed
+    world.check()
+
+
+def test_what_was_asked_for_by_hand_is_counted_and_not_denied(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule='"0 3 * * *"'), at=NOON)
+    world.run_by_hand("hello")
+    world.finish()
+    world.clock.advance(seconds=50 * 86_400)
+    world.step()
+    world.finish()
+    keep_house(world, keep_days=30)
+    now = world.clock.now()
+    answer = did(
+        world.view,
+        "hello",
+        zone=UTC_ZONE,
+        params={},
+        on=NOON.date(),
+        at=None,
+        now=now,
+        is_engine_running=True,
+    )
+    assert answer.answer is Answer.NOT_WELL
+    assert answer.line.endswith("only the sum is kept (1 succeeded)")
+
+
+def test_a_run_that_was_tried_again_by_hand_stays_with_what_became_of_it(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.pass_time(seconds=3600)
+    world.finish(exit_code=1)
+    (failed,) = world.runs()
+    with world.store.transaction():
+        again = replace(
+            failed,
+            id="f" * 32,
+            schedule_key=None,
+            state=RunState.SUCCEEDED,
+            retry_of=failed.id,
+            ended_at=world.clock.now(),
+        )
+        world.store.add_run(again)
+    world.clock.advance(seconds=90 * 86_400)
+    keep_house(world, keep_days=30)
+    assert {run.id for run in world.view.retries_of(failed.id)} == {again.id}
+
+
+def test_folders_go_with_their_runs_and_old_ones_without_a_run_too(old: World) -> None:
+    for run in old.runs():
+        old.config.attempt_dir(run.id, 1).mkdir(parents=True)
+    orphan = old.config.run_dir("00" + "ab" * 15)
+    fresh = old.config.run_dir("00" + "cd" * 15)
+    for folder, days in ((orphan, 60), (fresh, 0)):
+        (folder / "1").mkdir(parents=True)
+        at = (old.clock.now() - days * DAY).timestamp()
+        os.utime(folder, (at, at))
+    housekeeper = a_housekeeper(old, keep_days=1, min_free_bytes=1)
+    while housekeeper.tick() < LOOK_SECONDS:
+        pass
+    kept = {run.id for run in old.runs()}
+    there = {path.parent.name for path in old.config.runs_dir.glob("*/*/1")}
+    assert there == kept | {fresh.name}
+
+
+class Plain:
+    """A filter that changes nothing."""
+
+    def feed(self, part: bytes) -> bytes:
+        return part
+
+    def rest(self) -> bytes:
+        return b""
+
+
+def test_outputs_are_compressed_after_a_day_and_read_as_before(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.pass_time(seconds=3600)
+    (run,) = world.runs()
+    folder = world.config.attempt_dir(run.id, 1)
+    folder.mkdir(parents=True)
+    output = OutputFiles(str(folder), Plain())
+    flood = b"".join(b"line %d\n" % number for number in range(3_000_000))
+    output.write(flood)
+    output.close()
+    told = OutputTail(folder).read()
+    housekeeper = a_housekeeper(world)
+    world.finish()
+    housekeeper.compress()
+    assert not list(folder.glob("*.gz"))
+    world.clock.advance(seconds=2 * 86_400)
+    housekeeper.compress()
+    assert {path.suffix for path in folder.glob("output*")} == {".gz"}
+    assert OutputTail(folder).read() == told
+    assert sum(path.stat().st_size for path in folder.iterdir()) < len(told) / 4
+
+
+def test_a_compression_that_was_cut_short_is_done_again(tmp_path: Path) -> None:
+    (tmp_path / "output").write_bytes(b"hello\n" * 1000)
+    (tmp_path / "output.gz").write_bytes(b"\x1f\x8btorn")
+    assert OutputTail(tmp_path).read() == b"hello\n" * 1000
+    assert compress_attempt(tmp_path)
+    assert not (tmp_path / "output").exists()
+    assert OutputTail(tmp_path).read() == b"hello\n" * 1000
+
+
+def a_lost_run(tmp_path: Path, *lines: str) -> tuple[World, Run]:
+    world = World(tmp_path, a_file(*lines), at=NOON)
+    world.pass_time(seconds=3600)
+    world.launcher.lose(world.launcher.running()[0])
+    world.step()
+    return world, world.runs()[0]
+
+
+def found_later(world: World, run: Run, *, exit_code: int) -> None:
+    """The disk is back, and with it the result of the first attempt."""
+    folder = world.config.attempt_dir(run.id, 1)
+    end = Ended(started_at=run.scheduled_for, ended_at=run.scheduled_for + MINUTE, exit_code=exit_code)
+    world.launcher.flights[folder].end = end
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, RunState.SUCCEEDED), (3, RunState.FAILED)])
+def test_late_evidence_resolves_a_lost_run_once(tmp_path: Path, code: int, state: RunState) -> None:
+    world, run = a_lost_run(tmp_path)
+    assert run.state is RunState.LOST
+    found_later(world, run, exit_code=code)
+    a_housekeeper(world).resolve()
+    (resolved,) = world.runs()
+    assert (resolved.state, resolved.verdict, resolved.exit_code) == (RunState.LOST, state, code)
+    assert world.report().total.verdicts == {state.value: 1}
+    answer = did(
+        world.view,
+        "hello",
+        zone=UTC_ZONE,
+        params={},
+        on=None,
+        at=None,
+        now=world.clock.now(),
+        is_engine_running=True,
+    )
+    assert answer.answer is (Answer.SUCCEEDED if code == 0 else Answer.NOT_WELL)
+    found_later(world, run, exit_code=1 - min(code, 1))
+    a_housekeeper(world).resolve()
+    assert world.runs() == [resolved]
+    assert sum(isinstance(event, RunResolved) for event in world.journal.events) == 1
+    world.check()
+
+
+def test_late_evidence_of_an_attempt_that_was_followed_by_another_is_only_noted(tmp_path: Path) -> None:
+    world, run = a_lost_run(tmp_path, "idempotent: true", "retry: {attempts: 2, delay: 1s}")
+    world.pass_time(seconds=5)
+    world.finish(exit_code=4)
+    found_later(world, run, exit_code=0)
+    a_housekeeper(world).resolve()
+    (ended,) = world.runs()
+    assert (ended.state, ended.verdict, ended.exit_code) == (RunState.FAILED, RunState.FAILED, 4)
+    first, _ = world.view.attempts(run.id)
+    assert (first.resolved, first.detail) == ("succeeded", "its end was found later: executed twice")
+
+
+def test_a_lost_run_is_not_looked_for_for_ever(tmp_path: Path) -> None:
+    world, run = a_lost_run(tmp_path)
+    world.clock.advance(seconds=EVIDENCE_WITHIN.total_seconds() + 60)
+    found_later(world, run, exit_code=0)
+    a_housekeeper(world).resolve()
+    assert world.runs()[0].verdict is RunState.LOST
+
+
+def test_a_full_disk_starts_nothing_and_ends_with_room(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    full = a_housekeeper(world, min_free_bytes=2**60)
+    full.tick()
+    assert full.is_disk_low
+    assert world.store.incidents.hold(DISK_HOLD) is not None
+    assert [event for event in world.journal.events if isinstance(event, DiskHeld)]
+    roomy = a_housekeeper(world, min_free_bytes=1)
+    roomy.is_disk_low = True
+    roomy.tick()
+    assert world.store.incidents.hold(DISK_HOLD) is None
+
+
+def test_a_run_that_fills_its_folder_is_stopped_with_that_reason(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.pass_time(seconds=3600)
+    (run,) = world.runs()
+    work = world.config.run_dir(run.id) / "work" / "tmp"
+    work.mkdir(parents=True)
+    (work / "big").write_bytes(b"x" * 300_000)
+    a_housekeeper(world, max_folder_bytes=400_000).tick()
+    world.step()
+    assert world.runs()[0].state is RunState.RUNNING
+    a_housekeeper(world, max_folder_bytes=200_000).tick()
+    world.step()
+    flight = next(iter(world.launcher.flights.values()))
+    assert flight.stops[:1] == [Stop.CANCEL]
+    world.launcher.obey(flight.order.attempt_id)
+    world.step()
+    (ended,) = world.runs()
+    assert (ended.state, ended.reason) == (RunState.CANCELLED, "folder_limit")
+
+
+@pytest.mark.parametrize(("text", "days"), [("7", 7), ("0", 30), ("-1", 30), ("many", 30), ("", 30)])
+def test_how_long_is_kept_is_said_by_the_environment(text: str, days: int) -> None:
+    assert limits({"JOBFILE_KEEP_DAYS": text})["keep_days"] == days
+
+
+CHANNELS = (
+    "    notify: {failed: [oncall], missed: [oncall, log], recovered: [oncall]}\n"
+    "    command: ['true']\n    catchup: none\n"
+)
+NOTIFYING = (
+    "version: 1\nchannels:\n  oncall: {command: [notify-send, hello]}\n  log: {command: [logger, hello]}\n"
+    f"jobs:\n  hello:\n    schedule: '0 * * * *'\n{CHANNELS}"
+)
+
+
+def a_notifying_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Nothing sends notifications yet, so such jobs are refused: here they are let in."""
+    monkeypatch.setattr("engine.applying.beyond_engine", lambda _: (), raising=False)
+    monkeypatch.setattr("engine.watcher.beyond_engine", lambda _: (), raising=False)
+    return World(tmp_path, NOTIFYING, at=NOON)
+
+
+def test_what_is_owed_is_noted_with_the_record_and_has_one_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = a_notifying_world(tmp_path, monkeypatch)
+    for code in (1, 0, 0):
+        world.pass_time(seconds=3600)
+        world.finish(exit_code=code)
+    world.crash()
+    world.clock.advance(seconds=3 * 3600)
+    world.boot()
+    owed = world.store.outbox.due(now=world.clock.now(), limit=50)
+    told = [(one.event, one.channel) for one in owed]
+    assert told == [("failed", "oncall"), ("missed", "log")], "of each channel the oldest first"
+    body = json.loads(owed[0].body)
+    assert (body["job"], body["state"], body["reason"]) == ("hello", "failed", "exit(1)")
+    with world.store.transaction():
+        world.store.outbox.sent(owed[0].id, now=world.clock.now())
+        world.store.outbox.failed(
+            owed[1].id, error="no route", next_try_at=world.clock.now() + timedelta(minutes=1)
+        )
+    (following,) = world.store.outbox.due(now=world.clock.now(), limit=50)
+    assert (following.event, following.channel) == ("recovered", "oncall")
+    later = world.store.outbox.due(now=world.clock.now() + HOUR, limit=50)
+    assert [(one.channel, one.tries) for one in later if one.id == owed[1].id] == [("log", 1)]
+
+
+def test_a_record_that_is_not_committed_owes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = a_notifying_world(tmp_path, monkeypatch)
+    world.clock.advance(seconds=86_400)
+    (schedule,) = world.store.schedules_in_force()
+    moment = Moment(now=world.clock.now(), generation=1, new_id=world.new_id)
+
+    class Died(Exception):
+        """The engine, in the middle."""
+
+    with pytest.raises(Died), world.store.transaction():
+        list(account(world.store, schedule, moment))
+        assert world.store.outbox.due(now=world.clock.now() + INSTANT, limit=5)
+        raise Died
+    assert world.store.outbox.due(now=world.clock.now() + INSTANT, limit=5) == ()
