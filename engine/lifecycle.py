@@ -153,6 +153,8 @@ class Attempt(Shown):
     output_bytes: int = 0
     output_dropped: int = 0
     leftover_processes: int = 0
+    max_rss_kb: int | None = None
+    cpu_seconds: float | None = None
     resolved: str = ""
 
     @property
@@ -179,6 +181,10 @@ class Ended(Shown):
     signal: int | None = None
     timed_out: bool = False
     stopped: bool = False
+    out_of_memory: bool = False
+    """The system killed a process for want of memory while it ran, and nobody else killed it."""
+    max_rss_kb: int | None = None
+    cpu_seconds: float | None = None
     output_bytes: int = 0
     output_dropped: int = 0
     leftover_processes: int = 0
@@ -199,6 +205,8 @@ class Lost(Shown):
 
     at: datetime
     reason: str
+    detail: str = ""
+    leftover_processes: int = 0
 
 
 Outcome = Ended | StartError | Lost

@@ -73,6 +73,10 @@ class Launcher(Protocol):
         """What is known of an attempt, from its folder alone. `boot_id` is the boot it was intended in."""
         ...
 
+    def end_leftovers(self, run_id: str, number: int) -> int:
+        """Kill what a lost attempt left running, so that lost also means over; how many processes."""
+        ...
+
     def stop(self, run_dir: Path, how: Stop) -> bool:
         """Ask the attempt's supervisor to end it; False when none heard it (yet, or any more).
 

@@ -7,6 +7,8 @@ from typing import Protocol, assert_never
 from engine.lifecycle import AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
 from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec
 
+SIGKILL = 9
+
 
 class Tried(Protocol):
     """All that a verdict needs to know of a run."""
@@ -55,6 +57,7 @@ def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Ver
                 attempt_state=AttemptState.LOST,
                 run_state=RunState.LOST,
                 reason=outcome.reason,
+                detail=outcome.detail,
                 ended_at=outcome.at,
             )
         case _:
@@ -115,9 +118,12 @@ def _after_end(ended: Ended, run: Tried) -> Verdict:
     elif ended.timed_out:
         attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, "timeout"
     elif ended.signal is not None:
-        reason = f"signal({ended.signal})"
+        is_memory = ended.out_of_memory and ended.signal == SIGKILL
+        reason = "oom" if is_memory else f"signal({ended.signal})"
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
+    elif ended.out_of_memory:
+        detail = "memory ran out while it ran"
     return Verdict(
         attempt_state=attempt_state,
         run_state=run_state,

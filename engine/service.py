@@ -11,7 +11,7 @@ from engine.adapters.clock import is_synchronized
 from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree, FolderWatch
 from engine.adapters.gittree import GitTree
-from engine.adapters.hardening import make_undumpable
+from engine.adapters.hardening import allow_many_files, make_undumpable
 from engine.adapters.highwater import Rewind, find_rewind, note_high_water
 from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
@@ -149,6 +149,7 @@ class Service:
         # Before any thread: the process that starts supervisors must be alone in its beginnings.
         self._launcher = ProcessLauncher(self._wake.path)
         self._launcher.start()
+        allow_many_files()
         self._worker = self._make_worker()
         self._rescuer = Rescuer(
             store=self._store, launcher=self._launcher, config=self.config, notice=self._worker.notice

@@ -73,6 +73,10 @@ class ScriptedLauncher:
             return NotStarted()
         return flight.end or Alive(started_at=flight.launched_at)
 
+    def end_leftovers(self, run_id: str, number: int) -> int:  # noqa: ARG002  the port's signature
+        """Nothing was executed, so nothing is left."""
+        return 0
+
     def stop(self, run_dir: Path, how: Stop) -> bool:
         """Note the wish; what the job makes of it is the test's to say."""
         flight = self.flights.get(run_dir)

@@ -33,7 +33,6 @@ IDLE_SECONDS = 15.0
 PACE_SECONDS = 1.0
 """In so long at most `config.catchup_starts` runs that are made up for start: no stampede."""
 
-
 GONE_SECONDS = 3.0
 """For so long the folder of an attempt that was executed may be away before the attempt is lost."""
 
@@ -148,17 +147,20 @@ class Worker:
             folder = self._config.attempt_dir(flight.run_id, flight.number)
             evidence = self._launcher.evidence(folder, boot_id=flight.boot_id)
             match evidence:
-                case Ended() | StartError() | Lost():
-                    ended[name] = evidence
-                case NotStarted() if self._is_proven(flight):
-                    if (gone := self._gone(name)) is not None:
-                        ended[name] = gone
-                case NotStarted():
+                case Alive():
+                    pass
+                case NotStarted() if not self._is_proven(flight):
                     run = self._store.run(flight.run_id)
                     if run is not None and run.attempt == flight.number:
                         unstarted.append(run)
-                case Alive():
-                    pass
+                case NotStarted() | Lost(reason="evidence_gone"):
+                    if self._is_gone(name):
+                        gone = Lost(at=self._clock.now(), reason="evidence_gone")
+                        ended[name] = self._end_lost(flight, gone)
+                case Lost():
+                    ended[name] = self._end_lost(flight, evidence)
+                case Ended() | StartError():
+                    ended[name] = evidence
                 case _:
                     assert_never(evidence)
         return ended, unstarted
@@ -168,13 +170,17 @@ class Worker:
         known = self._store.past.attempt(flight.run_id, flight.number)
         return known is not None and known.state is not AttemptState.STARTING
 
-    def _gone(self, name: str) -> Lost | None:
+    def _is_gone(self, name: str) -> bool:
         """What an attempt left behind was deleted. If its supervisor lives, it puts it back: wait."""
         now = self._clock.elapsed()
         if now - self._missed.setdefault(name, now) < GONE_SECONDS:
-            return None
+            return False
         del self._missed[name]
-        return Lost(at=self._clock.now(), reason="evidence_gone")
+        return True
+
+    def _end_lost(self, flight: _Flight, lost: Lost) -> Lost:
+        """Nothing of a lost attempt goes on: what its supervisor did not take with it is ended here."""
+        return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.run_id, flight.number))
 
     def _settle(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
         flight = self._flights[name]

@@ -4,9 +4,11 @@ Against accidents, not against code that transforms a secret on purpose. Works o
 output is cut into parts, the same bytes come out. Imported by the shim: standard library only.
 """
 
-import base64
-import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
 
 MASK = b"***"
 MIN_LINE_BYTES = 8
@@ -23,7 +25,7 @@ class Masker:
         # The longest first: a form that contains another is replaced whole.
         ordered = sorted(found, key=lambda form: (-len(form), form))
         self._forms = ordered
-        self._pattern = re.compile(b"|".join(map(re.escape, ordered))) if ordered else None
+        self._pattern = _any_of(ordered) if ordered else None
         self._longest = max(map(len, ordered), default=0)
         self._held = b""
 
@@ -62,6 +64,12 @@ class Masker:
         return len(text)
 
 
+def _any_of(ordered: "list[bytes]") -> "re.Pattern[bytes]":
+    import re  # noqa: PLC0415  memory of each running job, needed only with secrets
+
+    return re.compile(b"|".join(map(re.escape, ordered)))
+
+
 def forms(secret: str) -> set[bytes]:
     """The ways a secret is usually written: raw, its long lines, JSON, URL, HTML, shell, hex, base64."""
     raw = secret.encode("utf-8", "surrogateescape")
@@ -98,6 +106,8 @@ def _html(value: bytes) -> bytes:
 
 def _base64(value: bytes) -> set[bytes]:
     """Base64 of the value inside something longer: three alignments, without the ends that depend on it."""
+    import base64  # noqa: PLC0415  memory of each running job, needed only with secrets
+
     found = set()
     for shift, skip in ((0, 0), (1, 2), (2, 3)):
         whole = base64.b64encode(b"\0" * shift + value).rstrip(b"=")

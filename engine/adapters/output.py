@@ -6,7 +6,6 @@ Imported by the shim: standard library only.
 """
 
 import os
-import re
 from typing import Protocol
 
 HEAD_BYTES = 4 * 1024 * 1024
@@ -52,6 +51,21 @@ class OutputFiles:
             os.close(self._file)
             self._file = -1
 
+    def renew(self) -> None:
+        """Begin anew if what was stored was taken away with its folder; that counts as dropped."""
+        if self._file < 0:
+            return
+        try:
+            if os.stat(self._path()).st_ino == os.fstat(self._file).st_ino:  # noqa: PTH116
+                return
+        except OSError:
+            pass
+        os.close(self._file)
+        self._file, self._number, self._room, self.dropped = -1, -1, 0, self.total
+
+    def _path(self) -> str:
+        return f"{self._folder}/output" + (f".{self._number}" if self._number else "")
+
     def _store(self, part: bytes) -> None:
         while part:
             if self._room == 0:
@@ -69,12 +83,9 @@ class OutputFiles:
         if self._file >= 0:
             os.close(self._file)
         self._number += 1
-        name = "output" if self._number == 0 else f"output.{self._number}"
         self._room = HEAD_BYTES if self._number == 0 else SEGMENT_BYTES
         try:
-            self._file = os.open(
-                f"{self._folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
+            self._file = os.open(self._path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError:
             self._file = -1
         old = self._number - SEGMENTS_KEPT
@@ -139,6 +150,8 @@ class OutputTail:
             names = os.listdir(self._folder)  # noqa: PTH208  no pathlib in the shim
         except FileNotFoundError:
             return None
-        found = (re.fullmatch(r"output\.(\d+)(?:\.gz)?", name) for name in names)
-        later = [int(match[1]) for match in found if match and int(match[1]) > self._number]
+        numbers = (
+            name.removeprefix("output.").removesuffix(".gz") for name in names if name[:7] == "output."
+        )
+        later = [int(one) for one in numbers if one.isdecimal() and int(one) > self._number]
         return min(later, default=None)

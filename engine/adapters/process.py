@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import select
 import socket
 import struct
 import subprocess
@@ -18,11 +17,16 @@ from typing import Any  # results are JSON
 
 from engine.adapters.clock import SystemClock
 from engine.adapters.environment import environment
+from engine.adapters.leftovers import end_marked
 from engine.errors import JobfileError, RevisionError
 from engine.lifecycle import Ended, Lost, Outcome, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 
-SHIM = Path(__file__).with_name("shim.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
+START_TRIES = 30
+"""So often an attempt that no supervisor could take is given to one again, at each look."""
+MAX_REFUSED = 10_000
+"""Attempts of which it is remembered how often they could not be taken."""
 MAGIC = b"JFR1"
 GIT_SECONDS = 60
 """How long git may take to tell what changed."""
@@ -31,9 +35,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def current_boot_id() -> str:
-    """Names this boot of this machine, and the pid namespace: in another, no recorded process is ours."""
+    """Names this boot of this machine, and its processes: in another container no recorded one is ours.
+
+    The pid namespace, whose number may be given again, and when its first process started: namespaces(7).
+    """
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    try:
+        began = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        began = ""  # other users' processes may be hidden: proc(5), hidepid
+    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{began}"
+
+
+def why_gone(then: str, now: str) -> str:
+    """What happened between two boot ids that no process can have survived; empty when nothing did."""
+    (boot, *before), (same, *after) = then.split("/"), now.split("/")
+    if boot != same:
+        return "host_reboot"
+    return "container_restart" if any(one != other for one, other in zip(before, after, strict=False)) else ""
 
 
 class ProcessLauncher:
@@ -47,6 +66,8 @@ class ProcessLauncher:
         self._orders: socket.socket | None = None
         self._acks = -1
         self._in_flight: set[str] = set()
+        self._taken: set[str] = set()
+        self._refused: dict[str, list[int]] = {}
         self._heard = b""
         self._lock = threading.RLock()
 
@@ -60,7 +81,7 @@ class ProcessLauncher:
         handles = (theirs.fileno(), their_acks)
         self._process = subprocess.Popen(  # noqa: S603  our own file, by its full path
             [
-                *(sys.executable, "-I", "-S", "-X", "utf8", str(SHIM)),
+                *(sys.executable, "-I", "-S", "-X", "utf8", str(LAUNCHER)),
                 *map(str, handles),
                 str(self._wake or ""),
             ],
@@ -94,8 +115,10 @@ class ProcessLauncher:
                 "boot_id": self._boot_id,
             }
         ).encode()
-        framed = struct.pack("!I", len(message)) + message
+        folder = os.fsencode(order.run_dir)
+        framed = struct.pack("!II", len(folder), len(message)) + folder + message
         with self._lock:  # one loop launches while another looks
+            self._hear()
             for _ in range(2):
                 self.start()
                 assert self._orders is not None
@@ -110,22 +133,32 @@ class ProcessLauncher:
         """What is known of an attempt. The result is read again after the lock was found free: the shim
         may have ended in between.
         """
-        outcome = _read_result(run_dir)
+        name = str(run_dir)
+        outcome = _read_result(name)
         if outcome is not None:
-            self._in_flight.discard(str(run_dir))
+            self._forget(name)
             return outcome
-        if self._is_in_flight(run_dir):
+        if self._is_in_flight(name):
             return Alive(started_at=None)
-        started_at = _read_started(run_dir)
-        if _is_locked(run_dir):
+        started_at = _read_started(name)
+        if _is_locked(name):
             return Alive(started_at=started_at)
-        outcome = _read_result(run_dir)
+        outcome = _read_result(name)
         if outcome is not None:
             return outcome
-        if not (run_dir / "started").exists():
-            return NotStarted()
-        reason = "supervisor_killed" if boot_id == self._boot_id else "host_reboot"
-        return Lost(at=SystemClock().now(), reason=reason)
+        now = SystemClock().now()
+        if gone := why_gone(boot_id, self._boot_id):
+            return Lost(at=now, reason=gone)
+        if os.path.exists(f"{name}/started"):  # noqa: PTH110  asked for every run
+            return Lost(at=now, reason="supervisor_killed")
+        if name in self._taken:
+            return Lost(at=now, reason="evidence_gone")
+        return self._why_not_taken(name, now) or NotStarted()
+
+    def end_leftovers(self, run_id: str, number: int) -> int:
+        """Kill what an attempt whose supervisor died left running; how many processes there were."""
+        marks = (f"JOBFILE_RUN_ID={run_id}", f"JOBFILE_ATTEMPT={number}")
+        return end_marked(tuple(mark.encode() for mark in marks))
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
         """Tell the supervisor through its pipe. A recorded pid is never signalled: it may be another's."""
@@ -147,29 +180,61 @@ class ProcessLauncher:
             os.close(self._acks)
             self._orders = None
         if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 self._process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                self._process.kill()  # its shims do not mind
+                self._process.wait()
             self._process = None
         self._in_flight.clear()
         self._heard = b""
 
-    def _is_in_flight(self, run_dir: Path) -> bool:
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            self._in_flight.discard(name)
+            self._taken.discard(name)
+            self._refused.pop(name, None)
+
+    def _is_in_flight(self, name: str) -> bool:
         """Whether an order was sent and its shim has not yet said that the lock is decided."""
         with self._lock:
-            return self._is_unheard_of(run_dir)
+            if name in self._in_flight:
+                self._hear()
+            return name in self._in_flight
 
-    def _is_unheard_of(self, run_dir: Path) -> bool:
-        if str(run_dir) not in self._in_flight:
-            return False
-        gone = self._orders is None
-        while not gone and select.select([self._acks], [], [], 0)[0]:
-            part = os.read(self._acks, 65_536)
-            gone = not part
+    def _hear(self) -> None:
+        """Take in what supervisors have said of their orders; without a launcher nobody will say more."""
+        while self._orders is not None:
+            try:
+                part = os.read(self._acks, 65_536)
+            except BlockingIOError:
+                return
+            if not part:
+                break
             *lines, self._heard = (self._heard + part).split(b"\n")
-            self._in_flight -= {line.decode("utf-8", "surrogateescape") for line in lines}
-        if gone:
-            self._in_flight.clear()
-        return str(run_dir) in self._in_flight
+            for line in lines:
+                self._take_in(line.decode("utf-8", "surrogateescape"))
+        self._in_flight.clear()
+
+    def _take_in(self, line: str) -> None:
+        problem, _, name = line[1:].partition(" ")
+        if name not in self._in_flight:
+            return  # its end is known already
+        self._in_flight.remove(name)
+        if line.startswith("+"):
+            self._taken.add(name)
+        elif problem != "0":
+            if len(self._refused) > MAX_REFUSED:
+                self._refused.clear()
+            self._refused.setdefault(name, []).append(int(problem))
+
+    def _why_not_taken(self, name: str, now: datetime) -> StartError | None:
+        """After many tries an attempt that no supervisor can take is over: it did not run, and why."""
+        problems = self._refused.get(name, [])
+        if len(problems) < START_TRIES:
+            return None
+        why = os.strerror(problems[-1])
+        return StartError(at=now, reason="start_error", detail=f"its supervisor cannot begin: {why}")
 
 
 def changed_files(folder: Path, *, since: str) -> frozenset[Path]:
@@ -231,10 +296,11 @@ def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int,
     return done.returncode, done.stderr.decode("utf-8", "replace")
 
 
-def _read_result(run_dir: Path) -> Outcome | None:
+def _read_result(folder: str) -> Outcome | None:
     """The recorded end; a torn or empty one is none, and never means success."""
     try:
-        block = (run_dir / "result").read_bytes()
+        with open(f"{folder}/result", "rb") as file:  # noqa: PTH123  asked for every run
+            block = file.read()
     except OSError:
         return None
     if len(block) < _HEAD.size:
@@ -250,6 +316,9 @@ def _outcome(result: dict[str, Any]) -> Outcome:
     ended_at = _EPOCH + timedelta(microseconds=result["ended_at"])
     if "start_error" in result:
         return StartError(at=ended_at, reason="start_error", detail=result["start_error"])
+    if "exit_code" not in result:
+        return Lost(at=ended_at, reason="supervisor_error", detail=result["supervisor_error"])
+    is_ours = result.get("was_killed", False)
     return Ended(
         started_at=_EPOCH + timedelta(microseconds=result["started_at"]),
         ended_at=ended_at,
@@ -257,23 +326,27 @@ def _outcome(result: dict[str, Any]) -> Outcome:
         signal=result["signal"],
         timed_out=result.get("timed_out", False),
         stopped=result.get("stopped", False),
+        out_of_memory=result.get("out_of_memory", False) and not is_ours,
+        max_rss_kb=result.get("max_rss_kb"),
+        cpu_seconds=result.get("cpu_seconds"),
         output_bytes=result["output_bytes"],
         output_dropped=result["output_dropped"],
         leftover_processes=result["leftover_processes"],
     )
 
 
-def _read_started(run_dir: Path) -> datetime | None:
+def _read_started(folder: str) -> datetime | None:
     try:
-        return _EPOCH + timedelta(microseconds=json.loads((run_dir / "started").read_bytes())["at"])
+        with open(f"{folder}/started", "rb") as file:  # noqa: PTH123  asked for every run
+            return _EPOCH + timedelta(microseconds=json.loads(file.read())["at"])
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _is_locked(run_dir: Path) -> bool:
+def _is_locked(folder: str) -> bool:
     """Whether a supervisor lives: it holds the lock for its life, and no pid has to be believed."""
     try:
-        handle = os.open(run_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(f"{folder}/lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

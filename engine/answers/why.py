@@ -177,7 +177,15 @@ def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
     took = f", took {seconds_text((attempt.ended_at - start).total_seconds())}" if attempt.ended_at else ""
     reason = f" {attempt.reason}" if attempt.reason else ""
     detail = f": {attempt.detail}" if attempt.detail else ""
-    return f"{attempt.number}  {start.astimezone(zone):%H:%M:%S}  {attempt.state.value}{reason}{took}{detail}"
+    line = f"{attempt.number}  {start.astimezone(zone):%H:%M:%S}  {attempt.state.value}{reason}{took}"
+    return f"{line}{_used(attempt)}{detail}"
+
+
+def _used(attempt: Attempt) -> str:
+    """What it used of the machine, and what it left running, which was ended."""
+    memory = f", {attempt.max_rss_kb / 1024:.0f} MiB" if attempt.max_rss_kb else ""
+    left = attempt.leftover_processes
+    return memory + (f", left {left} process{'es' if left > 1 else ''} behind (ended)" if left else "")
 
 
 def _not_expected(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) -> Story:

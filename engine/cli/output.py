@@ -146,6 +146,8 @@ def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
         "output_bytes": attempt.output_bytes,
         "output_dropped": attempt.output_dropped,
         "leftover_processes": attempt.leftover_processes,
+        "max_rss_kb": attempt.max_rss_kb,
+        "cpu_seconds": attempt.cpu_seconds,
     }
 
 

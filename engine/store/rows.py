@@ -142,6 +142,8 @@ def attempt_from_row(row: Row) -> Attempt:
         output_bytes=row["output_bytes"],
         output_dropped=row["output_dropped"],
         leftover_processes=row["leftover_processes"],
+        max_rss_kb=row["max_rss_kb"],
+        cpu_seconds=row["cpu_seconds"],
         resolved=row["resolved"],
     )
 

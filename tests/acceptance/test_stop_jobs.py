@@ -1,5 +1,6 @@
 """How an engine ends: what runs goes on, or with --stop-jobs is cancelled, recorded and gone."""
 
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -48,3 +49,19 @@ def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) 
     engine.send_signal(signal.SIGTERM)
     assert engine.wait(timeout=20) == 0
     assert {state for state, _ in states(tmp_path).values()} == {"cancelled"}
+
+
+def test_the_engine_takes_many_open_files_and_its_jobs_keep_their_limit(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {ask: {run: ulimit -Sn}}\n")
+    soft, hard = 256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    engine = subprocess.Popen(
+        [JOBFILE, "up"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)),
+    )
+    until(lambda: ask(tmp_path, "status")["engine"]["running"], "running")
+    assert say(tmp_path, "run", "ask").stdout.splitlines()[0] == str(soft)
+    assert resource.prlimit(engine.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    engine.send_signal(signal.SIGTERM)
+    assert engine.wait(timeout=20) == 0

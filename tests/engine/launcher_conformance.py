@@ -34,8 +34,8 @@ class LaunchWorld(Protocol):
         ...
 
 
-def test_nothing_is_known_of_an_attempt_that_was_never_launched(world: LaunchWorld, tmp_path: Path) -> None:
-    assert world.launcher.evidence(tmp_path / "runs" / "none" / "1", boot_id="") == NotStarted()
+def test_nothing_is_known_of_an_attempt_that_was_never_launched(world: LaunchWorld) -> None:
+    assert world.evidence(world.order("none", "exit 0")) == NotStarted()
 
 
 def test_success_is_a_recorded_exit_code_nought(world: LaunchWorld) -> None:

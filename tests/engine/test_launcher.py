@@ -1,8 +1,10 @@
 """The real launcher: the conformance suite, and real processes with real kills."""
 
 import base64
+import contextlib
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, Out
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -274,3 +277,154 @@ def test_cancel_asks_and_kill_does_not(world: Real) -> None:
     killed = world.end_of(rude)
     assert isinstance(killed, Ended)
     assert (killed.stopped, killed.signal) == (True, signal.SIGKILL)
+
+
+def private_kb(pid: int) -> int:
+    about = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in about if line.startswith("Private_"))
+
+
+def test_a_supervisor_takes_one_attempt_after_the_other_and_never_two(world: Real) -> None:
+    first = world.launch("first", "exit 1")
+    world.started(first)
+    shims = set()
+    for number in range(20):
+        order = world.launch(f"job{number}", "sleep 0.02; exit 4")
+        world.started(order)
+        with contextlib.suppress(AssertionError):  # it may be over already
+            shims.add(shim_of(order))
+        ended = world.end_of(order)
+        assert isinstance(ended, Ended)
+        assert ended.exit_code == 4
+    assert len(shims) <= 3
+    both = [world.launch(name, "sleep 1") for name in ("left", "right")]
+    for order in both:
+        world.started(order)
+    assert shim_of(both[0]) != shim_of(both[1])
+    assert max(private_kb(shim_of(order)) for order in both) < 3 * 1024
+
+
+def test_what_was_secret_to_one_attempt_is_not_in_the_next(world: Real) -> None:
+    world.end_of(world.launch("one", "exit 0", secrets={"TOKEN": "hush-hush-hush"}))
+    order = world.launch("two", "env; echo hush-hush-hush")
+    world.end_of(order)
+    assert b"TOKEN" not in world.output(order)
+    assert b"hush-hush-hush" in world.output(order)
+
+
+def test_a_job_holds_no_handle_of_its_supervisor(world: Real) -> None:
+    order = world.launch("handles", "ls /proc/self/fd | tr '\n' ' '")
+    world.end_of(order)
+    assert world.output(order).split() == [b"0", b"1", b"2", b"3"]  # ls itself reads the folder
+
+
+@pytest.mark.parametrize("victim", ['"$(dirname "$0")"', '"$(dirname "$0")/.."', '"$(dirname "$0")/lock"'])
+def test_a_job_that_deletes_its_own_evidence_is_still_answered_for(world: Real, victim: str) -> None:
+    script = f"echo before; rm -rf {victim}; sleep 1.5; echo after; sleep 0.5; exit 6"
+    order = world.order("vandal", "", argv=("sh",), script=script)
+    world.launcher.launch(order)
+    until(lambda: isinstance(world.evidence(order), Alive))
+    until(lambda: b"after" in world.output(order))
+    assert isinstance(world.evidence(order), Alive), "it is put back while it runs"
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert ended.exit_code == 6
+    assert b"after" in world.output(order)
+
+
+def test_a_job_that_deletes_its_evidence_at_its_end_is_answered_for_too(world: Real) -> None:
+    order = world.order("vandal", "", argv=("sh",), script='rm -rf "$(dirname "$0")/.."; exit 3')
+    world.launcher.launch(order)
+    # Until the supervisor has put its folder back, nothing proves anything.
+    ended = until(lambda: isinstance(found := world.evidence(order), Ended) and found)
+    assert isinstance(ended, Ended)
+    assert ended.exit_code == 3
+
+
+def test_an_attempt_of_another_container_is_lost_for_that_reason(world: Real) -> None:
+    order = world.launch("moved", "exit 0")
+    world.end_of(order)
+    (order.run_dir / "result").unlink()
+    boot, space, began = current_boot_id().split("/")
+    for other in (f"{boot}/pid:[1]/{began}", f"{boot}/{space}/1{began}"):
+        lost = world.launcher.evidence(order.run_dir, boot_id=other)
+        assert isinstance(lost, Lost)
+        assert lost.reason == "container_restart"
+    older = world.launcher.evidence(order.run_dir, boot_id=f"{boot}/{space}")
+    assert isinstance(older, Lost)
+    assert older.reason == "supervisor_killed"
+
+
+def test_what_was_never_started_before_a_reboot_is_lost_and_not_started_again(world: Real) -> None:
+    found = world.launcher.evidence(world.folder / "never" / "1", boot_id="another/pid:[1]/1")
+    assert isinstance(found, Lost)
+    assert found.reason == "host_reboot"
+
+
+def test_what_a_killed_supervisor_left_running_is_found_and_ended(world: Real) -> None:
+    body = f"setsid sh -c 'sleep 30 & echo $! > {world.folder}/pid; wait' & wait"
+    env = {"PATH": PATH, "JOBFILE_RUN_ID": "ab" * 16, "JOBFILE_ATTEMPT": "1"}
+    order = world.launch("daemon", body, env=env)
+    daemon = pid_in(world.folder / "pid")
+    other = subprocess.Popen(["sleep", "30"], env={**env, "JOBFILE_ATTEMPT": "2"})
+    os.kill(shim_of(order), signal.SIGKILL)
+    assert isinstance(world.end_of(order), Lost)
+    assert not is_gone(daemon)
+    assert world.launcher.end_leftovers("ab" * 16, 1) >= 1
+    until(lambda: is_gone(daemon))
+    assert other.poll() is None, "another attempt's process is not touched"
+    assert world.launcher.end_leftovers("ab" * 16, 1) == 0
+    other.kill()
+    other.wait()
+
+
+def launcher_process(world: Real) -> int:
+    world.launcher.start()
+    process = world.launcher._process
+    assert process is not None
+    return process.pid
+
+
+def test_a_launcher_that_cannot_fork_goes_on_and_the_attempt_is_not_lost(world: Real) -> None:
+    with limited("pids", 1, launcher_process(world)):
+        order = world.launch("later", "exit 5")
+        until(lambda: isinstance(world.evidence(order), NotStarted))
+    world.launcher.launch(order)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert (ended.exit_code, world.executions(order)) == (5, 1)
+
+
+HOG = "x = []\nwhile True: x.append(bytearray(1 << 20))"
+
+
+@pytest.mark.parametrize(("tail", "reason"), [("", "killed"), ("; exit 3", "told")])
+def test_what_the_system_kills_for_want_of_memory_is_told_as_that(
+    world: Real, tail: str, reason: str
+) -> None:
+    with limited("memory", 60 << 20, launcher_process(world)):
+        command = f'exec python3 -c "{HOG}"' if not tail else f'python3 -c "{HOG}"{tail}'
+        ended = world.end_of(world.launch("hog", command, env={"PATH": os.environ["PATH"]}))
+        world.launcher.close()
+    assert isinstance(ended, Ended)
+    assert ended.out_of_memory
+    assert (ended.signal, ended.exit_code) == ((9, None) if reason == "killed" else (None, 3))
+    killed = world.launch("other", "kill -9 $$")
+    other = world.end_of(killed)
+    assert isinstance(other, Ended)
+    assert not other.out_of_memory
+
+
+def test_an_attempt_that_no_supervisor_can_take_did_not_run_and_says_why(world: Real) -> None:
+    (world.folder / "runs").write_text("a file stands in the way")
+    order = world.order("blocked", "exit 0")
+
+    def found() -> Evidence | None:
+        world.launcher.launch(order)
+        until(lambda: not isinstance(evidence := world.evidence(order), Alive) and evidence)
+        evidence = world.evidence(order)
+        return evidence if isinstance(evidence, StartError) else None
+
+    error = until(found)
+    assert isinstance(error, StartError)
+    assert error.detail == "its supervisor cannot begin: Not a directory"

@@ -125,3 +125,16 @@ def test_backoff_grows_as_it_is_named() -> None:
     assert waits(Backoff.EXPONENTIAL) == [10, 20, 40, 80]
     assert waits(Backoff.LINEAR) == [10, 20, 30, 40]
     assert waits(Backoff.FIXED) == [10, 10, 10, 10]
+
+
+def test_a_kill_for_want_of_memory_has_its_own_reason_and_counts_as_a_signal() -> None:
+    spec = a_job(retry=RetrySpec(attempts=3, when=("signal",)))
+    run = a_run(spec, state=RunState.RUNNING, attempt=1)
+    killed = settle(run, ended(None, signal=9, out_of_memory=True), spec=spec, now=NOON)
+    assert (killed.run_state, killed.reason) == (RunState.RETRY_WAIT, "oom")
+    segfault = settle(run, ended(None, signal=11, out_of_memory=True), spec=spec, now=NOON)
+    assert segfault.reason == "signal(11)"
+    child = settle(run, ended(137, out_of_memory=True), spec=a_job(), now=NOON)
+    assert (child.reason, child.detail) == ("exit(137)", "memory ran out while it ran")
+    late = settle(run, ended(None, signal=9, timed_out=True, out_of_memory=True), spec=a_job(), now=NOON)
+    assert late.reason == "timeout"

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import StoreRefusedError
-from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, Verdict
+from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
 from engine.ports import Stop
 from engine.records import Generation, JobVersion, LiveAttempt, Schedule, Session
 from engine.standing import Incidents, Outbox, Past, Pauses
@@ -316,7 +316,9 @@ class SqliteStore:
             "detail": verdict.detail,
             "output_bytes": ended.output_bytes if ended else 0,
             "output_dropped": ended.output_dropped if ended else 0,
-            "leftover_processes": ended.leftover_processes if ended else 0,
+            "leftover_processes": 0 if isinstance(outcome, StartError) else outcome.leftover_processes,
+            "max_rss_kb": ended.max_rss_kb if ended else None,
+            "cpu_seconds": ended.cpu_seconds if ended else None,
         }
         if self._db.write("end_attempt", attempt) != 1:
             return False

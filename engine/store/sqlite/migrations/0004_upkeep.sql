@@ -26,6 +26,10 @@ create trigger run_is_resolved_once before update of resolved on run
   when old.state <> 'lost' or old.resolved <> ''
   begin select raise(abort, 'only a lost run is resolved, and once'); end;
 
+-- What an attempt used, as wait4(2) tells it.
+alter table attempt add column max_rss_kb integer;
+alter table attempt add column cpu_seconds real;
+
 -- Runs that retention took away are told by gap records with the state they had; the record says since when.
 alter table gap add column pruned_at integer;
 alter table gap add column ran integer not null default 0;

@@ -1,0 +1,197 @@
+"""The launcher process: hands each order to a supervisor. `python -I -S launcher.py ORDERS ACKS WAKE`.
+
+It is small and has one thread, so it can be forked safely; the engine starts it before it has threads
+itself. A supervisor (a shim) is forked for an order, outlives the launcher and the engine, and may take the
+next order when its attempt is over: it has one at a time, always, and a fork and the first touch of its
+memory are spared.
+
+Standard library only, and of that little: every import here is memory of each running job.
+"""
+
+import ctypes
+import gc
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+from typing import Final
+
+sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
+
+from memory import start_of_memory_kills
+from program import note_oom_score
+from shim import Shim, become_supervisor
+
+IDLE_KEPT: Final = 16
+"""Supervisors that wait for their next order; more of them end."""
+IDLE_SECONDS: Final = 10.0
+"""After so long without an order none of them waits any more."""
+ATTEMPTS_EACH: Final = 500
+"""A supervisor ends after so many: what it may have gathered goes with it."""
+SMALL_ORDER_BYTES: Final = 32_768
+"""What a pipe takes at once, whoever reads it; a larger order goes to a new supervisor, with its memory."""
+_HEAD: Final = struct.Struct("!II")
+_PR_SET_DUMPABLE: Final = 4
+
+
+class Idle:
+    """What the launcher knows of its supervisors: which wait, and what each was given last."""
+
+    def __init__(self) -> None:
+        """There are none yet."""
+        self.orders: dict[int, int] = {}
+        self.given: dict[int, bytes] = {}
+        self.waiting: list[int] = []
+
+    def add(self, said: int, orders: int, folder: bytes) -> None:
+        """A supervisor was forked for an attempt; `said` is read, `orders` written."""
+        self.orders[said], self.given[said] = orders, folder
+
+    def drop(self, said: int) -> None:
+        """Let a supervisor end, or take note that it has."""
+        os.close(self.orders.pop(said))
+        os.close(said)
+        del self.given[said]
+        if said in self.waiting:
+            self.waiting.remove(said)
+
+
+def launcher(orders: int, acks: int, wake: str) -> None:
+    """Hand out orders until the engine has gone."""
+    for handle in (orders, acks):
+        os.set_inheritable(handle, False)
+    _settle_in()
+    idle = Idle()
+    poll = select.poll()
+    poll.register(orders, select.POLLIN)
+    while True:
+        ready = [handle for handle, _ in poll.poll(IDLE_SECONDS * 1000 if idle.waiting else None)]
+        if not ready:
+            for said in list(idle.waiting):
+                _release(said, idle, poll)
+        for said in ready:
+            if said != orders:
+                _listen(said, idle, poll, acks)
+        if orders in ready:
+            folder, message = _receive(orders)
+            if not message:
+                return
+            if not _hand_over(folder, message, idle):
+                _fork(folder, message, idle, poll, (orders, acks, wake))
+
+
+def _settle_in() -> None:
+    """Signals that Python ignores are caught instead: what is caught is reset when a job is executed."""
+    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, lambda _number, _frame: None)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps shims; each resets this for its job
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # secrets pass through here
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+    start_of_memory_kills()
+    note_oom_score()
+    gc.disable()
+    gc.freeze()
+
+
+def _hand_over(folder: bytes, message: bytes, idle: Idle) -> bool:
+    """Give an order to a supervisor that waits, the one that ran last first; False when there is none."""
+    framed = _HEAD.pack(len(folder), len(message)) + folder + message
+    while idle.waiting and len(framed) <= SMALL_ORDER_BYTES:
+        said = idle.waiting.pop()
+        try:
+            os.write(idle.orders[said], framed)
+        except OSError:
+            continue  # it has just ended; its end is heard of next
+        idle.given[said] = folder
+        return True
+    return False
+
+
+def _fork(folder: bytes, message: bytes, idle: Idle, poll: "select.poll", mine: tuple[int, int, str]) -> None:
+    """Make one more supervisor. Where the system has no room for it, the attempt is told as not taken."""
+    orders, acks, wake = mine
+    order_read, order_write = os.pipe()
+    said_read, said_write = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError as problem:
+        for handle in (order_read, order_write, said_read, said_write):
+            os.close(handle)
+        _acknowledge(acks, folder, problem.errno or 0)
+        return
+    if pid == 0:
+        try:
+            for handle in (orders, order_write, said_read, *idle.orders.values(), *idle.given):
+                os.close(handle)
+            become_supervisor()
+            _supervise(message, order_read, said_write, acks, wake)
+        finally:
+            os._exit(1)
+    os.close(order_read)
+    os.close(said_write)
+    idle.add(said_read, order_write, folder)
+    poll.register(said_read, select.POLLIN)
+
+
+def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> None:
+    """The life of a supervisor: one attempt after the other, until nobody has one for it."""
+    for _ in range(ATTEMPTS_EACH):
+        Shim(message, wake).run(acks)
+        try:
+            os.write(said, b"\n")
+        except OSError:
+            break  # the launcher has gone
+        _, message = _receive(orders)
+        if not message:
+            break
+    os._exit(0)
+
+
+def _listen(said: int, idle: Idle, poll: "select.poll", acks: int) -> None:
+    """A supervisor waits again, or has ended; of one that was killed nobody else could tell the engine."""
+    if os.read(said, 64) and len(idle.waiting) < IDLE_KEPT:
+        idle.waiting.append(said)
+        return
+    _acknowledge(acks, idle.given[said])
+    _release(said, idle, poll)
+
+
+def _release(said: int, idle: Idle, poll: "select.poll") -> None:
+    poll.unregister(said)
+    idle.drop(said)
+
+
+def _acknowledge(acks: int, folder: bytes, problem: int = 0) -> None:
+    """Whatever became of an order, its folder tells it now. The engine may be gone; the next one looks."""
+    try:
+        os.write(acks, b"-%d %s\n" % (problem, folder))
+    except OSError:
+        pass
+
+
+def _receive(orders: int) -> tuple[bytes, bytes]:
+    """The next order with its attempt's folder, or nothing when the other end is closed."""
+    head = _read_exactly(orders, _HEAD.size)
+    if not head:
+        return b"", b""
+    folder_size, size = _HEAD.unpack(head)
+    both = _read_exactly(orders, folder_size + size)
+    return both[:folder_size], both[folder_size:]
+
+
+def _read_exactly(handle: int, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(handle, size - len(parts))
+        if not part:
+            return b""
+        parts += part
+    return bytes(parts)
+
+
+if __name__ == "__main__":
+    launcher(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    os._exit(0)

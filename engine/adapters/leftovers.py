@@ -1,0 +1,85 @@
+"""Processes that an attempt left behind: found, and ended without ever hitting another.
+
+A process id is used again once its process is gone, so a signal goes through a handle (pidfd_open(2)) that
+was taken before the process was looked at once more. Imported by the shim: standard library only.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+PASSES = 5
+"""Looks at all processes: what is being ended may yet have forked."""
+
+
+def descendants(root: int) -> list[int]:
+    """Every live process below one. All that lost their parents are children of a subreaper: prctl(2)."""
+    found, todo = [], [root]
+    while todo:
+        parent = todo.pop()
+        children = [int(word) for word in _read(f"/proc/{parent}/task/{parent}/children").split()]
+        found += children
+        todo += children
+    return found
+
+
+def signal_descendants(root: int, number: int) -> int:
+    """Send a signal to every live process below one; how many there were."""
+    found = descendants(root)
+    family = {root, *found}
+    for pid in found:
+        _send(pid, number, lambda pid: _parent(pid) in family)
+    return len(found)
+
+
+def end_marked(marks: tuple[bytes, ...]) -> int:
+    """Kill every process that was started with all of these entries in its environment; how many."""
+    ended: set[int] = set()
+    for _ in range(PASSES):
+        found = [pid for pid in _pids() if _is_marked(pid, marks)]
+        if not found:
+            break
+        for pid in found:
+            _send(pid, signal.SIGKILL, lambda pid: _is_marked(pid, marks))
+        ended.update(found)
+    return len(ended)
+
+
+def _send(pid: int, number: int, is_meant: Callable[[int], bool]) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        if is_meant(pid):
+            signal.pidfd_send_signal(handle, number)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def _pids() -> Iterator[int]:
+    me = os.getpid()
+    for name in os.listdir("/proc"):  # noqa: PTH208  no pathlib in the shim
+        if name.isdigit() and int(name) != me:
+            yield int(name)
+
+
+def _is_marked(pid: int, marks: tuple[bytes, ...]) -> bool:
+    """Whether a live process has the entries; one that has ended and is not reaped has none."""
+    entries = _read(f"/proc/{pid}/environ").split(b"\0")
+    return all(mark in entries for mark in marks)
+
+
+def _parent(pid: int) -> int:
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  no pathlib in the shim
+            return file.read()
+    except OSError:
+        return b""

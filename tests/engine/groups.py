@@ -1,0 +1,30 @@
+"""Groups of processes with a limit, as the kernel keeps them: cgroups(7), version 1 or 2. Needs root."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+LIMITS = {"pids": ("pids.max", "pids.max"), "memory": ("memory.limit_in_bytes", "memory.max")}
+
+
+@contextlib.contextmanager
+def limited(controller: str, limit: int, *pids: int) -> Iterator[Path]:
+    """Processes that may not have more of something; what they fork is in the group too."""
+    own = ROOT / controller
+    is_first_version = own.is_dir()
+    if not is_first_version:
+        own = ROOT
+        (ROOT / "cgroup.subtree_control").write_text(f"+{controller}")
+    group = own / f"jobfile-test-{uuid.uuid4().hex}"
+    group.mkdir()
+    try:
+        (group / LIMITS[controller][0 if is_first_version else 1]).write_text(str(limit))
+        for pid in pids:
+            (group / "cgroup.procs").write_text(str(pid))
+        yield group
+    finally:
+        for pid in (group / "cgroup.procs").read_text().split():
+            (own / "cgroup.procs").write_text(pid)
+        group.rmdir()
