@@ -70,11 +70,11 @@ class EngineConfig:
 
     def run_dir(self, run_id: str) -> Path:
         """The folder of a run; a level of 256 folders keeps each of them small."""
-        return self.runs_dir / run_id[:2] / run_id
+        return Path(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}")  # at once: asked for several times a run
 
     def attempt_dir(self, run_id: str, number: int) -> Path:
         """The folder of an attempt."""
-        return self.run_dir(run_id) / str(number)
+        return Path(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}/{number}")
 
 
 def find_main_file(given: str | None, *, here: Path) -> Path:

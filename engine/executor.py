@@ -4,6 +4,7 @@ import contextlib
 import stat
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from os import getuid
 from pathlib import Path
 
@@ -21,6 +22,9 @@ PASSED_ON = ("PATH", "HOME", "USER", "LANG")
 
 MIN_SECRET_BYTES = 6
 """A shorter secret cannot be masked in output without hiding half of the text."""
+
+SCRATCH = "work/tmp"
+"""The temporary folder of a run, in its own folder: it goes with it."""
 
 MAX_SECRET_BYTES = 64 * 1024
 MAX_VALUE_BYTES = 128 * 1024 - 64
@@ -76,19 +80,24 @@ def _order(
         timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=script,
-        scratch_dir=config.run_dir(run.id) / "work" / "tmp",
+        scratch_dir=Path(f"{config.run_dir(run.id)}/{SCRATCH}"),
     )
 
 
 def _folder(spec: JobSpec, config: EngineConfig, values: Mapping[str, object]) -> Path:
     """Where the process runs: what the job names, from the main file's folder, which is it otherwise."""
-    base = config.main_file.absolute().parent
+    base = _folder_of(config.main_file)
     if spec.working_dir is None:
         return base
     folder = base / render_text(spec.working_dir, values)
     if not folder.is_dir():
         raise _CannotStartError("working_dir_missing", f"working_dir {folder} is not a folder")
     return folder
+
+
+@cache
+def _folder_of(main_file: Path) -> Path:
+    return main_file.absolute().parent
 
 
 def _arguments(items: Sequence[str], values: Mapping[str, object]) -> tuple[str, ...]:
@@ -132,12 +141,12 @@ def _environment(
     now: datetime,
     last_success: datetime | None,
 ) -> dict[str, str]:
-    folder = config.run_dir(run.id) / "work"
+    folder = f"{config.run_dir(run.id)}/work"
     zone = load_zone(spec.timezone)
     passed = (*PASSED_ON, *spec.pass_env)
     env = {name: config.environ[name] for name in passed if name in config.environ}
     env["TZ"] = spec.timezone
-    env["TMPDIR"] = str(folder / "tmp")
+    env["TMPDIR"] = f"{config.run_dir(run.id)}/{SCRATCH}"
     env |= {
         name: render_text(text, values) if has_template(text) else text for name, text in spec.env.items()
     }
@@ -151,7 +160,7 @@ def _environment(
         "JOBFILE_LATENESS_SECONDS": str(max(0, int((now - run.not_before).total_seconds()))),
         "JOBFILE_CATCHUP": "1" if run.trigger == "catchup" else "0",
         "JOBFILE_PREV_SUCCESS_AT": last_success.astimezone(zone).isoformat() if last_success else "",
-        "JOBFILE_RUN_DIR": str(folder),
+        "JOBFILE_RUN_DIR": folder,
     }
     if run.trigger.is_scheduled and spec.schedule:
         # What a run is about is the time since the occurrence before it, whenever it starts.
@@ -210,5 +219,10 @@ def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> 
     for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
         if "\0" in value:
             raise _CannotStartError("template_error", f"{what} holds a NUL character")
-        if len(value.encode("utf-8", "surrogateescape")) > MAX_VALUE_BYTES:
+        # A character is at most four bytes: most values need not be counted.
+        if len(value) * 4 > MAX_VALUE_BYTES and _size(value) > MAX_VALUE_BYTES:
             raise _CannotStartError("template_error", f"{what} is a value too large for a script or argument")
+
+
+def _size(value: str) -> int:
+    return len(value.encode("utf-8", "surrogateescape"))

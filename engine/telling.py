@@ -1,6 +1,5 @@
 """Events as one line for people and as one JSON object for programs."""
 
-from dataclasses import fields
 from datetime import datetime
 from enum import Enum
 from typing import assert_never
@@ -115,7 +114,7 @@ def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged | Re
 
 def tell_json(event: Event, *, at: datetime) -> dict[str, object]:
     """One object for programs: `at`, `event`, and what the event holds."""
-    plain = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+    plain = {name: _plain(getattr(event, name)) for name in event.__dataclass_fields__}
     return {"at": at.isoformat(), "event": type(event).__name__, **plain}
 
 

@@ -57,4 +57,6 @@ class EngineJournal:
 
 def _plain_text(text: str) -> str:
     """Foreign text may not steer the terminal."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text)

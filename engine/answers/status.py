@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from engine.ledger import View
 from engine.lifecycle import RunState
 from engine.pausing import holding
-from engine.records import Generation, Incident, Pause, Rejection, Session
+from engine.records import CLOCK_HOLD, Generation, Incident, Pause, Rejection, Session
 from jobfile.catalog import Catalog
 
 SILENT = timedelta(seconds=35)
@@ -36,12 +36,12 @@ class Status:
     pauses: tuple[Pause, ...] = ()
     paused_though_enabled: int = 0
     incidents: tuple[Incident, ...] = ()
+    holds: tuple[Incident, ...] = ()
 
     @property
     def hold(self) -> Incident | None:
         """The clock that the engine does not believe, if it does not."""
-        holds = (one for one in self.incidents if one.kind == "clock_hold" and one.ended_at is None)
-        return next(holds, None)
+        return next((one for one in self.holds if one.kind == CLOCK_HOLD), None)
 
     @property
     def is_silent(self) -> bool:
@@ -62,7 +62,7 @@ class Status:
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
-        return self.is_running and not (self.is_silent or self.rejection or self.hold or is_low)
+        return self.is_running and not (self.is_silent or self.rejection or self.holds or is_low)
 
 
 def make_status(
@@ -88,6 +88,7 @@ def make_status(
         pauses=pauses,
         paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
         incidents=view.recent_incidents(limit=RECENT) if view else (),
+        holds=view.open_holds() if view else (),
     )
 
 

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from engine.adapters.lock import is_engine_running
+from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from tests.cli.conftest import JOBS, Jobfile
 from tests.cli.test_files import fits
@@ -311,3 +314,26 @@ def test_a_full_disk_stops_nothing_but_what_cannot_be_recorded(tmp_path: Path) -
         text=True,
     )
     assert report.returncode in (0, 1), report.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("clock_hold", "clock    NOT BELIEVED: why: jobfile clock"),
+        ("restored_hold", "ledger   AN OLDER COPY, nothing starts: why; go on: jobfile up --accept-rewind"),
+        ("disk_hold", "held     NOTHING STARTS since"),
+    ],
+)
+def test_status_tells_what_holds_the_engine_back(
+    jobfile: Jobfile, tmp_path: Path, kind: str, told: str
+) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    store = SqliteStore.open(tmp_path / ".jobfile" / "ledger.db")
+    with store.transaction():
+        store.incidents.begin_hold(kind, detail="why", now=datetime.now(UTC))
+    said = jobfile("status")
+    assert said.code == 1
+    assert told in said.out
+    holds = jobfile("status", "--json").json["holds"]
+    assert [(one["kind"], one["detail"]) for one in holds] == [(kind, "why")]
+    store.close()

@@ -11,7 +11,7 @@ from engine.errors import SupersededError
 from engine.ledger import Store, View
 from engine.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind, Verdict
 from engine.ports import Stop
-from engine.records import Generation, Pause
+from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Generation, Pause
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 
 
@@ -427,6 +427,21 @@ def test_a_clock_is_held_accepted_and_believed_again(open_ledger: OpenLedger) ->
     with store.transaction():
         store.incidents.end_hold(by="anna", now=NOON + HOUR)
     assert incidents.hold() is None
+
+
+def test_each_kind_of_hold_is_open_until_it_ends(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    kinds = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
+    for number, kind in enumerate(kinds):
+        with ledger.store.transaction():
+            ledger.store.incidents.begin_hold(kind, detail=f"why {kind}", now=NOON + number * HOUR)
+    assert [(one.kind, one.detail) for one in ledger.view.open_holds()] == [
+        (kind, f"why {kind}") for kind in kinds
+    ]
+    with ledger.store.transaction():
+        ledger.store.incidents.end_hold(RESTORED_HOLD, by="anna", now=NOON + DAY)
+    assert [one.kind for one in ledger.view.open_holds()] == [CLOCK_HOLD, DISK_HOLD]
+    assert ledger.store.incidents.hold(RESTORED_HOLD) is None
 
 
 def test_a_rewound_clock_begins_schedules_anew_under_the_next_epoch(open_ledger: OpenLedger) -> None:
