@@ -2,12 +2,12 @@
 
 import json
 from datetime import datetime
-from hashlib import sha256
 
 from engine.ledger import Store
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.notices import TROUBLE, notices
 from engine.records import Owed
+from jobfile.hashing import sha256
 from jobfile.model import JobSpec
 
 

@@ -1,10 +1,10 @@
 """What follows from an outcome: the run's next state, and when it is tried again."""
 
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Protocol, assert_never
 
 from engine.lifecycle import AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
+from jobfile.hashing import sha256
 from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec
 
 SIGKILL = 9

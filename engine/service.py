@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -46,7 +45,7 @@ STOP_LOOK_SECONDS = 0.05
 
 def new_run_id() -> str:
     """128 random bits: nothing a user wrote is ever part of a path."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 class Service:

@@ -1,7 +1,6 @@
 """Loop: the job files changed -> read them whole, compile them whole, apply them whole or refuse them."""
 
 from collections.abc import Callable
-from hashlib import sha256
 
 from engine.abilities import beyond_engine
 from engine.accounting import Moment
@@ -11,6 +10,7 @@ from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
 from jobfile.checks.scripts import AskShells
+from jobfile.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render import render_short
 

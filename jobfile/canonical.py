@@ -9,6 +9,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin  # plain JSON data has no narrower type than Any
 
+from jobfile.hashing import sha256
 from jobfile.model import CatchupSpec, JobSpec, ScheduleEntry
 
 Plain = dict[str, Any]
@@ -44,7 +45,6 @@ def canonical_json(plain: object) -> str:
 
 def digest(text: str) -> str:
     """The hash of a canonical text, 64 hexadecimal digits."""
-    from hashlib import sha256  # noqa: PLC0415  start-up time: commands that only read need no hash
 
     return sha256(text.encode()).hexdigest()
 

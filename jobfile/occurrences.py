@@ -21,6 +21,7 @@ from jobfile.clockeffects import (
     within_calendar,
 )
 from jobfile.crontime import local_batches, local_times, pieces_of_year, seconds_of
+from jobfile.hashing import sha256
 from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
 from jobfile.zones import EPOCH, HORIZON, TZDATA_VERSION, ClockChange, clock_changes, load_zone, zone_names
 
@@ -116,7 +117,6 @@ def spread_delay(spread: timedelta | None, job: str) -> timedelta:
     seconds = 0 if spread is None else spread // timedelta(seconds=1)
     if seconds < 1:
         return timedelta(0)
-    from hashlib import sha256  # noqa: PLC0415  start-up time: few schedules have a spread
 
     return timedelta(seconds=int.from_bytes(sha256(job.encode()).digest(), "big") % seconds)
 

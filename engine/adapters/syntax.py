@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from jobfile.hashing import sha256
 from jobfile.shellsyntax import read_complaint
 
 Dialect = Literal["sh", "bash"]
@@ -50,6 +51,5 @@ class SyntaxChecker:
 
 
 def _digest(text: str, dialect: Dialect) -> bytes:
-    import hashlib  # noqa: PLC0415  start-up time: see above
 
-    return hashlib.sha256(f"{dialect}\n{text}".encode("utf-8", "surrogateescape")).digest()
+    return sha256(f"{dialect}\n{text}".encode("utf-8", "surrogateescape")).digest()
