@@ -137,4 +137,4 @@ def test_the_unit_is_one(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, [line for line in done.stderr.splitlines() if "jobfile" in line]) == (0, [])
-    assert "KillMode=process" in text
+    assert {"KillMode=process", "Delegate=yes"} <= set(text.splitlines())
