@@ -24,7 +24,7 @@ class EngineRunningError(JobfileError):
 
 
 class SupersededError(JobfileError):
-    """A newer engine has taken the ledger; this one must stop."""
+    """A newer engine has taken the ledger, or somebody the state folder; this one must stop."""
 
 
 class RevisionError(JobfileError):

@@ -276,6 +276,8 @@ class Service:
         self._worker.tick()
 
     def _look_for_ended(self) -> float:
+        # First of all, and well before anything that is not found counts as lost.
+        self._lock.refuse_when_gone(self.config.state_dir)
         wait = self._rescuer.tick()
         if self._worker.has_noticed:
             self._loops["worker"].wake()

@@ -7,7 +7,7 @@ import select
 from pathlib import Path
 from typing import Self
 
-from engine.errors import EngineRunningError, JobfileError
+from engine.errors import EngineRunningError, JobfileError, SupersededError
 
 LOCK = "engine.lock"
 LOCK_TRIES = 25
@@ -78,6 +78,18 @@ class EngineLock:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         return cls(handle)
+
+    def refuse_when_gone(self, state_dir: Path) -> None:
+        """An engine whose state folder was taken away or replaced must not go on as if it had one."""
+        try:
+            is_there = os.path.samestat((state_dir / LOCK).stat(), os.fstat(self._handle))
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise SupersededError(
+                f"the state folder {state_dir} was taken away or replaced while this engine ran; it stops. "
+                "Jobs that run go on under their supervisors. Put the folder back, or start anew:  jobfile up"
+            )
 
     def release(self) -> None:
         """Let the next engine in."""

@@ -141,7 +141,8 @@ class ProcessLauncher:
         if self._is_in_flight(name):
             return Alive(started_at=None)
         started_at = _read_started(name)
-        if _is_locked(name):
+        is_held = _is_held(name)
+        if is_held:
             return Alive(started_at=started_at)
         outcome = _read_result(name)
         if outcome is not None:
@@ -149,9 +150,10 @@ class ProcessLauncher:
         now = SystemClock().now()
         if gone := why_gone(boot_id, self._boot_id):
             return Lost(at=now, reason=gone)
-        if os.path.exists(f"{name}/started"):  # noqa: PTH110  asked for every run
+        is_marked = os.path.exists(f"{name}/started")  # noqa: PTH110  asked for every run
+        if is_marked and is_held is False:
             return Lost(at=now, reason="supervisor_killed")
-        if name in self._taken:
+        if is_marked or name in self._taken:
             return Lost(at=now, reason="evidence_gone")
         return self._why_not_taken(name, now) or NotStarted()
 
@@ -343,12 +345,15 @@ def _read_started(folder: str) -> datetime | None:
         return None
 
 
-def _is_locked(folder: str) -> bool:
-    """Whether a supervisor lives: it holds the lock for its life, and no pid has to be believed."""
+def _is_held(folder: str) -> bool | None:
+    """Whether a supervisor lives: it holds the lock for its life, and no pid has to be believed.
+
+    None when there is no lock to be held: nobody has begun, or somebody took it away.
+    """
     try:
         handle = os.open(f"{folder}/lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:

@@ -97,7 +97,7 @@ class Shim:
         """Whether this attempt is ours to execute. What fails before the marker has executed nothing."""
         try:
             self._make_folders()
-            self.lock = os.open(self._path("lock"), os.O_CREAT | os.O_RDWR, 0o600)
+            self.lock = self._open("lock")
             if not self._has_lock() or os.path.exists(self._path("started")):  # noqa: PTH110
                 return False
             self._make_control()
@@ -135,7 +135,7 @@ class Shim:
 
     def _make_result(self) -> None:
         """Room for the end, taken now: a disk that fills up later cannot take it away."""
-        self.result_file = os.open(self._path("result"), os.O_CREAT | os.O_RDWR, 0o600)
+        self.result_file = self._open("result")
         os.posix_fallocate(self.result_file, 0, RESULT_BYTES)
 
     def _prepare(self) -> None:
@@ -163,6 +163,9 @@ class Shim:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    def _open(self, name: str) -> int:
+        return os.open(self._path(name), os.O_CREAT | os.O_RDWR, 0o600)
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}"
@@ -254,33 +257,42 @@ class Shim:
     def _is_in_place(self) -> bool:
         """Whether the files that are open here are still the ones that others find in the folder."""
         self.look_at = boot_seconds() + LOOK_SECONDS
-        pairs = ((self.lock, "lock"), (self.result_file, "result"), (self.control, "control"))
+        handles = ((self.lock, "lock"), (self.result_file, "result"), (self.control, "control"))
+        is_ours = all(self._is_ours(handle, name) for handle, name in handles)
+        return is_ours and os.path.exists(self._path("started"))  # noqa: PTH110
+
+    def _is_ours(self, handle: int, name: str) -> bool:
         try:
-            places = [os.stat(self._path(name)).st_ino for _, name in pairs]  # noqa: PTH116
-            return os.path.exists(self._path("started")) and places == [  # noqa: PTH110
-                os.fstat(handle).st_ino for handle, _ in pairs
-            ]
+            return os.stat(self._path(name)).st_ino == os.fstat(handle).st_ino  # noqa: PTH116
         except OSError:
             return False
 
     def _put_back(self) -> None:
-        """Make the folder what it was, the lock first: whoever looks meanwhile sees that somebody lives."""
+        """Make the folder what it was. At no moment is there a lock that nobody holds: that would mean death.
+
+        Where the folder of all runs is gone too, somebody moved the state: what is open here moved with it.
+        """
+        runs = self.folder.rsplit("/", 3)[0]
+        if not os.path.exists(runs):  # noqa: PTH110
+            return
         try:
             self._make_folders()
-            for name in ("lock", "control", "result", "started"):
-                if os.path.exists(self._path(name)):  # noqa: PTH110
-                    os.unlink(self._path(name))  # noqa: PTH108
-            old = (self.lock, self.control, self.result_file)
-            self.lock = os.open(self._path("lock"), os.O_CREAT | os.O_RDWR, 0o600)
-            self._has_lock()
-            self._make_control()
-            self._make_result()
-            self._mark()
+            if not self._is_ours(self.lock, "lock"):
+                os.close(self.lock)
+                self.lock = self._open("lock.new")
+                self._has_lock()
+                os.rename(self._path("lock.new"), self._path("lock"))  # noqa: PTH104
+            if not self._is_ours(self.control, "control"):
+                os.close(self.control)
+                self._make_control()
+            if not self._is_ours(self.result_file, "result"):
+                os.close(self.result_file)
+                self._make_result()
+            if not os.path.exists(self._path("started")):  # noqa: PTH110
+                self._mark()
             self.output.renew()
         except OSError:
             return  # at the next look again
-        for handle in old:
-            os.close(handle)
 
     def _give_up(self, problem: Exception) -> None:
         """Supervision cannot go on: nothing of the job does either, and its end is not known."""

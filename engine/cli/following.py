@@ -1,5 +1,7 @@
 """Follow a run to its end: its output as it comes, and a last line that says how it ended."""
 
+import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from engine.answers.did import answer_of
 from engine.cli.asking import ask_to_stop, record
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place
+from engine.errors import StoreRefusedError
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
@@ -71,7 +74,9 @@ def _watch(place: Place, view: View, run_id: str) -> Run:
     tail: OutputTail | None = None
     number = 0
     told_wait = False
+    ledger = place.config.ledger.stat()
     while True:
+        _refuse_when_gone(place, ledger)
         run = view.run(run_id)
         assert run is not None
         if run.attempt != number:
@@ -86,6 +91,17 @@ def _watch(place: Place, view: View, run_id: str) -> Run:
         if run.state.is_final:
             return run
         pause.wait(LOOK_SECONDS)
+
+
+def _refuse_when_gone(place: Place, ledger: os.stat_result) -> None:
+    """A view goes on reading a file that was deleted: nobody would ever write the end into it."""
+    with contextlib.suppress(OSError):
+        if os.path.samestat(place.config.ledger.stat(), ledger):
+            return
+    raise StoreRefusedError(
+        f"the state folder {place.state_dir} was taken away or replaced while the run was followed: "
+        "what became of the run is not known here"
+    )
 
 
 def _print_rest(tail: OutputTail | None) -> None:

@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -65,3 +66,29 @@ def test_the_engine_takes_many_open_files_and_its_jobs_keep_their_limit(tmp_path
     assert resource.prlimit(engine.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     engine.send_signal(signal.SIGTERM)
     assert engine.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("is_engine_there", [True, False])
+def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_there: bool) -> None:
+    (tmp_path / "jobs.yaml").write_text(JOBS)
+    (tmp_path / "deaf-runs").touch()
+    engine = None
+    if is_engine_there:
+        engine = subprocess.Popen([JOBFILE, "up"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
+        until(lambda: ask(tmp_path, "status")["engine"]["running"], "running")
+    following = subprocess.Popen(
+        [JOBFILE, "run", "polite"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True
+    )
+    until(lambda: (tmp_path / "polite-runs").exists(), "the run")
+    (tmp_path / ".jobfile").rename(tmp_path / "elsewhere")
+    for process in (following, engine):
+        if process is not None:
+            _, said = process.communicate(timeout=25)
+            assert process.returncode == 1
+            assert "was taken away or replaced while" in said
+    (tmp_path / "elsewhere").rename(tmp_path / ".jobfile")
+    with_engine = subprocess.Popen([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    until(lambda: ask(tmp_path, "status")["engine"]["running"], "the next one")
+    with_engine.send_signal(signal.SIGTERM)
+    assert with_engine.wait(timeout=20) == 0
+    assert {state for state, _ in states(tmp_path).values()} == {"cancelled"}
