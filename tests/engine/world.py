@@ -7,6 +7,8 @@ from pathlib import Path
 from engine.accounting import Moment, request_run, requested_run
 from engine.adapters.lock import make_private_file
 from engine.answers.expected import INSTANT
+from engine.answers.findings import Finding
+from engine.answers.invariants.checking import check_invariants
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
 from engine.heartbeat import Heartbeat
@@ -186,6 +188,12 @@ class World:
         assert len(self.launcher.executed) == len(set(self.launcher.executed))
         for live in self.store.live_attempts():
             assert live.run_state in (RunState.RUNNING, RunState.CANCELLING)
+        assert self.unsound() == []
+
+    def unsound(self) -> list[Finding]:
+        """What `jobfile doctor` would say of the ledger."""
+        now, most = self.clock.now(), self.config.max_running
+        return list(check_invariants(self.view, now=now, is_running=True, max_running=most))
 
     def _check_every_instant_has_one_record(self) -> None:
         """Completeness and no phantoms: what is accounted for is the occurrence set, exactly."""
