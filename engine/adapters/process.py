@@ -110,7 +110,7 @@ class ProcessLauncher:
         """What is known of an attempt. The result is read again after the lock was found free: the shim
         may have ended in between.
         """
-        outcome = _read_result(run_dir)
+        outcome = read_result(run_dir)
         if outcome is not None:
             self._in_flight.discard(str(run_dir))
             return outcome
@@ -119,7 +119,7 @@ class ProcessLauncher:
         started_at = _read_started(run_dir)
         if _is_locked(run_dir):
             return Alive(started_at=started_at)
-        outcome = _read_result(run_dir)
+        outcome = read_result(run_dir)
         if outcome is not None:
             return outcome
         if not (run_dir / "started").exists():
@@ -231,7 +231,7 @@ def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int,
     return done.returncode, done.stderr.decode("utf-8", "replace")
 
 
-def _read_result(run_dir: Path) -> Outcome | None:
+def read_result(run_dir: Path) -> Outcome | None:
     """The recorded end; a torn or empty one is none, and never means success."""
     try:
         block = (run_dir / "result").read_bytes()

@@ -27,8 +27,17 @@ from tests.builders import DAY, NOON
 class World:
     """One state folder; the engine on it can crash and boot again."""
 
-    def __init__(self, folder: Path, text: str, *, max_running: int = 16, at: datetime = NOON) -> None:
-        self.clock = FakeClock(at)
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        *,
+        max_running: int = 16,
+        at: datetime = NOON,
+        clock: FakeClock | None = None,
+        first_id: int = 1,
+    ) -> None:
+        self.clock = clock or FakeClock(at)
         self.launcher = ScriptedLauncher(self.clock)
         self.journal = KeptJournal()
         self.tree = GivenTree(text)
@@ -40,7 +49,7 @@ class World:
         )
         self.config.state_dir.mkdir(exist_ok=True)
         make_private_file(self.config.ledger)
-        self._ids = count(1)
+        self._ids = count(first_id)
         self.boot_id = "boot-1"
         self.is_synchronized: bool | None = None
         self.view: View

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from engine.answers.expected import NOT_ACCOUNTED
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED
 from engine.answers.findings import Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.why import why
@@ -58,10 +58,18 @@ def _trouble(view: View, schedule: Schedule, at: datetime, now: datetime) -> str
         return f"fails: {type(error).__name__}"
     if not story.headline or (story.state is None and not story.reason):
         return "says nothing"
+    is_known = story.is_expected and story.reason != NOT_ACCOUNTED
+    return "does not know what became of it" if not is_known and _is_owed(view, schedule, at) else ""
+
+
+def _is_owed(view: View, schedule: Schedule, at: datetime) -> bool:
+    """Whether this schedule accounts for an instant, and no other that the story could be about.
+
+    A clock that was set right may have named the same instant once more.
+    """
     is_covered = schedule.active_from < at <= schedule.covered_until
-    if is_covered and _names(schedule, at) and (not story.is_expected or story.reason == NOT_ACCOUNTED):
-        return "does not know what became of it"
-    return ""
+    in_force = view.schedules_between(schedule.job, since=at, until=at + INSTANT)
+    return is_covered and _names(schedule, at) and len(in_force) == 1
 
 
 def _names(schedule: Schedule, at: datetime) -> bool:

@@ -1,0 +1,47 @@
+"""Area: the wall clock, which decides what is due."""
+
+from collections.abc import Iterator
+
+from engine.answers.findings import Examined, Finding
+from engine.clocks import JUMP
+from engine.doctor.subject import Subject
+from engine.ledger import View
+from engine.records import CLOCK_HOLD
+from engine.wording import seconds_text
+
+_WORDS = {True: "synchronized", False: "not synchronized", None: "the system cannot tell"}
+
+
+def examine_clock(subject: Subject) -> Examined:
+    """Is it right, as far as the system knows; does the engine believe it; is it behind the ledger."""
+    findings = (*_check_system(subject), *(_check_ledger(subject, subject.view) if subject.view else ()))
+    looked_at = f"{subject.now:%Y-%m-%dT%H:%M:%SZ}, {_WORDS[subject.machine.is_synchronized]}"
+    return Examined(area="clock", looked_at=looked_at, findings=findings)
+
+
+def _check_system(subject: Subject) -> Iterator[Finding]:
+    if subject.machine.is_synchronized is False:
+        yield Finding(
+            code="clock.unsynchronized",
+            found="the system says that its clock is not synchronized; runs start when it says so",
+            help="start a time service (`timedatectl set-ntp true`, or chrony); in a container, on its host",
+        )
+
+
+def _check_ledger(subject: Subject, view: View) -> Iterator[Finding]:
+    hold = view.soundness.hold(CLOCK_HOLD)
+    if hold is not None:
+        yield Finding(
+            code="clock.held",
+            found=f"the engine does not believe the clock, so nothing starts: {hold.detail}",
+            help="set the clock right, or say that it is: `jobfile clock accept`",
+        )
+    covered = view.soundness.covered_in_force()
+    if covered is not None and covered - subject.now > JUMP:
+        behind = seconds_text((covered - subject.now).total_seconds())
+        yield Finding(
+            code="clock.behind",
+            found=f"the clock is {behind} behind the ledger, where everything up to "
+            f"{covered:%Y-%m-%dT%H:%M:%SZ} is accounted for: until then nothing is due",
+            help="set the clock right; `jobfile clock` tells when it was set",
+        )
