@@ -16,7 +16,7 @@ from engine.doctor.invariants import examine_invariants
 from engine.doctor.ledgerfile import open_ledger, unreadable
 from engine.doctor.leftovers import examine_leftovers
 from engine.doctor.machine import examine_machine
-from engine.doctor.rights import examine_rights
+from engine.doctor.rights import check_state, examine_rights
 from engine.doctor.running import examine_engine, examine_notifications
 from engine.doctor.subject import Subject
 from engine.errors import JobfileError
@@ -33,13 +33,14 @@ def diagnose(
         is_running=is_engine_running(config.state_dir),
         file_system=file_system(config.state_dir, mounts=mounts),
     )
+    state = tuple(check_state(config.state_dir))
     opened = open_ledger(subject)
     yield opened.examined
     subject = replace(subject, view=opened.view)
     runs = survey(config.runs_dir)
     areas: dict[str, Callable[[], Examined]] = {
         "invariant": lambda: examine_invariants(subject),
-        "rights": lambda: examine_rights(subject),
+        "rights": lambda: examine_rights(subject, state),
         "clock": lambda: examine_clock(subject),
         "disk": lambda: examine_disk(subject, runs),
         "leftovers": lambda: examine_leftovers(subject, runs),

@@ -31,11 +31,11 @@ PRIVATE_FILES: Final = (
 _FOR_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
-def examine_rights(subject: Subject) -> Examined:
-    """The state folder, what is in it, the job file, and what the jobs in force name as secrets."""
+def examine_rights(subject: Subject, state: tuple[Finding, ...]) -> Examined:
+    """The job file and the secrets of the jobs in force; `state` is what was found in the state folder."""
     secrets = tuple(_secrets(subject.view)) if subject.view is not None else ()
     findings = (
-        *_check_state(subject.config.state_dir),
+        *state,
         *_check_job_file(subject.config.main_file),
         *told(_check_secrets(subject, secrets)),
     )
@@ -43,7 +43,8 @@ def examine_rights(subject: Subject) -> Examined:
     return Examined(area="rights", looked_at=looked_at, findings=findings)
 
 
-def _check_state(folder: Path) -> Iterator[Finding]:
+def check_state(folder: Path) -> Iterator[Finding]:
+    """The state folder and what is in it: before the ledger is opened, for SQLite makes files beside it."""
     about = _seen(folder)
     if about is None:
         return
@@ -152,7 +153,7 @@ def _check_secrets(subject: Subject, secrets: tuple[tuple[str, str, str], ...]) 
                 yield Finding(
                     code="rights.secret_env",
                     found=f"secret `{name}` wants {place}, which is not in the environment of this command",
-                    help=f"`{place}=VALUE jobfile up`, or in its unit; it may have it, other than you",
+                    help=f"set it where the engine is started; `jobfile did {job}` tells whether it runs",
                     job=job,
                 )
             continue

@@ -1,5 +1,6 @@
 """An engine without threads and processes: real loops on a real ledger, under a clock that is set."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 from engine.accounting import Moment, request_run, requested_run
 from engine.adapters.lock import make_private_file
 from engine.answers.expected import INSTANT
-from engine.answers.findings import Finding
+from engine.answers.findings import Finding, Severity
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
 from engine.heartbeat import Heartbeat
+from engine.housekeeper import Housekeeper
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.pausing import BY_HAND
@@ -200,9 +202,21 @@ class World:
         assert self.unsound() == []
 
     def unsound(self) -> list[Finding]:
-        """What `jobfile doctor` would say of the ledger."""
+        """What `jobfile doctor` would call wrong in the ledger."""
         now, most = self.clock.now(), self.config.max_running
-        return list(check_invariants(self.view, now=now, is_running=True, max_running=most))
+        found = check_invariants(self.view, now=now, is_running=True, max_running=most)
+        return [one for one in found if one.severity is Severity.ERROR]
+
+    def housekeeper(self, **settings: int) -> Housekeeper:
+        """Looks after what is past."""
+        return Housekeeper(
+            store=self.store,
+            clock=self.clock,
+            launcher=self.launcher,
+            journal=self.journal,
+            config=replace(self.config, **settings),
+            is_held=lambda: self.guard.is_held,
+        )
 
     def _check_every_instant_has_one_record(self) -> None:
         """Completeness and no phantoms: what is accounted for is the occurrence set, exactly."""

@@ -31,7 +31,7 @@ def diagnosis_to_text(examined: tuple[Examined, ...]) -> str:
     """A line for each area that is well; below the others, what was found and what to do."""
     rows = []
     for one in examined:
-        rows.append(("ok" if one.is_well else "", f"{AREAS[one.area]}: {one.looked_at}"))
+        rows.append(("ok" if one.is_well else "NOT OK", f"{AREAS[one.area]}: {one.looked_at}"))
         for finding in one.findings:
             of_job = f"{finding.job}: " if finding.job else ""
             rows.append((finding.severity.value, f"{of_job}{finding.found} [{finding.code}]"))
