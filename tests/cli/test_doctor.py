@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.adapters.machine import container_kind, read_machine
 from engine.answers.findings import AREAS, CODES
+from tests.acceptance.test_readme import ROOT, session, type_and_compare
 from tests.cli.conftest import Jobfile, Said
 from tests.cli.test_files import fits
 from tests.cli.test_runs import engine
@@ -126,3 +127,11 @@ def test_the_command_imports_no_more_than_it_needs(tmp_path: Path) -> None:
         [sys.executable, "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.endswith("\n[]\n"), done.stdout
+
+
+def test_the_document_shows_what_is_printed_and_names_every_code(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    section = text.partition("jobfile doctor\n")[2].partition("\n## ")[0]
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {hello: {run: echo hello}}\n")
+    type_and_compare(session(section), tmp_path)
+    assert [code for code in CODES if f"`{code}`" not in section] == []

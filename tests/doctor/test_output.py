@@ -35,9 +35,9 @@ BROKEN = (
 
 def test_what_is_sound_is_one_line_for_each_area() -> None:
     assert diagnosis_to_text(HEALTHY) == (
-        "ok  ledger file: 1.2 MiB, tables of version 4\n"
-        "ok  invariants I1-I12: 12,345 runs, 678 attempts, 9 schedules, 1 gap record\n"
-        "ok  engine: running, epoch 7\n"
+        "ok       ledger file: 1.2 MiB, tables of version 4\n"
+        "ok       invariants I1-I12: 12,345 runs, 678 attempts, 9 schedules, 1 gap record\n"
+        "ok       engine: running, epoch 7\n"
         "\n"
         "all is sound"
     )

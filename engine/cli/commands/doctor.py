@@ -31,12 +31,17 @@ def diagnosis_to_text(examined: tuple[Examined, ...]) -> str:
     """A line for each area that is well; below the others, what was found and what to do."""
     rows = []
     for one in examined:
-        rows.append(("ok" if one.is_well else "NOT OK", f"{AREAS[one.area]}: {one.looked_at}"))
+        rows.append((_label("ok" if one.is_well else "NOT OK"), f"{AREAS[one.area]}: {one.looked_at}"))
         for finding in one.findings:
             of_job = f"{finding.job}: " if finding.job else ""
-            rows.append((finding.severity.value, f"{of_job}{finding.found} [{finding.code}]"))
+            rows.append((_label(finding.severity.value), f"{of_job}{finding.found} [{finding.code}]"))
             rows.append(("", finding.help))
     return f"{facts(rows)}\n\n{_summed_up(examined)}"
+
+
+def _label(word: str) -> str:
+    """As wide whatever was found: two answers can be compared line by line."""
+    return f"{word:<{len(Severity.WARNING)}}"
 
 
 def _summed_up(examined: tuple[Examined, ...]) -> str:
