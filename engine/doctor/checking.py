@@ -16,7 +16,7 @@ from engine.doctor.invariants import examine_invariants
 from engine.doctor.ledgerfile import open_ledger, unreadable
 from engine.doctor.leftovers import examine_leftovers
 from engine.doctor.machine import examine_machine
-from engine.doctor.rights import check_state, examine_rights
+from engine.doctor.rights import check_state, examine_rights, unreadable_place
 from engine.doctor.running import examine_engine, examine_notifications
 from engine.doctor.subject import Subject
 from engine.errors import JobfileError
@@ -61,3 +61,5 @@ def _guarded(subject: Subject, area: str, examine: Callable[[], Examined]) -> Ex
         return examine()
     except (JobfileError, ValueError, LookupError) as error:
         return Examined(area=area, looked_at="not all of it", findings=(unreadable(subject, error),))
+    except OSError as error:
+        return Examined(area=area, looked_at="not all of it", findings=(unreadable_place(subject, error),))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from engine.adapters.lock import NETWORK_FILE_SYSTEMS
 from engine.answers.findings import Examined, Finding, told
+from engine.doctor.rights import unreadable_place
 from engine.doctor.subject import Subject, many, size_text
 from engine.errors import JobfileError
 from engine.ledger import View
@@ -23,6 +24,14 @@ class Opened(NamedTuple):
 
 def open_ledger(subject: Subject) -> Opened:
     """Look at the file, and open it for the other areas."""
+    try:
+        return _open_ledger(subject)
+    except OSError as error:
+        findings = (unreadable_place(subject, error),)
+        return Opened(Examined(area="ledger", looked_at="not readable", findings=findings), None)
+
+
+def _open_ledger(subject: Subject) -> Opened:
     path = subject.config.ledger
     if not path.exists():
         start = "`jobfile up` begins one"

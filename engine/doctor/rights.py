@@ -51,6 +51,14 @@ def check_state(folder: Path) -> Iterator[Finding]:
     trouble = _openness(folder, about)
     if stat.S_ISLNK(about.st_mode):
         yield _symlink(folder)
+    elif not stat.S_ISDIR(about.st_mode):
+        yield Finding(
+            code="rights.state_folder",
+            found=f"the state folder {folder} is not a folder",
+            help="name a folder with `--state`",
+            path=str(folder),
+        )
+        return
     elif trouble:
         yield Finding(
             code="rights.state_folder",
@@ -73,6 +81,17 @@ def check_state(folder: Path) -> Iterator[Finding]:
                 help=_closing(path, inner, mode="600"),
                 path=str(path),
             )
+
+
+def unreadable_place(subject: Subject, error: OSError) -> Finding:
+    """The finding that the state folder, or something in it, cannot be looked at."""
+    path = str(error.filename or subject.config.state_dir)
+    return Finding(
+        code="rights.unreadable",
+        found=f"{path} cannot be looked at ({error.strerror or error})",
+        help=f"`ls -ld {quote(str(subject.config.state_dir))}` tells whose it is; ask as that user",
+        path=path,
+    )
 
 
 def _seen(path: Path) -> os.stat_result | None:

@@ -271,6 +271,11 @@ def a_story_cannot_be_told(patient: Patient) -> None:
     patient.write("update run set trigger = 'whim' where state = 'missed'")
 
 
+@brings("invariant.I2", "is told of `nightly`, not of its own job")
+def a_gap_record_is_told_of_another_job(patient: Patient) -> None:
+    patient.write("update gap set job = 'nightly' where job = 'hourly'")
+
+
 # The ledger's file
 
 
@@ -358,6 +363,16 @@ def the_state_folder_is_open(patient: Patient) -> None:
     patient.config.state_dir.chmod(0o755)
 
 
+@brings("rights.state_folder", "is not a folder")
+def the_state_folder_is_a_file(patient: Patient) -> None:
+    patient.config = replace(patient.config, state_dir=patient.config.main_file)
+
+
+@brings("rights.unreadable", "cannot be looked at (File name too long)")
+def the_state_folder_cannot_be_looked_at(patient: Patient) -> None:
+    patient.config = replace(patient.config, state_dir=patient.config.main_file.with_name("x" * 300))
+
+
 @brings("rights.state_file", "ledger.db is open to others (mode 0644, expected 0600)")
 def the_ledger_may_be_read(patient: Patient) -> None:
     patient.config.ledger.chmod(0o644)
@@ -431,6 +446,16 @@ def the_clock_is_not_believed(patient: Patient) -> None:
 @brings("clock.behind", "behind the ledger")
 def the_clock_is_set_back(patient: Patient) -> None:
     patient.world.clock.jump(seconds=-7_200)
+
+
+@brings("clock.future_run", "was asked for by a clock that was ahead, and waits until 2026-06")
+def a_run_was_asked_for_by_a_clock_that_was_wrong(patient: Patient) -> None:
+    world = patient.world
+    world.clock.jump(seconds=90 * 86_400)
+    world.step()
+    world.run_by_hand("by-hand")
+    world.clock.jump(seconds=-90 * 86_400)
+    world.step()
 
 
 @brings("disk.low", "free, and below")

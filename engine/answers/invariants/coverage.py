@@ -111,6 +111,13 @@ def _wanted(schedules: tuple[Schedule, ...]) -> Iterator[tuple[datetime, list[in
 def _ended(key: SetKey, walk: _Walk, instant: datetime | None, hint: str) -> Iterator[Finding]:
     for span in walk.passed(instant):
         gap = span.gap
+        if gap.job != key.job:
+            yield Finding(
+                code="invariant.I2",
+                found=f"a gap record from {_utc(gap.first_at)} on is told of `{gap.job}`, not of its own job",
+                help=f"`jobfile why {key.job} {_utc(gap.first_at)}` tells the first of it; {REPORT_IT}",
+                job=key.job,
+            )
         if gap.count == span.seen:
             continue
         counted = (

@@ -36,7 +36,9 @@ def examine(path: Path) -> Examination:
         assert isinstance(version, int)
         return Examination(
             damage=() if said == ["ok"] else tuple(said),
-            broken_references=tuple(f"a row of `{row[0]}` names a missing `{row[2]}`" for row in broken),
+            broken_references=tuple(
+                f"a row of `{row[0]}` names a missing `{row[2]}`" for row in broken[:MAX_TROUBLES]
+            ),
             version=version,
             known_version=known_version(),
             journal_mode=str(connection.pragma("journal_mode")),
