@@ -106,16 +106,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """One area: what was looked at, in a few words, and what was found."""
+    """One area: what was looked at, in a few words, and what was found; or that it could not be looked at."""
 
     area: str
     looked_at: str
     findings: tuple[Finding, ...] = ()
+    is_skipped: bool = False
 
     @property
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         return all(one.severity is Severity.INFO for one in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """In a word: ok, skipped, or else not ok."""
+        return ("skipped" if self.is_skipped else "ok") if self.is_well else "NOT OK"
 
 
 def told(findings: Iterable[Finding], *, total: int = 0) -> Iterator[Finding]:

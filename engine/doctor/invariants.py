@@ -22,7 +22,7 @@ def examine_invariants(subject: Subject) -> Examined:
     """Everything that must hold of a ledger, whatever happened."""
     view = subject.view
     if view is None:
-        return Examined(area="invariant", looked_at="nothing to check")
+        return Examined(area="invariant", looked_at="there is no ledger to check", is_skipped=True)
     found = check_invariants(
         view, now=subject.now, is_running=subject.is_running, max_running=subject.config.max_running
     )

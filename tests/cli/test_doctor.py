@@ -35,6 +35,9 @@ def test_before_there_is_a_ledger_the_machine_is_looked_at_and_nothing_is_made(
     jobfile: Jobfile, tmp_path: Path
 ) -> None:
     assert findings(jobfile("doctor", "--json")) == {"ledger.none": "info"}
+    checks = jobfile("doctor", "--json").json["checks"]
+    skipped = [one["area"] for one in checks if one["severity"] == "skipped"]
+    assert skipped == ["invariant", "notifications"]
     assert "nothing is recorded yet in" in jobfile("doctor").out
     assert not (tmp_path / ".jobfile").exists()
 

@@ -31,7 +31,7 @@ def diagnosis_to_text(examined: tuple[Examined, ...]) -> str:
     """A line for each area that is well; below the others, what was found and what to do."""
     rows = []
     for one in examined:
-        rows.append((_label("ok" if one.is_well else "NOT OK"), f"{AREAS[one.area]}: {one.looked_at}"))
+        rows.append((_label(one.verdict), f"{AREAS[one.area]}: {one.looked_at}"))
         for finding in one.findings:
             of_job = f"{finding.job}: " if finding.job else ""
             rows.append((_label(finding.severity.value), f"{of_job}{finding.found} [{finding.code}]"))
@@ -56,7 +56,7 @@ def diagnosis_to_json(examined: tuple[Examined, ...]) -> dict[str, object]:
     checks = []
     for one in examined:
         if one.is_well:
-            checks.append(_check(one.area, one.area, "ok", one.looked_at))
+            checks.append(_check(one.area, one.area, one.verdict, one.looked_at))
         checks += [_from_finding(one.area, finding) for finding in one.findings]
     return {"format": 1, "is_well": all(one.is_well for one in examined), "checks": checks}
 
