@@ -177,6 +177,15 @@ def _joined(value: tuple[object, ...]) -> str:
     return "\n".join(to_text(item) for item in value)
 
 
+def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:
+    """Why a run that needs a secret could not start now, without its value; empty if it could."""
+    try:
+        _secret(name, source, environ)
+    except _CannotStartError as error:
+        return error.detail
+    return ""
+
+
 def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
     """The value of a secret, read now; a message about it never holds the value."""
     kind, _, place = source.partition(":")

@@ -25,7 +25,6 @@ COMPRESS_AFTER = timedelta(days=1)
 EVIDENCE_WITHIN = timedelta(days=7)
 """For so long the end of a lost attempt is looked for."""
 LOST_AT_ONCE = 500
-SHARDS = 256
 _COMPRESSED = "compressed_upto"
 
 
@@ -132,7 +131,7 @@ class Housekeeper:
         for folder in folders.old_runs(self._config.runs_dir, shard=self._shard, older_than=older_than):
             if self._store.run(folder.name) is None:
                 folders.remove_run(folder)
-        self._shard = (self._shard + 1) % SHARDS
+        self._shard = (self._shard + 1) % folders.SHARDS
 
     def _watch_disk(self) -> None:
         """Below the floor nothing starts: what runs needs the room, and the ledger for its end."""

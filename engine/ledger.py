@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Session,
         StateCount,
     )
-    from engine.standing import Incidents, Outbox, Past, Pauses
+    from engine.standing import Incidents, Outbox, Past, Pauses, Soundness
     from jobfile.catalog import CompiledJob
     from jobfile.model import JobSpec, Origin
 
@@ -266,6 +266,8 @@ class Store(Protocol):
 
 class View(Protocol):
     """What the answers read; works while an engine writes, and without one."""
+
+    soundness: Soundness
 
     def close(self) -> None:
         """Give the file back."""

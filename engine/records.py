@@ -192,3 +192,56 @@ class Owed(NamedTuple):
     run_id: str
     body: str
     tries: int = 0
+
+
+# What a look at the ledger's own soundness finds: plain words and numbers, for a row may hold anything.
+
+
+class Tally(NamedTuple):
+    """How much a ledger holds."""
+
+    runs: int
+    attempts: int
+    schedules: int
+    gaps: int
+
+
+class SetKey(NamedTuple):
+    """Names one set of occurrences: at each of its instants at most one record may be."""
+
+    job: str
+    schedule_key: str
+    clock_epoch: int
+
+
+class Suspect(NamedTuple):
+    """A run whose rows contradict each other, and what they say; one of `total` of its kind."""
+
+    run_id: str
+    job: str
+    said: str
+    total: int
+
+
+class LastState(NamedTuple):
+    """Runs in one state whose last attempt stands in another: how many, and one of them."""
+
+    run_state: str
+    attempt_state: str
+    runs: int
+    run_id: str
+
+
+class Crowd(NamedTuple):
+    """Active runs under one concurrency key, and the largest limit that one of them was started with."""
+
+    concurrency_key: str
+    active: int
+    limit: int
+
+
+class Backlog(NamedTuple):
+    """Notifications that nobody has delivered, and since when the oldest is owed."""
+
+    owed: int
+    oldest: datetime | None

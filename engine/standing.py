@@ -1,4 +1,4 @@
-"""The ledger's smaller ports: paused jobs, what happened to the engine, what is owed, what is past."""
+"""The ledger's smaller ports: pauses, what happened to the engine, what is owed, what is past, soundness."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from typing import TYPE_CHECKING, Protocol
 from engine.records import CLOCK_HOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from engine.lifecycle import Attempt, Ended, Run, RunState
-    from engine.records import Incident, Owed, Pause
+    from engine.records import (
+        Backlog,
+        Crowd,
+        Gap,
+        Incident,
+        LastState,
+        LiveAttempt,
+        Owed,
+        Pause,
+        Schedule,
+        Session,
+        SetKey,
+        Suspect,
+        Tally,
+    )
 
 
 class Pauses(Protocol):
@@ -133,4 +148,112 @@ class Past(Protocol):
 
     def note(self, key: str, value: str) -> None:
         """Write a fact about the ledger."""
+        ...
+
+
+class Soundness(Protocol):
+    """What a check of the ledger itself reads: whole sets in their order, rows that contradict each other."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything that is read inside is of one moment, whatever an engine writes meanwhile."""
+        ...
+
+    def tally(self) -> Tally:
+        """How much the ledger holds."""
+        ...
+
+    def set_keys(self) -> tuple[SetKey, ...]:
+        """Every set of occurrences that a schedule or a run names."""
+        ...
+
+    def schedules(self, key: SetKey) -> tuple[Schedule, ...]:
+        """The schedules that a set is made of, oldest first."""
+        ...
+
+    def instants(self, key: SetKey) -> Iterator[tuple[datetime, str]]:
+        """The runs of a set, each with its instant, oldest first; read one after the other."""
+        ...
+
+    def gaps(self, schedule_id: int) -> Iterator[Gap]:
+        """The gap records of a schedule, oldest first; read one after the other."""
+        ...
+
+    def half_ended(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs and attempts whose state and end contradict each other, or that were resolved and not lost."""
+        ...
+
+    def misnumbered(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs whose attempts are not numbered without a hole, or of which another than the last is alive."""
+        ...
+
+    def executed_twice(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs of which a lost attempt turned out to have ended, after another had started."""
+        ...
+
+    def unproven(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs that succeeded without an attempt that did."""
+        ...
+
+    def ownerless(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Open runs that nothing will ever move: no live attempt, no time to try again."""
+        ...
+
+    def overdue(self, *, before: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs that were due before an instant, with nothing in their way, and have not moved."""
+        ...
+
+    def last_states(self) -> tuple[LastState, ...]:
+        """In which state the last attempt of the runs in each state stands; '' for none."""
+        ...
+
+    def crowds(self, *, limit: int) -> tuple[Crowd, ...]:
+        """Concurrency keys with more active runs than any of them was allowed beside itself."""
+        ...
+
+    def sessions(self) -> Iterator[Session]:
+        """Every session in the order of its epoch."""
+        ...
+
+    def newest_epoch(self) -> int:
+        """The epoch of the session that started last, an engine's or a single run's."""
+        ...
+
+    def clock_epoch(self) -> int:
+        """How often a clock that had run wrongly was set right by a person."""
+        ...
+
+    def max_covered_until(self) -> datetime | None:
+        """How far the ledger has accounted for time."""
+        ...
+
+    def covered_in_force(self) -> datetime | None:
+        """How far the schedules in force have accounted for time."""
+        ...
+
+    def schedules_in_force(self) -> tuple[Schedule, ...]:
+        """Every schedule in force."""
+        ...
+
+    def live_attempts(self) -> tuple[LiveAttempt, ...]:
+        """Attempts without an end, oldest first."""
+        ...
+
+    def newest_intent(self) -> datetime | None:
+        """When an attempt was committed to last."""
+        ...
+
+    def hold(self, kind: str) -> Incident | None:
+        """What holds the engine back, if it does: the clock, an older ledger, a full disk."""
+        ...
+
+    def tzdata_versions(self) -> tuple[str, ...]:
+        """The zone rules that generations were applied with, those of the one in force first."""
+        ...
+
+    def backlog(self) -> Backlog:
+        """Notifications that nobody has delivered."""
+        ...
+
+    def run_ids(self) -> Iterator[str]:
+        """Every run's id in order."""
         ...

@@ -14,6 +14,7 @@ from engine.ports import Alive, Evidence, Journal, LaunchOrder, NotStarted, Snap
 from engine.rescuer import Rescuer
 from engine.scheduler import Scheduler
 from engine.worker import Worker
+from jobfile import __version__
 
 
 @dataclass
@@ -194,7 +195,7 @@ def make_loops(
         kind="engine",
         boot_id=boot_id,
         pid=1,
-        version="test",
+        version=__version__,
         now=clock.now(),
         boot_seconds=clock.elapsed(),
     )

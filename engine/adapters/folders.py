@@ -6,9 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_ENTRIES = 200_000
 """Files of one run's folder that are counted; more of them are as bad as too many bytes."""
+
+SHARDS = 256
+"""Folders between which the folders of runs are shared, by the first two digits of their names."""
 
 _SPENT = ("control", "script", "lock")
 """What only a supervisor needs."""
@@ -76,21 +80,71 @@ def old_runs(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Path]
 
 def exceeds(folder: Path, *, limit: int) -> bool:
     """Whether the files under a folder take more bytes on the disk than allowed. Links are not followed."""
-    total, count, todo = 0, 0, [str(folder)]
+    total = 0
+    for count, (_, size) in enumerate(_sizes_below(folder), start=1):
+        total += size
+        if total > limit or count > MAX_ENTRIES:
+            return True
+    return False
+
+
+class Survey(NamedTuple):
+    """What is below a folder: bytes on the disk, whether all of it was looked at, files left half made."""
+
+    total_bytes: int
+    is_whole: bool
+    half_made: tuple[Path, ...]
+
+
+def survey(folder: Path) -> Survey:
+    """Look at all that is below a folder, or at so much as is allowed. Links are not followed."""
+    total = 0
+    half_made: list[Path] = []
+    for count, (path, size) in enumerate(_sizes_below(folder), start=1):
+        if count > MAX_ENTRIES:
+            return Survey(total, is_whole=False, half_made=tuple(half_made))
+        total += size
+        if path.endswith(".new"):
+            half_made.append(Path(path))
+    return Survey(total, is_whole=True, half_made=tuple(half_made))
+
+
+def _sizes_below(folder: Path) -> Iterator[tuple[str, int]]:
+    """Everything below a folder that can be seen, each with its bytes on the disk."""
+    todo = [str(folder)]
     while todo:
         try:
             with os.scandir(todo.pop()) as entries:
                 for entry in entries:
-                    about = entry.stat(follow_symlinks=False)
-                    total += about.st_blocks * 512
-                    count += 1
-                    if total > limit or count > MAX_ENTRIES:
-                        return True
+                    yield entry.path, entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         todo.append(entry.path)
         except OSError:
             continue
-    return False
+
+
+def run_names(runs_dir: Path) -> Iterator[str]:
+    """The names of all folders of runs, in their order, a shard at a time."""
+    for shard in range(SHARDS):
+        try:
+            with os.scandir(runs_dir / f"{shard:02x}") as entries:
+                yield from sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except OSError:
+            continue
+
+
+class Room(NamedTuple):
+    """What a disk still takes: bytes, and files. `files` is 0 where their number has no limit."""
+
+    free_bytes: int
+    free_files: int
+    files: int
+
+
+def room(folder: Path) -> Room:
+    """Room on the disk that holds a folder, for whoever asks."""
+    about = os.statvfs(folder)
+    return Room(about.f_bavail * about.f_frsize, about.f_favail, about.f_files)
 
 
 def free_bytes(folder: Path) -> int:

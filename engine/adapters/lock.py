@@ -16,6 +16,7 @@ GITIGNORE = "# the engine's own state: never part of a repository\n*\n"
 
 NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
 """Where locks and write-ahead logs cannot be trusted."""
+MOUNTS = Path("/proc/mounts")
 
 
 def make_state_dir(path: Path) -> None:
@@ -32,7 +33,7 @@ def make_state_dir(path: Path) -> None:
             f"the state folder {path} cannot be written ({error.strerror or error}); "
             "give its owner the right to write, or name another with --state"
         ) from error
-    kind = _file_system(path)
+    kind = file_system(path)
     if kind in NETWORK_FILE_SYSTEMS:
         raise JobfileError(
             f"the state folder {path} is on a network file system ({kind}), where a ledger is not safe; "
@@ -123,15 +124,15 @@ def is_engine_running(state_dir: Path) -> bool:
     return False
 
 
-def _file_system(path: Path) -> str:
+def file_system(path: Path, *, mounts: Path = MOUNTS) -> str:
     """The kind of file system that holds a path, from /proc/mounts; empty where that is not known."""
     best, kind = "", ""
     try:
-        mounts = Path("/proc/mounts").read_text(errors="replace").splitlines()
+        lines = mounts.read_text(errors="replace").splitlines()
     except OSError:
         return ""
     wanted = f"{path.resolve()}/"
-    for line in mounts:
+    for line in lines:
         _, point, found, *_ = line.split(" ")
         point = point.replace("\\040", " ").rstrip("/") + "/"
         if wanted.startswith(point) and len(point) >= len(best):

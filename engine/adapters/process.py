@@ -134,7 +134,7 @@ class ProcessLauncher:
         may have ended in between.
         """
         name = str(run_dir)
-        outcome = _read_result(name)
+        outcome = read_result(name)
         if outcome is not None:
             self._forget(name)
             return outcome
@@ -144,7 +144,7 @@ class ProcessLauncher:
         is_held = _is_held(name)
         if is_held:
             return Alive(started_at=started_at)
-        outcome = _read_result(name)
+        outcome = read_result(name)
         if outcome is not None:
             return outcome
         now = SystemClock().now()
@@ -298,7 +298,7 @@ def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int,
     return done.returncode, done.stderr.decode("utf-8", "replace")
 
 
-def _read_result(folder: str) -> Outcome | None:
+def read_result(folder: "str | os.PathLike[str]") -> Outcome | None:
     """The recorded end; a torn or empty one is none, and never means success."""
     try:
         with open(f"{folder}/result", "rb") as file:  # noqa: PTH123  asked for every run

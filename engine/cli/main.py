@@ -28,6 +28,7 @@ COMMANDS = {
     "rollback": "put an earlier generation in force again",
     "generations": "what was in force when, by whom, from which commit",
     "status": "is the system well?",
+    "doctor": "is the machine and the ledger sound?",
     "did": "did this job run, did it succeed?",
     "why": "the whole story of one expected run",
     "report": "everything expected, and what became of it",

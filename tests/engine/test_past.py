@@ -19,7 +19,7 @@ from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
 from engine.config import limits
 from engine.events import DiskHeld, RunResolved, RunsPruned
-from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS, Housekeeper
+from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.lifecycle import Ended, Run, RunState
 from engine.ports import Stop
 from engine.records import DISK_HOLD
@@ -34,19 +34,8 @@ def a_file(*lines: str, schedule: str = '"0 * * * *"') -> str:
     return "\n".join(["version: 1", "jobs:", "  hello:", *(f"    {line}" for line in body)]) + "\n"
 
 
-def a_housekeeper(world: World, **settings: int) -> Housekeeper:
-    return Housekeeper(
-        store=world.store,
-        clock=world.clock,
-        launcher=world.launcher,
-        journal=world.journal,
-        config=replace(world.config, **settings),
-        is_held=lambda: world.guard.is_held,
-    )
-
-
 def keep_house(world: World, **settings: int) -> None:
-    housekeeper = a_housekeeper(world, **settings)
+    housekeeper = world.housekeeper(**settings)
     while housekeeper.prune(counts=True):
         pass
 
@@ -220,7 +209,7 @@ def test_folders_go_with_their_runs_and_old_ones_without_a_run_too(old: World) -
         (folder / "1").mkdir(parents=True)
         at = (old.clock.now() - days * DAY).timestamp()
         os.utime(folder, (at, at))
-    housekeeper = a_housekeeper(old, keep_days=1, min_free_bytes=1)
+    housekeeper = old.housekeeper(keep_days=1, min_free_bytes=1)
     while housekeeper.tick() < LOOK_SECONDS:
         pass
     kept = {run.id for run in old.runs()}
@@ -249,7 +238,7 @@ def test_outputs_are_compressed_after_a_day_and_read_as_before(tmp_path: Path) -
     output.write(flood)
     output.close()
     told = OutputTail(folder).read()
-    housekeeper = a_housekeeper(world)
+    housekeeper = world.housekeeper()
     world.finish()
     housekeeper.compress()
     assert not list(folder.glob("*.gz"))
@@ -289,7 +278,7 @@ def test_late_evidence_resolves_a_lost_run_once(tmp_path: Path, code: int, state
     world, run = a_lost_run(tmp_path)
     assert run.state is RunState.LOST
     found_later(world, run, exit_code=code)
-    a_housekeeper(world).resolve()
+    world.housekeeper().resolve()
     (resolved,) = world.runs()
     assert (resolved.state, resolved.verdict, resolved.exit_code) == (RunState.LOST, state, code)
     assert world.report().total.verdicts == {state.value: 1}
@@ -305,7 +294,7 @@ def test_late_evidence_resolves_a_lost_run_once(tmp_path: Path, code: int, state
     )
     assert answer.answer is (Answer.SUCCEEDED if code == 0 else Answer.NOT_WELL)
     found_later(world, run, exit_code=1 - min(code, 1))
-    a_housekeeper(world).resolve()
+    world.housekeeper().resolve()
     assert world.runs() == [resolved]
     assert sum(isinstance(event, RunResolved) for event in world.journal.events) == 1
     world.check()
@@ -316,7 +305,7 @@ def test_late_evidence_of_an_attempt_that_was_followed_by_another_is_only_noted(
     world.pass_time(seconds=5)
     world.finish(exit_code=4)
     found_later(world, run, exit_code=0)
-    a_housekeeper(world).resolve()
+    world.housekeeper().resolve()
     (ended,) = world.runs()
     assert (ended.state, ended.verdict, ended.exit_code) == (RunState.FAILED, RunState.FAILED, 4)
     first, _ = world.view.attempts(run.id)
@@ -327,18 +316,18 @@ def test_a_lost_run_is_not_looked_for_for_ever(tmp_path: Path) -> None:
     world, run = a_lost_run(tmp_path)
     world.clock.advance(seconds=EVIDENCE_WITHIN.total_seconds() + 60)
     found_later(world, run, exit_code=0)
-    a_housekeeper(world).resolve()
+    world.housekeeper().resolve()
     assert world.runs()[0].verdict is RunState.LOST
 
 
 def test_a_full_disk_starts_nothing_and_ends_with_room(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
-    full = a_housekeeper(world, min_free_bytes=2**60)
+    full = world.housekeeper(min_free_bytes=2**60)
     full.tick()
     assert full.is_disk_low
     assert world.store.incidents.hold(DISK_HOLD) is not None
     assert [event for event in world.journal.events if isinstance(event, DiskHeld)]
-    roomy = a_housekeeper(world, min_free_bytes=1)
+    roomy = world.housekeeper(min_free_bytes=1)
     roomy.is_disk_low = True
     roomy.tick()
     assert world.store.incidents.hold(DISK_HOLD) is None
@@ -351,10 +340,10 @@ def test_a_run_that_fills_its_folder_is_stopped_with_that_reason(tmp_path: Path)
     work = world.config.run_dir(run.id) / "work" / "tmp"
     work.mkdir(parents=True)
     (work / "big").write_bytes(b"x" * 300_000)
-    a_housekeeper(world, max_folder_bytes=400_000).tick()
+    world.housekeeper(max_folder_bytes=400_000).tick()
     world.step()
     assert world.runs()[0].state is RunState.RUNNING
-    a_housekeeper(world, max_folder_bytes=200_000).tick()
+    world.housekeeper(max_folder_bytes=200_000).tick()
     world.step()
     flight = next(iter(world.launcher.flights.values()))
     assert flight.stops[:1] == [Stop.CANCEL]

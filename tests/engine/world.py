@@ -1,5 +1,6 @@
 """An engine without threads and processes: real loops on a real ledger, under a clock that is set."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -7,9 +8,12 @@ from pathlib import Path
 from engine.accounting import Moment, request_run, requested_run
 from engine.adapters.lock import make_private_file
 from engine.answers.expected import INSTANT
+from engine.answers.findings import Finding, Severity
+from engine.answers.invariants.checking import check_invariants
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
 from engine.heartbeat import Heartbeat
+from engine.housekeeper import Housekeeper
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.pausing import BY_HAND
@@ -25,8 +29,17 @@ from tests.builders import DAY, NOON
 class World:
     """One state folder; the engine on it can crash and boot again."""
 
-    def __init__(self, folder: Path, text: str, *, max_running: int = 16, at: datetime = NOON) -> None:
-        self.clock = FakeClock(at)
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        *,
+        max_running: int = 16,
+        at: datetime = NOON,
+        clock: FakeClock | None = None,
+        first_id: int = 1,
+    ) -> None:
+        self.clock = clock or FakeClock(at)
         self.launcher = ScriptedLauncher(self.clock)
         self.journal = KeptJournal()
         self.tree = GivenTree(text)
@@ -38,7 +51,7 @@ class World:
         )
         self.config.state_dir.mkdir(exist_ok=True)
         make_private_file(self.config.ledger)
-        self._ids = count(1)
+        self._ids = count(first_id)
         self.boot_id = "boot-1"
         self.is_synchronized: bool | None = None
         self.view: View
@@ -186,6 +199,24 @@ class World:
         assert len(self.launcher.executed) == len(set(self.launcher.executed))
         for live in self.store.live_attempts():
             assert live.run_state in (RunState.RUNNING, RunState.CANCELLING)
+        assert self.unsound() == []
+
+    def unsound(self) -> list[Finding]:
+        """What `jobfile doctor` would call wrong in the ledger."""
+        now, most = self.clock.now(), self.config.max_running
+        found = check_invariants(self.view, now=now, is_running=True, max_running=most)
+        return [one for one in found if one.severity is Severity.ERROR]
+
+    def housekeeper(self, **settings: int) -> Housekeeper:
+        """Looks after what is past."""
+        return Housekeeper(
+            store=self.store,
+            clock=self.clock,
+            launcher=self.launcher,
+            journal=self.journal,
+            config=replace(self.config, **settings),
+            is_held=lambda: self.guard.is_held,
+        )
 
     def _check_every_instant_has_one_record(self) -> None:
         """Completeness and no phantoms: what is accounted for is the occurrence set, exactly."""

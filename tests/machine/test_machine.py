@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.answers.why import why
-from engine.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, Ended, RunState
+from engine.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, Ended, Lost, RunState
 from engine.ports import Stop
 from tests.engine.world import World
 
@@ -149,6 +149,21 @@ class Life(RuleBasedStateMachine):
         running = self.world.launcher.running()
         if running:
             self.world.launcher.lose(running[which % len(running)])
+
+    @precondition(lambda self: self.is_up)
+    @rule(which=st.integers(0, 5), code=st.sampled_from([0, 1]))
+    def the_end_of_a_lost_attempt_turns_up(self, which: int, code: int) -> None:
+        flights = self.world.launcher.flights.values()
+        lost = [one.order.attempt_id for one in flights if isinstance(one.end, Lost)]
+        if lost:
+            self.world.launcher.finish(lost[which % len(lost)], exit_code=code)
+            self.world.housekeeper().resolve()
+
+    @precondition(lambda self: self.is_up and not self.world.guard.is_held)
+    @rule()
+    def old_runs_are_taken_away(self) -> None:
+        while self.world.housekeeper(keep_days=1).prune(counts=True):
+            pass
 
     @rule(which=st.integers(0, 5))
     def a_job_obeys(self, which: int) -> None:

@@ -11,7 +11,18 @@ from engine.errors import SupersededError
 from engine.ledger import Store, View
 from engine.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind, Verdict
 from engine.ports import Stop
-from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Generation, Pause
+from engine.records import (
+    CLOCK_HOLD,
+    DISK_HOLD,
+    RESTORED_HOLD,
+    Backlog,
+    Generation,
+    LastState,
+    Owed,
+    Pause,
+    SetKey,
+    Tally,
+)
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 
 
@@ -593,3 +604,120 @@ def test_how_long_good_runs_took(open_ledger: OpenLedger) -> None:
         assert ledger.store.settle(started, SUCCEEDED, ENDED)
     assert ledger.view.lengths("hello", limit=9) == (MINUTE,)
     assert ledger.view.lengths("other", limit=9) == ()
+
+
+def a_busy_ledger(ledger: Ledger) -> None:
+    """A schedule with a run and a gap record, a run by hand that is active, and a lost one that had ended."""
+    apply(ledger.store)
+    (schedule,) = ledger.store.schedules_in_force()
+    first = NOON + MINUTE
+    with ledger.store.transaction():
+        ledger.store.add_gap(
+            schedule,
+            first_at=first + MINUTE,
+            last_at=first + 3 * MINUTE,
+            count=3,
+            state=RunState.MISSED,
+            reason="engine_down",
+            detail="",
+            generation=1,
+            now=NOON + HOUR,
+        )
+        ledger.store.advance_coverage(schedule.id, to=first + 3 * MINUTE)
+    wanted = {"trigger": TriggerKind.SCHEDULE, "schedule_key": "default", "scheduled_for": first}
+    queue(ledger.store, a_run(id="1" * 32, concurrency_key="waits", start_by=NOON + HOUR, **wanted))
+    start(ledger.store, queue(ledger.store, a_run(id="2" * 32)))
+    lost = start(ledger.store, queue(ledger.store, a_run(id="3" * 32, concurrency_key="lost")))
+    again = Verdict(
+        attempt_state=AttemptState.LOST,
+        run_state=RunState.RETRY_WAIT,
+        ended_at=NOON + MINUTE,
+        retry_at=NOON + MINUTE,
+    )
+    with ledger.store.transaction():
+        ledger.store.settle(lost, again, replace(ENDED, exit_code=None))
+    waiting = ledger.store.run(lost.id)
+    assert waiting is not None
+    start(ledger.store, waiting)
+    attempt = ledger.store.past.attempt(lost.id, 1)
+    assert attempt is not None
+    with ledger.store.transaction():
+        ledger.store.past.resolve(attempt, ENDED, state=RunState.SUCCEEDED, detail="")
+
+
+def test_a_ledger_is_read_in_the_order_of_its_instants(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    a_busy_ledger(ledger)
+    look = ledger.view.soundness
+    assert look.tally() == Tally(runs=3, attempts=3, schedules=1, gaps=1)
+    assert look.set_keys() == (SetKey("hello", "default", 0),)
+    (schedule,) = look.schedules(look.set_keys()[0])
+    assert schedule.active_from == NOON
+    assert list(look.instants(look.set_keys()[0])) == [(NOON + MINUTE, "1" * 32)]
+    assert [gap.count for gap in look.gaps(schedule.id)] == [3]
+    assert list(look.run_ids()) == ["1" * 32, "2" * 32, "3" * 32]
+    assert [one.id for one in look.schedules_in_force()] == [schedule.id]
+    assert look.max_covered_until() == look.covered_in_force() == NOON + 4 * MINUTE
+    assert look.tzdata_versions() == ("2026a",)
+    assert look.clock_epoch() == 0
+    assert look.newest_intent() == NOON
+    assert [one.attempt.id[0] for one in look.live_attempts()] == ["2", "3"]
+
+
+def test_what_the_engine_wrote_contradicts_itself_nowhere(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    a_busy_ledger(ledger)
+    look = ledger.view.soundness
+    for suspects in (look.half_ended, look.misnumbered, look.unproven, look.ownerless, look.crowds):
+        assert suspects(limit=9) == ()
+    (twice,) = look.executed_twice(limit=9)
+    assert (twice.run_id, twice.total) == ("3" * 32, 1)
+    assert twice.said == "attempt 1 ended as succeeded, and 2 were made"
+    assert look.last_states() == (
+        LastState("queued", "", 1, "1" * 32),
+        LastState("running", "starting", 2, "2" * 32),
+    )
+
+
+def test_what_could_have_moved_long_ago_is_overdue(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    a_busy_ledger(ledger)
+    queue(ledger.store, a_run(id="4" * 32, concurrency_key="spread", reason="spread"))
+    look = ledger.view.soundness
+    assert look.overdue(before=NOON - MINUTE, limit=9) == ()
+    assert [run.id[0] for run in look.overdue(before=NOON, limit=9)] == ["1", "4"]
+    assert [run.id[0] for run in look.overdue(before=NOON + 2 * HOUR, limit=9)] == ["4", "1"]
+
+
+def test_everything_inside_a_snapshot_is_of_one_moment(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    with ledger.view.soundness.snapshot():
+        assert ledger.view.soundness.tally().runs == 0
+        queue(ledger.store, a_run())
+        assert ledger.view.soundness.tally().runs == 0
+    assert ledger.view.soundness.tally().runs == 1
+
+
+def test_sessions_come_in_the_order_of_their_epochs(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    assert (ledger.view.soundness.newest_epoch(), list(ledger.view.soundness.sessions())) == (0, [])
+    for kind in ("engine", "run"):
+        ledger.store.open_session(kind=kind, boot_id="b", pid=1, version="1", now=NOON, boot_seconds=5.0)
+    assert [one.epoch for one in ledger.view.soundness.sessions()] == [1, 2]
+    assert ledger.view.soundness.newest_epoch() == 2
+
+
+def test_what_is_owed_and_what_holds_the_engine_is_seen_without_the_store(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    look = ledger.view.soundness
+    assert (look.backlog(), look.hold(CLOCK_HOLD)) == (Backlog(0, None), None)
+    with ledger.store.transaction():
+        ledger.store.incidents.begin_hold(DISK_HOLD, detail="full", now=NOON)
+        for number in range(2):
+            at = NOON + number * MINUTE
+            ledger.store.outbox.add(Owed(str(number), at, "failure", "mail", "hello", "", "{}"))
+    hold = look.hold(DISK_HOLD)
+    assert (look.backlog(), hold and hold.detail) == (Backlog(2, NOON), "full")
+    with ledger.store.transaction():
+        ledger.store.outbox.sent("0", now=NOON)
+    assert look.backlog() == Backlog(1, NOON + MINUTE)

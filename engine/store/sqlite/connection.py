@@ -11,6 +11,9 @@ from engine.errors import JobfileError, StoreRefusedError, StoreUnavailableError
 BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up."""
 
+ROWS_AT_ONCE = 1_000
+"""Rows that are held at a time while a long answer is read."""
+
 _HERE = Path(__file__).parent
 _FULL = ("disk is full", "disk i/o error", "readonly", "read-only", "unable to open")
 
@@ -76,6 +79,23 @@ class Connection:
         with self._lock, _told(self.path):
             return self._db.execute(self._sql(name), values or {}).fetchall()
 
+    def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
+        """The rows of a query by name, a few at a time: for those that may be too many to hold at once."""
+        with _told(self.path):
+            cursor = self._db.execute(self._sql(name), values or {})
+            while found := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from found
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything that is read inside is of one moment, whatever others write meanwhile."""
+        with self._lock, _told(self.path):
+            self._db.execute("begin deferred")
+            try:
+                yield
+            finally:
+                self._db.execute("rollback")
+
     def row(self, name: str, values: Mapping[str, object] | None = None) -> sqlite3.Row | None:
         """The first row of a query by name."""
         found = self.rows(name, values)
@@ -93,8 +113,12 @@ class Connection:
 
     def pragma(self, name: str) -> object:
         """The value of a pragma."""
+        return self.pragma_rows(name)[0][0]
+
+    def pragma_rows(self, name: str) -> list[sqlite3.Row]:
+        """Everything that a pragma says."""
         with self._lock, _told(self.path):
-            return self._db.execute(f"pragma {name}").fetchone()[0]
+            return self._db.execute(f"pragma {name}").fetchall()
 
     def _sql(self, name: str) -> str:
         if name not in self._statements:

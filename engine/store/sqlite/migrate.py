@@ -24,6 +24,11 @@ def refuse_older(connection: Connection, folder: Path) -> None:
         )
 
 
+def known_version() -> int:
+    """The version of the tables that this program writes."""
+    return len(_steps(MIGRATIONS))
+
+
 def _steps(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
 

@@ -17,6 +17,7 @@ from engine.records import (
     Session,
     StateCount,
 )
+from engine.standing import Soundness
 from engine.store.rows import (
     applied_from_row,
     attempt_from_row,
@@ -34,6 +35,7 @@ from engine.store.sqlite.connection import Connection
 from engine.store.sqlite.incidents import SqliteIncidents
 from engine.store.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.store.sqlite.pauses import SqlitePauses
+from engine.store.sqlite.soundness import SqliteSoundness
 
 
 class SqliteView:
@@ -42,6 +44,7 @@ class SqliteView:
     def __init__(self, connection: Connection) -> None:
         """Take an open connection."""
         self._db = connection
+        self.soundness: Soundness = SqliteSoundness(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":

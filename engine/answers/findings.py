@@ -1,0 +1,141 @@
+"""What a look at the soundness of ledger and machine finds: which findings there are, and how bad each is."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+MAX_TOLD: Final = 10
+"""Findings of one code that are told one by one."""
+
+
+class Severity(StrEnum):
+    """How bad it is: an answer or a run is wrong; something will go wrong; good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+_ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+CODES: Final[Mapping[str, Severity]] = {
+    "invariant.I1": _ERROR,
+    "invariant.I2": _ERROR,
+    "invariant.I3": _ERROR,
+    "invariant.I4": _ERROR,
+    "invariant.I5": _ERROR,
+    "invariant.I6": _WARNING,
+    "invariant.I7": _ERROR,
+    "invariant.I8": _ERROR,
+    "invariant.I9": _ERROR,
+    "invariant.I10": _ERROR,
+    "invariant.I11": _ERROR,
+    "invariant.I12": _ERROR,
+    "ledger.none": _INFO,
+    "ledger.unreadable": _ERROR,
+    "ledger.integrity": _ERROR,
+    "ledger.references": _ERROR,
+    "ledger.older": _WARNING,
+    "ledger.newer": _ERROR,
+    "ledger.journal": _ERROR,
+    "ledger.network": _ERROR,
+    "ledger.restored": _ERROR,
+    "rights.unreadable": _ERROR,
+    "rights.state_folder": _ERROR,
+    "rights.state_file": _ERROR,
+    "rights.symlink": _ERROR,
+    "rights.job_file": _ERROR,
+    "rights.secret_file": _ERROR,
+    "rights.secret_env": _WARNING,
+    "clock.unsynchronized": _WARNING,
+    "clock.held": _ERROR,
+    "clock.behind": _WARNING,
+    "clock.future_run": _WARNING,
+    "disk.low": _ERROR,
+    "disk.inodes": _WARNING,
+    "disk.held": _ERROR,
+    "leftovers.folder": _INFO,
+    "leftovers.new_file": _INFO,
+    "leftovers.attempt": _WARNING,
+    "leftovers.process": _WARNING,
+    "machine.libyaml": _WARNING,
+    "machine.files": _WARNING,
+    "machine.processes": _WARNING,
+    "machine.tzdata": _INFO,
+    "machine.version": _WARNING,
+    "machine.container": _INFO,
+    "notifications.owed": _WARNING,
+    "engine.stopped": _INFO,
+    "engine.killed": _WARNING,
+    "engine.silent": _ERROR,
+    "engine.rejected": _WARNING,
+}
+"""Every finding there is. The word before the dot is its area; a code never changes its meaning."""
+
+AREAS: Final[Mapping[str, str]] = {
+    "ledger": "ledger file",
+    "invariant": "invariants I1-I12",
+    "rights": "rights",
+    "clock": "clock",
+    "disk": "disk",
+    "leftovers": "leftovers",
+    "machine": "machine",
+    "notifications": "notifications",
+    "engine": "engine",
+}
+"""The areas in the order in which they are told, each with its name for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was found, where, and what to do about it."""
+
+    code: str
+    found: str
+    help: str
+    job: str = ""
+    run: str = ""
+    path: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is: a code has one severity."""
+        return CODES[self.code]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """One area: what was looked at, in a few words, and what was found; or that it could not be looked at."""
+
+    area: str
+    looked_at: str
+    findings: tuple[Finding, ...] = ()
+    is_skipped: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing here wants a person."""
+        return all(one.severity is Severity.INFO for one in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """In a word: ok, skipped, or else not ok."""
+        return ("skipped" if self.is_skipped else "ok") if self.is_well else "NOT OK"
+
+
+def told(findings: Iterable[Finding], *, total: int = 0) -> Iterator[Finding]:
+    """Of each code as many findings as a person reads, and then how many more there are.
+
+    `total` is how many there are where not all of them are given.
+    """
+    last: dict[str, tuple[int, Finding]] = {}
+    for one in findings:
+        count = last.get(one.code, (0, one))[0] + 1
+        if count <= MAX_TOLD:
+            yield one
+        last[one.code] = (count, one)
+    for count, one in last.values():
+        more = max(count, total) - MAX_TOLD
+        if more > 0:
+            yield Finding(code=one.code, found=f"and {more:,} more like that", help=one.help)

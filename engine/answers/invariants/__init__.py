@@ -1,0 +1,1 @@
+"""What must hold of every ledger, whatever happened: each a function of a view, silent where it holds."""

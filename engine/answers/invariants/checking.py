@@ -1,0 +1,39 @@
+"""All invariants of a ledger, one after the other, of one moment."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from engine.answers.findings import Finding
+from engine.answers.invariants.coverage import REPORT_IT, check_coverage
+from engine.answers.invariants.liveness import check_liveness
+from engine.answers.invariants.order import check_order
+from engine.answers.invariants.rows import check_rows
+from engine.answers.invariants.stories import check_stories
+from engine.ledger import View
+
+
+def check_invariants(view: View, *, now: datetime, is_running: bool, max_running: int) -> Iterator[Finding]:
+    """What breaks an invariant; nothing, for a ledger that only the engine has written.
+
+    `max_running` is how many attempts the engine lets run at once.
+    """
+    with view.soundness.snapshot():
+        yield from _as_far_as_it_can(check_coverage(view))
+        yield from _as_far_as_it_can(check_rows(view))
+        yield from _as_far_as_it_can(
+            check_liveness(view, now=now, is_running=is_running, max_running=max_running)
+        )
+        yield from _as_far_as_it_can(check_order(view))
+        yield from _as_far_as_it_can(check_stories(view, now=now))
+
+
+def _as_far_as_it_can(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """A row that holds nonsense ends one check, and not the others."""
+    try:
+        yield from findings
+    except (ValueError, LookupError) as error:
+        yield Finding(
+            code="ledger.unreadable",
+            found=f"a row cannot be read ({error})",
+            help=f"stop the engine and put a copy of `ledger.db` back; {REPORT_IT}",
+        )

@@ -1,0 +1,162 @@
+"""I1 to I3: what is accounted for is what the schedules wanted, each instant once.
+
+Occurrences, runs and gap records are read side by side in the order of their instants, so that a ledger of
+any size takes little memory.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain, groupby
+from typing import Final
+
+from engine.answers.findings import Finding, told
+from engine.ledger import View
+from engine.records import Gap, Schedule, SetKey
+from engine.wording import short
+from jobfile.occurrences import TZDATA_VERSION, fires
+
+REPORT_IT: Final = "keep a copy of the state folder and report it"
+
+
+def check_coverage(view: View) -> Iterator[Finding]:
+    """Completeness, no phantoms, uniqueness: of every schedule that ever was."""
+    others = [one for one in view.soundness.tzdata_versions() if one != TZDATA_VERSION]
+    hint = f" (with the zone rules of tzdata {others[0]} it may have been right)" if others else ""
+    sets = (_check_set(view, key, hint) for key in view.soundness.set_keys())
+    yield from told(chain.from_iterable(sets))
+
+
+@dataclass
+class _Span:
+    """A gap record while the walk is inside of it."""
+
+    gap: Gap
+    seen: int = 0
+
+
+@dataclass
+class _Walk:
+    """The gap records of one schedule, taken up and put down while its instants pass."""
+
+    gaps: Iterator[Gap]
+    following: Gap | None = None
+    open: list[_Span] = field(default_factory=list)
+
+    def at(self, instant: datetime) -> Iterator[Gap]:
+        """The gap records that stand for an instant of their schedule."""
+        while self.following is not None and self.following.first_at <= instant:
+            self.open.append(_Span(self.following))
+            self.following = next(self.gaps, None)
+        for span in self.open:
+            if instant <= span.gap.last_at:
+                span.seen += 1
+                yield span.gap
+
+    def passed(self, instant: datetime | None) -> Iterator[_Span]:
+        """The gap records that end before an instant; with None all that are left."""
+        while instant is None and self.following is not None:
+            self.open.append(_Span(self.following))
+            self.following = next(self.gaps, None)
+        done = [span for span in self.open if instant is None or span.gap.last_at < instant]
+        if done:
+            self.open = [span for span in self.open if span not in done]
+        yield from done
+
+
+def _check_set(view: View, key: SetKey, hint: str) -> Iterator[Finding]:
+    schedules = view.soundness.schedules(key)
+    walks = [_walk(view, schedule) for schedule in schedules]
+    covered = max((one.covered_until for one in schedules), default=None)
+    runs = view.soundness.instants(key)
+    run = next(runs, None)
+    for instant, owners in _wanted(schedules):
+        while run is not None and run[0] < instant:
+            yield _phantom(key, run, covered, hint)
+            run = next(runs, None)
+        records = 0
+        while run is not None and run[0] == instant:
+            records += 1
+            run = next(runs, None)
+        for index in owners:
+            records += sum(1 for _ in walks[index].at(instant))
+            yield from _ended(key, walks[index], instant, hint)
+        if records != 1:
+            yield _not_once(key, instant, records, hint)
+    while run is not None:
+        yield _phantom(key, run, covered, hint)
+        run = next(runs, None)
+    for walk in walks:
+        yield from _ended(key, walk, None, hint)
+
+
+def _walk(view: View, schedule: Schedule) -> _Walk:
+    gaps = view.soundness.gaps(schedule.id)
+    return _Walk(gaps, next(gaps, None))
+
+
+def _wanted(schedules: tuple[Schedule, ...]) -> Iterator[tuple[datetime, list[int]]]:
+    """Every instant that was wanted and is accounted for, with the schedules that name it, oldest first."""
+
+    def of(index: int, schedule: Schedule) -> Iterator[tuple[datetime, int]]:
+        for fire in fires(schedule.entries, after=schedule.active_from, until=schedule.covered_until):
+            yield fire.at, index
+
+    merged = heapq.merge(*(of(index, schedule) for index, schedule in enumerate(schedules)))
+    for instant, group in groupby(merged, key=lambda one: one[0]):
+        yield instant, [index for _, index in group]
+
+
+def _ended(key: SetKey, walk: _Walk, instant: datetime | None, hint: str) -> Iterator[Finding]:
+    for span in walk.passed(instant):
+        gap = span.gap
+        if gap.job != key.job:
+            yield Finding(
+                code="invariant.I2",
+                found=f"a gap record from {_utc(gap.first_at)} on is told of `{gap.job}`, not of its own job",
+                help=f"`jobfile why {key.job} {_utc(gap.first_at)}` tells the first of it; {REPORT_IT}",
+                job=key.job,
+            )
+        if gap.count == span.seen:
+            continue
+        counted = (
+            f"a gap record says {gap.count:,} occurrences from {_utc(gap.first_at)} to {_utc(gap.last_at)}"
+        )
+        yield Finding(
+            code="invariant.I1",
+            found=f"{counted}, and its schedule names {span.seen:,} of them that are accounted for{hint}",
+            help=f"`jobfile why {key.job} {_utc(gap.first_at)}` tells the first of them; {REPORT_IT}",
+            job=key.job,
+        )
+
+
+def _phantom(key: SetKey, run: tuple[datetime, str], covered: datetime | None, hint: str) -> Finding:
+    at, run_id = run
+    is_early = covered is not None and at > covered
+    about = f"run {short(run_id)} is recorded for {_utc(at)}"
+    return Finding(
+        code="invariant.I3" if is_early else "invariant.I2",
+        found=f"{about}, after all that is accounted for"
+        if is_early
+        else f"{about}, which no schedule named{hint}",
+        help=f"`jobfile why {key.job} {_utc(at)}` tells its story; {REPORT_IT}",
+        job=key.job,
+        run=run_id,
+    )
+
+
+def _not_once(key: SetKey, at: datetime, records: int, hint: str) -> Finding:
+    is_missing = records == 0
+    return Finding(
+        code="invariant.I1" if is_missing else "invariant.I3",
+        found=f"{_utc(at)} was due and has no record{hint}"
+        if is_missing
+        else f"{_utc(at)} has {records} records",
+        help=f"`jobfile why {key.job} {_utc(at)}` tells what is known; {REPORT_IT}",
+        job=key.job,
+    )
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

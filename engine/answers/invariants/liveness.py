@@ -1,0 +1,78 @@
+"""I8: nothing is in limbo. Open runs have an owner or a time; where an engine is awake nothing is overdue."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.answers.findings import MAX_TOLD, Finding, told
+from engine.answers.invariants.coverage import REPORT_IT
+from engine.answers.status import SILENT
+from engine.ledger import View
+from engine.lifecycle import Run, TriggerKind
+from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
+from engine.wording import seconds_text, short
+from jobfile.occurrences import next_fire
+
+OVERDUE: Final = timedelta(minutes=5)
+"""An engine that is awake leaves nothing undone for so long; a fresh one is given this time."""
+
+
+def check_liveness(view: View, *, now: datetime, is_running: bool, max_running: int) -> Iterator[Finding]:
+    """Whether something will move every open run, and whether the engine does what is due."""
+    found = view.soundness.ownerless(limit=MAX_TOLD)
+    limbo = (
+        Finding(
+            code="invariant.I8",
+            found=f"run {short(one.run_id)}: {one.said}",
+            help=f"`jobfile cancel {short(one.run_id)}` ends it; {REPORT_IT}",
+            job=one.job,
+            run=one.run_id,
+        )
+        for one in found
+    )
+    yield from told(limbo, total=found[0].total if found else 0)
+    if is_running and is_awake(view, now=now):
+        yield from told(_overdue(view, now=now, max_running=max_running))
+
+
+def is_awake(view: View, *, now: datetime) -> bool:
+    """Whether the session that is open is an engine that plans: heard of, not fresh, and not held back."""
+    session = view.last_session()
+    if session is None or session.epoch != view.soundness.newest_epoch() or session.ended_at is not None:
+        return False
+    is_heard_of = now - session.last_seen_at <= SILENT
+    is_held = any(view.soundness.hold(kind) is not None for kind in (CLOCK_HOLD, RESTORED_HOLD))
+    return is_heard_of and now - session.started_at > OVERDUE and not is_held
+
+
+def _overdue(view: View, *, now: datetime, max_running: int) -> Iterator[Finding]:
+    before = now - OVERDUE
+    for schedule in view.soundness.schedules_in_force():
+        fire = next_fire(schedule.entries, after=schedule.covered_until)
+        if fire is not None and fire.at < before:
+            late = seconds_text((now - fire.at).total_seconds())
+            yield Finding(
+                code="invariant.I8",
+                found=f"an occurrence fell due {late} ago, and the engine has not accounted for it",
+                help="`jobfile status` tells whether the engine is well; start it again if it is not",
+                job=schedule.job,
+            )
+    if view.soundness.hold(DISK_HOLD) is not None or len(view.soundness.live_attempts()) >= max_running:
+        return
+    newest = view.soundness.newest_intent()
+    is_pacing = newest is not None and newest > before
+    for run in view.soundness.overdue(before=before, limit=MAX_TOLD + 1):
+        if run.trigger is not TriggerKind.CATCHUP or not is_pacing:
+            yield _stuck(run, now=now)
+
+
+def _stuck(run: Run, *, now: datetime) -> Finding:
+    due_at = run.retry_at or run.not_before
+    late = seconds_text((now - due_at).total_seconds())
+    return Finding(
+        code="invariant.I8",
+        found=f"run {short(run.id)} could have moved {late} ago, and is still {run.state.value}",
+        help="`jobfile status` tells whether the engine is well; start it again if it is not",
+        job=run.job,
+        run=run.id,
+    )

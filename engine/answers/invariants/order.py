@@ -1,0 +1,64 @@
+"""I9: coverage and epochs only grow. The wall clock may move, they may not."""
+
+from collections.abc import Iterator
+
+from engine.answers.findings import Finding, told
+from engine.answers.invariants.coverage import REPORT_IT
+from engine.ledger import View
+from engine.records import Schedule, Session
+
+
+def check_order(view: View) -> Iterator[Finding]:
+    """Whether schedules and sessions follow each other as they may."""
+    yield from told(_schedules(view))
+    yield from told(_sessions(view))
+
+
+def _schedules(view: View) -> Iterator[Finding]:
+    newest = view.soundness.clock_epoch()
+    for key in view.soundness.set_keys():
+        before: Schedule | None = None
+        for one in view.soundness.schedules(key):
+            said = _wrong(one, before, newest)
+            if said:
+                yield Finding(
+                    code="invariant.I9",
+                    found=f"schedule {one.id} {said}",
+                    help=f"`jobfile generations` tells when it came into force; {REPORT_IT}",
+                    job=one.job,
+                )
+            before = one
+
+
+def _wrong(one: Schedule, before: Schedule | None, clock_epoch: int) -> str:
+    """What is out of order about a schedule, if anything is."""
+    if one.covered_until < one.active_from:
+        return "is accounted for up to an instant before it began"
+    if one.active_until is not None and one.covered_until != one.active_until:
+        return "has ended, and is not accounted for up to its end"
+    if before is not None and (before.active_until is None or one.active_from < before.active_until):
+        return f"began before schedule {before.id} of the same set had ended"
+    if one.clock_epoch > clock_epoch:
+        return f"is of clock epoch {one.clock_epoch}, and the ledger is in {clock_epoch}"
+    if one.active_until is None and one.clock_epoch != clock_epoch:
+        return f"is in force in clock epoch {one.clock_epoch}, and the ledger is in {clock_epoch}"
+    return ""
+
+
+def _sessions(view: View) -> Iterator[Finding]:
+    """By the clock that never goes back: seconds since the boot in which two sessions were."""
+    newest: dict[str, Session] = {}
+    for one in view.soundness.sessions():
+        before = newest.get(one.boot_id)
+        is_timed = before is not None and before.boot_seconds is not None and one.boot_seconds is not None
+        if before is not None and is_timed and _seconds(one) < _seconds(before):
+            yield Finding(
+                code="invariant.I9",
+                found=f"engine {one.epoch} was last seen before engine {before.epoch} of the same boot",
+                help=f"`jobfile status` tells of the newest; {REPORT_IT}",
+            )
+        newest = {one.boot_id: one}
+
+
+def _seconds(session: Session) -> float:
+    return session.boot_seconds or 0.0

@@ -1,0 +1,88 @@
+"""I4 to I7, I10 and I11: what the rows of a run and of its attempts say of each other."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from engine.answers.findings import MAX_TOLD, Finding, told
+from engine.answers.invariants.coverage import REPORT_IT
+from engine.ledger import View
+from engine.lifecycle import AttemptState, RunState
+from engine.records import Suspect
+from engine.wording import short
+
+_ALIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING})
+_BAD = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
+
+LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
+    RunState.QUEUED: frozenset({None}),
+    RunState.RUNNING: _ALIVE,
+    RunState.CANCELLING: _ALIVE,
+    RunState.RETRY_WAIT: _BAD,
+    RunState.SUCCEEDED: frozenset({AttemptState.SUCCEEDED}),
+    RunState.FAILED: frozenset({AttemptState.FAILED, AttemptState.NOT_STARTED}),
+    RunState.TIMED_OUT: frozenset({AttemptState.TIMED_OUT}),
+    # Before it started, while it ran, or while it waited for another try.
+    RunState.CANCELLED: _BAD | {None, AttemptState.CANCELLED},
+    RunState.LOST: frozenset({AttemptState.LOST}),
+    RunState.SKIPPED: frozenset({None}),
+    RunState.MISSED: frozenset({None}),
+}
+"""How the last attempt of a run may stand: what the legal moves of a run leave behind."""
+
+
+def check_rows(view: View) -> Iterator[Finding]:
+    """Whether each run and its attempts tell one story."""
+    look = view.soundness
+    yield from _suspects("invariant.I4", look.half_ended(limit=MAX_TOLD))
+    yield from _suspects("invariant.I5", look.misnumbered(limit=MAX_TOLD))
+    yield from _suspects("invariant.I6", look.executed_twice(limit=MAX_TOLD))
+    yield from _suspects("invariant.I7", look.unproven(limit=MAX_TOLD))
+    yield from told(_check_last_states(view))
+    yield from told(_check_crowds(view))
+
+
+def _suspects(code: str, found: tuple[Suspect, ...]) -> Iterator[Finding]:
+    findings = (
+        Finding(
+            code=code,
+            found=f"run {short(one.run_id)}: {one.said}",
+            help=_help(code, one),
+            job=one.job,
+            run=one.run_id,
+        )
+        for one in found
+    )
+    yield from told(findings, total=found[0].total if found else 0)
+
+
+def _help(code: str, one: Suspect) -> str:
+    story = f"`jobfile logs {short(one.run_id)}`"
+    if code == "invariant.I6":
+        return f"{story} shows what each wrote; `idempotent: false` in the job never tries a lost run again"
+    return f"{story} shows what it wrote; {REPORT_IT}"
+
+
+def _check_last_states(view: View) -> Iterator[Finding]:
+    for one in view.soundness.last_states():
+        if one.run_state not in tuple(RunState) or one.attempt_state not in (*AttemptState, ""):
+            continue  # I4 tells of words that are no state
+        attempt = AttemptState(one.attempt_state) if one.attempt_state else None
+        if attempt in LAST_ATTEMPT[RunState(one.run_state)]:
+            continue
+        last = f"whose last attempt is {attempt.value}" if attempt else "without an attempt"
+        runs = f"run {short(one.run_id)} is" if one.runs == 1 else f"{one.runs:,} runs are"
+        yield Finding(
+            code="invariant.I10",
+            found=f"{runs} {one.run_state} {last}: no legal move leads there",
+            help=f"`jobfile logs {short(one.run_id)}` shows one; {REPORT_IT}",
+            run=one.run_id,
+        )
+
+
+def _check_crowds(view: View) -> Iterator[Finding]:
+    for one in view.soundness.crowds(limit=MAX_TOLD + 1):
+        yield Finding(
+            code="invariant.I11",
+            found=f"{one.active} runs are active under `{one.concurrency_key}`, and {one.limit} may be",
+            help=f"`jobfile runs --in running` shows them; {REPORT_IT}",
+        )

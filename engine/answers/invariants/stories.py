@@ -1,0 +1,77 @@
+"""I12: every instant has a story. Some of each job are asked for, always the same ones of the same ledger."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED
+from engine.answers.findings import Finding, told
+from engine.answers.invariants.coverage import REPORT_IT
+from engine.answers.why import why
+from engine.ledger import View
+from engine.records import Schedule
+from jobfile.occurrences import load_zone, next_fire
+
+MAX_SCHEDULES: Final = 100
+"""Schedules of which instants are asked for: the newest of each job."""
+
+PARTS: Final = 4
+"""Into so many parts the life of a schedule is cut; one instant of each is asked for."""
+
+
+def check_stories(view: View, *, now: datetime) -> Iterator[Finding]:
+    """Whether `why` answers for an instant, and knows the expected ones as expected."""
+    newest = (view.soundness.schedules(key)[-1:] for key in view.soundness.set_keys())
+    chosen = islice((one for found in newest for one in found), MAX_SCHEDULES)
+    yield from told(finding for schedule in chosen for finding in _check(view, schedule, now))
+
+
+def _check(view: View, schedule: Schedule, now: datetime) -> Iterator[Finding]:
+    for at in sorted(_instants(schedule, now)):
+        trouble = _trouble(view, schedule, at, now)
+        if trouble:
+            yield Finding(
+                code="invariant.I12",
+                found=f"`why` for {at:%Y-%m-%dT%H:%M:%SZ} {trouble}",
+                help=f"`jobfile why {schedule.job} {at:%Y-%m-%dT%H:%M:%SZ}` shows it; {REPORT_IT}",
+                job=schedule.job,
+            )
+
+
+def _instants(schedule: Schedule, now: datetime) -> set[datetime]:
+    begin, end = schedule.active_from, min(schedule.covered_until, now)
+    found = {min(begin, now), end, now}
+    for part in range(PARTS):
+        fire = next_fire(schedule.entries, after=begin + (end - begin) * part / PARTS)
+        if fire is not None and fire.at <= end:
+            found.add(fire.at)
+    return found
+
+
+def _trouble(view: View, schedule: Schedule, at: datetime, now: datetime) -> str:
+    zone = load_zone("UTC")
+    assert zone is not None
+    try:
+        story = why(view, schedule.job, at, zone=zone, now=now)
+    except Exception as error:  # noqa: BLE001  that it fails, however it fails, is the finding
+        return f"fails: {type(error).__name__}"
+    if not story.headline or (story.state is None and not story.reason):
+        return "says nothing"
+    is_known = story.is_expected and story.reason != NOT_ACCOUNTED
+    return "does not know what became of it" if not is_known and _is_owed(view, schedule, at) else ""
+
+
+def _is_owed(view: View, schedule: Schedule, at: datetime) -> bool:
+    """Whether this schedule accounts for an instant, and no other that the story could be about.
+
+    A clock that was set right may have named the same instant once more.
+    """
+    is_covered = schedule.active_from < at <= schedule.covered_until
+    in_force = view.schedules_between(schedule.job, since=at, until=at + INSTANT)
+    return is_covered and _names(schedule, at) and len(in_force) == 1
+
+
+def _names(schedule: Schedule, at: datetime) -> bool:
+    fire = next_fire(schedule.entries, after=at - datetime.resolution)
+    return fire is not None and fire.at == at

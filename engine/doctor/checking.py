@@ -1,0 +1,65 @@
+"""All areas, one after the other; what fails in one is a finding, and the others are still looked at."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from engine.adapters.folders import survey
+from engine.adapters.lock import MOUNTS, file_system, is_engine_running
+from engine.adapters.machine import Machine
+from engine.answers.findings import Examined
+from engine.config import EngineConfig
+from engine.doctor.clock import examine_clock
+from engine.doctor.disk import examine_disk
+from engine.doctor.invariants import examine_invariants
+from engine.doctor.ledgerfile import open_ledger, unreadable
+from engine.doctor.leftovers import examine_leftovers
+from engine.doctor.machine import examine_machine
+from engine.doctor.rights import check_state, examine_rights, unreadable_place
+from engine.doctor.running import examine_engine, examine_notifications
+from engine.doctor.subject import Subject
+from engine.errors import JobfileError
+
+
+def diagnose(
+    config: EngineConfig, *, now: datetime, machine: Machine, mounts: Path = MOUNTS
+) -> Iterator[Examined]:
+    """Look at everything, in the order in which it is told. Nothing is changed, and nothing is raised."""
+    subject = Subject(
+        config=config,
+        now=now,
+        machine=machine,
+        is_running=is_engine_running(config.state_dir),
+        file_system=file_system(config.state_dir, mounts=mounts),
+    )
+    state = tuple(check_state(config.state_dir))
+    opened = open_ledger(subject)
+    yield opened.examined
+    subject = replace(subject, view=opened.view)
+    runs = survey(config.runs_dir)
+    areas: dict[str, Callable[[], Examined]] = {
+        "invariant": lambda: examine_invariants(subject),
+        "rights": lambda: examine_rights(subject, state),
+        "clock": lambda: examine_clock(subject),
+        "disk": lambda: examine_disk(subject, runs),
+        "leftovers": lambda: examine_leftovers(subject, runs),
+        "machine": lambda: examine_machine(subject),
+        "notifications": lambda: examine_notifications(subject),
+        "engine": lambda: examine_engine(subject),
+    }
+    try:
+        for area, examine in areas.items():
+            yield _guarded(subject, area, examine)
+    finally:
+        if opened.view is not None:
+            opened.view.close()
+
+
+def _guarded(subject: Subject, area: str, examine: Callable[[], Examined]) -> Examined:
+    try:
+        return examine()
+    except (JobfileError, ValueError, LookupError) as error:
+        return Examined(area=area, looked_at="not all of it", findings=(unreadable(subject, error),))
+    except OSError as error:
+        return Examined(area=area, looked_at="not all of it", findings=(unreadable_place(subject, error),))

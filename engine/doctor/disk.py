@@ -1,0 +1,59 @@
+"""Area: room on the disk, and what holds an engine back for want of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Final
+
+from engine.adapters.folders import Room, Survey, room
+from engine.answers.findings import Examined, Finding
+from engine.doctor.subject import Subject, size_text
+from engine.records import DISK_HOLD
+
+MIN_FREE_FILES: Final = 10_000
+"""Files that can still be made on the disk; each attempt makes up to eight."""
+
+
+def examine_disk(subject: Subject, runs: Survey) -> Examined:
+    """Free space against the engine's floor, free inodes, and how much the engine's own files take."""
+    folder = nearest(subject.config.state_dir)
+    left = room(folder)
+    at_least = "" if runs.is_whole else "at least "
+    looked_at = f"{size_text(left.free_bytes)} free, {at_least}{size_text(runs.total_bytes)} of runs"
+    findings = (*check_room(subject, folder, left), *_check_hold(subject, folder))
+    return Examined(area="disk", looked_at=looked_at, findings=findings)
+
+
+def nearest(folder: Path) -> Path:
+    """A folder, or the nearest one above it that is there."""
+    return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+
+
+def check_room(subject: Subject, folder: Path, left: Room) -> Iterator[Finding]:
+    """Whether the disk takes what is to come."""
+    floor = subject.config.min_free_bytes
+    if left.free_bytes < floor:
+        yield Finding(
+            code="disk.low",
+            found=f"{size_text(left.free_bytes)} free, and below {size_text(floor)} nothing starts",
+            help=f"`du -xh {quote(str(folder))} | sort -h | tail` tells what is large",
+            path=str(folder),
+        )
+    if left.files and left.free_files < MIN_FREE_FILES:
+        yield Finding(
+            code="disk.inodes",
+            found=f"only {left.free_files:,} more files can be made on the disk (of {left.files:,})",
+            help=f"`du --inodes -x {quote(str(folder))} | sort -n | tail` tells where they are",
+            path=str(folder),
+        )
+
+
+def _check_hold(subject: Subject, folder: Path) -> Iterator[Finding]:
+    hold = subject.view.soundness.hold(DISK_HOLD) if subject.view is not None else None
+    if hold is not None:
+        yield Finding(
+            code="disk.held",
+            found=f"the engine starts nothing since {hold.began_at:%Y-%m-%dT%H:%M:%SZ}: {hold.detail}",
+            help="free space; a running engine goes on by itself, else `jobfile up`",
+            path=str(folder),
+        )

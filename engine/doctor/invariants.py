@@ -1,0 +1,67 @@
+"""Area: the invariants, in the ledger and beside it: recorded ends, and the note of how far it had come."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.adapters.highwater import find_rewind
+from engine.adapters.process import read_result
+from engine.answers.findings import Examined, Finding, told
+from engine.answers.invariants.checking import check_invariants
+from engine.answers.invariants.coverage import REPORT_IT
+from engine.doctor.ledgerfile import summed_up
+from engine.doctor.subject import Subject
+from engine.ledger import View
+from engine.lifecycle import Ended, RunState
+from engine.wording import short
+
+MAX_RESULTS: Final = 1_000
+"""Recorded ends of the newest good runs that are read again."""
+
+
+def examine_invariants(subject: Subject) -> Examined:
+    """Everything that must hold of a ledger, whatever happened."""
+    view = subject.view
+    if view is None:
+        return Examined(area="invariant", looked_at="there is no ledger to check", is_skipped=True)
+    found = check_invariants(
+        view, now=subject.now, is_running=subject.is_running, max_running=subject.config.max_running
+    )
+    findings = (*found, *told(_check_results(subject, view)), *_check_note(subject, view))
+    return Examined(area="invariant", looked_at=summed_up(view), findings=findings)
+
+
+def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
+    """I7 on the disk: where the folder of a good run is still there, its recorded end says so too."""
+    for run in view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=MAX_RESULTS):
+        folder = subject.config.attempt_dir(run.id, run.attempt)
+        result = read_result(folder)
+        if isinstance(result, Ended) and result.exit_code == 0 and not result.timed_out:
+            continue
+        if result is None and (not folder.exists() or view.run(run.id) is None):
+            continue
+        said = "is missing or torn" if result is None else "says otherwise"
+        yield Finding(
+            code="invariant.I7",
+            found=f"run {short(run.id)} succeeded, and its recorded end {said}",
+            help=f"`jobfile logs {short(run.id)}` shows what it wrote; {REPORT_IT}",
+            job=run.job,
+            run=run.id,
+            path=str(folder / "result"),
+        )
+
+
+def _check_note(subject: Subject, view: View) -> Iterator[Finding]:
+    """I9 beside the ledger: the note of how far a ledger had come is not ahead of this one."""
+    rewind = find_rewind(
+        subject.config.state_dir,
+        epoch=view.soundness.newest_epoch(),
+        covered_until=view.soundness.max_covered_until(),
+    )
+    if rewind is not None:
+        upto = f", up to {rewind.covered_until:%Y-%m-%dT%H:%M:%SZ}" if rewind.covered_until else ""
+        yield Finding(
+            code="invariant.I9",
+            found=f"the ledger is an older copy: engine {rewind.epoch} has run here{upto}",
+            help="put the newer ledger back, or go on from the copy with `jobfile up --accept-rewind`",
+            path=str(subject.config.ledger),
+        )

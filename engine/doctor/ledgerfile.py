@@ -1,0 +1,128 @@
+"""Area: the ledger's file. Is it whole, of this program's version, and on a disk that it can trust."""
+
+from collections.abc import Iterator
+from shlex import quote
+from typing import NamedTuple
+
+from engine.adapters.lock import NETWORK_FILE_SYSTEMS
+from engine.answers.findings import Examined, Finding, told
+from engine.doctor.rights import unreadable_place
+from engine.doctor.subject import Subject, many, size_text
+from engine.errors import JobfileError
+from engine.ledger import View
+from engine.records import RESTORED_HOLD
+from engine.store.sqlite.examining import Examination, examine
+from engine.store.sqlite.view import SqliteView
+
+
+class Opened(NamedTuple):
+    """The area, and the ledger where it can be read."""
+
+    examined: Examined
+    view: View | None
+
+
+def open_ledger(subject: Subject) -> Opened:
+    """Look at the file, and open it for the other areas."""
+    try:
+        return _open_ledger(subject)
+    except OSError as error:
+        findings = (unreadable_place(subject, error),)
+        return Opened(Examined(area="ledger", looked_at="not readable", findings=findings), None)
+
+
+def _open_ledger(subject: Subject) -> Opened:
+    path = subject.config.ledger
+    if not path.exists():
+        start = "`jobfile up` begins one"
+        none = Finding(
+            code="ledger.none",
+            found=f"nothing is recorded yet in {subject.config.state_dir}",
+            help=start,
+            path=str(path),
+        )
+        return Opened(Examined(area="ledger", looked_at="none yet", findings=(none,)), None)
+    try:
+        found = examine(path)
+        view = SqliteView.open(path) if found.version == found.known_version and not found.damage else None
+    except JobfileError as error:
+        return Opened(
+            Examined(area="ledger", looked_at=str(path), findings=(unreadable(subject, error),)), None
+        )
+    findings = (*told(check_file(subject, found)), *(_check_hold(view) if view else ()))
+    looked_at = f"{size_text(path.stat().st_size)}, tables of version {found.version}"
+    return Opened(Examined(area="ledger", looked_at=looked_at, findings=tuple(findings)), view)
+
+
+def unreadable(subject: Subject, error: Exception) -> Finding:
+    """The finding that the ledger, or a row of it, cannot be read."""
+    said = str(error) if isinstance(error, JobfileError) else f"a row cannot be read ({error})"
+    path = str(subject.config.ledger)
+    return Finding(code="ledger.unreadable", found=said, help=_restoring(subject), path=path)
+
+
+def _restoring(subject: Subject) -> str:
+    folder = subject.config.state_dir
+    away = f"`mv {quote(str(folder))} {quote(str(folder.with_name(f'{folder.name}.old')))}`"
+    return f"stop the engine and put a copy back, or begin anew: {away}"
+
+
+def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
+    """What SQLite says of the file, and the disk under it."""
+    path = str(subject.config.ledger)
+    for one in found.damage:
+        said = f"the file is damaged: {' '.join(one.split())}"
+        yield Finding(code="ledger.integrity", found=said, help=_restoring(subject), path=path)
+    for one in found.broken_references:
+        yield Finding(code="ledger.references", found=one, help=_restoring(subject), path=path)
+    about = (
+        f"its tables are of version {found.version}, and this program writes version {found.known_version}"
+    )
+    if found.version < found.known_version:
+        yield Finding(
+            code="ledger.older",
+            found=f"{about}; nothing else of it was checked",
+            help="`jobfile up` brings it up to date",
+            path=path,
+        )
+    if found.version > found.known_version:
+        yield Finding(
+            code="ledger.newer",
+            found=f"{about}; nothing else of it was checked",
+            help="upgrade this program: `pip install --upgrade jobfile`",
+            path=path,
+        )
+    if found.journal_mode != "wal":
+        yield Finding(
+            code="ledger.journal",
+            found=f"its journal is `{found.journal_mode}`, and `wal` was expected: readers and the engine "
+            "block each other",
+            help="start the engine again, which sets it: `jobfile up`",
+            path=path,
+        )
+    if subject.file_system in NETWORK_FILE_SYSTEMS:
+        yield Finding(
+            code="ledger.network",
+            found=f"it is on a network file system ({subject.file_system}), where locks cannot be trusted",
+            help=f"move {quote(str(subject.config.state_dir))} to a local disk and name it with `--state`",
+            path=path,
+        )
+
+
+def _check_hold(view: View) -> Iterator[Finding]:
+    hold = view.soundness.hold(RESTORED_HOLD)
+    if hold is not None:
+        yield Finding(
+            code="ledger.restored",
+            found=f"it is an older copy that nobody has accepted, so nothing starts: {hold.detail}",
+            help="put the newer ledger back, or go on from the copy with `jobfile up --accept-rewind`",
+        )
+
+
+def summed_up(view: View) -> str:
+    """How much the ledger holds, in words."""
+    tally = view.soundness.tally()
+    return (
+        f"{many(tally.runs, 'run')}, {many(tally.attempts, 'attempt')}, "
+        f"{many(tally.schedules, 'schedule')}, {many(tally.gaps, 'gap record')}"
+    )

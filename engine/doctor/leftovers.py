@@ -1,0 +1,133 @@
+"""Area: what nobody owns any more: folders, files, processes, and attempts that no engine looks after."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Final
+
+from engine.adapters.folders import Survey, run_names
+from engine.adapters.lock import is_engine_running
+from engine.adapters.machine import RunProcess, process_of_run, processes_of_runs
+from engine.adapters.process import ProcessLauncher
+from engine.answers.findings import Examined, Finding, told
+from engine.doctor.subject import Subject
+from engine.ledger import View
+from engine.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
+from engine.ports import Alive, Evidence, NotStarted
+from engine.wording import short
+
+FRESH_SECONDS: Final = 60.0
+"""A half made file that is younger than this may be one that is being made."""
+
+
+def examine_leftovers(subject: Subject, runs: Survey) -> Examined:
+    """What was left by engines and runs that are gone. Nothing is touched."""
+    findings = [*told(_check_half_made(subject, runs))]
+    looked_at = "files"
+    if subject.view is not None:
+        processes = tuple(processes_of_runs())
+        findings += told(_check_folders(subject, subject.view))
+        findings += told(_check_attempts(subject, subject.view))
+        findings += told(_check_processes(subject, subject.view, processes))
+        looked_at = "folders, files, attempts, processes"
+    return Examined(area="leftovers", looked_at=looked_at, findings=tuple(findings))
+
+
+def _check_half_made(subject: Subject, runs: Survey) -> Iterator[Finding]:
+    for path in (*subject.config.state_dir.glob("*.new"), *runs.half_made):
+        try:
+            age = subject.now.timestamp() - path.lstat().st_mtime
+        except OSError:
+            continue
+        if age > FRESH_SECONDS:
+            yield Finding(
+                code="leftovers.new_file",
+                found=f"{path} was half made by an engine that is gone",
+                help=f"it does no harm: `rm {quote(str(path))}`",
+                path=str(path),
+            )
+
+
+def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
+    """Folders first, then the ledger: a row is there before its folder is, and away before it."""
+    names = tuple(run_names(subject.config.runs_dir))
+    unknown = [
+        folder
+        for name in _not_among(names, view.soundness.run_ids())
+        if (folder := subject.config.run_dir(name)).exists()
+    ]
+    for folder in unknown:
+        yield Finding(
+            code="leftovers.folder",
+            found=f"{folder} is of no run that the ledger knows",
+            help=f"the engine takes it away after {subject.config.keep_days} days without a change in it",
+            path=str(folder),
+        )
+
+
+def _not_among(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Of names in their order those that another ordered list lacks."""
+    rest = iter(known)
+    other = next(rest, None)
+    for name in names:
+        while other is not None and other < name:
+            other = next(rest, None)
+        if other != name:
+            yield name
+
+
+def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
+    """Attempts without an end and without anybody who looks after them, and what will become of them."""
+    if subject.is_running:
+        return
+    launcher = ProcessLauncher(None)
+    for one in view.soundness.live_attempts():
+        folder = subject.config.attempt_dir(one.attempt.run_id, one.attempt.number)
+        evidence = launcher.evidence(folder, boot_id=one.attempt.boot_id)
+        fate = _fate(evidence, one.attempt)
+        run = view.run(one.attempt.run_id)
+        if fate and run is not None and not is_engine_running(subject.config.state_dir):
+            yield Finding(
+                code="leftovers.attempt",
+                found=f"run {short(run.id)}, attempt {one.attempt.number}, has no end and no engine: {fate}",
+                help="`jobfile up` settles it",
+                job=run.job,
+                run=run.id,
+                path=str(folder),
+            )
+
+
+def _fate(evidence: Evidence, attempt: Attempt) -> str:
+    """What the next engine will make of an attempt; empty for one that goes on under its supervisor."""
+    match evidence:
+        case Alive():
+            return ""
+        case NotStarted() if attempt.state is AttemptState.RUNNING:
+            return "what it left behind is gone, and it will be recorded as lost"
+        case NotStarted():
+            return "it was never executed, and will be started"
+        case StartError():
+            return "it could not be started, and will fail"
+        case Lost():
+            return "nobody saw its end, and it will be recorded as lost"
+        case Ended():
+            how = f"signal {evidence.signal}" if evidence.signal else f"exit code {evidence.exit_code}"
+            return f"it ended with {how}, which will be recorded"
+
+
+def _check_processes(subject: Subject, view: View, processes: tuple[RunProcess, ...]) -> Iterator[Finding]:
+    """Looked at once more after the ledger: a run may have ended between the two."""
+    for one in processes:
+        run = view.run(one.run_id)
+        is_ours = Path(one.run_dir).is_relative_to(subject.config.runs_dir)
+        is_over = is_ours if run is None else run.state.is_final
+        if not is_over or process_of_run(one.pid) != one:
+            continue
+        about = "which the ledger does not know" if run is None else f"which is {run.state.value}"
+        yield Finding(
+            code="leftovers.process",
+            found=f"process {one.pid} was started by run {short(one.run_id)}, {about}",
+            help=f"`ps -fp {one.pid}` tells what it is, `kill {one.pid}` ends it",
+            job="" if run is None else run.job,
+            run=one.run_id,
+        )

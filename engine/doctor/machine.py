@@ -1,0 +1,71 @@
+"""Area: what the system gives the engine: its limits, its libraries, and what it is."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.answers.findings import Examined, Finding
+from engine.doctor.subject import Subject
+from engine.ledger import View
+from engine.wording import other_version
+from jobfile import __version__
+from jobfile.occurrences import TZDATA_VERSION
+
+FILES_OF_ENGINE: Final = 64
+"""Files that an engine has open for itself; each running attempt may need one more while it is looked at."""
+
+PROCESSES_OF_ATTEMPT: Final = 2
+"""An attempt is a supervisor and at least one process of the job."""
+
+
+def examine_machine(subject: Subject) -> Examined:
+    """Versions and limits, against what the engine's own limits ask for."""
+    findings = (*_check_limits(subject), *(_check_versions(subject, subject.view) if subject.view else ()))
+    looked_at = f"Python {subject.machine.python}, tzdata {TZDATA_VERSION}, jobfile {__version__}"
+    return Examined(area="machine", looked_at=looked_at, findings=findings)
+
+
+def _check_limits(subject: Subject) -> Iterator[Finding]:
+    machine, most = subject.machine, subject.config.max_running
+    if not machine.has_libyaml:
+        yield Finding(
+            code="machine.libyaml",
+            found="PyYAML was built without libyaml: job files are read some ten times slower",
+            help="`pip install --force-reinstall --only-binary :all: pyyaml`",
+        )
+    files = FILES_OF_ENGINE + most
+    if machine.open_files is not None and machine.open_files < files:
+        yield Finding(
+            code="machine.files",
+            found=f"{machine.open_files:,} files may be open, and {most} attempts at once want {files:,}",
+            help=f"`ulimit -n {files}` before `jobfile up`, or LimitNOFILE= in its unit",
+        )
+    processes = PROCESSES_OF_ATTEMPT * most
+    if machine.processes is not None and machine.processes < processes:
+        yield Finding(
+            code="machine.processes",
+            found=f"{machine.processes:,} processes may run, and {most} attempts at once want {processes:,}",
+            help=f"`ulimit -u {processes}` before `jobfile up`, or a smaller JOBFILE_MAX_RUNNING",
+        )
+    if machine.container:
+        yield Finding(
+            code="machine.container",
+            found=f"this is a container ({machine.container}): its restart ends all running jobs",
+            help="their runs are recorded as lost; `idempotent: true` and `retry` in a job try them again",
+        )
+
+
+def _check_versions(subject: Subject, view: View) -> Iterator[Finding]:
+    session = view.last_session()
+    if subject.is_running and session is not None and session.version != __version__:
+        yield Finding(
+            code="machine.version",
+            found=other_version(session.version, __version__),
+            help="start the engine again with this program: `jobfile up`",
+        )
+    applied = view.soundness.tzdata_versions()[:1]
+    if applied and applied[0] != TZDATA_VERSION:
+        yield Finding(
+            code="machine.tzdata",
+            found=f"what is in force was applied with tzdata {applied[0]}, and this is {TZDATA_VERSION}",
+            help="`jobfile next` shows the times as they are now; what is recorded stays as it was",
+        )

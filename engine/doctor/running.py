@@ -1,0 +1,79 @@
+"""Areas: the engine, in short (`jobfile status` tells more), and what it owes to people."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from engine.answers.findings import Examined, Finding
+from engine.answers.status import SILENT
+from engine.doctor.subject import Subject, many
+from engine.ledger import View
+from engine.records import CLOCK_HOLD
+from engine.wording import seconds_text
+
+OWED_LONG: Final = timedelta(minutes=10)
+"""A notification that is owed for so long did not wait for its turn."""
+
+
+def examine_engine(subject: Subject) -> Examined:
+    """Does it run, is it heard of, how did the last one end, are the files refused."""
+    session = subject.view.last_session() if subject.view is not None else None
+    looked_at = "running" if subject.is_running else "not running"
+    if session is not None:
+        looked_at += f", epoch {session.epoch}"
+    findings = tuple(_check_engine(subject, subject.view)) if subject.view is not None else ()
+    return Examined(area="engine", looked_at=looked_at, findings=findings)
+
+
+def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
+    session = view.last_session()
+    status = "`jobfile status` tells more"
+    if not subject.is_running and (session is None or session.ended_at is not None):
+        end = f" since {session.ended_at:%Y-%m-%dT%H:%M:%SZ}" if session and session.ended_at else ""
+        yield Finding(
+            code="engine.stopped",
+            found=f"no engine is running{end}",
+            help=f"`jobfile up` starts it; {status}",
+        )
+    elif not subject.is_running and session is not None:
+        yield Finding(
+            code="engine.killed",
+            found=f"the last engine was killed, some time after {session.last_seen_at:%Y-%m-%dT%H:%M:%SZ}",
+            help=f"`jobfile up` takes over what it left; {status}",
+        )
+    elif session is not None and view.soundness.hold(CLOCK_HOLD) is None:
+        silence = subject.now - session.last_seen_at
+        if session.epoch == view.soundness.newest_epoch() and silence > SILENT:
+            yield Finding(
+                code="engine.silent",
+                found=f"an engine is running, not heard of for {seconds_text(silence.total_seconds())}",
+                help=f"`kill {session.pid}` ends it in order, `jobfile up` starts it again; {status}",
+            )
+    rejection = view.open_rejection()
+    if rejection is not None:
+        first = f": {rejection.diagnostics[0]}" if rejection.diagnostics else ""
+        yield Finding(
+            code="engine.rejected",
+            found=f"the job files are refused since {rejection.rejected_at:%Y-%m-%dT%H:%M:%SZ}{first}",
+            help="`jobfile check` shows every mistake in them",
+        )
+
+
+def examine_notifications(subject: Subject) -> Examined:
+    """What is owed to people and was not delivered."""
+    if subject.view is None:
+        return Examined(area="notifications", looked_at="there is no ledger to ask", is_skipped=True)
+    backlog = subject.view.soundness.backlog()
+    looked_at = f"{backlog.owed:,} owed" if backlog.owed else "none owed"
+    findings: tuple[Finding, ...] = ()
+    if backlog.oldest is not None and subject.now - backlog.oldest > OWED_LONG:
+        since = f"{backlog.oldest:%Y-%m-%dT%H:%M:%SZ}"
+        are = many(backlog.owed, "notification is", "notifications are")
+        findings = (
+            Finding(
+                code="notifications.owed",
+                found=f"{are} owed, the oldest since {since}: this version of jobfile does not send them",
+                help="`jobfile report` tells what went wrong; watch its exit code meanwhile",
+            ),
+        )
+    return Examined(area="notifications", looked_at=looked_at, findings=findings)

@@ -1,0 +1,33 @@
+"""What the areas look at, gathered once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.adapters.machine import Machine
+from engine.config import EngineConfig
+from engine.ledger import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """An engine's place and machine at a moment. `view` is None where there is no ledger that can be read."""
+
+    config: EngineConfig
+    now: datetime
+    machine: Machine
+    is_running: bool
+    view: View | None = None
+    file_system: str = ""
+
+
+def many(count: int, one: str, more: str = "") -> str:
+    """A number of things, in words."""
+    return f"1 {one}" if count == 1 else f"{count:,} {more or one + 's'}"
+
+
+def size_text(size: int) -> str:
+    """Bytes as people say them."""
+    for unit, bytes_of_it in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= bytes_of_it:
+            return f"{size / bytes_of_it:.1f} {unit}"
+    return f"{size} bytes"

@@ -1,0 +1,48 @@
+"""Is the ledger's file whole: asked of SQLite itself, of a file that may be anything."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.migrate import known_version
+
+MAX_TROUBLES = 10
+"""Troubles of one kind that are told."""
+
+QUICK_FROM_BYTES = 2**30
+"""A larger ledger is checked without comparing its indexes: that takes minutes."""
+
+
+class Examination(NamedTuple):
+    """What SQLite says of the file. `damage` and `broken_references` are empty for a sound one."""
+
+    damage: tuple[str, ...]
+    broken_references: tuple[str, ...]
+    version: int
+    known_version: int
+    journal_mode: str
+    is_quick: bool
+
+
+def examine(path: Path) -> Examination:
+    """Read the whole file once. Raises what opening a ledger raises."""
+    connection = Connection(path, read_only=True)
+    try:
+        is_quick = path.stat().st_size > QUICK_FROM_BYTES
+        pragma = f"{'quick_check' if is_quick else 'integrity_check'}({MAX_TROUBLES})"
+        said = [str(row[0]) for row in connection.pragma_rows(pragma)]
+        broken = connection.pragma_rows("foreign_key_check")
+        version = connection.pragma("user_version")
+        assert isinstance(version, int)
+        return Examination(
+            damage=() if said == ["ok"] else tuple(said),
+            broken_references=tuple(
+                f"a row of `{row[0]}` names a missing `{row[2]}`" for row in broken[:MAX_TROUBLES]
+            ),
+            version=version,
+            known_version=known_version(),
+            journal_mode=str(connection.pragma("journal_mode")),
+            is_quick=is_quick,
+        )
+    finally:
+        connection.close()

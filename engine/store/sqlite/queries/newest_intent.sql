@@ -1,0 +1,2 @@
+-- When an attempt was committed to last.
+select max(created_at) from attempt

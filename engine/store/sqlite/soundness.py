@@ -1,0 +1,160 @@
+"""What a check of the ledger itself reads, in the SQLite ledger."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from engine.lifecycle import Run, RunState
+from engine.records import (
+    Backlog,
+    Crowd,
+    Gap,
+    Incident,
+    LastState,
+    LiveAttempt,
+    Schedule,
+    Session,
+    SetKey,
+    Suspect,
+    Tally,
+)
+from engine.store.rows import (
+    attempt_from_row,
+    from_us,
+    gap_from_row,
+    run_from_row,
+    schedule_from_row,
+    session_from_row,
+    to_us,
+)
+from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.incidents import SqliteIncidents
+
+
+class SqliteSoundness:
+    """Reads only; whoever wants one moment reads inside `snapshot()`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the view's connection."""
+        self._db = connection
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything that is read inside is of one moment, whatever an engine writes meanwhile."""
+        return self._db.snapshot()
+
+    def tally(self) -> Tally:
+        """How much the ledger holds."""
+        row = self._db.rows("tally")[0]
+        return Tally(row["runs"], row["attempts"], row["schedules"], row["gaps"])
+
+    def set_keys(self) -> tuple[SetKey, ...]:
+        """Every set of occurrences that a schedule or a run names."""
+        return tuple(SetKey(*row) for row in self._db.rows("set_keys"))
+
+    def schedules(self, key: SetKey) -> tuple[Schedule, ...]:
+        """The schedules that a set is made of, oldest first."""
+        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_of_set", key._asdict()))
+
+    def instants(self, key: SetKey) -> Iterator[tuple[datetime, str]]:
+        """The runs of a set, each with its instant, oldest first; read one after the other."""
+        for row in self._db.each("instants_of_set", key._asdict()):
+            yield from_us(row["scheduled_for"]), row["id"]
+
+    def gaps(self, schedule_id: int) -> Iterator[Gap]:
+        """The gap records of a schedule, oldest first; read one after the other."""
+        return map(gap_from_row, self._db.each("gaps_of_schedule", {"schedule_id": schedule_id}))
+
+    def half_ended(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs and attempts whose state and end contradict each other, or that were resolved and not lost."""
+        return self._suspects("half_ended", limit)
+
+    def misnumbered(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs whose attempts are not numbered without a hole, or of which another than the last is alive."""
+        return self._suspects("misnumbered", limit)
+
+    def executed_twice(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs of which a lost attempt turned out to have ended, after another had started."""
+        return self._suspects("executed_twice", limit)
+
+    def unproven(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Runs that succeeded without an attempt that did."""
+        return self._suspects("unproven", limit)
+
+    def ownerless(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Open runs that nothing will ever move: no live attempt, no time to try again."""
+        return self._suspects("ownerless", limit)
+
+    def overdue(self, *, before: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs that were due before an instant, with nothing in their way, and have not moved."""
+        values = {"now": to_us(before), "limit": limit}
+        queries = ("startable", "startable_catchup", "undecided", "long_expired")
+        return tuple(run_from_row(row) for query in queries for row in self._db.rows(query, values))
+
+    def last_states(self) -> tuple[LastState, ...]:
+        """In which state the last attempt of the runs in each state stands; '' for none."""
+        return tuple(LastState(*row) for row in self._db.rows("last_states"))
+
+    def crowds(self, *, limit: int) -> tuple[Crowd, ...]:
+        """Concurrency keys with more active runs than any of them was allowed beside itself."""
+        return tuple(Crowd(*row) for row in self._db.rows("crowds", {"limit": limit}))
+
+    def sessions(self) -> Iterator[Session]:
+        """Every session in the order of its epoch."""
+        return map(session_from_row, self._db.each("sessions"))
+
+    def newest_epoch(self) -> int:
+        """The epoch of the session that started last, an engine's or a single run's."""
+        row = self._db.row("newest_epoch")
+        return 0 if row is None or row[0] is None else int(row[0])
+
+    def clock_epoch(self) -> int:
+        """How often a clock that had run wrongly was set right by a person."""
+        return SqliteIncidents(self._db).clock_epoch()
+
+    def max_covered_until(self) -> datetime | None:
+        """How far the ledger has accounted for time."""
+        return self._instant("max_covered_until")
+
+    def covered_in_force(self) -> datetime | None:
+        """How far the schedules in force have accounted for time."""
+        return self._instant("covered_in_force")
+
+    def schedules_in_force(self) -> tuple[Schedule, ...]:
+        """Every schedule in force."""
+        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_in_force"))
+
+    def live_attempts(self) -> tuple[LiveAttempt, ...]:
+        """Attempts without an end, oldest first."""
+        return tuple(
+            LiveAttempt(attempt_from_row(row), RunState(row["run_state"]), row["stop_requested"])
+            for row in self._db.rows("live_attempts")
+        )
+
+    def newest_intent(self) -> datetime | None:
+        """When an attempt was committed to last."""
+        return self._instant("newest_intent")
+
+    def hold(self, kind: str) -> Incident | None:
+        """What holds the engine back, if it does: the clock, an older ledger, a full disk."""
+        return SqliteIncidents(self._db).hold(kind)
+
+    def tzdata_versions(self) -> tuple[str, ...]:
+        """The zone rules that generations were applied with, those of the one in force first."""
+        return tuple(row["tzdata_version"] for row in self._db.rows("tzdata_versions"))
+
+    def backlog(self) -> Backlog:
+        """Notifications that nobody has delivered."""
+        row = self._db.rows("backlog")[0]
+        return Backlog(row["count"], None if row["oldest"] is None else from_us(row["oldest"]))
+
+    def run_ids(self) -> Iterator[str]:
+        """Every run's id in order."""
+        return (row["id"] for row in self._db.each("run_ids"))
+
+    def _suspects(self, query: str, limit: int) -> tuple[Suspect, ...]:
+        rows = self._db.rows(query, {"limit": limit})
+        return tuple(Suspect(row["run_id"], row["job"], row["said"], row["total"]) for row in rows)
+
+    def _instant(self, query: str) -> datetime | None:
+        row = self._db.row(query)
+        return None if row is None or row[0] is None else from_us(row[0])
