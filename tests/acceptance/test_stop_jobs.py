@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_real_faults import ask, say, until
+from tests.acceptance.engines import JOBFILE, ask, say, until
 
-JOBFILE = str(Path(__file__).parents[2] / ".venv" / "bin" / "jobfile")
 JOBS = """\
 version: 1
 jobs:
