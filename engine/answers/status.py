@@ -6,14 +6,27 @@ from datetime import datetime, timedelta
 from engine.ledger import View
 from engine.lifecycle import RunState
 from engine.pausing import holding
-from engine.records import Generation, Incident, Pause, Rejection, Session
+from engine.records import (
+    CLOCK_HOLD,
+    DISK_HOLD,
+    RESTORED_HOLD,
+    Generation,
+    Incident,
+    Pause,
+    Rejection,
+    Session,
+)
 from jobfile.catalog import Catalog
+
+HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 
 SILENT = timedelta(seconds=35)
 """An engine that did not touch its session for three beats is not doing its duty."""
 
 RECENT = 5
 """Incidents that are shown."""
+LOOKED_AT = 100
+"""Incidents among which a hold that has not ended is looked for."""
 
 LOW_DISK_BYTES = 512 * 1024 * 1024
 
@@ -36,12 +49,13 @@ class Status:
     pauses: tuple[Pause, ...] = ()
     paused_though_enabled: int = 0
     incidents: tuple[Incident, ...] = ()
+    holds: tuple[Incident, ...] = ()
+    """What keeps the engine from starting anything."""
 
     @property
     def hold(self) -> Incident | None:
         """The clock that the engine does not believe, if it does not."""
-        holds = (one for one in self.incidents if one.kind == "clock_hold" and one.ended_at is None)
-        return next(holds, None)
+        return next((one for one in self.holds if one.kind == CLOCK_HOLD), None)
 
     @property
     def is_silent(self) -> bool:
@@ -62,7 +76,7 @@ class Status:
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
-        return self.is_running and not (self.is_silent or self.rejection or self.hold or is_low)
+        return self.is_running and not (self.is_silent or self.rejection or self.holds or is_low)
 
 
 def make_status(
@@ -72,6 +86,7 @@ def make_status(
     open_runs = view.open_runs() if view is not None else ()
     waiting = sum(1 for run in open_runs if run.state is RunState.QUEUED)
     pauses = holding(view, now) if view else ()
+    incidents = view.recent_incidents(limit=LOOKED_AT) if view else ()
     enabled = {one.spec.name for one in file.jobs if one.spec.enabled} if file is not None else set()
     return Status(
         is_running=is_running,
@@ -87,7 +102,8 @@ def make_status(
         now=now,
         pauses=pauses,
         paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
-        incidents=view.recent_incidents(limit=RECENT) if view else (),
+        incidents=incidents[:RECENT],
+        holds=tuple(one for one in incidents if one.kind in HOLDS and one.ended_at is None),
     )
 
 

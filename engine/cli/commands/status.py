@@ -9,6 +9,7 @@ from engine.adapters.lock import is_engine_running
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, local, print_json
 from engine.cli.place import Place, json_option, place_options
+from engine.records import Incident
 from engine.wording import other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
 from jobfile.catalog import Catalog
@@ -72,7 +73,7 @@ def _pause_lines(status: Status) -> list[tuple[str, str]]:
 
 
 def _incident_lines(status: Status) -> list[tuple[str, str]]:
-    lines = [] if status.hold is None else [("clock", f"NOT BELIEVED: {status.hold.detail}: jobfile clock")]
+    lines = [_hold_line(hold) for hold in status.holds]
     away = next((one for one in status.incidents if one.occurrences), None)
     if away is not None and away.ended_at is not None:
         what = "nobody was there" if away.kind == "away" else "the clock was set forward"
@@ -80,6 +81,18 @@ def _incident_lines(status: Status) -> list[tuple[str, str]]:
         span = f"{local(away.began_at)} to {local(away.ended_at)}"
         lines.append(("absence", f"{span}, {what}; {runs} fell due"))
     return lines
+
+
+def _hold_line(hold: Incident) -> tuple[str, str]:
+    """What keeps everything from starting, and what to do about it."""
+    match hold.kind:
+        case "clock_hold":
+            return "clock", f"NOT BELIEVED: {hold.detail}: jobfile clock"
+        case "restored_hold":
+            detail = f"{hold.detail}: put the newer one back, or  jobfile up --accept-rewind"
+            return "ledger", f"AN OLDER COPY, nothing starts: {detail}"
+        case _:
+            return "room", f"TOO LITTLE, nothing starts: {hold.detail}"
 
 
 def _engine_line(status: Status) -> str:
@@ -168,6 +181,10 @@ def _as_json(status: Status) -> dict[str, object]:
             "believed": status.hold is None,
             "detail": status.hold.detail if status.hold else "",
         },
+        "holds": [
+            {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail}
+            for one in status.holds
+        ],
         "incidents": [
             {
                 "kind": one.kind,
