@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,10 +82,12 @@ def lines_of(path: Path) -> list[str]:
 # Engines
 
 
-def start(folder: Path, *options: str, **environ: object) -> "subprocess.Popen[bytes]":
-    """An engine that may not be ready yet."""
+def start(
+    folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
+) -> "subprocess.Popen[bytes]":
+    """An engine that may not be ready yet; `prefix` is a command that executes it."""
     return subprocess.Popen(
-        [JOBFILE, "up", *options],
+        [*prefix, JOBFILE, "up", *options],
         cwd=folder,
         env={**os.environ, **{name: str(value) for name, value in environ.items()}},
         stdin=subprocess.DEVNULL,
@@ -94,10 +96,12 @@ def start(folder: Path, *options: str, **environ: object) -> "subprocess.Popen[b
     )
 
 
-def start_ready(folder: Path, *options: str, **environ: object) -> "subprocess.Popen[bytes]":
+def start_ready(
+    folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
+) -> "subprocess.Popen[bytes]":
     """An engine that has its state folder and goes its rounds."""
     before = sessions(folder)
-    process = start(folder, *options, **environ)
+    process = start(folder, *options, prefix=prefix, **environ)
     until(lambda: sessions(folder) > before and generation(folder) is not None, "an engine")
     return process
 
@@ -118,9 +122,11 @@ def end(process: "subprocess.Popen[bytes]") -> int:
 
 
 @contextlib.contextmanager
-def engine(folder: Path, *options: str, **environ: object) -> Iterator["subprocess.Popen[bytes]"]:
+def engine(
+    folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
+) -> Iterator["subprocess.Popen[bytes]"]:
     """An engine for as long as it is needed. A test may have killed it before."""
-    process = start_ready(folder, *options, **environ)
+    process = start_ready(folder, *options, prefix=prefix, **environ)
     try:
         yield process
     finally:
