@@ -350,14 +350,14 @@ def go_on(pid: int) -> None:
     os.kill(pid, signal.SIGCONT)
 
 
-def launcher_of(engine_pid: int) -> int:
+def launcher_of(engine_pid: int, *, patience: float = PATIENCE) -> int:
     """The process that starts supervisors for an engine."""
 
     def found() -> list[int]:
         below = [pid for pid in _children_of_all_threads(engine_pid) if "shim" in _command(pid)]
         return [pid for pid in below if not is_gone(pid)]
 
-    return until(found, "a launcher")[0]
+    return until(found, "a launcher", patience=patience)[0]
 
 
 def _children_of_all_threads(pid: int) -> list[int]:
