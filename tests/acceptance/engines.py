@@ -36,6 +36,9 @@ SOAK_MINUTES = float(os.environ.get("JOBFILE_SOAK_MINUTES", "0"))
 DOCTOR_IS_MANDATORY = False
 """Whether `jobfile doctor` has to be there. Without it the checks below are all there is."""
 
+STARTED: "list[subprocess.Popen[bytes]]" = []
+"""All engines of this process; those that a test has not ended are killed when its file is done."""
+
 Found = TypeVar("Found")
 
 
@@ -86,7 +89,7 @@ def start(
     folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
 ) -> "subprocess.Popen[bytes]":
     """An engine that may not be ready yet; `prefix` is a command that executes it."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*prefix, JOBFILE, "up", *options],
         cwd=folder,
         env={**os.environ, **{name: str(value) for name, value in environ.items()}},
@@ -94,6 +97,8 @@ def start(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    STARTED.append(process)
+    return process
 
 
 def start_ready(
@@ -183,7 +188,7 @@ def generation(folder: Path) -> int | None:
 def runs(folder: Path, job: str | None = None) -> tuple[Run, ...]:
     """The runs that are on record, newest first."""
     with view(folder) as opened:
-        return opened.recent_runs(job=job, state=None, limit=100_000)
+        return opened.recent_runs(job=job, state=None, limit=10_000_000)
 
 
 def run_of(folder: Path, run_id: str) -> Run:

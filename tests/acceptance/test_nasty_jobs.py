@@ -115,6 +115,7 @@ def ran(folder: Path, job: str) -> tuple[Run, Attempt]:
     return ended, attempt
 
 
+@pytest.mark.timeout(1200)
 def test_a_flood_is_capped_in_the_middle_and_costs_its_supervisor_no_memory(folder: Path) -> None:
     run_id = submit(folder, "flood")
     boss = supervisor(folder, run_id)
