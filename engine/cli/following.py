@@ -1,6 +1,5 @@
 """Follow a run to its end: its output as it comes, and a last line that says how it ended."""
 
-import sys
 import threading
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from engine.answers.did import answer_of
 from engine.cli.asking import ask_to_stop, record
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place
+from engine.cli.showing import OutputShown
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
@@ -68,31 +68,28 @@ def _until_over(place: Place, view: View, run: Run, wake: Callable[[], None]) ->
 def _watch(place: Place, view: View, run_id: str) -> Run:
     """Print the output of each attempt as it comes; the run when it is over."""
     pause = threading.Event()
-    tail: OutputTail | None = None
+    shown: OutputShown | None = None
     number = 0
     told_wait = False
     while True:
         run = view.run(run_id)
         assert run is not None
         if run.attempt != number:
-            _print_rest(tail)
+            if shown is not None:
+                shown.finish()
             number = run.attempt
-            tail = OutputTail(place.config.attempt_dir(run.id, number))
+            shown = OutputShown(OutputTail(place.config.attempt_dir(run.id, number)))
         if run.state is RunState.RETRY_WAIT and not told_wait and run.retry_at is not None:
             wait = seconds_text(max(0.0, (run.retry_at - place.now()).total_seconds()))
             click.echo(f"attempt {run.attempt}: {in_words(run)}; tried again in {wait}", err=True)
         told_wait = run.state is RunState.RETRY_WAIT
-        _print_rest(tail)
         if run.state.is_final:
+            if shown is not None:
+                shown.finish()
             return run
+        if shown is not None:
+            shown.show_new()
         pause.wait(LOOK_SECONDS)
-
-
-def _print_rest(tail: OutputTail | None) -> None:
-    if tail is not None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(tail.read())
-        sys.stdout.buffer.flush()
 
 
 def _tell(view: View, run: Run, *, as_json: bool) -> int:
