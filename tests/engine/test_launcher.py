@@ -3,8 +3,7 @@
 import base64
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,10 @@ from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, Out
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from tests.acceptance.engines import is_gone, number_in, supervisor_of, until
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
-
-
-def until(found: Callable[[], object], *, seconds: float = 15) -> object:
-    """What `found` gives once it gives something."""
-    for _ in range(int(seconds * 100)):
-        if value := found():
-            return value
-        threading.Event().wait(0.01)
-    raise AssertionError("it did not happen in time")
 
 
 class Real:
@@ -59,7 +50,7 @@ class Real:
             evidence = self.evidence(order)
             return None if isinstance(evidence, (Alive, NotStarted)) else evidence
 
-        return until(ended)  # type: ignore[return-value]  # what `ended` gives
+        return until(ended)
 
     def executions(self, order: LaunchOrder) -> int:
         path = self.folder / f"{order.attempt_id.removesuffix('-1')}.executed"
@@ -86,28 +77,14 @@ def world(tmp_path: Path) -> Iterator[Real]:
 
 def shim_of(order: LaunchOrder) -> int:
     """The process that holds the attempt's lock."""
-    inode = (order.run_dir / "lock").stat().st_ino
-    for line in Path("/proc/locks").read_text().splitlines():
-        fields = line.split()
-        if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
-            return int(fields[4])
-    raise AssertionError("nobody holds the lock")
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def pid_in(path: Path) -> int:
-    return int(str(until(lambda: path.exists() and path.read_text().strip())))
+    found = supervisor_of(order.run_dir)
+    assert found is not None
+    return found
 
 
 def test_a_supervisor_that_is_killed_takes_its_job_with_it_and_the_attempt_is_lost(world: Real) -> None:
     order = world.launch("orphan", f"echo $$ > {world.folder}/pid; sleep 30")
-    job = pid_in(world.folder / "pid")
+    job = number_in(world.folder / "pid")
     os.kill(shim_of(order), signal.SIGKILL)
     lost = world.end_of(order)
     assert isinstance(lost, Lost)
@@ -147,7 +124,7 @@ def test_the_timeout_holds_without_an_engine(world: Real) -> None:
 def test_a_job_that_ignores_the_signal_is_killed_after_its_grace_with_its_group(world: Real) -> None:
     script = f"trap '' TERM; sleep 60 & echo $! > {world.folder}/child; wait; sleep 60"
     order = world.launch("stubborn", script, timeout_seconds=0.4)
-    child = pid_in(world.folder / "child")
+    child = number_in(world.folder / "child")
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
     assert (ended.timed_out, ended.signal) == (True, signal.SIGKILL)
@@ -161,7 +138,7 @@ def test_what_a_job_leaves_behind_is_counted_and_ended(world: Real) -> None:
     assert isinstance(ended, Ended)
     assert ended.exit_code == 0
     assert ended.leftover_processes >= 1
-    assert is_gone(pid_in(world.folder / "daemon"))
+    assert is_gone(number_in(world.folder / "daemon"))
 
 
 def test_a_program_that_cannot_be_executed_is_no_exit_code(world: Real) -> None:
