@@ -67,7 +67,7 @@ def until(found: Callable[[], Found], what: str = "", *, patience: float = PATIE
     end = time.monotonic() + patience
     while not (value := found()):
         assert time.monotonic() < end, f"not in time: {what}"
-        pause(0.02)
+        pause(0.04)
     return value
 
 

@@ -1,6 +1,5 @@
 """Each limit of a running engine, reached: what it keeps from happening, and the reason on record."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
@@ -9,7 +8,8 @@ from tests.acceptance.engines import (
     ask,
     attempt_dir,
     attempts_of,
-    check_nothing_open,
+    check_every_instant,
+    drain,
     engine,
     events,
     final,
@@ -25,31 +25,21 @@ from tests.acceptance.engines import (
 )
 
 
-def due_soon(count: int, body: str) -> str:
-    """Jobs that are all due at one moment, a few seconds from now."""
-    due = f"{datetime.now(UTC) + timedelta(seconds=3):%Y-%m-%dT%H:%M:%SZ}"
-    jobs = "".join(
-        f"  job-{n}: {{schedule: {{at: '{due}'}}, catchup: all, timeout: 1m, run: '{body}'}}\n"
-        for n in range(count)
-    )
-    return f"version: 1\njobs:\n{jobs}"
-
-
 def test_no_more_run_at_once_than_are_allowed_and_the_others_wait_their_turn(tmp_path: Path) -> None:
     mine = "running-$JOBFILE_JOB"
     body = f"mkdir {mine}; ls -d running-* | wc -l >> together; sleep 0.5; rmdir {mine}"
-    put(tmp_path, due_soon(9, body))
-    with engine(tmp_path, JOBFILE_MAX_RUNNING=3, JOBFILE_CATCHUP_STARTS=100):
-        until(lambda: [run for run in runs(tmp_path) if run.state is RunState.RUNNING], "some run")
-        status = ask(tmp_path, "status")
-        assert status["running"] <= 3
-        assert status["running"] + status["waiting"] + len(lines_of(tmp_path / "together")) >= 9
-        until(lambda: len([run for run in runs(tmp_path) if run.state.is_final]) == 9, "the end of all")
-    assert {run.state for run in runs(tmp_path)} == {RunState.SUCCEEDED}
-    together = [int(word) for word in lines_of(tmp_path / "together")]
-    assert len(together) == 9
-    assert 1 < max(together) <= 3
-    check_nothing_open(tmp_path)
+    jobs = "".join(f"  job-{n}: {{schedule: {{every: 1s}}, timeout: 1m, run: '{body}'}}\n" for n in range(9))
+    put(tmp_path, f"version: 1\njobs:\n{jobs}")
+    with engine(tmp_path, JOBFILE_MAX_RUNNING=3):
+        until(lambda: ask(tmp_path, "status")["waiting"] >= 3, "some wait")
+        assert ask(tmp_path, "status")["running"] <= 3
+        until(
+            lambda: len({run.job for run in runs(tmp_path) if run.exit_code == 0}) == 9, "each had its turn"
+        )
+    drain(tmp_path, JOBFILE_MAX_RUNNING=3)
+    assert {run.state for run in runs(tmp_path) if run.attempt} == {RunState.SUCCEEDED}
+    assert max(map(int, lines_of(tmp_path / "together"))) == 3
+    check_every_instant(tmp_path)
 
 
 def test_output_beyond_the_cap_is_dropped_in_the_middle_counted_and_said(tmp_path: Path) -> None:

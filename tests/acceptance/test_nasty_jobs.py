@@ -38,7 +38,7 @@ from tests.acceptance.engines import (
 
 FLOOD_BYTES = 10_000_000_000 if SOAK_MINUTES else 500_000_000
 MAX_SUPERVISOR_KIB = 64 * 1024
-SHORT = "timeout: 2s\n    kill_grace: 1s"
+SHORT = "timeout: 3s\n    kill_grace: 1s"
 
 NASTY = {
     "flood": (
