@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py)
 
-.PHONY: demo test check fix bench clean
+.PHONY: demo test check fix bench soak clean
 
 demo: $(READY)          ## the shop sample, live, in under a minute
 	@$(BIN)/python samples/shop/demo.py
@@ -27,6 +28,9 @@ fix: $(READY)           ## let the formatter and the linter mend what they can
 
 bench: $(READY)         ## measure against the references; prints ratios, writes bench/results.json
 	@$(BIN)/python -m bench
+
+soak: $(READY)          ## kill everything at random for JOBFILE_SOAK_MINUTES, and the long versions of fault tests
+	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
 
 clean:                  ## remove what the verbs made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json

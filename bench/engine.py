@@ -1,5 +1,6 @@
-"""The engine at rest, a crowd due in one second, and two weeks of absence."""
+"""The engine at rest, many running at once, a crowd due in one second, and two weeks of absence."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from engine.records import Generation
 from engine.scheduler import Scheduler
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
+from engine.store.sqlite.view import SqliteView
 from engine.testing import FakeClock, KeptJournal
 from jobfile.catalog import CompiledJob, build_catalog
 from jobfile.model import CommandAction, CronEntry, JobSpec, Origin
@@ -24,6 +26,7 @@ from jobfile.model import CommandAction, CronEntry, JobSpec, Origin
 JOBFILE = str(Path(sys.executable).parent / "jobfile")
 IDLE_SECONDS = 10.0
 DOWN_JOBS = 2_000
+AT_ONCE = 200
 
 
 def row(
@@ -41,16 +44,22 @@ def row(
 
 
 def measure() -> list[dict]:
-    return [*idle(), *two_weeks(), *crowd()]
+    return [
+        *at_rest(10, called="ten jobs, nothing due", at_most_mb=40),
+        *at_rest(10_000, called="10,000 scheduled jobs", at_most_mb=150),
+        *at_once(),
+        *two_weeks(),
+        *crowd(),
+    ]
 
 
-def idle() -> list[dict]:
-    """Ten jobs, nothing due: memory and processor time of the engine and its launcher."""
-    with tempfile.TemporaryDirectory() as name:
+def at_rest(count: int, *, called: str, at_most_mb: int) -> list[dict]:
+    """Jobs of which nothing is due: memory and processor time of the engine."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".state-") as name:
         folder = Path(name)
-        jobs = "".join(f"  job{n}:\n    schedule: '0 4 1 1 *'\n    run: echo {n}\n" for n in range(10))
-        (folder / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}")
+        write_many(folder, count)
         engine = subprocess.Popen([JOBFILE, "up"], cwd=folder, stdout=subprocess.DEVNULL)
+        wait_until_applied(folder)
         time.sleep(3)
         before = cpu_seconds(engine.pid)
         time.sleep(IDLE_SECONDS)
@@ -59,9 +68,70 @@ def idle() -> list[dict]:
         engine.send_signal(signal.SIGTERM)
         engine.wait()
     return [
-        row("engine with ten jobs, nothing due: resident", resident, "MB", "at most 40 MB"),
-        row("engine with ten jobs, nothing due: of a core", share, "%", "at most 1 %"),
+        row(f"engine with {called}: resident", resident, "MB", f"at most {at_most_mb} MB"),
+        row(f"engine with {called}: of a core", share, "%", "at most 1 %"),
     ]
+
+
+def write_many(folder: Path, count: int) -> None:
+    """Jobs that are not due for long, fifty in a file."""
+    (folder / "jobs.yaml").write_text("version: 1\ninclude: ['part-*.yaml']\njobs: {}\n")
+    for first in range(0, count, 50):
+        numbers = range(first, min(first + 50, count))
+        jobs = "".join(f"  job{n}:\n    schedule: '0 4 1 1 *'\n    run: echo {n}\n" for n in numbers)
+        (folder / f"part-{first:05}.yaml").write_text(f"version: 1\njobs:\n{jobs}")
+
+
+def wait_until_applied(folder: Path) -> None:
+    """Until the job file is in force."""
+    while True:
+        time.sleep(0.2)
+        with contextlib.suppress(Exception):  # there is no ledger yet
+            view = SqliteView.open(folder / ".jobfile" / "ledger.db")
+            is_applied = view.current_generation() is not None
+            view.close()
+            if is_applied:
+                return
+
+
+def at_once() -> list[dict]:
+    """Jobs that run at the same time: what our processes keep for each of them and share with nobody."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".state-") as name:
+        folder = Path(name)
+        os.mkfifo(folder / "gate")
+        jobs = "".join(
+            f"  job{n}: {{schedule: {{every: 2s}}, timeout: 10m, command: [cat, gate]}}\n"
+            for n in range(AT_ONCE)
+        )
+        (folder / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}")
+        environ = {**os.environ, "JOBFILE_MAX_RUNNING": str(AT_ONCE)}
+        engine = subprocess.Popen([JOBFILE, "up"], cwd=folder, env=environ, stdout=subprocess.DEVNULL)
+        while len(bosses := supervisors(folder)) < AT_ONCE:
+            time.sleep(0.2)
+        time.sleep(1)  # each has forked its job by then
+        each = sum(private_mb(pid) for pid in bosses) / AT_ONCE
+        engine.send_signal(signal.SIGTERM)
+        engine.wait()
+        (folder / "gate").write_text("")
+        while supervisors(folder):
+            time.sleep(0.2)
+    return [row("each running job: private memory of ours", each, "MB", "at most 3 MB, with 200 running")]
+
+
+def supervisors(folder: Path) -> set[int]:
+    """The processes that have the lock of an attempt open."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            target = os.readlink(link)
+            if target.endswith("/lock") and target.startswith(f"{folder.resolve()}/.jobfile/runs/"):
+                found.add(int(link.parts[2]))
+    return found
+
+
+def private_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
 
 
 def cpu_seconds(pid: int) -> float:

@@ -51,11 +51,12 @@ class Housekeeper:
         self._looks = 0
         self._shard = 0
         self._later: dict[str, Run] = {}
-        self.is_disk_low = False
+        # An engine before this one may have found too little room, and there may be room again.
+        self.is_disk_low = store.incidents.hold(DISK_HOLD) is not None
 
     def tick(self) -> float:
         """Do a part of the work; returns the seconds until the next."""
-        self._watch_disk()
+        self.watch_disk()
         self._stop_hoarders()
         is_more = False
         if self._looks % LOOKS_A_ROUND == 0 and not self._is_held():
@@ -133,7 +134,7 @@ class Housekeeper:
                 folders.remove_run(folder)
         self._shard = (self._shard + 1) % folders.SHARDS
 
-    def _watch_disk(self) -> None:
+    def watch_disk(self) -> None:
         """Below the floor nothing starts: what runs needs the room, and the ledger for its end."""
         free = folders.free_bytes(self._config.state_dir)
         is_low = free < self._config.min_free_bytes

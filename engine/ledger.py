@@ -381,10 +381,6 @@ class View(Protocol):
         """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
         ...
 
-    def open_holds(self) -> tuple[Incident, ...]:
-        """What holds the engine back now, the oldest first."""
-        ...
-
     def recent_incidents(self, *, limit: int) -> tuple[Incident, ...]:
         """What happened to the engine, the newest first."""
         ...

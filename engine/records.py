@@ -150,7 +150,7 @@ class Pause(NamedTuple):
 
 
 class Incident(NamedTuple):
-    """Something that happened to the engine: away, clock_jump, clock_hold. Open while it has no end."""
+    """Something that happened to the engine: away, clock_jump, a hold. Open while it has no end."""
 
     kind: str
     began_at: datetime

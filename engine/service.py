@@ -161,6 +161,8 @@ class Service:
             config=self.config,
             is_held=lambda: self._guard.is_held or self._is_restored,
         )
+        if self._only is None:
+            self._housekeeper.watch_disk()  # before anything can start
         heartbeat = Heartbeat(
             store=self._store,
             clock=self._clock,

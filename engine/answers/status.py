@@ -6,8 +6,19 @@ from datetime import datetime, timedelta
 from engine.ledger import View
 from engine.lifecycle import RunState
 from engine.pausing import holding
-from engine.records import CLOCK_HOLD, Generation, Incident, Pause, Rejection, Session
+from engine.records import (
+    CLOCK_HOLD,
+    DISK_HOLD,
+    RESTORED_HOLD,
+    Generation,
+    Incident,
+    Pause,
+    Rejection,
+    Session,
+)
 from jobfile.catalog import Catalog
+
+HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 
 SILENT = timedelta(seconds=35)
 """An engine that did not touch its session for three beats is not doing its duty."""
@@ -37,6 +48,7 @@ class Status:
     paused_though_enabled: int = 0
     incidents: tuple[Incident, ...] = ()
     holds: tuple[Incident, ...] = ()
+    """What keeps the engine from starting anything."""
 
     @property
     def hold(self) -> Incident | None:
@@ -88,7 +100,7 @@ def make_status(
         pauses=pauses,
         paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
         incidents=view.recent_incidents(limit=RECENT) if view else (),
-        holds=view.open_holds() if view else (),
+        holds=_holds(view) if view else (),
     )
 
 
@@ -97,3 +109,8 @@ def _differing(view: View, file: Catalog) -> int:
     written = {(one.spec.name, one.digest) for one in file.jobs}
     applied = {(one.job, one.digest) for one in view.jobs_in_force()}
     return len({name for name, _ in written ^ applied})
+
+
+def _holds(view: View) -> tuple[Incident, ...]:
+    found = (view.soundness.hold(kind) for kind in HOLDS)
+    return tuple(hold for hold in found if hold is not None)

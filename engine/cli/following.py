@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from engine.answers.did import answer_of
 from engine.cli.asking import ask_to_stop, record
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place
+from engine.cli.showing import OutputShown
 from engine.errors import StoreRefusedError
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
@@ -71,7 +71,7 @@ def _until_over(place: Place, view: View, run: Run, wake: Callable[[], None]) ->
 def _watch(place: Place, view: View, run_id: str) -> Run:
     """Print the output of each attempt as it comes; the run when it is over."""
     pause = threading.Event()
-    tail: OutputTail | None = None
+    shown: OutputShown | None = None
     number = 0
     told_wait = False
     ledger = place.config.ledger.stat()
@@ -80,16 +80,20 @@ def _watch(place: Place, view: View, run_id: str) -> Run:
         run = view.run(run_id)
         assert run is not None
         if run.attempt != number:
-            _print_rest(tail)
+            if shown is not None:
+                shown.finish()
             number = run.attempt
-            tail = OutputTail(place.config.attempt_dir(run.id, number))
+            shown = OutputShown(OutputTail(place.config.attempt_dir(run.id, number)))
         if run.state is RunState.RETRY_WAIT and not told_wait and run.retry_at is not None:
             wait = seconds_text(max(0.0, (run.retry_at - place.now()).total_seconds()))
             click.echo(f"attempt {run.attempt}: {in_words(run)}; tried again in {wait}", err=True)
         told_wait = run.state is RunState.RETRY_WAIT
-        _print_rest(tail)
         if run.state.is_final:
+            if shown is not None:
+                shown.finish()
             return run
+        if shown is not None:
+            shown.show_new()
         pause.wait(LOOK_SECONDS)
 
 
@@ -102,13 +106,6 @@ def _refuse_when_gone(place: Place, ledger: os.stat_result) -> None:
         f"the state folder {place.state_dir} was taken away or replaced while the run was followed: "
         "what became of the run is not known here"
     )
-
-
-def _print_rest(tail: OutputTail | None) -> None:
-    if tail is not None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(tail.read())
-        sys.stdout.buffer.flush()
 
 
 def _tell(view: View, run: Run, *, as_json: bool) -> int:

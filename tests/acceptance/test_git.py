@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.gittree import MAX_COMMITS, GitTree
-from tests.acceptance.test_real_faults import ask, say, until
+from tests.acceptance.engines import JOBFILE, ask, say, until
 
 ROOT = Path(__file__).parents[2]
-JOBFILE = str(ROOT / ".venv" / "bin" / "jobfile")
 
 
 def git(folder: Path, *arguments: str) -> str:

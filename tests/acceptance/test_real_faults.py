@@ -1,93 +1,23 @@
 """Faults of files and of people against the real engine: real processes, real watching, a real repository."""
 
-import contextlib
-import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import jsonschema
 
 from engine.adapters.files import FolderTree
-from engine.lifecycle import Run, RunState
+from engine.lifecycle import RunState
 from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
 from engine.testing import FakeClock, KeptJournal
 from engine.watcher import POLL_SECONDS, Watcher
 from jobfile.occurrences import fires
 from jobfile.pipeline import compile_files
+from tests.acceptance.engines import JOBFILE, ask, engine, generation, ledger, put, runs, say, until, view
 
-JOBFILE = [sys.executable, "-m", "engine.cli.main"]
-SCHEMAS = Path(__file__).parents[2] / "schemas"
-PATIENCE = 30.0
 EVERY_SECOND = "{every: 1s}"
-
-
-def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*JOBFILE, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
-
-
-def ask(folder: Path, *arguments: str) -> Any:
-    """The answer for programs, which has the form that its schema says."""
-    found = json.loads(say(folder, *arguments, "--json").stdout)
-    jsonschema.validate(found, json.loads((SCHEMAS / f"{arguments[0]}.schema.json").read_text()))
-    return found
-
-
-def until(true: Callable[[], object], what: str = "") -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"not in time: {what}"
-        threading.Event().wait(0.05)
-
-
-@contextlib.contextmanager
-def engine(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [*JOBFILE, "up", *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        until(lambda: generation(folder) is not None, "an engine")
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def ledger(folder: Path) -> Path:
-    return folder / ".jobfile" / "ledger.db"
-
-
-@contextlib.contextmanager
-def view(folder: Path) -> Iterator[SqliteView]:
-    opened = SqliteView.open(ledger(folder))
-    yield opened
-    opened.close()
-
-
-def generation(folder: Path) -> int | None:
-    with contextlib.suppress(Exception), view(folder) as opened:
-        found = opened.current_generation()
-        return None if found is None else found.number
-    return None
-
-
-def runs(folder: Path) -> tuple[Run, ...]:
-    with view(folder) as opened:
-        return opened.recent_runs(job=None, state=None, limit=1_000)
-
-
-def put(folder: Path, text: str, name: str = "jobs.yaml") -> None:
-    """Saved as editors save: beside, and then in place."""
-    (folder / f"{name}.new").write_text(text)
-    (folder / f"{name}.new").rename(folder / name)
 
 
 def many(count: int) -> str:
@@ -223,7 +153,7 @@ def test_f45_an_edit_that_nobody_tells_of_is_found_by_looking(tmp_path: Path) ->
 def test_f46_f47_a_pause_outlives_engines_and_edits_and_is_told_by_every_answer(tmp_path: Path) -> None:
     text = f"version: 1\njobs: {{a: {{schedule: {EVERY_SECOND}, run: 'true'}}}}\n"
     put(tmp_path, text)
-    process = subprocess.Popen([*JOBFILE, "up"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([JOBFILE, "up"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: generation(tmp_path) is not None and runs(tmp_path), "a run")
     assert say(tmp_path, "pause", "a", "--why", "vendor outage").returncode == 0
     process.kill()

@@ -8,9 +8,8 @@ from subprocess import PIPE
 
 import pytest
 
-from tests.acceptance.test_real_faults import ask, say, until
+from tests.acceptance.engines import JOBFILE, ask, say, until
 
-JOBFILE = str(Path(__file__).parents[2] / ".venv" / "bin" / "jobfile")
 JOBS = """\
 version: 1
 jobs:

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.manager import Manager
-from tests.acceptance.test_real_faults import ask, until
+from tests.acceptance.engines import JOBFILE, ask, until
 
 ROOT = Path(__file__).parents[2]
-JOBFILE = str(ROOT / ".venv" / "bin" / "jobfile")
 UNIT = ROOT / "packaging" / "jobfile.service"
 JOBS = "version: 1\njobs:\n  hello: {schedule: {every: 1h}, command: ['true']}\n"
 

@@ -320,8 +320,11 @@ def test_a_full_disk_stops_nothing_but_what_cannot_be_recorded(tmp_path: Path) -
     ("kind", "told"),
     [
         ("clock_hold", "clock    NOT BELIEVED: why: jobfile clock"),
-        ("restored_hold", "ledger   AN OLDER COPY, nothing starts: why; go on: jobfile up --accept-rewind"),
-        ("disk_hold", "held     NOTHING STARTS since"),
+        (
+            "restored_hold",
+            "ledger   AN OLDER COPY, nothing starts: why: put the newer one back, or  jobfile up",
+        ),
+        ("disk_hold", "room     TOO LITTLE, nothing starts: why"),
     ],
 )
 def test_status_tells_what_holds_the_engine_back(

@@ -5,8 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,11 @@ from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, Out
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from tests.acceptance.engines import is_gone, number_in, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
-
-
-def until(found: Callable[[], object], *, seconds: float = 15) -> object:
-    """What `found` gives once it gives something."""
-    for _ in range(int(seconds * 100)):
-        if value := found():
-            return value
-        threading.Event().wait(0.01)
-    raise AssertionError("it did not happen in time")
 
 
 class Real:
@@ -62,7 +53,7 @@ class Real:
             evidence = self.evidence(order)
             return None if isinstance(evidence, (Alive, NotStarted)) else evidence
 
-        return until(ended)  # type: ignore[return-value]  # what `ended` gives
+        return until(ended)
 
     def executions(self, order: LaunchOrder) -> int:
         path = self.folder / f"{order.attempt_id.removesuffix('-1')}.executed"
@@ -89,29 +80,15 @@ def world(tmp_path: Path) -> Iterator[Real]:
 
 def shim_of(order: LaunchOrder) -> int:
     """The process that holds the attempt's lock."""
-    inode = (order.run_dir / "lock").stat().st_ino
-    for line in Path("/proc/locks").read_text().splitlines():
-        fields = line.split()
-        if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
-            return int(fields[4])
-    raise AssertionError("nobody holds the lock")
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def pid_in(path: Path) -> int:
-    return int(str(until(lambda: path.exists() and path.read_text().strip())))
+    found = supervisor_of(order.run_dir)
+    assert found is not None
+    return found
 
 
 def test_a_supervisor_that_is_killed_takes_its_job_with_it_and_the_attempt_is_lost(world: Real) -> None:
     order = world.launch("orphan", f"echo $$ > {world.folder}/pid; sleep 30")
-    job = pid_in(world.folder / "pid")
-    os.kill(shim_of(order), signal.SIGKILL)
+    job = number_in(world.folder / "pid")
+    os.kill(supervisor_of(order.run_dir), signal.SIGKILL)
     lost = world.end_of(order)
     assert isinstance(lost, Lost)
     assert lost.reason == "supervisor_killed"
@@ -150,7 +127,7 @@ def test_the_timeout_holds_without_an_engine(world: Real) -> None:
 def test_a_job_that_ignores_the_signal_is_killed_after_its_grace_with_its_group(world: Real) -> None:
     script = f"trap '' TERM; sleep 60 & echo $! > {world.folder}/child; wait; sleep 60"
     order = world.launch("stubborn", script, timeout_seconds=0.4)
-    child = pid_in(world.folder / "child")
+    child = number_in(world.folder / "child")
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
     assert (ended.timed_out, ended.signal) == (True, signal.SIGKILL)
@@ -164,7 +141,7 @@ def test_what_a_job_leaves_behind_is_counted_and_ended(world: Real) -> None:
     assert isinstance(ended, Ended)
     assert ended.exit_code == 0
     assert ended.leftover_processes >= 1
-    assert is_gone(pid_in(world.folder / "daemon"))
+    assert is_gone(number_in(world.folder / "daemon"))
 
 
 def test_a_program_that_cannot_be_executed_is_no_exit_code(world: Real) -> None:
@@ -292,7 +269,7 @@ def test_a_supervisor_takes_one_attempt_after_the_other_and_never_two(world: Rea
         order = world.launch(f"job{number}", "sleep 0.02; exit 4")
         world.started(order)
         with contextlib.suppress(AssertionError):  # it may be over already
-            shims.add(shim_of(order))
+            shims.add(supervisor_of(order.run_dir))
         ended = world.end_of(order)
         assert isinstance(ended, Ended)
         assert ended.exit_code == 4
@@ -300,8 +277,8 @@ def test_a_supervisor_takes_one_attempt_after_the_other_and_never_two(world: Rea
     both = [world.launch(name, "sleep 1") for name in ("left", "right")]
     for order in both:
         world.started(order)
-    assert shim_of(both[0]) != shim_of(both[1])
-    assert max(private_kb(shim_of(order)) for order in both) < 3 * 1024
+    assert supervisor_of(both[0].run_dir) != supervisor_of(both[1].run_dir)
+    assert max(private_kb(supervisor_of(order.run_dir)) for order in both) < 3 * 1024
 
 
 def test_what_was_secret_to_one_attempt_is_not_in_the_next(world: Real) -> None:
@@ -369,9 +346,9 @@ def test_what_a_killed_supervisor_left_running_is_found_and_ended(world: Real) -
     body = f"setsid sh -c 'sleep 30 & echo $! > {world.folder}/pid; wait' & wait"
     env = {"PATH": PATH, "JOBFILE_RUN_ID": "ab" * 16, "JOBFILE_ATTEMPT": "1"}
     order = world.launch("daemon", body, env=env)
-    daemon = pid_in(world.folder / "pid")
+    daemon = number_in(world.folder / "pid")
     other = subprocess.Popen(["sleep", "30"], env={**env, "JOBFILE_ATTEMPT": "2"})
-    os.kill(shim_of(order), signal.SIGKILL)
+    os.kill(supervisor_of(order.run_dir), signal.SIGKILL)
     assert isinstance(world.end_of(order), Lost)
     assert not is_gone(daemon)
     assert world.launcher.end_leftovers("ab" * 16, 1) >= 1

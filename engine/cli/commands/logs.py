@@ -1,6 +1,5 @@
 """`jobfile logs`: what a run wrote."""
 
-import sys
 import threading
 
 import click
@@ -9,6 +8,7 @@ from engine.adapters.output import OutputTail
 from engine.cli.asking import MIN_PREFIX, find_run
 from engine.cli.output import print_json
 from engine.cli.place import Place, job_known, json_option
+from engine.cli.showing import OutputShown
 from engine.ledger import View
 from engine.lifecycle import Run
 
@@ -31,7 +31,10 @@ def command(
     file: str | None,
     state: str | None,
 ) -> int:
-    """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came."""
+    """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came.
+
+    A terminal gets text that cannot steer it; a pipe or a file gets the bytes as they are.
+    """
     place = Place.named(file, state)
     view = place.view()
     run = _find(view, run_or_job, place)
@@ -42,12 +45,12 @@ def command(
     for number in numbers:
         if len(numbers) > 1:
             click.echo(f"--- attempt {number} ---")
-        tail = OutputTail(place.config.attempt_dir(run.id, number))
-        _print(tail)
+        shown = OutputShown(OutputTail(place.config.attempt_dir(run.id, number)))
+        shown.show_new()
         while is_followed and _is_going(view, run.id, number):
             threading.Event().wait(LOOK_SECONDS)
-            _print(tail)
-        _print(tail)
+            shown.show_new()
+        shown.finish()
     return 0
 
 
@@ -64,12 +67,6 @@ def _find(view: View, text: str, place: Place) -> Run:
         return find_run(view, text)
     job_known(view, text)
     raise click.UsageError(f"job {text} has no run yet")
-
-
-def _print(tail: OutputTail) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(tail.read())
-    sys.stdout.buffer.flush()
 
 
 def _as_json(place: Place, view: View, run: Run, attempt: int | None) -> dict[str, object]:

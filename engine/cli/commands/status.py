@@ -84,16 +84,15 @@ def _incident_lines(status: Status) -> list[tuple[str, str]]:
 
 
 def _hold_line(hold: Incident) -> tuple[str, str]:
+    """What keeps everything from starting, and what to do about it."""
     match hold.kind:
         case "clock_hold":
             return "clock", f"NOT BELIEVED: {hold.detail}: jobfile clock"
         case "restored_hold":
-            return (
-                "ledger",
-                f"AN OLDER COPY, nothing starts: {hold.detail}; go on: jobfile up --accept-rewind",
-            )
+            detail = f"{hold.detail}: put the newer one back, or  jobfile up --accept-rewind"
+            return "ledger", f"AN OLDER COPY, nothing starts: {detail}"
         case _:
-            return "held", f"NOTHING STARTS since {local(hold.began_at)}: {hold.detail}"
+            return "room", f"TOO LITTLE, nothing starts: {hold.detail}"
 
 
 def _engine_line(status: Status) -> str:

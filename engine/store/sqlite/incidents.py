@@ -51,10 +51,6 @@ class SqliteIncidents:
         """A person says that the clock is right; False when it was believed anyway."""
         return self._db.write("accept_hold", {"actor": actor}) == 1
 
-    def open(self) -> tuple[Incident, ...]:
-        """What holds the engine back now, the oldest first."""
-        return tuple(incident_from_row(row) for row in self._db.rows("open_holds"))
-
     def recent(self, *, limit: int) -> tuple[Incident, ...]:
         """What happened to the engine, the newest first."""
         return tuple(incident_from_row(row) for row in self._db.rows("recent_incidents", {"limit": limit}))

@@ -204,10 +204,6 @@ class SqliteView:
         """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
         return SqlitePauses(self._db).between(job, since=since, until=until)
 
-    def open_holds(self) -> tuple[Incident, ...]:
-        """What holds the engine back now, the oldest first."""
-        return SqliteIncidents(self._db).open()
-
     def recent_incidents(self, *, limit: int) -> tuple[Incident, ...]:
         """What happened to the engine, the newest first."""
         return SqliteIncidents(self._db).recent(limit=limit)

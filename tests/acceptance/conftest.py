@@ -1,0 +1,14 @@
+"""What a test that failed halfway has left behind is ended."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.engines import STARTED, kill
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_engine_is_left() -> Iterator[None]:
+    yield
+    while STARTED:
+        kill(STARTED.pop())

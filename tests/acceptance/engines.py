@@ -1,0 +1,390 @@
+"""Real engines, real supervisors, and what a test asks of them. Linux: /proc tells who is who."""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jsonschema
+
+from engine.answers.expected import INSTANT
+from engine.answers.report import make_report
+from engine.cli.main import COMMANDS
+from engine.lifecycle import Attempt, Run
+from engine.store.sqlite.view import SqliteView
+from jobfile.occurrences import fires
+
+JOBFILE = str(Path(sys.executable).parent / "jobfile")
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+PATIENCE = 30.0
+STATE = ".jobfile"
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+SOAK_MINUTES = float(os.environ.get("JOBFILE_SOAK_MINUTES", "0"))
+"""How long `make soak` soaks; 0 everywhere else, where the short versions run."""
+
+DOCTOR_IS_MANDATORY = False
+"""Whether `jobfile doctor` has to be there. Without it the checks below are all there is."""
+
+STARTED: "list[subprocess.Popen[bytes]]" = []
+"""All engines of this process; those that a test has not ended are killed when its file is done."""
+
+Found = TypeVar("Found")
+
+
+# Asking and waiting
+
+
+def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a command says."""
+    return subprocess.run([JOBFILE, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def ask(folder: Path, *arguments: str) -> Any:
+    """The answer for programs, which has the form that its schema says."""
+    found = json.loads(say(folder, *arguments, "--json").stdout)
+    jsonschema.validate(found, json.loads((SCHEMAS / f"{arguments[0]}.schema.json").read_text()))
+    return found
+
+
+def pause(seconds: float) -> None:
+    """Let time pass where the time itself is the fault; a condition is awaited with `until`."""
+    threading.Event().wait(seconds)
+
+
+def until(found: Callable[[], Found], what: str = "", *, patience: float = PATIENCE) -> Found:
+    """What `found` gives, once it gives something."""
+    end = time.monotonic() + patience
+    while not (value := found()):
+        assert time.monotonic() < end, f"not in time: {what}"
+        pause(0.04)
+    return value
+
+
+def put(folder: Path, text: str, name: str = "jobs.yaml") -> None:
+    """Saved as editors save: beside, and then in place."""
+    (folder / f"{name}.new").write_text(text)
+    (folder / f"{name}.new").rename(folder / name)
+
+
+def lines_of(path: Path) -> list[str]:
+    """The words that jobs left in a file, or none."""
+    return path.read_text().split() if path.exists() else []
+
+
+# Engines
+
+
+def start(
+    folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
+) -> "subprocess.Popen[bytes]":
+    """An engine that may not be ready yet; `prefix` is a command that executes it."""
+    process = subprocess.Popen(
+        [*prefix, JOBFILE, "up", *options],
+        cwd=folder,
+        env={**os.environ, **{name: str(value) for name, value in environ.items()}},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    STARTED.append(process)
+    return process
+
+
+def start_ready(
+    folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
+) -> "subprocess.Popen[bytes]":
+    """An engine that has its state folder and goes its rounds."""
+    before = sessions(folder)
+    process = start(folder, *options, prefix=prefix, **environ)
+    until(lambda: sessions(folder) > before and generation(folder) is not None, "an engine")
+    return process
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """As the machine does when it has no memory left: no word, no end."""
+    process.kill()
+    process.wait()
+
+
+def end(process: "subprocess.Popen[bytes]") -> int:
+    """End an engine as a person does; its exit code."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(timeout=PATIENCE)
+    finally:
+        kill(process)
+
+
+@contextlib.contextmanager
+def engine(
+    folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """An engine for as long as it is needed. A test may have killed it before."""
+    process = start_ready(folder, *options, prefix=prefix, **environ)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        end(process)
+
+
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """What the engines of a state folder told, of one kind."""
+    path = folder / STATE / "engine.log"
+    told = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [event for event in told if event["event"] == kind]
+
+
+# The ledger
+
+
+def ledger(folder: Path) -> Path:
+    """The ledger's file."""
+    return folder / STATE / "ledger.db"
+
+
+@contextlib.contextmanager
+def view(folder: Path) -> Iterator[SqliteView]:
+    """The ledger, to be asked."""
+    opened = SqliteView.open(ledger(folder))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def rows(folder: Path, statement: str, *values: object) -> list[Any]:
+    """What a statement of SQL finds."""
+    with contextlib.closing(sqlite3.connect(ledger(folder), timeout=30)) as connection, connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def sessions(folder: Path) -> int:
+    """The number of the newest session."""
+    with contextlib.suppress(sqlite3.Error):
+        return int(rows(folder, "select coalesce(max(epoch), 0) from session")[0][0])
+    return 0
+
+
+def generation(folder: Path) -> int | None:
+    """The number of what is in force, if anything is."""
+    with contextlib.suppress(Exception), view(folder) as opened:
+        found = opened.current_generation()
+        return None if found is None else found.number
+    return None
+
+
+def runs(folder: Path, job: str | None = None) -> tuple[Run, ...]:
+    """The runs that are on record, newest first."""
+    with view(folder) as opened:
+        return opened.recent_runs(job=job, state=None, limit=10_000_000)
+
+
+def run_of(folder: Path, run_id: str) -> Run:
+    """A run as it stands now."""
+    with view(folder) as opened:
+        found = opened.run(run_id)
+    assert found is not None
+    return found
+
+
+def attempts_of(folder: Path, run_id: str) -> tuple[Attempt, ...]:
+    """The attempts of a run."""
+    with view(folder) as opened:
+        return opened.attempts(run_id)
+
+
+def submit(folder: Path, job: str) -> str:
+    """Ask for a run and do not wait; its id."""
+    said = say(folder, "run", job, "--detach")
+    assert said.returncode == 0, said.stderr
+    return said.stdout.strip()
+
+
+def final(folder: Path, run_id: str) -> Run:
+    """A run, once nothing more happens to it."""
+    until(lambda: run_of(folder, run_id).state.is_final, f"the end of {run_id}")
+    return run_of(folder, run_id)
+
+
+def attempt_dir(folder: Path, run_id: str, number: int = 1) -> Path:
+    """The folder of an attempt."""
+    return folder / STATE / "runs" / run_id[:2] / run_id / str(number)
+
+
+def output(folder: Path, run_id: str) -> str:
+    """What a run wrote, as programs get it."""
+    found = json.loads(say(folder, "logs", run_id, "--json").stdout)
+    return "".join(attempt["output"] for attempt in found["attempts"])
+
+
+def check_every_instant(folder: Path) -> None:
+    """Each instant at which a schedule in force wanted a run is on record once, and the report adds up."""
+    until_ = datetime.now(UTC) + timedelta(days=1)
+    found = runs(folder)
+    with view(folder) as opened:
+        for schedule in opened.schedules_between(None, since=LONG_AGO, until=until_):
+            upto = schedule.active_until or schedule.covered_until
+            wanted = [one.at for one in fires(schedule.entries, after=schedule.active_from, until=upto)]
+            accounted = [run.scheduled_for for run in found if run.job == schedule.job and run.schedule_key]
+            for gap in opened.gaps_between(schedule.job, since=LONG_AGO, until=until_):
+                within = fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
+                accounted += [one.at for one in within]
+            assert sorted(accounted) == wanted, f"{schedule.job} is not accounted for"
+        report = make_report(opened, since=LONG_AGO, until=until_, now=datetime.now(UTC))
+        assert all(row.adds_up for row in report.rows)
+
+
+def check_nothing_open(folder: Path) -> None:
+    """No run and no attempt waits for anything, and the numbers of attempts have no hole."""
+    open_states = "('queued', 'running', 'cancelling', 'retry_wait')"
+    assert rows(folder, f"select id, state from run where state in {open_states}") == []
+    assert rows(folder, "select run_id from attempt where state in ('starting', 'running')") == []
+    counted = (
+        "select id from run left join attempt on run_id = id "
+        "group by id, attempt having count(number) <> attempt or max(number) <> attempt"
+    )
+    assert rows(folder, counted) == []
+    assert rows(folder, "pragma integrity_check") == [("ok",)]
+
+
+def drain(folder: Path, **environ: object) -> None:
+    """Faults stop: a last engine without schedules must bring everything to its end."""
+    text = (folder / "jobs.yaml").read_text()
+
+    def is_over() -> bool:
+        with view(folder) as opened:
+            schedules = opened.schedules_between(None, since=datetime.now(UTC), until=FAR)
+            return all(one.active_until is not None for one in schedules) and not opened.open_runs()
+
+    with engine(folder, **environ):
+        put(folder, text.replace("schedule: {every: 1s}", "enabled: true"))
+        until(is_over, "the end of everything", patience=90)
+
+
+def doctor(folder: Path) -> None:
+    """The product's own examination finds nothing."""
+    if DOCTOR_IS_MANDATORY or "doctor" in COMMANDS:
+        said = say(folder, "doctor", "--json")
+        assert said.returncode == 0, said.stdout + said.stderr
+
+
+# Processes
+
+
+def supervisor_of(folder: Path) -> int | None:
+    """The process that holds the lock of an attempt; who only looks at the lock does not count."""
+    lock = str(folder / "lock")
+    holders = []
+    for process in os.listdir("/proc"):
+        if process.isdigit() and _holds(process, lock):
+            holders.append(int(process))
+    # Between its fork and its exec a job has what its supervisor has.
+    first = [pid for pid in holders if parent_of(pid) not in holders]
+    return first[0] if first else None
+
+
+def _holds(process: str, lock: str) -> bool:
+    with contextlib.suppress(OSError):
+        for handle in os.listdir(f"/proc/{process}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{process}/fd/{handle}").removesuffix(" (deleted)") == lock:
+                    about = Path(f"/proc/{process}/fdinfo/{handle}").read_text()
+                    return "FLOCK" in about and "WRITE" in about
+    return False
+
+
+def supervisor(folder: Path, run_id: str, number: int = 1) -> int:
+    """The supervisor of an attempt, once there is one."""
+    found = until(lambda: supervisor_of(attempt_dir(folder, run_id, number)), "a supervisor")
+    assert found is not None
+    return found
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def state_of(pid: int) -> str:
+    """R, S, T and so on; Z or empty when a process has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    return state_of(pid) in ("", "Z")
+
+
+def children_of(pid: int) -> list[int]:
+    """The children of a process of one thread."""
+    with contextlib.suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def descendants_of(pid: int) -> list[int]:
+    """The whole tree below a process."""
+    children = children_of(pid)
+    return children + [below for child in children for below in descendants_of(child)]
+
+
+def halt(pid: int) -> None:
+    """Stop a process where it is."""
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: state_of(pid) in ("T", "Z", ""), "it stands still")
+
+
+def go_on(pid: int) -> None:
+    """Let a process that stands still go on."""
+    os.kill(pid, signal.SIGCONT)
+
+
+def launcher_of(engine_pid: int, *, patience: float = PATIENCE) -> int:
+    """The process that starts supervisors for an engine."""
+
+    def found() -> list[int]:
+        below = [pid for pid in _children_of_all_threads(engine_pid) if "shim" in _command(pid)]
+        return [pid for pid in below if not is_gone(pid)]
+
+    return until(found, "a launcher", patience=patience)[0]
+
+
+def _children_of_all_threads(pid: int) -> list[int]:
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in path.read_text().split()]
+    return found
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
+def private_kib(pid: int) -> int:
+    """Memory that a process shares with nobody."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def number_in(path: Path) -> int:
+    """A number that a job writes into a file, once it is there."""
+    return int(until(lambda: path.exists() and path.read_text().strip(), str(path)))
