@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from engine.clocks import JUMP, Reading, implausible, jump_between
 from engine.events import ClockBelieved, ClockHeld, ClockJumped, Event
 from engine.ledger import Store
+from engine.lifecycle import Run, RunState
 from engine.ports import Clock, Journal
+from engine.retry import retry_delay
 
 SYNCHRONIZED_SECONDS = 60.0
 """A clock that the system has called synchronized for so long is believed."""
@@ -54,6 +56,7 @@ class ClockGuard:
             self._last_seen = session.last_seen_at
         self._before = self._trusted or self._read()
         self._must_ask = True
+        self._is_first = True
 
     def look(self) -> Look:
         """Read both clocks and judge them."""
@@ -62,12 +65,16 @@ class ClockGuard:
             now = self._read()
             jumped = jump_between(self._before, now)
             self._before = now
+            was_held = self._is_held
             if abs(jumped) <= JUMP:
                 jumped = timedelta(0)
             elif not self._is_held:
                 events += self._note_jump(jumped, now)
             self._judge(now, events)
             held = self._is_held
+            if not held and (was_held or jumped or self._is_first):
+                self._mend_waits(now.wall)
+                self._is_first = False
         for event in events:
             self._journal.tell(event)
         return Look(now=now.wall, is_held=held, jumped=jumped)
@@ -93,6 +100,23 @@ class ClockGuard:
                 now=now.wall,
             )
         return [ClockJumped(seconds=seconds)]
+
+    def _mend_waits(self, now: datetime) -> None:
+        """What was asked for waits for nothing, and a retry never longer than its job says: what does was
+        given its time by a clock that was ahead.
+        """
+        mended: list[tuple[Run, datetime]] = []
+        for run in self._store.open_runs():
+            if run.state is RunState.QUEUED and not run.trigger.is_scheduled and run.not_before > now:
+                mended.append((run, now))
+            elif run.state is RunState.RETRY_WAIT and run.retry_at is not None:
+                retry = self._store.definition(run.digest).retry
+                if run.retry_at - now > retry.max_delay:
+                    mended.append((run, now + retry_delay(retry, run_id=run.id, attempt=run.attempt)))
+        if mended:
+            with self._store.transaction():
+                for run, at in mended:
+                    self._store.incidents.wait_until(run, at)
 
     def _judge(self, now: Reading, events: list[Event]) -> None:
         """Begin or end a hold. Coverage is asked for only when the clock may be behind it."""

@@ -82,6 +82,10 @@ class Incidents(Protocol):
         """How often a clock that had run wrongly was set right by a person."""
         ...
 
+    def wait_until(self, run: Run, at: datetime) -> bool:
+        """A run whose time to start came from a wrong clock waits until another."""
+        ...
+
     def rewind(self, *, now: datetime) -> None:
         """A wrong clock has named instants to come: the schedules in force begin anew, in the next epoch."""
         ...

@@ -743,3 +743,50 @@ def test_f74_why_has_an_answer_for_every_instant_of_a_year_of_faults(tmp_path: P
         else:
             assert story.state is None
             assert story.reason or at > now
+
+
+def test_what_a_clock_that_was_ahead_let_wait_goes_on_when_it_is_right(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file("retry: {attempts: 2, delay: 10s, max_delay: 1m}"), at=NOON)
+    world.pass_time(seconds=3600)
+    world.clock.jump(seconds=7_200)
+    world.finish(exit_code=1)
+    (tried, *_) = world.runs()
+    assert tried.state is RunState.RETRY_WAIT
+    world.clock.jump(seconds=90 * 86_400)
+    world.step()
+    assert world.guard.is_held
+    asked = world.run_by_hand("hello")
+    world.clock.jump(seconds=-90 * 86_400 - 7_200)
+    world.step()
+    assert not world.guard.is_held
+    world.pass_time(seconds=60)
+    world.finish()
+    found = {run.id: (run.state, run.attempt) for run in world.runs()}
+    assert found[tried.id] == (RunState.SUCCEEDED, 2)
+    world.pass_time(seconds=1)
+    world.finish()
+    asked_now = world.store.run(asked.id)
+    assert asked_now is not None
+    assert asked_now.state in (RunState.SUCCEEDED, RunState.SKIPPED)
+    world.check()
+
+
+def test_what_a_wrong_clock_named_for_later_is_missed_when_it_is_rewound(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule='{cron: "0 * * * *", spread: 50m}'), at=NOON)
+    world.clock.jump(seconds=20 * 3600)
+    world.step()
+    waiting = [run for run in world.runs() if run.state is RunState.QUEUED]
+    world.crash()
+    world.boot_id += "'"
+    world.clock.jump(seconds=-20 * 3600)
+    world.boot()
+    assert world.guard.is_held
+    with world.store.transaction():
+        world.store.incidents.accept_hold(actor="anna")
+    world.step()
+    assert waiting
+    for run in waiting:
+        now = world.store.run(run.id)
+        assert now is not None
+        assert (now.state, now.reason) == (RunState.MISSED, "clock_jump")
+    world.check()

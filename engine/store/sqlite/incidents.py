@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from engine.lifecycle import Run
 from engine.records import CLOCK_HOLD, Incident
 from engine.store.rows import incident_from_row, to_us
 from engine.store.sqlite.connection import Connection
@@ -60,9 +61,14 @@ class SqliteIncidents:
         row = self._db.row("get_meta", {"key": CLOCK_EPOCH})
         return 0 if row is None else int(row["value"])
 
+    def wait_until(self, run: Run, at: datetime) -> bool:
+        """A run whose time to start came from a wrong clock waits until another."""
+        return self._db.write("wait_until", {"id": run.id, "attempt": run.attempt, "at": to_us(at)}) == 1
+
     def rewind(self, *, now: datetime) -> None:
         """A wrong clock has named instants to come: the schedules in force begin anew, in the next epoch."""
         epoch = self.clock_epoch() + 1
         self._db.write("set_meta", {"key": CLOCK_EPOCH, "value": str(epoch)})
         self._db.write("end_schedules_of_clock", {})
+        self._db.write("end_waiting_of_clock", {"now": to_us(now), "clock_epoch": epoch})
         self._db.write("renew_schedules", {"now": to_us(now), "clock_epoch": epoch})
