@@ -51,7 +51,6 @@ CODES: Final[Mapping[str, Severity]] = {
     "clock.unsynchronized": _WARNING,
     "clock.held": _ERROR,
     "clock.behind": _WARNING,
-    "clock.future_run": _WARNING,
     "disk.low": _ERROR,
     "disk.inodes": _WARNING,
     "disk.held": _ERROR,

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from engine.answers.findings import Examined, Finding, told
+from engine.answers.findings import Examined, Finding
 from engine.clocks import JUMP
 from engine.doctor.subject import Subject
 from engine.ledger import View
-from engine.lifecycle import RunState
 from engine.records import CLOCK_HOLD
-from engine.wording import seconds_text, short
+from engine.wording import seconds_text
 
 _WORDS = {True: "synchronized", False: "not synchronized", None: "the system cannot tell"}
 
@@ -46,19 +45,3 @@ def _check_ledger(subject: Subject, view: View) -> Iterator[Finding]:
             f"{covered:%Y-%m-%dT%H:%M:%SZ} is accounted for: until then nothing is due",
             help="set the clock right; `jobfile clock` tells when it was set",
         )
-    elif hold is None:
-        yield from told(_check_waiting(subject, view))
-
-
-def _check_waiting(subject: Subject, view: View) -> Iterator[Finding]:
-    """What was asked for while the clock was ahead waits for an instant that only that clock knew."""
-    for run in view.open_runs():
-        if run.state is RunState.QUEUED and run.queued_at - subject.now > JUMP:
-            yield Finding(
-                code="clock.future_run",
-                found=f"run {short(run.id)} was asked for by a clock that was ahead, and waits until "
-                f"{run.not_before:%Y-%m-%dT%H:%M:%SZ}",
-                help=f"`jobfile cancel {short(run.id)}`, then `jobfile run {run.job}` starts another now",
-                job=run.job,
-                run=run.id,
-            )

@@ -102,7 +102,7 @@ def _fate(evidence: Evidence, attempt: Attempt) -> str:
     match evidence:
         case Alive():
             return ""
-        case NotStarted() if attempt.state is AttemptState.RUNNING:
+        case NotStarted() | Lost(reason="evidence_gone") if attempt.state is AttemptState.RUNNING:
             return "what it left behind is gone, and it will be recorded as lost"
         case NotStarted():
             return "it was never executed, and will be started"

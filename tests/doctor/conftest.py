@@ -14,7 +14,7 @@ import pytest
 
 from engine.adapters.lock import MOUNTS, EngineLock
 from engine.adapters.machine import Machine
-from engine.adapters.process import MAGIC
+from engine.adapters.process import MAGIC, current_boot_id
 from engine.answers.findings import Examined, Finding
 from engine.config import EngineConfig
 from engine.doctor.checking import diagnose
@@ -169,6 +169,10 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     live(world)
     record_results(world)
     world.crash()
+    # As if all of this had happened since this host was started.
+    with sqlite3.connect(world.config.ledger, isolation_level=None) as ledger:
+        ledger.execute("update attempt set boot_id = ?", (current_boot_id(),))
+    ledger.close()
     return Lived(world.config.state_dir, world.clock)
 
 

@@ -159,8 +159,9 @@ def a_lost_attempt_had_ended_after_all(patient: Patient) -> None:
     run = patient.run_in(RunState.FAILED).id
     patient.write(
         f"update attempt set state = 'lost', resolved = 'succeeded' where run_id = '{run}' and number = 1",
-        f"insert into attempt select run_id, 2, 'failed', boot_id, created_at, started_at, ended_at, 1, "
-        f"null, '', '', 0, 0, 0, '' from attempt where run_id = '{run}' and number = 1",
+        "insert into attempt (run_id, number, state, boot_id, created_at, started_at, ended_at, exit_code) "
+        "select run_id, 2, 'failed', boot_id, created_at, started_at, ended_at, 1 "
+        f"from attempt where run_id = '{run}' and number = 1",
         f"update run set attempt = 2 where id = '{run}'",
     )
 
@@ -446,16 +447,6 @@ def the_clock_is_not_believed(patient: Patient) -> None:
 @brings("clock.behind", "behind the ledger")
 def the_clock_is_set_back(patient: Patient) -> None:
     patient.world.clock.jump(seconds=-7_200)
-
-
-@brings("clock.future_run", "was asked for by a clock that was ahead, and waits until 2026-06")
-def a_run_was_asked_for_by_a_clock_that_was_wrong(patient: Patient) -> None:
-    world = patient.world
-    world.clock.jump(seconds=90 * 86_400)
-    world.step()
-    world.run_by_hand("by-hand")
-    world.clock.jump(seconds=-90 * 86_400)
-    world.step()
 
 
 @brings("disk.low", "free, and below")
