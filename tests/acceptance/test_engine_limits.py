@@ -1,5 +1,9 @@
 """Each limit of a running engine, reached: what it keeps from happening, and the reason on record."""
 
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
@@ -13,8 +17,10 @@ from tests.acceptance.engines import (
     engine,
     events,
     final,
+    launcher_of,
     lines_of,
     output,
+    pause,
     put,
     rows,
     run_of,
@@ -87,3 +93,43 @@ def test_below_the_floor_of_the_disk_nothing_starts_and_status_says_why(tmp_path
         assert final(tmp_path, run_id).state is RunState.SUCCEEDED
         assert ask(tmp_path, "status")["holds"] == []
     assert rows(tmp_path, "select count(*) from incident where kind = 'disk_hold'") == [(1,)]
+
+
+def test_the_engine_takes_all_the_open_files_it_may_and_its_jobs_get_what_it_got(tmp_path: Path) -> None:
+    put(tmp_path, "version: 1\njobs: {a: {timeout: 1m, run: ulimit -Sn; ulimit -Hn}}\n")
+    with engine(tmp_path, prefix=("prlimit", "--nofile=256:2048")) as process:
+        ended = final(tmp_path, submit(tmp_path, "a"))
+        assert output(tmp_path, ended.id) == "256\n2048\n"
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (2048, 2048)
+
+
+def test_a_launcher_that_cannot_fork_loses_nothing_and_goes_on_when_it_can(tmp_path: Path) -> None:
+    put(tmp_path, "version: 1\njobs: {a: {timeout: 1m, run: echo $JOBFILE_RUN_ID >> executed; exit 4}}\n")
+    with engine(tmp_path) as process:
+        launcher = launcher_of(process.pid)
+        with without_forks(launcher):
+            run_id = submit(tmp_path, "a")
+            until(lambda: run_of(tmp_path, run_id).state is RunState.RUNNING, "the intent")
+            pause(2.5)  # longer than a look at what runs
+            assert lines_of(tmp_path / "executed") == []
+            assert run_of(tmp_path, run_id).state is RunState.RUNNING
+        ended = final(tmp_path, run_id)
+        assert launcher_of(process.pid) == launcher
+    assert (ended.state, ended.exit_code, ended.attempt) == (RunState.FAILED, 4, 1)
+    assert lines_of(tmp_path / "executed") == [run_id]
+    assert events(tmp_path, "LoopFailed") == []
+
+
+@contextmanager
+def without_forks(pid: int) -> Iterator[None]:
+    """As at the limit of processes, which does not hold for root: each fork fails (strace(1), inject)."""
+    calls = "fork,vfork,clone,clone3"
+    with subprocess.Popen(
+        ["strace", "-qq", "-p", str(pid), "-e", f"trace={calls}", "-e", f"inject={calls}:error=EAGAIN"],
+        stderr=subprocess.DEVNULL,
+    ) as tracer:
+        until(lambda: "TracerPid:\t0" not in Path(f"/proc/{pid}/status").read_text(), "strace is there")
+        try:
+            yield
+        finally:
+            tracer.terminate()

@@ -91,3 +91,11 @@ def test_f73_the_last_look_before_lost_reads_the_result_again(
     assert lost.reason == "supervisor_killed"
     (wanted.run_dir / "kept").rename(wanted.run_dir / "result")
     assert launcher.evidence(wanted.run_dir, boot_id=boot_id) == ended
+
+
+@pytest.mark.timeout(7200)
+def test_f73_an_attempt_that_starts_while_another_engine_looks_is_never_lost(
+    tmp_path: Path, launcher: ProcessLauncher
+) -> None:
+    """Who knows nothing of the launch sees folder, lock and marker come, and may not mistake their order."""
+    race(tmp_path, launcher, ProcessLauncher(None), rounds=ROUNDS // 4)

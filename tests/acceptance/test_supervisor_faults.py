@@ -25,6 +25,7 @@ from tests.acceptance.engines import (
     ledger,
     lines_of,
     number_in,
+    pause,
     put,
     run_of,
     runs,
@@ -168,3 +169,39 @@ def test_f11_f12_a_new_container_loses_what_ran_and_signals_nobody_who_has_its_p
     assert after.state is RunState.SUCCEEDED
     assert [run.attempt for run in runs(tmp_path)] == [1, 1]
     assert number_in(tmp_path / "alive") == filled >= 20
+
+
+@pytest.mark.parametrize("is_engine_there", [True, False])
+def test_f08_all_that_a_killed_supervisor_leaves_is_ended(tmp_path: Path, is_engine_there: bool) -> None:
+    """Children, grandchildren, another session, other streams: all of the job, within five seconds."""
+    session = "setsid sh -c 'exec > /dev/null 2>&1; sleep 63 & wait' &"
+    tree = f"sh -c 'sleep 61 & wait' & (sleep 62 & wait) & {session} sleep 64"
+    write(tmp_path, a_job("a", tree))
+    first = start_ready(tmp_path)
+    run_id = submit(tmp_path, "a")
+    boss = supervisor(tmp_path, run_id)
+    below = until(lambda: (found := descendants_of(boss)) and len(found) >= 8 and found, "the tree")
+    if not is_engine_there:
+        kill(first)
+    os.kill(boss, signal.SIGKILL)
+    if not is_engine_there:
+        first = start_ready(tmp_path)
+    until(lambda: all(map(is_gone, below)), "the whole tree is dead", patience=5)
+    assert final(tmp_path, run_id).reason == "supervisor_killed"
+    kill(first)
+
+
+def test_f12_what_ran_in_a_container_that_is_gone_says_so(tmp_path: Path) -> None:
+    """The next pid namespace may have the name of the first: the kernel gives numbers out again."""
+    write(tmp_path, a_job("a", "sleep 66"))
+    first = in_a_container('"$JOBFILE" up & wait', tmp_path)
+    until(lambda: ledger(tmp_path).exists(), "a ledger")
+    run_id = submit(tmp_path, "a")
+    until(lambda: lines_of(tmp_path / "executed"), "it runs")
+    kill(first)
+    until(lambda: supervisor_of(attempt_dir(tmp_path, run_id)) is None, "the container is gone")
+    pause(1.5)  # by then its number is free again
+    second = in_a_container('"$JOBFILE" up & wait', tmp_path)
+    ended = final(tmp_path, run_id)
+    kill(second)
+    assert (ended.state, ended.reason) == (RunState.LOST, "container_restart")
