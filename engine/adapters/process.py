@@ -130,8 +130,8 @@ class ProcessLauncher:
         raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
-        """What is known of an attempt. The result is read again after the lock was found free: the shim
-        may have ended in between.
+        """What is known of an attempt. A shim lives from before its marker until after its result: so the
+        marker is looked for before the lock, and the result is read again after the lock was found free.
         """
         name = str(run_dir)
         outcome = read_result(name)
@@ -140,7 +140,8 @@ class ProcessLauncher:
             return outcome
         if self._is_in_flight(name):
             return Alive(started_at=None)
-        started_at = _read_started(name)
+        is_marked = os.path.exists(f"{name}/started")  # noqa: PTH110  asked for every run
+        started_at = _read_started(name) if is_marked else None
         is_held = _is_held(name)
         if is_held:
             return Alive(started_at=started_at)
@@ -150,7 +151,6 @@ class ProcessLauncher:
         now = SystemClock().now()
         if gone := why_gone(boot_id, self._boot_id):
             return Lost(at=now, reason=gone)
-        is_marked = os.path.exists(f"{name}/started")  # noqa: PTH110  asked for every run
         if is_marked and is_held is False:
             return Lost(at=now, reason="supervisor_killed")
         if is_marked or name in self._taken:

@@ -276,6 +276,9 @@ class Shim:
         if not os.path.exists(runs):  # noqa: PTH110
             return
         try:
+            for folder in (self.folder.rsplit("/", 1)[0], self.folder):
+                if os.path.exists(folder):  # noqa: PTH110
+                    os.chmod(folder, 0o700)  # noqa: PTH101
             self._make_folders()
             if not self._is_ours(self.lock, "lock"):
                 os.close(self.lock)
