@@ -3,16 +3,26 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.errors import JobfileError, StoreRefusedError, StoreUnavailableError, SupersededError
+from engine.errors import (
+    JobfileError,
+    StoreDamagedError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    StoreUnwritableError,
+    SupersededError,
+)
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up."""
 
 _HERE = Path(__file__).parent
-_FULL = ("disk is full", "disk i/o error", "readonly", "read-only", "unable to open")
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_UNWRITABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_DISTRUSTED = "SQLITE_IOERR"
 
 
 class Connection:
@@ -21,6 +31,9 @@ class Connection:
     A deferred transaction that turns from reading to writing would fail at once with SQLITE_BUSY,
     whatever the busy timeout says; and WAL with synchronous=FULL is what keeps a reported end reported
     after a power cut.
+
+    After an I/O error the connection is replaced and the file checked before anything else is done: what
+    the system holds in memory of a file whose sync failed need not be what is on the disk.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, options: str = "") -> None:
@@ -29,23 +42,16 @@ class Connection:
         self.epoch: int | None = None
         self._lock = threading.RLock()
         self._statements: dict[str, str] = {}
-        mode = "ro" if read_only else "rw"
-        with _told(path):
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}{options}",
-                uri=True,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=128,
-            )
-            self._db.row_factory = sqlite3.Row
-            self._db.executescript(
-                "pragma foreign_keys=on; pragma trusted_schema=off;"
-                if read_only
-                else "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;"
-                "pragma trusted_schema=off; pragma secure_delete=on;"
-            )
+        self._uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{options}"
+        self._pragmas = (
+            "pragma foreign_keys=on; pragma trusted_schema=off;"
+            if read_only
+            else "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;"
+            "pragma trusted_schema=off; pragma secure_delete=on;"
+        )
+        self._is_trusted = True
+        with self._told():
+            self._db = self._connect()
 
     def close(self) -> None:
         """Give the file back."""
@@ -55,15 +61,15 @@ class Connection:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside becomes true at once, or nothing does."""
-        with self._lock, _told(self.path):
+        with self._lock, self._told():
+            self._replace_when_distrusted()
             self._db.execute("begin immediate")
             try:
                 self._refuse_when_superseded()
                 yield
                 self._db.execute("commit")
             except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
+                self._roll_back()
                 raise
 
     def write(self, name: str, values: Mapping[str, object]) -> int:
@@ -73,7 +79,8 @@ class Connection:
 
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """The rows of a query by name."""
-        with self._lock, _told(self.path):
+        with self._lock, self._told():
+            self._replace_when_distrusted()
             return self._db.execute(self._sql(name), values or {}).fetchall()
 
     def row(self, name: str, values: Mapping[str, object] | None = None) -> sqlite3.Row | None:
@@ -93,8 +100,66 @@ class Connection:
 
     def pragma(self, name: str) -> object:
         """The value of a pragma."""
-        with self._lock, _told(self.path):
+        with self._lock, self._told():
+            self._replace_when_distrusted()
             return self._db.execute(f"pragma {name}").fetchone()[0]
+
+    def verify(self) -> None:
+        """Refuse a damaged file."""
+        with self._lock, self._told():
+            self._verify()
+
+    def _verify(self) -> None:
+        found = self._db.execute("pragma quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise _damaged(self.path, str(found))
+
+    def _connect(self) -> sqlite3.Connection:
+        opened = sqlite3.connect(
+            self._uri,
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=128,
+        )
+        opened.row_factory = sqlite3.Row
+        opened.executescript(self._pragmas)
+        return opened
+
+    def _roll_back(self) -> None:
+        """What failed is undone; a connection that cannot even do that is replaced."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+        except sqlite3.Error:
+            self._is_trusted = False
+
+    def _replace_when_distrusted(self) -> None:
+        """The new connection is there before the old one goes: so long as one is, SQLite does not read the
+        log anew, in which the transaction that failed may stand whole.
+        """
+        if self._is_trusted:
+            return
+        fresh = self._connect()
+        self._db, old = fresh, self._db
+        with suppress(sqlite3.Error):
+            old.close()
+        self._verify()
+        self._is_trusted = True
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn SQLite's words into a sentence that says what to do."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise
+            name = getattr(error, "sqlite_errorname", "")
+            if name.startswith(_DISTRUSTED):
+                self._is_trusted = False
+            raise _explained(self.path, name, str(error)) from error
 
     def _sql(self, name: str) -> str:
         if name not in self._statements:
@@ -112,29 +177,22 @@ class Connection:
             )
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn SQLite's words into a sentence that says what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise _explained(path, str(error)) from error
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-            raise
-        raise StoreRefusedError(
-            f"the ledger {path} is damaged ({error}); nothing is started from it. "
-            "Restore a copy, or move the state folder away to begin with an empty ledger"
-        ) from error
-
-
-def _explained(path: Path, message: str) -> JobfileError:
-    text = message.lower()
-    if "locked" in text or "busy" in text:
+def _explained(path: Path, name: str, message: str) -> JobfileError:
+    if name.startswith(_BUSY):
         return StoreUnavailableError(f"the ledger {path} is busy; try again")
-    if any(word in text for word in _FULL):
-        return StoreUnavailableError(
-            f"the ledger {path} cannot be written ({message}); nothing new is started until it can. "
+    if name.startswith(_UNWRITABLE):
+        what = f"{message}, {name}" if name.startswith(_DISTRUSTED) else message
+        return StoreUnwritableError(
+            f"the ledger {path} cannot be written ({what}); nothing new is started until it can. "
             "Free space on its disk or mend its rights"
         )
+    if name.startswith(_DAMAGED):
+        return _damaged(path, message)
     return StoreRefusedError(f"the ledger {path} cannot be used ({message})")
+
+
+def _damaged(path: Path, found: str) -> StoreDamagedError:
+    return StoreDamagedError(
+        f"the ledger {path} is damaged ({found}); nothing is started from it. "
+        "Restore a copy, or move the state folder away to begin with an empty ledger"
+    )
