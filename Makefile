@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check fix bench clean
+.PHONY: demo test check fix soak bench clean
 
 demo: $(READY)          ## the shop sample, live, in under a minute
 	@$(BIN)/python samples/shop/demo.py
@@ -24,6 +24,9 @@ check: $(READY)         ## format, lint, types, import contracts, dependencies, 
 
 fix: $(READY)           ## let the formatter and the linter mend what they can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+soak: $(READY)          ## the faults, the long way: every plot, kills before and after, ten times the power cuts
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults
 
 bench: $(READY)         ## measure against the references; prints ratios, writes bench/results.json
 	@$(BIN)/python -m bench

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from engine.errors import (
@@ -41,7 +42,6 @@ class Connection:
         self.path = path
         self.epoch: int | None = None
         self._lock = threading.RLock()
-        self._statements: dict[str, str] = {}
         self._uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{options}"
         self._pragmas = (
             "pragma foreign_keys=on; pragma trusted_schema=off;"
@@ -75,13 +75,13 @@ class Connection:
     def write(self, name: str, values: Mapping[str, object]) -> int:
         """Run a statement by name inside a transaction; the number of rows it changed."""
         assert self._db.in_transaction, f"{name} outside a transaction"
-        return self._db.execute(self._sql(name), values).rowcount
+        return self._db.execute(_sql(name), values).rowcount
 
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """The rows of a query by name."""
         with self._lock, self._told():
             self._replace_when_distrusted()
-            return self._db.execute(self._sql(name), values or {}).fetchall()
+            return self._db.execute(_sql(name), values or {}).fetchall()
 
     def row(self, name: str, values: Mapping[str, object] | None = None) -> sqlite3.Row | None:
         """The first row of a query by name."""
@@ -161,20 +161,20 @@ class Connection:
                 self._is_trusted = False
             raise _explained(self.path, name, str(error)) from error
 
-    def _sql(self, name: str) -> str:
-        if name not in self._statements:
-            self._statements[name] = (_HERE / "queries" / f"{name}.sql").read_text()
-        return self._statements[name]
-
     def _refuse_when_superseded(self) -> None:
         """The fence: an engine that was stopped while another took over must not write again."""
         if self.epoch is None:
             return
-        newest = self._db.execute(self._sql("newest_epoch")).fetchone()[0]
+        newest = self._db.execute(_sql("newest_epoch")).fetchone()[0]
         if newest != self.epoch:
             raise SupersededError(
                 f"a newer engine (epoch {newest}) has taken {self.path}; this one (epoch {self.epoch}) stops"
             )
+
+
+@cache
+def _sql(name: str) -> str:
+    return (_HERE / "queries" / f"{name}.sql").read_text()
 
 
 def _explained(path: Path, name: str, message: str) -> JobfileError:
