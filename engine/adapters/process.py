@@ -24,6 +24,8 @@ from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 
 SHIM = Path(__file__).with_name("shim.py")
 MAGIC = b"JFR1"
+HEARD_SECONDS = 5.0
+"""A shim that has not said by then whether it has the lock was killed before it could: its folder tells."""
 GIT_SECONDS = 60
 """How long git may take to tell what changed."""
 _HEAD = struct.Struct("!4sII")
@@ -46,7 +48,7 @@ class ProcessLauncher:
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
         self._acks = -1
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, float] = {}
         self._heard = b""
         self._lock = threading.RLock()
 
@@ -99,7 +101,7 @@ class ProcessLauncher:
             for _ in range(2):
                 self.start()
                 assert self._orders is not None
-                self._in_flight.add(str(order.run_dir))
+                self._in_flight[str(order.run_dir)] = SystemClock().elapsed()
                 with contextlib.suppress(OSError):
                     self._orders.sendall(framed)
                     return
@@ -112,7 +114,7 @@ class ProcessLauncher:
         """
         outcome = _read_result(run_dir)
         if outcome is not None:
-            self._in_flight.discard(str(run_dir))
+            self._in_flight.pop(str(run_dir), None)
             return outcome
         if self._is_in_flight(run_dir):
             return Alive(started_at=None)
@@ -166,10 +168,12 @@ class ProcessLauncher:
             part = os.read(self._acks, 65_536)
             gone = not part
             *lines, self._heard = (self._heard + part).split(b"\n")
-            self._in_flight -= {line.decode("utf-8", "surrogateescape") for line in lines}
+            for line in lines:
+                self._in_flight.pop(line.decode("utf-8", "surrogateescape"), None)
         if gone:
             self._in_flight.clear()
-        return str(run_dir) in self._in_flight
+        sent_at = self._in_flight.get(str(run_dir))
+        return sent_at is not None and SystemClock().elapsed() - sent_at < HEARD_SECONDS
 
 
 def changed_files(folder: Path, *, since: str) -> frozenset[Path]:

@@ -106,7 +106,11 @@ class Shim:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        is_mine = self._claim()
+        is_mine = False
+        try:
+            is_mine = self._claim()
+        except OSError:
+            pass  # a disk that takes nothing: proven not started, so the engine tries again
         try:
             os.write(acks, f"{self.folder}\n".encode())
         except OSError:
@@ -125,11 +129,7 @@ class Shim:
             if folder:
                 os.makedirs(folder, 0o700, exist_ok=True)  # noqa: PTH103  no pathlib here
         self.lock = os.open(self._path("lock"), os.O_CREAT | os.O_RDWR, 0o600)
-        if not self._has_lock():
-            return False
-        try:
-            marker = os.open(self._path("started"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
+        if not self._has_lock() or os.access(self._path("started"), os.F_OK):
             return False
         self._make_control()
         self.result_file = os.open(self._path("result"), os.O_CREAT | os.O_RDWR, 0o600)
@@ -139,12 +139,24 @@ class Shim:
             _write_all(script, self.order["script"].encode("utf-8", "surrogateescape"))
             os.close(script)
         self.started_us, self.started = now_us(), boot_seconds()
-        _write_all(marker, json.dumps({"at": self.started_us, "boot_id": self.order["boot_id"]}).encode())
-        os.fsync(marker)
+        return self._mark()
+
+    def _mark(self) -> bool:
+        """Make the marker, last of all: what could not be prepared has none, and is started again."""
+        try:
+            marker = os.open(self._path("started"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return False
+        try:
+            _write_all(marker, json.dumps({"at": self.started_us, "boot_id": self.order["boot_id"]}).encode())
+            os.fsync(marker)
+            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+            os.fsync(folder)
+            os.close(folder)
+        except OSError:
+            os.unlink(self._path("started"))  # noqa: PTH108  no pathlib here
+            raise
         os.close(marker)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
         return True
 
     def _has_lock(self) -> bool:
