@@ -5,13 +5,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
+from tests.faults.disk import Disk, read_log
 from tests.faults.preload import Kind, Mode, Outside
 
 PYTHON = sys.executable
@@ -168,3 +171,34 @@ def test_a_disk_that_is_full_when_a_job_ends_takes_its_result(cases: Cases) -> N
     ended = case.assert_honest()
     assert isinstance(ended, Ended)
     assert ended.output_dropped == 1
+
+
+def test_a_power_cut_at_any_step_of_a_supervisor_leaves_no_attempt_to_be_executed_again(cases: Cases) -> None:
+    """C5, C17, C20: what may have run is lost, or its result is whole."""
+    case = cases.make("recorded")
+    root, log = case.folder / "runs", case.folder / "log"
+    case.control.arm(root, Mode.COUNT, log=log)
+    case.launcher.launch(case.order)
+    assert isinstance(case.assert_honest(), Ended)
+    steps = read_log(log)
+    marked = max(number for number, one in enumerate(steps, start=1) if one.path == str(case.order.run_dir))
+    seen = set()
+    for at, seed in product(range(1, len(steps) + 1), range(20)):
+        disk = Disk(root)
+        disk.take(steps[:at])
+        disk.cut(Random(seed))
+        there = case.folder / f"cut-{at}-{seed}"
+        disk.write_to(there)
+        found = case.launcher.evidence(there / "ab" / "run" / "1", boot_id="the boot before")
+        seen.add(type(found).__name__)
+        about = f"power cut after step {at} of {len(steps)}, seed {seed}: {found}"
+        match found:
+            case Ended():
+                assert found.exit_code == 3, about
+            case Lost():
+                assert found.reason == "host_reboot", about
+                assert at < len(steps), about
+            case _:
+                assert isinstance(found, NotStarted), about
+                assert at < marked, about
+    assert seen == {"NotStarted", "Lost", "Ended"}
