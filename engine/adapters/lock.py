@@ -48,8 +48,12 @@ def make_private_file(path: Path) -> None:
     A file that is there is not opened: closing it again would drop the locks that SQLite holds on it in
     this process (fcntl(2)), and its readers would go on with what an engine has since thrown away.
     """
-    with contextlib.suppress(FileExistsError):
+    try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise JobfileError(f"{path} cannot be made ({error.strerror or error})") from error
 
 
 class EngineLock:
