@@ -39,14 +39,14 @@ LAST = "version: 1\njobs: {{long: {{run: 'exit 7'}}}}\n"
 class Engine:
     """A real engine on a state folder of its own, and everything that it says."""
 
-    def __init__(self, folder: Path, state: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, state: Path, *options: str, **environ: str) -> None:
         self.folder, self.state = folder, state
         put(folder, JOBS.format(folder=folder))
         self.told = Told(str(folder / "notify"))
         about = {"NOTIFY_SOCKET": str(folder / "notify"), "JOBFILE_MIN_FREE_MIB": "1", **environ}
         self._out, self._err = (folder / "out").open("wb"), (folder / "err").open("wb")
         self.process = subprocess.Popen(
-            [*JOBFILE, "up", "--json", "--state", str(state)],
+            [*JOBFILE, "up", "--json", "--state", str(state), *options],
             cwd=folder,
             env={**os.environ, **about},
             stdout=self._out,
@@ -178,6 +178,23 @@ def test_f53_a_full_disk_stops_starts_and_not_supervision_and_all_is_made_up_for
         assert engine.told.has("STATUS=runs", 2)
         engine.assert_all_is_made_up_for(run_id)
         assert len(engine.warnings()) == 2, "told once, and once when it was over"
+    finally:
+        engine.close()
+
+
+def test_an_engine_that_is_to_stop_its_jobs_on_a_full_disk_ends_and_says_that_they_go_on(
+    tmp_path: Path, disk: Path
+) -> None:
+    engine = Engine(tmp_path, disk / "state", "--stop-jobs")
+    try:
+        run_id = engine.begin_long_run()
+        fill(disk)
+        until(engine.warnings, "the alarm")
+        assert engine.end() == 0
+        assert "not every job has ended" in engine.warnings()[-1]
+        (tmp_path / "gate").touch()
+        folder = disk / "state" / "runs" / run_id[:2] / run_id / "1"
+        until(lambda: isinstance(_evidence(folder), Ended), "the job's own end")
     finally:
         engine.close()
 

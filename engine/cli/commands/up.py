@@ -16,6 +16,7 @@ from engine.adapters.journal import EngineJournal
 from engine.adapters.manager import Manager
 from engine.cli.place import Place, place_options
 from engine.config import EngineConfig
+from engine.errors import StoreUnwritableError
 from engine.service import Service
 from jobfile.duration import EXPECTED, parse_duration
 
@@ -90,13 +91,20 @@ def command(
     manager.ready(f"runs {config.main_file}")
     service.ended.wait(duration.total_seconds() if duration else None)
     manager.stopping()
-    has_ended = not stop_jobs or service.trouble or service.stop_jobs(why="the engine ended with --stop-jobs")
-    if not has_ended:
+    if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
     service.stop()
     if service.trouble is not None:
         raise service.trouble
     return 0
+
+
+def _stop_jobs(service: Service) -> bool:
+    """Whether every job has ended. On a full disk the wish cannot be written down, and they go on."""
+    try:
+        return service.stop_jobs(why="the engine ended with --stop-jobs")
+    except StoreUnwritableError:
+        return False
 
 
 def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
