@@ -53,7 +53,8 @@ work = Plot(
         Act(_at(12, 12, 1)),
         Act(_at(12, 12, 30), "boot"),
         Act(_at(12, 15)),
-        Act(_at(12, 16), "stop"),
+        Act(_at(12, 18)),
+        Act(_at(12, 19), "stop"),
     ),
 )
 
