@@ -1,6 +1,9 @@
 """A ledger that cannot be written, or is damaged: told once, tried again, and no loop ends of it but one."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +11,26 @@ import pytest
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import EngineLock, engine_trouble, make_private_file
 from engine.errors import JobfileError, StoreDamagedError, StoreUnwritableError
-from engine.events import LedgerUnwritable, LedgerWritable, LoopFailed, RunsPruned
+from engine.events import (
+    ClockJumped,
+    DiskHeld,
+    LedgerUnwritable,
+    LedgerWritable,
+    LoopFailed,
+    RemovalsHeld,
+    RunsPruned,
+)
+from engine.housekeeper import Housekeeper
 from engine.ledgerguard import CALM_SECONDS, LedgerGuard
 from engine.loop import RETRY_SECONDS, Loop
+from engine.records import DISK_HOLD
 from engine.store.sqlite.store import SqliteStore
 from engine.telling import tell_text
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON, a_job, compiled
+from tests.engine.world import World
+
+HOURLY = "version: 1\njobs:\n  hello: {schedule: '0 * * * *', command: ['true']}\n"
 
 
 class Duties:
@@ -136,3 +152,65 @@ def test_a_journal_on_a_full_disk_raises_nothing(tmp_path: Path) -> None:
         journal.tell(RunsPruned(count=1))
     missing = EngineJournal(tmp_path / "missing" / "log", clock=FakeClock(NOON), stream=None, as_json=True)
     missing.tell(RunsPruned(count=1))
+
+
+@contextmanager
+def unwritable(world: World) -> Iterator[None]:
+    """SQLite itself refuses every write."""
+    world.store._db._db.execute("pragma query_only=on")
+    with pytest.raises(StoreUnwritableError):
+        yield
+    world.store._db._db.execute("pragma query_only=off")
+
+
+def test_a_nearly_full_disk_is_noted_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    housekeeper = Housekeeper(
+        store=world.store,
+        clock=world.clock,
+        launcher=world.launcher,
+        journal=world.journal,
+        config=replace(world.config, min_free_bytes=2**60),
+    )
+    with unwritable(world):
+        housekeeper.tick()
+    assert housekeeper.is_disk_low
+    assert world.store.incidents.hold(DISK_HOLD) is None
+    housekeeper.tick()
+    assert world.store.incidents.hold(DISK_HOLD) is not None
+    assert len([event for event in world.journal.events if isinstance(event, DiskHeld)]) == 1
+
+
+def test_a_clock_that_is_not_believed_is_noted_and_released_as_soon_as_the_ledger_takes_it(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, HOURLY)
+    world.clock.jump(seconds=900 * 86_400)
+    with unwritable(world):
+        world.guard.look()
+    assert not [event for event in world.journal.events if isinstance(event, ClockJumped)]
+    assert world.guard.look().is_held
+    assert world.store.incidents.hold() is not None
+    assert len([event for event in world.journal.events if isinstance(event, ClockJumped)]) == 1
+    world.clock.jump(seconds=-900 * 86_400)
+    with unwritable(world):
+        world.guard.look()
+    assert world.guard.is_held, "nothing starts before that is written down"
+    assert not world.guard.look().is_held
+    assert world.store.incidents.hold() is None
+
+
+def test_a_set_of_files_that_is_doubted_is_told_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
+    jobs = [f"  job-{number}: {{command: ['true']}}\n" for number in range(40)]
+    world = World(tmp_path, "version: 1\njobs:\n" + "".join(jobs))
+    world.tree.text = "version: 1\njobs:\n" + "".join(jobs[:10])
+    world.watcher.tick()
+    world.clock.advance(seconds=1)
+    with unwritable(world):
+        world.watcher.tick()
+    assert world.view.open_rejection() is None
+    world.watcher.tick()
+    rejection = world.view.open_rejection()
+    assert rejection is not None
+    assert "30 jobs would be removed" in rejection.diagnostics[0]
+    assert len([event for event in world.journal.events if isinstance(event, RemovalsHeld)]) == 1

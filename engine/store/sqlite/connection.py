@@ -124,7 +124,11 @@ class Connection:
             cached_statements=128,
         )
         opened.row_factory = sqlite3.Row
-        opened.executescript(self._pragmas)
+        try:
+            opened.executescript(self._pragmas)
+        except BaseException:
+            opened.close()
+            raise
         return opened
 
     def _roll_back(self) -> None:
@@ -139,7 +143,7 @@ class Connection:
         """The new connection is there before the old one goes: so long as one is, SQLite does not read the
         log anew, in which the transaction that failed may stand whole.
         """
-        if self._is_trusted:
+        if self._is_trusted or self._db.in_transaction:
             return
         fresh = self._connect()
         self._db, old = fresh, self._db
