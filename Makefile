@@ -26,11 +26,12 @@ check: $(READY)         ## format, lint, types, import contracts, dependencies, 
 fix: $(READY)           ## let the formatter and the linter mend what they can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+soak: $(READY)          ## the long way through the faults, then kill everything at random for JOBFILE_SOAK_MINUTES
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults
+	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
+
 bench: $(READY)         ## measure against the references; prints ratios, writes bench/results.json
 	@$(BIN)/python -m bench
-
-soak: $(READY)          ## kill everything at random for JOBFILE_SOAK_MINUTES, and the long versions of fault tests
-	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
 
 clean:                  ## remove what the verbs made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json

@@ -64,12 +64,12 @@ class ClockGuard:
         with self._lock:
             now = self._read()
             jumped = jump_between(self._before, now)
-            self._before = now
             was_held = self._is_held
             if abs(jumped) <= JUMP:
                 jumped = timedelta(0)
             elif not self._is_held:
                 events += self._note_jump(jumped, now)
+            self._before = now
             self._judge(now, events)
             held = self._is_held
             if not held and (was_held or jumped or self._is_first):
@@ -133,7 +133,7 @@ class ClockGuard:
             if self._is_held:
                 self._end(now, "the clock is plausible again", events)
             return
-        if not self._is_held:
+        if not self._is_held or self._store.incidents.hold() is None:
             self._begin(now, why, events)
         self._maybe_accept(now, covered, events)
 
@@ -162,10 +162,10 @@ class ClockGuard:
             self._synchronized_since = None
 
     def _end(self, now: Reading, by: str, events: list[Event]) -> None:
-        self._trust(now)
-        self._is_held = False
         with self._store.transaction():
             self._store.incidents.end_hold(by=by, now=now.wall)
+        self._trust(now)
+        self._is_held = False
         events.append(ClockBelieved(by=by))
 
     def _trust(self, now: Reading) -> None:

@@ -13,8 +13,16 @@ class StoreUnavailableError(JobfileError):
     exit_code = 75
 
 
+class StoreUnwritableError(StoreUnavailableError):
+    """The disk does not take what is written: it is full, read-only or broken. It is tried again."""
+
+
 class StoreRefusedError(JobfileError):
-    """The ledger may not be used: corrupt, from a newer version, restored from an old copy, not ours."""
+    """The ledger may not be used: from a newer version, restored from an old copy, not ours."""
+
+
+class StoreDamagedError(StoreRefusedError):
+    """The ledger's file is damaged: an engine that finds this ends, and its jobs go on."""
 
 
 class EngineRunningError(JobfileError):

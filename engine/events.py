@@ -225,6 +225,20 @@ class LedgerHeld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerUnwritable:
+    """The disk does not take what is written to the ledger: nothing new starts, and it is tried again."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerWritable:
+    """The ledger can be written again, after so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopFailed:
     """A loop could not do its duty and tries again."""
 
@@ -259,5 +273,7 @@ Event = (
     | DiskHeld
     | DiskReleased
     | LedgerHeld
+    | LedgerUnwritable
+    | LedgerWritable
     | LoopFailed
 )

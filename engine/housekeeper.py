@@ -53,6 +53,7 @@ class Housekeeper:
         self._later: dict[str, Run] = {}
         # An engine before this one may have found too little room, and there may be room again.
         self.is_disk_low = store.incidents.hold(DISK_HOLD) is not None
+        self._is_disk_noted = True
 
     def tick(self) -> float:
         """Do a part of the work; returns the seconds until the next."""
@@ -138,12 +139,13 @@ class Housekeeper:
         """Below the floor nothing starts: what runs needs the room, and the ledger for its end."""
         free = folders.free_bytes(self._config.state_dir)
         is_low = free < self._config.min_free_bytes
-        if is_low == self.is_disk_low:
+        if is_low != self.is_disk_low:
+            self.is_disk_low, self._is_disk_noted = is_low, False
+            event: Event = DiskHeld(free_bytes=free) if is_low else DiskReleased(free_bytes=free)
+            self._journal.tell(event)
+        if self._is_disk_noted:
             return
-        self.is_disk_low = is_low
         now = self._clock.now()
-        event: Event = DiskHeld(free_bytes=free) if is_low else DiskReleased(free_bytes=free)
-        self._journal.tell(event)
         with self._store.transaction():
             if not is_low:
                 self._store.incidents.end_hold(DISK_HOLD, by="there is room again", now=now)
@@ -152,6 +154,7 @@ class Housekeeper:
                     f"{free // 2**20} MiB free, at least {self._config.min_free_bytes // 2**20} are wanted"
                 )
                 self._store.incidents.begin_hold(DISK_HOLD, detail=detail, now=now)
+        self._is_disk_noted = True
 
     def _stop_hoarders(self) -> None:
         """End runs whose folders hold more than they may."""

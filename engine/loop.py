@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable
 
-from engine.errors import JobfileError, SupersededError
+from engine.errors import JobfileError, StoreDamagedError, StoreUnwritableError, SupersededError
 from engine.events import LoopFailed
+from engine.ledgerguard import LedgerGuard
 from engine.ports import Journal
 
 RETRY_SECONDS = 2.0
@@ -20,12 +21,14 @@ class Loop:
         tick: Callable[[], float],
         *,
         journal: Journal,
+        ledger: LedgerGuard,
         on_end: Callable[[BaseException], None],
     ) -> None:
-        """Nothing runs before `start`."""
+        """Nothing runs before `start`. `on_end` takes what no further try can mend."""
         self.name = name
         self._tick = tick
         self._journal = journal
+        self._ledger = ledger
         self._on_end = on_end
         self._woken = threading.Event()
         self._is_stopping = False
@@ -50,19 +53,17 @@ class Loop:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _run(self) -> None:
-        while not self._is_stopping:
-            seconds = self._tick_safely()
-            self._woken.wait(seconds)
-            self._woken.clear()
-
-    def _tick_safely(self) -> float:
+    def turn(self) -> float:
+        """Tick once, whatever comes of it; returns the seconds until the next turn."""
         try:
             seconds = self._tick()
-        except SupersededError as error:
+        except (SupersededError, StoreDamagedError) as error:
             self._on_end(error)
             self._is_stopping = True
             return 0
+        except StoreUnwritableError as error:
+            self._ledger.note_failure(self.name, str(error))
+            return RETRY_SECONDS
         except JobfileError as error:
             self._report(str(error))
             return RETRY_SECONDS
@@ -70,7 +71,14 @@ class Loop:
             self._report(f"{type(error).__name__}: {error} (a bug in jobfile)")
             return RETRY_SECONDS
         self._last_trouble = ""
+        self._ledger.note_success(self.name)
         return seconds
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            seconds = self.turn()
+            self._woken.wait(seconds)
+            self._woken.clear()
 
     def _report(self, message: str) -> None:
         """Tell a trouble once, not at every try."""

@@ -7,6 +7,7 @@ from engine.accounting import rules_of
 from engine.due import due
 from engine.ledger import Store
 from engine.lifecycle import RunState
+from engine.records import RESTORED_HOLD
 from jobfile.occurrences import fires
 
 RESTORED = "restored"
@@ -50,11 +51,17 @@ def told(found: tuple[Again, ...]) -> str:
     return "; ".join(lines) or "no schedule of this copy has anything to make up for"
 
 
-def mark_missed(store: Store, *, now: datetime) -> int:
-    """Account for everything up to now as missed, so that nothing of it runs again; how many.
+def accept_copy(store: Store, *, by: str, marks_missed: bool, now: datetime) -> None:
+    """A person goes on from the copy; with `marks_missed` nothing of what it has forgotten runs again."""
+    with store.transaction():
+        missed = _mark_missed(store, now=now) if marks_missed else 0
+        store.incidents.end_hold(RESTORED_HOLD, by=by, now=now)
+        detail = f"{missed} occurrences marked as missed" if marks_missed else ""
+        store.audit(actor=by, action="accept_rewind", object="ledger", detail=detail, now=now)
 
-    Runs inside the caller's transaction.
-    """
+
+def _mark_missed(store: Store, *, now: datetime) -> int:
+    """Account for everything up to now as missed, so that nothing of it runs again; how many."""
     count = 0
     generation = store.current_generation()
     for schedule in store.schedules_in_force():

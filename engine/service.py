@@ -19,28 +19,25 @@ from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import WakePipe
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
-from engine.errors import JobfileError, StoreRefusedError
+from engine.errors import JobfileError, StoreRefusedError, StoreUnwritableError
 from engine.events import AttemptAdopted, EngineStarted, EngineStopped, LedgerHeld, RefUnread
 from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import Store
-from engine.lifecycle import RunState
+from engine.ledgerguard import LedgerGuard
 from engine.loop import Loop
-from engine.ports import Alive, Clock, Journal, SourceTree, Stop
+from engine.ports import Alive, Clock, Journal, SourceTree
 from engine.records import RESTORED_HOLD
 from engine.rescuer import Rescuer
-from engine.restoring import mark_missed, told, would_run_again
+from engine.restoring import accept_copy, told, would_run_again
 from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
+from engine.stopping import stop_running
 from engine.store.sqlite.store import SqliteStore
 from engine.watcher import Watcher
 from engine.worker import Worker
 from jobfile import __version__
 from jobfile.occurrences import TZDATA_VERSION
 from jobfile.pipeline import Compiled
-
-STOP_SLACK_SECONDS = 10.0
-"""Beyond the longest grace of what runs, so long is waited for it to end."""
-STOP_LOOK_SECONDS = 0.05
 
 
 def new_run_id() -> str:
@@ -59,12 +56,15 @@ class Service:
         *,
         only: str | None = None,
         manager: Manager | None = None,
+        alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
         """With `only`, nothing is watched or scheduled and no run but that one is started.
 
-        `manager` is told of every planning cycle that was finished.
+        `manager` is told of every planning cycle that was finished; `alarm` why the ledger cannot be
+        written, and an empty text when it can again.
         """
         self._manager = manager
+        self._alarm = alarm
         self.config = config
         self.journal = journal
         self.ended = threading.Event()
@@ -72,6 +72,7 @@ class Service:
         self._clock = clock
         self._only = only
         self._loops: dict[str, Loop] = {}
+        self._ledger = LedgerGuard(clock=clock, journal=journal, alarm=self._raise_alarm)
         self._watch: FolderWatch | None = None
         self._is_ending = False
         self._is_restored = False
@@ -122,16 +123,7 @@ class Service:
         if rewind is None and hold is None:
             return
         if self.config.accepts_rewind:
-            with self._store.transaction():
-                missed = mark_missed(self._store, now=now) if self.config.marks_missed else 0
-                self._store.incidents.end_hold(RESTORED_HOLD, by=user_name(), now=now)
-                self._store.audit(
-                    actor=user_name(),
-                    action="accept_rewind",
-                    object="ledger",
-                    detail=f"{missed} occurrences marked as missed" if self.config.marks_missed else "",
-                    now=now,
-                )
+            accept_copy(self._store, by=user_name(), marks_missed=self.config.marks_missed, now=now)
             return
         self._is_restored = True
         until = now if rewind is None or rewind.covered_until is None else rewind.covered_until
@@ -201,35 +193,18 @@ class Service:
         self._wake.close()
         with contextlib.suppress(JobfileError), self._store.transaction():
             self._store.close_session(epoch=self._epoch, now=self._clock.now(), reason="stopped")
-        self._note_high_water()
+        with contextlib.suppress(JobfileError):
+            self._note_high_water()
         self.journal.tell(EngineStopped(running=self._worker.running))
         self._launcher.close()
         self._store.close()
         self._lock.release()
 
     def stop_jobs(self, *, why: str) -> bool:
-        """Start nothing more and end what runs, each after its grace at the latest; whether all have ended.
-
-        Whoever asks the engine to end once more does not wait for them.
-        """
+        """Start nothing more and end what runs; whether all of it has ended."""
         self._is_ending = True
         self.ended.clear()
-        until = None
-        while self._store.live_attempts():
-            with self._store.transaction():
-                running = [run for run in self._store.open_runs() if run.state is RunState.RUNNING]
-                for run in running:
-                    self._store.request_stop(
-                        run.id, Stop.CANCEL, reason="stopped", detail=why, now=self._clock.now()
-                    )
-            if running:
-                graces = [self._store.definition(run.digest).kill_grace.total_seconds() for run in running]
-                until = self._clock.elapsed() + max(graces) + STOP_SLACK_SECONDS
-                self.wake()
-            is_too_late = until is not None and self._clock.elapsed() >= until
-            if is_too_late or self.ended.wait(STOP_LOOK_SECONDS):
-                return False
-        return True
+        return stop_running(self._store, self._clock, why=why, wake=self.wake, asked_again=self.ended)
 
     def wake(self) -> None:
         """Somebody wrote to the ledger."""
@@ -292,7 +267,13 @@ class Service:
 
     def _plan(self) -> float:
         """A planning cycle; when it is finished, and only then, it counts as a sign of life."""
-        wait = LONGEST_SLEEP_SECONDS if self._is_restored else self._scheduler.tick()
+        try:
+            wait = LONGEST_SLEEP_SECONDS if self._is_restored else self._scheduler.tick()
+        except StoreUnwritableError:
+            # It does not stand still: to end it would end the only one who watches over what runs.
+            if self._manager is not None:
+                self._manager.alive()
+            raise
         if self._manager is None or self._manager.alive_seconds is None:
             return wait
         self._manager.alive()
@@ -372,7 +353,13 @@ class Service:
         note_high_water(self.config.state_dir, epoch=self._epoch, covered_until=covered_until)
 
     def _add_loop(self, name: str, tick: Callable[[], float]) -> None:
-        self._loops[name] = Loop(name, tick, journal=self.journal, on_end=self._on_end)
+        self._loops[name] = Loop(name, tick, journal=self.journal, ledger=self._ledger, on_end=self._on_end)
+
+    def _raise_alarm(self, trouble: str) -> None:
+        """By ways that need no room on a disk; and all loops try at once whether it is theirs too."""
+        self._lock.note(trouble)
+        self._alarm(trouble)
+        self.wake()
 
     def _on_line(self, line: str) -> None:
         """A hint came through the wake pipe: an attempt's id, or that the ledger changed."""

@@ -23,6 +23,8 @@ from engine.events import (
     JobPaused,
     JobRenamed,
     LedgerHeld,
+    LedgerUnwritable,
+    LedgerWritable,
     LoopFailed,
     NotRunTold,
     RefUnread,
@@ -35,7 +37,7 @@ from engine.events import (
     SkipsInARow,
 )
 from engine.lifecycle import Run, RunState
-from engine.telling_incidents import tell_about_job, tell_incident, tell_upkeep
+from engine.telling_incidents import tell_about_job, tell_incident, tell_ledger, tell_upkeep
 from engine.wording import REASONS, SHORT_ID, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
@@ -51,8 +53,10 @@ def tell_text(event: Event) -> str:
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", tell_incident(event))
-        case DiskHeld() | DiskReleased() | LedgerHeld() | RunsPruned():
+        case DiskHeld() | DiskReleased() | RunsPruned():
             return _line("", "", tell_upkeep(event))
+        case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
+            return _line("", "", tell_ledger(event))
         case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
             return _line("", event.job, tell_about_job(event))
         case NotRunTold():

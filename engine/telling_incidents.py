@@ -13,6 +13,8 @@ from engine.events import (
     JobPaused,
     JobRenamed,
     LedgerHeld,
+    LedgerUnwritable,
+    LedgerWritable,
     RemovalsHeld,
     RunsPruned,
     ScheduleQuarantined,
@@ -54,15 +56,26 @@ def tell_incident(
             assert_never(event)
 
 
-def tell_upkeep(event: DiskHeld | DiskReleased | LedgerHeld | RunsPruned) -> str:
-    """One line about the disk and the ledger."""
+def tell_ledger(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
+    """One line about the ledger."""
+    match event:
+        case LedgerHeld():
+            return f"OLDER LEDGER, nothing starts: {event.detail}"
+        case LedgerUnwritable():
+            return f"NOTHING STARTS: {event.detail}; what runs goes on and is recorded then"
+        case LedgerWritable():
+            return f"the ledger can be written again, after {seconds_text(event.seconds)}"
+        case _:
+            assert_never(event)
+
+
+def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned) -> str:
+    """One line about the disk and what was taken away from it."""
     match event:
         case DiskHeld():
             return f"DISK NEARLY FULL, nothing new starts: {event.free_bytes // 2**20:,} MiB free"
         case DiskReleased():
             return f"there is room on the disk again: {event.free_bytes // 2**20:,} MiB free"
-        case LedgerHeld():
-            return f"OLDER LEDGER, nothing starts: {event.detail}"
         case RunsPruned():
             runs = "1 run" if event.count == 1 else f"{event.count} runs"
             return f"{runs} taken away by retention; what became of each is still known"

@@ -173,9 +173,9 @@ class Watcher:
             "If they are meant to go:  jobfile apply --yes-remove-many, or leave the files for 5 minutes",
         )
         if self._doubted_since is None:
-            self._doubted_since = self._clock.elapsed()
             with self._store.transaction():
                 self._store.reject(digest=_digest(snapshot), diagnostics=told, now=self._clock.now())
+            self._doubted_since = self._clock.elapsed()
             jobs = len(self._store.jobs_in_force())
             self._journal.tell(RemovalsHeld(removed=len(change.removed), jobs=jobs))
 

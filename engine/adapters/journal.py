@@ -27,6 +27,7 @@ class EngineJournal:
         self._lock = threading.Lock()
         self._handle = -1
         self._size = 0
+        self._is_torn = False
 
     def tell(self, event: Event) -> None:
         """Tell one thing; what cannot be written is not told, and nothing else happens."""
@@ -48,7 +49,11 @@ class EngineJournal:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._handle = os.open(self._log, flags, 0o600)
             self._size = os.fstat(self._handle).st_size
-        self._size += os.write(self._handle, f"{line}\n".encode())
+        # What a full disk has cut off stays a line of its own.
+        content = ("\n" * self._is_torn + line + "\n").encode()
+        written = os.write(self._handle, content)
+        self._is_torn = written < len(content)
+        self._size += written
         if self._size > MAX_LOG_BYTES:
             self._log.rename(self._log.with_suffix(".log.1"))
             os.close(self._handle)

@@ -10,6 +10,8 @@ from typing import Self
 from engine.errors import EngineRunningError, JobfileError, SupersededError
 
 LOCK = "engine.lock"
+TROUBLE_BYTES = 1024
+"""Room in the lock's file for what troubles the engine, taken at once: a full disk cannot deny it."""
 LOCK_TRIES = 25
 LOCK_PAUSE_SECONDS = 0.02
 GITIGNORE = "# the engine's own state: never part of a repository\n*\n"
@@ -47,8 +49,12 @@ def make_private_file(path: Path) -> None:
     A file that is there is not opened: closing it again would drop the locks that SQLite holds on it in
     this process (fcntl(2)), and its readers would go on with what an engine has since thrown away.
     """
-    with contextlib.suppress(FileExistsError):
+    try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise JobfileError(f"{path} cannot be made ({error.strerror or error})") from error
 
 
 class EngineLock:
@@ -69,15 +75,16 @@ class EngineLock:
                 f"the state folder {state_dir} cannot be written ({error.strerror or error})"
             ) from error
         if not _has_lock(handle):
-            holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip()
+            holder = os.pread(handle, 64, 0).decode("ascii", "replace").partition("\n")[0].strip()
             os.close(handle)
             who = f" (process {holder})" if holder else ""
             raise EngineRunningError(
                 f"another engine{who} is running on the state folder {state_dir}; "
                 "stop it first, or give this one a state folder of its own with --state"
             )
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, _noted(""), 0)
         return cls(handle)
 
     def refuse_when_gone(self, state_dir: Path) -> None:
@@ -91,6 +98,11 @@ class EngineLock:
                 f"the state folder {state_dir} was taken away or replaced while this engine ran; it stops. "
                 "Jobs that run go on under their supervisors. Put the folder back, or start anew:  jobfile up"
             )
+
+    def note(self, trouble: str) -> None:
+        """Write beside the lock what troubles the engine and cannot be in the ledger; empty for nothing."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self._handle, _noted(trouble), 0)
 
     def release(self) -> None:
         """Let the next engine in."""
@@ -107,6 +119,21 @@ def _has_lock(handle: int) -> bool:
         else:
             return True
     return False
+
+
+def _noted(trouble: str) -> bytes:
+    """The process and its trouble, always of one length."""
+    text = f"{os.getpid()}\n{trouble}".encode("utf-8", "replace")[: TROUBLE_BYTES - 1]
+    return text.ljust(TROUBLE_BYTES - 1) + b"\n"
+
+
+def engine_trouble(state_dir: Path) -> str:
+    """What troubles the engine that runs, as it noted beside its lock; empty when nothing does."""
+    if not is_engine_running(state_dir):
+        return ""
+    with contextlib.suppress(OSError):
+        return (state_dir / LOCK).read_text(errors="replace").partition("\n")[2].strip()
+    return ""
 
 
 def is_engine_running(state_dir: Path) -> bool:

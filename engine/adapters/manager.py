@@ -23,6 +23,10 @@ class Manager:
         """The engine has started, or has read its files anew."""
         self._tell("READY=1", f"STATUS={status}")
 
+    def status(self, status: str) -> None:
+        """How the engine is, for  systemctl status."""
+        self._tell(f"STATUS={status}")
+
     def alive(self) -> None:
         """A planning cycle was finished; nothing else is a sign of life."""
         if self.alive_seconds is not None:

@@ -153,9 +153,12 @@ class Shim:
         try:
             _write_all(marker, json.dumps({"at": self.started_us, "boot_id": self.order["boot_id"]}).encode())
             os.fsync(marker)
+            self._sync_folder()
+        except OSError:
+            os.unlink(self._path("started"))  # noqa: PTH108  nothing was executed, so nothing says so
+            raise
         finally:
             os.close(marker)
-        self._sync_folder()
 
     def _sync_folder(self) -> None:
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)

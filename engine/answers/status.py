@@ -49,6 +49,8 @@ class Status:
     incidents: tuple[Incident, ...] = ()
     holds: tuple[Incident, ...] = ()
     """What keeps the engine from starting anything."""
+    trouble: str = ""
+    """What keeps the engine from its duty and could not be written to the ledger."""
 
     @property
     def hold(self) -> Incident | None:
@@ -74,11 +76,18 @@ class Status:
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
-        return self.is_running and not (self.is_silent or self.rejection or self.holds or is_low)
+        is_troubled = bool(self.rejection or self.holds or self.trouble)
+        return self.is_running and not (self.is_silent or is_troubled or is_low)
 
 
 def make_status(
-    view: View | None, *, is_running: bool, file: Catalog | None, free_bytes: int, now: datetime
+    view: View | None,
+    *,
+    is_running: bool,
+    file: Catalog | None,
+    free_bytes: int,
+    now: datetime,
+    trouble: str = "",
 ) -> Status:
     """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
     open_runs = view.open_runs() if view is not None else ()
@@ -101,6 +110,7 @@ def make_status(
         paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
         incidents=view.recent_incidents(limit=RECENT) if view else (),
         holds=_holds(view) if view else (),
+        trouble=trouble,
     )
 
 

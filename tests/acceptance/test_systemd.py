@@ -101,11 +101,11 @@ def test_a_planner_that_stands_still_gives_no_sign_of_life(tmp_path: Path, addre
             assert holder.stdin is not None
             assert holder.stdout.readline() == b"held\n"
             seen = []
-            for _ in range(2):  # that something does not come takes time to see
+            for _ in range(3):  # that something does not come takes time to see; the first may be on its way
                 time.sleep(1.5)
                 told.has("")
                 seen.append(told.lines.count("WATCHDOG=1"))
-            assert seen[0] == seen[1]
+            assert seen[1] == seen[2]
             holder.stdin.close()
         count = len(told.lines)
         until(lambda: told.has("WATCHDOG=1") and len(told.lines) > count, "signs of life again")

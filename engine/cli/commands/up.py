@@ -1,8 +1,10 @@
 """`jobfile up`: the engine in the foreground."""
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -13,6 +15,8 @@ from engine.adapters.clock import SystemClock
 from engine.adapters.journal import EngineJournal
 from engine.adapters.manager import Manager
 from engine.cli.place import Place, place_options
+from engine.config import EngineConfig
+from engine.errors import StoreUnwritableError
 from engine.service import Service
 from jobfile.duration import EXPECTED, parse_duration
 
@@ -79,7 +83,7 @@ def command(
     log = config.state_dir / "engine.log"
     manager = Manager(place.config.environ, pid=os.getpid())
     journal = EngineJournal(log, clock=clock, stream=sys.stdout, as_json=as_json)
-    service = Service(config, journal, clock, manager=manager)
+    service = Service(config, journal, clock, manager=manager, alarm=_alarm(manager, config))
     service.open()
 
     _obey_signals(service, manager, clock)
@@ -87,13 +91,31 @@ def command(
     manager.ready(f"runs {config.main_file}")
     service.ended.wait(duration.total_seconds() if duration else None)
     manager.stopping()
-    has_ended = not stop_jobs or service.trouble or service.stop_jobs(why="the engine ended with --stop-jobs")
-    if not has_ended:
+    if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
     service.stop()
     if service.trouble is not None:
         raise service.trouble
     return 0
+
+
+def _stop_jobs(service: Service) -> bool:
+    """Whether every job has ended. On a full disk the wish cannot be written down, and they go on."""
+    try:
+        return service.stop_jobs(why="the engine ended with --stop-jobs")
+    except StoreUnwritableError:
+        return False
+
+
+def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
+    """Tells of a ledger that cannot be written where no disk is needed: on stderr and to systemd."""
+
+    def alarm(trouble: str) -> None:
+        manager.status(f"NOTHING STARTS: {trouble}" if trouble else f"runs {config.main_file}")
+        with contextlib.suppress(OSError, ValueError):
+            click.echo(f"warning: {trouble or 'the ledger can be written again'}", err=True)
+
+    return alarm
 
 
 def _obey_signals(service: Service, manager: Manager, clock: SystemClock) -> None:

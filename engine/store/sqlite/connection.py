@@ -3,10 +3,18 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
-from engine.errors import JobfileError, StoreRefusedError, StoreUnavailableError, SupersededError
+from engine.errors import (
+    JobfileError,
+    StoreDamagedError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    StoreUnwritableError,
+    SupersededError,
+)
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up."""
@@ -15,7 +23,10 @@ ROWS_AT_ONCE = 1_000
 """Rows that are held at a time while a long answer is read."""
 
 _HERE = Path(__file__).parent
-_FULL = ("disk is full", "disk i/o error", "readonly", "read-only", "unable to open")
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_UNWRITABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_DISTRUSTED = "SQLITE_IOERR"
 
 
 class Connection:
@@ -24,6 +35,9 @@ class Connection:
     A deferred transaction that turns from reading to writing would fail at once with SQLITE_BUSY,
     whatever the busy timeout says; and WAL with synchronous=FULL is what keeps a reported end reported
     after a power cut.
+
+    After an I/O error the connection is replaced and the file checked before anything else is done: what
+    the system holds in memory of a file whose sync failed need not be what is on the disk.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, options: str = "") -> None:
@@ -31,24 +45,16 @@ class Connection:
         self.path = path
         self.epoch: int | None = None
         self._lock = threading.RLock()
-        self._statements: dict[str, str] = {}
-        mode = "ro" if read_only else "rw"
-        with _told(path):
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}{options}",
-                uri=True,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=128,
-            )
-            self._db.row_factory = sqlite3.Row
-            self._db.executescript(
-                "pragma foreign_keys=on; pragma trusted_schema=off;"
-                if read_only
-                else "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;"
-                "pragma trusted_schema=off; pragma secure_delete=on;"
-            )
+        self._uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{options}"
+        self._pragmas = (
+            "pragma foreign_keys=on; pragma trusted_schema=off;"
+            if read_only
+            else "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;"
+            "pragma trusted_schema=off; pragma secure_delete=on;"
+        )
+        self._is_trusted = True
+        with self._told():
+            self._db = self._connect()
 
     def close(self) -> None:
         """Give the file back."""
@@ -58,38 +64,39 @@ class Connection:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside becomes true at once, or nothing does."""
-        with self._lock, _told(self.path):
+        with self._lock, self._told():
+            self._replace_when_distrusted()
             self._db.execute("begin immediate")
             try:
                 self._refuse_when_superseded()
                 yield
                 self._db.execute("commit")
             except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
+                self._roll_back()
                 raise
 
     def write(self, name: str, values: Mapping[str, object]) -> int:
         """Run a statement by name inside a transaction; the number of rows it changed."""
         assert self._db.in_transaction, f"{name} outside a transaction"
-        return self._db.execute(self._sql(name), values).rowcount
+        return self._db.execute(_sql(name), values).rowcount
 
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """The rows of a query by name."""
-        with self._lock, _told(self.path):
-            return self._db.execute(self._sql(name), values or {}).fetchall()
+        with self._lock, self._told():
+            self._replace_when_distrusted()
+            return self._db.execute(_sql(name), values or {}).fetchall()
 
     def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
         """The rows of a query by name, a few at a time: for those that may be too many to hold at once."""
-        with _told(self.path):
-            cursor = self._db.execute(self._sql(name), values or {})
+        with self._told():
+            cursor = self._db.execute(_sql(name), values or {})
             while found := cursor.fetchmany(ROWS_AT_ONCE):
                 yield from found
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything that is read inside is of one moment, whatever others write meanwhile."""
-        with self._lock, _told(self.path):
+        with self._lock, self._told():
             self._db.execute("begin deferred")
             try:
                 yield
@@ -117,48 +124,103 @@ class Connection:
 
     def pragma_rows(self, name: str) -> list[sqlite3.Row]:
         """Everything that a pragma says."""
-        with self._lock, _told(self.path):
+        with self._lock, self._told():
+            self._replace_when_distrusted()
             return self._db.execute(f"pragma {name}").fetchall()
 
-    def _sql(self, name: str) -> str:
-        if name not in self._statements:
-            self._statements[name] = (_HERE / "queries" / f"{name}.sql").read_text()
-        return self._statements[name]
+    def verify(self) -> None:
+        """Refuse a damaged file."""
+        with self._lock, self._told():
+            self._verify()
+
+    def _verify(self) -> None:
+        found = self._db.execute("pragma quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise _damaged(self.path, str(found))
+
+    def _connect(self) -> sqlite3.Connection:
+        opened = sqlite3.connect(
+            self._uri,
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=128,
+        )
+        opened.row_factory = sqlite3.Row
+        try:
+            opened.executescript(self._pragmas)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def _roll_back(self) -> None:
+        """What failed is undone; a connection that cannot even do that is replaced."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+        except sqlite3.Error:
+            self._is_trusted = False
+
+    def _replace_when_distrusted(self) -> None:
+        """The new connection is there before the old one goes: so long as one is, SQLite does not read the
+        log anew, in which the transaction that failed may stand whole.
+        """
+        if self._is_trusted or self._db.in_transaction:
+            return
+        fresh = self._connect()
+        self._db, old = fresh, self._db
+        with suppress(sqlite3.Error):
+            old.close()
+        self._verify()
+        self._is_trusted = True
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn SQLite's words into a sentence that says what to do."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise
+            name = getattr(error, "sqlite_errorname", "")
+            if name.startswith(_DISTRUSTED):
+                self._is_trusted = False
+            raise _explained(self.path, name, str(error)) from error
 
     def _refuse_when_superseded(self) -> None:
         """The fence: an engine that was stopped while another took over must not write again."""
         if self.epoch is None:
             return
-        newest = self._db.execute(self._sql("newest_epoch")).fetchone()[0]
+        newest = self._db.execute(_sql("newest_epoch")).fetchone()[0]
         if newest != self.epoch:
             raise SupersededError(
                 f"a newer engine (epoch {newest}) has taken {self.path}; this one (epoch {self.epoch}) stops"
             )
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn SQLite's words into a sentence that says what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise _explained(path, str(error)) from error
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-            raise
-        raise StoreRefusedError(
-            f"the ledger {path} is damaged ({error}); nothing is started from it. "
-            "Restore a copy, or move the state folder away to begin with an empty ledger"
-        ) from error
+@cache
+def _sql(name: str) -> str:
+    return (_HERE / "queries" / f"{name}.sql").read_text()
 
 
-def _explained(path: Path, message: str) -> JobfileError:
-    text = message.lower()
-    if "locked" in text or "busy" in text:
+def _explained(path: Path, name: str, message: str) -> JobfileError:
+    if name.startswith(_BUSY):
         return StoreUnavailableError(f"the ledger {path} is busy; try again")
-    if any(word in text for word in _FULL):
-        return StoreUnavailableError(
-            f"the ledger {path} cannot be written ({message}); nothing new is started until it can. "
+    if name.startswith(_UNWRITABLE):
+        what = f"{message}, {name}" if name.startswith(_DISTRUSTED) else message
+        return StoreUnwritableError(
+            f"the ledger {path} cannot be written ({what}); nothing new is started until it can. "
             "Free space on its disk or mend its rights"
         )
+    if name.startswith(_DAMAGED):
+        return _damaged(path, message)
     return StoreRefusedError(f"the ledger {path} cannot be used ({message})")
+
+
+def _damaged(path: Path, found: str) -> StoreDamagedError:
+    return StoreDamagedError(
+        f"the ledger {path} is damaged ({found}); nothing is started from it. "
+        "Restore a copy, or move the state folder away to begin with an empty ledger"
+    )

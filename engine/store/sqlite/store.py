@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from engine.errors import StoreRefusedError
 from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
 from engine.ports import Stop
 from engine.records import Generation, JobVersion, LiveAttempt, Schedule, Session
@@ -88,12 +87,7 @@ class SqliteStore:
 
     def verify(self) -> None:
         """Refuse a damaged ledger: it must stop the engine, not start it on half of the truth."""
-        found = self._db.pragma("quick_check(1)")
-        if found != "ok":
-            raise StoreRefusedError(
-                f"the ledger {self._db.path} is damaged ({found}); nothing is started from it. "
-                "Restore a copy, or move the state folder away to begin with an empty ledger"
-            )
+        self._db.verify()
 
     def touch_session(self, *, epoch: int, now: datetime, boot_seconds: float) -> None:
         """Note that the engine was alive at `now`, so long after the boot."""

@@ -1,0 +1,250 @@
+"""Disks that are full or broken, under the real engine: told once, nothing invented, all made up for."""
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.lifecycle import Ended, RunState
+from engine.store.sqlite.store import SqliteStore
+from engine.store.sqlite.view import SqliteView
+from tests.acceptance.test_kill import FAR, check_every_instant
+from tests.acceptance.test_real_faults import JOBFILE, put, until
+from tests.acceptance.test_systemd import Told
+from tests.faults.preload import Kind, Mode, Outside
+
+JOBS = """\
+version: 1
+jobs:
+  tick: {{schedule: {{every: 1s}}, run: "echo $JOBFILE_RUN_ID >> {folder}/executed"}}
+  long:
+    run: |
+      touch {folder}/begun
+      until [ -e {folder}/gate ]; do sleep 0.05; done
+      exit 7
+"""
+LAST = "version: 1\njobs: {{long: {{run: 'exit 7'}}}}\n"
+
+
+class Engine:
+    """A real engine on a state folder of its own, and everything that it says."""
+
+    def __init__(self, folder: Path, state: Path, *options: str, **environ: str) -> None:
+        self.folder, self.state = folder, state
+        put(folder, JOBS.format(folder=folder))
+        self.told = Told(str(folder / "notify"))
+        about = {"NOTIFY_SOCKET": str(folder / "notify"), "JOBFILE_MIN_FREE_MIB": "1", **environ}
+        self._out, self._err = (folder / "out").open("wb"), (folder / "err").open("wb")
+        self.process = subprocess.Popen(
+            [*JOBFILE, "up", "--json", "--state", str(state), *options],
+            cwd=folder,
+            env={**os.environ, **about},
+            stdout=self._out,
+            stderr=self._err,
+        )
+
+    def warnings(self) -> list[str]:
+        lines = (self.folder / "err").read_text().splitlines()
+        return [line for line in lines if line.startswith("warning:")]
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        lines = (self.folder / "out").read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*JOBFILE, *arguments, "--state", str(self.state)],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def status(self) -> Any:
+        return json.loads(self.ask("status", "--json").stdout)
+
+    def begin_long_run(self) -> str:
+        until(lambda: self.events("AttemptStarted"), "an engine")
+        done = self.ask("run", "long", "--detach")
+        assert done.returncode == 0, done.stderr
+        until((self.folder / "begun").exists, "the long job runs")
+        return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def view(self) -> Iterator[SqliteView]:
+        opened = SqliteView.open(self.state / "ledger.db")
+        yield opened
+        opened.close()
+
+    def started(self) -> int:
+        with self.view() as view:
+            return sum(run.attempt for run in view.recent_runs(job=None, state=None, limit=10_000))
+
+    def assert_nothing_starts(self) -> None:
+        before = self.started(), len(self.events("RunSettled"))
+        threading.Event().wait(2.5)  # that something does not happen takes time to see
+        assert (self.started(), len(self.events("RunSettled"))) == before
+
+    def assert_all_is_made_up_for(self, run_id: str) -> None:
+        """What ended meanwhile has its exit code, and every instant has its record; then the engine ends."""
+        with self.view() as view:
+            until(lambda: (run := view.run(run_id)) is not None and run.state.is_final, "the long run's end")
+            run = view.run(run_id)
+            assert run is not None
+            assert (run.state, run.exit_code, run.attempt) == (RunState.FAILED, 7, 1)
+            count = len(self.events("AttemptStarted"))
+            until(lambda: len(self.events("AttemptStarted")) > count, "starts again")
+            put(self.folder, LAST.format(folder=self.folder))
+            since = datetime.now(UTC)
+            until(lambda: not view.open_runs() and _has_no_schedule(view, since), "the end of all")
+            runs = view.recent_runs(job=None, state=None, limit=10_000)
+            check_every_instant(view, tuple(run for run in runs if run.schedule_key))
+            assert {run.state for run in runs} <= {RunState.SUCCEEDED, RunState.SKIPPED, RunState.FAILED}
+            executed = (self.folder / "executed").read_text().split()
+            assert sorted(executed) == sorted(run.id for run in runs if run.job == "tick" and run.attempt)
+        assert self.end() == 0
+        SqliteStore.open(self.state / "ledger.db").verify()
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def close(self) -> None:
+        (self.folder / "gate").touch()
+        self.process.kill()
+        self.process.wait()
+        for file in (self._out, self._err, self.told.socket):
+            file.close()
+
+
+def _has_no_schedule(view: SqliteView, since: datetime) -> bool:
+    schedules = view.schedules_between(None, since=since, until=FAR)
+    return all(schedule.active_until is not None for schedule in schedules)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk in memory."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(path)], check=True)
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all the room that there is."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    assert os.statvfs(disk).f_bavail == 0
+    return filler
+
+
+def test_f53_a_full_disk_stops_starts_and_not_supervision_and_all_is_made_up_for(
+    tmp_path: Path, disk: Path
+) -> None:
+    engine = Engine(tmp_path, disk / "state")
+    try:
+        run_id = engine.begin_long_run()
+        filler = fill(disk)
+        until(engine.warnings, "the alarm")
+        engine.assert_nothing_starts()
+        status = engine.status()
+        assert not status["is_well"]
+        assert not status["ledger"]["writable"]
+        assert "cannot be written" in status["ledger"]["detail"]
+        assert "NOTHING STARTS" in engine.ask("status").stdout
+        assert engine.told.has("STATUS=NOTHING STARTS: the ledger")
+        (tmp_path / "gate").touch()
+        folder = disk / "state" / "runs" / run_id[:2] / run_id / "1"
+        until(lambda: isinstance(_evidence(folder), Ended), "the result, although the disk is full")
+        assert engine.process.poll() is None
+        filler.unlink()
+        until(lambda: len(engine.warnings()) == 2, "the alarm is over")
+        assert engine.status()["ledger"] == {"writable": True, "detail": ""}
+        assert engine.told.has("STATUS=runs", 2)
+        engine.assert_all_is_made_up_for(run_id)
+        assert len(engine.warnings()) == 2, "told once, and once when it was over"
+    finally:
+        engine.close()
+
+
+def test_an_engine_that_is_to_stop_its_jobs_on_a_full_disk_ends_and_says_that_they_go_on(
+    tmp_path: Path, disk: Path
+) -> None:
+    engine = Engine(tmp_path, disk / "state", "--stop-jobs")
+    try:
+        run_id = engine.begin_long_run()
+        fill(disk)
+        until(engine.warnings, "the alarm")
+        assert engine.end() == 0
+        assert "not every job has ended" in engine.warnings()[-1]
+        (tmp_path / "gate").touch()
+        folder = disk / "state" / "runs" / run_id[:2] / run_id / "1"
+        until(lambda: isinstance(_evidence(folder), Ended), "the job's own end")
+    finally:
+        engine.close()
+
+
+def _evidence(folder: Path) -> object:
+    return ProcessLauncher(None).evidence(folder, boot_id=current_boot_id())
+
+
+def test_f54_a_sync_that_fails_reports_no_success_and_the_file_is_checked_before_the_next_write(
+    tmp_path: Path,
+) -> None:
+    control = Outside(tmp_path / "control")
+    engine = Engine(tmp_path, tmp_path / "state", **control.environ)
+    try:
+        run_id = engine.begin_long_run()
+        until(lambda: engine.events("RunSettled"), "a run that ends")
+        # First a single one, then for a while.
+        control.arm(tmp_path / "state" / "ledger.db", Mode.FAIL_ONCE, 1, error=errno.EIO, kinds=Kind.SYNC)
+        until(lambda: len(engine.warnings()) == 2, "a trouble that is over at once")
+        control.arm(tmp_path / "state" / "ledger.db", Mode.FAIL_FROM, 1, error=errno.EIO, kinds=Kind.SYNC)
+        until(lambda: len(engine.warnings()) == 3, "the alarm")
+        engine.assert_nothing_starts()
+        assert "SQLITE_IOERR" in engine.status()["ledger"]["detail"]
+        (tmp_path / "gate").touch()
+        control.disarm()
+        until(lambda: len(engine.warnings()) == 4, "the alarm is over")
+        engine.assert_all_is_made_up_for(run_id)
+    finally:
+        engine.close()
+
+
+def test_an_engine_whose_ledger_is_damaged_ends_and_its_jobs_go_on(tmp_path: Path) -> None:
+    control = Outside(tmp_path / "control")
+    state = tmp_path / "state"
+    put(tmp_path, JOBS.format(folder=tmp_path))
+    subprocess.run(
+        [*JOBFILE, "up", "--for", "1s", "--state", str(state)], cwd=tmp_path, capture_output=True, check=True
+    )
+    engine = Engine(tmp_path, state, **control.environ)
+    try:
+        run_id = engine.begin_long_run()
+        ledger = state / "ledger.db"
+        with ledger.open("r+b") as file:
+            file.seek(4096)
+            file.write(os.urandom(ledger.stat().st_size - 4096))
+        control.arm(ledger, Mode.FAIL_ONCE, 1, error=errno.EIO, kinds=Kind.SYNC)
+        assert engine.process.wait(20) == 1
+        assert "is damaged" in (tmp_path / "err").read_text()
+        (tmp_path / "gate").touch()
+        folder = state / "runs" / run_id[:2] / run_id / "1"
+        until(lambda: isinstance(_evidence(folder), Ended), "the job's own end")
+    finally:
+        engine.close()

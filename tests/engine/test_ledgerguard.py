@@ -1,0 +1,216 @@
+"""A ledger that cannot be written, or is damaged: told once, tried again, and no loop ends of it but one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.journal import EngineJournal
+from engine.adapters.lock import EngineLock, engine_trouble, make_private_file
+from engine.errors import JobfileError, StoreDamagedError, StoreUnwritableError
+from engine.events import (
+    ClockJumped,
+    DiskHeld,
+    LedgerUnwritable,
+    LedgerWritable,
+    LoopFailed,
+    RemovalsHeld,
+    RunsPruned,
+)
+from engine.housekeeper import Housekeeper
+from engine.ledgerguard import CALM_SECONDS, LedgerGuard
+from engine.loop import RETRY_SECONDS, Loop
+from engine.records import DISK_HOLD
+from engine.store.sqlite.store import SqliteStore
+from engine.telling import tell_text
+from engine.testing import FakeClock, KeptJournal
+from tests.builders import NOON, a_job, compiled
+from tests.engine.world import World
+
+HOURLY = "version: 1\njobs:\n  hello: {schedule: '0 * * * *', command: ['true']}\n"
+
+
+class Duties:
+    """Some loops whose ticks do what a test says."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(NOON)
+        self.journal = KeptJournal()
+        self.alarms: list[str] = []
+        self.ended: list[BaseException] = []
+        self.error: Exception | None = None
+        self.guard = LedgerGuard(clock=self.clock, journal=self.journal, alarm=self.alarms.append)
+
+    def loop(self, name: str) -> Loop:
+        return Loop(name, self._tick, journal=self.journal, ledger=self.guard, on_end=self.ended.append)
+
+    def _tick(self) -> float:
+        if self.error is not None:
+            raise self.error
+        return 15.0
+
+
+def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_told_once() -> None:
+    duties = Duties()
+    loops = [duties.loop(name) for name in ("worker", "scheduler", "heartbeat")]
+    duties.error = StoreUnwritableError("the disk is full")
+    for _ in range(5):
+        assert [loop.turn() for loop in loops] == [RETRY_SECONDS] * 3
+        duties.clock.advance(seconds=2)
+    assert duties.alarms == ["the disk is full"]
+    duties.error = None
+    assert loops[0].turn() == 15.0
+    duties.clock.advance(seconds=CALM_SECONDS)
+    loops[1].turn()
+    assert duties.alarms == ["the disk is full"], "the heartbeat has not written yet"
+    for loop in loops * 2:
+        loop.turn()
+    assert duties.alarms == ["the disk is full", ""]
+    assert duties.journal.events == [
+        LedgerUnwritable(detail="the disk is full"),
+        LedgerWritable(seconds=10 + CALM_SECONDS),
+    ]
+    assert "NOTHING STARTS: the disk is full" in tell_text(duties.journal.events[0])
+    assert "can be written again, after 15s" in tell_text(duties.journal.events[1])
+
+
+def test_a_trouble_that_comes_and_goes_is_not_told_as_often() -> None:
+    duties = Duties()
+    loop = duties.loop("worker")
+    for turn in range(10):
+        duties.error = StoreUnwritableError("the disk is full") if turn % 2 == 0 else None
+        loop.turn()
+        duties.clock.advance(seconds=2)
+    assert duties.alarms == ["the disk is full"]
+
+
+def test_a_damaged_ledger_ends_the_engine_and_another_trouble_does_not() -> None:
+    duties = Duties()
+    loop = duties.loop("worker")
+    duties.error = JobfileError("something")
+    assert (loop.turn(), duties.ended) == (RETRY_SECONDS, [])
+    assert duties.journal.events == [LoopFailed(loop="worker", message="something")]
+    duties.error = StoreDamagedError("damaged")
+    loop.turn()
+    assert duties.ended == [duties.error]
+
+
+def test_a_full_ledger_is_told_as_such_and_nothing_is_half_written(tmp_path: Path) -> None:
+    store = _a_store(tmp_path)
+    pages = store._db.pragma("page_count")
+    store._db.pragma(f"max_page_count={pages}")
+    with pytest.raises(StoreUnwritableError, match="cannot be written"), store.transaction():
+        for number in range(500):
+            store.add_definition(compiled(a_job(f"job-{number}")))
+    store._db.pragma("max_page_count=1000000")
+    with store.transaction():
+        store.add_definition(compiled(a_job()))
+    assert len(store._db._db.execute("select * from definition").fetchall()) == 1
+    store.close()
+
+
+def test_a_ledger_that_is_damaged_under_way_is_told_as_that(tmp_path: Path) -> None:
+    store = _a_store(tmp_path)
+    with store.transaction():
+        store.add_definition(compiled(a_job()))
+    store._db.pragma("wal_checkpoint(truncate)")
+    store.close()
+    path = tmp_path / "ledger.db"
+    content = bytearray(path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(StoreDamagedError, match="damaged"):
+        SqliteStore.open(path).verify()
+
+
+def _a_store(folder: Path) -> SqliteStore:
+    make_private_file(folder / "ledger.db")
+    return SqliteStore.open(folder / "ledger.db")
+
+
+def test_what_troubles_the_engine_stands_beside_its_lock_while_it_lives(tmp_path: Path) -> None:
+    lock = EngineLock.take(tmp_path)
+    assert engine_trouble(tmp_path) == ""
+    lock.note("the disk is full; " * 100)
+    assert engine_trouble(tmp_path).startswith("the disk is full; the disk")
+    size = (tmp_path / "engine.lock").stat().st_size
+    lock.note("")
+    assert (engine_trouble(tmp_path), (tmp_path / "engine.lock").stat().st_size) == ("", size)
+    lock.note("again")
+    lock.release()
+    assert engine_trouble(tmp_path) == "", "what an engine noted that is gone is past"
+    EngineLock.take(tmp_path).release()
+
+
+def test_a_journal_on_a_full_disk_raises_nothing(tmp_path: Path) -> None:
+    """/dev/full takes nothing, as a disk without room."""
+    journal = EngineJournal(Path("/dev/full"), clock=FakeClock(NOON), stream=None, as_json=True)
+    for _ in range(3):
+        journal.tell(RunsPruned(count=1))
+    missing = EngineJournal(tmp_path / "missing" / "log", clock=FakeClock(NOON), stream=None, as_json=True)
+    missing.tell(RunsPruned(count=1))
+
+
+@contextmanager
+def unwritable(world: World) -> Iterator[None]:
+    """SQLite itself refuses every write."""
+    world.store._db._db.execute("pragma query_only=on")
+    with pytest.raises(StoreUnwritableError):
+        yield
+    world.store._db._db.execute("pragma query_only=off")
+
+
+def test_a_nearly_full_disk_is_noted_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    housekeeper = Housekeeper(
+        store=world.store,
+        clock=world.clock,
+        launcher=world.launcher,
+        journal=world.journal,
+        config=replace(world.config, min_free_bytes=2**60),
+    )
+    with unwritable(world):
+        housekeeper.tick()
+    assert housekeeper.is_disk_low
+    assert world.store.incidents.hold(DISK_HOLD) is None
+    housekeeper.tick()
+    assert world.store.incidents.hold(DISK_HOLD) is not None
+    assert len([event for event in world.journal.events if isinstance(event, DiskHeld)]) == 1
+
+
+def test_a_clock_that_is_not_believed_is_noted_and_released_as_soon_as_the_ledger_takes_it(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, HOURLY)
+    world.clock.jump(seconds=900 * 86_400)
+    with unwritable(world):
+        world.guard.look()
+    assert not [event for event in world.journal.events if isinstance(event, ClockJumped)]
+    assert world.guard.look().is_held
+    assert world.store.incidents.hold() is not None
+    assert len([event for event in world.journal.events if isinstance(event, ClockJumped)]) == 1
+    world.clock.jump(seconds=-900 * 86_400)
+    with unwritable(world):
+        world.guard.look()
+    assert world.guard.is_held, "nothing starts before that is written down"
+    assert not world.guard.look().is_held
+    assert world.store.incidents.hold() is None
+
+
+def test_a_set_of_files_that_is_doubted_is_told_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
+    jobs = [f"  job-{number}: {{command: ['true']}}\n" for number in range(40)]
+    world = World(tmp_path, "version: 1\njobs:\n" + "".join(jobs))
+    world.tree.text = "version: 1\njobs:\n" + "".join(jobs[:10])
+    world.watcher.tick()
+    world.clock.advance(seconds=1)
+    with unwritable(world):
+        world.watcher.tick()
+    assert world.view.open_rejection() is None
+    world.watcher.tick()
+    rejection = world.view.open_rejection()
+    assert rejection is not None
+    assert "30 jobs would be removed" in rejection.diagnostics[0]
+    assert len([event for event in world.journal.events if isinstance(event, RemovalsHeld)]) == 1

@@ -1,0 +1,593 @@
+"""One deterministic life of an engine: all that it does, by the minute, on a ledger that may be killed.
+
+The jobs live outside: what was launched, stopped, sent and told is appended to a file that no crash of the
+engine touches, and when and how each job ends is written in a table. So a life can be broken off anywhere,
+another engine can go on with it, and both must come to the same end.
+"""
+
+import json
+import os
+import sqlite3
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import engine.watcher
+from engine.adapters.highwater import find_rewind, note_high_water
+from engine.adapters.journal import EngineJournal
+from engine.adapters.lock import make_private_file
+from engine.adapters.process import ProcessLauncher
+from engine.answers.why import why
+from engine.config import EngineConfig
+from engine.errors import StoreUnwritableError
+from engine.events import Event, LoopFailed, RunSettled
+from engine.heartbeat import Heartbeat
+from engine.housekeeper import Housekeeper
+from engine.ledger import View
+from engine.ledgerguard import LedgerGuard
+from engine.lifecycle import ACTIVE_STATES, Ended, Lost, Run, RunState, StartError
+from engine.loop import RETRY_SECONDS, Loop
+from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from engine.store.sqlite.store import SqliteStore
+from engine.store.sqlite.view import SqliteView
+from engine.testing import FakeClock, GivenTree, make_loops
+from engine.watcher import Watcher
+from jobfile.occurrences import load_zone
+from tests.builders import DAY, NOON
+from tests.engine.world import World
+
+RESULT_BYTES = 4096
+
+# Pure, and asked for the same few texts in each of thousands of lives.
+engine.watcher.compile_files = cache(engine.watcher.compile_files)  # type: ignore[attr-defined]
+engine.watcher.beyond_engine = lambda _: ()  # type: ignore[attr-defined]  # nothing sends notifications yet
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of an attempt: after so long it ends by itself, unless it was told to."""
+
+    seconds: float | None = 5.0
+    code: int | None = 0
+    kind: str = "exit"
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that happens at an instant, in seconds after the beginning."""
+
+    at: float
+    do: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What happens in a life."""
+
+    name: str
+    text: str
+    fates: dict[tuple[str, int], Fate]
+    acts: tuple[Act, ...]
+
+
+class Outside:
+    """What the world has seen of an engine. Nothing here is lost when it dies.
+
+    Each line says how many steps the engine had taken.
+    """
+
+    def __init__(self, path: Path, count: Callable[[], int]) -> None:
+        self._count = count
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self.lines: list[dict[str, object]] = [json.loads(line) for line in path.read_text().splitlines()]
+
+    def add(self, what: str, **about: object) -> None:
+        line = {"what": what, "steps": self._count(), **about}
+        os.write(self._handle, json.dumps(line).encode() + b"\n")
+        self.lines.append(line)
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def all(self, what: str) -> list[dict[str, object]]:
+        return [line for line in self.lines if line["what"] == what]
+
+
+class TimedLauncher:
+    """Executes nothing: how an attempt ends follows from when it was launched, and from the table."""
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        outside: Outside,
+        fates: dict[tuple[str, int], Fate],
+        step: Callable[[str], None],
+    ) -> None:
+        self._clock, self._outside, self._fates, self._step = clock, outside, fates, step
+        self._flights = {str(line["folder"]): line for line in outside.all("launch")}
+        self._stops = {str(line["folder"]): line for line in reversed(outside.all("stop"))}
+
+    def launch(self, order: LaunchOrder) -> None:
+        folder = str(order.run_dir)
+        if folder in self._flights:
+            return
+        self._step(f"launch {order.attempt_id}")
+        self._start(order)
+        job, at = order.env["JOBFILE_JOB"], order.env["JOBFILE_SCHEDULED_AT"]
+        number, now = int(order.env["JOBFILE_ATTEMPT"]), self._clock.now().isoformat()
+        about = {"attempt": order.attempt_id, "job": job, "scheduled": at, "number": number}
+        self._outside.add("launch", folder=folder, at=now, **about)
+        self._flights[folder] = self._outside.lines[-1]
+
+    def _start(self, order: LaunchOrder) -> None:
+        """Nothing is made where there is no supervisor."""
+
+    def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
+        flight = self._flights.get(str(run_dir))
+        if flight is None:
+            return NotStarted()
+        started = datetime.fromisoformat(str(flight["at"]))
+        fate = self._fates.get((str(flight["job"]), int(str(flight["number"]))), Fate())
+        stop = self._stops.get(str(run_dir))
+        if stop is not None:
+            fate = Fate(1.0, None, "stop")
+            started_at, started = started, datetime.fromisoformat(str(stop["at"]))
+        else:
+            started_at = started
+        end = None if fate.seconds is None else started + timedelta(seconds=fate.seconds)
+        if end is None or self._clock.now() < end:
+            return Alive(started_at=started_at)
+        match fate.kind:
+            case "lost":
+                return Lost(at=end, reason="supervisor_killed")
+            case "start_error":
+                return StartError(at=end, reason="start_error", detail="program `nothing` not found")
+            case "timeout":
+                return Ended(started_at=started_at, ended_at=end, signal=15, timed_out=True)
+            case "stop":
+                return Ended(started_at=started_at, ended_at=end, signal=15, stopped=True)
+        return Ended(started_at=started_at, ended_at=end, exit_code=fate.code)
+
+    def stop(self, run_dir: Path, how: Stop) -> bool:
+        if str(run_dir) not in self._stops:
+            self._step(f"stop {run_dir.parent.name}")
+            self._outside.add("stop", folder=str(run_dir), at=self._clock.now().isoformat())
+            self._stops[str(run_dir)] = self._outside.lines[-1]
+        return True
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def has_executed_none_twice(self) -> bool:
+        names = [line["attempt"] for line in self._outside.all("launch")]
+        return len(names) == len(set(names))
+
+
+class FolderLauncher(TimedLauncher):
+    """Leaves in an attempt's folder what a supervisor leaves, when it leaves it; and believes nothing else.
+
+    What is known of an attempt whose launch it has not seen itself is read as the real launcher reads it.
+    """
+
+    def __init__(self, *about: Any) -> None:
+        super().__init__(*about)
+        self._flights = {}
+        self._real = ProcessLauncher(None)
+        self._ended: set[str] = set()
+
+    def _start(self, order: LaunchOrder) -> None:
+        order.run_dir.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(order.run_dir / "lock", os.O_CREAT | os.O_RDWR, 0o600))
+        result = os.open(order.run_dir / "result", os.O_CREAT | os.O_RDWR, 0o600)
+        os.posix_fallocate(result, 0, RESULT_BYTES)
+        os.close(result)
+        marker = os.open(order.run_dir / "started", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.write(marker, json.dumps({"at": self._us(self._clock.now())}).encode())
+        os.fsync(marker)
+        os.close(marker)
+        folder = os.open(order.run_dir, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
+        if str(run_dir) in self._flights:
+            end = super().evidence(run_dir, boot_id=boot_id)
+            if isinstance(end, Alive):
+                return end
+            if isinstance(end, (Ended, StartError)) and str(run_dir) not in self._ended:
+                self._conclude(run_dir, end)
+            self._ended.add(str(run_dir))
+        return self._real.evidence(run_dir, boot_id=boot_id)
+
+    def _conclude(self, run_dir: Path, end: Ended | StartError) -> None:
+        if isinstance(end, StartError):
+            about: dict[str, object] = {"start_error": end.detail, "ended_at": self._us(end.at)}
+        else:
+            about = {
+                "started_at": self._us(end.started_at),
+                "ended_at": self._us(end.ended_at),
+                **{key: getattr(end, key) for key in ("exit_code", "signal", "timed_out", "stopped")},
+                **dict.fromkeys(("output_bytes", "output_dropped", "leftover_processes"), 0),
+            }
+        body = json.dumps(about).encode()
+        block = b"JFR1" + struct.pack("!II", zlib.crc32(body), len(body)) + body
+        result = os.open(run_dir / "result", os.O_RDWR)
+        os.pwrite(result, block.ljust(RESULT_BYTES, b"\0"), 0)
+        os.fdatasync(result)
+        os.close(result)
+
+    def _us(self, at: datetime) -> int:
+        return int(at.timestamp() * 1_000_000)
+
+
+class ToldJournal:
+    """What was told has been promised: it is kept where no crash takes it."""
+
+    def __init__(self, outside: Outside, log: EngineJournal | None) -> None:
+        self._outside = outside
+        self._log = log
+        self.view: View | None = None
+        self.troubles: list[str] = []
+
+    def tell(self, event: Event) -> None:
+        if self._log is not None:
+            self._log.tell(event)
+        if isinstance(event, LoopFailed):
+            self.troubles.append(event.message)
+        if isinstance(event, RunSettled) and event.run.state.is_final:
+            run = event.run
+            assert self.view is not None
+            written = self.view.run(run.id)
+            assert written is not None, "told before it was true"
+            assert written.state is run.state, "told before it was true"
+            about = {"state": run.state.value, "code": run.exit_code, "at": str(run.ended_at)}
+            self._outside.add("told", run=run.id, **about)
+
+
+class Life(World):
+    """An engine in the middle of a plot."""
+
+    pragma = ""
+    """What is said to SQLite besides: to see that a careless ledger is found out."""
+
+    def __init__(
+        self,
+        folder: Path,
+        plot: Plot,
+        *,
+        act: int = 0,
+        step: Callable[[str], None] = lambda _: None,
+        on_act: Callable[[int], None] = lambda _: None,
+        count: Callable[[], int] = lambda: 0,
+        mend: Callable[[], None] | None = None,
+        launcher: type[TimedLauncher] = TimedLauncher,
+        boot_id: str = "boot-1",
+    ) -> None:
+        """Boot an engine on what is there, at the time of an act.
+
+        Where there is `mend`, disks may fail: loops and people try again, and after a while it is called.
+        """
+        self.plot, self._step, self._on_act, self._mend = plot, step, on_act, mend
+        self.outside = Outside(folder / "outside", count)
+        self.clock = FakeClock(NOON + timedelta(seconds=plot.acts[act].at), 1000.0 + plot.acts[act].at)
+        self.launcher = launcher(self.clock, self.outside, plot.fates, step)  # type: ignore[assignment]
+        said = [one.text for one in plot.acts[: act + 1] if one.do == "edit"]
+        self.tree = GivenTree([plot.text, *said][-1])
+        state = folder / "state"
+        self.config = EngineConfig(
+            main_file=folder / "jobs.yaml",
+            state_dir=state,
+            environ={"PATH": "/usr/bin:/bin"},
+            min_free_bytes=1,
+            keep_days=1,
+        )
+        self.alarms: list[str] = []
+        log = EngineJournal(state / "engine.log", clock=self.clock, stream=None, as_json=False)
+        self.journal = ToldJournal(self.outside, log if mend else None)  # type: ignore[assignment]
+        self.is_synchronized = None
+        self.boot_id = boot_id
+        self.coverage: dict[int, datetime] = {}
+        self.ended: list[BaseException] = []
+        self._insist(self.boot)
+
+    def crash(self) -> None:
+        for one in (self.view, self.store):
+            if one is not None:
+                one.close()
+
+    def new_id(self) -> str:
+        self._made += 1
+        return f"{self._boots:08x}{self._made:024x}"
+
+    def boot(self) -> None:
+        """As `engine/service.py` does, in its order."""
+        self.outside.add("boot")
+        self._boots, self._made = len(self.outside.all("boot")), 0
+        self.config.state_dir.mkdir(exist_ok=True)
+        make_private_file(self.config.ledger)
+        self.store = self.view = None  # type: ignore[assignment]  # a boot that fails has none
+        self.store = SqliteStore.open(self.config.ledger)
+        self.store.verify()
+        if self.pragma:
+            self._ask(f"pragma {self.pragma}")
+        covered = self.store.max_covered_until()
+        rewind = find_rewind(self.config.state_dir, epoch=self.store.newest_epoch(), covered_until=covered)
+        assert rewind is None, rewind
+        before = self.store.newest_epoch()
+        self.view = SqliteView.open(self.config.ledger)
+        self.journal.view = self.view  # type: ignore[attr-defined]  # of this module
+        loops = make_loops(
+            self.store,
+            clock=self.clock,
+            launcher=self.launcher,
+            config=self.config,
+            new_id=self.new_id,
+            journal=self.journal,
+            boot_id=self.boot_id,
+            built_at=NOON - 60 * DAY,
+        )
+        self.guard, self.scheduler = loops.guard, loops.scheduler
+        self.worker, self.rescuer = loops.worker, loops.rescuer
+        self.epoch, self.loops = loops.epoch, loops
+        assert self.epoch > before, "I9: the engine's epoch only grows"
+        self.heartbeat = Heartbeat(
+            store=self.store,
+            clock=self.clock,
+            epoch=self.epoch,
+            on_beat=self._note_high_water,
+            is_held=lambda: self.guard.is_held,
+        )
+        self.watcher = Watcher(
+            store=self.store,
+            clock=self.clock,
+            journal=self.journal,
+            tree=self.tree,
+            new_id=self.new_id,
+            applies=True,
+            allows_removals=True,
+            on_applied=lambda: None,
+            on_unreadable=lambda: None,
+        )
+        self.housekeeper = Housekeeper(
+            store=self.store,
+            clock=self.clock,
+            launcher=self.launcher,
+            journal=self.journal,
+            config=self.config,
+        )
+        self.ledger = LedgerGuard(clock=self.clock, journal=self.journal, alarm=self.alarms.append)
+        ticks = {
+            "watcher": self.watcher.tick,
+            "scheduler": self.scheduler.tick,
+            "rescuer": self.rescuer.tick,
+            "worker": self.worker.tick,
+            "heartbeat": self.heartbeat.tick,
+            "sender": self._send,
+        }
+        self.duties = {name: self._loop(name, tick) for name, tick in ticks.items()}
+        self._beat_at = 0.0
+        for live in self.store.live_attempts():
+            self.worker.adopt(live.attempt)
+        self.guard.look()
+        self.watcher.settle(self.tree.snapshot())
+        self.turn()
+        self._watch_coverage()
+
+    def _loop(self, name: str, tick: Callable[[], float]) -> Loop:
+        return Loop(name, tick, journal=self.journal, ledger=self.ledger, on_end=self.ended.append)
+
+    def _note_high_water(self) -> None:
+        covered = self.store.max_covered_until()
+        note_high_water(self.config.state_dir, epoch=self.epoch, covered_until=covered)
+
+    def turn(self) -> None:
+        """Every loop does what is due now; the worker until it has nothing more to do.
+
+        The heart beats once a minute here, so that there are not more beats than anything else.
+        """
+        for turn in range(9):
+            if not self._turn_once():
+                return
+            assert self._mend is not None, f"a loop fails: {self.journal.troubles}, {self.alarms}"
+            self._check_every_instant_has_one_record()
+            if turn == 2:
+                self._mend()
+            self.clock.advance(seconds=RETRY_SECONDS)
+        raise AssertionError("it does not end")
+
+    def _turn_once(self) -> bool:
+        """Whether a loop could not do its duty."""
+        has_failed = False
+        for name, loop in self.duties.items():
+            if name == "heartbeat" and self.clock.elapsed() < self._beat_at:
+                continue
+            while (wait := loop.turn()) == 0 and name == "worker":
+                pass
+            has_failed |= wait == RETRY_SECONDS
+            if name == "heartbeat" and wait != RETRY_SECONDS:
+                self._beat_at = self.clock.elapsed() + 60
+        return has_failed
+
+    def _send(self) -> float:
+        """What is owed is sent, and then noted as sent: at least once, under one name."""
+        for owed in self.store.outbox.due(now=self.clock.now(), limit=9):
+            self._step(f"send {owed.id}")
+            self.outside.add("sent", id=owed.id, event=owed.event, channel=owed.channel, job=owed.job)
+            with self.store.transaction():
+                self.store.outbox.sent(owed.id, now=self.clock.now())
+        return 10.0
+
+    # The plot
+
+    def go_on(self, act: int = 0) -> None:
+        """Live from an act to the end."""
+        for index, one in enumerate(self.plot.acts[act:], start=act):
+            self._on_act(index)
+            at = NOON + timedelta(seconds=one.at)
+            if one.do == "boot":
+                self.crash()
+            self.clock.advance(seconds=max(0.0, (at - self.clock.now()).total_seconds()))
+            self.perform(one)
+
+    def perform(self, act: Act) -> None:
+        match act.do:
+            case "boot":
+                self._insist(self.boot)
+            case "edit":
+                self.tree.text = act.text
+                self.turn()
+                self.clock.advance(seconds=0.5)
+            case "cancel":
+                self._insist(lambda: self._cancel(act.text))
+            case "keep house":
+                loop = self._loop("housekeeper", self.housekeeper.tick)
+                while (wait := loop.turn()) < 5:
+                    if wait == RETRY_SECONDS:
+                        self.turn()
+            case "stop":
+                self._insist(self._close)
+                self._note_high_water()
+                return
+        self.turn()
+
+    def _insist(self, wish: Callable[[], None]) -> None:
+        """Who was refused because of the disk asks again."""
+        for turn in range(9):
+            try:
+                return wish()
+            except (StoreUnwritableError, OSError):
+                if self._mend is None:
+                    raise
+                if wish == self.boot:
+                    self.crash()
+                if turn == 2:
+                    self._mend()
+        raise AssertionError("refused for good")
+
+    def _cancel(self, job: str) -> None:
+        with self.store.transaction():
+            for run in self.store.open_runs():
+                if run.job == job and run.state is not RunState.CANCELLING:
+                    self.store.request_stop(
+                        run.id, Stop.CANCEL, reason="by_hand", detail="anna", now=self.clock.now()
+                    )
+
+    def _close(self) -> None:
+        with self.store.transaction():
+            self.store.close_session(epoch=self.epoch, now=self.clock.now(), reason="stopped")
+
+    # What must be true
+
+    def end_state(self) -> dict[str, object]:
+        """What became of everything, without the names that an engine makes up."""
+        sent = {str(line["id"]): line for line in self.outside.all("sent")}
+        return {
+            "runs": sorted(
+                (
+                    *self._name(run),
+                    run.state.value,
+                    run.reason,
+                    run.exit_code,
+                    run.attempt,
+                    run.trigger.value,
+                    tuple(
+                        (one.number, one.state.value, one.exit_code, one.signal, one.reason)
+                        for one in self.view.attempts(run.id)
+                    ),
+                )
+                for run in self._all_runs()
+            ),
+            "gaps": sorted(
+                (gap.job, str(gap.first_at), str(gap.last_at), gap.count, gap.state.value, gap.reason)
+                for gap in self.all_gaps()
+            ),
+            "sent": sorted((line["event"], line["channel"], line["job"]) for line in sent.values()),
+            "executed": sorted(
+                (str(line["job"]), str(line["scheduled"]), int(str(line["number"])))
+                for line in self.outside.all("launch")
+            ),
+            "generation": self.store.current_generation().digest,  # type: ignore[union-attr]  # there is one
+            "coverage": sorted(
+                (one.job, f"{one.covered_until:%d %H:%M}") for one in self.store.schedules_in_force()
+            ),
+        }
+
+    def _all_runs(self) -> tuple[Run, ...]:
+        return self.view.recent_runs(job=None, state=None, limit=10**6)
+
+    def _name(self, run: Run) -> tuple[str, str]:
+        return (run.job, str(run.scheduled_for))
+
+    def assert_sound(self) -> None:
+        """I1 to I12, as far as they can be seen in one moment; and every promise is kept."""
+        self._check_every_instant_has_one_record()  # I1, I2, I3
+        assert all(row.adds_up for row in self.report().rows)
+        assert self.launcher.has_executed_none_twice(), "I6"  # type: ignore[attr-defined]  # of this module
+        self._watch_coverage()  # I9
+        live = {one.attempt.run_id for one in self.store.live_attempts()}
+        runs = self._all_runs()
+        for run in runs:
+            attempts = self.view.attempts(run.id)
+            assert [one.number for one in attempts] == list(range(1, run.attempt + 1)), "I5"
+            assert all(one.ended_at is not None for one in attempts[:-1]), "I5"
+            if run.state is RunState.SUCCEEDED:
+                end = self.launcher.evidence(
+                    self.config.attempt_dir(run.id, run.attempt), boot_id=self.boot_id
+                )
+                assert isinstance(end, Ended), "I7"
+                assert end.exit_code == 0, "I7"
+        for run in self.store.open_runs():
+            named = run.state is RunState.QUEUED and (run.reason or run.not_before <= self.clock.now())
+            assert run.id in live or run.retry_at is not None or named, f"I8: {run}"
+        for job in {run.job for run in runs}:
+            active = [run for run in runs if run.job == job and run.state in ACTIVE_STATES]
+            limits = [run.concurrency_limit for run in active]
+            assert None in limits or not limits or len(active) <= max(filter(None, limits)), "I11"
+        self._check_promises()
+        assert self.store._db.pragma("quick_check(1)") == "ok"
+        assert self._ask("pragma foreign_key_check") == []
+
+    def _watch_coverage(self) -> None:
+        for schedule in self.store.schedules_in_force():
+            before = self.coverage.get(schedule.id)
+            assert before is None or before <= schedule.covered_until, "I9"
+            self.coverage[schedule.id] = schedule.covered_until
+
+    def _check_stories(self) -> None:
+        """I12: of now, and of what was accounted for last."""
+        zone, now = load_zone("UTC"), self.clock.now()
+        assert zone is not None
+        for schedule in self.store.schedules_in_force():
+            for at in (now, min(now, schedule.covered_until)):
+                story = why(self.view, schedule.job, at, zone=zone, now=now)
+                assert story.headline, "I12"
+                assert story.state is not None or story.reason, "I12"
+
+    def _check_promises(self) -> None:
+        """I4: what was told as final is so for good. And the name of what is owed follows from the run."""
+        for line in self.outside.all("told"):
+            run = self.store.run(str(line["run"]))
+            if run is None:
+                assert self.clock.now() - datetime.fromisoformat(str(line["at"])) >= DAY, "only retention"
+                continue
+            assert (run.state.value, run.exit_code) == (line["state"], line["code"]), "I4"
+        for row in self._ask("select * from outbox where run_id <> ''"):
+            name = sha256("\0".join((row["run_id"], row["event"], row["channel"])).encode()).hexdigest()[:32]
+            assert row["id"] == name
+
+    def assert_ended(self) -> None:
+        """Nothing is open, everything that is owed was sent, and every instant has its story."""
+        self._check_stories()
+        assert not self.store.open_runs()
+        assert self._ask("select id from outbox where sent_at is null") == []
+        assert self.journal.troubles == [], self.journal.troubles  # type: ignore[attr-defined]
+
+    def _ask(self, statement: str) -> list[sqlite3.Row]:
+        return self.store._db._db.execute(statement).fetchall()

@@ -1,0 +1,139 @@
+"""What happens in the lives that are broken off: every kind of end that a run can have, and every upkeep."""
+
+from tests.faults.life import Act, Fate, Plot
+
+DAY = 86_400.0
+
+
+def _at(hour: int, minute: int, second: float = 0) -> float:
+    """Seconds after noon, when every life begins."""
+    return (hour - 12) * 3600.0 + minute * 60 + second
+
+
+WORK = """\
+version: 1
+channels:
+  oncall: {command: [notify-send, hello]}
+jobs:
+  flaky: {schedule: "10 12 5 3 *", retry: {attempts: 3, delay: 60s, jitter: none}, command: ["true"]}
+  slow: {schedule: "10 12 5 3 *", timeout: 30s, notify: {failed: [oncall]}, command: ["true"]}
+  hangs: {schedule: "10 12 5 3 *", command: ["true"]}
+  queue: {schedule: "10,12 12 5 3 *", concurrency: {on_overlap: queue}, command: ["true"]}
+  nowhere: {schedule: "11 12 5 3 *", working_dir: no/folder, notify: {failed: [oncall]}, command: ["true"]}
+  nothing: {schedule: "11 12 5 3 *", command: ["nothing"]}
+  again:
+    schedule: "11 12 5 3 *"
+    idempotent: true
+    retry: {attempts: 2, delay: 10s, jitter: none}
+    command: ["true"]
+  gone: {schedule: "11 12 5 3 *", retry: {attempts: 2, delay: 10s, jitter: none}, command: ["true"]}
+"""
+
+work = Plot(
+    name="work",
+    text=WORK,
+    fates={
+        ("flaky", 1): Fate(5, 1),
+        ("slow", 1): Fate(30, None, "timeout"),
+        ("hangs", 1): Fate(None),
+        ("queue", 1): Fate(150, 3),
+        ("nothing", 1): Fate(1, None, "start_error"),
+        ("again", 1): Fate(5, None, "lost"),
+        ("gone", 1): Fate(5, None, "lost"),
+    },
+    acts=(
+        Act(0),
+        Act(_at(12, 10)),
+        Act(_at(12, 10, 5)),
+        Act(_at(12, 10, 30)),
+        Act(_at(12, 11)),
+        Act(_at(12, 11, 5)),
+        Act(_at(12, 11, 15)),
+        Act(_at(12, 12), "cancel", "hangs"),
+        Act(_at(12, 12, 1)),
+        Act(_at(12, 12, 30), "boot"),
+        Act(_at(12, 15)),
+        Act(_at(12, 18)),
+        Act(_at(12, 19), "stop"),
+    ),
+)
+
+BRIEF = """\
+version: 1
+channels:
+  oncall: {command: [notify-send, hello]}
+jobs:
+  flaky: {schedule: "10 12 5 3 *", retry: {attempts: 2, delay: 5s, jitter: none}, command: ["true"]}
+  queue: {schedule: "10,11 12 5 3 *", concurrency: {on_overlap: queue}, command: ["true"]}
+  nowhere: {schedule: "11 12 5 3 *", working_dir: no/folder, notify: {failed: [oncall]}, command: ["true"]}
+  hangs: {schedule: "11 12 5 3 *", command: ["true"]}
+  gone: {schedule: "11 12 5 3 *", command: ["true"]}
+  each: {schedule: "25-40 12 5 3 *", catchup: none, command: ["true"]}
+"""
+
+brief = Plot(
+    name="brief",
+    text=BRIEF,
+    fates={
+        ("flaky", 1): Fate(5, 1),
+        ("queue", 1): Fate(90, 3),
+        ("hangs", 1): Fate(None),
+        ("gone", 1): Fate(5, None, "lost"),
+    },
+    acts=(
+        Act(0),
+        Act(_at(12, 10)),
+        Act(_at(12, 10, 40)),
+        Act(_at(12, 11)),
+        Act(_at(12, 12), "cancel", "hangs"),
+        Act(_at(12, 13), "edit", BRIEF.replace("gone", "came").replace('"11 12 5', '"13 12 5')),
+        Act(_at(12, 14)),
+        Act(_at(12, 50), "boot"),
+        Act(_at(12, 52) + 3 * DAY, "keep house"),
+        Act(_at(12, 54) + 3 * DAY, "stop"),
+    ),
+)
+"""The shortest one that has an end of every kind that a disk can spoil."""
+
+birth = Plot(
+    name="birth",
+    text="version: 1\njobs:\n  first: {schedule: '10 12 5 3 *', command: ['true']}\n",
+    fates={("first", 1): Fate(30, 2)},
+    acts=(Act(0), Act(_at(12, 10)), Act(_at(12, 11)), Act(_at(12, 12), "stop")),
+)
+"""From an empty folder: the tables are made."""
+
+TIMES = """\
+version: 1
+channels:
+  oncall: {command: [notify-send, hello]}
+jobs:
+  old: {schedule: "10 12 5 3 *", command: ["true"]}
+  stays: {schedule: "10,12 12 5 3 *", command: ["true"]}
+  long: {schedule: "19 12 5 3 *", command: ["true"]}
+  each: {schedule: "25-40 12 5 3 *", catchup: none, notify: {missed: [oncall]}, command: ["true"]}
+"""
+
+times = Plot(
+    name="times",
+    text=TIMES,
+    fates={("long", 1): Fate(200, 7), ("stays", 1): Fate(5, 1)},
+    acts=(
+        Act(0),
+        Act(_at(12, 10)),
+        Act(_at(12, 10, 5)),
+        Act(
+            _at(12, 11),
+            "edit",
+            TIMES.replace("old", "fresh").replace('"10 12 5', '"14 12 5').replace("/stays", "/stays "),
+        ),
+        Act(_at(12, 12)),
+        Act(_at(12, 14)),
+        Act(_at(12, 19)),
+        Act(_at(12, 50), "boot"),
+        Act(_at(12, 51)),
+        Act(_at(12, 52) + 3 * DAY, "boot"),
+        Act(_at(12, 53) + 3 * DAY, "keep house"),
+        Act(_at(12, 54) + 3 * DAY, "stop"),
+    ),
+)

@@ -1,0 +1,130 @@
+"""The library of faults: built once for a test run, loaded before everything else, and told what to do."""
+
+import ctypes
+import errno
+import mmap
+import os
+import struct
+import subprocess
+import tempfile
+from enum import IntEnum, IntFlag
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("faults.c")
+
+
+class Mode(IntEnum):
+    """What happens at the k-th step."""
+
+    OFF = 0
+    COUNT = 1
+    KILL_BEFORE = 2
+    KILL_AFTER = 3
+    FAIL_ONCE = 4
+    FAIL_FROM = 5
+    SHORT_ONCE = 6
+
+
+class Kind(IntFlag):
+    """What kinds of steps are counted."""
+
+    WRITE = 1
+    SYNC = 2
+    NAME = 4
+    SIZE = 8
+    NOTE = 16
+    DISK = WRITE | SYNC | NAME | SIZE
+    ALL = DISK | NOTE
+
+
+@cache
+def library() -> Path:
+    """The compiled library. Every worker builds its own: it takes a fifth of a second."""
+    built = Path(tempfile.mkdtemp(prefix="jobfile-faults-")) / "faults.so"
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", str(built), str(SOURCE)],
+        check=True,
+    )
+    return built
+
+
+class Inside:
+    """In a process that has the library loaded."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(None)
+        self._library.faults_count.restype = ctypes.c_long
+        self._library.faults_fired.restype = ctypes.c_long
+
+    def arm(
+        self,
+        folder: Path,
+        mode: Mode,
+        at: int = 0,
+        *,
+        error: int = errno.EIO,
+        kinds: Kind = Kind.ALL,
+        log: Path | None = None,
+        skips_sync: bool = True,
+    ) -> None:
+        self._library.faults_log(os.fsencode(log or ""))
+        self._library.faults_arm(
+            os.fsencode(folder), int(mode), ctypes.c_long(at), error, int(kinds), int(skips_sync)
+        )
+
+    def step(self, text: str) -> None:
+        """What follows is seen from outside the folder, and so is a step of its own."""
+        self._library.faults_step(text.encode())
+
+    def disarm(self) -> None:
+        self._library.faults_disarm()
+
+    @property
+    def count(self) -> int:
+        return int(self._library.faults_count())
+
+    @property
+    def fired(self) -> int:
+        return int(self._library.faults_fired())
+
+
+class Outside:
+    """A control block in a file, for processes that are started with `environ`."""
+
+    _LAYOUT = struct.Struct("@4i3q512s512s")
+
+    def __init__(self, path: Path) -> None:
+        path.write_bytes(bytes(self._LAYOUT.size))
+        with path.open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), self._LAYOUT.size)
+        self.environ = {"LD_PRELOAD": str(library()), "FAULTS_CONTROL": str(path)}
+
+    def arm(
+        self,
+        folder: Path,
+        mode: Mode,
+        at: int = 0,
+        *,
+        error: int = errno.EIO,
+        kinds: Kind = Kind.DISK,
+        log: Path | None = None,
+    ) -> None:
+        named = os.fsencode(folder), os.fsencode(log or "")
+        self.disarm()
+        self._LAYOUT.pack_into(self._memory, 0, Mode.OFF, error, kinds, 0, at, 0, 0, *named)
+        struct.pack_into("@i", self._memory, 0, mode)
+
+    def disarm(self) -> None:
+        struct.pack_into("@i", self._memory, 0, Mode.OFF)
+
+    def _numbers(self) -> tuple[int, ...]:
+        return self._LAYOUT.unpack_from(self._memory, 0)[4:7]
+
+    @property
+    def count(self) -> int:
+        return self._numbers()[1]
+
+    @property
+    def fired(self) -> int:
+        return self._numbers()[2]
