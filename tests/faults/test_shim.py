@@ -189,7 +189,6 @@ def test_a_power_cut_at_any_step_of_a_supervisor_leaves_no_attempt_to_be_execute
     assert isinstance(case.settled(), Ended)
     case.wait_until_gone()
     steps = read_log(log)
-    marked = max(number for number, one in enumerate(steps, start=1) if one.path == str(case.order.run_dir))
     seen = set()
     for at, seed in product(range(1, len(steps) + 1), range(20)):
         disk = Disk(root)
@@ -203,10 +202,9 @@ def test_a_power_cut_at_any_step_of_a_supervisor_leaves_no_attempt_to_be_execute
         match found:
             case Ended():
                 assert found.exit_code == 3, about
-            case Lost():
+            case _:
+                # Also before the marker: what was about to start when the host went is never started again.
+                assert isinstance(found, Lost), about
                 assert found.reason == "host_reboot", about
                 assert at < len(steps), about
-            case _:
-                assert isinstance(found, NotStarted), about
-                assert at < marked, about
-    assert seen == {"NotStarted", "Lost", "Ended"}
+    assert seen == {"Lost", "Ended"}
