@@ -73,6 +73,10 @@ class Launcher(Protocol):
         """What is known of an attempt, from its folder alone. `boot_id` is the boot it was intended in."""
         ...
 
+    def keep_going(self, run_dir: Path) -> bool:
+        """Let the attempt's supervisor go on if somebody has stopped it; whether it stood still."""
+        ...
+
     def end_leftovers(self, run_id: str, number: int) -> int:
         """Kill what a lost attempt left running, so that lost also means over; how many processes."""
         ...

@@ -40,6 +40,7 @@ class Rescuer:
                 continue
             if evidence.started_at is not None and one.attempt.state is AttemptState.STARTING:
                 proven.append((one.attempt, evidence.started_at))
+            self._launcher.keep_going(self._folder(one))
             self._pass_on_stop(one)
         if proven:
             with self._store.transaction():

@@ -74,6 +74,10 @@ class ScriptedLauncher:
             return NotStarted()
         return flight.end or Alive(started_at=flight.launched_at)
 
+    def keep_going(self, run_dir: Path) -> bool:  # noqa: ARG002  the port's signature
+        """No supervisor is there that could stand still."""
+        return False
+
     def end_leftovers(self, run_id: str, number: int) -> int:  # noqa: ARG002  the port's signature
         """Nothing was executed, so nothing is left."""
         return 0

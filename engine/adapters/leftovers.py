@@ -45,6 +45,25 @@ def end_marked(marks: tuple[bytes, ...]) -> int:
     return len(ended)
 
 
+def began_at(pid: int) -> str:
+    """When a process began, in ticks since boot: with its id, unlike any other of this boot. proc(5)."""
+    fields = _stat(pid)
+    return fields[19] if len(fields) > 19 else ""
+
+
+def go_on(pid: int, began: str) -> bool:
+    """Let a process go on that somebody has stopped; whether it stood still. Another with its id is not."""
+    if not _is_stopped(pid, began):
+        return False
+    _send(pid, signal.SIGCONT, lambda pid: _is_stopped(pid, began))
+    return True
+
+
+def _is_stopped(pid: int, began: str) -> bool:
+    fields = _stat(pid)
+    return len(fields) > 19 and fields[0] == "T" and fields[19] == began
+
+
 def _send(pid: int, number: int, is_meant: Callable[[int], bool]) -> None:
     try:
         handle = os.pidfd_open(pid)
@@ -73,8 +92,13 @@ def _is_marked(pid: int, marks: tuple[bytes, ...]) -> bool:
 
 
 def _parent(pid: int) -> int:
-    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = _stat(pid)
     return int(fields[1]) if len(fields) > 1 else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """What proc(5) says of a process after its name: its state first, its parent next."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
 
 
 def _read(path: str) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any  # results are JSON
 
 from engine.adapters.clock import SystemClock
 from engine.adapters.environment import environment
-from engine.adapters.leftovers import end_marked
+from engine.adapters.leftovers import end_marked, go_on
 from engine.errors import JobfileError, RevisionError
 from engine.lifecycle import Ended, Lost, Outcome, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
@@ -156,6 +156,15 @@ class ProcessLauncher:
         if is_marked or name in self._taken:
             return Lost(at=now, reason="evidence_gone")
         return self._why_not_taken(name, now) or NotStarted()
+
+    def keep_going(self, run_dir: Path) -> bool:
+        """Let a supervisor go on that its job has stopped: its timeout holds. Whether it stood still."""
+        try:
+            marker = json.loads((run_dir / "started").read_bytes())
+            is_here = marker["boot_id"] == self._boot_id
+            return is_here and go_on(int(marker["pid"]), str(marker["began"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     def end_leftovers(self, run_id: str, number: int) -> int:
         """Kill what an attempt whose supervisor died left running; how many processes there were."""

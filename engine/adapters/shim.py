@@ -20,7 +20,7 @@ from typing import Any, Final  # an order is JSON
 
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
-from leftovers import signal_descendants
+from leftovers import began_at, signal_descendants
 from masking import Masker
 from memory import memory_kills
 from output import OutputFiles
@@ -38,6 +38,8 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _DETAIL_CHARACTERS: Final = 600
 
 _libc = ctypes.CDLL(None)
+_me: dict[str, Any] = {}
+"""Which process this supervisor is, as its markers say."""
 
 
 def become_supervisor() -> None:
@@ -45,6 +47,7 @@ def become_supervisor() -> None:
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _me.update(pid=os.getpid(), began=began_at(os.getpid()))
 
 
 def now_us() -> int:
@@ -151,7 +154,8 @@ class Shim:
         """From here on the attempt counts as executed: the marker is on the disk before the command runs."""
         marker = os.open(self._path("started"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
-            _write_all(marker, json.dumps({"at": self.started_us, "boot_id": self.order["boot_id"]}).encode())
+            about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
+            _write_all(marker, json.dumps(about).encode())
             os.fsync(marker)
             self._sync_folder()
         except OSError:

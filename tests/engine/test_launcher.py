@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, Out
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
-from tests.acceptance.engines import is_gone, number_in, supervisor_of, until
+from tests.acceptance.engines import is_gone, number_in, state_of, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
 
@@ -409,3 +410,27 @@ def test_an_attempt_that_no_supervisor_can_take_did_not_run_and_says_why(world: 
     error = until(found)
     assert isinstance(error, StartError)
     assert error.detail == "its supervisor cannot begin: Not a directory"
+
+
+def test_a_supervisor_that_its_job_has_stopped_goes_on_and_holds_the_timeout(world: Real) -> None:
+    order = world.launch("stopper", "kill -STOP $PPID; sleep 30", timeout_seconds=1.0)
+    world.started(order)
+    assert not world.launcher.keep_going(world.folder / "runs" / "none" / "1")
+    until(lambda: world.launcher.keep_going(order.run_dir))
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert ended.timed_out
+
+
+def test_nobody_else_is_signalled_for_a_supervisor_that_is_gone(world: Real) -> None:
+    order = world.launch("gone", "exit 0")
+    world.end_of(order)
+    stranger = subprocess.Popen(["sleep", "30"])
+    os.kill(stranger.pid, signal.SIGSTOP)
+    until(lambda: state_of(stranger.pid) == "T")
+    marker = json.loads((order.run_dir / "started").read_bytes())
+    (order.run_dir / "started").write_text(json.dumps({**marker, "pid": stranger.pid}))
+    assert not world.launcher.keep_going(order.run_dir)
+    assert state_of(stranger.pid) == "T"
+    stranger.kill()
+    stranger.wait()

@@ -129,6 +129,10 @@ class TimedLauncher:
     def _start(self, order: LaunchOrder) -> None:
         """Nothing is made where there is no supervisor."""
 
+    def keep_going(self, run_dir: Path) -> bool:
+        """Nobody stops what is not there."""
+        return False
+
     def end_leftovers(self, run_id: str, number: int) -> int:
         """Nothing was executed, so nothing is left."""
         return 0

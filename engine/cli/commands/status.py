@@ -184,6 +184,16 @@ def _as_json(status: Status) -> dict[str, object]:
             "believed": status.hold is None,
             "detail": status.hold.detail if status.hold else "",
         },
+        **_troubles(status),
+        "running": status.running,
+        "waiting": status.waiting,
+        "free_bytes": status.free_bytes,
+    }
+
+
+def _troubles(status: Status) -> dict[str, object]:
+    """What holds the engine back, and what happened to it."""
+    return {
         "holds": [
             {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail}
             for one in status.holds
@@ -199,7 +209,4 @@ def _as_json(status: Status) -> dict[str, object]:
             }
             for one in status.incidents
         ],
-        "running": status.running,
-        "waiting": status.waiting,
-        "free_bytes": status.free_bytes,
     }
