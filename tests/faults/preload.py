@@ -1,9 +1,11 @@
 """The library of faults: built once for a test run, loaded before everything else, and told what to do."""
 
+import atexit
 import ctypes
 import errno
 import mmap
 import os
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -41,7 +43,9 @@ class Kind(IntFlag):
 @cache
 def library() -> Path:
     """The compiled library. Every worker builds its own: it takes a fifth of a second."""
-    built = Path(tempfile.mkdtemp(prefix="jobfile-faults-")) / "faults.so"
+    folder = tempfile.mkdtemp(prefix="jobfile-faults-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    built = Path(folder) / "faults.so"
     subprocess.run(
         ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", str(built), str(SOURCE)],
         check=True,
