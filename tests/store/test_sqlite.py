@@ -1,5 +1,6 @@
 """The SQLite store: the conformance suite, and what is its own."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from engine.store.sqlite.view import SqliteView
 from tests.builders import a_job, compiled
 from tests.store.conformance import *  # noqa: F403  the suite
 from tests.store.conformance import Ledger, OpenLedger
+
+QUERIES = MIGRATIONS.parent / "queries"
 
 
 @pytest.fixture
@@ -95,3 +98,39 @@ def test_a_ledger_of_an_older_program_is_read_only_after_it_was_brought_up_to_da
         SqliteView.open(path)
     SqliteStore.open(path).close()
     SqliteView.open(path).close()
+
+
+EVERY_TURN = (
+    "startable",
+    "startable_catchup",
+    "start_run",
+    "next_wake",
+    "expire_waiting",
+    "undecided",
+    "next_undecided",
+    "live_attempts",
+    "open_runs",
+    "runs_in_the_way",
+    "schedule_in_force",
+    "run",
+    "attempts",
+    "end_attempt",
+    "settle_run",
+    "last_success",
+    "prunable",
+    "lost_attempts",
+    "pruned_gap_before",
+)
+
+
+@pytest.mark.parametrize("query", EVERY_TURN)
+def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedger, query: str) -> None:
+    """A turn takes no longer because the past grows: every row is found by an index."""
+    text = (QUERIES / f"{query}.sql").read_text()
+    values = {name: 1 for name in re.findall(r":(\w+)", text)}
+    db = open_ledger().store._db._db
+    plan = [row["detail"] for row in db.execute(f"explain query plan {text}", values)]
+    whole = [
+        line for line in plan if re.match(r"SCAN (?!\(|CONSTANT)", line) or re.fullmatch(r"SEARCH \w+", line)
+    ]
+    assert whole == [], plan

@@ -63,3 +63,9 @@ create unique index incident_open on incident (kind) where ended_at is null;
 create index incident_time on incident (began_at);
 -- Asked of every run that an answer tells of.
 create index run_retry_of on run (retry_of) where retry_of is not null;
+
+-- What the worker asks at every turn: what waits, what is to be tried again, and who holds a slot. None of it may
+-- take longer because the past grows.
+create index run_waiting on run (not_before) where state = 'queued';
+create index run_retrying on run (retry_at) where state = 'retry_wait';
+create index run_active on run (concurrency_key) where state in ('running', 'cancelling', 'retry_wait');
