@@ -66,7 +66,15 @@ def test_the_file_shown_is_the_file_that_init_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "samples/README.md", "docs/time.md"]
+    "document",
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "samples/README.md",
+        "docs/time.md",
+        "docs/operations.md",
+    ],
 )
 def test_every_file_that_is_named_is_there(document: str) -> None:
     text = (ROOT / document).read_text()
