@@ -21,6 +21,7 @@ from typing import Any, Final  # an order is JSON
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
 from leftovers import began_at, signal_descendants
+from making import make_folder, write_all, write_new
 from masking import Masker
 from memory import memory_kills
 from output import OutputFiles
@@ -116,7 +117,7 @@ class Shim:
     def _make_folders(self) -> None:
         for folder in (self.folder, self.order["scratch_dir"]):
             if folder:
-                os.makedirs(folder, 0o700, exist_ok=True)  # noqa: PTH103  no pathlib here
+                make_folder(folder)
 
     def _has_lock(self) -> bool:
         """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life."""
@@ -145,7 +146,7 @@ class Shim:
         script = None
         if self.order["script"] is not None:
             script = self._path("script")
-            _write_new(script, self.order["script"].encode("utf-8", "surrogateescape"))
+            write_new(script, self.order["script"].encode("utf-8", "surrogateescape"))
         self.output = OutputFiles(self.folder, Masker(self.order["secrets"].values()))
         self.program = Program(self.order, script)
         self.memory_kills = memory_kills()
@@ -155,7 +156,7 @@ class Shim:
         marker = os.open(self._path("started"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
             about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
-            _write_all(marker, json.dumps(about).encode())
+            write_all(marker, json.dumps(about).encode())
             os.fsync(marker)
             self._sync_folder()
         except OSError:
@@ -376,16 +377,3 @@ class Shim:
             pass
         finally:
             os.close(pipe)
-
-
-def _write_new(path: str, content: bytes) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    try:
-        _write_all(handle, content)
-    finally:
-        os.close(handle)
-
-
-def _write_all(handle: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(handle, content) :]
