@@ -54,6 +54,12 @@ def ask(folder: Path, *arguments: str) -> Any:
     return found
 
 
+def is_there(folder: Path) -> bool:
+    """Whether an engine runs, and its ledger can be asked."""
+    said = say(folder, "status", "--json").stdout
+    return bool(said) and bool(json.loads(said)["engine"]["running"])
+
+
 def pause(seconds: float) -> None:
     """Let time pass where the time itself is the fault; a condition is awaited with `until`."""
     threading.Event().wait(seconds)
@@ -228,19 +234,24 @@ def output(folder: Path, run_id: str) -> str:
 
 def check_every_instant(folder: Path) -> None:
     """Each instant at which a schedule in force wanted a run is on record once, and the report adds up."""
-    until_ = datetime.now(UTC) + timedelta(days=1)
-    found = runs(folder)
     with view(folder) as opened:
-        for schedule in opened.schedules_between(None, since=LONG_AGO, until=until_):
-            upto = schedule.active_until or schedule.covered_until
-            wanted = [one.at for one in fires(schedule.entries, after=schedule.active_from, until=upto)]
-            accounted = [run.scheduled_for for run in found if run.job == schedule.job and run.schedule_key]
-            for gap in opened.gaps_between(schedule.job, since=LONG_AGO, until=until_):
-                within = fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
-                accounted += [one.at for one in within]
-            assert sorted(accounted) == wanted, f"{schedule.job} is not accounted for"
-        report = make_report(opened, since=LONG_AGO, until=until_, now=datetime.now(UTC))
-        assert all(row.adds_up for row in report.rows)
+        check_instants_of(opened)
+
+
+def check_instants_of(opened: SqliteView) -> None:
+    """The same, of a ledger that is anywhere."""
+    until_ = datetime.now(UTC) + timedelta(days=1)
+    found = opened.recent_runs(job=None, state=None, limit=10**6)
+    for schedule in opened.schedules_between(None, since=LONG_AGO, until=until_):
+        upto = schedule.active_until or schedule.covered_until
+        wanted = [one.at for one in fires(schedule.entries, after=schedule.active_from, until=upto)]
+        accounted = [run.scheduled_for for run in found if run.job == schedule.job and run.schedule_key]
+        for gap in opened.gaps_between(schedule.job, since=LONG_AGO, until=until_):
+            within = fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
+            accounted += [one.at for one in within]
+        assert sorted(accounted) == wanted, f"{schedule.job} is not accounted for"
+    report = make_report(opened, since=LONG_AGO, until=until_, now=datetime.now(UTC))
+    assert all(row.adds_up for row in report.rows)
 
 
 def check_nothing_open(folder: Path) -> None:

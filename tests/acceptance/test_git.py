@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.gittree import MAX_COMMITS, GitTree
-from tests.acceptance.engines import JOBFILE, ask, say, until
+from tests.acceptance.engines import JOBFILE, ask, is_there, say, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -232,7 +232,7 @@ def test_signers_without_a_ref_or_a_file_are_a_mistake(repository: Path) -> None
 def test_the_engine_and_a_person_agree_about_a_commit(repository: Path) -> None:
     assert say(repository, "apply", "--git", "main", "--yes").returncode == 0
     with following(repository, "--git", "main", "--apply", "manual"):
-        until(lambda: ask(repository, "status")["engine"]["running"], "running")
+        until(lambda: is_there(repository), "running")
         second = commit(repository, text(1))
         plan = json.loads(say(repository, "plan", "--to", "main", "--json").stdout)
         assert (plan["to"]["rev"], plan["summary"]["change"]) == (second, 1)

@@ -18,8 +18,7 @@ from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, RunState
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
-from tests.acceptance.test_kill import FAR, check_every_instant
-from tests.acceptance.test_real_faults import JOBFILE, put, until
+from tests.acceptance.engines import FAR, JOBFILE, check_instants_of, put, until
 from tests.acceptance.test_systemd import Told
 from tests.faults.preload import Kind, Mode, Outside
 
@@ -46,7 +45,7 @@ class Engine:
         about = {"NOTIFY_SOCKET": str(folder / "notify"), "JOBFILE_MIN_FREE_MIB": "1", **environ}
         self._out, self._err = (folder / "out").open("wb"), (folder / "err").open("wb")
         self.process = subprocess.Popen(
-            [*JOBFILE, "up", "--json", "--state", str(state), *options],
+            [JOBFILE, "up", "--json", "--state", str(state), *options],
             cwd=folder,
             env={**os.environ, **about},
             stdout=self._out,
@@ -63,7 +62,7 @@ class Engine:
 
     def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*JOBFILE, *arguments, "--state", str(self.state)],
+            [JOBFILE, *arguments, "--state", str(self.state)],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -109,7 +108,7 @@ class Engine:
             since = datetime.now(UTC)
             until(lambda: not view.open_runs() and _has_no_schedule(view, since), "the end of all")
             runs = view.recent_runs(job=None, state=None, limit=10_000)
-            check_every_instant(view, tuple(run for run in runs if run.schedule_key))
+            check_instants_of(view)
             assert {run.state for run in runs} <= {RunState.SUCCEEDED, RunState.SKIPPED, RunState.FAILED}
             executed = (self.folder / "executed").read_text().split()
             assert sorted(executed) == sorted(run.id for run in runs if run.job == "tick" and run.attempt)
@@ -231,7 +230,7 @@ def test_an_engine_whose_ledger_is_damaged_ends_and_its_jobs_go_on(tmp_path: Pat
     state = tmp_path / "state"
     put(tmp_path, JOBS.format(folder=tmp_path))
     subprocess.run(
-        [*JOBFILE, "up", "--for", "1s", "--state", str(state)], cwd=tmp_path, capture_output=True, check=True
+        [JOBFILE, "up", "--for", "1s", "--state", str(state)], cwd=tmp_path, capture_output=True, check=True
     )
     engine = Engine(tmp_path, state, **control.environ)
     try:

@@ -8,7 +8,7 @@ from subprocess import PIPE
 
 import pytest
 
-from tests.acceptance.engines import JOBFILE, ask, say, until
+from tests.acceptance.engines import JOBFILE, ask, is_there, say, until
 
 JOBS = """\
 version: 1
@@ -32,7 +32,7 @@ def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) 
     (tmp_path / "jobs.yaml").write_text(JOBS)
     options = ["--stop-jobs"] if stops else []
     engine = subprocess.Popen([JOBFILE, "up", *options], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    until(lambda: ask(tmp_path, "status")["engine"]["running"], "running")
+    until(lambda: is_there(tmp_path), "running")
     for job in ("polite", "deaf"):
         assert say(tmp_path, "run", job, "--detach").returncode == 0
         until(lambda: (tmp_path / f"{job}-runs").exists(), job)  # noqa: B023  asked for at once
@@ -45,7 +45,7 @@ def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) 
         return
     assert states(tmp_path) == {"polite": ("running", ""), "deaf": ("running", "")}
     engine = subprocess.Popen([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    until(lambda: ask(tmp_path, "status")["engine"]["running"], "the next one")
+    until(lambda: is_there(tmp_path), "the next one")
     engine.send_signal(signal.SIGTERM)
     assert engine.wait(timeout=20) == 0
     assert {state for state, _ in states(tmp_path).values()} == {"cancelled"}
@@ -60,7 +60,7 @@ def test_the_engine_takes_many_open_files_and_its_jobs_keep_their_limit(tmp_path
         stdout=subprocess.DEVNULL,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)),
     )
-    until(lambda: ask(tmp_path, "status")["engine"]["running"], "running")
+    until(lambda: is_there(tmp_path), "running")
     assert say(tmp_path, "run", "ask").stdout.splitlines()[0] == str(soft)
     assert resource.prlimit(engine.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     engine.send_signal(signal.SIGTERM)
@@ -74,7 +74,7 @@ def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_t
     engine = None
     if is_engine_there:
         engine = subprocess.Popen([JOBFILE, "up"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
-        until(lambda: ask(tmp_path, "status")["engine"]["running"], "running")
+        until(lambda: is_there(tmp_path), "running")
     following = subprocess.Popen(
         [JOBFILE, "run", "polite"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True
     )
@@ -87,7 +87,7 @@ def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_t
             assert "was taken away or replaced while" in said
     (tmp_path / "elsewhere").rename(tmp_path / ".jobfile")
     with_engine = subprocess.Popen([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    until(lambda: ask(tmp_path, "status")["engine"]["running"], "the next one")
+    until(lambda: is_there(tmp_path), "the next one")
     with_engine.send_signal(signal.SIGTERM)
     assert with_engine.wait(timeout=20) == 0
     assert {state for state, _ in states(tmp_path).values()} == {"cancelled"}

@@ -291,7 +291,7 @@ def test_a_full_disk_stops_nothing_but_what_cannot_be_recorded(tmp_path: Path) -
     (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {schedule: {every: 1s}, run: 'true'}}\n")
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY));"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, resource.RLIM_INFINITY));"
         "from engine.cli.main import run; sys.exit(run(['up', '--for', '7s']))"
     )
     done = subprocess.run(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.errors import StoreRefusedError
+from engine.errors import StoreRefusedError, StoreUnavailableError
 from engine.store.sqlite.connection import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -13,7 +13,7 @@ def refuse_older(connection: Connection, folder: Path) -> None:
     have = connection.pragma("user_version")
     assert isinstance(have, int)
     if have == 0:
-        raise StoreRefusedError(
+        raise StoreUnavailableError(
             f"the ledger {connection.path} is empty: an engine is just beginning, or ended as it began; "
             "try again, or start one with  jobfile up"
         )
