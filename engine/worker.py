@@ -35,6 +35,8 @@ PACE_SECONDS = 1.0
 
 GONE_SECONDS = 3.0
 """For so long the folder of an attempt that was executed may be away before the attempt is lost."""
+STILL_GONE_SECONDS = 2.5
+"""What is gone is looked at every second; after a longer pause it was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Worker:
         self._only = only
         self._flights: dict[str, _Flight] = {}
         self._noticed: set[str] = set()
-        self._missed: dict[str, float] = {}
+        self._missed: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()
 
@@ -173,7 +175,11 @@ class Worker:
     def _is_gone(self, name: str) -> bool:
         """What an attempt left behind was deleted. If its supervisor lives, it puts it back: wait."""
         now = self._clock.elapsed()
-        if now - self._missed.setdefault(name, now) < GONE_SECONDS:
+        first, last = self._missed.get(name, (now, now))
+        if now - last > STILL_GONE_SECONDS:
+            first = now  # it was there in between: only what is gone is looked at again at once
+        self._missed[name] = (first, now)
+        if now - first < GONE_SECONDS:
             return False
         del self._missed[name]
         return True

@@ -113,15 +113,17 @@ def _hand_over(folder: bytes, message: bytes, idle: Idle) -> bool:
 def _fork(folder: bytes, message: bytes, idle: Idle, poll: "select.poll", mine: tuple[int, int, str]) -> None:
     """Make one more supervisor. Where the system has no room for it, the attempt is told as not taken."""
     orders, acks, wake = mine
-    order_read, order_write = os.pipe()
-    said_read, said_write = os.pipe()
+    pipes: list[int] = []
     try:
+        for _ in range(2):
+            pipes += os.pipe()
         pid = os.fork()
     except OSError as problem:
-        for handle in (order_read, order_write, said_read, said_write):
+        for handle in pipes:
             os.close(handle)
         _acknowledge(acks, folder, problem.errno or 0)
         return
+    order_read, order_write, said_read, said_write = pipes
     if pid == 0:
         try:
             for handle in (orders, order_write, said_read, *idle.orders.values(), *idle.given):

@@ -219,7 +219,9 @@ class ProcessLauncher:
             try:
                 part = os.read(self._acks, 65_536)
             except BlockingIOError:
-                return
+                if self._process is not None and self._process.poll() is None:
+                    return
+                part = b""  # its shims live on, but what it had not yet handed to one is gone with it
             if not part:
                 break
             *lines, self._heard = (self._heard + part).split(b"\n")
@@ -234,7 +236,7 @@ class ProcessLauncher:
         self._in_flight.remove(name)
         if line.startswith("+"):
             self._taken.add(name)
-        elif problem != "0":
+        else:
             if len(self._refused) > MAX_REFUSED:
                 self._refused.clear()
             self._refused.setdefault(name, []).append(int(problem))
@@ -244,7 +246,7 @@ class ProcessLauncher:
         problems = self._refused.get(name, [])
         if len(problems) < START_TRIES:
             return None
-        why = os.strerror(problems[-1])
+        why = os.strerror(problems[-1]) if problems[-1] else "it was killed each time"
         return StartError(at=now, reason="start_error", detail=f"its supervisor cannot begin: {why}")
 
 

@@ -36,16 +36,17 @@ class Program:
 
     def start(self) -> str:
         """Execute it; returns why that cannot be done, or nothing."""
-        self.output, out_write = os.pipe()
-        error_read, error_write = os.pipe()
         supervisor = os.getpid()
+        pipes: list[int] = []
         try:
+            for _ in range(2):
+                pipes += os.pipe()
             self.pid = os.fork()
         except OSError as problem:
-            os.close(out_write)
-            os.close(error_read)
-            os.close(error_write)
+            for handle in pipes:
+                os.close(handle)
             return f"no process can be made for it: {problem.strerror}"
+        self.output, out_write, error_read, error_write = pipes
         if self.pid == 0:
             self._become_job(supervisor, out_write, error_write)
         os.close(out_write)

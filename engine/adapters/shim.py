@@ -109,8 +109,8 @@ class Shim:
             self._prepare()
             self.started_us, self.started = now_us(), boot_seconds()
             self._mark()
-        except OSError as problem:
-            self.problem = problem.errno or errno.EIO
+        except (OSError, ValueError) as problem:
+            self.problem = getattr(problem, "errno", None) or errno.EINVAL
             return False
         return True
 

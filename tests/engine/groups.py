@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.acceptance.engines import until
+
 ROOT = Path("/sys/fs/cgroup")
 LIMITS = {"pids": ("pids.max", "pids.max"), "memory": ("memory.limit_in_bytes", "memory.max")}
 
@@ -25,6 +27,13 @@ def limited(controller: str, limit: int, *pids: int) -> Iterator[Path]:
             (group / "cgroup.procs").write_text(str(pid))
         yield group
     finally:
+        until(lambda: _is_dissolved(group, own), "an empty group")
+
+
+def _is_dissolved(group: Path, own: Path) -> bool:
+    """A process that is ending, or was forked meanwhile, keeps its group for a moment."""
+    with contextlib.suppress(OSError):
         for pid in (group / "cgroup.procs").read_text().split():
             (own / "cgroup.procs").write_text(pid)
         group.rmdir()
+    return not group.exists()

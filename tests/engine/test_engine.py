@@ -473,3 +473,20 @@ def test_a_run_knows_when_it_was_to_start_and_which_time_it_is_about(tmp_path: P
         ("catchup", "10:00:00-05:00", "09:00:00-05:00", "10:00:00-05:00", "60"),
         ("manual", "10:01:02-05:00", None, None, "0"),
     ]
+
+
+def test_evidence_that_is_away_for_a_moment_now_and_then_is_no_loss(tmp_path: Path) -> None:
+    """A job deletes what proves it; its supervisor puts it back within a second, each time."""
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3600)
+    folder, flight = next(iter(world.launcher.flights.items()))
+    for _ in range(3):
+        del world.launcher.flights[folder]
+        world.pass_time(seconds=1)
+        world.launcher.flights[folder] = flight
+        world.catch_up(seconds=60)
+        assert world.runs()[0].state is RunState.RUNNING
+    del world.launcher.flights[folder]
+    world.catch_up(seconds=5)
+    (lost,) = world.runs()
+    assert (lost.state, lost.reason) == (RunState.LOST, "evidence_gone")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
-from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.process import START_TRIES, ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import is_gone, number_in, state_of, supervisor_of, until
@@ -434,3 +434,34 @@ def test_nobody_else_is_signalled_for_a_supervisor_that_is_gone(world: Real) -> 
     assert state_of(stranger.pid) == "T"
     stranger.kill()
     stranger.wait()
+
+
+def test_an_order_that_died_with_the_launcher_is_known_to_be_nobodys(world: Real) -> None:
+    """Another attempt's supervisor lives on and holds every pipe open."""
+    first = world.launch("long", "sleep 30")
+    world.started(first)
+    process = launcher_process(world)
+    os.kill(process, signal.SIGSTOP)
+    order = world.launch("late", "exit 5")
+    assert isinstance(world.evidence(order), Alive)
+    os.kill(process, signal.SIGKILL)
+    until(lambda: isinstance(world.evidence(order), NotStarted))
+    world.launcher.launch(order)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert (ended.exit_code, world.executions(order)) == (5, 1)
+    world.launcher.stop(first.run_dir, Stop.KILL)
+    world.end_of(first)
+
+
+@pytest.mark.parametrize("wrong", [{"script": "echo \ud800"}, {"argv": ("a\0b",)}], ids=["script", "argv"])
+def test_what_no_supervisor_can_prepare_is_told_and_not_tried_for_ever(
+    world: Real, wrong: dict[str, object]
+) -> None:
+    order = world.order("odd", "", **wrong)
+    for _ in range(START_TRIES + 1):
+        world.launcher.launch(order)
+        until(lambda: not isinstance(world.evidence(order), Alive))
+        if not isinstance(world.evidence(order), NotStarted):
+            break
+    assert isinstance(world.evidence(order), StartError)
