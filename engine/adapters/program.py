@@ -7,6 +7,7 @@ import signal
 from typing import Any, Final  # an order is JSON
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _prctl = ctypes.CDLL(None).prctl
 _nothing = os.open(os.devnull, os.O_RDONLY)
@@ -127,7 +128,8 @@ def _candidates(name: str, path: str) -> list[str]:
 
 
 def _be_as_killable_as_others() -> None:
-    """The engine is spared when memory runs out; its jobs are not."""
+    """The engine is spared when memory runs out; its jobs are not. The file is opened to its user first."""
+    _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     try:
         handle = os.open(_OOM_SCORE, os.O_WRONLY)
         os.write(handle, b"0")

@@ -91,3 +91,12 @@ def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_t
     with_engine.send_signal(signal.SIGTERM)
     assert with_engine.wait(timeout=20) == 0
     assert {state for state, _ in states(tmp_path).values()} == {"cancelled"}
+
+
+def test_an_engine_that_is_spared_when_memory_runs_out_does_not_spare_its_jobs(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {ask: {run: cat /proc/self/oom_score_adj}}\n")
+    spared = 'echo -500 > /proc/self/oom_score_adj; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", spared, "sh", JOBFILE, "run", "ask"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "0\n")
