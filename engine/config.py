@@ -17,6 +17,8 @@ KEEP_DAYS = 30
 """For so long runs are kept whole, unless JOBFILE_KEEP_DAYS says other."""
 MIN_FREE_MIB = 512
 """With less room on the disk nothing starts, unless JOBFILE_MIN_FREE_MIB says other."""
+KEEP_MIB = 10_240
+"""What the folders of all runs may keep on the disk together, unless JOBFILE_KEEP_MIB says other."""
 MAX_FOLDER_MIB = 10_240
 """What one run may put into its folder, unless JOBFILE_MAX_FOLDER_MIB says other."""
 _MIB = 2**20
@@ -34,6 +36,7 @@ class Limits(TypedDict):
     catchup_starts: int
     keep_runs: int
     keep_days: int
+    keep_bytes: int
     min_free_bytes: int
     max_folder_bytes: int
 
@@ -55,6 +58,7 @@ class EngineConfig:
     marks_missed: bool = False
     keep_runs: int = KEEP_RUNS
     keep_days: int = KEEP_DAYS
+    keep_bytes: int = KEEP_MIB * _MIB
     min_free_bytes: int = MIN_FREE_MIB * _MIB
     max_folder_bytes: int = MAX_FOLDER_MIB * _MIB
 
@@ -107,6 +111,7 @@ def limits(environ: Mapping[str, str]) -> Limits:
         "catchup_starts": _number(environ, "JOBFILE_CATCHUP_STARTS", CATCHUP_STARTS),
         "keep_runs": _number(environ, "JOBFILE_KEEP_RUNS", KEEP_RUNS),
         "keep_days": _number(environ, "JOBFILE_KEEP_DAYS", KEEP_DAYS),
+        "keep_bytes": _number(environ, "JOBFILE_KEEP_MIB", KEEP_MIB) * _MIB,
         "min_free_bytes": _number(environ, "JOBFILE_MIN_FREE_MIB", MIN_FREE_MIB) * _MIB,
         "max_folder_bytes": _number(environ, "JOBFILE_MAX_FOLDER_MIB", MAX_FOLDER_MIB) * _MIB,
     }

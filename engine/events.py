@@ -204,6 +204,14 @@ class RunsPruned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputsDropped:
+    """The folders of the oldest runs were taken away: all of them together held too much."""
+
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskHeld:
     """The disk is nearly full: nothing new starts."""
 
@@ -270,6 +278,7 @@ Event = (
     | RunSettled
     | RunResolved
     | RunsPruned
+    | OutputsDropped
     | DiskHeld
     | DiskReleased
     | LedgerHeld

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.adapters import folders
 from engine.config import EngineConfig
-from engine.events import DiskHeld, DiskReleased, Event, RunResolved, RunsPruned
+from engine.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
 from engine.ledger import Store
 from engine.lifecycle import AttemptState, Ended, Run, RunState
 from engine.ports import Clock, Journal, Launcher, Stop
@@ -25,7 +25,10 @@ COMPRESS_AFTER = timedelta(days=1)
 EVIDENCE_WITHIN = timedelta(days=7)
 """For so long the end of a lost attempt is looked for."""
 LOST_AT_ONCE = 500
+KEEP_OUTPUT_FOR = timedelta(hours=1)
+"""What younger runs wrote stays, however much all of them hold."""
 _COMPRESSED = "compressed_upto"
+_DROPPED = "dropped_upto"
 
 
 class Housekeeper:
@@ -62,8 +65,11 @@ class Housekeeper:
         is_more = False
         if self._looks % LOOKS_A_ROUND == 0 and not self._is_held():
             self.resolve()
-            is_more = self.prune(counts=self._looks % (LOOKS_A_ROUND * ROUNDS_A_COUNT) == 0)
+            counts = self._looks % (LOOKS_A_ROUND * ROUNDS_A_COUNT) == 0
+            is_more = self.prune(counts=counts)
             self.compress()
+            if counts and not is_more:
+                self.drop_outputs()
             self._sweep()
         if not is_more:
             self._looks += 1
@@ -126,6 +132,25 @@ class Housekeeper:
         if found:
             with self._store.transaction():
                 self._store.past.note(_COMPRESSED, str(found[-1][0]))
+
+    def drop_outputs(self) -> None:
+        """While all folders of runs hold too much together, take away those of the oldest that are over."""
+        over = folders.survey(self._config.runs_dir).total_bytes - self._config.keep_bytes
+        seq, count, dropped = int(self._store.past.fact(_DROPPED, default="0")), 0, 0
+        before = self._clock.now() - KEEP_OUTPUT_FOR
+        while dropped < over and (found := self._store.past.recorded_after(seq, before=before, limit=BATCH)):
+            for seq, run in found:  # noqa: B007  so far it has come
+                if dropped < over and run.state.is_final:
+                    folder = self._config.run_dir(run.id)
+                    size = folders.survey(folder).total_bytes
+                    folders.remove_run(folder)
+                    count, dropped = count + bool(size), dropped + size
+                if dropped >= over:
+                    break
+            with self._store.transaction():
+                self._store.past.note(_DROPPED, str(seq))
+        if dropped:
+            self._journal.tell(OutputsDropped(count=count, bytes=dropped))
 
     def _sweep(self) -> None:
         """Take away old folders that no run knows: an engine died between a row and its folder."""

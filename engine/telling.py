@@ -27,6 +27,7 @@ from engine.events import (
     LedgerWritable,
     LoopFailed,
     NotRunTold,
+    OutputsDropped,
     RefUnread,
     RemovalsHeld,
     RunResolved,
@@ -53,7 +54,7 @@ def tell_text(event: Event) -> str:
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", tell_incident(event))
-        case DiskHeld() | DiskReleased() | RunsPruned():
+        case DiskHeld() | DiskReleased() | RunsPruned() | OutputsDropped():
             return _line("", "", tell_upkeep(event))
         case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
             return _line("", "", tell_ledger(event))

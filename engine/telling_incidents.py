@@ -15,6 +15,7 @@ from engine.events import (
     LedgerHeld,
     LedgerUnwritable,
     LedgerWritable,
+    OutputsDropped,
     RemovalsHeld,
     RunsPruned,
     ScheduleQuarantined,
@@ -69,7 +70,7 @@ def tell_ledger(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
             assert_never(event)
 
 
-def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned) -> str:
+def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) -> str:
     """One line about the disk and what was taken away from it."""
     match event:
         case DiskHeld():
@@ -79,6 +80,9 @@ def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned) -> str:
         case RunsPruned():
             runs = "1 run" if event.count == 1 else f"{event.count} runs"
             return f"{runs} taken away by retention; what became of each is still known"
+        case OutputsDropped():
+            runs = "1 run" if event.count == 1 else f"the oldest {event.count} runs"
+            return f"what {runs} wrote was taken away, {event.bytes // 2**20:,} MiB: all runs held too much"
         case _:
             assert_never(event)
 

@@ -18,7 +18,7 @@ from engine.answers.expected import INSTANT
 from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
 from engine.config import limits
-from engine.events import DiskHeld, RunResolved, RunsPruned
+from engine.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned
 from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.lifecycle import Ended, Run, RunState
 from engine.ports import Stop
@@ -215,6 +215,27 @@ def test_folders_go_with_their_runs_and_old_ones_without_a_run_too(old: World) -
     kept = {run.id for run in old.runs()}
     there = {path.parent.name for path in old.config.runs_dir.glob("*/*/1")}
     assert there == kept | {fresh.name}
+
+
+def test_when_all_runs_hold_too_much_the_folders_of_the_oldest_go_and_no_answer(old: World) -> None:
+    runs = sorted(old.runs(), key=lambda run: run.queued_at)
+    for run in runs:
+        folder = old.config.attempt_dir(run.id, 1)
+        folder.mkdir(parents=True)
+        (folder / "output").write_bytes(b"x" * 100_000)
+    before = numbers(old)
+    old.housekeeper(keep_bytes=50_000_000).drop_outputs()
+    assert all(old.config.run_dir(run.id).exists() for run in runs)
+    old.housekeeper(keep_bytes=2_000_000).drop_outputs()
+    kept = [run for run in runs if old.config.run_dir(run.id).exists()]
+    assert kept == runs[-len(kept) :]
+    assert 10 <= len(kept) <= 20
+    (told,) = [event for event in old.journal.events if isinstance(event, OutputsDropped)]
+    assert told.count == len(runs) - len(kept)
+    assert numbers(old) == before
+    old.housekeeper(keep_bytes=1).drop_outputs()
+    young = [run for run in runs if old.clock.now() - run.queued_at < HOUR]
+    assert [run for run in runs if old.config.run_dir(run.id).exists()] == young
 
 
 class Plain:

@@ -11,6 +11,7 @@ from engine.cli.place import Place, job_known, json_option
 from engine.cli.showing import OutputShown
 from engine.ledger import View
 from engine.lifecycle import Run
+from engine.wording import short
 
 LOOK_SECONDS = 0.1
 
@@ -41,6 +42,8 @@ def command(
     if as_json:
         print_json(_as_json(place, view, run, attempt))
         return 0
+    if run.state.is_final and run.attempt and not place.config.run_dir(run.id).exists():
+        click.echo(f"what run {short(run.id)} wrote is no longer kept", err=True)
     numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
     for number in numbers:
         if len(numbers) > 1:
