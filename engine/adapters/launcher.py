@@ -28,7 +28,7 @@ IDLE_KEPT: Final = 16
 """Supervisors that wait for their next order; more of them end."""
 IDLE_SECONDS: Final = 10.0
 """After so long without an order none of them waits any more."""
-ATTEMPTS_EACH: Final = 500
+ATTEMPTS_EACH: Final = 250
 """A supervisor ends after so many: what it may have gathered goes with it."""
 SMALL_ORDER_BYTES: Final = 32_768
 """What a pipe takes at once, whoever reads it; a larger order goes to a new supervisor, with its memory."""
@@ -140,8 +140,10 @@ def _fork(folder: bytes, message: bytes, idle: Idle, poll: "select.poll", mine: 
 
 def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> None:
     """The life of a supervisor: one attempt after the other, until nobody has one for it."""
-    for _ in range(ATTEMPTS_EACH):
+    for number in range(1, ATTEMPTS_EACH + 1):
         Shim(message, wake).run(acks)
+        if number == ATTEMPTS_EACH:
+            break  # without a word: who says that it waits is given an order
         try:
             os.write(said, b"\n")
         except OSError:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import struct
+import subprocess
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from engine.lifecycle import AttemptState, RunState
 from tests.acceptance.engines import (
+    JOBFILE,
     ask,
     attempt_dir,
     attempts_of,
@@ -223,3 +225,24 @@ def test_f61_what_retention_took_away_is_not_made_again_by_engines_that_are_kill
     report = ask(tmp_path, "report")
     assert report["adds_up"]
     assert report["succeeded"] >= len(executed(tmp_path)) - 1
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+def test_a_state_folder_on_a_network_share_is_refused_and_one_on_a_disk_is_not(
+    tmp_path: Path, kind: str
+) -> None:
+    """The list of mounts says so: proc(5); in a mount namespace another file stands in its place."""
+    folder = tmp_path / "share"
+    folder.mkdir()
+    put(folder, "version: 1\njobs: {a: {run: 'true'}}\n")
+    (tmp_path / "mounts").write_text(f"/dev/vda / ext4 rw 0 0\nserver:/x {folder} {kind} rw 0 0\n")
+    script = f'mount --bind {tmp_path}/mounts /proc/$$/mounts && exec "$@"'
+
+    def up(*options: str) -> subprocess.CompletedProcess[str]:
+        command = ["unshare", "--mount", "sh", "-c", script, "sh", JOBFILE, "up", "--for", "1s", *options]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+    refused = up()
+    assert refused.returncode == 1
+    assert f"is on a network file system ({kind}), where a ledger is not safe" in refused.stderr
+    assert up("--state", str(tmp_path / "disk")).returncode == 0

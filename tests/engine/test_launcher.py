@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
-from engine.adapters.process import START_TRIES, ProcessLauncher, current_boot_id
+from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
-from tests.acceptance.engines import is_gone, number_in, state_of, supervisor_of, until
+from tests.acceptance.engines import is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
 
@@ -465,3 +466,15 @@ def test_what_no_supervisor_can_prepare_is_told_and_not_tried_for_ever(
         if not isinstance(world.evidence(order), NotStarted):
             break
     assert isinstance(world.evidence(order), StartError)
+
+
+def test_a_supervisor_that_has_served_long_enough_takes_no_order_with_it(world: Real) -> None:
+    found = re.search(r"ATTEMPTS_EACH: Final = (\d+)", LAUNCHER.read_text())
+    assert found is not None
+    shims = set()
+    for number in range(int(found[1]) + 20):
+        order = world.launch(f"one{number}", "", argv=("true",))
+        while not isinstance(world.evidence(order), Ended):
+            pause(0.001)
+        shims.add(json.loads((order.run_dir / "started").read_bytes())["pid"])
+    assert len(shims) >= 2
