@@ -44,8 +44,14 @@ _me: dict[str, Any] = {}
 
 
 def become_supervisor() -> None:
-    """For its whole life a supervisor has a session of its own, and what loses its parent is its child."""
+    """For its whole life a supervisor has a session of its own, and what loses its parent is its child.
+
+    Whoever ends everything politely, as a host that goes down does, ends the jobs: their supervisors stay to
+    record how. A caught signal, unlike an ignored one, is reset when the job is executed.
+    """
     os.setsid()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _me.update(pid=os.getpid(), began=began_at(os.getpid()))

@@ -16,7 +16,7 @@ from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, Out
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
-from tests.acceptance.engines import is_gone, number_in, pause, state_of, supervisor_of, until
+from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
 
@@ -478,3 +478,22 @@ def test_a_supervisor_that_has_served_long_enough_takes_no_order_with_it(world: 
             pause(0.001)
         shims.add(json.loads((order.run_dir / "started").read_bytes())["pid"])
     assert len(shims) >= 2
+
+
+def test_who_ends_everything_politely_ends_the_job_and_its_supervisor_records_how(world: Real) -> None:
+    order = world.launch("shutdown", "trap 'exit 9' TERM; while :; do sleep 0.05; done")
+    world.started(order)
+    shim = until(lambda: supervisor_of(order.run_dir))
+    assert shim is not None
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        os.kill(shim, number)
+    assert isinstance(world.evidence(order), Alive)
+    for pid in children_of(shim):
+        os.kill(pid, signal.SIGTERM)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert (ended.exit_code, ended.stopped) == (9, False)
+    other = world.launch("default", "kill -TERM $$")
+    killed = world.end_of(other)
+    assert isinstance(killed, Ended)
+    assert killed.signal == signal.SIGTERM
