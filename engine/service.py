@@ -113,8 +113,15 @@ class Service:
 
     def _refuse_rewind_alone(self, rewind: Rewind | None) -> None:
         """A single run without an engine has nobody to hold it until somebody accepts the copy."""
-        if rewind is not None and self._only is not None:
+        if self._only is None:
+            return
+        if rewind is not None:
             raise StoreRefusedError(rewind.message)
+        if self._store.incidents.hold(RESTORED_HOLD) is not None:
+            raise StoreRefusedError(
+                f"the ledger in {self.config.state_dir} is an older copy that nobody has accepted: nothing "
+                "starts from it. Put the newer ledger back, or go on:  jobfile up --accept-rewind"
+            )
 
     def _hold_or_accept(self, rewind: Rewind | None) -> None:
         """An older copy of the ledger has forgotten runs: nothing starts from it before a person says so."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.config import MIN_FREE_MIB
 from engine.ledger import View
 from engine.lifecycle import RunState
 from engine.pausing import holding
@@ -26,7 +27,7 @@ SILENT = timedelta(seconds=35)
 RECENT = 5
 """Incidents that are shown."""
 
-LOW_DISK_BYTES = 512 * 1024 * 1024
+LOW_DISK_BYTES = MIN_FREE_MIB * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -340,3 +340,19 @@ def test_status_tells_what_holds_the_engine_back(
     holds = jobfile("status", "--json").json["holds"]
     assert [(one["kind"], one["detail"]) for one in holds] == [(kind, "why")]
     store.close()
+
+
+def test_a_run_without_an_engine_does_not_wait_for_a_copy_to_be_accepted(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    store = SqliteStore.open(tmp_path / ".jobfile" / "ledger.db")
+    with store.transaction():
+        store.incidents.begin_hold("restored_hold", detail="why", now=datetime.now(UTC))
+    refused = jobfile("run", "bad")
+    assert refused.code == 1
+    assert "an older copy that nobody has accepted" in refused.err
+    with store.transaction():
+        store.incidents.end_hold("restored_hold", by="anna", now=datetime.now(UTC))
+    assert "exit(7)" in jobfile("run", "bad").err
+    store.close()
