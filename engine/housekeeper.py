@@ -14,6 +14,8 @@ from engine.records import DISK_HOLD
 from engine.retry import state_after
 
 LOOK_SECONDS = 10.0
+MORE_SECONDS = 0.1
+"""Between two batches that are taken away, so that others come to the ledger."""
 LOOKS_A_ROUND = 6
 """Disk and folders are looked at each time, the past once a minute."""
 ROUNDS_A_COUNT = 60
@@ -64,16 +66,17 @@ class Housekeeper:
         self._stop_hoarders()
         is_more = False
         if self._looks % LOOKS_A_ROUND == 0 and not self._is_held():
-            self.resolve()
             counts = self._looks % (LOOKS_A_ROUND * ROUNDS_A_COUNT) == 0
             is_more = self.prune(counts=counts)
-            self.compress()
-            if counts and not is_more:
-                self.drop_outputs()
-            self._sweep()
+            if not is_more:  # the rest once a round, however many batches went before
+                self.resolve()
+                self.compress()
+                self._sweep()
+                if counts:
+                    self.drop_outputs()
         if not is_more:
             self._looks += 1
-        return 0.1 if is_more else LOOK_SECONDS
+        return MORE_SECONDS if is_more else LOOK_SECONDS
 
     def resolve(self) -> None:
         """Take in the ends of lost attempts that turned up: a disk came back, a supervisor had lived."""
