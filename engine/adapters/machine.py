@@ -20,6 +20,7 @@ class Machine(NamedTuple):
 
     python: str
     has_libyaml: bool
+    has_spawn: bool
     open_files: int | None
     processes: int | None
     container: str
@@ -36,11 +37,13 @@ class RunProcess(NamedTuple):
 
 def read_machine() -> Machine:
     """Ask the system, now."""
+    from engine.adapters.spawning import is_built  # noqa: PLC0415
     from jobfile.document import PARSER, PurePythonParser  # noqa: PLC0415  start-up time: an engine need not ask
 
     return Machine(
         python=platform.python_version(),
         has_libyaml=PARSER is not PurePythonParser,
+        has_spawn=is_built(),
         open_files=_limit(resource.RLIMIT_NOFILE),
         processes=_limit(resource.RLIMIT_NPROC),
         container=container_kind(environment()),

@@ -1,63 +1,47 @@
-"""A job's own process: in a group of its own, and dead when its supervisor dies. Imported by the shim."""
+"""A job's own process, from before it exists until nothing of it is held any more. Imported by the shim."""
 
-import ctypes
 import errno
 import os
-import signal
 from typing import Any, Final  # an order is JSON
 
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_DUMPABLE: Final = 4
-_OOM_SCORE: Final = "/proc/self/oom_score_adj"
-_prctl = ctypes.CDLL(None).prctl
+from spawning import AT_FOLDER, AT_PROCESS, Call, NotSpawnedError, spawn
+
+_WORDS: Final = {errno.ENOENT: "not found", errno.EACCES: "not executable"}
 _nothing = os.open(os.devnull, os.O_RDONLY)
-_is_spared = False
-
-
-def note_oom_score() -> None:
-    """Look, once, whether this process and its forks are spared when memory runs out: proc(5)."""
-    global _is_spared
-    try:
-        with open(_OOM_SCORE, encoding="ascii") as file:  # noqa: PTH123  no pathlib in the shim
-            _is_spared = file.read().startswith("-")
-    except OSError:
-        _is_spared = False
 
 
 class Program:
-    """One process, from before it exists until nothing of it is held any more."""
+    """One process."""
 
     def __init__(self, order: dict[str, Any], script: "str | None") -> None:
-        """Prepare everything, so that little is left to do between fork and exec. Starts nothing."""
-        self.argv: list[str] = order["argv"] + ([script] if script is not None else [])
-        self.env: dict[str, str] = {**order["env"], **order["secrets"]}
-        self.working_dir: str = order["working_dir"]
-        self.paths = _candidates(self.argv[0], self.env.get("PATH", os.defpath))
+        """Prepare everything, so that what cannot be right is known before the start. Starts nothing.
+
+        Raises ValueError for what no system takes: a NUL, or text that is no text.
+        """
+        argv: list[str] = order["argv"] + ([script] if script is not None else [])
+        env: dict[str, str] = {**order["env"], **order["secrets"]}
+        self.call = Call(
+            paths=_in_bytes(_candidates(argv[0], env.get("PATH", os.defpath))),
+            argv=_in_bytes(argv),
+            env=dict(zip(_in_bytes([*env]), _in_bytes([*env.values()]), strict=True)),
+            folder=_in_bytes([order["working_dir"]])[0],
+            stdin=_nothing,
+        )
+        self.name = argv[0]
         self.pid = self.handle = self.output = -1
 
     def start(self) -> str:
         """Execute it; returns why that cannot be done, or nothing."""
-        supervisor = os.getpid()
-        pipes: list[int] = []
         try:
-            for _ in range(2):
-                pipes += os.pipe()
-            self.pid = os.fork()
+            self.output, output = os.pipe()
         except OSError as problem:
-            for handle in pipes:
-                os.close(handle)
-            return f"no process can be made for it: {problem.strerror}"
-        self.output, out_write, error_read, error_write = pipes
-        if self.pid == 0:
-            self._become_job(supervisor, out_write, error_write)
-        os.close(out_write)
-        os.close(error_write)
-        said = os.read(error_read, 4096)
-        os.close(error_read)
-        if said:
-            os.waitpid(self.pid, 0)
-            self.pid = -1
-            return said.decode("utf-8", "replace")
+            return self._why_not(AT_PROCESS, problem.errno or 0)
+        try:
+            self.pid = spawn(self.call, output)
+        except NotSpawnedError as problem:
+            return self._why_not(problem.stage, problem.problem)
+        finally:
+            os.close(output)
         os.set_blocking(self.output, False)
         self.handle = os.pidfd_open(self.pid)
         return ""
@@ -84,55 +68,24 @@ class Program:
                 os.close(handle)
         self.handle = self.output = -1
 
-    def _become_job(self, supervisor: int, out: int, error: int) -> None:
-        """In the forked child: turn into the job, or say why not."""
-        try:
-            os.setpgid(0, 0)
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != supervisor:
-                os._exit(1)  # the shim died before the line above could be for it
-            if _is_spared:
-                _be_as_killable_as_others()
-            os.dup2(_nothing, 0)
-            os.dup2(out, 1)
-            os.dup2(out, 2)
-            os.write(error, self._exec().encode("utf-8", "replace"))
-        finally:
-            os._exit(127)
-
-    def _exec(self) -> str:
-        """Execute the command; returns only with the reason why that cannot be done."""
-        try:
-            os.chdir(self.working_dir)
-        except OSError as problem:
-            return f"working folder {self.working_dir}: {problem.strerror}"
-        found = errno.ENOENT
-        for path in self.paths:
-            try:
-                os.execve(path, self.argv, self.env)  # noqa: S606  that is what a job is
-            except OSError as problem:
-                if problem.errno not in (errno.ENOENT, errno.ENOTDIR):
-                    found = problem.errno or found
-            except ValueError as problem:
-                return f"program `{self.argv[0]}` {problem}"
-        words = {errno.ENOENT: "not found", errno.EACCES: "not executable"}
-        return f"program `{self.argv[0]}` {words.get(found, os.strerror(found))}"
+    def _why_not(self, stage: int, problem: int) -> str:
+        if stage == AT_PROCESS:
+            return f"no process can be made for it: {os.strerror(problem)}"
+        if stage == AT_FOLDER:
+            return f"working folder {os.fsdecode(self.call.folder)}: {os.strerror(problem)}"
+        return f"program `{self.name}` {_WORDS.get(problem, os.strerror(problem))}"
 
 
 def _candidates(name: str, path: str) -> list[str]:
-    """Where a program may be, in order: environ(7). What is surely not there is left out before the fork."""
+    """Where a program may be, in order: environ(7). What is surely not there is left out before the start."""
     if "/" in name:
         return [name]
     places = [f"{folder or '.'}/{name}" for folder in path.split(":")]
     return [place for place in places if not place.startswith("/") or os.path.exists(place)]  # noqa: PTH110
 
 
-def _be_as_killable_as_others() -> None:
-    """The engine is spared when memory runs out; its jobs are not. The file is opened to its user first."""
-    _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-    try:
-        handle = os.open(_OOM_SCORE, os.O_WRONLY)
-        os.write(handle, b"0")
-        os.close(handle)
-    except OSError:
-        pass
+def _in_bytes(words: list[str]) -> list[bytes]:
+    found = [os.fsencode(word) for word in words]
+    if any(b"\0" in word for word in found):
+        raise ValueError("a NUL would end a word before its end")
+    return found

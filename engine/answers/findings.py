@@ -59,6 +59,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "leftovers.attempt": _WARNING,
     "leftovers.process": _WARNING,
     "machine.libyaml": _WARNING,
+    "machine.spawn": _WARNING,
     "machine.files": _WARNING,
     "machine.processes": _WARNING,
     "machine.tzdata": _INFO,

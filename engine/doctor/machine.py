@@ -32,6 +32,12 @@ def _check_limits(subject: Subject) -> Iterator[Finding]:
             found="PyYAML was built without libyaml: job files are read some ten times slower",
             help="`pip install --force-reinstall --only-binary :all: pyyaml`",
         )
+    if not machine.has_spawn:
+        yield Finding(
+            code="machine.spawn",
+            found="jobfile was installed without its compiled part: jobs are started more slowly",
+            help="where `cc` is found: `pip install --force-reinstall --no-binary jobfile jobfile`",
+        )
     files = FILES_OF_ENGINE + most
     if machine.open_files is not None and machine.open_files < files:
         yield Finding(

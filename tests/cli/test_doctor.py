@@ -110,7 +110,7 @@ def test_the_machine_says_its_limits_and_its_container(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=True)
     assert done.stdout == "77\n"
-    assert read_machine().has_libyaml
+    assert (read_machine().has_libyaml, read_machine().has_spawn) == (True, True)
     assert container_kind({}, root=tmp_path) == ""
     assert container_kind({"container": "lxc"}, root=tmp_path) == "lxc"
     assert container_kind({"KUBERNETES_SERVICE_HOST": "x"}, root=tmp_path) == "Kubernetes"

@@ -24,7 +24,13 @@ from tests.engine.test_past import keep_house
 from tests.engine.world import World
 
 SOUND = Machine(
-    python="3.13.1", has_libyaml=True, open_files=None, processes=None, container="", is_synchronized=True
+    python="3.13.1",
+    has_libyaml=True,
+    has_spawn=True,
+    open_files=None,
+    processes=None,
+    container="",
+    is_synchronized=True,
 )
 
 SEVEN_MINUTES = 420

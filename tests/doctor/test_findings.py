@@ -532,6 +532,11 @@ def libyaml_is_missing(patient: Patient) -> None:
     patient.machine = SOUND._replace(has_libyaml=False)
 
 
+@brings("machine.spawn", "without its compiled part")
+def spawn_is_not_built(patient: Patient) -> None:
+    patient.machine = SOUND._replace(has_spawn=False)
+
+
 @brings("machine.files", "40 files may be open, and 16 attempts at once want 80")
 def few_files_may_be_open(patient: Patient) -> None:
     patient.machine = SOUND._replace(open_files=40)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters import process
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
+from engine.adapters.spawning import LIBRARY
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
@@ -73,8 +76,13 @@ class Real:
         return OutputTail(order.run_dir).read()
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Real]:
+@pytest.fixture(params=["vfork", "fork"])
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Real]:
+    """With the compiled part, and as it is where that could not be built."""
+    assert Path(LIBRARY).exists()
+    if request.param == "fork":
+        parts = shutil.copytree(LAUNCHER.parent, tmp_path / "parts", ignore=shutil.ignore_patterns("*.so"))
+        monkeypatch.setattr(process, "LAUNCHER", parts / LAUNCHER.name)
     made = Real(tmp_path)
     yield made
     made.launcher.close()

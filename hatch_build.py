@@ -1,0 +1,33 @@
+"""Builds spawn.c where there is a compiler; without one jobfile is all there and starts jobs more slowly."""
+
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any  # the hook's interface
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCE = "engine/adapters/spawn.c"
+LIBRARY = "engine/adapters/spawn.so"
+
+
+class SpawnHook(BuildHookInterface):
+    """Adds the library to a wheel, which is then for one kind of machine, and to a working copy."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  the hook's interface
+        """Compile; called before a wheel is put together."""
+        library = Path(self.root, LIBRARY)
+        library.unlink(missing_ok=True)
+        compiler = shutil.which("cc")
+        if compiler is None:
+            self.app.display_warning(f"no C compiler: {SOURCE} is not built, and jobs start more slowly")
+            return
+        command = [compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", "-o", library, Path(self.root, SOURCE)]
+        if subprocess.run(command, check=False).returncode:  # noqa: S603  fixed words
+            self.app.display_warning(f"{SOURCE} cannot be built here: jobs start more slowly")
+            return
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{platform}"
+        build_data["artifacts"].append(f"/{LIBRARY}")

@@ -1,0 +1,221 @@
+"""The two ways to make a job's process: the compiled one, and the fork that stands in for it."""
+
+import ctypes
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters import spawning
+from engine.adapters.spawning import AT_FOLDER, AT_PROCESS, AT_PROGRAM, Call, NotSpawnedError, spawn
+
+SOURCE = Path(spawning.__file__).with_name("spawn.c")
+LOOK = b"/bin/cat"
+PR_GET_DUMPABLE = 3
+
+
+@pytest.fixture(params=["vfork", "fork"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    assert spawning.is_built()
+    if request.param == "fork":
+        monkeypatch.setattr(spawning, "_library", None)
+    return str(request.param)
+
+
+@pytest.fixture
+def nothing() -> Iterator[int]:
+    handle = os.open(os.devnull, os.O_RDONLY)
+    yield handle
+    os.close(handle)
+
+
+def call(nothing: int, *argv: bytes, **about: object) -> Call:
+    values: dict = {"paths": [argv[0]], "argv": list(argv), "env": {}, "folder": b"/", "stdin": nothing}
+    return Call(**values | about)
+
+
+def said_by(what: Call) -> tuple[str, int]:
+    """What it wrote, and its exit status."""
+    read, write = os.pipe()
+    pid = spawn(what, write)
+    os.close(write)
+    with os.fdopen(read) as file:
+        text = file.read()
+    return text, os.waitpid(pid, 0)[1]
+
+
+def line(text: str, name: str) -> str:
+    return next(one.split(":\t")[1] for one in text.splitlines() if one.startswith(f"{name}:"))
+
+
+def test_a_job_gets_what_it_is_given_and_nothing_else(nothing: int, tmp_path: Path) -> None:
+    script = b'echo "$0|$1|$A|$PWD"; env | wc -l; ls /proc/self/fd | tr "\\n" " "; readlink /proc/self/fd/0'
+    about = call(
+        nothing,
+        b"/bin/sh",
+        b"-c",
+        script,
+        b"\xff name",
+        b"",
+        env={b"A": b"x=y\xfe"},
+        folder=os.fsencode(tmp_path),
+    )
+    read, write = os.pipe()
+    pid = spawn(about, write)
+    os.close(write)
+    with os.fdopen(read, "rb") as file:
+        first, count, handles = file.read().splitlines()
+    assert os.waitpid(pid, 0)[1] == 0
+    assert first == b"\xff name||x=y\xfe|" + os.fsencode(tmp_path)
+    assert int(count) == 2, "A, and the PWD that the shell sets"
+    assert handles == b"0 1 2 3 /dev/null", "3 is the folder that ls reads, and where 0 leads to"
+
+
+def test_a_job_leads_a_group_of_its_own(nothing: int) -> None:
+    text, _ = said_by(call(nothing, LOOK, b"/proc/self/stat"))
+    pid, group = text.split()[0], text.split()[4]
+    assert pid == group != str(os.getpgrp())
+
+
+def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
+    """Also when it is killed while the job is being made: here over and over, at some instant of it."""
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); import spawning\n"
+        f"spawning._library = spawning._library if {way == 'vfork'} else None\n"
+        "null = os.open('/dev/null', os.O_RDWR)\n"
+        f"call = spawning.Call([b'/bin/sleep'], [b'{tmp_path.name}', b'600'], {{}}, b'/', null)\n"
+        "print(flush=True)\n"
+        "while True: spawning.spawn(call, null)\n"
+    )
+    for pause in (0.0, 0.001, 0.005, 0.02):
+        supervisor = subprocess.Popen(
+            [sys.executable, "-c", code, str(SOURCE.parent)], stdout=subprocess.PIPE, start_new_session=True
+        )
+        assert supervisor.stdout is not None
+        supervisor.stdout.readline()
+        time.sleep(pause)
+        supervisor.kill()
+        supervisor.wait()
+        supervisor.stdout.close()
+        deadline = time.monotonic() + 20
+        while left := running(tmp_path.name):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.01)
+
+
+def running(name: str) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if entry.read_bytes().startswith(name.encode() + b"\0"):
+                found.append(entry.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_job_blocks_no_signal_and_inherits_no_handler(nothing: int) -> None:
+    before = signal.signal(signal.SIGUSR2, lambda _number, _frame: None)
+    try:
+        text, _ = said_by(call(nothing, LOOK, b"/proc/self/status"))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (int(line(text, "SigBlk"), 16), int(line(text, "SigCgt"), 16)) == (0, 0)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set(), "nor does its supervisor, after it"
+
+
+def test_a_supervisor_that_is_signalled_meanwhile_goes_on_and_its_jobs_are_whole(nothing: int) -> None:
+    """A handler that ran in the new process would run in the supervisor's memory."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda _number, _frame: heard.append(os.getpid()))
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    read, write = os.pipe()
+    try:
+        ended = [os.waitpid(spawn(call(nothing, b"/bin/true"), write), 0)[1] for _ in range(300)]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        os.close(read)
+        os.close(write)
+    assert set(ended) == {0}
+    assert heard, "it was signalled"
+    assert set(heard) == {os.getpid()}
+
+
+def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
+    nothing: int, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("echo never")
+    folder, here = os.fsencode(tmp_path), os.fsencode(plain)
+    cases = [
+        (call(nothing, b"/bin/true", folder=folder + b"/away"), AT_FOLDER, errno.ENOENT),
+        (call(nothing, b"/bin/true", folder=here), AT_FOLDER, errno.ENOTDIR),
+        (call(nothing, b"no-such", paths=[folder + b"/a", folder + b"/b"]), AT_PROGRAM, errno.ENOENT),
+        (call(nothing, b"no-such", paths=[]), AT_PROGRAM, errno.ENOENT),
+        (call(nothing, b"plain", paths=[here, folder + b"/b"]), AT_PROGRAM, errno.EACCES),
+        (call(nothing, b"/bin/true", b"x" * 200_000), AT_PROGRAM, errno.E2BIG),
+    ]
+    for what, stage, problem in cases:
+        with pytest.raises(NotSpawnedError) as failed:
+            said_by(what)
+        assert (failed.value.stage, failed.value.problem) == (stage, problem)
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_first_place_that_can_be_executed_is_taken(nothing: int, tmp_path: Path) -> None:
+    (tmp_path / "true").write_text("no program")
+    places = [os.fsencode(tmp_path / "away"), os.fsencode(tmp_path / "true"), b"/bin/echo", b"/bin/false"]
+    assert said_by(call(nothing, b"echo", b"hello", paths=places)) == ("hello\n", 0)
+
+
+def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
+    """The limit counts a user's processes, and does not hold root back: so somebody else asks."""
+    code = (
+        "import os, resource, sys; sys.path.insert(0, sys.argv[1]); import spawning\n"
+        f"spawning._library = spawning._library if {way == 'vfork'} else None\n"
+        "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
+        "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+        "null = os.open('/dev/null', os.O_RDWR)\n"
+        "try: spawning.spawn(spawning.Call([b'/bin/true'], [b'true'], {}, b'/', null), null)\n"
+        "except spawning.NotSpawnedError as problem: print(problem.stage, problem.problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(SOURCE.parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.split(), done.stderr) == ([str(AT_PROCESS), str(errno.EAGAIN)], "")
+
+
+def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
+    nothing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor that could be looked into would show secrets: what a job opens is closed again."""
+    monkeypatch.setattr(spawning, "_is_spared", True)
+    prctl, was = ctypes.CDLL(None).prctl, Path("/proc/self/oom_score_adj").read_text()
+    Path("/proc/self/oom_score_adj").write_text("7")
+    prctl(spawning._PR_SET_DUMPABLE, 0, 0, 0, 0)
+    try:
+        text, _ = said_by(call(nothing, LOOK, b"/proc/self/oom_score_adj"))
+        assert prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+    finally:
+        prctl(spawning._PR_SET_DUMPABLE, 1, 0, 0, 0)
+        Path("/proc/self/oom_score_adj").write_text(was)
+    assert text == "0\n"
+
+
+def test_the_compiled_part_gives_no_warning(tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    assert compiler is not None
+    strict = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC")
+    subprocess.run([compiler, *strict, "-o", tmp_path / "spawn.so", SOURCE], check=True)
