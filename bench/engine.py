@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.accounting import Moment
+from engine.adapters.evidence import NAME
 from engine.adapters.lock import make_private_file
 from engine.applying import apply_catalog
 from engine.clockguard import ClockGuard
@@ -124,7 +125,7 @@ def supervisors(folder: Path) -> set[int]:
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             target = os.readlink(link)
-            if target.endswith("/lock") and target.startswith(f"{folder.resolve()}/.jobfile/runs/"):
+            if target.endswith(f"/{NAME}") and target.startswith(f"{folder.resolve()}/.jobfile/runs/"):
                 found.add(int(link.parts[2]))
     return found
 

@@ -14,7 +14,7 @@ MAX_ENTRIES = 200_000
 SHARDS = 256
 """Folders between which the folders of runs are shared, by the first two digits of their names."""
 
-_SPENT = ("control", "script", "lock")
+_SPENT = ("control", "script")
 """What only a supervisor needs."""
 
 

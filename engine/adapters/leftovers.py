@@ -55,8 +55,13 @@ def go_on(pid: int, began: str) -> bool:
     """Let a process go on that somebody has stopped; whether it stood still. Another with its id is not."""
     if not _is_stopped(pid, began):
         return False
-    _send(pid, signal.SIGCONT, lambda pid: _is_stopped(pid, began))
+    rouse(pid, began)
     return True
+
+
+def rouse(pid: int, began: str) -> None:
+    """Make a supervisor look at its folder now; another process with its id hears nothing."""
+    _send(pid, signal.SIGCONT, lambda pid: began_at(pid) == began)
 
 
 def _is_stopped(pid: int, began: str) -> bool:

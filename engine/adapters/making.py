@@ -18,12 +18,13 @@ def write_new(path: str, content: bytes) -> None:
     """Write a file anew."""
     handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
-        write_all(handle, content)
+        write_all_at(handle, content, 0)
     finally:
         os.close(handle)
 
 
-def write_all(handle: int, content: bytes) -> None:
-    """Write all of it, however many calls that takes."""
+def write_all_at(handle: int, content: bytes, at: int) -> None:
+    """Write all of it at a place in a file, however many calls that takes."""
     while content:
-        content = content[os.write(handle, content) :]
+        done = os.pwrite(handle, content, at)
+        content, at = content[done:], at + done

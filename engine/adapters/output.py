@@ -53,14 +53,15 @@ class OutputFiles:
 
     def renew(self) -> None:
         """Begin anew if what was stored was taken away with its folder; that counts as dropped."""
-        if self._file < 0:
+        if self._number < 0:
             return
         try:
             if os.stat(self._path()).st_ino == os.fstat(self._file).st_ino:  # noqa: PTH116
                 return
         except OSError:
             pass
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
         self._file, self._number, self._room, self.dropped = -1, -1, 0, self.total
 
     def _path(self) -> str:

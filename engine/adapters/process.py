@@ -1,7 +1,6 @@
 """Executes attempts: the engine's end of the launcher process, and what an attempt's folder tells."""
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -9,17 +8,16 @@ import struct
 import subprocess
 import sys
 import threading
-import zlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any  # results are JSON
 
 from engine.adapters.clock import SystemClock
 from engine.adapters.environment import environment
-from engine.adapters.leftovers import end_marked, go_on
+from engine.adapters.leftovers import end_marked, go_on, rouse
+from engine.adapters.looking import Seen, look, read_result, supervisor_in
 from engine.errors import JobfileError, RevisionError
-from engine.lifecycle import Ended, Lost, Outcome, StartError
+from engine.lifecycle import Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -27,11 +25,10 @@ START_TRIES = 30
 """So often an attempt that no supervisor could take is given to one again, at each look."""
 MAX_REFUSED = 10_000
 """Attempts of which it is remembered how often they could not be taken."""
-MAGIC = b"JFR1"
+CONTROL_BYTES = 4096
+"""Wishes that are known already are looked for in so much of them."""
 GIT_SECONDS = 60
 """How long git may take to tell what changed."""
-_HEAD = struct.Struct("!4sII")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def current_boot_id() -> str:
@@ -130,9 +127,7 @@ class ProcessLauncher:
         raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
-        """What is known of an attempt. A shim lives from before its marker until after its result: so the
-        marker is looked for before the lock, and the result is read again after the lock was found free.
-        """
+        """What is known of an attempt, from its evidence alone."""
         name = str(run_dir)
         outcome = read_result(name)
         if outcome is not None:
@@ -140,31 +135,24 @@ class ProcessLauncher:
             return outcome
         if self._is_in_flight(name):
             return Alive(started_at=None)
-        is_marked = os.path.exists(f"{name}/started")  # noqa: PTH110  asked for every run
-        started_at = _read_started(name) if is_marked else None
-        is_held = _is_held(name)
-        if is_held:
-            return Alive(started_at=started_at)
-        outcome = read_result(name)
-        if outcome is not None:
-            return outcome
+        seen = look(name)
+        if not isinstance(seen, Seen):
+            return seen
+        if seen.is_held:
+            return Alive(started_at=seen.started_at)
         now = SystemClock().now()
         if gone := why_gone(boot_id, self._boot_id):
             return Lost(at=now, reason=gone)
-        if is_marked and is_held is False:
+        if seen.is_marked:
             return Lost(at=now, reason="supervisor_killed")
-        if is_marked or name in self._taken:
+        if name in self._taken:
             return Lost(at=now, reason="evidence_gone")
         return self._why_not_taken(name, now) or NotStarted()
 
     def keep_going(self, run_dir: Path) -> bool:
         """Let a supervisor go on that its job has stopped: its timeout holds. Whether it stood still."""
-        try:
-            marker = json.loads((run_dir / "started").read_bytes())
-            is_here = marker["boot_id"] == self._boot_id
-            return is_here and go_on(int(marker["pid"]), str(marker["began"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        supervisor = supervisor_in(run_dir, self._boot_id)
+        return supervisor is not None and go_on(*supervisor)
 
     def end_leftovers(self, run_id: str, number: int) -> int:
         """Kill what an attempt whose supervisor died left running; how many processes there were."""
@@ -172,17 +160,29 @@ class ProcessLauncher:
         return end_marked(tuple(mark.encode() for mark in marks))
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
-        """Tell the supervisor through its pipe. A recorded pid is never signalled: it may be another's."""
+        """Write the wish beside the evidence, and rouse who holds it; without that it is read in a second.
+
+        False when nobody is there to read it. Once is enough, however often it is told.
+        """
+        seen = look(str(run_dir))
+        if not isinstance(seen, Seen) or not seen.is_held:
+            return False
+        wish = f"{how.value}\n".encode()
         try:
-            pipe = os.open(run_dir / "control", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = os.open(run_dir / "control", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError:
             return False
         try:
-            return os.write(pipe, f"{how.value}\n".encode()) > 0
+            if wish not in os.read(handle, CONTROL_BYTES):
+                os.write(handle, wish)
         except OSError:
             return False
         finally:
-            os.close(pipe)
+            os.close(handle)
+        supervisor = supervisor_in(run_dir, self._boot_id)
+        if supervisor is not None:
+            rouse(*supervisor)
+        return True
 
     def close(self) -> None:
         """Let the launcher process end; shims go on."""
@@ -307,68 +307,3 @@ def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int,
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.returncode, done.stderr.decode("utf-8", "replace")
-
-
-def read_result(folder: "str | os.PathLike[str]") -> Outcome | None:
-    """The recorded end; a torn or empty one is none, and never means success."""
-    try:
-        with open(f"{folder}/result", "rb") as file:  # noqa: PTH123  asked for every run
-            block = file.read()
-    except OSError:
-        return None
-    if len(block) < _HEAD.size:
-        return None
-    magic, checksum, size = _HEAD.unpack_from(block)
-    body = block[_HEAD.size : _HEAD.size + size]
-    if magic != MAGIC or len(body) != size or zlib.crc32(body) != checksum:
-        return None
-    return _outcome(json.loads(body))
-
-
-def _outcome(result: dict[str, Any]) -> Outcome:
-    ended_at = _EPOCH + timedelta(microseconds=result["ended_at"])
-    if "start_error" in result:
-        return StartError(at=ended_at, reason="start_error", detail=result["start_error"])
-    if "exit_code" not in result:
-        return Lost(at=ended_at, reason="supervisor_error", detail=result["supervisor_error"])
-    is_ours = result.get("was_killed", False)
-    return Ended(
-        started_at=_EPOCH + timedelta(microseconds=result["started_at"]),
-        ended_at=ended_at,
-        exit_code=result["exit_code"],
-        signal=result["signal"],
-        timed_out=result.get("timed_out", False),
-        stopped=result.get("stopped", False),
-        out_of_memory=result.get("out_of_memory", False) and not is_ours,
-        max_rss_kb=result.get("max_rss_kb"),
-        cpu_seconds=result.get("cpu_seconds"),
-        output_bytes=result["output_bytes"],
-        output_dropped=result["output_dropped"],
-        leftover_processes=result["leftover_processes"],
-    )
-
-
-def _read_started(folder: str) -> datetime | None:
-    try:
-        with open(f"{folder}/started", "rb") as file:  # noqa: PTH123  asked for every run
-            return _EPOCH + timedelta(microseconds=json.loads(file.read())["at"])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _is_held(folder: str) -> bool | None:
-    """Whether a supervisor lives: it holds the lock for its life, and no pid has to be believed.
-
-    None when there is no lock to be held: nobody has begun, or somebody took it away.
-    """
-    try:
-        handle = os.open(f"{folder}/lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False

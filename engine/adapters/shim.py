@@ -1,8 +1,8 @@
 """A shim: supervises one attempt, whoever else lives or dies.
 
-It holds a lock while it does, leaves a marker before it executes anything (made once: at most one execution
-of an attempt), and a checksummed result at the end. Forked by the launcher; standard library only, and of
-that little: every import here is memory of each running job.
+It locks the attempt's evidence while it does, and leaves in it a marker before it executes anything (once: at
+most one execution of an attempt), and a checksummed result at the end. Forked by the launcher; standard
+library only, and of that little: every import here is memory of each running job.
 """
 
 import ctypes
@@ -12,27 +12,24 @@ import json
 import os
 import select
 import signal
-import struct
 import sys
 import time
-import zlib
 from typing import Any, Final  # an order is JSON
 
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
+from evidence import NAME, NEW, RESULT_AT, SIZE, pack
 from leftovers import began_at, signal_descendants
-from making import make_folder, write_all, write_new
+from making import make_folder, write_all_at, write_new
 from masking import Masker
 from memory import memory_kills
 from output import OutputFiles
 from program import Program
 
-RESULT_BYTES: Final = 4096
-MAGIC: Final = b"JFR1"
 DRAIN_SECONDS: Final = 2.0
 """How long what a job left behind may keep its output open after it has ended."""
 LOOK_SECONDS: Final = 1.0
-"""How often a supervisor looks whether its folder is there; no sleep is longer, whatever is suspended."""
+"""How often a supervisor looks at its folder; no sleep is longer, whatever is suspended."""
 READ_BYTES: Final = 65_536
 _LOCK_TRIES: Final = 100
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -41,16 +38,24 @@ _DETAIL_CHARACTERS: Final = 600
 _libc = ctypes.CDLL(None)
 _me: dict[str, Any] = {}
 """Which process this supervisor is, as its markers say."""
+_roused = -1
+"""Readable when somebody has sent a signal: a wish may be there."""
 
 
 def become_supervisor() -> None:
     """For its whole life a supervisor has a session of its own, and what loses its parent is its child.
 
     Whoever ends everything politely, as a host that goes down does, ends the jobs: their supervisors stay to
-    record how. A caught signal, unlike an ignored one, is reset when the job is executed.
+    record how. A caught signal, unlike an ignored one, is reset when the job is executed. SIGCONT lets a
+    stopped supervisor go on, and wakes another.
     """
+    global _roused
     os.setsid()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    _roused, rouses = os.pipe()
+    for handle in (_roused, rouses):
+        os.set_blocking(handle, False)
+    signal.set_wakeup_fd(rouses, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
         signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -65,6 +70,14 @@ def now_us() -> int:
 def boot_seconds() -> float:
     """Seconds since boot, suspend included: how long things take, whatever the wall clock does."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _has_locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 class Shim:
@@ -82,7 +95,9 @@ class Shim:
         self.was_killed = False
         self.problem = 0
         """Why it could not be taken: errno(3), or nothing."""
-        self.lock = self.control = self.result_file = -1
+        self.heard = 0
+        """So many bytes of its wishes are known."""
+        self.evidence = -1
 
     def run(self, acks: int) -> None:
         """Execute the attempt if nobody else does or did, and leave evidence of its end."""
@@ -97,23 +112,23 @@ class Shim:
             except Exception as problem:  # noqa: BLE001  whatever goes wrong here must not leave an attempt open
                 self._give_up(problem)
             self._conclude()
-        for handle in (self.control, self.result_file, self.lock):
-            if handle >= 0:
-                os.close(handle)
+        if self.evidence >= 0:
+            os.close(self.evidence)
 
-    # Before: lock, control, room for the result, and last of all the marker
+    # Before: the lock, all that can fail, and last of all the marker
 
     def _claim(self) -> bool:
         """Whether this attempt is ours to execute. What fails before the marker has executed nothing."""
         try:
             self._make_folders()
-            self.lock = self._open("lock")
-            if not self._has_lock() or os.path.exists(self._path("started")):  # noqa: PTH110
+            if not self._take_lock():
                 return False
-            self._make_control()
-            self._make_result()
+            if os.path.exists(self._path(NAME)):  # noqa: PTH110
+                os.unlink(self._path(NEW))  # noqa: PTH108
+                return False
             self._prepare()
             self.started_us, self.started = now_us(), boot_seconds()
+            self.marker = pack({"at": self.started_us, "boot_id": self.order["boot_id"], **_me})
             self._mark()
         except (OSError, ValueError) as problem:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL
@@ -125,28 +140,19 @@ class Shim:
             if folder:
                 make_folder(folder)
 
-    def _has_lock(self) -> bool:
-        """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life."""
+    def _take_lock(self) -> bool:
+        """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life.
+
+        It is a lock of what others find under this name: whoever held it before may have put it in its place.
+        """
         for _ in range(_LOCK_TRIES):
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                select.select([], [], [], 0.001)
-            else:
+            self.evidence = os.open(self._path(NEW), os.O_CREAT | os.O_RDWR, 0o600)
+            if _has_locked(self.evidence) and self._is_ours(NEW):
                 return True
+            os.close(self.evidence)
+            self.evidence = -1
+            select.select([], [], [], 0.001)
         return False
-
-    def _make_control(self) -> None:
-        try:
-            os.mkfifo(self._path("control"), 0o600)
-        except FileExistsError:
-            pass
-        self.control = os.open(self._path("control"), os.O_RDWR | os.O_NONBLOCK)
-
-    def _make_result(self) -> None:
-        """Room for the end, taken now: a disk that fills up later cannot take it away."""
-        self.result_file = self._open("result")
-        os.posix_fallocate(self.result_file, 0, RESULT_BYTES)
 
     def _prepare(self) -> None:
         script = None
@@ -158,28 +164,26 @@ class Shim:
         self.memory_kills = memory_kills()
 
     def _mark(self) -> None:
-        """From here on the attempt counts as executed: the marker is on the disk before the command runs."""
-        marker = os.open(self._path("started"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        """From here on the attempt counts as executed: that is on the disk before the command runs."""
+        self._put_in_place(self.evidence)
         try:
-            about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
-            write_all(marker, json.dumps(about).encode())
-            os.fsync(marker)
-            self._sync_folder()
+            self._sync()
         except OSError:
-            os.unlink(self._path("started"))  # noqa: PTH108  nothing was executed, so nothing says so
+            os.unlink(self._path(NAME))  # noqa: PTH108  nothing was executed, so nothing says so
             raise
-        finally:
-            os.close(marker)
 
-    def _sync_folder(self) -> None:
+    def _put_in_place(self, evidence: int) -> None:
+        """Whole and locked from its first moment, with room for the end: no disk that fills up takes that."""
+        write_all_at(evidence, self.marker.ljust(SIZE, b"\0"), 0)
+        os.rename(self._path(NEW), self._path(NAME))  # noqa: PTH104
+
+    def _sync(self) -> None:
+        os.fsync(self.evidence)
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-    def _open(self, name: str) -> int:
-        return os.open(self._path(name), os.O_CREAT | os.O_RDWR, 0o600)
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}"
@@ -209,9 +213,10 @@ class Shim:
         """Until the job's own process has ended; whether its output is still open then."""
         out, ended = self.program.output, self.program.handle
         poll = select.poll()
-        for handle in (out, ended, self.control):
+        for handle in (out, ended, _roused):
             poll.register(handle, select.POLLIN)
         is_open = True
+        self._obey()
         while True:
             ready = {handle for handle, _ in poll.poll(self._milliseconds())}
             if out in ready and not self._read_output():
@@ -219,13 +224,14 @@ class Shim:
                 is_open = False
             if ended in ready:
                 return is_open
-            if self.control in ready:
-                self._obey(os.read(self.control, 4096))
+            is_time = boot_seconds() >= self.look_at
+            if _roused in ready:
+                os.read(_roused, READ_BYTES)
+            if _roused in ready or is_time:
+                self._obey()
             self._enforce()
-            if boot_seconds() >= self.look_at and not self._is_in_place():
-                poll.unregister(self.control)
+            if is_time and not self._is_in_place():
                 self._put_back()
-                poll.register(self.control, select.POLLIN)
 
     def _milliseconds(self) -> float:
         ends = [at - boot_seconds() for at in (self.end_at, self.kill_at) if at is not None]
@@ -240,7 +246,15 @@ class Shim:
         self.output.write(part)
         return bool(part)
 
-    def _obey(self, wishes: bytes) -> None:
+    def _obey(self) -> None:
+        """Read what is wished, and was not heard before."""
+        try:
+            control = os.open(self._path("control"), os.O_RDONLY)
+        except OSError:
+            return  # nothing is
+        wishes = os.pread(control, READ_BYTES, self.heard)
+        os.close(control)
+        self.heard += len(wishes)
         for wish in wishes.split():
             self.result["stopped"] = True
             if wish == b"kill":
@@ -269,15 +283,13 @@ class Shim:
     # What holds even when a job takes its own evidence away
 
     def _is_in_place(self) -> bool:
-        """Whether the files that are open here are still the ones that others find in the folder."""
+        """Whether what is open here is still what others find in the folder, and says what it said."""
         self.look_at = boot_seconds() + LOOK_SECONDS
-        handles = ((self.lock, "lock"), (self.result_file, "result"), (self.control, "control"))
-        is_ours = all(self._is_ours(handle, name) for handle, name in handles)
-        return is_ours and os.path.exists(self._path("started"))  # noqa: PTH110
+        return self._is_ours(NAME) and os.pread(self.evidence, len(self.marker), 0) == self.marker
 
-    def _is_ours(self, handle: int, name: str) -> bool:
+    def _is_ours(self, name: str) -> bool:
         try:
-            return os.stat(self._path(name)).st_ino == os.fstat(handle).st_ino  # noqa: PTH116
+            return os.stat(self._path(name)).st_ino == os.fstat(self.evidence).st_ino  # noqa: PTH116
         except OSError:
             return False
 
@@ -294,22 +306,22 @@ class Shim:
                 if os.path.exists(folder):  # noqa: PTH110
                     os.chmod(folder, 0o700)  # noqa: PTH101
             self._make_folders()
-            if not self._is_ours(self.lock, "lock"):
-                os.close(self.lock)
-                self.lock = self._open("lock.new")
-                self._has_lock()
-                os.rename(self._path("lock.new"), self._path("lock"))  # noqa: PTH104
-            if not self._is_ours(self.control, "control"):
-                os.close(self.control)
-                self._make_control()
-            if not self._is_ours(self.result_file, "result"):
-                os.close(self.result_file)
-                self._make_result()
-            if not os.path.exists(self._path("started")):  # noqa: PTH110
-                self._mark()
+            self._replace_evidence()
             self.output.renew()
         except OSError:
             return  # at the next look again
+
+    def _replace_evidence(self) -> None:
+        evidence = os.open(self._path(NEW), os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(evidence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._put_in_place(evidence)
+        except OSError:
+            os.close(evidence)
+            raise
+        os.close(self.evidence)
+        self.evidence, self.heard = evidence, 0
+        self._sync()
 
     def _give_up(self, problem: Exception) -> None:
         """Supervision cannot go on: nothing of the job does either, and its end is not known."""
@@ -361,13 +373,11 @@ class Shim:
             output_bytes=self.output.total,
             output_dropped=self.output.dropped,
         )
-        body = json.dumps(self.result).encode()
-        block = MAGIC + struct.pack("!II", zlib.crc32(body), len(body)) + body
         if not self._is_in_place():
             self._put_back()
         try:
-            os.pwrite(self.result_file, block.ljust(RESULT_BYTES, b"\0"), 0)
-            os.fdatasync(self.result_file)
+            write_all_at(self.evidence, pack(self.result), RESULT_AT)
+            os.fdatasync(self.evidence)
         except OSError:
             pass  # what is torn has no valid checksum; what is whole is made durable by the ledger
         self._tell()

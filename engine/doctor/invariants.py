@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
+from engine.adapters.evidence import NAME
 from engine.adapters.highwater import find_rewind
-from engine.adapters.process import read_result
+from engine.adapters.looking import read_result
 from engine.answers.findings import Examined, Finding, told
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.coverage import REPORT_IT
@@ -46,7 +47,7 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
             help=f"`jobfile logs {short(run.id)}` shows what it wrote; {REPORT_IT}",
             job=run.job,
             run=run.id,
-            path=str(folder / "result"),
+            path=str(folder / NAME),
         )
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import jsonschema
 
+from engine.adapters.evidence import NAME
 from engine.answers.expected import INSTANT
 from engine.answers.report import make_report
 from engine.lifecycle import Attempt, Run
@@ -294,7 +295,7 @@ def doctor(folder: Path) -> None:
 
 def supervisor_of(folder: Path) -> int | None:
     """The process that holds the lock of an attempt; who only looks at the lock does not count."""
-    lock = str(folder / "lock")
+    lock = str(folder / NAME)
     holders = []
     for process in os.listdir("/proc"):
         if process.isdigit() and _holds(process, lock):

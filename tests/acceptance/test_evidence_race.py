@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.evidence import NAME, RESULT_AT
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -83,13 +84,15 @@ def test_f73_the_last_look_before_lost_reads_the_result_again(
     launcher.launch(wanted)
     boot_id = current_boot_id()
     ended = until(lambda: isinstance(found := watched(launcher, wanted, boot_id), Ended) and found, "its end")
-    (wanted.run_dir / "result").rename(wanted.run_dir / "kept")
+    evidence = wanted.run_dir / NAME
+    content = evidence.read_bytes()
+    evidence.write_bytes(content[:RESULT_AT])
     lost = until(
         lambda: isinstance(found := launcher.evidence(wanted.run_dir, boot_id=boot_id), Lost) and found,
         "lost",
     )
     assert lost.reason == "supervisor_killed"
-    (wanted.run_dir / "kept").rename(wanted.run_dir / "result")
+    evidence.write_bytes(content)
     assert launcher.evidence(wanted.run_dir, boot_id=boot_id) == ended
 
 
@@ -97,5 +100,5 @@ def test_f73_the_last_look_before_lost_reads_the_result_again(
 def test_f73_an_attempt_that_starts_while_another_engine_looks_is_never_lost(
     tmp_path: Path, launcher: ProcessLauncher
 ) -> None:
-    """Who knows nothing of the launch sees folder, lock and marker come, and may not mistake their order."""
+    """Who knows nothing of the launch sees folder, lock and evidence come, and may not mistake their way."""
     race(tmp_path, launcher, ProcessLauncher(None), rounds=ROUNDS // 4)

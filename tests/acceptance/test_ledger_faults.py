@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.evidence import NAME, RESULT_AT
 from engine.lifecycle import AttemptState, RunState
 from tests.acceptance.engines import (
     JOBFILE,
@@ -131,6 +132,7 @@ def _with_another_end(block: bytes) -> bytes:
 
 
 def _empty(_block: bytes) -> bytes:
+    """Of this one nothing at all is left: not even that it was begun, but for the name."""
     return b""
 
 
@@ -153,10 +155,11 @@ def test_f58_a_damaged_result_is_lost_and_no_exit_code(tmp_path: Path) -> None:
     kill(first)
     until(lambda: all(_has_ended(tmp_path / "gate", boss) for boss in bosses), "the results are written")
     for damage, run_id in zip(DAMAGES, ids[1:], strict=True):
-        path = attempt_dir(tmp_path, run_id) / "result"
-        block = path.read_bytes()
-        assert damage(block) != block
-        path.write_bytes(damage(block))
+        path = attempt_dir(tmp_path, run_id) / NAME
+        content = path.read_bytes()
+        damaged = content[:RESULT_AT] + damage(content[RESULT_AT:])
+        assert damaged != content
+        path.write_bytes(b"" if damage is _empty else damaged)
     with engine(tmp_path):
         intact, *damaged = (final(tmp_path, run_id) for run_id in ids)
     assert (intact.state, intact.exit_code) == (RunState.FAILED, 3)

@@ -1,10 +1,7 @@
 """A ledger to which everything happened that may happen, and a machine with nothing to say about."""
 
-import json
 import shutil
 import sqlite3
-import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
+from engine.adapters.evidence import NAME, RESULT_AT, pack
 from engine.adapters.lock import MOUNTS, EngineLock
 from engine.adapters.machine import Machine
-from engine.adapters.process import MAGIC, current_boot_id
+from engine.adapters.process import current_boot_id
 from engine.answers.findings import Examined, Finding
 from engine.config import EngineConfig
 from engine.doctor.checking import diagnose
@@ -157,8 +155,7 @@ def write_result(folder: Path, *, exit_code: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     said = {"started_at": 1, "ended_at": 2, "exit_code": exit_code, "signal": None}
     counted = {"output_bytes": 0, "output_dropped": 0, "leftover_processes": 0}
-    body = json.dumps(said | counted).encode()
-    (folder / "result").write_bytes(MAGIC + struct.pack("!II", zlib.crc32(body), len(body)) + body)
+    (folder / NAME).write_bytes(pack({"at": 1}).ljust(RESULT_AT, b"\0") + pack(said | counted))
 
 
 class Lived(NamedTuple):

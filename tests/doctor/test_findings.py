@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.evidence import NAME, pack
 from engine.adapters.folders import Room
 from engine.adapters.lock import make_private_file
 from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
@@ -182,7 +183,7 @@ def a_success_is_recorded_as_a_failure(patient: Patient) -> None:
 @brings("invariant.I7", "its recorded end is missing or torn")
 def a_recorded_success_is_torn(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
-    result = patient.config.attempt_dir(run.id, run.attempt) / "result"
+    result = patient.config.attempt_dir(run.id, run.attempt) / NAME
     result.write_bytes(result.read_bytes()[:-3])
 
 
@@ -516,7 +517,7 @@ def an_attempt_ended_while_nobody_was_there(patient: Patient) -> None:
 
 @brings("leftovers.attempt", "it will be recorded as lost")
 def an_attempt_was_lost_while_nobody_was_there(patient: Patient) -> None:
-    (folder_of_what_runs(patient) / "started").write_text('{"at": 1}')
+    (folder_of_what_runs(patient) / NAME).write_bytes(pack({"at": 1}))
 
 
 @brings("leftovers.attempt", "what it left behind is gone")

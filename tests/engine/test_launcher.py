@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.adapters import process
+from engine.adapters.evidence import NAME, RESULT_AT, marker_in, pack
+from engine.adapters.leftovers import began_at
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
 from engine.adapters.spawning import LIBRARY
@@ -74,6 +75,12 @@ class Real:
 
     def output(self, order: LaunchOrder) -> bytes:
         return OutputTail(order.run_dir).read()
+
+
+def marker_of(order: LaunchOrder) -> dict:
+    marker = marker_in((order.run_dir / NAME).read_bytes())
+    assert marker is not None
+    return marker
 
 
 @pytest.fixture(params=["vfork", "fork"])
@@ -217,11 +224,18 @@ def test_a_secret_is_in_no_argument_and_no_file(world: Real) -> None:
     assert order.run_dir.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("torn", [b"", b"JFR1", b"\0" * 4096, b"JFR1" + b"\xff" * 4000])
+BEGUN = pack({"at": 1}).ljust(RESULT_AT, b"\0")
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [b"", b"JFR1", b"\0" * 4096, b"JFR1" + b"\xff" * 4000]
+    + [BEGUN + end for end in (b"", b"JFR1", b"\0" * 3072, b"JFR1" + b"\xff" * 3000, pack({})[:-1])],
+)
 def test_a_torn_result_is_no_result_and_never_success(world: Real, torn: bytes) -> None:
     order = world.launch("torn", "exit 0")
     assert isinstance(world.end_of(order), Ended)
-    (order.run_dir / "result").write_bytes(torn)
+    (order.run_dir / NAME).write_bytes(torn)
     # The shim that wrote the good one may hold its lock for a last instant.
     assert isinstance(world.end_of(order), Lost)
 
@@ -229,7 +243,7 @@ def test_a_torn_result_is_no_result_and_never_success(world: Real, torn: bytes) 
 def test_after_a_reboot_what_has_no_result_is_lost_for_that_reason(world: Real) -> None:
     order = world.launch("reboot", "exit 0")
     world.end_of(order)
-    (order.run_dir / "result").unlink()
+    (order.run_dir / NAME).write_bytes(BEGUN)
     world.boot_id = "another boot"
     lost = world.end_of(order)
     assert isinstance(lost, Lost)
@@ -249,6 +263,37 @@ def test_many_launches_of_one_attempt_from_two_engines_execute_it_once(world: Re
     world.end_of(last)
     assert world.executions(order) == 1
     other.close()
+
+
+def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wishes rouses: here nobody would look for an hour."""
+    parts = shutil.copytree(LAUNCHER.parent, tmp_path / "parts")
+    shim = parts / "shim.py"
+    assert "LOOK_SECONDS: Final = 1.0" in shim.read_text()
+    shim.write_text(shim.read_text().replace("LOOK_SECONDS: Final = 1.0", "LOOK_SECONDS: Final = 3600.0"))
+    monkeypatch.setattr(process, "LAUNCHER", parts / LAUNCHER.name)
+    world = Real(tmp_path)
+    order = world.launch("deaf", "trap '' TERM; sleep 30", kill_grace_seconds=3600.0)
+    world.started(order)
+    for _ in range(100):
+        assert world.launcher.stop(order.run_dir, Stop.CANCEL)
+    assert isinstance(world.evidence(order), Alive)
+    assert world.launcher.stop(order.run_dir, Stop.KILL)
+    ended = world.end_of(order)
+    world.launcher.close()
+    assert isinstance(ended, Ended)
+    assert (ended.stopped, ended.signal) == (True, signal.SIGKILL)
+    assert (order.run_dir / "control").read_text() == "cancel\nkill\n"
+
+
+def test_a_wish_that_was_there_first_is_heard_when_it_starts(world: Real) -> None:
+    order = world.order("early", "sleep 30")
+    order.run_dir.mkdir(parents=True)
+    (order.run_dir / "control").write_text("cancel\n")
+    world.launcher.launch(order)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert (ended.stopped, ended.timed_out) == (True, False)
 
 
 def test_cancel_asks_and_kill_does_not(world: Real) -> None:
@@ -305,18 +350,57 @@ def test_a_job_holds_no_handle_of_its_supervisor(world: Real) -> None:
     assert world.output(order).split() == [b"0", b"1", b"2", b"3"]  # ls itself reads the folder
 
 
-@pytest.mark.parametrize("victim", ['"$(dirname "$0")"', '"$(dirname "$0")/.."', '"$(dirname "$0")/lock"'])
-def test_a_job_that_deletes_its_own_evidence_is_still_answered_for(world: Real, victim: str) -> None:
-    script = f"echo before; rm -rf {victim}; sleep 1.5; echo after; sleep 0.5; exit 6"
+def test_what_nobody_could_have_left_there_is_no_result_and_stops_nobody(world: Real) -> None:
+    """A job may write what it likes into its own folder, with a checksum too."""
+    order = world.launch("liar", "exit 0")
+    truth = (world.end_of(order), (order.run_dir / NAME).read_bytes())
+    lies: list[dict] = [
+        {},
+        {"ended_at": "now"},
+        {"ended_at": 10**30, "exit_code": 0},
+        {"ended_at": 1, "exit_code": 0},
+    ]
+    for lie in lies:
+        for begun in (
+            BEGUN,
+            pack({"at": "then", "boot_id": world.boot_id, "pid": "me"}).ljust(RESULT_AT, b"\0"),
+        ):
+            (order.run_dir / NAME).write_bytes(begun + pack(lie))
+            assert isinstance(world.end_of(order), Lost)
+            assert not world.launcher.keep_going(order.run_dir)
+            assert not world.launcher.stop(order.run_dir, Stop.KILL)
+    (order.run_dir / NAME).write_bytes(truth[1])
+    assert world.evidence(order) == truth[0]
+
+
+HARMS = (
+    "rm -rf $HERE",
+    "rm -rf $HERE/..",
+    "rm $HERE/evidence",
+    ": > $HERE/evidence",
+    "echo x > $HERE/evidence",
+    "mv $HERE/evidence $HERE/kept; sleep 0.2; cp $HERE/kept $HERE/evidence.new",
+    "mkdir $HERE/evidence.new",
+)
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_job_that_harms_its_own_evidence_is_still_answered_for(world: Real, harm: str) -> None:
+    harmed, gate = world.folder / "harmed", world.folder / "gate"
+    waits = f"touch {harmed}; until [ -e {gate} ]; do sleep 0.02; done"
+    script = f'HERE=$(dirname "$0"); echo before; {harm}; {waits}; echo after; exit 6'
     order = world.order("vandal", "", argv=("sh",), script=script)
     world.launcher.launch(order)
-    until(lambda: isinstance(world.evidence(order), Alive))
     seen = set()
-    while b"after" not in world.output(order):
+
+    def is_mended() -> bool:
         found = world.evidence(order)
         seen.add(getattr(found, "reason", type(found).__name__))
+        return harmed.exists() and isinstance(found, Alive) and found.started_at is not None
+
+    until(is_mended)
     assert seen <= {"Alive", "evidence_gone"}, "nobody may think that it is dead"
-    assert isinstance(world.evidence(order), Alive), "it is put back while it runs"
+    gate.touch()
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
     assert ended.exit_code == 6
@@ -335,7 +419,7 @@ def test_a_job_that_deletes_its_evidence_at_its_end_is_answered_for_too(world: R
 def test_an_attempt_of_another_container_is_lost_for_that_reason(world: Real) -> None:
     order = world.launch("moved", "exit 0")
     world.end_of(order)
-    (order.run_dir / "result").unlink()
+    (order.run_dir / NAME).write_bytes(BEGUN)
     boot, space, began = current_boot_id().split("/")
     others = (f"{boot}/pid:[1]/{began}", f"{boot}/{space}/1{began}", f"{boot}/{space}")
     reasons = []
@@ -437,8 +521,8 @@ def test_nobody_else_is_signalled_for_a_supervisor_that_is_gone(world: Real) -> 
     stranger = subprocess.Popen(["sleep", "30"])
     os.kill(stranger.pid, signal.SIGSTOP)
     until(lambda: state_of(stranger.pid) == "T")
-    marker = json.loads((order.run_dir / "started").read_bytes())
-    (order.run_dir / "started").write_text(json.dumps({**marker, "pid": stranger.pid}))
+    began = str(int(began_at(stranger.pid)) - 1)
+    (order.run_dir / NAME).write_bytes(pack({**marker_of(order), "pid": stranger.pid, "began": began}))
     assert not world.launcher.keep_going(order.run_dir)
     assert state_of(stranger.pid) == "T"
     stranger.kill()
@@ -484,7 +568,7 @@ def test_a_supervisor_that_has_served_long_enough_takes_no_order_with_it(world: 
         order = world.launch(f"one{number}", "", argv=("true",))
         while not isinstance(world.evidence(order), Ended):
             pause(0.001)
-        shims.add(json.loads((order.run_dir / "started").read_bytes())["pid"])
+        shims.add(marker_of(order)["pid"])
     assert len(shims) >= 2
 
 

@@ -79,3 +79,20 @@ def test_a_disk_that_is_full_drops_output_and_counts_it(tmp_path: Path) -> None:
     files.close()
     assert (files.total, files.dropped) == (1000, 1000)
     assert HEAD_BYTES > 1000
+
+
+def test_output_of_which_the_folder_was_away_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    """Also when it was away before anything could be stored. What was written meanwhile counts as dropped."""
+    for number, first in enumerate((b"", b"kept, then taken")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        output = OutputFiles(str(folder), Masker([]))
+        output.write(first)
+        folder.rename(tmp_path / f"away-{number}")
+        output.write(b"lost")
+        folder.mkdir()
+        output.renew()
+        output.write(b"after")
+        output.close()
+        assert OutputTail(folder).read() == b"after"
+        assert (output.total, output.dropped) == (len(first) + 9, len(first) + 4)

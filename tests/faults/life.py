@@ -8,8 +8,6 @@ another engine can go on with it, and both must come to the same end.
 import json
 import os
 import sqlite3
-import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import engine.watcher
+from engine.adapters.evidence import NAME, RESULT_AT, SIZE, pack
 from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import make_private_file
@@ -41,8 +40,6 @@ from engine.watcher import Watcher
 from jobfile.occurrences import load_zone
 from tests.builders import DAY, NOON
 from tests.engine.world import World
-
-RESULT_BYTES = 4096
 
 # Pure, and asked for the same few texts in each of thousands of lives.
 engine.watcher.compile_files = cache(engine.watcher.compile_files)  # type: ignore[attr-defined]
@@ -192,14 +189,10 @@ class FolderLauncher(TimedLauncher):
 
     def _start(self, order: LaunchOrder) -> None:
         order.run_dir.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(order.run_dir / "lock", os.O_CREAT | os.O_RDWR, 0o600))
-        result = os.open(order.run_dir / "result", os.O_CREAT | os.O_RDWR, 0o600)
-        os.posix_fallocate(result, 0, RESULT_BYTES)
-        os.close(result)
-        marker = os.open(order.run_dir / "started", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        os.write(marker, json.dumps({"at": self._us(self._clock.now())}).encode())
-        os.fsync(marker)
-        os.close(marker)
+        evidence = os.open(order.run_dir / NAME, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.pwrite(evidence, pack({"at": self._us(self._clock.now())}).ljust(SIZE, b"\0"), 0)
+        os.fsync(evidence)
+        os.close(evidence)
         folder = os.open(order.run_dir, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
@@ -224,12 +217,10 @@ class FolderLauncher(TimedLauncher):
                 **{key: getattr(end, key) for key in ("exit_code", "signal", "timed_out", "stopped")},
                 **dict.fromkeys(("output_bytes", "output_dropped", "leftover_processes"), 0),
             }
-        body = json.dumps(about).encode()
-        block = b"JFR1" + struct.pack("!II", zlib.crc32(body), len(body)) + body
-        result = os.open(run_dir / "result", os.O_RDWR)
-        os.pwrite(result, block.ljust(RESULT_BYTES, b"\0"), 0)
-        os.fdatasync(result)
-        os.close(result)
+        evidence = os.open(run_dir / NAME, os.O_RDWR)
+        os.pwrite(evidence, pack(about), RESULT_AT)
+        os.fdatasync(evidence)
+        os.close(evidence)
 
     def _us(self, at: datetime) -> int:
         return int(at.timestamp() * 1_000_000)

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from engine.adapters.evidence import NAME
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -66,7 +67,7 @@ class Case:
 
     def wait_until_gone(self) -> None:
         """The result is seen an instant before its supervisor has synced it and let go of the lock."""
-        with (self.order.run_dir / "lock").open() as lock:
+        with (self.order.run_dir / NAME).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
 
     @property
@@ -76,7 +77,7 @@ class Case:
 
     @property
     def has_marker(self) -> bool:
-        return (self.order.run_dir / "started").exists()
+        return (self.order.run_dir / NAME).exists()
 
     def assert_honest(self) -> Evidence:
         """What is told is what is proven; and what was not started is started again, once."""

@@ -1,0 +1,45 @@
+"""The one file in which an attempt leaves that it was begun and how it ended. Imported by the shim.
+
+Its supervisor locks it for the attempt's life, under another name at first. It gets its own when its first
+part is written and before anything is executed: where it is, whatever is in it, the attempt counts as
+executed. Its second part holds the end; the room for it is taken with the first.
+"""
+
+import json
+import struct
+import zlib
+from typing import Any, Final  # records are JSON
+
+NAME: Final = "evidence"
+NEW: Final = "evidence.new"
+SIZE: Final = 4096
+RESULT_AT: Final = 1024
+_MAGIC: Final = b"JFR1"
+_HEAD: Final = struct.Struct("!4sII")
+
+
+def pack(record: dict[str, Any]) -> bytes:
+    """A record with its length and checksum."""
+    body = json.dumps(record).encode()
+    return _HEAD.pack(_MAGIC, zlib.crc32(body), len(body)) + body
+
+
+def marker_in(content: bytes) -> "dict[str, Any] | None":
+    """When and by whom it was begun; None where that is not whole."""
+    return _unpack(content, 0)
+
+
+def result_in(content: bytes) -> "dict[str, Any] | None":
+    """How it ended; None where that is not whole, which never means success."""
+    return _unpack(content, RESULT_AT)
+
+
+def _unpack(content: bytes, at: int) -> "dict[str, Any] | None":
+    if len(content) < at + _HEAD.size:
+        return None
+    magic, checksum, size = _HEAD.unpack_from(content, at)
+    body = content[at + _HEAD.size : at + _HEAD.size + size]
+    if magic != _MAGIC or len(body) != size or zlib.crc32(body) != checksum:
+        return None
+    record: dict[str, Any] = json.loads(body)
+    return record
