@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -22,6 +23,8 @@ KEEP_MIB = 10_240
 MAX_FOLDER_MIB = 10_240
 """What one run may put into its folder, unless JOBFILE_MAX_FOLDER_MIB says other."""
 _MIB = 2**20
+KEPT_FOLDERS = 1_024
+"""Paths of runs and attempts that are kept as they were made."""
 MAX_DIGITS = 9
 """Of a number in the environment; a longer one is a mistake."""
 
@@ -74,11 +77,17 @@ class EngineConfig:
 
     def run_dir(self, run_id: str) -> Path:
         """The folder of a run; a level of 256 folders keeps each of them small."""
-        return Path(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}")  # at once: asked for several times a run
+        return _folder(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}")
 
     def attempt_dir(self, run_id: str, number: int) -> Path:
         """The folder of an attempt."""
-        return Path(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}/{number}")
+        return _folder(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}/{number}")
+
+
+@lru_cache(maxsize=KEPT_FOLDERS)
+def _folder(name: str) -> Path:
+    """Asked for several times a run, and making a path costs more than all that is done with it."""
+    return Path(name)
 
 
 def find_main_file(given: str | None, *, here: Path) -> Path:

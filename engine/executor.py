@@ -80,7 +80,7 @@ def _order(
         timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=script,
-        scratch_dir=Path(f"{config.run_dir(run.id)}/{SCRATCH}"),
+        scratch_dir=f"{config.run_dir(run.id)}/{SCRATCH}",
     )
 
 

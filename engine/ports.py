@@ -37,7 +37,7 @@ class LaunchOrder:
     timeout_seconds: float | None
     kill_grace_seconds: float
     script: str | None = None
-    scratch_dir: Path | None = None
+    scratch_dir: str = ""
 
 
 class Stop(StrEnum):

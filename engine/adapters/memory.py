@@ -4,47 +4,62 @@ Of the closest group of processes that counts its own (cgroups(7), version 2, el
 Imported by the shim: standard library only.
 """
 
-_counter: "tuple[str, str] | None" = None
+import os
+
+READ_BYTES = 65_536
+_counter = -1
+_word = b""
 
 
 def start_of_memory_kills() -> None:
-    """Find the counter, once, before supervisors are forked."""
-    global _counter
-    _counter = next((one for one in _counters() if _count(one) is not None), None)
+    """Find the counter and open it, once, before supervisors are forked."""
+    global _counter, _word
+    for path, _word in _counters():
+        try:
+            _counter = os.open(path, os.O_RDONLY)
+        except OSError:
+            continue
+        if _count() is not None:
+            return
+        os.close(_counter)
+    _counter = -1
 
 
 def memory_kills() -> int:
     """So often a process was killed for want of memory; only its growth means anything."""
-    return 0 if _counter is None else _count(_counter) or 0
+    return 0 if _counter < 0 else _count() or 0
 
 
-def _counters() -> "list[tuple[str, str]]":
+def _counters() -> "list[tuple[str, bytes]]":
     """Files that count, and the word that the number follows, the closest first."""
     found = []
-    for line in _read("/proc/self/cgroup").splitlines():
+    for line in _groups().splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0":
             found += [
-                (f"{root}{path.rstrip('/')}/memory.events", "oom_kill")
+                (f"{root}{path.rstrip('/')}/memory.events", b"oom_kill")
                 for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
             ]
         elif "memory" in controllers.split(","):
-            found.append((f"/sys/fs/cgroup/memory{path.rstrip('/')}/memory.oom_control", "oom_kill"))
-    return [*found, ("/proc/vmstat", "oom_kill")]
+            found.append((f"/sys/fs/cgroup/memory{path.rstrip('/')}/memory.oom_control", b"oom_kill"))
+    return [*found, ("/proc/vmstat", b"oom_kill")]
 
 
-def _count(counter: "tuple[str, str]") -> "int | None":
-    path, word = counter
-    for line in _read(path).splitlines():
-        name, _, number = line.partition(" ")
-        if name == word:
+def _count() -> "int | None":
+    try:
+        lines = os.pread(_counter, READ_BYTES, 0).splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        name, _, number = line.partition(b" ")
+        if name == _word:
             return int(number)
     return None
 
 
-def _read(path: str) -> str:
+def _groups() -> str:
     try:
-        with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123  no pathlib in the shim
+        with open("/proc/self/cgroup", encoding="ascii", errors="replace") as file:  # noqa: PTH123  no pathlib in the shim
             return file.read()
     except OSError:
         return ""

@@ -101,7 +101,7 @@ class ProcessLauncher:
             {
                 "attempt_id": order.attempt_id,
                 "run_dir": str(order.run_dir),
-                "scratch_dir": str(order.scratch_dir) if order.scratch_dir else "",
+                "scratch_dir": order.scratch_dir,
                 "argv": order.argv,
                 "env": dict(order.env),
                 "secrets": dict(order.secrets),

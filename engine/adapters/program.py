@@ -23,7 +23,7 @@ class Program:
         self.call = Call(
             paths=_in_bytes(_candidates(argv[0], env.get("PATH", os.defpath))),
             argv=_in_bytes(argv),
-            env=dict(zip(_in_bytes([*env]), _in_bytes([*env.values()]), strict=True)),
+            env=_in_bytes([f"{name}={value}" for name, value in env.items()]),
             folder=_in_bytes([order["working_dir"]])[0],
             stdin=_nothing,
         )
@@ -85,7 +85,7 @@ def _candidates(name: str, path: str) -> list[str]:
 
 
 def _in_bytes(words: list[str]) -> list[bytes]:
-    found = [os.fsencode(word) for word in words]
-    if any(b"\0" in word for word in found):
+    found = os.fsencode("\0".join(words)).split(b"\0") if words else []
+    if len(found) != len(words):
         raise ValueError("a NUL would end a word before its end")
     return found

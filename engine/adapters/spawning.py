@@ -37,7 +37,7 @@ class Call(NamedTuple):
 
     paths: list[bytes]
     argv: list[bytes]
-    env: dict[bytes, bytes]
+    env: list[bytes]
     folder: bytes
     stdin: int
 
@@ -73,8 +73,7 @@ def spawn(call: Call, output: int) -> int:
 
 
 def _vfork(library: ctypes.CDLL, call: Call, output: int) -> int:
-    env = [b"%b=%b" % item for item in call.env.items()]
-    words = [(ctypes.c_char_p * (len(some) + 1))(*some, None) for some in (call.paths, call.argv, env)]
+    words = [(ctypes.c_char_p * (len(some) + 1))(*some, None) for some in (call.paths, call.argv, call.env)]
     stage = ctypes.c_int()
     rest = (call.folder, call.stdin, output, _is_spared, ctypes.byref(stage))
     pid = int(library.spawn(*words, *rest))
@@ -131,9 +130,10 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
 def _execute(call: Call) -> int:
     """Returns only with the reason why no path could be executed."""
     found = errno.ENOENT
+    env = dict(entry.split(b"=", 1) for entry in call.env)
     for path in call.paths:
         try:
-            os.execve(path, call.argv, call.env)  # noqa: S606  that is what a job is
+            os.execve(path, call.argv, env)  # noqa: S606  that is what a job is
         except OSError as problem:
             if problem.errno not in (errno.ENOENT, errno.ENOTDIR):
                 found = problem.errno or found

@@ -37,7 +37,7 @@ def nothing() -> Iterator[int]:
 
 
 def call(nothing: int, *argv: bytes, **about: object) -> Call:
-    values: dict = {"paths": [argv[0]], "argv": list(argv), "env": {}, "folder": b"/", "stdin": nothing}
+    values: dict = {"paths": [argv[0]], "argv": list(argv), "env": [], "folder": b"/", "stdin": nothing}
     return Call(**values | about)
 
 
@@ -64,7 +64,7 @@ def test_a_job_gets_what_it_is_given_and_nothing_else(nothing: int, tmp_path: Pa
         script,
         b"\xff name",
         b"",
-        env={b"A": b"x=y\xfe"},
+        env=[b"A=x=y\xfe"],
         folder=os.fsencode(tmp_path),
     )
     read, write = os.pipe()
@@ -90,7 +90,7 @@ def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
         "import os, sys; sys.path.insert(0, sys.argv[1]); import spawning\n"
         f"spawning._library = spawning._library if {way == 'vfork'} else None\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
-        f"call = spawning.Call([b'/bin/sleep'], [b'{tmp_path.name}', b'600'], {{}}, b'/', null)\n"
+        f"call = spawning.Call([b'/bin/sleep'], [b'{tmp_path.name}', b'600'], [], b'/', null)\n"
         "print(flush=True)\n"
         "while True: spawning.spawn(call, null)\n"
     )
@@ -185,7 +185,7 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
         "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
-        "try: spawning.spawn(spawning.Call([b'/bin/true'], [b'true'], {}, b'/', null), null)\n"
+        "try: spawning.spawn(spawning.Call([b'/bin/true'], [b'true'], [], b'/', null), null)\n"
         "except spawning.NotSpawnedError as problem: print(problem.stage, problem.problem)\n"
     )
     done = subprocess.run(

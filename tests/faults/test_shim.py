@@ -47,7 +47,7 @@ class Case:
             working_dir=folder,
             timeout_seconds=60.0,
             kill_grace_seconds=0.5,
-            scratch_dir=folder / "runs" / "ab" / "run" / "work" / "tmp",
+            scratch_dir=f"{folder}/runs/ab/run/work/tmp",
         )
 
     def launch(self, mode: Mode, at: int, *, error: int = errno.EIO, kinds: Kind = Kind.DISK) -> None:
