@@ -76,12 +76,12 @@ class EngineConfig:
         return self.state_dir / "runs"
 
     def run_dir(self, run_id: str) -> Path:
-        """The folder of a run; a level of 256 folders keeps each of them small."""
+        """A run's private folder; a level of 256 folders keeps each of them small."""
         return _folder(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}")
 
     def attempt_dir(self, run_id: str, number: int) -> Path:
-        """The folder of an attempt."""
-        return _folder(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}/{number}")
+        """The folder of an attempt, where it wrote something; what proves it has that name and an ending."""
+        return _folder(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}.{number}")
 
 
 @lru_cache(maxsize=KEPT_FOLDERS)

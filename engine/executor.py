@@ -23,7 +23,7 @@ PASSED_ON = ("PATH", "HOME", "USER", "LANG")
 MIN_SECRET_BYTES = 6
 """A shorter secret cannot be masked in output without hiding half of the text."""
 
-SCRATCH = "work/tmp"
+SCRATCH = "tmp"
 """The temporary folder of a run, in its own folder: it goes with it."""
 
 MAX_SECRET_BYTES = 64 * 1024
@@ -141,12 +141,12 @@ def _environment(
     now: datetime,
     last_success: datetime | None,
 ) -> dict[str, str]:
-    folder = f"{config.run_dir(run.id)}/work"
+    folder = str(config.run_dir(run.id))
     zone = load_zone(spec.timezone)
     passed = (*PASSED_ON, *spec.pass_env)
     env = {name: config.environ[name] for name in passed if name in config.environ}
     env["TZ"] = spec.timezone
-    env["TMPDIR"] = f"{config.run_dir(run.id)}/{SCRATCH}"
+    env["TMPDIR"] = f"{folder}/{SCRATCH}"
     env |= {
         name: render_text(text, values) if has_template(text) else text for name, text in spec.env.items()
     }

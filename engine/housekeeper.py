@@ -111,7 +111,7 @@ class Housekeeper:
             self._store.past.prune(found, now=self._clock.now())
         # The rows first: a folder without a row is swept away later, a row without a folder would be a lie.
         for run in found:
-            folders.remove_run(self._config.run_dir(run.id))
+            folders.remove_run(self._config.run_dir(run.id), attempts=run.attempt)
         self._journal.tell(RunsPruned(count=len(found)))
         return True
 
@@ -145,8 +145,8 @@ class Housekeeper:
             for seq, run in found:  # noqa: B007  so far it has come
                 if dropped < over and run.state.is_final:
                     folder = self._config.run_dir(run.id)
-                    size = folders.survey(folder).total_bytes
-                    folders.remove_run(folder)
+                    size = folders.bytes_of_run(folder, attempts=run.attempt)
+                    folders.remove_run(folder, attempts=run.attempt)
                     count, dropped = count + bool(size), dropped + size
                 if dropped >= over:
                     break
@@ -156,11 +156,11 @@ class Housekeeper:
             self._journal.tell(OutputsDropped(count=count, bytes=dropped))
 
     def _sweep(self) -> None:
-        """Take away old folders that no run knows: an engine died between a row and its folder."""
+        """Take away what is old and of no run: an engine died between a row and its folder."""
         older_than = (self._clock.now() - timedelta(days=self._config.keep_days)).timestamp()
-        for folder in folders.old_runs(self._config.runs_dir, shard=self._shard, older_than=older_than):
-            if self._store.run(folder.name) is None:
-                folders.remove_run(folder)
+        for path in folders.old_entries(self._config.runs_dir, shard=self._shard, older_than=older_than):
+            if self._store.run(folders.run_of(path.name)) is None:
+                folders.remove(path)
         self._shard = (self._shard + 1) % folders.SHARDS
 
     def watch_disk(self) -> None:
@@ -190,7 +190,7 @@ class Housekeeper:
             if live.run_state is not RunState.RUNNING or live.attempt.state is not AttemptState.RUNNING:
                 continue
             run_dir: Path = self._config.run_dir(live.attempt.run_id)
-            if folders.exceeds(run_dir / "work", limit=self._config.max_folder_bytes):
+            if folders.exceeds(run_dir, limit=self._config.max_folder_bytes):
                 with self._store.transaction():
                     self._store.request_stop(
                         live.attempt.run_id,

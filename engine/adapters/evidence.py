@@ -1,5 +1,6 @@
 """The one file in which an attempt leaves that it was begun and how it ended. Imported by the shim.
 
+It lies beside the attempt's folder, not in it: most attempts have none, and no job has reason to go there.
 Its supervisor locks it for the attempt's life, under another name at first. It gets its own when its first
 part is written and before anything is executed: where it is, whatever is in it, the attempt counts as
 executed. Its second part holds the end; the room for it is taken with the first.
@@ -12,10 +13,17 @@ from typing import Any, Final  # records are JSON
 
 NAME: Final = "evidence"
 NEW: Final = "evidence.new"
+CONTROL: Final = "control"
+"""Beside it: what is wished of the supervisor."""
 SIZE: Final = 4096
 RESULT_AT: Final = 1024
 _MAGIC: Final = b"JFR1"
 _HEAD: Final = struct.Struct("!4sII")
+
+
+def beside(folder: str, name: str) -> str:
+    """The path of what belongs to an attempt and lies beside its folder."""
+    return f"{folder}.{name}"
 
 
 def pack(record: dict[str, Any]) -> bytes:

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.adapters.evidence import CONTROL, NAME, NEW, beside
+
 MAX_ENTRIES = 200_000
 """Files of one run's folder that are counted; more of them are as bad as too many bytes."""
 
 SHARDS = 256
 """Folders between which the folders of runs are shared, by the first two digits of their names."""
-
-_SPENT = ("control", "script")
-"""What only a supervisor needs."""
 
 
 def compress_attempt(folder: Path) -> bool:
@@ -28,8 +27,8 @@ def compress_attempt(folder: Path) -> bool:
         for path in sorted(folder.glob("output*")):
             if path.suffix != ".gz":
                 _compress(path)
-        for name in _SPENT:
-            (folder / name).unlink(missing_ok=True)
+        for spent in (folder / "script", Path(beside(str(folder), CONTROL))):
+            spent.unlink(missing_ok=True)
     except OSError:
         return False
     return True
@@ -48,8 +47,18 @@ def _compress(path: Path) -> None:
     path.unlink()
 
 
-def remove_run(folder: Path) -> None:
-    """Take a run's folder away; a job may have made parts of it unwritable."""
+def remove_run(folder: Path, *, attempts: int) -> None:
+    """Take away all that a run left: first of its attempts, then its folder, by which it is found."""
+    for number in range(1, attempts + 1):
+        attempt = f"{folder}.{number}"
+        for name in (NAME, NEW, CONTROL):
+            remove(Path(beside(attempt, name)))
+        remove(Path(attempt))
+    remove(folder)
+
+
+def remove(path: Path) -> None:
+    """Take a file or a folder away; a job may have made parts of it unwritable."""
 
     def make_writable(_function: object, path: str, _problem: object) -> None:
         parent = Path(path).parent
@@ -57,25 +66,37 @@ def remove_run(folder: Path) -> None:
             parent.chmod(0o700)
             Path(path).unlink()
 
-    shutil.rmtree(folder, onerror=make_writable)
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()  # most are files, or not there
+        return
+    if path.is_dir():
+        shutil.rmtree(path, onerror=make_writable)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def empty_scratch(folder: Path) -> None:
     """Take away what a run put into its temporary folder."""
-    shutil.rmtree(folder / "work" / "tmp", ignore_errors=True)
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
-def old_runs(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Path]:
-    """Folders of runs in one of the 256 shards that nobody has changed since an instant (Unix seconds)."""
+def old_entries(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Path]:
+    """What runs left in one of the 256 shards, and nobody has changed since an instant (Unix seconds)."""
     shelf = runs_dir / f"{shard:02x}"
     with contextlib.suppress(OSError), os.scandir(shelf) as entries:
         for entry in entries:
-            if (
-                entry.is_dir(follow_symlinks=False)
-                and entry.stat(follow_symlinks=False).st_mtime < older_than
-            ):
+            if entry.stat(follow_symlinks=False).st_mtime < older_than:
                 yield shelf / entry.name
+
+
+def run_of(entry: str) -> str:
+    """The run that left something of this name: its folder, or what belongs to an attempt."""
+    return entry.partition(".")[0]
+
+
+def bytes_of_run(folder: Path, *, attempts: int) -> int:
+    """What a run and its attempts keep on the disk, without their evidence."""
+    kept = (folder, *(Path(f"{folder}.{number}") for number in range(1, attempts + 1)))
+    return sum(survey(one).total_bytes for one in kept)
 
 
 def exceeds(folder: Path, *, limit: int) -> bool:
@@ -124,11 +145,11 @@ def _sizes_below(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def run_names(runs_dir: Path) -> Iterator[str]:
-    """The names of all folders of runs, in their order, a shard at a time."""
+    """All runs that left something, in their order, a shard at a time."""
     for shard in range(SHARDS):
         try:
             with os.scandir(runs_dir / f"{shard:02x}") as entries:
-                yield from sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+                yield from sorted({run_of(entry.name) for entry in entries})
         except OSError:
             continue
 

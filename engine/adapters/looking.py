@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple  # results are JSON
 
-from engine.adapters.evidence import NAME, NEW, marker_in, result_in
+from engine.adapters.evidence import NAME, NEW, beside, marker_in, result_in
 from engine.lifecycle import Ended, Lost, Outcome, StartError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ def supervisor_in(folder: Path, boot_id: str) -> tuple[int, str] | None:
 def read_evidence(folder: "str | os.PathLike[str]") -> bytes | None:
     """All of the file; None when it is not there."""
     try:
-        with open(f"{folder}/{NAME}", "rb") as file:  # noqa: PTH123  asked for every run
+        with open(beside(str(folder), NAME), "rb") as file:  # noqa: PTH123  asked for every run
             return file.read()
     except OSError:
         return None
@@ -50,13 +50,13 @@ def look(folder: str) -> Outcome | Seen:
     """A shim lives from before its marker until after its result: so the marker is looked for before the
     lock, and what could have come meanwhile is looked for again after the lock was found free.
     """
-    seen = _look_at(f"{folder}/{NAME}")
+    seen = _look_at(beside(str(folder), NAME))
     if seen is not None:
         return seen
-    begun = _look_at(f"{folder}/{NEW}")
+    begun = _look_at(beside(folder, NEW))
     if isinstance(begun, Seen) and begun.is_held:
         return Seen(is_held=True, is_marked=False, started_at=None)
-    return _look_at(f"{folder}/{NAME}") or Seen(is_held=False, is_marked=False, started_at=None)
+    return _look_at(beside(str(folder), NAME)) or Seen(is_held=False, is_marked=False, started_at=None)
 
 
 def _look_at(path: str) -> Outcome | Seen | None:

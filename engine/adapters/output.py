@@ -30,7 +30,7 @@ class OutputFiles:
     """The writing half: in the shim, through the masker, before anything is stored."""
 
     def __init__(self, folder: str, mask: Filter) -> None:
-        """Store into files in this folder."""
+        """Store into files in this folder, which is made when there is something to store."""
         self._folder = folder
         self._mask = mask
         self._file = -1
@@ -85,6 +85,10 @@ class OutputFiles:
             os.close(self._file)
         self._number += 1
         self._room = HEAD_BYTES if self._number == 0 else SEGMENT_BYTES
+        try:
+            os.mkdir(self._folder, 0o700)  # noqa: PTH102  no pathlib in the shim
+        except OSError:
+            pass  # most often it is there; else the next line says so
         try:
             self._file = os.open(self._path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.adapters.clock import SystemClock
 from engine.adapters.environment import environment
+from engine.adapters.evidence import CONTROL, beside
 from engine.adapters.leftovers import end_marked, go_on, rouse
 from engine.adapters.looking import Seen, look, read_result, supervisor_in
 from engine.errors import JobfileError, RevisionError
@@ -169,7 +170,8 @@ class ProcessLauncher:
             return False
         wish = f"{how.value}\n".encode()
         try:
-            handle = os.open(run_dir / "control", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            control = beside(str(run_dir), CONTROL)
+            handle = os.open(control, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError:
             return False
         try:

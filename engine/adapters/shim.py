@@ -18,7 +18,7 @@ from typing import Any, Final  # an order is JSON
 
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
-from evidence import NAME, NEW, RESULT_AT, SIZE, pack
+from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack
 from leftovers import began_at, signal_descendants
 from making import make_folder, write_all_at, write_new
 from masking import Masker
@@ -88,6 +88,7 @@ class Shim:
         self.order: dict[str, Any] = json.loads(order)
         self.wake = wake
         self.folder: str = self.order["run_dir"]
+        self.shelf = self.folder.rpartition("/")[0]
         self.result: dict[str, Any] = {"boot_id": self.order["boot_id"]}
         self.end_at: float | None = None
         self.kill_at: float | None = None
@@ -136,9 +137,7 @@ class Shim:
         return True
 
     def _make_folders(self) -> None:
-        for folder in (self.folder, self.order["scratch_dir"]):
-            if folder:
-                make_folder(folder)
+        make_folder(self.order["scratch_dir"] or self.shelf)
 
     def _take_lock(self) -> bool:
         """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life.
@@ -157,7 +156,8 @@ class Shim:
     def _prepare(self) -> None:
         script = None
         if self.order["script"] is not None:
-            script = self._path("script")
+            make_folder(self.folder)
+            script = f"{self.folder}/script"
             write_new(script, self.order["script"].encode("utf-8", "surrogateescape"))
         self.output = OutputFiles(self.folder, Masker(self.order["secrets"].values()))
         self.program = Program(self.order, script)
@@ -179,14 +179,15 @@ class Shim:
 
     def _sync(self) -> None:
         os.fsync(self.evidence)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        shelf = os.open(self.shelf, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            os.fsync(shelf)
         finally:
-            os.close(folder)
+            os.close(shelf)
 
     def _path(self, name: str) -> str:
-        return f"{self.folder}/{name}"
+        path: str = beside(self.folder, name)
+        return path
 
     # While it runs
 
@@ -230,8 +231,9 @@ class Shim:
             if _roused in ready or is_time:
                 self._obey()
             self._enforce()
-            if is_time and not self._is_in_place():
-                self._put_back()
+            if is_time:
+                self._look_after()
+                self.output.renew()
 
     def _milliseconds(self) -> float:
         ends = [at - boot_seconds() for at in (self.end_at, self.kill_at) if at is not None]
@@ -249,7 +251,7 @@ class Shim:
     def _obey(self) -> None:
         """Read what is wished, and was not heard before."""
         try:
-            control = os.open(self._path("control"), os.O_RDONLY)
+            control = os.open(self._path(CONTROL), os.O_RDONLY)
         except OSError:
             return  # nothing is
         wishes = os.pread(control, READ_BYTES, self.heard)
@@ -282,6 +284,15 @@ class Shim:
 
     # What holds even when a job takes its own evidence away
 
+    def _look_after(self) -> None:
+        """Nobody may be kept from what an attempt leaves."""
+        if not self._is_in_place():
+            self._put_back()
+        try:
+            os.chmod(self.folder, 0o700)  # noqa: PTH101  where there is one
+        except OSError:
+            pass
+
     def _is_in_place(self) -> bool:
         """Whether what is open here is still what others find in the folder, and says what it said."""
         self.look_at = boot_seconds() + LOOK_SECONDS
@@ -298,16 +309,13 @@ class Shim:
 
         Where the folder of all runs is gone too, somebody moved the state: what is open here moved with it.
         """
-        runs = self.folder.rsplit("/", 3)[0]
-        if not os.path.exists(runs):  # noqa: PTH110
+        if not os.path.exists(self.shelf.rpartition("/")[0]):  # noqa: PTH110
             return
         try:
-            for folder in (self.folder.rsplit("/", 1)[0], self.folder):
-                if os.path.exists(folder):  # noqa: PTH110
-                    os.chmod(folder, 0o700)  # noqa: PTH101
+            if os.path.exists(self.shelf):  # noqa: PTH110
+                os.chmod(self.shelf, 0o700)  # noqa: PTH101
             self._make_folders()
             self._replace_evidence()
-            self.output.renew()
         except OSError:
             return  # at the next look again
 
@@ -364,6 +372,7 @@ class Shim:
 
     def _conclude(self) -> None:
         """Evidence before anything else: the result is on the disk before anybody is told of it."""
+        self.output.renew()  # what was taken away counts as dropped
         self.output.close()
         self.program.close()
         self.result.setdefault("ended_at", now_us())
@@ -373,8 +382,7 @@ class Shim:
             output_bytes=self.output.total,
             output_dropped=self.output.dropped,
         )
-        if not self._is_in_place():
-            self._put_back()
+        self._look_after()
         try:
             write_all_at(self.evidence, pack(self.result), RESULT_AT)
             os.fdatasync(self.evidence)

@@ -1,9 +1,10 @@
 """Area: the invariants, in the ledger and beside it: recorded ends, and the note of how far it had come."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
-from engine.adapters.evidence import NAME
+from engine.adapters.evidence import NAME, beside
 from engine.adapters.highwater import find_rewind
 from engine.adapters.looking import read_result
 from engine.answers.findings import Examined, Finding, told
@@ -38,7 +39,9 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
         result = read_result(folder)
         if isinstance(result, Ended) and result.exit_code == 0 and not result.timed_out:
             continue
-        if result is None and (not folder.exists() or view.run(run.id) is None):
+        evidence = Path(beside(str(folder), NAME))
+        is_there = evidence.exists() or subject.config.run_dir(run.id).exists()
+        if result is None and (not is_there or view.run(run.id) is None):
             continue
         said = "is missing or torn" if result is None else "says otherwise"
         yield Finding(
@@ -47,7 +50,7 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
             help=f"`jobfile logs {short(run.id)}` shows what it wrote; {REPORT_IT}",
             job=run.job,
             run=run.id,
-            path=str(folder / NAME),
+            path=str(evidence),
         )
 
 

@@ -54,7 +54,7 @@ def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
     unknown = [
         folder
         for name in _not_among(names, view.soundness.run_ids())
-        if (folder := subject.config.run_dir(name)).exists()
+        if (folder := subject.config.run_dir(name)).exists() or any(folder.parent.glob(f"{name}.*"))
     ]
     for folder in unknown:
         yield Finding(

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import jsonschema
 
-from engine.adapters.evidence import NAME
+from engine.adapters.evidence import NAME, beside
 from engine.answers.expected import INSTANT
 from engine.answers.report import make_report
 from engine.lifecycle import Attempt, Run
@@ -224,7 +224,12 @@ def final(folder: Path, run_id: str) -> Run:
 
 def attempt_dir(folder: Path, run_id: str, number: int = 1) -> Path:
     """The folder of an attempt."""
-    return folder / STATE / "runs" / run_id[:2] / run_id / str(number)
+    return folder / STATE / "runs" / run_id[:2] / f"{run_id}.{number}"
+
+
+def evidence_of(folder: Path, run_id: str, number: int = 1) -> Path:
+    """The file that proves an attempt."""
+    return Path(beside(str(attempt_dir(folder, run_id, number)), NAME))
 
 
 def output(folder: Path, run_id: str) -> str:
@@ -295,7 +300,7 @@ def doctor(folder: Path) -> None:
 
 def supervisor_of(folder: Path) -> int | None:
     """The process that holds the lock of an attempt; who only looks at the lock does not count."""
-    lock = str(folder / NAME)
+    lock = beside(str(folder), NAME)
     holders = []
     for process in os.listdir("/proc"):
         if process.isdigit() and _holds(process, lock):

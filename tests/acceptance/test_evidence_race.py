@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.evidence import NAME, RESULT_AT
+from engine.adapters.evidence import NAME, RESULT_AT, beside
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -84,7 +84,7 @@ def test_f73_the_last_look_before_lost_reads_the_result_again(
     launcher.launch(wanted)
     boot_id = current_boot_id()
     ended = until(lambda: isinstance(found := watched(launcher, wanted, boot_id), Ended) and found, "its end")
-    evidence = wanted.run_dir / NAME
+    evidence = Path(beside(str(wanted.run_dir), NAME))
     content = evidence.read_bytes()
     evidence.write_bytes(content[:RESULT_AT])
     lost = until(

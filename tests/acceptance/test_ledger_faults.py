@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.evidence import NAME, RESULT_AT
+from engine.adapters.evidence import RESULT_AT
 from engine.lifecycle import AttemptState, RunState
 from tests.acceptance.engines import (
     JOBFILE,
     ask,
-    attempt_dir,
     attempts_of,
     check_every_instant,
     children_of,
     end,
     engine,
     events,
+    evidence_of,
     final,
     is_gone,
     kill,
@@ -155,7 +155,7 @@ def test_f58_a_damaged_result_is_lost_and_no_exit_code(tmp_path: Path) -> None:
     kill(first)
     until(lambda: all(_has_ended(tmp_path / "gate", boss) for boss in bosses), "the results are written")
     for damage, run_id in zip(DAMAGES, ids[1:], strict=True):
-        path = attempt_dir(tmp_path, run_id) / NAME
+        path = evidence_of(tmp_path, run_id)
         content = path.read_bytes()
         damaged = content[:RESULT_AT] + damage(content[RESULT_AT:])
         assert damaged != content

@@ -18,8 +18,8 @@ AS_A_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 )
 @pytest.mark.parametrize(
     "way",
-    ['rm -rf "$(dirname "$0")"', 'rm -rf "$(dirname "$JOBFILE_RUN_DIR")"', 'rm -f "$(dirname "$0")"/*'],
-    ids=["attempt", "run", "files"],
+    ['rm -rf "$(dirname "$0")"', 'rm -rf "$(dirname "$JOBFILE_RUN_DIR")"', 'rm -rf "$(dirname "$0")"?*'],
+    ids=["attempt", "shelf", "evidence"],
 )
 def test_a_job_that_deletes_its_own_evidence_is_executed_once_and_its_end_is_known(
     tmp_path: Path, way: str, then: str

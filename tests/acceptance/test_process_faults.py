@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.evidence import NAME, NEW
+from engine.adapters.evidence import NEW, beside
 from engine.lifecycle import Run, RunState
 from tests.acceptance.engines import (
     attempt_dir,
@@ -24,6 +24,7 @@ from tests.acceptance.engines import (
     descendants_of,
     engine,
     events,
+    evidence_of,
     final,
     go_on,
     halt,
@@ -100,7 +101,7 @@ def test_f03_an_intent_without_a_process_is_started_again_as_the_same_attempt(tm
     until(lambda: run_of(tmp_path, run_id).attempt == 1, "the intent")
     kill(first)
     os.kill(launcher, signal.SIGKILL)
-    assert not (attempt_dir(tmp_path, run_id) / NAME).exists()
+    assert not evidence_of(tmp_path, run_id).exists()
     with engine(tmp_path):
         ended = final(tmp_path, run_id)
     assert (ended.state, ended.exit_code, ended.attempt) == (RunState.FAILED, 5, 1)
@@ -110,8 +111,9 @@ def test_f03_an_intent_without_a_process_is_started_again_as_the_same_attempt(tm
 @contextmanager
 def standing_before_their_locks(folder: Path) -> Iterator[None]:
     """Whoever opens the attempt's lock to hold it waits; who only looks does not (fcntl(2), leases)."""
-    folder.mkdir(parents=True, mode=0o700)
-    (folder / NEW).touch(mode=0o600)
+    lock = Path(beside(str(folder), NEW))
+    lock.parent.mkdir(parents=True, mode=0o700)
+    lock.touch(mode=0o600)
     code = (
         "import fcntl, os, signal, sys; signal.signal(signal.SIGIO, signal.SIG_IGN); "
         "handle = os.open(sys.argv[1], os.O_RDONLY); "
@@ -119,7 +121,7 @@ def standing_before_their_locks(folder: Path) -> Iterator[None]:
         "sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, folder / NEW], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None

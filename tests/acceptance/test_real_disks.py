@@ -168,7 +168,7 @@ def test_f53_a_full_disk_stops_starts_and_not_supervision_and_all_is_made_up_for
         assert "NOTHING STARTS" in engine.ask("status").stdout
         assert engine.told.has("STATUS=NOTHING STARTS: the ledger")
         (tmp_path / "gate").touch()
-        folder = disk / "state" / "runs" / run_id[:2] / run_id / "1"
+        folder = disk / "state" / "runs" / run_id[:2] / f"{run_id}.1"
         until(lambda: isinstance(_evidence(folder), Ended), "the result, although the disk is full")
         assert engine.process.poll() is None
         filler.unlink()
@@ -192,7 +192,7 @@ def test_an_engine_that_is_to_stop_its_jobs_on_a_full_disk_ends_and_says_that_th
         assert engine.end() == 0
         assert "not every job has ended" in engine.warnings()[-1]
         (tmp_path / "gate").touch()
-        folder = disk / "state" / "runs" / run_id[:2] / run_id / "1"
+        folder = disk / "state" / "runs" / run_id[:2] / f"{run_id}.1"
         until(lambda: isinstance(_evidence(folder), Ended), "the job's own end")
     finally:
         engine.close()
@@ -243,7 +243,7 @@ def test_an_engine_whose_ledger_is_damaged_ends_and_its_jobs_go_on(tmp_path: Pat
         assert engine.process.wait(20) == 1
         assert "is damaged" in (tmp_path / "err").read_text()
         (tmp_path / "gate").touch()
-        folder = state / "runs" / run_id[:2] / run_id / "1"
+        folder = state / "runs" / run_id[:2] / f"{run_id}.1"
         until(lambda: isinstance(_evidence(folder), Ended), "the job's own end")
     finally:
         engine.close()

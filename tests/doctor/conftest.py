@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.adapters.evidence import NAME, RESULT_AT, pack
+from engine.adapters.evidence import NAME, RESULT_AT, beside, pack
 from engine.adapters.lock import MOUNTS, EngineLock
 from engine.adapters.machine import Machine
 from engine.adapters.process import current_boot_id
@@ -152,10 +152,12 @@ def record_results(world: World) -> None:
 
 
 def write_result(folder: Path, *, exit_code: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     said = {"started_at": 1, "ended_at": 2, "exit_code": exit_code, "signal": None}
     counted = {"output_bytes": 0, "output_dropped": 0, "leftover_processes": 0}
-    (folder / NAME).write_bytes(pack({"at": 1}).ljust(RESULT_AT, b"\0") + pack(said | counted))
+    Path(beside(str(folder), NAME)).write_bytes(
+        pack({"at": 1}).ljust(RESULT_AT, b"\0") + pack(said | counted)
+    )
 
 
 class Lived(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.evidence import NAME, pack
+from engine.adapters.evidence import NAME, beside, pack
 from engine.adapters.folders import Room
 from engine.adapters.lock import make_private_file
 from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
@@ -183,7 +183,7 @@ def a_success_is_recorded_as_a_failure(patient: Patient) -> None:
 @brings("invariant.I7", "its recorded end is missing or torn")
 def a_recorded_success_is_torn(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
-    result = patient.config.attempt_dir(run.id, run.attempt) / NAME
+    result = Path(beside(str(patient.config.attempt_dir(run.id, run.attempt)), NAME))
     result.write_bytes(result.read_bytes()[:-3])
 
 
@@ -479,6 +479,11 @@ def a_folder_is_left(patient: Patient) -> None:
     patient.config.run_dir("ff" * 16).mkdir(parents=True)
 
 
+@brings("leftovers.folder", "is of no run that the ledger knows")
+def evidence_is_left(patient: Patient) -> None:
+    write_result(patient.config.attempt_dir("ff" * 16, 2), exit_code=0)
+
+
 @brings("leftovers.new_file", "was half made")
 def a_note_is_half_made(patient: Patient) -> None:
     new = patient.config.state_dir / "high_water.new"
@@ -491,6 +496,7 @@ def a_note_is_half_made(patient: Patient) -> None:
 def an_output_is_half_compressed(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
     new = patient.config.attempt_dir(run.id, 1) / ".output.gz.new"
+    new.parent.mkdir()
     new.touch()
     old = patient.world.clock.now().timestamp() - 120
     os.utime(new, (old, old))
@@ -517,7 +523,7 @@ def an_attempt_ended_while_nobody_was_there(patient: Patient) -> None:
 
 @brings("leftovers.attempt", "it will be recorded as lost")
 def an_attempt_was_lost_while_nobody_was_there(patient: Patient) -> None:
-    (folder_of_what_runs(patient) / NAME).write_bytes(pack({"at": 1}))
+    Path(beside(str(folder_of_what_runs(patient)), NAME)).write_bytes(pack({"at": 1}))
 
 
 @brings("leftovers.attempt", "what it left behind is gone")
@@ -605,7 +611,7 @@ def a_process_outlived_its_run(patient: Patient) -> Iterable[Finding]:
 
 @brings("leftovers.process", "which the ledger does not know")
 def a_process_is_of_a_run_that_is_not_known(patient: Patient) -> Iterable[Finding]:
-    folder = patient.config.run_dir("ff" * 16) / "work"
+    folder = patient.config.run_dir("ff" * 16)
     return with_process(patient, {"JOBFILE_RUN_ID": "ff" * 16, "JOBFILE_RUN_DIR": str(folder)})
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters import process
-from engine.adapters.evidence import NAME, RESULT_AT, marker_in, pack
+from engine.adapters.evidence import CONTROL, NAME, RESULT_AT, beside, marker_in, pack
 from engine.adapters.leftovers import began_at
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
@@ -77,8 +77,12 @@ class Real:
         return OutputTail(order.run_dir).read()
 
 
+def evidence_of(order: LaunchOrder) -> Path:
+    return Path(beside(str(order.run_dir), NAME))
+
+
 def marker_of(order: LaunchOrder) -> dict:
-    marker = marker_in((order.run_dir / NAME).read_bytes())
+    marker = marker_in(evidence_of(order).read_bytes())
     assert marker is not None
     return marker
 
@@ -235,7 +239,7 @@ BEGUN = pack({"at": 1}).ljust(RESULT_AT, b"\0")
 def test_a_torn_result_is_no_result_and_never_success(world: Real, torn: bytes) -> None:
     order = world.launch("torn", "exit 0")
     assert isinstance(world.end_of(order), Ended)
-    (order.run_dir / NAME).write_bytes(torn)
+    evidence_of(order).write_bytes(torn)
     # The shim that wrote the good one may hold its lock for a last instant.
     assert isinstance(world.end_of(order), Lost)
 
@@ -243,7 +247,7 @@ def test_a_torn_result_is_no_result_and_never_success(world: Real, torn: bytes) 
 def test_after_a_reboot_what_has_no_result_is_lost_for_that_reason(world: Real) -> None:
     order = world.launch("reboot", "exit 0")
     world.end_of(order)
-    (order.run_dir / NAME).write_bytes(BEGUN)
+    evidence_of(order).write_bytes(BEGUN)
     world.boot_id = "another boot"
     lost = world.end_of(order)
     assert isinstance(lost, Lost)
@@ -283,13 +287,13 @@ def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: p
     world.launcher.close()
     assert isinstance(ended, Ended)
     assert (ended.stopped, ended.signal) == (True, signal.SIGKILL)
-    assert (order.run_dir / "control").read_text() == "cancel\nkill\n"
+    assert Path(beside(str(order.run_dir), CONTROL)).read_text() == "cancel\nkill\n"
 
 
 def test_a_wish_that_was_there_first_is_heard_when_it_starts(world: Real) -> None:
     order = world.order("early", "sleep 30")
-    order.run_dir.mkdir(parents=True)
-    (order.run_dir / "control").write_text("cancel\n")
+    order.run_dir.parent.mkdir(parents=True)
+    Path(beside(str(order.run_dir), CONTROL)).write_text("cancel\n")
     world.launcher.launch(order)
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
@@ -353,7 +357,7 @@ def test_a_job_holds_no_handle_of_its_supervisor(world: Real) -> None:
 def test_what_nobody_could_have_left_there_is_no_result_and_stops_nobody(world: Real) -> None:
     """A job may write what it likes into its own folder, with a checksum too."""
     order = world.launch("liar", "exit 0")
-    truth = (world.end_of(order), (order.run_dir / NAME).read_bytes())
+    truth = (world.end_of(order), evidence_of(order).read_bytes())
     lies: list[dict] = [
         {},
         {"ended_at": "now"},
@@ -365,22 +369,23 @@ def test_what_nobody_could_have_left_there_is_no_result_and_stops_nobody(world: 
             BEGUN,
             pack({"at": "then", "boot_id": world.boot_id, "pid": "me"}).ljust(RESULT_AT, b"\0"),
         ):
-            (order.run_dir / NAME).write_bytes(begun + pack(lie))
+            evidence_of(order).write_bytes(begun + pack(lie))
             assert isinstance(world.end_of(order), Lost)
             assert not world.launcher.keep_going(order.run_dir)
             assert not world.launcher.stop(order.run_dir, Stop.KILL)
-    (order.run_dir / NAME).write_bytes(truth[1])
+    evidence_of(order).write_bytes(truth[1])
     assert world.evidence(order) == truth[0]
 
 
 HARMS = (
     "rm -rf $HERE",
     "rm -rf $HERE/..",
-    "rm $HERE/evidence",
-    ": > $HERE/evidence",
-    "echo x > $HERE/evidence",
-    "mv $HERE/evidence $HERE/kept; sleep 0.2; cp $HERE/kept $HERE/evidence.new",
-    "mkdir $HERE/evidence.new",
+    "chmod 0 $HERE/..",
+    "rm $HERE.evidence",
+    ": > $HERE.evidence",
+    "echo x > $HERE.evidence",
+    "mv $HERE.evidence $HERE.kept; sleep 0.2; cp $HERE.kept $HERE.evidence.new",
+    "mkdir $HERE.evidence.new",
 )
 
 
@@ -404,7 +409,8 @@ def test_a_job_that_harms_its_own_evidence_is_still_answered_for(world: Real, ha
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
     assert ended.exit_code == 6
-    assert b"after" in world.output(order)
+    assert len(world.output(order)) == ended.output_bytes - ended.output_dropped
+    assert b"after" in world.output(order) or harm == "rm -rf $HERE", "that is seen a second later"
 
 
 def test_a_job_that_deletes_its_evidence_at_its_end_is_answered_for_too(world: Real) -> None:
@@ -419,7 +425,7 @@ def test_a_job_that_deletes_its_evidence_at_its_end_is_answered_for_too(world: R
 def test_an_attempt_of_another_container_is_lost_for_that_reason(world: Real) -> None:
     order = world.launch("moved", "exit 0")
     world.end_of(order)
-    (order.run_dir / NAME).write_bytes(BEGUN)
+    evidence_of(order).write_bytes(BEGUN)
     boot, space, began = current_boot_id().split("/")
     others = (f"{boot}/pid:[1]/{began}", f"{boot}/{space}/1{began}", f"{boot}/{space}")
     reasons = []
@@ -522,7 +528,7 @@ def test_nobody_else_is_signalled_for_a_supervisor_that_is_gone(world: Real) -> 
     os.kill(stranger.pid, signal.SIGSTOP)
     until(lambda: state_of(stranger.pid) == "T")
     began = str(int(began_at(stranger.pid)) - 1)
-    (order.run_dir / NAME).write_bytes(pack({**marker_of(order), "pid": stranger.pid, "began": began}))
+    evidence_of(order).write_bytes(pack({**marker_of(order), "pid": stranger.pid, "began": began}))
     assert not world.launcher.keep_going(order.run_dir)
     assert state_of(stranger.pid) == "T"
     stranger.kill()

@@ -84,13 +84,13 @@ def test_a_disk_that_is_full_drops_output_and_counts_it(tmp_path: Path) -> None:
 def test_output_of_which_the_folder_was_away_goes_on_when_it_is_back(tmp_path: Path) -> None:
     """Also when it was away before anything could be stored. What was written meanwhile counts as dropped."""
     for number, first in enumerate((b"", b"kept, then taken")):
-        folder = tmp_path / str(number)
-        folder.mkdir()
+        folder = tmp_path / str(number) / "attempt"
+        folder.parent.mkdir()
         output = OutputFiles(str(folder), Masker([]))
         output.write(first)
-        folder.rename(tmp_path / f"away-{number}")
+        folder.parent.rename(tmp_path / f"away-{number}")
         output.write(b"lost")
-        folder.mkdir()
+        folder.parent.mkdir()
         output.renew()
         output.write(b"after")
         output.close()

@@ -17,7 +17,7 @@ from engine.answers.did import Answer, did
 from engine.answers.expected import INSTANT
 from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
-from engine.config import limits
+from engine.config import EngineConfig, limits
 from engine.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned
 from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.lifecycle import Ended, Run, RunState
@@ -200,28 +200,44 @@ def test_a_run_that_was_tried_again_by_hand_stays_with_what_became_of_it(tmp_pat
     assert {run.id for run in world.view.retries_of(failed.id)} == {again.id}
 
 
+LEFT = ("", ".1", ".1.evidence", ".1.evidence.new", ".1.control")
+
+
+def leave_everything(config: EngineConfig, run_id: str) -> list[Path]:
+    """What a run and its attempt may leave, a job's locked folder among it."""
+    paths = [Path(f"{config.run_dir(run_id)}{rest}") for rest in LEFT]
+    for folder in paths[:2]:
+        (folder / "tmp").mkdir(parents=True)
+        (folder / "tmp" / "file").touch()
+        (folder / "tmp").chmod(0)
+    for file in paths[2:]:
+        file.touch()
+    return paths
+
+
 def test_folders_go_with_their_runs_and_old_ones_without_a_run_too(old: World) -> None:
     for run in old.runs():
-        old.config.attempt_dir(run.id, 1).mkdir(parents=True)
-    orphan = old.config.run_dir("00" + "ab" * 15)
-    fresh = old.config.run_dir("00" + "cd" * 15)
-    for folder, days in ((orphan, 60), (fresh, 0)):
-        (folder / "1").mkdir(parents=True)
+        if run.attempt:
+            leave_everything(old.config, run.id)
+    orphan, fresh = "00" + "ab" * 15, "00" + "cd" * 15
+    for run_id, days in ((orphan, 60), (fresh, 0)):
         at = (old.clock.now() - days * DAY).timestamp()
-        os.utime(folder, (at, at))
+        for path in leave_everything(old.config, run_id):
+            os.utime(path, (at, at))
     housekeeper = old.housekeeper(keep_days=1, min_free_bytes=1)
     while housekeeper.tick() < LOOK_SECONDS:
         pass
-    kept = {run.id for run in old.runs()}
-    there = {path.parent.name for path in old.config.runs_dir.glob("*/*/1")}
-    assert there == kept | {fresh.name}
+    kept = {run.id for run in old.runs() if run.attempt}
+    there = [path.name for path in old.config.runs_dir.glob("*/*")]
+    assert sorted(there) == sorted(f"{name}{rest}" for name in kept | {fresh} for rest in LEFT)
 
 
 def test_when_all_runs_hold_too_much_the_folders_of_the_oldest_go_and_no_answer(old: World) -> None:
-    runs = sorted(old.runs(), key=lambda run: run.queued_at)
+    runs = sorted((run for run in old.runs() if run.attempt), key=lambda run: run.queued_at)
     for run in runs:
+        old.config.run_dir(run.id).mkdir(parents=True)
         folder = old.config.attempt_dir(run.id, 1)
-        folder.mkdir(parents=True)
+        folder.mkdir()
         (folder / "output").write_bytes(b"x" * 100_000)
     before = numbers(old)
     old.housekeeper(keep_bytes=50_000_000).drop_outputs()
@@ -358,7 +374,7 @@ def test_a_run_that_fills_its_folder_is_stopped_with_that_reason(tmp_path: Path)
     world = World(tmp_path, a_file(), at=NOON)
     world.pass_time(seconds=3600)
     (run,) = world.runs()
-    work = world.config.run_dir(run.id) / "work" / "tmp"
+    work = world.config.run_dir(run.id) / "tmp"
     work.mkdir(parents=True)
     (work / "big").write_bytes(b"x" * 300_000)
     world.housekeeper(max_folder_bytes=400_000).tick()

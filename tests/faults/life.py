@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import engine.watcher
-from engine.adapters.evidence import NAME, RESULT_AT, SIZE, pack
+from engine.adapters.evidence import NAME, RESULT_AT, SIZE, beside, pack
 from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import make_private_file
@@ -188,12 +188,12 @@ class FolderLauncher(TimedLauncher):
         self._ended: set[str] = set()
 
     def _start(self, order: LaunchOrder) -> None:
-        order.run_dir.mkdir(parents=True, exist_ok=True)
-        evidence = os.open(order.run_dir / NAME, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        order.run_dir.parent.mkdir(parents=True, exist_ok=True)
+        evidence = os.open(beside(str(order.run_dir), NAME), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         os.pwrite(evidence, pack({"at": self._us(self._clock.now())}).ljust(SIZE, b"\0"), 0)
         os.fsync(evidence)
         os.close(evidence)
-        folder = os.open(order.run_dir, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(order.run_dir.parent, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
 
@@ -217,7 +217,7 @@ class FolderLauncher(TimedLauncher):
                 **{key: getattr(end, key) for key in ("exit_code", "signal", "timed_out", "stopped")},
                 **dict.fromkeys(("output_bytes", "output_dropped", "leftover_processes"), 0),
             }
-        evidence = os.open(run_dir / NAME, os.O_RDWR)
+        evidence = os.open(beside(str(run_dir), NAME), os.O_RDWR)
         os.pwrite(evidence, pack(about), RESULT_AT)
         os.fdatasync(evidence)
         os.close(evidence)

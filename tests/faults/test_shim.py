@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from engine.adapters.evidence import NAME
+from engine.adapters.evidence import NAME, beside
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -39,7 +39,7 @@ class Case:
         self.launcher.start()
         self.order = LaunchOrder(
             attempt_id="run-1",
-            run_dir=folder / "runs" / "ab" / "run" / "1",
+            run_dir=folder / "runs" / "ab" / "run.1",
             argv=("sh", "-eu"),
             script=f"echo x >> {folder}/executed; echo hello; exit 3",
             env={"PATH": "/usr/bin:/bin"},
@@ -47,7 +47,7 @@ class Case:
             working_dir=folder,
             timeout_seconds=60.0,
             kill_grace_seconds=0.5,
-            scratch_dir=f"{folder}/runs/ab/run/work/tmp",
+            scratch_dir=f"{folder}/runs/ab/run/tmp",
         )
 
     def launch(self, mode: Mode, at: int, *, error: int = errno.EIO, kinds: Kind = Kind.DISK) -> None:
@@ -67,7 +67,7 @@ class Case:
 
     def wait_until_gone(self) -> None:
         """The result is seen an instant before its supervisor has synced it and let go of the lock."""
-        with (self.order.run_dir / NAME).open() as lock:
+        with Path(beside(str(self.order.run_dir), NAME)).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
 
     @property
@@ -77,7 +77,7 @@ class Case:
 
     @property
     def has_marker(self) -> bool:
-        return (self.order.run_dir / NAME).exists()
+        return Path(beside(str(self.order.run_dir), NAME)).exists()
 
     def assert_honest(self) -> Evidence:
         """What is told is what is proven; and what was not started is started again, once."""
@@ -197,7 +197,7 @@ def test_a_power_cut_at_any_step_of_a_supervisor_leaves_no_attempt_to_be_execute
         disk.cut(Random(seed))
         there = case.folder / f"cut-{at}-{seed}"
         disk.write_to(there)
-        found = case.launcher.evidence(there / "ab" / "run" / "1", boot_id="the boot before")
+        found = case.launcher.evidence(there / "ab" / "run.1", boot_id="the boot before")
         seen.add(type(found).__name__)
         about = f"power cut after step {at} of {len(steps)}, seed {seed}: {found}"
         match found:
