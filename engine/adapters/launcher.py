@@ -32,6 +32,7 @@ ATTEMPTS_EACH: Final = 250
 """A supervisor ends after so many: what it may have gathered goes with it."""
 SMALL_ORDER_BYTES: Final = 32_768
 """What a pipe takes at once, whoever reads it; a larger order goes to a new supervisor, with its memory."""
+READ_BYTES: Final = 65_536
 _HEAD: Final = struct.Struct("!II")
 _PR_SET_DUMPABLE: Final = 4
 
@@ -66,20 +67,20 @@ def launcher(orders: int, acks: int, wake: str) -> None:
     idle = Idle()
     poll = select.poll()
     poll.register(orders, select.POLLIN)
+    rest = bytearray()
     while True:
         ready = [handle for handle, _ in poll.poll(IDLE_SECONDS * 1000 if idle.waiting else None)]
-        if not ready:
-            for said in list(idle.waiting):
-                _release(said, idle, poll)
-        for said in ready:
-            if said != orders:
-                _listen(said, idle, poll, acks)
+        for said in idle.waiting[:] if not ready else ():
+            _release(said, idle, poll)
+        for said in (one for one in ready if one != orders):
+            _listen(said, idle, poll, acks)
         if orders in ready:
-            folder, message = _receive(orders)
-            if not message:
+            found = _read_orders(orders, rest)
+            if found is None:
                 return
-            if not _hand_over(folder, message, idle):
-                _fork(folder, message, idle, poll, (orders, acks, wake))
+            for order in found:
+                if not _hand_over(*order, idle):
+                    _fork(*order, idle, poll, (orders, acks, wake))
 
 
 def _settle_in() -> None:
@@ -140,6 +141,7 @@ def _fork(folder: bytes, message: bytes, idle: Idle, poll: "select.poll", mine: 
 
 def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> None:
     """The life of a supervisor: one attempt after the other, until nobody has one for it."""
+    rest = bytearray()
     for number in range(1, ATTEMPTS_EACH + 1):
         Shim(message, wake).run(acks)
         if number == ATTEMPTS_EACH:
@@ -148,9 +150,10 @@ def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> 
             os.write(said, b"\n")
         except OSError:
             break  # the launcher has gone
-        _, message = _receive(orders)
-        if not message:
-            break
+        while not (found := _read_orders(orders, rest)):
+            if found is None:
+                os._exit(0)
+        _, message = found[0]
     os._exit(0)
 
 
@@ -176,24 +179,30 @@ def _acknowledge(acks: int, folder: bytes, problem: int = 0) -> None:
         pass
 
 
-def _receive(orders: int) -> tuple[bytes, bytes]:
-    """The next order with its attempt's folder, or nothing when the other end is closed."""
-    head = _read_exactly(orders, _HEAD.size)
-    if not head:
-        return b"", b""
-    folder_size, size = _HEAD.unpack(head)
-    both = _read_exactly(orders, folder_size + size)
-    return both[:folder_size], both[folder_size:]
+def _read_orders(orders: int, rest: bytearray) -> "list[tuple[bytes, bytes]] | None":
+    """Those that one read completes, each with its attempt's folder; None when the other end is closed."""
+    part = os.read(orders, READ_BYTES)
+    if not part:
+        return None
+    rest += part
+    found = []
+    while order := _take(rest):
+        found.append(order)
+    return found
 
 
-def _read_exactly(handle: int, size: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < size:
-        part = os.read(handle, size - len(parts))
-        if not part:
-            return b""
-        parts += part
-    return bytes(parts)
+def _take(rest: bytearray) -> "tuple[bytes, bytes] | None":
+    """The next order, taken from what was read, if it is there whole."""
+    if len(rest) < _HEAD.size:
+        return None
+    folder_size, size = _HEAD.unpack_from(rest)
+    middle = _HEAD.size + folder_size
+    end = middle + size
+    if len(rest) < end:
+        return None
+    order = bytes(rest[_HEAD.size : middle]), bytes(rest[middle:end])
+    del rest[:end]
+    return order
 
 
 if __name__ == "__main__":

@@ -118,7 +118,8 @@ class ProcessLauncher:
         with self._lock:  # one loop launches while another looks
             self._hear()
             for _ in range(2):
-                self.start()
+                if self._orders is None:
+                    self.start()
                 assert self._orders is not None
                 self._in_flight.add(str(order.run_dir))
                 with contextlib.suppress(OSError):

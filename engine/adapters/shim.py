@@ -7,7 +7,6 @@ library only, and of that little: every import here is memory of each running jo
 
 import ctypes
 import errno
-import fcntl
 import json
 import os
 import select
@@ -18,9 +17,9 @@ from typing import Any, Final  # an order is JSON
 
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
-from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack
+from holding import HeldEvidence
 from leftovers import began_at, signal_descendants
-from making import make_folder, write_all_at, write_new
+from making import make_folder, write_new
 from masking import Masker
 from memory import memory_kills
 from output import OutputFiles
@@ -31,7 +30,6 @@ DRAIN_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 1.0
 """How often a supervisor looks at its folder; no sleep is longer, whatever is suspended."""
 READ_BYTES: Final = 65_536
-_LOCK_TRIES: Final = 100
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _DETAIL_CHARACTERS: Final = 600
 
@@ -72,14 +70,6 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _has_locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 class Shim:
     """Supervises one attempt."""
 
@@ -88,7 +78,7 @@ class Shim:
         self.order: dict[str, Any] = json.loads(order)
         self.wake = wake
         self.folder: str = self.order["run_dir"]
-        self.shelf = self.folder.rpartition("/")[0]
+        self.evidence = HeldEvidence(self.folder, self.order["scratch_dir"])
         self.result: dict[str, Any] = {"boot_id": self.order["boot_id"]}
         self.end_at: float | None = None
         self.kill_at: float | None = None
@@ -96,9 +86,6 @@ class Shim:
         self.was_killed = False
         self.problem = 0
         """Why it could not be taken: errno(3), or nothing."""
-        self.heard = 0
-        """So many bytes of its wishes are known."""
-        self.evidence = -1
 
     def run(self, acks: int) -> None:
         """Execute the attempt if nobody else does or did, and leave evidence of its end."""
@@ -113,45 +100,22 @@ class Shim:
             except Exception as problem:  # noqa: BLE001  whatever goes wrong here must not leave an attempt open
                 self._give_up(problem)
             self._conclude()
-        if self.evidence >= 0:
-            os.close(self.evidence)
+        self.evidence.close()
 
     # Before: the lock, all that can fail, and last of all the marker
 
     def _claim(self) -> bool:
         """Whether this attempt is ours to execute. What fails before the marker has executed nothing."""
         try:
-            self._make_folders()
-            if not self._take_lock():
-                return False
-            if os.path.exists(self._path(NAME)):  # noqa: PTH110
-                os.unlink(self._path(NEW))  # noqa: PTH108
+            if not self.evidence.take():
                 return False
             self._prepare()
             self.started_us, self.started = now_us(), boot_seconds()
-            self.marker = pack({"at": self.started_us, "boot_id": self.order["boot_id"], **_me})
-            self._mark()
+            self.evidence.mark({"at": self.started_us, "boot_id": self.order["boot_id"], **_me})
         except (OSError, ValueError) as problem:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL
             return False
         return True
-
-    def _make_folders(self) -> None:
-        make_folder(self.order["scratch_dir"] or self.shelf)
-
-    def _take_lock(self) -> bool:
-        """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life.
-
-        It is a lock of what others find under this name: whoever held it before may have put it in its place.
-        """
-        for _ in range(_LOCK_TRIES):
-            self.evidence = os.open(self._path(NEW), os.O_CREAT | os.O_RDWR, 0o600)
-            if _has_locked(self.evidence) and self._is_ours(NEW):
-                return True
-            os.close(self.evidence)
-            self.evidence = -1
-            select.select([], [], [], 0.001)
-        return False
 
     def _prepare(self) -> None:
         script = None
@@ -162,32 +126,6 @@ class Shim:
         self.output = OutputFiles(self.folder, Masker(self.order["secrets"].values()))
         self.program = Program(self.order, script)
         self.memory_kills = memory_kills()
-
-    def _mark(self) -> None:
-        """From here on the attempt counts as executed: that is on the disk before the command runs."""
-        self._put_in_place(self.evidence)
-        try:
-            self._sync()
-        except OSError:
-            os.unlink(self._path(NAME))  # noqa: PTH108  nothing was executed, so nothing says so
-            raise
-
-    def _put_in_place(self, evidence: int) -> None:
-        """Whole and locked from its first moment, with room for the end: no disk that fills up takes that."""
-        write_all_at(evidence, self.marker.ljust(SIZE, b"\0"), 0)
-        os.rename(self._path(NEW), self._path(NAME))  # noqa: PTH104
-
-    def _sync(self) -> None:
-        os.fsync(self.evidence)
-        shelf = os.open(self.shelf, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(shelf)
-        finally:
-            os.close(shelf)
-
-    def _path(self, name: str) -> str:
-        path: str = beside(self.folder, name)
-        return path
 
     # While it runs
 
@@ -232,7 +170,8 @@ class Shim:
                 self._obey()
             self._enforce()
             if is_time:
-                self._look_after()
+                self.look_at = boot_seconds() + LOOK_SECONDS
+                self.evidence.look_after()
                 self.output.renew()
 
     def _milliseconds(self) -> float:
@@ -249,15 +188,7 @@ class Shim:
         return bool(part)
 
     def _obey(self) -> None:
-        """Read what is wished, and was not heard before."""
-        try:
-            control = os.open(self._path(CONTROL), os.O_RDONLY)
-        except OSError:
-            return  # nothing is
-        wishes = os.pread(control, READ_BYTES, self.heard)
-        os.close(control)
-        self.heard += len(wishes)
-        for wish in wishes.split():
+        for wish in self.evidence.wishes():
             self.result["stopped"] = True
             if wish == b"kill":
                 self._kill()
@@ -281,55 +212,6 @@ class Shim:
     def _kill(self) -> None:
         self.was_killed = True
         self.program.signal(signal.SIGKILL)
-
-    # What holds even when a job takes its own evidence away
-
-    def _look_after(self) -> None:
-        """Nobody may be kept from what an attempt leaves."""
-        if not self._is_in_place():
-            self._put_back()
-        try:
-            os.chmod(self.folder, 0o700)  # noqa: PTH101  where there is one
-        except OSError:
-            pass
-
-    def _is_in_place(self) -> bool:
-        """Whether what is open here is still what others find in the folder, and says what it said."""
-        self.look_at = boot_seconds() + LOOK_SECONDS
-        return self._is_ours(NAME) and os.pread(self.evidence, len(self.marker), 0) == self.marker
-
-    def _is_ours(self, name: str) -> bool:
-        try:
-            return os.stat(self._path(name)).st_ino == os.fstat(self.evidence).st_ino  # noqa: PTH116
-        except OSError:
-            return False
-
-    def _put_back(self) -> None:
-        """Make the folder what it was. At no moment is there a lock that nobody holds: that would mean death.
-
-        Where the folder of all runs is gone too, somebody moved the state: what is open here moved with it.
-        """
-        if not os.path.exists(self.shelf.rpartition("/")[0]):  # noqa: PTH110
-            return
-        try:
-            if os.path.exists(self.shelf):  # noqa: PTH110
-                os.chmod(self.shelf, 0o700)  # noqa: PTH101
-            self._make_folders()
-            self._replace_evidence()
-        except OSError:
-            return  # at the next look again
-
-    def _replace_evidence(self) -> None:
-        evidence = os.open(self._path(NEW), os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(evidence, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._put_in_place(evidence)
-        except OSError:
-            os.close(evidence)
-            raise
-        os.close(self.evidence)
-        self.evidence, self.heard = evidence, 0
-        self._sync()
 
     def _give_up(self, problem: Exception) -> None:
         """Supervision cannot go on: nothing of the job does either, and its end is not known."""
@@ -382,12 +264,7 @@ class Shim:
             output_bytes=self.output.total,
             output_dropped=self.output.dropped,
         )
-        self._look_after()
-        try:
-            write_all_at(self.evidence, pack(self.result), RESULT_AT)
-            os.fdatasync(self.evidence)
-        except OSError:
-            pass  # what is torn has no valid checksum; what is whole is made durable by the ledger
+        self.evidence.conclude(self.result)
         self._tell()
 
     def _tell(self) -> None:

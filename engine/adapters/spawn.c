@@ -19,6 +19,9 @@
 /* Where it failed; spawning.py has the same numbers. */
 enum { AT_PROCESS = 1, AT_FOLDER = 2, AT_PROGRAM = 3 };
 
+/* Python can catch those from here on, too; a supervisor does not. */
+#define FIRST_REAL_TIME 32
+
 struct job {
     char *const *paths; /* where the program may be, in order; the last is NULL */
     char *const *argv;
@@ -35,7 +38,7 @@ static void reset_signals(void)
 {
     struct sigaction action;
 
-    for (int number = 1; number < NSIG; number++)
+    for (int number = 1; number < FIRST_REAL_TIME; number++)
         if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) {
             action.sa_handler = SIG_DFL;
             action.sa_flags = 0;

@@ -123,6 +123,10 @@ EVERY_TURN = (
 )
 
 
+HOLDS_WHAT_IS_OPEN = re.compile(r"SCAN run USING INDEX run_(waiting|active)")
+"""Partial indexes that are as long as what waits, or runs: to read one whole is to read just that."""
+
+
 @pytest.mark.parametrize("query", EVERY_TURN)
 def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedger, query: str) -> None:
     """A turn takes no longer because the past grows: every row is found by an index."""
@@ -133,4 +137,4 @@ def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedge
     whole = [
         line for line in plan if re.match(r"SCAN (?!\(|CONSTANT)", line) or re.fullmatch(r"SEARCH \w+", line)
     ]
-    assert whole == [], plan
+    assert [line for line in whole if not HOLDS_WHAT_IS_OPEN.fullmatch(line)] == [], plan

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 from engine.errors import (
     JobfileError,
@@ -82,9 +83,12 @@ class Connection:
 
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """The rows of a query by name."""
-        with self._lock, self._told():
-            self._replace_when_distrusted()
-            return self._db.execute(_sql(name), values or {}).fetchall()
+        with self._lock:
+            try:  # asked several times a run: as _told does, without its price
+                self._replace_when_distrusted()
+                return self._db.execute(_sql(name), values or {}).fetchall()
+            except sqlite3.DatabaseError as error:
+                self._raise(error)
 
     def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
         """The rows of a query by name, a few at a time: for those that may be too many to hold at once."""
@@ -182,12 +186,16 @@ class Connection:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-                raise
-            name = getattr(error, "sqlite_errorname", "")
-            if name.startswith(_DISTRUSTED):
-                self._is_trusted = False
-            raise _explained(self.path, name, str(error)) from error
+            self._raise(error)
+
+    def _raise(self, error: sqlite3.DatabaseError) -> NoReturn:
+        """A mistake of ours stays what it is."""
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            raise error
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(_DISTRUSTED):
+            self._is_trusted = False
+        raise _explained(self.path, name, str(error)) from error
 
     def _refuse_when_superseded(self) -> None:
         """The fence: an engine that was stopped while another took over must not write again."""

@@ -1,0 +1,152 @@
+"""An attempt's evidence in the hands of its supervisor, whatever a job does to it. Imported by the shim."""
+
+import fcntl
+import os
+import select
+from typing import Any, Final  # records are JSON
+
+from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack
+from making import make_folder, write_all_at
+
+LOCK_TRIES: Final = 100
+READ_BYTES: Final = 65_536
+
+
+class HeldEvidence:
+    """One file, and what is wished beside it: evidence.py says what each name means."""
+
+    def __init__(self, folder: str, scratch: str) -> None:
+        """Of the attempt with this folder, and a run's temporary one; nothing has happened yet."""
+        self._folder = folder
+        self._scratch = scratch
+        self._shelf = folder.rpartition("/")[0]
+        self._file = -1
+        self._marker = b""
+        self._heard = 0
+        """So many bytes of what is wished are known."""
+
+    def take(self) -> bool:
+        """Whether it is ours to execute: nobody holds its evidence, and nobody has put it in place."""
+        self._make_folders()
+        if not self._lock():
+            return False
+        if os.path.exists(self._path(NAME)):  # noqa: PTH110
+            os.unlink(self._path(NEW))  # noqa: PTH108
+            return False
+        return True
+
+    def mark(self, about: dict[str, Any]) -> None:
+        """From here on the attempt counts as executed: that is on the disk before the command runs."""
+        self._marker = pack(about)
+        self._put_in_place(self._file)
+        try:
+            self._sync()
+        except OSError:
+            os.unlink(self._path(NAME))  # noqa: PTH108  nothing was executed, so nothing says so
+            raise
+
+    def look_after(self) -> None:
+        """Nobody may be kept from what an attempt leaves, and nobody may take it away."""
+        if not self._is_in_place():
+            self._put_back()
+        try:
+            if os.path.exists(self._folder):  # noqa: PTH110
+                os.chmod(self._folder, 0o700)  # noqa: PTH101
+        except OSError:
+            pass
+
+    def wishes(self) -> list[bytes]:
+        """What is wished, and was not heard before."""
+        try:
+            control = os.open(self._path(CONTROL), os.O_RDONLY)
+        except OSError:
+            return []
+        said = os.pread(control, READ_BYTES, self._heard)
+        os.close(control)
+        self._heard += len(said)
+        return said.split()
+
+    def conclude(self, result: dict[str, Any]) -> None:
+        """Write how it ended. What is torn has no valid checksum; what is whole the ledger makes durable."""
+        self.look_after()
+        try:
+            write_all_at(self._file, pack(result), RESULT_AT)
+            os.fdatasync(self._file)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Let go: from here on nobody supervises the attempt."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _lock(self) -> bool:
+        """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life."""
+        for _ in range(LOCK_TRIES):
+            self._file = os.open(self._path(NEW), os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self.close()
+                select.select([], [], [], 0.001)
+            else:
+                return True
+        return False
+
+    def _put_in_place(self, file: int) -> None:
+        """Whole and locked from its first moment, with room for the end: no disk that fills up takes that."""
+        write_all_at(file, self._marker.ljust(SIZE, b"\0"), 0)
+        os.rename(self._path(NEW), self._path(NAME))  # noqa: PTH104
+
+    def _sync(self) -> None:
+        os.fsync(self._file)
+        shelf = os.open(self._shelf, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(shelf)
+        finally:
+            os.close(shelf)
+
+    def _is_in_place(self) -> bool:
+        """Whether what is open here is still what others find there, and says what it said."""
+        try:
+            is_ours = os.stat(self._path(NAME)).st_ino == os.fstat(self._file).st_ino  # noqa: PTH116
+        except OSError:
+            return False
+        return is_ours and os.pread(self._file, len(self._marker), 0) == self._marker
+
+    def _put_back(self) -> None:
+        """At no moment is there a lock that nobody holds: that would mean death.
+
+        Where the folder of all runs is gone too, somebody moved the state: what is open here moved with it.
+        """
+        if not os.path.exists(self._shelf.rpartition("/")[0]):  # noqa: PTH110
+            return
+        try:
+            if os.path.exists(self._shelf):  # noqa: PTH110
+                os.chmod(self._shelf, 0o700)  # noqa: PTH101
+            self._make_folders()
+            self._replace()
+        except OSError:
+            return  # at the next look again
+
+    def _replace(self) -> None:
+        file = os.open(self._path(NEW), os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._put_in_place(file)
+        except OSError:
+            os.close(file)
+            raise
+        self.close()
+        self._file, self._heard = file, 0
+        self._sync()
+
+    def _make_folders(self) -> None:
+        run = self._scratch.rpartition("/")[0]
+        for folder in (run, self._scratch) if run else (self._shelf,):
+            make_folder(folder)
+
+    def _path(self, name: str) -> str:
+        path: str = beside(self._folder, name)
+        return path
