@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from engine.errors import JobfileError, StoreDamagedError, StoreUnwritableError, SupersededError
 from engine.events import LoopFailed
@@ -30,7 +32,7 @@ class Loop:
         self._journal = journal
         self._ledger = ledger
         self._on_end = on_end
-        self._woken = threading.Event()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self._is_stopping = False
         self._last_trouble = ""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -41,12 +43,12 @@ class Loop:
 
     def wake(self) -> None:
         """Tick now, or again right after the tick that is going on."""
-        self._woken.set()
+        self._wakes.put(None)
 
     def stop(self) -> None:
         """End after the tick that is going on."""
         self._is_stopping = True
-        self._woken.set()
+        self.wake()
 
     def join(self) -> None:
         """Wait for the end."""
@@ -77,8 +79,10 @@ class Loop:
     def _run(self) -> None:
         while not self._is_stopping:
             seconds = self.turn()
-            self._woken.wait(seconds)
-            self._woken.clear()
+            with suppress(Empty):
+                self._wakes.get(timeout=max(0.0, seconds))
+                while True:  # however often it was waked: one tick
+                    self._wakes.get_nowait()
 
     def _report(self, message: str) -> None:
         """Tell a trouble once, not at every try."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from engine.adapters.clock import is_synchronized
 from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree, FolderWatch
+from engine.adapters.folders import make_runs_dir
 from engine.adapters.gittree import GitTree
 from engine.adapters.hardening import allow_many_files, make_undumpable
 from engine.adapters.highwater import Rewind, find_rewind, note_high_water
@@ -84,6 +85,7 @@ class Service:
         self._lock = EngineLock.take(self.config.state_dir)
         try:
             make_private_file(self.config.ledger)
+            make_runs_dir(self.config.runs_dir)
             self._store = SqliteStore.open(self.config.ledger)
             self._store.verify()
             rewind = find_rewind(

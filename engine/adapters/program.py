@@ -2,7 +2,7 @@
 
 import errno
 import os
-from typing import Any, Final  # an order is JSON
+from typing import Any, Final  # an order is a plain dictionary
 
 from spawning import AT_FOLDER, AT_PROCESS, Call, NotSpawnedError, spawn
 
@@ -18,7 +18,7 @@ class Program:
 
         Raises ValueError for what no system takes: a NUL, or text that is no text.
         """
-        argv: list[str] = order["argv"] + ([script] if script is not None else [])
+        argv: list[str] = [*order["argv"], *(() if script is None else (script,))]
         env: dict[str, str] = {**order["env"], **order["secrets"]}
         self.call = Call(
             paths=_in_bytes(_candidates(argv[0], env.get("PATH", os.defpath))),

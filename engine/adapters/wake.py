@@ -4,13 +4,13 @@ they wrote to the ledger. Only a hint: what is lost here is found a second later
 
 import contextlib
 import os
-import select
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 FIFO = "wake"
 LEDGER_CHANGED = "ledger"
+READ_BYTES = 65_536
 
 
 def poke(state_dir: Path, line: str = LEDGER_CHANGED) -> None:
@@ -34,7 +34,7 @@ class WakePipe:
         self.path = path
         self._on_line = on_line
         # Opened for both directions, it never reports an end when a writer leaves.
-        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._pipe = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._is_open = True
         self._thread = threading.Thread(target=self._listen, name="wake", daemon=True)
 
@@ -54,9 +54,7 @@ class WakePipe:
     def _listen(self) -> None:
         rest = b""
         while self._is_open:
-            select.select([self._pipe], [], [])
-            with contextlib.suppress(BlockingIOError):
-                *lines, rest = (rest + os.read(self._pipe, 65_536)).split(b"\n")
-                for line in lines:
-                    if line:
-                        self._on_line(line.decode("ascii", "replace"))
+            *lines, rest = (rest + os.read(self._pipe, READ_BYTES)).split(b"\n")
+            for line in lines:
+                if line:
+                    self._on_line(line.decode("ascii", "replace"))

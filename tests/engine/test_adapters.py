@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import threading
 from datetime import timedelta
 from io import StringIO
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.folders import make_runs_dir
 from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
-from engine.adapters.lock import EngineLock, is_engine_running, make_private_file, make_state_dir
+from engine.adapters.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.adapters.wake import WakePipe, poke
 from engine.errors import EngineRunningError, JobfileError
 from engine.events import (
@@ -174,3 +176,24 @@ def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 )
 def test_lengths_of_time_read_well(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
+
+
+def test_the_shelves_of_runs_are_spread_where_the_file_system_does_that(tmp_path: Path) -> None:
+    """By lsattr(1)'s flag T on ext4; elsewhere, as on a tmpfs, there is only the folder."""
+    memory = Path("/dev/shm") / f"jobfile-test-{os.getpid()}"
+    for runs in (tmp_path / "runs", memory):
+        try:
+            make_runs_dir(runs)
+            make_runs_dir(runs)
+            assert runs.stat().st_mode & 0o777 == 0o700
+            shown = subprocess.run(["lsattr", "-d", runs], capture_output=True, text=True)
+            flags = shown.stdout.split()[0] if shown.returncode == 0 else ""
+            assert ("T" in flags) == (file_system(runs) == "ext4")
+        finally:
+            runs.rmdir()
+
+
+def test_a_folder_of_runs_that_cannot_be_made_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    make_runs_dir(tmp_path / "runs")
+    make_runs_dir(tmp_path / "away" / "runs")
