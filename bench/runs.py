@@ -18,7 +18,9 @@ from engine.store.sqlite.store import SqliteStore
 from jobfile.catalog import CompiledJob
 from jobfile.model import CommandAction, ConcurrencySpec, JobSpec, Origin
 
-RUNS, AT_ONCE, PACED = 1_500, 8, 60
+RUNS, AT_ONCE, PACED = 1_000, 8, 60
+ROUNDS = 5
+"""Ours and the reference by turns, for no machine stays the same for seconds; the middle one counts."""
 JOBFILE = str(Path(sys.executable).parent / "jobfile")
 OPEN = "select count(*) from run where state in ('queued', 'running', 'cancelling', 'retry_wait')"
 
@@ -74,8 +76,8 @@ def measure() -> list[dict]:
         store = SqliteStore.open(state_dir / "ledger.db")
         job = a_job()
         run_all(store, state_dir, job, 50)
-        popen = popen_rate()
-        rate = run_all(store, state_dir, job, RUNS)
+        rounds = [(popen_rate(), run_all(store, state_dir, job, RUNS)) for _ in range(ROUNDS)]
+        popen, rate = sorted(rounds, key=lambda one: one[1] / one[0])[ROUNDS // 2]
         waits = sorted(paced(state_dir, store, job) for _ in range(PACED))
         store.close()
         engine.send_signal(signal.SIGTERM)

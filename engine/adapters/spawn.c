@@ -1,7 +1,7 @@
 /* Turn a new process into a job's program, without a copy of its supervisor.
  *
  * fork(2) gives the child a copy of its parent's memory, and both pay for it: the tables of its pages, and a fault
- * at each page that either touches next. Of a supervisor that is two thirds of what a short job costs. vfork(2)
+ * at each page that either touches next. For a short job that is a third of all it costs. vfork(2)
  * lends the child its parent's memory until it executes its program. What a child does meanwhile is here and not
  * in Python, because it must touch nothing that its parent goes on with: system calls, and no more.
  *
