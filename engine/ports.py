@@ -70,7 +70,7 @@ class Launcher(Protocol):
         ...
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
-        """What is known of an attempt, from its folder alone. `boot_id` is the boot it was intended in."""
+        """What is known of an attempt, from what it left alone. `boot_id` is the boot it was intended in."""
         ...
 
     def keep_going(self, run_dir: Path) -> bool:

@@ -73,13 +73,16 @@ def _compress(path: Path) -> None:
 
 
 def remove_run(folder: Path, *, attempts: int) -> None:
-    """Take away all that a run left: first of its attempts, then its folder, by which it is found."""
-    for number in range(1, attempts + 1):
-        attempt = f"{folder}.{number}"
-        for name in (NAME, NEW, CONTROL):
-            remove(Path(beside(attempt, name)))
-        remove(Path(attempt))
-    remove(folder)
+    """Take away all that a run left; what proves its end goes last."""
+    for path in left_by(folder, attempts=attempts):
+        remove(path)
+
+
+def left_by(folder: Path, *, attempts: int) -> list[Path]:
+    """All that a run with so many attempts may have left, whether it is there or not."""
+    names = [f"{folder}.{number}" for number in range(1, attempts + 1)]
+    proofs = [Path(beside(name, ending)) for name in names for ending in (CONTROL, NEW, NAME)]
+    return [folder, *map(Path, names), *proofs]
 
 
 def remove(path: Path) -> None:
@@ -119,9 +122,12 @@ def run_of(entry: str) -> str:
 
 
 def bytes_of_run(folder: Path, *, attempts: int) -> int:
-    """What a run and its attempts keep on the disk, without their evidence."""
-    kept = (folder, *(Path(f"{folder}.{number}") for number in range(1, attempts + 1)))
-    return sum(survey(one).total_bytes for one in kept)
+    """What a run and its attempts keep on the disk."""
+    total = 0
+    for path in left_by(folder, attempts=attempts):
+        with contextlib.suppress(OSError):
+            total += path.lstat().st_blocks * 512 + survey(path).total_bytes
+    return total
 
 
 def exceeds(folder: Path, *, limit: int) -> bool:

@@ -10,6 +10,8 @@ from making import make_folder, write_all_at
 
 LOCK_TRIES: Final = 100
 READ_BYTES: Final = 65_536
+OWN: Final = 0o700
+"""The rights of a folder that is closed to others."""
 
 
 class HeldEvidence:
@@ -22,18 +24,18 @@ class HeldEvidence:
         self._shelf = folder.rpartition("/")[0]
         self._file = -1
         self._marker = b""
-        self._heard = 0
-        """So many bytes of what is wished are known."""
 
     def take(self) -> bool:
         """Whether it is ours to execute: nobody holds its evidence, and nobody has put it in place."""
         self._make_folders()
         if not self._lock():
             return False
-        if os.path.exists(self._path(NAME)):  # noqa: PTH110
-            os.unlink(self._path(NEW))  # noqa: PTH108
-            return False
-        return True
+        try:
+            os.stat(self._path(NAME))  # noqa: PTH116  whatever cannot be told apart from "there" raises
+        except FileNotFoundError:
+            return True
+        os.unlink(self._path(NEW))  # noqa: PTH108
+        return False
 
     def mark(self, about: dict[str, Any]) -> None:
         """From here on the attempt counts as executed: that is on the disk before the command runs."""
@@ -50,25 +52,26 @@ class HeldEvidence:
         if not self._is_in_place():
             self._put_back()
         try:
-            if os.path.exists(self._folder):  # noqa: PTH110
-                os.chmod(self._folder, 0o700)  # noqa: PTH101
+            if os.stat(self._folder).st_mode & 0o777 != OWN:  # noqa: PTH116
+                os.chmod(self._folder, OWN)  # noqa: PTH101
         except OSError:
-            pass
+            pass  # most attempts have none
 
     def wishes(self) -> list[bytes]:
-        """What is wished, and was not heard before."""
+        """What is wished, each time all of it: to hear it again changes nothing."""
         try:
-            control = os.open(self._path(CONTROL), os.O_RDONLY)
+            control = os.open(self._path(CONTROL), os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             return []
-        said = os.pread(control, READ_BYTES, self._heard)
-        os.close(control)
-        self._heard += len(said)
-        return said.split()
+        try:
+            return os.pread(control, READ_BYTES, 0).split()
+        except OSError:
+            return []
+        finally:
+            os.close(control)
 
     def conclude(self, result: dict[str, Any]) -> None:
         """Write how it ended. What is torn has no valid checksum; what is whole the ledger makes durable."""
-        self.look_after()
         try:
             write_all_at(self._file, pack(result), RESULT_AT)
             os.fdatasync(self._file)
@@ -87,11 +90,12 @@ class HeldEvidence:
             self._file = os.open(self._path(NEW), os.O_CREAT | os.O_RDWR, 0o600)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._is(NEW):
+                    return True
             except OSError:
-                self.close()
-                select.select([], [], [], 0.001)
-            else:
-                return True
+                pass
+            self.close()
+            select.select([], [], [], 0.001)
         return False
 
     def _put_in_place(self, file: int) -> None:
@@ -110,10 +114,13 @@ class HeldEvidence:
     def _is_in_place(self) -> bool:
         """Whether what is open here is still what others find there, and says what it said."""
         try:
-            is_ours = os.stat(self._path(NAME)).st_ino == os.fstat(self._file).st_ino  # noqa: PTH116
+            return self._is(NAME) and os.pread(self._file, len(self._marker), 0) == self._marker
         except OSError:
             return False
-        return is_ours and os.pread(self._file, len(self._marker), 0) == self._marker
+
+    def _is(self, name: str) -> bool:
+        """Whether the file that is open here is the one that others find under a name."""
+        return os.stat(self._path(name)).st_ino == os.fstat(self._file).st_ino  # noqa: PTH116
 
     def _put_back(self) -> None:
         """At no moment is there a lock that nobody holds: that would mean death.
@@ -124,7 +131,7 @@ class HeldEvidence:
             return
         try:
             if os.path.exists(self._shelf):  # noqa: PTH110
-                os.chmod(self._shelf, 0o700)  # noqa: PTH101
+                os.chmod(self._shelf, OWN)  # noqa: PTH101
             self._make_folders()
             self._replace()
         except OSError:
@@ -139,7 +146,7 @@ class HeldEvidence:
             os.close(file)
             raise
         self.close()
-        self._file, self._heard = file, 0
+        self._file = file
         self._sync()
 
     def _make_folders(self) -> None:

@@ -10,6 +10,12 @@ from engine.adapters.evidence import NAME, NEW, beside, marker_in, result_in
 from engine.lifecycle import Ended, Lost, Outcome, StartError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+READ_BYTES = 65_536
+"""More than any evidence holds."""
+LOOKS = 2
+"""A supervisor may have put its evidence in place between the looks for one name and the other."""
+_ABSENT = (FileNotFoundError, NotADirectoryError, PermissionError)
+"""What a living supervisor mends within a second; the worker waits longer than that."""
 _NONSENSE = (ValueError, KeyError, TypeError, OverflowError)
 """What somebody else has written there, a job perhaps, must not stop who reads it."""
 
@@ -40,38 +46,65 @@ def supervisor_in(folder: Path, boot_id: str) -> tuple[int, str] | None:
 def read_evidence(folder: "str | os.PathLike[str]") -> bytes | None:
     """All of the file; None when it is not there."""
     try:
-        with open(beside(str(folder), NAME), "rb") as file:  # noqa: PTH123  asked for every run
-            return file.read()
+        file = os.open(beside(str(folder), NAME), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        return _content(file)
+    finally:
+        os.close(file)
 
 
 def look(folder: str) -> Outcome | Seen:
     """A shim lives from before its marker until after its result: so the marker is looked for before the
     lock, and what could have come meanwhile is looked for again after the lock was found free.
     """
-    seen = _look_at(beside(str(folder), NAME))
-    if seen is not None:
-        return seen
-    begun = _look_at(beside(folder, NEW))
-    if isinstance(begun, Seen) and begun.is_held:
-        return Seen(is_held=True, is_marked=False, started_at=None)
-    return _look_at(beside(str(folder), NAME)) or Seen(is_held=False, is_marked=False, started_at=None)
+    for _ in range(LOOKS):
+        seen = _look_at(beside(folder, NAME))
+        if seen is not None:
+            return seen
+        begun = _look_at(beside(folder, NEW))
+        if isinstance(begun, Seen) and begun.is_held:
+            return Seen(is_held=True, is_marked=False, started_at=None)
+    return Seen(is_held=False, is_marked=False, started_at=None)
 
 
 def _look_at(path: str) -> Outcome | Seen | None:
-    """What one file tells; None when it is not there."""
+    """What one file tells; None when it is not there, or was put elsewhere while it was looked at.
+
+    Of what is there and cannot be opened, for want of descriptors perhaps, nobody says that it is dead.
+    """
     try:
-        file = open(path, "rb")  # noqa: PTH123, SIM115  asked for every run
-    except OSError:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except _ABSENT:
         return None
-    with file:
-        content = file.read()
-        is_held = _is_held(file.fileno())
+    except OSError:
+        return Seen(is_held=True, is_marked=True, started_at=None)
+    try:
+        content = _content(file)
+        is_held = _is_held(file)
         if not is_held:
-            file.seek(0)
-            content = file.read()
+            content = _content(file)
+            if not _is_still(file, path):
+                return None
+    finally:
+        os.close(file)
     return _outcome_in(content) or Seen(is_held=is_held, is_marked=True, started_at=_begun_in(content))
+
+
+def _content(file: int) -> bytes:
+    """All of it that can be read: a disk that fails, or what is no file, proves nothing."""
+    try:
+        return os.pread(file, READ_BYTES, 0)
+    except OSError:
+        return b""
+
+
+def _is_still(file: int, path: str) -> bool:
+    try:
+        return os.stat(path).st_ino == os.fstat(file).st_ino  # noqa: PTH116  asked for every run
+    except OSError:
+        return False
 
 
 def _begun_in(content: bytes) -> datetime | None:

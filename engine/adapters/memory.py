@@ -46,11 +46,13 @@ def _counters() -> "list[tuple[str, bytes]]":
 
 
 def _count() -> "int | None":
+    text = b""
     try:
-        lines = os.pread(_counter, READ_BYTES, 0).splitlines()
+        while part := os.pread(_counter, READ_BYTES, len(text)):  # a page at a time, whatever is asked for
+            text += part
     except OSError:
         return None
-    for line in lines:
+    for line in text.splitlines():
         name, _, number = line.partition(b" ")
         if name == _word:
             return int(number)

@@ -62,7 +62,11 @@ class OutputFiles:
             pass
         if self._file >= 0:
             os.close(self._file)
-        self._file, self._number, self._room, self.dropped = -1, -1, 0, self.total
+            self._file = -1
+        if self._number > 0 and os.path.exists(f"{self._folder}/output"):  # noqa: PTH110
+            self._number, self._room = self._number - 1, 0  # this part alone: it is begun again
+        else:
+            self._number, self._room, self.dropped = -1, 0, self.total
 
     def _path(self) -> str:
         return f"{self._folder}/output" + (f".{self._number}" if self._number else "")

@@ -1,4 +1,4 @@
-"""Executes attempts: the engine's end of the launcher process, and what an attempt's folder tells."""
+"""Executes attempts: the engine's end of the launcher process, and of what supervisors leave."""
 
 import contextlib
 import marshal
@@ -175,7 +175,8 @@ class ProcessLauncher:
         wish = f"{how.value}\n".encode()
         try:
             control = beside(str(run_dir), CONTROL)
-            handle = os.open(control, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+            handle = os.open(control, flags, 0o600)
         except OSError:
             return False
         try:

@@ -28,7 +28,7 @@ from program import Program
 DRAIN_SECONDS: Final = 2.0
 """How long what a job left behind may keep its output open after it has ended."""
 LOOK_SECONDS: Final = 1.0
-"""How often a supervisor looks at its folder; no sleep is longer, whatever is suspended."""
+"""How often a supervisor looks after what it leaves; no sleep is longer, whatever is suspended."""
 READ_BYTES: Final = 65_536
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _DETAIL_CHARACTERS: Final = 600
@@ -93,7 +93,7 @@ class Shim:
         try:
             os.write(acks, f"{'+' if is_mine else '-'}{self.problem} {self.folder}\n".encode())
         except OSError:
-            pass  # the engine that sent the order is gone; the next one reads the folder
+            pass  # the engine that sent the order is gone; the next one reads the evidence
         if is_mine:
             try:
                 self._supervise()
@@ -254,6 +254,7 @@ class Shim:
 
     def _conclude(self) -> None:
         """Evidence before anything else: the result is on the disk before anybody is told of it."""
+        self.evidence.look_after()
         self.output.renew()  # what was taken away counts as dropped
         self.output.close()
         self.program.close()

@@ -42,7 +42,7 @@ def _check_half_made(subject: Subject, runs: Survey) -> Iterator[Finding]:
         if age > FRESH_SECONDS:
             yield Finding(
                 code="leftovers.new_file",
-                found=f"{path} was half made by an engine that is gone",
+                found=f"{path} was half made by a process that is gone",
                 help=f"it does no harm: `rm {quote(str(path))}`",
                 path=str(path),
             )
@@ -51,17 +51,15 @@ def _check_half_made(subject: Subject, runs: Survey) -> Iterator[Finding]:
 def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
     """Folders first, then the ledger: a row is there before its folder is, and away before it."""
     names = tuple(run_names(subject.config.runs_dir))
-    unknown = [
-        folder
-        for name in _not_among(names, view.soundness.run_ids())
-        if (folder := subject.config.run_dir(name)).exists() or any(folder.parent.glob(f"{name}.*"))
-    ]
-    for folder in unknown:
+    for name in list(_not_among(names, view.soundness.run_ids())):
+        left = min(subject.config.run_dir(name).parent.glob(f"{name}*"), default=None)
+        if left is None:
+            continue
         yield Finding(
             code="leftovers.folder",
-            found=f"{folder} is of no run that the ledger knows",
+            found=f"{left} is of no run that the ledger knows",
             help=f"the engine takes it away after {subject.config.keep_days} days without a change in it",
-            path=str(folder),
+            path=str(left),
         )
 
 

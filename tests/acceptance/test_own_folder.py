@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.lifecycle import RunState
-from tests.acceptance.engines import engine, final, lines_of, output, put, submit
+from tests.acceptance.engines import engine, final, lines_of, output, put, say, submit
 
 MARK = 'echo "$JOBFILE_RUN_ID-$JOBFILE_ATTEMPT" >> executed'
 AS_A_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
@@ -41,3 +41,11 @@ def test_a_job_that_locks_its_own_folder_ends_with_its_own_code(tmp_path: Path) 
     assert lines_of(tmp_path / "executed") == [f"{ended.id}-1"]
     assert (ended.state, ended.exit_code) == (RunState.FAILED, 9)
     assert output(tmp_path, ended.id) == "told\n"
+
+
+def test_what_a_job_wrote_is_kept_though_it_took_its_private_folder_away(tmp_path: Path) -> None:
+    put(tmp_path, "version: 1\njobs:\n  a: {timeout: 1m, run: 'echo told; rm -rf \"$JOBFILE_RUN_DIR\"'}\n")
+    with engine(tmp_path):
+        ended = final(tmp_path, submit(tmp_path, "a"))
+    said = say(tmp_path, "logs", ended.id)
+    assert (said.stdout, said.stderr) == ("told\n", "")

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -290,6 +291,47 @@ def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: p
     assert Path(beside(str(order.run_dir), CONTROL)).read_text() == "cancel\nkill\n"
 
 
+def test_a_wish_that_is_told_anew_is_heard(world: Real) -> None:
+    """Somebody took the first away after it was heard: the second stands where it stood."""
+    order = world.launch("again", "trap : TERM; while :; do sleep 0.05; done", kill_grace_seconds=600.0)
+    world.started(order)
+    control = Path(beside(str(order.run_dir), CONTROL))
+    assert world.launcher.stop(order.run_dir, Stop.CANCEL)
+    control.unlink()
+    assert world.launcher.stop(order.run_dir, Stop.KILL)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert (ended.stopped, ended.signal) == (True, signal.SIGKILL)
+
+
+def test_what_is_no_file_holds_nobody_up(world: Real) -> None:
+    order = world.launch("pipes", "until [ -e gate ]; do sleep 0.02; done; exit 4")
+    world.started(order)
+    os.mkfifo(beside(str(order.run_dir), CONTROL))
+    world.launcher.stop(order.run_dir, Stop.CANCEL)
+    assert isinstance(world.evidence(order), Alive)
+    (world.folder / "gate").touch()
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    evidence_of(order).unlink()
+    os.mkfifo(evidence_of(order))
+    assert isinstance(world.end_of(order), Lost)
+
+
+def test_evidence_that_cannot_be_opened_for_want_of_descriptors_is_not_lost(world: Real) -> None:
+    order = world.launch("many", "until [ -e gate ]; do sleep 0.02; done; exit 4")
+    world.started(order)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        found = world.evidence(order)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert isinstance(found, Alive)
+    (world.folder / "gate").touch()
+    assert isinstance(world.end_of(order), Ended)
+
+
 def test_a_wish_that_was_there_first_is_heard_when_it_starts(world: Real) -> None:
     order = world.order("early", "sleep 30")
     order.run_dir.parent.mkdir(parents=True)
@@ -386,6 +428,8 @@ HARMS = (
     "echo x > $HERE.evidence",
     "mv $HERE.evidence $HERE.kept; sleep 0.2; cp $HERE.kept $HERE.evidence.new",
     "mkdir $HERE.evidence.new",
+    "chmod 0 $HERE",
+    "mkdir $HERE.control",
 )
 
 

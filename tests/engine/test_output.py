@@ -96,3 +96,17 @@ def test_output_of_which_the_folder_was_away_goes_on_when_it_is_back(tmp_path: P
         output.close()
         assert OutputTail(folder).read() == b"after"
         assert (output.total, output.dropped) == (len(first) + 9, len(first) + 4)
+
+
+def test_a_part_that_cannot_be_made_is_begun_again_and_the_head_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "attempt"
+    output = OutputFiles(str(folder), Masker([]))
+    output.write(b"h" * HEAD_BYTES)
+    (folder / "output.1").mkdir()  # in the way
+    output.write(b"lost")
+    output.renew()
+    (folder / "output.1").rmdir()
+    output.write(b"after")
+    output.close()
+    assert OutputTail(folder).read() == b"h" * HEAD_BYTES + b"after"
+    assert (output.total, output.dropped) == (HEAD_BYTES + 9, 4)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.accounting import Moment, account
-from engine.adapters.folders import compress_attempt
+from engine.adapters.folders import bytes_of_run, compress_attempt, remove_run, survey
 from engine.adapters.output import OutputFiles, OutputTail
 from engine.answers.did import Answer, did
 from engine.answers.expected import INSTANT
@@ -230,6 +230,22 @@ def test_folders_go_with_their_runs_and_old_ones_without_a_run_too(old: World) -
     kept = {run.id for run in old.runs() if run.attempt}
     there = [path.name for path in old.config.runs_dir.glob("*/*")]
     assert sorted(there) == sorted(f"{name}{rest}" for name in kept | {fresh} for rest in LEFT)
+
+
+def test_what_a_run_keeps_is_counted_as_it_is_freed(tmp_path: Path) -> None:
+    """A count of less would take away more than is wanted."""
+    run = tmp_path / "00" / "run"
+    run.parent.mkdir()
+    for name in ("", ".1", ".2"):
+        folder = Path(f"{run}{name}")
+        folder.mkdir()
+        (folder / "file").write_bytes(b"x" * 5_000)
+    for name in (".1.evidence", ".2.evidence", ".2.control"):
+        Path(f"{run}{name}").write_bytes(b"x" * 4_096)
+    held = survey(run.parent).total_bytes
+    assert bytes_of_run(run, attempts=2) == held > 0
+    remove_run(run, attempts=2)
+    assert survey(run.parent).total_bytes == 0
 
 
 def test_when_all_runs_hold_too_much_the_folders_of_the_oldest_go_and_no_answer(old: World) -> None:

@@ -4,6 +4,7 @@ import threading
 
 import click
 
+from engine.adapters.folders import left_by
 from engine.adapters.output import OutputTail
 from engine.cli.asking import MIN_PREFIX, find_run
 from engine.cli.output import print_json
@@ -42,7 +43,8 @@ def command(
     if as_json:
         print_json(_as_json(place, view, run, attempt))
         return 0
-    if run.state.is_final and run.attempt and not place.config.run_dir(run.id).exists():
+    left = left_by(place.config.run_dir(run.id), attempts=run.attempt)
+    if run.state.is_final and run.attempt and not any(path.exists() for path in left):
         click.echo(f"what run {short(run.id)} wrote is no longer kept", err=True)
     numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
     for number in numbers:
