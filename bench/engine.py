@@ -125,7 +125,7 @@ def supervisors(folder: Path) -> set[int]:
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             target = os.readlink(link)
-            if target.endswith(f"/{NAME}") and target.startswith(f"{folder.resolve()}/.jobfile/runs/"):
+            if target.endswith(f".{NAME}") and target.startswith(f"{folder.resolve()}/.jobfile/runs/"):
                 found.add(int(link.parts[2]))
     return found
 
