@@ -16,7 +16,9 @@ NEW: Final = "evidence.new"
 CONTROL: Final = "control"
 """Beside it: what is wished of the supervisor."""
 SIZE: Final = 4096
+"""Bytes of the whole file; its room is taken at once."""
 RESULT_AT: Final = 1024
+"""Where its second part begins."""
 _MAGIC: Final = b"JFR1"
 _HEAD: Final = struct.Struct("!4sII")
 

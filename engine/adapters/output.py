@@ -60,10 +60,13 @@ class OutputFiles:
                 return
         except OSError:
             pass
-        if self._file >= 0:
+        was_open = self._file >= 0
+        if was_open:
             os.close(self._file)
             self._file = -1
         if self._number > 0 and os.path.exists(f"{self._folder}/output"):  # noqa: PTH110
+            if was_open:  # else what was meant for it counts already
+                self.dropped += SEGMENT_BYTES - self._room
             self._number, self._room = self._number - 1, 0  # this part alone: it is begun again
         else:
             self._number, self._room, self.dropped = -1, 0, self.total

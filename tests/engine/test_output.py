@@ -98,6 +98,19 @@ def test_output_of_which_the_folder_was_away_goes_on_when_it_is_back(tmp_path: P
         assert (output.total, output.dropped) == (len(first) + 9, len(first) + 4)
 
 
+def test_a_part_that_was_taken_away_counts_as_dropped_and_the_rest_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "attempt"
+    output = OutputFiles(str(folder), Masker([]))
+    output.write(b"h" * HEAD_BYTES + b"gone")
+    (folder / "output.1").unlink()
+    output.renew()
+    output.write(b"after")
+    output.close()
+    stored = OutputTail(folder).read()
+    assert stored == b"h" * HEAD_BYTES + b"after"
+    assert len(stored) == output.total - output.dropped
+
+
 def test_a_part_that_cannot_be_made_is_begun_again_and_the_head_stays(tmp_path: Path) -> None:
     folder = tmp_path / "attempt"
     output = OutputFiles(str(folder), Masker([]))
