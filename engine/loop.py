@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from engine.errors import JobfileError, StoreDamagedError, StoreUnwritableError, SupersededError
 from engine.events import LoopFailed
@@ -12,6 +13,37 @@ from engine.ports import Journal
 
 RETRY_SECONDS = 2.0
 """How long a loop waits after it could not do its duty."""
+
+
+class Bell(Protocol):
+    """What ends a loop's sleep."""
+
+    def wake(self) -> None:
+        """End the wait that is going on, or the next one. From any thread."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Until it is waked, at most so long."""
+        ...
+
+
+class QueueBell:
+    """A bell inside the process."""
+
+    def __init__(self) -> None:
+        """Nobody has rung yet."""
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+
+    def wake(self) -> None:
+        """End the wait that is going on, or the next one."""
+        self._wakes.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Until it is waked, at most so long; however often it was waked, that is once."""
+        with suppress(Empty):
+            self._wakes.get(timeout=seconds)
+            while True:
+                self._wakes.get_nowait()
 
 
 class Loop:
@@ -25,6 +57,7 @@ class Loop:
         journal: Journal,
         ledger: LedgerGuard,
         on_end: Callable[[BaseException], None],
+        bell: Bell | None = None,
     ) -> None:
         """Nothing runs before `start`. `on_end` takes what no further try can mend."""
         self.name = name
@@ -32,7 +65,7 @@ class Loop:
         self._journal = journal
         self._ledger = ledger
         self._on_end = on_end
-        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._bell: Bell = bell or QueueBell()
         self._is_stopping = False
         self._last_trouble = ""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -43,7 +76,7 @@ class Loop:
 
     def wake(self) -> None:
         """Tick now, or again right after the tick that is going on."""
-        self._wakes.put(None)
+        self._bell.wake()
 
     def stop(self) -> None:
         """End after the tick that is going on."""
@@ -78,11 +111,7 @@ class Loop:
 
     def _run(self) -> None:
         while not self._is_stopping:
-            seconds = self.turn()
-            with suppress(Empty):
-                self._wakes.get(timeout=max(0.0, seconds))
-                while True:  # however often it was waked: one tick
-                    self._wakes.get_nowait()
+            self._bell.wait(max(0.0, self.turn()))
 
     def _report(self, message: str) -> None:
         """Tell a trouble once, not at every try."""

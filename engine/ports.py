@@ -113,6 +113,6 @@ class SourceTree(Protocol):
 class Journal(Protocol):
     """Where the engine tells what happens."""
 
-    def tell(self, event: "Event") -> None:
-        """Tell one thing. Never raises: a full disk must not stop the engine's duty."""
+    def tell(self, *events: "Event") -> None:
+        """Tell what happened, in order. Never raises: a full disk must not stop the engine's duty."""
         ...

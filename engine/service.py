@@ -26,7 +26,7 @@ from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import Store
 from engine.ledgerguard import LedgerGuard
-from engine.loop import Loop
+from engine.loop import Bell, Loop
 from engine.ports import Alive, Clock, Journal, SourceTree
 from engine.records import RESTORED_HOLD
 from engine.rescuer import Rescuer
@@ -171,7 +171,7 @@ class Service:
             on_beat=self._note_high_water,
             is_held=lambda: self._guard.is_held,
         )
-        self._add_loop("worker", self._worker.tick)
+        self._add_loop("worker", self._worker.tick, bell=self._wake)
         self._add_loop("rescuer", self._look_for_ended)
         self._add_loop("heartbeat", heartbeat.tick)
         if self._only is None:
@@ -186,7 +186,6 @@ class Service:
         )
         self._adopt()
         compiled = None if self._only else self._start_watching()
-        self._wake.start()
         for loop in self._loops.values():
             loop.start()
         return compiled
@@ -361,8 +360,10 @@ class Service:
         covered_until = self._store.max_covered_until()
         note_high_water(self.config.state_dir, epoch=self._epoch, covered_until=covered_until)
 
-    def _add_loop(self, name: str, tick: Callable[[], float]) -> None:
-        self._loops[name] = Loop(name, tick, journal=self.journal, ledger=self._ledger, on_end=self._on_end)
+    def _add_loop(self, name: str, tick: Callable[[], float], *, bell: Bell | None = None) -> None:
+        self._loops[name] = Loop(
+            name, tick, journal=self.journal, ledger=self._ledger, on_end=self._on_end, bell=bell
+        )
 
     def _raise_alarm(self, trouble: str) -> None:
         """By ways that need no room on a disk; and all loops try at once whether it is theirs too."""
@@ -371,15 +372,13 @@ class Service:
         self.wake()
 
     def _on_line(self, line: str) -> None:
-        """A hint came through the wake pipe: an attempt's id, or that the ledger changed."""
+        """A hint came to the worker, whose turn is next: an attempt's id, or that the ledger changed."""
         if "-" in line:
-            self._on_ended(line)
+            self._worker.notice(line)
         else:
-            self.wake()
-
-    def _on_ended(self, attempt_id: str) -> None:
-        self._worker.notice(attempt_id)
-        self._loops["worker"].wake()
+            for name, loop in self._loops.items():
+                if name != "worker":
+                    loop.wake()
 
     def _on_end(self, error: BaseException) -> None:
         self.trouble = error

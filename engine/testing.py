@@ -227,6 +227,6 @@ class KeptJournal:
 
     events: list[Event] = field(default_factory=list)
 
-    def tell(self, event: Event) -> None:
-        """Keep one thing."""
-        self.events.append(event)
+    def tell(self, *events: Event) -> None:
+        """Keep what happened."""
+        self.events += events

@@ -126,8 +126,10 @@ class Worker:
             self._flights[attempt_id(run.id, run.attempt)] = _Flight(run.id, run.attempt, self._boot_id)
             late = (now - run.not_before).total_seconds()
             events.append(AttemptStarted(run=run, number=run.attempt, late_seconds=max(0.0, late)))
-        self._tell(events)
-        self._launch([*claimed, *unstarted])
+        try:
+            events += self._launch([*claimed, *unstarted])
+        finally:  # after the launch: what waits to be started does not wait for words
+            self._journal.tell(*events)
         is_more = bool(claimed) and len(self._flights) < self._config.max_running
         return 0 if is_more else self._rest(now, wake)
 
@@ -258,31 +260,29 @@ class Worker:
         found = self._store.startable(now=now, limit=10_000, is_catchup=is_catchup)
         return tuple(run for run in found if run.id == self._only)
 
-    def _launch(self, runs: list[Run]) -> None:
+    def _launch(self, runs: list[Run]) -> list[Event]:
         """Hand attempts to supervisors. What cannot even be prepared ends here, as not started."""
         failed: list[tuple[str, Outcome]] = []
+        succeeded: dict[str, datetime | None] = {}
         for run in runs:
             now = self._clock.now()
             spec = self._store.definition(run.digest)
-            last_success = self._store.last_success(run.job, before=now)
-            order = prepare(run, spec, self._config, now=now, last_success=last_success)
+            if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of the same job
+                succeeded[run.job] = self._store.last_success(run.job, before=now)
+            order = prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
             if isinstance(order, StartError):
                 failed.append((attempt_id(run.id, run.attempt), order))
             else:
                 self._launcher.launch(order)
         if not failed:
-            return
+            return []
         events: list[Event] = []
         with self._store.transaction():
             for name, outcome in failed:
                 events += self._settle(name, outcome, self._clock.now())
         for name, _ in failed:
             self._flights.pop(name, None)
-        self._tell(events)
-
-    def _tell(self, events: list[Event]) -> None:
-        for event in events:
-            self._journal.tell(event)
+        return events
 
 
 def _told_late(run: Run) -> NotRunTold:

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -29,28 +31,28 @@ class EngineJournal:
         self._size = 0
         self._is_torn = False
 
-    def tell(self, event: Event) -> None:
-        """Tell one thing; what cannot be written is not told, and nothing else happens."""
+    def tell(self, *events: Event) -> None:
+        """Tell what happened; what cannot be written is not told, and nothing else happens."""
+        if not events:
+            return
         now = self._clock.now()
-        line = json.dumps(tell_json(event, at=now))
+        lines = "".join(f"{json.dumps(tell_json(event, at=now))}\n" for event in events)
         with self._lock:
             with contextlib.suppress(OSError):
-                self._append(line)
+                self._append(lines)
             if self._stream is not None:
-                text = (
-                    line if self._as_json else f"{now.astimezone():%H:%M:%S}  {_plain_text(tell_text(event))}"
-                )
+                text = lines if self._as_json else _for_people(events, now)
                 with contextlib.suppress(OSError, ValueError):
-                    self._stream.write(text + "\n")
+                    self._stream.write(text)
                     self._stream.flush()
 
-    def _append(self, line: str) -> None:
+    def _append(self, lines: str) -> None:
         if self._handle < 0:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._handle = os.open(self._log, flags, 0o600)
             self._size = os.fstat(self._handle).st_size
         # What a full disk has cut off stays a line of its own.
-        content = ("\n" * self._is_torn + line + "\n").encode()
+        content = ("\n" * self._is_torn + lines).encode()
         written = os.write(self._handle, content)
         self._is_torn = written < len(content)
         self._size += written
@@ -58,6 +60,11 @@ class EngineJournal:
             self._log.rename(self._log.with_suffix(".log.1"))
             os.close(self._handle)
             self._handle = -1
+
+
+def _for_people(events: Sequence[Event], now: datetime) -> str:
+    at = f"{now.astimezone():%H:%M:%S}"
+    return "".join(f"{at}  {_plain_text(tell_text(event))}\n" for event in events)
 
 
 def _plain_text(text: str) -> str:

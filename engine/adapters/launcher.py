@@ -21,7 +21,7 @@ from typing import Final
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
 from memory import start_of_memory_kills
-from shim import Shim, become_supervisor
+from shim import Shim, Wake, become_supervisor
 from spawning import note_oom_score
 
 IDLE_KEPT: Final = 16
@@ -142,8 +142,9 @@ def _fork(folder: bytes, message: bytes, idle: Idle, poll: "select.poll", mine: 
 def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> None:
     """The life of a supervisor: one attempt after the other, until nobody has one for it."""
     rest = bytearray()
+    pipe = Wake(wake)
     for number in range(1, ATTEMPTS_EACH + 1):
-        Shim(message, wake).run(acks)
+        Shim(message, pipe).run(acks)
         if number == ATTEMPTS_EACH:
             break  # without a word: who says that it waits is given an order
         try:

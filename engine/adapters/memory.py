@@ -46,16 +46,16 @@ def _counters() -> "list[tuple[str, bytes]]":
 
 
 def _count() -> "int | None":
-    text = b""
+    text = b"\n"
     try:
-        while part := os.pread(_counter, READ_BYTES, len(text)):  # a page at a time, whatever is asked for
+        while part := os.pread(_counter, READ_BYTES, len(text) - 1):  # a page at a time, whatever is asked for
             text += part
+            _, found, rest = text.partition(b"\n" + _word + b" ")
+            number, is_whole, _ = rest.partition(b"\n")
+            if found and is_whole:
+                return int(number)
     except OSError:
         return None
-    for line in text.splitlines():
-        name, _, number = line.partition(b" ")
-        if name == _word:
-            return int(number)
     return None
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 from typing import Any, Final  # an order is a plain dictionary
 
-from spawning import AT_FOLDER, AT_PROCESS, Call, NotSpawnedError, spawn
+from spawning import AT_FOLDER, AT_PROCESS, Call, NotSpawnedError, spawn, words
 
 _WORDS: Final = {errno.ENOENT: "not found", errno.EACCES: "not executable"}
 _nothing = os.open(os.devnull, os.O_RDONLY)
@@ -21,27 +21,25 @@ class Program:
         argv: list[str] = [*order["argv"], *(() if script is None else (script,))]
         env: dict[str, str] = {**order["env"], **order["secrets"]}
         self.call = Call(
-            paths=_in_bytes(_candidates(argv[0], env.get("PATH", os.defpath))),
-            argv=_in_bytes(argv),
-            env=_in_bytes([f"{name}={value}" for name, value in env.items()]),
-            folder=_in_bytes([order["working_dir"]])[0],
+            paths=words(_candidates(argv[0], env.get("PATH", os.defpath))),
+            argv=words(argv),
+            env=words([f"{name}={value}" for name, value in env.items()]),
+            folder=words([order["working_dir"]])[:-1],
             stdin=_nothing,
         )
         self.name = argv[0]
-        self.pid = self.handle = self.output = -1
+        self.pid = self.handle = self.output = self._held = -1
 
     def start(self) -> str:
         """Execute it; returns why that cannot be done, or nothing."""
         try:
-            self.output, output = os.pipe()
+            self.output, self._held = os.pipe()
         except OSError as problem:
             return self._why_not(AT_PROCESS, problem.errno or 0)
         try:
-            self.pid = spawn(self.call, output)
+            self.pid = spawn(self.call, self._held)
         except NotSpawnedError as problem:
             return self._why_not(problem.stage, problem.problem)
-        finally:
-            os.close(output)
         os.set_blocking(self.output, False)
         self.handle = os.pidfd_open(self.pid)
         return ""
@@ -56,17 +54,28 @@ class Program:
                     pass
 
     def reap(self) -> "tuple[int, Any]":
-        """Its exit status and what it used; from now on its id may be another's."""
+        """Its exit status and what it used; from now on its id may be another's, and its output can end.
+
+        Until then that is held open here: a process closes what it has before it can be waited for, and
+        a supervisor that is waked twice for each end is waked once too often.
+        """
         _, status, usage = os.wait4(self.pid, 0)
         self.pid = -1
+        self._release()
         return status, usage
 
     def close(self) -> None:
         """Hold nothing of it any more."""
+        self._release()
         for handle in (self.handle, self.output):
             if handle >= 0:
                 os.close(handle)
         self.handle = self.output = -1
+
+    def _release(self) -> None:
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
 
     def _why_not(self, stage: int, problem: int) -> str:
         if stage == AT_PROCESS:
@@ -82,10 +91,3 @@ def _candidates(name: str, path: str) -> list[str]:
         return [name]
     places = [f"{folder or '.'}/{name}" for folder in path.split(":")]
     return [place for place in places if not place.startswith("/") or os.path.exists(place)]  # noqa: PTH110
-
-
-def _in_bytes(words: list[str]) -> list[bytes]:
-    found = os.fsencode("\0".join(words)).split(b"\0") if words else []
-    if len(found) != len(words):
-        raise ValueError("a NUL would end a word before its end")
-    return found

@@ -70,10 +70,38 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+class Wake:
+    """The engine's named pipe, open from one attempt to the next. A hint and no more: it looks by itself, too."""
+
+    def __init__(self, path: str) -> None:
+        """Opened when there is something to tell."""
+        self._path = path
+        self._pipe = -1
+
+    def tell(self, line: bytes) -> None:
+        """Tell whoever listens. Where the pipe leads to nobody any more there may be another in its place."""
+        for _ in range(2):
+            try:
+                if self._pipe < 0:
+                    self._pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+                os.write(self._pipe, line)
+            except BlockingIOError:
+                return  # there is enough to read already
+            except OSError:
+                self._close()
+            else:
+                return
+
+    def _close(self) -> None:
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+
+
 class Shim:
     """Supervises one attempt."""
 
-    def __init__(self, order: bytes, wake: str) -> None:
+    def __init__(self, order: bytes, wake: Wake) -> None:
         """Take an order; nothing has happened yet."""
         self.order: dict[str, Any] = marshal.loads(order)  # noqa: S302  from the engine
         self.wake = wake
@@ -137,7 +165,7 @@ class Shim:
         timeout = self.order["timeout_seconds"]
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
-        is_open = self._wait()
+        self._wait()
         status, usage = self.program.reap()
         self.result["ended_at"] = now_us()
         self.result["exit_code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
@@ -146,23 +174,21 @@ class Shim:
         self.result["cpu_seconds"] = round(usage.ru_utime + usage.ru_stime, 3)
         if status:
             self.result["out_of_memory"] = memory_kills() > self.memory_kills
-        self._clean_up(is_open=is_open)
+        self._clean_up()
 
-    def _wait(self) -> bool:
-        """Until the job's own process has ended; whether its output is still open then."""
+    def _wait(self) -> None:
+        """Until the job's own process has ended."""
         out, ended = self.program.output, self.program.handle
         poll = select.poll()
         for handle in (out, ended, _roused):
             poll.register(handle, select.POLLIN)
-        is_open = True
         self._obey()
         while True:
-            ready = {handle for handle, _ in poll.poll(self._milliseconds())}
-            if out in ready and not self._read_output():
-                poll.unregister(out)
-                is_open = False
+            ready = [handle for handle, _ in poll.poll(self._milliseconds())]
+            if out in ready:
+                self._read_output()
             if ended in ready:
-                return is_open
+                return
             is_time = boot_seconds() >= self.look_at
             if _roused in ready:
                 os.read(_roused, READ_BYTES)
@@ -221,11 +247,12 @@ class Shim:
 
     # After
 
-    def _clean_up(self, *, is_open: bool) -> None:
+    def _clean_up(self) -> None:
         """Nothing of the job survives it: what it left behind is counted, told to end, and ended."""
-        self.result["leftover_processes"] = self._signal_leftovers(signal.SIGTERM)
+        is_open, is_alone = self._read_output(), not self._has_children()
+        self.result["leftover_processes"] = 0 if is_alone else signal_descendants(os.getpid(), signal.SIGTERM)
         deadline = boot_seconds() + DRAIN_SECONDS
-        while is_open or self._has_children():
+        while is_open or not is_alone:
             left = deadline - boot_seconds()
             if left <= 0:
                 break
@@ -234,8 +261,11 @@ class Shim:
                 is_open = self._read_output() if ready else is_open
             else:
                 select.select([], [], [], 0.01)
-        while self._signal_leftovers(signal.SIGKILL) and boot_seconds() < deadline + DRAIN_SECONDS:
+            is_alone = is_alone or not self._has_children()
+        while not is_alone and boot_seconds() < deadline + DRAIN_SECONDS:
+            signal_descendants(os.getpid(), signal.SIGKILL)
             select.select([], [], [], 0.01)
+            is_alone = not self._has_children()
         while is_open and select.select([self.program.output], [], [], 0)[0]:
             is_open = self._read_output()
 
@@ -248,9 +278,6 @@ class Shim:
                 return False
             if pid == 0:
                 return True
-
-    def _signal_leftovers(self, number: int) -> int:
-        return signal_descendants(os.getpid(), number) if self._has_children() else 0
 
     def _conclude(self) -> None:
         """Evidence before anything else: the result is on the disk before anybody is told of it."""
@@ -266,16 +293,4 @@ class Shim:
             output_dropped=self.output.dropped,
         )
         self.evidence.conclude(self.result)
-        self._tell()
-
-    def _tell(self) -> None:
-        try:
-            pipe = os.open(self.wake, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            return  # no engine listens: the next one will look
-        try:
-            os.write(pipe, f"{self.order['attempt_id']}\n".encode())
-        except OSError:
-            pass
-        finally:
-            os.close(pipe)
+        self.wake.tell(f"{self.order['attempt_id']}\n".encode())

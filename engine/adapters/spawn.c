@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,14 +25,13 @@ enum { AT_PROCESS = 1, AT_FOLDER = 2, AT_PROGRAM = 3 };
 #define FIRST_REAL_TIME 32
 
 struct job {
-    char *const *paths; /* where the program may be, in order; the last is NULL */
-    char *const *argv;
-    char *const *env;
+    char **paths; /* where the program may be, in order; the last is NULL */
+    char **argv;
+    char **env;
     const char *folder;
     int input, output;
     int is_spared;
     pid_t supervisor;
-    const sigset_t *mask;
 };
 
 /* A caught signal would run its parent's handler, in its parent's memory: execve(2) resets it, and this does sooner. */
@@ -60,7 +61,7 @@ static void be_as_killable_as_others(void)
 
 /* In the child; never inlined, so that nothing of it is kept where its parent goes on. Returns only with what went
  * wrong. */
-__attribute__((noinline)) static int become(const struct job *job, volatile int *stage)
+__attribute__((noinline)) static int become(const struct job *job, const sigset_t *mask, volatile int *stage)
 {
     int found = ENOENT;
 
@@ -74,12 +75,12 @@ __attribute__((noinline)) static int become(const struct job *job, volatile int 
     dup2(job->output, STDOUT_FILENO);
     dup2(job->output, STDERR_FILENO);
     reset_signals();
-    sigprocmask(SIG_SETMASK, job->mask, NULL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
     *stage = AT_FOLDER;
     if (chdir(job->folder) < 0)
         return errno;
     *stage = AT_PROGRAM;
-    for (char *const *path = job->paths; *path != NULL; path++) {
+    for (char **path = job->paths; *path != NULL; path++) {
         execve(*path, job->argv, job->env);
         if (errno != ENOENT && errno != ENOTDIR)
             found = errno;
@@ -87,28 +88,61 @@ __attribute__((noinline)) static int become(const struct job *job, volatile int 
     return found;
 }
 
-/* The new process's id, or minus errno(3) with the stage at which it failed; then nothing is left of it. */
-int spawn(char *const *paths, char *const *argv, char *const *env, const char *folder, int input, int output,
-          int is_spared, int *failed_at)
+/* Words as the system takes them: pointers to each, and NULL. They come one after the other, each with its end, and
+ * stay where they are. NULL where there is no memory. */
+static char **pointers(char *words, size_t size)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; at < size; at++)
+        count += words[at] == '\0';
+    char **found = malloc((count + 1) * sizeof *found);
+    if (found == NULL)
+        return NULL;
+    for (size_t number = 0; number < count; number++, words += strlen(words) + 1)
+        found[number] = words;
+    found[count] = NULL;
+    return found;
+}
+
+static int start(const struct job *job, int *failed_at)
 {
     sigset_t every, before;
-    struct job job = {paths, argv, env, folder, input, output, is_spared, getpid(), &before};
     volatile int stage = AT_PROCESS, problem = 0;
 
     sigfillset(&every);
     sigprocmask(SIG_SETMASK, &every, &before);
     pid_t pid = vfork();
     if (pid == 0) {
-        problem = become(&job, &stage);
+        problem = become(job, &before, &stage);
         _exit(127);
     }
     if (pid < 0)
         problem = errno;
     else if (problem)
         waitpid(pid, NULL, 0);
-    if (is_spared)
+    if (job->is_spared)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the memory that was opened was this one */
     sigprocmask(SIG_SETMASK, &before, NULL);
     *failed_at = stage;
     return problem ? -problem : pid;
+}
+
+/* The new process's id, or minus errno(3) with the stage at which it failed; then nothing is left of it. */
+int spawn(char *paths, size_t paths_size, char *argv, size_t argv_size, char *env, size_t env_size, const char *folder,
+          int input, int output, int is_spared, int *failed_at)
+{
+    struct job job = {
+        pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, output,
+        is_spared, getpid(),
+    };
+    int found = -ENOMEM;
+
+    *failed_at = AT_PROCESS;
+    if (job.paths != NULL && job.argv != NULL && job.env != NULL)
+        found = start(&job, failed_at);
+    free(job.paths);
+    free(job.argv);
+    free(job.env);
+    return found;
 }

@@ -19,6 +19,7 @@ _PR_SET_DUMPABLE: Final = 4
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _FAILURE: Final = struct.Struct("=ii")
 _prctl = ctypes.CDLL(None).prctl
+_size: Final = ctypes.c_size_t
 _is_spared = False
 
 
@@ -33,11 +34,11 @@ _library = _load()
 
 
 class Call(NamedTuple):
-    """What is to be executed, in bytes as the system takes them."""
+    """What is to be executed, as `words`: where the program may be, its arguments, its environment."""
 
-    paths: list[bytes]
-    argv: list[bytes]
-    env: list[bytes]
+    paths: bytes
+    argv: bytes
+    env: bytes
     folder: bytes
     stdin: int
 
@@ -50,6 +51,14 @@ class NotSpawnedError(Exception):
         super().__init__(stage, problem)
         self.stage = stage
         self.problem = problem
+
+
+def words(some: "list[str]") -> bytes:
+    """As the system takes them, each ended by a NUL. Raises ValueError for what no system takes."""
+    found = os.fsencode("".join([f"{word}\0" for word in some]))
+    if found.count(b"\0") != len(some):
+        raise ValueError("a NUL would end a word before its end")
+    return found
 
 
 def is_built() -> bool:
@@ -73,10 +82,11 @@ def spawn(call: Call, output: int) -> int:
 
 
 def _vfork(library: ctypes.CDLL, call: Call, output: int) -> int:
-    words = [(ctypes.c_char_p * (len(some) + 1))(*some, None) for some in (call.paths, call.argv, call.env)]
     stage = ctypes.c_int()
-    rest = (call.folder, call.stdin, output, _is_spared, ctypes.byref(stage))
-    pid = int(library.spawn(*words, *rest))
+    pid: int = library.spawn(
+        *(call.paths, _size(len(call.paths)), call.argv, _size(len(call.argv)), call.env, _size(len(call.env))),
+        *(call.folder, call.stdin, output, _is_spared, ctypes.byref(stage)),
+    )
     if pid < 0:
         raise NotSpawnedError(stage.value, -pid)
     return pid
@@ -130,10 +140,10 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
 def _execute(call: Call) -> int:
     """Returns only with the reason why no path could be executed."""
     found = errno.ENOENT
-    env = dict(entry.split(b"=", 1) for entry in call.env)
-    for path in call.paths:
+    paths, argv, env = (some.split(b"\0")[:-1] for some in (call.paths, call.argv, call.env))
+    for path in paths:
         try:
-            os.execve(path, call.argv, env)  # noqa: S606  that is what a job is
+            os.execve(path, argv, dict(entry.split(b"=", 1) for entry in env))  # noqa: S606  that is what a job is
         except OSError as problem:
             if problem.errno not in (errno.ENOENT, errno.ENOTDIR):
                 found = problem.errno or found

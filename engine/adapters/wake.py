@@ -4,7 +4,7 @@ they wrote to the ledger. Only a hint: what is lost here is found a second later
 
 import contextlib
 import os
-import threading
+import select
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def poke(state_dir: Path, line: str = LEDGER_CHANGED) -> None:
 
 
 class WakePipe:
-    """The engine's end: a thread that passes each line on."""
+    """The engine's end. The loop that waits at it passes each line on: no thread stands between."""
 
     def __init__(self, state_dir: Path, on_line: Callable[[str], None]) -> None:
         """Make the pipe if it is not there, and open it."""
@@ -33,28 +33,27 @@ class WakePipe:
             os.mkfifo(path, 0o600)
         self.path = path
         self._on_line = on_line
+        self._rest = b""
         # Opened for both directions, it never reports an end when a writer leaves.
-        self._pipe = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._is_open = True
-        self._thread = threading.Thread(target=self._listen, name="wake", daemon=True)
+        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._pipe, select.POLLIN)
 
-    def start(self) -> None:
-        """Listen from now on."""
-        self._thread.start()
+    def wake(self) -> None:
+        """End the wait that is going on, or the next one."""
+        with contextlib.suppress(OSError):  # what is full wakes, too
+            os.write(self._pipe, b"\n")
+
+    def wait(self, seconds: float) -> None:
+        """Until a line comes, at most so long; pass on what is there."""
+        if not self._poll.poll(seconds * 1000):
+            return
+        *lines, self._rest = (self._rest + os.read(self._pipe, READ_BYTES)).split(b"\n")
+        for line in lines:
+            if line:
+                self._on_line(line.decode("ascii", "replace"))
 
     def close(self) -> None:
         """Stop listening; the pipe stays for the next engine."""
-        self._is_open = False
-        with contextlib.suppress(OSError):
-            os.write(self._pipe, b"\n")
-        if self._thread.is_alive():
-            self._thread.join()
-        os.close(self._pipe)
-
-    def _listen(self) -> None:
-        rest = b""
-        while self._is_open:
-            *lines, rest = (rest + os.read(self._pipe, READ_BYTES)).split(b"\n")
-            for line in lines:
-                if line:
-                    self._on_line(line.decode("ascii", "replace"))
+        pipe, self._pipe = self._pipe, -1
+        os.close(pipe)

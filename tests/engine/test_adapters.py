@@ -84,20 +84,45 @@ def test_a_state_folder_that_is_a_file_is_refused_with_what_to_do(tmp_path: Path
 def test_every_line_through_the_wake_pipe_arrives(tmp_path: Path) -> None:
     poke(tmp_path)  # nobody is there: nothing happens
     heard: list[str] = []
-    all_heard = threading.Event()
-
-    def on_line(line: str) -> None:
-        heard.append(line)
-        if len(heard) == 200:
-            all_heard.set()
-
-    pipe = WakePipe(tmp_path, on_line)
-    pipe.start()
+    pipe = WakePipe(tmp_path, heard.append)
     for number in range(200):
         poke(tmp_path, f"run-{number}")
-    assert all_heard.wait(10)
-    pipe.close()
+        if number % 70 == 0:
+            pipe.wait(10)
+    pipe.wait(10)
     assert heard == [f"run-{number}" for number in range(200)]
+    pipe.close()
+
+
+def test_a_line_that_comes_in_two_parts_is_one(tmp_path: Path) -> None:
+    heard: list[str] = []
+    pipe = WakePipe(tmp_path, heard.append)
+    writer = os.open(pipe.path, os.O_WRONLY)
+    for part, so_far in ((b"run-", []), (b"1\nrun-2", ["run-1"]), (b"\n", ["run-1", "run-2"])):
+        os.write(writer, part)
+        pipe.wait(10)
+        assert heard == so_far
+    os.close(writer)
+    pipe.close()
+
+
+def test_whoever_waits_at_the_wake_pipe_is_waked_from_another_thread_and_hears_nothing(
+    tmp_path: Path,
+) -> None:
+    heard: list[str] = []
+    pipe = WakePipe(tmp_path, heard.append)
+    waiting = threading.Thread(target=pipe.wait, args=(60,))
+    waiting.start()
+    pipe.wake()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    pipe.wait(0)
+    for _ in range(70_000):  # more than a pipe holds: what is full wakes, too
+        pipe.wake()
+    pipe.wait(60)
+    assert heard == []
+    pipe.close()
+    pipe.wake()  # when it is closed it is nobody else's
 
 
 def test_a_ledger_behind_its_note_is_found_out(tmp_path: Path) -> None:

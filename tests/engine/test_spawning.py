@@ -38,8 +38,9 @@ def nothing() -> Iterator[int]:
 
 
 def call(nothing: int, *argv: bytes, **about: object) -> Call:
-    values: dict = {"paths": [argv[0]], "argv": list(argv), "env": [], "folder": b"/", "stdin": nothing}
-    return Call(**values | about)
+    values: dict = {"paths": [argv[0]], "argv": argv, "env": [], "folder": b"/", "stdin": nothing} | about
+    ended = {name: b"".join(word + b"\0" for word in values[name]) for name in ("paths", "argv", "env")}
+    return Call(**values | ended)
 
 
 def said_by(what: Call) -> tuple[str, int]:
@@ -93,7 +94,7 @@ def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
         "import os, sys; sys.path.insert(0, sys.argv[1]); import spawning\n"
         f"spawning._library = spawning._library if {way == 'vfork'} else None\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
-        f"call = spawning.Call([b'/bin/sleep'], [b'{tmp_path.name}', b'600'], [], b'/', null)\n"
+        f"call = spawning.Call(b'/bin/sleep\\0', b'{tmp_path.name}\\0' b'600\\0', b'', b'/', null)\n"
         "print(flush=True)\n"
         "while True: spawning.spawn(call, null)\n"
     )
@@ -188,7 +189,7 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
         "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
-        "try: spawning.spawn(spawning.Call([b'/bin/true'], [b'true'], [], b'/', null), null)\n"
+        "try: spawning.spawn(spawning.Call(b'/bin/true\\0', b'true\\0', b'', b'/', null), null)\n"
         "except spawning.NotSpawnedError as problem: print(problem.stage, problem.problem)\n"
     )
     done = subprocess.run(

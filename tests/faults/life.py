@@ -235,9 +235,13 @@ class ToldJournal:
         self.view: View | None = None
         self.troubles: list[str] = []
 
-    def tell(self, event: Event) -> None:
+    def tell(self, *events: Event) -> None:
         if self._log is not None:
-            self._log.tell(event)
+            self._log.tell(*events)
+        for event in events:
+            self._promise(event)
+
+    def _promise(self, event: Event) -> None:
         if isinstance(event, LoopFailed):
             self.troubles.append(event.message)
         if isinstance(event, RunSettled) and event.run.state.is_final:
