@@ -75,13 +75,17 @@ class EngineConfig:
         """Where the folders of runs are."""
         return self.state_dir / "runs"
 
-    def run_dir(self, run_id: str) -> Path:
+    def run_folder(self, run_id: str) -> str:
         """A run's private folder; a level of 256 folders keeps each of them small."""
-        return _folder(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}")
+        return f"{self.state_dir}/runs/{run_id[:2]}/{run_id}"
+
+    def run_dir(self, run_id: str) -> Path:
+        """A run's private folder, as a path."""
+        return Path(self.run_folder(run_id))
 
     def attempt_dir(self, run_id: str, number: int) -> Path:
         """The folder of an attempt, where it wrote something; what proves it has that name and an ending."""
-        return _folder(f"{self.state_dir}/runs/{run_id[:2]}/{run_id}.{number}")
+        return _folder(f"{self.run_folder(run_id)}.{number}")
 
 
 @lru_cache(maxsize=KEPT_FOLDERS)

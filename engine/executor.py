@@ -2,7 +2,7 @@
 
 import contextlib
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from os import getuid
@@ -31,6 +31,10 @@ MAX_VALUE_BYTES = 128 * 1024 - 64
 """Linux limits one argument or environment entry to 128 KiB (MAX_ARG_STRLEN), its name included."""
 
 
+Values = Callable[[], Mapping[str, object]]
+"""What names mean in templates, put together when the first template asks: most jobs have none."""
+
+
 class _CannotStartError(Exception):
     """Carries the reason out of the preparation; never leaves this module."""
 
@@ -56,15 +60,20 @@ def _order(
     run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
 ) -> LaunchOrder:
     secrets = {name: _secret(name, source, config.environ) for name, source in spec.secrets.items()}
-    values = _values(run, spec, secrets, now=now, last_success=last_success)
-    env = _environment(run, spec, config, values, now=now, last_success=last_success)
+
+    @cache
+    def values() -> dict[str, object]:
+        return _values(run, spec, secrets, now=now, last_success=last_success)
+
+    folder = config.run_folder(run.id)
+    env = _environment(run, spec, config.environ, values, folder=folder, now=now, last_success=last_success)
     script = None
     match spec.action:
         case ScriptAction():
             argv = spec.action.shell
             script = spec.action.compiled
             for index, source in enumerate(spec.action.values, start=1):
-                env[f"JF_{index}"] = to_text(evaluate_source(source, values))
+                env[f"JF_{index}"] = to_text(evaluate_source(source, values()))
         case CommandAction():
             argv = _arguments(spec.action.argv, values)
         case PythonAction() | HttpAction() | StepsAction():
@@ -80,16 +89,16 @@ def _order(
         timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=script,
-        scratch_dir=f"{config.run_dir(run.id)}/{SCRATCH}",
+        scratch_dir=f"{folder}/{SCRATCH}",
     )
 
 
-def _folder(spec: JobSpec, config: EngineConfig, values: Mapping[str, object]) -> Path:
+def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
     """Where the process runs: what the job names, from the main file's folder, which is it otherwise."""
     base = _folder_of(config.main_file)
     if spec.working_dir is None:
         return base
-    folder = base / render_text(spec.working_dir, values)
+    folder = base / render_text(spec.working_dir, values())
     if not folder.is_dir():
         raise _CannotStartError("working_dir_missing", f"working_dir {folder} is not a folder")
     return folder
@@ -100,11 +109,11 @@ def _folder_of(main_file: Path) -> Path:
     return main_file.absolute().parent
 
 
-def _arguments(items: Sequence[str], values: Mapping[str, object]) -> tuple[str, ...]:
+def _arguments(items: Sequence[str], values: Values) -> tuple[str, ...]:
     """Program and arguments. A value may not turn into an option that the author did not write."""
     argv: list[str] = []
     for item in items:
-        parts = render_items(item, values) if has_template(item) else (item,)
+        parts = render_items(item, values()) if has_template(item) else (item,)
         if item.startswith("{{") and "--" not in argv and any(part.startswith("-") for part in parts):
             raise _CannotStartError(
                 "template_error",
@@ -135,20 +144,20 @@ def _values(
 def _environment(
     run: Run,
     spec: JobSpec,
-    config: EngineConfig,
-    values: Mapping[str, object],
+    environ: Mapping[str, str],
+    values: Values,
     *,
+    folder: str,
     now: datetime,
     last_success: datetime | None,
 ) -> dict[str, str]:
-    folder = str(config.run_dir(run.id))
     zone = load_zone(spec.timezone)
     passed = (*PASSED_ON, *spec.pass_env)
-    env = {name: config.environ[name] for name in passed if name in config.environ}
+    env = {name: environ[name] for name in passed if name in environ}
     env["TZ"] = spec.timezone
     env["TMPDIR"] = f"{folder}/{SCRATCH}"
     env |= {
-        name: render_text(text, values) if has_template(text) else text for name, text in spec.env.items()
+        name: render_text(text, values()) if has_template(text) else text for name, text in spec.env.items()
     }
     env |= {
         "JOBFILE_RUN_ID": run.id,

@@ -65,8 +65,8 @@ Evidence = NotStarted | Alive | Outcome
 class Launcher(Protocol):
     """Executes attempts under supervisors that outlive the engine."""
 
-    def launch(self, order: LaunchOrder) -> None:
-        """Start a supervisor for the attempt; returns before the command has started."""
+    def launch(self, *orders: LaunchOrder) -> None:
+        """Start a supervisor for each attempt; returns before the commands have started."""
         ...
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:

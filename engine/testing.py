@@ -61,11 +61,12 @@ class ScriptedLauncher:
         self.flights: dict[Path, Flight] = {}
         self.executed: list[str] = []
 
-    def launch(self, order: LaunchOrder) -> None:
-        """Start an attempt; one that has started is never started again."""
-        if order.run_dir not in self.flights:
-            self.flights[order.run_dir] = Flight(order=order, launched_at=self._clock.now())
-            self.executed.append(order.attempt_id)
+    def launch(self, *orders: LaunchOrder) -> None:
+        """Start attempts; one that has started is never started again."""
+        for order in orders:
+            if order.run_dir not in self.flights:
+                self.flights[order.run_dir] = Flight(order=order, launched_at=self._clock.now())
+                self.executed.append(order.attempt_id)
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:  # noqa: ARG002  the port's signature
         """What is known of an attempt."""

@@ -24,7 +24,7 @@ from engine.lifecycle import (
 )
 from engine.owing import owe_for_run
 from engine.pausing import pause_after_failures
-from engine.ports import Alive, Clock, Journal, Launcher, NotStarted
+from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.retry import settle
 
 IDLE_SECONDS = 15.0
@@ -32,6 +32,9 @@ IDLE_SECONDS = 15.0
 
 PACE_SECONDS = 1.0
 """In so long at most `config.catchup_starts` runs that are made up for start: no stampede."""
+
+LAUNCHED_AT_ONCE = 8
+"""So many attempts are handed over in one go: of a crowd the first need not wait for the last."""
 
 GONE_SECONDS = 3.0
 """For so long the folder of an attempt that was executed may be away before the attempt is lost."""
@@ -264,16 +267,20 @@ class Worker:
         """Hand attempts to supervisors. What cannot even be prepared ends here, as not started."""
         failed: list[tuple[str, Outcome]] = []
         succeeded: dict[str, datetime | None] = {}
-        for run in runs:
-            now = self._clock.now()
-            spec = self._store.definition(run.digest)
-            if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of the same job
-                succeeded[run.job] = self._store.last_success(run.job, before=now)
-            order = prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
-            if isinstance(order, StartError):
-                failed.append((attempt_id(run.id, run.attempt), order))
-            else:
-                self._launcher.launch(order)
+        for first in range(0, len(runs), LAUNCHED_AT_ONCE):
+            orders: list[LaunchOrder] = []
+            for run in runs[first : first + LAUNCHED_AT_ONCE]:
+                now = self._clock.now()
+                if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of the same job
+                    succeeded[run.job] = self._store.last_success(run.job, before=now)
+                spec = self._store.definition(run.digest)
+                order = prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
+                if isinstance(order, StartError):
+                    failed.append((attempt_id(run.id, run.attempt), order))
+                else:
+                    orders.append(order)
+            if orders:
+                self._launcher.launch(*orders)
         if not failed:
             return []
         events: list[Event] = []

@@ -48,7 +48,9 @@ def _counters() -> "list[tuple[str, bytes]]":
 def _count() -> "int | None":
     text = b"\n"
     try:
-        while part := os.pread(_counter, READ_BYTES, len(text) - 1):  # a page at a time, whatever is asked for
+        while part := os.pread(
+            _counter, READ_BYTES, len(text) - 1
+        ):  # a page at a time, whatever is asked for
             text += part
             _, found, rest = text.partition(b"\n" + _word + b" ")
             number, is_whole, _ = rest.partition(b"\n")

@@ -96,11 +96,27 @@ class ProcessLauncher:
         os.set_blocking(acks, False)
         self._orders, self._acks = ours, acks
 
-    def launch(self, order: LaunchOrder) -> None:
-        """Send an order; a launcher that has died is replaced, and its shims go on without it.
+    def launch(self, *orders: LaunchOrder) -> None:
+        """Send orders; a launcher that has died is replaced, and its shims go on without it.
 
-        Both ends are the same Python, and nobody else has this socket: so marshal, the fastest there is.
+        One that took some of them before it died is no harm: each attempt's evidence lets one shim have it.
         """
+        framed = b"".join([self._framed(order) for order in orders])
+        with self._lock:  # one loop launches while another looks
+            self._hear()
+            for _ in range(2):
+                if self._orders is None:
+                    self.start()
+                assert self._orders is not None
+                self._in_flight.update([str(order.run_dir) for order in orders])
+                with contextlib.suppress(OSError):
+                    self._orders.sendall(framed)
+                    return
+                self.close()
+        raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
+
+    def _framed(self, order: LaunchOrder) -> bytes:
+        """Both ends are the same Python, and nobody else has this socket: so marshal, the fastest there is."""
         message = marshal.dumps(
             {
                 "attempt_id": order.attempt_id,
@@ -117,19 +133,7 @@ class ProcessLauncher:
             }
         )
         folder = os.fsencode(order.run_dir)
-        framed = struct.pack("!II", len(folder), len(message)) + folder + message
-        with self._lock:  # one loop launches while another looks
-            self._hear()
-            for _ in range(2):
-                if self._orders is None:
-                    self.start()
-                assert self._orders is not None
-                self._in_flight.add(str(order.run_dir))
-                with contextlib.suppress(OSError):
-                    self._orders.sendall(framed)
-                    return
-                self.close()
-        raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
+        return struct.pack("!II", len(folder), len(message)) + folder + message
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
         """What is known of an attempt, from its evidence alone."""

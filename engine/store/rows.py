@@ -1,7 +1,7 @@
 """Between rows of the ledger and values of the engine; shared by every store."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol  # a row's columns have no narrower type
@@ -31,8 +31,11 @@ class Row(Protocol):
     def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
         """The value of a column."""
 
+    def __iter__(self) -> Iterator[object]:
+        """The values of the columns."""
+
     def keys(self) -> list[str]:
-        """The names of the columns."""
+        """The names of the columns, in the same order."""
 
 
 KEPT_RULES = 20_000
@@ -67,8 +70,9 @@ def params_from_text(text: str) -> dict[str, Value]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
 
 
-def run_from_row(row: Row) -> Run:
+def run_from_row(columns: Row) -> Run:
     """A run as the engine knows it."""
+    row = dict(zip(columns.keys(), columns, strict=True))  # SQLite looks for a name in each column, each time
     return Run(
         id=row["id"],
         job=row["job"],

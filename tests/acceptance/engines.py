@@ -264,7 +264,7 @@ def check_nothing_open(folder: Path) -> None:
     """No run and no attempt waits for anything, and the numbers of attempts have no hole."""
     open_states = "('queued', 'running', 'cancelling', 'retry_wait')"
     assert rows(folder, f"select id, state from run where state in {open_states}") == []
-    assert rows(folder, "select run_id from attempt where state in ('starting', 'running')") == []
+    assert rows(folder, "select run_seq from attempt where state in ('starting', 'running')") == []
     counted = (
         "select id from run left join attempt on run_id = id "
         "group by id, attempt having count(number) <> attempt or max(number) <> attempt"

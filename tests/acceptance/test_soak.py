@@ -166,7 +166,10 @@ def check_executions(folder: Path) -> None:
     executed = lines_of(folder / "executed")
     twice = [name for name, times in Counter(executed).items() if times > 1]
     assert twice == [], "executed twice"
-    known = {f"{run}-{number}" for run, number in rows(folder, "select run_id, number from attempt")}
+    known = {
+        f"{run}-{number}"
+        for run, number in rows(folder, "select id, number from attempt join run on seq = run_seq")
+    }
     assert set(executed) <= known, "executed and not on record"
 
 
@@ -176,7 +179,7 @@ def check_outcomes(folder: Path, faults: Faults) -> None:
     by_id = {run.id: run for run in runs(folder)}
     wrong = []
     for run_id, number, state, code, signal_ in rows(
-        folder, "select run_id, number, state, exit_code, signal from attempt"
+        folder, "select id, number, a.state, a.exit_code, signal from attempt a join run on seq = run_seq"
     ):
         name, expected = f"{run_id}-{number}", expected_code(by_id[run_id])
         if state == AttemptState.LOST:

@@ -25,6 +25,7 @@ Trouble = Callable[[Patient], Iterable[Finding] | None]
 TROUBLES: list[tuple[str, str, Trouble]] = []
 
 A_MISSED = "(select id from run where state = 'missed' order by seq limit 1)"
+OF_A_RUN = "run_seq = (select seq from run where id = {})"
 A_FAILED = "(select id from run where state = 'failed' order by seq limit 1)"
 
 
@@ -137,7 +138,7 @@ def a_run_is_in_a_state_that_is_none(patient: Patient) -> None:
 
 @brings("invariant.I4", "attempt 1 is failed and has no end")
 def an_attempt_that_failed_has_no_end(patient: Patient) -> None:
-    patient.write(f"update attempt set ended_at = null where run_id = {A_FAILED} and number = 1")
+    patient.write(f"update attempt set ended_at = null where {OF_A_RUN.format(A_FAILED)} and number = 1")
 
 
 @brings("invariant.I5", "attempts, and there are")
@@ -148,8 +149,8 @@ def an_attempt_is_missing(patient: Patient) -> None:
 @brings("invariant.I5", "2 of its attempts are alive")
 def two_attempts_are_alive(patient: Patient) -> None:
     patient.write(
-        "insert into attempt (run_id, number, state, boot_id, created_at) "
-        "select run_id, number + 1, 'starting', boot_id, created_at "
+        "insert into attempt (run_seq, number, state, boot_id, created_at) "
+        "select run_seq, number + 1, 'starting', boot_id, created_at "
         "from attempt where state = 'running' limit 1",
         "update run set attempt = attempt + 1 where state = 'running'",
     )
@@ -158,11 +159,11 @@ def two_attempts_are_alive(patient: Patient) -> None:
 @brings("invariant.I6", "attempt 1 ended as succeeded, and 2 were made")
 def a_lost_attempt_had_ended_after_all(patient: Patient) -> None:
     run = patient.run_in(RunState.FAILED).id
+    first = OF_A_RUN.format(f"'{run}'") + " and number = 1"
     patient.write(
-        f"update attempt set state = 'lost', resolved = 'succeeded' where run_id = '{run}' and number = 1",
-        "insert into attempt (run_id, number, state, boot_id, created_at, started_at, ended_at, exit_code) "
-        "select run_id, 2, 'failed', boot_id, created_at, started_at, ended_at, 1 "
-        f"from attempt where run_id = '{run}' and number = 1",
+        f"update attempt set state = 'lost', resolved = 'succeeded' where {first}",
+        "insert into attempt (run_seq, number, state, boot_id, created_at, started_at, ended_at, exit_code) "
+        f"select run_seq, 2, 'failed', boot_id, created_at, started_at, ended_at, 1 from attempt where {first}",
         f"update run set attempt = 2 where id = '{run}'",
     )
 
@@ -170,7 +171,8 @@ def a_lost_attempt_had_ended_after_all(patient: Patient) -> None:
 @brings("invariant.I7", "attempt 1 is succeeded with exit code 3")
 def a_success_had_another_exit_code(patient: Patient) -> None:
     patient.write(
-        f"update attempt set exit_code = 3 where run_id = '{patient.run_in(RunState.SUCCEEDED).id}'"
+        "update attempt set exit_code = 3 where "
+        + OF_A_RUN.format(f"'{patient.run_in(RunState.SUCCEEDED).id}'")
     )
 
 

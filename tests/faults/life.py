@@ -111,7 +111,11 @@ class TimedLauncher:
         self._flights = {str(line["folder"]): line for line in outside.all("launch")}
         self._stops = {str(line["folder"]): line for line in reversed(outside.all("stop"))}
 
-    def launch(self, order: LaunchOrder) -> None:
+    def launch(self, *orders: LaunchOrder) -> None:
+        for order in orders:
+            self._launch(order)
+
+    def _launch(self, order: LaunchOrder) -> None:
         folder = str(order.run_dir)
         if folder in self._flights:
             return

@@ -11,9 +11,9 @@ select run_id, job, said, count(*) over () as total from (
                       'cancelled', 'lost', 'skipped', 'missed')
      or (resolved <> '' and (state <> 'lost' or resolved not in ('succeeded', 'failed', 'timed_out', 'cancelled')))
   union all
-  select a.run_id, coalesce(r.job, ''), 'attempt ' || a.number || ' is ' || a.state
+  select r.id, r.job, 'attempt ' || a.number || ' is ' || a.state
          || case when a.ended_at is null then ' and has no end' else ' and has an end' end
-  from attempt a left join run r on r.id = a.run_id
+  from attempt a join run r on r.seq = a.run_seq
   where (a.state in ('starting', 'running')) <> (a.ended_at is null)
      or a.state not in ('starting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'not_started')
 ) order by run_id limit :limit

@@ -8,6 +8,6 @@ from (select r.id as run_id, r.job, r.attempt, count(a.number) as have, coalesce
              coalesce(max(a.number), 0) as highest,
              coalesce(sum(a.state in ('starting', 'running')), 0) as alive,
              coalesce(max(case when a.state in ('starting', 'running') then a.number end), r.attempt) as last_alive
-      from run r left join attempt a on a.run_id = r.id group by r.id)
+      from run r left join attempt a on a.run_seq = r.seq group by r.id)
 where have <> attempt or highest <> attempt or lowest <> 1 or alive > 1 or last_alive < attempt
 order by run_id limit :limit
