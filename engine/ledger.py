@@ -208,7 +208,10 @@ class Store(Protocol):
         ...
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
-        """Make a verdict true. False when the attempt was settled already."""
+        """Make a verdict true. False when the attempt was settled already, or the run is another now.
+
+        It is another when it is cancelled or has another name since `run` was read.
+        """
         ...
 
     def run(self, run_id: str) -> Run | None:

@@ -36,6 +36,8 @@ PACE_SECONDS = 1.0
 LAUNCHED_AT_ONCE = 8
 """So many attempts are handed over in one go: of a crowd the first need not wait for the last."""
 
+STARTED = (RunState.RUNNING, RunState.CANCELLING)
+
 GONE_SECONDS = 3.0
 """For so long the folder of an attempt that was executed may be away before the attempt is lost."""
 STILL_GONE_SECONDS = 2.5
@@ -49,6 +51,8 @@ class _Flight:
     run_id: str
     number: int
     boot_id: str
+    run: Run | None = None
+    """As it was when this engine started the attempt."""
 
 
 class Worker:
@@ -126,7 +130,7 @@ class Worker:
         for name in ended:
             self._flights.pop(name, None)
         for run in claimed:
-            self._flights[attempt_id(run.id, run.attempt)] = _Flight(run.id, run.attempt, self._boot_id)
+            self._flights[attempt_id(run.id, run.attempt)] = _Flight(run.id, run.attempt, self._boot_id, run)
             late = (now - run.not_before).total_seconds()
             events.append(AttemptStarted(run=run, number=run.attempt, late_seconds=max(0.0, late)))
         try:
@@ -195,21 +199,22 @@ class Worker:
 
     def _settle(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
         flight = self._flights[name]
+        if flight.run is not None:
+            told = self._make_true(flight.run, outcome, now)
+            if told is not None:
+                return told
+        # It was cancelled, renamed or settled since, or an earlier engine started it.
         run = self._store.run(flight.run_id)
-        if (
-            run is None
-            or run.attempt != flight.number
-            or run.state
-            not in (
-                RunState.RUNNING,
-                RunState.CANCELLING,
-            )
-        ):
+        if run is None or run.attempt != flight.number or run.state not in STARTED:
             return []
+        return self._make_true(run, outcome, now) or []
+
+    def _make_true(self, run: Run, outcome: Outcome, now: datetime) -> list[Event] | None:
+        """Settle a run, and what follows from that; None if it is not what it was when it was read."""
         spec = self._store.definition(run.digest)
         verdict = settle(run, outcome, spec=spec, now=now)
         if not self._store.settle(run, verdict, outcome):
-            return []
+            return None
         settled = replace(
             run,
             state=verdict.run_state,
@@ -223,7 +228,7 @@ class Worker:
         if isinstance(outcome, Ended):
             seconds = (outcome.ended_at - outcome.started_at).total_seconds()
         owe_for_run(self._store, settled, spec, now=now)
-        told: list[Event] = [RunSettled(run=settled, number=flight.number, seconds=seconds)]
+        told: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
         return told + pause_after_failures(self._store, settled, spec, now=now)
 
     def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[Run]:
@@ -252,8 +257,16 @@ class Worker:
     def _start(self, run: Run, now: datetime) -> list[Run]:
         if not self._store.start(run, boot_id=self._boot_id, now=now):
             return []
-        started = run.started_at or now
-        return [replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, started_at=started)]
+        started = replace(
+            run,
+            state=RunState.RUNNING,
+            reason="",
+            detail="",
+            attempt=run.attempt + 1,
+            retry_at=None,
+            started_at=run.started_at or now,
+        )
+        return [started]
 
     def _startable(self, now: datetime, room: int, *, is_catchup: bool) -> tuple[Run, ...]:
         if room <= 0:

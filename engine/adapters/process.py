@@ -116,7 +116,7 @@ class ProcessLauncher:
         raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
 
     def _framed(self, order: LaunchOrder) -> bytes:
-        """Both ends are the same Python, and nobody else has this socket: so marshal, the fastest there is."""
+        """Both ends are the same Python, and nobody else has the socket: so marshal, the fastest there is."""
         message = marshal.dumps(
             {
                 "attempt_id": order.attempt_id,

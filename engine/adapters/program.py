@@ -4,7 +4,7 @@ import errno
 import os
 from typing import Any, Final  # an order is a plain dictionary
 
-from spawning import AT_FOLDER, AT_PROCESS, Call, NotSpawnedError, spawn, words
+from spawning import AT_FOLDER, AT_PROCESS, Before, Call, NotBegunError, begin, words
 
 _WORDS: Final = {errno.ENOENT: "not found", errno.EACCES: "not executable"}
 _nothing = os.open(os.devnull, os.O_RDONLY)
@@ -30,19 +30,17 @@ class Program:
         self.name = argv[0]
         self.pid = self.handle = self.output = self._held = -1
 
-    def start(self) -> str:
-        """Execute it; returns why that cannot be done, or nothing."""
-        try:
-            self.output, self._held = os.pipe()
-        except OSError as problem:
-            return self._why_not(AT_PROCESS, problem.errno or 0)
-        try:
-            self.pid = spawn(self.call, self._held)
-        except NotSpawnedError as problem:
-            return self._why_not(problem.stage, problem.problem)
-        os.set_blocking(self.output, False)
-        self.handle = os.pidfd_open(self.pid)
-        return ""
+    def begin(self, before: Before, roused: int, milliseconds: int) -> "tuple[int, ...]":
+        """Execute it; returns what the first wait found, of its output, its handle and `roused`.
+
+        Raises NotBegunError.
+        """
+        begun = begin(self.call, before, roused, milliseconds)
+        self.pid, self.handle, self.output, self._held = begun[:4]
+        if self.handle < 0:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        found = zip((self.output, self.handle, roused), begun[4:], strict=True)
+        return tuple(handle for handle, is_ready in found if is_ready)
 
     def signal(self, number: int) -> None:
         """Send a signal to its group and to it. It is not reaped yet, so its id is nobody else's."""
@@ -77,7 +75,9 @@ class Program:
             os.close(self._held)
             self._held = -1
 
-    def _why_not(self, stage: int, problem: int) -> str:
+    def why_not(self, failed: NotBegunError) -> str:
+        """Why it was not executed, for people."""
+        stage, problem = failed.stage, failed.problem
         if stage == AT_PROCESS:
             return f"no process can be made for it: {os.strerror(problem)}"
         if stage == AT_FOLDER:

@@ -24,6 +24,7 @@ from masking import Masker
 from memory import memory_kills
 from output import OutputFiles
 from program import Program
+from spawning import AT_MARKER, Before, NotBegunError
 
 DRAIN_SECONDS: Final = 2.0
 """How long what a job left behind may keep its output open after it has ended."""
@@ -71,7 +72,7 @@ def boot_seconds() -> float:
 
 
 class Wake:
-    """The engine's named pipe, open from one attempt to the next. A hint and no more: it looks by itself, too."""
+    """The engine's named pipe, open from one attempt to the next. A hint: the engine looks by itself, too."""
 
     def __init__(self, path: str) -> None:
         """Opened when there is something to tell."""
@@ -117,33 +118,29 @@ class Shim:
 
     def run(self, acks: int) -> None:
         """Execute the attempt if nobody else does or did, and leave evidence of its end."""
-        is_mine = self._claim()
-        try:
-            os.write(acks, f"{'+' if is_mine else '-'}{self.problem} {self.folder}\n".encode())
-        except OSError:
-            pass  # the engine that sent the order is gone; the next one reads the evidence
-        if is_mine:
+        marked = self._claim()
+        if marked is None or not self._execute(Before(*marked, acks, f"+0 {self.folder}\n".encode())):
             try:
-                self._supervise()
-            except Exception as problem:  # noqa: BLE001  whatever goes wrong here must not leave an attempt open
-                self._give_up(problem)
-            self._conclude()
+                os.write(acks, f"-{self.problem} {self.folder}\n".encode())
+            except OSError:
+                pass  # the engine that sent the order is gone; the next one reads the evidence
         self.evidence.close()
 
     # Before: the lock, all that can fail, and last of all the marker
 
-    def _claim(self) -> bool:
-        """Whether this attempt is ours to execute. What fails before the marker has executed nothing."""
+    def _claim(self) -> "tuple[int, bytes] | None":
+        """The marker, if this attempt is ours to execute. What fails before it has executed nothing."""
         try:
             if not self.evidence.take():
-                return False
+                return None
             self._prepare()
             self.started_us, self.started = now_us(), boot_seconds()
-            self.evidence.mark({"at": self.started_us, "boot_id": self.order["boot_id"], **_me})
+            about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
+            marked: tuple[int, bytes] = self.evidence.mark(about)
         except (OSError, ValueError) as problem:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL
-            return False
-        return True
+            return None
+        return marked
 
     def _prepare(self) -> None:
         script = None
@@ -157,15 +154,32 @@ class Shim:
 
     # While it runs
 
-    def _supervise(self) -> None:
-        problem = self.program.start()
-        if problem:
-            self.result["start_error"] = problem[:_DETAIL_CHARACTERS]
-            return
+    def _execute(self, before: Before) -> bool:
+        """Whatever goes wrong here must not leave an attempt open. False when its marker would not last."""
+        try:
+            self._supervise(before)
+        except NotBegunError as failed:
+            if failed.stage == AT_MARKER:
+                self.problem = failed.problem
+                self.evidence.unmark()
+                return False
+            self.result["start_error"] = self.program.why_not(failed)[:_DETAIL_CHARACTERS]
+        except Exception as problem:  # noqa: BLE001  as said above
+            self._give_up(problem)
+        self._conclude()
+        return True
+
+    def _supervise(self, before: Before) -> None:
         timeout = self.order["timeout_seconds"]
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
-        self._wait()
+        is_wished = bool(
+            self.evidence.wishes()
+        )  # by somebody who did not see the marker yet, and roused nobody
+        ready = self.program.begin(before, _roused, 0 if is_wished else self._milliseconds())
+        if is_wished:
+            self._obey()
+        self._wait(ready)
         status, usage = self.program.reap()
         self.result["ended_at"] = now_us()
         self.result["exit_code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
@@ -176,15 +190,13 @@ class Shim:
             self.result["out_of_memory"] = memory_kills() > self.memory_kills
         self._clean_up()
 
-    def _wait(self) -> None:
-        """Until the job's own process has ended."""
+    def _wait(self, ready: "tuple[int, ...] | list[int]") -> None:
+        """Until the job's own process has ended; what is ready already is known."""
         out, ended = self.program.output, self.program.handle
         poll = select.poll()
         for handle in (out, ended, _roused):
             poll.register(handle, select.POLLIN)
-        self._obey()
         while True:
-            ready = [handle for handle, _ in poll.poll(self._milliseconds())]
             if out in ready:
                 self._read_output()
             if ended in ready:
@@ -199,10 +211,11 @@ class Shim:
                 self.look_at = boot_seconds() + LOOK_SECONDS
                 self.evidence.look_after()
                 self.output.renew()
+            ready = [handle for handle, _ in poll.poll(self._milliseconds())]
 
-    def _milliseconds(self) -> float:
+    def _milliseconds(self) -> int:
         ends = [at - boot_seconds() for at in (self.end_at, self.kill_at) if at is not None]
-        return max(0.0, min([LOOK_SECONDS, *ends]) * 1000 + 1)
+        return int(max(0.0, min([LOOK_SECONDS, *ends]) * 1000 + 1))
 
     def _read_output(self) -> bool:
         """Take what is there; False at the end."""

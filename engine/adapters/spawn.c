@@ -1,4 +1,5 @@
-/* Turn a new process into a job's program, without a copy of its supervisor.
+/* Begin an attempt: its marker on the disk, a new process turned into the job's program without a copy of its
+ * supervisor, and the first wait.
  *
  * fork(2) gives the child a copy of its parent's memory, and both pay for it: the tables of its pages, and a fault
  * at each page that either touches next. For a short job that is a third of all it costs. vfork(2)
@@ -11,15 +12,24 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Where it failed; spawning.py has the same numbers. */
-enum { AT_PROCESS = 1, AT_FOLDER = 2, AT_PROGRAM = 3 };
+enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM };
+
+struct begun {
+    int stage;
+    int pid, handle;  /* the process, by its id and by pidfd_open(2) */
+    int output, held; /* both ends of its output; while it runs the other one is held open */
+    int has_output, has_ended, is_roused;
+};
 
 /* Python can catch those from here on, too; a supervisor does not. */
 #define FIRST_REAL_TIME 32
@@ -105,7 +115,8 @@ static char **pointers(char *words, size_t size)
     return found;
 }
 
-static int start(const struct job *job, int *failed_at)
+/* Makes the process; 0 or errno(3). */
+static int start(const struct job *job, struct begun *begun)
 {
     sigset_t every, before;
     volatile int stage = AT_PROCESS, problem = 0;
@@ -124,25 +135,66 @@ static int start(const struct job *job, int *failed_at)
     if (job->is_spared)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the memory that was opened was this one */
     sigprocmask(SIG_SETMASK, &before, NULL);
-    *failed_at = stage;
-    return problem ? -problem : pid;
+    begun->stage = stage;
+    begun->pid = pid;
+    return problem;
 }
 
-/* The new process's id, or minus errno(3) with the stage at which it failed; then nothing is left of it. */
-int spawn(char *paths, size_t paths_size, char *argv, size_t argv_size, char *env, size_t env_size, const char *folder,
-          int input, int output, int is_spared, int *failed_at)
+/* Where its marker is found, the attempt counts as executed: so it is on the disk first, file and folder. */
+static int sync_marker(int marker, const char *shelf)
 {
+    if (fsync(marker) < 0)
+        return errno;
+    int folder = open(shelf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return errno;
+    int problem = fsync(folder) < 0 ? errno : 0;
+    close(folder);
+    return problem;
+}
+
+/* All from an attempt's marker to the first thing that its supervisor has to think about, in one go: after each wait
+ * for a disk or a process an interpreter has to find its memory again, which costs more than the work between.
+ *
+ * Returns 0 or errno(3), with the stage at which it failed; then no process is left of it, and no handle. */
+int begin(int marker, const char *shelf, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv,
+          int argv_size, char *env, int env_size, const char *folder, int input, int is_spared, int roused,
+          int milliseconds, struct begun *begun)
+{
+    int ends[2];
+
+    begun->stage = AT_MARKER;
+    int problem = sync_marker(marker, shelf);
+    if (problem)
+        return problem;
+    if (write(acks, ack, ack_size) < 0) { /* the engine that sent the order is gone; the next one reads the evidence */
+    }
+    begun->stage = AT_PROCESS;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return errno;
     struct job job = {
-        pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, output,
+        pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, ends[1],
         is_spared, getpid(),
     };
-    int found = -ENOMEM;
-
-    *failed_at = AT_PROCESS;
+    problem = ENOMEM;
     if (job.paths != NULL && job.argv != NULL && job.env != NULL)
-        found = start(&job, failed_at);
+        problem = start(&job, begun);
     free(job.paths);
     free(job.argv);
     free(job.env);
-    return found;
+    if (problem) {
+        close(ends[0]);
+        close(ends[1]);
+        return problem;
+    }
+    begun->output = ends[0];
+    begun->held = ends[1];
+    fcntl(begun->output, F_SETFL, O_NONBLOCK);
+    begun->handle = syscall(SYS_pidfd_open, begun->pid, 0);
+    struct pollfd waits[] = {{begun->output, POLLIN, 0}, {begun->handle, POLLIN, 0}, {roused, POLLIN, 0}};
+    poll(waits, 3, milliseconds);
+    begun->has_output = waits[0].revents;
+    begun->has_ended = waits[1].revents;
+    begun->is_roused = waits[2].revents;
+    return 0;
 }

@@ -1,17 +1,19 @@
-"""A new process for a job: in a group of its own, dead when its supervisor dies. Imported by the shim.
+"""The beginning of an attempt, from its marker on the disk to the first wait. Imported by the shim.
 
-Made by spawn.c where that was built, else by a fork: the same in all that can be seen, but slower.
+The job's process leads a group of its own, and is dead when its supervisor dies. Done by spawn.c where that
+was built, else here and by a fork: the same in all that can be seen, but slower.
 """
 
 import ctypes
 import errno
 import os
+import select
 import signal
 import struct
 from typing import Final, NamedTuple
 
-AT_PROCESS, AT_FOLDER, AT_PROGRAM = 1, 2, 3
-"""Where it failed: no process could be made, its folder or its program could not be taken."""
+AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM = 0, 1, 2, 3
+"""Where it failed: the marker is not on the disk, or there was no process, folder or program to be had."""
 
 LIBRARY: Final = f"{os.path.dirname(__file__)}/spawn.so"  # noqa: PTH120  no pathlib in the shim
 _PR_SET_PDEATHSIG: Final = 1
@@ -19,7 +21,8 @@ _PR_SET_DUMPABLE: Final = 4
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _FAILURE: Final = struct.Struct("=ii")
 _prctl = ctypes.CDLL(None).prctl
-_size: Final = ctypes.c_size_t
+_Numbers: Final = ctypes.c_int * 8
+"""`struct begun` in spawn.c."""
 _is_spared = False
 
 
@@ -43,7 +46,28 @@ class Call(NamedTuple):
     stdin: int
 
 
-class NotSpawnedError(Exception):
+class Before(NamedTuple):
+    """What is done first: marker and folder go to the disk, and the order is acknowledged."""
+
+    marker: int
+    shelf: bytes
+    acks: int
+    ack: bytes
+
+
+class Begun(NamedTuple):
+    """A process, by its id and by pidfd_open(2), both ends of its output, and what the first wait found."""
+
+    pid: int
+    handle: int
+    output: int
+    held: int
+    has_output: int
+    has_ended: int
+    is_roused: int
+
+
+class NotBegunError(Exception):
     """Nothing was executed: at which stage it failed, and errno(3)."""
 
     def __init__(self, stage: int, problem: int) -> None:
@@ -76,20 +100,62 @@ def note_oom_score() -> None:
         _is_spared = False
 
 
-def spawn(call: Call, output: int) -> int:
-    """Execute it in a new process that writes to `output`; its id. Raises NotSpawnedError."""
-    return _fork(call, output) if _library is None else _vfork(_library, call, output)
+def begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
+    """Begin, and wait until it writes, ends, somebody rouses its supervisor, or the time is over.
 
-
-def _vfork(library: ctypes.CDLL, call: Call, output: int) -> int:
-    stage = ctypes.c_int()
-    pid: int = library.spawn(
-        *(call.paths, _size(len(call.paths)), call.argv, _size(len(call.argv)), call.env, _size(len(call.env))),
-        *(call.folder, call.stdin, output, _is_spared, ctypes.byref(stage)),
+    Raises NotBegunError. Where there is a process and no handle for it, that is negative.
+    """
+    if _library is None:
+        return _begin(call, before, roused, milliseconds)
+    begun = _Numbers()
+    problem: int = _library.begin(
+        *(before.marker, before.shelf, before.acks, before.ack, len(before.ack)),
+        *(call.paths, len(call.paths), call.argv, len(call.argv), call.env, len(call.env)),
+        *(call.folder, call.stdin, _is_spared, roused, milliseconds, begun),
     )
-    if pid < 0:
-        raise NotSpawnedError(stage.value, -pid)
-    return pid
+    if problem:
+        raise NotBegunError(begun[0], problem)
+    return Begun(*begun[1:])
+
+
+def _begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
+    _sync(before.marker, before.shelf)
+    try:
+        os.write(before.acks, before.ack)
+    except OSError:
+        pass  # the engine that sent the order is gone; the next one reads the evidence
+    try:
+        output, held = os.pipe()
+    except OSError as problem:
+        raise NotBegunError(AT_PROCESS, problem.errno or 0) from None
+    try:
+        pid = _fork(call, held)
+    except NotBegunError:
+        os.close(output)
+        os.close(held)
+        raise
+    os.set_blocking(output, False)
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return Begun(pid, -1, output, held, 0, 0, 0)
+    poll = select.poll()
+    for one in (output, handle, roused):
+        poll.register(one, select.POLLIN)
+    ready = dict(poll.poll(milliseconds))
+    return Begun(pid, handle, output, held, *(ready.get(one, 0) for one in (output, handle, roused)))
+
+
+def _sync(marker: int, shelf: bytes) -> None:
+    try:
+        os.fsync(marker)
+        folder = os.open(shelf, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as problem:
+        raise NotBegunError(AT_MARKER, problem.errno or 0) from None
 
 
 def _fork(call: Call, output: int) -> int:
@@ -97,21 +163,21 @@ def _fork(call: Call, output: int) -> int:
     try:
         failed, fails = os.pipe()
     except OSError as problem:
-        raise NotSpawnedError(AT_PROCESS, problem.errno or 0) from None
+        raise NotBegunError(AT_PROCESS, problem.errno or 0) from None
     try:
         pid = os.fork()
         if pid == 0:
             _become(call, supervisor, output, fails)
     except OSError as problem:
         os.close(failed)
-        raise NotSpawnedError(AT_PROCESS, problem.errno or 0) from None
+        raise NotBegunError(AT_PROCESS, problem.errno or 0) from None
     finally:
         os.close(fails)
     said = os.read(failed, _FAILURE.size)
     os.close(failed)
     if said:
         os.waitpid(pid, 0)
-        raise NotSpawnedError(*_FAILURE.unpack(said))
+        raise NotBegunError(*_FAILURE.unpack(said))
     return pid
 
 

@@ -31,7 +31,7 @@ class Row(Protocol):
     def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
         """The value of a column."""
 
-    def __iter__(self) -> Iterator[object]:
+    def __iter__(self) -> Iterator[Any]:
         """The values of the columns."""
 
     def keys(self) -> list[str]:

@@ -163,7 +163,8 @@ def a_lost_attempt_had_ended_after_all(patient: Patient) -> None:
     patient.write(
         f"update attempt set state = 'lost', resolved = 'succeeded' where {first}",
         "insert into attempt (run_seq, number, state, boot_id, created_at, started_at, ended_at, exit_code) "
-        f"select run_seq, 2, 'failed', boot_id, created_at, started_at, ended_at, 1 from attempt where {first}",
+        "select run_seq, 2, 'failed', boot_id, created_at, started_at, ended_at, 1 "
+        f"from attempt where {first}",
         f"update run set attempt = 2 where id = '{run}'",
     )
 

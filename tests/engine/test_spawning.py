@@ -1,4 +1,4 @@
-"""The two ways to make a job's process: the compiled one, and the fork that stands in for it."""
+"""The two ways to begin an attempt: the compiled one, and the one that stands in for it."""
 
 import ctypes
 import errno
@@ -9,12 +9,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from engine.adapters import spawning
-from engine.adapters.spawning import AT_FOLDER, AT_PROCESS, AT_PROGRAM, Call, NotSpawnedError, spawn
+from engine.adapters.spawning import (
+    AT_FOLDER,
+    AT_MARKER,
+    AT_PROCESS,
+    AT_PROGRAM,
+    Before,
+    Begun,
+    Call,
+    NotBegunError,
+    begin,
+)
 from tests.acceptance.engines import children_of
 
 SOURCE = Path(spawning.__file__).with_name("spawn.c")
@@ -44,23 +55,45 @@ def call(nothing: int, *argv: bytes, **about: object) -> Call:
     return Call(**values | ended)
 
 
-def said_by(what: Call) -> tuple[str, int]:
-    """What it wrote, and its exit status."""
-    read, write = os.pipe()
-    with os.fdopen(read) as file:
-        try:
-            pid = spawn(what, write)
-        finally:
-            os.close(write)
-        text = file.read()
-    return text, os.waitpid(pid, 0)[1]
+@dataclass(frozen=True)
+class Bench:
+    """What a supervisor holds when it begins: a marker, the pipe of acknowledgements, and what rouses it."""
+
+    before: Before
+    acks: int
+    roused: int
+    rouses: int
+
+    def begin(self, what: Call, *, milliseconds: int = 0, **about: object) -> Begun:
+        return begin(what, self.before._replace(**about), self.roused, milliseconds)  # type: ignore[arg-type]
+
+    def said_by(self, what: Call) -> tuple[str, int]:
+        """What it wrote, and its exit status."""
+        begun = self.begin(what)
+        os.close(begun.held)
+        os.close(begun.handle)
+        os.set_blocking(begun.output, True)
+        with os.fdopen(begun.output, errors="surrogateescape") as file:
+            text = file.read()
+        return text, os.waitpid(begun.pid, 0)[1]
+
+
+@pytest.fixture
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    shelf = tmp_path_factory.mktemp("shelf")
+    marker = os.open(shelf / "marker", os.O_CREAT | os.O_RDWR)
+    acks, ack = os.pipe()
+    roused, rouses = os.pipe()
+    yield Bench(Before(marker, os.fsencode(shelf), ack, b"+0 it\n"), acks, roused, rouses)
+    for handle in (marker, acks, ack, roused, rouses):
+        os.close(handle)
 
 
 def line(text: str, name: str) -> str:
     return next(one.split(":\t")[1] for one in text.splitlines() if one.startswith(f"{name}:"))
 
 
-def test_a_job_gets_what_it_is_given_and_nothing_else(nothing: int, tmp_path: Path) -> None:
+def test_a_job_gets_what_it_is_given_and_nothing_else(nothing: int, bench: Bench, tmp_path: Path) -> None:
     script = b'echo "$0|$1|$A|$PWD"; env | wc -l; ls /proc/self/fd | tr "\\n" " "; readlink /proc/self/fd/0'
     about = call(
         nothing,
@@ -72,12 +105,9 @@ def test_a_job_gets_what_it_is_given_and_nothing_else(nothing: int, tmp_path: Pa
         env=[b"A=x=y\xfe"],
         folder=os.fsencode(tmp_path),
     )
-    read, write = os.pipe()
-    pid = spawn(about, write)
-    os.close(write)
-    with os.fdopen(read, "rb") as file:
-        first, count, handles = file.read().splitlines()
-    assert os.waitpid(pid, 0)[1] == 0
+    text, status = bench.said_by(about)
+    first, count, handles = os.fsencode(text).splitlines()
+    assert status == 0
     assert first == b"\xff name||x=y\xfe|" + os.fsencode(tmp_path)
     assert int(count) == 2, "A, and the PWD that the shell sets"
     *numbers, leads_to = handles.decode().split()
@@ -86,8 +116,8 @@ def test_a_job_gets_what_it_is_given_and_nothing_else(nothing: int, tmp_path: Pa
     assert set(numbers) - ours == {"0", "1", "2", "3"}, "3 is the folder that ls reads"
 
 
-def test_a_job_leads_a_group_of_its_own(nothing: int) -> None:
-    text, _ = said_by(call(nothing, LOOK, b"/proc/self/stat"))
+def test_a_job_leads_a_group_of_its_own(nothing: int, bench: Bench) -> None:
+    text, _ = bench.said_by(call(nothing, LOOK, b"/proc/self/stat"))
     pid, group = text.split()[0], text.split()[4]
     assert pid == group != str(os.getpgrp())
 
@@ -100,11 +130,14 @@ def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
         "null = os.open('/dev/null', os.O_RDWR)\n"
         f"call = spawning.Call(b'/bin/sleep\\0', b'{tmp_path.name}\\0' b'600\\0', b'', b'/', null)\n"
         "print(flush=True)\n"
-        "while True: spawning.spawn(call, null)\n"
+        "before = spawning.Before(os.open(sys.argv[2], os.O_CREAT | os.O_RDWR), b'/', null, b'+')\n"
+        "while True: [os.close(one) for one in spawning.begin(call, before, null, 0)[1:4]]\n"
     )
     for pause in PAUSES:
         supervisor = subprocess.Popen(
-            [sys.executable, "-c", code, str(SOURCE.parent)], stdout=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-c", code, str(SOURCE.parent), tmp_path / "marker"],
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         assert supervisor.stdout is not None
         supervisor.stdout.readline()
@@ -131,36 +164,35 @@ def running(name: str) -> list[str]:
     return found
 
 
-def test_a_job_blocks_no_signal_and_inherits_no_handler(nothing: int) -> None:
+def test_a_job_blocks_no_signal_and_inherits_no_handler(nothing: int, bench: Bench) -> None:
     before = signal.signal(signal.SIGUSR2, lambda _number, _frame: None)
     try:
-        text, _ = said_by(call(nothing, LOOK, b"/proc/self/status"))
+        text, _ = bench.said_by(call(nothing, LOOK, b"/proc/self/status"))
     finally:
         signal.signal(signal.SIGUSR2, before)
     assert (int(line(text, "SigBlk"), 16), int(line(text, "SigCgt"), 16)) == (0, 0)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set(), "nor does its supervisor, after it"
 
 
-def test_a_supervisor_that_is_signalled_meanwhile_goes_on_and_its_jobs_are_whole(nothing: int) -> None:
+def test_a_supervisor_that_is_signalled_meanwhile_goes_on_and_its_jobs_are_whole(
+    nothing: int, bench: Bench
+) -> None:
     """A handler that ran in the new process would run in the supervisor's memory."""
     heard: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda _number, _frame: heard.append(os.getpid()))
     signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
-    read, write = os.pipe()
     try:
-        ended = [os.waitpid(spawn(call(nothing, b"/bin/true"), write), 0)[1] for _ in range(300)]
+        ended = [bench.said_by(call(nothing, b"/bin/true"))[1] for _ in range(300)]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        os.close(read)
-        os.close(write)
     assert set(ended) == {0}
     assert heard, "it was signalled"
     assert set(heard) == {os.getpid()}
 
 
 def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
-    nothing: int, tmp_path: Path
+    nothing: int, bench: Bench, tmp_path: Path
 ) -> None:
     plain = tmp_path / "plain"
     plain.write_text("echo never")
@@ -175,16 +207,63 @@ def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
     ]
     before = set(children_of(os.getpid()))  # of other tests in this process
     for what, stage, problem in cases:
-        with pytest.raises(NotSpawnedError) as failed:
-            said_by(what)
+        with pytest.raises(NotBegunError) as failed:
+            bench.said_by(what)
         assert (failed.value.stage, failed.value.problem) == (stage, problem)
         assert set(children_of(os.getpid())) <= before
 
 
-def test_the_first_place_that_can_be_executed_is_taken(nothing: int, tmp_path: Path) -> None:
+def test_a_marker_that_does_not_last_is_told_before_anything_else(nothing: int, bench: Bench) -> None:
+    """A pipe cannot be synced, and a folder that is away cannot either."""
+    for about, problem in (({"marker": bench.acks}, errno.EINVAL), ({"shelf": b"/away"}, errno.ENOENT)):
+        with pytest.raises(NotBegunError) as failed:
+            bench.begin(call(nothing, b"/bin/true"), **about)
+        assert (failed.value.stage, failed.value.problem) == (AT_MARKER, problem)
+    os.set_blocking(bench.acks, False)
+    with pytest.raises(BlockingIOError):
+        os.read(bench.acks, 1)
+
+
+def test_the_order_is_acknowledged_and_the_first_wait_ends_with_what_came_first(
+    nothing: int, bench: Bench
+) -> None:
+    talks = call(nothing, b"/bin/sh", b"-c", b"echo hello; sleep 60")
+    ends = call(nothing, b"/bin/true")
+    sleeps = call(nothing, b"/bin/sleep", b"60")
+    found = [bench.begin(what, milliseconds=60_000) for what in (talks, ends)]
+    found.append(bench.begin(sleeps, milliseconds=1))
+    os.write(bench.rouses, b"x")
+    found.append(bench.begin(sleeps, milliseconds=60_000))
+    flags = [(bool(one.has_output), bool(one.has_ended), bool(one.is_roused)) for one in found]
+    assert flags == [(True, False, False), (False, True, False), (False,) * 3, (False, False, True)]
+    assert os.read(bench.acks, 1000) == b"+0 it\n" * 4
+    for one in found:
+        signal.pidfd_send_signal(one.handle, signal.SIGKILL)
+        assert os.waitpid(one.pid, 0)[0] == one.pid
+        os.close(one.held)
+        text = os.read(one.output, 100)
+        assert text == (b"hello\n" if one.has_output else b""), (
+            "it does not block, and ends when its writers do"
+        )
+        for handle in (one.handle, one.output):
+            os.close(handle)
+
+
+def test_nobody_need_listen_to_the_acknowledgement(nothing: int, bench: Bench, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    begun = bench.begin(call(nothing, b"/bin/true"), acks=write, milliseconds=60_000)
+    os.close(write)
+    assert begun.has_ended
+    assert os.waitpid(begun.pid, 0)[1] == 0
+    for handle in begun[1:4]:
+        os.close(handle)
+
+
+def test_the_first_place_that_can_be_executed_is_taken(nothing: int, bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "true").write_text("no program")
     places = [os.fsencode(tmp_path / "away"), os.fsencode(tmp_path / "true"), b"/bin/echo", b"/bin/false"]
-    assert said_by(call(nothing, b"echo", b"hello", paths=places)) == ("hello\n", 0)
+    assert bench.said_by(call(nothing, b"echo", b"hello", paths=places)) == ("hello\n", 0)
 
 
 def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
@@ -195,8 +274,10 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
         "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
-        "try: spawning.spawn(spawning.Call(b'/bin/true\\0', b'true\\0', b'', b'/', null), null)\n"
-        "except spawning.NotSpawnedError as problem: print(problem.stage, problem.problem)\n"
+        "call = spawning.Call(b'/bin/true\\0', b'true\\0', b'', b'/', null)\n"
+        "before = spawning.Before(os.memfd_create('marker'), b'/', null, b'+')\n"
+        "try: spawning.begin(call, before, null, 0)\n"
+        "except spawning.NotBegunError as problem: print(problem.stage, problem.problem)\n"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, str(SOURCE.parent)],
@@ -208,7 +289,7 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
 
 
 def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
-    nothing: int, monkeypatch: pytest.MonkeyPatch
+    nothing: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A supervisor that could be looked into would show secrets: what a job opens is closed again."""
     monkeypatch.setattr(spawning, "_is_spared", True)
@@ -216,7 +297,7 @@ def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
     Path("/proc/self/oom_score_adj").write_text("7")
     prctl(spawning._PR_SET_DUMPABLE, 0, 0, 0, 0)
     try:
-        text, _ = said_by(call(nothing, LOOK, b"/proc/self/oom_score_adj"))
+        text, _ = bench.said_by(call(nothing, LOOK, b"/proc/self/oom_score_adj"))
         assert prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
     finally:
         prctl(spawning._PR_SET_DUMPABLE, 1, 0, 0, 0)

@@ -148,6 +148,23 @@ def test_an_end_is_recorded_once_and_is_final(open_ledger: OpenLedger) -> None:
     assert ledger.store.last_success("hello", before=NOON + HOUR) == NOON + MINUTE
 
 
+def test_a_verdict_about_a_run_that_is_another_by_now_is_not_made_true(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    run = start(store, queue(store, a_run()))
+    with store.transaction():
+        assert store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=NOON)
+        assert not store.settle(run, SUCCEEDED, ENDED), "it was cancelled since"
+        assert len(store.live_attempts()) == 1, "and its attempt is as it was"
+        cancelling = store.run(run.id)
+        assert cancelling is not None
+        store.rename_job("hello", "goodbye")
+        assert not store.settle(cancelling, SUCCEEDED, ENDED), "it has another name since"
+        renamed = store.run(run.id)
+        assert renamed is not None
+        assert store.settle(renamed, SUCCEEDED, ENDED)
+        assert store.live_attempts() == ()
+
+
 def test_a_retry_waits_for_its_time_and_keeps_its_place(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     run = start(ledger.store, queue(ledger.store, a_run(concurrency_limit=1)))

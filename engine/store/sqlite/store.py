@@ -295,16 +295,33 @@ class SqliteStore:
         self._db.write("mark_attempt_running", values)
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
-        """Make a verdict true. False when the attempt was settled already."""
+        """Make a verdict true. False when the attempt was settled already, or the run is another now."""
         ended = outcome if isinstance(outcome, Ended) else None
         started_at = None if ended is None else to_us(ended.started_at)
+        exit_code = ended.exit_code if ended else None
+        ended_at = to_us(verdict.ended_at)
+        stands = {
+            "id": run.id,
+            "attempt": run.attempt,
+            "job": run.job,
+            "from_state": run.state.value,
+            "state": verdict.run_state.value,
+            "reason": verdict.reason,
+            "detail": verdict.detail,
+            "exit_code": exit_code,
+            "started_at": None if verdict.attempt_state is AttemptState.NOT_STARTED else started_at,
+            "ended_at": ended_at if verdict.run_state.is_final else None,
+            "retry_at": None if verdict.retry_at is None else to_us(verdict.retry_at),
+        }
+        if self._db.write("settle_run", stands) != 1:
+            return False
         attempt = {
             "run_id": run.id,
             "number": run.attempt,
             "state": verdict.attempt_state.value,
             "started_at": started_at,
-            "ended_at": to_us(verdict.ended_at),
-            "exit_code": ended.exit_code if ended else None,
+            "ended_at": ended_at,
+            "exit_code": exit_code,
             "signal": ended.signal if ended else None,
             "reason": verdict.reason,
             "detail": verdict.detail,
@@ -314,24 +331,8 @@ class SqliteStore:
             "max_rss_kb": ended.max_rss_kb if ended else None,
             "cpu_seconds": ended.cpu_seconds if ended else None,
         }
-        if self._db.write("end_attempt", attempt) != 1:
-            return False
-        is_final = verdict.run_state.is_final
-        changed = self._db.write(
-            "settle_run",
-            {
-                "id": run.id,
-                "attempt": run.attempt,
-                "state": verdict.run_state.value,
-                "reason": verdict.reason,
-                "detail": verdict.detail,
-                "exit_code": ended.exit_code if ended else None,
-                "started_at": None if verdict.attempt_state is AttemptState.NOT_STARTED else started_at,
-                "ended_at": to_us(verdict.ended_at) if is_final else None,
-                "retry_at": None if verdict.retry_at is None else to_us(verdict.retry_at),
-            },
-        )
-        assert changed == 1, f"illegal_transition of run {run.id}"
+        changed = self._db.write("end_attempt", attempt)
+        assert changed == 1, f"illegal_transition of attempt {run.attempt} of run {run.id}"
         return True
 
     def run(self, run_id: str) -> Run | None:
