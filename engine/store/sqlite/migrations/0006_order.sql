@@ -26,5 +26,4 @@ select r.seq, a.number, a.state, a.boot_id, a.created_at, a.started_at, a.ended_
 from attempt a join run r on r.id = a.run_id order by r.seq, a.number;
 drop table attempt;
 alter table attempt_new rename to attempt;
-create index attempt_live on attempt (state) where state in ('starting', 'running');
 create index attempt_lost on attempt (ended_at) where state = 'lost' and resolved = '';

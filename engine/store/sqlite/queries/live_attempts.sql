@@ -1,3 +1,5 @@
--- Attempts without an end, with their runs.
-select a.*, r.id as run_id, r.state as run_state, r.stop_requested from attempt a join run r on r.seq = a.run_seq
-where a.state in ('starting', 'running') order by a.created_at
+-- Attempts without an end, with their runs: of those that are active it is the last one.
+select a.*, run.id as run_id, run.state as run_state, run.stop_requested
+from run indexed by run_active join attempt a on a.run_seq = run.seq and a.number = run.attempt
+where run.state in ('running', 'cancelling', 'retry_wait') and a.state in ('starting', 'running')
+order by a.created_at
