@@ -34,9 +34,9 @@ bench: $(READY)         ## measure against the references; prints ratios, writes
 	@$(BIN)/python -m bench
 
 clean:                  ## remove what the verbs made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json engine/adapters/spawn.so
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json engine/adapters/libplain.so
 
-$(READY): pyproject.toml hatch_build.py engine/adapters/spawn.c
+$(READY): pyproject.toml hatch_build.py engine/adapters/plain.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), and jobfile needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	@echo "setting up $(VENV), once"

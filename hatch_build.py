@@ -1,4 +1,4 @@
-"""Builds spawn.c where there is a compiler; without one jobfile is all there and starts jobs more slowly."""
+"""Builds plain.c where there is a compiler; without one jobfile is all there and starts jobs more slowly."""
 
 import shutil
 import subprocess
@@ -8,8 +8,8 @@ from typing import Any  # the hook's interface
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = "engine/adapters/spawn.c"
-LIBRARY = "engine/adapters/spawn.so"
+SOURCE = "engine/adapters/plain.c"
+LIBRARY = "engine/adapters/libplain.so"
 
 
 class SpawnHook(BuildHookInterface):

@@ -5,8 +5,10 @@ import os
 import select
 from typing import Any, Final  # records are JSON
 
+import plain
 from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack
-from making import make_folder, write_all_at
+from making import make_folder, sync_folder, write_all_at
+from spawning import Before
 
 LOCK_TRIES: Final = 100
 READ_BYTES: Final = 65_536
@@ -21,12 +23,19 @@ class HeldEvidence:
         """Of the attempt with this folder, and a run's temporary one; nothing has happened yet."""
         self._folder = folder
         self._scratch = scratch
+        self._run = scratch.rpartition("/")[0]
         self._shelf = folder.rpartition("/")[0]
         self._file = -1
         self._marker = b""
 
     def take(self) -> bool:
         """Whether it is ours to execute: nobody holds its evidence, and nobody has put it in place."""
+        if self._scratch:
+            self._file = plain.take(
+                *map(os.fsencode, (self._run, self._scratch, self._path(NEW), self._path(NAME)))
+            )
+            if self._file >= 0:
+                return True
         self._make_folders()
         if not self._lock():
             return False
@@ -37,14 +46,11 @@ class HeldEvidence:
         os.unlink(self._path(NEW))  # noqa: PTH108
         return False
 
-    def mark(self, about: dict[str, Any]) -> "tuple[int, bytes]":
-        """From here on the attempt counts as executed.
-
-        Before the command runs that is on the disk: the file, and the folder it lies in, which are returned.
-        """
+    def before(self, about: dict[str, Any], acks: int, ack: bytes) -> Before:
+        """What makes the attempt count as executed, before it is."""
         self._marker = pack(about)
-        self._put_in_place(self._file)
-        return self._file, os.fsencode(self._shelf)
+        new, name, control = (self._bytes(one) for one in (NEW, NAME, CONTROL))
+        return Before(self._file, new, name, control, os.fsencode(self._shelf), self._content(), acks, ack)
 
     def unmark(self) -> None:
         """Nothing was executed after all, so nothing says so."""
@@ -55,6 +61,8 @@ class HeldEvidence:
 
     def look_after(self) -> None:
         """Nobody may be kept from what an attempt leaves, and nobody may take it away."""
+        if plain.is_whole(self._file, self._bytes(NAME), self._marker, os.fsencode(self._folder)):
+            return
         if not self._is_in_place():
             self._put_back()
         try:
@@ -65,8 +73,6 @@ class HeldEvidence:
 
     def wishes(self) -> list[bytes]:
         """What is wished, each time all of it: to hear it again changes nothing."""
-        if not os.access(self._path(CONTROL), os.F_OK):  # most often, and a third of the price
-            return []
         try:
             control = os.open(self._path(CONTROL), os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
@@ -106,18 +112,13 @@ class HeldEvidence:
             select.select([], [], [], 0.001)
         return False
 
+    def _content(self) -> bytes:
+        return self._marker.ljust(SIZE, b"\0")
+
     def _put_in_place(self, file: int) -> None:
         """Whole and locked from its first moment, with room for the end: no disk that fills up takes that."""
-        write_all_at(file, self._marker.ljust(SIZE, b"\0"), 0)
+        write_all_at(file, self._content(), 0)
         os.rename(self._path(NEW), self._path(NAME))  # noqa: PTH104
-
-    def _sync(self) -> None:
-        os.fsync(self._file)
-        shelf = os.open(self._shelf, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(shelf)
-        finally:
-            os.close(shelf)
 
     def _is_in_place(self) -> bool:
         """Whether what is open here is still what others find there, and says what it said."""
@@ -155,12 +156,15 @@ class HeldEvidence:
             raise
         self.close()
         self._file = file
-        self._sync()
+        os.fsync(file)
+        sync_folder(self._shelf)
 
     def _make_folders(self) -> None:
-        run = self._scratch.rpartition("/")[0]
-        for folder in (run, self._scratch) if run else (self._shelf,):
+        for folder in (self._run, self._scratch) if self._run else (self._shelf,):
             make_folder(folder)
+
+    def _bytes(self, name: str) -> bytes:
+        return os.fsencode(self._path(name))
 
     def _path(self, name: str) -> str:
         path: str = beside(self._folder, name)

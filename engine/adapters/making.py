@@ -28,3 +28,12 @@ def write_all_at(handle: int, content: bytes, at: int) -> None:
     while content:
         done = os.pwrite(handle, content, at)
         content, at = content[done:], at + done
+
+
+def sync_folder(path: "str | bytes") -> None:
+    """Names in a folder reach the disk with the folder, not with what they name: fsync(2)."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -4,6 +4,8 @@ import errno
 import os
 from typing import Any, Final  # an order is a plain dictionary
 
+import plain
+from plain import Ended
 from spawning import AT_FOLDER, AT_PROCESS, Before, Call, NotBegunError, begin, words
 
 _WORDS: Final = {errno.ENOENT: "not found", errno.EACCES: "not executable"}
@@ -51,29 +53,27 @@ class Program:
                 except (ProcessLookupError, PermissionError):
                     pass
 
-    def reap(self) -> "tuple[int, Any]":
-        """Its exit status and what it used; from now on its id may be another's, and its output can end.
+    def reap(self) -> Ended:
+        """How it ended; from now on its id may be another's, and its output can end.
 
         Until then that is held open here: a process closes what it has before it can be waited for, and
         a supervisor that is waked twice for each end is waked once too often.
         """
-        _, status, usage = os.wait4(self.pid, 0)
-        self.pid = -1
-        self._release()
-        return status, usage
+        ended: Ended | None = plain.reap(self.pid, self._held, self.output)
+        if ended is None:
+            _, status, used = os.wait4(self.pid, 0)
+            os.close(self._held)
+            # What is left is looked for by who needs to know.
+            ended = Ended(status, used.ru_maxrss, int((used.ru_utime + used.ru_stime) * 1_000_000), 0, 0)
+        self.pid = self._held = -1
+        return ended
 
     def close(self) -> None:
         """Hold nothing of it any more."""
-        self._release()
-        for handle in (self.handle, self.output):
+        for handle in (self.handle, self.output, self._held):
             if handle >= 0:
                 os.close(handle)
-        self.handle = self.output = -1
-
-    def _release(self) -> None:
-        if self._held >= 0:
-            os.close(self._held)
-            self._held = -1
+        self.handle = self.output = self._held = -1
 
     def why_not(self, failed: NotBegunError) -> str:
         """Why it was not executed, for people."""

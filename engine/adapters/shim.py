@@ -71,6 +71,13 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def _poll_of(*handles: int) -> "select.poll":
+    poll = select.poll()
+    for handle in handles:
+        poll.register(handle, select.POLLIN)
+    return poll
+
+
 class Wake:
     """The engine's named pipe, open from one attempt to the next. A hint: the engine looks by itself, too."""
 
@@ -118,8 +125,8 @@ class Shim:
 
     def run(self, acks: int) -> None:
         """Execute the attempt if nobody else does or did, and leave evidence of its end."""
-        marked = self._claim()
-        if marked is None or not self._execute(Before(*marked, acks, f"+0 {self.folder}\n".encode())):
+        before = self._claim(acks)
+        if before is None or not self._execute(before):
             try:
                 os.write(acks, f"-{self.problem} {self.folder}\n".encode())
             except OSError:
@@ -128,19 +135,18 @@ class Shim:
 
     # Before: the lock, all that can fail, and last of all the marker
 
-    def _claim(self) -> "tuple[int, bytes] | None":
-        """The marker, if this attempt is ours to execute. What fails before it has executed nothing."""
+    def _claim(self, acks: int) -> "Before | None":
+        """What comes first, if the attempt is ours to execute. What fails here has executed nothing."""
         try:
             if not self.evidence.take():
                 return None
             self._prepare()
-            self.started_us, self.started = now_us(), boot_seconds()
-            about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
-            marked: tuple[int, bytes] = self.evidence.mark(about)
         except (OSError, ValueError) as problem:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL
             return None
-        return marked
+        self.started_us, self.started = now_us(), boot_seconds()
+        about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
+        return self.evidence.before(about, acks, f"+0 {self.folder}\n".encode())
 
     def _prepare(self) -> None:
         script = None
@@ -173,29 +179,26 @@ class Shim:
         timeout = self.order["timeout_seconds"]
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
-        is_wished = bool(
-            self.evidence.wishes()
-        )  # by somebody who did not see the marker yet, and roused nobody
-        ready = self.program.begin(before, _roused, 0 if is_wished else self._milliseconds())
-        if is_wished:
+        ready = self.program.begin(before, _roused, self._milliseconds())
+        if not ready:  # perhaps there is a wish by somebody who could not see yet whom to rouse
             self._obey()
         self._wait(ready)
-        status, usage = self.program.reap()
+        ended = self.program.reap()
+        status = ended.status
         self.result["ended_at"] = now_us()
         self.result["exit_code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         self.result["signal"] = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        self.result["max_rss_kb"] = usage.ru_maxrss
-        self.result["cpu_seconds"] = round(usage.ru_utime + usage.ru_stime, 3)
+        self.result["max_rss_kb"] = ended.max_rss_kb
+        self.result["cpu_seconds"] = round(ended.cpu_microseconds / 1_000_000, 3)
+        self.result["leftover_processes"] = 0
         if status:
             self.result["out_of_memory"] = memory_kills() > self.memory_kills
-        self._clean_up()
+        if not (ended.is_quiet and ended.is_alone):
+            self._clean_up()
 
     def _wait(self, ready: "tuple[int, ...] | list[int]") -> None:
         """Until the job's own process has ended; what is ready already is known."""
-        out, ended = self.program.output, self.program.handle
-        poll = select.poll()
-        for handle in (out, ended, _roused):
-            poll.register(handle, select.POLLIN)
+        out, ended, poll = self.program.output, self.program.handle, None
         while True:
             if out in ready:
                 self._read_output()
@@ -211,6 +214,7 @@ class Shim:
                 self.look_at = boot_seconds() + LOOK_SECONDS
                 self.evidence.look_after()
                 self.output.renew()
+            poll = poll or _poll_of(out, ended, _roused)
             ready = [handle for handle, _ in poll.poll(self._milliseconds())]
 
     def _milliseconds(self) -> int:

@@ -1,6 +1,6 @@
 """The beginning of an attempt, from its marker on the disk to the first wait. Imported by the shim.
 
-The job's process leads a group of its own, and is dead when its supervisor dies. Done by spawn.c where that
+The job's process leads a group of its own, and is dead when its supervisor dies. Done by plain.c where that
 was built, else here and by a fork: the same in all that can be seen, but slower.
 """
 
@@ -12,28 +12,18 @@ import signal
 import struct
 from typing import Final, NamedTuple
 
+import plain
+from making import sync_folder, write_all_at
+
 AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM = 0, 1, 2, 3
 """Where it failed: the marker is not on the disk, or there was no process, folder or program to be had."""
 
-LIBRARY: Final = f"{os.path.dirname(__file__)}/spawn.so"  # noqa: PTH120  no pathlib in the shim
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _FAILURE: Final = struct.Struct("=ii")
 _prctl = ctypes.CDLL(None).prctl
-_Numbers: Final = ctypes.c_int * 8
-"""`struct begun` in spawn.c."""
 _is_spared = False
-
-
-def _load() -> "ctypes.CDLL | None":
-    try:
-        return ctypes.CDLL(LIBRARY)
-    except OSError:
-        return None
-
-
-_library = _load()
 
 
 class Call(NamedTuple):
@@ -47,10 +37,17 @@ class Call(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What is done first: marker and folder go to the disk, and the order is acknowledged."""
+    """What is done first: evidence is put in its place and on the disk, and the order is acknowledged.
 
-    marker: int
+    Its locked file; its name until then and from then on, that of what is wished, their folder; its content.
+    """
+
+    file: int
+    new: bytes
+    name: bytes
+    control: bytes
     shelf: bytes
+    content: bytes
     acks: int
     ack: bytes
 
@@ -85,11 +82,6 @@ def words(some: "list[str]") -> bytes:
     return found
 
 
-def is_built() -> bool:
-    """Whether the quick way is there."""
-    return _library is not None
-
-
 def note_oom_score() -> None:
     """Look, once, whether this process and its forks are spared when memory runs out: proc(5)."""
     global _is_spared
@@ -105,13 +97,12 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
 
     Raises NotBegunError. Where there is a process and no handle for it, that is negative.
     """
-    if _library is None:
+    if not plain.is_built():
         return _begin(call, before, roused, milliseconds)
-    begun = _Numbers()
-    problem: int = _library.begin(
-        *(before.marker, before.shelf, before.acks, before.ack, len(before.ack)),
+    problem, begun = plain.begin(
+        *(*before[:6], len(before.content), before.acks, before.ack, len(before.ack)),
         *(call.paths, len(call.paths), call.argv, len(call.argv), call.env, len(call.env)),
-        *(call.folder, call.stdin, _is_spared, roused, milliseconds, begun),
+        *(call.folder, call.stdin, _is_spared, roused, milliseconds),
     )
     if problem:
         raise NotBegunError(begun[0], problem)
@@ -119,7 +110,7 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
 
 
 def _begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
-    _sync(before.marker, before.shelf)
+    _mark(before)
     try:
         os.write(before.acks, before.ack)
     except OSError:
@@ -139,6 +130,8 @@ def _begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
         handle = os.pidfd_open(pid)
     except OSError:
         return Begun(pid, -1, output, held, 0, 0, 0)
+    if os.access(before.control, os.F_OK):
+        milliseconds = 0  # a wish by somebody who could not see yet whom to rouse
     poll = select.poll()
     for one in (output, handle, roused):
         poll.register(one, select.POLLIN)
@@ -146,14 +139,13 @@ def _begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
     return Begun(pid, handle, output, held, *(ready.get(one, 0) for one in (output, handle, roused)))
 
 
-def _sync(marker: int, shelf: bytes) -> None:
+def _mark(before: Before) -> None:
+    """Where the marker is found, the attempt counts as executed: it is on the disk first, file and folder."""
     try:
-        os.fsync(marker)
-        folder = os.open(shelf, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_all_at(before.file, before.content, 0)
+        os.rename(before.new, before.name)  # noqa: PTH104
+        os.fsync(before.file)
+        sync_folder(before.shelf)
     except OSError as problem:
         raise NotBegunError(AT_MARKER, problem.errno or 0) from None
 

@@ -18,8 +18,8 @@ from engine.adapters import process
 from engine.adapters.evidence import CONTROL, NAME, RESULT_AT, beside, marker_in, pack
 from engine.adapters.leftovers import began_at
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
+from engine.adapters.plain import LIBRARY
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
-from engine.adapters.spawning import LIBRARY
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
@@ -47,6 +47,7 @@ class Real:
             "working_dir": self.folder,
             "timeout_seconds": 60.0,
             "kill_grace_seconds": 0.5,
+            "scratch_dir": f"{self.folder}/runs/{name}/private/tmp",
         }
         return LaunchOrder(**values | fields)
 

@@ -14,31 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters import spawning
-from engine.adapters.spawning import (
-    AT_FOLDER,
-    AT_MARKER,
-    AT_PROCESS,
-    AT_PROGRAM,
-    Before,
-    Begun,
-    Call,
-    NotBegunError,
-    begin,
-)
 from tests.acceptance.engines import children_of
+from tests.engine.supervisors import ADAPTERS, plain, spawning
 
-SOURCE = Path(spawning.__file__).with_name("spawn.c")
+SOURCE = ADAPTERS / "plain.c"
 LOOK = b"/bin/cat"
+CONTENT = b"marker".ljust(4096, b"\0")
 PR_GET_DUMPABLE = 3
 PAUSES = (0.0, 0.001, 0.005, 0.02)
 
 
 @pytest.fixture(params=["vfork", "fork"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    assert spawning.is_built()
+    assert plain.is_built()
     if request.param == "fork":
-        monkeypatch.setattr(spawning, "_library", None)
+        monkeypatch.setattr(plain, "_library", None)
     return str(request.param)
 
 
@@ -49,25 +39,34 @@ def nothing() -> Iterator[int]:
     os.close(handle)
 
 
-def call(nothing: int, *argv: bytes, **about: object) -> Call:
+def call(nothing: int, *argv: bytes, **about: object) -> spawning.Call:
     values: dict = {"paths": [argv[0]], "argv": argv, "env": [], "folder": b"/", "stdin": nothing} | about
     ended = {name: b"".join(word + b"\0" for word in values[name]) for name in ("paths", "argv", "env")}
-    return Call(**values | ended)
+    return spawning.Call(**values | ended)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What a supervisor holds when it begins: a marker, the pipe of acknowledgements, and what rouses it."""
+    """What a supervisor holds when it begins: a place for evidence, acknowledgements, and what rouses it."""
 
-    before: Before
+    shelf: Path
     acks: int
+    ack: int
     roused: int
     rouses: int
 
-    def begin(self, what: Call, *, milliseconds: int = 0, **about: object) -> Begun:
-        return begin(what, self.before._replace(**about), self.roused, milliseconds)  # type: ignore[arg-type]
+    def begin(self, what: spawning.Call, *, milliseconds: int = 0, **about: object) -> spawning.Begun:
+        new, name, control = (os.fsencode(self.shelf / one) for one in ("new", "name", "control"))
+        file = os.open(new, os.O_CREAT | os.O_RDWR)
+        before = spawning.Before(
+            file, new, name, control, os.fsencode(self.shelf), CONTENT, self.ack, b"+0 it\n"
+        )
+        try:
+            return spawning.begin(what, before._replace(**about), self.roused, milliseconds)  # type: ignore[arg-type]
+        finally:
+            os.close(file)
 
-    def said_by(self, what: Call) -> tuple[str, int]:
+    def said_by(self, what: spawning.Call) -> tuple[str, int]:
         """What it wrote, and its exit status."""
         begun = self.begin(what)
         os.close(begun.held)
@@ -80,12 +79,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    shelf = tmp_path_factory.mktemp("shelf")
-    marker = os.open(shelf / "marker", os.O_CREAT | os.O_RDWR)
-    acks, ack = os.pipe()
-    roused, rouses = os.pipe()
-    yield Bench(Before(marker, os.fsencode(shelf), ack, b"+0 it\n"), acks, roused, rouses)
-    for handle in (marker, acks, ack, roused, rouses):
+    handles = (*os.pipe(), *os.pipe())
+    yield Bench(tmp_path_factory.mktemp("shelf"), *handles)
+    for handle in handles:
         os.close(handle)
 
 
@@ -125,13 +121,16 @@ def test_a_job_leads_a_group_of_its_own(nothing: int, bench: Bench) -> None:
 def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
     """Also when it is killed while the job is being made: here over and over, at some instant of it."""
     code = (
-        "import os, sys; sys.path.insert(0, sys.argv[1]); import spawning\n"
-        f"spawning._library = spawning._library if {way == 'vfork'} else None\n"
+        "import os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawning\n"
+        f"plain._library = plain._library if {way == 'vfork'} else None\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         f"call = spawning.Call(b'/bin/sleep\\0', b'{tmp_path.name}\\0' b'600\\0', b'', b'/', null)\n"
         "print(flush=True)\n"
-        "before = spawning.Before(os.open(sys.argv[2], os.O_CREAT | os.O_RDWR), b'/', null, b'+')\n"
-        "while True: [os.close(one) for one in spawning.begin(call, before, null, 0)[1:4]]\n"
+        "new = os.fsencode(sys.argv[2])\n"
+        "while True:\n"
+        "    file = os.open(new, os.O_CREAT | os.O_RDWR)\n"
+        "    before = spawning.Before(file, new, new + b'.', b'/away', b'/', b'x', null, b'+')\n"
+        "    for one in (file, *spawning.begin(call, before, null, 0)[1:4]): os.close(one)\n"
     )
     for pause in PAUSES:
         supervisor = subprocess.Popen(
@@ -198,30 +197,54 @@ def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
     plain.write_text("echo never")
     folder, here = os.fsencode(tmp_path), os.fsencode(plain)
     cases = [
-        (call(nothing, b"/bin/true", folder=folder + b"/away"), AT_FOLDER, errno.ENOENT),
-        (call(nothing, b"/bin/true", folder=here), AT_FOLDER, errno.ENOTDIR),
-        (call(nothing, b"no-such", paths=[folder + b"/a", folder + b"/b"]), AT_PROGRAM, errno.ENOENT),
-        (call(nothing, b"no-such", paths=[]), AT_PROGRAM, errno.ENOENT),
-        (call(nothing, b"plain", paths=[here, folder + b"/b"]), AT_PROGRAM, errno.EACCES),
-        (call(nothing, b"/bin/true", b"x" * 200_000), AT_PROGRAM, errno.E2BIG),
+        (call(nothing, b"/bin/true", folder=folder + b"/away"), spawning.AT_FOLDER, errno.ENOENT),
+        (call(nothing, b"/bin/true", folder=here), spawning.AT_FOLDER, errno.ENOTDIR),
+        (
+            call(nothing, b"no-such", paths=[folder + b"/a", folder + b"/b"]),
+            spawning.AT_PROGRAM,
+            errno.ENOENT,
+        ),
+        (call(nothing, b"no-such", paths=[]), spawning.AT_PROGRAM, errno.ENOENT),
+        (call(nothing, b"plain", paths=[here, folder + b"/b"]), spawning.AT_PROGRAM, errno.EACCES),
+        (call(nothing, b"/bin/true", b"x" * 200_000), spawning.AT_PROGRAM, errno.E2BIG),
     ]
     before = set(children_of(os.getpid()))  # of other tests in this process
     for what, stage, problem in cases:
-        with pytest.raises(NotBegunError) as failed:
+        with pytest.raises(spawning.NotBegunError) as failed:
             bench.said_by(what)
         assert (failed.value.stage, failed.value.problem) == (stage, problem)
         assert set(children_of(os.getpid())) <= before
 
 
-def test_a_marker_that_does_not_last_is_told_before_anything_else(nothing: int, bench: Bench) -> None:
-    """A pipe cannot be synced, and a folder that is away cannot either."""
-    for about, problem in (({"marker": bench.acks}, errno.EINVAL), ({"shelf": b"/away"}, errno.ENOENT)):
-        with pytest.raises(NotBegunError) as failed:
+def test_evidence_that_does_not_last_is_told_before_anything_else(nothing: int, bench: Bench) -> None:
+    cases = [
+        ({"file": bench.rouses}, errno.ESPIPE),
+        ({"new": b"/away/new"}, errno.ENOENT),
+        ({"name": b"/away/name"}, errno.ENOENT),
+        ({"shelf": b"/away"}, errno.ENOENT),
+    ]
+    for about, problem in cases:
+        with pytest.raises(spawning.NotBegunError) as failed:
             bench.begin(call(nothing, b"/bin/true"), **about)
-        assert (failed.value.stage, failed.value.problem) == (AT_MARKER, problem)
+        assert (failed.value.stage, failed.value.problem) == (spawning.AT_MARKER, problem)
     os.set_blocking(bench.acks, False)
     with pytest.raises(BlockingIOError):
         os.read(bench.acks, 1)
+
+
+def test_evidence_is_whole_and_in_its_place_before_anything_is_executed(nothing: int, bench: Bench) -> None:
+    place = os.fsencode(bench.shelf)
+    text, _ = bench.said_by(
+        call(nothing, b"/bin/sh", b"-c", b"ls; head -c 6 name; wc -c < name", folder=place)
+    )
+    assert text.split() == ["name", "marker4096"]
+
+
+def test_a_wish_that_is_there_already_ends_the_first_wait(nothing: int, bench: Bench) -> None:
+    (bench.shelf / "control").write_text("cancel\n")
+    begun = bench.begin(call(nothing, b"/bin/sleep", b"60"), milliseconds=60_000)
+    assert (begun.has_output, begun.has_ended, begun.is_roused) == (0, 0, 0)
+    end(begun)
 
 
 def test_the_order_is_acknowledged_and_the_first_wait_ends_with_what_came_first(
@@ -237,27 +260,27 @@ def test_the_order_is_acknowledged_and_the_first_wait_ends_with_what_came_first(
     flags = [(bool(one.has_output), bool(one.has_ended), bool(one.is_roused)) for one in found]
     assert flags == [(True, False, False), (False, True, False), (False,) * 3, (False, False, True)]
     assert os.read(bench.acks, 1000) == b"+0 it\n" * 4
-    for one in found:
-        signal.pidfd_send_signal(one.handle, signal.SIGKILL)
-        assert os.waitpid(one.pid, 0)[0] == one.pid
-        os.close(one.held)
-        text = os.read(one.output, 100)
-        assert text == (b"hello\n" if one.has_output else b""), (
-            "it does not block, and ends when its writers do"
-        )
-        for handle in (one.handle, one.output):
-            os.close(handle)
+    assert [end(one) for one in found] == [b"hello\n", b"", b"", b""]
 
 
-def test_nobody_need_listen_to_the_acknowledgement(nothing: int, bench: Bench, tmp_path: Path) -> None:
+def end(begun: spawning.Begun) -> bytes:
+    """Kill it; what it wrote. Reading that does not block, and ends when its writers do."""
+    signal.pidfd_send_signal(begun.handle, signal.SIGKILL)
+    assert os.waitpid(begun.pid, 0)[0] == begun.pid
+    os.close(begun.held)
+    text = os.read(begun.output, 100)
+    os.close(begun.output)
+    os.close(begun.handle)
+    return text
+
+
+def test_nobody_need_listen_to_the_acknowledgement(nothing: int, bench: Bench) -> None:
     read, write = os.pipe()
     os.close(read)
     begun = bench.begin(call(nothing, b"/bin/true"), acks=write, milliseconds=60_000)
     os.close(write)
     assert begun.has_ended
-    assert os.waitpid(begun.pid, 0)[1] == 0
-    for handle in begun[1:4]:
-        os.close(handle)
+    end(begun)
 
 
 def test_the_first_place_that_can_be_executed_is_taken(nothing: int, bench: Bench, tmp_path: Path) -> None:
@@ -269,15 +292,17 @@ def test_the_first_place_that_can_be_executed_is_taken(nothing: int, bench: Benc
 def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
     """The limit counts a user's processes, and does not hold root back: so somebody else asks."""
     code = (
-        "import os, resource, sys; sys.path.insert(0, sys.argv[1]); import spawning\n"
-        f"spawning._library = spawning._library if {way == 'vfork'} else None\n"
+        "import os, resource, sys, tempfile; sys.path.insert(0, sys.argv[1]); import plain, spawning\n"
+        f"plain._library = plain._library if {way == 'vfork'} else None\n"
         "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         "call = spawning.Call(b'/bin/true\\0', b'true\\0', b'', b'/', null)\n"
-        "before = spawning.Before(os.memfd_create('marker'), b'/', null, b'+')\n"
+        "file, new = tempfile.mkstemp(); new = new.encode()\n"
+        "before = spawning.Before(file, new, new, b'/away', b'/', b'x', null, b'+')\n"
         "try: spawning.begin(call, before, null, 0)\n"
         "except spawning.NotBegunError as problem: print(problem.stage, problem.problem)\n"
+        "os.unlink(new)\n"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, str(SOURCE.parent)],
@@ -285,7 +310,7 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
         text=True,
         check=True,
     )
-    assert (done.stdout.split(), done.stderr) == ([str(AT_PROCESS), str(errno.EAGAIN)], "")
+    assert (done.stdout.split(), done.stderr) == ([str(spawning.AT_PROCESS), str(errno.EAGAIN)], "")
 
 
 def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
@@ -305,8 +330,92 @@ def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
     assert text == "0\n"
 
 
+def test_what_is_not_plain_is_not_taken_and_nothing_is_decided(tmp_path: Path) -> None:
+    run, scratch, new, name = (os.fsencode(tmp_path / one) for one in ("run", "run/tmp", "new", "name"))
+
+    def take(**other: bytes) -> int:
+        return int(plain.take(**{"run": run, "scratch": scratch, "new": new, "name": name} | other))
+
+    if not plain.is_built():
+        assert take() == -1
+        return
+    assert take(run=b"/away/run") == -1
+    assert take(new=b"/away/new") == -1
+    assert take(name=os.fsencode(tmp_path / "new" / "below")) == -1, (
+        "whatever cannot be told apart from there"
+    )
+    Path(os.fsdecode(name)).touch()
+    assert take() == -1, "it is executed"
+    Path(os.fsdecode(name)).unlink()
+    file = take()
+    assert file >= 0
+    assert os.fstat(file).st_ino == os.stat(new).st_ino
+    assert os.path.isdir(scratch)
+    assert take() == -1, "somebody holds it"
+    os.unlink(new)
+    other = take()
+    assert other >= 0, "that was another file"
+    os.close(file)
+    os.close(other)
+
+
+def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
+    place, folder = tmp_path / "name", tmp_path / "folder"
+    file = os.open(place, os.O_CREAT | os.O_RDWR)
+    os.write(file, CONTENT)
+
+    def is_whole() -> bool:
+        return bool(plain.is_whole(file, os.fsencode(place), b"marker", os.fsencode(folder)))
+
+    assert is_whole() == plain.is_built()
+    folder.mkdir(mode=0o700)
+    assert is_whole() == plain.is_built()
+    folder.chmod(0o500)
+    assert not is_whole()
+    folder.chmod(0o700)
+    os.pwrite(file, b"M", 0)
+    assert not is_whole()
+    os.pwrite(file, b"m", 0)
+    assert is_whole() == plain.is_built()
+    place.rename(tmp_path / "aside")
+    assert not is_whole()
+    place.write_bytes(CONTENT)
+    assert not is_whole()
+    os.close(file)
+
+
+def test_the_end_of_a_process_is_taken_in_with_what_is_left_of_it(nothing: int, bench: Bench) -> None:
+    """Run by somebody who has no other child, and is given those that lost their parents."""
+    code = (
+        "import ctypes, os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawning\n"
+        "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
+        "null = os.open('/dev/null', os.O_RDWR)\n"
+        "for text in sys.argv[3:]:\n"
+        "    new = os.fsencode(sys.argv[2]); file = os.open(new, os.O_CREAT | os.O_RDWR)\n"
+        "    words = os.fsencode(f'sh\\0-c\\0{text}\\0')\n"
+        "    call = spawning.Call(b'/bin/sh\\0', words, b'PATH=/bin\\0', b'/', null)\n"
+        "    before = spawning.Before(file, new, new + b'.', b'/away', b'/', b'x', null, b'+')\n"
+        "    begun = spawning.begin(call, before, null, 60000)\n"
+        "    os.waitid(os.P_PID, begun.pid, os.WEXITED | os.WNOWAIT)\n"
+        "    ended = plain.reap(begun.pid, begun.held, begun.output)\n"
+        "    assert ended.max_rss_kb > 100 and 0 < ended.cpu_microseconds < 10_000_000\n"
+        "    print(os.waitstatus_to_exitcode(ended.status), ended.is_quiet, ended.is_alone)\n"
+        "    if not ended.is_alone: os.killpg(begun.pid, 9)\n"
+    )
+    marker = bench.shelf / "marker"
+    texts = ("exit 3", "echo hello", "kill -9 $$", "exec > /dev/null 2>&1; sleep 60 &", "sleep 60 &")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, ADAPTERS, marker, *texts],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = [tuple(map(int, one.split())) for one in done.stdout.splitlines()]
+    assert said == [(3, 1, 1), (0, 0, 1), (-9, 1, 1), (0, 1, 0), (0, 0, 0)]
+
+
 def test_the_compiled_part_gives_no_warning(tmp_path: Path) -> None:
     compiler = shutil.which("cc")
     assert compiler is not None
     strict = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC")
-    subprocess.run([compiler, *strict, "-o", tmp_path / "spawn.so", SOURCE], check=True)
+    subprocess.run([compiler, *strict, "-o", tmp_path / "plain.so", SOURCE], check=True)

@@ -158,7 +158,9 @@ def test_a_supervisor_whose_disk_fails_at_any_step_never_hangs_and_invents_nothi
 ) -> None:
     """What cannot be prepared is tried again; only what may have run is lost."""
     found = [type(one).__name__ for one in cases.every_step(mode, error=error)]
-    assert found[0] == "NotStarted"
+    # What fails once on the plain way is done again at length, up to the marker.
+    assert found[0] == ("NotStarted" if mode is Mode.FAIL_FROM else "Ended")
+    assert "NotStarted" in found
     assert set(found) <= {"NotStarted", "Lost", "Ended"}
     if mode is not Mode.FAIL_FROM:
         # Where a disk fails for good, not even the marker of what did not start can be taken away.

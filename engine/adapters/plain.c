@@ -1,12 +1,13 @@
-/* Begin an attempt: its marker on the disk, a new process turned into the job's program without a copy of its
- * supervisor, and the first wait.
+/* The plain course of an attempt, for its supervisor: its evidence is taken, it begins, it ends.
  *
- * fork(2) gives the child a copy of its parent's memory, and both pay for it: the tables of its pages, and a fault
- * at each page that either touches next. For a short job that is a third of all it costs. vfork(2)
- * lends the child its parent's memory until it executes its program. What a child does meanwhile is here and not
- * in Python, because it must touch nothing that its parent goes on with: system calls, and no more.
+ * Two things cannot be had in Python. fork(2) gives a new process a copy of its parent's memory, and both pay for it:
+ * the tables of its pages, and a fault at each page that either touches next. vfork(2) lends it its parent's memory
+ * until it executes its program; what it does meanwhile must touch nothing that its parent goes on with. And after
+ * each wait for a disk or a process an interpreter has to find its memory again, which costs more than what it does
+ * between two of them: so what has to be waited for is waited for here, in one go.
  *
- * Loaded through ctypes, so it is tied to no version of Python. Where it was not built, spawning.py forks.
+ * What is not plain is told as such, and then Python does it, at length. Loaded through ctypes, so it is tied to no
+ * version of Python; where it was not built, Python does all of it.
  */
 
 #define _GNU_SOURCE
@@ -14,14 +15,18 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where it failed; spawning.py has the same numbers. */
+/* Where a beginning failed; spawning.py has the same numbers. */
 enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM };
 
 struct begun {
@@ -29,6 +34,12 @@ struct begun {
     int pid, handle;  /* the process, by its id and by pidfd_open(2) */
     int output, held; /* both ends of its output; while it runs the other one is held open */
     int has_output, has_ended, is_roused;
+};
+
+struct ended {
+    long status, max_rss_kb, cpu_microseconds;
+    long is_quiet; /* nothing is left of its output, and nobody can write more */
+    long is_alone; /* its supervisor has no other child */
 };
 
 /* Python can catch those from here on, too; a supervisor does not. */
@@ -140,10 +151,48 @@ static int start(const struct job *job, struct begun *begun)
     return problem;
 }
 
-/* Where its marker is found, the attempt counts as executed: so it is on the disk first, file and folder. */
-static int sync_marker(int marker, const char *shelf)
+static int is_folder(const char *path)
 {
-    if (fsync(marker) < 0)
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+static int is_same(const char *path, int file)
+{
+    struct stat found, held;
+
+    return stat(path, &found) == 0 && fstat(file, &held) == 0 && found.st_ino == held.st_ino;
+}
+
+/* The file that is to be an attempt's evidence, locked, if that is there for the taking; -1 where it is not so plain. */
+int take(const char *run, const char *scratch, const char *new, const char *name)
+{
+    if (!is_folder(run) || !is_folder(scratch))
+        return -1;
+    int file = open(new, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (file < 0)
+        return -1;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0 && is_same(new, file) && access(name, F_OK) < 0 && errno == ENOENT)
+        return file;
+    close(file);
+    return -1;
+}
+
+/* Whether it is where others find it, says what it said, and the attempt's folder, where there is one, is open. */
+int is_whole(int file, const char *name, const char *marker, int size, const char *folder)
+{
+    char found[size];
+    struct stat about;
+
+    return is_same(name, file) && pread(file, found, size, 0) == size && memcmp(found, marker, size) == 0 &&
+           (stat(folder, &about) < 0 || (about.st_mode & 0777) == 0700);
+}
+
+/* Where the marker is found, the attempt counts as executed: so it is on the disk first, file and folder. 0 or
+ * errno(3). */
+static int mark(int file, const char *new, const char *name, const char *shelf, const char *content, int size)
+{
+    errno = ENOSPC; /* when not all of it is written, that is why */
+    if (pwrite(file, content, size, 0) != size || rename(new, name) < 0 || fsync(file) < 0)
         return errno;
     int folder = open(shelf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
@@ -153,18 +202,18 @@ static int sync_marker(int marker, const char *shelf)
     return problem;
 }
 
-/* All from an attempt's marker to the first thing that its supervisor has to think about, in one go: after each wait
- * for a disk or a process an interpreter has to find its memory again, which costs more than the work between.
+/* All from an attempt's marker to the first thing that its supervisor has to think about.
  *
  * Returns 0 or errno(3), with the stage at which it failed; then no process is left of it, and no handle. */
-int begin(int marker, const char *shelf, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv,
-          int argv_size, char *env, int env_size, const char *folder, int input, int is_spared, int roused,
-          int milliseconds, struct begun *begun)
+int begin(int file, const char *new, const char *name, const char *control, const char *shelf, const char *content,
+          int size, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv, int argv_size,
+          char *env, int env_size, const char *folder, int input, int is_spared, int roused, int milliseconds,
+          struct begun *begun)
 {
     int ends[2];
 
     begun->stage = AT_MARKER;
-    int problem = sync_marker(marker, shelf);
+    int problem = mark(file, new, name, shelf, content, size);
     if (problem)
         return problem;
     if (write(acks, ack, ack_size) < 0) { /* the engine that sent the order is gone; the next one reads the evidence */
@@ -191,10 +240,29 @@ int begin(int marker, const char *shelf, int acks, const char *ack, int ack_size
     begun->held = ends[1];
     fcntl(begun->output, F_SETFL, O_NONBLOCK);
     begun->handle = syscall(SYS_pidfd_open, begun->pid, 0);
+    if (access(control, F_OK) == 0)
+        milliseconds = 0; /* a wish by somebody who could not see yet whom to rouse */
     struct pollfd waits[] = {{begun->output, POLLIN, 0}, {begun->handle, POLLIN, 0}, {roused, POLLIN, 0}};
     poll(waits, 3, milliseconds);
     begun->has_output = waits[0].revents;
     begun->has_ended = waits[1].revents;
     begun->is_roused = waits[2].revents;
     return 0;
+}
+
+/* Take in the end of a process that has ended; from now on its output can end, too. */
+void reap(int pid, int held, int output, struct ended *ended)
+{
+    struct rusage used;
+    int status;
+
+    wait4(pid, &status, 0, &used);
+    close(held);
+    ended->status = status;
+    ended->max_rss_kb = used.ru_maxrss;
+    ended->cpu_microseconds = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
+                              used.ru_stime.tv_usec;
+    struct pollfd rest = {output, POLLIN, 0};
+    ended->is_quiet = poll(&rest, 1, 0) == 1 && rest.revents == POLLHUP;
+    ended->is_alone = waitpid(-1, &status, WNOHANG) < 0 && errno == ECHILD;
 }

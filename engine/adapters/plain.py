@@ -1,0 +1,67 @@
+"""The plain course of an attempt by plain.c, where that was built. Imported by the shim.
+
+Each of these says when it was not so plain; then it has changed nothing that matters, and the Python that is
+beside it at each place does it at length.
+"""
+
+import ctypes
+import os
+from typing import Final, NamedTuple
+
+LIBRARY: Final = f"{os.path.dirname(__file__)}/libplain.so"  # noqa: PTH120  no pathlib in the shim
+_Numbers: Final = ctypes.c_int * 8
+"""`struct begun`."""
+_Longs: Final = ctypes.c_long * 5
+"""`struct ended`."""
+
+
+def _load() -> "ctypes.CDLL | None":
+    try:
+        return ctypes.CDLL(LIBRARY)
+    except OSError:
+        return None
+
+
+_library = _load()
+
+
+class Ended(NamedTuple):
+    """How a process ended, whether its output is at its end, and whether no other child is left."""
+
+    status: int
+    max_rss_kb: int
+    cpu_microseconds: int
+    is_quiet: int
+    is_alone: int
+
+
+def is_built() -> bool:
+    """Whether it is there."""
+    return _library is not None
+
+
+def take(run: bytes, scratch: bytes, new: bytes, name: bytes) -> int:
+    """Make a run's folders and lock an attempt's evidence: its file, or a negative number."""
+    return -1 if _library is None else int(_library.take(run, scratch, new, name))
+
+
+def is_whole(file: int, name: bytes, marker: bytes, folder: bytes) -> bool:
+    """Whether evidence is in its place and says what it said, and the attempt's folder is as it should be."""
+    return _library is not None and bool(_library.is_whole(file, name, marker, len(marker), folder))
+
+
+def begin(*about: object) -> "tuple[int, tuple[int, ...]]":
+    """Begin an attempt: errno(3) or 0, and `struct begun`. Only where it is built."""
+    assert _library is not None
+    begun = _Numbers()
+    problem = int(_library.begin(*about, begun))
+    return problem, tuple(begun)
+
+
+def reap(pid: int, held: int, output: int) -> "Ended | None":
+    """Take in the end of a process that has ended, and let its output end; None where it is not built."""
+    if _library is None:
+        return None
+    ended = _Longs()
+    _library.reap(pid, held, output, ended)
+    return Ended(*ended)
