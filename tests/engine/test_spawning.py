@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -264,10 +265,15 @@ def test_the_order_is_acknowledged_and_the_first_wait_ends_with_what_came_first(
 
 
 def end(begun: spawning.Begun) -> bytes:
-    """Kill it; what it wrote. Reading that does not block, and ends when its writers do."""
+    """Kill it; what it wrote. Reading that does not block, and ends when its writers do.
+
+    One that is just being executed still has what others have, for an instant.
+    """
+    assert not os.get_blocking(begun.output)
     signal.pidfd_send_signal(begun.handle, signal.SIGKILL)
     assert os.waitpid(begun.pid, 0)[0] == begun.pid
     os.close(begun.held)
+    assert select.select([begun.output], [], [], 20)[0]
     text = os.read(begun.output, 100)
     os.close(begun.output)
     os.close(begun.handle)
