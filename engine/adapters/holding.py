@@ -21,47 +21,48 @@ class HeldEvidence:
 
     def __init__(self, folder: str, scratch: str) -> None:
         """Of the attempt with this folder, and a run's temporary one; nothing has happened yet."""
-        self._folder = folder
-        self._scratch = scratch
-        self._run = scratch.rpartition("/")[0]
-        self._shelf = folder.rpartition("/")[0]
+        self._folder = os.fsencode(folder)
+        self._scratch = os.fsencode(scratch)
+        self._run = self._scratch.rpartition(b"/")[0]
+        self._shelf = self._folder.rpartition(b"/")[0]
+        self._new, self._name, self._control = [
+            os.fsencode(beside(folder, one)) for one in (NEW, NAME, CONTROL)
+        ]
         self._file = -1
         self._marker = b""
 
     def take(self) -> bool:
         """Whether it is ours to execute: nobody holds its evidence, and nobody has put it in place."""
         if self._scratch:
-            self._file = plain.take(
-                *map(os.fsencode, (self._run, self._scratch, self._path(NEW), self._path(NAME)))
-            )
+            self._file = plain.take(self._run, self._scratch, self._new, self._name)
             if self._file >= 0:
                 return True
         self._make_folders()
         if not self._lock():
             return False
         try:
-            os.stat(self._path(NAME))  # noqa: PTH116  whatever cannot be told apart from "there" raises
+            os.stat(self._name)  # noqa: PTH116  whatever cannot be told apart from "there" raises
         except FileNotFoundError:
             return True
-        os.unlink(self._path(NEW))  # noqa: PTH108
+        os.unlink(self._new)  # noqa: PTH108
         return False
 
     def before(self, about: dict[str, Any], acks: int, ack: bytes) -> Before:
         """What makes the attempt count as executed, before it is."""
         self._marker = pack(about)
-        new, name, control = (self._bytes(one) for one in (NEW, NAME, CONTROL))
-        return Before(self._file, new, name, control, os.fsencode(self._shelf), self._content(), acks, ack)
+        names = (self._new, self._name, self._control, self._shelf)
+        return Before(self._file, *names, self._content(), acks, ack)
 
     def unmark(self) -> None:
         """Nothing was executed after all, so nothing says so."""
         try:
-            os.unlink(self._path(NAME))  # noqa: PTH108
+            os.unlink(self._name)  # noqa: PTH108
         except OSError:
             pass  # then the attempt counts as lost
 
     def look_after(self) -> None:
         """Nobody may be kept from what an attempt leaves, and nobody may take it away."""
-        if plain.is_whole(self._file, self._bytes(NAME), self._marker, os.fsencode(self._folder)):
+        if plain.is_whole(self._file, self._name, self._marker, self._folder):
             return
         if not self._is_in_place():
             self._put_back()
@@ -74,7 +75,7 @@ class HeldEvidence:
     def wishes(self) -> list[bytes]:
         """What is wished, each time all of it: to hear it again changes nothing."""
         try:
-            control = os.open(self._path(CONTROL), os.O_RDONLY | os.O_NONBLOCK)
+            control = os.open(self._control, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             return []
         try:
@@ -101,10 +102,10 @@ class HeldEvidence:
     def _lock(self) -> bool:
         """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life."""
         for _ in range(LOCK_TRIES):
-            self._file = os.open(self._path(NEW), os.O_CREAT | os.O_RDWR, 0o600)
+            self._file = os.open(self._new, os.O_CREAT | os.O_RDWR, 0o600)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is(NEW):
+                if self._is(self._new):
                     return True
             except OSError:
                 pass
@@ -118,25 +119,25 @@ class HeldEvidence:
     def _put_in_place(self, file: int) -> None:
         """Whole and locked from its first moment, with room for the end: no disk that fills up takes that."""
         write_all_at(file, self._content(), 0)
-        os.rename(self._path(NEW), self._path(NAME))  # noqa: PTH104
+        os.rename(self._new, self._name)  # noqa: PTH104
 
     def _is_in_place(self) -> bool:
         """Whether what is open here is still what others find there, and says what it said."""
         try:
-            return self._is(NAME) and os.pread(self._file, len(self._marker), 0) == self._marker
+            return self._is(self._name) and os.pread(self._file, len(self._marker), 0) == self._marker
         except OSError:
             return False
 
-    def _is(self, name: str) -> bool:
-        """Whether the file that is open here is the one that others find under a name."""
-        return os.stat(self._path(name)).st_ino == os.fstat(self._file).st_ino  # noqa: PTH116
+    def _is(self, path: bytes) -> bool:
+        """Whether the file that is open here is the one that others find there."""
+        return os.stat(path).st_ino == os.fstat(self._file).st_ino  # noqa: PTH116
 
     def _put_back(self) -> None:
         """At no moment is there a lock that nobody holds: that would mean death.
 
         Where the folder of all runs is gone too, somebody moved the state: what is open here moved with it.
         """
-        if not os.path.exists(self._shelf.rpartition("/")[0]):  # noqa: PTH110
+        if not os.path.exists(self._shelf.rpartition(b"/")[0]):  # noqa: PTH110
             return
         try:
             if os.path.exists(self._shelf):  # noqa: PTH110
@@ -147,7 +148,7 @@ class HeldEvidence:
             return  # at the next look again
 
     def _replace(self) -> None:
-        file = os.open(self._path(NEW), os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
+        file = os.open(self._new, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._put_in_place(file)
@@ -162,10 +163,3 @@ class HeldEvidence:
     def _make_folders(self) -> None:
         for folder in (self._run, self._scratch) if self._run else (self._shelf,):
             make_folder(folder)
-
-    def _bytes(self, name: str) -> bytes:
-        return os.fsencode(self._path(name))
-
-    def _path(self, name: str) -> str:
-        path: str = beside(self._folder, name)
-        return path

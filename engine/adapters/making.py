@@ -2,19 +2,21 @@
 
 import os
 
+Path = str | bytes
 
-def make_folder(path: str) -> None:
+
+def make_folder(path: Path) -> None:
     """Make a folder and those above it, asking for nothing first: most often only the last is missing."""
     try:
         os.mkdir(path, 0o700)  # noqa: PTH102  no pathlib in the shim
     except FileExistsError:
         pass
     except FileNotFoundError:
-        make_folder(path.rpartition("/")[0])
+        make_folder(os.path.dirname(path))  # noqa: PTH120
         make_folder(path)
 
 
-def write_new(path: str, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
     """Write a file anew."""
     handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
@@ -30,7 +32,7 @@ def write_all_at(handle: int, content: bytes, at: int) -> None:
         content, at = content[done:], at + done
 
 
-def sync_folder(path: "str | bytes") -> None:
+def sync_folder(path: Path) -> None:
     """Names in a folder reach the disk with the folder, not with what they name: fsync(2)."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -37,6 +37,7 @@ _DETAIL_CHARACTERS: Final = 600
 _libc = ctypes.CDLL(None)
 _me: dict[str, Any] = {}
 """Which process this supervisor is, as its markers say."""
+_nothing_to_mask = Masker(())
 _roused = -1
 """Readable when somebody has sent a signal: a wish may be there."""
 
@@ -154,7 +155,8 @@ class Shim:
             make_folder(self.folder)
             script = f"{self.folder}/script"
             write_new(script, self.order["script"].encode("utf-8", "surrogateescape"))
-        self.output = OutputFiles(self.folder, Masker(self.order["secrets"].values()))
+        secrets = self.order["secrets"]
+        self.output = OutputFiles(self.folder, Masker(secrets.values()) if secrets else _nothing_to_mask)
         self.program = Program(self.order, script)
         self.memory_kills = memory_kills()
 
