@@ -234,11 +234,13 @@ def _secret_file(name: str, path: Path) -> str:
 
 
 def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:
+    values = (*env.values(), *argv)
+    if "\0" not in "".join(values) and max(map(len, values)) * 4 <= MAX_VALUE_BYTES:
+        return  # a character is at most four bytes: most values need not be looked at one by one
     for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
         if "\0" in value:
             raise _CannotStartError("template_error", f"{what} holds a NUL character")
-        # A character is at most four bytes: most values need not be counted.
-        if len(value) * 4 > MAX_VALUE_BYTES and _size(value) > MAX_VALUE_BYTES:
+        if _size(value) > MAX_VALUE_BYTES:
             raise _CannotStartError("template_error", f"{what} is a value too large for a script or argument")
 
 

@@ -208,10 +208,7 @@ class Store(Protocol):
         ...
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
-        """Make a verdict true. False when the attempt was settled already, or the run is another now.
-
-        It is another when it is cancelled or has another name since `run` was read.
-        """
+        """Make a verdict true. False when it was settled, cancelled or renamed since `run` was read."""
         ...
 
     def run(self, run_id: str) -> Run | None:

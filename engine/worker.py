@@ -282,18 +282,20 @@ class Worker:
         succeeded: dict[str, datetime | None] = {}
         for first in range(0, len(runs), LAUNCHED_AT_ONCE):
             orders: list[LaunchOrder] = []
-            for run in runs[first : first + LAUNCHED_AT_ONCE]:
-                now = self._clock.now()
-                if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of the same job
-                    succeeded[run.job] = self._store.last_success(run.job, before=now)
-                spec = self._store.definition(run.digest)
-                order = prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
-                if isinstance(order, StartError):
-                    failed.append((attempt_id(run.id, run.attempt), order))
-                else:
-                    orders.append(order)
-            if orders:
-                self._launcher.launch(*orders)
+            try:
+                for run in runs[first : first + LAUNCHED_AT_ONCE]:
+                    now = self._clock.now()
+                    if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of a job
+                        succeeded[run.job] = self._store.last_success(run.job, before=now)
+                    spec = self._store.definition(run.digest)
+                    order = prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
+                    if isinstance(order, StartError):
+                        failed.append((attempt_id(run.id, run.attempt), order))
+                    else:
+                        orders.append(order)
+            finally:  # whatever is wrong with one, those before it start
+                if orders:
+                    self._launcher.launch(*orders)
         if not failed:
             return []
         events: list[Event] = []

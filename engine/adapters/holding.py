@@ -54,9 +54,10 @@ class HeldEvidence:
         return Before(self._file, *names, self._content(), acks, ack)
 
     def unmark(self) -> None:
-        """Nothing was executed after all, so nothing says so."""
+        """Nothing was executed after all, so nothing says so; what somebody else put there is his."""
         try:
-            os.unlink(self._name)  # noqa: PTH108
+            if self._is(self._name):
+                os.unlink(self._name)  # noqa: PTH108
         except OSError:
             pass  # then the attempt counts as lost
 

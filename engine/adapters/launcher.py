@@ -40,18 +40,27 @@ _PR_SET_DUMPABLE: Final = 4
 class Idle:
     """What the launcher knows of its supervisors: which wait, and what each was given last."""
 
-    def __init__(self) -> None:
-        """There are none yet."""
+    def __init__(self, orders: int) -> None:
+        """There are none yet. What wakes the launcher is an order, and that a supervisor has ended.
+
+        That one waits again is looked up when there is an order for it: that is a wake less for each.
+        """
         self.orders: dict[int, int] = {}
         self.given: dict[int, bytes] = {}
         self.waiting: list[int] = []
+        self.wakes, self.said = select.poll(), select.poll()
+        self.wakes.register(orders, select.POLLIN)
 
     def add(self, said: int, orders: int, folder: bytes) -> None:
         """A supervisor was forked for an attempt; `said` is read, `orders` written."""
         self.orders[said], self.given[said] = orders, folder
+        self.wakes.register(said, 0)  # its end is told unasked: poll(2)
+        self.said.register(said, select.POLLIN)
 
     def drop(self, said: int) -> None:
         """Let a supervisor end, or take note that it has."""
+        self.wakes.unregister(said)
+        self.said.unregister(said)
         os.close(self.orders.pop(said))
         os.close(said)
         del self.given[said]
@@ -64,23 +73,21 @@ def launcher(orders: int, acks: int, wake: str) -> None:
     for handle in (orders, acks):
         os.set_inheritable(handle, False)
     _settle_in()
-    idle = Idle()
-    poll = select.poll()
-    poll.register(orders, select.POLLIN)
+    idle = Idle(orders)
     rest = bytearray()
     while True:
-        ready = [handle for handle, _ in poll.poll(IDLE_SECONDS * 1000 if idle.waiting else None)]
+        ready = [handle for handle, _ in idle.wakes.poll(IDLE_SECONDS * 1000 if idle.orders else None)]
+        for said, _ in idle.said.poll(0):
+            _listen(said, idle, acks)
         for said in idle.waiting[:] if not ready else ():
-            _release(said, idle, poll)
-        for said in (one for one in ready if one != orders):
-            _listen(said, idle, poll, acks)
+            idle.drop(said)
         if orders in ready:
             found = _read_orders(orders, rest)
             if found is None:
                 return
             for order in found:
                 if not _hand_over(*order, idle):
-                    _fork(*order, idle, poll, (orders, acks, wake))
+                    _fork(*order, idle, (orders, acks, wake))
 
 
 def _settle_in() -> None:
@@ -111,7 +118,7 @@ def _hand_over(folder: bytes, message: bytes, idle: Idle) -> bool:
     return False
 
 
-def _fork(folder: bytes, message: bytes, idle: Idle, poll: "select.poll", mine: tuple[int, int, str]) -> None:
+def _fork(folder: bytes, message: bytes, idle: Idle, mine: tuple[int, int, str]) -> None:
     """Make one more supervisor. Where the system has no room for it, the attempt is told as not taken."""
     orders, acks, wake = mine
     pipes: list[int] = []
@@ -136,7 +143,6 @@ def _fork(folder: bytes, message: bytes, idle: Idle, poll: "select.poll", mine: 
     os.close(order_read)
     os.close(said_write)
     idle.add(said_read, order_write, folder)
-    poll.register(said_read, select.POLLIN)
 
 
 def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> None:
@@ -158,17 +164,12 @@ def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> 
     os._exit(0)
 
 
-def _listen(said: int, idle: Idle, poll: "select.poll", acks: int) -> None:
+def _listen(said: int, idle: Idle, acks: int) -> None:
     """A supervisor waits again, or has ended; of one that was killed nobody else could tell the engine."""
     if os.read(said, 64) and len(idle.waiting) < IDLE_KEPT:
         idle.waiting.append(said)
         return
     _acknowledge(acks, idle.given[said])
-    _release(said, idle, poll)
-
-
-def _release(said: int, idle: Idle, poll: "select.poll") -> None:
-    poll.unregister(said)
     idle.drop(said)
 
 

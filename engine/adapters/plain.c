@@ -31,15 +31,15 @@ enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM };
 
 struct begun {
     int stage;
-    int pid, handle;  /* the process, by its id and by pidfd_open(2) */
+    int pid, handle;  /* the process, by its id and by pidfd_open(2): that, or minus errno(3) */
     int output, held; /* both ends of its output; while it runs the other one is held open */
     int has_output, has_ended, is_roused;
 };
 
 struct ended {
-    long status, max_rss_kb, cpu_microseconds;
-    long is_quiet; /* nothing is left of its output, and nobody can write more */
-    long is_alone; /* its supervisor has no other child */
+    long long status, max_rss_kb, cpu_microseconds;
+    long long is_quiet; /* nothing is left of its output, and nobody can write more */
+    long long is_alone; /* its supervisor has no other child */
 };
 
 /* Python can catch those from here on, too; a supervisor does not. */
@@ -191,13 +191,15 @@ int is_whole(int file, const char *name, const char *marker, int size, const cha
  * errno(3). */
 static int mark(int file, const char *new, const char *name, const char *shelf, const char *content, int size)
 {
-    errno = ENOSPC; /* when not all of it is written, that is why */
-    if (pwrite(file, content, size, 0) != size || rename(new, name) < 0 || fsync(file) < 0)
+    ssize_t written = TEMP_FAILURE_RETRY(pwrite(file, content, size, 0));
+    if (written != size)
+        return written < 0 ? errno : ENOSPC;
+    if (rename(new, name) < 0 || TEMP_FAILURE_RETRY(fsync(file)) < 0)
         return errno;
     int folder = open(shelf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return errno;
-    int problem = fsync(folder) < 0 ? errno : 0;
+    int problem = TEMP_FAILURE_RETRY(fsync(folder)) < 0 ? errno : 0;
     close(folder);
     return problem;
 }
@@ -216,7 +218,7 @@ int begin(int file, const char *new, const char *name, const char *control, cons
     int problem = mark(file, new, name, shelf, content, size);
     if (problem)
         return problem;
-    if (write(acks, ack, ack_size) < 0) { /* the engine that sent the order is gone; the next one reads the evidence */
+    if (TEMP_FAILURE_RETRY(write(acks, ack, ack_size)) < 0) { /* the engine that sent the order is gone; the next one reads the evidence */
     }
     begun->stage = AT_PROCESS;
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -240,8 +242,10 @@ int begin(int file, const char *new, const char *name, const char *control, cons
     begun->held = ends[1];
     fcntl(begun->output, F_SETFL, O_NONBLOCK);
     begun->handle = syscall(SYS_pidfd_open, begun->pid, 0);
-    if (access(control, F_OK) == 0)
-        milliseconds = 0; /* a wish by somebody who could not see yet whom to rouse */
+    if (begun->handle < 0)
+        begun->handle = -errno;
+    if (begun->handle < 0 || access(control, F_OK) == 0)
+        milliseconds = 0; /* its end could not be seen; or a wish by somebody who could not see yet whom to rouse */
     struct pollfd waits[] = {{begun->output, POLLIN, 0}, {begun->handle, POLLIN, 0}, {roused, POLLIN, 0}};
     poll(waits, 3, milliseconds);
     begun->has_output = waits[0].revents;
@@ -250,19 +254,21 @@ int begin(int file, const char *new, const char *name, const char *control, cons
     return 0;
 }
 
-/* Take in the end of a process that has ended; from now on its output can end, too. */
-void reap(int pid, int held, int output, struct ended *ended)
+/* Take in the end of a process that has ended; from now on its output can end, too. 0 or errno(3). */
+int reap(int pid, int held, int output, struct ended *ended)
 {
     struct rusage used;
     int status;
 
-    wait4(pid, &status, 0, &used);
+    if (TEMP_FAILURE_RETRY(wait4(pid, &status, 0, &used)) < 0)
+        return errno;
     close(held);
     ended->status = status;
     ended->max_rss_kb = used.ru_maxrss;
-    ended->cpu_microseconds = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
+    ended->cpu_microseconds = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000LL + used.ru_utime.tv_usec +
                               used.ru_stime.tv_usec;
     struct pollfd rest = {output, POLLIN, 0};
     ended->is_quiet = poll(&rest, 1, 0) == 1 && rest.revents == POLLHUP;
     ended->is_alone = waitpid(-1, &status, WNOHANG) < 0 && errno == ECHILD;
+    return 0;
 }

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 LIBRARY: Final = f"{os.path.dirname(__file__)}/libplain.so"  # noqa: PTH120  no pathlib in the shim
 _Numbers: Final = ctypes.c_int * 8
 """`struct begun`."""
-_Longs: Final = ctypes.c_long * 5
+_Longs: Final = ctypes.c_longlong * 5
 """`struct ended`."""
 
 
@@ -59,9 +59,14 @@ def begin(*about: object) -> "tuple[int, tuple[int, ...]]":
 
 
 def reap(pid: int, held: int, output: int) -> "Ended | None":
-    """Take in the end of a process that has ended, and let its output end; None where it is not built."""
+    """Take in the end of a process that has ended, and let its output end; None where it is not built.
+
+    Raises OSError.
+    """
     if _library is None:
         return None
     ended = _Longs()
-    _library.reap(pid, held, output, ended)
+    problem = int(_library.reap(pid, held, output, ended))
+    if problem:
+        raise OSError(problem, os.strerror(problem))
     return Ended(*ended)

@@ -40,7 +40,7 @@ class Program:
         begun = begin(self.call, before, roused, milliseconds)
         self.pid, self.handle, self.output, self._held = begun[:4]
         if self.handle < 0:
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            raise OSError(-self.handle, os.strerror(-self.handle))
         found = zip((self.output, self.handle, roused), begun[4:], strict=True)
         return tuple(handle for handle, is_ready in found if is_ready)
 

@@ -129,7 +129,7 @@ class Shim:
         before = self._claim(acks)
         if before is None or not self._execute(before):
             try:
-                os.write(acks, f"-{self.problem} {self.folder}\n".encode())
+                os.write(acks, b"-%d %s\n" % (self.problem, os.fsencode(self.folder)))
             except OSError:
                 pass  # the engine that sent the order is gone; the next one reads the evidence
         self.evidence.close()
@@ -147,7 +147,7 @@ class Shim:
             return None
         self.started_us, self.started = now_us(), boot_seconds()
         about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
-        return self.evidence.before(about, acks, f"+0 {self.folder}\n".encode())
+        return self.evidence.before(about, acks, b"+0 " + os.fsencode(self.folder) + b"\n")
 
     def _prepare(self) -> None:
         script = None
@@ -182,7 +182,7 @@ class Shim:
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
         ready = self.program.begin(before, _roused, self._milliseconds())
-        if not ready:  # perhaps there is a wish by somebody who could not see yet whom to rouse
+        if self.program.handle not in ready:  # there may be a wish by one who could not see yet whom to rouse
             self._obey()
         self._wait(ready)
         ended = self.program.reap()

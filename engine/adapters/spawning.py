@@ -95,7 +95,7 @@ def note_oom_score() -> None:
 def begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
     """Begin, and wait until it writes, ends, somebody rouses its supervisor, or the time is over.
 
-    Raises NotBegunError. Where there is a process and no handle for it, that is negative.
+    Raises NotBegunError. Where there is a process and no handle for it, that is minus errno(3).
     """
     if not plain.is_built():
         return _begin(call, before, roused, milliseconds)
@@ -128,8 +128,8 @@ def _begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
     os.set_blocking(output, False)
     try:
         handle = os.pidfd_open(pid)
-    except OSError:
-        return Begun(pid, -1, output, held, 0, 0, 0)
+    except OSError as problem:
+        return Begun(pid, -(problem.errno or errno.EMFILE), output, held, 0, 0, 0)
     if os.access(before.control, os.F_OK):
         milliseconds = 0  # a wish by somebody who could not see yet whom to rouse
     poll = select.poll()
@@ -174,7 +174,7 @@ def _fork(call: Call, output: int) -> int:
 
 
 def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
-    """In the forked child: turn into the job, or say why not. The same steps as in spawn.c."""
+    """In the forked child: turn into the job, or say why not. The same steps as in plain.c."""
     stage = AT_FOLDER
     try:
         os.setpgid(0, 0)

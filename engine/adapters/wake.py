@@ -1,5 +1,5 @@
 """A named pipe through which anybody wakes the engine: supervisors when an attempt ended, commands when
-they wrote to the ledger. Only a hint: what is lost here is found a second later by looking.
+they wrote to the ledger. Only a hint: what is lost here, or comes late, each loop finds by looking.
 """
 
 import contextlib
@@ -48,7 +48,11 @@ class WakePipe:
         """Until a line comes, at most so long; pass on what is there."""
         if not self._poll.poll(seconds * 1000):
             return
-        *lines, self._rest = (self._rest + os.read(self._pipe, READ_BYTES)).split(b"\n")
+        try:
+            part = os.read(self._pipe, READ_BYTES)
+        except BlockingIOError:
+            return  # somebody else has read it: hints get lost, and no more
+        *lines, self._rest = (self._rest + part).split(b"\n")
         for line in lines:
             if line:
                 self._on_line(line.decode("ascii", "replace"))

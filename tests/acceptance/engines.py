@@ -266,7 +266,7 @@ def check_nothing_open(folder: Path) -> None:
     assert rows(folder, f"select id, state from run where state in {open_states}") == []
     assert rows(folder, "select run_seq from attempt where state in ('starting', 'running')") == []
     counted = (
-        "select id from run left join attempt on run_id = id "
+        "select id from run left join attempt on run_seq = seq "
         "group by id, attempt having count(number) <> attempt or max(number) <> attempt"
     )
     assert rows(folder, counted) == []

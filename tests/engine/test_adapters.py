@@ -7,6 +7,7 @@ import threading
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,6 +104,19 @@ def test_a_line_that_comes_in_two_parts_is_one(tmp_path: Path) -> None:
         pipe.wait(10)
         assert heard == so_far
     os.close(writer)
+    pipe.close()
+
+
+def test_a_line_that_somebody_else_has_read_is_a_hint_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    pipe = WakePipe(tmp_path, heard.append)
+    monkeypatch.setattr(pipe, "_poll", SimpleNamespace(poll=lambda _milliseconds: [(0, 0)]))
+    pipe.wait(10)
+    poke(tmp_path, "run-1")
+    pipe.wait(10)
+    assert heard == ["run-1"]
     pipe.close()
 
 

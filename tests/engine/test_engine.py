@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import ConfigRejected, GenerationApplied
-from engine.lifecycle import RunState
+from engine import worker
+from engine.events import AttemptStarted, ConfigRejected, GenerationApplied, RunSettled
+from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.records import Gap
 from tests.builders import DAY, HOUR, MINUTE, NOON
@@ -79,6 +80,40 @@ def test_a_failed_attempt_is_tried_again_after_its_wait(tmp_path: Path) -> None:
     (run,) = world.runs()
     assert (run.state, run.attempt, run.exit_code) == (RunState.SUCCEEDED, 2, 0)
     assert [attempt.reason for attempt in world.view.attempts(run.id)] == ["exit(7)", ""]
+
+
+def test_a_run_whose_job_is_renamed_while_it_runs_ends_under_the_new_name(tmp_path: Path) -> None:
+    world = World(tmp_path, HOURLY)
+    world.pass_time(seconds=3600)
+    world.edit(HOURLY.replace("hello:", "goodbye:\n    renamed_from: hello"))
+    world.finish()
+    (ended,) = [event for event in world.journal.events if isinstance(event, RunSettled)]
+    assert (ended.run.job, ended.run.state) == ("goodbye", RunState.SUCCEEDED)
+    assert world.view.runs_between("goodbye", since=NOON, until=NOON + DAY, limit=9)[0].state == "succeeded"
+    world.check()
+
+
+def test_what_is_wrong_with_one_run_keeps_no_other_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, hourly("concurrency: {limit: 9}"))
+    right = worker.prepare
+
+    def prepare(run: Run, *about: object, **more: object) -> object:
+        if run.id.endswith("2"):
+            raise ValueError("nobody thought of that")
+        return right(run, *about, **more)  # type: ignore[arg-type]  # what it was given
+
+    monkeypatch.setattr(worker, "prepare", prepare)
+    monkeypatch.setattr(world, "step", lambda: None)
+    for _ in range(3):
+        world.run_by_hand("hello")
+    with pytest.raises(ValueError, match="nobody thought of that"):
+        world.worker.tick()
+    assert world.launcher.running() == [f"{1:032x}-1"]
+    assert [event.run.id for event in world.journal.events if isinstance(event, AttemptStarted)] == [
+        f"{number:032x}" for number in (1, 2, 3)
+    ]
 
 
 def test_a_restart_does_not_restart_the_wait(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
+from tests.engine.supervisors import leave_out_compiled_part
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -95,8 +96,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     """With the compiled part, and as it is where that could not be built."""
     assert Path(LIBRARY).exists()
     if request.param == "fork":
-        parts = shutil.copytree(LAUNCHER.parent, tmp_path / "parts", ignore=shutil.ignore_patterns("*.so"))
-        monkeypatch.setattr(process, "LAUNCHER", parts / LAUNCHER.name)
+        leave_out_compiled_part(tmp_path, monkeypatch)
     made = Real(tmp_path)
     yield made
     made.launcher.close()

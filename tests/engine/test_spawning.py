@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.engines import children_of
-from tests.engine.supervisors import ADAPTERS, plain, spawning
+from tests.engine.supervisors import ADAPTERS, holding, plain, spawning
 
 SOURCE = ADAPTERS / "plain.c"
 LOOK = b"/bin/cat"
 CONTENT = b"marker".ljust(4096, b"\0")
 PR_GET_DUMPABLE = 3
+only_compiled = pytest.mark.parametrize("way", ["vfork"], indirect=True)
+"""Of the compiled part alone; what stands in for it is tested where it is: test_launcher.py, tests/faults."""
 PAUSES = (0.0, 0.001, 0.005, 0.02)
 
 
@@ -336,15 +338,13 @@ def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
     assert text == "0\n"
 
 
+@only_compiled
 def test_what_is_not_plain_is_not_taken_and_nothing_is_decided(tmp_path: Path) -> None:
     run, scratch, new, name = (os.fsencode(tmp_path / one) for one in ("run", "run/tmp", "new", "name"))
 
     def take(**other: bytes) -> int:
         return int(plain.take(**{"run": run, "scratch": scratch, "new": new, "name": name} | other))
 
-    if not plain.is_built():
-        assert take() == -1
-        return
     assert take(run=b"/away/run") == -1
     assert take(new=b"/away/new") == -1
     assert take(name=os.fsencode(tmp_path / "new" / "below")) == -1, (
@@ -365,6 +365,7 @@ def test_what_is_not_plain_is_not_taken_and_nothing_is_decided(tmp_path: Path) -
     os.close(other)
 
 
+@only_compiled
 def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
     place, folder = tmp_path / "name", tmp_path / "folder"
     file = os.open(place, os.O_CREAT | os.O_RDWR)
@@ -373,16 +374,16 @@ def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
     def is_whole() -> bool:
         return bool(plain.is_whole(file, os.fsencode(place), b"marker", os.fsencode(folder)))
 
-    assert is_whole() == plain.is_built()
+    assert is_whole()
     folder.mkdir(mode=0o700)
-    assert is_whole() == plain.is_built()
+    assert is_whole()
     folder.chmod(0o500)
     assert not is_whole()
     folder.chmod(0o700)
     os.pwrite(file, b"M", 0)
     assert not is_whole()
     os.pwrite(file, b"m", 0)
-    assert is_whole() == plain.is_built()
+    assert is_whole()
     place.rename(tmp_path / "aside")
     assert not is_whole()
     place.write_bytes(CONTENT)
@@ -390,6 +391,7 @@ def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
     os.close(file)
 
 
+@only_compiled
 def test_the_end_of_a_process_is_taken_in_with_what_is_left_of_it(nothing: int, bench: Bench) -> None:
     """Run by somebody who has no other child, and is given those that lost their parents."""
     code = (
@@ -418,6 +420,46 @@ def test_the_end_of_a_process_is_taken_in_with_what_is_left_of_it(nothing: int, 
     )
     said = [tuple(map(int, one.split())) for one in done.stdout.splitlines()]
     assert said == [(3, 1, 1), (0, 0, 1), (-9, 1, 1), (0, 1, 0), (0, 0, 0)]
+
+
+@only_compiled
+def test_a_supervisor_that_is_signalled_while_it_waits_for_an_end_waits_on(
+    nothing: int, bench: Bench
+) -> None:
+    """Where it is traced, a process has ended some time before it can be waited for."""
+    begun = bench.begin(call(nothing, b"/bin/sh", b"-c", b"sleep 0.3; exit 3"))
+    heard: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _frame: heard.append(number))
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    try:
+        ended = plain.reap(begun.pid, begun.held, begun.output)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert heard, "it was signalled"
+    assert (os.waitstatus_to_exitcode(ended.status), ended.is_quiet) == (3, 1)
+    with pytest.raises(ChildProcessError):
+        plain.reap(begun.pid, begun.held, begun.output)
+    os.close(begun.output)
+    os.close(begun.handle)
+
+
+def test_what_another_supervisor_put_in_place_is_not_taken_away(tmp_path: Path) -> None:
+    """One stood still when it had taken its evidence; that was swept away, and another took its place."""
+    names = (f"{tmp_path}/ab/run.1", f"{tmp_path}/ab/run/tmp")
+    os.mkdir(tmp_path / "ab")
+    first, second = holding.HeldEvidence(*names), holding.HeldEvidence(*names)
+    assert first.take()
+    before = first.before({"at": 1}, 0, b"")
+    os.unlink(before.new)
+    assert second.take()
+    os.rename(before.new, before.name)
+    first.unmark()
+    assert os.path.exists(before.name)
+    second.unmark()
+    assert not os.path.exists(before.name)
+    first.close()
+    second.close()
 
 
 def test_the_compiled_part_gives_no_warning(tmp_path: Path) -> None:

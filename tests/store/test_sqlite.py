@@ -87,6 +87,43 @@ def test_the_tables_refuse_what_must_not_happen(open_ledger: OpenLedger, tmp_pat
     db.close()
 
 
+def test_the_attempts_of_an_older_ledger_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    make_private_file(path)
+    db = sqlite3.connect(path)
+    for step in sorted(MIGRATIONS.glob("000[1-5]_*.sql")):
+        db.executescript(step.read_text())
+    db.execute("insert into definition values ('d', 'hello', '{}')")
+    for run in ("b", "a"):
+        db.execute(
+            "insert into run (id, job, digest, trigger, scheduled_for, params, state, queued_at, not_before, "
+            "attempt, concurrency_key) "
+            "values (?, 'hello', 'd', 'manual', 1, '{}', 'running', 1, 1, 2, 'hello')",
+            (run,),
+        )
+        first, second = (run, 1, "lost", "boot-1", 3, 5), (run, 2, "running", "boot-2", 7, None)
+        for attempt in (second, first):
+            db.execute(
+                "insert into attempt (run_id, number, state, boot_id, created_at, ended_at) "
+                "values (?, ?, ?, ?, ?, ?)",
+                attempt,
+            )
+    db.execute("update attempt set resolved = 'failed', cpu_seconds = 0.5, max_rss_kb = 7 where number = 1")
+    db.execute("pragma user_version = 5")
+    db.commit()
+    db.close()
+    store = SqliteStore.open(path)
+    view = SqliteView.open(path)
+    for run in ("a", "b"):
+        first, second = view.attempts(run)
+        assert (first.run_id, first.number, first.state, first.boot_id) == (run, 1, "lost", "boot-1")
+        assert (first.resolved, first.cpu_seconds, first.max_rss_kb) == ("failed", 0.5, 7)
+        assert (second.run_id, second.number, second.state, second.ended_at) == (run, 2, "running", None)
+    assert [live.attempt.run_id for live in store.live_attempts()] == ["b", "a"]
+    view.close()
+    store.close()
+
+
 def test_a_ledger_of_an_older_program_is_read_only_after_it_was_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     make_private_file(path)

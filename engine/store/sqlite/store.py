@@ -295,7 +295,7 @@ class SqliteStore:
         self._db.write("mark_attempt_running", values)
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
-        """Make a verdict true. False when the attempt was settled already, or the run is another now."""
+        """Make a verdict true. False when it was settled, cancelled or renamed since `run` was read."""
         ended = outcome if isinstance(outcome, Ended) else None
         started_at = None if ended is None else to_us(ended.started_at)
         exit_code = ended.exit_code if ended else None
