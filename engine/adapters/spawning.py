@@ -22,6 +22,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _FAILURE: Final = struct.Struct("=ii")
+_SIGNALS: Final = range(1, 32)
+"""Those before the real-time ones, which a supervisor does not catch."""
 _prctl = ctypes.CDLL(None).prctl
 _is_spared = False
 
@@ -156,21 +158,32 @@ def _fork(call: Call, output: int) -> int:
         failed, fails = os.pipe()
     except OSError as problem:
         raise NotBegunError(AT_PROCESS, problem.errno or 0) from None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         pid = os.fork()
         if pid == 0:
+            _reset_signals()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             _become(call, supervisor, output, fails)
     except OSError as problem:
         os.close(failed)
         raise NotBegunError(AT_PROCESS, problem.errno or 0) from None
     finally:
         os.close(fails)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     said = os.read(failed, _FAILURE.size)
     os.close(failed)
     if said:
         os.waitpid(pid, 0)
         raise NotBegunError(*_FAILURE.unpack(said))
     return pid
+
+
+def _reset_signals() -> None:
+    """What is caught would be heard here, by nobody, until the program is executed."""
+    for number in _SIGNALS:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _become(call: Call, supervisor: int, output: int, fails: int) -> None:

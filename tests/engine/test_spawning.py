@@ -193,6 +193,20 @@ def test_a_supervisor_that_is_signalled_meanwhile_goes_on_and_its_jobs_are_whole
     assert set(heard) == {os.getpid()}
 
 
+@pytest.mark.parametrize("way", ["fork"], indirect=True)
+def test_a_signal_that_comes_to_a_process_before_its_program_is_not_swallowed(
+    nothing: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only here can something be done in that instant; in the compiled way it is the same steps."""
+    monkeypatch.setattr(spawning.os, "chdir", lambda _folder: os.kill(os.getpid(), signal.SIGUSR2))
+    before = signal.signal(signal.SIGUSR2, lambda _number, _frame: None)
+    try:
+        _, status = bench.said_by(call(nothing, b"/bin/true"))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGUSR2
+
+
 def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
     nothing: int, bench: Bench, tmp_path: Path
 ) -> None:
