@@ -28,7 +28,7 @@ IDLE_KEPT: Final = 16
 """Supervisors that wait for their next order; more of them end."""
 IDLE_SECONDS: Final = 10.0
 """After so long without an order none of them waits any more."""
-ATTEMPTS_EACH: Final = 250
+ATTEMPTS_EACH: Final = 1_000
 """A supervisor ends after so many: what it may have gathered goes with it."""
 SMALL_ORDER_BYTES: Final = 32_768
 """What a pipe takes at once, whoever reads it; a larger order goes to a new supervisor, with its memory."""

@@ -52,20 +52,30 @@ struct job {
     const char *folder;
     int input, output;
     int is_spared;
+    unsigned caught; /* signals, a bit for each */
     pid_t supervisor;
 };
 
 /* A caught signal would run its parent's handler, in its parent's memory: execve(2) resets it, and this does sooner. */
-static void reset_signals(void)
+static void reset_signals(unsigned caught)
 {
-    struct sigaction action;
+    struct sigaction action = {.sa_handler = SIG_DFL};
 
     for (int number = 1; number < FIRST_REAL_TIME; number++)
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) {
-            action.sa_handler = SIG_DFL;
-            action.sa_flags = 0;
+        if (caught >> number & 1)
             sigaction(number, &action, NULL);
-        }
+}
+
+/* Which signals this process catches, a bit for each. */
+unsigned caught_signals(void)
+{
+    struct sigaction action;
+    unsigned caught = 0;
+
+    for (int number = 1; number < FIRST_REAL_TIME; number++)
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)
+            caught |= 1u << number;
+    return caught;
 }
 
 /* The engine is spared when memory runs out, its jobs are not. The file is opened to its user first: proc(5). */
@@ -95,7 +105,7 @@ __attribute__((noinline)) static int become(const struct job *job, const sigset_
     dup2(job->input, STDIN_FILENO);
     dup2(job->output, STDOUT_FILENO);
     dup2(job->output, STDERR_FILENO);
-    reset_signals();
+    reset_signals(job->caught);
     sigprocmask(SIG_SETMASK, mask, NULL);
     *stage = AT_FOLDER;
     if (chdir(job->folder) < 0)
@@ -210,7 +220,7 @@ static int mark(int file, const char *new, const char *name, const char *shelf, 
 int begin(int file, const char *new, const char *name, const char *control, const char *shelf, const char *content,
           int size, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv, int argv_size,
           char *env, int env_size, const char *folder, int input, int is_spared, int roused, int milliseconds,
-          struct begun *begun)
+          unsigned caught, struct begun *begun)
 {
     int ends[2];
 
@@ -225,7 +235,7 @@ int begin(int file, const char *new, const char *name, const char *control, cons
         return errno;
     struct job job = {
         pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, ends[1],
-        is_spared, getpid(),
+        is_spared, caught, getpid(),
     };
     problem = ENOMEM;
     if (job.paths != NULL && job.argv != NULL && job.env != NULL)

@@ -23,6 +23,8 @@ def _load() -> "ctypes.CDLL | None":
 
 
 _library = _load()
+_caught: "int | None" = None
+"""The signals that this process catches, a bit for each; None where they may change."""
 
 
 class Ended(NamedTuple):
@@ -40,6 +42,12 @@ def is_built() -> bool:
     return _library is not None
 
 
+def note_signals() -> None:
+    """From here on this process catches the signals that it catches now: they are looked up once."""
+    global _caught
+    _caught = None if _library is None else int(_library.caught_signals())
+
+
 def take(run: bytes, scratch: bytes, new: bytes, name: bytes) -> int:
     """Make a run's folders and lock an attempt's evidence: its file, or a negative number."""
     return -1 if _library is None else int(_library.take(run, scratch, new, name))
@@ -54,7 +62,8 @@ def begin(*about: object) -> "tuple[int, tuple[int, ...]]":
     """Begin an attempt: errno(3) or 0, and `struct begun`. Only where it is built."""
     assert _library is not None
     begun = _Numbers()
-    problem = int(_library.begin(*about, begun))
+    caught = _library.caught_signals() if _caught is None else _caught
+    problem = int(_library.begin(*about, caught, begun))
     return problem, tuple(begun)
 
 

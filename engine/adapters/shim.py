@@ -23,6 +23,7 @@ from making import make_folder, write_new
 from masking import Masker
 from memory import memory_kills
 from output import OutputFiles
+from plain import note_signals
 from program import Program
 from spawning import AT_MARKER, Before, NotBegunError
 
@@ -58,6 +59,7 @@ def become_supervisor() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
         signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    note_signals()
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _me.update(pid=os.getpid(), began=began_at(os.getpid()))
 
