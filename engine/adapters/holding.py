@@ -12,6 +12,7 @@ from spawning import Before
 
 LOCK_TRIES: Final = 100
 READ_BYTES: Final = 65_536
+_NEW, _NAME, _CONTROL = [os.fsencode(beside("", name)) for name in (NEW, NAME, CONTROL)]
 OWN: Final = 0o700
 """The rights of a folder that is closed to others."""
 
@@ -19,15 +20,13 @@ OWN: Final = 0o700
 class HeldEvidence:
     """One file, and what is wished beside it: evidence.py says what each name means."""
 
-    def __init__(self, folder: str, scratch: str) -> None:
+    def __init__(self, folder: bytes, scratch: bytes) -> None:
         """Of the attempt with this folder, and a run's temporary one; nothing has happened yet."""
-        self._folder = os.fsencode(folder)
-        self._scratch = os.fsencode(scratch)
-        self._run = self._scratch.rpartition(b"/")[0]
-        self._shelf = self._folder.rpartition(b"/")[0]
-        self._new, self._name, self._control = [
-            os.fsencode(beside(folder, one)) for one in (NEW, NAME, CONTROL)
-        ]
+        self._folder = folder
+        self._scratch = scratch
+        self._run = scratch.rpartition(b"/")[0]
+        self._shelf = folder.rpartition(b"/")[0]
+        self._new, self._name, self._control = folder + _NEW, folder + _NAME, folder + _CONTROL
         self._file = -1
         self._marker = b""
 

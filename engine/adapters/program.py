@@ -20,29 +20,29 @@ class Program:
 
         Raises ValueError for what no system takes: a NUL, or text that is no text.
         """
-        argv: list[str] = [*order["argv"], *(() if script is None else (script,))]
+        argv: tuple[str, ...] = order["argv"] if script is None else (*order["argv"], script)
         env: dict[str, str] = {**order["env"], **order["secrets"]}
+        paths = _candidates(argv[0], env)
         self.call = Call(
-            paths=words(_candidates(argv[0], env.get("PATH", os.defpath))),
-            argv=words(argv),
-            env=words([f"{name}={value}" for name, value in env.items()]),
-            folder=words([order["working_dir"]])[:-1],
+            paths=words("".join([f"{path}\0" for path in paths]), len(paths)),
+            argv=words("\0".join(argv) + "\0", len(argv)),
+            env=words("".join([f"{name}={value}\0" for name, value in env.items()]), len(env)),
+            folder=words(order["working_dir"], 0),
             stdin=_nothing,
         )
         self.name = argv[0]
         self.pid = self.handle = self.output = self._held = -1
 
-    def begin(self, before: Before, roused: int, milliseconds: int) -> "tuple[int, ...]":
-        """Execute it; returns what the first wait found, of its output, its handle and `roused`.
+    def begin(self, before: Before, roused: int, milliseconds: int) -> "tuple[int, int, int]":
+        """Execute it; whether the first wait ended with output, with its end, or with its being roused.
 
         Raises NotBegunError.
         """
         begun = begin(self.call, before, roused, milliseconds)
-        self.pid, self.handle, self.output, self._held = begun[:4]
+        self.pid, self.handle, self.output, self._held, *found = begun
         if self.handle < 0:
             raise OSError(-self.handle, os.strerror(-self.handle))
-        found = zip((self.output, self.handle, roused), begun[4:], strict=True)
-        return tuple(handle for handle, is_ready in found if is_ready)
+        return tuple(found)
 
     def signal(self, number: int) -> None:
         """Send a signal to its group and to it. It is not reaped yet, so its id is nobody else's."""
@@ -85,9 +85,9 @@ class Program:
         return f"program `{self.name}` {_WORDS.get(problem, os.strerror(problem))}"
 
 
-def _candidates(name: str, path: str) -> list[str]:
+def _candidates(name: str, env: dict[str, str]) -> list[str]:
     """Where a program may be, in order: environ(7). What is surely not there is left out before the start."""
     if "/" in name:
         return [name]
-    places = [f"{folder or '.'}/{name}" for folder in path.split(":")]
+    places = [f"{folder or '.'}/{name}" for folder in env.get("PATH", os.defpath).split(":")]
     return [place for place in places if not place.startswith("/") or os.path.exists(place)]  # noqa: PTH110

@@ -117,7 +117,8 @@ class Shim:
         self.order: dict[str, Any] = marshal.loads(order)  # noqa: S302  from the engine
         self.wake = wake
         self.folder: str = self.order["run_dir"]
-        self.evidence = HeldEvidence(self.folder, self.order["scratch_dir"])
+        self.path = os.fsencode(self.folder)
+        self.evidence = HeldEvidence(self.path, os.fsencode(self.order["scratch_dir"]))
         self.result: dict[str, Any] = {"boot_id": self.order["boot_id"]}
         self.end_at: float | None = None
         self.kill_at: float | None = None
@@ -131,7 +132,7 @@ class Shim:
         before = self._claim(acks)
         if before is None or not self._execute(before):
             try:
-                os.write(acks, b"-%d %s\n" % (self.problem, os.fsencode(self.folder)))
+                os.write(acks, b"-%d %s\n" % (self.problem, self.path))
             except OSError:
                 pass  # the engine that sent the order is gone; the next one reads the evidence
         self.evidence.close()
@@ -149,7 +150,7 @@ class Shim:
             return None
         self.started_us, self.started = now_us(), boot_seconds()
         about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
-        return self.evidence.before(about, acks, b"+0 " + os.fsencode(self.folder) + b"\n")
+        return self.evidence.before(about, acks, b"+0 %s\n" % self.path)
 
     def _prepare(self) -> None:
         script = None
@@ -183,10 +184,10 @@ class Shim:
         timeout = self.order["timeout_seconds"]
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
-        ready = self.program.begin(before, _roused, self._milliseconds())
-        if self.program.handle not in ready:  # there may be a wish by one who could not see yet whom to rouse
+        has_output, has_ended, is_roused = self.program.begin(before, _roused, self._milliseconds())
+        if not has_ended:  # there may be a wish by one who could not see yet whom to rouse
             self._obey()
-        self._wait(ready)
+        self._wait(has_output, has_ended, is_roused)
         ended = self.program.reap()
         status = ended.status
         self.result["ended_at"] = now_us()
@@ -200,26 +201,28 @@ class Shim:
         if not (ended.is_quiet and ended.is_alone):
             self._clean_up()
 
-    def _wait(self, ready: "tuple[int, ...] | list[int]") -> None:
-        """Until the job's own process has ended; what is ready already is known."""
-        out, ended, poll = self.program.output, self.program.handle, None
+    def _wait(self, has_output: int, has_ended: int, is_roused: int) -> None:
+        """Until the job's own process has ended; what a first wait has found is known."""
+        poll = None
         while True:
-            if out in ready:
+            if has_output:
                 self._read_output()
-            if ended in ready:
+            if has_ended:
                 return
             is_time = boot_seconds() >= self.look_at
-            if _roused in ready:
+            if is_roused:
                 os.read(_roused, READ_BYTES)
-            if _roused in ready or is_time:
+            if is_roused or is_time:
                 self._obey()
             self._enforce()
             if is_time:
                 self.look_at = boot_seconds() + LOOK_SECONDS
                 self.evidence.look_after()
                 self.output.renew()
-            poll = poll or _poll_of(out, ended, _roused)
-            ready = [handle for handle, _ in poll.poll(self._milliseconds())]
+            poll = poll or _poll_of(self.program.output, self.program.handle, _roused)
+            ready = dict(poll.poll(self._milliseconds()))
+            has_output, has_ended = self.program.output in ready, self.program.handle in ready
+            is_roused = _roused in ready
 
     def _milliseconds(self) -> int:
         ends = [at - boot_seconds() for at in (self.end_at, self.kill_at) if at is not None]

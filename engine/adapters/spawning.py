@@ -76,10 +76,10 @@ class NotBegunError(Exception):
         self.problem = problem
 
 
-def words(some: "list[str]") -> bytes:
-    """As the system takes them, each ended by a NUL. Raises ValueError for what no system takes."""
-    found = os.fsencode("".join([f"{word}\0" for word in some]))
-    if found.count(b"\0") != len(some):
+def words(text: str, count: int) -> bytes:
+    """So many, each ended by a NUL, as the system takes them. Raises ValueError for what no system takes."""
+    found = text.encode("utf-8", "surrogateescape")
+    if found.count(b"\0") != count:
         raise ValueError("a NUL would end a word before its end")
     return found
 

@@ -460,7 +460,7 @@ def test_a_supervisor_that_is_signalled_while_it_waits_for_an_end_waits_on(
 
 def test_what_another_supervisor_put_in_place_is_not_taken_away(tmp_path: Path) -> None:
     """One stood still when it had taken its evidence; that was swept away, and another took its place."""
-    names = (f"{tmp_path}/ab/run.1", f"{tmp_path}/ab/run/tmp")
+    names = (os.fsencode(f"{tmp_path}/ab/run.1"), os.fsencode(f"{tmp_path}/ab/run/tmp"))
     os.mkdir(tmp_path / "ab")
     first, second = holding.HeldEvidence(*names), holding.HeldEvidence(*names)
     assert first.take()
