@@ -21,6 +21,7 @@ RESULT_AT: Final = 1024
 """Where its second part begins."""
 _MAGIC: Final = b"JFR1"
 _HEAD: Final = struct.Struct("!4sII")
+_encode = json.JSONEncoder().encode
 
 
 def beside(folder: str, name: str) -> str:
@@ -30,7 +31,7 @@ def beside(folder: str, name: str) -> str:
 
 def pack(record: dict[str, Any]) -> bytes:
     """A record with its length and checksum."""
-    body = json.dumps(record).encode()
+    body = _encode(record).encode()
     return _HEAD.pack(_MAGIC, zlib.crc32(body), len(body)) + body
 
 

@@ -22,12 +22,11 @@ class Program:
         """
         argv: tuple[str, ...] = order["argv"] if script is None else (*order["argv"], script)
         env: dict[str, str] = {**order["env"], **order["secrets"]}
-        paths = _candidates(argv[0], env)
         self.call = Call(
-            paths=words("".join([f"{path}\0" for path in paths]), len(paths)),
-            argv=words("\0".join(argv) + "\0", len(argv)),
-            env=words("".join([f"{name}={value}\0" for name, value in env.items()]), len(env)),
-            folder=words(order["working_dir"], 0),
+            paths=words(_candidates(argv[0], env)),
+            argv=words(argv),
+            env=words(list(map("=".join, env.items()))),
+            folder=words((order["working_dir"],))[:-1],
             stdin=_nothing,
         )
         self.name = argv[0]

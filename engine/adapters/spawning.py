@@ -76,10 +76,10 @@ class NotBegunError(Exception):
         self.problem = problem
 
 
-def words(text: str, count: int) -> bytes:
-    """So many, each ended by a NUL, as the system takes them. Raises ValueError for what no system takes."""
-    found = text.encode("utf-8", "surrogateescape")
-    if found.count(b"\0") != count:
+def words(some: "tuple[str, ...] | list[str]") -> bytes:
+    """As the system takes them, each ended by a NUL. Raises ValueError for what no system takes."""
+    found = "\0".join((*some, "")).encode("utf-8", "surrogateescape")
+    if found.count(b"\0") != len(some):
         raise ValueError("a NUL would end a word before its end")
     return found
 
