@@ -16,6 +16,7 @@ from engine.adapters.highwater import Rewind, find_rewind, note_high_water
 from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
 from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.resting import give_back_code
 from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import WakePipe
 from engine.clockguard import ClockGuard
@@ -188,6 +189,7 @@ class Service:
         compiled = None if self._only else self._start_watching()
         for loop in self._loops.values():
             loop.start()
+        give_back_code()
         return compiled
 
     def stop(self) -> None:
@@ -297,7 +299,7 @@ class Service:
             applies=self.config.applies_by_itself,
             is_held=self._is_held,
             allows_removals=self.config.allows_removals,
-            on_applied=lambda: self._loops["scheduler"].wake(),
+            on_applied=self._on_applied,
             on_unreadable=on_unreadable,
             ask_shells=SyntaxChecker().check,
         )
@@ -370,6 +372,10 @@ class Service:
         self._lock.note(trouble)
         self._alarm(trouble)
         self.wake()
+
+    def _on_applied(self) -> None:
+        self._loops["scheduler"].wake()
+        give_back_code()
 
     def _on_line(self, line: str) -> None:
         """A hint came to the worker, whose turn is next: an attempt's id, or that the ledger changed."""

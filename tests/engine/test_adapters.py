@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import threading
 from datetime import timedelta
 from io import StringIO
@@ -236,3 +237,24 @@ def test_a_folder_of_runs_that_cannot_be_made_stops_nobody(tmp_path: Path) -> No
     (tmp_path / "runs").touch()
     make_runs_dir(tmp_path / "runs")
     make_runs_dir(tmp_path / "away" / "runs")
+
+
+def test_the_code_that_checks_files_is_given_back_and_works_on() -> None:
+    code = (
+        "import jsonschema_rs; from engine.adapters.resting import VALIDATOR, give_back_code\n"
+        "validator = jsonschema_rs.Draft7Validator({'type': 'object'})\n"
+        "def held():\n"
+        "    found, is_meant = 0, False\n"
+        "    for line in open('/proc/self/smaps'):\n"
+        "        words = line.split()\n"
+        "        if not words[0].endswith(':'): is_meant = words[1] == 'r-xp' and VALIDATOR in line\n"
+        "        elif words[0] == 'Rss:' and is_meant: found += int(words[1])\n"
+        "    return found\n"
+        "for _ in range(2):\n"
+        "    assert validator.is_valid({}) and not validator.is_valid([])\n"
+        "    before, given = held(), give_back_code()\n"
+        "    print(before > 100, given > 1_000_000, held())\n"
+        "print(give_back_code('no such library'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True True 0", "True True 0", "0"]
