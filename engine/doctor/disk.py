@@ -11,7 +11,7 @@ from engine.doctor.subject import Subject, size_text
 from engine.records import DISK_HOLD
 
 MIN_FREE_FILES: Final = 10_000
-"""Files that can still be made on the disk; each attempt makes up to eight."""
+"""Files that can still be made on the disk; each attempt makes three, and more for a script or output."""
 
 
 def examine_disk(subject: Subject, runs: Survey) -> Examined:

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from engine.adapters.evidence import NAME, beside
+from engine.adapters.evidence import NAME, SIZE, beside
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -220,3 +220,22 @@ def test_a_power_cut_at_any_step_of_a_supervisor_leaves_no_attempt_to_be_execute
                 assert found.reason == "host_reboot", about
                 assert at < len(steps), about
     assert seen == {"Lost", "Ended"}
+
+
+def test_the_marker_is_on_the_disk_before_anything_else_is_done(cases: Cases) -> None:
+    """Its file, then the folder that holds its name; and the result before anybody is told of it."""
+    case = cases.make("order")
+    log, name = case.folder / "log", beside(str(case.order.run_dir), NAME)
+    case.control.arm(case.folder / "runs", Mode.COUNT, log=log)
+    case.launcher.launch(case.order)
+    assert isinstance(case.settled(), Ended)
+    case.wait_until_gone()
+    steps = read_log(log)
+    placed = next(at for at, step in enumerate(steps) if step.kind == "r" and step.other == name)
+    (marker,) = {step.inode for step in steps if step.kind == "w" and len(step.data) == SIZE}
+    file, shelf = steps[placed + 1 : placed + 3]
+    assert (file.kind, file.inode) == ("s", marker)
+    assert shelf.kind == "s"
+    assert shelf.inode == case.order.run_dir.parent.stat().st_ino
+    assert (steps[-1].kind, steps[-1].inode) == ("s", marker)
+    assert (steps[-2].kind, steps[-2].inode) == ("w", marker)
