@@ -143,7 +143,7 @@ def template_values(spec: JobSpec, run: Run) -> dict[str, object]:
             "job": run.job,
             "trigger": run.trigger.value,
             "idempotency_key": "",
-            "scheduled_at": run.scheduled_for.astimezone(_zone(spec)),
+            "scheduled_at": run.scheduled_for.astimezone(zone_of(spec)),
         },
     }
 
@@ -154,7 +154,8 @@ def bound_params(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Val
     return {**defaults, **arguments}
 
 
-def _zone(spec: JobSpec) -> ZoneInfo:
+def zone_of(spec: JobSpec) -> ZoneInfo:
+    """The job's zone."""
     from_catalog = load_zone(spec.timezone)
     assert from_catalog is not None, f"{spec.timezone} was checked when the job was compiled"
     return from_catalog

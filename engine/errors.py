@@ -35,6 +35,10 @@ class SupersededError(JobfileError):
     """A newer engine has taken the ledger, or somebody the state folder; this one must stop."""
 
 
+class PartialTurnError(Exception):
+    """A loop did its duty for everything but one thing, which a bug in jobfile keeps from being done."""
+
+
 class RevisionError(JobfileError):
     """What changed since a revision cannot be told: no git, no repository, or no such revision."""
 

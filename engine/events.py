@@ -254,6 +254,23 @@ class LoopFailed:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotShown:
+    """Lines were not shown, because their reader stood still. They are in the log."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneByOthers:
+    """Somebody changed something through a command: applied files, paused a job, cancelled a run."""
+
+    actor: str
+    action: str
+    object: str
+    detail: str
+
+
 Event = (
     EngineStarted
     | EngineStopped
@@ -285,4 +302,6 @@ Event = (
     | LedgerUnwritable
     | LedgerWritable
     | LoopFailed
+    | NotShown
+    | DoneByOthers
 )

@@ -8,13 +8,13 @@ from functools import cache
 from os import getuid
 from pathlib import Path
 
-from engine.accounting import template_values
+from engine.accounting import template_values, zone_of
 from engine.config import EngineConfig
 from engine.lifecycle import Run, StartError, attempt_id
 from engine.ports import LaunchOrder
 from jobfile.expression import EvaluationError
 from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
-from jobfile.occurrences import load_zone, previous_fire
+from jobfile.occurrences import previous_fire
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 PASSED_ON = ("PATH", "HOME", "USER", "LANG")
@@ -27,6 +27,8 @@ SCRATCH = "tmp"
 """The temporary folder of a run, in its own folder: it goes with it."""
 
 MAX_SECRET_BYTES = 64 * 1024
+MAX_DETAIL = 2_000
+"""Characters of an error that are kept; a path or a value in it may be as long as an argument."""
 MAX_VALUE_BYTES = 128 * 1024 - 64
 """Linux limits one argument or environment entry to 128 KiB (MAX_ARG_STRLEN), its name included."""
 
@@ -47,19 +49,47 @@ class _CannotStartError(Exception):
 def prepare(
     run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
 ) -> LaunchOrder | StartError:
-    """Everything needed to execute attempt `run.attempt`, or why it cannot start."""
+    """Everything needed to execute attempt `run.attempt`, or why it cannot start. Never raises."""
+    secrets: dict[str, str] = {}
     try:
-        return _order(run, spec, config, now=now, last_success=last_success)
+        return _order(run, spec, config, secrets, now=now, last_success=last_success)
     except _CannotStartError as error:
-        return StartError(at=now, reason=error.reason, detail=error.detail)
+        reason, detail = error.reason, error.detail
     except EvaluationError as error:
-        return StartError(at=now, reason="template_error", detail=str(error))
+        reason, detail = "template_error", str(error)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one run must not stop the others
+        reason, detail = "start_error", _unforeseen(error, secrets)
+    return StartError(at=now, reason=reason, detail=_storable(detail))
+
+
+def _unforeseen(error: Exception, secrets: Mapping[str, str]) -> str:
+    """An error that nothing here expects, in words; it may quote a value, so secrets are taken out."""
+    text = f"it could not be prepared: {type(error).__name__}: {error}"
+    for secret in secrets.values():
+        for form in (secret, repr(secret)[1:-1]):
+            text = text.replace(form, "***")
+    return text
+
+
+def _storable(detail: str) -> str:
+    """The ledger takes UTF-8, and a path or a value may hold other bytes, or be very long."""
+    text = detail.encode("utf-8", "backslashreplace").decode()
+    half = MAX_DETAIL // 2  # the beginning says what, and the end says why
+    return text if len(text) <= MAX_DETAIL else f"{text[:half]}…{text[-half:]}"
 
 
 def _order(
-    run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
+    run: Run,
+    spec: JobSpec,
+    config: EngineConfig,
+    secrets: dict[str, str],
+    *,
+    now: datetime,
+    last_success: datetime | None,
 ) -> LaunchOrder:
-    secrets = {name: _secret(name, source, config.environ) for name, source in spec.secrets.items()}
+    """The order; `secrets` is filled as they are read, so that the caller can keep them out of errors."""
+    for name, source in spec.secrets.items():
+        secrets[name] = _secret(name, source, config.environ)
 
     @cache
     def values() -> dict[str, object]:
@@ -99,9 +129,22 @@ def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
     if spec.working_dir is None:
         return base
     folder = base / render_text(spec.working_dir, values())
-    if not folder.is_dir():
-        raise _CannotStartError("working_dir_missing", f"working_dir {folder} is not a folder")
+    if trouble := folder_trouble(folder):
+        raise _CannotStartError("working_dir_missing", trouble)
     return folder
+
+
+def folder_trouble(folder: Path) -> str:
+    """Why a process could not run in a folder, as far as can be seen now; empty if it could."""
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except FileNotFoundError:
+        return f"working_dir {folder} is not a folder: nothing is there"
+    except OSError as error:  # a parent that may not be searched, a name too long, a mount that is gone
+        return f"working_dir {folder} cannot be used: {error.strerror or error}"
+    except ValueError:
+        return f"working_dir {folder!s} cannot be used: its name holds a NUL character"
+    return "" if is_folder else f"working_dir {folder} is not a folder"
 
 
 @cache
@@ -132,7 +175,7 @@ def _values(
     last_success: datetime | None,
 ) -> dict[str, object]:
     values = template_values(spec, run)
-    zone = load_zone(spec.timezone)
+    zone = zone_of(spec)
     about_run = values["run"]
     assert isinstance(about_run, dict)
     about_run["attempt"] = run.attempt
@@ -151,7 +194,7 @@ def _environment(
     now: datetime,
     last_success: datetime | None,
 ) -> dict[str, str]:
-    zone = load_zone(spec.timezone)
+    zone = zone_of(spec)
     passed = (*PASSED_ON, *spec.pass_env)
     env = {name: environ[name] for name in passed if name in environ}
     env["TZ"] = spec.timezone
@@ -204,7 +247,7 @@ def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
             "secret not available",
             f"secret `{name}` is not there: the engine has no {place} in its environment",
         )
-    if len(value.encode()) < MIN_SECRET_BYTES:
+    if _size(value) < MIN_SECRET_BYTES:
         raise _CannotStartError(
             "secret not available",
             f"secret `{name}` is shorter than {MIN_SECRET_BYTES} bytes and could not be masked in the output",

@@ -45,3 +45,11 @@ class Heartbeat:
             self._on_beat()
         self._beats += 1
         return BEAT_SECONDS
+
+    def end(self, reason: str) -> None:
+        """Note that the engine ended in order. Both clocks are read together, as at every beat."""
+        elapsed = None if self._is_held() else self._clock.elapsed()
+        with self._store.transaction():
+            self._store.close_session(
+                epoch=self._epoch, now=self._clock.now(), boot_seconds=elapsed, reason=reason
+            )

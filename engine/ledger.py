@@ -75,8 +75,8 @@ class Store(Protocol):
         """Note that the engine was alive at `now`, so long after the boot."""
         ...
 
-    def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
-        """Note that the engine ended in order."""
+    def close_session(self, *, epoch: int, now: datetime, boot_seconds: float | None, reason: str) -> None:
+        """Note that the engine ended in order, and both clocks; None while they are not believed."""
         ...
 
     def current_generation(self) -> Generation | None:

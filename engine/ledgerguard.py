@@ -1,13 +1,25 @@
-"""Whether the ledger takes what is written to it: told once when it does not, and once when it does again."""
+"""Whether the engine can do its duty: the ledger takes what is written, and no loop repeats a bug."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from engine.events import LedgerUnwritable, LedgerWritable
 from engine.ports import Clock, Journal
 
 CALM_SECONDS = 5.0
 """For so long no loop may have failed before the ledger is believed to be writable again."""
+BUG_CALM_SECONDS = 60.0
+"""A loop that has not repeated its bug for this long counts as well again."""
+STUCK_SECONDS = 30.0
+"""A loop that a bug has kept from every turn for this long does not recover by itself."""
+
+
+@dataclass(slots=True)
+class _Bug:
+    message: str
+    last: float
+    stuck_since: float | None = None
 
 
 class LedgerGuard:
@@ -16,16 +28,36 @@ class LedgerGuard:
     The loops try again by themselves; this puts their troubles together into one.
     """
 
-    def __init__(self, *, clock: Clock, journal: Journal, alarm: Callable[[str], None]) -> None:
-        """`alarm` takes why the ledger cannot be written, then nothing; it must need no disk."""
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        journal: Journal,
+        alarm: Callable[[str], None],
+        on_bug: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`alarm` takes why the ledger cannot be written, then nothing; it must need no disk.
+
+        `on_bug` takes the bugs that loops report, in one line, and nothing when they are over.
+        """
         self._clock = clock
         self._journal = journal
         self._alarm = alarm
+        self._on_bug = on_bug
         self._lock = threading.Lock()
         self._failing: set[str] = set()
         self._began = 0.0
         self._failed = 0.0
         self._is_told = False
+        self._bugs: dict[str, _Bug] = {}
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a bug keeps a loop from every turn: a service manager should start the engine anew."""
+        now = self._clock.elapsed()
+        with self._lock:
+            since = [bug.stuck_since for bug in self._bugs.values() if bug.stuck_since is not None]
+        return any(now - began >= STUCK_SECONDS for began in since)
 
     def note_failure(self, loop: str, detail: str) -> None:
         """A loop could not write."""
@@ -38,8 +70,23 @@ class LedgerGuard:
         self._alarm(detail)
         self._journal.tell(LedgerUnwritable(detail=detail))
 
+    def note_bug(self, loop: str, message: str, *, is_whole_turn: bool) -> None:
+        """A loop met a bug; `is_whole_turn` when it could do nothing of its duty."""
+        with self._lock:
+            now = self._clock.elapsed()
+            before = self._bugs.get(loop)
+            since = None
+            if is_whole_turn:
+                since = now if before is None or before.stuck_since is None else before.stuck_since
+            self._bugs[loop] = _Bug(message, now, since)
+            is_new = before is None or before.message != message
+            text = self._bug_text()
+        if is_new:
+            self._on_bug(text)
+
     def note_success(self, loop: str) -> None:
         """A loop did its duty."""
+        self._end_bug(loop)
         with self._lock:
             self._failing.discard(loop)
             now = self._clock.elapsed()
@@ -48,3 +95,18 @@ class LedgerGuard:
             self._is_told = False
         self._alarm("")
         self._journal.tell(LedgerWritable(seconds=now - self._began))
+
+    def _end_bug(self, loop: str) -> None:
+        if loop not in self._bugs:  # the common case, asked at every turn of every loop: without the lock
+            return
+        with self._lock:
+            bug = self._bugs[loop]
+            bug.stuck_since = None
+            if self._clock.elapsed() - bug.last < BUG_CALM_SECONDS:
+                return
+            del self._bugs[loop]
+            text = self._bug_text()
+        self._on_bug(text)
+
+    def _bug_text(self) -> str:
+        return "; ".join(f"{name}: {bug.message}" for name, bug in sorted(self._bugs.items()))

@@ -6,7 +6,13 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from engine.errors import JobfileError, StoreDamagedError, StoreUnwritableError, SupersededError
+from engine.errors import (
+    JobfileError,
+    PartialTurnError,
+    StoreDamagedError,
+    StoreUnwritableError,
+    SupersededError,
+)
 from engine.events import LoopFailed
 from engine.ledgerguard import LedgerGuard
 from engine.ports import Journal
@@ -102,8 +108,11 @@ class Loop:
         except JobfileError as error:
             self._report(str(error))
             return RETRY_SECONDS
+        except PartialTurnError as error:
+            self._report_bug(str(error), is_whole_turn=False)
+            return RETRY_SECONDS
         except Exception as error:  # noqa: BLE001  the one place: a loop must outlive its own bugs
-            self._report(f"{type(error).__name__}: {error} (a bug in jobfile)")
+            self._report_bug(f"{type(error).__name__}: {error}", is_whole_turn=True)
             return RETRY_SECONDS
         self._last_trouble = ""
         self._ledger.note_success(self.name)
@@ -112,6 +121,11 @@ class Loop:
     def _run(self) -> None:
         while not self._is_stopping:
             self._bell.wait(max(0.0, self.turn()))
+
+    def _report_bug(self, error: str, *, is_whole_turn: bool) -> None:
+        message = f"{error} (a bug in jobfile)"
+        self._ledger.note_bug(self.name, message, is_whole_turn=is_whole_turn)
+        self._report(message)
 
     def _report(self, message: str) -> None:
         """Tell a trouble once, not at every try."""

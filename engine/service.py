@@ -13,27 +13,30 @@ from engine.adapters.folders import make_runs_dir
 from engine.adapters.gittree import GitTree
 from engine.adapters.hardening import allow_many_files, make_undumpable
 from engine.adapters.highwater import Rewind, find_rewind, note_high_water
-from engine.adapters.lock import EngineLock, make_private_file, make_state_dir
+from engine.adapters.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
+from engine.adapters.presence import abandoned, forget, is_abandoned, is_attended
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.adapters.resting import give_back_code
 from engine.adapters.syntax import SyntaxChecker
-from engine.adapters.wake import WakePipe
+from engine.adapters.wake import YIELD, WakePipe
+from engine.auditing import AuditTail
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.errors import JobfileError, StoreRefusedError, StoreUnwritableError
-from engine.events import AttemptAdopted, EngineStarted, EngineStopped, LedgerHeld, RefUnread
+from engine.events import AttemptAdopted, EngineStarted, EngineStopped, Event, LedgerHeld, RefUnread
 from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import Store
 from engine.ledgerguard import LedgerGuard
+from engine.lifecycle import Run
 from engine.loop import Bell, Loop
 from engine.ports import Alive, Clock, Journal, SourceTree
 from engine.records import RESTORED_HOLD
 from engine.rescuer import Rescuer
 from engine.restoring import accept_copy, told, would_run_again
 from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
-from engine.stopping import stop_running
+from engine.stopping import is_withdrawn, stop_running, withdraw
 from engine.store.sqlite.store import SqliteStore
 from engine.watcher import Watcher
 from engine.worker import Worker
@@ -56,11 +59,13 @@ class Service:
         journal: Journal,
         clock: Clock,
         *,
-        only: str | None = None,
+        command: str = "",
+        serves: Callable[[str], bool] = lambda _: True,
         manager: Manager | None = None,
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """With `only`, nothing is watched or scheduled and no run but that one is started.
+        """With `command`, this is a command that runs jobs itself for a while: nothing is watched or
+        scheduled, and of the runs that people asked for those start whose id it `serves`.
 
         `manager` is told of every planning cycle that was finished; `alarm` why the ledger cannot be
         written, and an empty text when it can again.
@@ -72,18 +77,24 @@ class Service:
         self.ended = threading.Event()
         self.trouble: BaseException | None = None
         self._clock = clock
-        self._only = only
+        self._command = command
+        self._serves = serves
+        self.is_wanted_elsewhere = threading.Event()
+        """An engine wants the state folder: a command that runs jobs itself should give it up."""
         self._loops: dict[str, Loop] = {}
-        self._ledger = LedgerGuard(clock=clock, journal=journal, alarm=self._raise_alarm)
+        self._ledger = LedgerGuard(
+            clock=clock, journal=journal, alarm=self._raise_alarm, on_bug=self._note_bug
+        )
         self._watch: FolderWatch | None = None
         self._is_ending = False
+        self._next_beat = 0.0
         self._is_restored = False
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
         make_undumpable()
         make_state_dir(self.config.state_dir)
-        self._lock = EngineLock.take(self.config.state_dir)
+        self._lock = EngineLock.take(self.config.state_dir, self._command or ENGINE)
         try:
             make_private_file(self.config.ledger)
             make_runs_dir(self.config.runs_dir)
@@ -100,7 +111,7 @@ class Service:
             self._guard = self._make_guard()
             self._scheduler = self._make_scheduler()
             self._epoch = self._store.open_session(
-                kind="engine" if self._only is None else "run",
+                kind="run" if self._command else "engine",
                 boot_id=self._boot_id,
                 pid=os.getpid(),
                 version=__version__,
@@ -116,7 +127,7 @@ class Service:
 
     def _refuse_rewind_alone(self, rewind: Rewind | None) -> None:
         """A single run without an engine has nobody to hold it until somebody accepts the copy."""
-        if self._only is None:
+        if not self._command:
             return
         if rewind is not None:
             raise StoreRefusedError(rewind.message)
@@ -163,9 +174,9 @@ class Service:
             config=self.config,
             is_held=lambda: self._guard.is_held or self._is_restored,
         )
-        if self._only is None:
+        if not self._command:
             self._housekeeper.watch_disk()  # before anything can start
-        heartbeat = Heartbeat(
+        self._heartbeat = Heartbeat(
             store=self._store,
             clock=self._clock,
             epoch=self._epoch,
@@ -174,19 +185,21 @@ class Service:
         )
         self._add_loop("worker", self._worker.tick, bell=self._wake)
         self._add_loop("rescuer", self._look_for_ended)
-        self._add_loop("heartbeat", heartbeat.tick)
-        if self._only is None:
+        self._audit = AuditTail(self._store, self.journal)
+        self._add_loop("heartbeat", self._beat)
+        if not self._command:
             self._add_loop("housekeeper", self._housekeeper.tick)
-        self.journal.tell(
-            EngineStarted(
-                epoch=self._epoch,
-                pid=os.getpid(),
-                main_file=str(self.config.main_file),
-                state_dir=str(self.config.state_dir),
+            self.journal.tell(
+                EngineStarted(
+                    epoch=self._epoch,
+                    pid=os.getpid(),
+                    main_file=str(self.config.main_file),
+                    state_dir=str(self.config.state_dir),
+                )
             )
-        )
+        self._withdraw_abandoned()
         self._adopt()
-        compiled = None if self._only else self._start_watching()
+        compiled = None if self._command else self._start_watching()
         for loop in self._loops.values():
             loop.start()
         give_back_code()
@@ -201,11 +214,12 @@ class Service:
         if self._watch is not None:
             self._watch.stop()
         self._wake.close()
-        with contextlib.suppress(JobfileError), self._store.transaction():
-            self._store.close_session(epoch=self._epoch, now=self._clock.now(), reason="stopped")
+        with contextlib.suppress(JobfileError):
+            self._heartbeat.end("stopped")
         with contextlib.suppress(JobfileError):
             self._note_high_water()
-        self.journal.tell(EngineStopped(running=self._worker.running))
+        if not self._command:
+            self.journal.tell(EngineStopped(running=self._worker.running))
         self._launcher.close()
         self._store.close()
         self._lock.release()
@@ -229,7 +243,8 @@ class Service:
             journal=self.journal,
             config=self.config,
             boot_id=self._boot_id,
-            only=self._only,
+            serves=self._serves_run if self._command else None,
+            is_abandoned=lambda run_id: is_abandoned(self.config.state_dir, run_id),
             is_held=self._is_held,
         )
 
@@ -244,7 +259,7 @@ class Service:
         )
 
     def _is_held(self) -> bool:
-        is_low = self._only is None and self._housekeeper.is_disk_low
+        is_low = not self._command and self._housekeeper.is_disk_low
         return self._guard.is_held or self._is_ending or self._is_restored or is_low
 
     def _make_scheduler(self) -> Scheduler:
@@ -261,6 +276,13 @@ class Service:
     def _settle_ended(self) -> None:
         self._rescuer.tick()
         self._worker.tick()
+
+    def _beat(self) -> float:
+        self._audit.tell_new()
+        now = self._clock.elapsed()
+        if now >= self._next_beat:  # a command that wakes all loops is no reason for one more commit
+            self._next_beat = now + self._heartbeat.tick()
+        return self._next_beat - now
 
     def _look_for_ended(self) -> float:
         # First of all, and well before anything that is not found counts as lost.
@@ -286,7 +308,8 @@ class Service:
             raise
         if self._manager is None or self._manager.alive_seconds is None:
             return wait
-        self._manager.alive()
+        if not self._ledger.is_stuck:
+            self._manager.alive()
         return min(wait, self._manager.alive_seconds)
 
     def _make_watcher(self, tree: SourceTree, *, on_unreadable: Callable[[], None]) -> Watcher:
@@ -344,11 +367,25 @@ class Service:
         watch.start()
         return watcher.settle(snapshot)
 
+    def _serves_run(self, run: Run) -> bool:
+        """A command starts what it asked for itself, and what other commands beside it wait for."""
+        return self._serves(run.id) or is_attended(self.config.state_dir, run.id)
+
+    def _withdraw_abandoned(self) -> None:
+        """End what commands that are gone have asked for, where it has not started."""
+        events: list[Event] = []
+        for run_id in abandoned(self.config.state_dir):
+            with self._store.transaction():
+                run = self._store.run(run_id)
+                if run is not None and is_withdrawn(run, by_command=bool(self._command)):
+                    events += withdraw(self._store, run, now=self._clock.now())
+            if run is None or run.state.is_final or run.attempt == 0:
+                forget(self.config.state_dir, run_id)
+        self.journal.tell(*events)
+
     def _adopt(self) -> None:
         """Take over what an earlier engine left: running, ended unseen, or never started."""
         for live in self._store.live_attempts():
-            if self._only is not None and live.attempt.run_id != self._only:
-                continue
             self._worker.adopt(live.attempt)
             folder = self.config.attempt_dir(live.attempt.run_id, live.attempt.number)
             run = self._store.run(live.attempt.run_id)
@@ -367,9 +404,12 @@ class Service:
             name, tick, journal=self.journal, ledger=self._ledger, on_end=self._on_end, bell=bell
         )
 
+    def _note_bug(self, bugs: str) -> None:
+        self._lock.note(bug=bugs)
+
     def _raise_alarm(self, trouble: str) -> None:
         """By ways that need no room on a disk; and all loops try at once whether it is theirs too."""
-        self._lock.note(trouble)
+        self._lock.note(ledger=trouble)
         self._alarm(trouble)
         self.wake()
 
@@ -381,6 +421,8 @@ class Service:
         """A hint came to the worker, whose turn is next: an attempt's id, or that the ledger changed."""
         if "-" in line:
             self._worker.notice(line)
+        elif line == YIELD:
+            self.is_wanted_elsewhere.set()
         else:
             for name, loop in self._loops.items():
                 if name != "worker":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from engine.lifecycle import Attempt, Ended, Run, RunState
     from engine.records import (
+        Audited,
         Backlog,
         Crowd,
         Gap,
@@ -144,6 +145,14 @@ class Past(Protocol):
 
     def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
         """Runs that were recorded after another, and before an instant, with their places in the order."""
+        ...
+
+    def newest_audit(self) -> int:
+        """The number of the audit's last line; 0 when it has none."""
+        ...
+
+    def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:
+        """Lines of the audit after one, oldest first, with their numbers."""
         ...
 
     def fact(self, key: str, *, default: str) -> str:

@@ -1,10 +1,13 @@
-"""End what runs, where an engine is told to take its jobs with it."""
+"""End what is not wanted any more: what runs when the engine takes its jobs with it, requests of nobody."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 
+from engine.events import Event, RunSettled
 from engine.ledger import Store
-from engine.lifecycle import RunState
+from engine.lifecycle import Run, RunState, TriggerKind
 from engine.ports import Clock, Stop
 
 STOP_SLACK_SECONDS = 10.0
@@ -33,3 +36,25 @@ def stop_running(
         if is_too_late or asked_again.wait(STOP_LOOK_SECONDS):
             return False
     return True
+
+
+def is_withdrawn(run: Run, *, by_command: bool) -> bool:
+    """Whether a run ends because the command that asked for it in the foreground is gone.
+
+    What never started is withdrawn: nobody expects it any more. A retry goes on where an engine is, which
+    the run was handed over to; with a command that runs jobs itself nothing would ever start it.
+    """
+    if run.trigger is not TriggerKind.MANUAL:
+        return False
+    return (run.state is RunState.QUEUED and run.attempt == 0) or (
+        by_command and run.state is RunState.RETRY_WAIT
+    )
+
+
+def withdraw(store: Store, run: Run, *, now: datetime) -> list[Event]:
+    """End a run that nobody waits for any more, inside the caller's transaction."""
+    detail = run.requested_by
+    if not store.request_stop(run.id, Stop.CANCEL, reason="withdrawn", detail=detail, now=now):
+        return []
+    ended = replace(run, state=RunState.CANCELLED, reason="withdrawn", detail=detail, ended_at=now)
+    return [RunSettled(run=ended, number=run.attempt, seconds=None)]

@@ -14,6 +14,7 @@ from engine.events import (
     ConfigRejected,
     DiskHeld,
     DiskReleased,
+    DoneByOthers,
     EngineStarted,
     EngineStopped,
     EngineWasAway,
@@ -27,6 +28,7 @@ from engine.events import (
     LedgerWritable,
     LoopFailed,
     NotRunTold,
+    NotShown,
     OutputsDropped,
     RefUnread,
     RemovalsHeld,
@@ -48,7 +50,7 @@ _MAX_NAMES = 6
 def tell_text(event: Event) -> str:
     """One line for people: the run, the job, what happened."""
     match event:
-        case EngineStarted() | EngineStopped() | LoopFailed():
+        case EngineStarted() | EngineStopped() | LoopFailed() | NotShown() | DoneByOthers():
             return _line("", "", _about_engine(event))
         case GenerationApplied() | ConfigRejected() | ConfigChanged() | RefUnread():
             return _line("", "", _about_config(event))
@@ -89,7 +91,7 @@ def _about_run(event: RunWaits | AttemptStarted | AttemptAdopted | RunSettled | 
             assert_never(event)
 
 
-def _about_engine(event: EngineStarted | EngineStopped | LoopFailed) -> str:
+def _about_engine(event: EngineStarted | EngineStopped | LoopFailed | NotShown | DoneByOthers) -> str:
     match event:
         case EngineStarted():
             return f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"
@@ -98,6 +100,11 @@ def _about_engine(event: EngineStarted | EngineStopped | LoopFailed) -> str:
             return f"engine stopped{left}"
         case LoopFailed():
             return f"{event.loop}: {event.message}"
+        case NotShown():
+            lines = "1 line was" if event.count == 1 else f"{event.count} lines were"
+            return f"{lines} not shown, as nothing read them; engine.log has them"
+        case DoneByOthers():
+            return _by_others(event)
         case _:
             assert_never(event)
 
@@ -105,7 +112,7 @@ def _about_engine(event: EngineStarted | EngineStopped | LoopFailed) -> str:
 def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged | RefUnread) -> str:
     match event:
         case GenerationApplied():
-            return f"generation {event.number} applied: {_changes(event)}"
+            return f"generation {event.number} applied: {changes_text(event)}"
         case ConfigRejected():
             on = f"generation {event.running} goes on" if event.running else "nothing is in force yet"
             return "\n".join((f"config rejected, {on}:", *(f"  {line}" for line in event.diagnostics)))
@@ -115,6 +122,17 @@ def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged | Re
             return f"{event.ref} cannot be read, what is in force goes on: {event.detail}"
         case _:
             assert_never(event)
+
+
+_DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "kill": "killed", "run": "asked for"}
+
+
+def _by_others(event: DoneByOthers) -> str:
+    is_run = event.action in ("cancel", "kill", "run", "retry")
+    what = f"run {short(event.object)}" if is_run else event.object
+    done = _DONE.get(event.action, event.action)
+    detail = f": {event.detail}" if event.detail and event.action not in ("run", "retry") else ""
+    return f"{what} {done} by {event.actor}{detail}"
 
 
 def tell_json(event: Event, *, at: datetime) -> dict[str, object]:
@@ -153,7 +171,8 @@ def _not_run(event: NotRunTold) -> str:
     return f"{many}{event.state.value}: {why}{by}"
 
 
-def _changes(event: GenerationApplied) -> str:
+def changes_text(event: GenerationApplied) -> str:
+    """What a generation changed, in a few words."""
     signs = (("+", event.added), ("~", event.changed), (">", event.renamed), ("-", event.removed))
     parts = [f"{sign} {_names(names)}" for sign, names in signs if names]
     jobs = "1 job" if event.jobs == 1 else f"{event.jobs} jobs"

@@ -24,6 +24,7 @@ REASONS = {
     "clock_jump": "the clock was set forward over it",
     "clock_rewound": "the clock it followed was wrong",
     "by_hand": "somebody cancelled it",
+    "withdrawn": "the command that asked for it ended before it started",
     "timeout": "it ran longer than its timeout",
     "stopped": "it was stopped",
     "secret not available": "a secret is not there",

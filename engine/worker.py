@@ -2,12 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from engine.config import EngineConfig
+from engine.errors import JobfileError, PartialTurnError
 from engine.events import AttemptStarted, Event, NotRunTold, RunSettled
 from engine.executor import prepare
 from engine.ledger import Store
@@ -26,6 +27,8 @@ from engine.owing import owe_for_run
 from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.retry import settle
+from engine.stopping import is_withdrawn, withdraw
+from jobfile.model import CommandAction, JobSpec
 
 IDLE_SECONDS = 15.0
 """The longest sleep: a lost hint costs no more than this."""
@@ -37,6 +40,9 @@ LAUNCHED_AT_ONCE = 8
 """So many attempts are handed over in one go: of a crowd the first need not wait for the last."""
 
 STARTED = (RunState.RUNNING, RunState.CANCELLING)
+
+MAX_WAITING = 10_000
+"""Startable runs that a command without an engine looks through for the few that it serves."""
 
 GONE_SECONDS = 3.0
 """For so long the folder of an attempt that was executed may be away before the attempt is lost."""
@@ -67,12 +73,14 @@ class Worker:
         journal: Journal,
         config: EngineConfig,
         boot_id: str,
-        only: str | None = None,
+        serves: Callable[[Run], bool] | None = None,
+        is_abandoned: Callable[[str], bool] = lambda _: False,
         is_held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """With `only`, no run but that one is started: what `jobfile run` does without an engine.
+        """With `serves`, only the runs that it takes are started: what `jobfile run` does without an engine.
 
-        While the clock `is_held`, what ends is settled and nothing starts.
+        `is_abandoned` says of a run's id that the command which waited for it is gone. While the clock
+        `is_held`, what ends is settled and nothing starts.
         """
         self._is_held = is_held
         self._caught_up_at: deque[float] = deque(maxlen=config.catchup_starts)
@@ -82,9 +90,12 @@ class Worker:
         self._journal = journal
         self._config = config
         self._boot_id = boot_id
-        self._only = only
+        self._serves = serves
+        self._is_abandoned = is_abandoned
         self._flights: dict[str, _Flight] = {}
         self._noticed: set[str] = set()
+        self._unsettled: set[str] = set()
+        """Attempts whose end could not be recorded: they are settled apart from the others."""
         self._missed: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -121,6 +132,7 @@ class Worker:
         ended, unstarted = self._look(noticed)
         now = self._clock.now()
         events: list[Event] = []
+        aside = {name: ended.pop(name) for name in self._unsettled & ended.keys()}
         with self._store.transaction():
             for name, outcome in ended.items():
                 events += self._settle(name, outcome, now)
@@ -137,6 +149,7 @@ class Worker:
             events += self._launch([*claimed, *unstarted])
         finally:  # after the launch: what waits to be started does not wait for words
             self._journal.tell(*events)
+        self._settle_aside(aside, now)
         is_more = bool(claimed) and len(self._flights) < self._config.max_running
         return 0 if is_more else self._rest(now, wake)
 
@@ -197,7 +210,34 @@ class Worker:
         """Nothing of a lost attempt goes on: what its supervisor did not take with it is ended here."""
         return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.run_id, flight.number))
 
+    def _settle_aside(self, ended: Mapping[str, Outcome], now: datetime) -> None:
+        """Settle what broke an earlier turn, each alone and after all others: it may break this one again."""
+        trouble: Exception | None = None
+        for name, outcome in ended.items():
+            try:
+                with self._store.transaction():
+                    events = self._settle(name, outcome, now)
+            except JobfileError:
+                raise
+            except Exception as error:  # noqa: BLE001  raised below, when the others are settled
+                trouble = error
+                continue
+            self._unsettled.discard(name)
+            self._flights.pop(name, None)
+            self._journal.tell(*events)
+        if trouble is not None:
+            raise PartialTurnError(f"{type(trouble).__name__}: {trouble}") from trouble
+
     def _settle(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
+        try:
+            return self._settled(name, outcome, now)
+        except JobfileError:
+            raise  # the ledger's trouble, not this run's
+        except Exception:
+            self._unsettled.add(name)
+            raise
+
+    def _settled(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
         flight = self._flights[name]
         if flight.run is not None:
             told = self._make_true(flight.run, outcome, now)
@@ -211,7 +251,7 @@ class Worker:
 
     def _make_true(self, run: Run, outcome: Outcome, now: datetime) -> list[Event] | None:
         """Settle a run, and what follows from that; None if it is not what it was when it was read."""
-        spec = self._store.definition(run.digest)
+        spec, _ = self._definition(run)
         verdict = settle(run, outcome, spec=spec, now=now)
         if not self._store.settle(run, verdict, outcome):
             return None
@@ -237,8 +277,15 @@ class Worker:
             events.append(_told_late(late))
             owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
         claimed: list[Run] = []
-        for run in self._startable(now, room, is_catchup=False):
-            claimed += self._start(run, now)
+        is_asking = True
+        while is_asking:  # again when some were withdrawn: others take their places
+            is_asking = False
+            for run in self._startable(now, room - len(claimed), is_catchup=False):
+                if is_withdrawn(run, by_command=self._serves is not None) and self._is_abandoned(run.id):
+                    events += withdraw(self._store, run, now=now)
+                    is_asking = True
+                else:
+                    claimed += self._start(run, now)
         while len(claimed) < room and self._pace() == 0:
             waiting = self._startable(now, 1, is_catchup=True)
             started = [one for run in waiting for one in self._start(run, now)]
@@ -271,29 +318,25 @@ class Worker:
     def _startable(self, now: datetime, room: int, *, is_catchup: bool) -> tuple[Run, ...]:
         if room <= 0:
             return ()
-        if self._only is None:
+        if self._serves is None:
             return self._store.startable(now=now, limit=room, is_catchup=is_catchup)
-        found = self._store.startable(now=now, limit=10_000, is_catchup=is_catchup)
-        return tuple(run for run in found if run.id == self._only)
+        found = self._store.startable(now=now, limit=MAX_WAITING, is_catchup=is_catchup)
+        return tuple(run for run in found if self._serves(run))[:room]
 
     def _launch(self, runs: list[Run]) -> list[Event]:
-        """Hand attempts to supervisors. What cannot even be prepared ends here, as not started."""
+        """Hand attempts to supervisors. An attempt that cannot be prepared is recorded as not started."""
         failed: list[tuple[str, Outcome]] = []
         succeeded: dict[str, datetime | None] = {}
         for first in range(0, len(runs), LAUNCHED_AT_ONCE):
             orders: list[LaunchOrder] = []
             try:
                 for run in runs[first : first + LAUNCHED_AT_ONCE]:
-                    now = self._clock.now()
-                    if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of a job
-                        succeeded[run.job] = self._store.last_success(run.job, before=now)
-                    spec = self._store.definition(run.digest)
-                    order = prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
+                    order = self._prepared(run, succeeded)
                     if isinstance(order, StartError):
                         failed.append((attempt_id(run.id, run.attempt), order))
                     else:
                         orders.append(order)
-            finally:  # whatever is wrong with one, those before it start
+            finally:  # the ledger may fail to answer: those before it start
                 if orders:
                     self._launcher.launch(*orders)
         if not failed:
@@ -305,6 +348,25 @@ class Worker:
         for name, _ in failed:
             self._flights.pop(name, None)
         return events
+
+    def _prepared(self, run: Run, succeeded: dict[str, datetime | None]) -> LaunchOrder | StartError:
+        now = self._clock.now()
+        if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of a job
+            succeeded[run.job] = self._store.last_success(run.job, before=now)
+        spec, trouble = self._definition(run)
+        if trouble:
+            return StartError(at=now, reason="start_error", detail=trouble)
+        return prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
+
+    def _definition(self, run: Run) -> tuple[JobSpec, str]:
+        """The job as the run has it, and why it cannot be read, as one of another version may be."""
+        try:
+            return self._store.definition(run.digest), ""
+        except JobfileError:
+            raise  # the ledger's trouble, not this run's
+        except Exception as error:  # noqa: BLE001  one definition that cannot be read must not stop other jobs
+            stand_in = JobSpec(name=run.job, action=CommandAction(argv=("false",)))
+            return stand_in, f"its definition cannot be read: {type(error).__name__}: {error}"
 
 
 def _told_late(run: Run) -> NotRunTold:

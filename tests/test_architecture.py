@@ -18,7 +18,7 @@ from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHEC
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*(ROOT / "jobfile").rglob("*.py"), *(ROOT / "engine").rglob("*.py")])
 QUERIES = ROOT / "engine" / "store" / "sqlite" / "queries"
-LONGEST_MODULE, LONGEST_FUNCTION = 400, 60
+LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -4,10 +4,9 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 from engine.events import Event
 from engine.ports import Clock
@@ -18,13 +17,15 @@ MAX_LOG_BYTES = 16 * 1024 * 1024
 
 
 class EngineJournal:
-    """Tells each event to the log, and to a stream if there is one."""
+    """Tells each event to the log, and shows it where somebody may read along."""
 
-    def __init__(self, log: Path, *, clock: Clock, stream: TextIO | None, as_json: bool) -> None:
-        """`stream` gets lines for people, or the log's JSON lines."""
+    def __init__(
+        self, log: Path, *, clock: Clock, show: Callable[[str], None] | None = None, as_json: bool = False
+    ) -> None:
+        """`show` gets lines for people, or the log's JSON lines. It must not wait for a reader."""
         self._log = log
         self._clock = clock
-        self._stream = stream
+        self._show = show
         self._as_json = as_json
         self._lock = threading.Lock()
         self._handle = -1
@@ -36,15 +37,12 @@ class EngineJournal:
         if not events:
             return
         now = self._clock.now()
-        lines = "".join(f"{json.dumps(tell_json(event, at=now))}\n" for event in events)
+        lines = for_programs(events, now)
         with self._lock:
             with contextlib.suppress(OSError):
                 self._append(lines)
-            if self._stream is not None:
-                text = lines if self._as_json else _for_people(events, now)
-                with contextlib.suppress(OSError, ValueError):
-                    self._stream.write(text)
-                    self._stream.flush()
+            if self._show is not None:
+                self._show(lines if self._as_json else for_people(events, now))
 
     def _append(self, lines: str) -> None:
         if self._handle < 0:
@@ -62,7 +60,13 @@ class EngineJournal:
             self._handle = -1
 
 
-def _for_people(events: Sequence[Event], now: datetime) -> str:
+def for_programs(events: Sequence[Event], now: datetime) -> str:
+    """A JSON object on a line for each event."""
+    return "".join(f"{json.dumps(tell_json(event, at=now))}\n" for event in events)
+
+
+def for_people(events: Sequence[Event], now: datetime) -> str:
+    """A line for each event, with the time on this host."""
     at = f"{now.astimezone():%H:%M:%S}"
     return "".join(f"{at}  {_plain_text(tell_text(event))}\n" for event in events)
 

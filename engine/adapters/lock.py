@@ -4,12 +4,15 @@ import contextlib
 import fcntl
 import os
 import select
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from engine.errors import EngineRunningError, JobfileError, SupersededError
 
 LOCK = "engine.lock"
+ENGINE = "an engine"
+"""What the holder of the lock is, when it is not a command that runs jobs itself for a while."""
 TROUBLE_BYTES = 1024
 """Room in the lock's file for what troubles the engine, taken at once: a full disk cannot deny it."""
 LOCK_TRIES = 25
@@ -57,16 +60,36 @@ def make_private_file(path: Path) -> None:
         raise JobfileError(f"{path} cannot be made ({error.strerror or error})") from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds the lock, as they wrote it beside it."""
+
+    pid: int
+    what: str
+    """`an engine`, or the command that runs jobs itself for a while."""
+    ledger: str
+    """Why the ledger cannot be written; empty when it can."""
+    bug: str
+    """Which loop reports a bug in jobfile; empty when none does."""
+
+    @property
+    def is_engine(self) -> bool:
+        """Whether schedules are served, and not only single runs."""
+        return self.what == ENGINE
+
+
 class EngineLock:
     """The lock, while it is held."""
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, what: str) -> None:
         """Take over a locked file descriptor."""
         self._handle = handle
+        self._what = what
+        self._noted = {"ledger": "", "bug": ""}
 
     @classmethod
-    def take(cls, state_dir: Path) -> Self:
-        """Take the lock, or say who has it."""
+    def take(cls, state_dir: Path, what: str = ENGINE) -> Self:
+        """Take the lock, or say who has it. `what` tells others what the holder is."""
         path = state_dir / LOCK
         try:
             handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -75,17 +98,14 @@ class EngineLock:
                 f"the state folder {state_dir} cannot be written ({error.strerror or error})"
             ) from error
         if not _has_lock(handle):
-            holder = os.pread(handle, 64, 0).decode("ascii", "replace").partition("\n")[0].strip()
+            holder = _written(os.pread(handle, TROUBLE_BYTES, 0))
             os.close(handle)
-            who = f" (process {holder})" if holder else ""
-            raise EngineRunningError(
-                f"another engine{who} is running on the state folder {state_dir}; "
-                "stop it first, or give this one a state folder of its own with --state"
-            )
+            raise EngineRunningError(_who_runs(holder, state_dir))
+        lock = cls(handle, what)
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
-            os.pwrite(handle, _noted(""), 0)
-        return cls(handle)
+        lock.note()
+        return lock
 
     def refuse_when_gone(self, state_dir: Path) -> None:
         """An engine whose state folder was taken away or replaced must not go on as if it had one."""
@@ -99,10 +119,13 @@ class EngineLock:
                 "Jobs that run go on under their supervisors. Put the folder back, or start anew:  jobfile up"
             )
 
-    def note(self, trouble: str) -> None:
+    def note(self, *, ledger: str | None = None, bug: str | None = None) -> None:
         """Write beside the lock what troubles the engine and cannot be in the ledger; empty for nothing."""
+        given = {"ledger": ledger, "bug": bug}
+        self._noted |= {name: text for name, text in given.items() if text is not None}
+        content = _content(os.getpid(), self._what, self._noted["ledger"], self._noted["bug"])
         with contextlib.suppress(OSError):
-            os.pwrite(self._handle, _noted(trouble), 0)
+            os.pwrite(self._handle, content, 0)
 
     def release(self) -> None:
         """Let the next engine in."""
@@ -121,34 +144,60 @@ def _has_lock(handle: int) -> bool:
     return False
 
 
-def _noted(trouble: str) -> bytes:
-    """The process and its trouble, always of one length."""
-    text = f"{os.getpid()}\n{trouble}".encode("utf-8", "replace")[: TROUBLE_BYTES - 1]
-    return text.ljust(TROUBLE_BYTES - 1) + b"\n"
+def _content(pid: int, *lines: str) -> bytes:
+    """The process, what it is and its troubles, a line each, always of one length."""
+    part = (TROUBLE_BYTES - 64) // len(lines)
+    cut = [" ".join(line.split()).encode("utf-8", "replace")[:part] for line in lines]
+    return b"\n".join([str(pid).encode(), *cut, b""]).ljust(TROUBLE_BYTES - 1) + b"\n"
 
 
-def engine_trouble(state_dir: Path) -> str:
-    """What troubles the engine that runs, as it noted beside its lock; empty when nothing does."""
-    if not is_engine_running(state_dir):
-        return ""
-    with contextlib.suppress(OSError):
-        return (state_dir / LOCK).read_text(errors="replace").partition("\n")[2].strip()
-    return ""
+def _written(content: bytes) -> Holder:
+    lines = [line.strip() for line in content.decode("utf-8", "replace").split("\n")]
+    pid, what, ledger, bug = (lines + [""] * 4)[:4]
+    return Holder(pid=int(pid) if pid.isdecimal() else 0, what=what or ENGINE, ledger=ledger, bug=bug)
 
 
-def is_engine_running(state_dir: Path) -> bool:
-    """Whether an engine holds the lock now."""
+def _who_runs(holder: Holder, state_dir: Path) -> str:
+    process = f" (process {holder.pid})" if holder.pid else ""
+    if holder.is_engine:
+        return (
+            f"another engine{process} is running on the state folder {state_dir}; "
+            "stop it first, or give this one a state folder of its own with --state"
+        )
+    return f"`{holder.what}`{process} is using the state folder {state_dir}; try again when it is over"
+
+
+def lock_holder(state_dir: Path) -> Holder | None:
+    """Who holds the lock now: an engine, or a command that runs jobs itself; None when nobody does."""
     try:
         handle = os.open(state_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return True
+        return _written(os.pread(handle, TROUBLE_BYTES, 0))
     finally:
         os.close(handle)
-    return False
+    return None
+
+
+def engine_trouble(state_dir: Path) -> str:
+    """Why the engine that runs cannot write its ledger, as it noted beside its lock; empty when it can."""
+    holder = lock_holder(state_dir)
+    return "" if holder is None else holder.ledger
+
+
+def engine_bug(state_dir: Path) -> str:
+    """The bugs that the loops of the engine report, as it noted beside its lock; empty when none do."""
+    holder = lock_holder(state_dir)
+    return "" if holder is None else holder.bug
+
+
+def is_engine_running(state_dir: Path) -> bool:
+    """Whether an engine holds the lock now; a command that runs a job itself is none."""
+    holder = lock_holder(state_dir)
+    return holder is not None and holder.is_engine
 
 
 def file_system(path: Path, *, mounts: Path = MOUNTS) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 ALIVE_EVERY = 0.5
 """Part of the watchdog's time after which a sign of life is due: half, as sd_watchdog_enabled(3) says."""
 
+SEND_SECONDS = 1.0
+"""A manager that does not read may not hold up who tells it."""
+
 
 class Manager:
     """The socket of systemd, where there is one. A message that cannot be sent stops nothing."""
@@ -47,4 +50,5 @@ class Manager:
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         flags = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, flags) as manager:
+            manager.settimeout(SEND_SECONDS)
             manager.sendto("\n".join(lines).encode(), address)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 FIFO = "wake"
 LEDGER_CHANGED = "ledger"
+YIELD = "yield"
+"""An engine starts: a command that runs jobs itself gives the state folder up, and follows its run."""
 READ_BYTES = 65_536
 
 

@@ -52,6 +52,8 @@ class Status:
     """What keeps the engine from starting anything."""
     trouble: str = ""
     """What keeps the engine from its duty and could not be written to the ledger."""
+    bug: str = ""
+    """A bug in jobfile that a loop of the engine reports."""
 
     @property
     def hold(self) -> Incident | None:
@@ -77,7 +79,7 @@ class Status:
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
-        is_troubled = bool(self.rejection or self.holds or self.trouble)
+        is_troubled = bool(self.rejection or self.holds or self.trouble or self.bug)
         return self.is_running and not (self.is_silent or is_troubled or is_low)
 
 
@@ -89,6 +91,7 @@ def make_status(
     free_bytes: int,
     now: datetime,
     trouble: str = "",
+    bug: str = "",
 ) -> Status:
     """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
     open_runs = view.open_runs() if view is not None else ()
@@ -112,6 +115,7 @@ def make_status(
         incidents=view.recent_incidents(limit=RECENT) if view else (),
         holds=_holds(view) if view else (),
         trouble=trouble,
+        bug=bug,
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from engine.accounting import Moment, request_run, requested_run
 from engine.adapters.environment import user_name
+from engine.adapters.lock import make_private_file, make_state_dir
 from engine.adapters.wake import poke
 from engine.cli.place import Place
 from engine.errors import JobfileError
@@ -77,6 +78,24 @@ def record(store: Store, run: Run, job: CompiledJob, *, now: datetime) -> Run:
             detail=f"run {run.id}",
             now=now,
         )
+    return recorded
+
+
+def prepare_state(place: Place) -> None:
+    """Make the state folder and an empty ledger, closed to others, where there are none."""
+    make_state_dir(place.state_dir)
+    make_private_file(place.config.ledger)
+
+
+def hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run:
+    """Record a run that a person asked for, and wake whoever may start it."""
+    prepare_state(place)
+    store = SqliteStore.open(place.config.ledger)
+    try:
+        recorded = record(store, run, job, now=now)
+    finally:
+        store.close()
+    poke(place.state_dir)
     return recorded
 
 

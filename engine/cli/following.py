@@ -2,121 +2,224 @@
 
 import contextlib
 import os
+import signal
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from types import FrameType
 
 import click
 
-from engine.adapters.clock import SystemClock
-from engine.adapters.journal import EngineJournal
+from engine.adapters.lock import is_engine_running, lock_holder
 from engine.adapters.output import OutputTail
+from engine.adapters.presence import Presence
 from engine.answers.did import answer_of
-from engine.cli.asking import ask_to_stop, record
+from engine.answers.waiting import why_waits
+from engine.cli.alone import Alone
+from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place
 from engine.cli.showing import OutputShown
-from engine.errors import StoreRefusedError
+from engine.errors import JobfileError, StoreRefusedError
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
-from engine.service import Service
-from engine.wording import in_words, seconds_text, short
+from engine.wording import in_words, reason_words, seconds_text, short
 from jobfile.catalog import CompiledJob
 
 LOOK_SECONDS = 0.03
 """How often the ledger is asked; a person does not see the difference to at once."""
+TELL_WAIT_SECONDS = 0.3
+"""A run that starts within this time did not wait."""
+TELL_AGAIN_SECONDS = 1.0
+"""How often it is looked whether a run waits for something else by now."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def follow(place: Place, run: Run, *, as_json: bool) -> int:
-    """Follow a run that an engine has; Ctrl-C stops following, not the run."""
-    view = place.view()
-    try:
-        ended = _watch(place, view, run.id)
-    except KeyboardInterrupt:
-        click.echo(f"\nstill going; end it with  jobfile cancel {short(run.id)}", err=True)
-        return int(answer_of(RunState.RUNNING, was_started=True))
+class ToldToEnd:
+    """The signals that tell a command to end, noted while it is inside: nothing is broken off halfway."""
+
+    def __init__(self) -> None:
+        """No signal has come."""
+        self._names: list[str] = []
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._names.append(signal.Signals(number).name)
+
+    def take(self) -> str:
+        """The signal that came and was not taken yet; empty when none did."""
+        return self._names.pop(0) if self._names else ""
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator["ToldToEnd"]:
+        """Note signals instead of dying of them. One that is ignored stays ignored: nohup(1)."""
+        heard = [one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN]
+        before = {one: signal.signal(one, self._note) for one in heard}
+        try:
+            yield self
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
+class Followed:
+    """A run that is followed: each look prints what is new. A reader that is gone stops nothing."""
+
+    def __init__(self, place: Place, view: View, run_id: str, *, output_to_stderr: bool) -> None:
+        """Nothing was printed yet."""
+        self._place = place
+        self._view = view
+        self._run_id = run_id
+        self._stream = sys.stderr if output_to_stderr else sys.stdout
+        self._shown: OutputShown | None = None
+        self._number = 0
+        self._ended = 0
+        self._waited = ""
+        self._tell_at = time.monotonic() + TELL_WAIT_SECONDS
+        self._ledger = place.config.ledger.stat()
+        self._is_read = True
+
+    def look(self) -> Run:
+        """Print what is new; the run as it is now."""
+        self._refuse_when_gone()
+        run = self._view.run(self._run_id)
+        assert run is not None
+        is_between = run.state is RunState.RETRY_WAIT
+        while self._number < run.attempt:  # one that is over gets its end before the next one begins
+            if self._number:
+                self._end_attempt(run, is_last=False)
+            self._number += 1
+            folder = self._place.config.attempt_dir(run.id, self._number)
+            self._shown = OutputShown(OutputTail(folder), stream=self._stream)
+        if is_between or run.state.is_final:
+            self._end_attempt(run, is_last=not is_between)
+        else:
+            self._print(finish=False)
+        if run.state is RunState.QUEUED:
+            self._tell_wait(run)
+        return run
+
+    def _end_attempt(self, run: Run, *, is_last: bool) -> None:
+        """The rest of an attempt's output, then how it ended, where another one follows."""
+        if self._ended == self._number:
+            return
+        self._ended = self._number
+        self._print(finish=True)
+        if is_last:
+            return
+        ended = self._view.attempts(run.id)[self._number - 1]
+        wait = ""
+        if run.state is RunState.RETRY_WAIT and run.attempt == self._number and run.retry_at is not None:
+            wait = f" in {seconds_text(max(0.0, (run.retry_at - self._place.now()).total_seconds()))}"
+        _say(f"attempt {self._number}: {reason_words(ended.reason, ended.detail)}; tried again{wait}")
+
+    def _print(self, *, finish: bool) -> None:
+        if self._shown is None or not self._is_read:
+            return
+        try:
+            if finish:
+                self._shown.finish()
+            else:
+                self._shown.show_new()
+        except BrokenPipeError:
+            self._is_read = False  # nobody reads it any more: the run goes on, and so do its supervisors
+        except OSError as error:
+            self._is_read = False
+            why = error.strerror or error
+            _say(f"warning: the output cannot be shown here: {why}; see  jobfile logs {short(self._run_id)}")
+
+    def _tell_wait(self, run: Run) -> None:
+        if time.monotonic() < self._tell_at:
+            return
+        self._tell_at = time.monotonic() + TELL_AGAIN_SECONDS
+        config = self._place.config
+        is_running = lock_holder(config.state_dir) is not None
+        text = why_waits(self._view, run, max_running=config.max_running, is_engine_running=is_running)
+        if text != self._waited:
+            self._waited = text
+            _say(f"waits: {text}  (run {short(run.id)})")
+
+    def _refuse_when_gone(self) -> None:
+        """A view goes on reading a file that was deleted: nobody would ever write the end into it."""
+        with contextlib.suppress(OSError):
+            if os.path.samestat(self._place.config.ledger.stat(), self._ledger):
+                return
+        raise StoreRefusedError(
+            f"the state folder {self._place.state_dir} was taken away or replaced while the run was "
+            "followed: what became of the run is not known here"
+        )
+
+
+def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
+    """Record a run, see to it that it starts, and follow it to its end; the exit code.
+
+    With an engine it is handed over. Without one this command takes the engine's place. When the command is
+    told to end, a run that has not started is withdrawn; one that has started goes on under an engine, and is
+    cancelled where there is none.
+    """
+    prepare_state(place)
+    with (
+        ToldToEnd().listening() as told,
+        Alone(place, f"jobfile run {run.job}", lambda run_id: run_id == run.id) as alone,
+    ):
+        alone.look()  # before anything is recorded: it refuses a ledger that nothing may start from
+        presence = Presence.show(place.state_dir, run.id)
+        recorded = hand_over(place, run, job, now=place.now())
+        view = place.view()
+        followed = Followed(place, view, recorded.id, output_to_stderr=as_json)
+        ended = _until_over(place, followed, alone, told)
+        presence.leave()
     return _tell(view, ended, as_json=as_json)
 
 
-def follow_alone(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
-    """Be the engine for this one run; Ctrl-C cancels it, again kills it."""
-    clock = SystemClock()
-    config = place.config
-    journal = EngineJournal(config.state_dir / "engine.log", clock=clock, stream=None, as_json=False)
-    service = Service(config, journal, clock, only=run.id)
-    store = service.open()
-    recorded = record(store, run, job, now=clock.now())
-    service.start()
-    view = place.view()
-    try:
-        ended = _until_over(place, view, recorded, service.wake)
-    finally:
-        service.stop()
-    return _tell(view, ended, as_json=as_json)
-
-
-def _until_over(place: Place, view: View, run: Run, wake: Callable[[], None]) -> Run:
+def _until_over(place: Place, followed: Followed, alone: Alone, told: ToldToEnd) -> Run:
+    """Follow a run until it is over, or until this command is told to end and the run goes on without it."""
+    pause = threading.Event()
     how = Stop.CANCEL
     while True:
-        try:
-            return _watch(place, view, run.id)
-        except KeyboardInterrupt:
-            word = "cancelling" if how is Stop.CANCEL else "killing"
-            click.echo(f"\n{word} run {short(run.id)}", err=True)
-            ask_to_stop(place, run, how, why="Ctrl-C", now=place.now())
-            how = Stop.KILL
-            wake()
-
-
-def _watch(place: Place, view: View, run_id: str) -> Run:
-    """Print the output of each attempt as it comes; the run when it is over."""
-    pause = threading.Event()
-    shown: OutputShown | None = None
-    number = 0
-    told_wait = False
-    ledger = place.config.ledger.stat()
-    while True:
-        _refuse_when_gone(place, ledger)
-        run = view.run(run_id)
-        assert run is not None
-        if run.attempt != number:
-            if shown is not None:
-                shown.finish()
-            number = run.attempt
-            shown = OutputShown(OutputTail(place.config.attempt_dir(run.id, number)))
-        if run.state is RunState.RETRY_WAIT and not told_wait and run.retry_at is not None:
-            wait = seconds_text(max(0.0, (run.retry_at - place.now()).total_seconds()))
-            click.echo(f"attempt {run.attempt}: {in_words(run)}; tried again in {wait}", err=True)
-        told_wait = run.state is RunState.RETRY_WAIT
+        run = followed.look()
         if run.state.is_final:
-            if shown is not None:
-                shown.finish()
             return run
-        if shown is not None:
-            shown.show_new()
+        if signal_name := told.take():
+            if run.state is not RunState.QUEUED and is_engine_running(place.state_dir):
+                _say(f"\nstill going; end it with  jobfile cancel {short(run.id)}")
+                return run
+            _end(place, run, how, why=signal_name)
+            alone.wake()
+            how = Stop.KILL
+        alone.look()
         pause.wait(LOOK_SECONDS)
 
 
-def _refuse_when_gone(place: Place, ledger: os.stat_result) -> None:
-    """A view goes on reading a file that was deleted: nobody would ever write the end into it."""
+def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
+    ending = "cancelling" if how is Stop.CANCEL else "killing"
+    word = "withdrawing" if run.attempt == 0 else ending
+    _say(f"\n{word} run {short(run.id)}")
+    with contextlib.suppress(JobfileError):  # it was over before
+        ask_to_stop(place, run, how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
+
+
+def _say(text: str) -> None:
+    """A terminal that is gone stops nothing."""
     with contextlib.suppress(OSError):
-        if os.path.samestat(place.config.ledger.stat(), ledger):
-            return
-    raise StoreRefusedError(
-        f"the state folder {place.state_dir} was taken away or replaced while the run was followed: "
-        "what became of the run is not known here"
-    )
+        click.echo(text, err=True)
 
 
 def _tell(view: View, run: Run, *, as_json: bool) -> int:
     if as_json:
         print_json(run_to_json(run, attempts=view.attempts(run.id)))
-    else:
-        took = ""
-        if run.started_at and run.ended_at and run.attempt:
-            took = f" after {seconds_text((run.ended_at - run.started_at).total_seconds())}"
-        tries = f", {run.attempt} attempts" if run.attempt > 1 else ""
-        words = in_words(run)
-        why = f": {words}" if words else ""
-        click.echo(f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})", err=True)
+    elif run.state.is_final:
+        tell_end(run)
     return int(answer_of(run.state, was_started=run.attempt > 0))
+
+
+def tell_end(run: Run) -> None:
+    """One line on stderr: how a run ended."""
+    took = ""
+    if run.started_at and run.ended_at and run.attempt:
+        took = f" after {seconds_text((run.ended_at - run.started_at).total_seconds())}"
+    tries = f", {run.attempt} attempts" if run.attempt > 1 else ""
+    words = in_words(run)
+    why = f": {words}" if words else ""
+    _say(f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})")

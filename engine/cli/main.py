@@ -34,6 +34,7 @@ COMMANDS = {
     "report": "everything expected, and what became of it",
     "runs": "the newest runs",
     "logs": "what a run wrote",
+    "wait": "wait for runs to end",
     "cancel": "end a run",
     "retry": "try a run again",
     "pause": "stop a job from running on its schedule",

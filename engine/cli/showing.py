@@ -3,7 +3,7 @@
 import codecs
 import re
 import sys
-from typing import BinaryIO, Final
+from typing import Final, TextIO
 
 from engine.adapters.output import OutputTail
 from engine.cli.output import is_coloured
@@ -84,10 +84,11 @@ def _shown(found: re.Match[str]) -> str:
 class OutputShown:
     """Prints what an attempt wrote, as it comes."""
 
-    def __init__(self, tail: OutputTail) -> None:
-        """Nothing is printed yet."""
+    def __init__(self, tail: OutputTail, *, stream: TextIO | None = None) -> None:
+        """Nothing is printed yet. The stream is standard output, unless another is given."""
         self._tail = tail
-        self._text = NeutralText(has_colour=is_coloured()) if sys.stdout.isatty() else None
+        self._stream = stream or sys.stdout
+        self._text = NeutralText(has_colour=is_coloured()) if self._stream.isatty() else None
 
     def show_new(self) -> None:
         """Print what came since the last time."""
@@ -101,7 +102,6 @@ class OutputShown:
             self._write(self._text.rest().encode())
 
     def _write(self, part: bytes) -> None:
-        stream: BinaryIO = sys.stdout.buffer
-        sys.stdout.flush()
-        stream.write(part)
-        stream.flush()
+        self._stream.flush()
+        self._stream.buffer.write(part)
+        self._stream.buffer.flush()

@@ -8,10 +8,11 @@ from engine.abilities import beyond_engine
 from engine.accounting import Moment
 from engine.applying import apply_catalog
 from engine.errors import JobfileError
-from engine.events import Event
+from engine.events import Event, GenerationApplied
 from engine.ledger import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from engine.records import Generation
+from engine.telling import changes_text
 from jobfile.catalog import Catalog
 
 
@@ -85,6 +86,10 @@ def put_in_force(
         events = list(
             apply_catalog(store, intent.catalog, wanted, Moment(now=now, generation=number, new_id=new_id))
         )
+        for event in events:
+            if isinstance(event, GenerationApplied):
+                what = f"generation {event.number}"
+                store.audit(actor=intent.by, action="apply", object=what, detail=changes_text(event), now=now)
         store.accept(now=now)
     return events
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol  # a row's columns have no narro
 from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.records import (
     Applied,
+    Audited,
     Gap,
     Generation,
     Incident,
@@ -280,6 +281,17 @@ def incident_from_row(row: Row) -> Incident:
         occurrences=row["occurrences"],
         jobs=row["jobs"],
         accepted_by=row["accepted_by"],
+    )
+
+
+def audited_from_row(row: Row) -> Audited:
+    """A line of the audit."""
+    return Audited(
+        at=from_us(row["at"]),
+        actor=row["actor"],
+        action=row["action"],
+        object=row["object"],
+        detail=row["detail"],
     )
 
 

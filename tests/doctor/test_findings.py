@@ -588,7 +588,9 @@ def the_engine_was_stopped(patient: Patient) -> None:
     patient.no_engine_runs()
     world = patient.world
     with world.store.transaction():
-        world.store.close_session(epoch=world.epoch, now=world.clock.now(), reason="stopped")
+        world.store.close_session(
+            epoch=world.epoch, now=world.clock.now(), boot_seconds=None, reason="stopped"
+        )
 
 
 @brings("engine.killed", "the last engine was killed")

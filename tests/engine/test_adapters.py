@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
-from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -197,16 +196,16 @@ def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> Non
 
 
 def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
-    stream = StringIO()
-    journal = EngineJournal(tmp_path / "log", clock=FakeClock(NOON), stream=stream, as_json=False)
+    shown: list[str] = []
+    journal = EngineJournal(tmp_path / "log", clock=FakeClock(NOON), show=shown.append)
     journal.tell(LoopFailed(loop="worker", message="\x1b[2Jgone\u202e"))
-    assert "\x1b" not in stream.getvalue()
-    assert "\u202e" not in stream.getvalue()
+    assert "\x1b" not in "".join(shown)
+    assert "\u202e" not in "".join(shown)
     assert json.loads((tmp_path / "log").read_text())["message"] == "\x1b[2Jgone\u202e"
 
 
 def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    journal = EngineJournal(tmp_path / "no" / "log", clock=FakeClock(NOON), stream=None, as_json=False)
+    journal = EngineJournal(tmp_path / "no" / "log", clock=FakeClock(NOON))
     journal.tell(EngineStopped(running=0))
 
 

@@ -134,12 +134,12 @@ def _a_store(folder: Path) -> SqliteStore:
 def test_what_troubles_the_engine_stands_beside_its_lock_while_it_lives(tmp_path: Path) -> None:
     lock = EngineLock.take(tmp_path)
     assert engine_trouble(tmp_path) == ""
-    lock.note("the disk is full; " * 100)
+    lock.note(ledger="the disk is full; " * 100)
     assert engine_trouble(tmp_path).startswith("the disk is full; the disk")
     size = (tmp_path / "engine.lock").stat().st_size
-    lock.note("")
+    lock.note(ledger="")
     assert (engine_trouble(tmp_path), (tmp_path / "engine.lock").stat().st_size) == ("", size)
-    lock.note("again")
+    lock.note(ledger="again")
     lock.release()
     assert engine_trouble(tmp_path) == "", "what an engine noted that is gone is past"
     EngineLock.take(tmp_path).release()
@@ -147,10 +147,10 @@ def test_what_troubles_the_engine_stands_beside_its_lock_while_it_lives(tmp_path
 
 def test_a_journal_on_a_full_disk_raises_nothing(tmp_path: Path) -> None:
     """/dev/full takes nothing, as a disk without room."""
-    journal = EngineJournal(Path("/dev/full"), clock=FakeClock(NOON), stream=None, as_json=True)
+    journal = EngineJournal(Path("/dev/full"), clock=FakeClock(NOON))
     for _ in range(3):
         journal.tell(RunsPruned(count=1))
-    missing = EngineJournal(tmp_path / "missing" / "log", clock=FakeClock(NOON), stream=None, as_json=True)
+    missing = EngineJournal(tmp_path / "missing" / "log", clock=FakeClock(NOON))
     missing.tell(RunsPruned(count=1))
 
 

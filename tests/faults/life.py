@@ -296,7 +296,7 @@ class Life(World):
             keep_days=1,
         )
         self.alarms: list[str] = []
-        log = EngineJournal(state / "engine.log", clock=self.clock, stream=None, as_json=False)
+        log = EngineJournal(state / "engine.log", clock=self.clock)
         self.journal = ToldJournal(self.outside, log if mend else None)  # type: ignore[assignment]
         self.is_synchronized = None
         self.boot_id = boot_id
@@ -487,8 +487,7 @@ class Life(World):
                     )
 
     def _close(self) -> None:
-        with self.store.transaction():
-            self.store.close_session(epoch=self.epoch, now=self.clock.now(), reason="stopped")
+        self.heartbeat.end("stopped")
 
     # What must be true
 

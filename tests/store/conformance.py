@@ -321,6 +321,20 @@ def test_the_audit_tells_who_when_and_why(open_ledger: OpenLedger) -> None:
     assert (line.actor, line.action, line.detail, line.at) == ("anna", "cancel", "stuck", NOON)
 
 
+def test_the_audit_is_read_on_from_where_it_was_read_last(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    past = ledger.store.past
+    assert (past.newest_audit(), past.audit_after(0, limit=9)) == (0, ())
+    with ledger.store.transaction():
+        for name in ("a", "b", "c"):
+            ledger.store.audit(actor="anna", action="pause", object=name, detail="", now=NOON)
+    newest = past.newest_audit()
+    (first, *rest) = past.audit_after(0, limit=9)
+    assert (first[1].object, [line.object for _, line in rest]) == ("a", ["b", "c"])
+    assert [line.object for _, line in past.audit_after(first[0], limit=1)] == ["b"]
+    assert past.audit_after(newest, limit=9) == ()
+
+
 def test_an_older_engine_may_not_write_once_a_newer_one_has_started(open_ledger: OpenLedger) -> None:
     old, new = open_ledger(), open_ledger()
     session = {
@@ -350,7 +364,7 @@ def test_a_session_tells_when_the_engine_was_there(open_ledger: OpenLedger) -> N
     assert session is not None
     assert (session.pid, session.last_seen_at, session.ended_at) == (7, NOON + MINUTE, None)
     with ledger.store.transaction():
-        ledger.store.close_session(epoch=epoch, now=NOON + HOUR, reason="stopped")
+        ledger.store.close_session(epoch=epoch, now=NOON + HOUR, boot_seconds=3605.0, reason="stopped")
     session = ledger.view.last_session()
     assert session is not None
     assert (session.ended_at, session.end_reason) == (NOON + HOUR, "stopped")

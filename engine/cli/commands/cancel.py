@@ -1,14 +1,23 @@
 """`jobfile cancel`: end a run."""
 
+import threading
+import time
+
 import click
 
-from engine.adapters.lock import is_engine_running
+from engine.adapters.lock import lock_holder
 from engine.cli.asking import ask_to_stop, find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
-from engine.lifecycle import RunState
+from engine.ledger import View
+from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.wording import short
+from jobfile.canonical import spec_from_json
+
+SLACK_SECONDS = 5.0
+"""Beyond its grace, this long is waited for a cancelled run to end."""
+LOOK_SECONDS = 0.05
 
 
 @click.command("cancel")
@@ -22,15 +31,26 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
     view = place.view()
     found = find_run(view, run)
     after = ask_to_stop(place, found, Stop.KILL if kill else Stop.CANCEL, why=why, now=place.now())
-    if after.state is RunState.CANCELLING and not is_engine_running(place.state_dir):
-        from engine.adapters.process import ProcessLauncher  # noqa: PLC0415  start-up time: rare
-
-        launcher = ProcessLauncher(None)
-        folder = place.config.attempt_dir(after.id, after.attempt)
-        launcher.stop(folder, Stop.KILL if kill else Stop.CANCEL)
-        launcher.close()
+    if after.state is RunState.CANCELLING and lock_holder(place.state_dir) is None:
+        after = _end_without_engine(place, view, after)
     if as_json:
         print_json(run_to_json(after))
     else:
         click.echo(f"run {short(after.id)} of {after.job}: {after.state.value}")
     return 0
+
+
+def _end_without_engine(place: Place, view: View, run: Run) -> Run:
+    """Tell its supervisor and record the end here, as no engine does; for as long as its grace lasts."""
+    from engine.cli.alone import Alone  # noqa: PLC0415  start-up time: only without an engine
+
+    text = view.definition_text(run.digest)
+    grace = spec_from_json(text).kill_grace.total_seconds() if text else 0.0
+    pause = threading.Event()
+    until = time.monotonic() + grace + SLACK_SECONDS
+    with Alone(place, "jobfile cancel", lambda _: False) as alone:
+        while not run.state.is_final and time.monotonic() < until:
+            alone.look()
+            pause.wait(LOOK_SECONDS)
+            run = view.run(run.id) or run
+    return run

@@ -4,16 +4,13 @@ from datetime import datetime
 
 import click
 
-from engine.adapters.lock import is_engine_running
-from engine.adapters.wake import poke
-from engine.cli.asking import find_run, new_run, record
-from engine.cli.following import follow, follow_alone
+from engine.cli.asking import find_run, hand_over, new_run
+from engine.cli.following import attend
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
-from engine.errors import EngineRunningError, JobfileError
+from engine.errors import JobfileError
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
-from engine.store.sqlite.store import SqliteStore
 from jobfile.canonical import spec_from_json
 from jobfile.catalog import CompiledJob
 from jobfile.model import Origin
@@ -40,17 +37,9 @@ def command(run: str, *, detach: bool, force: bool, as_json: bool, place: Place)
         raise JobfileError(f"run {old.id[:8]} succeeded; to do it again all the same: --force")
     job = _job_of(view, old)
     new = _again(view, old, job, now=now)
-    if not is_engine_running(place.state_dir) and not detach:
-        try:
-            return follow_alone(place, new, job, as_json=as_json)
-        except EngineRunningError:
-            pass  # one has just started: hand the run over
-    store = SqliteStore.open(place.config.ledger)
-    recorded = record(store, new, job, now=now)
-    store.close()
-    poke(place.state_dir)
     if not detach:
-        return follow(place, recorded, as_json=as_json)
+        return attend(place, new, job, as_json=as_json)
+    recorded = hand_over(place, new, job, now=now)
     if as_json:
         print_json(run_to_json(recorded))
     else:

@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import click
 
 from engine.abilities import beyond_engine_of
 from engine.accounting import bound_params
-from engine.adapters.lock import is_engine_running, make_private_file, make_state_dir
-from engine.adapters.wake import poke
-from engine.cli.asking import new_run, record
+from engine.adapters.lock import is_engine_running
+from engine.cli.asking import hand_over, new_run
 from engine.cli.dry import DryRun, tell_dry_run
 from engine.cli.findings import print_diagnostics
-from engine.cli.following import follow, follow_alone
+from engine.cli.following import attend
 from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.times import parse_instant
-from engine.errors import EngineRunningError, JobfileError
+from engine.errors import JobfileError
 from engine.lifecycle import Run
-from engine.store.sqlite.store import SqliteStore
 from engine.wording import short
 from jobfile.canonical import spec_from_json
 from jobfile.catalog import CompiledJob
@@ -65,9 +62,13 @@ def command(
     as_json: bool,
     place: Place,
 ) -> int:
-    """Run JOB now and follow it to its end. With a running engine it is handed over.
+    """Run JOB now and follow it to its end.
 
-    Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run; 4 it is not over (--detach, Ctrl-C).
+    A running engine runs it; without one this command does, and several can do so at once. When it is told
+    to end (Ctrl-C, SIGTERM, SIGHUP), a run that has not started is withdrawn; one that has started goes on in
+    an engine, and is cancelled where there is none. With --json the job's output goes to stderr.
+
+    Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run; 4 it is not over and goes on.
     With --dry: 0 it would run, 6 it would not.
     """
     now = place.now()
@@ -89,15 +90,10 @@ def command(
         )
         return tell_dry_run(dry, place, as_json=as_json)
     run = new_run(spec, digest=wanted.job.digest, generation=wanted.generation, params=params, at=at, now=now)
-    if not is_running and not detach:
-        try:
-            return follow_alone(place, run, wanted.job, as_json=as_json)
-        except EngineRunningError:
-            pass  # one has just started: hand the run over
-    recorded = _hand_over(place, run, wanted.job, now=now)
-    if detach:
-        return _detached(recorded, as_json=as_json, is_running=is_running)
-    return follow(place, recorded, as_json=as_json)
+    if not detach:
+        return attend(place, run, wanted.job, as_json=as_json)
+    recorded = hand_over(place, run, wanted.job, now=now)
+    return _detached(recorded, as_json=as_json, is_running=is_running)
 
 
 def _from_engine(place: Place, name: str) -> _Wanted | None:
@@ -150,16 +146,6 @@ def _bound(wanted: _Wanted, given: Mapping[str, str]) -> dict[str, Value]:
         lines = "\n".join(f"  {problem.name}: {problem.message}" for problem in problems)
         raise click.UsageError(f"params of {spec.name}:\n{lines}")
     return bound_params(spec, bound)
-
-
-def _hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run:
-    make_state_dir(place.state_dir)
-    make_private_file(place.config.ledger)
-    store = SqliteStore.open(place.config.ledger)
-    recorded = record(store, run, job, now=now)
-    store.close()
-    poke(place.state_dir)
-    return recorded
 
 
 def _detached(run: Run, *, as_json: bool, is_running: bool) -> int:

@@ -5,7 +5,7 @@ import shutil
 import click
 
 from engine.adapters.files import FolderTree
-from engine.adapters.lock import engine_trouble, is_engine_running
+from engine.adapters.lock import engine_bug, engine_trouble, is_engine_running
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, local, print_json
 from engine.cli.place import Place, json_option, place_options
@@ -32,6 +32,7 @@ def command(*, as_json: bool, place: Place) -> int:
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
         trouble=engine_trouble(place.state_dir),
+        bug=engine_bug(place.state_dir),
     )
     if as_json:
         print_json(_as_json(status))
@@ -51,6 +52,7 @@ def _as_facts(status: Status, place: Place) -> list[tuple[str, str]]:
     return [
         ("engine", _engine_line(status)),
         *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
+        *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
         *_version_lines(status),
         ("applied", _generation_line(status)),
         ("file", _file_line(status, place)),
@@ -155,6 +157,7 @@ def _as_json(status: Status) -> dict[str, object]:
             "last_seen_at": session.last_seen_at.isoformat() if session else None,
         },
         "ledger": {"writable": not status.trouble, "detail": status.trouble},
+        "bug": status.bug,
         "generation": generation.number if generation else None,
         "applied_at": generation.applied_at.isoformat() if generation else None,
         "commit": generation.revision if generation else None,

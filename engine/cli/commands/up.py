@@ -1,9 +1,9 @@
 """`jobfile up`: the engine in the foreground."""
 
-import contextlib
 import os
 import signal
-import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +12,22 @@ from types import FrameType
 import click
 
 from engine.adapters.clock import SystemClock
-from engine.adapters.journal import EngineJournal
+from engine.adapters.console import Console
+from engine.adapters.journal import EngineJournal, for_people, for_programs
+from engine.adapters.lock import lock_holder
 from engine.adapters.manager import Manager
+from engine.adapters.wake import YIELD, poke
 from engine.cli.place import Place, place_options
 from engine.config import EngineConfig
 from engine.errors import StoreUnwritableError
+from engine.events import NotShown
 from engine.service import Service
 from jobfile.duration import EXPECTED, parse_duration
+
+STDOUT, STDERR = 1, 2
+GIVE_UP_SECONDS = 30.0
+"""A command that holds the state folder gives it up after a turn of its loops; this is the limit."""
+LOOK_SECONDS = 0.05
 
 
 @click.command("up")
@@ -82,10 +91,11 @@ def command(
     clock = SystemClock()
     log = config.state_dir / "engine.log"
     manager = Manager(place.config.environ, pid=os.getpid())
-    journal = EngineJournal(log, clock=clock, stream=sys.stdout, as_json=as_json)
+    shown = for_programs if as_json else for_people
+    console = Console(STDOUT, when_lost=lambda count: shown((NotShown(count=count),), clock.now()))
+    journal = EngineJournal(log, clock=clock, show=console.tell, as_json=as_json)
     service = Service(config, journal, clock, manager=manager, alarm=_alarm(manager, config))
-    service.open()
-
+    _open(service, place)
     _obey_signals(service, manager, clock)
     service.start()
     manager.ready(f"runs {config.main_file}")
@@ -94,9 +104,23 @@ def command(
     if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
     service.stop()
+    console.close()
     if service.trouble is not None:
         raise service.trouble
     return 0
+
+
+def _open(service: Service, place: Place) -> None:
+    """Take the state folder. A command that runs jobs itself gives it up, and goes on following its run."""
+    pause = threading.Event()
+    until = time.monotonic() + GIVE_UP_SECONDS
+    while True:
+        holder = lock_holder(place.state_dir)
+        if holder is None or holder.is_engine or time.monotonic() >= until:
+            service.open()
+            return
+        poke(place.state_dir, YIELD)
+        pause.wait(LOOK_SECONDS)
 
 
 def _stop_jobs(service: Service) -> bool:
@@ -109,11 +133,11 @@ def _stop_jobs(service: Service) -> bool:
 
 def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
     """Tells of a ledger that cannot be written where no disk is needed: on stderr and to systemd."""
+    console = Console(STDERR)
 
     def alarm(trouble: str) -> None:
         manager.status(f"NOTHING STARTS: {trouble}" if trouble else f"runs {config.main_file}")
-        with contextlib.suppress(OSError, ValueError):
-            click.echo(f"warning: {trouble or 'the ledger can be written again'}", err=True)
+        console.tell(f"warning: {trouble or 'the ledger can be written again'}\n")
 
     return alarm
 

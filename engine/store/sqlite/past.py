@@ -4,8 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from engine.lifecycle import Attempt, Ended, Run, RunState
-from engine.records import Schedule
-from engine.store.rows import attempt_from_row, from_us, gap_from_row, run_from_row, schedule_from_row, to_us
+from engine.records import Audited, Schedule
+from engine.store.rows import (
+    attempt_from_row,
+    audited_from_row,
+    from_us,
+    gap_from_row,
+    run_from_row,
+    schedule_from_row,
+    to_us,
+)
 from engine.store.sqlite.connection import Connection
 from jobfile.occurrences import next_fire
 
@@ -76,6 +84,17 @@ class SqlitePast:
         """Runs that were recorded after another, and before an instant, with their places in the order."""
         rows = self._db.rows("finished_since", {"after": seq, "before": to_us(before), "limit": limit})
         return tuple((row["seq"], run_from_row(row)) for row in rows)
+
+    def newest_audit(self) -> int:
+        """The number of the audit's last line; 0 when it has none."""
+        row = self._db.row("newest_audit")
+        assert row is not None
+        return int(row["seq"])
+
+    def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:
+        """Lines of the audit after one, oldest first, with their numbers."""
+        rows = self._db.rows("audit_after", {"seq": seq, "limit": limit})
+        return tuple((row["seq"], audited_from_row(row)) for row in rows)
 
     def fact(self, key: str, *, default: str) -> str:
         """A fact about the ledger, as it was noted last."""

@@ -94,9 +94,10 @@ class SqliteStore:
         values = {"epoch": epoch, "now": to_us(now), "boot_seconds": boot_seconds}
         self._db.write("touch_session", values)
 
-    def close_session(self, *, epoch: int, now: datetime, reason: str) -> None:
-        """Note that the engine ended in order."""
-        self._db.write("close_session", {"epoch": epoch, "now": to_us(now), "reason": reason})
+    def close_session(self, *, epoch: int, now: datetime, boot_seconds: float | None, reason: str) -> None:
+        """Note that the engine ended in order, and both clocks; None while they are not believed."""
+        values = {"epoch": epoch, "now": to_us(now), "boot_seconds": boot_seconds, "reason": reason}
+        self._db.write("close_session", values)
 
     def current_generation(self) -> Generation | None:
         """The generation in force."""

@@ -21,7 +21,7 @@ from engine.standing import Soundness
 from engine.store.rows import (
     applied_from_row,
     attempt_from_row,
-    from_us,
+    audited_from_row,
     gap_from_row,
     generation_from_row,
     job_version_from_row,
@@ -220,13 +220,4 @@ class SqliteView:
 
     def audit_of(self, object: str) -> tuple[Audited, ...]:
         """What was done about an object, oldest first."""
-        return tuple(
-            Audited(
-                at=from_us(row["at"]),
-                actor=row["actor"],
-                action=row["action"],
-                object=row["object"],
-                detail=row["detail"],
-            )
-            for row in self._db.rows("audit_of", {"object": object})
-        )
+        return tuple(audited_from_row(row) for row in self._db.rows("audit_of", {"object": object}))

@@ -1,0 +1,74 @@
+"""Who waits for a run: a file for each run that a command in the foreground asked for, locked for its life.
+
+A command that is killed cannot take its request back. The lock goes with it, so that an engine can see that
+nobody waits for the run any more.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+FOLDER = "asked"
+
+
+class Presence:
+    """The lock of one command on one run, held until `leave` or the end of the process."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        """Take over a locked file."""
+        self._path = path
+        self._handle = handle
+
+    @classmethod
+    def show(cls, state_dir: Path, run_id: str) -> "Presence":
+        """Say that this process waits for a run. Call it before the run is recorded."""
+        folder = state_dir / FOLDER
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / run_id
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return cls(path, handle)
+
+    def leave(self) -> None:
+        """The run is over, or goes on without anybody who waits for it."""
+        if self._handle >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._handle)
+            self._handle = -1
+
+
+def is_abandoned(state_dir: Path, run_id: str) -> bool:
+    """Whether a command asked for a run in the foreground and is gone. False for what was handed over."""
+    path = state_dir / FOLDER / run_id
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def is_attended(state_dir: Path, run_id: str) -> bool:
+    """Whether a command that asked for a run in the foreground still waits for it."""
+    return (state_dir / FOLDER / run_id).exists() and not is_abandoned(state_dir, run_id)
+
+
+def forget(state_dir: Path, run_id: str) -> None:
+    """Take away what a command left that is gone."""
+    with contextlib.suppress(OSError):
+        (state_dir / FOLDER / run_id).unlink(missing_ok=True)
+
+
+def abandoned(state_dir: Path) -> Iterator[str]:
+    """The runs whose commands are gone."""
+    with contextlib.suppress(OSError):
+        for path in sorted((state_dir / FOLDER).iterdir()):
+            if is_abandoned(state_dir, path.name):
+                yield path.name

@@ -1,0 +1,84 @@
+"""Run jobs without an engine: a command takes the engine's place for as long as it needs it."""
+
+import time
+from collections.abc import Callable
+
+from engine.adapters.clock import SystemClock
+from engine.adapters.journal import EngineJournal
+from engine.adapters.lock import lock_holder
+from engine.cli.place import Place
+from engine.errors import EngineRunningError
+from engine.service import Service
+
+TRY_SECONDS = 0.1
+"""How often a command looks whether the engine's place is free."""
+GIVE_WAY_SECONDS = 2.0
+"""A command waits this long after it saw an engine: one that is restarted comes back first."""
+
+
+class Alone:
+    """Takes the engine's place while it is free: what was left over is settled, and what is served starts.
+
+    Several commands work side by side: one has the place and starts the runs of all that wait; when it
+    ends, the next one takes it. An engine that starts gets it at once.
+    """
+
+    def __init__(self, place: Place, command: str, serves: Callable[[str], bool]) -> None:
+        """`command` is what others are shown; `serves` says which runs, by their ids, this command starts."""
+        self._place = place
+        self._command = command
+        self._serves = serves
+        self._service: Service | None = None
+        self._not_before = 0.0
+
+    def __enter__(self) -> "Alone":
+        """Nothing is taken yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the place back. What runs goes on under its supervisor."""
+        self._leave()
+
+    def look(self) -> None:
+        """Take the place if it is free, leave it if an engine wants it. Call it often."""
+        service = self._service
+        if service is not None:
+            if service.trouble is not None:
+                raise service.trouble
+            if service.is_wanted_elsewhere.is_set():
+                self._leave()
+                self._not_before = time.monotonic() + GIVE_WAY_SECONDS
+        elif time.monotonic() >= self._not_before:
+            self._take()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether this command has the engine's place now."""
+        return self._service is not None
+
+    def wake(self) -> None:
+        """Something was written to the ledger."""
+        if self._service is not None:
+            self._service.wake()
+
+    def _take(self) -> None:
+        self._not_before = time.monotonic() + TRY_SECONDS
+        holder = lock_holder(self._place.state_dir)
+        if holder is not None:
+            if holder.is_engine:
+                self._not_before = time.monotonic() + GIVE_WAY_SECONDS
+            return
+        clock, config = SystemClock(), self._place.config
+        journal = EngineJournal(config.state_dir / "engine.log", clock=clock)
+        service = Service(config, journal, clock, command=self._command, serves=self._serves)
+        try:
+            service.open()
+        except EngineRunningError:
+            return  # somebody was faster
+        service.start()
+        self._service = service
+
+    def _leave(self) -> None:
+        service, self._service = self._service, None
+        if service is not None:
+            service.stop()

@@ -1,0 +1,81 @@
+"""`jobfile wait`: wait for runs to end."""
+
+import threading
+import time
+
+import click
+
+from engine.adapters.presence import is_attended
+from engine.answers.did import Answer, answer_of
+from engine.cli.alone import Alone
+from engine.cli.asking import find_run
+from engine.cli.following import LOOK_SECONDS, ToldToEnd, tell_end
+from engine.cli.output import print_json, run_to_json
+from engine.cli.place import Place, json_option, place_options
+from engine.ledger import View
+from engine.lifecycle import Run, RunState
+from engine.wording import short
+from jobfile.duration import EXPECTED, parse_duration
+
+_WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
+
+
+@click.command("wait")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--timeout", "length", metavar="LENGTH", help="Wait no longer than this (30s, 5m).")
+@json_option
+@place_options
+def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: Place) -> int:
+    """Wait until every RUN is over, and say how each ended.
+
+    Ctrl-C and --timeout end the waiting, not the runs.
+
+    Exit code, the worst of all: 0 succeeded; 1 ran and did not succeed; 3 did not run; 4 not over: the time
+    is up, or the run has not started and no engine is running that could start it.
+    """
+    duration = parse_duration(length) if length else None
+    if length and duration is None:
+        raise click.UsageError(f"--timeout takes {EXPECTED}, found '{length}'")
+    view = place.view()
+    ids = list(dict.fromkeys(find_run(view, given).id for given in runs))
+    seconds = float("inf") if duration is None else duration.total_seconds()
+    ended = _until_over(place, view, ids, seconds=seconds, is_quiet=as_json)
+    if as_json:
+        print_json({"format": 1, "runs": [run_to_json(one, attempts=view.attempts(one.id)) for one in ended]})
+    answers = {answer_of(run.state, was_started=run.attempt > 0) for run in ended}
+    return int(next((one for one in _WORST_FIRST if one in answers), Answer.SUCCEEDED))
+
+
+def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_quiet: bool) -> list[Run]:
+    """The runs as they are when all are over, the time is up, or nothing will ever start the rest."""
+    until = time.monotonic() + seconds
+    pause = threading.Event()
+    told: set[str] = set()
+    with ToldToEnd().listening() as signals, Alone(place, "jobfile wait", lambda _: False) as alone:
+        while True:
+            runs = [run for one in ids if (run := view.run(one)) is not None]
+            for run in runs:
+                if run.state.is_final and run.id not in told:
+                    told.add(run.id)
+                    if not is_quiet:
+                        tell_end(run)
+            waiting = [run for run in runs if not run.state.is_final]
+            if not waiting or time.monotonic() >= until or signals.take():
+                return runs
+            alone.look()  # what ended without an engine is recorded
+            if alone.is_in_place and all(_is_stuck(place, run) for run in waiting):
+                for run in waiting:
+                    click.echo(_stuck_words(run), err=True)
+                return runs
+            pause.wait(LOOK_SECONDS)
+
+
+def _is_stuck(place: Place, run: Run) -> bool:
+    """Whether only an engine would start a run, and none is there."""
+    waits = run.state in (RunState.QUEUED, RunState.RETRY_WAIT)
+    return waits and not is_attended(place.state_dir, run.id)
+
+
+def _stuck_words(run: Run) -> str:
+    what = "waits to be tried again" if run.state is RunState.RETRY_WAIT else "has not started"
+    return f"run {short(run.id)} of {run.job} {what}, and no engine is running; start one with  jobfile up"
