@@ -1,12 +1,13 @@
 """Put a catalog in force as the next generation, whole, inside the caller's transaction."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.accounting import DEFAULT_KEY, Moment, account
-from engine.events import Event, GenerationApplied, JobRenamed
+from engine.events import Event, GenerationApplied, JobRenamed, RunSettled
 from engine.ledger import Store
 from engine.lifecycle import RunState
+from engine.ports import Stop
 from engine.rebinding import rebind
 from engine.records import Generation, JobVersion, Schedule
 from jobfile.catalog import Catalog, CompiledJob
@@ -77,11 +78,11 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
         generation, tzdata_version=TZDATA_VERSION, cron_semantics=CRON_SEMANTICS_VERSION
     )
     for version in change.removed:
-        _remove(store, version, number, moment)
+        yield from _remove(store, version, number, moment)
     for version, one in change.renamed:
-        yield _rename(store, version, one, number, moment)
+        yield from _rename(store, version, one, number, moment)
     for one in (*change.changed, *change.added):
-        _put(store, one, number, moment)
+        yield from _put(store, one, number, moment)
     yield GenerationApplied(
         number=number,
         added=tuple(one.spec.name for one in change.added),
@@ -92,7 +93,9 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
     )
 
 
-def _rename(store: Store, version: JobVersion, one: CompiledJob, number: int, moment: Moment) -> Event:
+def _rename(
+    store: Store, version: JobVersion, one: CompiledJob, number: int, moment: Moment
+) -> Iterator[Event]:
     """The job goes on under its new name, if that name is free; else one ends and another begins."""
     old, new = version.job, one.spec.name
     is_kept = not store.knows_job(new)
@@ -100,20 +103,20 @@ def _rename(store: Store, version: JobVersion, one: CompiledJob, number: int, mo
         store.rename_job(old, new)
         store.audit(actor="engine", action="rename", object=new, detail=f"{old} is now {new}", now=moment.now)
     else:
-        _remove(store, version, number, moment)
-    _put(store, one, number, moment)
-    return JobRenamed(old=old, new=new, is_kept=is_kept)
+        yield from _remove(store, version, number, moment)
+    yield from _put(store, one, number, moment)
+    yield JobRenamed(old=old, new=new, is_kept=is_kept)
 
 
-def _remove(store: Store, version: JobVersion, number: int, moment: Moment) -> None:
+def _remove(store: Store, version: JobVersion, number: int, moment: Moment) -> Iterator[Event]:
     schedule = store.schedule_in_force(version.job, DEFAULT_KEY)
     if schedule is not None:
         store.end_schedule(schedule.id, at=moment.now, because="job_removed")
-    _cancel_waiting(store, version.job, "job_removed", moment)
+    yield from _cancel_waiting(store, version.job, "job_removed", moment)
     store.end_job(version.job, generation=number)
 
 
-def _put(store: Store, one: CompiledJob, number: int, moment: Moment) -> None:
+def _put(store: Store, one: CompiledJob, number: int, moment: Moment) -> Iterator[Event]:
     schedule = store.schedule_in_force(one.spec.name, DEFAULT_KEY)
     store.end_job(one.spec.name, generation=number)
     store.add_job(one, generation=number)
@@ -124,7 +127,7 @@ def _put(store: Store, one: CompiledJob, number: int, moment: Moment) -> None:
     if schedule is None and one.spec.schedule and one.spec.enabled:
         store.add_schedule(one.spec, schedule_key=DEFAULT_KEY, generation=number, now=moment.now)
     if not one.spec.enabled:
-        _cancel_waiting(store, one.spec.name, "disabled", moment)
+        yield from _cancel_waiting(store, one.spec.name, "disabled", moment)
     for run in store.waiting_of_job(one.spec.name):
         rebound = rebind(run, old=store.definition(run.digest), new=one)
         if rebound is not None:
@@ -136,9 +139,12 @@ def _goes_on(schedule: Schedule, spec: JobSpec) -> bool:
     return spec.enabled and schedule.entries == spec.schedule
 
 
-def _cancel_waiting(store: Store, job: str, reason: str, moment: Moment) -> None:
+def _cancel_waiting(store: Store, job: str, reason: str, moment: Moment) -> Iterator[Event]:
+    """What waits to start or to be tried again ends: what is not in the files does not run."""
     for run in store.waiting_of_job(job):
-        store.end_waiting(run.id, state=RunState.CANCELLED, reason=reason, detail="", now=moment.now)
+        if store.request_stop(run.id, Stop.CANCEL, reason=reason, detail="", now=moment.now):
+            ended = replace(run, state=RunState.CANCELLED, reason=reason, detail="", ended_at=moment.now)
+            yield RunSettled(run=ended, number=run.attempt, seconds=None)
 
 
 def _is_at(one: CompiledJob, version: JobVersion) -> bool:

@@ -87,6 +87,10 @@ class Store(Protocol):
         """The jobs of the generation in force, by name."""
         ...
 
+    def job_in_force(self, job: str) -> JobVersion | None:
+        """One job of the generation in force."""
+        ...
+
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Write a new generation; its number is the next one, whatever the value says."""
         ...
@@ -156,7 +160,7 @@ class Store(Protocol):
         ...
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
-        """Queued runs of a job."""
+        """Runs of a job that wait: to start, or to be tried again."""
         ...
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """What follows from an outcome: the run's next state, and when it is tried again."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 
@@ -34,8 +35,14 @@ class Tried(Protocol):
         """What is known about that."""
 
 
-def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Verdict:
+NOT_AGAIN = "not tried again: "
+"""Begins the detail of a run that would have been tried again, were its job still there."""
+
+
+def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:
     """Decide what the store should make true after an attempt of `run` ended.
+
+    `gone` says why the job is tried no more, whatever its retries allow: it was removed or disabled.
 
     Success comes only from a recorded exit code 0. A job that ended by itself before the signal of a
     cancel or timeout reached it keeps its own outcome: evidence wins.
@@ -64,6 +71,8 @@ def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime) -> Ver
             assert_never(outcome)
     if not _is_tried_again(run, outcome, verdict, spec):
         return verdict
+    if gone:
+        return replace(verdict, detail=f"{NOT_AGAIN}{gone}")
     return Verdict(
         attempt_state=verdict.attempt_state,
         run_state=RunState.RETRY_WAIT,

@@ -58,3 +58,15 @@ def withdraw(store: Store, run: Run, *, now: datetime) -> list[Event]:
         return []
     ended = replace(run, state=RunState.CANCELLED, reason="withdrawn", detail=detail, ended_at=now)
     return [RunSettled(run=ended, number=run.attempt, seconds=None)]
+
+
+def why_gone(store: Store, run: Run) -> str:
+    """Why the job of a run is tried no more, in words; empty while it is. A job that was only ever run is."""
+    if run.generation is None:
+        return ""
+    version = store.job_in_force(run.job)
+    if version is None:
+        return "the job was removed"
+    # What a person asks of a job that is disabled keeps its retries: only the schedule is off.
+    is_off = run.trigger is not TriggerKind.MANUAL and not store.definition(version.digest).enabled
+    return "the job was disabled" if is_off else ""

@@ -1,6 +1,7 @@
 """The ledger's words for people: reasons, run ids and lengths of time."""
 
 from engine.lifecycle import Run
+from engine.retry import NOT_AGAIN
 
 SHORT_ID = 8
 """Characters of a run's id that people are shown; commands take any unique beginning."""
@@ -61,6 +62,8 @@ def reason_words(reason: str, detail: str) -> str:
     words = REASONS.get(reason, reason)
     if not detail:
         return words
+    if detail.startswith(NOT_AGAIN):
+        return f"{words}; {detail}"
     if reason == "start_deadline":
         return f"{words}: {REASONS.get(detail, detail)}"
     if reason == "paused":

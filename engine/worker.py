@@ -27,7 +27,7 @@ from engine.owing import owe_for_run
 from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.retry import settle
-from engine.stopping import is_withdrawn, withdraw
+from engine.stopping import is_withdrawn, why_gone, withdraw
 from jobfile.model import CommandAction, JobSpec
 
 IDLE_SECONDS = 15.0
@@ -253,6 +253,8 @@ class Worker:
         """Settle a run, and what follows from that; None if it is not what it was when it was read."""
         spec, _ = self._definition(run)
         verdict = settle(run, outcome, spec=spec, now=now)
+        if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(self._store, run)):
+            verdict = settle(run, outcome, spec=spec, now=now, gone=gone)
         if not self._store.settle(run, verdict, outcome):
             return None
         settled = replace(

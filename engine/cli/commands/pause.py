@@ -8,10 +8,19 @@ from engine.cli.output import local, print_json
 from engine.cli.place import Place, job_known, json_option, place_options
 from engine.cli.times import parse_instant, zone_of_job
 from engine.errors import JobfileError
+from engine.lifecycle import RunState
 from engine.pausing import BY_HAND
 from engine.records import Pause
 from engine.store.sqlite.store import SqliteStore
+from engine.wording import short
 from jobfile.duration import parse_duration
+
+_GOES_ON = {
+    RunState.QUEUED: "waits to start",
+    RunState.RUNNING: "is running",
+    RunState.CANCELLING: "is being cancelled",
+    RunState.RETRY_WAIT: "waits to be tried again",
+}
 
 
 @click.command("pause")
@@ -58,4 +67,8 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
     else:
         until_words = f" until {local(end)}" if end else f"; go on with  jobfile resume {job}"
         click.echo(f"{job} is paused{until_words}")
+        for run in view.open_runs():
+            if run.job == job:
+                end_it = f"end it with  jobfile cancel {short(run.id)}"
+                click.echo(f"run {short(run.id)} {_GOES_ON[run.state]} and goes on; {end_it}")
     return 0

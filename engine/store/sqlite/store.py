@@ -108,6 +108,11 @@ class SqliteStore:
         """The jobs of the generation in force, by name."""
         return tuple(job_version_from_row(row) for row in self._db.rows("jobs_in_force"))
 
+    def job_in_force(self, job: str) -> JobVersion | None:
+        """One job of the generation in force."""
+        row = self._db.row("job_in_force", {"job": job})
+        return None if row is None else job_version_from_row(row)
+
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Write a new generation; its number is the next one, whatever the value says."""
         values = {
@@ -224,7 +229,7 @@ class SqliteStore:
         return tuple(run_from_row(row) for row in rows)
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
-        """Queued runs of a job."""
+        """Runs of a job that wait: to start, or to be tried again."""
         return tuple(run_from_row(row) for row in self._db.rows("waiting_of_job", {"job": job}))
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
