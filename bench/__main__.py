@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-PARTS = ("startup", "check", "planning", "time", "runs", "engine")
+PARTS = ("startup", "check", "planning", "time", "runs", "requests", "engine")
 
 
 def main() -> None:

@@ -238,13 +238,24 @@ def _record_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> Iterat
 
 def _decision(store: Store, run: Run, spec: JobSpec) -> Decision[Run]:
     """What the overlap policy says of a run, from what the ledger says of the others."""
-    others = [one for one in store.runs_in_the_way(run.concurrency_key) if one.id != run.id]
-    return admit(
-        concurrency=spec.concurrency,
-        policy=policy_for(spec, run.trigger),
-        active=[one for one in others if one.state in ACTIVE_STATES],
-        waiting=[one for one in others if one.state is RunState.QUEUED and one.reason != "spread"],
-    )
+    others = _InTheWay(store, run.concurrency_key)
+    return admit(concurrency=spec.concurrency, policy=policy_for(spec, run.trigger), others=others)
+
+
+@dataclass(frozen=True, slots=True)
+class _InTheWay:
+    """The others, as the ledger has them: asked only for what a decision needs."""
+
+    store: Store
+    key: str
+
+    def count(self, *, at_most: int) -> tuple[int, int]:
+        return self.store.count_in_the_way(self.key, at_most=at_most)
+
+    def rows(self, *, limit: int | None = None) -> tuple[Sequence[Run], Sequence[Run]]:
+        found = self.store.runs_in_the_way(self.key, limit=limit)
+        active = [one for one in found if one.state in ACTIVE_STATES]
+        return active, [one for one in found if one.state is RunState.QUEUED]
 
 
 def _consequences(store: Store, run: Run, decision: Decision[Run], moment: Moment) -> Iterator[Event]:

@@ -17,6 +17,37 @@ class Named(Protocol):
 
 
 AnyRun = TypeVar("AnyRun", bound=Named)
+AnyRun_co = TypeVar("AnyRun_co", bound=Named, covariant=True)
+
+
+class Others(Protocol[AnyRun_co]):
+    """The open runs with the same concurrency key. There may be many: each answer reads what it needs."""
+
+    def count(self, *, at_most: int) -> tuple[int, int]:
+        """How many are active and how many wait, each counted no further than asked for."""
+        ...
+
+    def rows(self, *, limit: int | None = None) -> tuple[Sequence[AnyRun_co], Sequence[AnyRun_co]]:
+        """Those that are active and those that wait, each oldest first; with a limit the first of all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[AnyRun]):
+    """Others that are at hand. The active run, are being cancelled or wait for a retry."""
+
+    active: Sequence[AnyRun]
+    waiting: Sequence[AnyRun]
+
+    def count(self, *, at_most: int) -> tuple[int, int]:
+        """How many are active and how many wait."""
+        return min(len(self.active), at_most), min(len(self.waiting), at_most)
+
+    def rows(self, *, limit: int | None = None) -> tuple[Sequence[AnyRun], Sequence[AnyRun]]:
+        """Those that are active and those that wait."""
+        if limit is None:
+            return self.active, self.waiting
+        return self.active[:limit], self.waiting[: max(0, limit - len(self.active))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +89,35 @@ def policy_for(spec: JobSpec, trigger: TriggerKind) -> OverlapPolicy:
     return OverlapPolicy.SKIP if trigger.is_scheduled else OverlapPolicy.QUEUE
 
 
-def admit(
-    *,
-    concurrency: ConcurrencySpec,
-    policy: OverlapPolicy,
-    active: Sequence[AnyRun],
-    waiting: Sequence[AnyRun],
-) -> Decision[AnyRun]:
-    """Decide about one more run with the same concurrency key.
+def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others[AnyRun]) -> Decision[AnyRun]:
+    """Decide about one more run with the same concurrency key as `others`.
 
-    `active` are the runs that are running, being cancelled or waiting for a retry, those started by
-    hand included; `waiting` the queued ones. A queued run counts as one in the way: it will start first.
+    Active runs count, those started by hand included, and queued ones: they start first. Nothing is asked of
+    the others where there is no limit; they are counted where there is one, and read where they are replaced.
     """
-    if concurrency.limit is None or len(active) + len(waiting) < concurrency.limit:
+    if concurrency.limit is None or sum(others.count(at_most=concurrency.limit)) < concurrency.limit:
         return _ADMIT
     match policy:
         case OverlapPolicy.SKIP:
-            return Skip(state=RunState.SKIPPED, reason="overlap", detail=(*active, *waiting)[0].id)
+            return Skip(state=RunState.SKIPPED, reason="overlap", detail=_first(others).id)
         case OverlapPolicy.QUEUE:
-            if len(waiting) >= concurrency.max_waiting:
-                return Skip(state=RunState.MISSED, reason="buffer_full", detail=waiting[-1].id)
+            _, waiting = others.count(at_most=concurrency.max_waiting)
+            if waiting >= concurrency.max_waiting:
+                return Skip(state=RunState.MISSED, reason="buffer_full", detail=_first(others).id)
             return Hold()
         case OverlapPolicy.LATEST:
-            return Hold(superseded=tuple(waiting))
+            return Hold(superseded=tuple(others.rows()[1]))
         case OverlapPolicy.CANCEL_RUNNING:
-            return Hold(superseded=tuple(waiting), cancelled=tuple(active))
+            active, queued = others.rows()
+            return Hold(superseded=tuple(queued), cancelled=tuple(active))
         case OverlapPolicy.KILL_RUNNING:
-            return Hold(superseded=tuple(waiting), killed=tuple(active))
+            active, queued = others.rows()
+            return Hold(superseded=tuple(queued), killed=tuple(active))
         case _:
             assert_never(policy)
+
+
+def _first(others: Others[AnyRun]) -> AnyRun:
+    """The run that has been in the way for longest."""
+    active, waiting = others.rows(limit=1)
+    return (*active, *waiting)[0]

@@ -155,8 +155,15 @@ class Store(Protocol):
         """Record many occurrences in a row that did not run; a record that they continue grows."""
         ...
 
-    def runs_in_the_way(self, concurrency_key: str) -> tuple[Run, ...]:
-        """Open runs with a concurrency key, oldest first."""
+    def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
+        """How many runs with a concurrency key are active and how many wait, each counted up to a number.
+
+        One whose spread has not passed is in nobody's way.
+        """
+        ...
+
+    def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
+        """The runs that are counted so: the active ones, then those that wait, each oldest first."""
         ...
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:

@@ -10,7 +10,7 @@ import click
 
 from engine.abilities import beyond_engine_of
 from engine.accounting import template_values
-from engine.admission import Hold, Skip, admit, policy_for
+from engine.admission import Hold, Listed, Skip, admit, policy_for
 from engine.cli.output import facts, print_json, printable
 from engine.cli.params import split_params
 from engine.cli.place import Place
@@ -138,7 +138,7 @@ def _verdict(dry: DryRun, values: Mapping[str, object], view: View | None) -> tu
     policy = policy_for(spec, TriggerKind.MANUAL)
     waiting = [one for one in active if one.state is RunState.QUEUED]
     running = [one for one in active if one.state is not RunState.QUEUED]
-    decision = admit(concurrency=spec.concurrency, policy=policy, active=running, waiting=waiting)
+    decision = admit(concurrency=spec.concurrency, policy=policy, others=Listed(running, waiting))
     if isinstance(decision, Skip):
         return f"would skip (run {short(decision.detail)} is in the way)", False
     if isinstance(decision, Hold) and active:

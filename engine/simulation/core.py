@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.admission import Admit, Hold, Skip, admit, policy_for
+from engine.admission import Admit, Hold, Listed, Skip, admit, policy_for
 from engine.due import Due, due
 from engine.lifecycle import RunState, TriggerKind
 from engine.retry import retry_delay
@@ -176,9 +176,8 @@ class _Simulation:
         policy = subject.policy
         if run.trigger is not TriggerKind.SCHEDULE:
             policy = policy_for(subject.spec, run.trigger)
-        decision = admit(
-            concurrency=subject.concurrency, policy=policy, active=lane.active, waiting=lane.waiting
-        )
+        others = Listed(lane.active, lane.waiting)
+        decision = admit(concurrency=subject.concurrency, policy=policy, others=others)
         if isinstance(decision, Skip):
             self.leave_out(now, run, decision.state, decision.reason)
             return

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.admission import Admit, Hold, Skip, admit
+from engine.admission import Admit, Hold, Listed, Skip, admit
 from engine.lifecycle import Run, RunState
 from jobfile.model import ConcurrencySpec, OverlapPolicy
 from tests.builders import a_run
@@ -26,14 +26,13 @@ def test_a_run_is_admitted_exactly_when_there_is_room(
     decision = admit(
         concurrency=ConcurrencySpec(limit=limit),
         policy=policy,
-        active=runs(active, RunState.RUNNING, "a"),
-        waiting=runs(waiting, RunState.QUEUED, "b"),
+        others=Listed(runs(active, RunState.RUNNING, "a"), runs(waiting, RunState.QUEUED, "b")),
     )
     assert isinstance(decision, Admit) == (limit is None or active + waiting < limit)
 
 
 def decide(policy: OverlapPolicy, active: Sequence[Run], waiting: Sequence[Run], **spec: int) -> object:
-    return admit(concurrency=ConcurrencySpec(**spec), policy=policy, active=active, waiting=waiting)
+    return admit(concurrency=ConcurrencySpec(**spec), policy=policy, others=Listed(active, waiting))
 
 
 def test_a_skip_names_the_run_in_the_way() -> None:
@@ -51,7 +50,9 @@ def test_a_full_queue_misses_and_says_so() -> None:
     running, waiting = runs(1, RunState.RUNNING, "a"), runs(2, RunState.QUEUED, "b")
     assert isinstance(decide(OverlapPolicy.QUEUE, running, waiting[:1], max_waiting=2), Hold)
     full = decide(OverlapPolicy.QUEUE, running, waiting, max_waiting=2)
-    assert full == Skip(state=RunState.MISSED, reason="buffer_full", detail=waiting[-1].id)
+    assert full == Skip(state=RunState.MISSED, reason="buffer_full", detail=running[0].id), (
+        "it names what keeps them waiting"
+    )
 
 
 @pytest.mark.parametrize(

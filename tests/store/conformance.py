@@ -1,5 +1,6 @@
 """What every store must do. A store's test module gives a fixture `open_ledger` and imports all of this."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ import pytest
 
 from engine.errors import SupersededError
 from engine.ledger import Store, View
-from engine.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind, Verdict
+from engine.lifecycle import ACTIVE_STATES, AttemptState, Ended, Run, RunState, TriggerKind, Verdict
 from engine.ports import Stop
 from engine.records import (
     CLOCK_HOLD,
@@ -751,3 +752,82 @@ def test_what_is_owed_and_what_holds_the_engine_is_seen_without_the_store(open_l
     with ledger.store.transaction():
         ledger.store.outbox.sent("0", now=NOON)
     assert look.backlog() == Backlog(1, NOON + MINUTE)
+
+
+REASONS = ("", "overlap", "overlap", "overlap", "spread", "catchup_pacing")
+HELD_LOOKED_AT = 8
+
+
+def a_crowd(chance: random.Random) -> list[Run]:
+    """Open runs of a few keys in every state, oldest first."""
+    states = [RunState.QUEUED] * 5 + [
+        RunState.RUNNING,
+        RunState.CANCELLING,
+        RunState.RETRY_WAIT,
+        RunState.FAILED,
+    ]
+    crowd = []
+    for number in range(chance.randrange(60)):
+        state = chance.choice(states)
+        is_queued = state is RunState.QUEUED
+        reason = chance.choice(REASONS) if is_queued else ""
+        crowd.append(
+            a_run(
+                id=f"{number:032x}",
+                state=state,
+                reason=reason,
+                trigger=TriggerKind.CATCHUP if reason == "catchup_pacing" else TriggerKind.MANUAL,
+                not_before=NOON + chance.randrange(-3, 3) * MINUTE,
+                start_by=chance.choice([None, NOON - MINUTE, NOON + MINUTE]) if is_queued else None,
+                attempt=int(not is_queued),
+                concurrency_key=chance.choice("abc"),
+                concurrency_limit=chance.choice([None, 1, 2, 4]),
+            )
+        )
+    return crowd
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_in_the_way_and_what_may_start_is_what_a_reading_of_all_runs_says(
+    open_ledger: OpenLedger, seed: int
+) -> None:
+    store = open_ledger().store
+    crowd = a_crowd(random.Random(seed))
+    for run in crowd:
+        queue(store, run)
+    for key in "abcd":
+        same = [run for run in crowd if run.concurrency_key == key]
+        active = [run.id for run in same if run.state in ACTIVE_STATES]
+        waiting = [run.id for run in same if run.state is RunState.QUEUED and run.reason != "spread"]
+        for most in (0, 1, 3, 99):
+            expected = (min(most, len(active)), min(most, len(waiting)))
+            assert store.count_in_the_way(key, at_most=most) == expected
+        assert [run.id for run in store.runs_in_the_way(key)] == active + waiting
+        assert [run.id for run in store.runs_in_the_way(key, limit=1)] == (active + waiting)[:1]
+    for limit in (1, 5, 99):
+        found = [run.id for run in store.startable(now=NOON, limit=limit, is_catchup=False)]
+        assert found == [run.id for run in may_start(crowd)[:limit]]
+
+
+def may_start(crowd: list[Run]) -> list[Run]:
+    """The runs that may start at noon, oldest first, as one reads it in the rules."""
+
+    def has_room(run: Run) -> bool:
+        active = [
+            one for one in crowd if one.concurrency_key == run.concurrency_key and one.state in ACTIVE_STATES
+        ]
+        return run.concurrency_limit is None or len(active) < run.concurrency_limit
+
+    due = [
+        run
+        for run in sorted(crowd, key=lambda run: run.not_before)
+        if run.state is RunState.QUEUED
+        and run.reason in ("", "overlap")
+        and run.not_before <= NOON
+        and (run.start_by is None or run.start_by >= NOON)
+    ]
+    first: list[Run] = []
+    for key in "abc":
+        first += [run for run in due if run.reason and run.concurrency_key == key][:HELD_LOOKED_AT]
+    found = [run for run in due if has_room(run) and (not run.reason or run in first)]
+    return sorted(found, key=lambda run: (run.not_before, run.id))

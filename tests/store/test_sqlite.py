@@ -148,6 +148,9 @@ EVERY_TURN = (
     "live_attempts",
     "open_runs",
     "runs_in_the_way",
+    "count_in_the_way",
+    "waiting_of_job",
+    "job_in_force",
     "schedule_in_force",
     "run",
     "attempts",
@@ -160,8 +163,8 @@ EVERY_TURN = (
 )
 
 
-HOLDS_WHAT_IS_OPEN = re.compile(r"SCAN run USING INDEX run_(waiting|active)")
-"""Partial indexes that are as long as what waits, or runs: to read one whole is to read just that."""
+HOLDS_WHAT_IS_OPEN = re.compile(r"SCAN (run USING INDEX run_(queued|active)|held)")
+"""Partial indexes that are as long as what waits, or runs: to read one whole is to read that."""
 
 
 @pytest.mark.parametrize("query", EVERY_TURN)

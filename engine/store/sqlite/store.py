@@ -31,6 +31,9 @@ from jobfile.canonical import canonical_json, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.model import JobSpec, Origin
 
+ALL_ROWS = -1
+"""SQLite's word for no limit."""
+
 
 class SqliteStore:
     """The writing half of the ledger. Every method that writes runs inside `transaction()`."""
@@ -223,9 +226,19 @@ class SqliteStore:
         if not self._db.write("extend_gap", values):
             self._db.write("add_gap", values)
 
-    def runs_in_the_way(self, concurrency_key: str) -> tuple[Run, ...]:
-        """Open runs with a concurrency key, oldest first."""
-        rows = self._db.rows("runs_in_the_way", {"concurrency_key": concurrency_key})
+    def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
+        """How many runs with a concurrency key are active and how many wait, each counted up to a number.
+
+        One whose spread has not passed is in nobody's way.
+        """
+        row = self._db.row("count_in_the_way", {"concurrency_key": concurrency_key, "at_most": at_most})
+        assert row is not None
+        return int(row["active"]), min(at_most, int(row["waiting"]))
+
+    def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
+        """The runs that are counted so: the active ones, then those that wait, each oldest first."""
+        values = {"concurrency_key": concurrency_key, "limit": ALL_ROWS if limit is None else limit}
+        rows = self._db.rows("runs_in_the_way", values)
         return tuple(run_from_row(row) for row in rows)
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
