@@ -25,6 +25,8 @@ MAX_FOLDER_MIB = 10_240
 _MIB = 2**20
 KEPT_FOLDERS = 1_024
 """Paths of runs and attempts that are kept as they were made."""
+LASTING_PARTS = 2
+"""Links with so few parts belong to the system's own layout."""
 MAX_DIGITS = 9
 """Of a number in the environment; a longer one is a mistake."""
 
@@ -109,6 +111,14 @@ def find_state_dir(given: str | None, main_file: Path, *, environ: Mapping[str, 
     """The state folder: the one given, else $JOBFILE_STATE, else .jobfile beside the main file."""
     named = given or environ.get("JOBFILE_STATE")
     return Path(named).absolute() if named else main_file.absolute().parent / STATE_FOLDER
+
+
+def link_before(folder: Path) -> Path | None:
+    """The first symbolic link on the way to a folder; one right below the root, as /home, does not count."""
+    for path in (*reversed(folder.parents), folder):
+        if len(path.parts) > LASTING_PARTS and path.is_symlink():
+            return path
+    return None
 
 
 def repository_root(environ: Mapping[str, str], *, here: Path) -> Path:

@@ -51,6 +51,13 @@ class ConfigChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigAccepted:
+    """Files that were refused are good again, and mean what is in force already."""
+
+    running: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefUnread:
     """The ref whose commits are applied cannot be read or fetched; what is in force goes on."""
 
@@ -277,6 +284,7 @@ Event = (
     | GenerationApplied
     | ConfigRejected
     | ConfigChanged
+    | ConfigAccepted
     | RefUnread
     | NotRunTold
     | FellDueUnseen

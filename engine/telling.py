@@ -10,6 +10,7 @@ from engine.events import (
     ClockBelieved,
     ClockHeld,
     ClockJumped,
+    ConfigAccepted,
     ConfigChanged,
     ConfigRejected,
     DiskHeld,
@@ -52,7 +53,7 @@ def tell_text(event: Event) -> str:
     match event:
         case EngineStarted() | EngineStopped() | LoopFailed() | NotShown() | DoneByOthers():
             return _line("", "", _about_engine(event))
-        case GenerationApplied() | ConfigRejected() | ConfigChanged() | RefUnread():
+        case GenerationApplied() | ConfigRejected() | ConfigChanged() | ConfigAccepted() | RefUnread():
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", tell_incident(event))
@@ -109,7 +110,9 @@ def _about_engine(event: EngineStarted | EngineStopped | LoopFailed | NotShown |
             assert_never(event)
 
 
-def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged | RefUnread) -> str:
+def _about_config(
+    event: GenerationApplied | ConfigRejected | ConfigChanged | ConfigAccepted | RefUnread,
+) -> str:
     match event:
         case GenerationApplied():
             return f"generation {event.number} applied: {changes_text(event)}"
@@ -118,13 +121,25 @@ def _about_config(event: GenerationApplied | ConfigRejected | ConfigChanged | Re
             return "\n".join((f"config rejected, {on}:", *(f"  {line}" for line in event.diagnostics)))
         case ConfigChanged():
             return "the files differ from what is applied: jobfile plan, then jobfile apply"
+        case ConfigAccepted():
+            on = f"; generation {event.running} goes on" if event.running else ""
+            return f"the files are good again{on}"
         case RefUnread():
             return f"{event.ref} cannot be read, what is in force goes on: {event.detail}"
         case _:
             assert_never(event)
 
 
-_DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "kill": "killed", "run": "asked for"}
+_DONE = {
+    "apply": "applied",
+    "accept": "accepted",
+    "retry": "asked for again",
+    "pause": "paused",
+    "resume": "resumed",
+    "cancel": "cancelled",
+    "kill": "killed",
+    "run": "asked for",
+}
 
 
 def _by_others(event: DoneByOthers) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from engine.abilities import beyond_engine
 from engine.accounting import Moment
 from engine.applying import Change, apply_catalog, compare
-from engine.events import ConfigChanged, ConfigRejected, Event, RemovalsHeld
+from engine.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
 from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
@@ -150,12 +150,14 @@ class Watcher:
         self._doubted_since = None
         events: list[Event] = []
         with self._store.transaction():
-            self._store.accept(now=now)
+            was_refused = self._store.accept(now=now)
             if applies:
                 moment = Moment(now=now, generation=number, new_id=self._new_id)
                 events += apply_catalog(self._store, catalog, wanted, moment)
             elif not change.is_empty:
                 events.append(ConfigChanged(running=number or None))
+        if was_refused and not events:
+            events.append(ConfigAccepted(running=number or None))
         for event in events:
             self._journal.tell(event)
         self._on_applied()

@@ -19,12 +19,15 @@ from engine.adapters.wake import WakePipe, poke
 from engine.errors import EngineRunningError, JobfileError
 from engine.events import (
     AttemptStarted,
+    ConfigAccepted,
     ConfigRejected,
+    DoneByOthers,
     EngineStopped,
     Event,
     GenerationApplied,
     LoopFailed,
     NotRunTold,
+    NotShown,
     RunSettled,
     RunWaits,
 )
@@ -155,6 +158,20 @@ def test_a_ledger_behind_its_note_is_found_out(tmp_path: Path) -> None:
 
 RUN = a_run(id="a1b2c3d4" * 4, attempt=2)
 TOLD = [
+    (ConfigAccepted(running=3), "          the files are good again; generation 3 goes on"),
+    (NotShown(count=7), "          7 lines were not shown, as nothing read them; engine.log has them"),
+    (
+        DoneByOthers(actor="anna", action="pause", object="nightly", detail="noisy"),
+        "          nightly paused by anna: noisy",
+    ),
+    (
+        DoneByOthers(actor="anna", action="cancel", object="0" * 32, detail="too slow"),
+        "          run 00000000 cancelled by anna: too slow",
+    ),
+    (
+        DoneByOthers(actor="anna", action="apply", object="generation 4", detail="2 jobs; + a"),
+        "          generation 4 applied by anna: 2 jobs; + a",
+    ),
     (
         GenerationApplied(number=2, added=("a",), changed=("b", "c"), removed=(), jobs=3),
         "          generation 2 applied: 3 jobs; + a  ~ b, c",
@@ -188,7 +205,9 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("event", "line"), TOLD, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("event", "line"), TOLD, ids=[f"{index}-{type(event).__name__}" for index, (event, _) in enumerate(TOLD)]
+)
 def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> None:
     assert tell_text(event) == line
     told = json.loads(json.dumps(tell_json(event, at=NOON)))

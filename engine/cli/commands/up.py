@@ -14,11 +14,11 @@ import click
 from engine.adapters.clock import SystemClock
 from engine.adapters.console import Console
 from engine.adapters.journal import EngineJournal, for_people, for_programs
-from engine.adapters.lock import lock_holder
+from engine.adapters.lock import lock_holder, make_state_dir
 from engine.adapters.manager import Manager
 from engine.adapters.wake import YIELD, poke
 from engine.cli.place import Place, place_options
-from engine.config import EngineConfig
+from engine.config import EngineConfig, link_before
 from engine.errors import StoreUnwritableError
 from engine.events import NotShown
 from engine.service import Service
@@ -88,6 +88,10 @@ def command(
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),
     )
+    make_state_dir(config.state_dir)
+    _warn_of_links(place, config)
+    # Resolved once: a link that is switched later takes the job files along, and not what is recorded.
+    config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
     log = config.state_dir / "engine.log"
     manager = Manager(place.config.environ, pid=os.getpid())
@@ -121,6 +125,18 @@ def _open(service: Service, place: Place) -> None:
             return
         poke(place.state_dir, YIELD)
         pause.wait(LOOK_SECONDS)
+
+
+def _warn_of_links(place: Place, config: EngineConfig) -> None:
+    """A state folder behind a link that a deploy switches begins anew with each release."""
+    link = link_before(place.main_file.absolute().parent)
+    if link is not None and config.state_dir.parent == place.main_file.absolute().parent:
+        click.echo(
+            f"warning: the state folder {config.state_dir} is behind the link {link}: when the link is "
+            "switched, as a deploy does, the next engine starts without history; name a folder outside it "
+            "with --state",
+            err=True,
+        )
 
 
 def _stop_jobs(service: Service) -> bool:
