@@ -1,4 +1,4 @@
-"""Bring a ledger to the version of this program: numbered steps, each recorded in its own transaction."""
+"""Bring a ledger to the version of this program: numbered steps, all in one transaction."""
 
 from pathlib import Path
 
@@ -45,8 +45,8 @@ def migrate(connection: Connection, folder: Path) -> None:
         )
     if have == len(steps):
         return
-    for number, step in enumerate(steps[have:], start=have + 1):
-        with connection.transaction():
+    with connection.transaction():  # whoever reads meanwhile sees the old ledger or the new one
+        for number, step in enumerate(steps, start=1):
             if connection.pragma("user_version") == number - 1:
                 connection.script(step.read_text())
                 connection.script(f"pragma user_version = {number};")
