@@ -7,9 +7,9 @@ Begins with every case, page and sample; mutates by line, token and byte; keeps 
 import random
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.known import ROOT, known_files
+
 WORK = ROOT / ".fuzz"
 MAX_INPUT = 8_192
 TOKEN = re.compile(rb"\s+|\w+|\W")
@@ -17,9 +17,9 @@ TOKEN = re.compile(rb"\s+|\w+|\W")
 
 def seeds() -> list[bytes]:
     """Every text in the project that is, or nearly is, a job file."""
-    paths = [*ROOT.glob("tests/language/cases/*/*"), *ROOT.glob("samples/**/*.yaml")]
-    texts = [path.read_bytes() for path in sorted(paths) if path.suffix != ".out"]
-    for page in sorted(ROOT.glob("jobfile/pages/*.md")):
+    paths = [*known_files("tests/language/cases", "*.yaml"), *known_files("samples", "*.yaml")]
+    texts = [path.read_bytes() for path in paths]
+    for page in known_files("jobfile/pages", "*.md"):
         texts += re.findall(rb"(?s)```yaml[^\n]*\n(.*?)```", page.read_bytes())
     return [text for text in texts if len(text) <= MAX_INPUT]
 

@@ -2,7 +2,9 @@
 
 import ast
 import importlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +16,9 @@ from engine.cli.main import COMMANDS, group
 from engine.ledger import Store, View
 from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
+from tests.known import ROOT, known_files
 
-ROOT = Path(__file__).parents[1]
-MODULES = sorted([*(ROOT / "jobfile").rglob("*.py"), *(ROOT / "engine").rglob("*.py")])
+MODULES = [*known_files("engine", "*.py"), *known_files("jobfile", "*.py")]
 QUERIES = ROOT / "engine" / "store" / "sqlite" / "queries"
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
 
@@ -37,8 +39,8 @@ def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) 
 
 
 def test_every_query_is_used_and_says_what_it_does() -> None:
-    code = "".join(path.read_text() for path in QUERIES.parent.glob("*.py"))
-    for path in QUERIES.glob("*.sql"):
+    code = "".join(path.read_text() for path in known_files(QUERIES.parent, "*.py"))
+    for path in known_files(QUERIES, "*.sql"):
         assert path.read_text().startswith("-- "), path.name
         assert f'"{path.stem}"' in code, f"{path.name} is used by nothing"
 
@@ -74,6 +76,48 @@ def test_the_version_is_said_in_one_place() -> None:
     assert __version__ not in (ROOT / "pyproject.toml").read_text().split("[dependency-groups]")[0]
 
 
+def comes_from_the_project(name: str, module: dict[str, str]) -> bool:
+    """Whether an expression is made from the place of a file of the project."""
+    words = set(re.findall(r"\w+", name))
+    return bool(words & {"__file__", "ROOT"}) or any(
+        comes_from_the_project(module[word], {key: text for key, text in module.items() if key != word})
+        for word in words & module.keys()
+    )
+
+
+@pytest.mark.parametrize("path", known_files("tests", "*.py"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_list_the_projects_files_through_git(path: Path) -> None:
+    """A demo, an editor and an engine leave files in the project's folders, and none of them is a test's."""
+    tree = ast.parse(path.read_text())
+    constants = {
+        target.id: ast.unparse(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in ("glob", "rglob", "iterdir", "walk"):
+            assert not comes_from_the_project(ast.unparse(node.value), constants), f"line {node.lineno}"
+
+
+def test_what_git_ignores_is_no_file_of_the_project() -> None:
+    left = ROOT / "samples" / "shop" / ".demo" / f"left-{os.getpid()}.yaml"
+    is_new = not left.parent.exists()
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    try:
+        command = "from tests.known import known_files; print(*known_files('samples', '*.yaml'))"
+        done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True)
+        listed = done.stdout.split()
+    finally:
+        left.unlink()
+        if is_new:
+            left.parent.rmdir()
+    assert str(ROOT / "samples" / "shop" / "jobs.yaml") in listed
+    assert str(left) not in listed
+
+
 def test_nothing_in_the_project_speaks_of_machines_it_was_made_on() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in tracked.stdout.split():
@@ -81,3 +125,33 @@ def test_nothing_in_the_project_speaks_of_machines_it_was_made_on() -> None:
         if path.suffix in (".py", ".md", ".yaml", ".toml", ".sql", ".json", "") and path.is_file():
             text = path.read_text(errors="replace")
             assert not re.search(r"(?<![\w.])/(?:work|farm)/|\.\./shared", text), name
+
+
+def test_ci_runs_the_commands_of_the_readme_in_their_order_in_a_clean_clone(tmp_path: Path) -> None:
+    """`make` is played here: what each verb leaves behind is what the next one meets."""
+    copy, tools = tmp_path / "copy", tmp_path / "tools"
+    tools.mkdir()
+    (copy / ".ci").mkdir(parents=True)
+    for name in (".ci/run", "README.md", ".gitignore"):
+        shutil.copy(ROOT / name, copy / name)
+    for command in ("git init -q", "git add -A", "git -c user.name=a -c user.email=a@b commit -qm x"):
+        subprocess.run(command.split(), cwd=copy, check=True)
+    (copy / "not-committed").touch()
+    make = tools / "make"
+
+    def ci(script: str) -> subprocess.CompletedProcess[str]:
+        make.write_text(f'#!/bin/sh\necho "made $1 in $(pwd)"\n{script}\n')
+        make.chmod(0o755)
+        env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+        return subprocess.run([copy / ".ci" / "run"], env=env, capture_output=True, text=True, check=False)
+
+    done = ci("touch .coverage")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"^made (\w+) in ", done.stdout, re.MULTILINE) == ["demo", "test"]
+    assert f"in {copy}\n" not in done.stdout, "a clone is clean, a work tree is not"
+    assert "?? not-committed" in done.stdout
+    assert ci("exit 3").returncode != 0
+    done = ci("touch left")
+    assert (done.returncode, re.findall(r"^made (\w+)", done.stdout, re.MULTILINE)) == (1, ["demo"])
+    assert "?? left" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "tools"]

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from engine.cli.commands.init import FIRST_FILE
-from tests.editor.conftest import ROOT, Editor
+from tests.editor.conftest import Editor
 from tests.editor.places import JOB, KEYS, PLACES
+from tests.known import known_files
 from tests.language.test_cases import OK
 from tests.language.test_schema import BAD, GOOD, TEXT
 
-SAMPLES = sorted((ROOT / "samples").rglob("*.yaml"))
+SAMPLES = known_files("samples", "*.yaml")
 ODD_TEXTS = [
     "0755",
     "22:30",

@@ -16,10 +16,11 @@ from jobfile.hiding import without_secrets
 from jobfile.pages import page_text
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render import render_text
+from tests.known import known_files
 
 CASES = Path(__file__).parent / "cases"
-BAD = sorted((CASES / "bad").glob("*.yaml"))
-OK = sorted((CASES / "ok").glob("*.yaml"))
+BAD = known_files(CASES / "bad", "*.yaml")
+OK = known_files(CASES / "ok", "*.yaml")
 SHELLS = SyntaxChecker()
 TODAY = datetime(2026, 11, 24, tzinfo=UTC)
 NO_FILE_CAN_SHOW = {"JF017"}

@@ -8,9 +8,10 @@ import pytest
 
 from jobfile.diagnostic import Diagnostic, Severity
 from jobfile.pipeline import Compiled, compile_files
+from tests.known import known_files
 
 HERE = Path(__file__).parent / "examples"
-EXAMPLES = sorted(HERE.glob("*.yaml"))
+EXAMPLES = [path for path in known_files(HERE, "*.yaml") if path.parent == HERE]
 INCLUDED = {"12-include-root": ["jobs/backup.yaml", "jobs/reports/weekly.yaml"]}
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ABOUT_DATES = {"JF309", "JF608", "JF628"}

@@ -1,7 +1,5 @@
 """The mends that findings offer, made in a text."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +9,9 @@ from jobfile.fixes import apply_fixes
 from jobfile.mending import mend
 from jobfile.pipeline import check_file
 from jobfile.source import Source
+from tests.known import known_files
 
-CASES = sorted((Path(__file__).parent / "cases" / "bad").glob("*.yaml"))
+CASES = known_files("tests/language/cases/bad", "*.yaml")
 TEXT = "0123456789"
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from jobfile.document import parse_document
 from jobfile.fmt import Formatted, format_source
 from jobfile.source import Source
+from tests.known import ROOT, known_files
 
-HERE = Path(__file__).parent
-PAIRS = sorted((HERE / "fmt").glob("*.before.yaml"))
-GOOD = sorted([*(HERE / "cases" / "ok").glob("*.yaml"), *(HERE.parents[1] / "samples").rglob("*.yaml")])
+PAIRS = known_files("tests/language/fmt", "*.before.yaml")
+GOOD = [*known_files("samples", "*.yaml"), *known_files("tests/language/cases/ok", "*.yaml")]
 
 
 def laid_out(text: str) -> Formatted:
@@ -38,7 +38,7 @@ def test_a_text_is_laid_out_as_agreed(path: Path) -> None:
     assert done.text == path.with_name(path.name.replace(".before.", ".after.")).read_text()
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: str(path.relative_to(ROOT)))
 def test_good_files_keep_their_meaning(path: Path) -> None:
     text = path.read_text().split("# file: ")[0]
     done = laid_out(text)

@@ -14,14 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.known import known_files
 from tests.language.oracle import examine, split_files
 from tests.language.schema_generator import Generator, dumped
 
-HERE = Path(__file__).parent
-FOUND = sorted((HERE / "cases" / "found").glob("*.yaml"))
-SEEDS = [path.read_bytes() for path in sorted((HERE / "cases").glob("*/*.yaml"))]
-SEEDS += [path.read_bytes() for path in sorted((HERE / "examples").rglob("*.yaml"))]
-SEEDS += [path.read_bytes() for path in sorted((HERE.parents[1] / "samples").rglob("*.yaml"))]
+FOUND = known_files("tests/language/cases/found", "*.yaml")
+SEEDED = ("tests/language/cases", "tests/language/examples", "samples")
+SEEDS = [path.read_bytes() for folder in SEEDED for path in known_files(folder, "*.yaml")]
 TOKENS = sorted({token for seed in SEEDS for token in re.findall(rb"[\w./:@-]{1,30}|[^\w\s]", seed)})
 SIGNS = b"\t \n:-[]{},'\"#&*!|>%@`\\$~<(\x00\r\x7f\xc2\x85\xa0\xe2\x80\xa8\xff\xed"
 SECONDS = float(os.environ.get("JOBFILE_FUZZ_SECONDS", "0"))

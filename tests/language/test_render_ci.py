@@ -15,10 +15,11 @@ from jobfile.diagnostic import CODES, Diagnostic, Label
 from jobfile.pipeline import check_file
 from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary
 from jobfile.source import Source
+from tests.known import known_files
 from tests.language.test_render import NAME, anything, finding, unknown_step
 
 DATA = Path(__file__).parents[1] / "data"
-CASES = sorted((Path(__file__).parent / "cases" / "bad").glob("*.yaml"))
+CASES = known_files("tests/language/cases/bad", "*.yaml")
 SARIF = jsonschema.Draft202012Validator(json.loads((DATA / "sarif-schema-2.1.0.json").read_text()))
 GITLAB = jsonschema.Draft7Validator(json.loads((DATA / "gitlab-codequality.schema.json").read_text()))
 

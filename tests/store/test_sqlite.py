@@ -13,6 +13,7 @@ from engine.store.sqlite.migrate import MIGRATIONS
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from tests.builders import a_job, compiled
+from tests.known import known_files
 from tests.store.conformance import *  # noqa: F403  the suite
 from tests.store.conformance import Ledger, OpenLedger
 
@@ -91,7 +92,7 @@ def test_the_attempts_of_an_older_ledger_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     make_private_file(path)
     db = sqlite3.connect(path)
-    for step in sorted(MIGRATIONS.glob("000[1-5]_*.sql")):
+    for step in known_files(MIGRATIONS, "000[1-5]_*.sql"):
         db.executescript(step.read_text())
     db.execute("insert into definition values ('d', 'hello', '{}')")
     for run in ("b", "a"):

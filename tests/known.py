@@ -1,0 +1,23 @@
+"""The project's own files: only those that git knows, whatever a demo or an editor left beside them."""
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def _listed() -> tuple[str, ...]:
+    """Tracked files, and new ones that git does not ignore: a new case counts before it is added."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, f"the tests ask git which files are the project's: {done.stderr.decode()}"
+    return tuple(sorted({name.decode() for name in done.stdout.split(b"\0") if name}))
+
+
+def known_files(folder: str | Path, pattern: str) -> list[Path]:
+    """Files in a folder of the project, at any depth, whose name matches a pattern; sorted."""
+    place = ROOT / folder
+    paths = [ROOT / name for name in _listed()]
+    return [path for path in paths if path.is_relative_to(place) and path.match(pattern) and path.is_file()]
