@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py)
 
-.PHONY: demo test check fix bench soak clean
+.PHONY: demo test check fix mutate bench soak clean
 
 demo: $(READY)          ## the shop sample, live, in under a minute
 	@$(BIN)/python samples/shop/demo.py
@@ -29,6 +29,9 @@ fix: $(READY)           ## let the formatter and the linter mend what they can
 soak: $(READY)          ## the long way through the faults, then kill everything at random for JOBFILE_SOAK_MINUTES
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
+
+mutate: $(READY)         ## change the deciding modules a little, many times; do the tests notice? (see CONTRIBUTING.md)
+	@$(BIN)/python -m tests.mutation
 
 bench: $(READY)         ## measure against the references; prints ratios, writes bench/results.json
 	@$(BIN)/python -m bench

@@ -8,8 +8,8 @@ ROOT = Path(__file__).parents[1]
 
 
 @cache
-def _listed() -> tuple[str, ...]:
-    """Tracked files, and new ones that git does not ignore: a new case counts before it is added."""
+def project_files() -> tuple[str, ...]:
+    """The names of tracked files, and of new ones that git does not ignore: a new case counts at once."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0, f"the tests ask git which files are the project's: {done.stderr.decode()}"
@@ -19,5 +19,5 @@ def _listed() -> tuple[str, ...]:
 def known_files(folder: str | Path, pattern: str) -> list[Path]:
     """Files in a folder of the project, at any depth, whose name matches a pattern; sorted."""
     place = ROOT / folder
-    paths = [ROOT / name for name in _listed()]
+    paths = [ROOT / name for name in project_files()]
     return [path for path in paths if path.is_relative_to(place) and path.match(pattern) and path.is_file()]

@@ -1,0 +1,53 @@
+"""Which tests have to notice a change in which module: the fast ones first, more of them behind."""
+
+from collections.abc import Mapping
+
+Group = tuple[str, ...]
+"""Tests that are run together; a module's groups are run one after another, until one notices."""
+
+_ENGINE = ("tests/engine/test_engine.py", "tests/engine/test_faults.py", "tests/engine/test_past.py")
+_SIMULATION = ("tests/engine/test_simulation.py", "tests/cli/test_simulate.py")
+_ANSWERS = ("tests/cli/test_showing.py",)
+_CLI = ("tests/cli/test_runs.py", "tests/cli/test_doctor.py")
+_TIMES = (
+    "tests/language/test_occurrences.py",
+    "tests/language/test_cron.py",
+    "tests/language/test_cron_cases.py",
+)
+_CRON = (*_TIMES, "tests/language/test_cron_mistakes.py", "tests/language/test_entries.py")
+_PLAN = ("tests/plan/test_plan.py", "tests/cli/test_plan.py", "tests/plan/test_outputs.py")
+
+COVERING: Mapping[str, tuple[Group, ...]] = {
+    path: tuple(groups)
+    for path, *groups in (
+        ("engine/due.py", ("tests/engine/test_due.py",), _ENGINE, _SIMULATION),
+        ("engine/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
+        ("engine/retry.py", ("tests/engine/test_retry.py",), _ENGINE, _SIMULATION),
+        (
+            "engine/lifecycle.py",
+            ("tests/engine/test_retry.py", "tests/engine/test_admission.py"),
+            _ENGINE,
+            _CLI,
+        ),
+        ("engine/accounting.py", _ENGINE, _ANSWERS, _SIMULATION),
+        ("engine/applying.py", _ENGINE, ("tests/cli/test_plan.py", "tests/plan/test_truth.py"), _CLI),
+        ("engine/clocks.py", ("tests/engine/test_faults.py",), _ENGINE),
+        ("engine/clockguard.py", ("tests/engine/test_faults.py",), _ENGINE, _CLI),
+        ("engine/pausing.py", _ENGINE, _CLI),
+        ("engine/rebinding.py", _ENGINE, ("tests/plan/test_truth.py",)),
+        ("engine/notices.py", _ENGINE),
+        ("engine/answers/did.py", _ANSWERS, _ENGINE, _CLI),
+        ("engine/answers/expected.py", _ANSWERS, _ENGINE, _CLI),
+        ("engine/answers/why.py", _ANSWERS, _ENGINE, _CLI),
+        ("engine/answers/report.py", _ANSWERS, _ENGINE, _CLI),
+        ("engine/answers/status.py", _ANSWERS, _ENGINE, _CLI),
+        ("engine/answers/findings.py", _ANSWERS, ("tests/doctor", "tests/cli/test_doctor.py")),
+        ("jobfile/occurrences.py", _TIMES, ("tests/language/test_samples.py",)),
+        ("jobfile/crontime.py", _TIMES, ("tests/language/test_samples.py",)),
+        ("jobfile/cron.py", _CRON, ("tests/language/test_cases.py",)),
+        ("jobfile/plan/runs.py", _PLAN, ("tests/plan/test_truth.py",)),
+        ("jobfile/plan/risks.py", _PLAN, ("tests/plan/test_truth.py",)),
+        ("engine/adapters/masking.py", ("tests/engine/test_output.py",), ("tests/engine/test_launcher.py",)),
+        ("jobfile/shellrules.py", ("tests/language/test_cases.py",), ("tests/language/test_shell.py",)),
+    )
+}
