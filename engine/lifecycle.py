@@ -31,6 +31,10 @@ class RunState(StrEnum):
         """Whether nothing more will happen to the run by itself."""
         return self not in OPEN_STATES
 
+    def assert_becomes(self, after: "RunState") -> None:
+        """A store asks this before it writes a state that its caller decided."""
+        assert after in LEGAL_MOVES[self], f"illegal_transition of a run from {self} to {after}"
+
 
 OPEN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.CANCELLING, RunState.RETRY_WAIT)
 ACTIVE_STATES = (RunState.RUNNING, RunState.CANCELLING, RunState.RETRY_WAIT)
@@ -53,12 +57,10 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
         # Evidence beats the wish: a job that ended by itself before the signal keeps its own outcome.
         {RunState.CANCELLED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
     ),
-    RunState.RETRY_WAIT: frozenset(
-        {RunState.RUNNING, RunState.CANCELLED, RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
-    ),
+    RunState.RETRY_WAIT: frozenset({RunState.RUNNING, RunState.CANCELLED}),
     **{state: frozenset() for state in FINAL_STATES},
 }
-"""Everything else is a bug. The store repeats each as a guard on (state, attempt)."""
+"""Every other move is a bug, and no store makes it: `RunState.assert_becomes`."""
 
 
 class AttemptState(StrEnum):

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,7 +11,16 @@ import pytest
 
 from engine.errors import SupersededError
 from engine.ledger import Store, View
-from engine.lifecycle import ACTIVE_STATES, AttemptState, Ended, Run, RunState, TriggerKind, Verdict
+from engine.lifecycle import (
+    ACTIVE_STATES,
+    LEGAL_MOVES,
+    AttemptState,
+    Ended,
+    Run,
+    RunState,
+    TriggerKind,
+    Verdict,
+)
 from engine.ports import Stop
 from engine.records import (
     CLOCK_HOLD,
@@ -147,6 +157,59 @@ def test_an_end_is_recorded_once_and_is_final(open_ledger: OpenLedger) -> None:
     (attempt,) = ledger.view.attempts(run.id)
     assert (attempt.state, attempt.output_bytes) == (AttemptState.SUCCEEDED, 12)
     assert ledger.store.last_success("hello", before=NOON + HOUR) == NOON + MINUTE
+
+
+def a_run_that_is(store: Store, state: RunState) -> Run:
+    """A run that came to a state by moves that the store makes."""
+    queued = queue(store, a_run(reason="spread" if state is RunState.QUEUED else ""))
+    ends = {RunState.SKIPPED, RunState.MISSED}
+    if state is RunState.QUEUED:
+        return queued
+    with store.transaction():
+        if state in ends:
+            assert store.end_waiting(queued.id, state=state, reason="x", detail="", now=NOON)
+        else:
+            assert store.start(queued, boot_id="boot", now=NOON)
+            if state in (RunState.CANCELLING, RunState.CANCELLED):
+                assert store.request_stop(queued.id, Stop.CANCEL, reason="x", detail="", now=NOON)
+            running = store.run(queued.id)
+            assert running is not None
+            if state not in (RunState.RUNNING, RunState.CANCELLING):
+                assert store.settle(running, replace(SUCCEEDED, run_state=state, retry_at=NOON), ENDED)
+    found = store.run(queued.id)
+    assert found is not None
+    assert found.state is state
+    return found
+
+
+@pytest.mark.parametrize("before", RunState)
+def test_a_run_makes_every_legal_move_and_no_other(open_ledger: OpenLedger, before: RunState) -> None:
+    """Whatever a caller asks for: each way to move a run, to each state, from each state."""
+    store = open_ledger().store
+    run = a_run_that_is(store, before)
+    made = set()
+
+    def ask(way: Callable[[], object]) -> None:
+        """In a transaction that is taken back, so that the next way begins anew."""
+        with suppress(ZeroDivisionError), store.transaction():
+            with suppress(AssertionError):
+                way()
+            found = store.run(run.id)
+            assert found is not None
+            made.add(found.state)
+            _ = 1 / 0
+
+    for after in RunState:
+        verdict = replace(SUCCEEDED, run_state=after, retry_at=NOON)
+        decided = replace(run, state=after, reason="decided")
+        ask(lambda: store.settle(run, verdict, ENDED))  # noqa: B023  asked within the loop
+        ask(lambda: store.decide(decided))  # noqa: B023
+        ask(lambda: store.end_waiting(run.id, state=after, reason="x", detail="", now=NOON))  # noqa: B023
+    ask(lambda: store.decide(replace(run, reason="")) and store.start(run, boot_id="b", now=NOON))
+    ask(lambda: store.start(run, boot_id="b", now=NOON))
+    ask(lambda: store.request_stop(run.id, Stop.CANCEL, reason="x", detail="", now=NOON))
+    ask(lambda: store.expire_waiting(now=NOON + DAY))
+    assert made - {before} == LEGAL_MOVES[before]
 
 
 def test_a_verdict_about_a_run_that_is_another_by_now_is_not_made_true(open_ledger: OpenLedger) -> None:

@@ -247,6 +247,7 @@ class SqliteStore:
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
         """End a queued run that will not start."""
+        RunState.QUEUED.assert_becomes(state)
         values = {"id": run_id, "state": state.value, "reason": reason, "detail": detail, "now": to_us(now)}
         return self._db.write("end_waiting", values) == 1
 
@@ -268,6 +269,8 @@ class SqliteStore:
 
     def decide(self, run: Run) -> bool:
         """Write what was decided about a run whose spread has passed."""
+        if run.state is not RunState.QUEUED:
+            RunState.QUEUED.assert_becomes(run.state)
         return self._db.write("decide_run", run_to_row(run)) == 1
 
     def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
@@ -315,6 +318,7 @@ class SqliteStore:
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
         """Make a verdict true. False when it was settled, cancelled or renamed since `run` was read."""
+        run.state.assert_becomes(verdict.run_state)
         ended = outcome if isinstance(outcome, Ended) else None
         started_at = None if ended is None else to_us(ended.started_at)
         exit_code = ended.exit_code if ended else None
