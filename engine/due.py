@@ -150,9 +150,10 @@ def _wanted(
             newest = _newest(rules, usable, 1)
             if not newest:
                 return (), RunState.MISSED, "start_deadline"
-            if catchup.window is not None and now - newest[0].at > catchup.window:
-                return (), RunState.MISSED, _TOO_LATE
             waiting = tuple(fire for fire in timely if rules.not_before(fire) > now)
+            is_past = catchup.window is not None and now - newest[0].at > catchup.window
+            if is_past and newest[0] not in waiting:
+                return waiting, RunState.MISSED, _TOO_LATE
             return tuple(sorted({*newest, *waiting})), RunState.SKIPPED, "superseded"
         case CatchupMode.ALL:
             begin = now - (catchup.window or ALL_WINDOW) - _INSTANT

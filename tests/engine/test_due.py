@@ -18,7 +18,9 @@ from tests.builders import DAY, HOUR, MINUTE, NOON, cron, every
 policies = st.builds(
     CatchupSpec,
     mode=st.sampled_from(CatchupMode),
-    window=st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=3)),
+    window=st.none()
+    | st.timedeltas(timedelta(seconds=1), timedelta(days=3))
+    | st.timedeltas(timedelta(seconds=1), HOUR),
     limit=st.integers(1, 30),
 )
 schedules = st.one_of(
@@ -141,3 +143,64 @@ def test_last_beyond_its_window_runs_nothing_and_says_missed() -> None:
     assert [(one.count, one.state, one.reason) for one in found.not_run] == [
         (1, RunState.MISSED, "catchup_limit")
     ]
+
+
+mixed = st.lists(
+    st.tuples(st.integers(600, 20_000), st.timedeltas(timedelta(0), 3 * HOUR)), min_size=1, max_size=3
+)
+
+
+@given(
+    mixed,
+    policies,
+    st.timedeltas(timedelta(0), DAY),
+    spans.map(lambda found: [a_pause(*span) for span in found]),
+    st.none() | st.timedeltas(timedelta(seconds=1), DAY),
+)
+def test_an_occurrence_whose_start_lies_ahead_runs_whatever_the_other_entries_wait(
+    found: list[tuple[int, timedelta]],
+    catchup: CatchupSpec,
+    absence: timedelta,
+    pauses: list[Pause],
+    deadline: timedelta | None,
+) -> None:
+    """Each entry has a delay of its own: what may still start in time was missed by nobody."""
+    entries = tuple(one for seconds, _ in found for one in every(seconds=seconds))
+    delays = [delay for _, delay in found]
+    now = NOON + absence
+    rules = Rules(entries=entries, catchup=catchup, delays=delays, start_deadline=deadline)
+    result = due(rules, covered_until=NOON, now=now, pauses=pauses)
+    to_run = {one.fire for one in result.to_run}
+    for fire in fires(entries, after=NOON, until=now):
+        is_ahead = fire.at + delays[fire.entry] > now
+        is_expired = deadline is not None and now - fire.at > deadline
+        if is_ahead and not is_expired and not is_paused(pauses, fire.at):
+            assert fire in to_run
+    assert all(one.is_late == (now - rules.not_before(one.fire) > ON_TIME) for one in result.to_run)
+    if catchup.mode is CatchupMode.NONE:
+        assert not any(one.is_late for one in result.to_run)
+
+
+def test_of_two_entries_with_different_delays_each_waits_for_its_own() -> None:
+    entries = (*cron("0 13 * * *"), *cron("30 13 * * *"))
+    rules = Rules(
+        entries=entries, delays=[2 * HOUR, timedelta(0)], catchup=CatchupSpec(mode=CatchupMode.NONE)
+    )
+    found = due(rules, covered_until=NOON, now=NOON + 105 * MINUTE)
+    assert [one.fire.at for one in found.to_run] == [NOON + HOUR]
+    assert [(one.first, one.count, one.reason) for one in found.not_run] == [
+        (NOON + 90 * MINUTE, 1, "engine_down")
+    ]
+
+
+@pytest.mark.parametrize("window", [None, MINUTE, 10 * MINUTE, DAY])
+@pytest.mark.parametrize("mode", CatchupMode)
+def test_a_window_of_catching_up_says_nothing_of_a_run_whose_start_lies_ahead(
+    mode: CatchupMode, window: timedelta | None
+) -> None:
+    rules = Rules(
+        entries=cron("30 12 * * *"), delays=[2 * HOUR], catchup=CatchupSpec(mode=mode, window=window)
+    )
+    found = due(rules, covered_until=NOON, now=NOON + HOUR)
+    assert [(one.fire.at, one.is_late) for one in found.to_run] == [(NOON + 30 * MINUTE, False)]
+    assert found.not_run == ()
