@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine import worker
+from engine.accounting import concurrency_key
 from engine.events import AttemptStarted, ConfigRejected, GenerationApplied, RunSettled
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.records import Gap
-from tests.builders import DAY, HOUR, MINUTE, NOON
+from jobfile.model import ConcurrencySpec, ParamSpec
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
 from tests.engine.world import World
 
 HOURLY = """\
@@ -525,3 +529,88 @@ def test_evidence_that_is_away_for_a_moment_now_and_then_is_no_loss(tmp_path: Pa
     world.catch_up(seconds=5)
     (lost,) = world.runs()
     assert (lost.state, lost.reason) == (RunState.LOST, "evidence_gone")
+
+
+# What counts against one limit
+
+
+ONE_CUSTOMER = """\
+version: 1
+jobs:
+  hello:
+    params: {customer: {type: string}}
+    concurrency: {key: "KEY", on_overlap: queue}
+    command: ["true"]
+"""
+
+
+@given(st.sampled_from(["A", "B", "a b"]), st.sampled_from(["A", "B", "a b"]), st.booleans())
+def test_runs_count_against_one_limit_exactly_when_their_keys_read_alike(
+    one: str, other: str, is_template: bool
+) -> None:
+    key = "for {{ params.customer }}" if is_template else "one for all"
+    spec = a_job(concurrency=ConcurrencySpec(key=key), params=(ParamSpec(name="customer", type="string"),))
+    keys = [concurrency_key(spec, a_run(spec, params={"customer": name})) for name in (one, other)]
+    assert (keys[0] == keys[1]) == (not is_template or one == other)
+    assert keys[0] == (f"for {one}" if is_template else key)
+    unnamed = a_job(concurrency=ConcurrencySpec())
+    assert concurrency_key(unnamed, a_run(unnamed)) == unnamed.name
+
+
+@pytest.mark.parametrize(("key", "running"), [("{{ params.customer }}", ["A", "B"]), ("all", ["A"])])
+def test_a_run_of_one_customer_is_not_in_the_way_of_another(
+    tmp_path: Path, key: str, running: list[str]
+) -> None:
+    world = World(tmp_path, ONE_CUSTOMER.replace("KEY", key))
+    for customer in ("A", "B", "A", "B"):
+        world.run_by_hand("hello", customer=customer)
+    assert [run.params["customer"] for run in world.runs() if run.state is RunState.RUNNING] == running
+    waiting = [run for run in world.runs() if run.state is not RunState.RUNNING]
+    assert {(run.state, run.reason) for run in waiting} == {(RunState.QUEUED, "overlap")}
+    assert {run.concurrency_key for run in world.runs()} == ({"A", "B"} if "{" in key else {"all"})
+    world.check()
+
+
+# What a spread leaves behind
+
+
+@pytest.mark.parametrize("is_in_the_way", [False, True])
+def test_a_spread_that_has_passed_is_no_reason_any_more(tmp_path: Path, is_in_the_way: bool) -> None:
+    text = hourly("concurrency: {on_overlap: queue}").replace(
+        'schedule: "0 * * * *"', 'schedule: {cron: "0 * * * *", spread: 30m}'
+    )
+    world = World(tmp_path, text)
+    if is_in_the_way:
+        world.run_by_hand("hello")
+    world.pass_time(seconds=3600)
+    (run,) = [one for one in world.runs() if one.schedule_key]
+    assert (run.state, run.reason) == (RunState.QUEUED, "spread")
+    world.pass_time(seconds=(run.not_before - world.clock.now()).total_seconds())
+    (run,) = [one for one in world.runs() if one.schedule_key]
+    expected = (RunState.QUEUED, "overlap") if is_in_the_way else (RunState.RUNNING, "")
+    assert (run.state, run.reason) == expected
+    world.finish()
+    world.finish()
+    (run,) = [one for one in world.runs() if one.schedule_key]
+    assert (run.state, run.reason) == (RunState.SUCCEEDED, "")
+
+
+# Where a job is in its file
+
+
+@pytest.mark.parametrize("at", [1, 2, 6])
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_job_that_only_moved_in_its_file_is_found_where_it_is_now(
+    tmp_path: Path, at: int, lines: int
+) -> None:
+    text = HOURLY + HOURLY.partition("jobs:\n")[2].replace("hello", "other")
+    world = World(tmp_path, text)
+
+    def places() -> dict[str, int]:
+        return {one.job: one.line for one in world.store.jobs_in_force()}
+
+    first = places()
+    written = text.splitlines(keepends=True)
+    world.edit("".join([*written[:at], "  # a note\n" * lines, *written[at:]]))
+    assert places() == {job: line + lines if line > at else line for job, line in first.items()}
+    assert world.store.current_generation().number == 1  # type: ignore[union-attr]  # it was applied

@@ -1,5 +1,6 @@
 """Masking and keeping output, as properties."""
 
+import base64
 import json
 from pathlib import Path
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.masking import MASK, Masker
+from engine.adapters.masking import MASK, MIN_LINE_BYTES, Masker
 from engine.adapters.output import HEAD_BYTES, OutputFiles, OutputTail
 
 SECRET = 'pa"ss w0rd/ü'
@@ -50,6 +51,32 @@ def test_the_usual_forms_of_a_secret_are_masked() -> None:
 def test_each_long_line_of_a_secret_is_masked_and_short_ones_are_not() -> None:
     key = "{\n-----BEGIN KEY-----\nAAAABBBBCCCC\n}"
     assert masked([b"AAAABBBBCCCC {\n"], [key]) == MASK + b" {\n"
+
+
+@given(st.lists(st.text("abcxyz{}", min_size=1, max_size=12), min_size=2, max_size=6))
+def test_a_line_of_a_secret_is_masked_from_its_least_length_on(lines: list[str]) -> None:
+    secret = "\n".join(lines)
+    for line in lines:
+        is_long = len(line) >= MIN_LINE_BYTES or line == secret.strip()
+        alone = masked([b"<", line.encode(), b">"], [secret])
+        is_inside = any(other in line for other in lines if len(other) >= MIN_LINE_BYTES)
+        assert (alone == b"<" + MASK + b">") == is_long
+        assert (line.encode() in alone) == (not is_long and not is_inside)
+
+
+def test_a_line_of_exactly_the_least_length_is_masked_and_one_byte_less_is_not() -> None:
+    least, less = "k" * MIN_LINE_BYTES, "s" * (MIN_LINE_BYTES - 1)
+    assert masked([f"{least} {less}".encode()], [f"{least}\n{less}"]) == MASK + b" " + less.encode()
+
+
+@given(st.binary(min_size=6, max_size=30).filter(lambda value: value.strip() == value and b"\n" not in value))
+def test_a_secret_of_any_bytes_is_masked_in_every_usual_form(value: bytes) -> None:
+    """A file of a secret and a variable are bytes; Python holds what is not UTF-8 as surrogates."""
+    secret = value.decode("utf-8", "surrogateescape")
+    in_base64 = base64.b64encode(b"user:" + value + b":")
+    for form in (value, value.hex().encode(), quote(value, safe="").encode()):
+        assert masked([b"<", form, b">"], [secret]) == b"<" + MASK + b">"
+    assert len(value) < 8 or MASK in masked([in_base64], [secret])
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))

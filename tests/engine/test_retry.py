@@ -1,7 +1,9 @@
 """What follows from an outcome."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,6 +117,25 @@ def test_the_wait_is_bounded_and_the_same_when_it_is_computed_again(
     delay = retry_delay(retry, run_id=run_id, attempt=attempt)
     assert timedelta(0) <= delay <= retry.max_delay
     assert delay == retry_delay(retry, run_id=run_id, attempt=attempt)
+
+
+@given(retries, st.text("0123456789abcdef", min_size=32, max_size=32), st.integers(1, 60))
+def test_jitter_spreads_the_wait_over_the_part_that_it_names(
+    retry: RetrySpec, run_id: str, attempt: int
+) -> None:
+    """`none` is the whole wait; `half` is at least half of it, `full` any part."""
+
+    def wait(jitter: Jitter, run: str = run_id) -> float:
+        return retry_delay(replace(retry, jitter=jitter), run_id=run, attempt=attempt).total_seconds()
+
+    whole, nearly = wait(Jitter.NONE), 1e-5
+    assert whole <= retry.max_delay.total_seconds()
+    assert whole / 2 - nearly <= wait(Jitter.HALF) <= whole + nearly
+    assert wait(Jitter.HALF) == pytest.approx(whole / 2 + wait(Jitter.FULL) / 2, abs=nearly)
+    for jitter in (Jitter.HALF, Jitter.FULL):
+        several = {wait(jitter, f"{run_id}{number}") for number in range(20)}
+        assert whole < 1 or len(several) > 15
+    assert whole < 1 or min(wait(Jitter.FULL, f"{run_id}{number}") for number in range(40)) < whole / 2
 
 
 def test_backoff_grows_as_it_is_named() -> None:

@@ -137,7 +137,7 @@ class World:
             self.launcher.finish(attempt_id, exit_code=exit_code)
         self.step()
 
-    def run_by_hand(self, job: str) -> Run:
+    def run_by_hand(self, job: str, **params: str) -> Run:
         """Somebody asks for a run, and everybody looks."""
         version = next(one for one in self.store.jobs_in_force() if one.job == job)
         spec = self.store.definition(version.digest)
@@ -147,7 +147,7 @@ class World:
             id=self.new_id(),
             digest=version.digest,
             generation=version.from_generation,
-            params={},
+            params=params,
             at=now,
             now=now,
         )

@@ -168,3 +168,29 @@ def only_error(content: str) -> Diagnostic:
     assert looked.catalog is None
     (found,) = (one for one in looked.diagnostics if one.is_error)
     return found
+
+
+@pytest.mark.parametrize(
+    ("expression", "marked", "says_both"),
+    [
+        ("0 0 30 2 *", "30 2", False),
+        ("0 0 31 2,4,6,9,11 *", "31 2,4,6,9,11", False),
+        ("0 0 30-31 2 *", "30-31 2", False),
+        ("0 0 30 feb ?", "30 feb", False),
+        ("0 0 */40 2 1#5", "*/40 2 1#5", True),
+    ],
+)
+def test_an_expression_without_a_day_says_so_at_the_fields_of_the_day(
+    expression: str, marked: str, says_both: bool
+) -> None:
+    before, at = LAYOUTS["text"]
+    (problem,) = [
+        one
+        for one in compile_files([("jobs.yaml", f'{before}{at}{expression}"\n'.encode())]).diagnostics
+        if one.is_error
+    ]
+    text = f'{before}{at}{expression}"\n'
+    assert problem.code == "JF304"
+    assert text[problem.span.start.offset : problem.span.end.offset] == marked
+    assert problem.label == "no year has such a day"
+    assert any("both day fields" in one for one in problem.help) == says_both

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from jobfile.document import parse_document
 from jobfile.fmt import format_source
+from jobfile.occurrences import fires
 from jobfile.pipeline import File, compile_files
 from jobfile.plan import JobFacts, Plan, Side, make_plan
 from jobfile.plan.as_json import text_of, to_json
@@ -427,6 +429,60 @@ def test_a_risk_is_told_in_one_direction(before: list[str], after: list[str], co
 )
 def test_what_is_no_risk_is_none(before: list[str], after: list[str], code: str) -> None:
     assert code not in risks_of(plan_of(hello(*before), hello(*after), facts=BUSY))
+
+
+CHANGES_OF_A_FOLLOWED_JOB = {
+    "enabled: false": "is disabled",
+    "outputs: {rows: {type: integer}}": "has other outputs",
+    "owner: me": None,
+    "timeout: 2h": None,
+    "retry: 3": None,
+    "description: other": None,
+    "tags: [new]": None,
+}
+
+
+def followers(count: int) -> str:
+    return "".join(f"  follower-{n}: {{triggers: [{{after: hello}}], command: [x]}}\n" for n in range(count))
+
+
+@pytest.mark.parametrize(("line", "says"), CHANGES_OF_A_FOLLOWED_JOB.items())
+@pytest.mark.parametrize("was_off", [False, True])
+def test_a_change_of_a_followed_job_is_a_risk_only_if_its_followers_start_otherwise(
+    line: str, says: str | None, was_off: bool
+) -> None:
+    """A reviewer who is warned at every change believes no warning."""
+    before = [DAILY, *(["enabled: false"] if was_off and "enabled" not in line else [])]
+    plan = plan_of(hello(*before) + followers(2), hello(*before, line) + followers(2))
+    told = [one.message.partition(",")[0] for one in only(plan).risks if one.code == "RISK04"]
+    assert told == ([] if says is None else [says])
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_up_to_five_followers_are_named_and_more_are_said_to_be_there(count: int) -> None:
+    plan = plan_of(hello(DAILY) + followers(count), hello(DAILY, "enabled: false") + followers(count))
+    names = ", ".join(f"follower-{n}" for n in range(min(count, 5))) + (", …" if count > 5 else "")
+    told = [one for one in only(plan).risks if one.code == "RISK04"]
+    if not count:
+        assert told == []
+        return
+    (risk,) = told
+    assert risk.message == f"is disabled, and {names} start{'s' if count == 1 else ''} after it"
+    assert risk.evidence == {"followers": [f"follower-{n}" for n in range(count)]}
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0 2 1 1 *", "0 2 29 2 *", "0 2 1 */6 *", "0 2 5 * *", "0 2 * * *", "0 * * * *"]
+)
+@pytest.mark.parametrize("is_new", [False, True])
+def test_the_next_runs_are_found_however_rare_they_are(schedule: str, is_new: bool) -> None:
+    text = hello(f'schedule: "{schedule}"')
+    plan = plan_of("version: 1\njobs: {}\n" if is_new else hello("schedule: {every: 7d}"), text)
+    spec = side(text).catalog.jobs[0].spec
+    far = NOON + timedelta(days=366)
+    expected = [fire.at for fire in islice(fires(spec.schedule, after=NOON, until=far), 4)]
+    assert [one.at for one in only(plan).runs.next_after] == expected
+    assert is_new == (only(plan).runs.next_before == ())
 
 
 def test_removing_more_than_a_third_asks_for_a_missing_include() -> None:
