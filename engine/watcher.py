@@ -9,6 +9,7 @@ from engine.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, 
 from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
+from engine.wording import readable
 from jobfile.checks.scripts import AskShells
 from jobfile.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
@@ -188,8 +189,8 @@ def is_mass_removal(*, removed: int, jobs: int) -> bool:
 
 
 def _digest(snapshot: Snapshot) -> str:
-    seen = sha256(snapshot.problem.encode())
+    seen = sha256(readable(snapshot.problem).encode())
     for name, content in snapshot.files:
-        seen.update(f"\0{name}\0{len(content)}\0".encode())
+        seen.update(readable(f"\0{name}\0{len(content)}\0").encode())
         seen.update(content)
     return seen.hexdigest()

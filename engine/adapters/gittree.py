@@ -1,5 +1,6 @@
 """The job files as the commits of a ref have them: each commit whole, one by one, nothing checked out."""
 
+import os
 from pathlib import Path
 
 from engine.adapters.process import git_bytes
@@ -63,7 +64,7 @@ class GitTree:
     def _remote_and_branch(self) -> tuple[str, str]:
         """The remote and the branch in it that a ref such as origin/main stands for; nothing for another."""
         try:
-            remotes = git_bytes(self._folder, "remote").decode().split()
+            remotes = os.fsdecode(git_bytes(self._folder, "remote")).split()
         except RevisionError:
             return "", ""
         named = self._ref.removeprefix("refs/remotes/")

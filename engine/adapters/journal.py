@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.events import Event
 from engine.ports import Clock
 from engine.telling import tell_json, tell_text
+from engine.wording import readable
 
 MAX_LOG_BYTES = 16 * 1024 * 1024
 """The engine's own log is turned over at this size; one old part is kept."""
@@ -75,4 +76,6 @@ def _plain_text(text: str) -> str:
     """Foreign text may not steer the terminal."""
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text)
+    return "".join(
+        one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in readable(text)
+    )

@@ -4,6 +4,8 @@ import contextlib
 import socket
 from collections.abc import Mapping
 
+from engine.wording import readable
+
 ALIVE_EVERY = 0.5
 """Part of the watchdog's time after which a sign of life is due: half, as sd_watchdog_enabled(3) says."""
 
@@ -51,4 +53,4 @@ class Manager:
         flags = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, flags) as manager:
             manager.settimeout(SEND_SECONDS)
-            manager.sendto("\n".join(lines).encode(), address)
+            manager.sendto(readable("\n".join(lines)).encode(), address)

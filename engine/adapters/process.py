@@ -39,7 +39,7 @@ def current_boot_id() -> str:
     """
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     try:
-        began = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
+        began = os.fsdecode(Path("/proc/1/stat").read_bytes()).rpartition(")")[2].split()[19]
     except OSError:
         began = ""  # other users' processes may be hidden: proc(5), hidepid
     return f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{began}"

@@ -1,13 +1,15 @@
 """Reading job files, and no more of them than the language allows."""
 
+import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from posixpath import normpath
 from typing import Final
 
+from engine.wording import readable
 from jobfile.document import MAX_FILE_BYTES, decode_source, parse_document
 from jobfile.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
 
@@ -32,8 +34,13 @@ def read_limited(path: Path) -> bytes:
     O_NONBLOCK because opening a pipe that is named like a job file must not hang.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        return file.read(MAX_FILE_BYTES + 1)
+    try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:  # of a handle, which has no name
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.close(handle)
 
 
 def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobFiles:
@@ -45,6 +52,7 @@ def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobF
     content = given[str(main)] if str(main) in given else read_limited(main)
     files = [(str(main), content)]
     names, outside = _included(main, content)
+    refuse_odd_names(main.parent, names)
     total = len(content)
     for name in names[: MAX_FILES + 1]:
         path = main.parent / name
@@ -54,6 +62,14 @@ def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobF
         if total > MAX_TREE_BYTES:
             break
     return JobFiles(files=tuple(files), outside=tuple(str(main.parent / name) for name in outside))
+
+
+def refuse_odd_names(folder: Path, names: Iterable[str]) -> None:
+    """What a pattern means may have a name that no ledger or editor could give: it counts as unreadable."""
+    for name in names:
+        if readable(name) != name:
+            path = readable(str(folder / name))
+            raise OSError(errno.EILSEQ, "its name is not UTF-8, and an included file needs one that is", path)
 
 
 def _included(main: Path, content: bytes) -> tuple[list[str], list[str]]:

@@ -1,6 +1,7 @@
 """What an engine at rest need not hold in its memory."""
 
 import ctypes
+import os
 from pathlib import Path
 
 VALIDATOR = "jsonschema_rs"
@@ -18,13 +19,13 @@ def give_back_code(library: str = VALIDATOR) -> int:
     given = 0
     libc = ctypes.CDLL(None)
     try:
-        lines = _MAPS.read_text().splitlines()
+        lines = _MAPS.read_bytes().splitlines()  # the names of files, in whatever bytes they are
     except OSError:
         return 0
     for line in lines:
         place, rights, *_, name = line.split(maxsplit=5)
-        if rights == "r-xp" and library in name:
-            start, end = (int(number, 16) for number in place.split("-"))
+        if rights == b"r-xp" and os.fsencode(library) in name:
+            start, end = (int(number, 16) for number in place.split(b"-"))
             if libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED) == 0:
                 given += end - start
     return given

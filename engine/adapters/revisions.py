@@ -1,9 +1,11 @@
 """Job files as they were at a revision of their repository; nothing is checked out."""
 
+import os
 from pathlib import Path
 from posixpath import normpath
 
 from engine.adapters.process import git_bytes
+from engine.adapters.reading import refuse_odd_names
 from engine.errors import RevisionError
 from engine.ports import Snapshot
 from jobfile.document import MAX_FILE_BYTES, decode_source, parse_document
@@ -23,13 +25,18 @@ def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     """The main file and what it includes, as they were at a revision; raises RevisionError."""
     folder = main_file.absolute().parent
     name = commit_of(folder, revision)
-    listed = git_bytes(folder, "ls-tree", "-r", "-z", "--name-only", name, "--", ".").decode(errors="replace")
-    there = {one for one in listed.split("\0") if one}
+    listed = git_bytes(folder, "ls-tree", "-r", "-z", "--name-only", name, "--", ".")
+    there = {os.fsdecode(one) for one in listed.split(b"\0") if one}
     if main_file.name not in there:
         raise NotThereError(f"{main_file} is not there at {revision}", name)
     content = _read(folder, name, main_file.name)
     files = [(str(main_file), content)]
-    for one in _included(str(main_file), content, there - {main_file.name})[:MAX_FILES]:
+    included = _included(str(main_file), content, there - {main_file.name})
+    try:
+        refuse_odd_names(main_file.parent, included)
+    except OSError as error:
+        raise RevisionError(f"cannot read {error.filename} at {revision}: {error.strerror}") from error
+    for one in included[:MAX_FILES]:
         files.append((str(main_file.parent / one), _read(folder, name, one)))
     return Snapshot(files=tuple(files), revision=name)
 

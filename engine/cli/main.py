@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from engine.adapters.encoding import print_anything, use_utf8
+from engine.adapters.environment import environment
 from jobfile import __version__
 
 USAGE = 64
@@ -91,6 +93,8 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    use_utf8()
+    print_anything(environment())
     sys.exit(run(arguments))
 
 
@@ -134,7 +138,7 @@ def _told(error: Exception) -> int:
     import traceback  # noqa: PLC0415  start-up time: only after a bug
 
     with tempfile.NamedTemporaryFile(
-        "w", prefix="jobfile-bug-", suffix=".txt", delete=False, encoding="utf-8"
+        "w", prefix="jobfile-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as file:
         traceback.print_exception(error, file=file)
     click.echo(

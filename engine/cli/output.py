@@ -12,6 +12,7 @@ import click
 
 from engine.adapters.environment import environment
 from engine.lifecycle import Attempt, Run
+from engine.wording import readable
 
 MIN_WIDTH = 40
 PIPE_WIDTH = 120
@@ -68,7 +69,7 @@ def cut(line: str, columns: int) -> str:
 
 def printable(text: str) -> str:
     """Text that cannot steer a terminal: control characters and line ends are shown, not obeyed."""
-    return "".join(one if one.isprintable() else _shown(one) for one in text)
+    return "".join(one if one.isprintable() else _shown(one) for one in readable(text))
 
 
 def local(at: datetime | None, zone: ZoneInfo | None = None) -> str:

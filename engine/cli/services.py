@@ -66,7 +66,7 @@ def _write_step_summary(text: str) -> None:
     if not name:
         return
     try:
-        with Path(name).open("a", encoding="utf-8") as file:
+        with Path(name).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(render_summary(text))
     except OSError as error:
         # The findings are in the log all the same, and what counts is the exit code.

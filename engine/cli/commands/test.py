@@ -134,6 +134,6 @@ def _print(results: Results, seconds: float, *, as_json: bool) -> None:
 
 def _write(name: str, text: str) -> None:
     try:
-        Path(name).write_text(text, encoding="utf-8")
+        Path(name).write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise JobfileError(f"cannot write {name}: {error.strerror or error}") from error

@@ -16,6 +16,7 @@ from engine.errors import (
     StoreUnwritableError,
     SupersededError,
 )
+from engine.wording import readable
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up."""
@@ -79,23 +80,33 @@ class Connection:
     def write(self, name: str, values: Mapping[str, object]) -> int:
         """Run a statement by name inside a transaction; the number of rows it changed."""
         assert self._db.in_transaction, f"{name} outside a transaction"
-        return self._db.execute(_sql(name), values).rowcount
+        return self._execute(name, values).rowcount
 
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """The rows of a query by name."""
         with self._lock:
             try:  # asked several times a run: as _told does, without its price
                 self._replace_when_distrusted()
-                return self._db.execute(_sql(name), values or {}).fetchall()
+                return self._execute(name, values or {}).fetchall()
             except sqlite3.DatabaseError as error:
                 self._raise(error)
 
     def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
         """The rows of a query by name, a few at a time: for those that may be too many to hold at once."""
         with self._told():
-            cursor = self._db.execute(_sql(name), values or {})
+            cursor = self._execute(name, values or {})
             while found := cursor.fetchmany(ROWS_AT_ONCE):
                 yield from found
+
+    def _execute(self, name: str, values: Mapping[str, object]) -> sqlite3.Cursor:
+        """A statement by name. The ledger is UTF-8, and names from the system are bytes: what is not UTF-8
+        is kept readable, as in a message.
+        """
+        try:
+            return self._db.execute(_sql(name), values)
+        except UnicodeEncodeError:
+            shown = {key: readable(one) if isinstance(one, str) else one for key, one in values.items()}
+            return self._db.execute(_sql(name), shown)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
