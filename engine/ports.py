@@ -100,6 +100,12 @@ class Snapshot:
     outside: tuple[str, ...] = ()
     problem: str = ""
     revision: str = ""
+    advice: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why they could not be read, and what to do about it."""
+        return f"{self.problem}; {self.advice}" if self.advice else self.problem
 
 
 class SourceTree(Protocol):

@@ -11,6 +11,8 @@ from watchdog.observers.api import BaseObserver
 from engine.adapters.reading import read_job_files
 from engine.ports import Snapshot
 
+ADVICE = "name the job file with -f, or make one with  jobfile init"
+
 
 class FolderTree:
     """The main file and what it names, in its folder."""
@@ -27,7 +29,8 @@ class FolderTree:
             found = read_job_files(self.main_file)
         except OSError as error:
             failed = error.filename or name
-            return Snapshot(files=(), problem=f"cannot read {failed}: {error.strerror or error}")
+            problem = f"cannot read {failed}: {error.strerror or error}"
+            return Snapshot(files=(), problem=problem, advice="" if self.main_file.is_file() else ADVICE)
         folder = self.main_file.absolute().parent
         self.folders = frozenset({folder, *(Path(file).absolute().parent for file, _ in found.files)})
         return Snapshot(files=found.files, outside=found.outside, revision=revision_of(folder))

@@ -126,7 +126,7 @@ def _compiled(
     kind: str, name: str, snapshot: Snapshot, *, is_dirty: bool = False, asks_shells: bool = False
 ) -> Side:
     if snapshot.problem:
-        raise JobfileError(f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init")
+        raise JobfileError(snapshot.trouble)
     ask = SyntaxChecker().check if asks_shells else None
     compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=ask)
     if compiled.catalog is None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -212,3 +213,17 @@ def test_outside_a_repository_nothing_can_have_changed(jobfile: Jobfile, tmp_pat
     said = jobfile("check", "--changed-since", "HEAD")
     assert said.code == 64
     assert said.err.startswith("error: git says: not a git repository")
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/", "."])
+@pytest.mark.parametrize("command", ["check", "fmt", "show", "run", "next", "simulate"])
+def test_a_folder_in_place_of_a_job_file_is_named_in_words(
+    jobfile: Jobfile, tmp_path: Path, command: str, name: str
+) -> None:
+    """Not by the number of a descriptor, and without a hint that the file is missing elsewhere."""
+    (tmp_path / "folder").mkdir()
+    words = [name] if command in ("check", "fmt") else ["-f", name]
+    said = jobfile(command, *(["good"] if command in ("show", "run") else []), *words)
+    assert said.code not in (0, 70)
+    assert re.search(r"\bcannot read \d", said.err) is None, said.err
+    assert "Is a directory" in said.err or "is a folder" in said.err, said.err

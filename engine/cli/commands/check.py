@@ -67,7 +67,7 @@ def command(
     mend = ("unsafe" if unsafe else "safe") if fix else ""
     checked = check_sets(files or (str(place.main_file),), place, overrides=split_params(given), fix=mend)
     for problem in checked.unreadable:
-        hint = "" if files else "; make one with  jobfile init"
+        hint = "" if files or place.main_file.exists() else "; make one with  jobfile init"
         click.echo(f"error: cannot read {problem}{hint}", err=True)
     changed = _changed(checked.names, changed_since)
     told = [one for one in checked.diagnostics if lints.is_shown(one)]

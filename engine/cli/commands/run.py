@@ -116,9 +116,7 @@ def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Wanted | No
 
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
-        raise UnknownJobError(
-            f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init"
-        )
+        raise UnknownJobError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
         print_diagnostics(compiled.diagnostics, compiled.sources)

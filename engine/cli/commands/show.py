@@ -41,7 +41,7 @@ def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) ->
         return _show_plan(Path(job), place, as_json=as_json)
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
-        raise JobfileError(f"{snapshot.problem}; name the job file with -f, or make one with  jobfile init")
+        raise JobfileError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside, overrides=split_params(given))
     if compiled.catalog is None or compiled.files is None:
         print_diagnostics(compiled.diagnostics, compiled.sources)
