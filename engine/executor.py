@@ -2,10 +2,10 @@
 
 import contextlib
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from os import getuid
+from functools import cache, partial
+from os import R_OK, access, getuid, stat_result
 from pathlib import Path
 
 from engine.accounting import template_values, zone_of
@@ -238,6 +238,58 @@ def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:
     return ""
 
 
+def refusals(
+    spec: JobSpec, config: EngineConfig, values: Mapping[str, object], *, unknown: type[Exception]
+) -> Iterator[str]:
+    """Why a run could not start now, each reason in words; no secret is read.
+
+    `values` are as far as they are known: one that is not raises `unknown`, and nothing is said of it.
+    """
+
+    def known() -> Mapping[str, object]:
+        return values
+
+    decisions: list[Callable[[], object]] = [
+        partial(_refuse_unread_secret, name, source, config.environ) for name, source in spec.secrets.items()
+    ]
+    decisions.append(partial(_folder, spec, config, known))
+    decisions += [partial(render_text, text, values) for text in spec.env.values() if has_template(text)]
+    if isinstance(spec.action, CommandAction):
+        decisions.append(partial(_arguments, spec.action.argv, known))
+    for decide in decisions:
+        try:
+            decide()
+        except _CannotStartError as error:
+            yield error.detail
+        except EvaluationError as error:
+            yield str(error)
+        except OSError as error:
+            yield f"{error.filename}: {error.strerror or error}"
+        except unknown:
+            continue
+
+
+def _refuse_unread_secret(name: str, source: str, environ: Mapping[str, str]) -> None:
+    """What can be told of a secret by its place. The content of a file is looked at when a run begins."""
+    kind, _, place = source.partition(":")
+    if kind == "env":
+        _secret(name, source, environ)
+        return
+    path = Path(place)
+    try:
+        about = path.stat()
+    except OSError as error:
+        said = f"is not there: {path}: {error.strerror or error}"
+        raise _CannotStartError("secret not available", f"secret `{name}` {said}") from error
+    if not access(path, R_OK) or not stat.S_ISREG(about.st_mode):
+        said = "is not a file" if access(path, R_OK) else "may not be read"
+        raise _CannotStartError("secret not available", f"secret `{name}` is not there: {path} {said}")
+    if _is_open_to_others(about):
+        raise _CannotStartError(
+            "secret not available", f"secret `{name}`: others than its owner may change {path}"
+        )
+
+
 def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
     """The value of a secret, read now; a message about it never holds the value."""
     kind, _, place = source.partition(":")
@@ -264,7 +316,7 @@ def _secret_file(name: str, path: Path) -> str:
         raise _CannotStartError(
             "secret not available", f"secret `{name}` is not there: {path}: {error.strerror or error}"
         ) from error
-    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or about.st_uid not in (0, getuid()):
+    if _is_open_to_others(about):
         raise _CannotStartError(
             "secret not available", f"secret `{name}`: others than its owner may change {path}"
         )
@@ -274,6 +326,10 @@ def _secret_file(name: str, path: Path) -> str:
     raise _CannotStartError(
         "secret not available", f"secret `{name}`: {path} is not a text of at most 64 KiB"
     )
+
+
+def _is_open_to_others(about: stat_result) -> bool:
+    return bool(about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or about.st_uid not in (0, getuid())
 
 
 def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:
