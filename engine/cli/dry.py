@@ -1,10 +1,11 @@
 """What `run --dry-run` says: what would be executed, without executing, reading a secret or writing."""
 
-import shutil
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -23,11 +24,14 @@ from engine.dryrun.describing import (
     given_outputs,
     limits_row,
     payload_rows,
+    program_of,
     skipped_steps,
     step_plans,
     then_row,
 )
-from engine.dryrun.unknowns import StillUnknownError, decided, shown_text, values_before
+from engine.dryrun.programs import find_program, program_trouble
+from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
+from engine.executor import refusals
 from engine.ledger import View
 from engine.lifecycle import Run, RunState, TriggerKind
 from engine.wording import short
@@ -58,7 +62,6 @@ def tell_dry_run(dry: DryRun, place: Place, *, as_json: bool) -> int:
     """Print what a run would be. Exit code 0 it would run, 6 it would not."""
     spec = dry.job.spec
     view = place.trace_free_view()
-    around = _around(place)
     try:
         outputs = given_outputs(spec, split_params(tuple(dry.outputs)), _parsed)
     except ValueError as error:
@@ -71,8 +74,10 @@ def tell_dry_run(dry: DryRun, place: Place, *, as_json: bool) -> int:
 
     skipped = skipped_steps(spec, make_values)
     values = make_values(skipped)
-    verdict, would_run = _verdict(dry, values, view)
-    rows = _rows(dry, values, around, view, place)
+    where = _where(spec, values, place)
+    around = _around(place, where)
+    verdict, would_run = _verdict(dry, values, view, place, where)
+    rows = _rows(dry, values, around, view, str(where.folder))
     steps = step_plans(spec, values, around, skipped)
     if view is not None:
         view.close()
@@ -84,7 +89,7 @@ def tell_dry_run(dry: DryRun, place: Place, *, as_json: bool) -> int:
 
 
 def _rows(
-    dry: DryRun, values: Mapping[str, object], around: Around, view: View | None, place: Place
+    dry: DryRun, values: Mapping[str, object], around: Around, view: View | None, cwd: str
 ) -> list[Row]:
     spec, origin = dry.job.spec, dry.job.origin
     zone_time = values["run"]["scheduled_at"]  # type: ignore[index]  # a mapping
@@ -103,16 +108,13 @@ def _rows(
     if spec.matrix:
         rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
         rows += [("", _named(one)) for one in spec.matrix[1:]]
-    cwd = shown_text(spec.working_dir, values) if spec.working_dir else "a fresh directory"
-    rows.append(("cwd", cwd if spec.working_dir is None else str(place.main_file.parent / cwd)))
+    rows.append(("cwd", cwd))
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
     else:
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
-    rows.append(limits_row(format_duration(spec.timeout) if spec.timeout else "none", spec.retry))
-    rows.append(then_row(spec, dry.jobs))
-    beyond = beyond_engine_of(dry.job)
-    return [*rows, ("note", beyond)] if beyond else rows
+    rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
+    return [*rows, then_row(spec, dry.jobs)]
 
 
 def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
@@ -126,12 +128,50 @@ def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
     )
 
 
-def _verdict(dry: DryRun, values: Mapping[str, object], view: View | None) -> tuple[str, bool | None]:
+class _Where(NamedTuple):
+    """Where a run's process would be, and look for its program."""
+
+    folder: Path
+    shown: str
+    path: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the folder's name needs nothing that only the run has."""
+        return UNKNOWN not in self.shown
+
+
+def _where(spec: JobSpec, values: Mapping[str, object], place: Place) -> _Where:
+    shown = shown_text(spec.working_dir, values) if spec.working_dir else ""
+    path = spec.env.get("PATH", place.config.environ.get("PATH", os.defpath))
+    return _Where(place.main_file.absolute().parent / shown, shown, shown_text(path, values))
+
+
+def _refusals(dry: DryRun, values: Mapping[str, object], place: Place, where: _Where) -> list[str]:
+    """Why the run would be refused: what the engine cannot do, and what it would find when it prepares it."""
+    spec = dry.job.spec
+    beyond = beyond_engine_of(dry.job)
+    if beyond:
+        return [beyond]
+    config = replace(place.config, main_file=place.main_file.absolute())
+    found = list(refusals(spec, config, values, unknown=StillUnknownError))
+    program = program_of(spec.action, values)
+    if program and UNKNOWN not in program and where.is_known and where.folder.is_dir():
+        found.append(program_trouble(program, folder=where.folder, path=where.path))
+    return [one for one in found if one]
+
+
+def _verdict(
+    dry: DryRun, values: Mapping[str, object], view: View | None, place: Place, where: _Where
+) -> tuple[str, bool | None]:
     """Whether it would run, in the words of the language; None when only the run itself will tell."""
     spec = dry.job.spec
     found = decided(spec.condition, values)
     if found is False:
         return f"would skip (if is false: {spec.condition})", False
+    refused = _refusals(dry, values, place, where)
+    if refused:
+        return f"{WOULD_RUN}: no; {'; '.join(refused)}", False
     if isinstance(found, StillUnknownError):
         return "cannot tell before the run begins", None
     active = _active(spec, values, view)
@@ -187,12 +227,10 @@ def _as_run(dry: DryRun) -> Run:
     )
 
 
-def _around(place: Place) -> Around:
-    environ = place.config.environ
-    path = environ.get("PATH")
+def _around(place: Place, where: _Where) -> Around:
     return Around(
-        is_set=environ.__contains__,
-        find_program=lambda name: shutil.which(name, path=path),
+        is_set=place.config.environ.__contains__,
+        find_program=lambda name: find_program(name, folder=where.folder, path=where.path),
         has_file=lambda name: Path(name).exists(),
     )
 

@@ -3,9 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.dryrun.unknowns import StillUnknownError, decided, shown, shown_items, shown_text, steps_of
+from engine.dryrun.unknowns import (
+    UNKNOWN,
+    StillUnknownError,
+    decided,
+    shown,
+    shown_items,
+    shown_text,
+    steps_of,
+)
 from jobfile.duration import format_duration
 from jobfile.model import (
+    Action,
     AfterTrigger,
     CommandAction,
     HttpAction,
@@ -79,6 +88,17 @@ def payload_rows(
     return rows
 
 
+def program_of(action: Action, values: Mapping[str, object]) -> str:
+    """The program that would be executed; empty where there is none."""
+    match action:
+        case ScriptAction():
+            return action.shell[0]
+        case CommandAction():
+            return next((part for item in action.argv for part in shown_items(item, values)), "")
+        case _:
+            return ""
+
+
 def environment_rows(
     values: Mapping[str, object], around: Around, *, env: Mapping[str, str], secrets: Mapping[str, str]
 ) -> list[Row]:
@@ -118,10 +138,12 @@ def _secret(source: str, around: Around) -> str:
 
 
 def _program(name: str, around: Around) -> str:
-    if "⟨" in name:
+    if UNKNOWN in name:
         return f"{name}   known when the run begins"
     found = around.find_program(name)
-    return f"{name}   found {found}" if found else f"{name}   NOT FOUND in PATH"
+    if found:
+        return f"{name}   found {found}"
+    return f"{name}   NOT FOUND{'' if '/' in name else ' in PATH'}"
 
 
 def limits_row(timeout: str, retry: RetrySpec) -> Row:

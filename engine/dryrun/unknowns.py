@@ -8,6 +8,9 @@ from jobfile.model import JobSpec, ParamSpec, StepSpec
 from jobfile.template import evaluate_source, find_slots, parse_expression, render_items, to_text
 from jobfile.values import Value
 
+UNKNOWN: Final = "⟨"
+"""Begins what stands for a value that only the run has."""
+
 
 class StillUnknownError(Exception):
     """An expression needs a value that is not there before the run."""
