@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.admission import Admit, Hold, Listed, Skip, admit
-from engine.lifecycle import Run, RunState
-from jobfile.model import ConcurrencySpec, OverlapPolicy
-from tests.builders import a_run
+from engine.admission import Admit, Hold, Listed, Skip, admit, policy_for
+from engine.lifecycle import Run, RunState, TriggerKind
+from jobfile.model import CatchupMode, CatchupSpec, ConcurrencySpec, OverlapPolicy
+from tests.builders import a_job, a_run
 
 
 def runs(count: int, state: RunState, prefix: str) -> list[Run]:
@@ -72,3 +72,21 @@ def test_a_replacing_policy_stops_what_runs_and_supersedes_what_waits(
 def test_latest_keeps_one_waiting_the_newest() -> None:
     running, waiting = runs(1, RunState.RUNNING, "a"), runs(1, RunState.QUEUED, "b")
     assert decide(OverlapPolicy.LATEST, running, waiting) == Hold(superseded=tuple(waiting))
+
+
+@given(st.sampled_from(TriggerKind), st.sampled_from(CatchupMode), st.none() | policies)
+def test_the_policy_is_the_jobs_own_and_what_is_made_up_for_one_by_one_queues(
+    trigger: TriggerKind, mode: CatchupMode, own: OverlapPolicy | None
+) -> None:
+    spec = a_job(catchup=CatchupSpec(mode=mode), concurrency=ConcurrencySpec(on_overlap=own))
+    default = OverlapPolicy.QUEUE if trigger is TriggerKind.MANUAL else OverlapPolicy.SKIP
+    is_promised = trigger is TriggerKind.CATCHUP and mode is CatchupMode.ALL
+    assert policy_for(spec, trigger) is (OverlapPolicy.QUEUE if is_promised else own or default)
+
+
+@pytest.mark.parametrize("active", [0, 1, 2])
+def test_a_skip_names_what_runs_before_what_waits(active: int) -> None:
+    running, waiting = runs(active, RunState.RUNNING, "a"), runs(2, RunState.QUEUED, "b")
+    skip = decide(OverlapPolicy.SKIP, running, waiting, limit=1)
+    assert isinstance(skip, Skip)
+    assert skip.detail == (running or waiting)[0].id

@@ -12,7 +12,7 @@ from engine.due import GAP_FROM, ON_TIME, Rules, due
 from engine.lifecycle import RunState
 from engine.records import Pause
 from jobfile.model import CatchupMode, CatchupSpec, EveryEntry
-from jobfile.occurrences import fires
+from jobfile.occurrences import Fire, fires
 from tests.builders import DAY, HOUR, MINUTE, NOON, cron, every
 
 policies = st.builds(
@@ -204,3 +204,84 @@ def test_a_window_of_catching_up_says_nothing_of_a_run_whose_start_lies_ahead(
     found = due(rules, covered_until=NOON, now=NOON + HOUR)
     assert [(one.fire.at, one.is_late) for one in found.to_run] == [(NOON + 30 * MINUTE, False)]
     assert found.not_run == ()
+
+
+seconds = st.integers(0, 5_000).map(lambda count: timedelta(seconds=count))
+steps = st.sampled_from([1, 2, 5, 7, 10, 60, 600, 900])
+
+
+def wanted(rules: Rules, pauses: list[Pause], now: datetime) -> list[Fire]:
+    """What runs, as the documentation says it, of every occurrence since NOON: slow, and without windows."""
+    found = list(fires(rules.entries, after=NOON, until=now))
+    if found and not pauses and now - found[0].at <= ON_TIME:
+        return found
+    deadline, catchup = rules.start_deadline, rules.catchup
+    usable = [one for one in found if not is_paused(pauses, one.at)]
+    usable = [one for one in usable if deadline is None or now - one.at <= deadline]
+    timely = [one for one in usable if now - rules.not_before(one) <= ON_TIME]
+    ahead = [one for one in usable if rules.not_before(one) > now]
+    if catchup.mode is CatchupMode.NONE:
+        return timely
+    if catchup.mode is CatchupMode.LAST:
+        is_past = catchup.window is not None and usable and now - usable[-1].at > catchup.window
+        return sorted({*ahead, *(() if is_past else usable[-1:])})
+    window = catchup.window or DAY
+    late = [one for one in usable if one not in timely and now - one.at <= window]
+    return sorted([*late[-catchup.limit :], *timely])
+
+
+@given(
+    st.lists(st.tuples(steps, seconds), min_size=1, max_size=2),
+    st.builds(
+        CatchupSpec,
+        mode=st.sampled_from(CatchupMode),
+        window=st.none() | seconds,
+        limit=st.integers(1, 12),
+    ),
+    seconds | st.integers(0, 30).map(lambda count: timedelta(seconds=count)),
+    st.lists(st.tuples(seconds, st.none() | seconds), max_size=2),
+    st.none() | seconds,
+)
+def test_what_runs_is_what_the_policy_says(
+    found: list[tuple[int, timedelta]],
+    catchup: CatchupSpec,
+    absence: timedelta,
+    paused: list[tuple[timedelta, timedelta | None]],
+    deadline: timedelta | None,
+) -> None:
+    """Against an oracle, in whole seconds, so that occurrences lie exactly at every edge."""
+    entries = tuple(one for step, _ in found for one in every(seconds=step))
+    rules = Rules(
+        entries=entries, catchup=catchup, delays=[delay for _, delay in found], start_deadline=deadline
+    )
+    pauses, now = [a_pause(*one) for one in paused], NOON + absence
+    result = due(rules, covered_until=NOON, now=now, pauses=pauses)
+    assert [one.fire for one in result.to_run] == wanted(rules, pauses, now)
+    assert result.unseen == sum(one.is_late for one in result.to_run) + sum(
+        one.count for one in result.not_run if one.reason != "paused"
+    )
+
+
+def test_how_a_pause_is_told() -> None:
+    """Who paused it, and why if they said so; the engine was there meanwhile."""
+    for reason, detail in (("", "anna"), ("vendor outage", "anna: vendor outage")):
+        pause = Pause("hello", "cli", "anna", reason, NOON, NOON + HOUR, None, "")
+        found = due(Rules(entries=every(minutes=10)), covered_until=NOON, now=NOON + HOUR, pauses=[pause])
+        (paused,) = [one for one in found.not_run if one.reason == "paused"]
+        assert (paused.state, paused.detail, paused.fires) == (RunState.SKIPPED, detail, ())
+        assert found.unseen == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "reasons"),
+    [
+        (CatchupMode.NONE, ["suspended"]),
+        (CatchupMode.LAST, ["superseded"]),
+        (CatchupMode.ALL, ["start_deadline", "catchup_limit"]),
+    ],
+)
+def test_what_does_not_run_says_why(mode: CatchupMode, reasons: list[str]) -> None:
+    deadline = 2 * HOUR + 30 * MINUTE if mode is CatchupMode.ALL else None
+    rules = Rules(entries=every(hours=1), catchup=CatchupSpec(mode=mode, limit=1), start_deadline=deadline)
+    found = due(rules, covered_until=NOON, now=NOON + 5 * HOUR + 5 * MINUTE, absence="suspended")
+    assert list(dict.fromkeys(one.reason for one in found.not_run)) == reasons

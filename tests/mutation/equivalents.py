@@ -14,7 +14,29 @@ class Equivalent(NamedTuple):
     because: str
 
 
-EQUIVALENTS: tuple[Equivalent, ...] = ()
+EQUIVALENTS: tuple[Equivalent, ...] = (
+    *(
+        Equivalent(
+            "engine/due.py",
+            "until, span = after, span * 4",
+            change,
+            "how far one look backwards reaches changes the time it takes, and not what is found",
+        )
+        for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
+    ),
+    Equivalent(
+        "engine/retry.py",
+        "factor = 2 ** min(attempt - 1, 40)",
+        "40 -> 39",
+        "any delay of a second times two to the 39th is beyond every max_delay",
+    ),
+    Equivalent(
+        "engine/retry.py",
+        "factor = 2 ** min(attempt - 1, 40)",
+        "40 -> 41",
+        "any delay of a second times two to the 40th is beyond every max_delay",
+    ),
+)
 
 
 def is_equivalent(path: str, mutant: Mutant) -> bool:
