@@ -1,0 +1,55 @@
+"""Which notifications the end of a run calls for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.lifecycle import OPEN_STATES, RunState
+from engine.notices import TROUBLE, notices
+from jobfile.model import JobSpec
+from tests.builders import a_job
+
+EVENTS = ("failed", "missed", "skipped", "succeeded", "recovered", "late")
+CALLED = {
+    RunState.FAILED: "failed",
+    RunState.TIMED_OUT: "failed",
+    RunState.LOST: "failed",
+    RunState.MISSED: "missed",
+    RunState.SKIPPED: "skipped",
+    RunState.SUCCEEDED: "succeeded",
+    RunState.CANCELLED: None,
+}
+
+
+class Channel:
+    """As much of a channel as is looked at."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def telling(*events: str) -> JobSpec:
+    return a_job(notify={event: (Channel(f"{event}-1"), Channel(f"{event}-2")) for event in events})
+
+
+@given(st.sampled_from(RunState), st.sampled_from(["", *EVENTS]), st.sets(st.sampled_from(EVENTS)))
+def test_each_end_calls_for_its_event_where_somebody_listens(
+    state: RunState, previous: str, heard: set[str]
+) -> None:
+    found = notices(telling(*heard), state, previous=previous)
+    called = {CALLED[state]} if state in CALLED else set()
+    if state is RunState.SUCCEEDED and previous in ("failed", "missed", "late"):
+        called |= {"recovered"}
+    assert set(found) == (called - {None}) & heard
+    assert list(found) == sorted(found)
+    assert all(channels == (f"{event}-1", f"{event}-2") for event, channels in found.items())
+
+
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_an_open_run_calls_for_nothing(state: RunState) -> None:
+    assert notices(telling(*EVENTS), state, previous="failed") == {}
+
+
+def test_every_final_state_is_thought_of() -> None:
+    assert CALLED.keys() == {state for state in RunState if state.is_final}
+    assert set(TROUBLE) == {"failed", "missed", "late"}
