@@ -1,5 +1,6 @@
 """Builds plain.c where there is a compiler; without one jobfile is all there and starts jobs more slowly."""
 
+import os
 import shutil
 import subprocess
 import sysconfig
@@ -16,17 +17,25 @@ class SpawnHook(BuildHookInterface):
     """Adds the library to a wheel, which is then for one kind of machine, and to a working copy."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  the hook's interface
-        """Compile; called before a wheel is put together."""
+        """Compile; called before a wheel is put together.
+
+        A working copy may be in use meanwhile: what starts from it finds the library before or the one after,
+        never none and never half of one.
+        """
         library = Path(self.root, LIBRARY)
-        library.unlink(missing_ok=True)
         compiler = shutil.which("cc")
         if compiler is None:
+            library.unlink(missing_ok=True)
             self.app.display_warning(f"no C compiler: {SOURCE} is not built, and jobs start more slowly")
             return
-        command = [compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", "-o", library, Path(self.root, SOURCE)]
+        made = library.with_name(f"{library.name}.{os.getpid()}.new")
+        command = [compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", "-o", made, Path(self.root, SOURCE)]
         if subprocess.run(command, check=False).returncode:  # noqa: S603  fixed words
+            made.unlink(missing_ok=True)
+            library.unlink(missing_ok=True)
             self.app.display_warning(f"{SOURCE} cannot be built here: jobs start more slowly")
             return
+        made.replace(library)
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
