@@ -32,10 +32,12 @@ class Result(NamedTuple):
     path: str
     noticed: int
     survivors: tuple[Mutant, ...]
+    is_sound: bool = True
+    """Whether the tests still passed without a change when all were tried."""
 
     @property
     def is_enough(self) -> bool:
-        return self.noticed >= ENOUGH * (self.noticed + len(self.survivors))
+        return self.is_sound and self.noticed >= ENOUGH * (self.noticed + len(self.survivors))
 
 
 def measured(group: Group) -> tuple[Group, float | None]:
@@ -52,7 +54,10 @@ def examined(path: str, *, seed: str, count: int, limits: dict[Group, float]) ->
     own = {group: limits[group] for group in COVERING[path]}
     with a_copy() as copy:
         survivors = tuple(one for one in chosen if not is_noticed(copy, path, one, own))
-    return Result(path, len(chosen) - len(survivors), survivors)
+        # What failed for another reason, a venv that was made anew perhaps, has noticed nothing.
+        first = COVERING[path][0]
+        is_sound = copy.is_green(first, seconds=own[first])
+    return Result(path, len(chosen) - len(survivors), survivors, is_sound=is_sound)
 
 
 @contextmanager
@@ -88,6 +93,8 @@ def line_of(result: Result) -> str:
     """How a module did, and each change that no test noticed."""
     total = result.noticed + len(result.survivors)
     verdict = "" if result.is_enough else f"   below {ENOUGH:.0%}"
+    if not result.is_sound:
+        verdict = "   but its tests fail without a change: ask again"
     lines = [f"{result.path}: {result.noticed} of {total} noticed{verdict}"]
     lines += [f"  {result.path}:{one.line}: {one.change}   [{one.source}]" for one in result.survivors]
     return "\n".join(lines)

@@ -170,6 +170,9 @@ def test_a_module_below_nine_in_ten_is_named_with_its_survivors() -> None:
         "b.py: 8 of 9 noticed   below 90%",
         "  b.py:7: a < b -> (a <= b)   [return a < b]",
     ]
+    unsound = Result("c.py", 10, (), is_sound=False)
+    assert not unsound.is_enough
+    assert line_of(unsound) == "c.py: 10 of 10 noticed   but its tests fail without a change: ask again"
     assert summary([good, bad], seed="1", seconds=60).endswith("write tests that notice these changes: b.py")
 
 
