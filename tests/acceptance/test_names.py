@@ -255,3 +255,43 @@ def test_a_word_of_the_environment_arrives_in_its_bytes_under_every_locale(
     for locale in LOCALES:
         done = said(folder, ["run", "a"], locales, locale, ODD="caf\udce9")
         assert done[:2] == (0, b"caf\xe9:" + "ü🚀".encode()), done
+
+
+ODD_WORDS: list[Words] = [
+    *(
+        [command, b"caf\xe9"]
+        for command in ("show", "next", "run", "did", "logs", "cancel", "retry", "resume")
+    ),
+    *([command, b"caf\xe9"] for command in ("pause", "explain", "explain-schedule", "check", "fmt", "apply")),
+    *([command, b"caf\xe9"] for command in ("rollback", "test", b"caf\xe9")),
+    ["why", b"caf\xe9", "2026-01-01T00:00Z"],
+    ["why", "hello", b"caf\xe9"],
+    ["did", "hello", "--on", b"caf\xe9"],
+    ["did", "hello", "-p", b"caf\xe9=1"],
+    ["run", "hello", "-p", b"caf\xe9=1"],
+    ["run", "hello", "--at", b"caf\xe9"],
+    ["run", "hello", "--dry-run", "--output", b"caf\xe9=1"],
+    ["plan", "--from", b"caf\xe9"],
+    ["plan", "--save", b"caf\xe9.plan"],
+    ["simulate", "--from", b"caf\xe9"],
+    ["simulate", "--seed", b"caf\xe9"],
+    ["up", "--for", b"caf\xe9"],
+    ["up", "--git", b"caf\xe9", "--for", "1s"],
+    ["runs", "--job", b"caf\xe9"],
+    ["report", "--since", b"caf\xe9"],
+    ["check", "--changed-since", b"caf\xe9"],
+    ["check", "--allow", b"caf\xe9"],
+    ["status", "-f", b"caf\xe9.yaml"],
+    ["clock", b"caf\xe9"],
+    ["schema", b"caf\xe9"],
+    ["comment", b"caf\xe9"],
+]
+
+
+def test_a_word_of_any_bytes_is_never_a_bug(tmp_path: Path, locales: Path) -> None:
+    folder = folder_with_jobs(tmp_path, b"plain")
+    assert said(folder, ["up", "--for", "1s"], locales)[0] == 0
+    for number, words in enumerate(ODD_WORDS):
+        code, out, err = said(folder, words, locales, ("UTF-8", "latin-1")[number % 2])
+        assert out + err, words
+        assert code or words[:2] in (["plan", "--save"], ["runs", "--job"], ["up", "--git"]), (words, err)
