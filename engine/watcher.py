@@ -9,8 +9,8 @@ from engine.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, 
 from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
-from engine.wording import readable
 from jobfile.checks.scripts import AskShells
+from jobfile.escapes import readable
 from jobfile.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render import render_short

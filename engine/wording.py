@@ -1,6 +1,4 @@
-"""The ledger's words for people: reasons, run ids, lengths of time, and names in whatever bytes."""
-
-import codecs
+"""The ledger's words for people: reasons, run ids and lengths of time."""
 
 from engine.lifecycle import Run
 from engine.retry import NOT_AGAIN
@@ -103,25 +101,3 @@ def paused_though_enabled(jobs: int) -> str:
 def other_version(engine: str, here: str) -> str:
     """That the engine is another jobfile than the one that is asked."""
     return f"the engine is jobfile {engine}, this is {here}"
-
-
-READABLE = "readable"
-"""An error handler of codecs: what an encoding does not have is written as an escape, never refused."""
-
-
-def readable(text: str) -> str:
-    """A text as UTF-8 can hold it: a byte of a name that is not UTF-8 becomes an escape, as in `gr\\xf6n`."""
-    return text if text.isascii() else text.encode("utf-8", READABLE).decode()
-
-
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Python holds such a byte as a surrogate, U+DC80 to U+DCFF: os.fsdecode()."""
-    assert isinstance(error, UnicodeEncodeError)
-    part = error.object[error.start : error.end]
-    escapes = (
-        f"\\x{ord(one) - 0xDC00:02x}" if "\udc80" <= one <= "\udcff" else ascii(one)[1:-1] for one in part
-    )
-    return "".join(escapes), error.end
-
-
-codecs.register_error(READABLE, _escaped)

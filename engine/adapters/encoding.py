@@ -1,12 +1,11 @@
 """One encoding for names, whatever the locale: UTF-8, and bytes that are not UTF-8 come back as they were."""
 
 import io
-import locale
 import os
 import sys
 from collections.abc import Mapping
 
-from engine.wording import READABLE
+from jobfile.escapes import READABLE
 
 
 def use_utf8() -> None:
@@ -29,5 +28,7 @@ def _encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> str:
     """UTF-8 mode looks at no locale. Without one, as under cron and in containers, UTF-8 is meant."""
     if not sys.flags.utf8_mode or environ.get("PYTHONIOENCODING") or environ.get("PYTHONUTF8"):
         return stream.encoding
+    import locale  # noqa: PLC0415  start-up time: only in UTF-8 mode
+
     encoding = locale.getencoding()
     return stream.encoding if encoding.upper() in ("ANSI_X3.4-1968", "US-ASCII", "ASCII") else encoding

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.events import Event
 from engine.ports import Clock
 from engine.telling import tell_json, tell_text
-from engine.wording import readable
+from jobfile.escapes import readable
 
 MAX_LOG_BYTES = 16 * 1024 * 1024
 """The engine's own log is turned over at this size; one old part is kept."""

@@ -12,7 +12,7 @@ import click
 
 from engine.adapters.environment import environment
 from engine.lifecycle import Attempt, Run
-from engine.wording import readable
+from jobfile.escapes import readable
 
 MIN_WIDTH = 40
 PIPE_WIDTH = 120

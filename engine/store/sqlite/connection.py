@@ -16,7 +16,7 @@ from engine.errors import (
     StoreUnwritableError,
     SupersededError,
 )
-from engine.wording import readable
+from jobfile.escapes import readable
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up."""
