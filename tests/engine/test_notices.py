@@ -1,7 +1,7 @@
 """Which notifications the end of a run calls for."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.lifecycle import OPEN_STATES, RunState
@@ -32,7 +32,11 @@ def telling(*events: str) -> JobSpec:
     return a_job(notify={event: (Channel(f"{event}-1"), Channel(f"{event}-2")) for event in events})
 
 
-@given(st.sampled_from(RunState), st.sampled_from(["", *EVENTS]), st.sets(st.sampled_from(EVENTS)))
+@pytest.mark.parametrize("state", RunState)
+@pytest.mark.parametrize("previous", ["", *EVENTS])
+@given(heard=st.sets(st.sampled_from(EVENTS)) | st.just(set(EVENTS)))
+@example(heard=set(EVENTS))
+@example(heard=set())
 def test_each_end_calls_for_its_event_where_somebody_listens(
     state: RunState, previous: str, heard: set[str]
 ) -> None:

@@ -14,19 +14,21 @@ from tests.builders import a_job, a_run, compiled
 VALUES = st.sampled_from(["a", "b", "c", "far too long"])
 PARAMS = st.dictionaries(
     st.sampled_from(["one", "two", "three"]),
-    st.tuples(st.none() | st.sampled_from(["a", "b"]), st.sampled_from([None, 3])),
+    st.tuples(st.sampled_from([None, "a", "b", ""]), st.sampled_from([None, 3])),
 )
 
 
 def with_params(params: dict[str, tuple[str | None, int | None]], **fields: object) -> JobSpec:
-    """A job with params, each by its default and its greatest length; without a default it is required."""
+    """A job with params, each by its default and its greatest length. Without a default it is required, and
+    one with an empty text here is neither given nor required.
+    """
     return a_job(
         params=tuple(
             ParamSpec(
                 name=name,
                 type=ParamType.STRING,
                 is_required=default is None,
-                default=default,
+                default=default or None,
                 max_length=most,
             )
             for name, (default, most) in params.items()
@@ -42,17 +44,17 @@ def test_what_was_meant_is_kept_and_the_rest_takes_the_new_defaults(
     given_values: dict[str, str],
 ) -> None:
     old, new = with_params(before), with_params(after, timeout=None, concurrency=ConcurrencySpec(limit=7))
-    defaults = {name: default for name, (default, _) in before.items() if default is not None}
+    defaults = {name: default for name, (default, _) in before.items() if default}
     asked = {name: value for name, value in given_values.items() if name in before}
     run = a_run(old, params={**defaults, **asked})
     rebound = rebind(run, old=old, new=compiled(new))
-    meant = {name: value for name, value in run.params.items() if value != before[name][0]}
+    meant = {name: value for name, value in run.params.items() if value != (before[name][0] or None)}
     fits = all(
         name in after and (after[name][1] is None or len(value) <= after[name][1])
         for name, value in meant.items()
     )
-    expected = {name: default for name, (default, _) in after.items() if default is not None} | meant
-    is_whole = fits and all(name in expected for name in after)
+    expected = {name: default for name, (default, _) in after.items() if default} | meant
+    is_whole = fits and all(name in expected or default == "" for name, (default, _) in after.items())
     if not is_whole:
         assert rebound is None
         return
