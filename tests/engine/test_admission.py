@@ -90,3 +90,10 @@ def test_a_skip_names_what_runs_before_what_waits(active: int) -> None:
     skip = decide(OverlapPolicy.SKIP, running, waiting, limit=1)
     assert isinstance(skip, Skip)
     assert skip.detail == (running or waiting)[0].id
+
+
+@pytest.mark.parametrize("waiting", [1, 2, 3, 5])
+def test_a_full_queue_names_the_newest_that_waits(waiting: int) -> None:
+    queued = runs(waiting, RunState.QUEUED, "b")
+    full = decide(OverlapPolicy.QUEUE, runs(1, RunState.RUNNING, "a"), queued, max_waiting=waiting)
+    assert full == Skip(state=RunState.MISSED, reason="buffer_full", detail=queued[-1].id)

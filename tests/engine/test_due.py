@@ -285,3 +285,39 @@ def test_what_does_not_run_says_why(mode: CatchupMode, reasons: list[str]) -> No
     rules = Rules(entries=every(hours=1), catchup=CatchupSpec(mode=mode, limit=1), start_deadline=deadline)
     found = due(rules, covered_until=NOON, now=NOON + 5 * HOUR + 5 * MINUTE, absence="suspended")
     assert list(dict.fromkeys(one.reason for one in found.not_run)) == reasons
+
+
+# The edges, where one instant decides
+
+
+def test_what_lies_exactly_at_the_end_of_the_window_is_made_up_for() -> None:
+    for mode, entries, now in (
+        (CatchupMode.ALL, every(minutes=10), NOON + 3 * HOUR),
+        (CatchupMode.LAST, cron("0 14 5 3 *"), NOON + 3 * HOUR),
+    ):
+        rules = Rules(entries=entries, catchup=CatchupSpec(mode=mode, window=HOUR, limit=30))
+        found = due(rules, covered_until=NOON, now=now)
+        assert found.to_run[0].fire.at == NOON + 2 * HOUR
+        later = due(rules, covered_until=NOON, now=now + timedelta.resolution)
+        assert NOON + 2 * HOUR not in [one.fire.at for one in later.to_run]
+
+
+def test_all_that_is_found_exactly_in_time_runs_whatever_is_made_up_for() -> None:
+    rules = Rules(entries=every(seconds=5), catchup=CatchupSpec(mode=CatchupMode.LAST))
+    late = timedelta(seconds=5) + ON_TIME
+    assert len(due(rules, covered_until=NOON, now=NOON + late).to_run) == 3
+    assert len(due(rules, covered_until=NOON, now=NOON + late + timedelta.resolution).to_run) == 1
+
+
+def test_what_a_run_to_come_replaces_is_superseded_and_not_too_late() -> None:
+    """The newest occurrence starts later because of its spread: the window says nothing of it."""
+    rules = Rules(
+        entries=(*cron("10 12 * * *"), *cron("30 12 * * *")),
+        delays=[timedelta(0), 2 * HOUR],
+        catchup=CatchupSpec(mode=CatchupMode.LAST, window=10 * MINUTE),
+    )
+    found = due(rules, covered_until=NOON, now=NOON + HOUR)
+    assert [one.fire.at for one in found.to_run] == [NOON + 30 * MINUTE]
+    assert [(one.first, one.state, one.reason) for one in found.not_run] == [
+        (NOON + 10 * MINUTE, RunState.SKIPPED, "superseded")
+    ]

@@ -485,6 +485,47 @@ def test_the_next_runs_are_found_however_rare_they_are(schedule: str, is_new: bo
     assert is_new == (only(plan).runs.next_before == ())
 
 
+def risks_with(plan: Plan, code: str) -> list[tuple[str, object]]:
+    return [(one.message, one.evidence) for one in plan.all_risks if one.code == code]
+
+
+def test_a_run_that_starts_at_once_is_told_unless_it_was_to_start_then_before() -> None:
+    soon = hello('schedule: {at: "2026-03-05T12:00:30Z"}')
+    told = risks_with(plan_of(hello('schedule: {at: "2026-03-07T02:00:00Z"}'), soon), "RISK05")
+    assert any(
+        message.startswith("starts at once: ") and evidence == {"gained": "2026-03-05T12:00:30+00:00"}
+        for message, evidence in told
+    ), told
+    again = plan_of(soon, hello('schedule: [{at: "2026-03-05T12:00:30Z"}, {at: "2026-03-09T12:00:30Z"}]'))
+    assert not [one for one, _ in risks_with(again, "RISK05") if one.startswith("starts at once")]
+    later = hello('schedule: {at: "2026-03-05T12:01:00Z"}')
+    told = risks_with(plan_of(hello('schedule: {at: "2026-03-07T02:00:00Z"}'), later), "RISK05")
+    assert not [one for one, _ in told if one.startswith("starts at once")]
+
+
+KEYS = "secrets: {KEY: env:KEY, OTHER: env:OTHER}"
+
+
+def webhook(path: str, secret: str = "") -> str:
+    lock = f"secret: {secret}" if secret else "public: true"
+    return f"triggers: [{{webhook: {{path: {path}, {lock}}}}}]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (webhook("a", "KEY"), webhook("a"), "the webhook a is open to everybody"),
+        (webhook("a", "KEY"), webhook("a", "OTHER"), "the webhook a is signed with OTHER"),
+        (webhook("a"), webhook("a", "KEY"), "the webhook a is signed with KEY"),
+        (webhook("a", "KEY"), webhook("a", "KEY"), None),
+        (webhook("a", "KEY"), webhook("b"), None),
+    ],
+)
+def test_another_key_of_a_webhook_is_a_risk(before: str, after: str, says: str | None) -> None:
+    told = risks_with(plan_of(hello(before, KEYS), hello(after, KEYS, "timeout: 3h")), "RISK08")
+    assert told == ([] if says is None else [(says, {"webhook": "a"})])
+
+
 def test_removing_more_than_a_third_asks_for_a_missing_include() -> None:
     three = jobs("a: {command: [x]}", "b: {command: [y]}", "c: {command: [z]}")
     two, one = jobs("a: {command: [x]}", "b: {command: [y]}"), jobs("a: {command: [x]}")
