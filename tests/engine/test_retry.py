@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.lifecycle import LEGAL_MOVES, AttemptState, Ended, Lost, Outcome, RunState, StartError
-from engine.retry import retry_delay, settle
+from engine.retry import retry_delay, settle, state_after
 from jobfile.model import Backoff, Jitter, RetrySpec
 from tests.builders import NOON, a_job, a_run
 
@@ -159,3 +159,73 @@ def test_a_kill_for_want_of_memory_has_its_own_reason_and_counts_as_a_signal() -
     assert (child.reason, child.detail) == ("exit(137)", "memory ran out while it ran")
     late = settle(run, ended(None, signal=9, timed_out=True, out_of_memory=True), spec=a_job(), now=NOON)
     assert late.reason == "timeout"
+
+
+# Each item of `retry.when`, and each end, against what is said of them
+
+
+ENDS = {
+    "exit(0)": ended(0),
+    "exit(1)": ended(1),
+    "exit(7)": ended(7),
+    "exit(9)": ended(9),
+    "signal(9)": ended(None, signal=9),
+    "signal(11)": ended(None, signal=11),
+    "timeout": ended(None, signal=15, timed_out=True),
+    "timeout, and it left by itself": ended(7, timed_out=True),
+}
+NAMED = {
+    "any": set(ENDS) - {"exit(0)"},
+    "timeout": {"timeout", "timeout, and it left by itself"},
+    "signal": {"signal(9)", "signal(11)"},
+    "exit:1": {"exit(1)"},
+    "exit:7": {"exit(7)"},
+    "exit:7-9": {"exit(7)", "exit(9)"},
+    "exit:2-6": set(),
+    "exit:0-255": {"exit(1)", "exit(7)", "exit(9)"},
+}
+
+
+@pytest.mark.parametrize("condition", NAMED)
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_is_tried_again_when_it_is_named(condition: str, end: str) -> None:
+    for when in ((condition,), ("exit:250", condition), (condition, "exit:250")):
+        spec = a_job(retry=RetrySpec(attempts=2, when=when))
+        verdict = settle(a_run(state=RunState.RUNNING, attempt=1), ENDS[end], spec=spec, now=NOON)
+        assert (verdict.run_state is RunState.RETRY_WAIT) == (end in NAMED[condition])
+        last = settle(a_run(state=RunState.RUNNING, attempt=2), ENDS[end], spec=spec, now=NOON)
+        states = {"exit(0)": "succeeded", "timeout": "timed_out"}
+        state = states.get(end.partition(",")[0], "failed")
+        assert (last.run_state.value, last.attempt_state.value) == (state, state)
+        assert verdict.attempt_state is last.attempt_state
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"), [("by_hand", "by_hand"), ("replaced", "replaced"), ("", "stopped")]
+)
+def test_a_cancelled_run_says_who_wished_it(asked: str, reason: str) -> None:
+    run = a_run(state=RunState.CANCELLING, attempt=1, reason=asked, detail="anna")
+    verdict = settle(run, ended(None, signal=15, stopped=True), spec=a_job(), now=NOON)
+    assert (verdict.run_state, verdict.reason, verdict.detail) == (RunState.CANCELLED, reason, "anna")
+    unasked = a_run(state=RunState.RUNNING, attempt=1, reason="", detail="")
+    other = settle(unasked, ended(None, signal=15, stopped=True), spec=a_job(), now=NOON)
+    assert (other.run_state, other.reason) == (RunState.FAILED, "stopped")
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.CANCELLING])
+def test_what_did_not_start_or_was_lost_keeps_its_own_words(state: RunState) -> None:
+    run, spec = a_run(state=state, attempt=1), a_job(retry=RetrySpec(attempts=3))
+    for outcome, attempt_state, run_state in (
+        (StartError(at=NOON, reason="r", detail="d"), AttemptState.NOT_STARTED, RunState.FAILED),
+        (Lost(at=NOON, reason="r", detail="d"), AttemptState.LOST, RunState.LOST),
+    ):
+        verdict = settle(run, outcome, spec=spec, now=NOON)
+        assert (verdict.attempt_state, verdict.run_state) == (attempt_state, run_state)
+        assert (verdict.reason, verdict.detail, verdict.ended_at) == ("r", "d", NOON)
+
+
+def test_an_end_found_late_means_what_it_would_have_meant() -> None:
+    run = a_run(state=RunState.LOST, attempt=1)
+    assert state_after(ended(0), run) is RunState.SUCCEEDED
+    assert state_after(ended(1), run) is RunState.FAILED
+    assert state_after(ENDS["timeout"], run) is RunState.TIMED_OUT
