@@ -21,8 +21,9 @@ from typing import Final
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
 from memory import start_of_memory_kills
-from shim import Shim, Wake, become_supervisor
+from shim import Shim, become_supervisor
 from spawning import note_oom_score
+from waking import Wake
 
 IDLE_KEPT: Final = 16
 """Supervisors that wait for their next order; more of them end."""

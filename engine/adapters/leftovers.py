@@ -8,6 +8,8 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
+Told = frozenset[tuple[int, str]]
+"""Processes, each by its id and when it began: a later one with the same id is another."""
 PASSES = 5
 """Looks at all processes: what is being ended may yet have forked."""
 
@@ -16,8 +18,7 @@ def descendants(root: int) -> list[int]:
     """Every live process below one. All that lost their parents are children of a subreaper: prctl(2)."""
     found, todo = [], [root]
     while todo:
-        parent = todo.pop()
-        children = [int(word) for word in _read(f"/proc/{parent}/task/{parent}/children").split()]
+        children = _children(todo.pop())
         found += children
         todo += children
     return found
@@ -29,6 +30,24 @@ def signal_descendants(root: int, number: int) -> int:
     family = {root, *found}
     for pid in found:
         _send(pid, number, lambda pid: _parent(pid) in family)
+    return len(found)
+
+
+def group_within(root: int, group: int) -> Told:
+    """The processes below one that are in a process group."""
+    return frozenset((pid, began_at(pid)) for pid in descendants(root) if _group(pid) == group)
+
+
+def tell_others(root: int, group: int, told: Told) -> int:
+    """Send SIGTERM to each process below one that had none; how many processes there are below it.
+
+    A group had it as a whole: what somebody in it started since then belongs to its ending.
+    """
+    found = descendants(root)
+    family = {root, *found}
+    for pid in found:
+        if _group(pid) != group and (pid, began_at(pid)) not in told:
+            _send(pid, signal.SIGTERM, lambda pid: _parent(pid) in family)
     return len(found)
 
 
@@ -94,6 +113,20 @@ def _is_marked(pid: int, marks: tuple[bytes, ...]) -> bool:
     """Whether a live process has the entries; one that has ended and is not reaped has none."""
     entries = _read(f"/proc/{pid}/environ").split(b"\0")
     return all(mark in entries for mark in marks)
+
+
+def _children(pid: int) -> list[int]:
+    """A process's children, whichever of its threads made them."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  no pathlib in the shim
+    except OSError:
+        return []
+    return [int(word) for thread in threads for word in _read(f"/proc/{pid}/task/{thread}/children").split()]
+
+
+def _group(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[2]) if len(fields) > 2 else 0
 
 
 def _parent(pid: int) -> int:

@@ -92,9 +92,10 @@ static void be_as_killable_as_others(void)
 
 /* In the child; never inlined, so that nothing of it is kept where its parent goes on. Returns only with what went
  * wrong. */
-__attribute__((noinline)) static int become(const struct job *job, const sigset_t *mask, volatile int *stage)
+__attribute__((noinline)) static int become(const struct job *job, volatile int *stage)
 {
     int found = ENOENT;
+    sigset_t none;
 
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -106,7 +107,8 @@ __attribute__((noinline)) static int become(const struct job *job, const sigset_
     dup2(job->output, STDOUT_FILENO);
     dup2(job->output, STDERR_FILENO);
     reset_signals(job->caught);
-    sigprocmask(SIG_SETMASK, mask, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     *stage = AT_FOLDER;
     if (chdir(job->folder) < 0)
         return errno;
@@ -146,7 +148,7 @@ static int start(const struct job *job, struct begun *begun)
     sigprocmask(SIG_SETMASK, &every, &before);
     pid_t pid = vfork();
     if (pid == 0) {
-        problem = become(job, &before, &stage);
+        problem = become(job, &stage);
         _exit(127);
     }
     if (pid < 0)
@@ -219,8 +221,8 @@ static int mark(int file, const char *new, const char *name, const char *shelf, 
  * Returns 0 or errno(3), with the stage at which it failed; then no process is left of it, and no handle. */
 int begin(int file, const char *new, const char *name, const char *control, const char *shelf, const char *content,
           int size, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv, int argv_size,
-          char *env, int env_size, const char *folder, int input, int is_spared, int roused, int milliseconds,
-          unsigned caught, struct begun *begun)
+          char *env, int env_size, const char *folder, int input, int is_spared, int roused, int bereaved,
+          int milliseconds, unsigned caught, struct begun *begun)
 {
     int ends[2];
 
@@ -256,8 +258,9 @@ int begin(int file, const char *new, const char *name, const char *control, cons
         begun->handle = -errno;
     if (begun->handle < 0 || access(control, F_OK) == 0)
         milliseconds = 0; /* its end could not be seen; or a wish by somebody who could not see yet whom to rouse */
-    struct pollfd waits[] = {{begun->output, POLLIN, 0}, {begun->handle, POLLIN, 0}, {roused, POLLIN, 0}};
-    poll(waits, 3, milliseconds);
+    struct pollfd waits[] = {
+        {begun->output, POLLIN, 0}, {begun->handle, POLLIN, 0}, {roused, POLLIN, 0}, {bereaved, POLLIN, 0}};
+    poll(waits, 4, milliseconds);
     begun->has_output = waits[0].revents;
     begun->has_ended = waits[1].revents;
     begun->is_roused = waits[2].revents;

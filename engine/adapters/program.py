@@ -32,25 +32,42 @@ class Program:
         self.name = argv[0]
         self.pid = self.handle = self.output = self._held = -1
 
-    def begin(self, before: Before, roused: int, milliseconds: int) -> "tuple[int, int, int]":
+    def begin(self, before: Before, roused: int, bereaved: int, milliseconds: int) -> "tuple[int, int, int]":
         """Execute it; whether the first wait ended with output, with its end, or with its being roused.
+
+        It also ends when any child of its supervisor has ended.
 
         Raises NotBegunError.
         """
-        begun = begin(self.call, before, roused, milliseconds)
+        begun = begin(self.call, before, roused, milliseconds, bereaved)
         self.pid, self.handle, self.output, self._held, *found = begun
         if self.handle < 0:
             raise OSError(-self.handle, os.strerror(-self.handle))
         return tuple(found)
 
     def signal(self, number: int) -> None:
-        """Send a signal to its group and to it. It is not reaped yet, so its id is nobody else's."""
-        if self.pid > 0:
-            for send in (os.killpg, os.kill):
-                try:
-                    send(self.pid, number)
-                except (ProcessLookupError, PermissionError):
-                    pass
+        """Send a signal to its group, and to it if it has left that: to each once.
+
+        It is not reaped yet, so its id is nobody else's.
+        """
+        if self.pid <= 0:
+            return
+        is_in_group = os.getpgid(self.pid) == self.pid
+        for send in (os.killpg,) if is_in_group else (os.killpg, os.kill):
+            try:
+                send(self.pid, number)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+    def reap_others(self) -> None:
+        """Let go of what lost its parent and has ended: until then each takes a place among the processes.
+
+        Its own process is left as it is; once that has ended, everything is reaped.
+        """
+        while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            if found.si_pid == self.pid:
+                return
+            os.waitpid(found.si_pid, 0)
 
     def reap(self) -> Ended:
         """How it ended; from now on its id may be another's, and its output can end.

@@ -18,29 +18,41 @@ from typing import Any, Final  # an order is a plain dictionary
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
 from holding import HeldEvidence
-from leftovers import began_at, signal_descendants
+from leftovers import Told, began_at, group_within, signal_descendants, tell_others
 from making import make_folder, write_new
 from masking import Masker
 from memory import memory_kills
 from output import OutputFiles
-from plain import note_signals
+from plain import Ended, note_signals
 from program import Program
 from spawning import AT_MARKER, Before, NotBegunError
+from waking import Wake
 
 DRAIN_SECONDS: Final = 2.0
-"""How long what a job left behind may keep its output open after it has ended."""
+"""How long what a job left behind may go on after the job has ended by itself.
+
+Also how long somebody else may keep its output open, and how long SIGKILL is repeated.
+"""
+KILL_PAUSE_SECONDS: Final = 0.01
+"""Between two SIGKILLs to what is left: it may have forked meanwhile."""
 LOOK_SECONDS: Final = 1.0
 """How often a supervisor looks after what it leaves; no sleep is longer, whatever is suspended."""
 READ_BYTES: Final = 65_536
+MAX_PIPE_BYTES: Final = 1024 * 1024
+"""The most that a pipe of an ordinary user holds: pipe(7)."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
+_SFD_FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
+_SIGSET_BYTES: Final = 128
 _DETAIL_CHARACTERS: Final = 600
 
-_libc = ctypes.CDLL(None)
+_libc = ctypes.CDLL(None, use_errno=True)
 _me: dict[str, Any] = {}
 """Which process this supervisor is, as its markers say."""
 _nothing_to_mask = Masker(())
 _roused = -1
 """Readable when somebody has sent a signal: a wish may be there."""
+_bereaved = -1
+"""Readable when a child has ended, the job's own process or one that lost its parent: signalfd(2)."""
 
 
 def become_supervisor() -> None:
@@ -50,7 +62,7 @@ def become_supervisor() -> None:
     record how. A caught signal, unlike an ignored one, is reset when the job is executed. SIGCONT lets a
     stopped supervisor go on, and wakes another.
     """
-    global _roused
+    global _roused, _bereaved
     os.setsid()
     _roused, rouses = os.pipe()
     for handle in (_roused, rouses):
@@ -59,9 +71,30 @@ def become_supervisor() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
         signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _bereaved = _child_signals()
     note_signals()
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _me.update(pid=os.getpid(), began=began_at(os.getpid()))
+
+
+def _child_signals() -> int:
+    """A handle that is readable when a child has ended. A handler would interrupt each wait for a job."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    mask = ctypes.create_string_buffer(_SIGSET_BYTES)
+    _libc.sigemptyset(mask)
+    _libc.sigaddset(mask, int(signal.SIGCHLD))
+    handle = int(_libc.signalfd(-1, mask, _SFD_FLAGS))
+    if handle < 0:
+        raise OSError(ctypes.get_errno(), "signalfd")
+    return handle
+
+
+def _empty(handle: int) -> None:
+    """Take what is there from a handle that does not block."""
+    try:
+        os.read(handle, READ_BYTES)
+    except BlockingIOError:
+        pass
 
 
 def now_us() -> int:
@@ -81,34 +114,6 @@ def _poll_of(*handles: int) -> "select.poll":
     return poll
 
 
-class Wake:
-    """The engine's named pipe, open from one attempt to the next. A hint: the engine looks by itself, too."""
-
-    def __init__(self, path: str) -> None:
-        """Opened when there is something to tell."""
-        self._path = path
-        self._pipe = -1
-
-    def tell(self, line: bytes) -> None:
-        """Tell whoever listens. Where the pipe leads to nobody any more there may be another in its place."""
-        for _ in range(2):
-            try:
-                if self._pipe < 0:
-                    self._pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
-                os.write(self._pipe, line)
-            except BlockingIOError:
-                return  # there is enough to read already
-            except OSError:
-                self._close()
-            else:
-                return
-
-    def _close(self) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
-
-
 class Shim:
     """Supervises one attempt."""
 
@@ -124,6 +129,8 @@ class Shim:
         self.kill_at: float | None = None
         self.look_at = 0.0
         self.was_killed = False
+        self.told: Told = frozenset()
+        """Which processes had their SIGTERM: nobody gets it twice."""
         self.problem = 0
         """Why it could not be taken: errno(3), or nothing."""
 
@@ -184,11 +191,19 @@ class Shim:
         timeout = self.order["timeout_seconds"]
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
-        has_output, has_ended, is_roused = self.program.begin(before, _roused, self._milliseconds())
+        _empty(_bereaved)  # of the attempt before this one
+        handles = (_roused, _bereaved)
+        has_output, has_ended, is_roused = self.program.begin(before, *handles, self._milliseconds())
         if not has_ended:  # there may be a wish by one who could not see yet whom to rouse
             self._obey()
         self._wait(has_output, has_ended, is_roused)
+        group = self.program.pid
         ended = self.program.reap()
+        self._note_end(ended)
+        if not (ended.is_quiet and ended.is_alone):
+            self._clean_up(group)
+
+    def _note_end(self, ended: Ended) -> None:
         status = ended.status
         self.result["ended_at"] = now_us()
         self.result["exit_code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
@@ -198,8 +213,6 @@ class Shim:
         self.result["leftover_processes"] = 0
         if status:
             self.result["out_of_memory"] = memory_kills() > self.memory_kills
-        if not (ended.is_quiet and ended.is_alone):
-            self._clean_up()
 
     def _wait(self, has_output: int, has_ended: int, is_roused: int) -> None:
         """Until the job's own process has ended; what a first wait has found is known."""
@@ -211,18 +224,25 @@ class Shim:
                 return
             is_time = boot_seconds() >= self.look_at
             if is_roused:
-                os.read(_roused, READ_BYTES)
+                _empty(_roused)
             if is_roused or is_time:
                 self._obey()
             self._enforce()
             if is_time:
-                self.look_at = boot_seconds() + LOOK_SECONDS
-                self.evidence.look_after()
-                self.output.renew()
-            poll = poll or _poll_of(self.program.output, self.program.handle, _roused)
+                self._look_after()
+            poll = poll or _poll_of(self.program.output, self.program.handle, _roused, _bereaved)
             ready = dict(poll.poll(self._milliseconds()))
             has_output, has_ended = self.program.output in ready, self.program.handle in ready
             is_roused = _roused in ready
+            if _bereaved in ready:
+                _empty(_bereaved)
+                self.program.reap_others()
+
+    def _look_after(self) -> None:
+        """What is done each second, whatever else happens."""
+        self.look_at = boot_seconds() + LOOK_SECONDS
+        self.evidence.look_after()
+        self.output.renew()
 
     def _milliseconds(self) -> int:
         ends = [at - boot_seconds() for at in (self.end_at, self.kill_at) if at is not None]
@@ -243,8 +263,7 @@ class Shim:
             if wish == b"kill":
                 self._kill()
             elif self.kill_at is None:
-                self.program.signal(signal.SIGTERM)
-                self.kill_at = boot_seconds() + self.order["kill_grace_seconds"]
+                self._ask()
 
     def _enforce(self) -> None:
         """The timeout holds here, with or without an engine."""
@@ -253,15 +272,22 @@ class Shim:
             self.end_at = None
             if self.kill_at is None:
                 self.result["timed_out"] = True
-                self.program.signal(signal.SIGTERM)
-                self.kill_at = now + self.order["kill_grace_seconds"]
+                self._ask()
         if self.kill_at is not None and now >= self.kill_at:
             self._kill()
-            self.kill_at = now + 1.0
+
+    def _ask(self) -> None:
+        """SIGTERM to the job's group. From now on all of the job has its grace, whoever of it ends first."""
+        self.told = group_within(os.getpid(), self.program.pid)
+        self.program.signal(signal.SIGTERM)
+        self.kill_at = boot_seconds() + self.order["kill_grace_seconds"]
 
     def _kill(self) -> None:
+        """SIGKILL to all of the job, whatever group it is in; in a second again, to what forked meanwhile."""
         self.was_killed = True
         self.program.signal(signal.SIGKILL)
+        signal_descendants(os.getpid(), signal.SIGKILL)
+        self.kill_at = boot_seconds() + LOOK_SECONDS
 
     def _give_up(self, problem: Exception) -> None:
         """Supervision cannot go on: nothing of the job does either, and its end is not known."""
@@ -271,26 +297,64 @@ class Shim:
 
     # After
 
-    def _clean_up(self) -> None:
-        """Nothing of the job survives it: what it left behind is counted, told to end, and ended."""
-        is_open, is_alone = self._read_output(), not self._has_children()
-        self.result["leftover_processes"] = 0 if is_alone else signal_descendants(os.getpid(), signal.SIGTERM)
-        deadline = boot_seconds() + DRAIN_SECONDS
-        while is_open or not is_alone:
-            left = deadline - boot_seconds()
-            if left <= 0:
-                break
-            if is_open:
-                ready, _, _ = select.select([self.program.output], [], [], min(left, 0.05))
-                is_open = self._read_output() if ready else is_open
-            else:
-                select.select([], [], [], 0.01)
-            is_alone = is_alone or not self._has_children()
-        while not is_alone and boot_seconds() < deadline + DRAIN_SECONDS:
-            signal_descendants(os.getpid(), signal.SIGKILL)
-            select.select([], [], [], 0.01)
-            is_alone = not self._has_children()
-        while is_open and select.select([self.program.output], [], [], 0)[0]:
+    def _clean_up(self, group: int) -> None:
+        """Nothing of the job survives it: what is left is counted, asked to end once, and ended."""
+        drained_at = boot_seconds() + DRAIN_SECONDS
+        is_stopped = self.kill_at is not None
+        if self.was_killed:
+            self.kill_at = boot_seconds()
+        elif self.kill_at is None:
+            self.kill_at = drained_at
+        self.end_at = None
+        is_open = self._read_output()
+        if self._has_children():
+            self.result["leftover_processes"] = tell_others(
+                os.getpid(), group if is_stopped else 0, self.told
+            )
+            is_open = self._outlast(is_open, is_stopped=is_stopped)
+        if is_stopped:
+            self.result["ended_at"] = now_us()
+        self._drain(is_open, drained_at)
+
+    def _outlast(self, is_open: bool, *, is_stopped: bool) -> bool:
+        """Until nothing of the job is left. Whether its output is still open, for somebody else."""
+        assert self.kill_at is not None
+        give_up_at = self.kill_at + DRAIN_SECONDS  # what SIGKILL does not end, nobody can
+        while self._has_children():
+            now = boot_seconds()
+            if now >= self.kill_at:
+                if now >= give_up_at:
+                    break
+                self.was_killed = self.was_killed or is_stopped
+                signal_descendants(os.getpid(), signal.SIGKILL)
+            is_time = now >= self.look_at
+            if is_time:
+                self._look_after()
+            wait = min(LOOK_SECONDS, self.kill_at - now) if now < self.kill_at else KILL_PAUSE_SECONDS
+            poll = _poll_of(_roused, _bereaved, *([self.program.output] if is_open else []))
+            ready = dict(poll.poll(wait * 1000 + 1))
+            for handle in (_roused, _bereaved):
+                _empty(handle)
+            if self.program.output in ready:
+                is_open = self._read_output()
+            if is_stopped and now < self.kill_at and (is_time or _roused in ready):
+                self._hasten()
+                give_up_at = self.kill_at + DRAIN_SECONDS
+        return is_open
+
+    def _hasten(self) -> None:
+        """Whoever wishes what is left of the job to be killed does not wait for the end of its grace."""
+        if b"kill" in self.evidence.wishes():
+            self.kill_at = boot_seconds()
+
+    def _drain(self, is_open: bool, until: float) -> None:
+        """Take the rest of the output. Somebody who is not of the job may hold it open, and write on."""
+        while is_open and (left := until - boot_seconds()) > 0:
+            if select.select([self.program.output], [], [], left)[0]:
+                is_open = self._read_output()
+        for _ in range(MAX_PIPE_BYTES // READ_BYTES):
+            if not is_open or not select.select([self.program.output], [], [], 0)[0]:
+                return
             is_open = self._read_output()
 
     def _has_children(self) -> bool:

@@ -94,24 +94,26 @@ def note_oom_score() -> None:
         _is_spared = False
 
 
-def begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
+def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: int = -1) -> Begun:
     """Begin, and wait until it writes, ends, somebody rouses its supervisor, or the time is over.
+
+    Or until another child has ended, where `bereaved` is readable then.
 
     Raises NotBegunError. Where there is a process and no handle for it, that is minus errno(3).
     """
     if not plain.is_built():
-        return _begin(call, before, roused, milliseconds)
+        return _begin(call, before, (roused, bereaved), milliseconds)
     problem, begun = plain.begin(
         *(*before[:6], len(before.content), before.acks, before.ack, len(before.ack)),
         *(call.paths, len(call.paths), call.argv, len(call.argv), call.env, len(call.env)),
-        *(call.folder, call.stdin, _is_spared, roused, milliseconds),
+        *(call.folder, call.stdin, _is_spared, roused, bereaved, milliseconds),
     )
     if problem:
         raise NotBegunError(begun[0], problem)
     return Begun(*begun[1:])
 
 
-def _begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
+def _begin(call: Call, before: Before, rouses: tuple[int, int], milliseconds: int) -> Begun:
     _mark(before)
     try:
         os.write(before.acks, before.ack)
@@ -135,10 +137,11 @@ def _begin(call: Call, before: Before, roused: int, milliseconds: int) -> Begun:
     if os.access(before.control, os.F_OK):
         milliseconds = 0  # a wish by somebody who could not see yet whom to rouse
     poll = select.poll()
-    for one in (output, handle, roused):
-        poll.register(one, select.POLLIN)
+    for one in (output, handle, *rouses):
+        if one >= 0:
+            poll.register(one, select.POLLIN)
     ready = dict(poll.poll(milliseconds))
-    return Begun(pid, handle, output, held, *(ready.get(one, 0) for one in (output, handle, roused)))
+    return Begun(pid, handle, output, held, *(ready.get(one, 0) for one in (output, handle, rouses[0])))
 
 
 def _mark(before: Before) -> None:
@@ -163,7 +166,7 @@ def _fork(call: Call, output: int) -> int:
         pid = os.fork()
         if pid == 0:
             _reset_signals()
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
             _become(call, supervisor, output, fails)
     except OSError as problem:
         os.close(failed)

@@ -20,7 +20,16 @@ jobs:
     run: trap '' TERM; touch deaf-runs; sleep 60 & wait; sleep 60
     working_dir: .
     kill_grace: 1s
+  saves:
+    run: |
+      (
+        trap 'sleep 2.5; echo saved > saved; exit 0' TERM; touch saves-runs
+        while :; do sleep 0.05; done
+      )
+      echo never
+    working_dir: .
 """
+ALL = ("polite", "deaf", "saves")
 
 
 def states(folder: Path) -> dict[str, tuple[str, str]]:
@@ -33,17 +42,18 @@ def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) 
     options = ["--stop-jobs"] if stops else []
     engine = subprocess.Popen([JOBFILE, "up", *options], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: is_there(tmp_path), "running")
-    for job in ("polite", "deaf"):
+    for job in ALL:
         assert say(tmp_path, "run", job, "--detach").returncode == 0
         until(lambda: (tmp_path / f"{job}-runs").exists(), job)  # noqa: B023  asked for at once
     engine.send_signal(signal.SIGTERM)
     assert engine.wait(timeout=20) == 0
     if stops:
-        assert states(tmp_path) == {"polite": ("cancelled", "stopped"), "deaf": ("cancelled", "stopped")}
+        assert states(tmp_path) == dict.fromkeys(ALL, ("cancelled", "stopped"))
         assert (tmp_path / "polite").read_text() == "bye\n"
+        assert (tmp_path / "saved").read_text() == "saved\n", "its shell died at once, and it had its grace"
         assert ask(tmp_path, "status")["running"] == 0
         return
-    assert states(tmp_path) == {"polite": ("running", ""), "deaf": ("running", "")}
+    assert states(tmp_path) == dict.fromkeys(ALL, ("running", ""))
     engine = subprocess.Popen([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: is_there(tmp_path), "the next one")
     engine.send_signal(signal.SIGTERM)

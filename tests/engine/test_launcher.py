@@ -17,68 +17,14 @@ import pytest
 from engine.adapters import process
 from engine.adapters.evidence import CONTROL, NAME, RESULT_AT, beside, marker_in, pack
 from engine.adapters.leftovers import began_at
-from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
-from engine.adapters.plain import LIBRARY
+from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
-from tests.engine.supervisors import leave_out_compiled_part
-
-PATH = "/usr/local/bin:/usr/bin:/bin"
-
-
-class Real:
-    """Real processes in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.launcher = ProcessLauncher(None)
-        self.boot_id = current_boot_id()
-
-    def order(self, name: str, body: str, **fields: object) -> LaunchOrder:
-        values: dict = {
-            "attempt_id": f"{name}-1",
-            "run_dir": self.folder / "runs" / name / "1",
-            "argv": ("sh", "-c", f'echo "$0" >> {self.folder}/{name}.executed\n{body}', name),
-            "env": {"PATH": PATH},
-            "secrets": {},
-            "working_dir": self.folder,
-            "timeout_seconds": 60.0,
-            "kill_grace_seconds": 0.5,
-            "scratch_dir": f"{self.folder}/runs/{name}/private/tmp",
-        }
-        return LaunchOrder(**values | fields)
-
-    def plays(self, order: LaunchOrder, **_what: object) -> None:
-        """A real command does what it does."""
-
-    def evidence(self, order: LaunchOrder) -> Evidence:
-        return self.launcher.evidence(order.run_dir, boot_id=self.boot_id)
-
-    def end_of(self, order: LaunchOrder) -> Evidence:
-        def ended() -> Evidence | None:
-            evidence = self.evidence(order)
-            return None if isinstance(evidence, (Alive, NotStarted)) else evidence
-
-        return until(ended)
-
-    def executions(self, order: LaunchOrder) -> int:
-        path = self.folder / f"{order.attempt_id.removesuffix('-1')}.executed"
-        return len(path.read_text().splitlines()) if path.exists() else 0
-
-    def launch(self, name: str, body: str, **fields: object) -> LaunchOrder:
-        order = self.order(name, body, **fields)
-        self.launcher.launch(order)
-        return order
-
-    def started(self, order: LaunchOrder) -> None:
-        until(lambda: self.executions(order))
-
-    def output(self, order: LaunchOrder) -> bytes:
-        return OutputTail(order.run_dir).read()
+from tests.engine.real import PATH, WAYS, Real, real_world
 
 
 def evidence_of(order: LaunchOrder) -> Path:
@@ -91,15 +37,10 @@ def marker_of(order: LaunchOrder) -> dict:
     return marker
 
 
-@pytest.fixture(params=["vfork", "fork"])
+@pytest.fixture(params=WAYS)
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Real]:
     """With the compiled part, and as it is where that could not be built."""
-    assert Path(LIBRARY).exists()
-    if request.param == "fork":
-        leave_out_compiled_part(tmp_path, monkeypatch)
-    made = Real(tmp_path)
-    yield made
-    made.launcher.close()
+    yield from real_world(tmp_path, monkeypatch, way=request.param)
 
 
 def shim_of(order: LaunchOrder) -> int:

@@ -1,0 +1,78 @@
+"""Real launchers and real processes in a folder, for the tests of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.output import OutputTail
+from engine.adapters.plain import LIBRARY
+from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
+from tests.acceptance.engines import until
+from tests.engine.supervisors import leave_out_compiled_part
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+WAYS = ("vfork", "fork")
+"""With the compiled part, and as it is where that could not be built."""
+
+
+class Real:
+    """Real processes in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.launcher = ProcessLauncher(None)
+        self.boot_id = current_boot_id()
+
+    def order(self, name: str, body: str, **fields: object) -> LaunchOrder:
+        values: dict = {
+            "attempt_id": f"{name}-1",
+            "run_dir": self.folder / "runs" / name / "1",
+            "argv": ("sh", "-c", f'echo "$0" >> {self.folder}/{name}.executed\n{body}', name),
+            "env": {"PATH": PATH},
+            "secrets": {},
+            "working_dir": self.folder,
+            "timeout_seconds": 60.0,
+            "kill_grace_seconds": 0.5,
+            "scratch_dir": f"{self.folder}/runs/{name}/private/tmp",
+        }
+        return LaunchOrder(**values | fields)
+
+    def plays(self, order: LaunchOrder, **_what: object) -> None:
+        """A real command does what it does."""
+
+    def evidence(self, order: LaunchOrder) -> Evidence:
+        return self.launcher.evidence(order.run_dir, boot_id=self.boot_id)
+
+    def end_of(self, order: LaunchOrder) -> Evidence:
+        def ended() -> Evidence | None:
+            evidence = self.evidence(order)
+            return None if isinstance(evidence, (Alive, NotStarted)) else evidence
+
+        return until(ended)
+
+    def executions(self, order: LaunchOrder) -> int:
+        path = self.folder / f"{order.attempt_id.removesuffix('-1')}.executed"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def launch(self, name: str, body: str, **fields: object) -> LaunchOrder:
+        order = self.order(name, body, **fields)
+        self.launcher.launch(order)
+        return order
+
+    def started(self, order: LaunchOrder) -> None:
+        until(lambda: self.executions(order))
+
+    def output(self, order: LaunchOrder) -> bytes:
+        return OutputTail(order.run_dir).read()
+
+
+def real_world(folder: Path, monkeypatch: pytest.MonkeyPatch, *, way: str) -> Iterator[Real]:
+    """The body of a fixture."""
+    assert Path(LIBRARY).exists()
+    if way == "fork":
+        leave_out_compiled_part(folder, monkeypatch)
+    made = Real(folder)
+    yield made
+    made.launcher.close()
