@@ -11,7 +11,7 @@ from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree, FolderWatch
 from engine.adapters.folders import make_runs_dir
 from engine.adapters.gittree import GitTree
-from engine.adapters.hardening import allow_many_files, make_undumpable
+from engine.adapters.hardening import allow_many_files, hear_signals, make_undumpable
 from engine.adapters.highwater import Rewind, find_rewind, note_high_water
 from engine.adapters.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
@@ -92,6 +92,7 @@ class Service:
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
+        hear_signals()
         make_undumpable()
         make_state_dir(self.config.state_dir)
         self._lock = EngineLock.take(self.config.state_dir, self._command or ENGINE)

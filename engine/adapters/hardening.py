@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import resource
+import signal
 
 _PR_SET_DUMPABLE = 4
 
@@ -10,6 +11,17 @@ _PR_SET_DUMPABLE = 4
 def make_undumpable() -> None:
     """Close /proc/PID/environ and mem to other processes of the same user; leave no core (prctl(2))."""
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def hear_signals() -> None:
+    """Take no blocked signal from whoever started this process, and let children be waited for.
+
+    Runtimes with threads block signals, and start others so. Where SIGCHLD is ignored, the system forgets how
+    children end: wait(2).
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def allow_many_files() -> None:

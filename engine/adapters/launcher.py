@@ -92,7 +92,11 @@ def launcher(orders: int, acks: int, wake: str) -> None:
 
 
 def _settle_in() -> None:
-    """Signals that Python ignores are caught instead: what is caught is reset when a job is executed."""
+    """Be as alone as if nobody had started this process: it inherits no blocked and no ignored signal."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps shims; each resets this for its job

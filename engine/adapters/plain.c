@@ -42,8 +42,7 @@ struct ended {
     long long is_alone; /* its supervisor has no other child */
 };
 
-/* Python can catch those from here on, too; a supervisor does not. */
-#define FIRST_REAL_TIME 32
+#define LAST_SIGNAL 64
 
 struct job {
     char **paths; /* where the program may be, in order; the last is NULL */
@@ -52,30 +51,31 @@ struct job {
     const char *folder;
     int input, output;
     int is_spared;
-    unsigned caught; /* signals, a bit for each */
+    unsigned long long changed; /* signals that are caught or ignored, a bit for each, the first for signal 1 */
     pid_t supervisor;
 };
 
-/* A caught signal would run its parent's handler, in its parent's memory: execve(2) resets it, and this does sooner. */
-static void reset_signals(unsigned caught)
+/* A caught signal would run its parent's handler, in its parent's memory: execve(2) resets it, and this does sooner.
+ * An ignored one would stay ignored. */
+static void reset_signals(unsigned long long changed)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
 
-    for (int number = 1; number < FIRST_REAL_TIME; number++)
-        if (caught >> number & 1)
+    for (int number = 1; number <= LAST_SIGNAL; number++)
+        if (changed >> (number - 1) & 1)
             sigaction(number, &action, NULL);
 }
 
-/* Which signals this process catches, a bit for each. */
-unsigned caught_signals(void)
+/* Which signals this process catches or ignores, a bit for each. */
+unsigned long long changed_signals(void)
 {
     struct sigaction action;
-    unsigned caught = 0;
+    unsigned long long changed = 0;
 
-    for (int number = 1; number < FIRST_REAL_TIME; number++)
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)
-            caught |= 1u << number;
-    return caught;
+    for (int number = 1; number <= LAST_SIGNAL; number++)
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
+            changed |= 1ull << (number - 1);
+    return changed;
 }
 
 /* The engine is spared when memory runs out, its jobs are not. The file is opened to its user first: proc(5). */
@@ -106,7 +106,7 @@ __attribute__((noinline)) static int become(const struct job *job, volatile int 
     dup2(job->input, STDIN_FILENO);
     dup2(job->output, STDOUT_FILENO);
     dup2(job->output, STDERR_FILENO);
-    reset_signals(job->caught);
+    reset_signals(job->changed);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     *stage = AT_FOLDER;
@@ -222,7 +222,7 @@ static int mark(int file, const char *new, const char *name, const char *shelf, 
 int begin(int file, const char *new, const char *name, const char *control, const char *shelf, const char *content,
           int size, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv, int argv_size,
           char *env, int env_size, const char *folder, int input, int is_spared, int roused, int bereaved,
-          int milliseconds, unsigned caught, struct begun *begun)
+          int milliseconds, unsigned long long changed, struct begun *begun)
 {
     int ends[2];
 
@@ -237,7 +237,7 @@ int begin(int file, const char *new, const char *name, const char *control, cons
         return errno;
     struct job job = {
         pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, ends[1],
-        is_spared, caught, getpid(),
+        is_spared, changed, getpid(),
     };
     problem = ENOMEM;
     if (job.paths != NULL && job.argv != NULL && job.env != NULL)

@@ -15,16 +15,21 @@ _Longs: Final = ctypes.c_longlong * 5
 """`struct ended`."""
 
 
+_Signals: Final = ctypes.c_ulonglong
+
+
 def _load() -> "ctypes.CDLL | None":
     try:
-        return ctypes.CDLL(LIBRARY)
+        library = ctypes.CDLL(LIBRARY)
     except OSError:
         return None
+    library.changed_signals.restype = _Signals
+    return library
 
 
 _library = _load()
-_caught: "int | None" = None
-"""The signals that this process catches, a bit for each; None where they may change."""
+_changed: "int | None" = None
+"""The signals that this process catches or ignores, a bit for each; None where they may change."""
 
 
 class Ended(NamedTuple):
@@ -43,9 +48,9 @@ def is_built() -> bool:
 
 
 def note_signals() -> None:
-    """From here on this process catches the signals that it catches now: they are looked up once."""
-    global _caught
-    _caught = None if _library is None else int(_library.caught_signals())
+    """From here on this process does with signals what it does now: that is looked up once."""
+    global _changed
+    _changed = None if _library is None else int(_library.changed_signals())
 
 
 def take(run: bytes, scratch: bytes, new: bytes, name: bytes) -> int:
@@ -62,8 +67,8 @@ def begin(*about: object) -> "tuple[int, tuple[int, ...]]":
     """Begin an attempt: errno(3) or 0, and `struct begun`. Only where it is built."""
     assert _library is not None
     begun = _Numbers()
-    caught = _library.caught_signals() if _caught is None else _caught
-    problem = int(_library.begin(*about, caught, begun))
+    changed = _library.changed_signals() if _changed is None else _changed
+    problem = int(_library.begin(*about, _Signals(changed), begun))
     return problem, tuple(begun)
 
 

@@ -22,8 +22,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _FAILURE: Final = struct.Struct("=ii")
-_SIGNALS: Final = range(1, 32)
-"""Those before the real-time ones, which a supervisor does not catch."""
+_SIGNALS: Final = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
+"""Those that can be caught, ignored or blocked."""
 _prctl = ctypes.CDLL(None).prctl
 _is_spared = False
 
@@ -183,9 +183,12 @@ def _fork(call: Call, output: int) -> int:
 
 
 def _reset_signals() -> None:
-    """What is caught would be heard here, by nobody, until the program is executed."""
+    """What is caught would be heard here, by nobody, until the program is executed.
+
+    What is ignored would stay ignored.
+    """
     for number in _SIGNALS:
-        if callable(signal.getsignal(number)):
+        if signal.getsignal(number) != signal.SIG_DFL:
             signal.signal(number, signal.SIG_DFL)
 
 

@@ -1,6 +1,7 @@
 """The command `jobfile`: which commands there are, and what becomes of every error."""
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -92,9 +93,13 @@ def group() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code.
+
+    Who started this process may block signals, and nobody could end it then.
+    """
     use_utf8()
     print_anything(environment())
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     sys.exit(run(arguments))
 
 

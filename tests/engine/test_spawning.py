@@ -176,6 +176,26 @@ def test_a_job_blocks_no_signal_and_inherits_no_handler(nothing: int, bench: Ben
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set(), "nor does its supervisor, after it"
 
 
+CHANGEABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+
+@pytest.mark.parametrize("number", CHANGEABLE)
+def test_a_job_ignores_no_signal_that_its_supervisor_ignores_or_blocks(
+    nothing: int, bench: Bench, number: int
+) -> None:
+    before = signal.getsignal(number)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    # A child that nobody waits for could not be waited for here, either.
+    signal.signal(number, before if number == signal.SIGCHLD else signal.SIG_IGN)
+    try:
+        text, _ = bench.said_by(call(nothing, LOOK, b"/proc/self/status"))
+        assert number in signal.pthread_sigmask(signal.SIG_BLOCK, []), "its supervisor goes on as before"
+    finally:
+        signal.signal(number, signal.SIG_DFL if before is None else before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert [int(line(text, name), 16) for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
+
+
 def test_a_supervisor_that_is_signalled_meanwhile_goes_on_and_its_jobs_are_whole(
     nothing: int, bench: Bench
 ) -> None:
