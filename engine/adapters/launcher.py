@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs mor
 
 from memory import start_of_memory_kills
 from shim import Shim, become_supervisor
-from spawning import note_oom_score
+from spawning import note_oom_score, note_umask_and_core
 from waking import Wake
 
 IDLE_KEPT: Final = 16
@@ -101,8 +101,9 @@ def _settle_in() -> None:
         signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps shims; each resets this for its job
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # secrets pass through here
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.umask(0o077)
+    core = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))  # a lower hard limit could not be given back
+    note_umask_and_core(os.umask(0o077), core)
     start_of_memory_kills()
     note_oom_score()
     gc.disable()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from engine.adapters.making import write_new
 from engine.errors import EngineRunningError, JobfileError, SupersededError
 
 LOCK = "engine.lock"
@@ -30,7 +31,7 @@ def make_state_dir(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         ignore = path / ".gitignore"
         if not ignore.exists():
-            ignore.write_text(GITIGNORE)
+            write_new(str(ignore), GITIGNORE.encode())
     except FileExistsError as error:
         raise JobfileError(f"the state folder {path} is a file; name a folder with --state") from error
     except OSError as error:

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 /* Where a beginning failed; spawning.py has the same numbers. */
-enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM };
+enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT };
 
 struct begun {
     int stage;
@@ -51,6 +51,8 @@ struct job {
     const char *folder;
     int input, output;
     int is_spared;
+    int mask;           /* umask(2) */
+    struct rlimit core; /* how large its core may be */
     unsigned long long changed; /* signals that are caught or ignored, a bit for each, the first for signal 1 */
     pid_t supervisor;
 };
@@ -109,6 +111,10 @@ __attribute__((noinline)) static int become(const struct job *job, volatile int 
     reset_signals(job->changed);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(job->mask);
+    *stage = AT_LIMIT;
+    if (setrlimit(RLIMIT_CORE, &job->core) < 0)
+        return errno;
     *stage = AT_FOLDER;
     if (chdir(job->folder) < 0)
         return errno;
@@ -221,8 +227,9 @@ static int mark(int file, const char *new, const char *name, const char *shelf, 
  * Returns 0 or errno(3), with the stage at which it failed; then no process is left of it, and no handle. */
 int begin(int file, const char *new, const char *name, const char *control, const char *shelf, const char *content,
           int size, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv, int argv_size,
-          char *env, int env_size, const char *folder, int input, int is_spared, int roused, int bereaved,
-          int milliseconds, unsigned long long changed, struct begun *begun)
+          char *env, int env_size, const char *folder, int input, int mask, unsigned long long core,
+          unsigned long long max_core, int is_spared, int roused, int bereaved, int milliseconds,
+          unsigned long long changed, struct begun *begun)
 {
     int ends[2];
 
@@ -237,7 +244,7 @@ int begin(int file, const char *new, const char *name, const char *control, cons
         return errno;
     struct job job = {
         pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, ends[1],
-        is_spared, changed, getpid(),
+        is_spared, mask, {core, max_core}, changed, getpid(),
     };
     problem = ENOMEM;
     if (job.paths != NULL && job.argv != NULL && job.env != NULL)

@@ -6,7 +6,7 @@ beside it at each place does it at length.
 
 import ctypes
 import os
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple  # what ctypes takes has no type of its own
 
 LIBRARY: Final = f"{os.path.dirname(__file__)}/libplain.so"  # noqa: PTH120  no pathlib in the shim
 _Numbers: Final = ctypes.c_int * 8
@@ -15,7 +15,15 @@ _Longs: Final = ctypes.c_longlong * 5
 """`struct ended`."""
 
 
-_Signals: Final = ctypes.c_ulonglong
+_Signals = _Size = ctypes.c_ulonglong
+_Words: Final = (ctypes.c_char_p, ctypes.c_int)
+"""Bytes and how many there are."""
+_BEGIN: tuple[Any, ...] = (
+    *(ctypes.c_int, *[ctypes.c_char_p] * 4, *_Words, ctypes.c_int, *_Words),
+    *(*_Words * 3, ctypes.c_char_p, ctypes.c_int, ctypes.c_int, _Size, _Size),
+    *(*[ctypes.c_int] * 4, _Signals, _Numbers),
+)
+"""What `begin` takes, in order: what is left out would be a wild pointer."""
 
 
 def _load() -> "ctypes.CDLL | None":
@@ -24,6 +32,7 @@ def _load() -> "ctypes.CDLL | None":
     except OSError:
         return None
     library.changed_signals.restype = _Signals
+    library.begin.argtypes = _BEGIN
     return library
 
 
@@ -68,7 +77,7 @@ def begin(*about: object) -> "tuple[int, tuple[int, ...]]":
     assert _library is not None
     begun = _Numbers()
     changed = _library.changed_signals() if _changed is None else _changed
-    problem = int(_library.begin(*about, _Signals(changed), begun))
+    problem = int(_library.begin(*about, changed, begun))
     return problem, tuple(begun)
 
 

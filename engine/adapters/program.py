@@ -6,7 +6,7 @@ from typing import Any, Final  # an order is a plain dictionary
 
 import plain
 from plain import Ended
-from spawning import AT_FOLDER, AT_PROCESS, Before, Call, NotBegunError, begin, words
+from spawning import AT_FOLDER, AT_LIMIT, AT_PROCESS, Before, Call, NotBegunError, begin, words
 
 _WORDS: Final = {errno.ENOENT: "not found", errno.EACCES: "not executable"}
 _nothing = os.open(os.devnull, os.O_RDONLY)
@@ -96,6 +96,10 @@ class Program:
         stage, problem = failed.stage, failed.problem
         if stage == AT_PROCESS:
             return f"no process can be made for it: {os.strerror(problem)}"
+        if stage == AT_LIMIT:
+            return (
+                f"its limit of a core file: {os.strerror(problem)}; the engine was started with a lower one"
+            )
         if stage == AT_FOLDER:
             return f"working folder {os.fsdecode(self.call.folder)}: {os.strerror(problem)}"
         return f"program `{self.name}` {_WORDS.get(problem, os.strerror(problem))}"

@@ -7,6 +7,7 @@ was built, else here and by a fork: the same in all that can be seen, but slower
 import ctypes
 import errno
 import os
+import resource
 import select
 import signal
 import struct
@@ -15,8 +16,8 @@ from typing import Final, NamedTuple
 import plain
 from making import sync_folder, write_all_at
 
-AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM = 0, 1, 2, 3
-"""Where it failed: the marker is not on the disk, or there was no process, folder or program to be had."""
+AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
+"""Where it failed: the marker is not on the disk, or no process, folder, program or limit was to be had."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
@@ -26,6 +27,8 @@ _SIGNALS: Final = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SI
 """Those that can be caught, ignored or blocked."""
 _prctl = ctypes.CDLL(None).prctl
 _is_spared = False
+_umask = 0o077
+_core = resource.getrlimit(resource.RLIMIT_CORE)
 
 
 class Call(NamedTuple):
@@ -36,6 +39,9 @@ class Call(NamedTuple):
     env: bytes
     folder: bytes
     stdin: int
+    umask: int | None = None
+    """None as the launcher was started; so with the limits, soft and hard, of a core's size."""
+    core: tuple[int, int] | None = None
 
 
 class Before(NamedTuple):
@@ -84,6 +90,12 @@ def words(some: "tuple[str, ...] | list[str]") -> bytes:
     return found
 
 
+def note_umask_and_core(umask: int, core: tuple[int, int]) -> None:
+    """What a job gets whose order says nothing else; this process and its forks have other ones."""
+    global _umask, _core
+    _umask, _core = umask, core
+
+
 def note_oom_score() -> None:
     """Look, once, whether this process and its forks are spared when memory runs out: proc(5)."""
     global _is_spared
@@ -101,12 +113,14 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
 
     Raises NotBegunError. Where there is a process and no handle for it, that is minus errno(3).
     """
+    umask = _umask if call.umask is None else call.umask
+    core = _core if call.core is None else call.core
     if not plain.is_built():
-        return _begin(call, before, (roused, bereaved), milliseconds)
+        return _begin(call._replace(umask=umask, core=core), before, (roused, bereaved), milliseconds)
     problem, begun = plain.begin(
         *(*before[:6], len(before.content), before.acks, before.ack, len(before.ack)),
         *(call.paths, len(call.paths), call.argv, len(call.argv), call.env, len(call.env)),
-        *(call.folder, call.stdin, _is_spared, roused, bereaved, milliseconds),
+        *(call.folder, call.stdin, umask, *core, _is_spared, roused, bereaved, milliseconds),
     )
     if problem:
         raise NotBegunError(begun[0], problem)
@@ -205,9 +219,17 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
         os.dup2(call.stdin, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        assert call.umask is not None
+        assert call.core is not None
+        os.umask(call.umask)
+        stage = AT_LIMIT
+        resource.setrlimit(resource.RLIMIT_CORE, call.core)
+        stage = AT_FOLDER
         os.chdir(call.folder)
         stage = AT_PROGRAM
         os.write(fails, _FAILURE.pack(stage, _execute(call)))
+    except ValueError:
+        os.write(fails, _FAILURE.pack(stage, errno.EPERM))  # what setrlimit(2) says so is not an OSError
     except OSError as problem:
         os.write(fails, _FAILURE.pack(stage, problem.errno or 0))
     finally:

@@ -1,5 +1,6 @@
 """What an engine and its jobs take from whoever started the engine, and what they do not."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -7,16 +8,23 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from engine.lifecycle import RunState
 from tests.acceptance.engines import (
     JOBFILE,
     attempts_of,
     end,
     final,
+    is_there,
+    launcher_of,
     output,
     put,
+    say,
+    start,
     start_ready,
     submit,
+    supervisor,
     until,
 )
 
@@ -29,6 +37,53 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 """Runs a command with every signal blocked and ignored, as some runtimes and shells do with some of them."""
 DEAF: Sequence[str] = (sys.executable, "-c", CHANGED)
+
+
+CORE = """\
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_CORE, ({}, {}))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+MASKS = (0o000, 0o027, 0o077)
+
+
+@pytest.mark.parametrize("umask", MASKS, ids=oct)
+def test_jobs_make_files_as_the_engine_was_told_to_and_the_engine_keeps_its_own_closed(
+    tmp_path: Path, umask: int
+) -> None:
+    made = (
+        "  made: {run: touch file; mkdir folder; umask; echo to stderr >&2; touch $TMPDIR/file; sleep 0.3}\n"
+    )
+    put(tmp_path, f"version: 1\njobs:\n{made}")
+    engine = start(tmp_path, prefix=("sh", "-c", f'umask {umask:03o}; exec "$0" "$@"'))
+    until(lambda: is_there(tmp_path), "an engine")  # which makes no file of the ledger itself
+    ended = final(tmp_path, submit(tmp_path, "made"))
+    assert output(tmp_path, ended.id) == f"{umask:04o}\nto stderr\n"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o777 & ~umask
+    own = [path for path in (tmp_path / ".jobfile").rglob("*") if "tmp" not in path.parts[-2:]]
+    assert len(own) > 8
+    for path in (tmp_path / ".jobfile", *own):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    assert end(engine) == 0
+
+
+@pytest.mark.parametrize("hard", [0, 4096, resource.RLIM_INFINITY])
+def test_jobs_have_the_limit_of_a_core_that_the_engine_was_started_with(tmp_path: Path, hard: int) -> None:
+    """Also its hard part: an ordinary user cannot raise that again. What supervises jobs leaves no core."""
+    put(tmp_path, "version: 1\njobs:\n  ask: {command: [cat, /proc/self/limits]}\n  long: {run: sleep 60}\n")
+    soft = min(hard, 1024) if hard >= 0 else 1024
+    engine = start_ready(tmp_path, prefix=(sys.executable, "-c", CORE.format(soft, hard)))
+    ended = final(tmp_path, submit(tmp_path, "ask"))
+    (line,) = [one for one in output(tmp_path, ended.id).splitlines() if one.startswith("Max core file size")]
+    said = ["unlimited" if one == "unlimited" else int(one) for one in line.split()[4:6]]
+    assert said == [soft, "unlimited" if hard == resource.RLIM_INFINITY else hard]
+    run_id = submit(tmp_path, "long")
+    for pid in (supervisor(tmp_path, run_id), launcher_of(engine.pid)):
+        assert resource.prlimit(pid, resource.RLIMIT_CORE)[0] == 0
+    assert say(tmp_path, "cancel", run_id).returncode == 0
+    final(tmp_path, run_id)
+    assert end(engine) == 0
 
 
 def of_status(text: str, name: str) -> int:

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 import select
 import shutil
 import signal
@@ -174,6 +175,21 @@ def test_a_job_blocks_no_signal_and_inherits_no_handler(nothing: int, bench: Ben
         signal.signal(signal.SIGUSR2, before)
     assert (int(line(text, "SigBlk"), 16), int(line(text, "SigCgt"), 16)) == (0, 0)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set(), "nor does its supervisor, after it"
+
+
+def test_a_job_has_the_umask_and_the_limit_of_a_core_that_are_ordered_and_its_supervisor_keeps_its_own(
+    nothing: int, bench: Bench
+) -> None:
+    before = (os.umask(0o077), resource.getrlimit(resource.RLIMIT_CORE))
+    try:
+        for umask, core in ((0, (0, 0)), (0o027, (1024, 4096)), (0o777, (0, 4096))):
+            about = call(nothing, b"/bin/sh", b"-c", b"umask; ulimit -Sc; ulimit -Hc", umask=umask, core=core)
+            text, _ = bench.said_by(about)
+            blocks = [int(one) for one in text.split()[1:]]
+            assert (int(text.split()[0], 8), blocks) == (umask, [one // 512 for one in core])
+        assert (os.umask(0o077), resource.getrlimit(resource.RLIMIT_CORE)) == (0o077, before[1])
+    finally:
+        os.umask(before[0])
 
 
 CHANGEABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
