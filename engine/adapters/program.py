@@ -2,13 +2,12 @@
 
 import errno
 import os
-from typing import Any, Final  # an order is a plain dictionary
+from typing import Any  # an order is a plain dictionary
 
 import plain
 from plain import Ended
 from spawning import AT_FOLDER, AT_LIMIT, AT_PROCESS, Before, Call, NotBegunError, begin, words
 
-_WORDS: Final = {errno.ENOENT: "not found", errno.EACCES: "not executable"}
 _nothing = os.open(os.devnull, os.O_RDONLY)
 
 
@@ -100,9 +99,20 @@ class Program:
             return (
                 f"its limit of a core file: {os.strerror(problem)}; the engine was started with a lower one"
             )
+        from unstarted import why_denied, why_not_executed  # noqa: PLC0415  memory of each running job
+
+        folder = os.fsdecode(self.call.folder)
         if stage == AT_FOLDER:
-            return f"working folder {os.fsdecode(self.call.folder)}: {os.strerror(problem)}"
-        return f"program `{self.name}` {_WORDS.get(problem, os.strerror(problem))}"
+            denied = why_denied(f"{folder}/.") if problem == errno.EACCES else ""
+            return (
+                f"working folder {folder} {denied}"
+                if denied
+                else f"working folder {folder}: {os.strerror(problem)}"
+            )
+        tried = [os.fsdecode(path).removeprefix("./") for path in self.call.paths.split(b"\0")[:-1]]
+        paths = [path if path.startswith("/") else f"{folder}/{path}" for path in tried]
+        why: str = why_not_executed(self.name, paths, problem)
+        return why
 
 
 def _candidates(name: str, env: dict[str, str]) -> list[str]:

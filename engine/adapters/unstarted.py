@@ -1,0 +1,166 @@
+"""Why a program was not executed, for people. Imported by a supervisor only after that has happened.
+
+The system says one number for many reasons: "no such file" of a script whose interpreter is not there, and
+"permission denied" of a folder far above. So the files are looked at here, after the fact.
+"""
+
+import errno
+import os
+import stat
+
+FIRST_LINE_BYTES = 256
+"""The system looks at no more of a script to find its interpreter: execve(2)."""
+_ELF = b"\x7fELF"
+
+
+def why_not_executed(name: str, paths: list[str], problem: int) -> str:
+    """In words, from the places where the program may be and errno(3)."""
+    try:
+        return f"program `{name}` {_why(name, paths, problem)}"
+    except (OSError, ValueError):  # while it was looked at, something changed
+        return f"program `{name}` cannot be executed: {os.strerror(problem)}"
+
+
+def _why(name: str, paths: list[str], problem: int) -> str:
+    there = [path for path in paths if os.path.lexists(path)]
+    path = there[0] if there else (paths[0] if paths else name)
+    match problem:
+        case errno.ENOENT | errno.ENOTDIR:
+            return _why_absent(path) if there or "/" in name else "not found in any folder of PATH"
+        case errno.EACCES:
+            return why_denied(path) or _why_not_executable(path)
+        case errno.ENOEXEC:
+            return _why_no_format(path)
+        case errno.ELOOP:
+            return _why_a_circle(path)
+        case errno.ENAMETOOLONG:
+            return (
+                "has a path that is longer than the system takes: 255 bytes for a name, 4,095 for all of it"
+            )
+        case errno.E2BIG:
+            return (
+                "gets more arguments and environment than the system takes; give large values in a file "
+                "(`getconf ARG_MAX` says how much it takes)"
+            )
+        case errno.ETXTBSY:
+            return "is open for writing; whoever replaces it should write a new file and rename it"
+        case _:
+            return f"cannot be executed: {os.strerror(problem)}"
+
+
+def why_denied(path: str) -> str:
+    """Which folder above a path may not be searched; empty if each may."""
+    above = os.path.dirname(path)  # noqa: PTH120  no pathlib in the shim
+    folders = []
+    while above and above not in folders:
+        folders.append(above)
+        above = os.path.dirname(above)  # noqa: PTH120
+    for folder in reversed(folders):
+        if os.path.isdir(folder) and not os.access(folder, os.X_OK):  # noqa: PTH112
+            return (
+                f"cannot be reached: the folder {folder} may not be searched by this user (`chmod +x` on it)"
+            )
+    return ""
+
+
+def _why_absent(path: str) -> str:
+    if not os.path.lexists(path):
+        above = os.path.dirname(path)  # noqa: PTH120
+        while above and not os.path.lexists(above):
+            above = os.path.dirname(above)  # noqa: PTH120
+        if above and not os.path.isdir(above):  # noqa: PTH112
+            return f"not found: {above} is a file, not a folder"
+        return "not found"
+    if not os.path.exists(path):  # noqa: PTH110
+        return f"not found: {path} is a link to {os.readlink(path)}, which is not there"  # noqa: PTH115
+    head = _head(path)
+    if head.startswith(b"#!"):
+        return _why_no_interpreter(path, head)
+    if head.startswith(_ELF):
+        return "is there, but the loader that it names is not: it was built for another system"
+    return "is there, but something that it needs is not"
+
+
+def _why_no_interpreter(path: str, head: bytes) -> str:
+    line, interpreter = _interpreter(head)
+    if line.endswith(b"\r"):
+        return (
+            f"is there, but its first line `{_shown(line)}` ends in a carriage return, as Windows ends "
+            f"lines, so the system looks for `{_shown(interpreter)}`; take them out:  "
+            f"sed -i 's/\\r$//' {path}"
+        )
+    return (
+        f"is there, but its interpreter {_shown(interpreter)} is not (its first line is `{_shown(line)}`); "
+        "install it, or write where it is"
+    )
+
+
+def _why_not_executable(path: str) -> str:
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except OSError as problem:
+        return f"not executable: {problem.strerror}"
+    if stat.S_ISDIR(mode):
+        return "not executable: it is a folder"
+    if not stat.S_ISREG(mode):
+        return "not executable: it is no regular file"
+    if os.statvfs(path).f_flag & os.ST_NOEXEC:
+        return "not executable: its file system is mounted `noexec`"
+    if not os.access(path, os.X_OK):
+        return f"not executable by this user; make it so:  chmod +x {path}"
+    head = _head(path)
+    if head.startswith(b"#!"):
+        return f"is there, but its interpreter {_shown(_interpreter(head)[1])} may not be executed"
+    return f"not executable: {os.strerror(errno.EACCES)}"
+
+
+def _why_no_format(path: str) -> str:
+    head = _head(path)
+    if not head:
+        return "cannot be executed: it is empty"
+    if head.startswith(_ELF):
+        return "cannot be executed: it was built for another kind of machine"
+    if head.startswith(b"#!"):
+        line, _ = _interpreter(head)
+        return f"cannot be executed: its first line `{_shown(line)}` names no interpreter"
+    if b"\0" in head:
+        return "cannot be executed: it is neither a program of this system nor a script"
+    if head.startswith(b"\xef\xbb\xbf#!"):
+        return "cannot be executed: a byte order mark comes before its `#!`; save it as UTF-8 without one"
+    return (
+        "cannot be executed: it has no `#!` line, and `command` starts no shell. Begin it with "
+        f"`#!/bin/sh`, or name what runs it:  command: [sh, {path}]"
+    )
+
+
+def _why_a_circle(path: str) -> str:
+    try:
+        os.stat(path)  # noqa: PTH116
+    except OSError:
+        return "not found: links on its path lead in a circle"
+    return "cannot be executed: its interpreter is a script of a script, more often than the system follows"
+
+
+def _interpreter(head: bytes) -> tuple[bytes, bytes]:
+    """The first line of a script, and the path that the system takes from it."""
+    line = head.partition(b"\n")[0]
+    words = line.removeprefix(b"#!").strip(b" \t").replace(b"\t", b" ").split(b" ")
+    return line, words[0]
+
+
+def _head(path: str) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    try:
+        return os.read(handle, FIRST_LINE_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)
+
+
+def _shown(text: bytes) -> str:
+    """Bytes of a file in a message: what is no plain character is written out."""
+    return text.decode("utf-8", "backslashreplace").encode("unicode_escape").decode("ascii")
