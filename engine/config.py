@@ -1,6 +1,6 @@
 """The engine's settings: read once from the command line and the environment, then frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -53,6 +53,8 @@ class EngineConfig:
     main_file: Path
     state_dir: Path
     environ: Mapping[str, str]
+    account: Callable[[], Mapping[str, str]] = dict
+    """HOME, USER and LOGNAME of the user that the engine runs as; asked for when something is executed."""
     max_running: int = MAX_RUNNING
     catchup_starts: int = CATCHUP_STARTS
     allows_removals: bool = False

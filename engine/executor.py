@@ -17,8 +17,11 @@ from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, Scri
 from jobfile.occurrences import previous_fire
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
-PASSED_ON = ("PATH", "HOME", "USER", "LANG")
+PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG")
 """What a process gets of the engine's own environment; everything else is named in the file."""
+
+SHELL = "/bin/sh"
+"""The same for every user, as cron has it: that of a service's user is often one that refuses to start."""
 
 MIN_SECRET_BYTES = 6
 """A shorter secret cannot be masked in output without hiding half of the text."""
@@ -96,7 +99,7 @@ def _order(
         return _values(run, spec, secrets, now=now, last_success=last_success)
 
     folder = config.run_folder(run.id)
-    env = _environment(run, spec, config.environ, values, folder=folder, now=now, last_success=last_success)
+    env = _environment(run, spec, config, values, folder=folder, now=now, last_success=last_success)
     script = None
     match spec.action:
         case ScriptAction():
@@ -187,7 +190,7 @@ def _values(
 def _environment(
     run: Run,
     spec: JobSpec,
-    environ: Mapping[str, str],
+    config: EngineConfig,
     values: Values,
     *,
     folder: str,
@@ -196,7 +199,8 @@ def _environment(
 ) -> dict[str, str]:
     zone = zone_of(spec)
     passed = (*PASSED_ON, *spec.pass_env)
-    env = {name: environ[name] for name in passed if name in environ}
+    env = {"SHELL": SHELL, **config.account()}
+    env |= {name: config.environ[name] for name in passed if name in config.environ}
     env["TZ"] = spec.timezone
     env["TMPDIR"] = f"{folder}/{SCRATCH}"
     env |= {

@@ -3,11 +3,23 @@
 import os
 import pwd
 from collections.abc import Mapping
+from functools import cache
 
 
 def environment() -> Mapping[str, str]:
     """A copy of the environment at this moment."""
     return dict(os.environ)  # noqa: TID251  this is the door
+
+
+@cache
+def account() -> Mapping[str, str]:
+    """What the system knows of the user who runs this, as cron gives it to jobs; perhaps nothing."""
+    try:
+        entry = pwd.getpwuid(os.getuid())
+    except KeyError:
+        return {}
+    found = {"HOME": entry.pw_dir, "LOGNAME": entry.pw_name, "USER": entry.pw_name}
+    return {name: value for name, value in found.items() if value}
 
 
 def user_name() -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from engine.adapters.clock import SystemClock
-from engine.adapters.environment import environment
+from engine.adapters.environment import account, environment
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.errors import JobfileError
 from engine.ledger import View
@@ -50,6 +50,7 @@ class Place:
             main_file=self.main_file,
             state_dir=self.state_dir,
             environ=environ,
+            account=account,
             **limits(environ),
         )
 

@@ -1,5 +1,7 @@
 """What an engine and its jobs take from whoever started the engine, and what they do not."""
 
+import os
+import pwd
 import resource
 import signal
 import subprocess
@@ -44,6 +46,7 @@ import os, resource, sys
 resource.setrlimit(resource.RLIMIT_CORE, ({}, {}))
 os.execv(sys.argv[1], sys.argv[1:])
 """
+ROOT = Path(__file__).parents[2]
 MASKS = (0o000, 0o027, 0o077)
 
 
@@ -112,3 +115,34 @@ def test_a_run_without_an_engine_blocks_no_signal_either(tmp_path: Path) -> None
     until((tmp_path / "begun").exists, "it runs")
     assert of_status(Path(f"/proc/{run.pid}/status").read_text(), "SigBlk") == 0
     assert run.wait(20) == 1, "the timeout's signal was heard, long before the kill"
+
+
+EVERYTHING = "version: 1\njobs:\n  show: {run: env, pass_env: [%s], env: {%s}}\n"
+
+
+def environment_of(folder: Path, *prefix: str) -> dict[str, str]:
+    done = subprocess.run([*prefix, JOBFILE, "run", "show"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def test_a_job_knows_its_user_where_the_engine_was_started_with_nothing(tmp_path: Path) -> None:
+    put(tmp_path, EVERYTHING % ("", ""))
+    known = pwd.getpwuid(os.getuid())
+    found = environment_of(tmp_path, "env", "-i")
+    names = ("HOME", "USER", "LOGNAME", "SHELL")
+    assert [found[name] for name in names] == [known.pw_dir, known.pw_name, known.pw_name, "/bin/sh"]
+
+
+def test_what_the_engine_has_and_what_a_job_names_win(tmp_path: Path) -> None:
+    put(tmp_path, EVERYTHING % ("SHELL", "USER: eve"))
+    own = ("HOME=/srv", "USER=adam", "LOGNAME=adam", "SHELL=/bin/zsh", "OTHER=1")
+    found = environment_of(tmp_path, "env", "-i", *own)
+    names = ("HOME", "USER", "LOGNAME", "SHELL", "OTHER")
+    assert [found.get(name) for name in names] == ["/srv", "eve", "adam", "/bin/zsh", None]
+
+
+def test_a_user_that_the_system_does_not_know_has_no_name() -> None:
+    code = "import os; from engine.adapters.environment import account; os.setuid(64123); print(account())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("{}\n", "")
