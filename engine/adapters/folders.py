@@ -103,8 +103,9 @@ def remove(path: Path) -> None:
 
 
 def empty_scratch(folder: Path) -> None:
-    """Take away what a run put into its temporary folder."""
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    """Take away what a run put into its temporary folder, and what its supervisors had no time for."""
+    for path in (folder / "tmp", *folder.glob(".tmp.*")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def old_entries(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Path]:

@@ -26,7 +26,7 @@ from output import OutputFiles
 from plain import Ended, note_signals
 from program import Program
 from spawning import AT_MARKER, Before, NotBegunError
-from waking import Wake
+from waking import Wake, child_signals, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
 """How long what a job left behind may go on after the job has ended by itself.
@@ -41,11 +41,9 @@ READ_BYTES: Final = 65_536
 MAX_PIPE_BYTES: Final = 1024 * 1024
 """The most that a pipe of an ordinary user holds: pipe(7)."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_SFD_FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
-_SIGSET_BYTES: Final = 128
 _DETAIL_CHARACTERS: Final = 600
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc = ctypes.CDLL(None)
 _me: dict[str, Any] = {}
 """Which process this supervisor is, as its markers say."""
 _nothing_to_mask = Masker(())
@@ -71,30 +69,10 @@ def become_supervisor() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
         signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _bereaved = _child_signals()
+    _bereaved = child_signals()
     note_signals()
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _me.update(pid=os.getpid(), began=began_at(os.getpid()))
-
-
-def _child_signals() -> int:
-    """A handle that is readable when a child has ended. A handler would interrupt each wait for a job."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    mask = ctypes.create_string_buffer(_SIGSET_BYTES)
-    _libc.sigemptyset(mask)
-    _libc.sigaddset(mask, int(signal.SIGCHLD))
-    handle = int(_libc.signalfd(-1, mask, _SFD_FLAGS))
-    if handle < 0:
-        raise OSError(ctypes.get_errno(), "signalfd")
-    return handle
-
-
-def _empty(handle: int) -> None:
-    """Take what is there from a handle that does not block."""
-    try:
-        os.read(handle, READ_BYTES)
-    except BlockingIOError:
-        pass
 
 
 def now_us() -> int:
@@ -105,13 +83,6 @@ def now_us() -> int:
 def boot_seconds() -> float:
     """Seconds since boot, suspend included: how long things take, whatever the wall clock does."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _poll_of(*handles: int) -> "select.poll":
-    poll = select.poll()
-    for handle in handles:
-        poll.register(handle, select.POLLIN)
-    return poll
 
 
 class Shim:
@@ -131,6 +102,8 @@ class Shim:
         self.was_killed = False
         self.told: Told = frozenset()
         """Which processes had their SIGTERM: nobody gets it twice."""
+        self.litter: Any = None
+        """What was left in the run's temporary folder, as `Litter`."""
         self.problem = 0
         """Why it could not be taken: errno(3), or nothing."""
 
@@ -143,6 +116,8 @@ class Shim:
             except OSError:
                 pass  # the engine that sent the order is gone; the next one reads the evidence
         self.evidence.close()
+        if self.litter is not None:
+            self.litter.take_away()
 
     # Before: the lock, all that can fail, and last of all the marker
 
@@ -191,7 +166,7 @@ class Shim:
         timeout = self.order["timeout_seconds"]
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
-        _empty(_bereaved)  # of the attempt before this one
+        take_all(_bereaved)  # of the attempt before this one
         handles = (_roused, _bereaved)
         has_output, has_ended, is_roused = self.program.begin(before, *handles, self._milliseconds())
         if not has_ended:  # there may be a wish by one who could not see yet whom to rouse
@@ -224,18 +199,18 @@ class Shim:
                 return
             is_time = boot_seconds() >= self.look_at
             if is_roused:
-                _empty(_roused)
+                take_all(_roused)
             if is_roused or is_time:
                 self._obey()
             self._enforce()
             if is_time:
                 self._look_after()
-            poll = poll or _poll_of(self.program.output, self.program.handle, _roused, _bereaved)
+            poll = poll or poll_of(self.program.output, self.program.handle, _roused, _bereaved)
             ready = dict(poll.poll(self._milliseconds()))
             has_output, has_ended = self.program.output in ready, self.program.handle in ready
             is_roused = _roused in ready
             if _bereaved in ready:
-                _empty(_bereaved)
+                take_all(_bereaved)
                 self.program.reap_others()
 
     def _look_after(self) -> None:
@@ -331,10 +306,10 @@ class Shim:
             if is_time:
                 self._look_after()
             wait = min(LOOK_SECONDS, self.kill_at - now) if now < self.kill_at else KILL_PAUSE_SECONDS
-            poll = _poll_of(_roused, _bereaved, *([self.program.output] if is_open else []))
+            poll = poll_of(_roused, _bereaved, *([self.program.output] if is_open else []))
             ready = dict(poll.poll(wait * 1000 + 1))
             for handle in (_roused, _bereaved):
-                _empty(handle)
+                take_all(handle)
             if self.program.output in ready:
                 is_open = self._read_output()
             if is_stopped and now < self.kill_at and (is_time or _roused in ready):
@@ -380,5 +355,19 @@ class Shim:
             output_bytes=self.output.total,
             output_dropped=self.output.dropped,
         )
+        self._set_aside()
         self.evidence.conclude(self.result)
         self.wake.tell(f"{self.order['attempt_id']}\n".encode())
+
+    def _set_aside(self) -> None:
+        """Once the end is known, the next attempt may begin in the same folder; it finds that empty."""
+        scratch = self.order["scratch_dir"]
+        try:
+            with os.scandir(scratch or os.devnull) as entries:
+                if next(entries, None) is None:
+                    return
+            from emptying import Litter  # noqa: PLC0415  memory of each running job
+
+            self.litter = Litter(scratch, f".tmp.{self.folder.rpartition('/')[2]}")
+        except OSError:
+            return

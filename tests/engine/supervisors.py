@@ -12,11 +12,12 @@ from engine.adapters import process
 ADAPTERS = Path(engine.adapters.__file__).parent
 sys.path.insert(0, str(ADAPTERS))
 
+import emptying  # noqa: E402  after the path
 import holding  # noqa: E402  after the path
 import plain  # noqa: E402  after the path
 import spawning  # noqa: E402
 
-__all__ = ["ADAPTERS", "holding", "leave_out_compiled_part", "plain", "spawning"]
+__all__ = ["ADAPTERS", "emptying", "holding", "leave_out_compiled_part", "plain", "spawning"]
 
 
 def leave_out_compiled_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,130 @@
+"""What an attempt left in its run's temporary folder. Imported by a supervisor that found something there.
+
+It is set aside in one step while nobody else can be at work in the folder, and taken away after the attempt's
+end is recorded. Nothing else goes: a link is removed and not followed, and what is mounted there stays, for a
+mount point cannot be renamed: rename(2).
+"""
+
+import os
+import stat
+import time
+from typing import Final
+
+EMPTY_SECONDS: Final = 30.0
+"""How long it may take; the rest goes with the run's old files."""
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OWN: Final = 0o700
+
+
+class Litter:
+    """A temporary folder that was set aside."""
+
+    def __init__(self, scratch: str, name: str) -> None:
+        """Put it beside under this name, and an empty one in its place. Raises OSError if that cannot be."""
+        run, _, base = scratch.rpartition("/")
+        shelf, _, run_name = run.rpartition("/")
+        self._name = name
+        self._until = 0.0
+        self._passes = self._moved = 0
+        outer = os.open(shelf, _FOLDER)
+        try:
+            self._run = os.open(run_name, _FOLDER, dir_fd=outer)
+        finally:
+            os.close(outer)
+        try:
+            os.rename(base, name, src_dir_fd=self._run, dst_dir_fd=self._run)
+            os.mkdir(base, _OWN, dir_fd=self._run)
+        except OSError:
+            os.close(self._run)
+            raise
+
+    def take_away(self) -> None:
+        """As much of it as the time allows, whatever rights it has."""
+        self._until = time.monotonic() + EMPTY_SECONDS
+        try:
+            if self._is_folder():
+                os.chmod(self._name, _OWN, dir_fd=self._run)
+                root = os.open(self._name, _FOLDER, dir_fd=self._run)
+                while self._empty(root):
+                    self._passes += 1
+                os.close(root)
+                os.rmdir(self._name, dir_fd=self._run)
+            else:
+                os.unlink(self._name, dir_fd=self._run)
+        except OSError:
+            return  # the rest goes with the run's old files
+        finally:
+            os.close(self._run)
+
+    def _is_folder(self) -> bool:
+        return stat.S_ISDIR(os.stat(self._name, dir_fd=self._run, follow_symlinks=False).st_mode)
+
+    def _empty(self, root: int) -> bool:
+        """Go once over what it holds; whether something was done, so that there may be more."""
+        has_changed = False
+        seen = self._ending()
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if time.monotonic() > self._until:
+                    return False
+                if entry.name.endswith(seen):
+                    continue  # moved here in this pass
+                if not entry.is_dir(follow_symlinks=False):
+                    has_changed |= _unlink(entry.name, root)
+                elif name := self._move(entry.name, root, root):
+                    has_changed |= self._flatten(name, root)
+        return has_changed
+
+    def _flatten(self, name: str, root: int) -> bool:
+        """Take a folder's files away and move its folders up, so that no tree is too deep."""
+        has_changed = False
+        try:
+            folder = os.open(name, _FOLDER, dir_fd=root)
+        except OSError:
+            return False
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if time.monotonic() > self._until:
+                    break
+                if entry.is_dir(follow_symlinks=False):
+                    has_changed |= bool(self._move(entry.name, folder, root))
+                else:
+                    has_changed |= _unlink(entry.name, folder)
+        os.close(folder)
+        return _rmdir(name, root) or has_changed
+
+    def _ending(self) -> str:
+        return f".{os.getpid()}.{self._passes}.litter"
+
+    def _move(self, name: str, folder: int, root: int) -> str:
+        """Its new name, directly in the folder that was set aside; empty where it cannot be moved."""
+        self._moved += 1
+        new = f"{self._moved}{self._ending()}"
+        try:
+            try:
+                os.rename(name, new, src_dir_fd=folder, dst_dir_fd=root)
+            except PermissionError:  # a folder that moves is written to; and what is mounted is not changed
+                if os.stat(name, dir_fd=folder).st_dev != os.fstat(folder).st_dev:
+                    return ""
+                os.chmod(name, _OWN, dir_fd=folder)
+                os.rename(name, new, src_dir_fd=folder, dst_dir_fd=root)
+            os.chmod(new, _OWN, dir_fd=root)
+        except OSError:
+            return ""
+        return new
+
+
+def _unlink(name: str, folder: int) -> bool:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        return False
+    return True
+
+
+def _rmdir(name: str, folder: int) -> bool:
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError:
+        return False
+    return True
