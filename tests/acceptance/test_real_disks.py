@@ -181,6 +181,28 @@ def test_f53_a_full_disk_stops_starts_and_not_supervision_and_all_is_made_up_for
         engine.close()
 
 
+def test_a_disk_that_a_job_filled_with_its_temporary_files_heals_by_itself(
+    tmp_path: Path, disk: Path
+) -> None:
+    engine = Engine(tmp_path, disk / "state")
+    try:
+        run_id = engine.begin_long_run()
+        fills = 'cat /dev/zero > "$TMPDIR/all" || :; until [ -e gate ]; do sleep 0.05; done; exit 7'
+        text = (tmp_path / "jobs.yaml").read_text() + f"  fills: {{run: {json.dumps(fills)}}}\n"
+        put(tmp_path, text)
+        until(lambda: engine.ask("run", "fills", "--detach").returncode == 0, "a job that fills the disk")
+        until(engine.warnings, "the alarm")
+        (tmp_path / "gate").touch()
+        until(lambda: len(engine.warnings()) == 2, "the alarm is over")
+        assert os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize > 8 << 20
+        with engine.view() as view:
+            (run,) = view.recent_runs(job="fills", state=None, limit=10)
+            until(lambda: view.run(run.id).state.is_final, "its end")  # type: ignore[union-attr]
+        engine.assert_all_is_made_up_for(run_id)
+    finally:
+        engine.close()
+
+
 def test_an_engine_that_is_to_stop_its_jobs_on_a_full_disk_ends_and_says_that_they_go_on(
     tmp_path: Path, disk: Path
 ) -> None:
