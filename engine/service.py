@@ -15,6 +15,7 @@ from engine.adapters.hardening import allow_many_files, hear_signals, make_undum
 from engine.adapters.highwater import Rewind, find_rewind, note_high_water
 from engine.adapters.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
+from engine.adapters.orphans import reap_orphans
 from engine.adapters.presence import abandoned, forget, is_abandoned, is_attended
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.adapters.resting import give_back_code
@@ -163,6 +164,7 @@ class Service:
         self._launcher = ProcessLauncher(self._wake.path)
         self._launcher.start()
         allow_many_files()
+        reap_orphans(is_own=self._launcher.is_launcher)
         self._worker = self._make_worker()
         self._rescuer = Rescuer(
             store=self._store, launcher=self._launcher, config=self.config, notice=self._worker.notice

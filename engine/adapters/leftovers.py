@@ -24,6 +24,11 @@ def descendants(root: int) -> list[int]:
     return found
 
 
+def ended_children(pid: int) -> list[int]:
+    """The children of a process that have ended and that it has not waited for."""
+    return [child for child in _children(pid) if _stat(child)[:1] == ["Z"]]
+
+
 def signal_descendants(root: int, number: int) -> int:
     """Send a signal to every live process below one; how many there were."""
     found = descendants(root)

@@ -195,6 +195,11 @@ class ProcessLauncher:
             rouse(*supervisor)
         return True
 
+    def is_launcher(self, pid: int) -> bool:
+        """Whether it is the launcher process, which is waited for here."""
+        process = self._process
+        return process is not None and process.pid == pid
+
     def close(self) -> None:
         """Let the launcher process end; shims go on."""
         if self._orders is not None:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.orphans import Orphans
 from engine.lifecycle import RunState
 from tests.acceptance.engines import (
     JOBFILE,
     attempts_of,
+    children_of,
     end,
     final,
     is_there,
@@ -25,6 +27,7 @@ from tests.acceptance.engines import (
     say,
     start,
     start_ready,
+    state_of,
     submit,
     supervisor,
     until,
@@ -146,3 +149,46 @@ def test_a_user_that_the_system_does_not_know_has_no_name() -> None:
     code = "import os; from engine.adapters.environment import account; os.setuid(64123); print(account())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("{}\n", "")
+
+
+def test_an_engine_that_is_the_first_process_reaps_what_lost_its_parent(tmp_path: Path) -> None:
+    """As in a container without an init: here in a pid namespace of its own."""
+    loses = "  loses: {run: setsid sleep 71 & sleep 0.2; kill -9 $PPID; sleep 72}\n"
+    fails = "  fails: {run: exit 7}\n"
+    put(tmp_path, f"version: 1\njobs:\n{loses}{fails}")
+    engine = start_ready(tmp_path, prefix=("unshare", "--pid", "--fork", "--mount-proc", "--kill-child"))
+    (first,) = children_of(engine.pid)
+    for _ in range(3):
+        assert final(tmp_path, submit(tmp_path, "loses")).state is RunState.LOST
+    until(lambda: not zombies_of(first), "no zombie is left")
+    (launcher,) = (pid for pid in children_in_threads(first) if b"launcher.py" in command_of(pid))
+    os.kill(launcher, signal.SIGKILL)
+    ended = final(tmp_path, submit(tmp_path, "fails"))
+    assert (ended.exit_code, ended.attempt) == (7, 1)
+    until(lambda: not zombies_of(first), "the launcher's end was asked for by its maker")
+    os.kill(first, signal.SIGTERM)
+    assert engine.wait(20) == 0
+
+
+def children_in_threads(pid: int) -> list[int]:
+    found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(word) for words in found for word in words]
+
+
+def zombies_of(pid: int) -> list[int]:
+    return [child for child in children_in_threads(pid) if state_of(child) == "Z"]
+
+
+def command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_only_what_nobody_waits_for_is_taken_for_an_orphan() -> None:
+    own, other = (subprocess.Popen(["sh", "-c", "exit 3"]) for _ in range(2))
+    until(lambda: state_of(own.pid) == state_of(other.pid) == "Z", "both have ended")
+    orphans = Orphans(is_own=lambda pid: pid != other.pid)
+    assert orphans.reap() == 0, "who made it may be about to ask"
+    assert orphans.reap() == 1
+    assert orphans.reap() == 0
+    assert own.wait() == 3
+    assert other.poll() == 0, "its end is known to nobody"
