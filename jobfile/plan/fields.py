@@ -120,12 +120,13 @@ def _by_name(value: object) -> dict[str, object]:
 def _action(above: Path, old: object, new: object) -> Iterator[FieldChange]:
     """What is executed; another kind of it is a field that goes and one that comes."""
     if type(old) is not type(new):
-        for side, value in (("before", old), ("after", new)):
-            if value is not None:
-                told, kind = _told(value)
-                path = (*above, _ACTIONS[type(value)])
-                sides = {"before": None, "after": None, side: told}
-                yield FieldChange(path, sides["before"], sides["after"], kind)
+        order = list(_ACTIONS)  # the same whichever of the two comes first in time
+        present = [(side, one) for side, one in (("before", old), ("after", new)) if one is not None]
+        for side, value in sorted(present, key=lambda one: order.index(type(one[1]))):
+            told, kind = _told(value)
+            path = (*above, _ACTIONS[type(value)])
+            sides = {"before": None, "after": None, side: told}
+            yield FieldChange(path, sides["before"], sides["after"], kind)
         return
     path = (*above, _ACTIONS[type(old)])
     match old, new:
