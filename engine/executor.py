@@ -123,6 +123,7 @@ def _order(
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=script,
         scratch_dir=f"{folder}/{SCRATCH}",
+        umask=None if spec.umask is None else int(spec.umask, 8),
     )
 
 

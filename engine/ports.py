@@ -38,6 +38,8 @@ class LaunchOrder:
     kill_grace_seconds: float
     script: str | None = None
     scratch_dir: str = ""
+    umask: int | None = None
+    """None is that which the engine was started with."""
 
 
 class Stop(StrEnum):

@@ -375,6 +375,7 @@ class JobSpec(Shown):
     condition: str | None = None
     working_dir: str | None = None
     pass_env: tuple[str, ...] = ()
+    umask: str | None = None
     start_deadline: timedelta | None = None
     pause_on_failure: int | None = None
     queue: QueueSpec | None = None

@@ -129,6 +129,7 @@ class ProcessLauncher:
                 "timeout_seconds": order.timeout_seconds,
                 "kill_grace_seconds": order.kill_grace_seconds,
                 "script": order.script,
+                "umask": order.umask,
                 "boot_id": self._boot_id,
             }
         )

@@ -27,6 +27,7 @@ class Program:
             env=words(list(map("=".join, env.items()))),
             folder=words((order["working_dir"],))[:-1],
             stdin=_nothing,
+            umask=order["umask"],
         )
         self.name = argv[0]
         self.pid = self.handle = self.output = self._held = -1

@@ -109,6 +109,7 @@ def _rows(
         rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
         rows += [("", _named(one)) for one in spec.matrix[1:]]
     rows.append(("cwd", cwd))
+    rows += [("umask", spec.umask)] if spec.umask else []
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
     else:

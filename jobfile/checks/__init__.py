@@ -13,6 +13,7 @@ from jobfile.checks.fields import (
     check_retry_when,
     check_secrets,
     check_timeout_is_set,
+    check_umask,
 )
 from jobfile.checks.inputs import check_arguments, check_matrix, check_outputs, check_params
 from jobfile.checks.intervals import (
@@ -59,6 +60,7 @@ from jobfile.jobtext import FileSet, JobText, Payload
 PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_action,
     check_durations,
+    check_umask,
     check_literal_fields,
     check_secrets,
     check_retry_when,

@@ -18,6 +18,7 @@ MIN_START_DEADLINE = 60
 
 _SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
 _EXIT = re.compile(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
+_UMASK = re.compile("0?[0-7]{3}", re.ASCII)
 _SHELL_WORDS = ("|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1", "cd")
 _SHELL_SIGNS = re.compile(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
 _WORDED_DURATION = re.compile(
@@ -72,6 +73,28 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
                 f"a start deadline of at least {MIN_START_DEADLINE}s is needed",
                 label="an engine that was busy for a moment would miss it",
             )
+
+
+def check_umask(payload: Payload) -> Iterator[Diagnostic]:
+    """JF106: a umask is three octal digits as they are written; some readers of YAML take 027 for 23."""
+    setting = payload.settings.get("umask")
+    if setting is None or _UMASK.fullmatch(setting.text):
+        return
+    meant = _meant_umask(setting.text)
+    yield finding(
+        setting,
+        "JF106",
+        f"`{setting.text[:40]}` is not a umask",
+        label="expected three octal digits, 000 to 777: the rights that files do not get",
+        help=(f'write "{meant}"',) if meant else ('for files that others may read write "022"',),
+        fix=f'"{meant}"' if meant else None,
+    )
+
+
+def _meant_umask(text: str) -> str | None:
+    """What somebody who wrote fewer digits, or the octal form of a programming language, meant."""
+    digits = text.lower().removeprefix("0o").lstrip("0").rjust(3, "0")
+    return digits if _UMASK.fullmatch(digits) else None
 
 
 def _durations_of(payload: Payload) -> Iterator[Setting]:

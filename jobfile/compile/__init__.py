@@ -25,6 +25,8 @@ from jobfile.values import Value
 _WORD: Final = re.compile("[a-z0-9_]+")
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_KILL_GRACE = timedelta(seconds=10)
+UMASK_DIGITS = 3
+"""Of a umask; a further nought before them says nothing."""
 DEFAULT_QUEUE = "default"
 """The queue that always exists; its size is a setting of the engine."""
 
@@ -67,6 +69,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         condition=condition or None,
         working_dir=folder or None,
         pass_env=texts_of(settings.get("pass_env")),
+        umask=_text(settings, "umask")[-UMASK_DIGITS:] or None,
         start_deadline=duration_of(settings.get("start_deadline")),
         pause_on_failure=_value(settings, "pause_on_failure", otherwise=None),
         queue=_queue(job),

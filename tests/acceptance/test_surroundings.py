@@ -74,6 +74,16 @@ def test_jobs_make_files_as_the_engine_was_told_to_and_the_engine_keeps_its_own_
     assert end(engine) == 0
 
 
+def test_a_job_may_have_a_umask_of_its_own(tmp_path: Path) -> None:
+    jobs = "  own: {run: umask; touch own, umask: 027}\n  none: {run: umask; touch none, umask: null}\n"
+    put(tmp_path, f"version: 1\ndefaults: {{umask: '0077'}}\njobs:\n{jobs}  all: {{run: umask; touch all}}\n")
+    start = ("sh", "-c", 'umask 002; exec "$0" "$@"', JOBFILE, "run")
+    for job, umask in (("own", 0o027), ("none", 0o002), ("all", 0o077)):
+        done = subprocess.run([*start, job], cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout == f"{umask:04o}\n"
+        assert (tmp_path / job).stat().st_mode & 0o777 == 0o666 & ~umask
+
+
 @pytest.mark.parametrize("hard", [0, 4096, resource.RLIM_INFINITY])
 def test_jobs_have_the_limit_of_a_core_that_the_engine_was_started_with(tmp_path: Path, hard: int) -> None:
     """Also its hard part: an ordinary user cannot raise that again. What supervises jobs leaves no core."""
