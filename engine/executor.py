@@ -12,13 +12,11 @@ from engine.accounting import template_values, zone_of
 from engine.config import EngineConfig
 from engine.lifecycle import Run, StartError, attempt_id
 from engine.ports import LaunchOrder
+from jobfile.environment import PASSED_ON
 from jobfile.expression import EvaluationError
 from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
 from jobfile.occurrences import previous_fire
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
-
-PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG")
-"""What a process gets of the engine's own environment; everything else is named in the file."""
 
 SHELL = "/bin/sh"
 """The same for every user, as cron has it: that of a service's user is often one that refuses to start."""

@@ -188,6 +188,7 @@ CODES: dict[str, Code] = {
         JF423 secret in a script or argument
         JF424 output is not declared
         JF425 that step has not run yet
+        JF428 sh loses the result of a command
         JF501 default breaks its own rules
         JF502 the schedule gives no value for a required param
         JF503 unknown param
@@ -202,6 +203,7 @@ CODES: dict[str, Code] = {
         JF309 `at` lies in the past
         JF426 the value chooses the program that runs
         JF427 the value stands in another program's own language
+        JF429 only bash reads this as it is meant, and the script runs in sh
         JF506 exclude matches nothing
         JF602 param is never used
         JF603 var is never used

@@ -8,7 +8,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from jobfile.shellplaces import Command, LostError, Notes, Word
+from jobfile.shellplaces import SLOT, Command, LostError, Notes, Part, Word
 
 MAX_WORDS: Final = 1000
 """Words of one simple command."""
@@ -20,6 +20,11 @@ _COMPOUND: Final = frozenset({"if", "while", "until", "for", "case", "select", "
 _HANDLE: Final = re.compile(r"[0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\}")
 """A word directly before a redirection that is its number, or the variable for its number."""
 _CLOSERS: Final = frozenset({"fi", "done", "esac", "}"})
+_ONLY_BASH: Final = frozenset({"function", "select", "coproc"})
+BRACES: Final = re.compile(
+    r"\{(?:[^{},]*,[^{}]*|-?\d+\.\.-?\d+(?:\.\.-?\d+)?|[A-Za-z]\.\.[A-Za-z](?:\.\.-?\d+)?)\}"
+)
+"""Braces that bash makes several words of."""
 RESERVED: Final = _OPENERS | _COMPOUND | {"esac", "function", "coproc"}
 
 
@@ -43,7 +48,7 @@ class Next(Enum):
 class Frame:
     """The commands of one bracket, or of the whole script."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, *, is_inner: bool = False) -> None:
         """What is found goes to the notes, which all frames share."""
         self.notes = notes
         self.loop = ""
@@ -58,6 +63,12 @@ class Frame:
         self.compound: tuple[Command, ...] = ()
         self.cases = 0
         self.is_timed = False
+        self.is_inner = is_inner
+        self.blocks: list[str] = []
+        self.follows = ""
+        self.handle = ""
+        self.begin = 0
+        self.outputs: list[str] = []
 
     @property
     def may_assign(self) -> bool:
@@ -73,6 +84,7 @@ class Frame:
             self.is_target = False
             self.stdin += [*word.slots, *word.inner] if self.redirection == "<<<" else []
             self.notes.targets += word.slots if self.redirection in (">&", "<&") else []
+            self._redirected(word)
         elif self.is_timed and word.text in ("-p", "--"):
             pass  # an option of the reserved word `time`
         else:
@@ -82,7 +94,9 @@ class Frame:
     def redirect(self, at: int, sign: str) -> None:
         """A redirection was read at this offset: the next word is its target, and none of the command."""
         word = self.word
+        self.begin, self.handle = at, ""
         if word is not None and word.is_plain and _HANDLE.fullmatch(word.text):
+            self._handle(word, at)
             self.word = None
         elif word is not None and word.text.startswith("{") and word.text.endswith("]}"):
             self.notes.targets += word.slots  # `{name[…]}>` is an assignment
@@ -92,6 +106,25 @@ class Frame:
         self.is_target, self.redirection = True, sign
         if self.next is Next.COMMAND:
             self.next = Next.ARGUMENT  # reserved words are none after a redirection
+
+    def _handle(self, word: Word, at: int) -> None:
+        """The number, or variable for a number, of a redirection."""
+        self.handle = word.text
+        if word.text.startswith("{"):
+            self.notes.given.add(word.text[1:-1])
+            self.notes.bash.append(Part("{fd}>", word.start, at))
+        elif len(word.text) > 1:
+            self.notes.bash.append(Part("10>", word.start, at))
+
+    def _redirected(self, word: Word) -> None:
+        """The target of a redirection is complete."""
+        if self.redirection in (">", ">>", ">|", "&>") and self.handle in ("", "1"):
+            self.outputs.append(word.text)
+        if self.redirection == "&>":
+            self.notes.bash.append(Part("&>", self.begin, word.end))
+        is_number = word.text.isdigit() or word.text.rstrip("-").isdigit() or word.text == "-"
+        if self.redirection == ">&" and not is_number and word.text[:1] not in ("$", SLOT):
+            self.notes.bash.append(Part(">&", self.begin, word.end))
 
     def separate(self, at: int, sign: str) -> None:
         """A newline, or an operator between commands, was read at this offset."""
@@ -107,7 +140,7 @@ class Frame:
             return
         if self.next in (Next.LOOP_NAME, Next.CASE_WORD, Next.CASE_IN, Next.FUNCTION_NAME):
             raise LostError(at, f"`{sign}` in the middle of a command")
-        command = self._flush()
+        command = self._flush(sign)
         self.before = () if sign not in ("|", "|&") else (command,) if command else self.compound
         self.compound = ()
         if sign in (";;", ";&", ";;&"):
@@ -119,6 +152,7 @@ class Frame:
         """A `(` where a command may stand was read: after its end comes another command."""
         for word in self.words:  # the name of a coproc
             self.notes.names += word.slots
+            self.notes.given.add(word.text)
         self.words, self.next = [], Next.COMMAND
 
     def close_bracket(self, first: int) -> None:
@@ -137,11 +171,12 @@ class Frame:
         self.end_word()
         if len(self.words) == 1 and self.next in (Next.ARGUMENT, Next.COMMAND):
             self.notes.names += self.words[0].slots
+            self.notes.functions.add(self.words[0].text)
         self.words, self.next = [], Next.COMMAND
 
     def add(self, words: list[Word]) -> None:
         """A command that was read in another way, as `[[ ]]` is."""
-        self.notes.commands.append(Command(words))
+        self.notes.commands.append(self._command(words))
         self.next = Next.COMMAND
 
     def end(self) -> None:
@@ -149,46 +184,91 @@ class Frame:
         self.end_word()
         self._flush()
 
-    def _flush(self) -> Command | None:
+    def _flush(self, sign: str = "") -> Command | None:
         command = None
         if self.words and self.next is not Next.LOOP_LIST:
-            command = Command(self.words, self.stdin, self.before)
+            command = self._command(self.words, sign)
             self.notes.commands.append(command)
         self.words, self.stdin, self.next = [], [], Next.COMMAND
+        self.outputs, self.follows = [], sign
         return command
+
+    def _command(self, words: list[Word], sign: str = "") -> Command:
+        """A command with what is known of its surroundings."""
+        return Command(
+            words,
+            self.stdin,
+            self.before,
+            after=sign,
+            is_condition="if" in self.blocks[-1:],
+            is_top=not self.is_inner and not self.blocks and not self.cases,
+            follows=self.follows,
+            outputs=self.outputs,
+        )
 
     def _take(self, word: Word) -> None:
         reserved = word.text if word.is_plain and word.text in RESERVED else ""
         match self.next:
             case Next.COMMAND if reserved and not self.words:
-                self._reserved(reserved)
+                self._reserved(reserved, word)
             case Next.COMMAND | Next.ARGUMENT:
                 self._add(word)
             case Next.LOOP_LIST:
                 self.notes.loops += ((self.loop, slot) for slot in word.slots)
+                self._braces(word)
             case Next.LOOP_NAME | Next.FUNCTION_NAME:
-                self.loop = word.text
-                self.notes.names += word.slots
-                self.next = Next.LOOP_IN if self.next is Next.LOOP_NAME else Next.COMMAND
+                self._name(word)
             case Next.CASE_WORD:
                 self.next = Next.CASE_IN
             case Next.LOOP_IN | Next.CASE_IN:
                 self._after_head(word)
             case Next.PATTERN if reserved == "esac":
                 self.next = Next.COMMAND
-                self._reserved(reserved)
+                self._reserved(reserved, word)
             case Next.PATTERN | Next.PATTERN_MORE:
                 self.next = Next.PATTERN_MORE
+                self.notes.bash += [Part("[^", word.start, word.end)] if "[^" in word.bare else []
             case Next.COPROC_NAME | Next.COPROC_MORE:
                 self._coproc(word, reserved)
 
     def _add(self, word: Word) -> None:
         self.words.append(word)
         self.next = Next.ARGUMENT
+        if not word.is_assignment:
+            self._braces(word)
         if len(self.words) > MAX_WORDS:
             raise LostError(word.start, f"a command of more than {MAX_WORDS} words")
 
-    def _reserved(self, text: str) -> None:
+    def _braces(self, word: Word) -> None:
+        """Note braces that bash makes several words of."""
+        if "{" in word.bare and BRACES.search(word.bare):
+            self.notes.bash.append(Part("{a,b}", word.start, word.end))
+
+    def _block(self, text: str) -> None:
+        """Note what is around the commands from here on."""
+        if text in ("if", "while", "until"):
+            self.blocks.append("if")
+        elif text in ("for", "select", "{"):
+            self.blocks.append(text)
+        elif self.blocks and text in ("then", "do", "else"):
+            self.blocks[-1] = text
+        elif self.blocks and text == "elif":
+            self.blocks[-1] = "if"
+        elif self.blocks and text in ("fi", "done", "}"):
+            self.blocks.pop()
+
+    def _name(self, word: Word) -> None:
+        """The variable of a loop, or the name of a function."""
+        is_loop = self.next is Next.LOOP_NAME
+        self.loop = word.text
+        self.notes.names += word.slots
+        (self.notes.given if is_loop else self.notes.functions).add(word.text)
+        self.next = Next.LOOP_IN if is_loop else Next.COMMAND
+
+    def _reserved(self, text: str, word: Word) -> None:
+        self._block(text)
+        if text in _ONLY_BASH:
+            self.notes.bash.append(Part(text, word.start, word.end))
         if text in _COMPOUND:
             self.opened.append(len(self.notes.commands))
         elif text in _CLOSERS and self.opened:
@@ -221,7 +301,7 @@ class Frame:
             for first in self.words:
                 self.notes.names += first.slots
             self.words, self.next = [], Next.COMMAND
-            self._reserved(reserved)
+            self._reserved(reserved, word)
         else:
             self.words.append(word)
             self.next = Next.COPROC_MORE if self.next is Next.COPROC_NAME else Next.ARGUMENT

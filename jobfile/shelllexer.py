@@ -84,7 +84,7 @@ class _Lexer(Heredocs):
         """Commands up to the `)` that closes them."""
         begin = self.at - 1
         self.deeper(1)
-        self.frames.append(Frame(self.notes))
+        self.frames.append(Frame(self.notes, is_inner=True))
         while self.at < self.limit:
             if self.step(is_inner=True):
                 self.frames.pop()
@@ -118,7 +118,10 @@ class _Lexer(Heredocs):
         """A part of a word, in which brackets may be those of an array or of a pattern."""
         word = self.word()
         if sign == "[" and word.is_plain and self.frame.may_assign and _IDENTIFIER.fullmatch(word.text):
+            bare, length = word.bare, len(word.text)
             self.subscript()
+            word.bare = bare + word.text[length:]
+            word.end = self.at
         elif sign in "?*+@!" and self.text.startswith("(", self.at + 1, self.limit):
             self.extended_pattern(sign, is_command=self.frame.next is Next.COMMAND)
         else:
@@ -151,6 +154,8 @@ class _Lexer(Heredocs):
             return
         if sign != "\n":
             self.refuse_continuation()
+        if sign in ("|&", ";&", ";;&"):
+            self.bash(sign, begin)
         self.end_word()
         self.frame.separate(begin, sign)
         if sign == "\n":
@@ -175,6 +180,7 @@ class _Lexer(Heredocs):
         takes_words = frame.next in (Next.COMMAND, Next.ARGUMENT) and not frame.is_target
         if takes_words and word is not None and word.is_plain and ARRAY.fullmatch(word.text):
             self.array(word)
+            self.bash("array", word.start)
             return
         self.end_word()
         self.at += 1
@@ -203,28 +209,36 @@ class _Lexer(Heredocs):
         end = self.arithmetic_end(self.at + 1) if self.looks_at("(") else None
         if end is None and frame.next is Next.LOOP_NAME:
             raise LostError(begin, "`for (`")
+        is_loop = frame.next is Next.LOOP_NAME
         frame.open_bracket()
         if end is None:
             first = len(self.notes.commands)
             self.group()
             frame.close_bracket(first)
             return
+        noted = len(self.notes.bash)
         self.at += 1
         self.arithmetic(begin, end)
+        del self.notes.bash[noted:]  # what is in it is part of the one construct
+        self.bash("for ((" if is_loop else "((", begin)
         frame.word = None
 
     def redirection(self) -> None:
         """A redirection, or `<( )`, which is a word."""
         if self.text.startswith("(", self.at + 1, self.limit):
+            begin = self.at
             self.word().text += "$"
             self.at += 1
             self.nested()
+            self.bash("<( )", begin)
             return
         match = _REDIRECTION.match(self.text, self.at, max(self.next_slot(), self.at + 1))
         assert match is not None
         begin, self.at = self.at, match.end()
         self.refuse_continuation()
         self.frame.redirect(begin, match.group())
+        if match.group() == "<<<":
+            self.bash("<<<", begin)
         if match.group() in ("<<", "<<-"):
             self.frame.is_target = False
             self.delimiter(begin, strips_tabs=match.group() == "<<-")

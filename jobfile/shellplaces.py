@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 SLOT: Final = "\0"
 """Stands for a template in the text of a word."""
+QUOTED: Final = "\1"
+"""Stands for quoted text, an expansion or a template in the unquoted text of a word."""
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[.*\])?\+?=", re.DOTALL)
 
@@ -47,6 +49,9 @@ class Word:
     subscript: list[int] = field(default_factory=list)
     """Templates in the brackets of `name[…]=`."""
     variables: list[str] = field(default_factory=list)
+    bare: str = ""
+    """The unquoted text: only in it a shell finds braces, patterns and assignments."""
+    end: int = 0
 
     @property
     def is_assignment(self) -> bool:
@@ -68,6 +73,34 @@ class Command:
     """Templates in its here-documents and here-strings."""
     before: "tuple[Command, ...]" = ()
     """The command whose output it reads, or all those of the compound one."""
+    after: str = ""
+    """The operator that ends it; nothing at the end of a bracket."""
+    is_condition: bool = False
+    """It decides what `if`, `while`, `&&` or `||` does: its failure is not one of the script."""
+    is_top: bool = False
+    """No bracket, loop, branch or function is around it."""
+    follows: str = ""
+    """The operator before it."""
+    outputs: list[str] = field(default_factory=list)
+    """The files that its standard output goes to."""
+
+
+class Part(NamedTuple):
+    """A part of a script that only bash reads so: what it is, and where."""
+
+    what: str
+    start: int
+    end: int
+
+
+class Read(NamedTuple):
+    """A variable that a script reads; one is guarded when the script says what to do without a value."""
+
+    name: str
+    start: int
+    end: int
+    is_guarded: bool = False
+    is_arithmetic: bool = False
 
 
 @dataclass(slots=True)
@@ -81,6 +114,14 @@ class Notes:
     """Templates in redirections that bash expands once more: `>&word`, `{name[…]}>`."""
     loops: list[tuple[str, int]] = field(default_factory=list)
     """The variable of a loop, and a template in its list."""
+    bash: list[Part] = field(default_factory=list)
+    """What only bash reads so."""
+    reads: list[Read] = field(default_factory=list)
+    """The variables whose values are used."""
+    given: set[str] = field(default_factory=set)
+    """The variables that get a value other than by `name=`: of loops, of arithmetic, by `${name:=…}`."""
+    functions: set[str] = field(default_factory=set)
+    """The functions that the script defines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from jobfile.shellforms import note_arithmetic, note_expansion
 from jobfile.shellframe import Frame
-from jobfile.shellplaces import SLOT, BrokenError, LostError, Notes, Place, Word
+from jobfile.shellplaces import QUOTED, SLOT, BrokenError, LostError, Notes, Part, Place, Read, Word
 
 Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
@@ -73,6 +74,8 @@ class Quotes:
             word.text += SLOT
             word.slots.append(index)
             word.is_plain = False
+            word.bare += QUOTED
+            word.end = end
         self.at = end
         return True
 
@@ -106,6 +109,8 @@ class Quotes:
 
     def part_of_word(self, sign: str) -> None:
         """Read the next part of a word outside of quotes."""
+        word = self.word()
+        length = len(word.text)
         match sign:
             case "\\":
                 self.backslash()
@@ -119,6 +124,12 @@ class Quotes:
                 self.dollar(is_double=False)
             case _:
                 self.literal()
+        word.bare += QUOTED if sign in "\\'\"`$" else word.text[length:]
+        word.end = self.at
+
+    def bash(self, what: str, start: int) -> None:
+        """Note something that ends here and that only bash reads so."""
+        self.notes.bash.append(Part(what, start, self.at))
 
     # Quotes
 
@@ -215,11 +226,14 @@ class Quotes:
             self._old_arithmetic(begin)
         elif sign == "'" and not is_double:
             self._dollar_quote(begin)
+        elif sign == '"' and not is_double:
+            self.notes.bash.append(Part('$"', begin, begin + 2))
         else:
             match = _NAME.match(self.text, self.at, self.next_slot())
             if match:
                 word.variables.append(match.group())
                 self.at = match.end()
+                self.notes.reads.append(Read(match.group(), begin, self.at))
         self.deeper(-1)
 
     def nested(self) -> None:
@@ -237,6 +251,7 @@ class Quotes:
         if self.dialect == "sh" and self.text[end - 1 : end] == "\\":
             raise LostError(begin, "$' ' with a quoted quote")
         self._quoted("'", Place.DOLLAR_QUOTE, "$' '", has_escapes=self.dialect == "bash")
+        self.bash("$'", begin)
 
     def _old_arithmetic(self, begin: int) -> None:
         """`$[ ]`: forgotten arithmetic of bash, and plain text in other shells."""
@@ -244,6 +259,7 @@ class Quotes:
         if match is None:
             raise LostError(begin, "$[ ]")
         self.at = match.end()
+        self.bash("$[", begin)
 
     def braces(self, begin: int, *, is_double: bool) -> None:
         """`${ … }`: everything inside is refused; quotes and inner expansions only find its end."""
@@ -254,6 +270,7 @@ class Quotes:
             self.word().variables.append(parameter[1])
             is_read = parameter[0].startswith("!") or self.text.startswith("@P", parameter.end(), self.limit)
             self.evaluated.update((parameter[1],) if is_read else ())
+            note_expansion(self.notes, self.text, parameter, limit=self.limit)
         is_text = is_double and self.dialect == "sh" and parameter is not None and parameter[3] is not None
         self.at = parameter.end() if parameter else self.at + 1
         outer, self.forced = self.forced, Place.BRACES
@@ -338,6 +355,7 @@ class Quotes:
     def arithmetic(self, begin: int, end: int) -> None:
         """Arithmetic up to this offset, and its closing brackets."""
         self.evaluated.update(_NAME.findall(self.text, self.at, end))
+        note_arithmetic(self.notes, self.text, self.at, end)
         while self.at < end:
             if self.slot(Place.ARITHMETIC):
                 continue

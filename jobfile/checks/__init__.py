@@ -48,6 +48,7 @@ from jobfile.checks.references import (
 )
 from jobfile.checks.schedules import check_schedules
 from jobfile.checks.sections import check_calendars, check_channels, check_unused, check_vars
+from jobfile.checks.shells import check_bash_in_sh
 from jobfile.checks.triggers import (
     check_cancels_what_it_retries,
     check_expect,
@@ -72,6 +73,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_timeout_is_set,
     check_command_is_no_shell,
     check_reads_no_clock,
+    check_bash_in_sh,
 )
 """Every rule about what does something: a job, and each of its steps."""
 

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from jobfile.checks.finding import located
+from jobfile.checks.keys import use_bash
 from jobfile.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet, Payload
 from jobfile.payload import compiled_script
 from jobfile.settings import Setting
+from jobfile.shellbashisms import BASHISMS, find_bashisms
+from jobfile.shelllexer import read_script
 from jobfile.shellsyntax import syntax_problem
 from jobfile.template import find_slots
 
@@ -30,6 +33,7 @@ _PLAIN: Final = re.compile(rf"[ \t]*(?:{_JOINED})?[ \t]*(?:(?<!\S)#.*)?")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Script:
+    payload: Payload
     setting: Setting
     text: str
     dialect: Dialect
@@ -50,7 +54,25 @@ def check_scripts(files: FileSet, ask: AskShells, *, but: Sequence[Diagnostic]) 
         if complaint is not None:
             text = script.setting.text
             slots = [(slot.start, slot.end) for slot in find_slots(text)[0]]
-            yield located(script.setting, syntax_problem(text, complaint, shell=script.dialect, slots=slots))
+            problem = syntax_problem(text, complaint, shell=script.dialect, slots=slots)
+            yield _with_bash(script, located(script.setting, problem), slots)
+
+
+def _with_bash(script: _Script, found: Diagnostic, slots: list[tuple[int, int]]) -> Diagnostic:
+    """The finding, with the words of bash that sh cannot read, if that is why."""
+    text = script.setting.text
+    parts = find_bashisms(read_script(text, slots)) if script.dialect == "sh" else []
+    refused = [one for one in parts if BASHISMS[one.what].is_refused]
+    if not refused:
+        return found
+    names = ", ".join(dict.fromkeys(f"`{one.what}`" for one in refused))
+    ways = tuple(dict.fromkeys(BASHISMS[one.what].instead for one in refused if BASHISMS[one.what].instead))
+    help_ = (
+        f"{names}: only bash reads this; write  shell: bash",
+        *(f"or {way}" for way in ways),
+        *found.help,
+    )
+    return replace(found, help=help_, fixes=use_bash(script.payload))
 
 
 def _script_of(payload: Payload) -> Iterator[_Script]:
@@ -61,7 +83,7 @@ def _script_of(payload: Payload) -> Iterator[_Script]:
         return
     text, _, _ = compiled_script(setting.text, payload.scope, dialect=dialect)
     if text is not None and not is_plain(text):
-        yield _Script(setting, text, dialect)
+        yield _Script(payload, setting, text, dialect)
 
 
 def is_plain(text: str) -> bool:

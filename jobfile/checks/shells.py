@@ -1,0 +1,141 @@
+"""Rules about what scripts say to their shell: words of bash in a script for sh."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from jobfile.checks.finding import located
+from jobfile.checks.keys import use_bash
+from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.environment import ABOUT_THE_RUN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
+from jobfile.expression import Problem
+from jobfile.jobtext import JobText, Payload
+from jobfile.payload import compiled_script
+from jobfile.settings import Setting
+from jobfile.shellbashisms import BASHISMS, find_bashisms
+from jobfile.shelllexer import read_script
+from jobfile.shellplaces import Part, Script
+from jobfile.template import find_slots
+
+MAX_SHOWN: Final = 30
+"""Characters of a construct that a message repeats."""
+_MAY_HOLD_ANYTHING: Final = frozenset("$&|;<>({[`+-=*?")
+"""A script without any of these and without a word below is only plain commands."""
+_SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
+"""The programs whose language is known, when `shell` is a list."""
+_PIPEFAIL: Final = "pipefail"
+
+
+class ShellScript(NamedTuple):
+    """A script, the language that its shell reads, and whether a failure inside a pipeline ends it."""
+
+    setting: Setting
+    dialect: str
+    script: Script
+    has_pipefail: bool
+
+
+def script_of(payload: Payload) -> ShellScript | None:
+    """The script of a job or step if its shell is known, read as bash reads it: that is how it was meant."""
+    setting, shell = payload.settings.get("run"), payload.settings.get("shell")
+    if setting is None:
+        return None
+    value = "sh" if shell is None else shell.value
+    words = [str(word) for word in value] if isinstance(value, list) else [str(value)]
+    dialect = _SHELLS.get(words[0].rpartition("/")[2]) if words else None
+    if dialect is None or not setting.text.strip():
+        return None
+    has_pipefail = dialect == "bash" and (isinstance(value, str) or _PIPEFAIL in words)
+    return ShellScript(setting, dialect, _read(setting.text), has_pipefail)
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Script:
+    return read_script(text, [(slot.start, slot.end) for slot in find_slots(text)[0]])
+
+
+def variables_of(payload: Payload) -> frozenset[str]:
+    """The variables that the process of a job or step has from outside of its script."""
+    job = payload if isinstance(payload, JobText) else payload.job
+    passed = job.settings.get("pass_env")
+    return frozenset(
+        {
+            *PASSED_ON,
+            *SET_FOR_EACH_RUN,
+            *ABOUT_THE_RUN,
+            *payload.env,
+            *payload.secrets,
+            *(one.text for one in (() if passed is None else passed.parts())),
+            *(f"{PARAM_PREFIX}{param.name.upper()}" for param in job.params),
+        }
+    )
+
+
+def check_bash_in_sh(payload: Payload) -> Iterator[Diagnostic]:
+    """JF428, JF429: sh takes a word of bash for something else, or does not know it."""
+    read = script_of(payload)
+    if read is None or read.dialect != "sh":
+        return
+    parts = find_bashisms(read.script, variables_of(payload))
+    if not parts:
+        return
+    text = read.setting.text
+    reported = _reported_places(payload, text)
+    told: set[tuple[str, str]] = set()
+    for part in parts:
+        shown = _shown(part, text)
+        is_reported = any(part.start <= at < part.end for at in reported)
+        if BASHISMS[part.what].is_refused or is_reported or (part.what, shown) in told:
+            continue
+        told.add((part.what, shown))
+        yield _only_bash(payload, read.setting, part, shown)
+
+
+def _reported_places(payload: Payload, text: str) -> list[int]:
+    """Where templates are in the wrong place, and what makes their place unknown (JF410)."""
+    slots, _ = find_slots(text)
+    if not slots:
+        return []
+    _, _, problems = compiled_script(text, payload.scope, dialect="sh")
+    lost = read_script(text, [(slot.start, slot.end) for slot in slots], "sh").lost if problems else None
+    return [*(one.start for one in problems), *(() if lost is None else (lost[0],))]
+
+
+def _shown(part: Part, text: str) -> str:
+    """The construct as the message names it."""
+    written = text[part.start : part.end]
+    if part.what == "&>":
+        return "&>>" if written.startswith("&>>") else "&>"
+    if part.what == "((":
+        return "(( ))"
+    if "variable" in part.what:
+        return "$" + written.lstrip("${").partition("}")[0].partition("[")[0].partition(":")[0]
+    first = written.partition("\n")[0]
+    return first if len(first) <= MAX_SHOWN else f"{first[:MAX_SHOWN]}…"
+
+
+def _only_bash(payload: Payload, setting: Setting, part: Part, shown: str) -> Diagnostic:
+    row = BASHISMS[part.what]
+    ways = (row.instead, "or  shell: bash") if row.instead else ("write  shell: bash",)
+    problem = Problem(
+        code="JF428" if row.loses else "JF429",
+        message=f"`{shown}` is bash, and this script runs in sh",
+        start=part.start,
+        end=part.end,
+        label=row.sh_does,
+        help=ways,
+    )
+    found = located(setting, problem)
+    own = _redirected_for_sh(setting, part, found) if part.what in ("&>", ">&") else ()
+    return replace(found, fixes=(*own, *use_bash(payload)))
+
+
+def _redirected_for_sh(setting: Setting, part: Part, found: Diagnostic) -> tuple[Fix, ...]:
+    """`&> FILE` as sh has it; only where the place in the file is known."""
+    if found.span == setting.document.span(setting.path):
+        return ()
+    written = setting.text[part.start : part.end]
+    sign = ">>" if written.startswith("&>>") else ">"
+    text = f"{sign} {written.lstrip('&>').strip()} 2>&1"
+    return (Fix(title=f"replace with `{text}`", edits=(Edit(span=found.span, text=text),)),)
