@@ -189,6 +189,7 @@ CODES: dict[str, Code] = {
         JF424 output is not declared
         JF425 that step has not run yet
         JF428 sh loses the result of a command
+        JF432 nothing expands a variable in PATH
         JF501 default breaks its own rules
         JF502 the schedule gives no value for a required param
         JF503 unknown param
@@ -204,6 +205,9 @@ CODES: dict[str, Code] = {
         JF426 the value chooses the program that runs
         JF427 the value stands in another program's own language
         JF429 only bash reads this as it is meant, and the script runs in sh
+        JF430 nothing gives this variable to the script
+        JF431 nothing expands this value
+        JF434 jobfile sets this variable itself
         JF506 exclude matches nothing
         JF602 param is never used
         JF603 var is never used

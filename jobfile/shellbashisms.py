@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from jobfile.shellplaces import Command, Part, Script, Word
+from jobfile.shellvariables import ONLY_BASH, assigned_names, head_of
 
 
 class Bashism(NamedTuple):
@@ -101,14 +102,6 @@ BASHISMS: Final[dict[str, Bashism]] = {
 }
 """Each construct by its name."""
 
-ONLY_BASH: Final = frozenset(
-    "BASH BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND "  # noqa: SIM905  words
-    "BASH_EXECUTION_STRING BASH_LINENO BASH_REMATCH BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO "
-    "BASH_VERSION COPROC DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HOSTNAME "
-    "HOSTTYPE LINENO MACHTYPE MAPFILE OSTYPE PIPESTATUS RANDOM REPLY SECONDS SHELLOPTS SHLVL "
-    "SRANDOM UID".split()
-)
-"""Variables that bash sets and sh does not."""
 _COMMANDS: Final = frozenset(
     "shopt popd dirs caller disown enable compgen complete compopt bind logout suspend history help".split()  # noqa: SIM905  words
 )
@@ -158,47 +151,12 @@ def _variables(script: Script, given: Collection[str]) -> Iterator[Part]:
             yield Part("arithmetic variable" if is_arithmetic else "variable", start, end)
 
 
-def assigned_names(script: Script) -> set[str]:
-    """The variables that a script gives a value: by `name=`, in a loop, by `read` and its like."""
-    found = set(script.notes.given)
-    for command in script.commands:
-        words = [word.text for word in command.words]
-        found |= {text.partition("=")[0].partition("[")[0].rstrip("+") for text in words if "=" in text}
-        head = _head(command)
-        if head is not None:
-            name, operands = head.text, command.words[command.words.index(head) + 1 :]
-            if name in _GIVERS:
-                found |= {word.text for word in operands if _NAME.fullmatch(word.text)}
-            if name == "getopts":
-                found |= {"OPTARG", "OPTIND"}
-            if name == "read" and not any(_NAME.fullmatch(word.text) for word in operands):
-                found.add("REPLY")
-            if name == "let":
-                found |= {name for word in operands for name in _NAME.findall(word.text)}
-    return found
-
-
-_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_GIVERS: Final = frozenset(
-    "read getopts export local readonly declare typeset mapfile readarray printf wait".split()  # noqa: SIM905  words
-)
-"""Commands whose operands name variables that they set or declare."""
-
-
-def _head(command: Command) -> Word | None:
-    """The word that names what runs; `command` and assignments before it are passed over."""
-    for word in command.words:
-        if not word.is_assignment and word.text != "command":
-            return word
-    return None
-
-
 def _of_command(command: Command, functions: set[str]) -> Iterator[Part]:
     words = command.words
     first = words[0]
     if first.is_assignment and len(words) >= 1:
         yield from _assignments(words)
-    head = _head(command)
+    head = head_of(command)
     if head is None or head.text in functions:
         return
     name, after = head.text, words[words.index(head) + 1 :]

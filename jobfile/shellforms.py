@@ -42,12 +42,12 @@ def note_expansion(notes: Notes, text: str, parameter: re.Match[str], *, limit: 
         notes.bash.append(Part(_FORMS[form.lastgroup or ""], begin, end))
 
 
-def note_arithmetic(notes: Notes, text: str, begin: int, end: int) -> None:
-    """Note what arithmetic reads and what it gives a value."""
-    for name in _ARITHMETIC_NAME.finditer(text, begin, end):
+def note_arithmetic(notes: Notes, text: str, begin: int) -> None:
+    """Note what this arithmetic reads and what it gives a value; it begins at this offset of the script."""
+    for name in _ARITHMETIC_NAME.finditer(text):
         if name[2] is not None:
             notes.given.add(name[1])
-        notes.reads.append(Read(name[1], name.start(1), name.end(1), is_arithmetic=True))
-    found = _BASH_ARITHMETIC.search(text, begin, end)
+        notes.reads.append(Read(name[1], begin + name.start(1), begin + name.end(1), is_arithmetic=True))
+    found = _BASH_ARITHMETIC.search(text)
     if found:
-        notes.bash.append(Part("arithmetic", found.start(), found.end()))
+        notes.bash.append(Part("arithmetic", begin + found.start(), begin + found.end()))

@@ -352,10 +352,18 @@ class Quotes:
             raise LostError(at, "a quote in (( ))")
         return end
 
+    def _own_text(self, end: int) -> str:
+        """The text up to this offset, with blanks in the place of templates."""
+        text = self.text[self.at : end]
+        for start in self.starts[bisect_left(self.starts, self.at) : bisect_left(self.starts, end)]:
+            length = min(self.ends[start], end) - start
+            text = text[: start - self.at] + " " * length + text[start - self.at + length :]
+        return text
+
     def arithmetic(self, begin: int, end: int) -> None:
         """Arithmetic up to this offset, and its closing brackets."""
         self.evaluated.update(_NAME.findall(self.text, self.at, end))
-        note_arithmetic(self.notes, self.text, self.at, end)
+        note_arithmetic(self.notes, self._own_text(end), self.at)
         while self.at < end:
             if self.slot(Place.ARITHMETIC):
                 continue

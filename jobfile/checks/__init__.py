@@ -55,6 +55,11 @@ from jobfile.checks.triggers import (
     check_triggers,
     check_writes_where_it_watches,
 )
+from jobfile.checks.variables import (
+    check_env_is_not_expanded,
+    check_passed_variables,
+    check_variables_are_given,
+)
 from jobfile.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet, JobText, Payload
 
@@ -74,6 +79,9 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_command_is_no_shell,
     check_reads_no_clock,
     check_bash_in_sh,
+    check_variables_are_given,
+    check_env_is_not_expanded,
+    check_passed_variables,
 )
 """Every rule about what does something: a job, and each of its steps."""
 

@@ -44,6 +44,11 @@ _HINTS: Final = (
 """A file that holds none of these holds nothing that looks like a secret."""
 
 
+def sounds_secret(name: str) -> bool:
+    """Whether a variable of this name most likely holds a secret."""
+    return _NAME.search(name) is not None
+
+
 def _may_hold_secrets(text: str) -> bool:
     lower = text.lower()
     return any(hint in lower for hint in _HINTS) or "ASIA" in text

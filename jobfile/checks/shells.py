@@ -1,5 +1,6 @@
 """Rules about what scripts say to their shell: words of bash in a script for sh."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -20,11 +21,10 @@ from jobfile.template import find_slots
 
 MAX_SHOWN: Final = 30
 """Characters of a construct that a message repeats."""
-_MAY_HOLD_ANYTHING: Final = frozenset("$&|;<>({[`+-=*?")
-"""A script without any of these and without a word below is only plain commands."""
 _SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
 """The programs whose language is known, when `shell` is a list."""
 _PIPEFAIL: Final = "pipefail"
+_NOUNSET: Final = re.compile(r"-[a-zA-Z]*u[a-zA-Z]*|nounset")
 
 
 class ShellScript(NamedTuple):
@@ -34,6 +34,7 @@ class ShellScript(NamedTuple):
     dialect: str
     script: Script
     has_pipefail: bool
+    has_nounset: bool
 
 
 def script_of(payload: Payload) -> ShellScript | None:
@@ -47,7 +48,8 @@ def script_of(payload: Payload) -> ShellScript | None:
     if dialect is None or not setting.text.strip():
         return None
     has_pipefail = dialect == "bash" and (isinstance(value, str) or _PIPEFAIL in words)
-    return ShellScript(setting, dialect, _read(setting.text), has_pipefail)
+    has_nounset = isinstance(value, str) or any(_NOUNSET.fullmatch(word) for word in words)
+    return ShellScript(setting, dialect, _read(setting.text), has_pipefail, has_nounset)
 
 
 @lru_cache(maxsize=1024)

@@ -116,7 +116,6 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("variable", "echo ${BASH_SOURCE[0]}"),
     ("variable", "echo $UID"),
     ("variable", "echo $EUID"),
-    ("variable", "echo $HOSTNAME"),
     ("variable", "echo $OSTYPE"),
     ("variable", "true | true; echo ${PIPESTATUS[0]}"),
     ("variable", "echo $EPOCHSECONDS"),

@@ -1,0 +1,182 @@
+"""Rules about variables: scripts that read what nothing gives, and values that nothing expands."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from jobfile.checks.finding import finding, located
+from jobfile.checks.keys import pass_variable, use_bash
+from jobfile.checks.plain_secrets import sounds_secret
+from jobfile.checks.shells import ShellScript, script_of, variables_of
+from jobfile.diagnostic import Diagnostic
+from jobfile.environment import ABOUT_THE_RUN, PARAM_PREFIX, SET_FOR_EACH_RUN
+from jobfile.expression import Problem
+from jobfile.jobtext import JobText, Payload
+from jobfile.settings import Setting
+from jobfile.shellplaces import Read
+from jobfile.shellvariables import is_set_by_bash, unknown_variables
+from jobfile.suggest import did_you_mean, suggest
+from jobfile.template import find_slots
+
+_OWN_PREFIX: Final = "JOBFILE_"
+_NAMED: Final = re.compile(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Z_][A-Z0-9_]+)\b)", re.ASCII)
+"""A variable in a text, written as a shell has it: in braces, or in capital letters."""
+_AS_A_PATH: Final = re.compile(r"(?:^|(?<=[:/ ,=]))\$([A-Za-z_]\w*)(?=[:/ ,]|$)", re.ASCII)
+"""A variable in small letters where a folder or a word would be."""
+_COMMAND: Final = re.compile(r"(?<![\\$])\$\([A-Za-z/][^)]*\)|`[a-z/][^`]*`")
+_READ_BY_A_SHELL: Final = frozenset({"PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND", "ENV", "BASH_ENV"})
+"""Variables whose values a shell itself expands."""
+_EXPANDERS: Final = re.compile(r"\b(?:envsubst|eval)\b")
+"""Words of a script that may expand a value later."""
+
+
+def check_variables_are_given(payload: Payload) -> Iterator[Diagnostic]:
+    """JF430: a script reads a variable that neither the file nor the script gives."""
+    if "run" not in payload.settings or "$" not in payload.settings["run"].text:
+        return
+    read = script_of(payload)
+    if read is None:
+        return
+    given = variables_of(payload)
+    for one in unknown_variables(
+        read.script, given=given, dialect=read.dialect, has_nounset=read.has_nounset
+    ):
+        yield _nothing_gives(payload, read, one, given)
+
+
+def _nothing_gives(payload: Payload, read: ShellScript, one: Read, given: frozenset[str]) -> Diagnostic:
+    is_own = one.name.startswith(_OWN_PREFIX)
+    problem = Problem(
+        code="JF430",
+        message=f"nothing gives `${one.name}` to this script",
+        start=one.start,
+        end=one.end,
+        label=_without_value(read, one),
+        help=_own_ways(one.name, given) if is_own else tuple(_ways(payload, one.name, given)),
+    )
+    fixes = () if is_own else pass_variable(payload, "run", one.name)
+    if read.dialect == "sh" and is_set_by_bash(one.name):
+        fixes = (*fixes, *use_bash(payload))
+    return replace(located(read.setting, problem), fixes=fixes)
+
+
+def _without_value(read: ShellScript, one: Read) -> str:
+    if one.is_arithmetic and read.dialect == "sh":
+        return "sh counts with 0"
+    return "the script ends here" if read.has_nounset else "it is empty"
+
+
+def _own_ways(name: str, given: frozenset[str]) -> tuple[str, ...]:
+    known = sorted(one for one in given if one.startswith(_OWN_PREFIX))
+    near = suggest(name, known)
+    if near:
+        return (did_you_mean(near),)
+    if name.startswith(PARAM_PREFIX):
+        return ("declare the param:  params: {NAME: {type: string}}",)
+    return ("there are " + ", ".join(f"`{one}`" for one in known),)
+
+
+def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
+    job = payload if isinstance(payload, JobText) else payload.job
+    names = {param.name for param in job.params}
+    if name.lower() in names:
+        yield f"the param is  ${PARAM_PREFIX}{name.upper()}  or  {{{{ params.{name.lower()} }}}}"
+        return
+    if name in job.files.vars:
+        yield f"the constant is  {{{{ vars.{name} }}}}"
+        return
+    near = suggest(name, sorted(one for one in given if not one.startswith(_OWN_PREFIX)))
+    if near:
+        yield did_you_mean(near)
+    if sounds_secret(name):
+        yield f"add it to secrets:  secrets: {{{name}: env:{name}}}"
+    else:
+        yield f"add it to pass_env, env or secrets:  pass_env: [{name}]"
+    if is_set_by_bash(name):
+        yield "or  shell: bash, which sets it"
+    yield f"or say what to do without it:  ${{{name}:-}}"
+
+
+def check_env_is_not_expanded(payload: Payload) -> Iterator[Diagnostic]:
+    """JF431, JF432: nothing expands a value of `env` or `working_dir`; it is passed on as it is written."""
+    run = payload.settings.get("run")
+    is_expanded_later = run is not None and _EXPANDERS.search(run.text) is not None
+    for name, setting in payload.env.items():
+        is_own = isinstance(payload, JobText) or setting.is_below(payload.path)
+        if is_own and name not in _READ_BY_A_SHELL and isinstance(setting.value, str):
+            yield from _unexpanded(setting, name, is_expanded_later=is_expanded_later)
+    folder = payload.settings.get("working_dir")
+    if folder is not None and (isinstance(payload, JobText) or folder.is_below(payload.path)):
+        yield from _unexpanded(folder, "working_dir", is_expanded_later=False)
+
+
+def _unexpanded(setting: Setting, name: str, *, is_expanded_later: bool) -> Iterator[Diagnostic]:
+    text = setting.text
+    found = _variable_in(text, name) if "$" in text or "`" in text else None
+    if found is None or (is_expanded_later and name != "PATH"):
+        return
+    start, end = found
+    shown = text[start:end]
+    is_path = name == "PATH"
+    if is_path:
+        label = "no program would be found there"
+        help_: tuple[str, ...] = ("write the folders:  PATH: /opt/x/bin:/usr/local/bin:/usr/bin:/bin",)
+        help_ += ("or set it in the script:  PATH=/opt/x/bin:$PATH",)
+    elif name == "working_dir":
+        label = "no folder has this name"
+        help_ = ("write the folder, or a constant of the file:  {{ vars.NAME }}",)
+    else:
+        label = "no shell reads this"
+        help_ = ("write the value, or a constant of the file:  {{ vars.NAME }}",)
+        help_ += (f"or set it in the script:  export {name}=…",)
+    where = "a working_dir" if name == "working_dir" else "a value of env"
+    problem = Problem(
+        code="JF432" if is_path else "JF431",
+        message=f"`{shown[:40]}` in {where} is passed on as it is",
+        start=start,
+        end=end,
+        label=label,
+        help=help_,
+    )
+    yield located(setting, problem)
+
+
+def _variable_in(text: str, name: str) -> tuple[int, int] | None:
+    """The first part of a value that only a shell would expand; a dollar in a password is none."""
+    slots, _ = find_slots(text)
+    whole = _NAMED.fullmatch(text) or _AS_A_PATH.fullmatch(text)
+    if sounds_secret(name) and not whole:
+        return None
+    found = [match for form in (_NAMED, _AS_A_PATH, _COMMAND) for match in form.finditer(text)]
+    free = [one for one in found if not any(slot.start <= one.start() < slot.end for slot in slots)]
+    first = min(free, key=lambda one: one.start(), default=None)
+    return None if first is None else first.span()
+
+
+def check_passed_variables(payload: Payload) -> Iterator[Diagnostic]:
+    """JF434: a variable that jobfile sets itself cannot be passed on."""
+    passed = payload.settings.get("pass_env")
+    if passed is None or not isinstance(payload, JobText):
+        return
+    for one in passed.parts():
+        name = one.text
+        is_about_run = name in ABOUT_THE_RUN or name.startswith(PARAM_PREFIX)
+        if name in SET_FOR_EACH_RUN:
+            value = "the job's time zone" if name == "TZ" else "a folder of the run, which goes with it"
+            way = "set `timezone`, or  env: {TZ: …}" if name == "TZ" else "set it:  env: {TMPDIR: /var/big}"
+            yield finding(
+                one,
+                "JF434",
+                f"`{name}` in pass_env has no effect: jobfile sets it itself",
+                label=f"it is {value}",
+                help=(way,),
+            )
+        elif is_about_run:
+            yield finding(
+                one,
+                "JF434",
+                f"`{name}` in pass_env has no effect: jobfile sets it itself",
+                label="it is about the run",
+                help=("leave it out",),
+            )

@@ -1,0 +1,125 @@
+"""Which variables a shell script reads, and which of them it gives a value itself."""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from jobfile.shellplaces import SLOT, Command, Read, Script, Word
+
+ONLY_BASH: Final = frozenset(
+    "BASH BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND "  # noqa: SIM905 words
+    "BASH_EXECUTION_STRING BASH_LINENO BASH_REMATCH BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO "
+    "BASH_VERSION COPROC DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS "
+    "HOSTTYPE LINENO MACHTYPE MAPFILE OSTYPE PIPESTATUS RANDOM REPLY SECONDS SHELLOPTS "
+    "SRANDOM UID".split()
+)
+"""Variables that bash sets and sh does not."""
+BY_SH: Final = frozenset({"PPID", "PWD", "OLDPWD", "IFS", "OPTIND", "OPTARG", "PS1", "PS2", "PS4", "_"})
+"""Variables that each shell sets."""
+_BY_BASH: Final = frozenset(
+    {"HOSTNAME", "SHLVL", "SHELL", "TERM", "COLUMNS", "LINES", "OPTERR", "PS0", "HISTCMD", "MAILCHECK"}
+)
+"""Variables that bash sets, and that are often in an environment too."""
+_ALL_BASH: Final = re.compile(r"(?:BASH|COMP|HIST|READLINE)_?[A-Z_]*")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_OWN: Final = re.compile(r"JF_\d+", re.ASCII)
+"""What jobfile puts into a script for a template."""
+_GIVERS: Final = frozenset(
+    "read getopts export local readonly declare typeset mapfile readarray printf wait".split()  # noqa: SIM905  words
+)
+"""Commands whose operands name variables that they set or declare."""
+_OPENERS: Final = frozenset({"eval", ".", "source"})
+"""Commands after which any variable may have a value."""
+
+
+def unknown_variables(
+    script: Script, *, given: Collection[str], dialect: str, has_nounset: bool
+) -> Iterator[Read]:
+    """The first use of each variable that neither `given`, nor the shell, nor the script gives a value.
+
+    Where a script says what to do without the value, or where it may get values in a way that cannot be seen,
+    nothing is said.
+    """
+    if script.lost or script.broken or any(map(_may_give_anything, script.commands)):
+        return
+    known = {*given, *assigned_names(script), *(one.name for one in script.notes.reads if one.is_guarded)}
+    known |= _tested(script, has_nounset=has_nounset)
+    for one in sorted(script.notes.reads, key=lambda read: read.start):
+        if one.name not in known and _IDENTIFIER.fullmatch(one.name) and not _sets(dialect, one.name):
+            known.add(one.name)
+            yield one
+
+
+def _sets(dialect: str, name: str) -> bool:
+    """Whether the shell itself sets this variable, or another rule speaks about it."""
+    if name in BY_SH or name in ONLY_BASH or _OWN.fullmatch(name):
+        return True
+    return dialect == "bash" and (name in _BY_BASH or _ALL_BASH.fullmatch(name) is not None)
+
+
+def is_set_by_bash(name: str) -> bool:
+    """Whether bash would set this variable."""
+    return name in _BY_BASH
+
+
+def assigned_names(script: Script) -> set[str]:
+    """The variables that a script gives a value: by `name=`, in a loop, by `read` and its like."""
+    found = set(script.notes.given)
+    for command in script.commands:
+        words = [word.text for word in command.words]
+        found |= {text.partition("=")[0].partition("[")[0].rstrip("+") for text in words if "=" in text}
+        head = head_of(command)
+        if head is not None:
+            found |= _given_by(head.text, command.words[command.words.index(head) + 1 :])
+    return found
+
+
+def _given_by(name: str, operands: list[Word]) -> set[str]:
+    named = {word.text for word in operands if _IDENTIFIER.fullmatch(word.text)}
+    found = named if name in _GIVERS else set()
+    if name == "getopts":
+        found |= {"OPTARG", "OPTIND"}
+    elif name == "read" and not named:
+        found |= {"REPLY"}
+    elif name == "let":
+        found |= {one for word in operands for one in _IDENTIFIER.findall(word.text)}
+    return found
+
+
+def head_of(command: Command) -> Word | None:
+    """The word that names what runs; `command` and assignments before it are passed over."""
+    for word in command.words:
+        if not word.is_assignment and word.text != "command":
+            return word
+    return None
+
+
+def _may_give_anything(command: Command) -> bool:
+    head = head_of(command)
+    if head is None:
+        return False
+    if head.text in _OPENERS:
+        return True
+    names = (word.text.partition("=")[0] for word in command.words)
+    return head.text in _GIVERS - {"printf"} and any({"$", SLOT} & set(name) for name in names)
+
+
+def _tested(script: Script, *, has_nounset: bool) -> set[str]:
+    """The variables of which the script asks whether they have a value."""
+    found: set[str] = set()
+    for command in script.commands:
+        if command.words[0].text in ("[", "[[", "test"):
+            for before, word in zip(command.words, command.words[1:], strict=False):
+                if before.text == "-v":
+                    found.add(word.text)
+                elif before.text in ("-n", "-z") and not has_nounset:
+                    found |= set(word.variables)
+    if not has_nounset:
+        return found
+    is_off = any(_switches_nounset_off(command) for command in script.commands)
+    return found | _tested(script, has_nounset=False) if is_off else found
+
+
+def _switches_nounset_off(command: Command) -> bool:
+    texts = [word.text for word in command.words]
+    return texts[0] == "set" and any(re.fullmatch(r"\+[a-z]*u[a-z]*", text) for text in texts[1:])
