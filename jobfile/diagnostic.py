@@ -208,6 +208,7 @@ CODES: dict[str, Code] = {
         JF430 nothing gives this variable to the script
         JF431 nothing expands this value
         JF434 jobfile sets this variable itself
+        JF435 a schedule's time zone is not the one of the job's times
         JF506 exclude matches nothing
         JF602 param is never used
         JF603 var is never used

@@ -31,7 +31,7 @@ from jobfile.checks.lints import (
     check_started_by_something,
 )
 from jobfile.checks.payloads import check_condition, check_loop, check_payloads
-from jobfile.checks.places import check_timezone
+from jobfile.checks.places import check_timezone, check_zone_of_times
 from jobfile.checks.plain_secrets import check_file_secrets, check_plain_secrets
 from jobfile.checks.readers import check_other_readers
 from jobfile.checks.references import (
@@ -95,6 +95,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_webhook,
     check_renamed_from,
     check_timezone,
+    check_zone_of_times,
     check_schedules,
     check_spread,
     check_expect,

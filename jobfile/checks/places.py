@@ -1,12 +1,16 @@
 """Rules about time zones: a zone is a place whose clocks are known."""
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from jobfile.checks.finding import finding
+from jobfile.compile.timing import entries_of, own_zone, zone_of
 from jobfile.diagnostic import Diagnostic
-from jobfile.jobtext import JobText
+from jobfile.jobtext import JobText, Payload
 from jobfile.settings import Setting
 from jobfile.suggest import did_you_mean, suggest
+from jobfile.template import find_slots, has_template
 from jobfile.zones import load_zone, zone_names
 
 FIXED_ZONES = frozenset(
@@ -32,6 +36,52 @@ def check_timezone(job: JobText) -> Iterator[Diagnostic]:
     """JF305, JF626: a zone is a place whose clocks are known."""
     if "timezone" in job.settings:
         yield from check_zone(job.settings["timezone"])
+
+
+def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
+    """JF435: a job formats a time in its own zone, and a schedule entry has another one."""
+    zone = zone_of(job)
+    zones = [one for one in map(own_zone, entries_of(job)) if one is not None]
+    others = [one for one in zones if one.text != zone and load_zone(one.text) is not None]
+    if not others or load_zone(zone) is None:
+        return
+    user = next((name for payload in job.payloads for name in _times_used(payload)), None)
+    if user is None:
+        return
+    given = "timezone" in job.settings
+    label = f"the job's zone is {zone}" if given else f"the job has no timezone, so its zone is {zone}"
+    yield finding(
+        others[0],
+        "JF435",
+        f"{user} is in {zone}, and this entry fires in {others[0].text}",
+        label=label,
+        notes=("templates, TZ and the variables JOBFILE_… use the job's zone; it can be another day there",),
+        help=(
+            f"set the job's own zone:  timezone: {others[0].text}",
+            f"or name the zone of the time:  {{{{ run.scheduled_at | in_zone('{others[0].text}') }}}}",
+        ),
+    )
+
+
+_TIME_NAMES: Final = re.compile(r"\brun\.(?:scheduled_at|started_at|previous_success)\b|\bdate\(")
+_TIME_VARIABLES: Final = re.compile(
+    r"\$\{?(JOBFILE_(?:SCHEDULED_AT|NOT_BEFORE|PREV_SUCCESS_AT|INTERVAL_START|INTERVAL_END))\b"
+)
+
+
+def _times_used(payload: Payload) -> Iterator[str]:
+    """The first time that a job or step writes in its zone, as a message names it."""
+    settings = [payload.settings[key] for key in _WITH_TIMES if key in payload.settings]
+    for text in (text for setting in (*settings, *payload.env.values()) for text in setting.texts()):
+        for slot in find_slots(text.text)[0] if has_template(text.text) else ():
+            if _TIME_NAMES.search(slot.source) and "in_zone(" not in slot.source:
+                yield f"`{{{{ {slot.source.strip()} }}}}`"
+        variable = _TIME_VARIABLES.search(text.text)
+        if variable:
+            yield f"`${variable[1]}`"
+
+
+_WITH_TIMES: Final = ("run", "command", "http", "working_dir", "idempotency_key", "concurrency")
 
 
 def check_zone(setting: Setting) -> Iterator[Diagnostic]:

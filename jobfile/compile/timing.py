@@ -36,9 +36,17 @@ def normal_cron(text: str) -> str:
 
 
 def zone_of(job: JobText) -> str:
-    """The zone of a job's times and dates."""
+    """The zone of a job's times and dates: its own, or else the one that all entries of its schedule name."""
     setting = job.settings.get("timezone")
-    return DEFAULT_ZONE if setting is None else setting.text
+    if setting is not None:
+        return setting.text
+    named = {None if one is None else one.text for one in map(own_zone, entries_of(job))}
+    return next(iter(named)) or DEFAULT_ZONE if len(named) == 1 else DEFAULT_ZONE
+
+
+def own_zone(entry: Setting) -> Setting | None:
+    """The zone that an entry names itself."""
+    return entry.part("timezone") if isinstance(entry.value, Mapping) else None
 
 
 def entries_of(job: JobText) -> Iterator[Setting]:
@@ -50,7 +58,7 @@ def entries_of(job: JobText) -> Iterator[Setting]:
 
 def entry_zone(job: JobText, entry: Setting) -> str:
     """The zone of one entry."""
-    own = entry.part("timezone") if isinstance(entry.value, Mapping) else None
+    own = own_zone(entry)
     return zone_of(job) if own is None else own.text
 
 
