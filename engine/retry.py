@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 from engine.lifecycle import AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
 from jobfile.hashing import sha256
-from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec
+from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
 
 SIGKILL = 9
+SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh"})
+OF_A_SIGNAL: Final = range(128 + 1, 128 + 31 + 1)
+"""The exit codes with which a shell says that a signal ended its command."""
 
 
 class Tried(Protocol):
@@ -153,20 +156,34 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
             return spec.idempotent
         case Ended():
             is_bad = verdict.run_state in (RunState.FAILED, RunState.TIMED_OUT)
-            return is_bad and any(_matches(condition, outcome) for condition in spec.retry.when)
+            has_shell = _runs_in_a_shell(spec)
+            return is_bad and any(
+                _matches(condition, outcome, has_shell=has_shell) for condition in spec.retry.when
+            )
         case _:
             assert_never(outcome)
 
 
-def _matches(condition: str, ended: Ended) -> bool:
-    """Whether one item of `retry.when` names this end: any, timeout, signal, exit:N, exit:N-M."""
+def _runs_in_a_shell(spec: JobSpec) -> bool:
+    """Whether what runs is a script for a shell that is known to end with 128+N after signal N."""
+    action = spec.action
+    return isinstance(action, ScriptAction) and action.shell[0].rpartition("/")[2] in SHELLS
+
+
+def _matches(condition: str, ended: Ended, *, has_shell: bool) -> bool:
+    """Whether one item of `retry.when` names this end: any, timeout, signal, exit:N, exit:N-M.
+
+    A shell whose last command was killed by a signal is not killed itself: it ends with 128 and the number of
+    the signal. For a script that counts as the signal too.
+    """
     match condition.partition(":"):
         case ("any", _, _):
             return True
         case ("timeout", _, _):
             return ended.timed_out
         case ("signal", _, _):
-            return ended.signal is not None and not ended.timed_out
+            is_shells = has_shell and ended.exit_code in OF_A_SIGNAL
+            return (ended.signal is not None or is_shells) and not ended.timed_out
         case ("exit", _, codes) if not ended.timed_out and ended.exit_code is not None:
             low, _, high = codes.partition("-")
             return int(low) <= ended.exit_code <= int(high or low)

@@ -13,7 +13,7 @@ from jobfile.crontime import (
     pieces_of_year,
     seconds_of,
 )
-from jobfile.model import BusinessDayEntry, CronEntry, ScheduleEntry
+from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, ScheduleEntry
 from jobfile.zones import HORIZON, LEAST_YEAR, TZDATA_VERSION, clock_changes
 
 BEGINNING = datetime(LEAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -82,6 +82,8 @@ def fold_dates(entry: ScheduleEntry, *, after: datetime | None = None, days: int
 
 def explain_fire(entry: ScheduleEntry, at: datetime) -> str:
     """What a change of the clock has to do with the fire of an entry at an instant; "" when nothing."""
+    if isinstance(entry, AtEntry):
+        return _first_pass_note(entry.timezone, at, is_fixed=False) or _second_pass_note(entry.timezone, at)
     if not isinstance(entry, CronEntry | BusinessDayEntry):
         return ""
     times = local_times(entry)
@@ -91,7 +93,7 @@ def explain_fire(entry: ScheduleEntry, at: datetime) -> str:
             if times.is_fixed and second == moved_instant(piece):
                 return _moved_note(minutes_in_gap(times, piece))
             if second < piece.repeats_until:
-                return f"{_clock((second + piece.offset) // 60)} exists twice: this is the second"
+                return _second_pass_note(entry.timezone, at)
     return _first_pass_note(entry.timezone, at, is_fixed=times.is_fixed)
 
 
@@ -106,6 +108,14 @@ def _first_pass_note(zone: str, at: datetime, *, is_fixed: bool) -> str:
         if not change.is_gap and change.at - change.size <= at and change.size < LONGEST_SHIFT:
             local = _clock(seconds_of(at + change.offset_before) // 60)
             return f"{local} exists twice: {'the first is used' if is_fixed else 'this is the first'}"
+    return ""
+
+
+def _second_pass_note(zone: str, at: datetime) -> str:
+    second = seconds_of(at)
+    for piece in pieces_of_year(zone, within_calendar(at).year):
+        if piece.start <= second < min(piece.end, piece.repeats_until):
+            return f"{_clock((second + piece.offset) // 60)} exists twice: this is the second"
     return ""
 
 

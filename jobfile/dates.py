@@ -15,7 +15,7 @@ _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
-_YEARS: Final = range(1970, 2400)
+YEARS: Final = range(1970, 2400)
 """Outside of these a date is a mistake, and arithmetic with it may leave the calendar."""
 
 
@@ -27,7 +27,7 @@ def parse_date(text: str) -> date | None:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.year in _YEARS else None
+    return found if found.year in YEARS else None
 
 
 def parse_time(text: str) -> time | None:
@@ -54,6 +54,19 @@ def parse_moment(text: str, zone: str) -> datetime | str:
     if at.astimezone(loaded).replace(tzinfo=None) != named:
         return f"this local time does not exist in {zone}: the clock is set forward over it"
     return at
+
+
+def second_moment(text: str, zone: str) -> datetime | None:
+    """The later of the two instants that a local time names when clocks are set back; None when it is one."""
+    first = parse_moment(text, zone)
+    loaded = load_zone(zone)
+    if isinstance(first, str) or loaded is None:
+        return None
+    named = datetime.fromisoformat(text)
+    if named.tzinfo is not None:
+        return None
+    second = named.replace(tzinfo=loaded, fold=1).astimezone(UTC)
+    return second if second != first else None
 
 
 def days_between(first: date, last: date) -> timedelta:

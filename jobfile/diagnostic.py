@@ -232,6 +232,8 @@ CODES: dict[str, Code] = {
         JF626 fixed-offset zone name
         JF627 two triggers of one chain
         JF628 the schedule is over
+        JF629 many tries with hardly a pause
+        JF630 this moment is there twice
         """,
     ),
     **_table(

@@ -11,6 +11,8 @@ MAX_DURATION = timedelta(days=3_660)
 """Ten years: longer is a typing mistake, and still far from overflow."""
 
 EXPECTED = "a number with a unit: 30s, 5m, 2h, 1h30m, 7d"
+_LONG_SHAPE = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?", re.ASCII)
+"""A duration of any length, however many digits it has."""
 
 
 @lru_cache(maxsize=1024)
@@ -22,6 +24,13 @@ def parse_duration(text: str) -> timedelta | None:
     amounts = zip(match.groups(), _UNITS.values(), strict=True)
     seconds = sum(int(amount) * unit for amount, unit in amounts if amount)
     return timedelta(seconds=seconds) if seconds <= MAX_DURATION.total_seconds() else None
+
+
+def why_no_duration(text: str) -> tuple[str, str]:
+    """Why a text is no duration, as the end of a sentence about it; and what was expected."""
+    if text and _LONG_SHAPE.fullmatch(text):
+        return "is too long", f"expected at most {MAX_DURATION.days}d, which is ten years"
+    return "is not a duration", f"expected {EXPECTED}"
 
 
 def format_duration(duration: timedelta) -> str:

@@ -56,7 +56,7 @@ def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobF
     total = len(content)
     for name in names[: MAX_FILES + 1]:
         path = main.parent / name
-        content = given[str(path)] if str(path) in given else read_limited(path)
+        content = given[str(path)] if str(path) in given else _read_included(path)
         files.append((str(main.parent / name), content))
         total += len(content)
         if total > MAX_TREE_BYTES:
@@ -70,6 +70,16 @@ def refuse_odd_names(folder: Path, names: Iterable[str]) -> None:
         if readable(name) != name:
             path = readable(str(folder / name))
             raise OSError(errno.EILSEQ, "its name is not UTF-8, and an included file needs one that is", path)
+
+
+def _read_included(path: Path) -> bytes:
+    try:
+        return read_limited(path)
+    except FileNotFoundError as error:
+        if not path.is_symlink():
+            raise
+        why = f"it is a link to {path.readlink()}, which does not exist"
+        raise FileNotFoundError(error.errno, why, str(path)) from error
 
 
 def _included(main: Path, content: bytes) -> tuple[list[str], list[str]]:
@@ -118,5 +128,10 @@ def _files_below(folder: Path, start: str, depth: int | None) -> Iterator[str]:
             if entry.is_dir(follow_symlinks=False):
                 if (depth is None or level < depth) and not entry.name.startswith("."):
                     waiting.append((name, level + 1))
-            elif entry.is_file():
+            elif entry.is_file() or _leads_nowhere(entry):
                 yield name
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a link to nothing: somebody named a file that is gone, which reading it will say."""
+    return entry.is_symlink() and not Path(entry.path).exists()

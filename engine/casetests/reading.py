@@ -11,7 +11,7 @@ from engine.config import MAIN_FILE
 from jobfile.dates import parse_date
 from jobfile.diagnostic import Diagnostic, DocumentPath
 from jobfile.document import Document, decode_source, parse_document
-from jobfile.duration import EXPECTED, parse_duration
+from jobfile.duration import parse_duration, why_no_duration
 from jobfile.suggest import did_you_mean, suggest
 from jobfile.values import Value
 
@@ -89,7 +89,8 @@ class _Reader:
         text = self.text(path)
         found = parse_duration(text)
         if found is None:
-            raise self.wrong("JF110", f"`{text}` is not a duration", path, help=(EXPECTED,))
+            why, expected = why_no_duration(text)
+            raise self.wrong("JF110", f"`{text}` {why}", path, help=(expected,))
         return found
 
     def day(self, value: Mapping[str, object], key: str, path: DocumentPath) -> date:

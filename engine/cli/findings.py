@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import click
 
 from engine.cli.output import is_coloured, print_json, width
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostic import Diagnostic, Severity
 from jobfile.hiding import without_secrets
+from jobfile.pipeline import Looked
 from jobfile.render import render_short, render_text, summary_line, to_json, to_json_line
 from jobfile.source import Source
 
@@ -37,6 +38,15 @@ def print_diagnostics(
         _print_if_any(text)
         if jobs is not None:
             click.echo(summary_line(diagnostics, files=len(files), jobs=jobs), err=True)
+
+
+def print_errors(compiled: Looked) -> None:
+    """Print why files are not valid: the errors, and no more than the number of everything else."""
+    errors = [one for one in compiled.diagnostics if one.is_error]
+    print_diagnostics(errors, compiled.sources)
+    others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)
+    if others:
+        click.echo(f"and {others} warning{'s' if others > 1 else ''}; all of it:  jobfile check", err=True)
 
 
 def _print_if_any(text: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from engine.adapters.lock import make_private_file, make_state_dir
 from engine.adapters.wake import poke
-from engine.cli.findings import print_diagnostics
+from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width
 from engine.cli.place import Place
 from engine.events import GenerationApplied
@@ -47,7 +47,7 @@ def told(side: Callable[[], Side]) -> Side | None:
         return side()
     except InvalidSideError as error:
         click.echo(f"{error.name} has errors:", err=True)
-        print_diagnostics(error.compiled.diagnostics, error.compiled.sources)
+        print_errors(error.compiled)
         return None
 
 

@@ -15,7 +15,7 @@ from engine.ledger import View
 from engine.lifecycle import TriggerKind
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from jobfile.document import decode_source, parse_document
-from jobfile.duration import EXPECTED, parse_duration
+from jobfile.duration import parse_duration, why_no_duration
 from jobfile.model import JobSpec
 from jobfile.params import bind_params
 from jobfile.suggest import suggest
@@ -125,7 +125,8 @@ class Reader:
             name, equals, length = text.rpartition("=")
             duration = parse_duration(length)
             if duration is None:
-                raise click.UsageError(f"--assume takes 5m or JOB=5m, found '{text}'; {EXPECTED}")
+                why, expected = why_no_duration(length)
+                raise click.UsageError(f"--assume takes 5m or JOB=5m; '{length}' {why}: {expected}")
             found[self._job(name, "--assume") if equals else ""] = duration
         return found
 
@@ -143,7 +144,8 @@ class Reader:
         for job, length in tree.items():
             duration = parse_duration(str(length))
             if duration is None:
-                raise click.UsageError(f"{name}: {job}: {EXPECTED}, found '{length}'")
+                why, expected = why_no_duration(str(length))
+                raise click.UsageError(f"{name}: {job}: '{length}' {why}: {expected}")
             found[self._job(str(job), name)] = duration
         if not found:
             raise click.UsageError(f"{name} is no map of jobs to lengths such as  nightly-orders: 5m")

@@ -7,6 +7,7 @@ import click
 
 from engine.ledger import View
 from jobfile.canonical import spec_from_json
+from jobfile.dates import YEARS
 from jobfile.duration import parse_duration
 from jobfile.occurrences import load_zone
 
@@ -48,6 +49,10 @@ def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
         raise click.UsageError(
             f"'{text}' is no time; write 2026-11-23T02:00, 02:00, or with an offset 2026-11-23T02:00Z"
         ) from None
+    if at.year not in YEARS:
+        raise click.UsageError(
+            f"'{text}' is no time that jobfile knows; it knows the years {YEARS[0]} to {YEARS[-1]}"
+        )
     return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).astimezone(UTC)
 
 

@@ -22,6 +22,7 @@ from jobfile.checks.intervals import (
     check_spread,
     check_timeout_fits,
     check_tries_fit,
+    check_tries_have_pauses,
 )
 from jobfile.checks.limits import check_brought, check_limits
 from jobfile.checks.lints import (
@@ -70,6 +71,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_literal_fields,
     check_secrets,
     check_retry_when,
+    check_tries_have_pauses,
     check_outputs,
     check_exclusive_fields,
     check_condition,

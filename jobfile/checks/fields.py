@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Final
 
 from jobfile.checks.finding import finding, located
 from jobfile.diagnostic import Diagnostic
-from jobfile.duration import EXPECTED, parse_duration
+from jobfile.duration import parse_duration, why_no_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.settings import Setting, Settings, any_text
@@ -57,15 +59,7 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
         parsed = parse_duration(text)
         key = setting.path[-1]
         if parsed is None and "{{" not in text and not (key == "timeout" and text == "none"):
-            meant = meant_duration(text)
-            yield finding(
-                setting,
-                "JF110",
-                f"`{text[:40]}` is not a duration",
-                label=f"expected {EXPECTED}",
-                help=(f"write {meant}",) if meant else (),
-                fix=meant,
-            )
+            yield _no_duration(setting, key)
         elif parsed is not None and key == "start_deadline" and parsed.total_seconds() < MIN_START_DEADLINE:
             yield finding(
                 setting,
@@ -73,6 +67,30 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
                 f"a start deadline of at least {MIN_START_DEADLINE}s is needed",
                 label="an engine that was busy for a moment would miss it",
             )
+        elif parsed == timedelta(0) and key in _NEVER_ZERO:
+            label, way = _NEVER_ZERO[str(key)]
+            yield finding(
+                setting, "JF106", f"`{key}` must be longer than 0, found `{text}`", label=label, help=(way,)
+            )
+
+
+_NEVER_ZERO: Final[Mapping[str, tuple[str, str]]] = {
+    "timeout": ("it would end every run at once", "write  none  for no limit, or a time above 0"),
+    "window": ("nothing that was missed is so young", "write  catchup: none  or a time above 0"),
+    "success_every": ("no job can hold that", "write a time above 0"),
+    "max_duration": ("every run takes longer", "write a time above 0"),
+}
+"""Keys for which 0 would mean something that nobody wants: what it would do, and what to write."""
+
+
+def _no_duration(setting: Setting, key: str | int) -> Diagnostic:
+    text = setting.text
+    meant = meant_duration(text)
+    why, expected = why_no_duration(text)
+    help_: tuple[str, ...] = (f"write {meant}",) if meant else ()
+    if meant is not None and parse_duration(meant) == timedelta(0) and key in _NEVER_ZERO:
+        meant, help_ = None, (_NEVER_ZERO[str(key)][1],)
+    return finding(setting, "JF110", f"`{text[:40]}` {why}", label=expected, help=help_, fix=meant)
 
 
 def check_umask(payload: Payload) -> Iterator[Diagnostic]:

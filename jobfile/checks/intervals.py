@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import Final
 
 from jobfile.checks.finding import finding
 from jobfile.compile.actions import retry_of
@@ -12,7 +13,7 @@ from jobfile.cron import CronProblem, parse_cron
 from jobfile.dates import parse_date, parse_moment, parse_time
 from jobfile.diagnostic import Diagnostic
 from jobfile.duration import format_duration, parse_duration
-from jobfile.jobtext import JobText
+from jobfile.jobtext import JobText, Payload
 from jobfile.model import Backoff, CronEntry, DayRule, RetrySpec
 from jobfile.occurrences import fires, load_zone
 from jobfile.settings import Setting
@@ -156,6 +157,46 @@ def _check_spread_fits_deadline(job: JobText, spread: Setting, length: timedelta
         )
 
 
+def check_tries_have_pauses(payload: Payload) -> Iterator[Diagnostic]:
+    """JF629: many tries with hardly a pause between them are a load on what just failed."""
+    setting = payload.settings.get("retry")
+    if setting is None or any(part is None for part in _delays_read(setting)):
+        return
+    retry = retry_of(setting)
+    if retry.attempts < MANY_TRIES:
+        return
+    waits = [_wait(retry, attempt) for attempt in range(1, min(retry.attempts, MOST_COUNTED))]
+    mean = sum(waits, timedelta()) / len(waits)
+    if mean < MIN_MEAN_WAIT:
+        yield finding(
+            setting.part("delay") or setting,
+            "JF629",
+            f"{retry.attempts:,} tries with less than a second between them",
+            label="a program that fails at once is started again and again",
+            help=("give it time:  delay: 10s", "or fewer tries:  attempts: 3"),
+        )
+
+
+MANY_TRIES: Final = 10
+MOST_COUNTED: Final = 1_000
+"""Tries whose waits are added up."""
+MIN_MEAN_WAIT: Final = timedelta(seconds=1)
+
+
+def _wait(retry: RetrySpec, attempt: int) -> timedelta:
+    factor = {Backoff.EXPONENTIAL: 2 ** min(attempt - 1, 40), Backoff.LINEAR: attempt, Backoff.FIXED: 1}
+    seconds = min(retry.delay.total_seconds() * factor[retry.backoff], retry.max_delay.total_seconds())
+    return timedelta(seconds=seconds)
+
+
+def _delays_read(setting: Setting) -> list[timedelta | None]:
+    """The waits that are written, each None when it is no duration."""
+    if not isinstance(setting.value, Mapping):
+        return []
+    written = [setting.part(key) for key in ("delay", "max_delay")]
+    return [parse_duration(one.text) for one in written if one is not None]
+
+
 def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
     """JF615: an expectation that no run can meet tells of a lateness that is none."""
     setting = job.settings.get("expect")
@@ -166,7 +207,7 @@ def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
         yield from _check_done_by(job, done_by)
     wanted = duration_of(every)
     longest = longest_interval(job)
-    if every is not None and wanted is not None and longest is not None and wanted < longest:
+    if every is not None and wanted and longest is not None and wanted < longest:
         yield finding(
             every,
             "JF615",

@@ -97,8 +97,8 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
             help=(did_you_mean(near),) if near else ("use a name such as Europe/Oslo or UTC",),
             fix=near[0] if len(near) == 1 else None,
         )
-    elif name in FIXED_ZONES:
-        meant = _ZONE_MEANT[name]
+    elif name in FIXED_ZONES or name in _NO_PLACES:
+        meant = _ZONE_MEANT.get(name, "Europe/Oslo")
         yield finding(
             setting,
             "JF626",
@@ -106,3 +106,33 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
             label="no summer time of any place",
             help=(f"name the place whose clocks you mean, such as {meant}",),
         )
+    else:
+        yield from _with_offset(setting, name)
+
+
+_NO_PLACES: Final = frozenset({"Factory", "localtime", "posixrules"})
+_OFFSET: Final = re.compile(r"Etc/GMT([+-])(\d{1,2})")
+
+
+def _with_offset(setting: Setting, name: str) -> Iterator[Diagnostic]:
+    """JF626 for `Etc/GMT+5`, which is what everybody else writes as UTC-5."""
+    found = _OFFSET.fullmatch(name)
+    if found is None or int(found[2]) == 0:
+        return
+    sign, hours = found[1], int(found[2])
+    is_west = sign == "+"
+    place = "west of UTC: behind it" if is_west else "east of UTC: ahead of it"
+    usual = f"UTC{'-' if is_west else '+'}{hours}"
+    other = f"Etc/GMT{'-' if is_west else '+'}{hours}"
+    length = "one hour" if hours == 1 else f"{hours} hours"
+    yield finding(
+        setting,
+        "JF626",
+        f"zone `{name}` is {length} {place}",
+        label=f"elsewhere this is called {usual}",
+        notes=("in these names the sign is turned round; the offset is the same all year",),
+        help=(
+            "name the place whose clocks you mean, such as America/New_York",
+            f"or, for {length} {'ahead of' if is_west else 'behind'} UTC, {other}",
+        ),
+    )

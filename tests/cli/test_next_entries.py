@@ -24,7 +24,7 @@ KINDS = {
         '{at: "2026-10-25T02:30"}',
         """\
 once, at 2026-10-25 02:30, Europe/Oslo
-  Sun 2026-10-25 02:30 CEST  00:30Z   in 24d 0h
+  Sun 2026-10-25 02:30 CEST  00:30Z   in 24d 0h   02:30 exists twice: this is the first
   none after that
 gaps and folds in 366 days: none
 """,
@@ -219,3 +219,51 @@ def test_a_wrong_expression_is_told_with_its_place(jobfile: Jobfile) -> None:
         "",
         "  help: midnight is hour 0",
     ]
+
+
+@pytest.mark.parametrize(
+    "when", ["0001-01-01", "0001-01-01T00:00Z", "1969-12-31", "2400-01-01", "9999-12-31"]
+)
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue", "UTC"])
+def test_a_time_that_nobody_plans_for_is_refused_in_words(jobfile: Jobfile, when: str, zone: str) -> None:
+    for asked in (("explain-schedule", "0 0 * * *"), ("next", "0 0 * * *"), ("next", "10m")):
+        said = jobfile(*asked, "--timezone", zone, "--now", when)
+        assert said.code == 64
+        assert "it knows the years 1970 to 2399" in said.err
+
+
+@pytest.mark.parametrize("when", ["1970-01-01", "2399-12-31T23:59"])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue", "UTC"])
+def test_the_first_and_the_last_time_are_known(jobfile: Jobfile, when: str, zone: str) -> None:
+    for asked in ("0 0 * * *", "@yearly", "10m"):
+        assert jobfile("explain-schedule", asked, "--timezone", zone, "--now", when).code == 0
+
+
+def test_a_moment_that_is_there_twice_has_a_note(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(
+        "version: 1\n"
+        "jobs:\n"
+        "  a:\n    timezone: America/New_York\n    run: x\n"
+        "    schedule: {at: ['2027-11-07T01:30', '2027-11-07T06:45Z']}\n"
+    )
+    rows = jobfile("next", "a", "--now", "2027-11-01", "--json").json["fires"]
+    assert [row["note"] for row in rows] == [
+        "01:30 exists twice: this is the first",
+        "01:45 exists twice: this is the second",
+    ]
+
+
+@pytest.mark.parametrize(
+    "asked", [("next",), ("next", "a"), ("show", "a"), ("run", "a", "--dry-run"), ("simulate",)]
+)
+def test_a_file_with_an_error_is_answered_with_its_errors_only(
+    jobfile: Jobfile, tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    jobs = "".join(f"  j{number}: {{run: echo $X}}\n" for number in range(20))
+    (tmp_path / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}  a: {{run: x, timeout: 0s}}\n")
+    said = jobfile(*asked)
+    assert said.code == 1
+    assert said.out.count("error[") == 1
+    assert "warning[" not in said.out
+    assert "info[" not in said.out
+    assert "and 20 warnings" in said.err

@@ -176,6 +176,21 @@ def test_an_included_file_that_cannot_be_read_is_a_problem_with_its_name(tmp_pat
     assert [Path(name).name for name, _ in snapshot.files] == ["jobs.yaml", "a.yaml"]
 
 
+@pytest.mark.parametrize("pattern", ["jobs/*.yaml", "jobs/c.yaml", "**/*.yaml"])
+def test_a_link_to_nothing_that_a_pattern_means_is_a_problem(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "a.yaml").write_text(GOOD)
+    (tmp_path / "jobs" / "c.yaml").symlink_to("gone.yaml")
+    (tmp_path / "jobs" / ".#a.yaml").symlink_to("anna@host.123")  # an editor's lock
+    (tmp_path / "jobs.yaml").write_text(f"version: 1\ninclude: ['jobs/a.yaml', '{pattern}']\n")
+    snapshot = FolderTree(tmp_path / "jobs.yaml").snapshot()
+    if "*" in pattern:
+        assert snapshot.problem.endswith("c.yaml: it is a link to gone.yaml, which does not exist")
+    else:
+        found = compile_files(snapshot.files, outside=snapshot.outside).diagnostics
+        assert [one.code for one in found if one.is_error] == ["JF020"]
+
+
 def test_a_change_in_the_folder_of_an_included_file_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir()
     inner = tmp_path / "jobs" / "a.yaml"

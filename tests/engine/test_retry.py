@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.lifecycle import LEGAL_MOVES, AttemptState, Ended, Lost, Outcome, RunState, StartError
 from engine.retry import retry_delay, settle, state_after
-from jobfile.model import Backoff, Jitter, RetrySpec
+from jobfile.model import Backoff, Jitter, RetrySpec, ScriptAction
 from tests.builders import NOON, a_job, a_run
 
 
@@ -229,3 +229,30 @@ def test_an_end_found_late_means_what_it_would_have_meant() -> None:
     assert state_after(ended(0), run) is RunState.SUCCEEDED
     assert state_after(ended(1), run) is RunState.FAILED
     assert state_after(ENDS["timeout"], run) is RunState.TIMED_OUT
+
+
+SCRIPT = ScriptAction(text="x", compiled="x", values=(), shell=("sh", "-eu"))
+
+
+@given(st.integers(0, 255), st.sampled_from(["sh", "bash", "/bin/dash", "/usr/bin/zsh", "python3", "node"]))
+def test_a_shell_that_ends_for_a_signal_of_its_command_counts_as_that_signal(code: int, shell: str) -> None:
+    action = replace(SCRIPT, shell=(shell, "-e"))
+    spec = a_job(action=action, retry=RetrySpec(attempts=3, when=("signal",)))
+    run = a_run(spec, state=RunState.RUNNING, attempt=1)
+    verdict = settle(run, ended(code), spec=spec, now=NOON)
+    is_shell = shell not in ("python3", "node")
+    is_tried = is_shell and 129 <= code <= 159
+    assert (verdict.run_state is RunState.RETRY_WAIT) == is_tried
+    assert verdict.reason == ("" if code == 0 else f"exit({code})")
+
+
+def test_a_command_that_ends_with_such_a_code_by_itself_was_not_killed() -> None:
+    spec = a_job(retry=RetrySpec(attempts=3, when=("signal",)))
+    run = a_run(spec, state=RunState.RUNNING, attempt=1)
+    assert settle(run, ended(139), spec=spec, now=NOON).run_state is RunState.FAILED
+
+
+def test_a_timeout_of_a_script_is_no_signal() -> None:
+    spec = a_job(action=SCRIPT, retry=RetrySpec(attempts=3, when=("signal",)))
+    run = a_run(spec, state=RunState.RUNNING, attempt=1)
+    assert settle(run, ended(143, timed_out=True), spec=spec, now=NOON).run_state is RunState.TIMED_OUT

@@ -1,7 +1,7 @@
 """Rules whose edges one pair of case files cannot show: tables of what is told and what is not."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from jobfile.hiding import without_secrets
 from jobfile.pipeline import check_files, compile_files
 from jobfile.render import render_text, to_json
+from jobfile.zones import load_zone
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -264,3 +265,85 @@ def test_only_scripts_that_can_be_wrong_are_shown_to_a_shell(script: str, is_ask
     lines = "".join(f"      {line}\n" for line in script.split("\n"))
     check_files([("jobs.yaml", f"version: 1\njobs:\n  a:\n    run: |\n{lines}".encode())], ask_shells=ask)
     assert bool(asked) is is_asked
+
+
+@pytest.mark.parametrize("zero", ["0s", "0m", "0h0m0s", "0d"])
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("timeout: {}", ["JF106"]),
+        ("catchup: {{mode: all, window: {}}}", ["JF106"]),
+        ("expect: {{success_every: {}}}", ["JF106"]),
+        ("expect: {{max_duration: {}}}", ["JF106"]),
+        ("start_deadline: {}", ["JF106"]),
+        ("schedule: {{every: {}}}", ["JF106"]),
+        ("kill_grace: {}", []),
+        ("retry: {{attempts: 3, delay: {}}}", []),
+        ("retry: {{attempts: 3, max_delay: {}}}", []),
+        ("schedule: {{every: 1h, spread: {}}}", []),
+        ("triggers: [{{file: {{path: /in, settle: {}}}}}]", []),
+    ],
+)
+def test_a_length_of_zero_is_refused_where_it_could_mean_nothing_good(
+    key: str, zero: str, told: list[str]
+) -> None:
+    assert job(f"{key.format(zero)}, run: echo") == told
+
+
+def test_a_timeout_of_zero_is_never_proposed() -> None:
+    looked = check_files([("jobs.yaml", b"version: 1\njobs: {a: {run: echo, timeout: 0}}\n")])
+    (one,) = [one for one in looked.diagnostics if one.code == "JF110"]
+    assert "none" in one.help[0]
+    assert not one.fixes
+
+
+@pytest.mark.parametrize("text", ["3661d", "36500d", "99999999999s", "100000000000000000000h", "3660d1s"])
+@pytest.mark.parametrize("key", ["timeout: {}", "kill_grace: {}", "schedule: {{every: {}}}"])
+def test_a_length_that_is_too_long_is_called_that(key: str, text: str) -> None:
+    content = f"version: 1\njobs: {{a: {{run: echo, {key.format(text)}}}}}\n"
+    (one,) = [one for one in check_files([("jobs.yaml", content.encode())]).diagnostics if one.is_error]
+    assert (one.code, one.message) == ("JF110", f"`{text}` is too long")
+    assert "3660d" in one.label
+
+
+@pytest.mark.parametrize(
+    ("retry", "is_told"),
+    [
+        ("{attempts: 1000, delay: 0s}", True),
+        ("{attempts: 10, delay: 0s}", True),
+        ("{attempts: 9, delay: 0s}", False),
+        ("{attempts: 1000, delay: 1s, backoff: fixed}", False),
+        ("{attempts: 1000, delay: 10s, max_delay: 0s}", True),
+        ("{attempts: 1000, delay: 0s, backoff: linear}", True),
+        ("{attempts: 10, delay: 1s}", False),
+        ("100", False),
+    ],
+)
+def test_many_tries_without_a_pause_are_reported(retry: str, is_told: bool) -> None:
+    assert ("JF629" in job(f"retry: {retry}, run: echo")) == is_told
+    steps = f"jobs: {{a: {{steps: {{one: {{run: echo, retry: {retry}}}}}}}}}\n"
+    assert ("JF629" in codes(steps)) == is_told
+
+
+@pytest.mark.parametrize("hours", range(1, 15))
+@pytest.mark.parametrize("sign", ["+", "-"])
+def test_a_zone_with_a_turned_sign_is_explained(sign: str, hours: int) -> None:
+    name = f"Etc/GMT{sign}{hours}"
+    looked = check_files([("jobs.yaml", f"version: 1\njobs: {{a: {{run: x, timezone: {name}}}}}\n".encode())])
+    found = [one for one in looked.diagnostics if one.code in ("JF626", "JF305")]
+    if sign == "+" and hours > 12:
+        assert [one.code for one in found] == ["JF305"]
+        return
+    (one,) = found
+    zone = load_zone(name)
+    assert zone is not None
+    offset = NOW.astimezone(zone).utcoffset()
+    assert offset is not None
+    is_behind = offset < timedelta(0)
+    assert ("behind" if is_behind else "ahead") in one.message
+    assert one.label.endswith(f"UTC{'-' if is_behind else '+'}{hours}")
+
+
+@pytest.mark.parametrize("name", ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "Etc/GMT0", "Etc/GMT+0", "Etc/GMT-0"])
+def test_a_name_of_utc_is_fine(name: str) -> None:
+    assert job(f"run: echo, timezone: {name}") == []

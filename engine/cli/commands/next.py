@@ -6,7 +6,7 @@ import click
 
 from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
-from engine.cli.findings import print_diagnostics
+from engine.cli.findings import print_errors
 from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
 from engine.cli.output import cut, print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
@@ -39,7 +39,7 @@ def command(
         raise JobfileError(f"{snapshot.problem}; name the job file with -f, or give an expression in quotes")
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
-        print_diagnostics(compiled.diagnostics, compiled.sources)
+        print_errors(compiled)
         return INVALID
     schedules = {one.spec.name: one.spec.schedule for one in compiled.catalog.jobs if one.spec.enabled}
     if what is None:

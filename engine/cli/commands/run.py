@@ -10,7 +10,7 @@ from engine.accounting import bound_params
 from engine.adapters.lock import is_engine_running
 from engine.cli.asking import hand_over, new_run
 from engine.cli.dry import DryRun, tell_dry_run
-from engine.cli.findings import print_diagnostics
+from engine.cli.findings import print_errors
 from engine.cli.following import attend
 from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params
@@ -119,7 +119,7 @@ def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Wanted | No
         raise UnknownJobError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
-        print_diagnostics(compiled.diagnostics, compiled.sources)
+        print_errors(compiled)
         return None
     found = compiled.catalog.job(name)
     if found is None:

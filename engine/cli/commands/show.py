@@ -9,7 +9,7 @@ import click
 
 from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
-from engine.cli.findings import print_diagnostics
+from engine.cli.findings import print_errors
 from engine.cli.output import print_json, printable
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
@@ -44,7 +44,7 @@ def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) ->
         raise JobfileError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside, overrides=split_params(given))
     if compiled.catalog is None or compiled.files is None:
-        print_diagnostics(compiled.diagnostics, compiled.sources)
+        print_errors(compiled)
         return INVALID
     found = compiled.catalog.job(job)
     if found is None:

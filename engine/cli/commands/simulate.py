@@ -9,7 +9,7 @@ import click
 from engine.adapters.files import FolderTree
 from engine.adapters.revisions import snapshot_at
 from engine.cli.commands.check import INVALID
-from engine.cli.findings import print_diagnostics
+from engine.cli.findings import print_errors
 from engine.cli.output import cut, display_width, facts, print_json, table, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
@@ -125,7 +125,7 @@ def _jobs_of(snapshot: Snapshot) -> tuple[JobSpec, ...] | None:
         raise JobfileError(snapshot.problem)
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
-        print_diagnostics(compiled.diagnostics, compiled.sources)
+        print_errors(compiled)
         return None
     return tuple(one.spec for one in compiled.catalog.jobs)
 

@@ -15,7 +15,7 @@ from engine.casetests.judging import Judged, judge
 from engine.casetests.reading import read_cases
 from engine.casetests.reporting import Results, junit, shown_name, summary_line, text_lines, to_json
 from engine.cli.commands.check import INVALID
-from engine.cli.findings import print_diagnostics
+from engine.cli.findings import print_diagnostics, print_errors
 from engine.cli.output import print_json, printable
 from engine.cli.place import Place, json_option, place_options
 from engine.errors import JobfileError
@@ -96,7 +96,7 @@ def _catalog(main_file: Path, known: dict[Path, Catalog | None]) -> Catalog | No
             raise JobfileError(snapshot.problem)
         compiled = compile_files(snapshot.files, outside=snapshot.outside)
         if compiled.catalog is None:
-            print_diagnostics(compiled.diagnostics, compiled.sources)
+            print_errors(compiled)
         known[main_file] = compiled.catalog
     return known[main_file]
 

@@ -22,7 +22,7 @@ from engine.config import EngineConfig, link_before
 from engine.errors import StoreUnwritableError
 from engine.events import NotShown
 from engine.service import Service
-from jobfile.duration import EXPECTED, parse_duration
+from jobfile.duration import parse_duration, why_no_duration
 
 STDOUT, STDERR = 1, 2
 GIVE_UP_SECONDS = 30.0
@@ -76,7 +76,8 @@ def command(
     """
     duration = parse_duration(length) if length else None
     if length and duration is None:
-        raise click.UsageError(f"--for takes {EXPECTED}, found '{length}'")
+        why, expected = why_no_duration(length)
+        raise click.UsageError(f"--for: '{length}' {why}: {expected}")
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed says how to go on from an older copy; it needs --accept-rewind")
     config = replace(
