@@ -106,6 +106,9 @@ _COMMANDS: Final = frozenset(
     "shopt popd dirs caller disown enable compgen complete compopt bind logout suspend history help".split()  # noqa: SIM905  words
 )
 """Commands of bash that no row of their own has."""
+_BUILTINS: Final = frozenset("source let declare typeset pushd builtin mapfile readarray".split())  # noqa: SIM905  words
+COMMANDS: Final = _COMMANDS | _BUILTINS
+"""Commands that bash has and sh has not."""
 _SH_OPTIONS: Final = frozenset("aefnuxvmbCIVE")
 _SH_OPTION_NAMES: Final = frozenset(
     "allexport emacs errexit ignoreeof interactive monitor noclobber noexec noglob nolog notify nounset "  # noqa: SIM905  words
@@ -170,9 +173,6 @@ def _of_command(command: Command, functions: set[str]) -> Iterator[Part]:
         yield from _RULES[name](head, after)
     elif name in _OPTIONS:
         yield from _options(after, _OPTIONS[name])
-
-
-_BUILTINS: Final = frozenset("source let declare typeset pushd builtin mapfile readarray".split())  # noqa: SIM905  words
 
 
 def _assignments(words: Sequence[Word]) -> Iterator[Part]:

@@ -14,11 +14,15 @@ from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
 from jobfile.payload import compiled_script
 from jobfile.settings import Setting
-from jobfile.shellbashisms import BASHISMS, find_bashisms
+from jobfile.shellbashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Part, Script
 from jobfile.template import find_slots
 
+MAX_READ: Final = 128 * 1024
+"""Characters of a script; a longer one is none that a person wrote."""
+_WORTH_READING: Final = re.compile(rf"[^\w./ :,@%]|\b(?:trap|read|coproc|{'|'.join(sorted(COMMANDS))})\b")
+"""What each of the constructs that these rules know has in it; many scripts are one plain command."""
 MAX_SHOWN: Final = 30
 """Characters of a construct that a message repeats."""
 _SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
@@ -45,16 +49,20 @@ def script_of(payload: Payload) -> ShellScript | None:
     value = "sh" if shell is None else shell.value
     words = [str(word) for word in value] if isinstance(value, list) else [str(value)]
     dialect = _SHELLS.get(words[0].rpartition("/")[2]) if words else None
-    if dialect is None or not setting.text.strip():
+    text = setting.text
+    if dialect is None or len(text) > MAX_READ or not _WORTH_READING.search(text):
         return None
     has_pipefail = dialect == "bash" and (isinstance(value, str) or _PIPEFAIL in words)
     has_nounset = isinstance(value, str) or any(_NOUNSET.fullmatch(word) for word in words)
-    return ShellScript(setting, dialect, _read(setting.text), has_pipefail, has_nounset)
+    script = _read(text)
+    return None if script is None else ShellScript(setting, dialect, script, has_pipefail, has_nounset)
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str) -> Script:
-    return read_script(text, [(slot.start, slot.end) for slot in find_slots(text)[0]])
+def _read(text: str) -> Script | None:
+    """What is in a script; nothing when its templates cannot be read, which is said elsewhere."""
+    slots, problems = find_slots(text)
+    return None if problems else read_script(text, [(slot.start, slot.end) for slot in slots])
 
 
 def variables_of(payload: Payload) -> frozenset[str]:

@@ -120,7 +120,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("variable", "true | true; echo ${PIPESTATUS[0]}"),
     ("variable", "echo $EPOCHSECONDS"),
     ("variable", "echo $LINENO"),
-    ("arithmetic variable", "echo $((RANDOM % 10 + 1000))"),
+    ("arithmetic variable", "echo $((RANDOM * 32768 + RANDOM + 1))"),
 )
 """The name of a construct, and a script with it that works in bash."""
 FINE: tuple[str, ...] = (
