@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from jobfile.excerpt import visible
 from jobfile.plan.as_json import plan_digest
+from jobfile.plan.risks import MANY_TIMES
 from jobfile.plan.text import job_lines, load_lines, side_text
 from jobfile.plan.values import Action, JobChange, Plan
 from jobfile.plan.wording import SYMBOLS, entry_text, path_text, plural
@@ -113,7 +114,7 @@ def _row(change: JobChange, links: str) -> str:
     counts = "–"
     if runs.count_before or runs.count_after:
         after = f"{runs.count_after:,}"
-        is_much = runs.count_after >= 3 * runs.count_before and runs.count_before
+        is_much = runs.count_before and runs.times_as_many >= MANY_TIMES
         counts = f"{runs.count_before:,} → {f'**{after}**' if is_much else after}"
     notes = [plain(effect) for effect in change.effects] + [plain(risk.message) for risk in change.risks]
     notes += [plain(one.message) for one in change.diagnostics]

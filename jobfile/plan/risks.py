@@ -92,12 +92,13 @@ def followers_of(jobs: Sequence[JobSpec]) -> Mapping[str, Sequence[str]]:
 
 
 def _more_runs(asked: _Asked) -> Iterator[Risk]:
-    before, after = asked.change.runs.count_before, asked.change.runs.count_after
-    a_day = (after - before) // DAYS
-    is_manifold = before > 0 and after >= MANY_TIMES * before
+    runs = asked.change.runs
+    a_day = round(runs.rate_after - runs.rate_before)
+    is_manifold = runs.rate_before > 0 and runs.rate_after >= MANY_TIMES * runs.rate_before
     if is_manifold or a_day > MANY_A_DAY:
-        says = f"{times_text(after / before)} as many runs" if is_manifold else f"{a_day:,} more runs a day"
-        yield Risk("RISK01", says, {"before": before, "after": after, "days": DAYS})
+        many = f"{times_text(runs.times_as_many)} as many runs"
+        evidence = {"before": runs.count_before, "after": runs.count_after, "days": DAYS}
+        yield Risk("RISK01", many if is_manifold else f"{a_day:,} more runs a day", evidence)
 
 
 def _short_timeout(asked: _Asked) -> Iterator[Risk]:

@@ -3,11 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import islice
 from typing import Final
 
-from jobfile.model import EveryEntry, JobSpec
+from jobfile.model import AtEntry, EveryEntry, JobSpec
 from jobfile.occurrences import clock_effects, fires, spread_delay
+from jobfile.plan.rates import runs_a_day
 from jobfile.plan.values import DAYS, EFFECT_DAYS, Runs, Start
 
 NEXT_SHOWN: Final = 4
@@ -46,7 +48,8 @@ def compare_runs(before: JobSpec | None, after: JobSpec | None, *, now: datetime
     counts = [count_starts(job, after=now, until=end) for job in (before, after)]
     old, new = ([one for one in starts if one.at <= until] for starts in (old, new))
     gone, come = _only(old, new), _only(new, old)
-    distance = (until - now) / max(1, len(old), len(new))
+    rates = [runs_a_day(job) for job in (before, after)]
+    distance = _usual_distance(max(rates), (before, after)) or (until - now) / max(1, len(old), len(new))
     moved, lost, gained = _pair(gone, come, distance)
     return Runs(
         compared_until=until,
@@ -58,7 +61,17 @@ def compare_runs(before: JobSpec | None, after: JobSpec | None, *, now: datetime
         lost=lost,
         moved=moved,
         usual_distance=distance,
+        rate_before=rates[0],
+        rate_after=rates[1],
     )
+
+
+def _usual_distance(rate: Fraction, jobs: Sequence[JobSpec | None]) -> timedelta | None:
+    """The mean time between runs; None when a job has moments that are written one by one."""
+    entries = [entry for job in jobs if job is not None for entry in job.schedule]
+    if not rate or any(isinstance(entry, AtEntry) for entry in entries):
+        return None
+    return timedelta(seconds=float(86_400 / rate))
 
 
 def effects_of(before: JobSpec | None, after: JobSpec | None, *, now: datetime) -> tuple[str, ...]:

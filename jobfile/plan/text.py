@@ -286,7 +286,7 @@ def _named_runs(change: JobChange, now: datetime) -> list[str]:
 def told_runs(change: JobChange, now: datetime) -> str:
     """How many runs are gained, lost and moved, in brackets."""
     runs = change.runs
-    ratio = runs.count_after / runs.count_before if runs.count_before else 0
+    ratio = runs.times_as_many if runs.count_before else 0.0
     told = [f"x{ratio:,.0f}"] if ratio >= 3 else []
     told += [
         f"{len(found):,} {word}"

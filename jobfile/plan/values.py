@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from typing import NamedTuple
 
 from jobfile.catalog import Catalog, CompiledJob
@@ -70,6 +71,14 @@ class Runs:
     lost: tuple[Start, ...] = ()
     moved: tuple[tuple[Start, Start], ...] = ()
     usual_distance: timedelta = timedelta(days=DAYS)
+    rate_before: Fraction = Fraction(0)
+    """Runs a day over whole periods, which is what is compared: counts depend on where the days begin."""
+    rate_after: Fraction = Fraction(0)
+
+    @property
+    def times_as_many(self) -> float:
+        """How many times as many runs there are afterwards; 0 when there were none."""
+        return float(self.rate_after / self.rate_before) if self.rate_before else 0.0
 
     @property
     def is_same(self) -> bool:
