@@ -1,9 +1,16 @@
 """What the language has and this engine cannot do yet: told before anything is put in force."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from jobfile.catalog import Catalog, CompiledJob
 from jobfile.model import ExpectSpec, HttpAction, JobSpec, PythonAction, StepsAction
+
+UNABLE: Final = (
+    *("steps", "http", "python", "expect", "triggers", "matrix", "if", "queue", "priority"),
+    *("idempotency_key", "outputs", "artifacts", "notify", "retry"),
+)
+"""The keys of which `check` says so; of `retry` only the conditions that a request meets."""
 
 
 def beyond_engine(catalog: Catalog) -> tuple[str, ...]:
@@ -13,12 +20,23 @@ def beyond_engine(catalog: Catalog) -> tuple[str, ...]:
 
 def beyond_engine_of(job: CompiledJob) -> str:
     """What the engine cannot do of a job, in one line; empty when it can do all of it."""
-    needs = list(dict.fromkeys(_needs(job.spec)))
+    needs = needs_of(job.spec)
     if not needs:
         return ""
     keys = ", ".join(f"`{key}`" for key in needs)
     place = f"{job.origin.file}:{job.origin.line}"
     return f"{place}: job `{job.spec.name}` is right, but this engine cannot run {keys} yet; leave it out"
+
+
+def needs_beyond(catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """What the engine cannot do, by job; jobs of which it can do all are left out."""
+    found = {job.spec.name: needs_of(job.spec) for job in catalog.jobs}
+    return {job: keys for job, keys in found.items() if keys}
+
+
+def needs_of(spec: JobSpec) -> tuple[str, ...]:
+    """The keys of a job that the engine does not know what to do with, each once."""
+    return tuple(dict.fromkeys(_needs(spec)))
 
 
 def _needs(spec: JobSpec) -> Iterator[str]:

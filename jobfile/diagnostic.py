@@ -234,6 +234,7 @@ CODES: dict[str, Code] = {
         JF628 the schedule is over
         JF629 many tries with hardly a pause
         JF630 this moment is there twice
+        JF631 the engine cannot run this yet
         """,
     ),
     **_table(

@@ -1,11 +1,12 @@
 """The stages from text to catalog, in order. A table of contents, and nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobfile.catalog import Catalog, build_catalog
 from jobfile.checks import check
+from jobfile.checks.beyond import check_beyond
 from jobfile.checks.scripts import AskShells, check_scripts
 from jobfile.compile import compile_jobs
 from jobfile.diagnostic import Diagnostic, arrange
@@ -83,11 +84,13 @@ def check_files(
     overrides: Mapping[str, str] | None = None,
     now: datetime | None = None,
     ask_shells: AskShells | None = None,
+    unable: Collection[str] = (),
 ) -> Looked:
     """A main file and what it includes, with all that is to be said about them.
 
     `outside` are included files that lie outside of the folder; `overrides` are the values of `--set`;
     without `now` nothing is said about what is past, without `ask_shells` nothing that only a shell knows.
+    `unable` are the keys that the engine cannot run yet.
     """
     given = list(files)
     read = [read_file(name, content) for name, content in given]
@@ -107,7 +110,7 @@ def check_files(
         fileset = FileSet(main.document, included, values, _skipped(read), is_whole, is_good)
         found += [*problems, *stray]
         found += [finding for document in included for finding in check_included(document)]
-        found += check(fileset, now=now)
+        found += [*check(fileset, now=now), *check_beyond(fileset, unable)]
         if ask_shells is not None:
             found += check_scripts(fileset, ask_shells, but=found)
     diagnostics = suppress(arrange(found, files=[one.name for one in read]), sources)
@@ -121,9 +124,12 @@ def compile_files(
     overrides: Mapping[str, str] | None = None,
     now: datetime | None = None,
     ask_shells: AskShells | None = None,
+    unable: Collection[str] = (),
 ) -> Compiled:
     """A main file and what it includes -> one catalog, or none when anything in it is an error."""
-    looked = check_files(files, outside=outside, overrides=overrides, now=now, ask_shells=ask_shells)
+    looked = check_files(
+        files, outside=outside, overrides=overrides, now=now, ask_shells=ask_shells, unable=unable
+    )
     catalog = None
     if looked.files is not None and looked.is_valid:
         catalog = build_catalog(compile_jobs(looked.files))

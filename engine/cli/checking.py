@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.abilities import UNABLE
 from engine.adapters.reading import JobFiles, read_job_files, read_limited
 from engine.adapters.syntax import SyntaxChecker
 from engine.cli.place import Place
@@ -53,6 +54,7 @@ def check_sets(
             overrides=overrides,
             now=place.now(),
             ask_shells=shells.check,
+            unable=UNABLE,
         )
         told = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
         everything += [each for each in compiled.diagnostics if each.file in told]

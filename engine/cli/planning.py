@@ -6,6 +6,7 @@ from datetime import datetime
 
 import click
 
+from engine.abilities import needs_beyond
 from engine.adapters.lock import make_private_file, make_state_dir
 from engine.adapters.wake import poke
 from engine.cli.findings import print_errors
@@ -38,7 +39,13 @@ def planned(
         digests = {one.spec.name: one.digest for one in after.catalog.jobs}
         touched = [one.spec.name for one in before.catalog.jobs if digests.get(one.spec.name) != one.digest]
         facts = dict(facts_of(view, touched, now=place.now()))
-    return make_plan(before, after, now=now or place.now().replace(microsecond=0), facts=facts)
+    return make_plan(
+        before,
+        after,
+        now=now or place.now().replace(microsecond=0),
+        facts=facts,
+        beyond=needs_beyond(after.catalog),
+    )
 
 
 def told(side: Callable[[], Side]) -> Side | None:

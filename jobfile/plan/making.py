@@ -14,17 +14,23 @@ from jobfile.plan.runs import compare_runs, effects_of
 from jobfile.plan.values import NO_FACTS, Action, FieldChange, JobChange, JobFacts, Plan, Side
 
 _NO_ENGINE: Mapping[str, JobFacts] = {}
+_NOTHING: Mapping[str, Sequence[str]] = {}
 _OWN_EFFECTS = frozenset({"JF608"})
 """Findings that a plan makes itself, as seen from its instant."""
 
 
 def make_plan(
-    before: Side, after: Side, *, now: datetime, facts: Mapping[str, JobFacts] = _NO_ENGINE
+    before: Side,
+    after: Side,
+    *,
+    now: datetime,
+    facts: Mapping[str, JobFacts] = _NO_ENGINE,
+    beyond: Mapping[str, Sequence[str]] = _NOTHING,
 ) -> Plan:
     """Compare two sets of jobs, job by job and field by field. The same input gives the same plan.
 
     `now` is the instant from which runs to come are looked at; `facts` is what the engine knows of the jobs
-    of the first side, by name.
+    of the first side, by name. `beyond` is what the engine cannot run of the second side: keys, by job.
     """
     pairs = pair_jobs(before.catalog, after.catalog)
     changes, same = [], []
@@ -62,7 +68,7 @@ def make_plan(
         jobs=tuple(finished),
         same=tuple(sorted(same)),
         load=load,
-        risks=risks_of_all(finished, jobs_before=len(before.catalog.jobs)),
+        risks=risks_of_all(finished, jobs_before=len(before.catalog.jobs), beyond=beyond),
         moved=tuple((old, new) for old, new in pairs.both if old.origin.file != new.origin.file),
     )
 

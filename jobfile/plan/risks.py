@@ -1,4 +1,4 @@
-"""RISK01 to RISK12: facts about a change that a reviewer should not miss, each with its evidence."""
+"""RISK01 to RISK13: facts about a change that a reviewer should not miss, each with its evidence."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ RISKS: Final = {
     "RISK10": "switched off or on",
     "RISK11": "more than a third of all jobs removed",
     "RISK12": "the time zone of many jobs changed",
+    "RISK13": "the engine would refuse all of it",
 }
 MANY_TIMES: Final = 3
 MANY_A_DAY: Final = 1_000
@@ -30,6 +31,8 @@ SOON: Final = timedelta(hours=24)
 AT_ONCE: Final = timedelta(minutes=1)
 MANY_JOBS: Final = 3
 """So many jobs do not change their zone one by one."""
+MOST_NAMED: Final = 5
+"""Jobs that the engine would refuse, and that a message names."""
 MOST_REMOVED: Final = 3
 """The part of all jobs, a third, above which removing them looks like a mistake."""
 
@@ -57,7 +60,9 @@ def job_risks(change: JobChange, *, followers: Sequence[str], now: datetime) -> 
     return tuple(risk for rule in _RULES for risk in rule(asked))
 
 
-def risks_of_all(changes: Sequence[JobChange], *, jobs_before: int) -> tuple[Risk, ...]:
+def risks_of_all(
+    changes: Sequence[JobChange], *, jobs_before: int, beyond: Mapping[str, Sequence[str]]
+) -> tuple[Risk, ...]:
     """The risks that no single job shows."""
     found = []
     removed = [one.name for one in changes if one.action is Action.REMOVE]
@@ -73,7 +78,19 @@ def risks_of_all(changes: Sequence[JobChange], *, jobs_before: int) -> tuple[Ris
         if count >= MANY_JOBS:
             message = f"the time zone of {count} jobs changes from {old} to {new}"
             found.append(Risk("RISK12", message, {"before": old, "after": new, "jobs": count}))
+    if beyond:
+        found.append(_refused(beyond))
     return tuple(found)
+
+
+def _refused(beyond: Mapping[str, Sequence[str]]) -> Risk:
+    """The engine puts in force all of a set or nothing."""
+    told = [f"{', '.join(f'`{key}`' for key in keys)} of {job}" for job, keys in beyond.items()]
+    more = f" and of {plural(len(told) - MOST_NAMED, 'more job')}" if len(told) > MOST_NAMED else ""
+    message = (
+        f"nothing of this can be put in force: the engine cannot run {'; '.join(told[:MOST_NAMED])}{more} yet"
+    )
+    return Risk("RISK13", message, {"beyond": {job: list(keys) for job, keys in beyond.items()}})
 
 
 def removes_many(removed: int, jobs: int) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.abilities import UNABLE
 from engine.adapters.syntax import SyntaxChecker
 from jobfile.diagnostic import CODES, Diagnostic, Severity
 from jobfile.hiding import without_secrets
@@ -23,6 +24,8 @@ BAD = known_files(CASES / "bad", "*.yaml")
 OK = known_files(CASES / "ok", "*.yaml")
 SHELLS = SyntaxChecker()
 TODAY = datetime(2026, 11, 24, tzinfo=UTC)
+SAYS_WHAT_IS_BEYOND = b"# for an engine"
+"""The first line of a case about what the engine cannot run; the others are about the language."""
 NO_FILE_CAN_SHOW = {"JF017"}
 """Codes about size, shown by tests that make the file."""
 
@@ -31,7 +34,9 @@ def compiled(content: bytes) -> Compiled:
     """The files of a case, as they would be looked at today."""
     first, *rest = re.split(rb"^# file: (\S+)\r?\n", content, flags=re.MULTILINE)
     others = [(name.decode(), text) for name, text in zip(rest[::2], rest[1::2], strict=True)]
-    return compile_files([("jobs.yaml", first), *others], now=TODAY, ask_shells=SHELLS.check)
+    unable = UNABLE if SAYS_WHAT_IS_BEYOND in content.partition(b"\n")[0] else ()
+    files = [("jobs.yaml", first), *others]
+    return compile_files(files, now=TODAY, ask_shells=SHELLS.check, unable=unable)
 
 
 def said_about(content: bytes, *, code: str = "") -> tuple[str, tuple[Diagnostic, ...]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from engine.abilities import beyond_engine
 from engine.adapters.files import FolderTree
 from engine.adapters.revisions import snapshot_at
 from engine.cli.commands.check import INVALID
@@ -29,6 +30,7 @@ from engine.simulation.printing import (
     to_json,
 )
 from engine.simulation.subject import Setting, SimRun
+from jobfile.catalog import Catalog
 from jobfile.model import JobSpec
 from jobfile.pipeline import compile_files
 
@@ -82,9 +84,10 @@ def command(  # noqa: PLR0917  click hands over the options by name
         events=events,
         seed=seed,
     )
-    jobs = _jobs_of(FolderTree(place.main_file).snapshot())
-    if jobs is None:
+    catalog = _catalog_of(FolderTree(place.main_file).snapshot())
+    if catalog is None:
         return INVALID
+    jobs, beyond = _specs(catalog), beyond_engine(catalog)
     setting = _setting(options, jobs, place)
     if compare is not None:
         return _compare(setting, options, place, compare, as_json=as_json)
@@ -96,12 +99,14 @@ def command(  # noqa: PLR0917  click hands over the options by name
     if svg_file:
         _write(svg_file, draw(outcome, setting, days_told))
     if as_json:
-        print_json(to_json(outcome, setting))
+        print_json({**to_json(outcome, setting), "beyond": list(beyond)})
         return 0
     click.echo(f"{head_line(outcome, setting)}\n")
     _print_rows(rows(outcome, setting))
     if outcome.load.most:
         click.echo("\n" + "\n".join(load_lines(outcome, is_narrow=width() < NARROW)))
+    for line in beyond:
+        click.echo(f"not yet: {line}")
     for line in closing_lines(outcome, setting):
         click.echo(cut(line, width()))
     return 0
@@ -119,7 +124,11 @@ def _print_rows(found: Sequence[Sequence[str]]) -> None:
         click.echo("\n" + facts(notes))
 
 
-def _jobs_of(snapshot: Snapshot) -> tuple[JobSpec, ...] | None:
+def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
+    return tuple(one.spec for one in catalog.jobs)
+
+
+def _catalog_of(snapshot: Snapshot) -> Catalog | None:
     """The jobs of some files; None when they have mistakes, which are told."""
     if snapshot.problem:
         raise JobfileError(snapshot.problem)
@@ -127,7 +136,7 @@ def _jobs_of(snapshot: Snapshot) -> tuple[JobSpec, ...] | None:
     if compiled.catalog is None:
         print_errors(compiled)
         return None
-    return tuple(one.spec for one in compiled.catalog.jobs)
+    return compiled.catalog
 
 
 def _setting(options: Options, jobs: Sequence[JobSpec], place: Place) -> Setting:
@@ -139,9 +148,10 @@ def _setting(options: Options, jobs: Sequence[JobSpec], place: Place) -> Setting
 
 
 def _compare(setting: Setting, options: Options, place: Place, revision: str, *, as_json: bool) -> int:
-    jobs = _jobs_of(snapshot_at(place.main_file, revision))
-    if jobs is None:
+    catalog = _catalog_of(snapshot_at(place.main_file, revision))
+    if catalog is None:
         return INVALID
+    jobs = _specs(catalog)
     before_setting = _setting(options, jobs, place)
     before, after = simulate(before_setting), simulate(setting)
     if as_json:

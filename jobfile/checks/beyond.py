@@ -1,0 +1,52 @@
+"""JF631: what the language has and the engine cannot run yet. Which keys these are comes in from outside."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from jobfile.checks.finding import finding
+from jobfile.compile import DEFAULT_QUEUE
+from jobfile.diagnostic import Diagnostic
+from jobfile.jobtext import FileSet, JobText
+from jobfile.settings import Setting
+
+RETRY_WORDS: Final = ("http:", "connect")
+"""Conditions of a retry that only a request can meet."""
+
+
+def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic]:
+    """JF631 for each key of a job that the engine would refuse, with everything else in the files."""
+    for job in files.jobs.values():
+        for key in unable:
+            setting = job.settings.get(key)
+            if setting is not None and _is_used(key, setting):
+                yield _beyond(job, setting, key)
+        if "retry" in unable:
+            for one in _conditions_of_requests(job):
+                yield _beyond(job, one, f"retry on {one.text}", at_key=False)
+
+
+def _is_used(key: str, setting: Setting) -> bool:
+    """Whether the value asks for something: an empty one, or the default queue, does not."""
+    if key == "queue":
+        return setting.text != DEFAULT_QUEUE
+    return key != "retry" and (key == "if" or bool(setting.value))
+
+
+def _conditions_of_requests(job: JobText) -> Iterator[Setting]:
+    retry = job.settings.get("retry")
+    when = None if retry is None else retry.part("when")
+    for one in () if when is None else when.parts():
+        if one.text.startswith(RETRY_WORDS):
+            yield one
+
+
+def _beyond(job: JobText, setting: Setting, key: str, *, at_key: bool = True) -> Diagnostic:
+    return finding(
+        setting,
+        "JF631",
+        f"the engine cannot run `{key}` of {job.words} yet",
+        label="right in the language, and refused by the engine",
+        notes=("it puts nothing of these files in force, the other jobs neither",),
+        help=("leave it out until the engine can",),
+        at_key=at_key,
+    )
