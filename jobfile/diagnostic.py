@@ -207,6 +207,7 @@ CODES: dict[str, Code] = {
         JF429 only bash reads this as it is meant, and the script runs in sh
         JF430 nothing gives this variable to the script
         JF431 nothing expands this value
+        JF433 the shell drops a failure
         JF434 jobfile sets this variable itself
         JF435 a schedule's time zone is not the one of the job's times
         JF506 exclude matches nothing

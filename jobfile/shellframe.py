@@ -141,6 +141,8 @@ class Frame:
         if self.next in (Next.LOOP_NAME, Next.CASE_WORD, Next.CASE_IN, Next.FUNCTION_NAME):
             raise LostError(at, f"`{sign}` in the middle of a command")
         command = self._flush(sign)
+        if sign == "&":
+            self.notes.background.append((at, command.words[0].name if command else ""))
         self.before = () if sign not in ("|", "|&") else (command,) if command else self.compound
         self.compound = ()
         if sign in (";;", ";&", ";;&"):

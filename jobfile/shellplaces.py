@@ -120,6 +120,8 @@ class Notes:
     """The variables whose values are used."""
     given: set[str] = field(default_factory=set)
     """The variables that get a value other than by `name=`: of loops, of arithmetic, by `${name:=…}`."""
+    background: list[tuple[int, str]] = field(default_factory=list)
+    """Where a command is put in the background, and its name if it is a simple one."""
     functions: set[str] = field(default_factory=set)
     """The functions that the script defines."""
 

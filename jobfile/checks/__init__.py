@@ -49,7 +49,7 @@ from jobfile.checks.references import (
 )
 from jobfile.checks.schedules import check_schedules
 from jobfile.checks.sections import check_calendars, check_channels, check_unused, check_vars
-from jobfile.checks.shells import check_bash_in_sh
+from jobfile.checks.shells import check_bash_in_sh, check_failures_are_seen
 from jobfile.checks.triggers import (
     check_cancels_what_it_retries,
     check_expect,
@@ -81,6 +81,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_command_is_no_shell,
     check_reads_no_clock,
     check_bash_in_sh,
+    check_failures_are_seen,
     check_variables_are_given,
     check_env_is_not_expanded,
     check_passed_variables,

@@ -15,6 +15,7 @@ from jobfile.jobtext import JobText, Payload
 from jobfile.payload import compiled_script
 from jobfile.settings import Setting
 from jobfile.shellbashisms import BASHISMS, COMMANDS, find_bashisms
+from jobfile.shellfailures import find_dropped
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Part, Script
 from jobfile.template import find_slots
@@ -28,6 +29,7 @@ MAX_SHOWN: Final = 30
 _SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
 """The programs whose language is known, when `shell` is a list."""
 _PIPEFAIL: Final = "pipefail"
+_ERREXIT: Final = re.compile(r"-[a-zA-Z]*e[a-zA-Z]*|errexit")
 _NOUNSET: Final = re.compile(r"-[a-zA-Z]*u[a-zA-Z]*|nounset")
 
 
@@ -39,6 +41,7 @@ class ShellScript(NamedTuple):
     script: Script
     has_pipefail: bool
     has_nounset: bool
+    has_errexit: bool
 
 
 def script_of(payload: Payload) -> ShellScript | None:
@@ -53,9 +56,14 @@ def script_of(payload: Payload) -> ShellScript | None:
     if dialect is None or len(text) > MAX_READ or not _WORTH_READING.search(text):
         return None
     has_pipefail = dialect == "bash" and (isinstance(value, str) or _PIPEFAIL in words)
+    has_errexit = isinstance(value, str) or any(_ERREXIT.fullmatch(word) for word in words)
     has_nounset = isinstance(value, str) or any(_NOUNSET.fullmatch(word) for word in words)
     script = _read(text)
-    return None if script is None else ShellScript(setting, dialect, script, has_pipefail, has_nounset)
+    return (
+        None
+        if script is None
+        else ShellScript(setting, dialect, script, has_pipefail, has_nounset, has_errexit)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -100,6 +108,22 @@ def check_bash_in_sh(payload: Payload) -> Iterator[Diagnostic]:
             continue
         told.add((part.what, shown))
         yield _only_bash(payload, read.setting, part, shown)
+
+
+def check_failures_are_seen(payload: Payload) -> Iterator[Diagnostic]:
+    """JF433: a failure that the shell drops, so that the run succeeds."""
+    read = script_of(payload)
+    if read is None or read.script.lost or read.script.broken:
+        return
+    found = find_dropped(
+        read.script, dialect=read.dialect, has_pipefail=read.has_pipefail, has_errexit=read.has_errexit
+    )
+    for one in found:
+        problem = Problem(
+            code="JF433", message=one.message, start=one.start, end=one.end, label=one.label, help=one.ways
+        )
+        fixes = use_bash(payload) if one.is_pipe and read.dialect == "sh" else ()
+        yield replace(located(read.setting, problem), fixes=fixes)
 
 
 def _reported_places(payload: Payload, text: str) -> list[int]:

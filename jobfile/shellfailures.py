@@ -1,0 +1,207 @@
+"""Failures that a shell drops: the script goes on, ends with 0, and the run succeeds.
+
+What an author knows and means is not reported: conditions, `|| true`, filters that feed filters. The lists of
+programs are for that, and no more than lists.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from jobfile.shellplaces import Command, Script, Word
+from jobfile.shellprograms import heads
+from jobfile.shellvariables import head_of
+
+_FILTERS: Final = frozenset(
+    "echo printf cat true : yes seq date ls find ps df du env id who uname hostname grep "  # noqa: SIM905  words
+    "egrep fgrep zgrep rg awk gawk mawk sed sort uniq head tail cut tr wc column paste "
+    "comm join nl od xxd rev tac fold basename dirname sleep read jq yq tee base64 md5sum "
+    "sha1sum sha256sum xargs which type test [ uptime free mount ip ss netstat lsblk lsof "
+    "dmesg last stat file pwd whoami journalctl export set shift cd tput time".split()
+)
+"""Programs whose failure in front of a pipe surprises nobody, or that hardly fail."""
+_CONTAINERS: Final = frozenset({"docker", "podman", "kubectl", "oc", "docker-compose", "git", "systemctl"})
+"""Programs that run another one with `exec` or `run`, and are questions otherwise."""
+_SINKS: Final = frozenset(
+    "gzip pigz zstd xz bzip2 lz4 lzop tee gpg gpg2 openssl age split ts logger ssh rclone "  # noqa: SIM905  words
+    "aws gsutil gcloud az s3cmd mc restic borg psql mysql mariadb mongorestore pg_restore "
+    "redis-cli sqlite3 dd sponge pv mail mailx sendmail sh bash dash zsh python python3 "
+    "perl curl".split()
+)
+"""Programs that keep, send or run what comes through a pipe, and are content with half of it."""
+_DOERS: Final = frozenset(
+    "cd mkdir cp mv rm ln rsync scp tar unzip make cmake ninja cargo go npm yarn pnpm pip "  # noqa: SIM905  words
+    "pip3 poetry uv bundle composer mvn gradle curl wget pg_dump pg_restore mysqldump "
+    "psql mysql mongodump docker podman kubectl helm terraform ansible-playbook restic "
+    "borg rclone aws gsutil ssh python python3 node ruby perl php java sh bash certbot "
+    "apt-get dnf yum apk pushd install chown chmod source .".split()
+)
+"""Programs that do something, so that their failure is none of the answers they are asked for."""
+_ASKS: Final = re.compile(r"(?:is|has|can|check|test|should|needs?)[-_.].*")
+_TELLERS: Final = frozenset({"echo", "printf", "logger"})
+_SAYS_FAILED: Final = re.compile(r"fail|error|unable|could not|cannot|went wrong|problem", re.IGNORECASE)
+_ENDS: Final = frozenset({"exit", "return", "false", "kill", "exec"})
+
+
+_PIPEFAIL_WAYS: Final = {
+    "sh": "run it with bash, which jobfile starts with pipefail:  shell: bash",
+    "bash": "begin the script with  set -o pipefail",
+}
+
+
+class Dropped(NamedTuple):
+    """A failure that nobody sees: where, what is said of it, and the ways out."""
+
+    start: int
+    end: int
+    message: str
+    label: str
+    ways: tuple[str, ...]
+    is_pipe: bool = False
+
+
+def find_dropped(script: Script, *, dialect: str, has_pipefail: bool, has_errexit: bool) -> list[Dropped]:
+    """Every failure that the shell would drop and that the author would want to know of, in order."""
+    commands = sorted(script.commands, key=lambda one: one.words[0].start)
+    found = [*_not_waited_for(script), *_only_told(commands)]
+    if not has_pipefail and not _cares_for_pipes(script):
+        found += _in_pipes(script, _PIPEFAIL_WAYS[dialect])
+    if has_errexit:
+        found += _in_the_middle(commands)
+    return sorted(set(found))
+
+
+def _cares_for_pipes(script: Script) -> bool:
+    """Whether the script asks for pipefail itself (which sh may refuse: JF429), or looks at PIPESTATUS."""
+    asks = any("pipefail" in [word.text for word in one.words] for one in script.commands)
+    return asks or any(one.name == "PIPESTATUS" for one in script.notes.reads)
+
+
+def _in_pipes(script: Script, way: str) -> Iterator[Dropped]:
+    for command in script.commands:
+        if not command.before or command.after in ("|", "|&") or not _keeps(command):
+            continue
+        for one in _upstream(command):
+            head = _program(one)
+            if head is not None and _may_fail(head, one.words) and one.after != "||":
+                yield Dropped(
+                    head.start,
+                    head.end,
+                    f"a failure of `{_shown(head)}` in this pipeline is not seen",
+                    "only the last command of a pipeline counts here",
+                    (
+                        way,
+                        "or write to a file first, and read that",
+                    ),
+                    is_pipe=True,
+                )
+
+
+def _keeps(command: Command) -> bool:
+    """Whether the last command of a pipeline keeps, sends or runs what it gets."""
+    head = _program(command)
+    is_sink = head is not None and head.name in _SINKS
+    return is_sink or any(not one.startswith("/dev/") for one in command.outputs)
+
+
+def _upstream(command: Command) -> Iterator[Command]:
+    seen: set[int] = set()
+    waiting = list(command.before)
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            waiting += one.before
+            yield one
+
+
+def _program(command: Command) -> Word | None:
+    """The word that names what runs in the end, through wrappers such as sudo and timeout."""
+    at_heads = heads(command.words)
+    last = max((at for at, is_certain in at_heads.items() if is_certain), default=None)
+    return None if last is None or last >= len(command.words) else command.words[last]
+
+
+def _may_fail(head: Word, words: Sequence[Word]) -> bool:
+    name = head.name
+    if name in _CONTAINERS:
+        return any(word.text in ("exec", "run", "archive", "bundle") for word in words)
+    return name not in _FILTERS and head.text[:1] not in ("[", "(")
+
+
+def _shown(word: Word) -> str:
+    text = word.text if word.text.isprintable() and "$" not in word.text else "the command"
+    return text[:40]
+
+
+def _not_waited_for(script: Script) -> Iterator[Dropped]:
+    waits = any(
+        (head := head_of(one)) is not None and head.text in ("wait", "fg", "jobs") for one in script.commands
+    )
+    if waits or any(one.name == "!" for one in script.notes.reads):
+        return
+    for at, name in script.notes.background:
+        if name != "sleep":
+            yield Dropped(
+                at,
+                at + 1,
+                "nothing waits for this command",
+                "its failure is not seen, and it is ended when the script ends",
+                ("add  wait  with its number:  command & pid=$!; …; wait $pid", "or leave the `&` out"),
+            )
+
+
+def _only_told(commands: Sequence[Command]) -> Iterator[Dropped]:
+    """`command || echo failed`: what is told in words only is no failure."""
+    for index, command in enumerate(commands):
+        head = head_of(command)
+        if head is None or command.follows != "||" or head.text not in _TELLERS or command.is_condition:
+            continue
+        tried = next((one for one in reversed(commands[:index]) if one.after == "||"), None)
+        follows = next((one for one in commands[index + 1 :] if one.follows == command.after), None)
+        ends = follows is not None and (end := head_of(follows)) is not None and end.text in _ENDS
+        says = " ".join(word.text for word in command.words[1:])
+        if tried is not None and _is_doer(tried) and _SAYS_FAILED.search(says) and not ends:
+            last = command.words[-1]
+            yield Dropped(
+                head.start,
+                last.end,
+                "this only prints that a command failed, and the script goes on",
+                "this command succeeds, and so does the run",
+                ("end the script:  || { echo …; exit 1; }", "or leave this out: jobfile reports the failure"),
+            )
+
+
+def _in_the_middle(commands: Sequence[Command]) -> Iterator[Dropped]:
+    """`a && b` before other commands: when `a` fails, `-e` does not end the script."""
+    top = [one for one in commands if one.is_top]
+    for index, command in enumerate(top):
+        if command.after != "&&" or command.follows in ("&&", "||", "|", "|&") or not _is_doer(command):
+            continue
+        rest = index + 1
+        while rest < len(top) and top[rest].after in ("&&", "|", "|&"):
+            rest += 1
+        is_handled = rest >= len(top) or top[rest].after in ("||", "&")
+        if not is_handled and rest + 1 < len(top):
+            head = head_of(command)
+            assert head is not None
+            yield Dropped(
+                head.start,
+                head.end,
+                f"a failure of `{_shown(head)}` before `&&` does not end the script",
+                "what comes after the `&&` is left out, and the next line runs",
+                ("write each command on its own line: a failure ends the script",),
+            )
+
+
+def _is_doer(command: Command) -> bool:
+    """Whether a failure of this command is more than the answer no."""
+    head = _program(command) or head_of(command)
+    if head is None or _ASKS.fullmatch(head.name):
+        return False
+    if head.name in _CONTAINERS - {"git"}:
+        return any(word.text in ("exec", "run", "apply", "build", "push", "pull") for word in command.words)
+    is_git = head.name == "git" and any(
+        word.text in ("pull", "fetch", "clone", "push", "checkout", "commit") for word in command.words
+    )
+    return is_git or head.name in _DOERS or ("/" in head.text and head.text[:1] not in "$")
