@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
 from jobfile.diagnostic import Diagnostic, Edit, Fix
-from jobfile.environment import ABOUT_THE_RUN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
+from jobfile.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
 from jobfile.payload import compiled_script
@@ -80,6 +80,7 @@ def variables_of(payload: Payload) -> frozenset[str]:
     return frozenset(
         {
             *PASSED_ON,
+            *GIVEN,
             *SET_FOR_EACH_RUN,
             *ABOUT_THE_RUN,
             *payload.env,
