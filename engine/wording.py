@@ -1,5 +1,7 @@
 """The ledger's words for people: reasons, run ids and lengths of time."""
 
+from datetime import datetime, tzinfo
+
 from engine.lifecycle import Run
 from engine.retry import NOT_AGAIN
 
@@ -90,6 +92,29 @@ def seconds_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def instant_text(at: datetime, zone: tzinfo, *, has_seconds: bool = False) -> str:
+    """An instant with its zone: the form of every printed time, which each command that takes a time reads.
+
+    A line about one job is in that job's zone, every other line in UTC. Seconds are shown when there are any,
+    or always with `has_seconds`.
+    """
+    local = at.astimezone(zone)
+    precision = "seconds" if has_seconds or local.second else "minutes"
+    return f"{local.replace(tzinfo=None).isoformat(sep=' ', timespec=precision)} {zone_text(local)}"
+
+
+def zone_text(local: datetime) -> str:
+    """The abbreviation of a local time's zone; its offset where the abbreviation would not tell it apart.
+
+    When Moscow went from UTC+4 to UTC+3 in 2014, one hour came twice and both times are called MSK.
+    """
+    name = local.tzname() or ""
+    other = local.replace(fold=1 - local.fold)
+    if name and (other.utcoffset() == local.utcoffset() or other.tzname() != name):
+        return name
+    return f"{local:%z}"
 
 
 def paused_though_enabled(jobs: int) -> str:

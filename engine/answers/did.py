@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.wording import in_words, reason_words, seconds_text, short
+from engine.wording import in_words, instant_text, reason_words, seconds_text, short
 
 LOOK_BACK = timedelta(days=400)
 """How far back the newest expected run is looked for when no day is named."""
@@ -48,7 +48,7 @@ def did(
 ) -> Did:
     """Answer for a day, an instant, or the newest run that was expected."""
     if at is not None:
-        since, until, when = at, at + timedelta(seconds=1), f"at {_local(at, zone)}"
+        since, until, when = at, at + timedelta(seconds=1), f"at {instant_text(at, zone)}"
     elif on is not None:
         since, until = day_window(on, zone)
         when = f"on {on.isoformat()}"
@@ -157,7 +157,7 @@ def _not_expected(
         return Did(answer=Answer.NOT_WELL, line=line, items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
     if coming:
-        line = f"{job} {when}: not yet due, expected at {_local(coming[0], zone)}"
+        line = f"{job} {when}: not yet due, expected at {instant_text(coming[0], zone)}"
         return Did(answer=Answer.NOT_OVER, line=line, items=())
     what = f"{job} {when}".strip()
     return Did(answer=Answer.NOT_EXPECTED, line=f"{what}: not expected, and it did not run", items=())
@@ -176,7 +176,9 @@ def _many(items: Sequence[Item], zone: ZoneInfo, *, is_engine_running: bool) -> 
     }[_worst(items)]
     worst = next((item for item in reversed(items) if _answer(item) is _worst(items)), items[-1])
     shown = (
-        "" if _worst(items) is Answer.SUCCEEDED else f"; {_local(worst.scheduled_for, zone)}: {_why(worst)}"
+        ""
+        if _worst(items) is Answer.SUCCEEDED
+        else f"; {instant_text(worst.scheduled_for, zone)}: {_why(worst)}"
     )
     return f"{verdict}: {', '.join(parts)} of {len(items)}{shown}"
 
@@ -187,7 +189,7 @@ _ORDER = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "m
 
 def _one(item: Item, zone: ZoneInfo, *, is_engine_running: bool) -> str:
     wanted = "scheduled for" if item.is_scheduled else "asked for at"
-    place = f"{wanted} {_local(item.scheduled_for, zone)}"
+    place = f"{wanted} {instant_text(item.scheduled_for, zone)}"
     run = item.run
     known = f", run {short(run.id)}" if run else ""
     match _answer(item):
@@ -224,9 +226,3 @@ def _took(run: Run) -> str:
     assert run.started_at is not None
     assert run.ended_at is not None
     return seconds_text((run.ended_at - run.started_at).total_seconds())
-
-
-def _local(at: datetime, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone)
-    seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
-    return f"{local:%Y-%m-%d} {seconds} {local.tzname()}"

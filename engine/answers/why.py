@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items
 from engine.ledger import View
 from engine.lifecycle import Attempt, Run, RunState
-from engine.records import JobVersion, Schedule, Session
-from engine.wording import REASONS, in_words, reason_words, seconds_text, short
+from engine.records import Audited, JobVersion, Schedule, Session
+from engine.wording import REASONS, in_words, instant_text, reason_words, seconds_text, short
 from jobfile.occurrences import fires, next_fire
 from jobfile.words import describe
 
@@ -44,12 +44,14 @@ def why(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) ->
         if one.run is not None:
             facts += _run_facts(view, one.run, zone)
     if item.pruned_at is not None:
-        facts.append(("details", f"no longer kept: retention took them away {_local(item.pruned_at, zone)}"))
+        facts.append(
+            ("details", f"no longer kept: retention took them away {instant_text(item.pruned_at, zone)}")
+        )
     reason = item.reason if item.run is None else item.run.reason
     state = "open" if reason == NOT_ACCOUNTED else item.state.value
     words = in_words(item.run) if item.run is not None else reason_words(reason, item.detail)
     return Story(
-        headline=f"{job}, {_local(at, zone)}: {state}{f', {words}' if words else ''}",
+        headline=f"{job}, {instant_text(at, zone)}: {state}{f', {words}' if words else ''}",
         facts=tuple(facts),
         is_expected=True,
         state=item.state,
@@ -61,12 +63,12 @@ def why(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) ->
 def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[tuple[str, str]]:
     if not item.is_scheduled:
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
-        return [("asked for", f"{_local(item.scheduled_for, zone)}{by}")]
+        return [("asked for", f"{instant_text(item.scheduled_for, zone)}{by}")]
     schedule = _schedule_at(view, job, item.scheduled_for)
     if schedule is None:
         return []
     rules = "; ".join(describe(entry) for entry in schedule.entries)
-    since = _local(schedule.active_from, zone)
+    since = instant_text(schedule.active_from, zone)
     return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
 
 
@@ -92,7 +94,7 @@ def _decision_facts(view: View, item: Item, zone: ZoneInfo) -> list[tuple[str, s
     if decided is not None and item.is_scheduled:
         late = (decided - item.scheduled_for).total_seconds()
         how = "on time" if late < 10 else f"{seconds_text(late)} late"
-        facts.append(("recorded", f"{_local(decided, zone)}, {how}"))
+        facts.append(("recorded", f"{instant_text(decided, zone)}, {how}"))
     if item.is_scheduled:
         facts += _engine_facts(view, item.scheduled_for, zone)
     return facts
@@ -106,17 +108,19 @@ def _engine_facts(view: View, at: datetime, zone: ZoneInfo) -> list[tuple[str, s
     elif not _covers(before, at, after):
         end = before.ended_at or before.last_seen_at
         how = before.end_reason if before.ended_at else "was killed"
-        back = f", the next one started {_local(after.started_at, zone)}" if after else ", and none since"
-        facts.append(("engine", f"absent: the one before {how} about {_local(end, zone)}{back}"))
+        back = (
+            f", the next one started {instant_text(after.started_at, zone)}" if after else ", and none since"
+        )
+        facts.append(("engine", f"absent: the one before {how} about {instant_text(end, zone)}{back}"))
     else:
-        facts.append(("engine", f"epoch {before.epoch}, since {_local(before.started_at, zone)}"))
+        facts.append(("engine", f"epoch {before.epoch}, since {instant_text(before.started_at, zone)}"))
     return facts + _trouble_facts(view, at, zone)
 
 
 def _trouble_facts(view: View, at: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
     """What else was out of order at an instant: files that were refused, a clock that was not believed."""
     facts = [
-        ("clock", f"not believed from {_local(one.began_at, zone)}: {one.detail}")
+        ("clock", f"not believed from {instant_text(one.began_at, zone)}: {one.detail}")
         for one in view.recent_incidents(limit=1_000)
         if one.kind == "clock_hold" and one.began_at <= at and (one.ended_at is None or at <= one.ended_at)
     ]
@@ -144,18 +148,17 @@ def _run_facts(view: View, run: Run, zone: ZoneInfo) -> list[tuple[str, str]]:
         for index, attempt in enumerate(view.attempts(run.id))
     ]
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
-        facts.append(("next try", _local(run.retry_at, zone)))
-    facts += [
-        (
-            "by hand",
-            f"{_local(one.at, zone)}  {one.actor}: {one.action}{f', {one.detail}' if one.detail else ''}",
-        )
-        for one in view.audit_of(run.id)
-    ]
+        facts.append(("next try", instant_text(run.retry_at, zone)))
+    facts += [("by hand", _audit_line(one, zone)) for one in view.audit_of(run.id)]
     facts += [("tried again", f"run {short(one.id)}, {one.state.value}") for one in view.retries_of(run.id)]
     if run.attempt:
         facts.append(("output", f"jobfile logs {short(run.id)}"))
     return facts
+
+
+def _audit_line(one: Audited, zone: ZoneInfo) -> str:
+    detail = f", {one.detail}" if one.detail else ""
+    return f"{instant_text(one.at, zone)}  {one.actor}: {one.action}{detail}"
 
 
 def _pause_facts(view: View, job: str, at: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
@@ -164,11 +167,11 @@ def _pause_facts(view: View, job: str, at: datetime, zone: ZoneInfo) -> list[tup
     for pause in view.pauses_between(job, since=at, until=at):
         if pause.holds_at(at):
             why_paused = f": {pause.reason}" if pause.reason else ""
-            facts.append(("paused", f"by {pause.actor} {_local(pause.paused_at, zone)}{why_paused}"))
+            facts.append(("paused", f"by {pause.actor} {instant_text(pause.paused_at, zone)}{why_paused}"))
             if pause.ended_at is not None:
-                facts.append(("", f"resumed by {pause.ended_by} {_local(pause.ended_at, zone)}"))
+                facts.append(("", f"resumed by {pause.ended_by} {instant_text(pause.ended_at, zone)}"))
             elif pause.until is not None:
-                facts.append(("", f"until {_local(pause.until, zone)}"))
+                facts.append(("", f"until {instant_text(pause.until, zone)}"))
     return facts
 
 
@@ -200,7 +203,7 @@ def _not_expected(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: da
     is_coming = schedule is not None and at > now and _names(schedule, at)
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
     return Story(
-        headline=f"{job}, {_local(at, zone)}: {what}",
+        headline=f"{job}, {instant_text(at, zone)}: {what}",
         facts=tuple(facts),
         is_expected=is_coming,
         state=None,
@@ -219,12 +222,12 @@ def _neighbours(schedule: Schedule, at: datetime, zone: ZoneInfo) -> list[tuple[
     while span <= NEAR:
         before = [fire.at for fire in fires(schedule.entries, after=at - span, until=at - INSTANT)]
         if before:
-            facts.append(("the one before", _local(before[-1], zone)))
+            facts.append(("the one before", instant_text(before[-1], zone)))
             break
         span *= 4
     after = next_fire(schedule.entries, after=at)
     if after is not None:
-        facts.append(("the one after", _local(after.at, zone)))
+        facts.append(("the one after", instant_text(after.at, zone)))
     return facts
 
 
@@ -234,13 +237,13 @@ def _why_no_schedule(view: View, job: str, at: datetime, zone: ZoneInfo) -> str:
         return "no generation knows the job"
     first = versions[0].applied_at
     if first is not None and at <= first:
-        return f"the job was first applied {_local(first, zone)}"
+        return f"the job was first applied {instant_text(first, zone)}"
     ended = [one for one in view.schedules_between(job, since=versions[0].applied_at or at, until=at)]
     if ended:
         last = ended[-1]
         assert last.active_until is not None
         why_ended = REASONS.get(last.ended_because, "its schedule was changed")
-        return f"{why_ended} {_local(last.active_until, zone)}"
+        return f"{why_ended} {instant_text(last.active_until, zone)}"
     return "the job has no schedule"
 
 
@@ -252,9 +255,3 @@ def _schedule_at(view: View, job: str, at: datetime) -> Schedule | None:
         if schedule.active_from < at and (schedule.active_until is None or at <= schedule.active_until)
     ]
     return found[-1] if found else None
-
-
-def _local(at: datetime, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone)
-    seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
-    return f"{local:%Y-%m-%d} {seconds} {local.tzname()}"

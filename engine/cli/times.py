@@ -1,15 +1,39 @@
-"""Times as people type them: dates, local times, instants; read in the job's zone."""
+"""Times as people type them: one grammar for all commands, read in the job's zone where none is named."""
 
-from datetime import UTC, date, datetime, timedelta
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import click
 
 from engine.ledger import View
 from jobfile.canonical import spec_from_json
-from jobfile.dates import YEARS
 from jobfile.duration import parse_duration
 from jobfile.occurrences import load_zone
+from jobfile.zones import EPOCH, HORIZON
+
+FORMS = "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, yesterday, now, 7d, '2h ago', or epoch seconds"
+
+MIN_EPOCH_DIGITS = 9
+"""A number with fewer digits is no epoch time: 20261128 is a day."""
+
+MAX_CHOICES = 4
+"""Zones that the message about an ambiguous abbreviation names."""
+
+_DAY = r"\d{4}-\d\d-\d\d|today|yesterday"
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+_TIME = re.compile(
+    rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(?:(?P<day>{_DAY})(?:[T ]|$))?(?P<clock>{_CLOCK})?"
+    r" ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,6}|[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)?",
+    re.IGNORECASE | re.ASCII,
+)
+_AGO = re.compile(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?) ago", re.IGNORECASE | re.ASCII)
+_EPOCH = re.compile(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
+
+_LocalTime = Callable[[tzinfo | None], datetime]
+"""The time that a text names, as the clocks of a zone show it. None is the zone of this host."""
 
 
 def zone_of_job(view: View, job: str) -> ZoneInfo:
@@ -27,41 +51,128 @@ def zone_of_job(view: View, job: str) -> ZoneInfo:
     return zone or ZoneInfo("UTC")
 
 
-def parse_day(text: str, *, today: date) -> date:
-    """A day: YYYY-MM-DD, today or yesterday."""
-    words = {"today": today, "yesterday": today - timedelta(days=1)}
-    if text in words:
-        return words[text]
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"'{text}' is no day; write 2026-11-23, today or yesterday") from None
-
-
 def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
-    """An instant: ISO 8601, local to the zone unless it has an offset; HH:MM is today's."""
-    candidate = text.replace("Z", "+00:00") if text.endswith("Z") else text
-    if len(candidate) in (5, 8) and candidate[2] == ":":
-        candidate = f"{now.astimezone(zone).date().isoformat()}T{candidate}"
+    """The instant that a text names; a local time is one of `zone`, and a day is its first instant."""
+    given = " ".join(text.split())
     try:
-        at = datetime.fromisoformat(candidate)
+        at = _before(given, now) or _named(given, zone, now)
+        at = at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.UsageError(f"'{text}' is no time; write {FORMS}") from None
+    if not EPOCH <= at < HORIZON:
+        raise click.UsageError(f"'{text}' is out of range; write a time from 1970 to {HORIZON.year - 1}")
+    return at
+
+
+def parse_day(text: str, zone: ZoneInfo, *, now: datetime) -> date:
+    """The day that a text names, or that holds the instant it names, as the clocks of `zone` show it."""
+    return named_day(text, zone, now=now) or parse_instant(text, zone, now=now).astimezone(zone).date()
+
+
+def named_day(text: str, zone: ZoneInfo, *, now: datetime) -> date | None:
+    """The day of a text that names a day and no time: 2026-11-28, today, yesterday."""
+    found = _TIME.fullmatch(" ".join(text.split()))
+    if found is None or not found["day"] or found["clock"] or found["zone"]:
+        return None
+    try:
+        return _day(found["day"], zone, now)
     except ValueError:
-        raise click.UsageError(
-            f"'{text}' is no time; write 2026-11-23T02:00, 02:00, or with an offset 2026-11-23T02:00Z"
-        ) from None
-    if at.year not in YEARS:
-        raise click.UsageError(
-            f"'{text}' is no time that jobfile knows; it knows the years {YEARS[0]} to {YEARS[-1]}"
-        )
-    return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).astimezone(UTC)
+        return None
 
 
-def parse_since(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
-    """The beginning of a window: an instant, a day, or a duration back from now (24h, 7d)."""
-    back = parse_duration(text)
+def _before(given: str, now: datetime) -> datetime | None:
+    """A length of time before now, or now itself."""
+    if given.lower() == "now":
+        return now
+    back = parse_duration(given.removesuffix(" ago"))
     if back is not None:
         return now - back
-    if text in ("today", "yesterday") or (len(text) == 10 and text[4] == "-"):
-        day = parse_day(text, today=now.astimezone(zone).date())
-        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    return parse_instant(text, zone, now=now)
+    ago = _AGO.fullmatch(given)
+    if ago is None:
+        return None
+    unit = ago[2].lower().removesuffix("s")
+    return now - timedelta(**{f"{unit}s": int(ago[1])})
+
+
+def _named(given: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """A time by its date and clock; ValueError when the text is none."""
+    if _EPOCH.fullmatch(given):
+        return EPOCH + timedelta(seconds=float(given.removeprefix("@")))
+    found = _TIME.fullmatch(given)
+    if found is None or not (found["day"] or found["clock"]):
+        at = datetime.fromisoformat(given)  # other forms of ISO 8601: 20261128T1804, 2026-W48-6
+        return at if at.tzinfo is not None else at.replace(tzinfo=zone)
+
+    def in_zone(of: tzinfo | None) -> datetime:
+        return datetime.combine(_day(found["day"], of, now), _clock(found["clock"]))
+
+    if not found["zone"]:
+        return in_zone(zone).replace(tzinfo=zone)
+    return _in_named_zone(in_zone, found["zone"], zone)
+
+
+def _day(text: str | None, zone: tzinfo | None, now: datetime) -> date:
+    today = now.astimezone(zone).date()
+    words = {None: today, "today": today, "yesterday": today - timedelta(days=1)}
+    word = text.lower() if text else None
+    return words[word] if word in words else date.fromisoformat(str(text))
+
+
+def _clock(text: str | None) -> time:
+    if text is None:
+        return time()
+    hour, _, rest = text.partition(":")
+    return time.fromisoformat(f"{hour:0>2}:{rest}")
+
+
+def _in_named_zone(local: _LocalTime, name: str, zone: ZoneInfo) -> datetime:
+    """A local time of the zone that the text names: by an offset, a place, or an abbreviation.
+
+    One abbreviation means different things in different places: the job's zone and the host's come first.
+    """
+    if name.upper() in ("Z", "UTC"):
+        return local(UTC).replace(tzinfo=UTC)
+    if offset := _OFFSET.fullmatch(name):
+        ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+        fixed = timezone(ahead if offset[1] == "+" else -ahead)
+        return local(fixed).replace(tzinfo=fixed)
+    if "/" in name:
+        place = load_zone(name)
+        if place is None:
+            raise click.UsageError(f"there is no time zone '{name}'; write a name such as Europe/Oslo")
+        return local(place).replace(tzinfo=place)
+    for known in (zone, None):
+        for at in _readings(local(known), known):
+            if (at.tzname() or "").upper() == name.upper():
+                return at
+    return _anywhere(local(zone), name, zone)
+
+
+def _readings(local: datetime, zone: tzinfo | None) -> Iterator[datetime]:
+    """A local time as an instant; two where the clocks were set back."""
+    for fold in (0, 1):
+        told = local.replace(fold=fold)
+        yield told.astimezone() if zone is None else told.replace(tzinfo=zone)
+
+
+def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
+    """A local time of any zone that has this abbreviation then, if all that have it agree."""
+    from jobfile.zones import zone_names  # noqa: PLC0415  start-up time: only for the rare abbreviation
+
+    found: dict[datetime, str] = {}
+    for place in sorted(zone_names()):
+        other = load_zone(place)
+        for at in _readings(local, other) if other is not None and "/" in place else ():
+            if (at.tzname() or "").upper() == name.upper():
+                found.setdefault(at.astimezone(UTC), place)
+    if len(found) == 1:
+        return next(iter(found))
+    if found:
+        choices = sorted(f"{local.replace(tzinfo=load_zone(one)):%z} in {one}" for one in found.values())
+        told = ", ".join(choices[:MAX_CHOICES])
+        raise click.UsageError(f"'{name}' means more than one zone ({told}); write the offset or the place")
+    here = local.replace(tzinfo=zone).tzname()
+    raise click.UsageError(
+        f"no zone is called '{name}' at that time; {zone.key} is called {here} then. "
+        "Write the offset, as in 2026-11-28T18:04+01:00, or UTC"
+    )

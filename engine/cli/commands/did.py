@@ -37,7 +37,7 @@ def command(
         job,
         zone=zone,
         params=split_params(given),
-        on=parse_day(day, today=now.astimezone(zone).date()) if day else None,
+        on=parse_day(day, zone, now=now) if day else None,
         at=parse_instant(instant, zone, now=now) if instant else None,
         now=now,
         is_engine_running=is_engine_running(place.state_dir),

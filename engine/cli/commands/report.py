@@ -7,7 +7,7 @@ import click
 from engine.answers.report import VERDICTS, Report, Row, make_report, report_to_json
 from engine.cli.output import local, print_json, table
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.times import parse_since
+from engine.cli.times import parse_instant
 from jobfile.occurrences import load_zone
 
 DEFAULT_WINDOW = timedelta(hours=24)
@@ -28,8 +28,8 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
     view, now = place.view(), place.now()
     utc = load_zone("UTC")
     assert utc is not None
-    end = parse_since(until, utc, now=now) if until else now + timedelta(microseconds=1)
-    start = parse_since(since, utc, now=now) if since else min(end, now) - DEFAULT_WINDOW
+    end = parse_instant(until, utc, now=now) if until else now + timedelta(microseconds=1)
+    start = parse_instant(since, utc, now=now) if since else min(end, now) - DEFAULT_WINDOW
     if start >= end:
         raise click.UsageError("--since must be before --until")
     report = make_report(view, since=start, until=end, now=now)

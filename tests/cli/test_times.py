@@ -1,0 +1,170 @@
+"""Times: what is printed is read back as the same instant, and all forms that people type are one grammar."""
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.cli.times import named_day, parse_day, parse_instant
+from engine.wording import instant_text
+from jobfile.occurrences import load_zone
+from jobfile.zones import EPOCH, HORIZON, clock_changes, zone_names
+
+NOW = datetime(2026, 11, 28, 18, 30, tzinfo=UTC)
+
+
+def zone(name: str) -> ZoneInfo:
+    found = load_zone(name)
+    assert found is not None
+    return found
+
+
+OSLO, UTC_ZONE = zone("Europe/Oslo"), zone("UTC")
+YEARS = (1971, 1990, 2007, 2014, 2026, 2040)
+
+
+@pytest.fixture
+def host_zone() -> Iterator[None]:
+    """A host whose own zone is another than that of the jobs."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "America/New_York"
+    time.tzset()
+    yield
+    os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
+    time.tzset()
+
+
+@st.composite
+def instants_near_changes(draw: st.DrawFn) -> tuple[ZoneInfo, datetime]:
+    """A zone, and an instant around one of the times when its clocks change, or any other."""
+    name = draw(st.sampled_from(sorted(zone_names())))
+    start = datetime(draw(st.sampled_from(YEARS)), 1, 1, tzinfo=UTC)
+    changes = [change.at for change in clock_changes(name, after=start)] or [start]
+    near = draw(st.sampled_from(changes)) + timedelta(minutes=draw(st.integers(-180, 180)))
+    at = draw(st.one_of(st.just(near), st.datetimes(datetime(1971, 1, 1), datetime(9990, 1, 1))))  # noqa: DTZ001  made aware below
+    return zone(name), at.replace(tzinfo=UTC, second=draw(st.sampled_from((0, 0, 59))))
+
+
+@given(instants_near_changes(), st.booleans())
+def test_a_printed_time_is_read_back_as_the_same_instant(
+    case: tuple[ZoneInfo, datetime], has_seconds: bool
+) -> None:
+    of_job, at = case
+    told = instant_text(at, of_job, has_seconds=has_seconds)
+    assert parse_instant(told, of_job, now=NOW) == at.replace(microsecond=0)
+    in_utc = instant_text(at, UTC, has_seconds=has_seconds)
+    assert parse_instant(in_utc, of_job, now=NOW) == at.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("Europe/Oslo", "2026-10-25 02:30 CEST", "2026-10-25 02:30 CET"),
+        ("America/Sao_Paulo", "2017-02-18 23:30 -02", "2017-02-18 23:30 -03"),
+        ("Europe/Moscow", "2014-10-26 01:30 +0400", "2014-10-26 01:30 +0300"),
+    ],
+)
+def test_the_two_times_of_a_repeated_hour_differ_in_print(name: str, first: str, second: str) -> None:
+    at = parse_instant(first, zone(name), now=NOW)
+    assert instant_text(at, zone(name)) == first
+    assert instant_text(at + timedelta(hours=1), zone(name)) == second
+
+
+AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("2026-11-28T17:04Z", AT),
+        ("2026-11-28T17:04:00+00:00", AT),
+        ("2026-11-28T18:04:00.000+01:00", AT),
+        ("2026-11-28T18:04", AT),
+        ("2026-11-28 18:04", AT),
+        ("2026-11-28  18:04   CET", AT),
+        ("2026-11-28 18:04:00 cet", AT),
+        ("Sat 2026-11-28 18:04 CET", AT),
+        ("2026-11-28 17:04 UTC", AT),
+        ("2026-11-28 17:04Z", AT),
+        ("2026-11-28 12:04 EST", AT),
+        ("2026-11-29 02:04 JST", AT),
+        ("2026-11-28 14:04 -03", AT),
+        ("2026-11-28 14:04 -0300", AT),
+        ("2026-11-28 12:04 America/New_York", AT),
+        ("20261128T1804", AT),
+        ("18:04", AT),
+        ("18:04 CET", AT),
+        ("17:04 UTC", AT),
+        ("8:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
+        ("yesterday 8:00", datetime(2026, 11, 27, 7, tzinfo=UTC)),
+        ("today", datetime(2026, 11, 27, 23, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 11, 26, 23, tzinfo=UTC)),
+        ("2026-11-28", datetime(2026, 11, 27, 23, tzinfo=UTC)),
+        ("now", NOW),
+        ("7d", NOW - timedelta(days=7)),
+        ("1h30m", NOW - timedelta(minutes=90)),
+        ("2h ago", NOW - timedelta(hours=2)),
+        ("2 hours ago", NOW - timedelta(hours=2)),
+        ("1 week ago", NOW - timedelta(weeks=1)),
+        (str(int(AT.timestamp())), AT),
+        (f"@{int(AT.timestamp())}", AT),
+        (f"{int(AT.timestamp())}.5", AT + timedelta(seconds=0.5)),
+    ],
+)
+@pytest.mark.usefixtures("host_zone")
+def test_each_form_of_a_time_is_understood(text: str, means: datetime) -> None:
+    assert parse_instant(text, OSLO, now=NOW) == means
+
+
+@pytest.mark.usefixtures("host_zone")
+def test_an_abbreviation_of_several_zones_is_that_of_the_job_then_of_the_host() -> None:
+    text = "2026-11-28 18:04 CST"
+    assert parse_instant(text, zone("Asia/Shanghai"), now=NOW).hour == 10
+    assert parse_instant(text, zone("America/Chicago"), now=NOW).hour == 0
+    with pytest.raises(click.UsageError, match=r"'CST' means more than one zone .*Asia.*America"):
+        parse_instant(text, OSLO, now=NOW)
+    assert parse_instant("2026-07-01 18:04 EDT", OSLO, now=NOW).hour == 22
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("soon", "is no time; write 2026-11-28T18:04Z"),
+        ("", "is no time"),
+        ("25:00", "is no time"),
+        ("2026-02-30", "is no time"),
+        ("12345678", "is no time"),
+        ("2026-11-28 18:04 XYZ", "no zone is called 'XYZ' at that time; Europe/Oslo is called CET then"),
+        ("2026-07-01 18:04 Europe/Nowhere", "there is no time zone 'Europe/Nowhere'"),
+        ("1969-12-31", "is out of range"),
+        ("0001-01-01", "is no time"),
+        ("9999-12-31T23:59", "is out of range"),
+    ],
+)
+def test_what_is_no_time_is_refused_with_words(text: str, told: str) -> None:
+    with pytest.raises(click.UsageError, match=told):
+        parse_instant(text, OSLO, now=NOW)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_time_or_is_refused(text: str) -> None:
+    try:
+        at = parse_instant(text, OSLO, now=NOW)
+    except click.UsageError:
+        return
+    assert EPOCH <= at < HORIZON
+
+
+def test_a_day_is_named_by_a_date_a_word_or_a_time_in_it() -> None:
+    assert named_day("yesterday", OSLO, now=NOW) == date(2026, 11, 27)
+    assert named_day("2026-11-28", OSLO, now=NOW) == date(2026, 11, 28)
+    assert named_day("yesterday 8:00", OSLO, now=NOW) is None
+    assert named_day("2026-02-30", OSLO, now=NOW) is None
+    assert parse_day("2026-11-27T23:30Z", OSLO, now=NOW) == date(2026, 11, 28)
+    assert parse_day("7d", UTC_ZONE, now=NOW) == date(2026, 11, 21)
