@@ -8,6 +8,8 @@ from enum import IntEnum
 from zoneinfo import ZoneInfo
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
+from engine.answers.overdue import OVERDUE, is_overdue, overdue_words
+from engine.answers.presence import Presence, unsettled_words
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.wording import in_words, instant_text, reason_words, seconds_text, short
@@ -24,6 +26,7 @@ class Answer(IntEnum):
     DID_NOT_RUN = 3
     NOT_OVER = 4
     NOT_EXPECTED = 5
+    OVERDUE = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,19 @@ class Did:
     answer: Answer
     line: str
     items: tuple[Item, ...]
+    states: tuple[str, ...] = ()
+    """Of each item: its state, or that it is overdue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What an answer needs beside the items: the ledger, the zone of its words, and who starts runs."""
+
+    view: View
+    job: str
+    zone: ZoneInfo
+    now: datetime
+    presence: Presence
 
 
 def did(
@@ -44,9 +60,10 @@ def did(
     on: date | None,
     at: datetime | None,
     now: datetime,
-    is_engine_running: bool,
+    presence: Presence,
 ) -> Did:
     """Answer for a day, an instant, or the newest run that was expected."""
+    asked = _Asked(view=view, job=job, zone=zone, now=now, presence=presence)
     if at is not None:
         since, until, when = at, at + timedelta(seconds=1), f"at {instant_text(at, zone)}"
     elif on is not None:
@@ -55,22 +72,24 @@ def did(
     else:
         newest = _newest(view, job, params, now)
         if newest is None:
-            return _not_expected(view, job, "", zone=zone, since=now, until=now, now=now)
+            return _not_expected(asked, "", since=now, until=now)
         item = _after_retries(view, newest)
-        return Did(
-            answer=_answer(item),
-            line=f"{job}: {_one(item, zone, is_engine_running=is_engine_running)}",
-            items=(item,),
-        )
+        return _did(asked, _answer(asked, item), f"{job}: {_one(asked, item)}", (item,))
     found = expected_items(view, job, since=since, until=until, now=now)
     items = tuple(_after_retries(view, item) for item in found if _fits(item, params) and not _is_retry(item))
     if not items:
-        return _not_expected(view, job, when, zone=zone, since=since, until=until, now=now)
-    line = f"{job} {when}: {_many(items, zone, is_engine_running=is_engine_running)}"
+        return _not_expected(asked, when, since=since, until=until)
+    line = f"{job} {when}: {_many(asked, items)}"
+    worst = _worst(asked, items)
     coming = sum(1 for at in upcoming(view, job, now=now, until=until) if at < until)
-    if coming and _worst(items) is Answer.SUCCEEDED:
-        return Did(answer=Answer.NOT_OVER, line=f"{line}; {coming} more to come", items=items)
-    return Did(answer=_worst(items), line=line, items=items)
+    if coming and worst is Answer.SUCCEEDED:
+        return _did(asked, Answer.NOT_OVER, f"{line}; {coming} more to come", items)
+    return _did(asked, worst, line, items)
+
+
+def _did(asked: _Asked, answer: Answer, line: str, items: tuple[Item, ...]) -> Did:
+    states = (OVERDUE if is_overdue(item, asked.presence, asked.now) else item.state.value for item in items)
+    return Did(answer=answer, line=line, items=items, states=tuple(states))
 
 
 def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -91,13 +110,15 @@ def answer_of(state: RunState, *, was_started: bool) -> Answer:
     return Answer.NOT_WELL
 
 
-def _answer(item: Item) -> Answer:
+def _answer(asked: _Asked, item: Item) -> Answer:
+    if is_overdue(item, asked.presence, asked.now):
+        return Answer.OVERDUE
     return answer_of(item.state, was_started=item.ran)
 
 
-def _worst(items: Sequence[Item]) -> Answer:
-    answers = {_answer(item) for item in items}
-    order = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
+def _worst(asked: _Asked, items: Sequence[Item]) -> Answer:
+    answers = {_answer(asked, item) for item in items}
+    order = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.OVERDUE, Answer.NOT_OVER)
     return next((answer for answer in order if answer in answers), Answer.SUCCEEDED)
 
 
@@ -146,9 +167,8 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _not_expected(
-    view: View, job: str, when: str, *, zone: ZoneInfo, since: datetime, until: datetime, now: datetime
-) -> Did:
+def _not_expected(asked: _Asked, when: str, *, since: datetime, until: datetime) -> Did:
+    view, job, now = asked.view, asked.job, asked.now
     if pruned := view.pruned_requests(job, since=since, until=until):
         counts = ", ".join(f"{count} {state.value}" for state, count in sorted(pruned.items()))
         line = (
@@ -157,42 +177,46 @@ def _not_expected(
         return Did(answer=Answer.NOT_WELL, line=line, items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
     if coming:
-        line = f"{job} {when}: not yet due, expected at {instant_text(coming[0], zone)}"
+        line = f"{job} {when}: not yet due, expected at {instant_text(coming[0], asked.zone)}"
         return Did(answer=Answer.NOT_OVER, line=line, items=())
     what = f"{job} {when}".strip()
     return Did(answer=Answer.NOT_EXPECTED, line=f"{what}: not expected, and it did not run", items=())
 
 
-def _many(items: Sequence[Item], zone: ZoneInfo, *, is_engine_running: bool) -> str:
+def _many(asked: _Asked, items: Sequence[Item]) -> str:
     if len(items) == 1:
-        return _one(items[0], zone, is_engine_running=is_engine_running)
-    counts = Counter(OPEN if item.state in OPEN_STATES else item.state.value for item in items)
-    parts = [f"{counts[name]} {name}" for name in (*_ORDER, OPEN) if counts[name]]
+        return _one(asked, items[0])
+    counts = Counter(_verdict(asked, item) for item in items)
+    parts = [f"{counts[name]} {name}" for name in (*_ORDER, OVERDUE, OPEN) if counts[name]]
+    worst = _worst(asked, items)
     verdict = {
         Answer.SUCCEEDED: "yes, all",
         Answer.NOT_WELL: "no",
         Answer.DID_NOT_RUN: "not all of it",
+        Answer.OVERDUE: "overdue",
         Answer.NOT_OVER: "not over",
-    }[_worst(items)]
-    worst = next((item for item in reversed(items) if _answer(item) is _worst(items)), items[-1])
-    shown = (
-        ""
-        if _worst(items) is Answer.SUCCEEDED
-        else f"; {instant_text(worst.scheduled_for, zone)}: {_why(worst)}"
-    )
-    return f"{verdict}: {', '.join(parts)} of {len(items)}{shown}"
+    }[worst]
+    item = next((item for item in reversed(items) if _answer(asked, item) is worst), items[-1])
+    shown = f"; {instant_text(item.scheduled_for, asked.zone)}: {_why(asked, item)}"
+    return f"{verdict}: {', '.join(parts)} of {len(items)}{'' if worst is Answer.SUCCEEDED else shown}"
 
 
 OPEN = "open"
 _ORDER = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed")
 
 
-def _one(item: Item, zone: ZoneInfo, *, is_engine_running: bool) -> str:
+def _verdict(asked: _Asked, item: Item) -> str:
+    if is_overdue(item, asked.presence, asked.now):
+        return OVERDUE
+    return OPEN if item.state in OPEN_STATES else item.state.value
+
+
+def _one(asked: _Asked, item: Item) -> str:
     wanted = "scheduled for" if item.is_scheduled else "asked for at"
-    place = f"{wanted} {instant_text(item.scheduled_for, zone)}"
+    place = f"{wanted} {instant_text(item.scheduled_for, asked.zone)}"
     run = item.run
     known = f", run {short(run.id)}" if run else ""
-    match _answer(item):
+    match _answer(asked, item):
         case Answer.SUCCEEDED if run is None:
             return f"yes, it ran and succeeded ({place}; no more of it is kept)"
         case Answer.SUCCEEDED:
@@ -203,22 +227,33 @@ def _one(item: Item, zone: ZoneInfo, *, is_engine_running: bool) -> str:
             by_hand = ", tried again by hand" if run.retry_of else ""
             return f"yes, it ran and succeeded{late} ({place}{tries}{took}{by_hand}{known})"
         case Answer.NOT_WELL if item.state is RunState.LOST:
-            return f"nobody knows: it started, and its end was not seen: {_why(item)} ({place}{known})"
+            return f"nobody knows: it started, and its end was not seen: {_why(asked, item)} ({place}{known})"
         case Answer.NOT_WELL:
             tries = f" after {run.attempt} attempts" if run and run.attempt > 1 else ""
-            return f"no, it ran and did not succeed: {item.state.value}{tries}, {_why(item)} ({place}{known})"
+            why = _why(asked, item)
+            return f"no, it ran and did not succeed: {item.state.value}{tries}, {why} ({place}{known})"
         case Answer.DID_NOT_RUN:
-            return f"no, it did not run: {item.state.value}, {_why(item)} ({place}{known})"
+            return f"no, it did not run: {item.state.value}, {_why(asked, item)} ({place}{known})"
+        case Answer.OVERDUE:
+            has_run = "its next attempt has not started" if item.ran else "it has not run"
+            return f"overdue, {has_run}: {_why(asked, item)} ({place}{known})"
         case _ if item.reason == NOT_ACCOUNTED:
-            why = "the engine is about to decide" if is_engine_running else "no engine is running"
-            return f"it has not run: {why} ({place})"
+            return f"it has not run: {_why(asked, item)} ({place})"
         case _:
-            return f"not over: {item.state.value} ({place}{known})"
+            why = _why(asked, item)
+            told = f", {why}" if why != item.state.value else ""
+            return f"not over: {item.state.value}{told} ({place}{known})"
 
 
-def _why(item: Item) -> str:
+def _why(asked: _Asked, item: Item) -> str:
+    if is_overdue(item, asked.presence, asked.now):
+        return overdue_words(asked.view, item, asked.presence, zone=asked.zone, now=asked.now)
     if item.run is not None:
-        return in_words(item.run) or item.state.value
+        fate = asked.presence.fates.get(item.run.id)
+        return unsettled_words(fate) if fate else in_words(item.run) or item.state.value
+    if item.reason == NOT_ACCOUNTED:
+        paused = f"{reason_words('paused', item.detail)}, and " if item.detail else ""
+        return f"{paused}{asked.presence.obstacle(asked.zone) or 'the engine is about to decide'}"
     return reason_words(item.reason, item.detail)
 
 

@@ -1,13 +1,13 @@
 """Everything that was expected of a job in a window, each with its verdict: the base of every answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
-from engine.records import Gap, Schedule
-from jobfile.occurrences import Fire, fires
+from engine.records import Gap, Pause, Schedule
+from jobfile.occurrences import Fire, fires, spread_delay
 from jobfile.values import Value
 
 INSTANT = timedelta(microseconds=1)
@@ -23,7 +23,8 @@ NOT_ACCOUNTED = "not_accounted"
 class Item(NamedTuple):
     """One expected run. `run` is missing when a gap record tells of it, or nobody has decided yet.
 
-    `pruned_at` is since when no more than the state is known.
+    `pruned_at` is since when no more than the state is known. `due_at` is when an undecided one has to start;
+    it is None where nothing has to: the run is there, or its job was paused, and then `detail` says by whom.
     """
 
     scheduled_for: datetime
@@ -36,6 +37,7 @@ class Item(NamedTuple):
     arguments: Mapping[str, Value] | None = None
     pruned_at: datetime | None = None
     ran: bool = False
+    due_at: datetime | None = None
 
 
 def window_of(schedule: Schedule, *, since: datetime, until: datetime) -> tuple[datetime, datetime]:
@@ -52,14 +54,13 @@ def expected_items(
     runs = view.runs_between(job, since=since, until=until, limit=MAX_ITEMS)
     by_instant = {(run.clock_epoch, run.scheduled_for): run for run in runs if run.schedule_key is not None}
     gaps = view.gaps_between(job, since=since, until=until)
+    pauses = view.pauses_between(job, since=since, until=until)
     items = [item_of(run) for run in runs if run.schedule_key is None]
     for schedule in view.schedules_between(job, since=since, until=until):
         after, end = window_of(schedule, since=since, until=min(until, now + INSTANT))
         for fire in fires(schedule.entries, after=after, until=end):
-            items.append(_scheduled(schedule, fire, by_instant, gaps))
-            if len(items) >= MAX_ITEMS:
-                break
-    return tuple(sorted(items, key=lambda item: item.scheduled_for))
+            items.append(_scheduled(schedule, fire, by_instant, gaps) or _undecided(schedule, fire, pauses))
+    return tuple(sorted(items, key=lambda item: item.scheduled_for)[-MAX_ITEMS:])
 
 
 def upcoming(view: View, job: str, *, now: datetime, until: datetime) -> Iterator[datetime]:
@@ -84,9 +85,20 @@ def item_of(run: Run) -> Item:
     )
 
 
+def start_of(schedule: Schedule, fire: Fire) -> datetime:
+    """When the run of an occurrence has to start: at its instant, or when its spread has passed."""
+    return fire.at + spread_delay(schedule.entries[fire.entry].spread, schedule.job)
+
+
+def pause_at(pauses: Sequence[Pause], at: datetime) -> Pause | None:
+    """The pause because of which an occurrence does not run, if there is one."""
+    return next((pause for pause in pauses if pause.holds_at(at)), None)
+
+
 def _scheduled(
     schedule: Schedule, fire: Fire, by_instant: Mapping[tuple[int, datetime], Run], gaps: tuple[Gap, ...]
-) -> Item:
+) -> Item | None:
+    """What the ledger says of an occurrence; None when nobody has decided about it."""
     run = by_instant.get((schedule.clock_epoch, fire.at))
     if run is not None:
         return item_of(run)
@@ -104,11 +116,19 @@ def _scheduled(
                 pruned_at=gap.pruned_at,
                 ran=gap.ran,
             )
+    return None
+
+
+def _undecided(schedule: Schedule, fire: Fire, pauses: Sequence[Pause]) -> Item:
+    """An occurrence that fell due while no engine could decide about it."""
+    pause = pause_at(pauses, fire.at)
     return Item(
         scheduled_for=fire.at,
         state=RunState.QUEUED,
         reason=NOT_ACCOUNTED,
+        detail=pause.actor if pause is not None else "",
         is_scheduled=True,
         schedule=schedule,
-        arguments=arguments,
+        arguments=schedule.entries[fire.entry].arguments,
+        due_at=None if pause is not None else start_of(schedule, fire),
     )

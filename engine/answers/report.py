@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.answers.expected import INSTANT, window_of
+from engine.answers.overdue import OVERDUE, overdue_fires, overdue_runs
+from engine.answers.presence import Presence
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES
-from engine.records import Gap
+from engine.records import Gap, Schedule
 from jobfile.occurrences import fires
 
 OPEN = "open"
-VERDICTS = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", OPEN)
-NOT_WELL = ("failed", "timed_out", "lost", "missed")
-"""Verdicts that want a person. A skip was a decision of the author, a cancel one of a person."""
+VERDICTS = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", OVERDUE, OPEN)
+NOT_WELL = ("failed", "timed_out", "lost", "missed", OVERDUE)
+"""Verdicts that need a person. A skip was a decision of the author, a cancel one of a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Report:
     since: datetime
     until: datetime
     rows: tuple[Row, ...]
+    presence: Presence
 
     @property
     def total(self) -> Row:
@@ -64,30 +67,59 @@ class Report:
         )
 
 
-def make_report(view: View, *, since: datetime, until: datetime, now: datetime) -> Report:
+def make_report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
     """Count what was expected in [since, until) and due by `now`, and what became of it."""
+    with view.soundness.snapshot():  # the two sides are compared: an engine may write between
+        return _report(view, since=since, until=until, now=now, presence=presence)
+
+
+def _report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
+    due = min(until, now + INSTANT)
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     requested: Counter[str] = Counter()
-    for one in view.count_runs(since=since, until=min(until, now + INSTANT)):
+    for one in view.count_runs(since=since, until=due):
         verdict = OPEN if one.state in OPEN_STATES else one.state.value
         verdicts[one.job][verdict] += one.count
         if not one.is_scheduled:
             requested[one.job] += one.count
     for gap in view.gaps_between(None, since=since, until=until):
         verdicts[gap.job][gap.state.value] += _count(gap, since=since, until=until)
+    for run in overdue_runs(view, presence, now):
+        if since <= run.scheduled_for < due:
+            _move(verdicts[run.job], OPEN, OVERDUE)
     scheduled: Counter[str] = Counter()
     for schedule in view.schedules_between(None, since=since, until=until):
-        after, end = window_of(schedule, since=since, until=min(until, now + INSTANT))
-        for fire in fires(schedule.entries, after=after, until=end):
-            scheduled[schedule.job] += 1
-            if fire.at > schedule.covered_until:
-                verdicts[schedule.job][OPEN] += 1
+        scheduled[schedule.job] += _count_fires(
+            view, schedule, verdicts[schedule.job], since=since, until=due, now=now
+        )
     names = sorted({*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())})
     rows = (
-        Row(job=name, scheduled=scheduled[name], requested=requested[name], verdicts=dict(verdicts[name]))
+        Row(job=name, scheduled=scheduled[name], requested=requested[name], verdicts=dict(+verdicts[name]))
         for name in names
     )
-    return Report(since=since, until=until, rows=tuple(rows))
+    return Report(since=since, until=until, rows=tuple(rows), presence=presence)
+
+
+def _count_fires(
+    view: View, schedule: Schedule, verdicts: Counter[str], *, since: datetime, until: datetime, now: datetime
+) -> int:
+    """The occurrences of a schedule in a window; those that nobody has decided about become verdicts."""
+    after, end = window_of(schedule, since=since, until=until)
+    count = 0
+    for fire in fires(schedule.entries, after=after, until=end):
+        count += 1
+        if fire.at > schedule.covered_until:
+            verdicts[OPEN] += 1
+    for fire in overdue_fires(view, schedule, after=after, now=now):
+        if fire.at > end:
+            break
+        _move(verdicts, OPEN, OVERDUE)
+    return count
+
+
+def _move(verdicts: Counter[str], before: str, after: str) -> None:
+    verdicts[before] -= 1
+    verdicts[after] += 1
 
 
 def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
@@ -105,6 +137,11 @@ def report_to_json(report: Report) -> dict[str, object]:
         "since": report.since.isoformat(),
         "until": report.until.isoformat(),
         "adds_up": all(row.adds_up for row in report.rows),
+        "engine": {
+            "running": report.presence.is_running,
+            "since": report.presence.since.isoformat() if report.presence.since else None,
+            "trouble": report.presence.trouble,
+        },
         **_numbers(report.total),
         "jobs": [{"job": row.job, **_numbers(row)} for row in report.rows],
     }

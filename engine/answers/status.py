@@ -1,16 +1,16 @@
 """Is the system well: a question about the engine, not about any job."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from engine.answers.overdue import count_overdue
+from engine.answers.presence import HOLDS, SILENT, Presence
 from engine.config import MIN_FREE_MIB
 from engine.ledger import View
 from engine.lifecycle import RunState
 from engine.pausing import holding
 from engine.records import (
     CLOCK_HOLD,
-    DISK_HOLD,
-    RESTORED_HOLD,
     Generation,
     Incident,
     Pause,
@@ -18,11 +18,6 @@ from engine.records import (
     Session,
 )
 from jobfile.catalog import Catalog
-
-HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
-
-SILENT = timedelta(seconds=35)
-"""An engine that did not touch its session for three beats is not doing its duty."""
 
 RECENT = 5
 """Incidents that are shown."""
@@ -41,6 +36,10 @@ class Status:
     jobs: int
     running: int
     waiting: int
+    overdue: int
+    """Runs that were due and that nothing has started."""
+    unsettled: int
+    """Of those that are running: whose process is gone, which no engine has recorded."""
     file_digest: str | None
     differing: int
     free_bytes: int
@@ -80,13 +79,13 @@ class Status:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
         is_troubled = bool(self.rejection or self.holds or self.trouble or self.bug)
-        return self.is_running and not (self.is_silent or is_troubled or is_low)
+        return self.is_running and not (self.is_silent or is_troubled or is_low or self.overdue)
 
 
 def make_status(
     view: View | None,
     *,
-    is_running: bool,
+    presence: Presence,
     file: Catalog | None,
     free_bytes: int,
     now: datetime,
@@ -99,13 +98,15 @@ def make_status(
     pauses = holding(view, now) if view else ()
     enabled = {one.spec.name for one in file.jobs if one.spec.enabled} if file is not None else set()
     return Status(
-        is_running=is_running,
+        is_running=presence.is_running,
         session=view.last_session() if view else None,
         generation=view.current_generation() if view else None,
         rejection=view.open_rejection() if view else None,
         jobs=len(view.jobs_in_force()) if view else 0,
         running=len(open_runs) - waiting,
         waiting=waiting,
+        overdue=count_overdue(view, presence, now) if view else 0,
+        unsettled=sum(1 for run in open_runs if run.id in presence.fates),
         file_digest=None if file is None else file.digest,
         differing=_differing(view, file) if view is not None and file is not None else 0,
         free_bytes=free_bytes,

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items
+from engine.answers.overdue import is_overdue, overdue_words
+from engine.answers.presence import RUNNING, Presence, unsettled_words
 from engine.ledger import View
 from engine.lifecycle import Attempt, Run, RunState
 from engine.records import Audited, JobVersion, Schedule, Session
@@ -23,12 +25,15 @@ class Story:
     headline: str
     facts: tuple[tuple[str, str], ...]
     is_expected: bool
+    is_overdue: bool
     state: RunState | None
     reason: str
     run_ids: tuple[str, ...]
 
 
-def why(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) -> Story:
+def why(
+    view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime, presence: Presence = RUNNING
+) -> Story:
     """Tell the story of the instant `at`: of the run expected then, or why none was."""
     items = expected_items(view, job, since=at, until=at + timedelta(seconds=1), now=now)
     if not items:
@@ -37,27 +42,38 @@ def why(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime) ->
     facts = [
         *_schedule_facts(view, job, item, zone),
         *_definition_facts(view, item),
-        *_decision_facts(view, item, zone),
+        *_decision_facts(view, item, zone, presence),
         *(_pause_facts(view, job, item.scheduled_for, zone) if item.is_scheduled else ()),
     ]
     for one in items:
         if one.run is not None:
             facts += _run_facts(view, one.run, zone)
     if item.pruned_at is not None:
-        facts.append(
-            ("details", f"no longer kept: retention took them away {instant_text(item.pruned_at, zone)}")
-        )
-    reason = item.reason if item.run is None else item.run.reason
-    state = "open" if reason == NOT_ACCOUNTED else item.state.value
-    words = in_words(item.run) if item.run is not None else reason_words(reason, item.detail)
+        told = f"no longer kept: retention took them away {instant_text(item.pruned_at, zone)}"
+        facts.append(("details", told))
     return Story(
-        headline=f"{job}, {instant_text(at, zone)}: {state}{f', {words}' if words else ''}",
+        headline=f"{job}, {instant_text(at, zone)}: {_headline(view, item, zone, now, presence)}",
         facts=tuple(facts),
         is_expected=True,
+        is_overdue=is_overdue(item, presence, now),
         state=item.state,
-        reason=reason,
+        reason=item.reason if item.run is None else item.run.reason,
         run_ids=tuple(one.run.id for one in items if one.run is not None),
     )
+
+
+def _headline(view: View, item: Item, zone: ZoneInfo, now: datetime, presence: Presence) -> str:
+    """How an expected run stands, and why."""
+    if is_overdue(item, presence, now):
+        has_run = "its next attempt has not started" if item.ran else "has not run"
+        return f"{has_run}: {overdue_words(view, item, presence, zone=zone, now=now)}"
+    if item.run is None and item.reason == NOT_ACCOUNTED:
+        paused = f"{reason_words('paused', item.detail)}, and " if item.detail else ""
+        return f"has not run: {paused}{presence.obstacle(zone) or 'the engine is about to decide'}"
+    if item.run is not None and item.run.id in presence.fates:
+        return f"{item.state.value}: {unsettled_words(presence.fates[item.run.id])}"
+    words = in_words(item.run) if item.run is not None else reason_words(item.reason, item.detail)
+    return f"{item.state.value}{f', {words}' if words else ''}"
 
 
 def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[tuple[str, str]]:
@@ -87,7 +103,7 @@ def _place(view: View, version: JobVersion) -> str:
     return f"{version.file}:{version.line}, generation {version.from_generation}{commit}"
 
 
-def _decision_facts(view: View, item: Item, zone: ZoneInfo) -> list[tuple[str, str]]:
+def _decision_facts(view: View, item: Item, zone: ZoneInfo, presence: Presence) -> list[tuple[str, str]]:
     """When it was decided, how late that was, and which engine was there, or was not."""
     decided = item.run.queued_at if item.run is not None else None
     facts = []
@@ -96,16 +112,21 @@ def _decision_facts(view: View, item: Item, zone: ZoneInfo) -> list[tuple[str, s
         how = "on time" if late < 10 else f"{seconds_text(late)} late"
         facts.append(("recorded", f"{instant_text(decided, zone)}, {how}"))
     if item.is_scheduled:
-        facts += _engine_facts(view, item.scheduled_for, zone)
+        is_decided = item.run is not None or item.reason != NOT_ACCOUNTED
+        facts += _engine_facts(view, item.scheduled_for, zone, is_there=is_decided or presence.is_running)
     return facts
 
 
-def _engine_facts(view: View, at: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
+def _engine_facts(view: View, at: datetime, zone: ZoneInfo, *, is_there: bool) -> list[tuple[str, str]]:
+    """The engine of an instant. Without `is_there` nobody has decided about it, and no engine runs now.
+
+    A session that was killed has no end: only then is it known that it cannot have been there.
+    """
     before, after = view.session_before(at), view.session_after(at)
     facts = []
     if before is None:
         facts.append(("engine", "none had run yet"))
-    elif not _covers(before, at, after):
+    elif not _covers(before, at, after) or not (is_there or after):
         end = before.ended_at or before.last_seen_at
         how = before.end_reason if before.ended_at else "was killed"
         back = (
@@ -206,6 +227,7 @@ def _not_expected(view: View, job: str, at: datetime, *, zone: ZoneInfo, now: da
         headline=f"{job}, {instant_text(at, zone)}: {what}",
         facts=tuple(facts),
         is_expected=is_coming,
+        is_overdue=False,
         state=None,
         reason="" if is_coming else because,
         run_ids=(),

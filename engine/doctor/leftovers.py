@@ -10,10 +10,9 @@ from engine.adapters.lock import is_engine_running
 from engine.adapters.machine import RunProcess, process_of_run, processes_of_runs
 from engine.adapters.process import ProcessLauncher
 from engine.answers.findings import Examined, Finding, told
+from engine.answers.presence import fate_of
 from engine.doctor.subject import Subject
 from engine.ledger import View
-from engine.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
-from engine.ports import Alive, Evidence, NotStarted
 from engine.wording import short
 
 FRESH_SECONDS: Final = 60.0
@@ -82,7 +81,7 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
     for one in view.soundness.live_attempts():
         folder = subject.config.attempt_dir(one.attempt.run_id, one.attempt.number)
         evidence = launcher.evidence(folder, boot_id=one.attempt.boot_id)
-        fate = _fate(evidence, one.attempt)
+        fate = fate_of(evidence, one.attempt)
         run = view.run(one.attempt.run_id)
         if fate and run is not None and not is_engine_running(subject.config.state_dir):
             yield Finding(
@@ -93,24 +92,6 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
                 run=run.id,
                 path=str(folder),
             )
-
-
-def _fate(evidence: Evidence, attempt: Attempt) -> str:
-    """What the next engine will make of an attempt; empty for one that goes on under its supervisor."""
-    match evidence:
-        case Alive():
-            return ""
-        case NotStarted() | Lost(reason="evidence_gone") if attempt.state is AttemptState.RUNNING:
-            return "what it left behind is gone, and it will be recorded as lost"
-        case NotStarted():
-            return "it was never executed, and will be started"
-        case StartError():
-            return "it could not be started, and will fail"
-        case Lost():
-            return "nobody saw its end, and it will be recorded as lost"
-        case Ended():
-            how = f"signal {evidence.signal}" if evidence.signal else f"exit code {evidence.exit_code}"
-            return f"it ended with {how}, which will be recorded"
 
 
 def _check_processes(subject: Subject, view: View, processes: tuple[RunProcess, ...]) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine.answers.findings import Examined, Finding
-from engine.answers.status import SILENT
+from engine.answers.presence import SILENT
 from engine.doctor.subject import Subject, many
 from engine.ledger import View
 from engine.records import CLOCK_HOLD

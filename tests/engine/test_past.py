@@ -15,6 +15,7 @@ from engine.adapters.folders import bytes_of_run, compress_attempt, remove_run, 
 from engine.adapters.output import OutputFiles, OutputTail
 from engine.answers.did import Answer, did
 from engine.answers.expected import INSTANT
+from engine.answers.presence import RUNNING
 from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
 from engine.config import EngineConfig, limits
@@ -72,7 +73,7 @@ def numbers(world: World) -> list[object]:
     """What the report says of many windows, whose ends are where local days begin."""
     now = world.clock.now()
     return [
-        report_to_json(make_report(world.view, since=since, until=until, now=now))
+        report_to_json(make_report(world.view, since=since, until=until, now=now, presence=RUNNING))
         for since, until in windows(world)
     ]
 
@@ -103,7 +104,7 @@ def test_every_instant_keeps_its_answer_and_its_exit_code(old: World) -> None:
                 on=None,
                 at=at,
                 now=now,
-                is_engine_running=True,
+                presence=RUNNING,
             )
             found.append((story.state, story.reason, answer.answer))
         return found
@@ -174,7 +175,7 @@ def test_what_was_asked_for_by_hand_is_counted_and_not_denied(tmp_path: Path) ->
         on=NOON.date(),
         at=None,
         now=now,
-        is_engine_running=True,
+        presence=RUNNING,
     )
     assert answer.answer is Answer.NOT_WELL
     assert answer.line.endswith("only the sum is kept (1 succeeded)")
@@ -343,7 +344,7 @@ def test_late_evidence_resolves_a_lost_run_once(tmp_path: Path, code: int, state
         on=None,
         at=None,
         now=world.clock.now(),
-        is_engine_running=True,
+        presence=RUNNING,
     )
     assert answer.answer is (Answer.SUCCEEDED if code == 0 else Answer.NOT_WELL)
     found_later(world, run, exit_code=1 - min(code, 1))

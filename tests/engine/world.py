@@ -10,6 +10,7 @@ from engine.adapters.lock import make_private_file
 from engine.answers.expected import INSTANT
 from engine.answers.findings import Finding, Severity
 from engine.answers.invariants.checking import check_invariants
+from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
 from engine.heartbeat import Heartbeat
@@ -190,7 +191,7 @@ class World:
     def report(self) -> Report:
         """The numbers since the beginning."""
         now = self.clock.now()
-        return make_report(self.view, since=NOON - DAY, until=now + INSTANT, now=now)
+        return make_report(self.view, since=NOON - DAY, until=now + INSTANT, now=now, presence=RUNNING)
 
     def check(self) -> None:
         """The invariants that hold after every step."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.answers.findings import MAX_TOLD, Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
-from engine.answers.status import SILENT
+from engine.answers.presence import SILENT
 from engine.ledger import View
 from engine.lifecycle import Run, TriggerKind
 from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD

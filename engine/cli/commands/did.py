@@ -2,11 +2,11 @@
 
 import click
 
-from engine.adapters.lock import is_engine_running
 from engine.answers.did import did
 from engine.cli.output import print_json, printable, run_to_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, job_known, json_option, place_options
+from engine.cli.presence import presence_at
 from engine.cli.times import parse_day, parse_instant, zone_of_job
 
 
@@ -25,7 +25,8 @@ def command(
     """Did JOB run, did it succeed? Without --on or --at: the newest run that was expected.
 
     Exit code: 0 it succeeded; 1 it ran and did not, or nobody knows; 3 it did not run; 4 it is not over
-    or not yet due; 5 it was not expected then; 64 unknown job.
+    or not yet due; 5 it was not expected then; 6 it is overdue: it was due, and nothing has started it, for
+    no engine is running or it is held back; 64 unknown job.
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")
@@ -40,7 +41,7 @@ def command(
         on=parse_day(day, zone, now=now) if day else None,
         at=parse_instant(instant, zone, now=now) if instant else None,
         now=now,
-        is_engine_running=is_engine_running(place.state_dir),
+        presence=presence_at(place, view),
     )
     if not as_json:
         click.echo(printable(found.line))
@@ -48,11 +49,11 @@ def command(
     items = [
         {
             "scheduled_for": item.scheduled_for.isoformat(),
-            "state": item.state.value,
+            "state": item_state,
             "reason": item.reason,
             "run": run_to_json(item.run) if item.run else None,
         }
-        for item in found.items
+        for item, item_state in zip(found.items, found.states, strict=True)
     ]
     answer = {"format": 1, "job": job, "answer": found.answer.name.lower(), "exit_code": int(found.answer)}
     print_json({**answer, "line": found.line, "items": items})

@@ -1,13 +1,16 @@
 """`jobfile report`: everything expected in a window, and what became of it."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import click
 
+from engine.answers.overdue import OVERDUE
 from engine.answers.report import VERDICTS, Report, Row, make_report, report_to_json
-from engine.cli.output import local, print_json, table
+from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
+from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
+from engine.wording import instant_text
 from jobfile.occurrences import load_zone
 
 DEFAULT_WINDOW = timedelta(hours=24)
@@ -22,8 +25,10 @@ DOES_NOT_ADD_UP = 70
 def command(since: str | None, until: str | None, *, as_json: bool, place: Place) -> int:
     """Expected runs, and how many of them succeeded, failed, were skipped, missed, lost, or are open.
 
-    Exit code: 0 all is well; 1 something failed, timed out, was missed or lost; 70 the sum does not add up.
-    Times are read in UTC unless they have an offset.
+    A run is overdue when it was due and nothing has started it: no engine is running, or it is held back.
+
+    Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, or is overdue; 70 the sum
+    does not add up. Times are read and shown in UTC unless they name another zone.
     """
     view, now = place.view(), place.now()
     utc = load_zone("UTC")
@@ -32,7 +37,7 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
     start = parse_instant(since, utc, now=now) if since else min(end, now) - DEFAULT_WINDOW
     if start >= end:
         raise click.UsageError("--since must be before --until")
-    report = make_report(view, since=start, until=end, now=now)
+    report = make_report(view, since=start, until=end, now=now, presence=presence_at(place, view))
     if as_json:
         print_json(report_to_json(report))
     else:
@@ -50,9 +55,27 @@ def _as_text(report: Report) -> str:
     heads = ("job", "expected", *shown)
     rows = [_cells(row, shown) for row in report.rows]
     rows.append(("total", *_cells(total, shown)[1:]))
-    window = f"{local(report.since, load_zone('UTC'))} to {local(report.until, load_zone('UTC'))} UTC"
-    by_hand = f", {total.requested} of them asked for" if total.requested else ""
-    return f"{window}{by_hand}\n\n{table(heads, rows, right=range(1, len(heads)))}"
+    since, until = (instant_text(at, UTC, has_seconds=True) for at in (report.since, report.until))
+    by_hand = f", {total.requested} of the expected runs asked for" if total.requested else ""
+    lines = [f"{since} to {until}{by_hand}", *_overdue_lines(report)]
+    return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)))])
+
+
+def _overdue_lines(report: Report) -> list[str]:
+    """That runs are due which nothing starts, and why: it must not look like a number among others."""
+    count = report.total.verdicts.get(OVERDUE, 0)
+    if not count:
+        return []
+    runs = (
+        "1 run is due and nothing starts it"
+        if count == 1
+        else f"{count:,} runs are due and nothing starts them"
+    )
+    obstacle = report.presence.obstacle(UTC) or "the engine is running, and has not decided about them"
+    if report.presence.is_running:
+        return [f"NOTHING STARTS, {obstacle}: {runs}"]
+    since = obstacle.partition(" since ")[2]
+    return [f"NO ENGINE{f' since {since}' if since else ''}: {runs}; start it with  jobfile up"]
 
 
 def _cells(row: Row, shown: list[str]) -> tuple[str, ...]:

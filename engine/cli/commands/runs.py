@@ -2,10 +2,14 @@
 
 import click
 
+from engine.answers.presence import Presence, unsettled_words
 from engine.cli.output import local, print_json, run_to_json, table
 from engine.cli.place import Place, json_option, place_options
+from engine.cli.presence import presence_at
 from engine.lifecycle import Run, RunState
 from engine.wording import in_words, seconds_text, short
+
+HEADS = ("run", "job", "scheduled for", "state", "took", "why")
 
 
 @click.command("runs")
@@ -25,17 +29,18 @@ def command(job: str | None, wanted: str | None, limit: int, *, as_json: bool, p
     if as_json:
         print_json([run_to_json(run) for run in runs])
     elif runs:
-        click.echo(
-            table(("run", "job", "scheduled for", "state", "took", "why"), [_cells(run) for run in runs])
-        )
+        presence = presence_at(place, view)
+        click.echo(table(HEADS, [_cells(run, presence) for run in runs]))
     else:
         click.echo("no runs yet")
     return 0
 
 
-def _cells(run: Run) -> tuple[str, ...]:
+def _cells(run: Run, presence: Presence) -> tuple[str, ...]:
     took = ""
     if run.started_at and run.ended_at and run.attempt:
         took = seconds_text((run.ended_at - run.started_at).total_seconds())
     tries = f" ({run.attempt} attempts)" if run.attempt > 1 else ""
-    return (short(run.id), run.job, local(run.scheduled_for), run.state.value + tries, took, in_words(run))
+    fate = presence.fates.get(run.id)
+    why = unsettled_words(fate) if fate else in_words(run)
+    return (short(run.id), run.job, local(run.scheduled_for), run.state.value + tries, took, why)

@@ -6,9 +6,11 @@ import click
 
 from engine.adapters.files import FolderTree
 from engine.adapters.lock import engine_bug, engine_trouble, is_engine_running
+from engine.answers.presence import Presence
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, local, print_json
 from engine.cli.place import Place, json_option, place_options
+from engine.cli.presence import presence_at
 from engine.records import Incident
 from engine.wording import other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
@@ -25,9 +27,11 @@ def command(*, as_json: bool, place: Place) -> int:
     Whether a job ran is another question: jobfile did, jobfile report.
     """
     there = place.state_dir if place.state_dir.exists() else place.main_file.absolute().parent
+    view = place.view_if_any()
+    is_locked = is_engine_running(place.state_dir)
     status = make_status(
-        place.view_if_any(),
-        is_running=is_engine_running(place.state_dir),
+        view,
+        presence=presence_at(place, view) if view else Presence(is_running=is_locked),
         file=_catalog(place),
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
@@ -59,7 +63,7 @@ def _as_facts(status: Status, place: Place) -> list[tuple[str, str]]:
         *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
         *_pause_lines(status),
         *_incident_lines(status),
-        ("runs", f"{status.running} running, {status.waiting} waiting"),
+        ("runs", _runs_line(status)),
         ("disk", _disk_line(status)),
     ]
 
@@ -139,6 +143,17 @@ def _file_line(status: Status, place: Place) -> str:
     return f"{place.main_file} differs from what is applied ({jobs}): jobfile plan"
 
 
+def _runs_line(status: Status) -> str:
+    parts = [f"{status.running} running", f"{status.waiting} waiting"]
+    if status.overdue:
+        parts.append(f"{status.overdue:,} OVERDUE: they were due, and nothing has started them")
+    line = ", ".join(parts)
+    if status.unsettled:
+        are = "1 of the running has" if status.unsettled == 1 else f"{status.unsettled} of the running have"
+        line += f"; {are} ended, or was killed, and no engine has recorded it yet: jobfile up"
+    return line
+
+
 def _disk_line(status: Status) -> str:
     free = f"{status.free_bytes / 1e9:.1f} GB free"
     return f"LOW, {free}" if status.free_bytes < LOW_DISK_BYTES else free
@@ -190,6 +205,8 @@ def _as_json(status: Status) -> dict[str, object]:
         **_troubles(status),
         "running": status.running,
         "waiting": status.waiting,
+        "overdue": status.overdue,
+        "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,
     }
 

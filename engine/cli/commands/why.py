@@ -2,9 +2,11 @@
 
 import click
 
+from engine.answers.overdue import OVERDUE
 from engine.answers.why import why
 from engine.cli.output import facts, print_json, printable
 from engine.cli.place import Place, job_known, json_option, place_options
+from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant, zone_of_job
 
 
@@ -21,7 +23,8 @@ def command(job: str, time: str, *, as_json: bool, place: Place) -> int:
     view, now = place.view(), place.now()
     job_known(view, job)
     zone = zone_of_job(view, job)
-    story = why(view, job, parse_instant(time, zone, now=now), zone=zone, now=now)
+    at = parse_instant(time, zone, now=now)
+    story = why(view, job, at, zone=zone, now=now, presence=presence_at(place, view))
     if as_json:
         print_json(
             {
@@ -29,7 +32,7 @@ def command(job: str, time: str, *, as_json: bool, place: Place) -> int:
                 "job": job,
                 "headline": story.headline,
                 "is_expected": story.is_expected,
-                "state": story.state.value if story.state else None,
+                "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
                 "reason": story.reason,
                 "runs": list(story.run_ids),
                 "facts": [{"label": label, "text": text} for label, text in story.facts],

@@ -1,0 +1,113 @@
+"""What was due and was not started: since when, and what the next engine makes of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from itertools import chain, islice
+
+from engine.accounting import rules_of
+from engine.answers.expected import INSTANT, Item, item_of, pause_at, start_of
+from engine.answers.presence import GRACE, Presence
+from engine.due import due
+from engine.ledger import View
+from engine.lifecycle import Run, RunState
+from engine.records import Schedule
+from engine.wording import reason_words
+from jobfile.canonical import spec_from_json
+from jobfile.occurrences import Fire, fires
+
+OVERDUE = "overdue"
+"""The verdict of a run that was due and that nothing has started; the next engine makes a state of it."""
+
+MAX_COUNTED = 10_000
+"""Overdue occurrences of one schedule that are counted."""
+
+
+def is_overdue(item: Item, presence: Presence, now: datetime) -> bool:
+    """Whether an expected run was due a while ago, and nothing has started it.
+
+    A running engine decides at once: what it has not decided about is overdue as well. A run that waits under
+    it has a reason to wait.
+    """
+    due_at = _due_at(item)
+    is_waiting_for_engine = item.run is None or presence.is_idle
+    return due_at is not None and is_waiting_for_engine and now - due_at > GRACE
+
+
+def overdue_runs(view: View, presence: Presence, now: datetime) -> tuple[Run, ...]:
+    """The recorded runs that are overdue, oldest first."""
+    return tuple(run for run in view.open_runs() if is_overdue(item_of(run), presence, now))
+
+
+def count_overdue(view: View, presence: Presence, now: datetime) -> int:
+    """How many runs are overdue of all jobs; at most MAX_COUNTED of each."""
+    undecided = sum(
+        sum(
+            1
+            for _ in islice(overdue_fires(view, schedule, after=schedule.covered_until, now=now), MAX_COUNTED)
+        )
+        for schedule in view.soundness.schedules_in_force()
+    )
+    return undecided + len(overdue_runs(view, presence, now))
+
+
+def overdue_fires(view: View, schedule: Schedule, *, after: datetime, now: datetime) -> Iterator[Fire]:
+    """The occurrences of a schedule after an instant that are overdue: nobody has decided about them."""
+    found = fires(schedule.entries, after=max(after, schedule.covered_until), until=now - GRACE)
+    first = next(found, None)
+    if first is None:
+        return
+    pauses = view.pauses_between(schedule.job, since=first.at, until=now)
+    for fire in chain((first,), found):
+        if pause_at(pauses, fire.at) is None and now - start_of(schedule, fire) > GRACE:
+            yield fire
+
+
+def overdue_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now: datetime) -> str:
+    """Why an overdue run has not run, and what the next engine makes of it."""
+    obstacle = presence.obstacle(zone) or "the engine is running, and has not decided about it"
+    upshot = "" if presence.is_running else _upshot(view, item, now)
+    return f"{obstacle}{f'; `jobfile up` {upshot}' if upshot else ''}"
+
+
+def _due_at(item: Item) -> datetime | None:
+    run = item.run
+    if run is None:
+        return item.due_at
+    if run.state is RunState.QUEUED:
+        return run.not_before
+    return run.retry_at if run.state is RunState.RETRY_WAIT else None
+
+
+def _upshot(view: View, item: Item, now: datetime) -> str:
+    run = item.run
+    if run is None:
+        return _catchup_upshot(view, item.schedule, item.scheduled_for, now) if item.schedule else ""
+    if run.state is RunState.RETRY_WAIT:
+        return f"then starts attempt {run.attempt + 1}"
+    if run.start_by is not None and run.start_by < now:
+        return f"then records it as missed: {reason_words('start_deadline', '')}"
+    return "then starts it"
+
+
+def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime) -> str:
+    """What the job's catch-up policy makes of an occurrence: asked of the engine's own decision.
+
+    It depends on no earlier occurrence, so the time before is left out.
+    """
+    version = view.job_in_force(schedule.job)
+    text = view.definition_text(version.digest) if version is not None else None
+    if text is None:
+        return ""
+    spec = spec_from_json(text)
+    pauses = view.pauses_between(schedule.job, since=at, until=now)
+    rules = rules_of(spec, schedule.entries)
+    found = due(rules, covered_until=at - INSTANT, now=now, pauses=pauses)
+    policy = f"(catchup: {spec.catchup.mode.value})"
+    if any(one.fire.at == at for one in found.to_run):
+        return f"then makes up for it {policy}"
+    not_run = next((one for one in found.not_run if one.first <= at <= one.last), None)
+    if not_run is None:
+        return ""
+    return (
+        f"then records it as {not_run.state.value}: {reason_words(not_run.reason, not_run.detail)} {policy}"
+    )

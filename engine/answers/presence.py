@@ -1,0 +1,112 @@
+"""Whether anything starts runs now, since when nothing does, and what the next engine finds."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple, assert_never
+
+from engine.due import ON_TIME
+from engine.ledger import View
+from engine.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
+from engine.ports import Alive, Evidence, NotStarted
+from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Incident
+from engine.wording import instant_text, seconds_text
+
+HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
+
+SILENT = timedelta(seconds=35)
+"""An engine that did not touch its session for three beats is not doing its duty."""
+
+GRACE: timedelta = ON_TIME
+"""How long after its time a run may wait before it is overdue: a restart of the engine takes less."""
+
+
+class Presence(NamedTuple):
+    """Whether an engine serves the schedules, and what keeps it from starting anything.
+
+    `since` is the last sign of life of the last engine, when none runs; None when none ever ran. `fates` says
+    what the next engine makes of each run whose process is gone and whose end no engine has recorded.
+    """
+
+    is_running: bool
+    since: datetime | None = None
+    trouble: str = ""
+    fates: Mapping[str, str] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing that is due starts."""
+        return not self.is_running or bool(self.trouble)
+
+    def obstacle(self, zone: tzinfo) -> str:
+        """In words: why nothing starts. Empty when an engine runs and may start what is due."""
+        if self.is_running:
+            return self.trouble
+        since = f" since {instant_text(self.since, zone)}" if self.since is not None else ""
+        return f"no engine is running{since}"
+
+
+RUNNING = Presence(is_running=True)
+"""An engine runs and nothing holds it back."""
+
+
+def presence_of(
+    view: View, *, is_locked: bool, trouble: str, fates: Mapping[str, str], now: datetime
+) -> Presence:
+    """Read who holds the engine's lock, if anybody does: an engine, or a single run that serves no schedule.
+
+    `trouble` is what the engine noted beside its lock: why it cannot write the ledger.
+    """
+    session = view.last_session()
+    is_engine = is_locked and (session.epoch if session else 0) == view.soundness.newest_epoch()
+    if not is_engine:
+        since = None if session is None else session.ended_at or session.last_seen_at
+        return Presence(is_running=False, since=since, fates=fates)
+    if trouble:
+        return Presence(
+            is_running=True, trouble=f"the engine cannot write its ledger: {trouble}", fates=fates
+        )
+    for kind in HOLDS:
+        hold = view.soundness.hold(kind)
+        if hold is not None:
+            return Presence(is_running=True, trouble=_hold_words(hold), fates=fates)
+    silence = now - session.last_seen_at if session is not None and session.ended_at is None else timedelta()
+    if silence > SILENT:
+        words = f"the engine has not been heard of for {seconds_text(silence.total_seconds())}"
+        return Presence(is_running=True, trouble=words, fates=fates)
+    return Presence(is_running=True, fates=fates)
+
+
+def fate_of(evidence: Evidence, attempt: Attempt) -> str:
+    """What the next engine will make of an attempt; empty for one that goes on under its supervisor."""
+    match evidence:
+        case Alive():
+            return ""
+        case NotStarted() | Lost(reason="evidence_gone") if attempt.state is AttemptState.RUNNING:
+            return "what it left behind is gone, and it will be recorded as lost"
+        case NotStarted():
+            return "it was never executed, and will be started"
+        case StartError():
+            return "it could not be started, and will fail"
+        case Lost():
+            return "nobody saw its end, and it will be recorded as lost"
+        case Ended():
+            how = f"signal {evidence.signal}" if evidence.signal else f"exit code {evidence.exit_code}"
+            return f"it ended with {how}, which will be recorded"
+        case _:
+            assert_never(evidence)
+
+
+def unsettled_words(fate: str) -> str:
+    """That a run which stands as running is over, and that no engine has recorded its end."""
+    return f"it ended, or was killed, and no engine has recorded it yet: {fate}; `jobfile up` settles it"
+
+
+def _hold_words(hold: Incident) -> str:
+    """Why a running engine starts nothing."""
+    match hold.kind:
+        case kind if kind == CLOCK_HOLD:
+            return f"the engine does not believe the clock: {hold.detail}"
+        case kind if kind == DISK_HOLD:
+            return f"the engine starts nothing, for want of room on the disk: {hold.detail}"
+        case _:
+            return f"the engine starts nothing, for its ledger is an older copy: {hold.detail}"

@@ -1,0 +1,30 @@
+"""Whether an engine is there, asked of the machine: its lock, its ledger, and the evidence that runs left."""
+
+from collections.abc import Mapping
+
+from engine.adapters.lock import engine_trouble, is_engine_running
+from engine.answers.presence import Presence, fate_of, presence_of
+from engine.cli.place import Place
+from engine.ledger import View
+
+
+def presence_at(place: Place, view: View) -> Presence:
+    """Look whether anything starts runs here now; without an engine, also at what its runs left behind."""
+    is_locked = is_engine_running(place.state_dir)
+    trouble = engine_trouble(place.state_dir) if is_locked else ""
+    found = presence_of(view, is_locked=is_locked, trouble=trouble, fates={}, now=place.now())
+    return found if found.is_running else found._replace(fates=_fates(place, view))
+
+
+def _fates(place: Place, view: View) -> Mapping[str, str]:
+    """What will become of each attempt that is over and has no end in the ledger, by its run."""
+    found = {}
+    for live in view.soundness.live_attempts():
+        from engine.adapters.process import ProcessLauncher  # noqa: PLC0415  start-up time: rarely needed
+
+        attempt = live.attempt
+        folder = place.config.attempt_dir(attempt.run_id, attempt.number)
+        fate = fate_of(ProcessLauncher(None).evidence(folder, boot_id=attempt.boot_id), attempt)
+        if fate:
+            found[attempt.run_id] = fate
+    return found
