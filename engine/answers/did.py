@@ -2,20 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
-from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
+from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
+from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OVERDUE, is_overdue, overdue_words
 from engine.answers.presence import Presence, unsettled_words
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.wording import in_words, instant_text, reason_words, seconds_text, short
-
-LOOK_BACK = timedelta(days=400)
-"""How far back the newest expected run is looked for when no day is named."""
 
 
 class Answer(IntEnum):
@@ -38,6 +36,8 @@ class Did:
     items: tuple[Item, ...]
     states: tuple[str, ...] = ()
     """Of each item: its state, or that it is overdue."""
+    asked_since: Run | None = None
+    """A run that a person asked for since, where it came out otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +70,7 @@ def did(
         since, until = day_window(on, zone)
         when = f"on {on.isoformat()}"
     else:
-        newest = _newest(view, job, params, now)
-        if newest is None:
-            return _not_expected(asked, "", since=now, until=now)
-        item = _after_retries(view, newest)
-        return _did(asked, _answer(asked, item), f"{job}: {_one(asked, item)}", (item,))
+        return _did_newest(asked, params)
     found = expected_items(view, job, since=since, until=until, now=now)
     items = tuple(_after_retries(view, item) for item in found if _fits(item, params) and not _is_retry(item))
     if not items:
@@ -122,22 +118,50 @@ def _worst(asked: _Asked, items: Sequence[Item]) -> Answer:
     return next((answer for answer in order if answer in answers), Answer.SUCCEEDED)
 
 
-def _newest(view: View, job: str, params: Mapping[str, str], now: datetime) -> Item | None:
-    """The expected run that was wanted last, among those with these params."""
-    run = view.newest_run(job, until=now)
-    since = now - LOOK_BACK if run is None or params else run.scheduled_for
-    if run is not None and not params and not _may_be_newer(view, job, run, now):
-        return item_of(run)
-    items = expected_items(view, job, since=since, until=now + INSTANT, now=now)
-    fitting = [item for item in items if _fits(item, params) and not _is_retry(item)]
-    return fitting[-1] if fitting else None
+def _did_newest(asked: _Asked, params: Mapping[str, str]) -> Did:
+    """Answer for the schedule where one is in force, else for the newest run of any kind.
+
+    A test by hand must not hide that the schedule's own run failed: it is told in the same line.
+    """
+    view, job, now = asked.view, asked.job, asked.now
+
+    def fits(item: Item) -> bool:
+        return _fits(item, params) and not _is_retry(item)
+
+    item = coming = None
+    if has_schedule(view, job, now=now):
+        item = newest_item(view, job, now=now, fits=lambda one: one.is_scheduled and fits(one))
+        if item is None and not params:
+            coming = next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)
+    if item is None and coming is None:
+        item = newest_item(view, job, now=now, fits=fits)
+    if item is not None:
+        item = _after_retries(view, item)
+        answer, line = _answer(asked, item), _one(asked, item)
+    elif coming is not None:
+        answer, line = Answer.NOT_OVER, f"not yet due, expected at {instant_text(coming, asked.zone)}"
+    else:
+        return _not_expected(asked, "", since=now, until=now)
+    since = item.scheduled_for if item is not None else now - LOOK_BACK
+    is_scheduled = item is None or item.is_scheduled
+    other = asked_since(view, job, since, now=now, fits=fits) if is_scheduled else None
+    other = None if other is None else _after_retries(view, other)
+    items = () if item is None else (item,)
+    is_alike = item is not None and other is not None and _answer(asked, other) is answer
+    if other is None or other.run is None or is_alike:
+        return _did(asked, answer, f"{job}: {line}", items)
+    return replace(
+        _did(asked, answer, f"{job}: {line}; {_since_words(asked, other.run)}", items), asked_since=other.run
+    )
 
 
-def _may_be_newer(view: View, job: str, run: Run, now: datetime) -> bool:
-    """Whether a gap record or an instant nobody decided about comes after the newest run."""
-    since = run.scheduled_for + INSTANT
-    is_retry = run.retry_of is not None
-    return is_retry or bool(view.schedules_between(job, since=since, until=now + INSTANT))
+def _since_words(asked: _Asked, run: Run) -> str:
+    """How a run came out that a person asked for after the one that the answer is about."""
+    by = f" by {run.requested_by}" if run.requested_by else ""
+    at = instant_text(run.queued_at, asked.zone)
+    fate = asked.presence.fates.get(run.id)
+    unsettled = f": {unsettled_words(fate)}" if fate else ""
+    return f"asked for since{by} at {at}: {run.verdict.value}{unsettled} (run {short(run.id)})"
 
 
 def _is_retry(item: Item) -> bool:

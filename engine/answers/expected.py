@@ -55,7 +55,7 @@ def expected_items(
     by_instant = {(run.clock_epoch, run.scheduled_for): run for run in runs if run.schedule_key is not None}
     gaps = view.gaps_between(job, since=since, until=until)
     pauses = view.pauses_between(job, since=since, until=until)
-    items = [item_of(run) for run in runs if run.schedule_key is None]
+    items = [item_of(run) for run in reversed(runs) if run.schedule_key is None]
     for schedule in view.schedules_between(job, since=since, until=until):
         after, end = window_of(schedule, since=since, until=min(until, now + INSTANT))
         for fire in fires(schedule.entries, after=after, until=end):

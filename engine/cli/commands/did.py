@@ -22,7 +22,11 @@ from engine.cli.times import parse_day, parse_instant, zone_of_job
 def command(
     job: str, given: tuple[str, ...], day: str | None, instant: str | None, *, as_json: bool, place: Place
 ) -> int:
-    """Did JOB run, did it succeed? Without --on or --at: the newest run that was expected.
+    """Did JOB run, did it succeed?
+
+    Without --on or --at the answer is about the newest run that its schedule wanted; the same line says when
+    a run that was asked for since came out otherwise. For a job without a schedule it is about the newest
+    run that was asked for. With -p only runs with these values count.
 
     Exit code: 0 it succeeded; 1 it ran and did not, or nobody knows; 3 it did not run; 4 it is not over
     or not yet due; 5 it was not expected then; 6 it is overdue: it was due, and nothing has started it, for
@@ -55,6 +59,7 @@ def command(
         }
         for item, item_state in zip(found.items, found.states, strict=True)
     ]
+    since = run_to_json(found.asked_since) if found.asked_since else None
     answer = {"format": 1, "job": job, "answer": found.answer.name.lower(), "exit_code": int(found.answer)}
-    print_json({**answer, "line": found.line, "items": items})
+    print_json({**answer, "line": found.line, "items": items, "asked_since": since})
     return int(found.answer)

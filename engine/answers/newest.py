@@ -1,0 +1,57 @@
+"""The newest expected run of a job, looked for backwards in time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from engine.answers.expected import INSTANT, Item, expected_items, item_of
+from engine.ledger import View
+
+Fits = Callable[[Item], bool]
+"""Whether an expected run is one that is asked about."""
+
+LOOK_BACK = timedelta(days=400)
+"""How far back the newest expected run is looked for when no day is named."""
+
+FIRST_LOOK = timedelta(hours=1)
+"""The first stretch that is looked at; each one before it is four times as long."""
+
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+"""After every instant that a run is for: a run may be asked for now and be about a time to come."""
+
+
+def has_schedule(view: View, job: str, *, now: datetime) -> bool:
+    """Whether a schedule of the job is in force."""
+    return any(
+        one.active_until is None for one in view.schedules_between(job, since=now, until=now + INSTANT)
+    )
+
+
+def newest_item(view: View, job: str, *, now: datetime, fits: Fits) -> Item | None:
+    """The newest expected run that fits, whatever asked for it; None when there is none."""
+    found = _newest_in(view, job, since=now + INSTANT, until=FAR, now=now, fits=fits)
+    until, span = now + INSTANT, FIRST_LOOK
+    while found is None and until > now - LOOK_BACK:
+        since = max(now - LOOK_BACK, until - span)
+        found = _newest_in(view, job, since=since, until=until, now=now, fits=fits)
+        until, span = since, span * 4
+    if found is None:
+        run = view.newest_run(job, until=FAR)
+        found = item_of(run) if run is not None and fits(item_of(run)) else None
+    return found
+
+
+def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
+    """The newest run that a person asked for after an instant, about that instant or a later time."""
+
+    def is_since(item: Item) -> bool:
+        is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at
+        return is_asked and fits(item)
+
+    return _newest_in(view, job, since=at, until=FAR, now=now, fits=is_since)
+
+
+def _newest_in(
+    view: View, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
+) -> Item | None:
+    items = expected_items(view, job, since=since, until=until, now=now)
+    return next((item for item in reversed(items) if fits(item)), None)

@@ -1,0 +1,222 @@
+"""`did`: which run it answers for, and that a day of many runs is judged as a whole."""
+
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.accounting import Moment, request_run, requested_run
+from engine.answers.did import Answer, Did, did
+from engine.answers.expected import INSTANT, expected_items
+from engine.answers.overdue import is_overdue
+from engine.answers.presence import RUNNING
+from engine.answers.report import OPEN, OVERDUE, make_report
+from engine.lifecycle import OPEN_STATES, Run
+from engine.ports import Stop
+from jobfile.occurrences import load_zone
+from tests.builders import DAY, HOUR, MINUTE, NOON
+from tests.engine.test_faults import a_file, down
+from tests.engine.world import World
+
+UTC_ZONE = load_zone("UTC")
+assert UTC_ZONE is not None
+
+NIGHTLY = '"0 2 * * *"'
+
+
+def newest(world: World, job: str = "hello", **params: str) -> Did:
+    """The answer without a day and without a time."""
+    now = world.clock.now()
+    return did(world.view, job, zone=UTC_ZONE, params=params, on=None, at=None, now=now, presence=RUNNING)
+
+
+def of_day(world: World, day: datetime = NOON, **params: str) -> Did:
+    """The answer for a day."""
+    now = world.clock.now()
+    return did(
+        world.view, "hello", zone=UTC_ZONE, params=params, on=day.date(), at=None, now=now, presence=RUNNING
+    )
+
+
+def ask(world: World, *, job: str = "hello", at: datetime | None = None, **params: str) -> Run:
+    """Anna asks for a run with these params."""
+    version = next(one for one in world.store.jobs_in_force() if one.job == job)
+    spec, now = world.store.definition(version.digest), world.clock.now()
+    run = requested_run(
+        spec,
+        id=world.new_id(),
+        digest=version.digest,
+        generation=version.from_generation,
+        params=params,
+        at=at or now,
+        now=now,
+        requested_by="anna",
+    )
+    with world.store.transaction():
+        request_run(world.store, run, spec, Moment(now=now, generation=1, new_id=world.new_id))
+    world.step()
+    return run
+
+
+CUSTOMERS = a_file("params: {customer: {type: string, default: none}}", schedule='"0 0 1 1 *"')
+
+
+@pytest.mark.parametrize("later", [0, 1, 30, 120])
+def test_a_run_of_one_customer_is_found_behind_later_runs_of_others(tmp_path: Path, later: int) -> None:
+    world = World(tmp_path, CUSTOMERS, at=NOON)
+    ask(world, customer="A")
+    world.finish(exit_code=3)
+    for _ in range(later):
+        world.clock.advance(seconds=3600 if later < 100 else 60)
+        ask(world, customer="B")
+        world.finish()
+    assert newest(world, customer="A").answer is Answer.NOT_WELL
+    assert newest(world, customer="B").answer is (Answer.SUCCEEDED if later else Answer.NOT_EXPECTED)
+    assert newest(world, customer="C").answer is Answer.NOT_EXPECTED
+
+
+def test_a_job_that_never_ran_has_an_answer_with_and_without_params(tmp_path: Path) -> None:
+    (tmp_path / "without").mkdir()
+    world = World(tmp_path, a_file("params: {customer: {type: string, default: none}}"), at=NOON)
+    assert newest(world).answer is Answer.NOT_OVER
+    assert newest(world).line == "hello: not yet due, expected at 2026-03-05 13:00 UTC"
+    assert newest(world, customer="A").answer is Answer.NOT_EXPECTED
+    none = World(tmp_path / "without", "version: 1\njobs: {hello: {command: ['true']}}\n", at=NOON)
+    assert newest(none).answer is Answer.NOT_EXPECTED
+
+
+def test_a_test_by_hand_does_not_hide_that_the_scheduled_run_failed(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
+    world.pass_time(seconds=14 * 3600)
+    world.finish(exit_code=1)
+    world.clock.advance(seconds=3600)
+    run = ask(world)
+    world.finish()
+    answer = newest(world)
+    assert answer.answer is Answer.NOT_WELL
+    assert "(scheduled for 2026-03-06 02:00 UTC, run" in answer.line
+    assert answer.line.endswith(
+        f"; asked for since by anna at 2026-03-06 03:00 UTC: succeeded (run {run.id[:8]})"
+    )
+    assert answer.asked_since is not None
+    assert answer.asked_since.id == run.id
+
+
+def test_what_was_asked_for_since_is_not_told_when_it_came_out_alike(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
+    world.pass_time(seconds=14 * 3600)
+    world.finish()
+    world.clock.advance(seconds=60)
+    ask(world)
+    world.finish()
+    assert newest(world).answer is Answer.SUCCEEDED
+    assert "asked for since" not in newest(world).line
+    ask(world)
+    world.finish(exit_code=1)
+    assert newest(world).answer is Answer.SUCCEEDED
+    assert "asked for since by anna" in newest(world).line
+
+
+def test_before_its_first_night_a_job_is_not_yet_due_whatever_was_tried(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
+    ask(world)
+    world.finish()
+    answer = newest(world)
+    assert answer.answer is Answer.NOT_OVER
+    assert answer.line.startswith(
+        "hello: not yet due, expected at 2026-03-06 02:00 UTC; asked for since by anna"
+    )
+
+
+def test_without_a_schedule_the_newest_request_counts_also_one_for_a_time_to_come(tmp_path: Path) -> None:
+    world = World(tmp_path, "version: 1\njobs: {hello: {command: ['true']}}\n", at=NOON)
+    ask(world)
+    world.finish()
+    world.clock.advance(seconds=60)
+    ask(world, at=NOON + 9 * DAY)
+    world.finish(exit_code=1)
+    assert newest(world).answer is Answer.NOT_WELL
+
+
+def test_what_was_cancelled_while_it_ran_did_not_succeed_and_did_run(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.pass_time(seconds=3600)
+    (run,) = world.runs()
+    with world.store.transaction():
+        world.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=world.clock.now())
+    world.loops.rescuer.tick()
+    for attempt in world.launcher.running():
+        world.launcher.obey(attempt)
+    world.step()
+    assert [state for _, state, _ in world.states()] == ["cancelled"]
+    assert newest(world).answer is Answer.NOT_WELL
+    waiting = World(tmp_path, a_file(), at=world.clock.now(), max_running=0, first_id=9)
+    waiting.pass_time(seconds=3600)
+    run = waiting.runs()[-1]
+    with waiting.store.transaction():
+        waiting.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=waiting.clock.now())
+    assert newest(waiting).answer is Answer.DID_NOT_RUN
+
+
+@pytest.mark.parametrize("bad", [5, 0, 23])
+def test_a_day_of_many_runs_is_judged_by_its_worst_hour(tmp_path: Path, bad: int) -> None:
+    world = World(tmp_path, a_file(), at=NOON - 13 * HOUR)
+    for hour in range(24):
+        world.pass_time(seconds=3600)
+        world.finish(exit_code=int(hour == bad))
+    answer = of_day(world)
+    assert (answer.answer, len(answer.items)) == (Answer.NOT_WELL, 24)
+    at = f"2026-03-05 {bad:02}:00 UTC"
+    assert answer.line == f"hello on 2026-03-05: no: 23 succeeded, 1 failed of 24; {at}: exit(1)"
+
+
+def test_a_day_that_is_half_over_is_not_over(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON - 13 * HOUR)
+    for _ in range(12):
+        world.pass_time(seconds=3600)
+        world.finish()
+    answer = of_day(world)
+    assert answer.answer is Answer.NOT_OVER
+    assert answer.line == "hello on 2026-03-05: yes, all: 12 succeeded of 12; 12 more to come"
+    assert of_day(world, NOON + DAY).line.endswith("not yet due, expected at 2026-03-06 00:00 UTC")
+
+
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_the_items_of_any_window_are_what_the_report_counts(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    chance = Random(seed)
+    schedule = chance.choice(('"*/30 * * * *"', '"0 * * * *"', "{every: 7m}"))
+    world = World(tmp_path_factory.mktemp("world"), a_file(schedule=schedule), at=NOON)
+    for _ in range(30):
+        match chance.randrange(8):
+            case 0:
+                down(world, seconds=chance.uniform(0, 20_000))
+            case 1:
+                ask(world)
+            case 2:
+                world.pause("hello", minutes=chance.randrange(1, 200))
+            case 3:
+                world.edit(a_file(schedule=chance.choice(('"*/30 * * * *"', '"15 * * * *"'))))
+            case _:
+                world.finish(exit_code=chance.randrange(2))
+        world.pass_time(seconds=chance.uniform(0, 7000))
+    now = world.clock.now()
+    world.clock.advance(seconds=chance.uniform(0, 7000))
+    now = world.clock.now()
+    for _ in range(10):
+        since = NOON + chance.randrange(0, 3 * 24 * 60) * MINUTE
+        until = since + chance.randrange(1, 48 * 60) * MINUTE
+        items = expected_items(world.view, "hello", since=since, until=min(until, now + INSTANT), now=now)
+        report = make_report(world.view, since=since, until=until, now=now, presence=RUNNING)
+        counted: dict[str, int] = {}
+        for item in items:
+            verdict = OPEN if item.state in OPEN_STATES else item.state.value
+            verdict = OVERDUE if is_overdue(item, RUNNING, now) else verdict
+            counted[verdict] = counted.get(verdict, 0) + 1
+        assert counted == report.total.verdicts
+    world.crash()
