@@ -61,9 +61,12 @@ def did(
     at: datetime | None,
     now: datetime,
     presence: Presence,
+    run: Run | None = None,
 ) -> Did:
-    """Answer for a day, an instant, or the newest run that was expected."""
+    """Answer for a run, a day, an instant, or the newest run that was expected."""
     asked = _Asked(view=view, job=job, zone=zone, now=now, presence=presence)
+    if run is not None:
+        return _did_run(asked, run)
     if at is not None:
         since, until, when = at, at + timedelta(seconds=1), f"at {instant_text(at, zone)}"
     elif on is not None:
@@ -116,6 +119,16 @@ def _worst(asked: _Asked, items: Sequence[Item]) -> Answer:
     answers = {_answer(asked, item) for item in items}
     order = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.OVERDUE, Answer.NOT_OVER)
     return next((answer for answer in order if answer in answers), Answer.SUCCEEDED)
+
+
+def _did_run(asked: _Asked, run: Run) -> Did:
+    """Answer for one run, and say what became of it when it was tried again."""
+    item = item_of(run)
+    last = _after_retries(asked.view, item).run
+    again = ""
+    if last is not None and last.id != run.id:
+        again = f"; tried again by hand: {last.verdict.value} (run {short(last.id)})"
+    return _did(asked, _answer(asked, item), f"{asked.job}: {_one(asked, item)}{again}", (item,))
 
 
 def _did_newest(asked: _Asked, params: Mapping[str, str]) -> Did:

@@ -9,7 +9,7 @@ from engine.adapters.lock import make_private_file, make_state_dir
 from engine.adapters.wake import poke
 from engine.cli.place import Place
 from engine.errors import JobfileError
-from engine.ledger import Store, View
+from engine.ledger import Store
 from engine.lifecycle import Run
 from engine.ports import Stop
 from engine.service import new_run_id
@@ -17,27 +17,6 @@ from engine.store.sqlite.store import SqliteStore
 from jobfile.catalog import CompiledJob
 from jobfile.model import JobSpec
 from jobfile.values import Value
-
-MIN_PREFIX = 4
-
-
-class UnknownRunError(JobfileError):
-    """A run that is not in the ledger, or an id that fits several."""
-
-    exit_code = 64
-
-
-def find_run(view: View, given: str) -> Run:
-    """The run whose id begins so."""
-    prefix = given.lower()
-    if len(prefix) < MIN_PREFIX or any(one not in "0123456789abcdef" for one in prefix):
-        raise UnknownRunError(f"'{given}' is no run; give at least {MIN_PREFIX} characters of its id")
-    found = view.runs_with_prefix(prefix)
-    if len(found) > 1:
-        raise UnknownRunError(f"more than one run begins with {given}; give more of the id")
-    if not found:
-        raise UnknownRunError(f"no run begins with {given}; see  jobfile runs")
-    return found[0]
 
 
 def new_run(

@@ -104,18 +104,3 @@ def place_options(function: Function) -> Function:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def job_known(view: View, job: str) -> None:
-    """Refuse a job that the ledger has never heard of."""
-    if view.job_in_force(job) or view.job_versions(job) or view.newest_run(job, until=_FAR):
-        return
-    from jobfile.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
-
-    names = [version.job for version in view.jobs_in_force()]
-    near = suggest(job, names)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:12]) or 'none'}"
-    raise UnknownJobError(f"no job `{job}` was ever applied or run here; {hint}")
-
-
-_FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")

@@ -13,10 +13,10 @@ DUE = tuple(BEGAN + timedelta(minutes=minutes) for minutes in (30, 90, 150))
 HOURLY = f'"{DUE[0].minute} * * * *"'
 
 
-def a_past(folder: Path, text: str) -> World:
+def a_past(folder: Path, text: str, *, first_id: int = 1) -> World:
     """A ledger whose engine began three hours ago. What happens in it is up to the test."""
     (folder / "jobs.yaml").write_text(text)
-    return World(folder, text, at=BEGAN)
+    return World(folder, text, at=BEGAN, first_id=first_id)
 
 
 def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Jobfile, tmp_path: Path) -> None:
@@ -69,3 +69,72 @@ def test_a_run_whose_process_is_gone_is_told_without_an_engine(jobfile: Jobfile,
     status = jobfile("status")
     assert "1 of the running has ended, or was killed" in status.out
     assert jobfile("status", "--json").json["unsettled"] == 1
+
+
+def test_a_run_is_named_by_the_beginning_of_its_id_everywhere(jobfile: Jobfile) -> None:
+    jobfile("run", "bad")
+    jobfile("run", "good")
+    newer, older = (run["id"] for run in jobfile("runs", "--json").json)
+    assert [run["id"] for run in jobfile("runs", older[:8], "--json").json] == [older]
+    assert [run["id"] for run in jobfile("runs", newer.upper(), "--json").json] == [newer]
+    said = jobfile("did", older[:6])
+    assert (said.code, said.out[:9]) == (1, "bad: no, ")
+    assert jobfile("did", newer[:6]).code == 0
+    assert jobfile("why", older[:6]).out.startswith("bad, ")
+    assert jobfile("logs", older[:6]).out == "trouble\n"
+    shown = jobfile("show", older[:6]).out
+    assert shown.startswith(f"bad:  # as run {older[:8]} had it")
+    assert "  run: |\n    echo trouble >&2; exit 7\n" in shown
+    assert jobfile("show", older[:6], "--json").json["job"]["name"] == "bad"
+    assert jobfile("did", older[:6], "--on", "today").code == 64
+    assert f"is run {older[:8]} of job bad; name the job" in jobfile("pause", older[:6]).err
+    assert jobfile("did", older[:6], "-p", "name=x").code == 64
+
+
+def test_show_tells_a_job_as_a_run_had_it(jobfile: Jobfile, tmp_path: Path) -> None:
+    jobfile("run", "bad")
+    run = jobfile("runs", "--json").json[0]["id"]
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {}\n")
+    assert "exit 7" in jobfile("show", run[:8]).out
+
+
+def test_a_jobs_name_wins_over_a_runs_id_and_two_runs_are_one_too_many(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    text = "version: 1\njobs: {abcd: {command: ['true']}, other: {command: ['true']}}\n"
+    world = a_past(tmp_path, text, first_id=0xABCD << 112)
+    world.run_by_hand("other")
+    world.run_by_hand("other")
+    world.crash()
+    assert jobfile("runs", "abcd").out == "no runs yet\n"
+    assert jobfile("did", "abcd").code == 5
+    assert jobfile("did", "abcd0").code == 64
+    assert "more than one run begins with abcd0" in jobfile("did", "abcd0").err
+
+
+def test_what_is_no_job_and_no_run_is_refused_alike(jobfile: Jobfile) -> None:
+    jobfile("run", "good")
+    for command in ("did", "why", "runs", "logs", "pause", "resume"):
+        said = jobfile(command, "god")
+        assert (command, said.code) == (command, 64)
+        assert "no job `god` was ever applied or run here; did you mean good?" in said.err
+        assert "and no run begins so" in jobfile(command, "beef").err
+
+
+def test_a_job_that_is_only_in_the_file_is_known_and_was_not_expected(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        said = jobfile("did", "flaky")
+        assert said.code == 5
+        told = "is in jobs.yaml, and was never applied or run"
+        assert told in said.out
+        answer = jobfile("did", "flaky", "--json").json
+        fits(answer, "did")
+        assert (answer["answer"], answer["items"]) == ("not_expected", [])
+        for command in ("why", "runs", "logs", "pause"):
+            said = jobfile(command, "flaky")
+            assert (said.code, told in said.err) == (64, True)
+        jobfile("run", "good")
+    (tmp_path / "jobs.yaml").write_text("nonsense")
+    assert jobfile("did", "flaky").code == 64

@@ -111,7 +111,8 @@ def test_a_dry_run_starts_nothing_and_writes_nothing(jobfile: Jobfile, tmp_path:
 
 
 def test_did_answers_with_its_exit_code(jobfile: Jobfile) -> None:
-    assert jobfile("did", "good").code == 64
+    assert jobfile("did", "good").code == 5
+    assert jobfile("did", "god").code == 64
     jobfile("run", "good", "-p", "name=anna")
     jobfile("run", "bad")
     said = jobfile("did", "good")

@@ -6,7 +6,8 @@ import time
 import click
 
 from engine.adapters.lock import lock_holder
-from engine.cli.asking import ask_to_stop, find_run
+from engine.cli.asking import ask_to_stop
+from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.ledger import View

@@ -2,16 +2,17 @@
 
 import click
 
-from engine.answers.did import did
+from engine.answers.did import Answer, Did, did
+from engine.cli.naming import NeverAppliedError, subject
 from engine.cli.output import print_json, printable, run_to_json
 from engine.cli.params import split_params
-from engine.cli.place import Place, job_known, json_option, place_options
+from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
-from engine.cli.times import parse_day, parse_instant, zone_of_job
+from engine.cli.times import parse_day, parse_instant
 
 
 @click.command("did")
-@click.argument("job")
+@click.argument("job_or_run", metavar="JOB or RUN")
 @click.option(
     "-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="Only runs with this value."
 )
@@ -20,33 +21,49 @@ from engine.cli.times import parse_day, parse_instant, zone_of_job
 @json_option
 @place_options
 def command(
-    job: str, given: tuple[str, ...], day: str | None, instant: str | None, *, as_json: bool, place: Place
+    job_or_run: str,
+    given: tuple[str, ...],
+    day: str | None,
+    instant: str | None,
+    *,
+    as_json: bool,
+    place: Place,
 ) -> int:
-    """Did JOB run, did it succeed?
+    """Did JOB run, did it succeed? Or: did that RUN, named by the beginning of its id?
 
-    Without --on or --at the answer is about the newest run that its schedule wanted; the same line says when
-    a run that was asked for since came out otherwise. For a job without a schedule it is about the newest
-    run that was asked for. With -p only runs with these values count.
+    Without --on or --at the answer is about the newest run that the job's schedule wanted; the same line
+    says when a run that was asked for since came out otherwise. For a job without a schedule it is about the
+    newest run that was asked for. With -p only runs with these values count.
 
     Exit code: 0 it succeeded; 1 it ran and did not, or nobody knows; 3 it did not run; 4 it is not over
     or not yet due; 5 it was not expected then; 6 it is overdue: it was due, and nothing has started it, for
-    no engine is running or it is held back; 64 unknown job.
+    no engine is running or it is held back; 64 unknown job or run.
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")
-    view, now = place.view(), place.now()
-    job_known(view, job)
-    zone = zone_of_job(view, job)
+    try:
+        asked = subject(place, job_or_run)
+    except NeverAppliedError as error:
+        never = Did(answer=Answer.NOT_EXPECTED, line=f"{job_or_run}: not expected: {error}", items=())
+        return _print(job_or_run, never, as_json=as_json)
+    now, zone = place.now(), asked.zone
+    if asked.run is not None and (day or instant or given):
+        raise click.UsageError("--on, --at and -p are about a job; a RUN is one already")
     found = did(
-        view,
-        job,
+        asked.view,
+        asked.job,
         zone=zone,
         params=split_params(given),
         on=parse_day(day, zone, now=now) if day else None,
         at=parse_instant(instant, zone, now=now) if instant else None,
+        run=asked.run,
         now=now,
-        presence=presence_at(place, view),
+        presence=presence_at(place, asked.view),
     )
+    return _print(asked.job, found, as_json=as_json)
+
+
+def _print(job: str, found: Did, *, as_json: bool) -> int:
     if not as_json:
         click.echo(printable(found.line))
         return int(found.answer)

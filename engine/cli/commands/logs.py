@@ -6,9 +6,9 @@ import click
 
 from engine.adapters.folders import left_by
 from engine.adapters.output import OutputTail
-from engine.cli.asking import MIN_PREFIX, find_run
+from engine.cli.naming import subject
 from engine.cli.output import print_json
-from engine.cli.place import Place, job_known, json_option
+from engine.cli.place import Place, json_option
 from engine.cli.showing import OutputShown
 from engine.ledger import View
 from engine.lifecycle import Run
@@ -38,8 +38,7 @@ def command(
     A terminal gets text that cannot steer it; a pipe or a file gets the bytes as they are.
     """
     place = Place.named(file, state)
-    view = place.view()
-    run = _find(view, run_or_job, place)
+    view, run = _find(place, run_or_job)
     if as_json:
         print_json(_as_json(place, view, run, attempt))
         return 0
@@ -64,14 +63,13 @@ def _is_going(view: View, run_id: str, number: int) -> bool:
     return run is not None and not run.state.is_final and run.attempt == number
 
 
-def _find(view: View, text: str, place: Place) -> Run:
-    newest = view.newest_run(text, until=place.now())
-    if newest is not None:
-        return newest
-    if len(text) >= MIN_PREFIX and all(one in "0123456789abcdef" for one in text):
-        return find_run(view, text)
-    job_known(view, text)
-    raise click.UsageError(f"job {text} has no run yet")
+def _find(place: Place, text: str) -> tuple[View, Run]:
+    """The run with this id, or the newest of the job with this name."""
+    found = subject(place, text)
+    run = found.run or found.view.newest_run(found.job, until=place.now())
+    if run is None:
+        raise click.UsageError(f"job {text} has no run yet")
+    return found.view, run
 
 
 def _as_json(place: Place, view: View, run: Run, attempt: int | None) -> dict[str, object]:

@@ -4,9 +4,10 @@ import click
 
 from engine.adapters.environment import user_name
 from engine.adapters.wake import poke
+from engine.cli.naming import job_named
 from engine.cli.output import local, print_json
-from engine.cli.place import Place, job_known, json_option, place_options
-from engine.cli.times import parse_instant, zone_of_job
+from engine.cli.place import Place, json_option, place_options
+from engine.cli.times import parse_instant
 from engine.errors import JobfileError
 from engine.lifecycle import RunState
 from engine.pausing import BY_HAND
@@ -34,13 +35,12 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
 
     What runs or waits already goes on, and  jobfile run  still works. Who, why and until when is recorded.
     """
-    view = place.view()
-    job_known(view, job)
+    zone = job_named(place, job).zone
     now = place.now()
     end = None
     if until is not None:
         length = parse_duration(until)
-        end = now + length if length else parse_instant(until, zone_of_job(view, job), now=now)
+        end = now + length if length else parse_instant(until, zone, now=now)
         if end <= now:
             raise click.UsageError(f"--until {until} is not in the future")
     pause = Pause(

@@ -4,8 +4,9 @@ import click
 
 from engine.adapters.environment import user_name
 from engine.adapters.wake import poke
+from engine.cli.naming import job_named
 from engine.cli.output import print_json
-from engine.cli.place import Place, job_known, json_option, place_options
+from engine.cli.place import Place, json_option, place_options
 from engine.store.sqlite.store import SqliteStore
 
 
@@ -16,7 +17,7 @@ from engine.store.sqlite.store import SqliteStore
 @place_options
 def command(job: str, *, why: str, as_json: bool, place: Place) -> int:
     """Let JOB run on its schedule again. What fell due while it was paused is not made up for."""
-    job_known(place.view(), job)
+    job_named(place, job)
     now = place.now()
     store = SqliteStore.open(place.config.ledger)
     who = user_name()

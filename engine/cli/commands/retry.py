@@ -4,8 +4,9 @@ from datetime import datetime
 
 import click
 
-from engine.cli.asking import find_run, hand_over, new_run
+from engine.cli.asking import hand_over, new_run
 from engine.cli.following import attend
+from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.errors import JobfileError

@@ -3,6 +3,7 @@
 import click
 
 from engine.answers.presence import Presence, unsettled_words
+from engine.cli.naming import subject
 from engine.cli.output import local, print_json, run_to_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
@@ -13,7 +14,7 @@ HEADS = ("run", "job", "scheduled for", "state", "took", "why")
 
 
 @click.command("runs")
-@click.argument("job", required=False)
+@click.argument("job_or_run", metavar="[JOB or RUN]", required=False)
 @click.option(
     "--in", "wanted", type=click.Choice([one.value for one in RunState]), help="Only in this state."
 )
@@ -22,10 +23,15 @@ HEADS = ("run", "job", "scheduled for", "state", "took", "why")
 )
 @json_option
 @place_options
-def command(job: str | None, wanted: str | None, limit: int, *, as_json: bool, place: Place) -> int:
-    """The newest runs, of JOB or of all, newest first. Runs that did not happen are here too."""
-    view = place.view()
-    runs = view.recent_runs(job=job, state=RunState(wanted) if wanted else None, limit=limit)
+def command(job_or_run: str | None, wanted: str | None, limit: int, *, as_json: bool, place: Place) -> int:
+    """The newest runs, of JOB or of all, newest first; or one RUN. Runs that did not happen are here too."""
+    asked = subject(place, job_or_run) if job_or_run else None
+    view = asked.view if asked else place.view()
+    if asked and asked.run:
+        runs: tuple[Run, ...] = (asked.run,)
+    else:
+        job = asked.job if asked else None
+        runs = view.recent_runs(job=job, state=RunState(wanted) if wanted else None, limit=limit)
     if as_json:
         print_json([run_to_json(run) for run in runs])
     elif runs:

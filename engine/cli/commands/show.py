@@ -10,13 +10,17 @@ import click
 from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
+from engine.cli.naming import find_run, is_known, is_run_id
 from engine.cli.output import print_json, printable
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.errors import JobfileError
+from engine.ledger import View
+from engine.lifecycle import Run
 from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, read_plan_file
-from jobfile.canonical import Plain, to_plain
+from engine.wording import short
+from jobfile.canonical import Plain, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.duration import format_duration
@@ -31,14 +35,20 @@ Row = tuple[str, str]
 
 
 @click.command("show")
-@click.argument("job")
+@click.argument("job", metavar="JOB, RUN or PLAN")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Another value for a var.")
 @json_option
 @place_options
 def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) -> int:
-    """JOB with all its defaults filled in, and where each value comes from. Or a saved plan, by its file."""
+    """JOB with all its defaults filled in, and where each value comes from.
+
+    Or the job as a RUN had it, named by the beginning of its id. Or a saved plan, by its file.
+    """
     if is_plan_file(Path(job)):
         return _show_plan(Path(job), place, as_json=as_json)
+    run = _run_named(job, place)
+    if run is not None:
+        return _show_run(*run, as_json=as_json)
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(snapshot.trouble)
@@ -57,6 +67,33 @@ def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) ->
         print_json({"format": 1, "digest": found.digest, "job": plain, "origins": origins})
     else:
         click.echo(_as_text(found, origins))
+    return 0
+
+
+def _run_named(text: str, place: Place) -> tuple[View, Run] | None:
+    """The run whose id begins so, unless it is a job's name, and the ledger that it is in."""
+    view = place.view_if_any() if is_run_id(text) else None
+    if view is None or is_known(view, text) or not view.runs_with_prefix(text.lower()):
+        return None
+    return view, find_run(view, text)
+
+
+def _show_run(view: View, run: Run, *, as_json: bool) -> int:
+    """The job as a run had it. Where each value was written is not kept, only where the job was."""
+    text = view.definition_text(run.digest)
+    if text is None:
+        raise JobfileError(f"the definition that run {short(run.id)} had is no longer kept")
+    spec = spec_from_json(text)
+    if as_json:
+        print_json({"format": 1, "digest": run.digest, "job": to_plain(spec), "origins": {}})
+        return 0
+    generation = f", generation {run.generation}" if run.generation else ""
+    lines = [f"{spec.name}:  # as run {short(run.id)} had it{generation}, digest {run.digest[:12]}"]
+    for key, value in _lines(spec):
+        first, *rest = printable_lines(value)
+        lines.append(f"  {key}: {first}".rstrip())
+        lines += [f"    {line}".rstrip() for line in rest]
+    click.echo("\n".join(lines))
     return 0
 
 

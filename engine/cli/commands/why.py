@@ -4,26 +4,28 @@ import click
 
 from engine.answers.overdue import OVERDUE
 from engine.answers.why import why
+from engine.cli.naming import subject
 from engine.cli.output import facts, print_json, printable
-from engine.cli.place import Place, job_known, json_option, place_options
+from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
-from engine.cli.times import parse_instant, zone_of_job
+from engine.cli.times import parse_instant
 
 
 @click.command("why")
-@click.argument("job")
-@click.argument("time")
+@click.argument("job_or_run", metavar="JOB or RUN")
+@click.argument("time", nargs=-1)
 @json_option
 @place_options
-def command(job: str, time: str, *, as_json: bool, place: Place) -> int:
+def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Place) -> int:
     """Why JOB did or did not run at TIME: schedule, generation, file, overlap, downtime, attempts.
 
-    TIME is 2026-11-23T02:00, or 02:00 for today, in the job's zone; Z or an offset may follow.
+    TIME is as any command prints it, or 02:00 for today, in the job's zone. A RUN has its own.
     """
-    view, now = place.view(), place.now()
-    job_known(view, job)
-    zone = zone_of_job(view, job)
-    at = parse_instant(time, zone, now=now)
+    asked, now = subject(place, job_or_run), place.now()
+    view, job, zone = asked.view, asked.job, asked.zone
+    if bool(time) is (asked.run is not None):
+        raise click.UsageError("a JOB needs a TIME, and a RUN has its own")
+    at = asked.run.scheduled_for if asked.run else parse_instant(" ".join(time), zone, now=now)
     story = why(view, job, at, zone=zone, now=now, presence=presence_at(place, view))
     if as_json:
         print_json(

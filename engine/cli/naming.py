@@ -1,0 +1,119 @@
+"""What a command is asked about: a job by its name, else a run by the beginning of its id."""
+
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from engine.cli.place import NothingRecordedError, Place, UnknownJobError
+from engine.cli.times import zone_of_job
+from engine.errors import JobfileError
+from engine.ledger import View
+from engine.lifecycle import Run
+from engine.wording import short
+
+MIN_PREFIX = 4
+"""Characters of a run's id that name it, if no other begins so."""
+
+MAX_KNOWN = 12
+"""Jobs that are listed for a name that is none of them."""
+
+_FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
+
+
+class UnknownRunError(JobfileError):
+    """A run that is not in the ledger, or an id that fits several."""
+
+    exit_code = 64
+
+
+class NeverAppliedError(JobfileError):
+    """A job that is in the job file, and that the ledger has never heard of."""
+
+    exit_code = 64
+
+
+class Subject(NamedTuple):
+    """A job and the zone in which its times are shown; with `run` it was named by that run's id."""
+
+    view: View
+    job: str
+    zone: ZoneInfo
+    run: Run | None
+
+
+def subject(place: Place, text: str) -> Subject:
+    """The job or the run with this name, and the ledger that knows it."""
+    try:
+        view = place.view()
+    except NothingRecordedError:
+        if text in _names_in_file(place):
+            raise _never_applied(place, text) from None
+        raise
+    if is_known(view, text):
+        return Subject(view, text, zone_of_job(view, text), None)
+    if is_run_id(text) and view.runs_with_prefix(text.lower()):
+        run = find_run(view, text)
+        return Subject(view, run.job, zone_of_job(view, run.job), run)
+    raise _unknown(place, view, text)
+
+
+def job_named(place: Place, text: str) -> Subject:
+    """The job with this name, where a run would not do."""
+    found = subject(place, text)
+    if found.run is not None:
+        raise UnknownJobError(f"`{text}` is run {short(found.run.id)} of job {found.job}; name the job")
+    return found
+
+
+def is_known(view: View, job: str) -> bool:
+    """Whether the ledger has heard of a job of this name."""
+    return bool(view.job_in_force(job) or view.job_versions(job) or view.newest_run(job, until=_FAR))
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text could be the beginning of a run's id."""
+    return len(text) >= MIN_PREFIX and all(one in "0123456789abcdef" for one in text.lower())
+
+
+def find_run(view: View, given: str) -> Run:
+    """The run whose id begins so."""
+    if not is_run_id(given):
+        raise UnknownRunError(f"'{given}' is no run; give at least {MIN_PREFIX} characters of its id")
+    found = view.runs_with_prefix(given.lower())
+    if len(found) > 1:
+        raise UnknownRunError(f"more than one run begins with {given}; give more of the id")
+    if not found:
+        raise UnknownRunError(f"no run begins with {given}; see  jobfile runs")
+    return found[0]
+
+
+def _unknown(place: Place, view: View, text: str) -> JobfileError:
+    """What to say of a name that the ledger does not know. Only now are the files read."""
+    in_file = _names_in_file(place)
+    if text in in_file:
+        return _never_applied(place, text)
+    from jobfile.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
+
+    names = sorted({*(version.job for version in view.jobs_in_force()), *in_file})
+    near = suggest(text, names)
+    hint = (
+        f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:MAX_KNOWN]) or 'none'}"
+    )
+    or_run = ", and no run begins so" if is_run_id(text) else ""
+    return UnknownJobError(f"no job `{text}` was ever applied or run here{or_run}; {hint}")
+
+
+def _never_applied(place: Place, job: str) -> NeverAppliedError:
+    return NeverAppliedError(f"job `{job}` is in {place.main_file}, and was never applied or run")
+
+
+def _names_in_file(place: Place) -> tuple[str, ...]:
+    """The jobs of the files as they are now; none when they have errors."""
+    from engine.adapters.files import FolderTree  # noqa: PLC0415  start-up time: only after a mistake
+    from jobfile.pipeline import compile_files  # noqa: PLC0415  start-up time: only after a mistake
+
+    snapshot = FolderTree(place.main_file).snapshot()
+    if snapshot.problem:
+        return ()
+    files = compile_files(snapshot.files, outside=snapshot.outside).files
+    return () if files is None else tuple(files.jobs)
