@@ -1,7 +1,4 @@
-"""The ledger as the engine sees it: one port for the loops that write, one for the answers that read.
-
-Each has one conformance suite that every store passes.
-"""
+"""The ledger as the engine sees it: one port for the loops that write, one for the answers that read."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
-    from engine.lifecycle import Attempt, Outcome, Run, RunState, Verdict
+    from engine.lifecycle import Attempt, Outcome, Run, RunState, States, Verdict
     from engine.ports import Stop
     from engine.records import (
         Applied,
@@ -292,8 +289,8 @@ class View(Protocol):
         """At most two runs whose id starts so."""
         ...
 
-    def recent_runs(self, *, job: str | None, state: RunState | None, limit: int) -> tuple[Run, ...]:
-        """The runs recorded last, newest first."""
+    def recent_runs(self, *, job: str | None, state: States, limit: int) -> tuple[Run, ...]:
+        """The runs recorded last, newest first; in one state, in some, or in any."""
         ...
 
     def open_runs(self) -> tuple[Run, ...]:
@@ -314,6 +311,10 @@ class View(Protocol):
 
     def retries_of(self, run_id: str) -> tuple[Run, ...]:
         """Runs that a person asked for to make up for this one, oldest first."""
+        ...
+
+    def retries_between(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
+        """Runs wanted in [since, until) that a person asked for to make up for another, oldest first."""
         ...
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:

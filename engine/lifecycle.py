@@ -3,7 +3,7 @@
 occurrence -> run -> attempt -> outcome -> state. Times are aware UTC datetimes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -39,6 +39,9 @@ class RunState(StrEnum):
 OPEN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.CANCELLING, RunState.RETRY_WAIT)
 ACTIVE_STATES = (RunState.RUNNING, RunState.CANCELLING, RunState.RETRY_WAIT)
 """The states that hold a slot of the job's concurrency limit."""
+States = RunState | Sequence[RunState] | None
+"""One state, some, or any."""
+
 FINAL_STATES = tuple(state for state in RunState if state not in OPEN_STATES)
 
 LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {

@@ -1,5 +1,7 @@
 """The ledger's words for people: reasons, run ids and lengths of time."""
 
+import re
+import signal
 from datetime import datetime, tzinfo
 
 from engine.lifecycle import Run
@@ -26,7 +28,7 @@ REASONS = {
     "start_deadline": "it could not start in time",
     "clock_jump": "the clock was set forward over it",
     "clock_rewound": "the clock it followed was wrong",
-    "by_hand": "somebody cancelled it",
+    "by_hand": "cancelled by hand",
     "withdrawn": "the command that asked for it ended before it started",
     "timeout": "it ran longer than its timeout",
     "stopped": "it was stopped",
@@ -43,6 +45,7 @@ REASONS = {
 """What the ledger's reasons mean, in words."""
 
 
+_ENDED = re.compile(r"(exit|signal)\((\d{1,3})\)", re.ASCII)
 _BY_A_RUN = ("overlap", "superseded", "replaced", "buffer_full")
 _SAYS_IT_ALL = (
     "start_error",
@@ -61,7 +64,7 @@ def in_words(run: Run) -> str:
 
 def reason_words(reason: str, detail: str) -> str:
     """A reason of the ledger in words, with what is known beside it."""
-    words = REASONS.get(reason, reason)
+    words = REASONS.get(reason) or _ended_words(reason)
     if not detail:
         return words
     if detail.startswith(NOT_AGAIN):
@@ -72,7 +75,33 @@ def reason_words(reason: str, detail: str) -> str:
         return f"{words} by {detail}"
     if reason in _BY_A_RUN:
         return f"{words} (run {short(detail)})"
+    if reason not in REASONS:
+        return f"{words}: {detail}"
     return detail if reason in _SAYS_IT_ALL else words
+
+
+def _ended_words(reason: str) -> str:
+    """How a process ended, in words: exit code 2, killed (SIGKILL)."""
+    ended = _ENDED.fullmatch(reason)
+    if ended is None:
+        return reason
+    if ended[1] == "exit":
+        return f"exit code {ended[2]}"
+    try:
+        return f"killed ({signal.Signals(int(ended[2])).name})"
+    except ValueError:
+        return f"killed (signal {ended[2]})"
+
+
+def value_text(value: object) -> str:
+    """An argument as it is written in a job file or after -p: true, 3, a,b."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, list | tuple):
+        return ",".join(value_text(item) for item in value)
+    return str(value)
 
 
 def short(run_id: str) -> str:

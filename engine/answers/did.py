@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from engine.answers.asked import Asked
 from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
-from engine.answers.overdue import OVERDUE, is_overdue, overdue_words
+from engine.answers.overdue import OVERDUE
 from engine.answers.presence import Presence, unsettled_words
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.wording import in_words, instant_text, reason_words, seconds_text, short
+from engine.wording import instant_text, seconds_text, short, value_text
 
 
 class Answer(IntEnum):
@@ -40,17 +42,6 @@ class Did:
     """A run that a person asked for since, where it came out otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What an answer needs beside the items: the ledger, the zone of its words, and who starts runs."""
-
-    view: View
-    job: str
-    zone: ZoneInfo
-    now: datetime
-    presence: Presence
-
-
 def did(
     view: View,
     job: str,
@@ -64,7 +55,7 @@ def did(
     run: Run | None = None,
 ) -> Did:
     """Answer for a run, a day, an instant, or the newest run that was expected."""
-    asked = _Asked(view=view, job=job, zone=zone, now=now, presence=presence)
+    asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence)
     if run is not None:
         return _did_run(asked, run)
     if at is not None:
@@ -75,7 +66,7 @@ def did(
     else:
         return _did_newest(asked, params)
     found = expected_items(view, job, since=since, until=until, now=now)
-    items = tuple(_after_retries(view, item) for item in found if _fits(item, params) and not _is_retry(item))
+    items = tuple(after_retries(view, item) for item in found if _fits(item, params) and not _is_retry(item))
     if not items:
         return _not_expected(asked, when, since=since, until=until)
     line = f"{job} {when}: {_many(asked, items)}"
@@ -86,8 +77,8 @@ def did(
     return _did(asked, worst, line, items)
 
 
-def _did(asked: _Asked, answer: Answer, line: str, items: tuple[Item, ...]) -> Did:
-    states = (OVERDUE if is_overdue(item, asked.presence, asked.now) else item.state.value for item in items)
+def _did(asked: Asked, answer: Answer, line: str, items: tuple[Item, ...]) -> Did:
+    states = (OVERDUE if asked.is_overdue(item) else item.state.value for item in items)
     return Did(answer=answer, line=line, items=items, states=tuple(states))
 
 
@@ -109,47 +100,65 @@ def answer_of(state: RunState, *, was_started: bool) -> Answer:
     return Answer.NOT_WELL
 
 
-def _answer(asked: _Asked, item: Item) -> Answer:
-    if is_overdue(item, asked.presence, asked.now):
+def _answer(asked: Asked, item: Item) -> Answer:
+    if asked.is_overdue(item):
         return Answer.OVERDUE
     return answer_of(item.state, was_started=item.ran)
 
 
-def _worst(asked: _Asked, items: Sequence[Item]) -> Answer:
+def worst_of(asked: Asked, items: Sequence[Item]) -> Item:
+    """The run that decides the answer for all; of several alike the last."""
+    worst = _worst(asked, items)
+    return next((item for item in reversed(items) if _answer(asked, item) is worst), items[-1])
+
+
+def _worst(asked: Asked, items: Sequence[Item]) -> Answer:
     answers = {_answer(asked, item) for item in items}
     order = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.OVERDUE, Answer.NOT_OVER)
     return next((answer for answer in order if answer in answers), Answer.SUCCEEDED)
 
 
-def _did_run(asked: _Asked, run: Run) -> Did:
+def _did_run(asked: Asked, run: Run) -> Did:
     """Answer for one run, and say what became of it when it was tried again."""
     item = item_of(run)
-    last = _after_retries(asked.view, item).run
+    last = after_retries(asked.view, item).run
     again = ""
     if last is not None and last.id != run.id:
         again = f"; tried again by hand: {last.verdict.value} (run {short(last.id)})"
     return _did(asked, _answer(asked, item), f"{asked.job}: {_one(asked, item)}{again}", (item,))
 
 
-def _did_newest(asked: _Asked, params: Mapping[str, str]) -> Did:
-    """Answer for the schedule where one is in force, else for the newest run of any kind.
+def chosen_item(
+    asked: Asked, params: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Item | None, datetime | None]:
+    """The run that an answer without a day or time is about; if there is none, the instant expected next.
 
-    A test by hand must not hide that the schedule's own run failed: it is told in the same line.
+    That is the newest run that the schedule wanted where one is in force, else the newest of any kind.
     """
     view, job, now = asked.view, asked.job, asked.now
 
     def fits(item: Item) -> bool:
         return _fits(item, params) and not _is_retry(item)
 
-    item = coming = None
     if has_schedule(view, job, now=now):
         item = newest_item(view, job, now=now, fits=lambda one: one.is_scheduled and fits(one))
-        if item is None and not params:
-            coming = next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)
-    if item is None and coming is None:
-        item = newest_item(view, job, now=now, fits=fits)
+        if item is not None:
+            return item, None
+        coming = None if params else next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)
+        if coming is not None:
+            return None, coming
+    return newest_item(view, job, now=now, fits=fits), None
+
+
+def _did_newest(asked: Asked, params: Mapping[str, str]) -> Did:
+    """Answer for the schedule where one is in force, else for the newest run of any kind.
+
+    A test by hand must not hide that the schedule's own run failed: it is told in the same line.
+    """
+    view, job, now = asked.view, asked.job, asked.now
+    item, coming = chosen_item(asked, params)
     if item is not None:
-        item = _after_retries(view, item)
+        item = after_retries(view, item)
         answer, line = _answer(asked, item), _one(asked, item)
     elif coming is not None:
         answer, line = Answer.NOT_OVER, f"not yet due, expected at {instant_text(coming, asked.zone)}"
@@ -157,8 +166,12 @@ def _did_newest(asked: _Asked, params: Mapping[str, str]) -> Did:
         return _not_expected(asked, "", since=now, until=now)
     since = item.scheduled_for if item is not None else now - LOOK_BACK
     is_scheduled = item is None or item.is_scheduled
+
+    def fits(one: Item) -> bool:
+        return _fits(one, params) and not _is_retry(one)
+
     other = asked_since(view, job, since, now=now, fits=fits) if is_scheduled else None
-    other = None if other is None else _after_retries(view, other)
+    other = None if other is None else after_retries(view, other)
     items = () if item is None else (item,)
     is_alike = item is not None and other is not None and _answer(asked, other) is answer
     if other is None or other.run is None or is_alike:
@@ -168,7 +181,7 @@ def _did_newest(asked: _Asked, params: Mapping[str, str]) -> Did:
     )
 
 
-def _since_words(asked: _Asked, run: Run) -> str:
+def _since_words(asked: Asked, run: Run) -> str:
     """How a run came out that a person asked for after the one that the answer is about."""
     by = f" by {run.requested_by}" if run.requested_by else ""
     at = instant_text(run.queued_at, asked.zone)
@@ -181,7 +194,7 @@ def _is_retry(item: Item) -> bool:
     return item.run is not None and item.run.retry_of is not None
 
 
-def _after_retries(view: View, item: Item) -> Item:
+def after_retries(view: View, item: Item) -> Item:
     """The item as it stands after people tried it again."""
     while item.run is not None:
         retries = view.retries_of(item.run.id)
@@ -193,18 +206,10 @@ def _after_retries(view: View, item: Item) -> Item:
 
 def _fits(item: Item, params: Mapping[str, str]) -> bool:
     arguments = item.arguments or {}
-    return all(name in arguments and _text(arguments[name]) == text for name, text in params.items())
+    return all(name in arguments and value_text(arguments[name]) == text for name, text in params.items())
 
 
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return ",".join(_text(item) for item in value)
-    return str(value)
-
-
-def _not_expected(asked: _Asked, when: str, *, since: datetime, until: datetime) -> Did:
+def _not_expected(asked: Asked, when: str, *, since: datetime, until: datetime) -> Did:
     view, job, now = asked.view, asked.job, asked.now
     if pruned := view.pruned_requests(job, since=since, until=until):
         counts = ", ".join(f"{count} {state.value}" for state, count in sorted(pruned.items()))
@@ -220,10 +225,10 @@ def _not_expected(asked: _Asked, when: str, *, since: datetime, until: datetime)
     return Did(answer=Answer.NOT_EXPECTED, line=f"{what}: not expected, and it did not run", items=())
 
 
-def _many(asked: _Asked, items: Sequence[Item]) -> str:
+def _many(asked: Asked, items: Sequence[Item]) -> str:
     if len(items) == 1:
         return _one(asked, items[0])
-    counts = Counter(_verdict(asked, item) for item in items)
+    counts = Counter(verdict_of(asked, item) for item in items)
     parts = [f"{counts[name]} {name}" for name in (*_ORDER, OVERDUE, OPEN) if counts[name]]
     worst = _worst(asked, items)
     verdict = {
@@ -233,7 +238,7 @@ def _many(asked: _Asked, items: Sequence[Item]) -> str:
         Answer.OVERDUE: "overdue",
         Answer.NOT_OVER: "not over",
     }[worst]
-    item = next((item for item in reversed(items) if _answer(asked, item) is worst), items[-1])
+    item = worst_of(asked, items)
     shown = f"; {instant_text(item.scheduled_for, asked.zone)}: {_why(asked, item)}"
     return f"{verdict}: {', '.join(parts)} of {len(items)}{'' if worst is Answer.SUCCEEDED else shown}"
 
@@ -242,16 +247,20 @@ OPEN = "open"
 _ORDER = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed")
 
 
-def _verdict(asked: _Asked, item: Item) -> str:
-    if is_overdue(item, asked.presence, asked.now):
+def verdict_of(asked: Asked, item: Item) -> str:
+    """What an expected run counts as: its state, or that it is overdue or open."""
+    if asked.is_overdue(item):
         return OVERDUE
     return OPEN if item.state in OPEN_STATES else item.state.value
 
 
-def _one(asked: _Asked, item: Item) -> str:
-    wanted = "scheduled for" if item.is_scheduled else "asked for at"
-    place = f"{wanted} {instant_text(item.scheduled_for, asked.zone)}"
+def _one(asked: Asked, item: Item) -> str:
     run = item.run
+    wanted = "scheduled for" if item.is_scheduled else "asked for at"
+    again = ""
+    if run is not None and run.retry_of is not None:
+        wanted, again = "for", f", tried again by hand at {instant_text(run.queued_at, asked.zone)}"
+    place = f"{wanted} {instant_text(item.scheduled_for, asked.zone)}{again}"
     known = f", run {short(run.id)}" if run else ""
     match _answer(asked, item):
         case Answer.SUCCEEDED if run is None:
@@ -261,8 +270,7 @@ def _one(asked: _Asked, item: Item) -> str:
             late = ", as was found out later" if run.resolved else ""
             took = f", took {_took(run)}" if run.started_at and run.ended_at else ""
             tries = f", attempt {run.attempt}" if run.attempt > 1 else ""
-            by_hand = ", tried again by hand" if run.retry_of else ""
-            return f"yes, it ran and succeeded{late} ({place}{tries}{took}{by_hand}{known})"
+            return f"yes, it ran and succeeded{late} ({place}{tries}{took}{known})"
         case Answer.NOT_WELL if item.state is RunState.LOST:
             return f"nobody knows: it started, and its end was not seen: {_why(asked, item)} ({place}{known})"
         case Answer.NOT_WELL:
@@ -282,16 +290,8 @@ def _one(asked: _Asked, item: Item) -> str:
             return f"not over: {item.state.value}{told} ({place}{known})"
 
 
-def _why(asked: _Asked, item: Item) -> str:
-    if is_overdue(item, asked.presence, asked.now):
-        return overdue_words(asked.view, item, asked.presence, zone=asked.zone, now=asked.now)
-    if item.run is not None:
-        fate = asked.presence.fates.get(item.run.id)
-        return unsettled_words(fate) if fate else in_words(item.run) or item.state.value
-    if item.reason == NOT_ACCOUNTED:
-        paused = f"{reason_words('paused', item.detail)}, and " if item.detail else ""
-        return f"{paused}{asked.presence.obstacle(asked.zone) or 'the engine is about to decide'}"
-    return reason_words(item.reason, item.detail)
+def _why(asked: Asked, item: Item) -> str:
+    return asked.words(item) or item.state.value
 
 
 def _took(run: Run) -> str:

@@ -1,7 +1,7 @@
 """Expected = the sum of the verdicts, for any window: counted on both sides, and compared."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,12 +9,26 @@ from engine.answers.expected import INSTANT, window_of
 from engine.answers.overdue import OVERDUE, overdue_fires, overdue_runs
 from engine.answers.presence import Presence
 from engine.ledger import View
-from engine.lifecycle import OPEN_STATES
+from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.records import Gap, Schedule
 from jobfile.occurrences import fires
 
 OPEN = "open"
-VERDICTS = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", OVERDUE, OPEN)
+FIXED = "fixed_by_hand"
+"""The verdict of a run that was not well, and succeeded when a person tried it again."""
+
+VERDICTS = (
+    "succeeded",
+    FIXED,
+    "failed",
+    "timed_out",
+    "cancelled",
+    "lost",
+    "skipped",
+    "missed",
+    OVERDUE,
+    OPEN,
+)
 NOT_WELL = ("failed", "timed_out", "lost", "missed", OVERDUE)
 """Verdicts that need a person. A skip was a decision of the author, a cancel one of a person."""
 
@@ -84,8 +98,9 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
             requested[one.job] += one.count
     for gap in view.gaps_between(None, since=since, until=until):
         verdicts[gap.job][gap.state.value] += _count(gap, since=since, until=until)
+    replaced = _count_once(view.retries_between(since=since, until=due), view, verdicts, requested)
     for run in overdue_runs(view, presence, now):
-        if since <= run.scheduled_for < due:
+        if since <= run.scheduled_for < due and run.id not in replaced:
             _move(verdicts[run.job], OPEN, OVERDUE)
     scheduled: Counter[str] = Counter()
     for schedule in view.schedules_between(None, since=since, until=until):
@@ -98,6 +113,33 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
         for name in names
     )
     return Report(since=since, until=until, rows=tuple(rows), presence=presence)
+
+
+def _count_once(
+    retries: Sequence[Run], view: View, verdicts: Mapping[str, Counter[str]], requested: Counter[str]
+) -> set[str]:
+    """A run that was tried again counts once, with its last end; returns the runs that count no more."""
+    replaced: set[str] = set()
+    by_id = {run.id: run for run in retries}
+    newest = {run.retry_of: run for run in retries}  # the last of several wins, as in every answer
+    for run in retries:
+        requested[run.job] -= 1
+        verdicts[run.job][_verdict(run)] -= 1
+    for first in (newest_of for newest_of in newest if newest_of not in by_id):
+        root = view.run(first) if first is not None else None
+        if root is None:
+            continue
+        last = root
+        while last.id in newest:
+            replaced.add(last.id)
+            last = newest[last.id]
+        is_fixed = last.verdict is RunState.SUCCEEDED and root.verdict is not RunState.SUCCEEDED
+        _move(verdicts[root.job], _verdict(root), FIXED if is_fixed else _verdict(last))
+    return replaced | {run.id for run in retries if run is not newest[run.retry_of]}
+
+
+def _verdict(run: Run) -> str:
+    return OPEN if run.verdict in OPEN_STATES else run.verdict.value
 
 
 def _count_fires(

@@ -3,6 +3,7 @@
 import codecs
 import re
 import sys
+from pathlib import Path
 from typing import Final, TextIO
 
 from engine.adapters.output import OutputTail
@@ -10,6 +11,12 @@ from engine.cli.output import is_coloured
 
 MAX_HELD: Final = 4096
 """So long a sequence may be that has not ended; a longer one is none."""
+
+TAIL_BYTES: Final = 65_536
+"""The end of what an attempt wrote in which its last lines are looked for."""
+
+MAX_LINE: Final = 200
+"""Characters of one of the last lines that are shown."""
 
 _STRING: Final = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])(?:(?!\x1b\\)[^\n\x07\x9c])*"
 """Titles, clipboards and the like. A string without an end ends with its line, so it swallows no other."""
@@ -79,6 +86,17 @@ class NeutralText:
 def _shown(found: re.Match[str]) -> str:
     number = ord(found[0])
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
+    """The last lines that an attempt wrote, as text that cannot steer a terminal; empty ones left out."""
+    tail, reader = b"", OutputTail(folder)
+    while part := reader.read():
+        tail = (tail + part)[-TAIL_BYTES:]
+    text = NeutralText(has_colour=False)
+    lines = (text.feed(tail) + text.rest()).split("\n")
+    kept = [line.rstrip() for line in lines if line.strip()][-count:]
+    return tuple(line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}…" for line in kept)
 
 
 class OutputShown:

@@ -138,3 +138,74 @@ def test_a_job_that_is_only_in_the_file_is_known_and_was_not_expected(
         jobfile("run", "good")
     (tmp_path / "jobs.yaml").write_text("nonsense")
     assert jobfile("did", "flaky").code == 64
+
+
+def test_runs_that_did_not_happen_are_told_whoever_keeps_their_record(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    text = a_file(schedule="{every: 1m}") + "  calm:\n    schedule: {every: 50m}\n    command: ['true']\n"
+    world = a_past(tmp_path, text)
+    world.pause("hello")
+    for _ in range(32):
+        world.pass_time(seconds=60)
+    world.pass_time(seconds=3600)
+    world.finish(exit_code=1)
+    world.crash()
+    said = jobfile("runs", "hello", "--in", "skipped")
+    first, last = (f"{BEGAN + timedelta(minutes=minutes):%Y-%m-%d %H:%M} UTC" for minutes in (1, 92))
+    assert said.out == (
+        "no such runs\n92 more have no run of their own and are not listed:\n"
+        f"  hello  92 skipped, {first} to {last}: the job is paused by anna: vendor outage\n"
+    )
+    assert "hello  92 skipped" in jobfile("runs").out
+    assert jobfile("runs", "hello", "--in", "failed").out == "no such runs\n"
+    assert "hello" not in jobfile("runs", "calm").out
+
+
+def test_runs_takes_several_states_and_all_that_is_not_well(jobfile: Jobfile) -> None:
+    jobfile("run", "bad")
+    jobfile("run", "good")
+    jobfile("run", "flaky", "--detach")
+
+    def found(*arguments: str) -> set[str]:
+        return {run["job"] for run in jobfile("runs", *arguments, "--json").json}
+
+    assert found("--in", "failed", "--in", "lost") == {"bad"}
+    assert found("--in", "failed,succeeded") == {"bad", "good"}
+    assert found("--in", "failed,lost", "--in", "queued") == {"bad", "flaky"}
+    assert found("--not-ok") == {"bad"}
+    assert found("--not-ok", "--in", "succeeded") == {"bad", "good"}
+    said = jobfile("runs", "--in", "broken")
+    assert said.code == 64
+    assert "'broken' is no state; the states are queued, running" in said.err
+
+
+WRITES_LINES = r"""
+version: 1
+jobs:
+  a:
+    run: |
+      for n in 1 2 3 4 5 6 7; do echo line $n; done
+      printf '\033[2Jlast'
+      exit 2
+"""
+
+
+def test_why_ends_with_the_last_lines_that_were_written_and_needs_no_time(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.yaml").write_text(WRITES_LINES)
+    jobfile("run", "a")
+    said = jobfile("why", "a")
+    assert said.code == 0
+    assert said.out.split("\n")[0].endswith(": failed, exit code 2")
+    lines = said.out.rstrip("\n").split("\n")
+    assert lines[-5].split(maxsplit=2)[-1] == "line 4"
+    assert lines[-1].strip() == "last"
+    assert "peak memory" in said.out
+    story = jobfile("why", "a", "--json").json
+    fits(story, "why")
+    assert story["run_list"][0]["attempt_list"][0]["exit_code"] == 2
+    assert jobfile("why", "a", "yesterday").out.startswith("a, ")
+    assert jobfile("why", "a", "today", "--json").json["state"] == "failed"
+    assert jobfile("why", story["runs"][0][:8], "8:00").code == 64

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.lock import is_engine_running
+from engine.answers.report import VERDICTS
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from tests.cli.conftest import JOBS, Jobfile
@@ -74,7 +75,7 @@ def test_a_run_prints_its_output_and_exits_as_it_ended(jobfile: Jobfile) -> None
     assert "good: succeeded" in said.err
     said = jobfile("run", "bad")
     assert (said.code, said.out) == (1, "trouble\n")
-    assert "exit(7)" in said.err
+    assert "exit code 7" in said.err
 
 
 def test_a_retry_is_told_and_followed(jobfile: Jobfile) -> None:
@@ -171,7 +172,7 @@ def test_runs_logs_and_why_tell_of_a_run(jobfile: Jobfile) -> None:
     fits(listed, "runs")
     (run,) = listed
     assert (run["state"], run["reason"], run["exit_code"], run["attempts"]) == ("failed", "exit(7)", 7, 1)
-    assert "exit(7)" in jobfile("runs").out
+    assert "exit code 7" in jobfile("runs").out
     assert jobfile("logs", "bad").out == "trouble\n"
     assert jobfile("logs", run["id"][:8]).out == "trouble\n"
     assert jobfile("logs", "bad", "--json").json["attempts"][0]["output"] == "trouble\n"
@@ -202,9 +203,8 @@ def test_report_adds_up_and_says_when_something_is_not_well(jobfile: Jobfile) ->
     said = jobfile("report", "--json")
     assert said.code == 1
     fits(said.json, "report")
-    verdicts = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", "open")
     for row in (said.json, *said.json["jobs"]):
-        assert row["expected"] == sum(row[verdict] for verdict in verdicts)
+        assert row["expected"] == sum(row[verdict] for verdict in VERDICTS)
     assert (said.json["expected"], said.json["requested"], said.json["failed"]) == (2, 2, 1)
     assert jobfile("report", "--since", "2030-01-01").code == 64
     assert "total" in jobfile("report", "--since", "7d").out
@@ -356,5 +356,5 @@ def test_a_run_without_an_engine_does_not_wait_for_a_copy_to_be_accepted(
     assert "an older copy that nobody has accepted" in refused.err
     with store.transaction():
         store.incidents.end_hold("restored_hold", by="anna", now=datetime.now(UTC))
-    assert "exit(7)" in jobfile("run", "bad").err
+    assert "exit code 7" in jobfile("run", "bad").err
     store.close()

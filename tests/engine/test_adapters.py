@@ -183,7 +183,7 @@ TOLD = [
     (AttemptStarted(run=RUN, number=1, late_seconds=75), "a1b2c3d4  hello  started, 1m15s late"),
     (
         RunSettled(run=a_run(id=RUN.id, state=RunState.FAILED, reason="exit(7)"), number=1, seconds=2.04),
-        "a1b2c3d4  hello  failed after 2.0s: exit(7)",
+        "a1b2c3d4  hello  failed after 2.0s: exit code 7",
     ),
     (
         NotRunTold(

@@ -17,6 +17,7 @@ from engine.answers.report import OPEN, OVERDUE, make_report
 from engine.lifecycle import OPEN_STATES, Run
 from engine.ports import Stop
 from jobfile.occurrences import load_zone
+from jobfile.values import Value
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World
@@ -41,7 +42,14 @@ def of_day(world: World, day: datetime = NOON, **params: str) -> Did:
     )
 
 
-def ask(world: World, *, job: str = "hello", at: datetime | None = None, **params: str) -> Run:
+def ask(
+    world: World,
+    *,
+    job: str = "hello",
+    at: datetime | None = None,
+    retry_of: str | None = None,
+    **params: Value,
+) -> Run:
     """Anna asks for a run with these params."""
     version = next(one for one in world.store.jobs_in_force() if one.job == job)
     spec, now = world.store.definition(version.digest), world.clock.now()
@@ -54,6 +62,7 @@ def ask(world: World, *, job: str = "hello", at: datetime | None = None, **param
         at=at or now,
         now=now,
         requested_by="anna",
+        retry_of=retry_of,
     )
     with world.store.transaction():
         request_run(world.store, run, spec, Moment(now=now, generation=1, new_id=world.new_id))
@@ -170,7 +179,7 @@ def test_a_day_of_many_runs_is_judged_by_its_worst_hour(tmp_path: Path, bad: int
     answer = of_day(world)
     assert (answer.answer, len(answer.items)) == (Answer.NOT_WELL, 24)
     at = f"2026-03-05 {bad:02}:00 UTC"
-    assert answer.line == f"hello on 2026-03-05: no: 23 succeeded, 1 failed of 24; {at}: exit(1)"
+    assert answer.line == f"hello on 2026-03-05: no: 23 succeeded, 1 failed of 24; {at}: exit code 1"
 
 
 def test_a_day_that_is_half_over_is_not_over(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_a_run_whose_process_is_gone_is_not_called_running_without_a_word(tmp_pa
     said = "it ended, or was killed, and no engine has recorded it yet: it ended with exit code 0"
     assert answer.answer is Answer.NOT_OVER
     assert f"not over: running, {said}" in answer.line
-    assert f"running: {said}" in story.headline
+    assert f"running, {said}" in story.headline
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

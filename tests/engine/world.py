@@ -132,10 +132,10 @@ class World:
         self.watcher.tick()
         self.step()
 
-    def finish(self, *, exit_code: int = 0) -> None:
+    def finish(self, *, exit_code: int | None = 0, signal: int | None = None) -> None:
         """Everything that runs ends."""
         for attempt_id in self.launcher.running():
-            self.launcher.finish(attempt_id, exit_code=exit_code)
+            self.launcher.finish(attempt_id, exit_code=exit_code, signal=signal)
         self.step()
 
     def run_by_hand(self, job: str, **params: str) -> Run:

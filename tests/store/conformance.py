@@ -377,6 +377,37 @@ def test_one_refusal_is_open_at_a_time(open_ledger: OpenLedger) -> None:
     assert [one.diagnostics[0] for one in both] == ["one", "two"]
 
 
+def test_the_newest_runs_are_found_by_job_and_by_states(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    states = (RunState.FAILED, RunState.SUCCEEDED, RunState.MISSED, RunState.FAILED)
+    for index, state in enumerate(states):
+        spec = a_job("ab"[index % 2])
+        queue(ledger.store, a_run(spec, id=str(index) * 32, state=state, ended_at=NOON + MINUTE))
+
+    def found(job: str | None, *wanted: RunState, limit: int = 9) -> str:
+        runs = ledger.view.recent_runs(job=job, state=wanted or None, limit=limit)
+        return "".join(run.id[0] for run in runs)
+
+    assert found(None) == "3210"
+    assert found(None, limit=2) == "32"
+    assert found("a") == "20"
+    assert found(None, RunState.FAILED) == "30"
+    assert found(None, RunState.FAILED, RunState.MISSED) == "320"
+    assert found("b", RunState.MISSED, RunState.SUCCEEDED) == "1"
+    (only,) = ledger.view.recent_runs(job=None, state=RunState.MISSED, limit=9)
+    assert only.id[0] == "2"
+
+
+def test_runs_that_make_up_for_others_are_found_by_their_time(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    queue(ledger.store, a_run(id="1" * 32))
+    for index, hours in ((2, 0), (3, 1), (4, 0)):
+        run = a_run(id=str(index) * 32, scheduled_for=NOON + hours * HOUR, retry_of="1" * 32)
+        queue(ledger.store, run)
+    found = ledger.view.retries_between(since=NOON, until=NOON + HOUR)
+    assert [run.id[0] for run in found] == ["2", "4"]
+
+
 def test_the_audit_tells_who_when_and_why(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     with ledger.store.transaction():

@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 import click
 
 from engine.answers.overdue import OVERDUE
-from engine.answers.report import VERDICTS, Report, Row, make_report, report_to_json
+from engine.answers.report import FIXED, VERDICTS, Report, Row, make_report, report_to_json
 from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
@@ -25,6 +25,7 @@ DOES_NOT_ADD_UP = 70
 def command(since: str | None, until: str | None, *, as_json: bool, place: Place) -> int:
     """Expected runs, and how many of them succeeded, failed, were skipped, missed, lost, or are open.
 
+    An instant counts once: a run that was not well and succeeded when it was tried again is fixed by hand.
     A run is overdue when it was due and nothing has started it: no engine is running, or it is held back.
 
     Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, or is overdue; 70 the sum
@@ -52,7 +53,7 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
 def _as_text(report: Report) -> str:
     total = report.total
     shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
-    heads = ("job", "expected", *shown)
+    heads = ("job", "expected", *("fixed by hand" if one == FIXED else one for one in shown))
     rows = [_cells(row, shown) for row in report.rows]
     rows.append(("total", *_cells(total, shown)[1:]))
     since, until = (instant_text(at, UTC, has_seconds=True) for at in (report.since, report.until))

@@ -2,13 +2,18 @@
 
 import click
 
+from engine.answers.asked import Asked
 from engine.answers.overdue import OVERDUE
-from engine.answers.why import why
-from engine.cli.naming import subject
-from engine.cli.output import facts, print_json, printable
+from engine.answers.why import Story, why, why_day, why_newest, why_run
+from engine.cli.naming import Subject, subject
+from engine.cli.output import facts, print_json, printable, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
-from engine.cli.times import parse_instant
+from engine.cli.showing import last_lines
+from engine.cli.times import named_day, parse_instant
+
+LINES = 5
+"""Lines of what the run wrote that its story ends with."""
 
 
 @click.command("why")
@@ -17,31 +22,62 @@ from engine.cli.times import parse_instant
 @json_option
 @place_options
 def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Place) -> int:
-    """Why JOB did or did not run at TIME: schedule, generation, file, overlap, downtime, attempts.
+    """Why JOB did or did not run: schedule, generation, file, overlap, downtime, attempts, last lines.
 
-    TIME is as any command prints it, or 02:00 for today, in the job's zone. A RUN has its own.
+    Without TIME: the newest expected run. TIME is a time as any command prints it, 8:00 for today, or a day
+    (2026-11-23, yesterday) for its worst run; in the job's zone unless it names another. A RUN is named by
+    the beginning of its id, and needs no TIME.
+
+    Exit code: 0, whatever became of the run; 64 unknown job, run or time. Whether it succeeded is another
+    question: jobfile did.
     """
-    asked, now = subject(place, job_or_run), place.now()
-    view, job, zone = asked.view, asked.job, asked.zone
-    if bool(time) is (asked.run is not None):
-        raise click.UsageError("a JOB needs a TIME, and a RUN has its own")
-    at = asked.run.scheduled_for if asked.run else parse_instant(" ".join(time), zone, now=now)
-    story = why(view, job, at, zone=zone, now=now, presence=presence_at(place, view))
+    named = subject(place, job_or_run)
+    if time and named.run is not None:
+        raise click.UsageError("a RUN needs no TIME")
+    story = _story(place, named, " ".join(time))
     if as_json:
-        print_json(
-            {
-                "format": 1,
-                "job": job,
-                "headline": story.headline,
-                "is_expected": story.is_expected,
-                "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
-                "reason": story.reason,
-                "runs": list(story.run_ids),
-                "facts": [{"label": label, "text": text} for label, text in story.facts],
-            }
-        )
+        print_json(_as_json(named, story))
         return 0
     click.echo(printable(story.headline))
-    if story.facts:
-        click.echo("\n" + facts(story.facts))
+    told = [*story.facts, *_last_lines(place, story)]
+    if told:
+        click.echo("\n" + facts(told))
     return 0
+
+
+def _story(place: Place, named: Subject, time: str) -> Story:
+    view, job, zone = named.view, named.job, named.zone
+    now = place.now()
+    asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence_at(place, view))
+    if named.run is not None:
+        return why_run(asked, named.run)
+    if not time:
+        return why_newest(asked)
+    day = named_day(time, zone, now=now)
+    if day is not None:
+        return why_day(asked, day)
+    at = parse_instant(time, zone, now=now)
+    return why(view, job, at, zone=zone, now=now, presence=asked.presence)
+
+
+def _last_lines(place: Place, story: Story) -> list[tuple[str, str]]:
+    """The end of what the run wrote, if it is still kept; of the last of several."""
+    for run in reversed(story.runs):
+        if run.attempt:
+            lines = last_lines(place.config.attempt_dir(run.id, run.attempt), count=LINES)
+            return [("last lines" if index == 0 else "", line) for index, line in enumerate(lines)]
+    return []
+
+
+def _as_json(named: Subject, story: Story) -> dict[str, object]:
+    return {
+        "format": 1,
+        "job": named.job,
+        "headline": story.headline,
+        "is_expected": story.is_expected,
+        "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
+        "reason": story.reason,
+        "runs": list(story.run_ids),
+        "run_list": [run_to_json(run, attempts=named.view.attempts(run.id)) for run in story.runs],
+        "facts": [{"label": label, "text": text} for label, text in story.facts],
+    }

@@ -1,9 +1,10 @@
 """The ledger in one SQLite file: what the answers read. Works while an engine writes, and without one."""
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from engine.lifecycle import Attempt, Run, RunState
+from engine.lifecycle import Attempt, Run, RunState, States
 from engine.records import (
     Applied,
     Audited,
@@ -78,9 +79,10 @@ class SqliteView:
         """At most two runs whose id starts so."""
         return tuple(run_from_row(row) for row in self._db.rows("runs_with_prefix", {"prefix": prefix}))
 
-    def recent_runs(self, *, job: str | None, state: RunState | None, limit: int) -> tuple[Run, ...]:
-        """The runs recorded last, newest first."""
-        values = {"job": job, "state": None if state is None else state.value, "limit": limit}
+    def recent_runs(self, *, job: str | None, state: States, limit: int) -> tuple[Run, ...]:
+        """The runs recorded last, newest first; in one state, in some, or in any."""
+        states = (state,) if isinstance(state, RunState) else state
+        values = {"job": job, "states": None if states is None else json.dumps(states), "limit": limit}
         return tuple(run_from_row(row) for row in self._db.rows("recent_runs", values))
 
     def open_runs(self) -> tuple[Run, ...]:
@@ -105,6 +107,11 @@ class SqliteView:
     def retries_of(self, run_id: str) -> tuple[Run, ...]:
         """Runs that a person asked for to make up for this one, oldest first."""
         return tuple(run_from_row(row) for row in self._db.rows("retries_of", {"id": run_id}))
+
+    def retries_between(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
+        """Runs wanted in [since, until) that a person asked for to make up for another, oldest first."""
+        values = {"since": to_us(since), "until": to_us(until)}
+        return tuple(run_from_row(row) for row in self._db.rows("retries_between", values))
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
         """The attempts of a run in order."""

@@ -1,0 +1,30 @@
+"""What an answer about a job needs: the ledger, the zone of its words, the time, and who starts runs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.answers.expected import Item
+from engine.answers.overdue import is_overdue
+from engine.answers.presence import Presence
+from engine.answers.reasons import item_words
+from engine.ledger import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A job that is asked about, here and now."""
+
+    view: View
+    job: str
+    zone: ZoneInfo
+    now: datetime
+    presence: Presence
+
+    def is_overdue(self, item: Item) -> bool:
+        """Whether an expected run was due, and nothing has started it."""
+        return is_overdue(item, self.presence, self.now)
+
+    def words(self, item: Item) -> str:
+        """Why an expected run stands as it does; empty where there is nothing to say."""
+        return item_words(self.view, item, self.presence, zone=self.zone, now=self.now)

@@ -1,0 +1,188 @@
+"""What is known about an expected run: schedule, definition, engine, attempts, what people did."""
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from engine.answers.asked import Asked
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.ledger import View
+from engine.lifecycle import Attempt, Run, RunState
+from engine.records import Audited, JobVersion, Schedule, Session
+from engine.wording import instant_text, reason_words, seconds_text, short, value_text
+from jobfile.words import describe
+
+ON_TIME_SECONDS = 10
+"""A record that is made within this time was made on time."""
+
+SILENCE = timedelta(seconds=15)
+"""How long after its last sign of life a session that has no end may have been there."""
+
+Fact = tuple[str, str]
+"""A label, and what is said under it."""
+
+_RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_TOLD_ELSEWHERE = ("run",)
+"""Actions that another fact tells already."""
+
+
+def instant_facts(asked: Asked, item: Item) -> list[Fact]:
+    """The schedule, the definition, when it was decided, the engine, and pauses."""
+    is_scheduled = item.is_scheduled
+    return [
+        *_schedule_facts(asked.view, asked.job, item, asked.zone),
+        *_definition_facts(asked.view, item),
+        *_decision_facts(asked, item),
+        *(_pause_facts(asked.view, asked.job, item.scheduled_for, asked.zone) if is_scheduled else ()),
+    ]
+
+
+def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fact]:
+    if not item.is_scheduled:
+        by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
+        return [("asked for", f"{instant_text(item.scheduled_for, zone)}{by}")]
+    schedule = schedule_at(view, job, item.scheduled_for)
+    if schedule is None:
+        return []
+    rules = "; ".join(describe(entry) for entry in schedule.entries)
+    since = instant_text(schedule.active_from, zone)
+    return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
+
+
+def _definition_facts(view: View, item: Item) -> list[Fact]:
+    if item.run is None:
+        return []
+    for version in reversed(view.job_versions(item.run.job)):
+        if version.digest == item.run.digest:
+            return [("definition", _place(view, version))]
+    return [("definition", "as it was in the files, never applied")]
+
+
+def _place(view: View, version: JobVersion) -> str:
+    generation = view.generation(version.from_generation)
+    commit = f", commit {generation.revision[:12]}" if generation and generation.revision else ""
+    return f"{version.file}:{version.line}, generation {version.from_generation}{commit}"
+
+
+def _decision_facts(asked: Asked, item: Item) -> list[Fact]:
+    """When it was decided, how late that was, and which engine was there, or was not."""
+    if not item.is_scheduled:
+        return []
+    facts = []
+    if item.run is not None:
+        late = (item.run.queued_at - item.scheduled_for).total_seconds()
+        how = "on time" if late < ON_TIME_SECONDS else f"{seconds_text(late)} late"
+        facts.append(("recorded", f"{instant_text(item.run.queued_at, asked.zone)}, {how}"))
+    is_decided = item.run is not None or item.reason != NOT_ACCOUNTED
+    is_there = is_decided or asked.presence.is_running
+    return facts + _engine_facts(asked.view, item.scheduled_for, asked.zone, is_there=is_there)
+
+
+def _engine_facts(view: View, at: datetime, zone: ZoneInfo, *, is_there: bool) -> list[Fact]:
+    """The engine of an instant. Without `is_there` nobody has decided about it, and no engine runs now.
+
+    A session that was killed has no end: only then is it known that it cannot have been there.
+    """
+    before, after = view.session_before(at), view.session_after(at)
+    facts = []
+    if before is None:
+        facts.append(("engine", "none had run yet"))
+    elif not _covers(before, at, after) or not (is_there or after):
+        end = before.ended_at or before.last_seen_at
+        how = before.end_reason if before.ended_at else "was killed"
+        back = (
+            f", the next one started {instant_text(after.started_at, zone)}" if after else ", and none since"
+        )
+        facts.append(("engine", f"absent: the one before {how} about {instant_text(end, zone)}{back}"))
+    else:
+        facts.append(("engine", f"epoch {before.epoch}, since {instant_text(before.started_at, zone)}"))
+    return facts + _trouble_facts(view, at, zone)
+
+
+def _trouble_facts(view: View, at: datetime, zone: ZoneInfo) -> list[Fact]:
+    """What else was out of order at an instant: files that were refused, a clock that was not believed."""
+    facts = [
+        ("clock", f"not believed from {instant_text(one.began_at, zone)}: {one.detail}")
+        for one in view.recent_incidents(limit=1_000)
+        if one.kind == "clock_hold" and one.began_at <= at and (one.ended_at is None or at <= one.ended_at)
+    ]
+    refused = view.rejections_between(since=at, until=at)
+    facts += [
+        ("config", f"rejected at that time: {one.diagnostics[0]}") for one in refused if one.diagnostics
+    ]
+    return facts
+
+
+def _covers(session: Session, at: datetime, after: Session | None) -> bool:
+    """Whether a session was there at an instant, as far as its signs of life tell."""
+    if session.ended_at is not None:
+        return at <= session.ended_at
+    return after is None or at <= session.last_seen_at + SILENCE
+
+
+def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
+    """A run with its params and attempts, and what people did about it."""
+    resolved = f", found later to have {run.verdict.value}" if run.resolved else ""
+    facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
+    if run.retry_of:
+        facts.append(("", f"a new try of run {short(run.retry_of)}"))
+    if run.params:
+        told = ", ".join(f"{name}={value_text(value)}" for name, value in run.params.items())
+        facts.append(("params", told))
+    facts += [
+        ("attempts" if index == 0 else "", _attempt_line(attempt, zone))
+        for index, attempt in enumerate(view.attempts(run.id))
+    ]
+    if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
+        facts.append(("next try", instant_text(run.retry_at, zone)))
+    done = [one for one in view.audit_of(run.id) if one.action not in _TOLD_ELSEWHERE]
+    facts += [("by hand", _audit_line(one, zone)) for one in done]
+    facts += [("tried again", f"run {short(one.id)}, {one.verdict.value}") for one in view.retries_of(run.id)]
+    if run.attempt:
+        facts.append(("output", f"jobfile logs {short(run.id)}"))
+    return facts
+
+
+def _audit_line(one: Audited, zone: ZoneInfo) -> str:
+    detail = _RUN_ID.sub(lambda found: short(found[0]), one.detail)
+    return f"{instant_text(one.at, zone)}  {one.action} by {one.actor}{f': {detail}' if detail else ''}"
+
+
+def _pause_facts(view: View, job: str, at: datetime, zone: ZoneInfo) -> list[Fact]:
+    """Who had paused the job at an instant, why, and how it went on."""
+    facts = []
+    for pause in view.pauses_between(job, since=at, until=at):
+        if pause.holds_at(at):
+            why_paused = f": {pause.reason}" if pause.reason else ""
+            facts.append(("paused", f"by {pause.actor} {instant_text(pause.paused_at, zone)}{why_paused}"))
+            if pause.ended_at is not None:
+                facts.append(("", f"resumed by {pause.ended_by} {instant_text(pause.ended_at, zone)}"))
+            elif pause.until is not None:
+                facts.append(("", f"until {instant_text(pause.until, zone)}"))
+    return facts
+
+
+def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
+    start = attempt.started_at or attempt.created_at
+    took = f", took {seconds_text((attempt.ended_at - start).total_seconds())}" if attempt.ended_at else ""
+    words = reason_words(attempt.reason, attempt.detail) if attempt.reason else ""
+    detail = f": {attempt.detail}" if attempt.detail and attempt.detail not in words else ""
+    how = f"{attempt.state.value}{f', {words}{detail}' if words or detail else ''}"
+    return f"{attempt.number}  {instant_text(start, zone, has_seconds=True)}  {how}{took}{_used(attempt)}"
+
+
+def _used(attempt: Attempt) -> str:
+    """What it used of the machine, and what it left running, which was ended."""
+    memory = f", peak memory {attempt.max_rss_kb / 1024:.0f} MiB" if attempt.max_rss_kb else ""
+    left = attempt.leftover_processes
+    return memory + (f", left {left} process{'es' if left > 1 else ''} behind (ended)" if left else "")
+
+
+def schedule_at(view: View, job: str, at: datetime) -> Schedule | None:
+    """The schedule that owns an instant: in force after its start, up to and including its end."""
+    found = [
+        schedule
+        for schedule in view.schedules_between(job, since=at, until=at + INSTANT)
+        if schedule.active_from < at and (schedule.active_until is None or at <= schedule.active_until)
+    ]
+    return found[-1] if found else None

@@ -1,0 +1,101 @@
+"""Why a run stands where it stands, in words, with what the ledger knows beyond the run itself."""
+
+from datetime import datetime, timedelta, tzinfo
+
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.answers.overdue import is_overdue, overdue_words
+from engine.answers.presence import Presence, unsettled_words
+from engine.due import ENGINE_DOWN
+from engine.ledger import View
+from engine.lifecycle import Run, RunState
+from engine.wording import in_words, instant_text, reason_words, short
+
+WAITS_LONG = timedelta(seconds=2)
+"""A startable run that waits longer than this waits for a place: the engine starts what it can at once."""
+
+SOON = timedelta(days=40)
+"""How far after a superseded occurrence the run that took its place is looked for."""
+
+_HELD_A_PLACE = (RunState.RUNNING, RunState.CANCELLING)
+_STOPPED_BY = ("cancel", "kill")
+_WAITS = ("overlap", "")
+
+
+def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now: datetime) -> str:
+    """Why an expected run stands as it does; empty where there is nothing to say."""
+    if is_overdue(item, presence, now):
+        return overdue_words(view, item, presence, zone=zone, now=now)
+    run = item.run
+    if run is not None and run.id in presence.fates:
+        return unsettled_words(presence.fates[run.id])
+    if run is None and item.reason == NOT_ACCOUNTED:
+        paused = f"{reason_words('paused', item.detail)}, and " if item.detail else ""
+        return f"{paused}{presence.obstacle(zone) or 'the engine is about to decide'}"
+    match item.reason:
+        case "superseded":
+            return f"{_superseded_words(view, item, zone)} (catchup: last)"
+        case reason if reason == ENGINE_DOWN:
+            return absence_words(view, item.scheduled_for)
+        case "by_hand" if run is not None:
+            return _cancelled_words(view, run)
+        case reason if run is not None and run.state is RunState.QUEUED and reason in _WAITS:
+            return _waiting_words(view, run, zone=zone, now=now) or in_words(run)
+    if run is None:
+        return reason_words(item.reason, item.detail)
+    if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
+        return f"{in_words(run)}; attempt {run.attempt + 1} starts {instant_text(run.retry_at, zone)}"
+    return in_words(run)
+
+
+def absence_words(view: View, at: datetime) -> str:
+    """Why no engine decided about an instant in time; that none was running only where it is known."""
+    session = view.session_before(at)
+    if session is not None and at <= (session.ended_at or session.last_seen_at):
+        return (
+            "the engine was running and could decide nothing: its ledger was not writable, or the host slept"
+        )
+    return reason_words(ENGINE_DOWN, "")
+
+
+def _superseded_words(view: View, item: Item, zone: tzinfo) -> str:
+    """Which run was made instead of one that was left out because a later one runs."""
+    words = reason_words("superseded", item.run.detail if item.run is not None else item.detail)
+    since, span = item.scheduled_for + INSTANT, timedelta(hours=1)
+    while since < item.scheduled_for + SOON and item.run is not None:
+        found = view.runs_between(item.run.job, since=since, until=since + span, limit=1_000)
+        made = [
+            run
+            for run in reversed(found)
+            if run.schedule_key is not None and run.state is not RunState.SKIPPED
+        ]
+        if made:
+            return (
+                f"{words}: run {short(made[0].id)}, scheduled for {instant_text(made[0].scheduled_for, zone)}"
+            )
+        since, span = since + span, span * 4
+    return words
+
+
+def _cancelled_words(view: View, run: Run) -> str:
+    """Who cancelled a run, and why."""
+    who = [one.actor for one in view.audit_of(run.id) if one.action in _STOPPED_BY]
+    words = f"cancelled by {who[-1]}" if who else reason_words("by_hand", "")
+    return f"{words}: {run.detail}" if run.detail else words
+
+
+def _waiting_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
+    """What a run that may start waits for: the run in its way as it is now, else a free place."""
+    if run.not_before > now:
+        return ""
+    active = [one for one in view.open_runs() if one.state is not RunState.QUEUED and one.id != run.id]
+    in_way = [one for one in active if one.concurrency_key == run.concurrency_key]
+    if run.concurrency_limit is not None and len(in_way) >= run.concurrency_limit:
+        return reason_words("overlap", in_way[0].id)
+    busy = sorted(
+        (one for one in active if one.state in _HELD_A_PLACE), key=lambda one: one.started_at or one.queued_at
+    )
+    if not busy or now - max(run.not_before, run.queued_at) < WAITS_LONG:
+        return ""
+    oldest = f"run {short(busy[0].id)} since {instant_text(busy[0].started_at or busy[0].queued_at, zone)}"
+    places = "the only place is" if len(busy) == 1 else f"all {len(busy)} places are"
+    return f"{places} taken, oldest: {oldest}"
