@@ -1,5 +1,6 @@
 """The command `jobfile`: which commands there are, and what becomes of every error."""
 
+import contextlib
 import importlib
 import signal
 import sys
@@ -9,10 +10,13 @@ import click
 
 from engine.adapters.encoding import print_anything, use_utf8
 from engine.adapters.environment import environment
+from engine.cli.streams import UnwrittenError, checked_streams, give_up
 from jobfile import __version__
 
 USAGE = 64
 BUG = 70
+UNWRITTEN = 74
+"""What the command had to say could not be written: EX_IOERR of sysexits.h."""
 
 COMMANDS = {
     "init": "write a jobs.yaml that works, and what an editor needs",
@@ -89,6 +93,9 @@ def group() -> None:
     """Jobs, retries and schedules in YAML; and for each: did it run, did it succeed?
 
     State lives in .jobfile beside the job file. Every command that prints takes --json.
+
+    Exit codes beside those of each command: 64 usage, 70 a bug in jobfile, 74 the output could not be
+    written, 75 try again.
     """
 
 
@@ -104,7 +111,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code. A user's mistake is never a traceback."""
+    """Run the command line; the exit code. A user's mistake is never a traceback, nor is a full disk."""
+    try:
+        with checked_streams():
+            code = _run(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        return _quiet_end()
+    except UnwrittenError as error:
+        with contextlib.suppress(OSError):
+            click.echo(f"error: cannot write: {error.strerror}", err=True)
+        give_up()
+        return UNWRITTEN
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = group.main(args=arguments, prog_name="jobfile", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -120,8 +143,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.exceptions.Abort:
         return 130
-    except BrokenPipeError:
-        return _quiet_end()
+    except (BrokenPipeError, UnwrittenError):
+        raise
     except Exception as error:  # noqa: BLE001  the one door for errors
         return _told(error)
     return code if isinstance(code, int) else 0

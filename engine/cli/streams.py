@@ -1,0 +1,68 @@
+"""Standard output and error as a command writes them: a failed write is told apart from a bug."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import IO, Any, TextIO, cast
+
+
+class UnwrittenError(OSError):
+    """What a command had to say could not be written."""
+
+
+class _Checked:
+    """A stream whose failed writes can be told from every other error of the system."""
+
+    def __init__(self, stream: IO[Any]) -> None:
+        """Take a stream of text or of bytes."""
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._stream, name)
+        return _Checked(found) if name == "buffer" else found
+
+    def write(self, part: str | bytes) -> int:
+        """Write, as the stream does."""
+        with _told():
+            return int(self._stream.write(part))
+
+    def flush(self) -> None:
+        """Flush, as the stream does."""
+        with _told():
+            self._stream.flush()
+
+
+@contextlib.contextmanager
+def checked_streams() -> Iterator[None]:
+    """Inside, a failed write to standard output or error is an UnwrittenError; a pipe that is gone is not."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (stream and cast("TextIO", _Checked(stream)) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def give_up() -> None:
+    """What is still held is thrown away, or the interpreter would complain about it again at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+                stream.flush()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnwrittenError(error.errno, error.strerror or str(error)) from error
