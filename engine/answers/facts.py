@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.ledger import View
-from engine.lifecycle import Attempt, Run, RunState
+from engine.lifecycle import Attempt, AttemptState, Run, RunState
 from engine.records import Audited, JobVersion, Schedule, Session
 from engine.wording import instant_text, reason_words, seconds_text, short, value_text
 from jobfile.words import describe
@@ -129,16 +129,17 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     if run.params:
         told = ", ".join(f"{name}={value_text(value)}" for name, value in run.params.items())
         facts.append(("params", told))
+    attempts = view.attempts(run.id)
     facts += [
         ("attempts" if index == 0 else "", _attempt_line(attempt, zone))
-        for index, attempt in enumerate(view.attempts(run.id))
+        for index, attempt in enumerate(attempts)
     ]
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
         facts.append(("next try", instant_text(run.retry_at, zone)))
     done = [one for one in view.audit_of(run.id) if one.action not in _TOLD_ELSEWHERE]
     facts += [("by hand", _audit_line(one, zone)) for one in done]
     facts += [("tried again", f"run {short(one.id)}, {one.verdict.value}") for one in view.retries_of(run.id)]
-    if run.attempt:
+    if any(attempt.state is not AttemptState.NOT_STARTED for attempt in attempts):
         facts.append(("output", f"jobfile logs {short(run.id)}"))
     return facts
 

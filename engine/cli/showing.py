@@ -104,6 +104,7 @@ class OutputShown:
 
     def __init__(self, tail: OutputTail, *, stream: TextIO | None = None) -> None:
         """Nothing is printed yet. The stream is standard output, unless another is given."""
+        self.has_shown = False
         self._tail = tail
         self._stream = stream or sys.stdout
         self._text = NeutralText(has_colour=is_coloured()) if self._stream.isatty() else None
@@ -111,6 +112,7 @@ class OutputShown:
     def show_new(self) -> None:
         """Print what came since the last time."""
         part = self._tail.read()
+        self.has_shown = self.has_shown or bool(part)
         self._write(part if self._text is None else self._text.feed(part).encode())
 
     def finish(self) -> None:

@@ -209,3 +209,45 @@ def test_why_ends_with_the_last_lines_that_were_written_and_needs_no_time(
     assert jobfile("why", "a", "yesterday").out.startswith("a, ")
     assert jobfile("why", "a", "today", "--json").json["state"] == "failed"
     assert jobfile("why", story["runs"][0][:8], "8:00").code == 64
+
+
+SILENT = """
+version: 1
+jobs:
+  secret: {run: echo hi, secrets: {TOKEN: env:NOT_SET_ANYWHERE}}
+  missing: {command: [not-there]}
+  silent: {run: exit 3}
+  waiting: {run: echo hi}
+  twice: {run: "echo $JOBFILE_ATTEMPT; exit 1", retry: {attempts: 2, delay: 1s, jitter: none}}
+"""
+
+
+def test_logs_says_which_run_it_shows_and_why_there_is_nothing(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(SILENT)
+    told = {
+        "secret": ("failed, secret `TOKEN` is not there", "it never started, so it wrote nothing"),
+        "missing": ("failed, program `not-there` not found", "it never started, so it wrote nothing"),
+        "silent": ("failed, exit code 3", "it wrote nothing"),
+    }
+    for job, (how, why) in told.items():
+        jobfile("run", job)
+        said = jobfile("logs", job)
+        run = jobfile("runs", job, "--json").json[0]["id"][:8]
+        assert (said.code, said.out) == (0, "")
+        assert said.err.startswith(f"run {run} of {job}, {datetime.now(UTC):%Y-}")
+        assert how in said.err.split("\n")[0]
+        assert said.err.split("\n")[1] == why
+    jobfile("run", "waiting", "--detach")
+    assert jobfile("logs", "waiting").err.endswith("it has not started yet\n")
+
+
+def test_logs_of_an_attempt_that_is_not_there_is_an_error(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(SILENT)
+    jobfile("run", "twice")
+    assert jobfile("logs", "twice", "--attempt", "2").out == "2\n"
+    said = jobfile("logs", "twice", "--attempt", "3")
+    assert (said.code, said.out) == (64, "")
+    assert "has 2 attempts; there is no attempt 3" in said.err
+    for path in (tmp_path / ".jobfile").rglob("output*"):
+        path.unlink()
+    assert jobfile("logs", "twice").err.endswith("what it wrote is no longer kept\n")

@@ -4,15 +4,17 @@ import threading
 
 import click
 
-from engine.adapters.folders import left_by
 from engine.adapters.output import OutputTail
-from engine.cli.naming import subject
-from engine.cli.output import print_json
+from engine.answers.asked import Asked
+from engine.answers.expected import item_of
+from engine.cli.naming import Subject, UnknownRunError, subject
+from engine.cli.output import print_json, printable
 from engine.cli.place import Place, json_option
+from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.ledger import View
-from engine.lifecycle import Run
-from engine.wording import short
+from engine.lifecycle import AttemptState, Run
+from engine.wording import instant_text, short
 
 LOOK_SECONDS = 0.1
 
@@ -35,17 +37,21 @@ def command(
 ) -> int:
     """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came.
 
-    A terminal gets text that cannot steer it; a pipe or a file gets the bytes as they are.
+    A terminal gets text that cannot steer it; a pipe or a file gets the bytes as they are. Which run it is,
+    and why there is nothing to show, is said on standard error.
     """
     place = Place.named(file, state)
-    view, run = _find(place, run_or_job)
+    named, run = _find(place, run_or_job)
+    view = named.view
+    if attempt is not None and attempt > run.attempt:
+        has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
+        raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
     if as_json:
         print_json(_as_json(place, view, run, attempt))
         return 0
-    left = left_by(place.config.run_dir(run.id), attempts=run.attempt)
-    if run.state.is_final and run.attempt and not any(path.exists() for path in left):
-        click.echo(f"what run {short(run.id)} wrote is no longer kept", err=True)
+    click.echo(printable(_about(place, named, run)), err=True)
     numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
+    has_shown = False
     for number in numbers:
         if len(numbers) > 1:
             click.echo(f"--- attempt {number} ---")
@@ -55,7 +61,29 @@ def command(
             threading.Event().wait(LOOK_SECONDS)
             shown.show_new()
         shown.finish()
+        has_shown = has_shown or shown.has_shown
+    if not has_shown:
+        click.echo(_why_nothing(view, view.run(run.id) or run, attempt), err=True)
     return 0
+
+
+def _about(place: Place, named: Subject, run: Run) -> str:
+    """Which run it is, and how it stands."""
+    presence = presence_at(place, named.view)
+    asked = Asked(view=named.view, job=run.job, zone=named.zone, now=place.now(), presence=presence)
+    words = asked.words(item_of(run))
+    at = instant_text(run.scheduled_for, named.zone)
+    return f"run {short(run.id)} of {run.job}, {at}: {run.state.value}{f', {words}' if words else ''}"
+
+
+def _why_nothing(view: View, run: Run, attempt: int | None) -> str:
+    """Why a run has no output to show."""
+    attempts = [one for one in view.attempts(run.id) if attempt in (None, one.number)]
+    if all(one.state is AttemptState.NOT_STARTED for one in attempts):
+        return "it never started, so it wrote nothing" if run.state.is_final else "it has not started yet"
+    if any(one.output_bytes for one in attempts):
+        return "what it wrote is no longer kept"
+    return "it wrote nothing" if run.state.is_final else "it has written nothing yet"
 
 
 def _is_going(view: View, run_id: str, number: int) -> bool:
@@ -63,13 +91,13 @@ def _is_going(view: View, run_id: str, number: int) -> bool:
     return run is not None and not run.state.is_final and run.attempt == number
 
 
-def _find(place: Place, text: str) -> tuple[View, Run]:
+def _find(place: Place, text: str) -> tuple[Subject, Run]:
     """The run with this id, or the newest of the job with this name."""
     found = subject(place, text)
     run = found.run or found.view.newest_run(found.job, until=place.now())
     if run is None:
         raise click.UsageError(f"job {text} has no run yet")
-    return found.view, run
+    return found, run
 
 
 def _as_json(place: Place, view: View, run: Run, attempt: int | None) -> dict[str, object]:
