@@ -1,13 +1,16 @@
 """Is the system well: a question about the engine, not about any job."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+from engine.answers.expected import INSTANT, item_of
 from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
+from engine.answers.reasons import absence_words, item_words
 from engine.config import MIN_FREE_MIB
 from engine.ledger import View
-from engine.lifecycle import RunState
+from engine.lifecycle import Run, RunState
 from engine.pausing import holding
 from engine.records import (
     CLOCK_HOLD,
@@ -47,6 +50,10 @@ class Status:
     pauses: tuple[Pause, ...] = ()
     paused_though_enabled: int = 0
     incidents: tuple[Incident, ...] = ()
+    waits_for: str = ""
+    """Why the oldest waiting run waits."""
+    away_words: str = ""
+    """Why no engine decided during the newest absence."""
     holds: tuple[Incident, ...] = ()
     """What keeps the engine from starting anything."""
     trouble: str = ""
@@ -94,6 +101,7 @@ def make_status(
 ) -> Status:
     """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
     open_runs = view.open_runs() if view is not None else ()
+    incidents = view.recent_incidents(limit=RECENT) if view is not None else ()
     waiting = sum(1 for run in open_runs if run.state is RunState.QUEUED)
     pauses = holding(view, now) if view else ()
     enabled = {one.spec.name for one in file.jobs if one.spec.enabled} if file is not None else set()
@@ -113,11 +121,24 @@ def make_status(
         now=now,
         pauses=pauses,
         paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
-        incidents=view.recent_incidents(limit=RECENT) if view else (),
+        incidents=incidents,
+        away_words=_away_words(view, incidents) if view is not None else "",
+        waits_for=_waits_for(view, open_runs, presence, now) if view is not None else "",
         holds=_holds(view) if view else (),
         trouble=trouble,
         bug=bug,
     )
+
+
+def _away_words(view: View, incidents: Sequence[Incident]) -> str:
+    away = next((one for one in incidents if one.occurrences and one.ended_at is not None), None)
+    return "" if away is None else absence_words(view, away.began_at + INSTANT)
+
+
+def _waits_for(view: View, open_runs: Sequence[Run], presence: Presence, now: datetime) -> str:
+    """What the run waits for that has waited longest."""
+    queued = [run for run in open_runs if run.state is RunState.QUEUED]
+    return item_words(view, item_of(queued[0]), presence, zone=UTC, now=now) if queued else ""
 
 
 def _differing(view: View, file: Catalog) -> int:

@@ -6,7 +6,6 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -70,11 +69,6 @@ def cut(line: str, columns: int) -> str:
 def printable(text: str) -> str:
     """Text that cannot steer a terminal: control characters and line ends are shown, not obeyed."""
     return "".join(one if one.isprintable() else _shown(one) for one in readable(text))
-
-
-def local(at: datetime | None, zone: ZoneInfo | None = None) -> str:
-    """An instant in a zone, or in the zone of this terminal; to the second."""
-    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:

@@ -9,6 +9,7 @@ from engine.answers.asked import Asked
 from engine.answers.did import Answer, did
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
+from engine.answers.status import make_status
 from engine.answers.why import Story, why, why_day, why_newest, why_run
 from engine.lifecycle import Run
 from engine.ports import Stop
@@ -248,6 +249,8 @@ def test_a_run_that_waits_for_a_place_says_so_and_which_run_is_oldest(tmp_path: 
     now = world.clock.now()
     answer = did(world.view, "hello", zone=UTC_ZONE, params={}, on=None, at=None, now=now, presence=RUNNING)
     assert answer.line.startswith(f"hello: not over: queued, {said} (scheduled for")
+    status = make_status(world.view, presence=RUNNING, file=None, free_bytes=10**12, now=now)
+    assert (status.waiting, status.waits_for, status.overdue) == (1, said, 0)
 
 
 def test_a_run_that_waits_for_another_names_the_one_that_is_in_its_way_now(tmp_path: Path) -> None:
@@ -270,6 +273,8 @@ def test_an_engine_that_ran_and_could_not_write_was_not_away(tmp_path: Path) -> 
         "hello, 2026-03-05 13:00 UTC: missed, the engine was running and could decide nothing: "
         "its ledger was not writable, or the host slept"
     )
+    status = make_status(world.view, presence=RUNNING, file=None, free_bytes=10**12, now=world.clock.now())
+    assert status.away_words in found.headline
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """`jobfile clock`: whether the engine believes the clock; and to say that it is right."""
 
+from datetime import UTC
+
 import click
 
 from engine.adapters.clock import is_synchronized
 from engine.adapters.environment import user_name
 from engine.adapters.wake import poke
-from engine.cli.output import facts, local, print_json
+from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
+from engine.records import Incident
 from engine.store.sqlite.store import SqliteStore
+from engine.wording import instant_text
 
 SHOWN = 5
 _WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}
@@ -47,15 +51,16 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
             }
         )
     else:
-        lines = [("clock", local(now)), ("synchronized", _WORDS[synchronized])]
+        lines = [("clock", instant_text(now, UTC, has_seconds=True)), ("synchronized", _WORDS[synchronized])]
         lines.append(("believed", "yes" if hold is None else f"NO: {hold.detail}"))
-        lines += [("", f"{local(one.began_at)}  {_event(one.kind, one.detail)}") for one in clocks]
+        lines += [("", _event(one)) for one in clocks]
         click.echo(facts(lines))
     return 0 if hold is None else 1
 
 
-def _event(kind: str, detail: str) -> str:
-    return f"set by {detail}" if kind == "clock_jump" else f"not believed: {detail}"
+def _event(one: Incident) -> str:
+    what = f"set by {one.detail}" if one.kind == "clock_jump" else f"not believed: {one.detail}"
+    return f"{instant_text(one.began_at, UTC, has_seconds=True)}  {what}"
 
 
 def _accept(place: Place, why: str, *, as_json: bool) -> int:

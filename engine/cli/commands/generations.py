@@ -1,10 +1,13 @@
 """`jobfile generations`: what was in force when, by whom, from which commit."""
 
+from datetime import UTC
+
 import click
 
-from engine.cli.output import local, print_json, table
+from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.records import Applied
+from engine.wording import instant_text
 
 HEADS = ("generation", "applied", "by", "commit", "changed", "note")
 
@@ -28,7 +31,7 @@ def command(limit: int, *, as_json: bool, place: Place) -> int:
     rows = [
         (
             str(one.generation.number),
-            local(one.generation.applied_at),
+            instant_text(one.generation.applied_at, UTC, has_seconds=True),
             one.generation.applied_by,
             one.generation.revision[:7],
             _changes(one),

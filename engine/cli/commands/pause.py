@@ -5,7 +5,7 @@ import click
 from engine.adapters.environment import user_name
 from engine.adapters.wake import poke
 from engine.cli.naming import job_named
-from engine.cli.output import local, print_json
+from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_instant
 from engine.errors import JobfileError
@@ -13,7 +13,7 @@ from engine.lifecycle import RunState
 from engine.pausing import BY_HAND
 from engine.records import Pause
 from engine.store.sqlite.store import SqliteStore
-from engine.wording import short
+from engine.wording import instant_text, short
 from jobfile.duration import parse_duration
 
 _GOES_ON = {
@@ -65,7 +65,7 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
     if as_json:
         print_json({"format": 1, "job": job, "paused": True, "until": end.isoformat() if end else None})
     else:
-        until_words = f" until {local(end)}" if end else f"; go on with  jobfile resume {job}"
+        until_words = f" until {instant_text(end, zone)}" if end else f"; go on with  jobfile resume {job}"
         click.echo(f"{job} is paused{until_words}")
         for run in view.open_runs():
             if run.job == job:

@@ -1,6 +1,7 @@
 """`jobfile status`: is the system well?"""
 
 import shutil
+from datetime import UTC
 
 import click
 
@@ -8,11 +9,13 @@ from engine.adapters.files import FolderTree
 from engine.adapters.lock import engine_bug, engine_trouble, is_engine_running
 from engine.answers.presence import Presence
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
-from engine.cli.output import facts, local, print_json
+from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
+from engine.cli.times import zone_of_job
+from engine.ledger import View
 from engine.records import Incident
-from engine.wording import other_version, paused_though_enabled, seconds_text
+from engine.wording import instant_text, other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
 from jobfile.catalog import Catalog
 from jobfile.pipeline import compile_files
@@ -41,7 +44,7 @@ def command(*, as_json: bool, place: Place) -> int:
     if as_json:
         print_json(_as_json(status))
     else:
-        click.echo(facts(_as_facts(status, place)))
+        click.echo(facts(_as_facts(status, place, view)))
     return 0 if status.is_well else 1
 
 
@@ -52,7 +55,7 @@ def _catalog(place: Place) -> Catalog | None:
     return compile_files(snapshot.files, outside=snapshot.outside).catalog
 
 
-def _as_facts(status: Status, place: Place) -> list[tuple[str, str]]:
+def _as_facts(status: Status, place: Place, view: View | None) -> list[tuple[str, str]]:
     return [
         ("engine", _engine_line(status)),
         *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
@@ -61,19 +64,22 @@ def _as_facts(status: Status, place: Place) -> list[tuple[str, str]]:
         ("applied", _generation_line(status)),
         ("file", _file_line(status, place)),
         *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
-        *_pause_lines(status),
+        *_pause_lines(status, view),
         *_incident_lines(status),
         ("runs", _runs_line(status)),
         ("disk", _disk_line(status)),
     ]
 
 
-def _pause_lines(status: Status) -> list[tuple[str, str]]:
+def _pause_lines(status: Status, view: View | None) -> list[tuple[str, str]]:
+    """Who paused what, in the zone of each job."""
     lines = []
-    for index, pause in enumerate(status.pauses):
-        until = f" until {local(pause.until)}" if pause.until else ""
+    for index, pause in enumerate(status.pauses if view is not None else ()):
+        assert view is not None
+        zone = zone_of_job(view, pause.job)
+        until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
         why = f": {pause.reason}" if pause.reason else ""
-        text = f"{pause.job} by {pause.actor} since {local(pause.paused_at)}{until}{why}"
+        text = f"{pause.job} by {pause.actor} since {instant_text(pause.paused_at, zone)}{until}{why}"
         lines.append(("paused" if index == 0 else "", text))
     if status.paused_though_enabled:
         lines.append(("", paused_though_enabled(status.paused_though_enabled)))
@@ -84,9 +90,9 @@ def _incident_lines(status: Status) -> list[tuple[str, str]]:
     lines = [_hold_line(hold) for hold in status.holds]
     away = next((one for one in status.incidents if one.occurrences), None)
     if away is not None and away.ended_at is not None:
-        what = "nobody was there" if away.kind == "away" else "the clock was set forward"
+        what = status.away_words if away.kind == "away" else "the clock was set forward"
         runs = "1 run" if away.occurrences == 1 else f"{away.occurrences:,} runs"
-        span = f"{local(away.began_at)} to {local(away.ended_at)}"
+        span = f"{instant_text(away.began_at, UTC)} to {instant_text(away.ended_at, UTC)}"
         lines.append(("absence", f"{span}, {what}; {runs} fell due"))
     return lines
 
@@ -110,10 +116,10 @@ def _engine_line(status: Status) -> str:
     if not status.is_running:
         end = session.ended_at or session.last_seen_at
         how = "stopped" if session.ended_at else "was killed; last seen"
-        return f"NOT RUNNING, {how} {local(end)}: jobfile up"
+        return f"NOT RUNNING, {how} {instant_text(end, UTC)}: jobfile up"
     silent = seconds_text((status.now - session.last_seen_at).total_seconds())
     trouble = f", NOT HEARD OF for {silent}" if status.is_silent else ""
-    return f"running since {local(session.started_at)} (process {session.pid}){trouble}"
+    return f"running since {instant_text(session.started_at, UTC)} (process {session.pid}){trouble}"
 
 
 def _version_lines(status: Status) -> list[tuple[str, str]]:
@@ -127,14 +133,14 @@ def _generation_line(status: Status) -> str:
         return "nothing yet"
     commit = f", commit {generation.revision[:12]}" if generation.revision else ""
     jobs = "1 job" if status.jobs == 1 else f"{status.jobs} jobs"
-    when = f"{local(generation.applied_at)} by {generation.applied_by}"
+    when = f"{instant_text(generation.applied_at, UTC)} by {generation.applied_by}"
     return f"generation {generation.number}, {jobs}, {when}{commit}"
 
 
 def _file_line(status: Status, place: Place) -> str:
     if status.rejection is not None:
         on = f"generation {status.generation.number} goes on" if status.generation else "nothing is in force"
-        return f"REJECTED since {local(status.rejection.rejected_at)}, {on}:"
+        return f"REJECTED since {instant_text(status.rejection.rejected_at, UTC)}, {on}:"
     if status.file_digest is None:
         return f"{place.main_file} has errors: jobfile check"
     if not status.differs:
@@ -144,7 +150,8 @@ def _file_line(status: Status, place: Place) -> str:
 
 
 def _runs_line(status: Status) -> str:
-    parts = [f"{status.running} running", f"{status.waiting} waiting"]
+    waits = f" ({status.waits_for})" if status.waits_for else ""
+    parts = [f"{status.running} running", f"{status.waiting} waiting{waits}"]
     if status.overdue:
         parts.append(f"{status.overdue:,} OVERDUE: they were due, and nothing has started them")
     line = ", ".join(parts)
@@ -205,6 +212,7 @@ def _as_json(status: Status) -> dict[str, object]:
         **_troubles(status),
         "running": status.running,
         "waiting": status.waiting,
+        "waits_for": status.waits_for,
         "overdue": status.overdue,
         "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,
