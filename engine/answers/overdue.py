@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from itertools import chain, islice
 
-from engine.accounting import rules_of
 from engine.answers.expected import INSTANT, Item, item_of, pause_at, start_of
 from engine.answers.presence import GRACE, Presence
 from engine.due import due
@@ -94,6 +93,8 @@ def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime)
 
     It depends on no earlier occurrence, so the time before is left out.
     """
+    from engine.accounting import rules_of  # noqa: PLC0415  start-up time: only where something is overdue
+
     version = view.job_in_force(schedule.job)
     text = view.definition_text(version.digest) if version is not None else None
     if text is None:

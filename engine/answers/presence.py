@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from engine.due import ON_TIME
 from engine.ledger import View
-from engine.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
-from engine.ports import Alive, Evidence, NotStarted
 from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Incident
 from engine.wording import instant_text, seconds_text
 
@@ -74,26 +72,6 @@ def presence_of(
         words = f"the engine has not been heard of for {seconds_text(silence.total_seconds())}"
         return Presence(is_running=True, trouble=words, fates=fates)
     return Presence(is_running=True, fates=fates)
-
-
-def fate_of(evidence: Evidence, attempt: Attempt) -> str:
-    """What the next engine will make of an attempt; empty for one that goes on under its supervisor."""
-    match evidence:
-        case Alive():
-            return ""
-        case NotStarted() | Lost(reason="evidence_gone") if attempt.state is AttemptState.RUNNING:
-            return "what it left behind is gone, and it will be recorded as lost"
-        case NotStarted():
-            return "it was never executed, and will be started"
-        case StartError():
-            return "it could not be started, and will fail"
-        case Lost():
-            return "nobody saw its end, and it will be recorded as lost"
-        case Ended():
-            how = f"signal {evidence.signal}" if evidence.signal else f"exit code {evidence.exit_code}"
-            return f"it ended with {how}, which will be recorded"
-        case _:
-            assert_never(evidence)
 
 
 def unsettled_words(fate: str) -> str:

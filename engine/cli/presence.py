@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.adapters.lock import engine_trouble, is_engine_running
-from engine.answers.presence import Presence, fate_of, presence_of
+from engine.answers.presence import Presence, presence_of
 from engine.cli.place import Place
 from engine.ledger import View
 
@@ -21,6 +21,7 @@ def _fates(place: Place, view: View) -> Mapping[str, str]:
     found = {}
     for live in view.soundness.live_attempts():
         from engine.adapters.process import ProcessLauncher  # noqa: PLC0415  start-up time: rarely needed
+        from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed
 
         attempt = live.attempt
         folder = place.config.attempt_dir(attempt.run_id, attempt.number)

@@ -9,8 +9,8 @@ from engine.adapters.folders import Survey, run_names
 from engine.adapters.lock import is_engine_running
 from engine.adapters.machine import RunProcess, process_of_run, processes_of_runs
 from engine.adapters.process import ProcessLauncher
+from engine.answers.fates import fate_of
 from engine.answers.findings import Examined, Finding, told
-from engine.answers.presence import fate_of
 from engine.doctor.subject import Subject
 from engine.ledger import View
 from engine.wording import short

@@ -1,0 +1,26 @@
+"""What the next engine makes of an attempt that has no end in the ledger: told from its evidence."""
+
+from typing import assert_never
+
+from engine.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
+from engine.ports import Alive, Evidence, NotStarted
+
+
+def fate_of(evidence: Evidence, attempt: Attempt) -> str:
+    """What the next engine will make of an attempt; empty for one that goes on under its supervisor."""
+    match evidence:
+        case Alive():
+            return ""
+        case NotStarted() | Lost(reason="evidence_gone") if attempt.state is AttemptState.RUNNING:
+            return "what it left behind is gone, and it will be recorded as lost"
+        case NotStarted():
+            return "it was never executed, and will be started"
+        case StartError():
+            return "it could not be started, and will fail"
+        case Lost():
+            return "nobody saw its end, and it will be recorded as lost"
+        case Ended():
+            how = f"signal {evidence.signal}" if evidence.signal else f"exit code {evidence.exit_code}"
+            return f"it ended with {how}, which will be recorded"
+        case _:
+            assert_never(evidence)
