@@ -1,7 +1,7 @@
 """Did this job run, did it succeed: for one job, one customer, one day."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
@@ -16,6 +16,8 @@ from engine.answers.presence import Presence, unsettled_words
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.wording import instant_text, seconds_text, short, value_text
+from jobfile.canonical import spec_from_json
+from jobfile.values import Value
 
 
 class Answer(IntEnum):
@@ -66,7 +68,8 @@ def did(
     else:
         return _did_newest(asked, params)
     found = expected_items(view, job, since=since, until=until, now=now)
-    items = tuple(after_retries(view, item) for item in found if _fits(item, params) and not _is_retry(item))
+    fits = _fitting(asked, params)
+    items = tuple(after_retries(view, item) for item in found if fits(item))
     if not items:
         return _not_expected(asked, when, since=since, until=until)
     line = f"{job} {when}: {_many(asked, items)}"
@@ -136,10 +139,7 @@ def chosen_item(
     That is the newest run that the schedule wanted where one is in force, else the newest of any kind.
     """
     view, job, now = asked.view, asked.job, asked.now
-
-    def fits(item: Item) -> bool:
-        return _fits(item, params) and not _is_retry(item)
-
+    fits = _fitting(asked, params)
     if has_schedule(view, job, now=now):
         item = newest_item(view, job, now=now, fits=lambda one: one.is_scheduled and fits(one))
         if item is not None:
@@ -166,10 +166,7 @@ def _did_newest(asked: Asked, params: Mapping[str, str]) -> Did:
         return _not_expected(asked, "", since=now, until=now)
     since = item.scheduled_for if item is not None else now - LOOK_BACK
     is_scheduled = item is None or item.is_scheduled
-
-    def fits(one: Item) -> bool:
-        return _fits(one, params) and not _is_retry(one)
-
+    fits = _fitting(asked, params)
     other = asked_since(view, job, since, now=now, fits=fits) if is_scheduled else None
     other = None if other is None else after_retries(view, other)
     items = () if item is None else (item,)
@@ -204,9 +201,31 @@ def after_retries(view: View, item: Item) -> Item:
     return item
 
 
-def _fits(item: Item, params: Mapping[str, str]) -> bool:
-    arguments = item.arguments or {}
-    return all(name in arguments and value_text(arguments[name]) == text for name, text in params.items())
+def _fitting(asked: Asked, params: Mapping[str, str]) -> Callable[[Item], bool]:
+    """Whether an expected run has these params and is no new try of another.
+
+    Where no run was made, the job's defaults are what it would have had.
+    """
+    defaults = _defaults(asked) if params else {}
+
+    def fits(item: Item) -> bool:
+        arguments = (item.arguments or {}) if item.run is not None else {**defaults, **(item.arguments or {})}
+        has_all = all(
+            name in arguments and value_text(arguments[name]) == text for name, text in params.items()
+        )
+        return has_all and not _is_retry(item)
+
+    return fits
+
+
+def _defaults(asked: Asked) -> Mapping[str, Value]:
+    """The params of a run of the job for which nothing is given."""
+    version = asked.view.job_in_force(asked.job)
+    text = asked.view.definition_text(version.digest) if version is not None else None
+    if text is None:
+        return {}
+    spec = spec_from_json(text)
+    return {param.name: param.default for param in spec.params if param.default is not None}
 
 
 def _not_expected(asked: Asked, when: str, *, since: datetime, until: datetime) -> Did:

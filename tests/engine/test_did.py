@@ -97,6 +97,23 @@ def test_a_job_that_never_ran_has_an_answer_with_and_without_params(tmp_path: Pa
     assert newest(none).answer is Answer.NOT_EXPECTED
 
 
+@pytest.mark.parametrize("customer", ["none", "A"])
+def test_an_instant_without_a_run_has_the_params_that_its_run_would_have_had(
+    tmp_path: Path, customer: str
+) -> None:
+    entry = "{cron: '0 * * * *', with: {customer: A}}" if customer == "A" else '"0 * * * *"'
+    text = a_file("params: {customer: {type: string, default: none}}", "catchup: none", schedule=entry)
+    world = World(tmp_path, text, at=NOON)
+    world.clock.advance(seconds=3700)
+    other = {"none": "A", "A": "none"}[customer]
+    assert newest(world, customer=customer).answer is Answer.OVERDUE
+    assert newest(world, customer=other).answer is Answer.NOT_EXPECTED
+    down(world, seconds=20 * 3600)
+    assert world.all_gaps()
+    assert of_day(world, NOON, customer=customer).answer is Answer.DID_NOT_RUN
+    assert of_day(world, NOON, customer=other).answer is Answer.NOT_EXPECTED
+
+
 def test_a_test_by_hand_does_not_hide_that_the_scheduled_run_failed(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
     world.pass_time(seconds=14 * 3600)
