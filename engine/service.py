@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from engine.adapters.attendance import abandoned, forget, is_abandoned, is_attended
 from engine.adapters.clock import is_synchronized
 from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree, FolderWatch
@@ -16,7 +17,6 @@ from engine.adapters.highwater import Rewind, find_rewind, note_high_water
 from engine.adapters.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
 from engine.adapters.orphans import reap_orphans
-from engine.adapters.presence import abandoned, forget, is_abandoned, is_attended
 from engine.adapters.process import ProcessLauncher, current_boot_id
 from engine.adapters.resting import give_back_code
 from engine.adapters.syntax import SyntaxChecker

@@ -90,7 +90,9 @@ def _waiting_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
     active = [one for one in view.open_runs() if one.state is not RunState.QUEUED and one.id != run.id]
     in_way = [one for one in active if one.concurrency_key == run.concurrency_key]
     if run.concurrency_limit is not None and len(in_way) >= run.concurrency_limit:
-        return reason_words("overlap", in_way[0].id)
+        words = reason_words("overlap", in_way[0].id)
+        is_between = in_way[0].state is RunState.RETRY_WAIT
+        return f"{words}, which waits to be tried again" if is_between else words
     busy = sorted(
         (one for one in active if one.state in _HELD_A_PLACE), key=lambda one: one.started_at or one.queued_at
     )

@@ -7,19 +7,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC
 from types import FrameType
 
 import click
 
-from engine.adapters.lock import is_engine_running, lock_holder
+from engine.adapters.attendance import Attendance
+from engine.adapters.lock import is_engine_running
 from engine.adapters.output import OutputTail
-from engine.adapters.presence import Presence
 from engine.answers.did import answer_of
-from engine.answers.waiting import why_waits
+from engine.answers.expected import item_of
+from engine.answers.presence import RUNNING
+from engine.answers.reasons import item_words
 from engine.cli.alone import Alone
 from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place
+from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.errors import JobfileError, StoreRefusedError
 from engine.ledger import View
@@ -133,12 +137,17 @@ class Followed:
         if time.monotonic() < self._tell_at:
             return
         self._tell_at = time.monotonic() + TELL_AGAIN_SECONDS
-        config = self._place.config
-        is_running = lock_holder(config.state_dir) is not None
-        text = why_waits(self._view, run, max_running=config.max_running, is_engine_running=is_running)
-        if text != self._waited:
+        text = self._wait_words(run)
+        if text and text != self._waited:
             self._waited = text
             _say(f"waits: {text}  (run {short(run.id)})")
+
+    def _wait_words(self, run: Run) -> str:
+        """What a queued run waits for. Where no engine is, this command or another one starts it."""
+        presence = presence_at(self._place, self._view)
+        if presence.is_running and presence.trouble:
+            return presence.trouble
+        return item_words(self._view, item_of(run), RUNNING, zone=UTC, now=self._place.now())
 
     def _refuse_when_gone(self) -> None:
         """A view goes on reading a file that was deleted: nobody would ever write the end into it."""
@@ -164,12 +173,12 @@ def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
         Alone(place, f"jobfile run {run.job}", lambda run_id: run_id == run.id) as alone,
     ):
         alone.look()  # before anything is recorded: it refuses a ledger that nothing may start from
-        presence = Presence.show(place.state_dir, run.id)
+        attendance = Attendance.begin(place.state_dir, run.id)
         recorded = hand_over(place, run, job, now=place.now())
         view = place.view()
         followed = Followed(place, view, recorded.id, output_to_stderr=as_json)
         ended = _until_over(place, followed, alone, told)
-        presence.leave()
+        attendance.leave()
     return _tell(view, ended, as_json=as_json)
 
 

@@ -35,7 +35,8 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
 
     What runs or waits already goes on, and  jobfile run  still works. Who, why and until when is recorded.
     """
-    zone = job_named(place, job).zone
+    named = job_named(place, job)
+    zone = named.zone
     now = place.now()
     end = None
     if until is not None:
@@ -67,7 +68,7 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
     else:
         until_words = f" until {instant_text(end, zone)}" if end else f"; go on with  jobfile resume {job}"
         click.echo(f"{job} is paused{until_words}")
-        for run in view.open_runs():
+        for run in named.view.open_runs():
             if run.job == job:
                 end_it = f"end it with  jobfile cancel {short(run.id)}"
                 click.echo(f"run {short(run.id)} {_GOES_ON[run.state]} and goes on; {end_it}")

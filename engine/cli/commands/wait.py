@@ -5,11 +5,11 @@ import time
 
 import click
 
-from engine.adapters.presence import is_attended
+from engine.adapters.attendance import is_attended
 from engine.answers.did import Answer, answer_of
 from engine.cli.alone import Alone
-from engine.cli.asking import find_run
 from engine.cli.following import LOOK_SECONDS, ToldToEnd, tell_end
+from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.ledger import View

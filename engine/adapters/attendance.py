@@ -13,7 +13,7 @@ from pathlib import Path
 FOLDER = "asked"
 
 
-class Presence:
+class Attendance:
     """The lock of one command on one run, held until `leave` or the end of the process."""
 
     def __init__(self, path: Path, handle: int) -> None:
@@ -22,7 +22,7 @@ class Presence:
         self._handle = handle
 
     @classmethod
-    def show(cls, state_dir: Path, run_id: str) -> "Presence":
+    def begin(cls, state_dir: Path, run_id: str) -> "Attendance":
         """Say that this process waits for a run. Call it before the run is recorded."""
         folder = state_dir / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
