@@ -11,6 +11,7 @@ import pytest
 from engine.lifecycle import Ended
 from engine.ports import LaunchOrder, Stop
 from tests.acceptance.engines import descendants_of, is_gone, number_in, pause, state_of, supervisor_of, until
+from tests.engine.groups import limited
 from tests.engine.real import WAYS, Real, real_world
 
 GRACE = 5.0
@@ -176,6 +177,7 @@ def test_what_it_starts_to_save_its_work_is_not_asked_to_end(world: Real) -> Non
 
 ORPHANS = 120
 ROOM = 30
+PLACES = 100
 LEAVES = f"""\
 i=0
 while [ $i -lt {ORPHANS} ]; do (sleep 0.01 &); i=$((i+1)); sleep 0.01; done
@@ -206,6 +208,17 @@ def test_what_loses_its_parent_and_ends_leaves_no_zombie_while_the_job_runs(worl
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
     assert (ended.exit_code, ended.leftover_processes <= 1) == (0, True)
+
+
+def test_a_job_whose_orphans_end_needs_no_more_places_for_processes_than_those_that_live(world: Real) -> None:
+    world.launcher.start()
+    assert world.launcher._process is not None
+    leaves = "i=0; while [ $i -lt 1000 ]; do (sleep 0.01 &); i=$((i+1)); done; exit 5"
+    with limited("pids", PLACES, world.launcher._process.pid):
+        ended = world.end_of(world.launch("storm", leaves))
+        world.launcher.close()
+    assert isinstance(ended, Ended)
+    assert ended.exit_code == 5
 
 
 def test_reaping_orphans_never_takes_the_end_of_the_job(world: Real) -> None:
