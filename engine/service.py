@@ -12,7 +12,7 @@ from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree, FolderWatch
 from engine.adapters.folders import make_runs_dir
 from engine.adapters.gittree import GitTree
-from engine.adapters.hardening import allow_many_files, hear_signals, make_undumpable
+from engine.adapters.hardening import allow_many_files, settle_in
 from engine.adapters.highwater import Rewind, find_rewind, note_high_water
 from engine.adapters.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
@@ -93,8 +93,7 @@ class Service:
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
-        hear_signals()
-        make_undumpable()
+        self._umask = settle_in()
         make_state_dir(self.config.state_dir)
         self._lock = EngineLock.take(self.config.state_dir, self._command or ENGINE)
         try:
@@ -161,7 +160,7 @@ class Service:
         """Start every part; returns what became of the files that were found."""
         self._wake = WakePipe(self.config.state_dir, self._on_line)
         # Before any thread: the process that starts supervisors must be alone in its beginnings.
-        self._launcher = ProcessLauncher(self._wake.path)
+        self._launcher = ProcessLauncher(self._wake.path, umask=self._umask)
         self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)

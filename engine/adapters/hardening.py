@@ -2,10 +2,28 @@
 
 import contextlib
 import ctypes
+import os
 import resource
 import signal
 
 _PR_SET_DUMPABLE = 4
+
+
+OWNER_RIGHTS = 0o700
+
+
+def settle_in() -> int:
+    """All that an engine does for itself before it makes its first file; the umask that its jobs get."""
+    hear_signals()
+    make_undumpable()
+    return keep_owner_rights()
+
+
+def keep_owner_rights() -> int:
+    """Give no umask a say in what the owner may do with a file that is made with its rights; what it was."""
+    umask = os.umask(0o077)
+    os.umask(umask & ~OWNER_RIGHTS)
+    return umask
 
 
 def make_undumpable() -> None:

@@ -56,8 +56,12 @@ def why_gone(then: str, now: str) -> str:
 class ProcessLauncher:
     """Hands orders to a launcher process, which forks a shim for each; both outlive what made them."""
 
-    def __init__(self, wake: Path | None) -> None:
-        """`wake` is the named pipe through which shims tell that they ended. Starts no process yet."""
+    def __init__(self, wake: Path | None, *, umask: int = -1) -> None:
+        """`wake` is the named pipe through which shims tell that they ended. Starts no process yet.
+
+        `umask` is that of jobs; without it, as here.
+        """
+        self._umask = umask
         self._wake = wake
         self._boot_id = current_boot_id()
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,6 +94,7 @@ class ProcessLauncher:
             start_new_session=True,
             cwd="/",
             env={},
+            umask=self._umask,
         )
         theirs.close()
         os.close(their_acks)

@@ -50,7 +50,7 @@ resource.setrlimit(resource.RLIMIT_CORE, ({}, {}))
 os.execv(sys.argv[1], sys.argv[1:])
 """
 ROOT = Path(__file__).parents[2]
-MASKS = (0o000, 0o027, 0o077)
+MASKS = (0o000, 0o027, 0o077, 0o277)
 
 
 @pytest.mark.parametrize("umask", MASKS, ids=oct)
