@@ -251,3 +251,22 @@ def test_logs_of_an_attempt_that_is_not_there_is_an_error(jobfile: Jobfile, tmp_
     for path in (tmp_path / ".jobfile").rglob("output*"):
         path.unlink()
     assert jobfile("logs", "twice").err.endswith("what it wrote is no longer kept\n")
+
+
+def test_next_says_when_a_job_is_paused_and_when_nothing_starts(jobfile: Jobfile, tmp_path: Path) -> None:
+    text = a_file("timezone: Asia/Tokyo", schedule=HOURLY) + "  calm: {schedule: '@daily', run: 'true'}\n"
+    (tmp_path / "jobs.yaml").write_text(text)
+    assert "nothing starts" not in jobfile("next", "hello").out
+    world = a_past(tmp_path, text)
+    world.pause("hello", minutes=600)
+    world.crash()
+    until, since = BEGAN + timedelta(hours=19), BEGAN + timedelta(hours=9)
+    paused = f"hello is paused by anna until {until:%Y-%m-%d %H:%M} JST: vendor outage\n"
+    stopped = f"nothing starts now: no engine is running since {since:%Y-%m-%d %H:%M} JST\n"
+    assert jobfile("next", "hello").out.endswith(paused + stopped)
+    assert "paused" not in jobfile("next", "calm").out
+    assert (
+        stopped.replace(f"{since:%Y-%m-%d %H:%M} JST", f"{BEGAN:%Y-%m-%d %H:%M} UTC") in jobfile("next").out
+    )
+    assert "fires" in jobfile("next", "hello", "--json").json
+    assert "nothing starts" not in jobfile("next", "0 4 * * *").out

@@ -1,6 +1,7 @@
 """`jobfile next`: when a job, or a cron expression, fires next."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
 
 import click
 
@@ -8,10 +9,13 @@ from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
 from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
-from engine.cli.output import cut, print_json, width
+from engine.cli.output import cut, print_json, printable, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
+from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
 from engine.errors import JobfileError
+from engine.pausing import holding
+from engine.wording import instant_text
 from jobfile.duration import parse_duration
 from jobfile.model import ScheduleEntry
 from jobfile.pipeline import compile_files
@@ -28,7 +32,10 @@ from jobfile.suggest import suggest
 def command(
     what: str | None, zone_name: str | None, start: str | None, count: int, *, as_json: bool, place: Place
 ) -> int:
-    """The next fires of JOB, of a cron EXPR in quotes, of a period (10m), or of all jobs."""
+    """The next fires of JOB, of a cron EXPR in quotes, of a period (10m), or of all jobs.
+
+    A job that is paused, and an engine that is not running, are told below the fires.
+    """
     zone = zone_named(zone_name)
     now = parse_instant(start, zone, now=place.now()) if start else place.now()
     if what is not None and (" " in what.strip() or what.startswith("@") or parse_duration(what)):
@@ -43,12 +50,31 @@ def command(
         return INVALID
     schedules = {one.spec.name: one.spec.schedule for one in compiled.catalog.jobs if one.spec.enabled}
     if what is None:
-        return _print(schedules, count, now=now, as_json=as_json, is_all=True)
+        _print(schedules, count, now=now, as_json=as_json, is_all=True)
+        return 0 if as_json else _print_notes(place, tuple(schedules), UTC)
     if compiled.catalog.job(what) is None:
         near = suggest(what, compiled.catalog.names)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UnknownJobError(f"no job `{what}` in {place.main_file}{hint}")
-    return _print({what: schedules.get(what, ())}, count, now=now, as_json=as_json)
+    _print({what: schedules.get(what, ())}, count, now=now, as_json=as_json)
+    job = compiled.catalog.job(what)
+    return 0 if as_json or job is None else _print_notes(place, (what,), zone_named(job.spec.timezone))
+
+
+def _print_notes(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
+    """Why what is due next may not run: the job is paused, or nothing starts runs now."""
+    view = place.view_if_any()
+    if view is None:
+        return 0
+    for pause in holding(view, place.now()):
+        if pause.job in jobs:
+            until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
+            why = f": {pause.reason}" if pause.reason else ""
+            click.echo(printable(f"{pause.job} is paused by {pause.actor}{until}{why}"))
+    presence = presence_at(place, view)
+    if presence.since is not None or presence.trouble:
+        click.echo(printable(f"nothing starts now: {presence.obstacle(zone)}"))
+    return 0
 
 
 def _print(
