@@ -215,7 +215,18 @@ def answer_for_it(demo, night):
     demo.ask("why", "nightly-orders", at, code=0)
 
 
-VERDICTS = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", "open")
+VERDICTS = (
+    "succeeded",
+    "fixed_by_hand",
+    "failed",
+    "timed_out",
+    "cancelled",
+    "lost",
+    "skipped",
+    "missed",
+    "overdue",
+    "open",
+)
 
 
 def check_the_sum(report):
