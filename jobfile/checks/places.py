@@ -64,6 +64,8 @@ def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
 
 
 _TIME_NAMES: Final = re.compile(r"\brun\.(?:scheduled_at|started_at|previous_success)\b|\bdate\(")
+_NAMES_ZONE: Final = re.compile(r"\bin_zone\(|%[zZ]")
+"""With either of these a template says itself which zone its time is in."""
 _TIME_VARIABLES: Final = re.compile(
     r"\$\{?(JOBFILE_(?:SCHEDULED_AT|NOT_BEFORE|PREV_SUCCESS_AT|INTERVAL_START|INTERVAL_END))\b"
 )
@@ -74,7 +76,7 @@ def _times_used(payload: Payload) -> Iterator[str]:
     settings = [payload.settings[key] for key in _WITH_TIMES if key in payload.settings]
     for text in (text for setting in (*settings, *payload.env.values()) for text in setting.texts()):
         for slot in find_slots(text.text)[0] if has_template(text.text) else ():
-            if _TIME_NAMES.search(slot.source) and "in_zone(" not in slot.source:
+            if _TIME_NAMES.search(slot.source) and not _NAMES_ZONE.search(slot.source):
                 yield f"`{{{{ {slot.source.strip()} }}}}`"
         variable = _TIME_VARIABLES.search(text.text)
         if variable:

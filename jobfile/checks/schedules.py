@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from jobfile.checks.finding import finding, located
+from jobfile.checks.moments import check_moments
 from jobfile.checks.places import check_zone
 from jobfile.compile.timing import calendar_of, day_of, entries_of, entry_of, entry_zone, normal_cron
 from jobfile.cron import MONTH_LENGTHS, CronExpression, CronProblem, parse_cron
 from jobfile.cronfields import SpecialDay
-from jobfile.dates import DATE_FORM, TIME_FORM, parse_date, parse_moment, parse_time, second_moment
+from jobfile.dates import DATE_FORM, TIME_FORM, parse_date, parse_time
 from jobfile.diagnostic import Diagnostic, Label
 from jobfile.duration import format_duration, parse_duration
 from jobfile.expression import Problem
@@ -107,7 +108,7 @@ def _check_map(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
     elif cron is not None:
         found += _check_cron(job, entry, cron, DayRule(entry.value.get("days", DayRule.CRON)))
     elif entry.part("at") is not None:
-        found += _check_moments(job, entry)
+        found += check_moments(job, entry)
     else:
         found += _check_business_day(job, entry)
     yield from found
@@ -165,35 +166,6 @@ def _check_every(every: Setting) -> Iterator[Diagnostic]:
             label="counts seconds, not days",
             help=('for the same local time:  cron: "0 2 * * *"',),
         )
-
-
-def _check_moments(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
-    """JF308, JF630: moments that can be understood, that exist, and once."""
-    at = entry.part("at")
-    assert at is not None
-    zone = entry_zone(job, entry)
-    for one in at.entries():
-        found = parse_moment(one.text, zone)
-        if isinstance(found, str) and found:
-            yield finding(one, "JF308", f"`{one.text[:40]}` is not a moment", label=found)
-        elif isinstance(found, datetime):
-            second = second_moment(one.text, zone)
-            if second is not None:
-                yield _there_twice(one, zone, first=found, second=second)
-
-
-def _there_twice(setting: Setting, zone: str, *, first: datetime, second: datetime) -> Diagnostic:
-    """JF630: the author means one of two instants."""
-    loaded = load_zone(zone)
-    earlier, later = first.astimezone(loaded), second.astimezone(loaded)
-    return finding(
-        setting,
-        "JF630",
-        f"`{setting.text}` exists twice in {zone}",
-        label=f"{earlier:%H:%M %Z} comes first, then {later:%H:%M %Z}",
-        notes=(f"the first is taken: {first:%Y-%m-%dT%H:%MZ}",),
-        help=(f"for the second write  {second:%Y-%m-%dT%H:%MZ}",),
-    )
 
 
 def _check_business_day(job: JobText, entry: Setting) -> Iterator[Diagnostic]:

@@ -65,6 +65,7 @@ def test_naming_the_zone_for_the_job_means_the_same() -> None:
         ("echo {{ run.previous_success }}", True),
         ("echo $JOBFILE_INTERVAL_START", True),
         ("echo {{ run.scheduled_at | in_zone('Asia/Tokyo') | date('%F') }}", False),
+        ("echo {{ run.scheduled_at | date('%H:%M %Z') }}", False),
         ("echo hello", False),
     ],
 )
