@@ -25,6 +25,8 @@ def key_before(payload: Payload, action: str, key: str, value: str) -> Fix | Non
 
 def use_bash(payload: Payload) -> tuple[Fix, ...]:
     """A fix that makes the script of a job or step one for bash."""
+    if "run" not in payload.settings:
+        return ()
     shell = payload.settings.get("shell")
     if shell is None or not shell.is_below(payload.path):
         fix = key_before(payload, "run", "shell", "bash")

@@ -1,7 +1,7 @@
 """Rules about what scripts say to their shell: words of bash in a script for sh."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -12,13 +12,13 @@ from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
-from jobfile.payload import compiled_script
+from jobfile.payload import SHELLS, compiled_script
 from jobfile.settings import Setting
 from jobfile.shellbashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shellfailures import find_dropped
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Part, Script
-from jobfile.template import find_slots
+from jobfile.template import find_slots, has_template
 
 MAX_READ: Final = 128 * 1024
 """Characters of a script; a longer one is none that a person wrote."""
@@ -28,6 +28,8 @@ MAX_SHOWN: Final = 30
 """Characters of a construct that a message repeats."""
 _SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
 """The programs whose language is known, when `shell` is a list."""
+_STARTED_AS: Final = {name: list(words) for name, words in SHELLS.items()}
+_TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
 _PIPEFAIL: Final = "pipefail"
 _ERREXIT: Final = re.compile(r"-[a-zA-Z]*e[a-zA-Z]*|errexit")
 _NOUNSET: Final = re.compile(r"-[a-zA-Z]*u[a-zA-Z]*|nounset")
@@ -48,21 +50,39 @@ def script_of(payload: Payload) -> ShellScript | None:
     """The script of a job or step if its shell is known, read as bash reads it: that is how it was meant."""
     setting, shell = payload.settings.get("run"), payload.settings.get("shell")
     if setting is None:
-        return None
+        return _script_in_command(payload)
     value = "sh" if shell is None else shell.value
-    words = [str(word) for word in value] if isinstance(value, list) else [str(value)]
-    dialect = _SHELLS.get(words[0].rpartition("/")[2]) if words else None
+    words = [str(word) for word in value] if isinstance(value, list) else _STARTED_AS.get(value, [])
+    return _script(setting, words)
+
+
+def _script_in_command(payload: Payload) -> ShellScript | None:
+    """The script in `command: [sh, -c, SCRIPT]`."""
+    command = payload.settings.get("command")
+    items = [] if command is None else list(command.parts())
+    texts = [one.text for one in items]
+    at = next((at for at, text in enumerate(texts) if at and _TAKES_SCRIPT.fullmatch(text)), 0)
+    if not at or at + 1 >= len(items) or has_template(texts[at + 1]):
+        return None
+    return _script(items[at + 1], texts[: at + 1])
+
+
+def _script(setting: Setting, words: Sequence[str]) -> ShellScript | None:
+    """A script that a shell gets which is started with these words."""
     text = setting.text
+    dialect = _SHELLS.get(words[0].rpartition("/")[2]) if words else None
     if dialect is None or len(text) > MAX_READ or not _WORTH_READING.search(text):
         return None
-    has_pipefail = dialect == "bash" and (isinstance(value, str) or _PIPEFAIL in words)
-    has_errexit = isinstance(value, str) or any(_ERREXIT.fullmatch(word) for word in words)
-    has_nounset = isinstance(value, str) or any(_NOUNSET.fullmatch(word) for word in words)
     script = _read(text)
-    return (
-        None
-        if script is None
-        else ShellScript(setting, dialect, script, has_pipefail, has_nounset, has_errexit)
+    if script is None:
+        return None
+    return ShellScript(
+        setting,
+        dialect,
+        script,
+        has_pipefail=_PIPEFAIL in words,
+        has_nounset=any(_NOUNSET.fullmatch(word) for word in words),
+        has_errexit=any(_ERREXIT.fullmatch(word) for word in words),
     )
 
 
@@ -152,7 +172,8 @@ def _shown(part: Part, text: str) -> str:
 
 def _only_bash(payload: Payload, setting: Setting, part: Part, shown: str) -> Diagnostic:
     row = BASHISMS[part.what]
-    ways = (row.instead, "or  shell: bash") if row.instead else ("write  shell: bash",)
+    bash = "shell: bash" if "run" in payload.settings else "bash -c  instead of  sh -c"
+    ways = (row.instead, f"or  {bash}") if row.instead else (f"write  {bash}",)
     problem = Problem(
         code="JF428" if row.loses else "JF429",
         message=f"`{shown}` is bash, and this script runs in sh",

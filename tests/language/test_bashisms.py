@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobfile.fixes import apply_fixes
 from jobfile.pipeline import check_files
 from jobfile.shellbashisms import BASHISMS, find_bashisms
 from jobfile.shelllexer import read_script
@@ -268,3 +269,55 @@ def codes_of(script: str, *, shell: str) -> set[str]:
     indented = script.replace("\n", "\n      ")
     text = f"version: 1\njobs:\n  a:\n    shell: {shell}\n    run: |\n      {indented}\n"
     return {one.code for one in check_files([("jobs.yaml", text.encode())]).diagnostics}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("[sh, -c, 'backup &>> log']", "JF428"),
+        ("[/bin/sh, -ec, 'backup &>> log']", "JF428"),
+        ("[sh, -e, -c, '[[ -f x ]] && backup']", "JF429"),
+        ("[bash, -c, 'backup &>> log']", ""),
+        ("[sh, -c, 'backup \"$1\"', sh, '&>> log']", ""),
+        ("[echo, -c, 'backup &>> log']", ""),
+        ("[sh, backup.sh, '&>']", ""),
+    ],
+)
+def test_a_script_in_a_command_list_is_read_too(command: str, code: str) -> None:
+    text = f"version: 1\njobs: {{a: {{command: {command}}}}}\n"
+    found = {one.code for one in check_files([("jobs.yaml", text.encode())]).diagnostics}
+    assert found & {"JF428", "JF429"} == ({code} if code else set())
+
+
+@pytest.mark.parametrize(
+    ("run", "fixed"),
+    [
+        ("run: x &> log", "run: x > log 2>&1"),
+        ("run: x &>>log", "run: x >> log 2>&1"),
+        ("run: 'x &>> \"$TMPDIR/a b\"; y'", "run: 'x >> \"$TMPDIR/a b\" 2>&1; y'"),
+        ("run: |\n      x &> log\n      y &>> log", "run: |\n      x > log 2>&1\n      y >> log 2>&1"),
+        ("run: x >& log", "run: x > log 2>&1"),
+    ],
+)
+def test_the_fix_writes_both_to_the_file_as_sh_has_it(run: str, fixed: str) -> None:
+    text = f"version: 1\njobs:\n  a:\n    {run}\n"
+    looked = check_files([("jobs.yaml", text.encode())])
+    told = [one for one in looked.diagnostics if one.code in ("JF428", "JF429")]
+    made = apply_fixes(looked.sources["jobs.yaml"], told, unsafe=False)[0]
+    assert made == f"version: 1\njobs:\n  a:\n    {fixed}\n"
+
+
+@pytest.mark.parametrize(
+    ("job", "fixed"),
+    [
+        ("  a:\n    run: source x", "  a:\n    shell: bash\n    run: source x"),
+        ("  a:\n    shell: sh\n    run: source x", "  a:\n    shell: bash\n    run: source x"),
+        ("  a: {run: source x}", "  a: {shell: bash, run: source x}"),
+    ],
+)
+def test_the_other_fix_is_bash(job: str, fixed: str) -> None:
+    text = f"version: 1\njobs:\n{job}\n"
+    looked = check_files([("jobs.yaml", text.encode())])
+    told = [one for one in looked.diagnostics if one.code == "JF429"]
+    assert apply_fixes(looked.sources["jobs.yaml"], told, unsafe=False)[0] == text, "not without being asked"
+    assert apply_fixes(looked.sources["jobs.yaml"], told, unsafe=True)[0] == f"version: 1\njobs:\n{fixed}\n"
