@@ -60,6 +60,7 @@ BASHISMS: Final[dict[str, Bashism]] = {
     "$'": Bashism("sh passes on the `$` and the backslashes", "write  $(printf '…')"),
     '$"': Bashism("sh passes on the `$`", "leave the `$` out"),
     "$[": Bashism(_LITERAL, "write  $((…))"),
+    "$(<": Bashism("sh reads nothing here", "write  $(cat FILE)"),
     "${!x}": Bashism(_BAD, "choose with  case … in … esac"),
     "${x[0]}": Bashism(_BAD, 'write  set -- a b c  and use  "$1"'),
     "${x/a/b}": Bashism(_BAD, "write  $(printf '%s' \"$x\" | sed 's/a/b/')"),

@@ -80,6 +80,22 @@ class _Lexer(Heredocs):
             raise LostError(begin, "a here-document across the end of $( )")
         self.heredocs, self.waits_for_heredoc = waiting, bool(waiting)
 
+    def look_into(self, begin: int, end: int) -> None:
+        """Note the commands between these offsets; what cannot be read there is left alone."""
+        at, limit, depth, count = self.at, self.limit, self.depth, len(self.frames)
+        waiting, self.heredocs = self.heredocs, []
+        self.at, self.limit = begin, end
+        self.frames.append(Frame(self.notes, is_inner=True))
+        try:
+            while self.at < end:
+                self.step(is_inner=False)
+            self.frame.separate(end, "\n")
+        except BrokenError:
+            pass
+        del self.frames[count:]
+        self.at, self.limit, self.depth, self.heredocs = at, limit, depth, waiting
+        self.waits_for_heredoc = bool(waiting)
+
     def group(self) -> None:
         """Commands up to the `)` that closes them."""
         begin = self.at - 1

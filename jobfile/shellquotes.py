@@ -21,6 +21,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
 _OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:,%-]+")
+_ONLY_A_FILE: Final = re.compile(r"\(\s*<(?![<(&])")
 _DELICATE: Final = frozenset("}\"'`$\\")
 """Signs that end a `${ }`, or begin something in it, unless they are quoted."""
 
@@ -46,6 +47,10 @@ class Quotes:
     @abstractmethod
     def commands(self) -> None:
         """Read the commands of a new frame up to its `)`."""
+
+    @abstractmethod
+    def look_into(self, begin: int, end: int) -> None:
+        """Note the commands between these offsets, which hold no template."""
 
     # Templates and signs
 
@@ -197,9 +202,12 @@ class Quotes:
         word = self.word()
         word.text += "$"
         word.may_vanish = True
-        before = word.text
+        before, begin = word.text, self.at
         self._quoted("`", Place.BACKTICKS, "backticks", has_escapes=True)
         word.text = before
+        has_slots = bisect_left(self.starts, begin) != bisect_left(self.starts, self.at)
+        if not has_slots and "\\" not in self.text[begin : self.at]:
+            self.look_into(begin + 1, self.at - 1)
 
     # Expansions
 
@@ -240,9 +248,11 @@ class Quotes:
         """Commands in `$( )`, `<( )` or `>( )`: a frame of its own, with its own quotes."""
         word = self.word()
         word.is_plain = False
-        first = bisect_left(self.starts, self.at)
+        first, begin, known = bisect_left(self.starts, self.at), self.at, len(self.notes.commands)
         self.at += 1
         self.commands()
+        if len(self.notes.commands) == known and _ONLY_A_FILE.match(self.text, begin, self.at):
+            self.bash("$(<", begin - 1)
         word.inner += range(first, bisect_left(self.starts, self.at))
 
     def _dollar_quote(self, begin: int) -> None:

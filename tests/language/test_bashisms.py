@@ -47,6 +47,8 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("$'", "echo $'a\\tb'"),
     ('$"', 'echo $"hello"'),
     ("$[", "echo $[1+1]"),
+    ("$(<", 'echo "$(< /etc/passwd)"'),
+    ("$(<", "x=$(</etc/passwd); echo $x"),
     ("${!x}", "x=HOME; echo ${!x}"),
     ("${!x}", "echo ${!HO@}"),
     ("${x[0]}", "x=abc; echo ${x[0]}"),
@@ -147,6 +149,7 @@ FINE: tuple[str, ...] = (
     "echo a {} '{a,b}' \"{1..3}\"",
     "echo '[[' 'a &> b' \"source\" \\&\\> f",
     "(cd / && pwd)",
+    "echo $(cat < /etc/passwd) `cat /etc/passwd`",
     "cat <<-END\n\ta {1..3} [[ &> f\n\tEND",
 )
 """Scripts that sh and bash take alike."""
@@ -321,3 +324,10 @@ def test_the_other_fix_is_bash(job: str, fixed: str) -> None:
     told = [one for one in looked.diagnostics if one.code == "JF429"]
     assert apply_fixes(looked.sources["jobs.yaml"], told, unsafe=False)[0] == text, "not without being asked"
     assert apply_fixes(looked.sources["jobs.yaml"], told, unsafe=True)[0] == f"version: 1\njobs:\n{fixed}\n"
+
+
+@pytest.mark.parametrize(("what", "script"), [row for row in TABLE if "\\" not in row[1]])
+def test_a_construct_is_found_in_backticks(what: str, script: str) -> None:
+    assert what in constructs(f"x=`\n{script}\n`")
+    assert what in constructs(f'echo "a `{script}\n`"; echo b')
+    assert constructs(f"echo '`{script}`'".replace(script, script.replace("'", ""))) == set()
