@@ -193,6 +193,8 @@ def test_an_end_is_tried_again_when_it_is_named(condition: str, end: str) -> Non
         spec = a_job(retry=RetrySpec(attempts=2, when=when))
         verdict = settle(a_run(state=RunState.RUNNING, attempt=1), ENDS[end], spec=spec, now=NOON)
         assert (verdict.run_state is RunState.RETRY_WAIT) == (end in NAMED[condition])
+        wait = retry_delay(spec.retry, run_id="0" * 32, attempt=1)
+        assert verdict.retry_at == (NOON + wait if end in NAMED[condition] else None)
         last = settle(a_run(state=RunState.RUNNING, attempt=2), ENDS[end], spec=spec, now=NOON)
         states = {"exit(0)": "succeeded", "timeout": "timed_out"}
         state = states.get(end.partition(",")[0], "failed")
@@ -207,6 +209,7 @@ def test_a_cancelled_run_says_who_wished_it(asked: str, reason: str) -> None:
     run = a_run(state=RunState.CANCELLING, attempt=1, reason=asked, detail="anna")
     verdict = settle(run, ended(None, signal=15, stopped=True), spec=a_job(), now=NOON)
     assert (verdict.run_state, verdict.reason, verdict.detail) == (RunState.CANCELLED, reason, "anna")
+    assert verdict.attempt_state is AttemptState.CANCELLED
     unasked = a_run(state=RunState.RUNNING, attempt=1, reason="", detail="")
     other = settle(unasked, ended(None, signal=15, stopped=True), spec=a_job(), now=NOON)
     assert (other.run_state, other.reason) == (RunState.FAILED, "stopped")
