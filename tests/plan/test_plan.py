@@ -3,7 +3,8 @@
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,18 @@ from hypothesis import strategies as st
 
 from jobfile.document import parse_document
 from jobfile.fmt import format_source
+from jobfile.model import JobSpec
 from jobfile.occurrences import fires
 from jobfile.pipeline import File, compile_files
 from jobfile.plan import JobFacts, Plan, Side, make_plan
 from jobfile.plan.as_json import text_of, to_json
 from jobfile.plan.markdown import render_markdown
 from jobfile.plan.page import render_page
+from jobfile.plan.runs import compare_runs, count_starts, starts_of
 from jobfile.plan.text import render_text, summary_line
 from jobfile.plan.values import Action, JobChange
 from jobfile.source import Source
+from tests.builders import a_job, cron, every
 from tests.language.schema_generator import Generator
 from tests.language.test_examples import EXAMPLES, HERE, INCLUDED
 
@@ -610,3 +614,61 @@ def test_lost_runs_are_named_with_their_local_time() -> None:
 def test_secret_references_are_shown() -> None:
     plan = plan_of(hello("secrets: {API_TOKEN: env:A}"), hello("secrets: {API_TOKEN: file:/b}"))
     assert "secrets.API_TOKEN  env:A -> file:/b" in render_text(plan)
+
+
+# The runs of two meanings, compared
+
+
+PARTS = st.one_of(
+    st.integers(600, 90_000).map(lambda count: every(seconds=count)),
+    st.sampled_from(["0 * * * *", "*/20 3 * * *", "0 2 * * 1-5", "30 4 9 * *"]).map(cron),
+    st.tuples(st.integers(3600, 90_000), st.integers(1, 20), st.integers(1, 20)).map(
+        lambda some: tuple(
+            replace(
+                one,
+                from_day=date(2026, 3, 1) + timedelta(days=some[1]),
+                until_day=date(2026, 3, 1) + timedelta(days=some[1] + some[2]),
+            )
+            for one in every(seconds=some[0])
+        )
+    ),
+)
+SCHEDULED = st.one_of(
+    st.none(),
+    st.builds(
+        lambda parts, is_on: a_job(schedule=tuple(one for part in parts for one in part), enabled=is_on),
+        st.lists(PARTS, max_size=3),
+        st.sampled_from([True, True, True, False]),
+    ),
+)
+
+
+def instants(job: JobSpec | None) -> list[datetime]:
+    if job is None or not job.enabled:
+        return []
+    return [fire.at for fire in fires(job.schedule, after=NOON, until=NOON + timedelta(days=30))]
+
+
+@given(SCHEDULED)
+def test_starts_are_counted_as_they_are_listed(job: JobSpec | None) -> None:
+    end = NOON + timedelta(days=30)
+    assert count_starts(job, after=NOON, until=end) == len(instants(job))
+    assert [one.at for one in starts_of(job, after=NOON, until=end)] == instants(job)
+
+
+@given(SCHEDULED, SCHEDULED)
+def test_every_run_of_both_sides_is_kept_moved_lost_or_gained(
+    before: JobSpec | None, after: JobSpec | None
+) -> None:
+    found, back = compare_runs(before, after, now=NOON), compare_runs(after, before, now=NOON)
+    kept = set(instants(before)) & set(instants(after))
+    gone = [one.at for one in found.lost] + [one.at for one, _ in found.moved]
+    come = [one.at for one in found.gained] + [one.at for _, one in found.moved]
+    assert sorted(gone) == sorted(set(instants(before)) - kept)
+    assert sorted(come) == sorted(set(instants(after)) - kept)
+    assert all(abs(one.at - other.at) <= found.usual_distance for one, other in found.moved)
+    assert list(found.lost) == sorted(found.lost)
+    assert list(found.gained) == sorted(found.gained)
+    assert (back.lost, back.gained) == (found.gained, found.lost)
+    assert back.moved == tuple((other, one) for one, other in found.moved)
+    assert (found.count_before, found.count_after) == (len(instants(before)), len(instants(after)))
