@@ -8,7 +8,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.masking import MASK, MIN_LINE_BYTES, Masker
+from engine.adapters.masking import MASK, MIN_LINE_BYTES, Masker, forms
 from engine.adapters.output import HEAD_BYTES, OutputFiles, OutputTail
 
 SECRET = 'pa"ss w0rd/ü'
@@ -62,6 +62,20 @@ def test_a_line_of_a_secret_is_masked_from_its_least_length_on(lines: list[str])
         is_inside = any(other in line for other in lines if len(other) >= MIN_LINE_BYTES)
         assert (alone == b"<" + MASK + b">") == is_long
         assert (line.encode() in alone) == (not is_long and not is_inside)
+
+
+@given(st.text(min_size=6, max_size=12).filter(lambda text: text.strip() == text))
+def test_every_form_of_a_secret_is_masked_however_it_arrives(secret: str) -> None:
+    for form in forms(secret):
+        pieces = [bytes([one]) for one in form]
+        assert masked([b"<", *pieces, b">"], [secret]) == b"<" + MASK + b">"
+        assert masked([form[:-1], form[-1:]], [secret]) == MASK
+
+
+def test_what_is_left_of_a_secret_without_its_blanks_is_masked_from_six_bytes_on() -> None:
+    assert masked([b"abcde"], [" abcde "]) == b"abcde"
+    assert masked([b"abcdef"], [" abcdef "]) == MASK
+    assert masked([b"abc"], ["abc"]) == MASK
 
 
 def test_a_line_of_exactly_the_least_length_is_masked_and_one_byte_less_is_not() -> None:

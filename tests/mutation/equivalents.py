@@ -25,6 +25,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
     ),
     Equivalent(
+        "engine/adapters/masking.py",
+        "self._longest = max(map(len, ordered), default=0)",
+        "0 -> 1",
+        "without a form nothing is held back, so nobody asks for the longest",
+    ),
+    Equivalent(
         "engine/retry.py",
         "factor = 2 ** min(attempt - 1, 40)",
         "40 -> 39",
