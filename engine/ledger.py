@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Rejection,
         Schedule,
         Session,
+        Source,
         StateCount,
     )
     from engine.standing import Incidents, Outbox, Past, Pauses, Soundness
@@ -355,6 +356,10 @@ class View(Protocol):
 
     def lineage(self) -> str:
         """What tells this ledger from every other."""
+        ...
+
+    def source(self) -> Source:
+        """Where the engine that started last takes its jobs from."""
         ...
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:

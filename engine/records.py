@@ -20,6 +20,8 @@ RESTORED_HOLD = "restored_hold"
 """An incident while the ledger is an older copy that nobody has accepted: nothing starts."""
 DISK_HOLD = "disk_hold"
 """An incident while the disk is nearly full: nothing starts."""
+SOURCE = "source"
+"""The fact about a ledger that says where its engine takes the jobs from."""
 
 
 class Generation(NamedTuple):
@@ -159,6 +161,17 @@ class Incident(NamedTuple):
     occurrences: int
     jobs: int
     accepted_by: str
+
+
+class Source(NamedTuple):
+    """Where the running engine takes its jobs from: the files, or the commits of a ref."""
+
+    ref: str = ""
+    commit: str = ""
+    """The commit that was looked at last, applied or refused."""
+    is_manual: bool = False
+    trouble: str = ""
+    """Why the ref cannot be read now."""
 
 
 class Audited(NamedTuple):

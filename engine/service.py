@@ -33,11 +33,12 @@ from engine.ledgerguard import LedgerGuard
 from engine.lifecycle import Run
 from engine.loop import Bell, Loop
 from engine.ports import Alive, Clock, Journal, SourceTree
-from engine.records import RESTORED_HOLD
+from engine.records import RESTORED_HOLD, SOURCE, Source
 from engine.rescuer import Rescuer
 from engine.restoring import accept_copy, told, would_run_again
 from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
 from engine.stopping import is_withdrawn, stop_running, withdraw
+from engine.store.rows import source_to_text
 from engine.store.sqlite.store import SqliteStore
 from engine.watcher import Watcher
 from engine.worker import Worker
@@ -89,6 +90,7 @@ class Service:
         self._watch: FolderWatch | None = None
         self._is_ending = False
         self._next_beat = 0.0
+        self._source: Source | None = None
         self._is_restored = False
 
     def open(self) -> Store:
@@ -346,11 +348,22 @@ class Service:
                 watcher.settle(tree.snapshot())
             if tree.trouble and tree.trouble != known:
                 self.journal.tell(RefUnread(ref=self.config.git_ref, detail=tree.trouble))
+            self._note_source(tree.commit, tree.trouble)
             return min(watcher.tick(), tree.poll_seconds)
 
         self._add_loop("watcher", look)
         tree.advance()
-        return watcher.settle(tree.snapshot())
+        compiled = watcher.settle(tree.snapshot())
+        self._note_source(tree.commit, tree.trouble)
+        return compiled
+
+    def _note_source(self, commit: str = "", trouble: str = "") -> None:
+        """What `status` says of the files: an engine that follows commits never reads the work tree."""
+        source = Source(self.config.git_ref, commit, not self.config.applies_by_itself, trouble)
+        if source != self._source:
+            with self._store.transaction():
+                self._store.past.note(SOURCE, source_to_text(source))
+            self._source = source
 
     def _start_folder(self) -> Compiled | None:
         tree = FolderTree(self.config.main_file)
@@ -364,6 +377,7 @@ class Service:
             return wait
 
         self._add_loop("watcher", look)
+        self._note_source()
         snapshot = tree.snapshot()
         watch.follow(tree.folders)
         watch.start()

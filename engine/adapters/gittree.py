@@ -36,6 +36,11 @@ class GitTree:
         self.trouble = ""
         self.poll_seconds = FETCH_SECONDS if self._remote else LOOK_SECONDS
 
+    @property
+    def commit(self) -> str:
+        """The commit that was reached."""
+        return self._commit
+
     def advance(self) -> bool:
         """Go to the next commit; False when there is none, or none can be read now: `trouble` says why."""
         try:

@@ -19,9 +19,11 @@ from engine.records import (
     Pause,
     Rejection,
     Session,
+    Source,
 )
 from jobfile.catalog import Catalog
 
+THE_FILES = Source()
 RECENT = 5
 """Incidents that are shown."""
 
@@ -60,6 +62,8 @@ class Status:
     """What keeps the engine from its duty and could not be written to the ledger."""
     bug: str = ""
     """A bug in jobfile that a loop of the engine reports."""
+    source: Source = THE_FILES
+    """Where the running engine takes its jobs from."""
 
     @property
     def hold(self) -> Incident | None:
@@ -80,6 +84,13 @@ class Status:
         if self.file_digest is None:
             return False
         return self.generation is None or self.generation.digest != self.file_digest
+
+    @property
+    def waits_for_apply(self) -> bool:
+        """Whether a commit that the engine follows is not in force until a person applies it."""
+        applied = self.generation.revision if self.generation is not None else ""
+        is_news = bool(self.source.commit) and self.source.commit != applied
+        return self.source.is_manual and is_news and self.rejection is None
 
     @property
     def is_well(self) -> bool:
@@ -127,6 +138,7 @@ def make_status(
         holds=_holds(view) if view else (),
         trouble=trouble,
         bug=bug,
+        source=view.source() if view is not None and presence.is_running else THE_FILES,
     )
 
 

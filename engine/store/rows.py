@@ -19,6 +19,7 @@ from engine.records import (
     Rejection,
     Schedule,
     Session,
+    Source,
 )
 from jobfile.values import Value
 
@@ -293,6 +294,16 @@ def audited_from_row(row: Row) -> Audited:
         object=row["object"],
         detail=row["detail"],
     )
+
+
+def source_to_text(source: Source) -> str:
+    """Where an engine takes its jobs from, as it is noted."""
+    return json.dumps(source._asdict())
+
+
+def source_from_text(text: str) -> Source:
+    """As it was noted; of an engine that noted nothing, the files."""
+    return Source(**json.loads(text)) if text else Source()
 
 
 def owed_from_row(row: Row) -> Owed:

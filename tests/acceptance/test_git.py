@@ -238,3 +238,38 @@ def test_the_engine_and_a_person_agree_about_a_commit(repository: Path) -> None:
         assert (plan["to"]["rev"], plan["summary"]["change"]) == (second, 1)
         assert os.path.exists(repository / ".jobfile" / "ledger.db")
         assert len(generations(repository)) == 1
+
+
+def test_status_speaks_of_the_commits_and_never_of_the_work_tree(repository: Path) -> None:
+    first = git(repository, "rev-parse", "HEAD")
+    with following(repository, "--git", "main"):
+        until(lambda: commits(repository) == [first], "the first commit")
+        (repository / "jobs.yaml").write_text("garbage: [")
+        status = ask(repository, "status")
+        assert (status["git"]["ref"], status["git"]["commit"], status["is_well"]) == ("main", first, True)
+        said = say(repository, "status").stdout
+        assert f"follows main, at {first[:12]}" in said
+        assert "jobs.yaml" not in said
+        bad = commit(repository, "version: 1\njobs: {a: {ran: x}}\n")
+        poke(repository)
+        until(lambda: ask(repository, "status")["rejected"], "a refusal")
+        said = say(repository, "status")
+        assert said.returncode == 1
+        assert f"follows main, at {bad[:12]}: REJECTED since" in said.stdout
+        good = commit(repository, text(0))
+        poke(repository)
+        until(lambda: ask(repository, "status")["git"]["commit"] == good, "the revert")
+        assert say(repository, "status").returncode == 0
+    assert "does not exist" not in say(repository, "status").stdout
+    (repository / "jobs.yaml").unlink()
+    assert "jobs.yaml does not exist" in say(repository, "status").stdout
+
+
+def test_status_says_what_waits_for_apply(repository: Path) -> None:
+    with following(repository, "--git", "main", "--apply", "manual"):
+        until(lambda: is_there(repository), "an engine")
+        until(lambda: ask(repository, "status")["git"], "its first look")
+        assert ask(repository, "status")["git"]["waits_for_apply"]
+        assert "it waits for  jobfile apply --git main" in say(repository, "status").stdout
+        assert say(repository, "apply", "--git", "main", "--yes").returncode == 0
+        assert not ask(repository, "status")["git"]["waits_for_apply"]

@@ -20,6 +20,9 @@ from jobfile import __version__
 from jobfile.catalog import Catalog
 from jobfile.pipeline import compile_files
 
+COMMIT_DIGITS = 12
+"""Digits of a commit that people are shown."""
+
 
 @click.command("status")
 @json_option
@@ -32,10 +35,11 @@ def command(*, as_json: bool, place: Place) -> int:
     there = place.state_dir if place.state_dir.exists() else place.main_file.absolute().parent
     view = place.view_if_any()
     is_locked = is_engine_running(place.state_dir)
+    follows = view is not None and is_locked and bool(view.source().ref)
     status = make_status(
         view,
         presence=presence_at(place, view) if view else Presence(is_running=is_locked),
-        file=_catalog(place),
+        file=None if follows else _catalog(place),  # what the engine never reads says nothing
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
         trouble=engine_trouble(place.state_dir),
@@ -62,7 +66,7 @@ def _as_facts(status: Status, place: Place, view: View | None) -> list[tuple[str
         *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
         *_version_lines(status),
         ("applied", _generation_line(status)),
-        ("file", _file_line(status, place)),
+        ("git", _git_line(status)) if status.source.ref else ("file", _file_line(status, place)),
         *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
         *_pause_lines(status, view),
         *_incident_lines(status),
@@ -131,16 +135,36 @@ def _generation_line(status: Status) -> str:
     generation = status.generation
     if generation is None:
         return "nothing yet"
-    commit = f", commit {generation.revision[:12]}" if generation.revision else ""
+    commit = f", commit {generation.revision[:COMMIT_DIGITS]}" if generation.revision else ""
     jobs = "1 job" if status.jobs == 1 else f"{status.jobs} jobs"
     when = f"{instant_text(generation.applied_at, UTC)} by {generation.applied_by}"
     return f"generation {generation.number}, {jobs}, {when}{commit}"
 
 
+def _git_line(status: Status) -> str:
+    """Which ref the engine follows, how far it is, and what became of the commit that it looked at last."""
+    source = status.source
+    line = f"follows {source.ref}, at {source.commit[:COMMIT_DIGITS] or 'no commit yet'}"
+    if source.trouble:
+        line += f"; it CANNOT BE READ now: {source.trouble}"
+    if status.rejection is not None:
+        return f"{line}: {_rejected(status)}"
+    if status.waits_for_apply:
+        line += f"; it waits for  jobfile apply --git {source.ref}"
+    return line
+
+
+def _rejected(status: Status) -> str:
+    assert status.rejection is not None
+    on = f"generation {status.generation.number} goes on" if status.generation else "nothing is in force"
+    return f"REJECTED since {instant_text(status.rejection.rejected_at, UTC)}, {on}:"
+
+
 def _file_line(status: Status, place: Place) -> str:
     if status.rejection is not None:
-        on = f"generation {status.generation.number} goes on" if status.generation else "nothing is in force"
-        return f"REJECTED since {instant_text(status.rejection.rejected_at, UTC)}, {on}:"
+        return _rejected(status)
+    if not place.main_file.exists():
+        return f"{place.main_file} does not exist: name the job file with -f, or make one with  jobfile init"
     if status.file_digest is None:
         return f"{place.main_file} has errors: jobfile check"
     if not status.differs:
@@ -184,8 +208,16 @@ def _as_json(status: Status) -> dict[str, object]:
         "applied_at": generation.applied_at.isoformat() if generation else None,
         "commit": generation.revision if generation else None,
         "jobs": status.jobs,
+        "git": {
+            "ref": status.source.ref,
+            "commit": status.source.commit,
+            "waits_for_apply": status.waits_for_apply,
+            "trouble": status.source.trouble,
+        }
+        if status.source.ref
+        else None,
         "file": {
-            "valid": status.file_digest is not None,
+            "valid": status.rejection is None if status.source.ref else status.file_digest is not None,
             "differs": status.differs,
             "jobs": status.differing,
         },

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.lifecycle import Attempt, Run, RunState, States
 from engine.records import (
+    SOURCE,
     Applied,
     Audited,
     Gap,
@@ -16,6 +17,7 @@ from engine.records import (
     Rejection,
     Schedule,
     Session,
+    Source,
     StateCount,
 )
 from engine.standing import Soundness
@@ -30,6 +32,7 @@ from engine.store.rows import (
     run_from_row,
     schedule_from_row,
     session_from_row,
+    source_from_text,
     to_us,
 )
 from engine.store.sqlite.connection import Connection
@@ -169,6 +172,11 @@ class SqliteView:
         row = self._db.row("get_meta", {"key": "lineage"})
         assert row is not None
         return str(row["value"])
+
+    def source(self) -> Source:
+        """Where the engine that started last takes its jobs from."""
+        row = self._db.row("get_meta", {"key": SOURCE})
+        return source_from_text("" if row is None else str(row["value"]))
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
         """The jobs as a generation had them, by name."""
