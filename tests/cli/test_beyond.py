@@ -8,6 +8,7 @@ import pytest
 from engine.abilities import UNABLE, needs_of
 from jobfile.pipeline import compile_files
 from tests.cli.conftest import Jobfile
+from tests.cli.test_files import fits
 
 PLAIN = "version: 1\njobs:\n  plain: {run: echo hello}\n"
 HEAD = (
@@ -82,11 +83,15 @@ def test_every_command_says_it_before_the_engine_does(
     plan = jobfile("plan", "--from", "before.yaml", "--fail-on", "risk")
     assert plan.code == 3
     assert "RISK13 nothing of this can be put in force" in plan.out
-    risks = jobfile("plan", "--from", "before.yaml", "--json").json["risks"]
+    told_plan = jobfile("plan", "--from", "before.yaml", "--json").json
+    fits(told_plan, "plan")
+    risks = told_plan["risks"]
     assert risks[-1]["code"] == "RISK13"
     assert list(risks[-1]["evidence"]["beyond"]) == ["job"]
     assert "cannot run" in jobfile("simulate", "--days", "1").out
-    assert len(jobfile("simulate", "--days", "1", "--json").json["beyond"]) == 1
+    simulated = jobfile("simulate", "--days", "1", "--json").json
+    fits(simulated, "simulate")
+    assert len(simulated["beyond"]) == 1
     dry = jobfile("run", "job", "--dry-run")
     assert dry.code == 6
     assert "would be refused: this engine cannot run" in dry.out
