@@ -68,7 +68,7 @@ def for_programs(events: Sequence[Event], now: datetime) -> str:
 
 def for_people(events: Sequence[Event], now: datetime) -> str:
     """A line for each event, with the time on this host."""
-    at = f"{now.astimezone():%H:%M:%S}"
+    at = f"{now.astimezone():%H:%M:%S %Z}"
     return "".join(f"{at}  {_plain_text(tell_text(event))}\n" for event in events)
 
 
