@@ -1,6 +1,7 @@
 """Why a run stands where it stands, in words, with what the ledger knows beyond the run itself."""
 
 from datetime import datetime, timedelta, tzinfo
+from itertools import takewhile
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.overdue import is_overdue, overdue_words
@@ -36,12 +37,19 @@ def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now:
             return f"{_superseded_words(view, item, zone)} (catchup: last)"
         case reason if reason == ENGINE_DOWN:
             return absence_words(view, item.scheduled_for)
-        case "by_hand" if run is not None:
-            return _cancelled_words(view, run)
-        case reason if run is not None and run.state is RunState.QUEUED and reason in _WAITS:
-            return _waiting_words(view, run, zone=zone, now=now) or in_words(run)
     if run is None:
         return reason_words(item.reason, item.detail)
+    return _run_words(view, run, zone=zone, now=now)
+
+
+def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
+    match run.reason:
+        case "overlap" if run.state is RunState.SKIPPED:
+            return _skipped_words(view, run)
+        case "by_hand":
+            return _cancelled_words(view, run)
+        case reason if run.state is RunState.QUEUED and reason in _WAITS:
+            return _waiting_words(view, run, zone=zone, now=now) or in_words(run)
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
         return f"{in_words(run)}; attempt {run.attempt + 1} starts {instant_text(run.retry_at, zone)}"
     return in_words(run)
@@ -76,6 +84,15 @@ def _superseded_words(view: View, item: Item, zone: tzinfo) -> str:
     return words
 
 
+def _skipped_words(view: View, run: Run) -> str:
+    """Which run was in the way; one that had not started then waited itself, and its reason is the reason."""
+    other = view.run(run.detail)
+    words = in_words(run)
+    if other is None or run.ended_at is None or (other.started_at and other.started_at <= run.ended_at):
+        return words
+    return f"{words}, which waited itself"
+
+
 def _cancelled_words(view: View, run: Run) -> str:
     """Who cancelled a run, and why."""
     who = [one.actor for one in view.audit_of(run.id) if one.action in _STOPPED_BY]
@@ -87,12 +104,17 @@ def _waiting_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
     """What a run that may start waits for: the run in its way as it is now, else a free place."""
     if run.not_before > now:
         return ""
-    active = [one for one in view.open_runs() if one.state is not RunState.QUEUED and one.id != run.id]
+    opened = view.open_runs()
+    active = [one for one in opened if one.state is not RunState.QUEUED and one.id != run.id]
     in_way = [one for one in active if one.concurrency_key == run.concurrency_key]
     if run.concurrency_limit is not None and len(in_way) >= run.concurrency_limit:
         words = reason_words("overlap", in_way[0].id)
         is_between = in_way[0].state is RunState.RETRY_WAIT
         return f"{words}, which waits to be tried again" if is_between else words
+    before = takewhile(lambda one: one.id != run.id, opened)
+    first = next((one for one in before if one.concurrency_key == run.concurrency_key), None)
+    if run.reason == "overlap" and first is not None:
+        return f"{reason_words('overlap', first.id)}, which waits itself"
     busy = sorted(
         (one for one in active if one.state in _HELD_A_PLACE), key=lambda one: one.started_at or one.queued_at
     )

@@ -126,8 +126,7 @@ def test_a_ledger_that_cannot_be_written_and_a_silent_engine_are_named(tmp_path:
 
 def test_a_single_run_that_holds_the_lock_is_no_engine(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
-    with world.store.transaction():
-        world.store.close_session(epoch=world.epoch, now=world.clock.now(), reason="stopped")
+    world.heartbeat.end("stopped")
     world.store.open_session(
         kind="run", boot_id="b", pid=1, version="1", now=world.clock.now(), boot_seconds=1.0
     )

@@ -251,6 +251,21 @@ def test_a_run_that_waits_for_a_place_says_so_and_which_run_is_oldest(tmp_path: 
     assert answer.line.startswith(f"hello: not over: queued, {said} (scheduled for")
     status = make_status(world.view, presence=RUNNING, file=None, free_bytes=10**12, now=now)
     assert (status.waiting, status.waits_for, status.overdue) == (1, said, 0)
+    waiting = world.runs()[-1]
+    world.pass_time(seconds=3600 - 60)
+    found = why(world.view, "hello", NOON + 2 * HOUR, zone=UTC_ZONE, now=world.clock.now())
+    in_way = f"another run is in the way (run {waiting.id[:8]}), which waited itself"
+    assert found.headline == f"hello, 2026-03-05 14:00 UTC: skipped, {in_way}"
+
+
+def test_a_request_behind_one_that_waits_names_it(tmp_path: Path) -> None:
+    text = a_file() + "  long:\n    command: ['true']\n"
+    world = World(tmp_path, text, at=NOON, max_running=1)
+    world.run_by_hand("long")
+    first, second = ask(world), ask(world)
+    world.pass_time(seconds=60)
+    found = why_run(asked(world), world.view.run(second.id))  # type: ignore[arg-type]
+    assert f"another run is in the way (run {first.id[:8]}), which waits itself" in found.headline
 
 
 def test_a_run_that_waits_for_another_names_the_one_that_is_in_its_way_now(tmp_path: Path) -> None:
