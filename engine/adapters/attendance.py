@@ -25,9 +25,12 @@ class Attendance:
     def begin(cls, state_dir: Path, run_id: str) -> "Attendance":
         """Say that this process waits for a run. Call it before the run is recorded."""
         folder = state_dir / FOLDER
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            folder.chmod(0o700)
         path = folder / run_id
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(handle, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
         return cls(path, handle)
 

@@ -28,11 +28,14 @@ MOUNTS = Path("/proc/mounts")
 def make_state_dir(path: Path) -> None:
     """Make the state folder, closed to others; refuse one that cannot hold a ledger."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            path.chmod(0o700)  # whatever the umask of a command takes from its owner
         ignore = path / ".gitignore"
         if not ignore.exists():
             write_new(str(ignore), GITIGNORE.encode())
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise JobfileError(f"the state folder {path} is a file; name a folder with --state") from error
     except OSError as error:
         raise JobfileError(
@@ -54,7 +57,9 @@ def make_private_file(path: Path) -> None:
     this process (fcntl(2)), and its readers would go on with what an engine has since thrown away.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        os.fchmod(handle, 0o600)
+        os.close(handle)
     except FileExistsError:
         return
     except OSError as error:

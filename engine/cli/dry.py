@@ -31,7 +31,7 @@ from engine.dryrun.describing import (
 )
 from engine.dryrun.programs import find_program, program_trouble
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
-from engine.executor import refusals
+from engine.executor import folder_trouble, refusals
 from engine.ledger import View
 from engine.lifecycle import Run, RunState, TriggerKind
 from engine.wording import short
@@ -157,7 +157,7 @@ def _refusals(dry: DryRun, values: Mapping[str, object], place: Place, where: _W
     config = replace(place.config, main_file=place.main_file.absolute())
     found = list(refusals(spec, config, values, unknown=StillUnknownError))
     program = program_of(spec.action, values)
-    if program and UNKNOWN not in program and where.is_known and where.folder.is_dir():
+    if program and UNKNOWN not in program and where.is_known and not folder_trouble(where.folder):
         found.append(program_trouble(program, folder=where.folder, path=where.path))
     return [one for one in found if one]
 

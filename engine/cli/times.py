@@ -9,9 +9,10 @@ import click
 
 from engine.ledger import View
 from jobfile.canonical import spec_from_json
+from jobfile.dates import YEARS
 from jobfile.duration import parse_duration
 from jobfile.occurrences import load_zone
-from jobfile.zones import EPOCH, HORIZON
+from jobfile.zones import EPOCH
 
 FORMS = "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, yesterday, now, 7d, '2h ago', or epoch seconds"
 
@@ -56,12 +57,12 @@ def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     given = " ".join(text.split())
     try:
         at = _before(given, now) or _named(given, zone, now)
-        at = at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise click.UsageError(f"'{text}' is no time; write {FORMS}") from None
-    if not EPOCH <= at < HORIZON:
-        raise click.UsageError(f"'{text}' is out of range; write a time from 1970 to {HORIZON.year - 1}")
-    return at
+    if at.year not in YEARS:
+        known = f"it knows the years {YEARS[0]} to {YEARS[-1]}"
+        raise click.UsageError(f"'{text}' is no time that jobfile knows; {known}")
+    return at.astimezone(UTC)
 
 
 def parse_day(text: str, zone: ZoneInfo, *, now: datetime) -> date:

@@ -10,6 +10,7 @@ from tests.acceptance.engines import (
     JOBFILE,
     check_every_instant,
     engine,
+    generation,
     put,
     rows,
     runs,
@@ -79,10 +80,7 @@ def test_a_reader_that_stands_still_stops_nothing(tmp_path: Path) -> None:
     os.close(write)
     try:
         until(
-            lambda: (
-                (tmp_path / ".jobfile/ledger.db").exists()
-                and counted(tmp_path, "state = 'succeeded'") >= WANTED
-            ),
+            lambda: generation(tmp_path) is not None and counted(tmp_path, "state = 'succeeded'") >= WANTED,
             "runs",
             patience=90,
         )

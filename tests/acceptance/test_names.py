@@ -59,6 +59,7 @@ ASKED: dict[str, list[Words]] = {
     "report": [["report"], ["report", "--json"]],
     "runs": [["runs"], ["runs", "--json"]],
     "logs": [["logs", "hello"]],
+    "wait": [["wait", "hello"]],
     "cancel": [["cancel", "hello"]],
     "retry": [["retry", "bad"]],
     "pause": [["pause", "hello", "--why", b"caf\xe9"], ["pause", "bad", "--json", "--why", b"\xff\xfe"]],

@@ -94,7 +94,8 @@ def test_every_command_says_it_before_the_engine_does(
     assert len(simulated["beyond"]) == 1
     dry = jobfile("run", "job", "--dry-run")
     assert dry.code == 6
-    assert "would be refused: this engine cannot run" in dry.out
+    assert "would run: no; " in dry.out
+    assert "this engine cannot run" in dry.out
     assert "would run: yes" not in dry.out
     assert jobfile("run", "job", "--dry-run", "--json").json["would_run"] is False
     assert jobfile("run", "plain", "--dry-run").code == 0

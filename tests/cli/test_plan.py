@@ -368,9 +368,12 @@ def test_a_rename_taken_back_keeps_the_history(jobfile: Jobfile, repository: Pat
     assert jobfile("run", "good").code == 0
     put(repository, JOBS.replace("  good:", "  fine:\n    renamed_from: good"))
     assert jobfile("apply", "--yes").code == 0
-    assert jobfile("did", "fine").code == 0
+    run = jobfile("runs", "fine", "--json").json[0]["id"]
+    assert jobfile("did", run).code == 0
+    assert "asked for since" in jobfile("did", "fine").out
     assert jobfile("rollback", "--yes").code == 0
-    assert jobfile("did", "good").code == 0
+    assert jobfile("runs", "good", "--json").json[0]["id"] == run
+    assert "asked for since" in jobfile("did", "good").out
 
 
 # Drift

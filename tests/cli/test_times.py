@@ -46,8 +46,9 @@ def instants_near_changes(draw: st.DrawFn) -> tuple[ZoneInfo, datetime]:
     name = draw(st.sampled_from(sorted(zone_names())))
     start = datetime(draw(st.sampled_from(YEARS)), 1, 1, tzinfo=UTC)
     changes = [change.at for change in clock_changes(name, after=start)] or [start]
+    changes = [at for at in changes if at < datetime(2399, 12, 30, tzinfo=UTC)]
     near = draw(st.sampled_from(changes)) + timedelta(minutes=draw(st.integers(-180, 180)))
-    at = draw(st.one_of(st.just(near), st.datetimes(datetime(1971, 1, 1), datetime(9990, 1, 1))))  # noqa: DTZ001  made aware below
+    at = draw(st.one_of(st.just(near), st.datetimes(datetime(1971, 1, 1), datetime(2399, 12, 30))))  # noqa: DTZ001  made aware below
     return zone(name), at.replace(tzinfo=UTC, second=draw(st.sampled_from((0, 0, 59))))
 
 
@@ -142,9 +143,9 @@ def test_an_abbreviation_of_several_zones_is_that_of_the_job_then_of_the_host() 
         ("12345678", "is no time"),
         ("2026-11-28 18:04 XYZ", "no zone is called 'XYZ' at that time; Europe/Oslo is called CET then"),
         ("2026-07-01 18:04 Europe/Nowhere", "there is no time zone 'Europe/Nowhere'"),
-        ("1969-12-31", "is out of range"),
+        ("1969-12-31", "it knows the years 1970 to 2399"),
         ("0001-01-01", "is no time"),
-        ("9999-12-31T23:59", "is out of range"),
+        ("9999-12-31T23:59", "it knows the years 1970 to 2399"),
     ],
 )
 def test_what_is_no_time_is_refused_with_words(text: str, told: str) -> None:

@@ -93,7 +93,9 @@ def test_a_skip_names_what_runs_before_what_waits(active: int) -> None:
 
 
 @pytest.mark.parametrize("waiting", [1, 2, 3, 5])
-def test_a_full_queue_names_the_newest_that_waits(waiting: int) -> None:
-    queued = runs(waiting, RunState.QUEUED, "b")
-    full = decide(OverlapPolicy.QUEUE, runs(1, RunState.RUNNING, "a"), queued, max_waiting=waiting)
-    assert full == Skip(state=RunState.MISSED, reason="buffer_full", detail=queued[-1].id)
+def test_a_full_queue_names_what_keeps_it_waiting(waiting: int) -> None:
+    running, queued = runs(2, RunState.RUNNING, "a"), runs(waiting, RunState.QUEUED, "b")
+    full = decide(OverlapPolicy.QUEUE, running, queued, max_waiting=waiting)
+    assert full == Skip(state=RunState.MISSED, reason="buffer_full", detail=running[0].id)
+    alone = decide(OverlapPolicy.QUEUE, [], queued, max_waiting=waiting)
+    assert alone == Skip(state=RunState.MISSED, reason="buffer_full", detail=queued[0].id)

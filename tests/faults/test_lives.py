@@ -87,7 +87,8 @@ def assert_good(found: dict[str, object], *, at_least: int) -> None:
 def test_f01_killed_at_any_step_the_next_engine_comes_to_the_same_end(
     place: Path, plot: str, how: str
 ) -> None:
-    assert_good(live(place, plot, how), at_least=200)
+    # A ledger is made in one transaction: a birth has fewer steps than a life.
+    assert_good(live(place, plot, how), at_least=190 if plot == "birth" else 200)
 
 
 @pytest.mark.parametrize("fault", ["eio-once", "enospc-once", "enospc-from", "eio-sync-from"])

@@ -101,7 +101,7 @@ def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: i
     [
         ("date +%F", True),
         ("x=$(date)", True),
-        ("echo `date`", False),
+        ("echo `date`", True),
         ("/bin/date", True),
         ('date -d "$X" +%F', False),
         ("date --date=yesterday", False),

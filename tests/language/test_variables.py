@@ -10,7 +10,7 @@ from engine.config import EngineConfig
 from engine.executor import prepare
 from engine.ports import LaunchOrder
 from jobfile.diagnostic import Diagnostic
-from jobfile.environment import ABOUT_THE_RUN, PASSED_ON, SET_FOR_EACH_RUN
+from jobfile.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.fixes import apply_fixes
 from jobfile.pipeline import check_files
 from tests.builders import NOON, a_job, a_run
@@ -151,8 +151,8 @@ def test_what_is_listed_here_is_what_a_process_has() -> None:
     )
     order = prepare(a_run(), a_job(), config, now=NOON, last_success=None)
     assert isinstance(order, LaunchOrder)
-    assert order.env.keys() <= {*PASSED_ON, *SET_FOR_EACH_RUN, *ABOUT_THE_RUN}
-    assert order.env.keys() >= {*PASSED_ON, *SET_FOR_EACH_RUN}
+    assert order.env.keys() <= {*PASSED_ON, *GIVEN, *SET_FOR_EACH_RUN, *ABOUT_THE_RUN}
+    assert order.env.keys() >= {*PASSED_ON, *GIVEN, *SET_FOR_EACH_RUN}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import click
 from engine.adapters.clock import SystemClock
 from engine.adapters.console import Console
 from engine.adapters.journal import EngineJournal, for_people, for_programs
-from engine.adapters.lock import lock_holder, make_state_dir
+from engine.adapters.lock import lock_holder
 from engine.adapters.manager import Manager
 from engine.adapters.wake import YIELD, poke
 from engine.cli.place import Place, place_options
@@ -89,7 +89,6 @@ def command(
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),
     )
-    make_state_dir(config.state_dir)
     _warn_of_links(place, config)
     # Resolved once: a link that is switched later takes the job files along, and not what is recorded.
     config = replace(config, state_dir=config.state_dir.resolve())
