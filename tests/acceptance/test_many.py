@@ -19,7 +19,7 @@ from tests.acceptance.engines import (
 )
 
 TICKS = "schedule: {every: 1s}, concurrency: {on_overlap: queue, max_waiting: 1000}, timeout: 1m"
-GOOD = 40
+GOOD = 100
 WANTED = 1_000
 """Occurrences of good jobs that have run."""
 
