@@ -11,11 +11,12 @@ from pathlib import Path
 from engine.accounting import template_values, zone_of
 from engine.config import EngineConfig
 from engine.lifecycle import Run, StartError, attempt_id
-from engine.ports import LaunchOrder
+from engine.ports import UNLIMITED, LaunchOrder
 from jobfile.environment import PASSED_ON
 from jobfile.expression import EvaluationError
 from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
 from jobfile.occurrences import previous_fire
+from jobfile.size import NO_LIMIT, parse_size
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 SHELL = "/bin/sh"
@@ -122,7 +123,13 @@ def _order(
         script=script,
         scratch_dir=f"{folder}/{SCRATCH}",
         umask=None if spec.umask is None else int(spec.umask, 8),
+        core_bytes=_core_bytes(spec),
     )
+
+
+def _core_bytes(spec: JobSpec) -> int | None:
+    core = spec.limits.core
+    return UNLIMITED if core == NO_LIMIT else None if core is None else parse_size(core)
 
 
 def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from engine.events import Event
@@ -24,6 +24,10 @@ class Clock(Protocol):
         ...
 
 
+UNLIMITED: Final = -1
+"""The limit of a resource that is lifted: setrlimit(2)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOrder:
     """Everything needed to execute one attempt, its secrets included: never stored, never logged."""
@@ -40,6 +44,8 @@ class LaunchOrder:
     scratch_dir: str = ""
     umask: int | None = None
     """None is that which the engine was started with."""
+    core_bytes: int | None = None
+    """The size of a core file; UNLIMITED is all that the engine may give, None what it was started with."""
 
 
 class Stop(StrEnum):

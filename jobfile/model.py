@@ -250,6 +250,16 @@ class CatchupSpec(Shown):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LimitsSpec(Shown):
+    """How much the processes of a job may take; None is what the engine was started with.
+
+    `core` is the size of a core file as `format_size` writes it, or `none`.
+    """
+
+    core: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ScriptAction(Shown):
     """A script for a shell.
 
@@ -376,6 +386,7 @@ class JobSpec(Shown):
     working_dir: str | None = None
     pass_env: tuple[str, ...] = ()
     umask: str | None = None
+    limits: LimitsSpec = field(default_factory=LimitsSpec)
     start_deadline: timedelta | None = None
     pause_on_failure: int | None = None
     queue: QueueSpec | None = None

@@ -45,7 +45,7 @@ _ONE_MAPS = {
     ("channel", "http"): "http",
     **{(holder, "http"): "http" for holder in ("job", "step")},
     **{(holder, "retry"): "retry" for holder in ("job", "step", "defaults")},
-    **{(holder, key): key for holder in ("job", "defaults") for key in ("concurrency", "catchup")},
+    **{(holder, key): key for holder in ("job", "defaults") for key in ("concurrency", "catchup", "limits")},
 }
 """(kind of map, key) -> the kind of the map that stands there, alone or in a list."""
 
@@ -288,6 +288,8 @@ def _looks_like_a_job(stray: _Stray) -> bool:
 
 
 def _listed(stray: _Stray) -> str:
+    if stray.kind == "limits":
+        return "valid here: `core`; set other limits in the script, such as  ulimit -n 1024"
     if len(stray.valid) > FEW_KEYS:
         return f"the keys it may have: jobfile explain keys {stray.kind}"
     return f"valid here: {', '.join(f'`{key}`' for key in stray.valid)}"

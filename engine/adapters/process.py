@@ -135,6 +135,7 @@ class ProcessLauncher:
                 "kill_grace_seconds": order.kill_grace_seconds,
                 "script": order.script,
                 "umask": order.umask,
+                "core_bytes": order.core_bytes,
                 "boot_id": self._boot_id,
             }
         )

@@ -6,7 +6,18 @@ from typing import Any  # an order is a plain dictionary
 
 import plain
 from plain import Ended
-from spawning import AT_FOLDER, AT_LIMIT, AT_PROCESS, Before, Call, NotBegunError, begin, words
+from spawning import (
+    AT_FOLDER,
+    AT_LIMIT,
+    AT_PROCESS,
+    Before,
+    Call,
+    NotBegunError,
+    begin,
+    core_of,
+    why_no_core,
+    words,
+)
 
 _nothing = os.open(os.devnull, os.O_RDONLY)
 
@@ -28,6 +39,7 @@ class Program:
             folder=words((order["working_dir"],))[:-1],
             stdin=_nothing,
             umask=order["umask"],
+            core=core_of(order["core_bytes"]),
         )
         self.name = argv[0]
         self.pid = self.handle = self.output = self._held = -1
@@ -97,9 +109,8 @@ class Program:
         if stage == AT_PROCESS:
             return f"no process can be made for it: {os.strerror(problem)}"
         if stage == AT_LIMIT:
-            return (
-                f"its limit of a core file: {os.strerror(problem)}; the engine was started with a lower one"
-            )
+            refused: str = why_no_core(self.call.core)
+            return refused
         from unstarted import why_denied, why_not_executed  # noqa: PLC0415  memory of each running job
 
         folder = os.fsdecode(self.call.folder)

@@ -96,6 +96,22 @@ def note_umask_and_core(umask: int, core: tuple[int, int]) -> None:
     _umask, _core = umask, core
 
 
+def core_of(size: "int | None") -> "tuple[int, int] | None":
+    """The limits, soft and hard, for a core of so many bytes; -1 is as many as this process may give."""
+    if size is None:
+        return None
+    return (_core[1], _core[1]) if size == resource.RLIM_INFINITY else (size, size)
+
+
+def why_no_core(core: "tuple[int, int] | None") -> str:
+    """Why a job cannot have its limit of a core, for people."""
+    asked = _core[0] if core is None else core[0]
+    return (
+        f"core files of {asked:,} bytes (limits: core) cannot be allowed: the engine was started with a hard "
+        f"limit of {_core[1]:,} (ulimit -H -c, LimitCORE=)"
+    )
+
+
 def note_oom_score() -> None:
     """Look, once, whether this process and its forks are spared when memory runs out: proc(5)."""
     global _is_spared

@@ -110,6 +110,7 @@ def _rows(
         rows += [("", _named(one)) for one in spec.matrix[1:]]
     rows.append(("cwd", cwd))
     rows += [("umask", spec.umask)] if spec.umask else []
+    rows += [("limits", f"core {spec.limits.core}")] if spec.limits.core else []
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
     else:

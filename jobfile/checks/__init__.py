@@ -7,6 +7,7 @@ from jobfile.checks.crowding import check_crowds
 from jobfile.checks.fields import (
     check_action,
     check_command_is_no_shell,
+    check_core_limit,
     check_durations,
     check_exclusive_fields,
     check_literal_fields,
@@ -68,6 +69,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_action,
     check_durations,
     check_umask,
+    check_core_limit,
     check_literal_fields,
     check_secrets,
     check_retry_when,

@@ -11,6 +11,7 @@ from jobfile.duration import parse_duration, why_no_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.settings import Setting, Settings, any_text
+from jobfile.size import NO_LIMIT, meant_size, parse_size, why_no_size
 
 ACTIONS = ("run", "command", "python", "http", "steps")
 PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotency_key"})
@@ -107,6 +108,18 @@ def check_umask(payload: Payload) -> Iterator[Diagnostic]:
         help=(f'write "{meant}"',) if meant else ('for files that others may read write "022"',),
         fix=f'"{meant}"' if meant else None,
     )
+
+
+def check_core_limit(payload: Payload) -> Iterator[Diagnostic]:
+    """JF106: how large a core file may be is a size, or `none`."""
+    limits = payload.settings.get("limits")
+    core = None if limits is None else limits.part("core")
+    if core is None or core.text == NO_LIMIT or parse_size(core.text) is not None:
+        return
+    meant = meant_size(core.text)
+    why, expected = why_no_size(core.text)
+    help_ = f"write {meant}" if meant else "units are KiB, MiB, GiB and TiB, each 1,024 of the one before"
+    yield finding(core, "JF106", f"`{core.text[:40]}` {why}", label=expected, help=(help_,), fix=meant)
 
 
 def _meant_umask(text: str) -> str | None:

@@ -15,11 +15,13 @@ from jobfile.model import (
     ChannelSpec,
     ConcurrencySpec,
     JobSpec,
+    LimitsSpec,
     Origin,
     OverlapPolicy,
     QueueSpec,
 )
 from jobfile.settings import Setting, Settings
+from jobfile.size import NO_LIMIT, format_size, parse_size
 from jobfile.values import Value
 
 _WORD: Final = re.compile("[a-z0-9_]+")
@@ -70,6 +72,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         working_dir=folder or None,
         pass_env=texts_of(settings.get("pass_env")),
         umask=_text(settings, "umask")[-UMASK_DIGITS:] or None,
+        limits=_limits(settings.get("limits")),
         start_deadline=duration_of(settings.get("start_deadline")),
         pause_on_failure=_value(settings, "pause_on_failure", otherwise=None),
         queue=_queue(job),
@@ -130,6 +133,15 @@ def _catchup(setting: Setting | None) -> CatchupSpec:
         window=duration_of(setting.part("window")),
         limit=setting.value.get("max", built_in.limit),
     )
+
+
+def _limits(setting: Setting | None) -> LimitsSpec:
+    core = None if setting is None else setting.part("core")
+    if core is None or core.text == NO_LIMIT:
+        return LimitsSpec(core=None if core is None else NO_LIMIT)
+    size = parse_size(core.text)
+    assert size is not None, "a size was checked"
+    return LimitsSpec(core=format_size(size))
 
 
 def _queue(job: JobText) -> QueueSpec | None:

@@ -15,7 +15,7 @@ KINDS = {
         kind: kind
         for kind in (
             *("job", "defaults", "step", "schedule", "trigger", "webhook", "files", "after"),
-            *("param", "retry", "concurrency", "catchup", "expect", "http", "calendar", "channel"),
+            *("param", "retry", "concurrency", "catchup", "limits", "expect", "http", "calendar", "channel"),
         )
     },
     "queue": "pool",

@@ -102,6 +102,42 @@ def test_jobs_have_the_limit_of_a_core_that_the_engine_was_started_with(tmp_path
     assert end(engine) == 0
 
 
+LIMITS = """\
+version: 1
+defaults: {limits: {core: 0}}
+jobs:
+  defaults: {run: ulimit -S -c; ulimit -H -c}
+  own: {run: ulimit -S -c; ulimit -H -c, limits: {core: 4KiB}}
+  most: {run: ulimit -S -c; ulimit -H -c, limits: {core: none}}
+  engine: {run: ulimit -S -c; ulimit -H -c, limits: null}
+  more: {run: touch done, limits: {core: 1GiB}}
+"""
+BARE: Sequence[str] = ("setpriv", "--inh-caps=-sys_resource", "--bounding-set=-sys_resource")
+"""A user that may not raise a hard limit, although the tests are root."""
+
+
+@pytest.mark.parametrize(
+    ("job", "blocks"), [("defaults", (0, 0)), ("own", (8, 8)), ("most", (32, 32)), ("engine", (2, 32))]
+)
+def test_a_job_may_have_a_limit_of_core_files_of_its_own(
+    tmp_path: Path, job: str, blocks: tuple[int, int]
+) -> None:
+    put(tmp_path, LIMITS)
+    start = (*BARE, sys.executable, "-c", CORE.format(1024, 16384), JOBFILE, "run", job)
+    done = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{blocks[0]}\n{blocks[1]}\n", done.stderr
+
+
+def test_a_limit_of_core_files_above_that_of_the_engine_is_refused_in_words(tmp_path: Path) -> None:
+    put(tmp_path, LIMITS)
+    start = (*BARE, sys.executable, "-c", CORE.format(1024, 16384), JOBFILE, "run", "more")
+    done = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "core files of 1,073,741,824 bytes" in done.stderr
+    assert "hard limit of 16,384" in done.stderr
+    assert not (tmp_path / "done").exists()
+
+
 def of_status(text: str, name: str) -> int:
     return next(int(line.split()[1], 16) for line in text.splitlines() if line.startswith(f"{name}:"))
 

@@ -46,6 +46,7 @@ PLACES = {
     "retry": Place(above=f"{JOB}    retry:\n", indent=" " * 6, schema=DEFINITIONS["retry"]),
     "concurrency": Place(above=f"{JOB}    concurrency:\n", indent=" " * 6, schema=DEFINITIONS["concurrency"]),
     "catchup": Place(above=f"{JOB}    catchup:\n", indent=" " * 6, schema=DEFINITIONS["catchup"]),
+    "limits": Place(above=f"{JOB}    limits:\n", indent=" " * 6, schema=DEFINITIONS["limits"]),
     "param": Place(above=PARAM, indent=" " * 8, schema=DEFINITIONS["param"], needed={"type": "string"}),
     "items": Place(
         above=f"{PARAM}        type: array\n        items:\n",
