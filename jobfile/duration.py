@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from fractions import Fraction
 from functools import lru_cache
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -13,6 +14,26 @@ MAX_DURATION = timedelta(days=3_660)
 EXPECTED = "a number with a unit: 30s, 5m, 2h, 1h30m, 7d"
 _LONG_SHAPE = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?", re.ASCII)
 """A duration of any length, however many digits it has."""
+
+_SECONDS = {**_UNITS, "w": 604_800}
+_FINE = {"ms": Fraction(1, 1000), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9)}
+_CALENDAR = {"mo": 30, "y": 365}
+_NAMES = {
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "m": ("m", "min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "d": ("d", "day", "days"),
+    "w": ("w", "wk", "wks", "week", "weeks"),
+    "ms": ("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"),
+    "us": ("us", "usec", "usecs", "micros", "microsecond", "microseconds"),
+    "ns": ("ns", "nsec", "nsecs", "nanos", "nanosecond", "nanoseconds"),
+    "mo": ("mo", "mos", "mon", "mth", "month", "months"),
+    "y": ("y", "yr", "yrs", "year", "years"),
+}
+"""What people call units, those of other tools too."""
+_WORDED = re.compile("([0-9]{1,18}(?:[.][0-9]{1,18})?) ?([A-Za-z\u00b5\u03bc]{1,12})")
+_GAP = re.compile(r"(?<=\d) (?=[dhms])|(?<=[dhms]) (?=\d)", re.ASCII)
+"""A blank beside a number and its unit; never one between two digits."""
 
 
 @lru_cache(maxsize=1024)
@@ -30,7 +51,48 @@ def why_no_duration(text: str) -> tuple[str, str]:
     """Why a text is no duration, as the end of a sentence about it; and what was expected."""
     if text and _LONG_SHAPE.fullmatch(text):
         return "is too long", f"expected at most {MAX_DURATION.days}d, which is ten years"
+    words = _WORDED.fullmatch(text.strip())
+    unit = _unit_of(words[2]) if words else ""
+    if words and (unit in _FINE or (unit in _SECONDS and meant_duration(text) is None)):
+        return "is not a duration", "expected whole seconds: the smallest unit is the second, as in 1s"
+    if unit in _CALENDAR:
+        days = _CALENDAR[unit]
+        return "is not a duration", f"expected days, such as {days}d: months and years differ in length"
     return "is not a duration", f"expected {EXPECTED}"
+
+
+def meant_duration(text: str) -> str | None:
+    """The duration that a text says in other words, never one of another length; a bare number is seconds."""
+    if text.isascii() and text.isdigit():
+        meant = f"{text.lstrip('0') or '0'}s"
+        return meant if parse_duration(meant) is not None else None
+    together = _GAP.sub("", text.strip())
+    if parse_duration(together) is not None:
+        return together
+    words = _WORDED.fullmatch(text.strip())
+    if words is None:
+        return None
+    unit = _unit_of(words[2])
+    if unit in _SECONDS and "." not in words[1]:
+        meant = f"{words[1]}{unit}" if unit in _UNITS else f"{int(words[1]) * 7}d"
+        return meant if parse_duration(meant) is not None else None
+    size = _SECONDS.get(unit) or _FINE.get(unit)
+    return None if size is None else _of_seconds(Fraction(words[1]) * size)
+
+
+def _of_seconds(seconds: Fraction) -> str | None:
+    """The duration of a whole number of seconds; the language has nothing finer."""
+    if seconds.denominator != 1 or seconds > MAX_DURATION.total_seconds():
+        return None
+    return format_duration(timedelta(seconds=int(seconds)))
+
+
+def _unit_of(word: str) -> str:
+    """The unit that a word names. `M` alone is a month for some tools, so it is none here."""
+    if word == "M":
+        return "mo"
+    word = word.lower().replace("\N{GREEK SMALL LETTER MU}", "u").replace("\N{MICRO SIGN}", "u")
+    return next((unit for unit, words in _NAMES.items() if word in words), "")
 
 
 def format_duration(duration: timedelta) -> str:

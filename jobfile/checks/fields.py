@@ -7,7 +7,7 @@ from typing import Final
 
 from jobfile.checks.finding import finding, located
 from jobfile.diagnostic import Diagnostic
-from jobfile.duration import parse_duration, why_no_duration
+from jobfile.duration import meant_duration, parse_duration, why_no_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.settings import Setting, Settings, any_text
@@ -24,9 +24,6 @@ _EXIT = re.compile(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
 _UMASK = re.compile("0?[0-7]{3}", re.ASCII)
 _SHELL_WORDS = ("|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1", "cd")
 _SHELL_SIGNS = re.compile(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
-_WORDED_DURATION = re.compile(
-    r"(\d+) ?(s|m|h|d|w|sec|second|min|minute|hour|hr|day|week)s?", re.ASCII | re.IGNORECASE
-)
 
 
 def check_action(payload: Payload) -> Iterator[Diagnostic]:
@@ -156,18 +153,6 @@ def _fields(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]
             part = setting.part(key)
             if part is not None:
                 yield part
-
-
-def meant_duration(text: str) -> str | None:
-    """What somebody who wrote a number of seconds, or words, most likely meant."""
-    words = _WORDED_DURATION.fullmatch(text.strip())
-    if text.isascii() and text.isdigit():
-        meant = f"{text.lstrip('0') or '0'}s"
-    elif words is not None:
-        meant = f"{words[1]}{words[2][0].lower()}"
-    else:
-        return None
-    return meant if parse_duration(meant) is not None else None
 
 
 def check_literal_fields(payload: Payload) -> Iterator[Diagnostic]:
