@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -47,8 +47,9 @@ class Reader:
     """Reads the options for one set of jobs."""
 
     def __init__(self, options: Options, jobs: Sequence[JobSpec], *, now: datetime) -> None:
-        """`now` is only where --from is not given."""
+        """`now` is from where relative times count; its day is simulated where --from is not given."""
         self.options = options
+        self._now = now
         self.jobs = {job.name: job for job in jobs}
         self.since = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if options.start is not None:
@@ -70,9 +71,7 @@ class Reader:
         )
 
     def _instant(self, text: str) -> datetime:
-        if len(text) == 10 and text.count("-") == 2:
-            text += "T00:00"
-        return parse_instant(text, UTC_ZONE, now=datetime(2000, 1, 1, tzinfo=UTC))
+        return parse_instant(text, UTC_ZONE, now=self._now)
 
     def _job(self, name: str, option: str) -> str:
         if name not in self.jobs:

@@ -4,12 +4,17 @@ import csv
 import io
 import json
 import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 
+from engine.cli.simulating import Options, Reader
+from engine.simulation.subject import Absence, Setting
+from jobfile.model import CommandAction, JobSpec
 from tests.cli.conftest import Jobfile
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "simulate.schema.json"
@@ -195,3 +200,43 @@ def test_lengths_come_from_a_file(jobfile: Jobfile, tmp_path: Path) -> None:
     found = jobfile(*MARCH, "--durations", "lengths.yaml", "--json").json
     takes = {job["job"]: job["takes_seconds"] for job in found["jobs"]}
     assert (takes["db-backup"], takes["price-sync"], takes["after-backup"]) == (2700, 10, 60)
+
+
+NOW = datetime(2026, 3, 11, 18, 30, 7, tzinfo=UTC)
+RELATIVE = {
+    "now": NOW,
+    "7d": NOW - timedelta(days=7),
+    "2h ago": NOW - timedelta(hours=2),
+    "18:04": NOW.replace(minute=4, second=0),
+    "today": NOW.replace(hour=0, minute=0, second=0),
+    "yesterday": NOW.replace(day=10, hour=0, minute=0, second=0),
+    "yesterday 07:00": NOW.replace(day=10, hour=7, minute=0, second=0),
+    "2026-03-01": datetime(2026, 3, 1, tzinfo=UTC),
+    "2026-03-01T05:00Z": datetime(2026, 3, 1, 5, tzinfo=UTC),
+    "@1772343000": datetime.fromtimestamp(1772343000, UTC),
+}
+
+
+@pytest.mark.parametrize("text", RELATIVE)
+def test_each_time_counts_from_now(tmp_path: Path, text: str) -> None:
+    at = RELATIVE[text]
+    events = tmp_path / "events"
+    events.write_text(json.dumps({"at": text, "job": "a"}))
+    given = Options(
+        start="2026-02-20",
+        days=31,
+        down=[f"{text}/1h"],
+        assume=[],
+        durations="p50",
+        fail=[],
+        events=None,
+        seed=1,
+    )
+    job = JobSpec(name="a", action=CommandAction(argv=("true",)))
+
+    def setting(options: Options) -> Setting:
+        return Reader(options, [job], now=NOW).setting(None, max_running=1, catchup_starts=1)
+
+    assert setting(replace(given, start=text, down=[])).since == at
+    assert setting(given).absences == (Absence(since=at, until=at + timedelta(hours=1)),)
+    assert [one.at for one in setting(replace(given, down=[], events=str(events))).events] == [at]

@@ -88,9 +88,10 @@ def command(  # noqa: PLR0917  click hands over the options by name
     if catalog is None:
         return INVALID
     jobs, beyond = _specs(catalog), beyond_engine(catalog)
-    setting = _setting(options, jobs, place)
+    now = place.now()
+    setting = _setting(options, jobs, place, now=now)
     if compare is not None:
-        return _compare(setting, options, place, compare, as_json=as_json)
+        return _compare(setting, options, place, compare, now=now, as_json=as_json)
     days_told, lines = Days(), EventLines()
     tellers = [one for one, wanted in ((days_told.tell, svg_file), (lines.tell, csv_file)) if wanted]
     outcome = simulate(setting, _all(tellers))
@@ -139,20 +140,22 @@ def _catalog_of(snapshot: Snapshot) -> Catalog | None:
     return compiled.catalog
 
 
-def _setting(options: Options, jobs: Sequence[JobSpec], place: Place) -> Setting:
+def _setting(options: Options, jobs: Sequence[JobSpec], place: Place, *, now: datetime) -> Setting:
     config = place.config
     view = place.view_if_any()
-    return Reader(options, jobs, now=place.now()).setting(
+    return Reader(options, jobs, now=now).setting(
         view, max_running=config.max_running, catchup_starts=config.catchup_starts
     )
 
 
-def _compare(setting: Setting, options: Options, place: Place, revision: str, *, as_json: bool) -> int:
+def _compare(
+    setting: Setting, options: Options, place: Place, revision: str, *, now: datetime, as_json: bool
+) -> int:
     catalog = _catalog_of(snapshot_at(place.main_file, revision))
     if catalog is None:
         return INVALID
     jobs = _specs(catalog)
-    before_setting = _setting(options, jobs, place)
+    before_setting = _setting(options, jobs, place, now=now)
     before, after = simulate(before_setting), simulate(setting)
     if as_json:
         print_json(compare_to_json(before, before_setting, after, setting))
