@@ -24,6 +24,8 @@ ALL_WINDOW = timedelta(hours=24)
 """How far back `catchup: all` looks when it names no window."""
 
 ENGINE_DOWN = "engine_down"
+ENGINE_UNABLE, DOWN_AND_UNABLE = "engine_unable", "engine_down_and_unable"
+"""An absence in words only: an engine ran all the time, or a part of it, and decided nothing."""
 _INSTANT = timedelta.resolution
 _HOUR = timedelta(hours=1)
 _PAUSED = "paused"

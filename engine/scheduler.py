@@ -8,7 +8,7 @@ from itertools import islice
 from engine.accounting import Moment, account, decide_waiting
 from engine.clockguard import ClockGuard, Look
 from engine.clocks import JUMP
-from engine.due import ENGINE_DOWN, ON_TIME
+from engine.due import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME
 from engine.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.ledger import Store
 from engine.ports import Clock, Journal
@@ -55,6 +55,8 @@ class Scheduler:
         session = store.last_session()
         self._awake_at = None if session is None else session.ended_at or session.last_seen_at
         self._absence = ENGINE_DOWN
+        self._began_at = clock.now()
+        self._was_awake = False
 
     def tick(self) -> float:
         """Account for what is due; returns the seconds until something may be due next."""
@@ -72,6 +74,7 @@ class Scheduler:
         while self._decide():
             pass
         self._awake_at = self._clock.now()
+        self._was_awake = True
         return self._rest()
 
     def _note_absence(self, look: Look) -> None:
@@ -156,9 +159,17 @@ class Scheduler:
             until=moment.now,
             jobs=len(unseen),
             occurrences=occurrences,
-            because=moment.absence,
+            because=self._known_of_absence(moment),
         )
         return (away,)
+
+    def _known_of_absence(self, moment: Moment) -> str:
+        """Why nobody saw what fell due, as far as this engine knows: it may have run and been unable."""
+        if moment.absence != ENGINE_DOWN:
+            return moment.absence
+        if self._was_awake:
+            return ENGINE_UNABLE
+        return DOWN_AND_UNABLE if moment.now - self._began_at > ON_TIME else ENGINE_DOWN
 
     def _decide(self) -> bool:
         """Decide about the runs whose spread has passed; whether there was one."""

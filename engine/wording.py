@@ -14,6 +14,10 @@ REASONS = {
     "overlap": "another run is in the way",
     "superseded": "a later one runs instead",
     "engine_down": "the engine was not running",
+    "engine_unable": "the engine was running and could decide nothing: its ledger was not writable, or the "
+    "host slept",
+    "engine_down_and_unable": "the engine was not running; then it ran and could decide nothing: its ledger "
+    "was not writable, or the host slept",
     "catchup_limit": "too long ago to be made up for",
     "buffer_full": "too many runs are waiting",
     "start_error": "it could not be started",

@@ -6,7 +6,7 @@ from itertools import takewhile
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.overdue import is_overdue, overdue_words
 from engine.answers.presence import Presence, unsettled_words
-from engine.due import ENGINE_DOWN
+from engine.due import ENGINE_DOWN, ENGINE_UNABLE
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.wording import in_words, instant_text, reason_words, short
@@ -59,9 +59,7 @@ def absence_words(view: View, at: datetime) -> str:
     """Why no engine decided about an instant in time; that none was running only where it is known."""
     session = view.session_before(at)
     if session is not None and at <= (session.ended_at or session.last_seen_at):
-        return (
-            "the engine was running and could decide nothing: its ledger was not writable, or the host slept"
-        )
+        return reason_words(ENGINE_UNABLE, "")
     return reason_words(ENGINE_DOWN, "")
 
 

@@ -23,6 +23,7 @@ from engine.events import (
     SkipsInARow,
 )
 from engine.lifecycle import RunState
+from engine.telling import tell_text
 from jobfile.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
@@ -151,7 +152,47 @@ def test_f23_f24_a_stalled_engine_takes_the_path_of_one_that_was_down(
     (away,) = told(world, EngineWasAway)
     assert isinstance(away, EngineWasAway)
     assert away.since == NOON + MINUTE
+    assert "the engine was running and could decide nothing" in tell_text(away)
+    assert "not running" not in tell_text(away)
     world.check()
+
+
+class LateWorld(World):
+    """Its engine has begun and its first turn comes late: the host slept, say, or the disk was full."""
+
+    late = 0.0
+
+    def step(self) -> None:
+        self.clock.advance(seconds=self.late)
+        super().step()
+
+
+@pytest.mark.parametrize("is_engine_before", [True, False])
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        (0, ": the engine was not running"),
+        (
+            1800,
+            ": the engine was not running; then it ran and could decide nothing: its ledger was not writable",
+        ),
+    ],
+)
+def test_the_end_of_an_absence_says_no_more_of_it_than_is_known(
+    tmp_path: Path, late: float, said: str, *, is_engine_before: bool
+) -> None:
+    world = LateWorld(tmp_path, a_file(schedule='"*/5 * * * *"'), at=NOON)
+    if not is_engine_before:
+        world.crash()
+        world.clock.advance(seconds=900)
+        world.boot()
+    world.crash()
+    world.clock.advance(seconds=3600)
+    world.late = late
+    world.boot()
+    text = tell_text(told(world, EngineWasAway)[-1])
+    assert said in text
+    assert late or text.endswith(said)
 
 
 def test_f24_after_an_absence_at_most_two_runs_start_a_second(tmp_path: Path) -> None:
