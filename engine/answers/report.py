@@ -66,6 +66,13 @@ class Report:
     until: datetime
     rows: tuple[Row, ...]
     presence: Presence
+    unsettled: int = 0
+    """Of the open runs, those whose process is gone and whose end no engine has recorded."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing needs a person: an end that nobody records stays open for ever."""
+        return self.total.is_well and not self.unsettled
 
     @property
     def total(self) -> Row:
@@ -112,7 +119,11 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
         Row(job=name, scheduled=scheduled[name], requested=requested[name], verdicts=dict(+verdicts[name]))
         for name in names
     )
-    return Report(since=since, until=until, rows=tuple(rows), presence=presence)
+    unsettled = sum(
+        since <= run.scheduled_for < due and run.id in presence.fates and run.id not in replaced
+        for run in view.open_runs()
+    )
+    return Report(since=since, until=until, rows=tuple(rows), presence=presence, unsettled=unsettled)
 
 
 def _count_once(
@@ -184,6 +195,7 @@ def report_to_json(report: Report) -> dict[str, object]:
             "since": report.presence.since.isoformat() if report.presence.since else None,
             "trouble": report.presence.trouble,
         },
+        "unsettled": report.unsettled,
         **_numbers(report.total),
         "jobs": [{"job": row.job, **_numbers(row)} for row in report.rows],
     }

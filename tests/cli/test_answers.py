@@ -42,7 +42,7 @@ def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Job
     said = jobfile("report")
     assert said.code == 1
     assert (
-        f"\nNO ENGINE {since}: 2 runs are due and nothing starts them; start it with  jobfile up\n"
+        f"\nNO ENGINE {since}: 2 runs are due and nothing starts them; start one with  jobfile up\n"
         in said.out
     )
     report = jobfile("report", "--json").json
@@ -69,6 +69,15 @@ def test_a_run_whose_process_is_gone_is_told_without_an_engine(jobfile: Jobfile,
     status = jobfile("status")
     assert "1 of the running has ended, or was killed" in status.out
     assert jobfile("status", "--json").json["unsettled"] == 1
+    report = jobfile("report", "--since", "2000-01-01")
+    assert report.code == 1
+    assert (
+        ": 1 open run has ended, or was killed, and nothing records it; start one with  jobfile up\n"
+        in report.out
+    )
+    told = jobfile("report", "--since", "2000-01-01", "--json")
+    fits(told.json, "report")
+    assert (told.code, told.json["unsettled"], told.json["open"], told.json["adds_up"]) == (1, 1, 1, True)
 
 
 def test_a_run_is_named_by_the_beginning_of_its_id_everywhere(jobfile: Jobfile) -> None:

@@ -13,6 +13,7 @@ from engine.answers.overdue import count_overdue, overdue_runs
 from engine.answers.presence import GRACE, RUNNING, Presence, presence_of
 from engine.answers.report import Report, make_report
 from engine.answers.why import Story, why
+from engine.lifecycle import RunState
 from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
 from jobfile.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
@@ -209,11 +210,18 @@ def test_a_run_whose_process_is_gone_is_not_called_running_without_a_word(tmp_pa
     world.pass_time(seconds=3600)
     (run,) = world.runs()
     gone = presence(world)._replace(fates={run.id: "it ended with exit code 0, which will be recorded"})
-    answer, story, _ = asked(world, gone)
+    answer, story, report = asked(world, gone)
     said = "it ended, or was killed, and no engine has recorded it yet: it ended with exit code 0"
     assert answer.answer is Answer.NOT_OVER
     assert f"not over: running, {said}" in answer.line
     assert f"running, {said}" in story.headline
+    assert (report.unsettled, report.is_well, report.total.adds_up) == (1, False, True)
+    assert report.total.verdicts == {"open": 1}
+    now = world.clock.now()
+    before = make_report(world.view, since=NOON - DAY, until=NOON, now=now, presence=gone)
+    assert (before.unsettled, before.is_well) == (0, True), "it is of another window"
+    alive = make_report(world.view, since=NOON, until=now + DAY, now=now, presence=presence(world))
+    assert (alive.unsettled, alive.is_well) == (0, True), "it goes on under its supervisor"
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -238,13 +246,16 @@ def test_the_report_of_any_window_adds_up_while_no_engine_runs(
             again = data.draw(st.sampled_from(over))
             ask(world, at=again.scheduled_for, retry_of=again.id)
     world.clock.advance(seconds=data.draw(st.integers(0, 20_000)))
-    found, now = presence(world), world.clock.now()
+    running = [run for run in world.runs() if run.state is RunState.RUNNING]
+    gone = {run.id: "it ended" for run in running if data.draw(st.booleans())}
+    found, now = presence(world)._replace(fates=gone), world.clock.now()
     for _ in range(5):
         since = NOON + data.draw(st.integers(-60, 600)) * MINUTE
         until = since + data.draw(st.integers(1, 600)) * MINUTE
         report = make_report(world.view, since=since, until=until, now=now, presence=found)
         assert report.total.adds_up
         assert min(report.total.verdicts.values(), default=0) >= 0
+        assert 0 <= report.unsettled <= report.total.verdicts.get("open", 0)
     everything = make_report(
         world.view, since=NOON - DAY, until=now + timedelta(days=9), now=now, presence=found
     )

@@ -28,8 +28,9 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
     An instant counts once: a run that was not well and succeeded when it was tried again is fixed by hand.
     A run is overdue when it was due and nothing has started it: no engine is running, or it is held back.
 
-    Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, or is overdue; 70 the sum
-    does not add up. Times are read and shown in UTC unless they name another zone.
+    Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, is overdue, or ended and no
+    engine has recorded it; 70 the sum does not add up. Times are read and shown in UTC unless they name
+    another zone.
     """
     view, now = place.view(), place.now()
     utc = load_zone("UTC")
@@ -47,7 +48,7 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
         wrong = ", ".join(row.job for row in report.rows if not row.adds_up)
         click.echo(f"the sum does not add up for {wrong}: please report this", err=True)
         return DOES_NOT_ADD_UP
-    return 0 if report.total.is_well else 1
+    return 0 if report.is_well else 1
 
 
 def _as_text(report: Report) -> str:
@@ -58,25 +59,31 @@ def _as_text(report: Report) -> str:
     rows.append(("total", *_cells(total, shown)[1:]))
     since, until = (instant_text(at, UTC, has_seconds=True) for at in (report.since, report.until))
     by_hand = f", {total.requested} of the expected runs asked for" if total.requested else ""
-    lines = [f"{since} to {until}{by_hand}", *_overdue_lines(report)]
+    lines = [f"{since} to {until}{by_hand}", *_idle_lines(report)]
     return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)))])
 
 
-def _overdue_lines(report: Report) -> list[str]:
-    """That runs are due which nothing starts, and why: it must not look like a number among others."""
-    count = report.total.verdicts.get(OVERDUE, 0)
-    if not count:
+def _idle_lines(report: Report) -> list[str]:
+    """What waits for an engine, and why: it must not look like a number among others."""
+    overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
+    told = []
+    if overdue:
+        told.append(
+            "1 run is due and nothing starts it"
+            if overdue == 1
+            else f"{overdue:,} runs are due and nothing starts them"
+        )
+    if unsettled:
+        have = "1 open run has" if unsettled == 1 else f"{unsettled:,} open runs have"
+        told.append(f"{have} ended, or {'was' if unsettled == 1 else 'were'} killed, and nothing records it")
+    if not told:
         return []
-    runs = (
-        "1 run is due and nothing starts it"
-        if count == 1
-        else f"{count:,} runs are due and nothing starts them"
-    )
+    runs = "; ".join(told)
     obstacle = report.presence.obstacle(UTC) or "the engine is running, and has not decided about them"
     if report.presence.is_running:
         return [f"NOTHING STARTS, {obstacle}: {runs}"]
     since = obstacle.partition(" since ")[2]
-    return [f"NO ENGINE{f' since {since}' if since else ''}: {runs}; start it with  jobfile up"]
+    return [f"NO ENGINE{f' since {since}' if since else ''}: {runs}; start one with  jobfile up"]
 
 
 def _cells(row: Row, shown: list[str]) -> tuple[str, ...]:
