@@ -1,0 +1,140 @@
+"""What an engine says of itself beside the ledger: who holds the state folder, and which bug repeats."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.attendance import Attendance, abandoned, forget, is_abandoned, is_attended
+from engine.adapters.lock import (
+    EngineLock,
+    engine_bug,
+    engine_trouble,
+    is_engine_running,
+    lock_holder,
+)
+from engine.adapters.manager import Manager
+from engine.answers.presence import RUNNING
+from engine.answers.status import make_status
+from engine.config import EngineConfig
+from engine.errors import EngineRunningError
+from engine.ledgerguard import BUG_CALM_SECONDS, STUCK_SECONDS
+from engine.service import Service
+from engine.testing import FakeClock, KeptJournal
+from tests.builders import NOON
+
+BUG = "ValueError: oops (a bug in jobfile)"
+
+
+class CountedManager(Manager):
+    """A service manager that counts the signs of life."""
+
+    def __init__(self) -> None:
+        super().__init__({}, pid=0)
+        self.alive_seconds = 60.0
+        self.signs = 0
+
+    def alive(self) -> None:
+        self.signs += 1
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """An engine that has its state folder; its loops are the test's to turn."""
+    config = EngineConfig(main_file=tmp_path / "jobs.yaml", state_dir=tmp_path / ".jobfile", environ={})
+    made = Service(config, KeptJournal(), FakeClock(NOON), manager=CountedManager())
+    store = made.open()
+    yield made
+    store.close()
+    made._lock.release()
+
+
+def is_well(service: Service) -> bool:
+    state = service.config.state_dir
+    status = make_status(
+        None,
+        presence=RUNNING,
+        file=None,
+        free_bytes=10**12,
+        now=NOON,
+        trouble=engine_trouble(state),
+        bug=engine_bug(state),
+    )
+    return status.is_well
+
+
+def signs_of_life(service: Service) -> int:
+    """How many a planning cycle gives."""
+    manager = service._manager
+    assert isinstance(manager, CountedManager)
+    before = manager.signs
+    service._loops["worker"] = type("Quiet", (), {"wake": lambda _: None})()
+    service._plan()
+    return manager.signs - before
+
+
+def test_a_loop_that_repeats_a_bug_turns_status_and_at_last_the_watchdog(service: Service) -> None:
+    clock, guard, state = service._clock, service._ledger, service.config.state_dir
+    assert isinstance(clock, FakeClock)
+    assert (is_well(service), signs_of_life(service)) == (True, 1)
+    guard.note_bug("worker", BUG, is_whole_turn=True)
+    assert engine_bug(state) == f"worker: {BUG}"
+    assert (is_well(service), signs_of_life(service)) == (False, 1)
+    clock.advance(seconds=STUCK_SECONDS)
+    guard.note_bug("worker", BUG, is_whole_turn=True)
+    assert signs_of_life(service) == 0, "nothing but a new start helps"
+    guard.note_success("worker")
+    assert (is_well(service), signs_of_life(service)) == (False, 1)
+    clock.advance(seconds=BUG_CALM_SECONDS)
+    guard.note_success("worker")
+    assert (engine_bug(state), is_well(service)) == ("", True)
+
+
+def test_a_loop_that_does_its_duty_for_all_but_one_run_is_not_started_anew(service: Service) -> None:
+    clock, guard = service._clock, service._ledger
+    assert isinstance(clock, FakeClock)
+    for _ in range(5):
+        guard.note_bug("worker", BUG, is_whole_turn=False)
+        clock.advance(seconds=STUCK_SECONDS)
+    assert (is_well(service), signs_of_life(service)) == (False, 1)
+
+
+@pytest.mark.parametrize(("what", "is_engine"), [("an engine", True), ("jobfile run nightly", False)])
+def test_the_lock_says_who_holds_it(tmp_path: Path, what: str, is_engine: bool) -> None:
+    assert lock_holder(tmp_path) is None
+    lock = EngineLock.take(tmp_path, what)
+    lock.note(ledger="the disk\nis full", bug=BUG)
+    holder = lock_holder(tmp_path)
+    assert holder is not None
+    assert (holder.pid, holder.what, holder.ledger, holder.bug) == (
+        os.getpid(),
+        what,
+        "the disk is full",
+        BUG,
+    )
+    assert is_engine_running(tmp_path) is is_engine
+    with pytest.raises(EngineRunningError, match="another engine" if is_engine else f"`{what}`"):
+        EngineLock.take(tmp_path)
+    lock.note(bug="")
+    assert (engine_trouble(tmp_path), engine_bug(tmp_path)) == ("the disk is full", "")
+    lock.release()
+    assert lock_holder(tmp_path) is None
+
+
+def test_a_run_is_attended_while_its_command_lives_and_abandoned_when_it_is_gone(tmp_path: Path) -> None:
+    assert not is_attended(tmp_path, "a")
+    assert not is_abandoned(tmp_path, "a"), "what was handed over has nobody who could leave"
+    attendance = Attendance.begin(tmp_path, "a")
+    assert is_attended(tmp_path, "a")
+    assert not is_abandoned(tmp_path, "a")
+    if os.fork() == 0:
+        Attendance.begin(tmp_path, "b")
+        os._exit(0)
+    os.wait()
+    assert (is_attended(tmp_path, "b"), is_abandoned(tmp_path, "b")) == (False, True)
+    assert list(abandoned(tmp_path)) == ["b"]
+    forget(tmp_path, "b")
+    attendance.leave()
+    attendance.leave()
+    assert list((tmp_path / "asked").iterdir()) == []
