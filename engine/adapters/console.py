@@ -13,7 +13,7 @@ CLOSE_SECONDS = 1.0
 
 
 class Console:
-    """Writes in a thread of its own: whoever tells something never waits for the reader.
+    """Writes in a thread of its own, so that no caller waits for the reader.
 
     It writes to the file descriptor itself. A thread that stands still inside Python's own stream would hold
     that stream's lock, and with it the end of the process.

@@ -18,7 +18,7 @@ MAX_LOG_BYTES = 16 * 1024 * 1024
 
 
 class EngineJournal:
-    """Tells each event to the log, and shows it where somebody may read along."""
+    """Writes each event to the log, and shows it on a console if there is one."""
 
     def __init__(
         self, log: Path, *, clock: Clock, show: Callable[[str], None] | None = None, as_json: bool = False

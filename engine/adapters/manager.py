@@ -10,7 +10,7 @@ ALIVE_EVERY = 0.5
 """Part of the watchdog's time after which a sign of life is due: half, as sd_watchdog_enabled(3) says."""
 
 SEND_SECONDS = 1.0
-"""A manager that does not read may not hold up who tells it."""
+"""The limit for one message: a manager that does not read must not hold up a loop."""
 
 
 class Manager:

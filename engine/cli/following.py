@@ -41,8 +41,8 @@ TELL_AGAIN_SECONDS = 1.0
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class ToldToEnd:
-    """The signals that tell a command to end, noted while it is inside: nothing is broken off halfway."""
+class EndingSignals:
+    """The signals that end a command, noted while it is inside: nothing is broken off halfway."""
 
     def __init__(self) -> None:
         """No signal has come."""
@@ -56,7 +56,7 @@ class ToldToEnd:
         return self._names.pop(0) if self._names else ""
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator["ToldToEnd"]:
+    def listening(self) -> Iterator["EndingSignals"]:
         """Note signals instead of dying of them. One that is ignored stays ignored: nohup(1)."""
         heard = [one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN]
         before = {one: signal.signal(one, self._note) for one in heard}
@@ -163,13 +163,13 @@ class Followed:
 def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
     """Record a run, see to it that it starts, and follow it to its end; the exit code.
 
-    With an engine it is handed over. Without one this command takes the engine's place. When the command is
-    told to end, a run that has not started is withdrawn; one that has started goes on under an engine, and is
+    With an engine it is handed over. Without one this command takes the engine's place. On a signal that ends
+    a command, a run that has not started is withdrawn; one that has started goes on under an engine, and is
     cancelled where there is none.
     """
     prepare_state(place)
     with (
-        ToldToEnd().listening() as told,
+        EndingSignals().listening() as told,
         Alone(place, f"jobfile run {run.job}", lambda run_id: run_id == run.id) as alone,
     ):
         alone.look()  # before anything is recorded: it refuses a ledger that nothing may start from
@@ -182,7 +182,7 @@ def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
     return _tell(view, ended, as_json=as_json)
 
 
-def _until_over(place: Place, followed: Followed, alone: Alone, told: ToldToEnd) -> Run:
+def _until_over(place: Place, followed: Followed, alone: Alone, told: EndingSignals) -> Run:
     """Follow a run until it is over, or until this command is told to end and the run goes on without it."""
     pause = threading.Event()
     how = Stop.CANCEL

@@ -64,9 +64,9 @@ def command(
 ) -> int:
     """Run JOB now and follow it to its end.
 
-    A running engine runs it; without one this command does, and several can do so at once. When it is told
-    to end (Ctrl-C, SIGTERM, SIGHUP), a run that has not started is withdrawn; one that has started goes on in
-    an engine, and is cancelled where there is none. With --json the job's output goes to stderr.
+    A running engine runs it; without one this command does, and several can do so at once. On Ctrl-C,
+    SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started goes on in the engine, and
+    is cancelled where there is none. With --json the job's output goes to stderr.
 
     Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run; 4 it is not over and goes on.
     With --dry: 0 it would run, 6 it would not.

@@ -8,7 +8,7 @@ import click
 from engine.adapters.attendance import is_attended
 from engine.answers.did import Answer, answer_of
 from engine.cli.alone import Alone
-from engine.cli.following import LOOK_SECONDS, ToldToEnd, tell_end
+from engine.cli.following import LOOK_SECONDS, EndingSignals, tell_end
 from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
@@ -51,7 +51,7 @@ def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_
     until = time.monotonic() + seconds
     pause = threading.Event()
     told: set[str] = set()
-    with ToldToEnd().listening() as signals, Alone(place, "jobfile wait", lambda _: False) as alone:
+    with EndingSignals().listening() as signals, Alone(place, "jobfile wait", lambda _: False) as alone:
         while True:
             runs = [run for one in ids if (run := view.run(one)) is not None]
             for run in runs:
