@@ -79,6 +79,10 @@ class AttemptState(StrEnum):
     NOT_STARTED = "not_started"
 
 
+START_REASONS = frozenset({"start_error", "template_error", "working_dir_missing", "secret not available"})
+"""Why an attempt could not be started, and nothing ran."""
+
+
 class TriggerKind(StrEnum):
     """Why a run exists. `catchup` is a schedule's occurrence that was made up for after its time."""
 
@@ -138,6 +142,15 @@ class Run(Shown):
     def verdict(self) -> RunState:
         """The state that answers count: a lost run whose end was found later ended so."""
         return RunState(self.resolved) if self.resolved else self.state
+
+    @property
+    def was_executed(self) -> bool:
+        """Whether its command ran, or may have run.
+
+        An attempt that could not be started is never tried again, so a later one follows one that ran.
+        """
+        is_start_error = self.state is RunState.FAILED and self.reason in START_REASONS
+        return self.attempt > (1 if is_start_error else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -202,6 +215,10 @@ class StartError(Shown):
     at: datetime
     reason: str
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        """The reason alone says in every answer that nothing ran."""
+        assert self.reason in START_REASONS, f"{self.reason} is no reason of a start error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -66,6 +66,12 @@ def in_words(run: Run) -> str:
     return reason_words(run.reason, run.detail)
 
 
+def start_error_words(words: str) -> str:
+    """That a run could not be started, with the words that say why."""
+    known = REASONS["start_error"]
+    return known if words in ("", known) else f"{known}: {words}"
+
+
 def reason_words(reason: str, detail: str) -> str:
     """A reason of the ledger in words, with what is known beside it."""
     words = REASONS.get(reason) or _ended_words(reason)

@@ -15,7 +15,7 @@ from engine.answers.overdue import OVERDUE
 from engine.answers.presence import Presence, unsettled_words
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.wording import instant_text, seconds_text, short, value_text
+from engine.wording import instant_text, seconds_text, short, start_error_words, value_text
 from jobfile.canonical import spec_from_json
 from jobfile.values import Value
 
@@ -296,6 +296,8 @@ def _one(asked: Asked, item: Item) -> str:
             tries = f" after {run.attempt} attempts" if run and run.attempt > 1 else ""
             why = _why(asked, item)
             return f"no, it ran and did not succeed: {item.state.value}{tries}, {why} ({place}{known})"
+        case Answer.DID_NOT_RUN if item.state is RunState.FAILED:
+            return f"no, {start_error_words(_why(asked, item))} ({place}{known})"
         case Answer.DID_NOT_RUN:
             return f"no, it did not run: {item.state.value}, {_why(asked, item)} ({place}{known})"
         case Answer.OVERDUE:

@@ -80,7 +80,7 @@ def item_of(run: Run) -> Item:
         detail=run.detail,
         is_scheduled=run.schedule_key is not None,
         run=run,
-        ran=run.attempt > 0,
+        ran=run.was_executed,
         arguments=run.params,
     )
 

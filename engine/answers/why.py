@@ -14,7 +14,7 @@ from engine.answers.presence import RUNNING, Presence
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Schedule
-from engine.wording import REASONS, instant_text, short
+from engine.wording import REASONS, instant_text, short, start_error_words
 from jobfile.occurrences import fires, next_fire
 from jobfile.words import describe
 
@@ -86,6 +86,8 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     runs = tuple(one.run for one in (item, *beside) if one.run is not None)
     for run in runs:
         facts += run_facts(asked.view, run, asked.zone)
+    if item.state is RunState.FAILED and not item.ran:
+        facts.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
         told = f"no longer kept: retention took them away {instant_text(item.pruned_at, asked.zone)}"
         facts.append(("details", told))
@@ -113,6 +115,8 @@ def _headline(asked: Asked, item: Item, last: Item) -> str:
         return f"{item.state.value}, then tried again by hand: {again}"
     if item.run is None and item.reason == NOT_ACCOUNTED:
         return f"has not run: {words}"
+    if item.state is RunState.FAILED and not item.ran:
+        return f"did not run, {start_error_words(words)}"
     return f"{item.state.value}{f', {words}' if words else ''}"
 
 

@@ -29,7 +29,7 @@ from engine.errors import JobfileError, StoreRefusedError
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
-from engine.wording import in_words, reason_words, seconds_text, short
+from engine.wording import in_words, reason_words, seconds_text, short, start_error_words
 from jobfile.catalog import CompiledJob
 
 LOOK_SECONDS = 0.03
@@ -220,7 +220,7 @@ def _tell(view: View, run: Run, *, as_json: bool) -> int:
         print_json(run_to_json(run, attempts=view.attempts(run.id)))
     elif run.state.is_final:
         tell_end(run)
-    return int(answer_of(run.state, was_started=run.attempt > 0))
+    return int(answer_of(run.state, was_started=run.was_executed))
 
 
 def tell_end(run: Run) -> None:
@@ -230,5 +230,7 @@ def tell_end(run: Run) -> None:
         took = f" after {seconds_text((run.ended_at - run.started_at).total_seconds())}"
     tries = f", {run.attempt} attempts" if run.attempt > 1 else ""
     words = in_words(run)
+    if run.state is RunState.FAILED and not run.was_executed:
+        took, words = "", start_error_words(words)
     why = f": {words}" if words else ""
     _say(f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})")

@@ -202,8 +202,10 @@ def test_f60_what_cannot_be_started_is_told_and_its_schedule_goes_on(tmp_path: P
         (attempt,) = attempts_of(tmp_path, ended[0].id)
         assert attempt.state is AttemptState.NOT_STARTED
         at = f"{ended[-1].scheduled_for:%Y-%m-%dT%H:%M:%SZ}"
-        told = " ".join(say(tmp_path, "why", name, at).stdout.split())
-        assert f"not_started, {' '.join(ended[-1].detail[:20].split())}" in told
+        story, answer = say(tmp_path, "why", name, at).stdout, say(tmp_path, "did", name, "--at", at)
+        assert "not_started, " in story
+        assert "did not run, it could not be started: " in story
+        assert answer.returncode == 3
     assert {run.state for run in runs(tmp_path, "good") if run.attempt} == {RunState.SUCCEEDED}
     check_every_instant(tmp_path)
 

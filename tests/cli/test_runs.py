@@ -131,22 +131,53 @@ def test_did_answers_with_its_exit_code(jobfile: Jobfile) -> None:
     assert (answer["answer"], answer["exit_code"]) == ("not_well", 1)
 
 
-def test_a_program_that_is_not_there_did_not_run(jobfile: Jobfile, tmp_path: Path) -> None:
-    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {command: [not-there], retry: 3}}\n")
+UNSTARTED = {
+    "a program that is not there": ("command: [not-there], retry: 3", "program `not-there` not found"),
+    "a missing secret": ("run: echo >ran, secrets: {T: env:NOT_SET_ANYWHERE}", "secret `T` is not there"),
+    "a folder that is not there": ("run: echo >../ran, working_dir: /not-there", "working_dir /not-there"),
+    "a template that fails": (
+        "command: [touch, ran, '{{ 1 / (params.n - 3) }}'], params: {n: {type: integer, default: 3}}",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNSTARTED)
+def test_what_could_not_be_started_did_not_run_in_any_answer(
+    jobfile: Jobfile, tmp_path: Path, name: str
+) -> None:
+    about, why = UNSTARTED[name]
+    (tmp_path / "jobs.yaml").write_text(f"version: 1\njobs:\n  a: {{{about}}}\n")
     said = jobfile("run", "a")
-    assert said.code == 1
-    assert "program `not-there` not found" in said.err
-    assert jobfile("runs", "--json").json[0]["attempts"] == 1
+    assert said.code == 3
+    assert said.err.startswith(f"a: failed: it could not be started: {why}")
+    assert not (tmp_path / "ran").exists()
+    (run,) = jobfile("runs", "--json").json
+    assert run["attempts"] == 1
+    answer = jobfile("did", "a")
+    assert (answer.code, answer.out.startswith(f"a: no, it could not be started: {why}")) == (3, True)
+    assert jobfile("did", "a", "--json").json["answer"] == "did_not_run"
+    story = jobfile("why", "a").out
+    assert f": did not run, it could not be started: {why}" in story
+    assert "no, its command was never executed" in story
+    assert jobfile("wait", run["id"]).code == 3
+    report = jobfile("report", "--json")
+    assert (report.code, report.json["failed"], report.json["adds_up"]) == (1, 1, True)
 
 
-def test_a_missing_secret_is_named_and_nothing_starts(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_what_ran_once_and_could_not_be_started_again_did_run(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    retry = "retry: {attempts: 3, delay: 1s, jitter: none}"
     (tmp_path / "jobs.yaml").write_text(
-        "version: 1\njobs: {a: {run: echo ran > ran, secrets: {TOKEN: env:NOT_SET_ANYWHERE}}}\n"
+        f"version: 1\njobs:\n  a: {{run: rmdir ../folder; exit 7, working_dir: {tmp_path}/folder, {retry}}}\n"
     )
     said = jobfile("run", "a")
     assert said.code == 1
-    assert "secret `TOKEN` is not there" in said.err
-    assert not (tmp_path / "ran").exists()
+    assert "a: failed after" in said.err
+    answer = jobfile("did", "a")
+    assert answer.code == 1
+    assert "no, it ran and did not succeed: failed after 2 attempts" in answer.out
+    assert "never executed" not in jobfile("why", "a").out
 
 
 def test_a_secret_reaches_the_job_and_nothing_else(jobfile: Jobfile, tmp_path: Path) -> None:

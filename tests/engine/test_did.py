@@ -1,5 +1,6 @@
 """`did`: which run it answers for, and that a day of many runs is judged as a whole."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -9,16 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.accounting import Moment, request_run, requested_run
-from engine.answers.did import Answer, Did, did
-from engine.answers.expected import INSTANT, expected_items
+from engine.answers.did import Answer, Did, answer_of, did
+from engine.answers.expected import INSTANT, expected_items, item_of
 from engine.answers.overdue import is_overdue
 from engine.answers.presence import RUNNING
 from engine.answers.report import OPEN, OVERDUE, make_report
-from engine.lifecycle import OPEN_STATES, Run
+from engine.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, StartError
 from engine.ports import Stop
+from engine.retry import settle
+from jobfile.model import RetrySpec
 from jobfile.occurrences import load_zone
 from jobfile.values import Value
-from tests.builders import DAY, HOUR, MINUTE, NOON
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World
 
@@ -246,3 +249,32 @@ def test_the_items_of_any_window_are_what_the_report_counts(
             counted[verdict] = counted.get(verdict, 0) + 1
         assert counted == report.total.verdicts
     world.crash()
+
+
+REASONS_OF_A_RUN = (*sorted(START_REASONS), "exit(1)", "signal(9)", "oom", "stopped", "")
+
+
+@pytest.mark.parametrize("state", [*RunState])
+@pytest.mark.parametrize("reason", REASONS_OF_A_RUN)
+@pytest.mark.parametrize("attempt", [0, 1, 2, 3])
+def test_one_rule_says_whether_a_command_was_executed(state: RunState, reason: str, attempt: int) -> None:
+    run = a_run(state=state, reason=reason, attempt=attempt)
+    could_not_start = state is RunState.FAILED and reason in START_REASONS
+    assert run.was_executed == (attempt > 1 or (attempt == 1 and not could_not_start))
+    assert item_of(run).ran == run.was_executed
+    answer = answer_of(state, was_started=run.was_executed)
+    if not state.is_final:
+        assert answer is Answer.NOT_OVER
+    elif state is RunState.FAILED:
+        assert (answer is Answer.NOT_WELL) == run.was_executed
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+@pytest.mark.parametrize("reason", sorted(START_REASONS))
+def test_what_could_not_be_started_is_never_tried_again(reason: str, attempts: int) -> None:
+    """So the number of the attempt says whether one before it was executed."""
+    run = a_run(state=RunState.RUNNING, attempt=1)
+    spec = a_job(retry=RetrySpec(attempts=attempts))
+    verdict = settle(run, StartError(at=NOON, reason=reason), spec=spec, now=NOON)
+    ended = replace(run, state=verdict.run_state, reason=verdict.reason)
+    assert (ended.state, ended.was_executed) == (RunState.FAILED, False)

@@ -116,6 +116,27 @@ def test_every_instant_keeps_its_answer_and_its_exit_code(old: World) -> None:
     assert "retention took them away" in dict(story.facts)["details"]
 
 
+def test_what_could_not_be_started_stays_so_when_its_run_is_taken_away(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file("secrets: {TOKEN: env:NOT_SET_ANYWHERE}", "catchup: none"), at=NOON)
+    for _ in range(5):
+        world.pass_time(seconds=3600)
+    world.clock.advance(seconds=40 * 86_400)
+    now = world.clock.now()
+
+    def told() -> tuple[Answer, str, str]:
+        at = NOON + HOUR
+        answer = did(world.view, "hello", zone=UTC_ZONE, params={}, on=None, at=at, now=now, presence=RUNNING)
+        story = why(world.view, "hello", at, zone=UTC_ZONE, now=now)
+        return answer.answer, story.headline, dict(story.facts)["ran"]
+
+    before = told()
+    assert before[0] is Answer.DID_NOT_RUN
+    assert "did not run, it could not be started: secret `TOKEN`" in before[1]
+    keep_house(world, keep_runs=1)
+    assert len(world.runs()) < 5
+    assert told() == before
+
+
 def test_occurrences_of_one_fate_share_a_record_and_a_newest_success_stays(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule='"*/5 * * * *"'), at=NOON)
     for _ in range(100):

@@ -218,13 +218,15 @@ def test_a_cancelled_run_says_who_wished_it(asked: str, reason: str) -> None:
 @pytest.mark.parametrize("state", [RunState.RUNNING, RunState.CANCELLING])
 def test_what_did_not_start_or_was_lost_keeps_its_own_words(state: RunState) -> None:
     run, spec = a_run(state=state, attempt=1), a_job(retry=RetrySpec(attempts=3))
+    unstarted = StartError(at=NOON, reason="template_error", detail="d")
+    lost = Lost(at=NOON, reason="oom", detail="d")
     for outcome, attempt_state, run_state in (
-        (StartError(at=NOON, reason="r", detail="d"), AttemptState.NOT_STARTED, RunState.FAILED),
-        (Lost(at=NOON, reason="r", detail="d"), AttemptState.LOST, RunState.LOST),
+        (unstarted, AttemptState.NOT_STARTED, RunState.FAILED),
+        (lost, AttemptState.LOST, RunState.LOST),
     ):
         verdict = settle(run, outcome, spec=spec, now=NOON)
         assert (verdict.attempt_state, verdict.run_state) == (attempt_state, run_state)
-        assert (verdict.reason, verdict.detail, verdict.ended_at) == ("r", "d", NOON)
+        assert (verdict.reason, verdict.detail, verdict.ended_at) == (outcome.reason, "d", NOON)
 
 
 def test_an_end_found_late_means_what_it_would_have_meant() -> None:

@@ -35,9 +35,9 @@ def command(
     says when a run that was asked for since came out otherwise. For a job without a schedule it is about the
     newest run that was asked for. With -p only runs with these values count.
 
-    Exit code: 0 it succeeded; 1 it ran and did not, or nobody knows; 3 it did not run; 4 it is not over
-    or not yet due; 5 it was not expected then; 6 it is overdue: it was due, and nothing has started it, for
-    no engine is running or it is held back; 64 unknown job or run.
+    Exit code: 0 it succeeded; 1 it ran and did not, or nobody knows; 3 it did not run, or could not be
+    started; 4 it is not over or not yet due; 5 it was not expected then; 6 it is overdue: it was due, and
+    nothing has started it, for no engine is running or it is held back; 64 unknown job or run.
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")

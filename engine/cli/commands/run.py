@@ -68,8 +68,8 @@ def command(
     SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started goes on in the engine, and
     is cancelled where there is none. With --json the job's output goes to stderr.
 
-    Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run; 4 it is not over and goes on.
-    With --dry: 0 it would run, 6 it would not.
+    Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run, or could not be started; 4 it is not
+    over and goes on. With --dry: 0 it would run, 6 it would not.
     """
     now = place.now()
     is_running = is_engine_running(place.state_dir)

@@ -42,7 +42,7 @@ def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: 
     ended = _until_over(place, view, ids, seconds=seconds, is_quiet=as_json)
     if as_json:
         print_json({"format": 1, "runs": [run_to_json(one, attempts=view.attempts(one.id)) for one in ended]})
-    answers = {answer_of(run.state, was_started=run.attempt > 0) for run in ended}
+    answers = {answer_of(run.state, was_started=run.was_executed) for run in ended}
     return int(next((one for one in _WORST_FIRST if one in answers), Answer.SUCCEEDED))
 
 

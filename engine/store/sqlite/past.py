@@ -121,7 +121,7 @@ class SqlitePast:
         before = self._db.row("pruned_gap_before", values)
         if before is not None:
             gap = gap_from_row(before)
-            fate = (run.verdict, run.reason, run.detail, run.attempt > 0)
+            fate = (run.verdict, run.reason, run.detail, run.was_executed)
             is_same = (gap.state, gap.reason, gap.detail, gap.ran) == fate
             if is_same and _follows(schedule, gap.last_at, run.scheduled_for):
                 self._db.write("extend_pruned_gap", values | {"id": before["id"]})
@@ -132,7 +132,7 @@ class SqlitePast:
             "detail": run.detail,
             "job": run.job,
         }
-        said["ran"] = run.attempt > 0
+        said["ran"] = run.was_executed
         about = {"generation": run.generation or 0, "epoch": self._db.epoch or 0, "recorded_at": to_us(now)}
         self._db.write("add_pruned_gap", values | said | about)
 
