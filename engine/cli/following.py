@@ -57,12 +57,21 @@ class EndingSignals:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["EndingSignals"]:
-        """Note signals instead of dying of them. One that is ignored stays ignored: nohup(1)."""
-        heard = [one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN]
+        """Note signals instead of dying of them, whoever blocked or ignored them, as an engine does.
+
+        SIGHUP and SIGINT stay ignored where they were: somebody asked for that with nohup(1), or a shell that
+        started the command in the background did. SIGTERM is what a container and a service manager end a
+        command with.
+        """
+        heard = [
+            one for one in ENDING if one is signal.SIGTERM or signal.getsignal(one) is not signal.SIG_IGN
+        ]
         before = {one: signal.signal(one, self._note) for one in heard}
+        mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
         try:
             yield self
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for one, handler in before.items():
                 signal.signal(one, handler)
 

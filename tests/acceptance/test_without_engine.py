@@ -6,8 +6,9 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,10 @@ def _no_command_is_left() -> Iterator[None]:
         command.communicate()
 
 
-def ask_for(folder: Path, job: str, *options: str) -> "subprocess.Popen[bytes]":
+def ask_for(folder: Path, job: str, *options: str, prefix: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
     """A command in the foreground that asks for a run."""
     command = subprocess.Popen(
-        [JOBFILE, "run", job, *options],
+        [*prefix, JOBFILE, "run", job, *options],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -105,6 +106,47 @@ def test_a_command_that_is_killed_while_its_job_runs_stands_in_nobodys_way(
         assert say(tmp_path, "run", "slow").returncode == 0
     check_nothing_open(tmp_path)
     doctor_without_engine(tmp_path)
+
+
+CHANGED = "import os, signal, sys; {}; os.execv(sys.argv[1], sys.argv[1:])"
+IGNORED = "[signal.signal(one, signal.SIG_IGN) for one in (1, 2, 15)]"
+BLOCKED = "signal.pthread_sigmask(signal.SIG_BLOCK, (1, 2, 15))"
+
+
+@pytest.mark.parametrize("changed", [IGNORED, BLOCKED], ids=["ignored", "blocked"])
+@pytest.mark.parametrize("how", TOLD, ids=lambda one: one.name)
+def test_a_command_ends_when_it_is_told_to_whatever_its_parent_made_of_the_signal(
+    tmp_path: Path, how: signal.Signals, changed: str
+) -> None:
+    """A hangup that is ignored stays so (nohup), and Ctrl-C, which shells ignore in background commands."""
+    put(tmp_path, JOBS)
+    command = ask_for(tmp_path, "slow", prefix=(sys.executable, "-c", CHANGED.format(changed)))
+    (run,) = in_state(tmp_path, "slow", RunState.RUNNING)
+    command.send_signal(how)
+    code, _, err = over(command)
+    ended = run_of(tmp_path, run.id)
+    if how is not signal.SIGTERM and changed is IGNORED:
+        assert (code, ended.state) == (0, RunState.SUCCEEDED)
+    else:
+        assert (code, ended.state, ended.detail) == (1, RunState.CANCELLED, WORDS[how])
+        assert f"cancelling run {run.id[:8]}" in err
+    check_nothing_open(tmp_path)
+
+
+@pytest.mark.parametrize("how", TOLD, ids=lambda one: one.name)
+def test_a_command_that_is_the_first_process_of_a_container_ends_when_it_is_told_to(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    put(tmp_path, JOBS)
+    command = ask_for(tmp_path, "slow", prefix=("unshare", "--pid", "--fork", "--mount-proc", "--kill-child"))
+    in_state(tmp_path, "slow", RunState.RUNNING)
+    (first,) = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
+    os.kill(int(first), how)
+    code, _, err = over(command)
+    (ended,) = runs(tmp_path, "slow")
+    assert (code, ended.state, ended.detail) == (1, RunState.CANCELLED, WORDS[how])
+    assert f"cancelling run {ended.id[:8]}" in err
+    check_nothing_open(tmp_path)
 
 
 @pytest.mark.parametrize("then", ["run", "up"])
