@@ -7,7 +7,7 @@ import pytest
 
 from engine.answers.asked import Asked
 from engine.answers.did import Answer, did
-from engine.answers.presence import RUNNING
+from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import make_report
 from engine.answers.status import make_status
 from engine.answers.why import Story, why, why_day, why_newest, why_run
@@ -31,8 +31,8 @@ class World(AnyWorld):
         return f"{next(self._ids):08x}".ljust(32, "0")
 
 
-def asked(world: World, job: str = "hello") -> Asked:
-    return Asked(view=world.view, job=job, zone=UTC_ZONE, now=world.clock.now(), presence=RUNNING)
+def asked(world: World, job: str = "hello", *, presence: Presence = RUNNING) -> Asked:
+    return Asked(view=world.view, job=job, zone=UTC_ZONE, now=world.clock.now(), presence=presence)
 
 
 def story(world: World, at: datetime, job: str = "hello") -> str:
