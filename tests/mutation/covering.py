@@ -7,8 +7,14 @@ Group = tuple[str, ...]
 
 _ENGINE = ("tests/engine/test_engine.py", "tests/engine/test_faults.py", "tests/engine/test_past.py")
 _SIMULATION = ("tests/engine/test_simulation.py", "tests/cli/test_simulate.py")
-_ANSWERS = ("tests/cli/test_showing.py",)
-_CLI = ("tests/cli/test_runs.py", "tests/cli/test_doctor.py")
+_DID = ("tests/engine/test_did.py",)
+_WHY = ("tests/engine/test_stories.py", "tests/engine/test_why.py")
+_OVERDUE = ("tests/engine/test_overdue.py",)
+_ANSWERS = ("tests/cli/test_answers.py", "tests/cli/test_showing.py")
+_PRINTED = ("tests/cli/test_printed_times.py",)
+_DOCTOR = ("tests/doctor", "tests/cli/test_doctor.py")
+_RUNS = ("tests/cli/test_runs.py",)
+_CLI = (*_RUNS, "tests/cli/test_doctor.py")
 _TIMES = (
     "tests/language/test_occurrences.py",
     "tests/language/test_cron.py",
@@ -36,12 +42,32 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/pausing.py", _ENGINE, _CLI),
         ("engine/rebinding.py", ("tests/engine/test_rebinding.py",), _ENGINE, ("tests/plan/test_truth.py",)),
         ("engine/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
-        ("engine/answers/did.py", _ANSWERS, _ENGINE, _CLI),
-        ("engine/answers/expected.py", _ANSWERS, _ENGINE, _CLI),
-        ("engine/answers/why.py", _ANSWERS, _ENGINE, _CLI),
-        ("engine/answers/report.py", _ANSWERS, _ENGINE, _CLI),
-        ("engine/answers/status.py", _ANSWERS, _ENGINE, _CLI),
-        ("engine/answers/findings.py", _ANSWERS, ("tests/doctor", "tests/cli/test_doctor.py")),
+        ("engine/stopping.py", ("tests/engine/test_removed.py",), _ENGINE, _RUNS),
+        (
+            "engine/ledgerguard.py",
+            ("tests/engine/test_ledgerguard.py",),
+            ("tests/engine/test_preparing.py",),
+            _RUNS,
+        ),
+        ("engine/answers/did.py", _DID, (*_WHY, "tests/engine/test_past.py"), _ANSWERS, _OVERDUE),
+        ("engine/answers/why.py", _WHY, _ENGINE, _ANSWERS),
+        ("engine/answers/expected.py", _DID, _OVERDUE, _ANSWERS, _ENGINE),
+        ("engine/answers/report.py", (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
+        ("engine/answers/status.py", _ANSWERS, _PRINTED, _WHY, _RUNS),
+        ("engine/answers/findings.py", ("tests/cli/test_doctor.py",), ("tests/doctor",)),
+        ("engine/answers/asked.py", _DID, _WHY),
+        ("engine/answers/facts.py", _WHY, _OVERDUE, _ENGINE, _ANSWERS),
+        ("engine/answers/fates.py", _ANSWERS, _PRINTED),
+        ("engine/answers/newest.py", _DID, _ANSWERS, _WHY),
+        ("engine/answers/overdue.py", _OVERDUE, _ANSWERS),
+        ("engine/answers/presence.py", _OVERDUE, _ANSWERS),
+        ("engine/answers/reasons.py", _WHY, _ANSWERS, _ENGINE),
+        ("engine/answers/invariants/checking.py", _ENGINE, _DOCTOR),
+        ("engine/answers/invariants/coverage.py", _ENGINE, _DOCTOR),
+        ("engine/answers/invariants/liveness.py", _ENGINE, _DOCTOR),
+        ("engine/answers/invariants/order.py", _ENGINE, _DOCTOR),
+        ("engine/answers/invariants/rows.py", _ENGINE, _DOCTOR),
+        ("engine/answers/invariants/stories.py", _ENGINE, _DOCTOR),
         ("jobfile/occurrences.py", _TIMES, ("tests/language/test_samples.py",)),
         ("jobfile/crontime.py", _TIMES, ("tests/language/test_samples.py",)),
         ("jobfile/cron.py", _CRON, ("tests/language/test_cases.py",)),

@@ -25,6 +25,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
     ),
     Equivalent(
+        "engine/answers/did.py",
+        "if last is not None and last.id != run.id:",
+        "last is not None and last.id != run.id -> (last.id != run.id)",
+        "what is made of a run has a run; only the types do not know that",
+    ),
+    Equivalent(
         "engine/adapters/masking.py",
         "self._longest = max(map(len, ordered), default=0)",
         "0 -> 1",
