@@ -228,6 +228,9 @@ PLOTS = {
     "no_engine_runs": Plot(
         text=ONCE, happens=lambda world: world.clock.advance(seconds=2 * 3600), engine=presence
     ),
+    "no_engine_runs_for_hours": Plot(
+        text=a_file(), happens=lambda world: world.clock.advance(seconds=3 * 3600 + 60), engine=presence
+    ),
     "no_engine_runs_and_a_retry_waits": Plot(
         text=a_file(RETRIES, schedule=DAILY),
         happens=fails_and_waits,

@@ -1,0 +1,121 @@
+"""Who starts runs now, and what the next engine makes of an attempt that has no end in the ledger."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from engine.adapters.lock import make_private_file
+from engine.answers.fates import fate_of
+from engine.answers.presence import RUNNING, SILENT, Presence, presence_of, unsettled_words
+from engine.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
+from engine.ports import Alive, Evidence, NotStarted
+from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
+from engine.store.sqlite.store import SqliteStore
+from engine.store.sqlite.view import SqliteView
+from tests.builders import MINUTE, NOON
+from tests.engine.test_faults import a_file, down
+from tests.engine.world import World
+
+ZONE = ZoneInfo("Asia/Tokyo")
+FATES = {"a" * 32: "it ended with exit code 0, which will be recorded"}
+
+
+def presence(world: World, *, is_locked: bool = True, trouble: str = "") -> Presence:
+    now = world.clock.now()
+    return presence_of(world.view, is_locked=is_locked, trouble=trouble, fates=FATES, now=now)
+
+
+def test_an_engine_that_runs_is_no_obstacle(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    assert presence(world) == Presence(is_running=True, fates=FATES)
+    world.clock.advance(seconds=SILENT.total_seconds())
+    assert presence(world) == Presence(is_running=True, fates=FATES)
+    assert (RUNNING.is_idle, RUNNING.obstacle(ZONE)) == (False, "")
+
+
+def test_without_a_lock_no_engine_runs_since_its_end_or_its_last_sign_of_life(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.pass_time(seconds=60)
+    world.clock.advance(seconds=60)
+    found = presence(world, is_locked=False, trouble="the disk is full")
+    assert found == Presence(is_running=False, since=NOON + MINUTE, fates=FATES)
+    assert (found.is_idle, found.obstacle(ZONE)) == (True, "no engine is running since 2026-03-05 21:01 JST")
+    world.heartbeat.end("stopped")
+    assert presence(world, is_locked=False).since == NOON + 2 * MINUTE
+
+
+def test_before_the_first_engine_none_runs_and_since_when_is_not_known(tmp_path: Path) -> None:
+    make_private_file(tmp_path / "ledger.db")
+    SqliteStore.open(tmp_path / "ledger.db").close()
+    view = SqliteView.open(tmp_path / "ledger.db")
+    found = presence_of(view, is_locked=False, trouble="", fates={}, now=NOON)
+    assert found == Presence(is_running=False)
+    assert found.obstacle(ZONE) == "no engine is running"
+    view.close()
+
+
+def test_a_second_engine_is_the_one_that_holds_the_lock(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    down(world, seconds=3600)
+    assert presence(world).is_running
+
+
+def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.clock.advance(seconds=SILENT.total_seconds() + 1)
+    silent = "the engine has not been heard of for 36s"
+    assert presence(world) == Presence(is_running=True, trouble=silent, fates=FATES)
+    for kind, words in (
+        (DISK_HOLD, "the engine starts nothing, for want of room on the disk: because"),
+        (RESTORED_HOLD, "the engine starts nothing, for its ledger is an older copy: because"),
+        (CLOCK_HOLD, "the engine does not believe the clock: because"),
+    ):
+        with world.store.transaction():
+            world.store.incidents.begin_hold(kind, detail="because", now=world.clock.now())
+        found = presence(world)
+        assert found == Presence(is_running=True, trouble=words, fates=FATES)
+        assert (found.is_idle, found.obstacle(ZONE)) == (True, words)
+    full = "the engine cannot write its ledger: the disk is full"
+    assert presence(world, trouble="the disk is full") == Presence(is_running=True, trouble=full, fates=FATES)
+
+
+def test_an_engine_that_ended_its_session_and_holds_its_lock_yet_is_not_silent(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.heartbeat.end("stopped")
+    world.clock.advance(seconds=3600)
+    assert presence(world) == Presence(is_running=True, fates=FATES)
+
+
+ENDED = Ended(started_at=NOON, ended_at=NOON, exit_code=3)
+KILLED = Ended(started_at=NOON, ended_at=NOON, signal=9)
+GONE = "what it left behind is gone, and it will be recorded as lost"
+UNSEEN = "nobody saw its end, and it will be recorded as lost"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "state", "fate"),
+    [
+        (Alive(started_at=None), AttemptState.STARTING, ""),
+        (Alive(started_at=NOON), AttemptState.RUNNING, ""),
+        (NotStarted(), AttemptState.RUNNING, GONE),
+        (NotStarted(), AttemptState.STARTING, "it was never executed, and will be started"),
+        (Lost(at=NOON, reason="evidence_gone"), AttemptState.RUNNING, GONE),
+        (Lost(at=NOON, reason="evidence_gone"), AttemptState.STARTING, UNSEEN),
+        (Lost(at=NOON, reason="host_reboot"), AttemptState.RUNNING, UNSEEN),
+        (
+            StartError(at=NOON, reason="start_error"),
+            AttemptState.STARTING,
+            "it could not be started, and will fail",
+        ),
+        (ENDED, AttemptState.RUNNING, "it ended with exit code 3, which will be recorded"),
+        (KILLED, AttemptState.RUNNING, "it ended with signal 9, which will be recorded"),
+    ],
+)
+def test_the_fate_of_an_attempt_is_what_its_evidence_says(
+    evidence: Evidence, state: AttemptState, fate: str
+) -> None:
+    attempt = Attempt(run_id="a" * 32, number=1, state=state, boot_id="b", created_at=NOON)
+    assert fate_of(evidence, attempt) == fate
+    said = f"it ended, or was killed, and no engine has recorded it yet: {fate}; `jobfile up` settles it"
+    assert unsettled_words(fate) == said
