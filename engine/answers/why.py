@@ -162,13 +162,13 @@ def _names(schedule: Schedule, at: datetime) -> bool:
 
 def _neighbours(schedule: Schedule, at: datetime, zone: ZoneInfo) -> list[Fact]:
     facts = []
-    span = timedelta(hours=1)
-    while span <= NEAR:
-        before = [fire.at for fire in fires(schedule.entries, after=at - span, until=at - INSTANT)]
+    span, looked = timedelta(hours=1), timedelta()
+    while looked < NEAR:
+        looked, span = min(span, NEAR), span * 4
+        before = [fire.at for fire in fires(schedule.entries, after=at - looked, until=at - INSTANT)]
         if before:
             facts.append(("the one before", instant_text(before[-1], zone)))
             break
-        span *= 4
     after = next_fire(schedule.entries, after=at)
     if after is not None:
         facts.append(("the one after", instant_text(after.at, zone)))

@@ -162,6 +162,17 @@ the one after| 2026-03-06 13:00 UTC"""
     )
 
 
+@pytest.mark.parametrize("days", [1, 5, 11, 25, 39])
+def test_the_neighbours_of_an_instant_are_found_as_far_as_forty_days_away(tmp_path: Path, days: int) -> None:
+    world = World(tmp_path, a_file(schedule='"0 12 1 */2 *"'), at=NOON - 5 * DAY)
+    world.clock.advance(seconds=60 * 86400)
+    march = NOON - 4 * DAY
+    assert story(world, march + days * DAY).endswith(
+        "\nthe one before| 2026-03-01 12:00 UTC\nthe one after| 2026-05-01 12:00 UTC"
+    )
+    assert "the one before" not in story(world, march + 41 * DAY)
+
+
 def test_the_story_of_a_run_that_somebody_asked_for(tmp_path: Path) -> None:
     text = ONCE.replace("    command", "    params: {dry: {type: boolean, default: false}}\n    command")
     world = World(tmp_path, text, at=NOON)
