@@ -42,12 +42,16 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/pausing.py", _ENGINE, _CLI),
         ("engine/rebinding.py", ("tests/engine/test_rebinding.py",), _ENGINE, ("tests/plan/test_truth.py",)),
         ("engine/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
-        ("engine/stopping.py", ("tests/engine/test_removed.py",), _ENGINE, _RUNS),
+        (
+            "engine/stopping.py",
+            ("tests/engine/test_stopping.py",),
+            ("tests/engine/test_removed.py",),
+            _ENGINE,
+        ),
         (
             "engine/ledgerguard.py",
             ("tests/engine/test_ledgerguard.py",),
             ("tests/engine/test_preparing.py",),
-            _RUNS,
         ),
         ("engine/answers/did.py", _DID, (*_WHY, "tests/engine/test_past.py"), _ANSWERS, _OVERDUE),
         ("engine/answers/why.py", _WHY, _ENGINE, _ANSWERS),

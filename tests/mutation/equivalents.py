@@ -30,6 +30,20 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "last is not None and last.id != run.id -> (last.id != run.id)",
         "what is made of a run has a run; only the types do not know that",
     ),
+    *(
+        Equivalent(
+            "engine/answers/why.py",
+            source,
+            change,
+            "how far one look backwards reaches changes the time it takes, and not what is found",
+        )
+        for source, change in (
+            ("span, looked = timedelta(hours=1), timedelta()", "1 -> 2"),
+            ("looked, span = min(span, NEAR), span * 4", "4 -> 3"),
+            ("looked, span = min(span, NEAR), span * 4", "4 -> 5"),
+            ("looked, span = min(span, NEAR), span * 4", "min -> max"),
+        )
+    ),
     Equivalent(
         "engine/adapters/masking.py",
         "self._longest = max(map(len, ordered), default=0)",
