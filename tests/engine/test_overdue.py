@@ -1,6 +1,7 @@
 """A run that was due and that nothing has started is overdue in every answer, and never `all is well`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -268,3 +269,21 @@ def test_the_report_of_any_window_adds_up_while_no_engine_runs(
     counted = count_overdue(world.view, found, now) - len(replaced)
     assert everything.total.verdicts.get("overdue", 0) == counted
     world.crash()
+
+
+@pytest.mark.parametrize("late", [-1, 0, 1, 600])
+def test_a_waiting_run_starts_up_to_its_deadline_and_the_answers_say_so_before(
+    tmp_path: Path, late: int
+) -> None:
+    """What the answers announce is what the next engine does, at the deadline itself too."""
+    world = World(tmp_path, a_file("start_deadline: 10m", schedule='"0 13 * * *"'), at=NOON, max_running=0)
+    world.pass_time(seconds=3600)
+    world.clock.advance(seconds=600 + late)
+    answer, _, _ = asked(world, presence(world))
+    missed = "records it as missed: it could not start in time"
+    assert f"`jobfile up` then {'starts it' if late <= 0 else missed}" in answer.line
+    world.crash()
+    world.config = replace(world.config, max_running=1)
+    world.boot()
+    (run,) = world.runs()
+    assert run.state is (RunState.RUNNING if late <= 0 else RunState.MISSED)

@@ -154,6 +154,9 @@ schedule| every day at 13:00, UTC
 the one before| 2026-03-05 13:00 UTC
 the one after| 2026-03-06 13:00 UTC"""
     )
+    assert story(world, NOON + 10 * DAY).startswith(
+        "hello, 2026-03-15 12:00 UTC: not expected: its schedule does not name that time\n"
+    )
     assert story(world, NOON - HOUR) == (
         "hello, 2026-03-05 11:00 UTC: not expected: the job was first applied 2026-03-05 12:00 UTC"
     )
