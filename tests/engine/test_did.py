@@ -149,6 +149,21 @@ def test_what_was_asked_for_since_is_not_told_when_it_came_out_alike(tmp_path: P
     assert "asked for since by anna" in newest(world).line
 
 
+def test_what_was_asked_for_since_with_other_params_is_not_told(tmp_path: Path) -> None:
+    text = a_file("params: {customer: {type: string, default: none}}", schedule=NIGHTLY)
+    world = World(tmp_path, text, at=NOON)
+    world.pass_time(seconds=14 * 3600)
+    world.finish()
+    world.clock.advance(seconds=60)
+    for customer in ("none", "B"):
+        ask(world, customer=customer)
+        world.finish(exit_code=1)
+    told = [newest(world, **params) for params in ({}, {"customer": "none"}, {"customer": "B"})]
+    assert [answer.answer for answer in told] == [Answer.SUCCEEDED, Answer.SUCCEEDED, Answer.NOT_WELL]
+    since = [None if answer.asked_since is None else answer.asked_since.params for answer in told]
+    assert since == [{"customer": "B"}, {"customer": "none"}, None]
+
+
 def test_before_its_first_night_a_job_is_not_yet_due_whatever_was_tried(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
     ask(world)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import EngineLock, engine_trouble, make_private_file
@@ -21,7 +23,7 @@ from engine.events import (
     RunsPruned,
 )
 from engine.housekeeper import Housekeeper
-from engine.ledgerguard import CALM_SECONDS, LedgerGuard
+from engine.ledgerguard import BUG_CALM_SECONDS, CALM_SECONDS, STUCK_SECONDS, LedgerGuard
 from engine.loop import RETRY_SECONDS, Loop
 from engine.records import DISK_HOLD
 from engine.store.sqlite.store import SqliteStore
@@ -85,6 +87,68 @@ def test_a_trouble_that_comes_and_goes_is_not_told_as_often() -> None:
         loop.turn()
         duties.clock.advance(seconds=2)
     assert duties.alarms == ["the disk is full"]
+
+
+LOOPS = ("heartbeat", "scheduler", "worker")
+STEPS = st.one_of(
+    st.tuples(st.just("fails"), st.sampled_from(LOOPS), st.sampled_from(("full", "read-only"))),
+    st.tuples(
+        st.sampled_from(("whole", "part")), st.sampled_from(LOOPS), st.sampled_from(("KeyError", "OSError"))
+    ),
+    st.tuples(st.just("does"), st.sampled_from(LOOPS), st.just("")),
+    st.tuples(st.just("waits"), st.sampled_from(("1", "4", "5", "25", "30", "55", "60")), st.just("")),
+)
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_what_a_guard_tells_is_what_its_loops_last_said(steps: list[tuple[str, str, str]]) -> None:
+    """Held to a model that keeps all that was said and looks through it after each step."""
+    clock, journal = FakeClock(NOON), KeptJournal()
+    alarms: list[str] = []
+    bugs: list[str] = []
+    guard = LedgerGuard(clock=clock, journal=journal, alarm=alarms.append, on_bug=bugs.append)
+    failing: set[str] = set()
+    last_failure = began = 0.0
+    is_told = False
+    known: dict[str, tuple[str, float, float | None]] = {}
+    expected_alarms: list[str] = []
+    expected_bugs: list[str] = []
+    expected_events: list[object] = []
+    for what, name, detail in steps:
+        now = clock.elapsed()
+        if what == "waits":
+            clock.advance(seconds=float(name))
+        elif what == "fails":
+            guard.note_failure(name, detail)
+            failing.add(name)
+            last_failure = now
+            if not is_told:
+                is_told, began = True, now
+                expected_alarms.append(detail)
+                expected_events.append(LedgerUnwritable(detail=detail))
+        elif what == "does":
+            guard.note_success(name)
+            failing.discard(name)
+            if name in known:
+                message, last, _ = known[name]
+                known[name] = (message, last, None)
+                if now - last >= BUG_CALM_SECONDS:
+                    del known[name]
+                    expected_bugs.append("; ".join(f"{one}: {known[one][0]}" for one in sorted(known)))
+            if is_told and not failing and now - last_failure >= CALM_SECONDS:
+                is_told = False
+                expected_alarms.append("")
+                expected_events.append(LedgerWritable(seconds=now - began))
+        else:
+            guard.note_bug(name, detail, is_whole_turn=what == "whole")
+            before = known.get(name, ("", 0.0, None))
+            stuck = None if what == "part" else now if before[2] is None else before[2]
+            known[name] = (detail, now, stuck)
+            if before[0] != detail:
+                expected_bugs.append("; ".join(f"{one}: {known[one][0]}" for one in sorted(known)))
+        stuck_since = [since for _, _, since in known.values() if since is not None]
+        assert guard.is_stuck == any(clock.elapsed() - since >= STUCK_SECONDS for since in stuck_since)
+        assert (alarms, bugs, journal.events) == (expected_alarms, expected_bugs, expected_events)
 
 
 def test_a_damaged_ledger_ends_the_engine_and_another_trouble_does_not() -> None:

@@ -45,6 +45,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         )
     ),
     Equivalent(
+        "engine/answers/newest.py",
+        "found = _newest_in(view, job, since=now + INSTANT, until=FAR, now=now, fits=fits)",
+        "now + INSTANT -> (now - INSTANT)",
+        "what is of this very instant is found by the next look too, and what is to come comes before it",
+    ),
+    Equivalent(
         "engine/adapters/masking.py",
         "self._longest = max(map(len, ordered), default=0)",
         "0 -> 1",
