@@ -164,6 +164,19 @@ def test_what_was_asked_for_since_with_other_params_is_not_told(tmp_path: Path) 
     assert since == [{"customer": "B"}, {"customer": "none"}, None]
 
 
+def test_a_request_for_the_instant_of_a_run_that_was_made_up_for_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
+    down(world, seconds=15 * 3600)
+    world.finish()
+    (run,) = world.runs()
+    again = ask(world, at=run.scheduled_for)
+    world.finish(exit_code=1)
+    answer = newest(world)
+    assert answer.answer is Answer.SUCCEEDED
+    assert answer.asked_since is not None
+    assert answer.asked_since.id == again.id
+
+
 def test_before_its_first_night_a_job_is_not_yet_due_whatever_was_tried(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
     ask(world)

@@ -44,11 +44,31 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
             ("looked, span = min(span, NEAR), span * 4", "min -> max"),
         )
     ),
+    *(
+        Equivalent(
+            "engine/answers/newest.py",
+            source,
+            change,
+            "how far one look backwards reaches changes the time it takes, and not what is found",
+        )
+        for source, change in (
+            ("until, span = since, span * 4", "4 -> 3"),
+            ("until, span = since, span * 4", "4 -> 5"),
+            ("since = max(now - LOOK_BACK, until - span)", "max -> min"),
+        )
+    ),
     Equivalent(
         "engine/answers/newest.py",
         "found = _newest_in(view, job, since=now + INSTANT, until=FAR, now=now, fits=fits)",
         "now + INSTANT -> (now - INSTANT)",
         "what is of this very instant is found by the next look too, and what is to come comes before it",
+    ),
+    Equivalent(
+        "engine/answers/newest.py",
+        "is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at",
+        "not item.is_scheduled and item.run is not None and item.run.queued_at > at -> "
+        "(not item.is_scheduled and item.run.queued_at > at)",
+        "what no schedule asked for is a run; only the types do not know that",
     ),
     Equivalent(
         "engine/adapters/masking.py",
