@@ -1,12 +1,13 @@
 """`why`: the stories that it tells, whole, and that no reason is left as a word of the program."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from engine.answers.asked import Asked
 from engine.answers.did import Answer, did
+from engine.answers.facts import SILENCE
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import make_report
 from engine.answers.status import make_status
@@ -236,6 +237,48 @@ def test_the_newest_story_and_that_of_a_day(tmp_path: Path) -> None:
     )
     after = why_day(asked(world), (NOON + DAY).date())
     assert after.headline == "hello, 2026-03-06 00:00 UTC: expected, not yet due"
+
+
+def engine_fact(world: World, at: datetime, *, presence: Presence = RUNNING) -> str:
+    """What the story of an instant says of the engine."""
+    found = why(world.view, "hello", at, zone=UTC_ZONE, now=world.clock.now(), presence=presence)
+    return dict(found.facts)["engine"]
+
+
+@pytest.mark.parametrize("how", ["stopped", "was killed"])
+def test_the_engine_of_an_instant_is_the_one_that_was_there(tmp_path: Path, how: str) -> None:
+    """One that ended says when; one that was killed may have been there until shortly after its last sign."""
+    world = World(tmp_path, a_file("catchup: none", schedule="{every: 5s}"), at=NOON)
+    world.pass_time(seconds=600)
+    if how == "stopped":
+        world.heartbeat.end("stopped")
+    down(world, seconds=600)
+    world.pass_time(seconds=60)
+    end = NOON + timedelta(seconds=600)
+    last = end if how == "stopped" else end + SILENCE
+    absent = (
+        f"absent: the one before {how} about 2026-03-05 12:10 UTC, the next one started 2026-03-05 12:20 UTC"
+    )
+    second = timedelta(seconds=5)
+    assert engine_fact(world, NOON + second) == "epoch 1, since 2026-03-05 12:00 UTC"
+    assert engine_fact(world, end) == "epoch 1, since 2026-03-05 12:00 UTC"
+    assert engine_fact(world, last) == "epoch 1, since 2026-03-05 12:00 UTC"
+    assert engine_fact(world, last + second) == absent
+    assert engine_fact(world, NOON + timedelta(seconds=1195)) == absent
+    assert engine_fact(world, NOON + timedelta(seconds=1205)) == "epoch 2, since 2026-03-05 12:20 UTC"
+
+
+def test_of_an_instant_without_a_decision_an_engine_that_started_since_is_known(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.pass_time(seconds=3590)
+    world.clock.advance(seconds=600)
+    dead = Presence(is_running=False, since=world.clock.now())
+    absent = "absent: the one before was killed about 2026-03-05 12:59:50 UTC, and none since"
+    assert engine_fact(world, NOON + HOUR, presence=dead) == absent
+    assert engine_fact(world, NOON + HOUR) == "epoch 1, since 2026-03-05 12:00 UTC"
+    now = world.clock.now()
+    world.store.open_session(kind="engine", boot_id="b", pid=1, version="1", now=now, boot_seconds=1.0)
+    assert engine_fact(world, NOON + HOUR, presence=dead) == "epoch 1, since 2026-03-05 12:00 UTC"
 
 
 def test_a_superseded_run_names_the_one_that_took_its_place_and_the_rule(tmp_path: Path) -> None:
