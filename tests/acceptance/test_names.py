@@ -126,7 +126,7 @@ def test_every_command_is_asked_here() -> None:
     assert ASKED.keys() | WITHOUT_A_FOLDER == COMMANDS.keys()
 
 
-@pytest.fixture(scope="module", params=LOCALES)
+@pytest.fixture(scope="module", params=["UTF-8", "latin-1"])
 def lived(request: pytest.FixtureRequest, locales: Path, tmp_path_factory: pytest.TempPathFactory) -> Lived:
     """Two folders in which an engine ran, and two jobs: one with a name that is not UTF-8."""
     place = tmp_path_factory.mktemp("lived")
@@ -153,6 +153,12 @@ def test_a_command_does_in_a_folder_of_any_name_what_it_does_in_another(
         assert code != 70, (words, out, err)
         if "--json" in words and command not in PRINTS_LINES:
             json.loads(out)
+
+
+@pytest.mark.parametrize("words", [["run", "hello"], ["show", "hello"], ["simulate"], ["status"], ["doctor"]])
+def test_the_plainest_locale_makes_no_difference(tmp_path: Path, locales: Path, words: Words) -> None:
+    folder = folder_with_jobs(tmp_path, ODD)
+    assert said(folder, words, locales, "C")[0] == said(folder, words, locales, "UTF-8")[0]
 
 
 def test_a_state_folder_may_have_any_name(tmp_path: Path, locales: Path) -> None:
@@ -218,8 +224,13 @@ def test_an_included_file_with_such_a_name_is_refused_in_words_and_the_engine_go
         until(lambda: generation(tmp_path / "plain") == 2, "the set with a good name")
 
 
-@pytest.mark.parametrize("command", ["show", "simulate", "check", "explain-schedule", "next"])
-@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    ("command", "encoding"),
+    [
+        *((command, "latin-1") for command in ("show", "simulate", "check", "explain-schedule", "next")),
+        *(("show", encoding) for encoding in ("cp1252", "utf-8")),
+    ],
+)
 def test_what_a_terminal_cannot_show_is_printed_as_an_escape(
     tmp_path: Path, locales: Path, command: str, encoding: str
 ) -> None:
