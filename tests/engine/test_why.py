@@ -315,6 +315,22 @@ def test_a_run_that_waits_for_a_place_says_so_and_which_run_is_oldest(tmp_path: 
     assert found.headline == f"hello, 2026-03-05 14:00 UTC: skipped, {in_way}"
 
 
+def test_a_run_waits_for_a_place_that_was_not_started_within_two_seconds(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file() + "  long:\n    command: ['true']\n", at=NOON, max_running=1)
+    world.run_by_hand("long")
+    world.pass_time(seconds=3600)
+
+    def said() -> str:
+        return why(world.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=world.clock.now()).headline
+
+    world.clock.advance(seconds=1.9)
+    assert said() == "hello, 2026-03-05 13:00 UTC: queued"
+    world.clock.advance(seconds=0.1)
+    assert said().startswith(
+        "hello, 2026-03-05 13:00 UTC: queued, the only place is taken, oldest: run 00000001"
+    )
+
+
 def test_a_request_behind_one_that_waits_names_it(tmp_path: Path) -> None:
     text = a_file() + "  long:\n    command: ['true']\n"
     world = World(tmp_path, text, at=NOON, max_running=1)
@@ -347,6 +363,22 @@ def test_an_engine_that_ran_and_could_not_write_was_not_away(tmp_path: Path) -> 
     )
     status = make_status(world.view, presence=RUNNING, file=None, free_bytes=10**12, now=world.clock.now())
     assert status.away_words in found.headline
+
+
+@pytest.mark.parametrize(("minutes", "was_there"), [(61, True), (60, True), (59, False)])
+def test_an_engine_that_did_not_believe_its_clock_was_there_until_its_end(
+    tmp_path: Path, minutes: int, was_there: bool
+) -> None:
+    """Its signs of life are not written down then, and its end is."""
+    world = World(tmp_path, a_file("catchup: none"), at=NOON)
+    world.clock.advance(seconds=minutes * 60)
+    now = world.clock.now()
+    with world.store.transaction():
+        world.store.close_session(epoch=world.epoch, now=now, boot_seconds=None, reason="stopped")
+    down(world, seconds=3600)
+    found = why(world.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=world.clock.now())
+    said = "the engine was running and could decide nothing" if was_there else "the engine was not running"
+    assert found.headline.startswith(f"hello, 2026-03-05 13:00 UTC: missed, {said}")
 
 
 @pytest.mark.parametrize(

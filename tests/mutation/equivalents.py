@@ -70,6 +70,18 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "(not item.is_scheduled and item.run.queued_at > at)",
         "what no schedule asked for is a run; only the types do not know that",
     ),
+    *(
+        Equivalent(
+            "engine/answers/report.py",
+            "if since <= gap.first_at and gap.last_at < until:",
+            change,
+            "a gap that is counted one by one has the same number; its own count only takes less time",
+        )
+        for change in (
+            "since <= gap.first_at -> (since < gap.first_at)",
+            "since <= gap.first_at and gap.last_at < until -> False",
+        )
+    ),
     Equivalent(
         "engine/adapters/masking.py",
         "self._longest = max(map(len, ordered), default=0)",
