@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.answers.did import Answer, Did, did
+from engine.answers.expected import INSTANT
 from engine.answers.overdue import count_overdue, overdue_runs
 from engine.answers.presence import GRACE, RUNNING, Presence, presence_of
 from engine.answers.report import Report, make_report
@@ -148,6 +149,15 @@ def test_within_the_grace_nothing_is_overdue(tmp_path: Path) -> None:
     assert report.total.is_well
     world.clock.advance(seconds=1)
     overdue(world, presence(world))
+
+
+def test_a_window_ends_before_its_end_also_for_what_is_overdue(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.clock.advance(seconds=3 * 3600 + 60)
+    found, now = presence(world), world.clock.now()
+    for until, count in ((HOUR, 0), (HOUR + INSTANT, 1), (2 * HOUR, 1), (2 * HOUR + INSTANT, 2), (DAY, 3)):
+        report = make_report(world.view, since=NOON, until=NOON + until, now=now, presence=found)
+        assert report.total.verdicts == ({"overdue": count} if count else {})
 
 
 def test_a_paused_job_and_a_spread_are_not_overdue(tmp_path: Path) -> None:

@@ -83,6 +83,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         )
     ),
     Equivalent(
+        "engine/answers/report.py",
+        "if root is None:",
+        "root is None -> False",
+        "retention takes away no run that was tried again; only the types do not know that",
+    ),
+    Equivalent(
         "engine/adapters/masking.py",
         "self._longest = max(map(len, ordered), default=0)",
         "0 -> 1",
