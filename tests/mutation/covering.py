@@ -64,7 +64,6 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _UNSOUND,
             ("tests/cli/test_doctor.py",),
         ),
-        ("engine/answers/asked.py", _DID, _WHY),
         ("engine/answers/facts.py", _WHY, _OVERDUE, _ANSWERS),
         ("engine/answers/fates.py", ("tests/engine/test_presence.py",), _ANSWERS),
         ("engine/answers/newest.py", _DID, _WHY, _ANSWERS),

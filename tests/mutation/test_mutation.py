@@ -115,6 +115,12 @@ def test_every_module_has_tests_that_exist() -> None:
             assert (ROOT / test).exists(), test
 
 
+def test_no_module_of_the_answers_is_left_out() -> None:
+    for path in sorted((ROOT / "engine" / "answers").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        assert name in COVERING or not mutants_of(path.read_text()), name
+
+
 def test_an_equivalent_change_is_one_that_can_be_made_and_says_why() -> None:
     for one in EQUIVALENTS:
         made = mutants_of((ROOT / one.path).read_text())
