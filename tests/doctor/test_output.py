@@ -1,6 +1,8 @@
 """What people and programs are shown: the exact text, and JSON that its schema describes."""
 
-from engine.answers.findings import CODES, Examined, Finding
+import pytest
+
+from engine.answers.findings import CODES, MAX_TOLD, Examined, Finding, told
 from engine.cli.commands.doctor import diagnosis_to_json, diagnosis_to_text
 from tests.cli.test_files import fits
 from tests.doctor.conftest import Patient
@@ -86,3 +88,23 @@ def test_every_code_is_in_the_form_that_the_schema_promises() -> None:
     for code in CODES:
         finding = Finding(code=code, found="x", help="y")
         fits(diagnosis_to_json((Examined(area="engine", looked_at="", findings=(finding,)),)), "doctor")
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_TOLD, MAX_TOLD + 1, MAX_TOLD + 1234])
+@pytest.mark.parametrize("total", [0, 5, MAX_TOLD + 1, 20_000])
+def test_of_many_findings_of_a_kind_ten_are_told_and_how_many_more_there_are(count: int, total: int) -> None:
+    def found(code: str, number: int) -> list[Finding]:
+        return [Finding(code=code, found=f"run {one}", help="look") for one in range(number)]
+
+    said = list(told([*found("invariant.I1", 1), *found("invariant.I6", count)], total=total))
+    first, rest = max(1, total) - MAX_TOLD, max(count, total) - MAX_TOLD
+    more = [("invariant.I1", first), ("invariant.I6", rest if count else 0)]
+    assert said == [
+        *found("invariant.I1", 1),
+        *found("invariant.I6", min(count, MAX_TOLD)),
+        *(
+            Finding(code=code, found=f"and {number:,} more like that", help="look")
+            for code, number in more
+            if number > 0
+        ),
+    ]
