@@ -15,13 +15,11 @@ _PRINTED = ("tests/cli/test_printed_times.py",)
 _UNSOUND = ("tests/doctor/test_findings.py",)
 _RUNS = ("tests/cli/test_runs.py",)
 _CLI = (*_RUNS, "tests/cli/test_doctor.py")
-_TIMES = (
-    "tests/language/test_occurrences.py",
-    "tests/language/test_cron.py",
-    "tests/language/test_cron_cases.py",
-)
-_CRON = (*_TIMES, "tests/language/test_cron_mistakes.py", "tests/language/test_entries.py")
-_PLAN = ("tests/plan/test_plan.py", "tests/cli/test_plan.py", "tests/plan/test_outputs.py")
+_TIMES = ("tests/language/test_occurrences.py", "tests/language/test_cron.py")
+_CRON = ("tests/language/test_cron.py", "tests/language/test_cron_mistakes.py")
+_CRON_CASES = ("tests/language/test_cron_cases.py",)
+_ENTRIES = ("tests/language/test_entries.py",)
+_PLAN = ("tests/plan/test_plan.py", "tests/plan/test_outputs.py")
 
 COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
@@ -76,11 +74,11 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/invariants/order.py", _UNSOUND, _ENGINE),
         ("engine/answers/invariants/rows.py", _UNSOUND, _ENGINE),
         ("engine/answers/invariants/stories.py", _UNSOUND, _ENGINE),
-        ("jobfile/occurrences.py", _TIMES, ("tests/language/test_samples.py",)),
-        ("jobfile/crontime.py", _TIMES, ("tests/language/test_samples.py",)),
-        ("jobfile/cron.py", _CRON, ("tests/language/test_cases.py",)),
-        ("jobfile/plan/runs.py", _PLAN, ("tests/plan/test_truth.py",)),
-        ("jobfile/plan/risks.py", _PLAN, ("tests/plan/test_truth.py",)),
+        ("jobfile/occurrences.py", _TIMES, _CRON_CASES, _ENTRIES),
+        ("jobfile/crontime.py", _TIMES, _CRON_CASES, _ENTRIES),
+        ("jobfile/cron.py", _CRON, _CRON_CASES, _ENTRIES, ("tests/language/test_cases.py",)),
+        ("jobfile/plan/runs.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),
+        ("jobfile/plan/risks.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),
         ("engine/adapters/masking.py", ("tests/engine/test_output.py",), ("tests/engine/test_launcher.py",)),
         ("jobfile/shellrules.py", ("tests/language/test_cases.py",), ("tests/language/test_shell.py",)),
     )

@@ -89,6 +89,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "retention takes away no run that was tried again; only the types do not know that",
     ),
     Equivalent(
+        "jobfile/occurrences.py",
+        "for year in range(after.year, until.year + 1) if after < until else ():",
+        "after < until -> (after <= until)",
+        "an empty stretch has no piece with an instant in it",
+    ),
+    Equivalent(
         "engine/adapters/masking.py",
         "self._longest = max(map(len, ordered), default=0)",
         "0 -> 1",
