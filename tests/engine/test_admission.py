@@ -98,3 +98,15 @@ def test_a_full_queue_names_what_has_been_in_the_way_for_longest(active: int, wa
     running, queued = runs(active, RunState.RUNNING, "a"), runs(waiting, RunState.QUEUED, "b")
     full = decide(OverlapPolicy.QUEUE, running, queued, max_waiting=waiting)
     assert full == Skip(state=RunState.MISSED, reason="buffer_full", detail=(running or queued)[0].id)
+
+
+@given(st.integers(0, 4), st.integers(0, 4), st.integers(0, 9))
+def test_what_is_at_hand_is_counted_and_listed_no_further_than_asked_for(
+    active: int, waiting: int, most: int
+) -> None:
+    others = Listed(runs(active, RunState.RUNNING, "a"), runs(waiting, RunState.QUEUED, "b"))
+    assert others.count(at_most=most) == (min(active, most), min(waiting, most))
+    assert others.rows() == (others.active, others.waiting)
+    first, then = others.rows(limit=most)
+    assert [*first, *then] == [*others.active, *others.waiting][:most]
+    assert all(one in others.active for one in first)
