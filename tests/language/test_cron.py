@@ -286,6 +286,30 @@ def test_a_mistake_comes_with_what_to_write_instead(text: str, help_: str) -> No
     assert help_ in problem(text).help
 
 
+@pytest.mark.parametrize("seconds", ["0", "00", "15", "*/5", "59"])
+@pytest.mark.parametrize(
+    ("five", "is_first", "is_last"),
+    [("30 2 * * *", True, False), ("2 * * * *", True, True), ("45 23 1 * mon", True, False)],
+)
+def test_seconds_are_found_at_the_end_at_which_the_rest_is_good(
+    seconds: str, five: str, is_first: bool, is_last: bool
+) -> None:
+    """Only seconds of nought can be left out: the runs stay the same."""
+    before = problem(f"{seconds} {five}")
+    assert (before.start, before.end) == (0, len(seconds) + 1)
+    assert (f"if the seconds come first:  {five}" in before.help) is is_first
+    if not is_last:
+        assert before.fix == ("" if seconds in ("0", "00") else None)
+        assert not any("come last" in line for line in before.help)
+    if seconds in ("15", "59"):
+        text = f"{five} {seconds}"
+        after = problem(text)
+        assert text[after.start : after.end] == seconds
+        assert f"if the seconds come last:  {five}" in after.help
+        assert after.fix is None
+        assert not any("come first" in line for line in after.help)
+
+
 @pytest.mark.parametrize(
     ("text", "mended"),
     [

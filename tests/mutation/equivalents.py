@@ -94,6 +94,15 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "after < until -> (after <= until)",
         "an empty stretch has no piece with an instant in it",
     ),
+    *(
+        Equivalent(
+            "jobfile/crontime.py",
+            "if piece.end > low and piece.start < high:",
+            change,
+            "a piece that only touches the stretch has no second of it, and so no instant",
+        )
+        for change in ("piece.start < high -> (piece.start <= high)", "piece.end > low -> (piece.end >= low)")
+    ),
     Equivalent(
         "engine/adapters/masking.py",
         "self._longest = max(map(len, ordered), default=0)",
