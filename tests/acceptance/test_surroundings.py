@@ -138,6 +138,10 @@ def test_a_limit_of_core_files_above_that_of_the_engine_is_refused_in_words(tmp_
     assert not (tmp_path / "done").exists()
 
 
+OF_GLIBC = 1 << 31 | 1 << 32
+"""Signals 32 and 33, which glibc keeps for itself and nobody can change through it."""
+
+
 def of_status(text: str, name: str) -> int:
     return next(int(line.split()[1], 16) for line in text.splitlines() if line.startswith(f"{name}:"))
 
@@ -153,7 +157,8 @@ def test_no_blocked_or_ignored_signal_reaches_a_job_or_keeps_the_engine_from_end
     assert end(engine) == 0
     assert time.monotonic() - began < 10
     status = output(tmp_path, looked.id)
-    assert [of_status(status, name) for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
+    masks = [of_status(status, name) & ~OF_GLIBC for name in ("SigBlk", "SigIgn", "SigCgt")]
+    assert masks == [0, 0, 0]
     assert ended.state is RunState.TIMED_OUT
     assert attempts_of(tmp_path, ended.id)[0].signal == signal.SIGTERM
 

@@ -265,7 +265,7 @@ def test_each_attempt_is_followed_by_its_end_and_then_by_the_next(tmp_path: Path
 
 
 def test_waiting_for_runs(tmp_path: Path) -> None:
-    put(tmp_path, JOBS)
+    put(tmp_path, JOBS.replace("sleep 1.5", "sleep 5"))
     assert over(killed(tmp_path, "slow"))[0] == -9
     (run,) = in_state(tmp_path, "slow", RunState.RUNNING)
     assert say(tmp_path, "wait", run.id, "--timeout", "1s").returncode == 4

@@ -99,8 +99,8 @@ def command(
     console = Console(STDOUT, when_lost=lambda count: shown((NotShown(count=count),), clock.now()))
     journal = EngineJournal(log, clock=clock, show=console.tell, as_json=as_json)
     service = Service(config, journal, clock, manager=manager, alarm=_alarm(manager, config))
+    _obey_signals(service, manager, clock)  # first: others see the lock, and may end what holds it
     _open(service, place)
-    _obey_signals(service, manager, clock)
     service.start()
     manager.ready(f"runs {config.main_file}")
     service.ended.wait(duration.total_seconds() if duration else None)
