@@ -7,13 +7,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.admission import Admit, Decision, Hold, Skip, admit, policy_for
-from engine.due import ENGINE_DOWN, NotRun, Rules, ToRun, due
+from engine.due import NotRun, Rules, ToRun, due
 from engine.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
 from engine.ledger import Store
 from engine.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.owing import owe_for_gap, owe_for_run
 from engine.ports import Stop
-from engine.records import Schedule
+from engine.records import ENGINE_DOWN, Schedule
 from jobfile.model import JobSpec, ScheduleEntry
 from jobfile.occurrences import load_zone, spread_delay
 from jobfile.template import has_template, render_text

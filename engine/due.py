@@ -10,12 +10,9 @@ from itertools import islice, pairwise
 from typing import NamedTuple, assert_never
 
 from engine.lifecycle import RunState
-from engine.records import Pause
+from engine.records import ENGINE_DOWN, ON_TIME, Pause
 from jobfile.model import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.occurrences import Fire, fires
-
-ON_TIME = timedelta(seconds=10)
-"""An occurrence that is accounted for within this time was not missed by anybody."""
 
 GAP_FROM = 8
 """So many occurrences in a row that do not run are told by one gap record instead of a row each."""
@@ -23,9 +20,6 @@ GAP_FROM = 8
 ALL_WINDOW = timedelta(hours=24)
 """How far back `catchup: all` looks when it names no window."""
 
-ENGINE_DOWN = "engine_down"
-ENGINE_UNABLE, DOWN_AND_UNABLE = "engine_unable", "engine_down_and_unable"
-"""An absence in words only: an engine ran all the time, or a part of it, and decided nothing."""
 _INSTANT = timedelta.resolution
 _HOUR = timedelta(hours=1)
 _PAUSED = "paused"

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from jobfile.values import Shown, Value
 
+NOT_AGAIN = "not tried again: "
+"""Begins the detail of a run that would have been tried again, were its job still there."""
+
 
 class RunState(StrEnum):
     """Where a run stands. The same words in YAML, tables, commands and JSON."""

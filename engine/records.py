@@ -5,7 +5,7 @@ dataclass at start-up.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.lifecycle import Attempt, RunState
@@ -20,6 +20,11 @@ RESTORED_HOLD = "restored_hold"
 """An incident while the ledger is an older copy that nobody has accepted: nothing starts."""
 DISK_HOLD = "disk_hold"
 """An incident while the disk is nearly full: nothing starts."""
+ON_TIME = timedelta(seconds=10)
+"""An occurrence that is recorded within this time counts as on time."""
+ENGINE_DOWN = "engine_down"
+ENGINE_UNABLE, DOWN_AND_UNABLE = "engine_unable", "engine_down_and_unable"
+"""An absence in words only: an engine ran all the time, or a part of it, and decided nothing."""
 SOURCE = "source"
 """The fact about a ledger that says where its engine takes the jobs from."""
 

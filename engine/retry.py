@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol, assert_never
 
-from engine.lifecycle import AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
+from engine.lifecycle import NOT_AGAIN, AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
 from jobfile.hashing import sha256
 from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
 
@@ -36,10 +36,6 @@ class Tried(Protocol):
     @property
     def detail(self) -> str:
         """What is known about that."""
-
-
-NOT_AGAIN = "not tried again: "
-"""Begins the detail of a run that would have been tried again, were its job still there."""
 
 
 def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:

@@ -8,11 +8,10 @@ from itertools import islice
 from engine.accounting import Moment, account, decide_waiting
 from engine.clockguard import ClockGuard, Look
 from engine.clocks import JUMP
-from engine.due import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME
 from engine.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.ledger import Store
 from engine.ports import Clock, Journal
-from engine.records import Schedule
+from engine.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
 from jobfile.occurrences import NotAdvancingError, next_fire
 
 LONGEST_SLEEP_SECONDS = 15.0

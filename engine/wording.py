@@ -4,8 +4,7 @@ import re
 import signal
 from datetime import datetime, tzinfo
 
-from engine.lifecycle import Run
-from engine.retry import NOT_AGAIN
+from engine.lifecycle import NOT_AGAIN, Run
 
 SHORT_ID = 8
 """Characters of a run's id that people are shown; commands take any unique beginning."""

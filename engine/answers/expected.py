@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Gap, Pause, Schedule
-from jobfile.occurrences import Fire, fires, spread_delay
 from jobfile.values import Value
+
+if TYPE_CHECKING:
+    from jobfile.occurrences import Fire
 
 INSTANT = timedelta(microseconds=1)
 """Windows are half open, [since, until); occurrences are enumerated in (after, until]."""
@@ -51,6 +53,8 @@ def expected_items(
     view: View, job: str, *, since: datetime, until: datetime, now: datetime
 ) -> tuple[Item, ...]:
     """Every run of a job that was expected in [since, until) and fell due by `now`, oldest first."""
+    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+
     runs = view.runs_between(job, since=since, until=until, limit=MAX_ITEMS)
     by_instant = {(run.clock_epoch, run.scheduled_for): run for run in runs if run.schedule_key is not None}
     gaps = view.gaps_between(job, since=since, until=until)
@@ -65,6 +69,8 @@ def expected_items(
 
 def upcoming(view: View, job: str, *, now: datetime, until: datetime) -> Iterator[datetime]:
     """The instants after `now` at which the schedule in force will want a run."""
+    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+
     for schedule in view.schedules_between(job, since=now, until=until):
         if schedule.active_until is None:
             for fire in fires(schedule.entries, after=now, until=until):
@@ -85,8 +91,10 @@ def item_of(run: Run) -> Item:
     )
 
 
-def start_of(schedule: Schedule, fire: Fire) -> datetime:
+def start_of(schedule: Schedule, fire: "Fire") -> datetime:
     """When the run of an occurrence has to start: at its instant, or when its spread has passed."""
+    from jobfile.occurrences import spread_delay  # noqa: PLC0415  start-up time: only where instants are computed
+
     return fire.at + spread_delay(schedule.entries[fire.entry].spread, schedule.job)
 
 
@@ -96,7 +104,7 @@ def pause_at(pauses: Sequence[Pause], at: datetime) -> Pause | None:
 
 
 def _scheduled(
-    schedule: Schedule, fire: Fire, by_instant: Mapping[tuple[int, datetime], Run], gaps: tuple[Gap, ...]
+    schedule: Schedule, fire: "Fire", by_instant: Mapping[tuple[int, datetime], Run], gaps: tuple[Gap, ...]
 ) -> Item | None:
     """What the ledger says of an occurrence; None when nobody has decided about it."""
     run = by_instant.get((schedule.clock_epoch, fire.at))
@@ -119,7 +127,7 @@ def _scheduled(
     return None
 
 
-def _undecided(schedule: Schedule, fire: Fire, pauses: Sequence[Pause]) -> Item:
+def _undecided(schedule: Schedule, fire: "Fire", pauses: Sequence[Pause]) -> Item:
     """An occurrence that fell due while no engine could decide about it."""
     pause = pause_at(pauses, fire.at)
     return Item(

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from engine.answers.expected import INSTANT, Item, item_of, pause_at, start_of
 from engine.answers.presence import GRACE, Presence
-from engine.due import due
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Schedule
 from engine.wording import reason_words
-from jobfile.canonical import spec_from_json
-from jobfile.occurrences import Fire, fires
+
+if TYPE_CHECKING:
+    from jobfile.occurrences import Fire
 
 OVERDUE = "overdue"
 """The verdict of a run that was due and that nothing has started; the next engine makes a state of it."""
@@ -49,8 +50,10 @@ def count_overdue(view: View, presence: Presence, now: datetime) -> int:
     return undecided + len(overdue_runs(view, presence, now))
 
 
-def overdue_fires(view: View, schedule: Schedule, *, after: datetime, now: datetime) -> Iterator[Fire]:
+def overdue_fires(view: View, schedule: Schedule, *, after: datetime, now: datetime) -> "Iterator[Fire]":
     """The occurrences of a schedule after an instant that are overdue: nobody has decided about them."""
+    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+
     found = fires(schedule.entries, after=max(after, schedule.covered_until), until=now - GRACE)
     first = next(found, None)
     if first is None:
@@ -94,6 +97,8 @@ def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime)
     It depends on no earlier occurrence, so the time before is left out.
     """
     from engine.accounting import rules_of  # noqa: PLC0415  start-up time: only where something is overdue
+    from engine.due import due  # noqa: PLC0415  start-up time: only where something is overdue
+    from jobfile.canonical import spec_from_json  # noqa: PLC0415  start-up time: only where something is overdue
 
     version = view.job_in_force(schedule.job)
     text = view.definition_text(version.digest) if version is not None else None

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from engine.due import ON_TIME
 from engine.ledger import View
-from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Incident
+from engine.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, Incident
 from engine.wording import instant_text, seconds_text
 
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)

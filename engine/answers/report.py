@@ -11,7 +11,6 @@ from engine.answers.presence import Presence
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.records import Gap, Schedule
-from jobfile.occurrences import fires
 
 OPEN = "open"
 FIXED = "fixed_by_hand"
@@ -157,6 +156,8 @@ def _count_fires(
     view: View, schedule: Schedule, verdicts: Counter[str], *, since: datetime, until: datetime, now: datetime
 ) -> int:
     """The occurrences of a schedule in a window; those that nobody has decided about become verdicts."""
+    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+
     after, end = window_of(schedule, since=since, until=until)
     count = 0
     for fire in fires(schedule.entries, after=after, until=end):
@@ -179,6 +180,8 @@ def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
     """Occurrences of a gap inside the window; its own count when all of it is."""
     if since <= gap.first_at and gap.last_at < until:
         return gap.count
+    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+
     after = max(gap.first_at, since) - INSTANT
     return sum(1 for _ in fires(gap.entries, after=after, until=min(gap.last_at, until - INSTANT)))
 

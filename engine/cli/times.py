@@ -1,5 +1,6 @@
 """Times as people type them: one grammar for all commands, read in the job's zone where none is named."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -8,11 +9,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from engine.ledger import View
-from jobfile.canonical import spec_from_json
 from jobfile.dates import YEARS
 from jobfile.duration import parse_duration
-from jobfile.occurrences import load_zone
-from jobfile.zones import EPOCH
+from jobfile.zones import EPOCH, load_zone
 
 FORMS = "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, yesterday, now, 7d, '2h ago', or epoch seconds"
 
@@ -48,7 +47,8 @@ def zone_of_job(view: View, job: str) -> ZoneInfo:
         run = view.newest_run(job, until=datetime.max.replace(tzinfo=UTC))
         digest = run.digest if run else None
     text = view.definition_text(digest) if digest else None
-    zone = load_zone(spec_from_json(text).timezone) if text else None
+    # Of the whole definition only this is asked for, by commands that read nothing else of it.
+    zone = load_zone(json.loads(text)["timezone"]) if text else None
     return zone or ZoneInfo("UTC")
 
 

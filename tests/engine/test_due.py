@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import limits
-from engine.due import GAP_FROM, ON_TIME, Rules, due
+from engine.due import GAP_FROM, Rules, due
 from engine.lifecycle import RunState
-from engine.records import Pause
+from engine.records import ON_TIME, Pause
 from jobfile.model import CatchupMode, CatchupSpec, EveryEntry
 from jobfile.occurrences import Fire, fires
 from tests.builders import DAY, HOUR, MINUTE, NOON, cron, every
