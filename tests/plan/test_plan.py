@@ -416,6 +416,103 @@ def test_a_risk_is_told_in_one_direction(before: list[str], after: list[str], co
         assert code not in risks_of(plan_of(other, one, facts=BUSY))
 
 
+PARAMS = "params: {a: {type: string, default: x}}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code", "message", "evidence"),
+    [
+        (
+            ["schedule: {every: 30m}"],
+            ["schedule: {every: 10m}"],
+            "RISK01",
+            "3 times as many runs",
+            {"before": 1440, "after": 4320, "days": 30},
+        ),
+        (
+            ["timeout: 3h"],
+            ["timeout: 1h"],
+            "RISK02",
+            "the timeout is shorter than the longest of the last 20 runs (2h11m)",
+            {"longest_seconds": 7860, "of": 20},
+        ),
+        (
+            [DAILY, "retry: 2"],
+            [DAILY, "retry: 3"],
+            "RISK03",
+            "2 waiting runs will run the new definition; 1 running run ends as begun; "
+            "1 run between attempts keeps the old definition",
+            {"waiting": 2, "running": 1, "retrying": 1},
+        ),
+        (
+            [DAILY],
+            ['schedule: "0 2 9 * *"'],
+            "RISK05",
+            "the run of Fri 06 02:00Z will not happen; next is Mon 09 02:00Z",
+            {"lost": "2026-03-06T02:00:00+00:00"},
+        ),
+        (
+            [DAILY],
+            ['schedule: {at: "2026-03-01T02:00:00Z"}'],
+            "RISK05",
+            "the run of Fri 06 02:00Z will not happen; there is none after it",
+            {"lost": "2026-03-06T02:00:00+00:00"},
+        ),
+        (
+            ["retry: 1"],
+            ["retry: 3"],
+            "RISK06",
+            "a failed run is now tried again; it has no idempotency_key and is not idempotent",
+            {"attempts": 3},
+        ),
+        (
+            ["catchup: none"],
+            ["catchup: last"],
+            "RISK06",
+            "missed runs are now made up for; it has no idempotency_key and is not idempotent",
+            {"catchup": "last"},
+        ),
+        (
+            ["concurrency: 1"],
+            ["concurrency: 3"],
+            "RISK07",
+            "at most 1 at once becomes 3",
+            {"before": 1, "after": 3},
+        ),
+        (
+            ["concurrency: 1", PARAMS],
+            ["concurrency: {limit: 1, key: '{{ params.a }}'}", PARAMS],
+            "RISK07",
+            "the limit now holds for each key by itself",
+            {"key": "{{ params.a }}"},
+        ),
+        (
+            ["secrets: {A: env:A}"],
+            ["secrets: {A: file:/b}"],
+            "RISK08",
+            "another source for A",
+            {"secrets": ["A"]},
+        ),
+        (
+            ["run: a", "shell: [bash, -eu]"],
+            ["run: a", "shell: [sh, -eu]"],
+            "RISK09",
+            "another shell",
+            {"fields": ["shell"]},
+        ),
+        ([DAILY, "enabled: false"], [DAILY], "RISK10", "switched on", {"enabled": True}),
+        ([DAILY], [DAILY, "enabled: false"], "RISK10", "switched off", {"enabled": False}),
+    ],
+)
+def test_a_risk_says_what_it_rests_on(
+    before: list[str], after: list[str], code: str, message: str, evidence: dict[str, object]
+) -> None:
+    plan = plan_of(hello(*before) + FOLLOWED, hello(*after) + FOLLOWED, facts=BUSY)
+    assert [(one.message, dict(one.evidence)) for one in plan.all_risks if one.code == code] == [
+        (message, evidence)
+    ]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "code"),
     [
