@@ -177,6 +177,15 @@ def test_a_request_for_the_instant_of_a_run_that_was_made_up_for_is_told(tmp_pat
     assert answer.asked_since.id == again.id
 
 
+def test_a_request_that_was_made_before_about_a_later_time_is_not_told_as_since(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
+    ask(world, at=NOON + 20 * HOUR)
+    world.finish(exit_code=1)
+    world.pass_time(seconds=14 * 3600)
+    world.finish()
+    assert (newest(world).answer, newest(world).asked_since) == (Answer.SUCCEEDED, None)
+
+
 def test_before_its_first_night_a_job_is_not_yet_due_whatever_was_tried(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
     ask(world)
