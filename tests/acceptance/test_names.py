@@ -147,7 +147,7 @@ def test_a_command_does_in_a_folder_of_any_name_what_it_does_in_another(
     is_every_way = lived.locale == "UTF-8"
     for words in ASKED[command] if is_every_way else ASKED[command][:1]:
         code, out, err = said(os.path.join(os.fsencode(tmp_path), ODD), words, locales, lived.locale)
-        if is_every_way:
+        if is_every_way and words is ASKED[command][0]:
             plain = said(os.path.join(os.fsencode(tmp_path), b"plain"), words, locales, lived.locale)
             assert code == plain[0], (words, out, err, plain)
         assert code != 70, (words, out, err)
