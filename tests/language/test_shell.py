@@ -271,6 +271,43 @@ def test_where_a_value_would_be_read_again_it_is_refused(
     assert (compiled(script, dialect=dialect) is None) == (code not in WARNINGS)
 
 
+@pytest.mark.parametrize("program", ["sed", "awk", "gawk", "jq"])
+@pytest.mark.parametrize(
+    ("options", "is_program"),
+    [
+        ("", True),
+        ("-n", True),
+        ("-n -r", True),
+        ("-f prog", False),
+        ("-n --file prog", False),
+        ("--from-file prog", False),
+        ("-e .", False),
+        ("--expression .", False),
+    ],
+)
+def test_the_first_operand_is_a_program_unless_an_option_brings_one(
+    program: str, options: str, is_program: bool
+) -> None:
+    assert ("JF427" in codes(f"{program} {options} {{{{v}}}} file")) is is_program
+
+
+@pytest.mark.parametrize("wrapper", ["", "sudo ", "env A=b ", "nice -n 5 "])
+@pytest.mark.parametrize("program", ["psql", "mysql", "sqlite3"])
+def test_a_message_names_the_program_that_reads_its_input(wrapper: str, program: str) -> None:
+    for script in (f"{wrapper}{program} <<END\n{{{{v}}}}\nEND", f"echo {{{{v}}}} | {wrapper}{program}"):
+        _, (problem,) = compile_script(script, slots=offsets(script), kinds=["string"], dialect="sh")
+        assert problem.code == "JF427"
+        assert f"`{program}`" in problem.message
+
+
+@pytest.mark.parametrize("program", ["sh", "bash"])
+def test_a_message_names_the_shell_that_reads_its_input(program: str) -> None:
+    for script in (f"{program} <<END\n{{{{v}}}}\nEND", f"echo {{{{v}}}} | {program}"):
+        _, (problem,) = compile_script(script, slots=offsets(script), kinds=["string"], dialect="sh")
+        assert problem.code == "JF421"
+        assert f"`{program}`" in problem.message
+
+
 def test_an_integer_may_stand_in_arithmetic_and_a_list_nowhere() -> None:
     assert compiled("echo $(( {{v}} + 1 ))", "integer") == "echo $(( ${JF_1} + 1 ))"
     assert codes("echo {{v}}", "list") == {"JF416"}
