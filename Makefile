@@ -13,7 +13,7 @@ demo: $(READY)          ## the shop sample, live, in under a minute
 	@$(BIN)/python samples/shop/demo.py
 
 test: check             ## everything CI runs
-	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 check: $(READY)         ## format, lint, types, import contracts, dependencies, spelling
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
