@@ -1,4 +1,4 @@
-"""End what is not wanted any more: what runs when the engine takes its jobs with it, requests of nobody."""
+"""End runs on purpose: those of an engine that takes its jobs with it, and requests without a command."""
 
 import threading
 from collections.abc import Callable

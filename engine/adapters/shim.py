@@ -318,12 +318,12 @@ class Shim:
         return is_open
 
     def _hasten(self) -> None:
-        """Whoever wishes what is left of the job to be killed does not wait for the end of its grace."""
+        """A wish to kill what is left of the job ends its grace at once."""
         if b"kill" in self.evidence.wishes():
             self.kill_at = boot_seconds()
 
     def _drain(self, is_open: bool, until: float) -> None:
-        """Take the rest of the output. Somebody who is not of the job may hold it open, and write on."""
+        """Take the rest of the output. A process outside the job may hold it open, and write on."""
         while is_open and (left := until - boot_seconds()) > 0:
             if select.select([self.program.output], [], [], left)[0]:
                 is_open = self._read_output()

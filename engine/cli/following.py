@@ -57,10 +57,10 @@ class EndingSignals:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["EndingSignals"]:
-        """Note signals instead of dying of them, whoever blocked or ignored them, as an engine does.
+        """Note signals instead of dying of them, also where the parent blocked or ignored them.
 
-        SIGHUP and SIGINT stay ignored where they were: somebody asked for that with nohup(1), or a shell that
-        started the command in the background did. SIGTERM is what a container and a service manager end a
+        SIGHUP and SIGINT stay ignored where they were: nohup(1) asks for that, and so does a shell for
+        a command in the background. SIGTERM is what a container and a service manager end a
         command with.
         """
         heard = [
