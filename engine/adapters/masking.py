@@ -1,10 +1,11 @@
 """Keep secrets out of what is stored of a job's output: the value, and the forms it is usually written in.
 
 Against accidents, not against code that transforms a secret on purpose. Works on a stream: however the
-output is cut into parts, the same bytes come out. Imported by the shim: standard library only.
+output is cut into parts, the same bytes come out. Where several forms overlap, the first is masked; where
+several begin, the longest. Imported by the shim: standard library only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +13,21 @@ if TYPE_CHECKING:
 
 MASK = b"***"
 MIN_LINE_BYTES = 8
-"""Lines of a multi-line secret shorter than this are not masked alone: `{` would blank half of any output."""
+"""Lines of a multi-line secret shorter than this are not masked alone: `{` would blank half of any output.
+
+So it is with the texts in a secret that is JSON, and with the lines of base64.
+"""
+BASE64_COLUMNS = (64, 76)
+"""Where base64 is broken into lines: openssl and PEM (RFC 7468), coreutils and MIME (RFC 2045)."""
 _URL_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
+_GRAM_BYTES = 4
+"""Output is compared in numbers of so many bytes: one look into a set instead of one for each form."""
+_WINDOW_BYTES = 2 * _GRAM_BYTES - 1
+"""So many bytes in a row hold a whole number, wherever in the output they begin."""
+_LAST_WINDOW, _WINDOW_STEP = 56, 8
+"""A form is known by one of its first windows, so that its beginning is seen as soon as its whole."""
+_NUMBERS_AT_ONCE = 4096
+"""Each number is an object of its own while it is looked at."""
 
 
 class Masker:
@@ -21,80 +35,182 @@ class Masker:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Know the secrets of an attempt."""
-        found = {form for secret in secrets for form in forms(secret)}
-        # The longest first: a form that contains another is replaced whole.
-        ordered = sorted(found, key=lambda form: (-len(form), form))
-        self._forms = ordered
-        self._pattern = _any_of(ordered) if ordered else None
-        self._longest = max(map(len, ordered), default=0)
+        found = sorted({form for secret in secrets for form in forms(secret)}, key=len, reverse=True)
+        self._is_idle = not found
+        self._short = _any_of([form for form in found if len(form) < _WINDOW_BYTES])
+        self._signs = _signs_of(form for form in found if len(form) >= _WINDOW_BYTES)
+        self._beginnings = _beginnings_of(found)
         self._held = b""
 
     def feed(self, part: bytes) -> bytes:
         """The next bytes to store; what may be the beginning of a secret is held back."""
-        if self._pattern is None:
+        if self._is_idle:
             return part
         text = self._held + part
-        out, at = [], 0
-        for match in self._pattern.finditer(text):
-            if self._may_grow(text, match.start()):
-                break
-            out += [text[at : match.start()], MASK]
-            at = match.end()
-        keep = self._held_from(text, at)
-        out.append(text[at:keep])
-        self._held = text[keep:]
-        return b"".join(out)
+        done, certain = self._masked(text)
+        self._held = text[certain:]
+        return done
 
     def rest(self) -> bytes:
         """What was held back, masked, at the end."""
         held, self._held = self._held, b""
-        return self._pattern.sub(MASK, held) if self._pattern else held
+        return self._masked(held, is_all=True)[0]
 
-    def _may_grow(self, text: bytes, start: int) -> bool:
-        """Whether a longer form may yet begin at this place, when more bytes come."""
-        tail = text[start:]
-        return any(len(form) > len(tail) and form.startswith(tail) for form in self._forms)
+    def _masked(self, text: bytes, *, is_all: bool = False) -> tuple[bytes, int]:
+        """The text as far as it is certain, masked, and how far that is."""
+        long, begun = self._look(text)
+        waiting = iter(() if is_all else sorted([*begun, *self._begun_late(text)]))
+        out, at, certain = [], 0, -1
+        for start, end in self._matches(text, long):
+            while certain < at:
+                certain = next(waiting, len(text))
+            if certain <= start:
+                break
+            out += [text[at:start], MASK]
+            at = end
+        while certain < at:
+            certain = next(waiting, len(text))
+        out.append(text[at:certain])
+        return b"".join(out), certain
 
-    def _held_from(self, text: bytes, at: int) -> int:
-        """From where on the text may be the beginning of a form."""
-        for start in range(max(at, len(text) - self._longest + 1), len(text)):
-            tail = text[start:]
-            if any(form.startswith(tail) for form in self._forms):
-                return start
-        return len(text)
+    def _matches(self, text: bytes, long: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """What is to be masked, in order: where it begins and ends."""
+        at, short = 0, self._next_short(text, 0)
+        for start, end in [*sorted(long, key=lambda one: (one[0], -one[1])), (len(text), len(text))]:
+            while short[0] < start:
+                if short[0] >= at:
+                    yield short
+                    at = short[1]
+                short = self._next_short(text, at)
+            if at <= start < end:
+                yield start, end
+                at = end
+
+    def _next_short(self, text: bytes, at: int) -> tuple[int, int]:
+        """The first short form from here on; none is at the end of the text."""
+        match = self._short.search(text, at) if self._short else None
+        return match.span() if match else (len(text), len(text))
+
+    def _look(self, text: bytes) -> tuple[list[tuple[int, int]], list[int]]:
+        """Where forms of at least a window stand, begin and end; and where the text ends within one."""
+        long: list[tuple[int, int]] = []
+        begun: list[int] = []
+        view = memoryview(text)[: len(text) // _GRAM_BYTES * _GRAM_BYTES].cast("I")
+        for first in range(0, len(view), _NUMBERS_AT_ONCE):
+            numbers = view[first : first + _NUMBERS_AT_ONCE].tolist()
+            if self._signs.keys().isdisjoint(numbers):
+                continue
+            for position, number in enumerate(numbers, first):
+                for form, offset in self._signs.get(number, ()):
+                    start = position * _GRAM_BYTES - offset
+                    if start >= 0 and text.startswith(form, start):
+                        long.append((start, start + len(form)))
+                    elif start >= 0 and start + len(form) > len(text) and form.startswith(text[start:]):
+                        begun.append(start)
+        return long, begun
+
+    def _begun_late(self, text: bytes) -> Iterator[int]:
+        """Where the text ends within a form whose window it does not hold yet."""
+        for start in range(max(0, len(text) - _LAST_WINDOW - _WINDOW_BYTES), len(text)):
+            begun = self._beginnings.get(text[start : start + _GRAM_BYTES])
+            if begun is not None:
+                rest = text[start:]
+                if any(len(form) > len(rest) and form.startswith(rest) for form in begun):
+                    yield start
 
 
-def _any_of(ordered: "list[bytes]") -> "re.Pattern[bytes]":
-    import re  # noqa: PLC0415  memory of each running job, needed only with secrets
+def _any_of(ordered: "list[bytes]") -> "re.Pattern[bytes] | None":
+    if not ordered:
+        return None
+    import re  # noqa: PLC0415  memory of each running job, needed only with secrets this short
 
     return re.compile(b"|".join(map(re.escape, ordered)))
+
+
+def _signs_of(long: Iterable[bytes]) -> dict[int, list[tuple[bytes, int]]]:
+    """By each number that a form shows, wherever it begins: the form, and how far into it the number is."""
+    found: dict[int, list[tuple[bytes, int]]] = {}
+    for form in long:
+        last = min(len(form) - _WINDOW_BYTES, _LAST_WINDOW)
+        # Where it has the most different bytes: `-----` is in many outputs that hold no key.
+        windows = range(0, last + 1, _WINDOW_STEP)
+        _, window = max((len(set(form[at : at + _WINDOW_BYTES])), at) for at in windows)
+        for offset in range(window, window + _GRAM_BYTES):
+            number = memoryview(form[offset : offset + _GRAM_BYTES]).cast("I")[0]
+            found.setdefault(number, []).append((form, offset))
+    return found
+
+
+def _beginnings_of(found: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    """The forms by their first bytes, _GRAM_BYTES of them or, at the end of a text, fewer."""
+    beginnings: dict[bytes, list[bytes]] = {}
+    for form in found:
+        for length in range(1, _GRAM_BYTES + 1):
+            if length <= len(form):
+                beginnings.setdefault(form[:length], []).append(form)
+    return beginnings
 
 
 def forms(secret: str) -> set[bytes]:
     """The ways a secret is usually written: raw, its long lines, JSON, URL, HTML, shell, hex, base64."""
     raw = secret.encode("utf-8", "surrogateescape")
-    values = {raw, raw.strip()}
-    if b"\n" in raw:
-        values |= {line.strip() for line in raw.splitlines() if len(line.strip()) >= MIN_LINE_BYTES}
     found: set[bytes] = set()
-    for value in values - {b""}:
-        found |= {value, _json(value, ascii_only=True), _json(value, ascii_only=False)}
-        found |= {_url(value, safe=b""), _url(value, safe=b"/"), _url(value, safe=b"").replace(b"%20", b"+")}
+    for value in _parts(secret):
+        found |= {value, _url(value, safe=b""), _url(value, safe=b"/")}
+        found |= {_url(value, safe=b"").replace(b"%20", b"+"), _url(value, safe=b"", is_small=True)}
         found |= {_html(value), value.replace(b"'", b"'\"'\"'"), value.replace(b"'", b"'\\''")}
         found |= {value.replace(b"%", b"%%"), value.hex().encode(), value.hex().upper().encode()}
+        found |= _quoted(value)
         found |= _base64(value)
     return {form for form in found if len(form) >= min(6, len(raw))}
 
 
-def _json(value: bytes, *, ascii_only: bool) -> bytes:
+def _parts(secret: str) -> set[bytes]:
+    """The secret; where it is JSON, the texts in it; and of each its long lines."""
+    found: set[bytes] = set()
+    for text in {secret, *(one for one in _texts_in(secret) if len(one) >= MIN_LINE_BYTES)}:
+        raw = text.encode("utf-8", "surrogateescape")
+        lines = (line.strip() for line in raw.splitlines()) if b"\n" in raw else ()
+        found |= {raw, raw.strip(), *(line for line in lines if len(line) >= MIN_LINE_BYTES)}
+    return found - {b""}
+
+
+def _texts_in(secret: str) -> Iterator[str]:
+    """The texts of a secret that is a JSON object or list, such as the key of a cloud account."""
+    if not secret.lstrip().startswith(("{", "[")):
+        return
+    import json  # noqa: PLC0415  start-up time: the shim has it, others need it only with secrets
+
+    try:
+        waiting = [json.loads(secret)]
+    except (ValueError, RecursionError):
+        return
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _quoted(value: bytes) -> set[bytes]:
+    """As JSON has it, PHP's with its `\\/`, and as Python prints it when it has quotes of both kinds."""
     import json  # noqa: PLC0415  start-up time: the shim has it, others need it only with secrets
 
     text = value.decode("utf-8", "surrogateescape")
-    return json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode("utf-8", "surrogateescape")
+    found = {repr(value)[2:-1], repr(text)[1:-1]}
+    for is_ascii in (True, False):
+        in_json = json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+        found |= {in_json, in_json.replace("/", "\\/")}
+    return {one.encode("utf-8", "surrogateescape") for one in found}
 
 
-def _url(value: bytes, *, safe: bytes) -> bytes:
-    return b"".join(bytes([one]) if one in _URL_SAFE or one in safe else b"%%%02X" % one for one in value)
+def _url(value: bytes, *, safe: bytes, is_small: bool = False) -> bytes:
+    """Percent-encoded as RFC 3986, 2.1 says, with small or big letters as digits."""
+    escape = b"%%%02x" if is_small else b"%%%02X"
+    return b"".join(bytes([one]) if one in _URL_SAFE or one in safe else escape % one for one in value)
 
 
 def _html(value: bytes) -> bytes:
@@ -105,7 +221,11 @@ def _html(value: bytes) -> bytes:
 
 
 def _base64(value: bytes) -> set[bytes]:
-    """Base64 of the value inside something longer: three alignments, without the ends that depend on it."""
+    """Base64 of the value inside something longer, and in lines.
+
+    Three alignments, without the ends that depend on what is beside it. In lines it begins with the value:
+    where the lines end is not known otherwise.
+    """
     import base64  # noqa: PLC0415  memory of each running job, needed only with secrets
 
     found = set()
@@ -113,6 +233,7 @@ def _base64(value: bytes) -> set[bytes]:
         whole = base64.b64encode(b"\0" * shift + value).rstrip(b"=")
         bits = (shift + len(value)) * 8
         certain = whole[skip : bits // 6]
-        if len(certain) >= MIN_LINE_BYTES:
-            found |= {certain, certain.replace(b"+", b"-").replace(b"/", b"_")}
-    return found
+        found |= {certain, certain.replace(b"+", b"-").replace(b"/", b"_")}
+        for columns in BASE64_COLUMNS if shift == 0 else ():
+            found |= {certain[at : at + columns] for at in range(0, len(certain), columns)}
+    return {form for form in found if len(form) >= MIN_LINE_BYTES}
