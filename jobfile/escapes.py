@@ -1,6 +1,8 @@
-"""Names in whatever bytes, as text that UTF-8 can hold."""
+"""Text that others chose, as text that UTF-8 can hold and a terminal prints."""
 
 import codecs
+import re
+from typing import Final
 
 READABLE = "readable"
 """An error handler of codecs: what an encoding does not have is written as an escape, never refused."""
@@ -9,6 +11,57 @@ READABLE = "readable"
 def readable(text: str) -> str:
     """A text as UTF-8 can hold it: a byte of a name that is not UTF-8 becomes an escape, as in `gr\\xf6n`."""
     return text if text.isascii() else text.encode("utf-8", READABLE).decode()
+
+
+_STEERING: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+"""What moves the cursor, begins a sequence, ends a line or turns the direction of writing.
+
+C0 without TAB and LF, DEL, C1 (ECMA-48), the separators and controls of Unicode (UAX 9).
+"""
+_OWN_COLOUR: Final = re.compile(r"\x1b\[(?:[0124]|22|39|3[1-7]|9[0-7])?m")
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer a terminal, in one line: control characters are shown, line ends are blanks."""
+    return text if text.isprintable() else "".join(map(_shown, readable(text)))
+
+
+def harmless(text: str) -> str:
+    """Text of many lines, in the colours that we use, that cannot steer a terminal."""
+    if _STEERING.search(text) is None:
+        return text
+    parts, at = [], 0
+    for colour in _OWN_COLOUR.finditer(text):
+        parts += [_STEERING.sub(_match_shown, text[at : colour.start()]), colour.group()]
+        at = colour.end()
+    return "".join([*parts, _STEERING.sub(_match_shown, text[at:])])
+
+
+def message(text: str) -> str:
+    """A message that cannot steer a terminal: its further lines are indented, none passes for another's."""
+    first, *rest = map(printable, text.split("\n"))
+    return "\n".join([first, *(line if line[:1] in ("", " ") else f"  {line}" for line in rest)])
+
+
+def _match_shown(match: re.Match[str]) -> str:
+    return _shown(match.group())
+
+
+def _shown(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    if sign in "\n\t":
+        return " "
+    number = ord(sign)
+    return (
+        f"\\x{number:02x}"
+        if number < 0x100
+        else f"\\u{number:04x}"
+        if number < 0x10000
+        else f"\\U{number:08x}"
+    )
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.events import Event
 from engine.ports import Clock
 from engine.telling import tell_json, tell_text
-from jobfile.escapes import readable
+from jobfile.escapes import message
 
 MAX_LOG_BYTES = 16 * 1024 * 1024
 """The engine's own log is turned over at this size; one old part is kept."""
@@ -69,13 +69,4 @@ def for_programs(events: Sequence[Event], now: datetime) -> str:
 def for_people(events: Sequence[Event], now: datetime) -> str:
     """A line for each event, with the time on this host."""
     at = f"{now.astimezone():%H:%M:%S %Z}"
-    return "".join(f"{at}  {_plain_text(tell_text(event))}\n" for event in events)
-
-
-def _plain_text(text: str) -> str:
-    """Foreign text may not steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in readable(text)
-    )
+    return "".join(f"{at}  {message(tell_text(event))}\n" for event in events)

@@ -12,7 +12,7 @@ import click
 from engine.abilities import beyond_engine_of
 from engine.accounting import template_values
 from engine.admission import Hold, Listed, Skip, admit, policy_for
-from engine.cli.output import facts, print_json, printable
+from engine.cli.output import facts, print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place
 from engine.dryrun.describing import (
@@ -37,6 +37,7 @@ from engine.lifecycle import Run, RunState, TriggerKind
 from engine.wording import short
 from jobfile.catalog import CompiledJob
 from jobfile.duration import format_duration
+from jobfile.escapes import message, printable
 from jobfile.model import JobSpec, StepsAction, StepSpec
 from jobfile.params import bind_params
 from jobfile.template import to_text
@@ -263,7 +264,7 @@ def _as_text(rows: Sequence[Row], steps: Sequence[StepPlan], verdict: str, *, is
         head = f"wave {step.wave}  {step.name}: {step.verdict}"
         parts.append("\n".join([printable(head), *(f"  {line}" for line in lines)]))
     end = f"{WOULD_RUN}: yes" if verdict == WOULD_RUN else verdict
-    return "\n\n".join([*parts, end if is_known else verdict])
+    return "\n\n".join([*parts, message(end if is_known else verdict)])
 
 
 def _as_json(

@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.cli.output import printable
 from engine.errors import JobfileError
 from engine.wording import seconds_text
 from jobfile.cron import CronProblem, parse_cron
 from jobfile.crontime import local_times
 from jobfile.duration import parse_duration
+from jobfile.escapes import printable
 from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.occurrences import (
     ClockEffect,

@@ -31,6 +31,7 @@ from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.wording import in_words, reason_words, seconds_text, short, start_error_words
 from jobfile.catalog import CompiledJob
+from jobfile.escapes import message
 
 LOOK_SECONDS = 0.03
 """How often the ledger is asked; a person does not see the difference to at once."""
@@ -242,4 +243,4 @@ def tell_end(run: Run) -> None:
     if run.state is RunState.FAILED and not run.was_executed:
         took, words = "", start_error_words(words)
     why = f": {words}" if words else ""
-    _say(f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})")
+    _say(message(f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})"))

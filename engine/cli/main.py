@@ -12,6 +12,7 @@ from engine.adapters.encoding import print_anything, use_utf8
 from engine.adapters.environment import environment
 from engine.cli.streams import UnwrittenError, checked_streams, give_up
 from jobfile import __version__
+from jobfile.escapes import message
 
 USAGE = 64
 BUG = 70
@@ -135,12 +136,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
-    except click.UsageError as error:
-        error.show()
-        return USAGE
     except click.ClickException as error:
+        # Final for others: click itself reads it only to show it.
+        error.message = message(error.message)  # type: ignore[misc]
         error.show()
-        return error.exit_code
+        return USAGE if isinstance(error, click.UsageError) else error.exit_code
     except click.exceptions.Abort:
         return 130
     except (BrokenPipeError, UnwrittenError):
@@ -160,7 +160,7 @@ def _told(error: Exception) -> int:
     from engine.errors import JobfileError  # noqa: PLC0415  start-up time: only after an error
 
     if isinstance(error, JobfileError):
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {message(str(error))}", err=True)
         return error.exit_code
     import tempfile  # noqa: PLC0415  start-up time: only after a bug
     import traceback  # noqa: PLC0415  start-up time: only after a bug

@@ -7,6 +7,7 @@ import click
 
 from engine.adapters.reading import JobFiles
 from engine.adapters.writing import replace_file
+from jobfile.escapes import printable
 from jobfile.mending import mend
 
 
@@ -25,5 +26,6 @@ def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> 
             files[index] = (name, done.content)
             codes = ", ".join(sorted({one.code for one in done.mended}))
             count = len(done.mended)
-            click.echo(f"mended {name}: {count} {'fix' if count == 1 else 'fixes'} ({codes})", err=True)
+            fixes = "fix" if count == 1 else "fixes"
+            click.echo(printable(f"mended {name}: {count} {fixes} ({codes})"), err=True)
     return replace(given, files=tuple(files))

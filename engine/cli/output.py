@@ -11,7 +11,7 @@ import click
 
 from engine.adapters.environment import environment
 from engine.lifecycle import Attempt, Run
-from jobfile.escapes import readable
+from jobfile.escapes import printable
 
 MIN_WIDTH = 40
 PIPE_WIDTH = 120
@@ -64,11 +64,6 @@ def cut(line: str, columns: int) -> str:
             break
         kept += one
     return kept + "…"
-
-
-def printable(text: str) -> str:
-    """Text that cannot steer a terminal: control characters and line ends are shown, not obeyed."""
-    return "".join(one if one.isprintable() else _shown(one) for one in readable(text))
 
 
 def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
@@ -148,7 +143,3 @@ def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
 
 def _iso(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
-
-
-def _shown(one: str) -> str:
-    return " " if one in "\n\t" else f"\\x{ord(one):02x}"

@@ -20,6 +20,7 @@ from engine.planning.sides import InvalidSideError
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
 from engine.telling import tell_text
+from jobfile.escapes import printable
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.text import render_text
 
@@ -53,7 +54,7 @@ def told(side: Callable[[], Side]) -> Side | None:
     try:
         return side()
     except InvalidSideError as error:
-        click.echo(f"{error.name} has errors:", err=True)
+        click.echo(printable(f"{error.name} has errors:"), err=True)
         print_errors(error.compiled)
         return None
 

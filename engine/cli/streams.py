@@ -1,4 +1,7 @@
-"""Standard output and error as a command writes them: a failed write is told apart from a bug."""
+"""Standard output and error as a command writes them: the one door for text that goes to a person.
+
+A failed write is told apart from a bug, and nothing in the text steers a terminal.
+"""
 
 import contextlib
 import os
@@ -6,13 +9,15 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any, TextIO, cast
 
+from jobfile.escapes import harmless
+
 
 class UnwrittenError(OSError):
     """What a command had to say could not be written."""
 
 
 class _Checked:
-    """A stream whose failed writes can be told from every other error of the system."""
+    """A stream of harmless text, whose failed writes can be told from every other error."""
 
     def __init__(self, stream: IO[Any]) -> None:
         """Take a stream of text or of bytes."""
@@ -23,9 +28,9 @@ class _Checked:
         return _Checked(found) if name == "buffer" else found
 
     def write(self, part: str | bytes) -> int:
-        """Write, as the stream does."""
+        """Write, as the stream does; text that cannot steer a terminal, whoever chose it."""
         with _told():
-            return int(self._stream.write(part))
+            return int(self._stream.write(harmless(part) if isinstance(part, str) else part))
 
     def flush(self) -> None:
         """Flush, as the stream does."""

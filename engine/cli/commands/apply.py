@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from engine.adapters.environment import user_name
-from engine.cli.output import printable
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.planning import (
     INVALID,
@@ -26,6 +25,7 @@ from engine.planning.enforcing import (
 from engine.planning.saved import read_plan_file
 from engine.planning.sides import NoBaseError, engine_side, files_differ, revision_side, worktree_side
 from engine.watcher import is_mass_removal
+from jobfile.escapes import printable
 from jobfile.plan.risks import removes_many
 from jobfile.plan.values import Action
 

@@ -9,6 +9,7 @@ from engine.cli.findings import print_diagnostics
 from engine.cli.lints import project_lints, read_lints
 from engine.cli.params import split_params
 from engine.cli.place import Place, place_options
+from jobfile.escapes import message
 from jobfile.hiding import without_secrets
 
 INVALID = 1
@@ -68,7 +69,7 @@ def command(
     checked = check_sets(files or (str(place.main_file),), place, overrides=split_params(given), fix=mend)
     for problem in checked.unreadable:
         hint = "" if files or place.main_file.exists() else "; make one with  jobfile init"
-        click.echo(f"error: cannot read {problem}{hint}", err=True)
+        click.echo(message(f"error: cannot read {problem}{hint}"), err=True)
     changed = _changed(checked.names, changed_since)
     told = [one for one in checked.diagnostics if lints.is_shown(one)]
     told.sort(key=lambda one: one.file not in changed)

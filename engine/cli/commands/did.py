@@ -4,11 +4,12 @@ import click
 
 from engine.answers.did import Answer, Did, did
 from engine.cli.naming import NeverAppliedError, subject
-from engine.cli.output import print_json, printable, run_to_json
+from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_day, parse_instant
+from jobfile.escapes import printable
 
 
 @click.command("did")

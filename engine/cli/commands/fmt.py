@@ -11,6 +11,7 @@ from engine.cli.commands.check import INVALID, UNREADABLE
 from engine.cli.findings import print_diagnostics
 from engine.cli.place import Place, place_options
 from jobfile.document import decode_source
+from jobfile.escapes import message, printable
 from jobfile.fmt import Formatted, format_source
 
 _MARK = b"\xef\xbb\xbf"
@@ -32,7 +33,7 @@ def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place
         try:
             content = read_limited(Path(name))
         except OSError as error:
-            click.echo(f"error: cannot read {name}: {error.strerror or error}", err=True)
+            click.echo(message(f"error: cannot read {name}: {error.strerror or error}"), err=True)
             code = UNREADABLE
             continue
         code = max(code, _one(name, content, only_check=only_check, shows_diff=shows_diff))
@@ -51,10 +52,10 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
     done = format_source(source) if source is not None else Formatted(text="", diagnostics=diagnostics)
     if source is None or any(one.is_error for one in done.diagnostics):
         print_diagnostics(done.diagnostics, {} if source is None else {name: source})
-        click.echo(f"left alone {name}: it has mistakes", err=True)
+        click.echo(printable(f"left alone {name}: it has mistakes"), err=True)
         return INVALID
     if done.problem:
-        click.echo(f"left alone {name}: {done.problem}", err=True)
+        click.echo(printable(f"left alone {name}: {done.problem}"), err=True)
         return INVALID
     if done.text == source.text:
         return 0
@@ -62,9 +63,9 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
         lines = (source.text.splitlines(keepends=True), done.text.splitlines(keepends=True))
         click.echo("".join(difflib.unified_diff(*lines, name, name)), nl=False)
     if only_check:
-        click.echo(f"would change {name}", err=True)
+        click.echo(printable(f"would change {name}"), err=True)
     elif not shows_diff:
         mark = _MARK if content.startswith(_MARK) else b""
         replace_file(Path(name), mark + done.text.encode())
-        click.echo(f"laid out {name}", err=True)
+        click.echo(printable(f"laid out {name}"), err=True)
     return INVALID if only_check else 0

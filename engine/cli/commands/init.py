@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from engine.cli.output import print_json
+from jobfile.escapes import printable
 from jobfile.schema import schema_text
 
 SCHEMA_FILE = ".jobfile.schema.json"
@@ -45,7 +46,7 @@ def command(folder: Path, *, as_json: bool) -> int:
         print_json({"format": 1, "wrote": wrote})
         return 0
     for path, is_new in wrote.items():
-        click.echo(f"wrote    {path}" if is_new else f"kept     {path}, which was there")
+        click.echo(printable(f"wrote    {path}" if is_new else f"kept     {path}, which was there"))
     click.echo("\nnext:  jobfile check       find mistakes")
     if wrote[str(folder / "jobs.yaml")]:
         click.echo("       jobfile run hello   run it once, now")

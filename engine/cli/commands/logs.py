@@ -8,13 +8,14 @@ from engine.adapters.output import OutputTail
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
 from engine.cli.naming import Subject, UnknownRunError, subject
-from engine.cli.output import print_json, printable
+from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
 from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.ledger import View
 from engine.lifecycle import AttemptState, Run
 from engine.wording import instant_text, short
+from jobfile.escapes import printable
 
 LOOK_SECONDS = 0.1
 

@@ -9,7 +9,7 @@ from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
 from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
-from engine.cli.output import cut, print_json, printable, width
+from engine.cli.output import cut, print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
@@ -17,6 +17,7 @@ from engine.errors import JobfileError
 from engine.pausing import holding
 from engine.wording import instant_text
 from jobfile.duration import parse_duration
+from jobfile.escapes import printable
 from jobfile.model import ScheduleEntry
 from jobfile.pipeline import compile_files
 from jobfile.suggest import suggest

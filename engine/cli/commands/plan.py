@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.output import print_json, printable
+from engine.cli.output import print_json
 from engine.cli.place import Place, place_options
 from engine.cli.planning import CHANGES, INVALID, RISKS, planned, print_plan
 from engine.cli.times import parse_instant
@@ -14,6 +14,7 @@ from engine.planning.drift import drift_of
 from engine.planning.saved import write_plan_file
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__
+from jobfile.escapes import printable
 from jobfile.hiding import without_secrets
 from jobfile.occurrences import load_zone
 from jobfile.plan import Plan
@@ -83,7 +84,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
         write_plan_file(Path(out), plan, main_file=place.main_file, text=text)
     _print(plan, form, name=name, links=links, is_full=is_full)
     if out is not None:
-        click.echo(f"saved to {out}; to do exactly this:  jobfile apply {out}", err=form != "text")
+        click.echo(printable(f"saved to {out}; to do exactly this:  jobfile apply {out}"), err=form != "text")
     is_drifted = detect_drift and _tells_drift(plan, view, form=form, now=place.now())
     return _exit_code(
         plan, fail_on=fail_on, tells_changes=tells_changes or detect_drift, is_drifted=is_drifted
@@ -121,7 +122,8 @@ def _tell_invalid(error: InvalidSideError, form: str, name: str) -> None:
         text = f"{error.name} has errors\n\n{render_findings(errors, sources=sources, width=100)}"
         click.echo(render_invalid(text, name=name), nl=False)
     else:
-        click.echo(f"{error.name} has errors:\n\n{render_findings(errors, sources=sources)}", err=True)
+        head = printable(f"{error.name} has errors:")
+        click.echo(f"{head}\n\n{render_findings(errors, sources=sources)}", err=True)
     if form == "markdown":
         click.echo(render_short(errors), err=True, nl=False)
 

@@ -10,7 +10,7 @@ from engine.answers.asked import Asked
 from engine.answers.expected import item_of
 from engine.answers.report import NOT_WELL
 from engine.cli.naming import subject
-from engine.cli.output import print_json, printable, run_to_json, table
+from engine.cli.output import print_json, run_to_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import zone_of_job
@@ -18,6 +18,7 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Gap
 from engine.wording import instant_text, reason_words, seconds_text, short
+from jobfile.escapes import printable
 
 HEADS = ("run", "job", "scheduled for", "state", "took", "why")
 

@@ -11,7 +11,7 @@ from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
 from engine.cli.naming import find_run, is_known, is_run_id
-from engine.cli.output import print_json, printable
+from engine.cli.output import print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.errors import JobfileError
@@ -24,6 +24,7 @@ from jobfile.canonical import Plain, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.duration import format_duration
+from jobfile.escapes import printable
 from jobfile.jobtext import JobText
 from jobfile.model import Action, CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepSpec
 from jobfile.pipeline import compile_files
@@ -130,13 +131,14 @@ def _place(setting: Setting) -> str:
 
 
 def _as_text(found: CompiledJob, origins: Mapping[str, str]) -> str:
-    lines = [f"{found.spec.name}:  # {found.origin.file}:{found.origin.line}, digest {found.digest[:12]}"]
+    place = f"{found.origin.file}:{found.origin.line}"
+    lines = [printable(f"{found.spec.name}:  # {place}, digest {found.digest[:12]}")]
     for key, text in _lines(found.spec):
         parts = key.split(".")
         above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
         nearest = next((origins[one] for one in above if one in origins), None)
         first, *rest = printable_lines(text)
-        lines.append(f"  {key}: {first}".rstrip() + f"  # {nearest or 'built in'}")
+        lines.append(f"  {key}: {first}".rstrip() + printable(f"  # {nearest or 'built in'}"))
         lines += [f"    {line}".rstrip() for line in rest]
     return "\n".join(lines)
 

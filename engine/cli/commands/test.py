@@ -16,11 +16,12 @@ from engine.casetests.reading import read_cases
 from engine.casetests.reporting import Results, junit, shown_name, summary_line, text_lines, to_json
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_diagnostics, print_errors
-from engine.cli.output import print_json, printable
+from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.errors import JobfileError
 from engine.store.sqlite.store import SqliteStore
 from jobfile.catalog import Catalog
+from jobfile.escapes import printable
 from jobfile.pipeline import compile_files
 from jobfile.source import Source
 

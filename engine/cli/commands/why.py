@@ -6,11 +6,12 @@ from engine.answers.asked import Asked
 from engine.answers.overdue import OVERDUE
 from engine.answers.why import Story, why, why_day, why_newest, why_run
 from engine.cli.naming import Subject, subject
-from engine.cli.output import facts, print_json, printable, run_to_json
+from engine.cli.output import facts, print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
+from jobfile.escapes import printable
 
 LINES = 5
 """Lines of what the run wrote that its story ends with."""
