@@ -913,3 +913,25 @@ def test_a_search_that_gives_up_after_a_cycle_of_the_calendar_misses_nothing() -
         "business day, over",
         "once",
     ]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York"])
+@pytest.mark.parametrize(
+    ("first", "last", "days"), [(10, 12, 3), (10, 10, 1), (None, 12, 12), (10, None, 22)]
+)
+def test_an_hourly_entry_fires_on_its_local_days_and_on_no_other(
+    zone: str, first: int | None, last: int | None, days: int
+) -> None:
+    entry = EveryEntry(
+        every=timedelta(hours=1),
+        timezone=zone,
+        from_day=None if first is None else date(2026, 1, first),
+        until_day=None if last is None else date(2026, 1, last),
+    )
+    found = [
+        fire.at.astimezone(zone_of(zone))
+        for fire in fires((entry,), after=utc("2025-12-01"), until=utc("2026-03-01"))
+    ]
+    found = [at for at in found if at.year == 2026 and at.month == 1]
+    assert {at.day for at in found} == set(range(first or 1, (last or 31) + 1))
+    assert len(found) == 24 * days

@@ -15,6 +15,18 @@ class Equivalent(NamedTuple):
 
 
 EQUIVALENTS: tuple[Equivalent, ...] = (
+    Equivalent(
+        "jobfile/occurrences.py",
+        "for year in range(after.year, until.year + 1) if after < until else ():",
+        "1 -> 2",
+        "a piece of a later year begins after the end of the window, and so holds nothing of it",
+    ),
+    Equivalent(
+        "jobfile/occurrences.py",
+        "after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY)",
+        "after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY) -> pass",
+        "the days are asked for anyway; it saves the walk to the first of them",
+    ),
     *(
         Equivalent(
             "engine/due.py",

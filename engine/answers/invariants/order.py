@@ -50,8 +50,7 @@ def _sessions(view: View) -> Iterator[Finding]:
     newest: dict[str, Session] = {}
     for one in view.soundness.sessions():
         before = newest.get(one.boot_id)
-        is_timed = before is not None and before.boot_seconds is not None and one.boot_seconds is not None
-        if before is not None and is_timed and _seconds(one) < _seconds(before):
+        if before is not None and _is_earlier(one.boot_seconds, before.boot_seconds):
             yield Finding(
                 code="invariant.I9",
                 found=f"engine {one.epoch} was last seen before engine {before.epoch} of the same boot",
@@ -60,5 +59,6 @@ def _sessions(view: View) -> Iterator[Finding]:
         newest = {one.boot_id: one}
 
 
-def _seconds(session: Session) -> float:
-    return session.boot_seconds or 0.0
+def _is_earlier(seconds: float | None, than: float | None) -> bool:
+    """Whether both are known, and the first is less."""
+    return seconds is not None and than is not None and seconds < than
