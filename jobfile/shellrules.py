@@ -6,24 +6,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from jobfile.shellcalls import Part, begins_free, sourced, ssh_code, su_code
 from jobfile.shellplaces import SLOT, Command, Script, Word
 from jobfile.shellprograms import all_programs, heads, program_option, reads_code, script_operand
+from jobfile.shellvariables import array_names
 
 ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'
 _IN_PROGRAM: Final = 'set  env: {X: "{{ … }}"}  and write  "$X"  in single quotes'
 _AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
-_AS_INPUT: Final = "send it as input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
 _AS_INTEGER: Final = "declare the param as  type: integer"
 _AS_CHOICE: Final = "choose between fixed words with  case … in … esac"
 _AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
     "eval": ("leave `eval` out", _IN_PROGRAM),
-    "ssh": (_AS_INPUT,),
-    "su": (_IN_PROGRAM,),
     "watch": (_IN_PROGRAM,),
     "parallel": (_IN_PROGRAM,),
     "trap": ("assign first:  x={{ x }};  then  trap '… \"$x\"' EXIT", _IN_PROGRAM),
     "alias": ("write a function instead of an alias",),
-    **dict.fromkeys(("source", ".", "bind", "complete", "compgen", "fc", "enable"), (_AS_CHOICE,)),
+    **dict.fromkeys(("bind", "complete", "compgen", "fc", "enable"), (_AS_CHOICE,)),
 }
 """Commands that read their arguments as commands, and what to write instead."""
 _NAMES: Final = frozenset(
@@ -31,6 +30,9 @@ _NAMES: Final = frozenset(
 )
 """Commands that take names, in which bash evaluates subscripts: `a[$(command)]` runs the command."""
 _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
+_EVALUATES: Final = re.compile(r"[-+][A-Za-z]*[aAin][A-Za-z]*")
+"""Options of those after which bash evaluates what is assigned: arrays, integers, references."""
+_LITERAL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=(?!\()", re.ASCII)
 _EVALUATED: Final = frozenset(
     {"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS", "PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND"}
     | {"ENV", "BASH_ENV", "GIT_SSH_COMMAND"}
@@ -101,6 +103,7 @@ def find_evaluated(script: Script) -> Iterator[Finding]:
     for slot in script.notes.targets:
         message = "bash reads this redirection again"
         yield Finding(slot, "JF421", message, ways=("write  >{{ x }} 2>&1  instead of  >&{{ x }}",))
+    yield from _arrays(script)
     assigned = [*_assigned(script), *script.notes.loops]
     evaluated = _EVALUATED | (set(_declared_as_numbers(script)) if assigned else set())
     for name, slot in assigned:
@@ -110,6 +113,23 @@ def find_evaluated(script: Script) -> Iterator[Finding]:
         elif name in _SEARCHED:
             message = "the value chooses the program that runs"
             yield Finding(slot, "JF426", message, f"`{name}` says where programs are found")
+
+
+def _arrays(script: Script) -> Iterator[Finding]:
+    """`declare a={{ x }}` where `a` is an array: bash reads a value `(…)` as the items of one."""
+    declared = [
+        (word.text.partition("=")[0].rstrip("+"), word)
+        for command in script.commands
+        if {"declare", "typeset", "local"}.intersection(one.text for one in command.words)
+        for word in command.words
+        if word.slots and re.match(rf"[A-Za-z_][A-Za-z0-9_]*\+?={SLOT}", word.text, re.ASCII)
+    ]
+    arrays = array_names(script) if declared else frozenset()
+    for name, word in declared:
+        if name in arrays:
+            for slot in word.slots:
+                message = f"`{name}` is an array, of which the value may be the items"
+                yield Finding(slot, "JF421", message, ways=("use another name",))
 
 
 def _assigned(script: Script) -> Iterator[tuple[str, int]]:
@@ -154,16 +174,20 @@ def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
     return Finding(slot, "JF421", f"`{name}` would parse this value as code", ways=ways)
 
 
-def _code_words(
-    words: Sequence[Word], at_heads: Mapping[int, bool]
-) -> Iterator[tuple[str, Word, tuple[str, ...]]]:
+def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[Part]:
     """Words that are read as code, by which command, and the ways out."""
-    for at in at_heads:
+    for at, is_certain in at_heads.items():
         name, after = words[at].name, words[at + 1 :]
-        # `.` is also a folder: of `find .` after sudo, for one.
-        is_folder = name == "." and at > 0 and words[at - 1].name not in ("command", "builtin")
-        if name in _AGAIN and not is_folder:
+        if name in _AGAIN:
             yield from ((name, word, _AGAIN[name]) for word in after)
+        elif name == "ssh":
+            yield from ssh_code(after)
+        elif name == "su":
+            yield from su_code(after, (_IN_PROGRAM,))
+        elif name in (".", "source") and is_certain:  # `.` is also a folder: of `find .` after sudo, for one
+            file = sourced(after)
+            if file is not None and (begins_free(file) or file.inner):
+                yield name, file, (_AS_CHOICE,)
         elif name == "env":
             for before, word in pairwise(words[at:]):
                 is_next = before.text in ("-S", "--split-string")
@@ -188,11 +212,14 @@ def _at_head(words: Sequence[Word], at: int) -> Iterator[Finding]:
 
 def _names(name: str, after: Sequence[Word]) -> Iterator[Finding]:
     assigns = name in _ASSIGNS
-    ways = ("assign first:  X={{ x }};  then  export X",) if assigns else (_AS_CHOICE, _AS_INTEGER)
+    is_plain = not any(begins_free(word) or _EVALUATES.fullmatch(word.text) for word in after)
+    ways = (f"write the name:  {name} X={{{{ x }}}}" if assigns else _AS_CHOICE, _AS_INTEGER)
     for word in after:
         # What a command prints into `x=$( … )` is its output, not the value.
         inner = () if assigns and word.is_assignment else word.inner
-        yield from (_code(name, slot, ways) for slot in (*word.slots, *inner))
+        # After a literal `x=` the value is one text, and nothing looks into it.
+        slots = () if assigns and is_plain and _LITERAL_NAME.match(word.text) else word.slots
+        yield from (_code(name, slot, ways) for slot in (*slots, *inner))
 
 
 def _conditional(words: Sequence[Word]) -> Iterator[Finding]:
@@ -250,6 +277,9 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
     chosen = [(slot, "this is the name of a program") for slot in word.slots[:1]]
     if script is not None and script.text[:1] == SLOT:
         chosen.append((script.slots[0], "this is the name of a script"))
+    file = sourced(words[at + 1 :]) if word.name in (".", "source") else None
+    if file is not None and not begins_free(file):
+        chosen += [(slot, "part of the name of a script") for slot in file.slots[:1]]
     for slot, label in chosen:
         yield Finding(slot, "JF426", "the value chooses the program that runs", label)
     if word.name == "hash" and any(one.text == "-p" for one in words):

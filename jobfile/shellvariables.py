@@ -31,6 +31,10 @@ _GIVERS: Final = frozenset(
 _OPENERS: Final = frozenset({"eval", ".", "source"})
 """Commands after which any variable may have a value."""
 
+_READS_ARRAY: Final = frozenset({"mapfile", "readarray"})
+_DECLARES: Final = frozenset({"declare", "typeset", "local", "readonly", "export", "read"})
+_ARRAY_OPTION: Final = re.compile(r"[-+][A-Za-z]*[aA][A-Za-z]*")
+
 
 def unknown_variables(
     script: Script, *, given: Collection[str], dialect: str, has_nounset: bool
@@ -123,3 +127,17 @@ def _tested(script: Script, *, has_nounset: bool) -> set[str]:
 def _switches_nounset_off(command: Command) -> bool:
     texts = [word.text for word in command.words]
     return texts[0] == "set" and any(re.fullmatch(r"\+[a-z]*u[a-z]*", text) for text in texts[1:])
+
+
+def array_names(script: Script) -> frozenset[str]:
+    """The variables that are arrays in bash, or that a command of the script may make one."""
+    found = set(ONLY_BASH)
+    found |= {read.name for read in script.notes.reads if read.is_arithmetic}
+    for command in script.commands:
+        texts = [word.text for word in command.words]
+        found |= {text.partition("[")[0] for text in texts if "[" in text}
+        found |= {text.partition("=")[0].rstrip("+") for text in texts if "=(" in text}
+        reads = _READS_ARRAY.intersection(texts)
+        if reads or (_DECLARES.intersection(texts) and any(map(_ARRAY_OPTION.fullmatch, texts))):
+            found |= {text.partition("=")[0] for text in texts}
+    return frozenset(found)

@@ -78,6 +78,10 @@ CONTEXTS = (
     f"trap 'printf %s \"$y\"' EXIT; y={V}",
     f"eval 'printf %s \"$y\"' ; printf '%s' {V}",
     f"echo x#y '#' \\# >/dev/null; printf '%s' {V} # it's",
+    f"export E={V} E2='{V}'; printf '%s' \"$E\"",
+    f"export \"E=a{V}\"; printf '%s' \"${{E#a}}\"",
+    f"f() {{ local v={V}; printf '%s' \"$v\"; }}; f",
+    f"readonly R={V}; printf '%s' \"$R\"",
 )
 """Each prints exactly the value, in dash and in bash."""
 
@@ -115,6 +119,8 @@ BASH_CONTEXTS = (
     f"x=abc; echo \"${{x//[a']']/}} ${{x/b/}}\" >/dev/null; printf '%s' {V}",
     f"local_={V}; export local_; x=$(printf '%s.' {V}); printf '%s' \"${{x%.}}\"",
     f"f() {{ local x=$(printf '%s.' {V}); printf '%s' \"${{x%.}}\"; }}; f",
+    f"declare d={V}; typeset t=$d; printf '%s' \"$d\"",
+    f"f() {{ local -r v={V}; declare -gx w={V}; }}; f; printf '%s' \"$w\"",
     f"if [[ $(echo {V} | wc -l) -eq 0 ]]; then :; fi; printf '%s' {V}",
 )
 """Each prints exactly the value, in bash."""

@@ -237,6 +237,35 @@ REFUSED = [
     ("[ {{v}} {{v}} ]", "JF421"),
     ('eval "$(cat {{v}})"', "JF421"),
     ("alias x={{v}}", "JF421"),
+    ("declare -a a={{v}}", "JF421"),
+    ("readonly -a a={{v}}", "JF421"),
+    ("declare -ri n={{v}}", "JF421"),
+    ("typeset -n r={{v}}", "JF421"),
+    ("export {{v}} A={{v}}", "JF421"),
+    ("a=(1); declare a={{v}}", "JF421"),
+    ("mapfile a <f; declare a={{v}}", "JF421"),
+    ("f() { local -a a; local a={{v}}; }", "JF421"),
+    ("b[0]=1; f() { typeset b={{v}}; }", "JF421"),
+    ("declare -i n; export n={{v}}", "JF421"),
+    ("ssh {{v}} ls", "JF421"),
+    ("ssh {{v}}@host ls", "JF421"),
+    ("ssh -p {{v}} {{v}}", "JF421"),
+    ("ssh -oProxyCommand={{v}} host ls", "JF421"),
+    ("ssh -o ProxyCommand={{v}} host ls", "JF421"),
+    ("ssh -vJ {{v}} host ls", "JF421"),
+    ("ssh -F {{v}} host ls", "JF421"),
+    ("ssh host -o {{v}} ls", "JF421"),
+    ("ssh -- host -o {{v}}", "JF421"),
+    ("su {{v}}", "JF421"),
+    ("su - {{v}} -c ls", "JF421"),
+    ("su --command={{v}} u", "JF421"),
+    ("su u -- {{v}}", "JF421"),
+    ("su -lc {{v}}", "JF421"),
+    ("su -s {{v}} u", "JF421"),
+    ("A=1 . {{v}}", "JF421"),
+    (". -- {{v}}", "JF421"),
+    (". /etc/{{v}}.sh", "JF426"),
+    ("source ./env-{{v}}.sh x", "JF426"),
     ("compgen -W {{v}}", "JF421"),
     ("function f { eval {{v}}; }", "JF421"),
     ("coproc N { eval {{v}}; }", "JF421"),
@@ -349,7 +378,7 @@ ADVICE = [
     ("eval echo {{v}}", "in single quotes", "eval 'printf %s \"$X\"'"),
     ("trap 'echo {{v}}' EXIT", "assign first", "x={{v}}; trap 'printf %s \"$x\"' EXIT"),
     ("trap 'echo {{v}}' EXIT", "in single quotes", "trap 'printf %s \"$X\"' EXIT"),
-    ("export X={{v}}", "assign first", "Y={{v}}; export Y; sh -c 'printf %s \"$Y\"'"),
+    ("export {{v}}=1", "write the name", "export Y={{v}}; sh -c 'printf %s \"$Y\"'"),
     ("[[ {{v}} -eq 1 ]]", "use  [", "[ {{v}} -eq 1 ] 2>/dev/null || printf '%s' {{v}}"),
     ("printf -v {{v}} x", "printf '%s'", "printf '%s' {{v}}"),
     ("alias a={{v}}", "function", "a() { printf '%s' {{v}}; }; a"),
@@ -415,6 +444,16 @@ xargs -n 1 rm < {{v}}
 (cd {{v}} && ls) || mkdir -p {{v}}
 echo `date` {{v}} "${x:-"a b"}"
 printf '%s' {{v}} | ssh host 'x=$(cat); echo "$x"'
+ssh -p {{v}} -i {{v}} backup@{{v}} 'pg_dump shop' > f
+ssh -- {{v}} uptime
+ssh -tt -l {{v}} host uptime
+su -g {{v}} - app-{{v}} -c 'pg_dump shop'
+su -c 'pg_dump shop' -- {{v}}
+. ./lib.sh {{v}}
+export A={{v}} B="{{v}}-admin" C='{{v}}' && export D=1
+readonly A={{v}}
+f() { local v={{v}} w; }
+declare -rx V={{v}}
 """.strip().splitlines()
 
 

@@ -1,0 +1,100 @@
+"""Commands of whose arguments only some are code: which words those are of `ssh`, `su` and `.`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from jobfile.shellplaces import SLOT, Word
+
+_SSH_TAKES: Final = frozenset("BbcDEeFIiJLlmOopQRSWw")
+"""Letters of options of ssh(1) that take an argument."""
+_SSH_CODE: Final = frozenset("oFIJ")
+"""Those whose argument may bring a command or a library: -J becomes part of a ProxyCommand."""
+_SU_TAKES: Final = frozenset("csgGw")
+_SU_ALONE: Final = frozenset({"--login", "--preserve-environment", "--fast", "--pty"})
+_SU_HARMLESS: Final = _SU_ALONE | {"--group", "--supp-group", "--whitelist-environment"}
+
+AS_INPUT: Final = "send it as input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
+_AFTER_DASHES: Final = "write  --  before it:  ssh -- {{ host }}"
+_AFTER_USER: Final = "or begin with the user:  ssh user@{{ host }}"
+_IN_FILE: Final = "write it into ~/.ssh/config"
+_CHOICE: Final = "choose between fixed words with  case … in … esac"
+
+Part = tuple[str, Word, tuple[str, ...]]
+"""What reads a word as code, the word, and the ways out."""
+
+
+def begins_free(word: Word) -> bool:
+    """Whether a value or variable begins the word: it may be any option."""
+    return word.text[:1] in (SLOT, "$")
+
+
+def ssh_code(words: Sequence[Word]) -> Iterator[Part]:
+    """What ssh or the shell on the other host reads as commands: all but the host and harmless options."""
+    takes, has_host, is_over = "", False, False
+    for at, word in enumerate(words):
+        if takes:
+            if takes in _SSH_CODE:
+                yield f"ssh -{takes}", word, (_IN_FILE, _CHOICE)
+            takes = ""
+        elif word.text == "--" and not is_over:
+            is_over = True
+        elif word.text[:1] == "-" and not is_over:
+            is_code, takes = _cluster(word.text[1:], _SSH_TAKES, _SSH_CODE)
+            if is_code:
+                yield "an option of ssh", word, (_IN_FILE, _CHOICE)
+        elif not has_host:
+            has_host = True
+            if begins_free(word) and not is_over:
+                yield "ssh -oProxyCommand", word, (_AFTER_DASHES, _AFTER_USER.removeprefix("or "))
+        else:
+            yield from (("ssh", one, (AS_INPUT,)) for one in words[at:])
+            return
+
+
+def su_code(words: Sequence[Word], ways: tuple[str, ...]) -> Iterator[Part]:
+    """What su or the shell it starts reads as commands. Its options may stand after the user too."""
+    takes, operands, is_over = "", 0, False
+    for word in words:
+        is_code = takes in ("c", "s")
+        if takes:
+            takes = ""
+        elif word.text == "--" and not is_over:
+            is_over = True
+        elif word.text[:1] == "-" and word.text != "-" and not is_over:
+            is_code, takes = _su_option(word.text)
+        elif word.text != "-":
+            operands += 1
+            is_code = operands > 1 or (begins_free(word) and not is_over)
+        if is_code:
+            yield "su", word, ways
+
+
+def _su_option(text: str) -> tuple[bool, str]:
+    if not text.startswith("--"):
+        return _cluster(text[1:], _SU_TAKES, frozenset("cs"))
+    name, equals, _ = text.partition("=")
+    is_code = name not in _SU_HARMLESS
+    return is_code, "" if equals or name in _SU_ALONE else "c" if is_code else "g"
+
+
+def _cluster(letters: str, takes: frozenset[str], code: frozenset[str]) -> tuple[bool, str]:
+    """Whether letters of options bring an argument that is code, and the letter that takes the next word."""
+    for at, letter in enumerate(letters):
+        if letter in (SLOT, "$"):
+            return True, ""
+        if letter in takes:
+            is_last = at == len(letters) - 1
+            return not is_last and letter in code, letter if is_last else ""
+    return False, ""
+
+
+def sourced(words: Sequence[Word]) -> Word | None:
+    """The file that `.` or `source` reads; what follows it are plain arguments."""
+    rest = [*words]
+    while rest and rest[0].text[:1] == "-" and rest[0].text != "-":
+        takes_path = rest[0].text == "-p"
+        is_over = rest.pop(0).text == "--"
+        del rest[: 1 if takes_path else 0]
+        if is_over:
+            break
+    return rest[0] if rest else None
