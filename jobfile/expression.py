@@ -32,13 +32,27 @@ class Kind(StrEnum):
     ANY = "any"
 
 
+_NEVER_CODE: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME})
+"""Kinds whose values are written in letters, digits and the signs of numbers and dates."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Type(Shown):
-    """A type; a list knows its items, and a value that may be null says so."""
+    """A type; a list knows its items, and a value that may be null says so.
+
+    A trusted value is no code of a stranger: the author or the operator chose it, or no sign in it means
+    anything to a shell.
+    """
 
     kind: Kind
     item: Kind = Kind.ANY
     may_be_null: bool = False
+    is_trusted: bool = False
+
+    @property
+    def cannot_be_code(self) -> bool:
+        """Whether whoever gives the value has no way to make code of it."""
+        return self.is_trusted or self.kind in _NEVER_CODE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -306,7 +306,8 @@ class StepText:
             return None
         parsed = parse_expression(setting.text)
         found = Type(Kind.ANY) if parsed is None else check_slot(parsed, self._scope_without_item)[0]
-        return Type(found.item) if found.kind is Kind.LIST else Type(Kind.ANY)
+        is_list = found.kind is Kind.LIST
+        return Type(found.item if is_list else Kind.ANY, is_trusted=is_list and found.is_trusted)
 
     @cached_property
     def _scope_without_item(self) -> Scope:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Literal
 
 from jobfile.expression import Problem, Scope
-from jobfile.shell import compile_script
+from jobfile.shell import NUMERIC, compile_script
 from jobfile.template import check_slot, find_slots, has_template
 
 SHELLS: Mapping[str, tuple[str, ...]] = {"sh": ("sh", "-eu"), "bash": ("bash", "-euo", "pipefail")}
@@ -16,11 +16,11 @@ Dialect = Literal["sh", "bash"]
 
 @lru_cache(maxsize=4096)
 def _slots_and_shell(
-    text: str, kinds: tuple[str, ...], dialect: Dialect
+    text: str, kinds: tuple[str, ...], dialect: Dialect, trusted: frozenset[int]
 ) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
     slots, _ = find_slots(text)
     spans = [(slot.start, slot.end) for slot in slots]
-    script, problems = compile_script(text, slots=spans, kinds=kinds, dialect=dialect)
+    script, problems = compile_script(text, slots=spans, kinds=kinds, dialect=dialect, trusted=trusted)
     if script is None:
         return None, (), problems
     return script.text, tuple(slots[index].source for index in script.used), problems
@@ -38,10 +38,14 @@ def compiled_script(
     slots, problems = find_slots(text)
     found = list(problems)
     kinds = []
-    for slot in slots:
+    trusted = set()
+    for index, slot in enumerate(slots):
         type_, slot_problems = check_slot(slot, scope)
         found.extend(slot_problems)
         kinds.append(str(type_.kind))
+        # A number is no code either, but as a program's name it is still somebody else's choice.
+        if type_.cannot_be_code and (type_.is_trusted or type_.kind not in NUMERIC):
+            trusted.add(index)
     if found:
         return None, (), tuple(found)
-    return _slots_and_shell(text, tuple(kinds), dialect)
+    return _slots_and_shell(text, tuple(kinds), dialect, frozenset(trusted))

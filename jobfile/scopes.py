@@ -1,7 +1,9 @@
 """What names mean at each place of a job: the one table of what templates and conditions may read."""
 
+import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from jobfile.expression import Kind, Refusal, Scope, Type
@@ -10,15 +12,21 @@ from jobfile.values import Scalar, Value
 
 Names = Mapping[str, Type]
 
+_PLAIN_WORD: Final = re.compile(r"[\w.,:/@%+][\w.,:/@%+-]*", re.ASCII)
+"""A word that is one word to every shell, and no option."""
+
 _STRING: Final = Type(Kind.STRING)
+_WORD: Final = Type(Kind.STRING, is_trusted=True)
+"""A text that the engine makes, of letters, digits and signs that mean nothing to a shell."""
+_SECRET: Final = Type(Kind.SECRET, is_trusted=True)
 _INTEGER: Final = Type(Kind.INTEGER)
 _ANY: Final = Type(Kind.ANY)
 
 RUN: Final[Names] = {
-    "run.id": _STRING,
-    "run.job": _STRING,
+    "run.id": _WORD,
+    "run.job": _WORD,
     "run.attempt": _INTEGER,
-    "run.trigger": _STRING,
+    "run.trigger": _WORD,
     "run.idempotency_key": _STRING,
     "run.scheduled_at": Type(Kind.DATETIME),
     "run.started_at": Type(Kind.DATETIME),
@@ -31,13 +39,14 @@ FILE: Final[Names] = {
     "trigger.size": _INTEGER,
 }
 AFTER: Final[Names] = {
-    "trigger.job": _STRING,
-    "trigger.run_id": _STRING,
-    "trigger.status": _STRING,
+    "trigger.job": _WORD,
+    "trigger.run_id": _WORD,
+    "trigger.status": _WORD,
     "trigger.error": _STRING,
 }
 EVENT: Final[Names] = {
-    f"event.{name}": _STRING for name in ("title", "job", "run_id", "status", "url", "owner", "error")
+    **{f"event.{name}": _STRING for name in ("title", "url", "owner", "error")},
+    **{f"event.{name}": _WORD for name in ("job", "run_id", "status")},
 }
 _ELSEWHERE: Final = {
     "steps": "in a job with steps, in the steps after the one that is named",
@@ -53,7 +62,11 @@ _ELSEWHERE: Final = {
 
 def vars_names(variables: Mapping[str, Value]) -> dict[str, Type]:
     """The constants."""
-    return {f"vars.{name}": type_of_value(value) for name, value in variables.items()}
+    return {f"vars.{name}": _trusted(type_of_value(value)) for name, value in variables.items()}
+
+
+def _trusted(found: Type) -> Type:
+    return replace(found, is_trusted=True)
 
 
 def params_names(params: Sequence[ParamSpec]) -> Names:
@@ -67,7 +80,7 @@ def matrix_names(combinations: Sequence[Mapping[str, Scalar]]) -> Names:
     for combination in combinations:
         for name, value in combination.items():
             kinds.setdefault(name, set()).add(type_of_value(value).kind)
-    return {f"matrix.{name}": _common(found) for name, found in kinds.items()}
+    return {f"matrix.{name}": _trusted(_common(found)) for name, found in kinds.items()}
 
 
 def _common(kinds: set[Kind]) -> Type:
@@ -85,7 +98,7 @@ def outputs_names(holder: str, outputs: Sequence[ParamSpec], *, is_list: bool = 
 def step_names(step: str, outputs: Sequence[ParamSpec], *, is_for_each: bool) -> Names:
     """What later steps may read of a step."""
     holder = f"steps.{step}"
-    names = {f"{holder}.status": _STRING, **outputs_names(holder, outputs, is_list=is_for_each)}
+    names = {f"{holder}.status": _WORD, **outputs_names(holder, outputs, is_list=is_for_each)}
     if is_for_each:
         names |= {f"{holder}.{word}": _INTEGER for word in ("total", "failed", "succeeded")}
     return names
@@ -105,7 +118,7 @@ def build(
     """
     kinds = kinds or {}
     shared = _shared(list(kinds.values()))
-    every = {**names, **shared, **{f"secrets.{name}": Type(Kind.SECRET) for name in secrets}}
+    every = {**names, **shared, **{f"secrets.{name}": _SECRET for name in secrets}}
     heads = {name.partition(".")[0] for name in every}
     if "run" in heads:
         heads.add("params")  # a job may have some, and this one has none
@@ -153,6 +166,12 @@ def type_of_value(value: Value) -> Type:
 
 def type_of_param(param: ParamSpec) -> Type:
     """The type of an input or output."""
+    is_trusted = bool(param.enum) and all(_is_plain_word(one) for one in param.enum)
     if param.type is ParamType.ARRAY:
-        return Type(Kind.LIST, Kind(param.item_type.value) if param.item_type else Kind.ANY)
-    return Type(Kind(param.type.value))
+        item = Kind(param.item_type.value) if param.item_type else Kind.ANY
+        return Type(Kind.LIST, item, is_trusted=is_trusted)
+    return Type(Kind(param.type.value), is_trusted=is_trusted)
+
+
+def _is_plain_word(value: object) -> bool:
+    return not isinstance(value, str) or _PLAIN_WORD.fullmatch(value) is not None

@@ -5,7 +5,7 @@ decides only how the reference is spelled. So the words, commands and quotes tha
 the shell sees, whatever the value. Places where a shell would read the value as code are refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,17 +83,18 @@ def compile_script(
     slots: Sequence[tuple[int, int]],
     kinds: Sequence[str],
     dialect: Dialect,
+    trusted: Collection[int] = (),
 ) -> tuple[CompiledScript | None, tuple[Problem, ...]]:
     """Put references in the place of templates; None when any of them stands where it cannot.
 
-    `slots` are the offsets of the templates in order, `kinds` the types of their values. Warnings (JF426,
-    JF427) come with a script.
+    `slots` are the offsets of the templates in order, `kinds` the types of their values; those of `trusted`
+    cannot be code, however often they are read. Warnings (JF426, JF427) come with a script.
     """
     script = read_script(text, slots, dialect)
     problems = [
         *_broken(text, script),
         *_misplaced(script, slots, kinds),
-        *_read_again(script, slots, kinds, dialect),
+        *_read_again(script, slots, kinds, dialect, trusted),
     ]
     unique = tuple({(one.code, one.start): one for one in problems}.values())
     if any(one.code not in ("JF426", "JF427") for one in unique):
@@ -153,13 +154,18 @@ def _misplaced(script: Script, slots: Sequence[tuple[int, int]], kinds: Sequence
 
 
 def _read_again(
-    script: Script, slots: Sequence[tuple[int, int]], kinds: Sequence[str], dialect: Dialect
+    script: Script,
+    slots: Sequence[tuple[int, int]],
+    kinds: Sequence[str],
+    dialect: Dialect,
+    trusted: Collection[int],
 ) -> Iterator[Problem]:
     """Templates that something would parse again; a number stays one, however often it is read."""
     where = "bash" if dialect == "bash" else "a shell (sh may be bash)"
     found = (one for command in script.commands for one in find_rereads(command))
     for one in (*found, *find_evaluated(script), *find_carried(script)):
-        if kinds[one.slot] not in NUMERIC or one.code in ("JF417", "JF426"):
+        is_harmless = one.slot in trusted or (kinds[one.slot] in NUMERIC and one.code != "JF426")
+        if not is_harmless or one.code == "JF417":
             label = one.label or f"{where} would run what is in the value"
             yield _problem(one.code, one.message, slots[one.slot], label, one.ways)
 

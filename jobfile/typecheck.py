@@ -1,5 +1,7 @@
 """The type of an expression, and everything wrong with it, before anything runs."""
 
+import re
+from dataclasses import replace
 from functools import lru_cache
 from heapq import nsmallest
 from typing import Final, assert_never
@@ -26,6 +28,8 @@ ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
 EQUALITY: Final = ("==", "!=")
 ORDER: Final = ("<", "<=", ">", ">=")
 _ANY: Final = Type(Kind.ANY)
+_HARMLESS: Final = re.compile(r"[\w .,:/@%+-]*", re.ASCII)
+"""Forms of dates in which no sign means anything to a shell but the blank between words."""
 _NUMERIC: Final = (Kind.INTEGER, Kind.NUMBER)
 _KINDS: Final = {str: Kind.STRING, bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER}
 
@@ -42,16 +46,18 @@ class _Checker:
     def type_of(self, node: Expression) -> Type:
         match node:
             case Literal(value=None):
-                return Type(Kind.NULL)
+                return Type(Kind.NULL, is_trusted=True)
             case Literal(value=value):
-                return Type(_KINDS[type(value)])
+                return Type(_KINDS[type(value)], is_trusted=True)
             case Name():
                 return self._name(node)
             case Item():
                 return self._item(node)
             case Listing():
-                kinds = {self.type_of(item).kind for item in node.items}
-                return Type(Kind.LIST, kinds.pop() if len(kinds) == 1 else Kind.ANY)
+                types = [self.type_of(item) for item in node.items]
+                kinds = {one.kind for one in types}
+                item = kinds.pop() if len(kinds) == 1 else Kind.ANY
+                return Type(Kind.LIST, item, is_trusted=_all_trusted(*types))
             case Unary():
                 return self._unary(node)
             case Binary():
@@ -115,7 +121,7 @@ class _Checker:
             self._wrong(f"a {target.kind.value} has no items")
         if index.kind not in (Kind.INTEGER, Kind.ANY):
             self._wrong(f"an item is named by an integer, found {index.kind.value}")
-        return Type(target.item) if target.kind is Kind.LIST else target
+        return _item_of(target)
 
     def _unary(self, node: Unary) -> Type:
         operand = self._used(node.operand)
@@ -132,11 +138,13 @@ class _Checker:
             for side in (left, right):
                 if side.kind in (Kind.LIST, Kind.NULL, Kind.BOOLEAN):
                     self._wrong(f"`~` joins texts and numbers, found {side.kind.value}")
-            return Type(Kind.SECRET if Kind.SECRET in (left.kind, right.kind) else Kind.STRING)
+            kind_ = Kind.SECRET if Kind.SECRET in (left.kind, right.kind) else Kind.STRING
+            return Type(kind_, is_trusted=_all_trusted(left, right))
         if Kind.ANY in (left.kind, right.kind):
             return _ANY if node.sign in ARITHMETIC else Type(Kind.BOOLEAN)
         if node.sign in ARITHMETIC:
-            return self._arithmetic(node.sign, left.kind, right.kind)
+            found = self._arithmetic(node.sign, left.kind, right.kind)
+            return replace(found, is_trusted=_all_trusted(left, right))
         if node.sign in ("and", "or"):
             self._need(node.sign, left.kind is Kind.BOOLEAN and right.kind is Kind.BOOLEAN, left, right)
         elif node.sign in ("in", "not in"):
@@ -173,7 +181,7 @@ class _Checker:
         then = self._within(kind, node.then) if kind else self.type_of(node.then)
         otherwise = self.type_of(node.otherwise)
         if then.kind is otherwise.kind:
-            return then
+            return replace(then, is_trusted=_all_trusted(then, otherwise))
         return _ANY if Kind.ANY in (then.kind, otherwise.kind) else self._mixed(then, otherwise)
 
     def _within(self, kind: str, node: Expression) -> Type:
@@ -212,7 +220,11 @@ class _Checker:
         if target.kind is not Kind.ANY and target.kind.value not in known.accepts:
             self._wrong(f"filter `{node.name}` takes {' or '.join(known.accepts)}, found {target.kind.value}")
             return _ANY
-        return _result(known.gives, target, arguments)
+        found = _result(known.gives, target, arguments)
+        is_trusted = _all_trusted(target, *arguments)
+        if node.name == "date":
+            is_trusted = isinstance(node.arguments[0], Literal) and _is_harmless(node.arguments[0].value)
+        return replace(found, is_trusted=is_trusted)
 
     def _used(self, node: Expression) -> Type:
         """The type of a part whose value is needed: null is not."""
@@ -275,11 +287,23 @@ def check(
     return found, tuple(dict.fromkeys(checker.problems))
 
 
+def _all_trusted(*types: Type) -> bool:
+    return all(one.cannot_be_code for one in types)
+
+
+def _is_harmless(form: object) -> bool:
+    return isinstance(form, str) and _HARMLESS.fullmatch(form) is not None
+
+
+def _item_of(target: Type) -> Type:
+    return Type(target.item, is_trusted=target.is_trusted) if target.kind is Kind.LIST else target
+
+
 def _result(gives: str, target: Type, arguments: list[Type]) -> Type:
     if gives == "same":
         return target
     if gives == "item":
-        return Type(target.item) if target.kind is Kind.LIST else target
+        return _item_of(target)
     if gives == "default":
         if target.kind in (Kind.NULL, Kind.ANY) or target.kind is not arguments[0].kind:
             return (
