@@ -190,6 +190,7 @@ CODES: dict[str, Code] = {
         JF425 that step has not run yet
         JF428 sh loses the result of a command
         JF432 nothing expands a variable in PATH
+        JF439 a program evaluates the variable that this value goes into
         JF501 default breaks its own rules
         JF502 the schedule gives no value for a required param
         JF503 unknown param

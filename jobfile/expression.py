@@ -52,7 +52,8 @@ class Type(Shown):
     @property
     def cannot_be_code(self) -> bool:
         """Whether whoever gives the value has no way to make code of it."""
-        return self.is_trusted or self.kind in _NEVER_CODE
+        kind = self.item if self.kind is Kind.LIST else self.kind
+        return self.is_trusted or kind in _NEVER_CODE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

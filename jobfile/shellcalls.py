@@ -15,7 +15,7 @@ _SU_HARMLESS: Final = _SU_ALONE | {"--group", "--supp-group", "--whitelist-envir
 
 AS_INPUT: Final = "send it as input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
 _AFTER_DASHES: Final = "write  --  before it:  ssh -- {{ host }}"
-_AFTER_USER: Final = "or begin with the user:  ssh user@{{ host }}"
+_AFTER_USER: Final = "begin with the user:  ssh user@{{ host }}"
 _IN_FILE: Final = "write it into ~/.ssh/config"
 _CHOICE: Final = "choose between fixed words with  case … in … esac"
 
@@ -44,8 +44,8 @@ def ssh_code(words: Sequence[Word]) -> Iterator[Part]:
                 yield "an option of ssh", word, (_IN_FILE, _CHOICE)
         elif not has_host:
             has_host = True
-            if begins_free(word) and not is_over:
-                yield "ssh -oProxyCommand", word, (_AFTER_DASHES, _AFTER_USER.removeprefix("or "))
+            if word.may_vanish or (begins_free(word) and not is_over):
+                yield "ssh -oProxyCommand=…", word, (_AFTER_DASHES, _AFTER_USER)
         else:
             yield from (("ssh", one, (AS_INPUT,)) for one in words[at:])
             return
@@ -64,7 +64,7 @@ def su_code(words: Sequence[Word], ways: tuple[str, ...]) -> Iterator[Part]:
             is_code, takes = _su_option(word.text)
         elif word.text != "-":
             operands += 1
-            is_code = operands > 1 or (begins_free(word) and not is_over)
+            is_code = operands > 1 or word.may_vanish or (begins_free(word) and not is_over)
         if is_code:
             yield "su", word, ways
 

@@ -89,6 +89,11 @@ def program_option(word: Word) -> re.Pattern[str] | None:
     return None
 
 
+def is_shell(word: Word) -> bool:
+    """Whether this word names a shell."""
+    return program_option(word) is _SHELL
+
+
 def is_computed(word: Word) -> bool:
     """Whether the author did not write the whole of this word: it may be the name of any program."""
     return word.text[:1] in ("$", SLOT) or word.name[:1] in ("$", SLOT) or bool(set("*?[{") & set(word.name))

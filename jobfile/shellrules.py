@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from jobfile.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.shellcalls import Part, begins_free, sourced, ssh_code, su_code
 from jobfile.shellplaces import SLOT, Command, Script, Word
-from jobfile.shellprograms import all_programs, heads, program_option, reads_code, script_operand
+from jobfile.shellprograms import all_programs, heads, is_shell, program_option, reads_code, script_operand
 from jobfile.shellvariables import array_names
 
+_AS_SCRIPT: Final = ("write  --  before it", "begin with the folder:  ./{{ x }}")
 ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'
 _IN_PROGRAM: Final = 'set  env: {X: "{{ … }}"}  and write  "$X"  in single quotes'
-_AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
+AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
 _AS_INTEGER: Final = "declare the param as  type: integer"
 _AS_CHOICE: Final = "choose between fixed words with  case … in … esac"
 _AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -33,14 +35,12 @@ _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"
 _EVALUATES: Final = re.compile(r"[-+][A-Za-z]*[aAin][A-Za-z]*")
 """Options of those after which bash evaluates what is assigned: arrays, integers, references."""
 _LITERAL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=(?!\()", re.ASCII)
-_EVALUATED: Final = frozenset(
-    {"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS", "PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND"}
-    | {"ENV", "BASH_ENV", "GIT_SSH_COMMAND"}
+_EVALUATED: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
+"""Variables that are arithmetic in bash."""
+_GIVES: Final = re.compile(
+    r"(?:--?[a-z][a-z-]*=?)?([A-Za-z_][A-Za-z0-9_]*)(?:\[.*\])?\+?=", re.ASCII | re.DOTALL
 )
-"""Variables that are arithmetic in bash, or whose value a shell expands or runs."""
-_SEARCHED: Final = frozenset(
-    {"PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_OPTIONS", "PERL5OPT"}
-)
+"""`NAME=`, also as an option's argument in the same word: `--env=NAME=`."""
 _COMPARISONS: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _VARIABLE_TESTS: Final = frozenset({"-v", "-R"})
 _NAMED_BY_VALUE: Final = re.compile(rf"[A-Za-z0-9_]*{SLOT}[A-Za-z0-9_{SLOT}]*(\[.*\])?\+?=", re.DOTALL)
@@ -98,6 +98,21 @@ def find_rereads(command: Command) -> Iterator[Finding]:
     yield from _standard_input(command, at_heads)
 
 
+def find_in_arguments(words: Sequence[Word]) -> Iterator[Finding]:
+    """The same for a list of arguments that no shell reads: nothing in it is built in, or expanded."""
+    at_heads = heads(words)
+    for at, is_certain in at_heads.items():
+        if words[at].name == "find":
+            yield from _find(words[at + 1 :])
+        yield from _own_language(words[at].name, words[at + 1 :])
+        if is_certain:
+            yield from _chosen(words, at)
+    for name, word, ways in _code_words(words, at_heads):
+        yield from (_code(name, slot, ways) for slot in word.slots)
+    for name, slot in _assigned_in(words):
+        yield from _given(name, slot)
+
+
 def find_evaluated(script: Script) -> Iterator[Finding]:
     """Templates that bash evaluates because of where they go: to a special variable, or after `>&`."""
     for slot in script.notes.targets:
@@ -110,9 +125,16 @@ def find_evaluated(script: Script) -> Iterator[Finding]:
         if name in evaluated:
             message = f"an assignment to `{name}` is evaluated again"
             yield Finding(slot, "JF421", message, ways=("use another name", _AS_INTEGER))
-        elif name in _SEARCHED:
-            message = "the value chooses the program that runs"
-            yield Finding(slot, "JF426", message, f"`{name}` says where programs are found")
+        else:
+            yield from _given(name, slot)
+
+
+def _given(name: str, slot: int) -> Iterator[Finding]:
+    """What is said of a value that becomes that of this variable."""
+    reason = evaluated_by(name)
+    if reason:
+        message, label = f"the value goes into `{name}`: {reason}", "who gives it decides what runs"
+        yield Finding(slot, "JF439", message, label, FIXED_VALUES)
 
 
 def _arrays(script: Script) -> Iterator[Finding]:
@@ -135,10 +157,14 @@ def _arrays(script: Script) -> Iterator[Finding]:
 def _assigned(script: Script) -> Iterator[tuple[str, int]]:
     """Each template in the value of a variable, with its name."""
     for command in script.commands:
-        for word in command.words:
-            if word.slots and word.is_assignment:
-                name = word.text.partition("=")[0].partition("[")[0].rstrip("+")
-                yield from ((name, slot) for slot in word.slots)
+        yield from _assigned_in(command.words)
+
+
+def _assigned_in(words: Sequence[Word]) -> Iterator[tuple[str, int]]:
+    for word in words:
+        found = _GIVES.match(word.text) if word.slots else None
+        if found:
+            yield from ((found[1], slot) for slot in word.slots)
 
 
 def _declared_as_numbers(script: Script) -> Iterator[str]:
@@ -193,7 +219,7 @@ def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator
                 is_next = before.text in ("-S", "--split-string")
                 if is_next or word.text.startswith(("-S", "--split-string=")):
                     yield "env -S", word, (_IN_PROGRAM,)
-    yield from ((name, word, (_AS_ARGUMENT, _IN_PROGRAM)) for name, word in all_programs(words, at_heads))
+    yield from ((name, word, (AS_ARGUMENT, _IN_PROGRAM)) for name, word in all_programs(words, at_heads))
 
 
 def _at_head(words: Sequence[Word], at: int) -> Iterator[Finding]:
@@ -273,9 +299,14 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
             message, label = "template as a variable name", "a name is fixed text"
             yield Finding(slot, "JF417", message, label, (_AS_CHOICE,))
         return
-    script = script_operand(words, at) if program_option(word) else None
+    script = script_operand(words, at) if program_option(word) and "awk" not in word.name else None
     chosen = [(slot, "this is the name of a program") for slot in word.slots[:1]]
-    if script is not None and script.text[:1] == SLOT:
+    if script is not None and script.slots and begins_free(script):
+        if _may_bring_program(words, at, script):
+            message = f"`{word.name.replace(SLOT, '…')}` would parse this value as code"
+            label = "it may be an option that brings a program"
+            yield Finding(script.slots[0], "JF421", message, label, _AS_SCRIPT)
+            return
         chosen.append((script.slots[0], "this is the name of a script"))
     file = sourced(words[at + 1 :]) if word.name in (".", "source") else None
     if file is not None and not begins_free(file):
@@ -285,6 +316,14 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
     if word.name == "hash" and any(one.text == "-p" for one in words):
         for slot in (slot for one in words for slot in one.slots):
             yield Finding(slot, "JF426", "the value chooses the program that runs", "remembered as a program")
+
+
+def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
+    """Whether the value in place of a script may be an option with a program, in it or in the next word."""
+    place = next(position for position, word in enumerate(words) if word is script)
+    if any(word.text == "--" for word in words[at:place]):
+        return False
+    return script.may_vanish or not is_shell(words[at]) or any(word.slots for word in words[place + 1 :])
 
 
 def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
@@ -349,7 +388,7 @@ def _upstream(command: Command) -> Iterator[Command]:
 def _read_from(name: str, slot: int, *, is_code: bool) -> Finding:
     if is_code:
         return _code(
-            name, slot, (_AS_ARGUMENT, 'quote the delimiter, set  env: {X: "{{ … }}"}  and use  "$X"')
+            name, slot, (AS_ARGUMENT, 'quote the delimiter, set  env: {X: "{{ … }}"}  and use  "$X"')
         )
     label = "read in that program's own language"
     return Finding(slot, "JF427", f"the value stands in a program for `{name}`", label)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any  # values of a document are not typed yet
 
+from jobfile.arguments import argument_problems
 from jobfile.checks.finding import finding, located
 from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.expression import Kind, Problem, Scope, Type
 from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.payload import compiled_script
@@ -32,8 +34,7 @@ def check_payloads(payload: Payload) -> Iterator[Diagnostic]:
     if "run" in settings:
         yield from _check_script(payload, settings["run"])
     if "command" in settings:
-        for item in settings["command"].parts():
-            yield from check_text(item, scope, is_argument=True)
+        yield from _check_arguments(settings["command"], scope)
     if "http" in settings:
         yield from check_request(settings["http"], scope)
     yield from _check_env(payload)
@@ -44,10 +45,38 @@ def check_payloads(payload: Payload) -> Iterator[Diagnostic]:
         yield from _check_keys(payload)
 
 
+def _check_arguments(command: Setting, scope: Scope, *, takes_env: bool = True) -> Iterator[Diagnostic]:
+    items = list(command.parts())
+    for item in items:
+        yield from check_text(item, scope, is_argument=True)
+    texts = [item.text for item in items]
+    for index, problem in argument_problems(texts, scope, takes_env=takes_env):
+        yield located(items[index], problem)
+
+
 def _check_env(payload: Payload) -> Iterator[Diagnostic]:
     for setting in payload.env.values():
         if _is_own(payload, setting):
             yield from check_text(setting, payload.scope, allow_secrets=True)
+            yield from _check_evaluated(setting, payload.scope)
+
+
+def _check_evaluated(setting: Setting, scope: Scope) -> Iterator[Diagnostic]:
+    """JF439: of a variable that something evaluates, the author decides the value."""
+    name = str(setting.path[-1])
+    reason = evaluated_by(name) if has_template(setting.text) else ""
+    for slot in find_slots(setting.text)[0] if reason else ():
+        found, problems = check_slot(slot, scope, allow_secrets=True)
+        if not problems and not found.cannot_be_code:
+            problem = Problem(
+                code="JF439",
+                message=f"the value goes into `{name}`: {reason}",
+                start=slot.start,
+                end=slot.end,
+                label="who gives it decides what runs",
+                help=(FIXED_VALUES[0], f"or {FIXED_VALUES[1]}"),
+            )
+            yield located(setting, problem)
 
 
 def _is_own(payload: Payload, setting: Setting) -> bool:
@@ -208,5 +237,5 @@ def check_channel_templates(scope: Scope, setting: Setting) -> Iterator[Diagnost
     http, command = setting.part("http"), setting.part("command")
     if http is not None:
         yield from check_request(http, scope)
-    for item in () if command is None else command.parts():
-        yield from check_text(item, scope, is_argument=True)
+    if command is not None:
+        yield from _check_arguments(command, scope, takes_env=False)

@@ -225,12 +225,20 @@ REFUSED = [
     ('exec {a["{{v}}"]}>/dev/null', "JF421"),
     ("RANDOM={{v}}", "JF421"),
     ("for OPTIND in {{v}}; do :; done", "JF421"),
-    ("PS4={{v}}; set -x", "JF421"),
-    ("BASH_ENV={{v}} bash x", "JF421"),
-    ("env ENV={{v}} sh -i", "JF421"),
+    ("PS4={{v}}; set -x", "JF439"),
+    ("BASH_ENV={{v}} bash x", "JF439"),
+    ("env ENV={{v}} sh -i", "JF439"),
     ("declare -i n; n={{v}}", "JF421"),
     ("f() { local -n n; n={{v}}; }", "JF421"),
-    ("PATH={{v}}:$PATH", "JF426"),
+    ("PATH={{v}}:$PATH", "JF439"),
+    ("export PATH={{v}}:$PATH", "JF439"),
+    ("export LD_PRELOAD='{{v}}'", "JF439"),
+    ('LD_PRELOAD="/lib/{{v}}" ls', "JF439"),
+    ("sudo GIT_SSH_COMMAND={{v}} git pull", "JF439"),
+    ("f() { local IFS={{v}}; }", "JF439"),
+    ("for PATH in {{v}}; do ls; done", "JF439"),
+    ("docker run --env=PYTHONPATH={{v}} x", "JF439"),
+    ("docker run -eNODE_OPTIONS={{v}} x", "JF439"),
     ('a["{{v}}"]+=1', "JF421"),
     ("declare -a a=({{v}})", "JF421"),
     ("printf {{v}} x", "JF421"),
@@ -281,6 +289,11 @@ REFUSED = [
     ("curl {{v}} | sh", "JF426"),
     ("sudo {{v}}", "JF426"),
     ("sh {{v}}", "JF426"),
+    ("python3 {{v}}", "JF421"),
+    ("sudo -u x perl -w {{v}}", "JF421"),
+    ("sh {{v}} {{v}}", "JF421"),
+    ("sh -- {{v}} {{v}}", "JF426"),
+    ("python3 -- {{v}}", "JF426"),
     ("find {{v}} -exec sh -c 'rm {}' \\;", "JF427"),
     ("psql <<END\n{{v}}\nEND", "JF427"),
     ("{{v}} --version", "JF426"),
@@ -449,6 +462,8 @@ ssh -- {{v}} uptime
 ssh -tt -l {{v}} host uptime
 su -g {{v}} - app-{{v}} -c 'pg_dump shop'
 su -c 'pg_dump shop' -- {{v}}
+python3 ./{{v}}.py {{v}}
+sh ./{{v}} {{v}}
 . ./lib.sh {{v}}
 export A={{v}} B="{{v}}-admin" C='{{v}}' && export D=1
 readonly A={{v}}

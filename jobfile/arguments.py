@@ -1,0 +1,78 @@
+"""Templates in lists of arguments: an item is one word, but some programs read an item as code.
+
+The same table of programs serves scripts and lists: the items are read as the words of one command, in which
+no shell expands anything.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from jobfile.expression import Kind, Problem, Scope, Type
+from jobfile.shell import NUMERIC
+from jobfile.shellcalls import AS_INPUT
+from jobfile.shellplaces import SLOT, Word
+from jobfile.shellrules import AS_ARGUMENT, Finding, find_in_arguments
+from jobfile.template import Slot, check_slot, find_slots, has_template
+
+_IN_A_LIST: Final[Mapping[str, str]] = {
+    AS_ARGUMENT: 'pass it as an item of its own:  [sh, -c, \'… "$1"\', sh, "{{ x }}"]',
+    AS_INPUT: f"use  run:  and {AS_INPUT}",
+}
+"""What to write instead, for those ways that are written otherwise in a list."""
+
+
+def argument_problems(
+    items: Sequence[str], scope: Scope, *, takes_env: bool = True
+) -> Iterator[tuple[int, Problem]]:
+    """What is wrong with where the values of a list of arguments go: the number of the item, and the problem.
+
+    Nothing is said while a template is wrong in itself. `takes_env`: a value can also be given by `env`.
+    """
+    if not any(map(has_template, items)):
+        return
+    slots: list[tuple[int, Slot, Type]] = []
+    words: list[Word] = []
+    for index, item in enumerate(items):
+        found, problems = find_slots(item)
+        types = [check_slot(slot, scope) for slot in found]
+        if problems or any(wrong for _, wrong in types):
+            return
+        words.append(_word(item, found, [one for one, _ in types], len(slots)))
+        slots += [(index, slot, one) for slot, (one, _) in zip(found, types, strict=True)]
+    seen: set[tuple[int, str]] = set()
+    for finding in find_in_arguments(words):
+        index, slot, type_ = slots[finding.slot]
+        if (finding.slot, finding.code) not in seen and not _is_harmless(finding.code, type_):
+            seen.add((finding.slot, finding.code))
+            yield index, _problem(finding, slot, takes_env=takes_env)
+
+
+def _word(item: str, slots: Sequence[Slot], types: Sequence[Type], first: int) -> Word:
+    """One item as a word of a command; a list may become no word, or several."""
+    numbers = list(range(first, first + len(slots)))
+    is_list = any(one.kind is Kind.LIST for one in types)
+    parts, at = [], 0
+    for slot in slots:
+        parts += [item[at : slot.start], SLOT]
+        at = slot.end
+    text = "$" if is_list else "".join([*parts, item[at:]])
+    return Word(0, text, is_plain=False, may_vanish=is_list, slots=numbers)
+
+
+def _is_harmless(code: str, type_: Type) -> bool:
+    """Whether whoever gives the value can do nothing with it here."""
+    if code == "JF417" or (code == "JF426" and not type_.is_trusted and type_.kind in NUMERIC):
+        return False
+    return type_.cannot_be_code
+
+
+def _problem(finding: Finding, slot: Slot, *, takes_env: bool) -> Problem:
+    ways = [_IN_A_LIST.get(way, way) for way in finding.ways if takes_env or not way.startswith("set  env:")]
+    return Problem(
+        code=finding.code,
+        message=finding.message,
+        start=slot.start,
+        end=slot.end,
+        label=finding.label or "it would run what is in the value",
+        help=tuple(f"or {way}" if at else way for at, way in enumerate(ways)),
+    )
