@@ -116,6 +116,17 @@ class Document:
         last = places[end - 1][1] if start < end else first
         return self.source.span(mark.start + first, mark.start + last)
 
+    def spelled(self, path: DocumentPath, text: str) -> str | None:
+        """How a text is written inside the scalar at a path; None when it cannot be without quotes."""
+        mark = self._index.find(path)
+        style = "" if mark is None else mark.style
+        if style == "'":
+            return text.replace("'", "''")
+        if style == '"':
+            return text.replace("\\", "\\\\").replace('"', '\\"')
+        is_plain = style not in ("|", ">")
+        return None if is_plain and (": " in text or " #" in text or text.endswith(":")) else text
+
     def path_at(self, offset: int) -> tuple[DocumentPath, bool]:
         """The innermost value that a place in the text belongs to, and whether the place is its key."""
         best: DocumentPath = ()

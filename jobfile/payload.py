@@ -6,7 +6,7 @@ from typing import Literal
 
 from jobfile.expression import Problem, Scope
 from jobfile.shell import NUMERIC, compile_script
-from jobfile.template import check_slot, find_slots, has_template
+from jobfile.template import check_slot, constant_text, find_slots, has_template
 
 SHELLS: Mapping[str, tuple[str, ...]] = {"sh": ("sh", "-eu"), "bash": ("bash", "-euo", "pipefail")}
 """How a shell that the language knows is started; the path of the script is appended."""
@@ -20,7 +20,11 @@ def _slots_and_shell(
 ) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
     slots, _ = find_slots(text)
     spans = [(slot.start, slot.end) for slot in slots]
-    script, problems = compile_script(text, slots=spans, kinds=kinds, dialect=dialect, trusted=trusted)
+    texts = {index: constant_text(slot) for index, slot in enumerate(slots)}
+    constants = {index: one for index, one in texts.items() if one is not None}
+    script, problems = compile_script(
+        text, slots=spans, kinds=kinds, dialect=dialect, trusted=trusted, constants=constants
+    )
     if script is None:
         return None, (), problems
     return script.text, tuple(slots[index].source for index in script.used), problems

@@ -7,6 +7,7 @@ the shell sees, whatever the value. Places where a shell would read the value as
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from jobfile.expression import Problem
@@ -84,30 +85,49 @@ def compile_script(
     kinds: Sequence[str],
     dialect: Dialect,
     trusted: Collection[int] = (),
+    constants: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[CompiledScript | None, tuple[Problem, ...]]:
     """Put references in the place of templates; None when any of them stands where it cannot.
 
     `slots` are the offsets of the templates in order, `kinds` the types of their values; those of `trusted`
     cannot be code, however often they are read. Warnings (JF426, JF427) come with a script.
+    `constants` are the templates that are nothing but a text: one with braces may also stand where nothing is
+    filled in, in a here-document with a quoted delimiter.
     """
     script = read_script(text, slots, dialect)
     problems = [
         *_broken(text, script),
-        *_misplaced(script, slots, kinds),
+        *_misplaced(script, slots, kinds, frozenset(_written(script, constants))),
         *_read_again(script, slots, kinds, dialect, trusted),
     ]
     unique = tuple({(one.code, one.start): one for one in problems}.values())
     if any(one.code not in ("JF426", "JF427") for one in unique):
         return None, unique
-    return _put_references(text, script, slots), unique
+    return _put_references(text, script, slots, _written(script, constants)), unique
 
 
-def _put_references(text: str, script: Script, slots: Sequence[tuple[int, int]]) -> CompiledScript:
+def _written(script: Script, constants: Mapping[int, str]) -> Mapping[int, str]:
+    """The texts that are put into the script itself; a line with braces in it is no delimiter."""
+    is_raw = {index for index, place in enumerate(script.places) if place is Place.QUOTED_HEREDOC}
+    return {
+        index: text
+        for index, text in constants.items()
+        if index in is_raw and "\n" not in text and ("{{" in text or "}}" in text)
+    }
+
+
+def _put_references(
+    text: str, script: Script, slots: Sequence[tuple[int, int]], written: Mapping[int, str]
+) -> CompiledScript:
     parts: list[str] = []
     used: list[int] = []
     at = 0
     for index, ((start, end), place) in enumerate(zip(slots, script.places, strict=True)):
         if place is Place.COMMENT:
+            continue
+        if index in written:
+            parts += [text[at:start], written[index]]
+            at = end
             continue
         used.append(index)
         reference = f"${{JF_{len(used)}}}"
@@ -129,10 +149,16 @@ def _broken(text: str, script: Script) -> Iterator[Problem]:
         )
 
 
-def _misplaced(script: Script, slots: Sequence[tuple[int, int]], kinds: Sequence[str]) -> Iterator[Problem]:
+def _misplaced(
+    script: Script, slots: Sequence[tuple[int, int]], kinds: Sequence[str], written: Collection[int]
+) -> Iterator[Problem]:
     """Templates in places where no spelling of a reference is right."""
-    for slot, place, kind in zip(slots, script.places, kinds, strict=True):
-        if place is Place.COMMENT or (place is Place.UNKNOWN and script.broken is not None):
+    for index, (slot, place, kind) in enumerate(zip(slots, script.places, kinds, strict=True)):
+        if (
+            place is Place.COMMENT
+            or index in written
+            or (place is Place.UNKNOWN and script.broken is not None)
+        ):
             continue
         if place in _REFUSED:
             message, label, *ways = _REFUSED[place]

@@ -60,6 +60,16 @@ _REFUSED: Final = {
     "Slice": "a slice",
     "NSRef": "a namespace",
 }
+_OF_ANOTHER_TOOL: Final = re.compile(
+    r"[-~]?\s*(?:[.$#/>^!&{@*]|(?:end|else|break|continue)\s*[-~]?$)|.*[\s(|][.$](?:[A-Za-z]|\s|$)|.*(?:\+\+|--)\s*$",
+    re.DOTALL,
+)
+"""What only Go templates, Handlebars, awk and their kin write between braces."""
+_LIKE_ANOTHER_TOOL: Final = re.compile(
+    r"(?:if|range|with|template|block|define|printf?|println|json|len|index|slice|html|js|call|eq|ne|lt|le|gt|ge"
+    r"|join|split|upper|lower|title|truncate|table|tablerow|timefmt|each|unless|lookup|log)\s"
+)
+_OUR_NAMES: Final = re.compile(r"\b(?:params|vars|run|matrix|steps|secrets|trigger|item|event)\b")
 _IN_TEXT: Final = (Kind.STRING, Kind.INTEGER, Kind.NUMBER, Kind.DATETIME, Kind.ANY)
 
 
@@ -72,6 +82,8 @@ class Slot:
     end: int
     at: int
     expression: Expression
+    written: str = ""
+    """All that stands between the braces, blanks too."""
 
 
 def has_template(text: str) -> bool:
@@ -96,16 +108,55 @@ def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
         source = text[at + 2 : end]
         parsed = _parse(source)
         if isinstance(parsed, _Refused):
-            problems.append(
-                Problem(
-                    code="JF401", message=parsed.message, start=at, end=end + 2, label="not an expression"
-                )
+            problem = Problem(
+                code="JF401", message=parsed.message, start=at, end=end + 2, label="not an expression"
             )
+            problems.append(_with_literal(problem, text[at : end + 2]))
         else:
             indent = at + 2 + len(source) - len(source.lstrip())
-            slots.append(Slot(source=source.strip(), start=at, end=end + 2, at=indent, expression=parsed))
+            bare = source.strip()
+            slots.append(
+                Slot(source=bare, start=at, end=end + 2, at=indent, expression=parsed, written=source)
+            )
         at = text.find("{{", end + 2)
     return tuple(slots), tuple(problems)
+
+
+def _with_literal(problem: Problem, braces: str) -> Problem:
+    """The problem, with the way to write braces that are, by their look, meant for another program."""
+    source = braces[2:-2].strip()
+    if _OUR_NAMES.search(source):
+        return problem
+    literal = as_literal(braces)
+    is_theirs = _OF_ANOTHER_TOOL.match(source) is not None
+    if not is_theirs and not _LIKE_ANOTHER_TOOL.match(source):
+        return problem
+    help_ = f"braces for another program:  {literal}"
+    return replace(problem, help=(help_,), fix=literal if is_theirs else None)
+
+
+def as_literal(braces: str) -> str:
+    """How text with braces is written so that it stays as it is: `{{ '{{.Names}}' }}`."""
+    text = braces.replace("\\", "\\\\")
+    quote = '"' if "'" in text and '"' not in text else "'"
+    return f"{{{{ {quote}{text.replace(quote, chr(92) + quote)}{quote} }}}}"
+
+
+def constant_text(slot: Slot) -> str | None:
+    """The text of a template that is nothing but a text."""
+    expression = slot.expression
+    return expression.value if isinstance(expression, Literal) and isinstance(expression.value, str) else None
+
+
+def with_constants(text: str) -> str:
+    """A script that takes no values, with the texts of its templates that are nothing but a text."""
+    parts, at = [], 0
+    for slot in find_slots(text)[0]:
+        constant = constant_text(slot)
+        if constant is not None:
+            parts += [text[at : slot.start], constant]
+            at = slot.end
+    return "".join([*parts, text[at:]])
 
 
 def parse_expression(text: str) -> Slot | None:
@@ -126,10 +177,14 @@ def why_no_expression(text: str) -> str:
 def check_slot(slot: Slot, scope: Scope, *, allow_secrets: bool = False) -> tuple[Type, tuple[Problem, ...]]:
     """The type of a template's expression, and what is wrong with it; offsets are into the whole text."""
     found, problems = check(slot.expression, scope, source=slot.source, allow_secrets=allow_secrets)
-    placed = (
+    placed = tuple(
         replace(problem, start=problem.start + slot.at, end=problem.end + slot.at) for problem in problems
     )
-    return found, tuple(placed)
+    if [one.code for one in placed] == ["JF402"]:
+        whole = replace(placed[0], start=slot.start, end=slot.end)
+        written = _with_literal(whole, "{{" + slot.written + "}}")
+        placed = placed if written is whole else (written,)
+    return found, placed
 
 
 def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem, ...]:

@@ -45,9 +45,10 @@ def located(setting: Setting, problem: Problem) -> Diagnostic:
     document = setting.document
     span = document.within(setting.path, problem.start, problem.end)
     fixes: tuple[Fix, ...] = ()
-    if problem.fix is not None:
+    text = None if problem.fix is None else document.spelled(setting.path, problem.fix)
+    if text is not None:
         title = f"replace with `{problem.fix}`" if problem.fix else "remove it"
-        fixes = (Fix(title=title, edits=(Edit(span=span, text=problem.fix),)),)
+        fixes = (Fix(title=title, edits=(Edit(span=span, text=text),)),)
     return Diagnostic(
         code=problem.code,
         message=problem.message,

@@ -12,8 +12,10 @@ from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.payload import compiled_script
 from jobfile.settings import Setting, any_text
 from jobfile.template import (
+    as_literal,
     check_slot,
     check_text_type,
+    constant_text,
     find_slots,
     has_template,
     parse_expression,
@@ -112,8 +114,9 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
     written = payload.settings.get("shell")
     shell: Any = "sh" if written is None else written.value
     if isinstance(shell, list):
-        slots, _ = find_slots(text)
+        slots = [slot for slot in find_slots(text)[0] if constant_text(slot) is None]
         if slots:
+            braces = text[slots[0].start : slots[0].end]
             problem = Problem(
                 code="JF422",
                 message=f"template in a script for `{shell[0] if shell else ''}`",
@@ -122,6 +125,7 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
                 label="only sh and bash scripts take templates",
                 help=(
                     f'give the value as  env: {{X: "{{{{ {slots[0].source} }}}}"}}  and read X in the script',
+                    f"or, as braces of the script's own:  {as_literal(braces)}",
                 ),
             )
             yield located(setting, problem)

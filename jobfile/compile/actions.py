@@ -22,6 +22,7 @@ from jobfile.model import (
 )
 from jobfile.payload import SHELLS, compiled_script
 from jobfile.settings import Setting, Settings, merged_by_name
+from jobfile.template import with_constants
 
 DEFAULT_SHELL = "sh"
 DEFAULT_MAX_PARALLEL = 4
@@ -52,7 +53,7 @@ def _script(payload: Payload) -> ScriptAction:
     text = payload.settings["run"].text
     shell = payload.settings.get("shell")
     if shell is not None and isinstance(shell.value, list):
-        return ScriptAction(text=text, compiled=text, values=(), shell=texts_of(shell))
+        return ScriptAction(text=text, compiled=with_constants(text), values=(), shell=texts_of(shell))
     dialect: Any = DEFAULT_SHELL if shell is None else shell.value
     script, sources, _ = compiled_script(text, payload.scope, dialect=dialect)
     assert script is not None, f"{payload.words} was checked"
