@@ -131,6 +131,8 @@ def _put_references(
             continue
         used.append(index)
         reference = f"${{JF_{len(used)}}}"
+        if place is Place.ARITHMETIC and text[start - 1] in "+-":
+            reference = f"({reference})"  # `x-` and `-5` together are no sum to a shell
         spelled = {Place.BARE: f'"{reference}"', Place.SINGLE: f"'\"{reference}\"'"}.get(place, reference)
         parts += [text[at:start], spelled]
         at = end

@@ -45,10 +45,13 @@ def located(setting: Setting, problem: Problem) -> Diagnostic:
     document = setting.document
     span = document.within(setting.path, problem.start, problem.end)
     fixes: tuple[Fix, ...] = ()
+    help_ = problem.help
     text = None if problem.fix is None else document.spelled(setting.path, problem.fix)
     if text is not None:
         title = f"replace with `{problem.fix}`" if problem.fix else "remove it"
         fixes = (Fix(title=title, edits=(Edit(span=span, text=text),)),)
+        # What a message says to write is what has to be written there, quotes of YAML and all.
+        help_ = tuple(one.replace(problem.fix, text) for one in help_) if problem.fix else help_
     return Diagnostic(
         code=problem.code,
         message=problem.message,
@@ -56,7 +59,7 @@ def located(setting: Setting, problem: Problem) -> Diagnostic:
         span=span,
         label=problem.label,
         path=setting.path,
-        help=problem.help,
+        help=help_,
         fixes=fixes,
     )
 

@@ -356,6 +356,21 @@ def test_an_integer_may_stand_in_arithmetic_and_a_list_nowhere() -> None:
     assert compiled("[[ {{v}} -eq 1 ]]", "integer", "bash") is not None
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("value", [-5, 0, 8, -(2**62)])
+def test_arithmetic_with_an_integer_is_right_for_each_value(value: int, shell: str, tmp_path: Path) -> None:
+    for script, wanted in (
+        ("x=3; echo $((x-{{v}}))", 3 - value),
+        ("x=3; echo $((x+{{v}}*2))", 3 + value * 2),
+        ("echo $((-{{v}})) ", -value),
+        ('echo "$(( 1 - {{v}} ))"', 1 - value),
+        ("echo $(( {{v}} ))", value),
+    ):
+        made = compiled(script, "integer", "bash" if shell == "bash" else "sh")
+        assert made is not None
+        assert run_all(shell, made, [str(value)], tmp_path) == [f"{wanted}\n"], made
+
+
 def test_the_place_decides_the_spelling_and_comments_stay() -> None:
     script = "# {{v}}\necho {{v}} \"{{v}}\" '{{v}}'"
     made, problems = compile_script(script, slots=offsets(script), kinds=["string"] * 4, dialect="sh")
