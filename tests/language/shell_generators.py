@@ -79,7 +79,7 @@ CONTEXTS = (
     f"eval 'printf %s \"$y\"' ; printf '%s' {V}",
     f"echo x#y '#' \\# >/dev/null; printf '%s' {V} # it's",
     f"export E={V} E2='{V}'; printf '%s' \"$E\"",
-    f"export \"E=a{V}\"; printf '%s' \"${{E#a}}\"",
+    f'export "E=a{V}"; printf \'%s\' "${{E#a}}"',
     f"f() {{ local v={V}; printf '%s' \"$v\"; }}; f",
     f"readonly R={V}; printf '%s' \"$R\"",
 )
