@@ -68,8 +68,11 @@ def test_the_message_names_the_way_and_the_fix_writes_it(braces: str, form: str)
     text = f"version: 1\njobs:\n  a:\n    {form.format(written)}\n"
     errors = [one for one in check_files([("jobs.yaml", text.encode())]).diagnostics if one.is_error]
     assert {one.code for one in errors} <= {"JF401", "JF402"}
-    assert errors[0].help == (f"braces for another program:  {as_literal(braces)}",)
+    (advice,) = errors[0].help
+    said, _, literal = advice.partition(":  ")
+    assert said == "braces for another program"
     mended = mend("jobs.yaml", text.encode())
+    assert literal in mended.content.decode()
     after = [one for one in check_files([("jobs.yaml", mended.content)]).diagnostics if one.is_error]
     assert not [one for one in after if one.code in ("JF401", "JF402")], mended.content.decode()
 
