@@ -36,7 +36,7 @@ class BashWords(Quotes, ABC):
                 words.append(frame.word)
                 frame.word = None
                 continue
-            if self.slot(Place.BARE):
+            if (frame.word is None and self.skips_continuation()) or self.slot(Place.BARE):
                 continue
             sign = self.text[self.at]
             if sign not in BREAKS:
@@ -144,17 +144,21 @@ class BashWords(Quotes, ABC):
         begin = self.at
         self.at += 1
         word.text += "("
+        at_start = True
         while self.at < self.limit:
-            if self.slot(Place.BARE):
+            if self.skips_continuation():
                 continue
-            sign = self.text[self.at]
-            at_start = self.text[self.at - 1] in " \t\n("
+            if self.slot(Place.BARE):
+                at_start = False
+                continue
+            sign, was_start = self.text[self.at], at_start
+            at_start = sign in " \t\n"
             if sign == ")":
                 self.literal()
                 return
-            if sign == "#" and at_start:
+            if sign == "#" and was_start:
                 self.comment()
-            elif sign == "[" and at_start:
+            elif sign == "[" and was_start:
                 self.subscript()
             elif sign in "<>" and self.text.startswith("(", self.at + 1):
                 self.at += 1

@@ -132,7 +132,7 @@ class Frame:
         if self.is_target:
             raise LostError(at, "a redirection without a target")
         waits = self.next in (Next.LOOP_IN, Next.CASE_IN, Next.PATTERN, Next.COPROC_NAME)
-        if sign == "\n" and waits:
+        if sign == "\n" and (waits or self._goes_on()):
             return
         if self.next in (Next.PATTERN, Next.PATTERN_MORE):
             if sign != "|":
@@ -149,6 +149,11 @@ class Frame:
             if not self.cases:
                 raise LostError(at, f"`{sign}` outside of case")
             self.next = Next.PATTERN
+
+    def _goes_on(self) -> bool:
+        """Whether the command after the operator that was just read may begin on a later line."""
+        is_begun = self.words or self.compound or self.next is not Next.COMMAND
+        return not is_begun and self.follows in ("|", "|&", "&&", "||")
 
     def open_bracket(self) -> None:
         """A `(` where a command may stand was read: after its end comes another command."""

@@ -28,8 +28,8 @@ class Heredocs(BashWords, ABC):
 
     def delimiter(self, begin: int, *, strips_tabs: bool) -> None:
         """The word that ends a here-document: quotes are taken off, nothing is expanded."""
-        while self.looks_at(" ") or self.looks_at("\t"):
-            self.at += 1
+        while self.skips_continuation() or self.skips_blank():
+            pass
         first = self.at
         word = Word(first)
         outer, self.frame.word = self.frame.word, word

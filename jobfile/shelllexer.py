@@ -112,6 +112,8 @@ class _Lexer(Heredocs):
         """Read one sign, or the construct that it begins, outside of quotes; tells whether it closes."""
         if self.slot(Place.BARE):
             return False
+        if self.frame.word is None and self.skips_continuation():
+            return False
         sign = self.text[self.at]
         if sign == ")":
             return self.closing(is_inner=is_inner)
@@ -169,7 +171,7 @@ class _Lexer(Heredocs):
             self.frame.redirect(begin, "&>")
             return
         if sign != "\n":
-            self.refuse_continuation()
+            self.refuse_continuation("&|;>")
         if sign in ("|&", ";&", ";;&"):
             self.bash(sign, begin)
         self.end_word()
@@ -200,7 +202,7 @@ class _Lexer(Heredocs):
             return
         self.end_word()
         self.at += 1
-        self.refuse_continuation()
+        self.refuse_continuation("()")
         if frame.is_target:
             raise LostError(begin, "this `(`")
         match frame.next:
@@ -251,7 +253,7 @@ class _Lexer(Heredocs):
         match = _REDIRECTION.match(self.text, self.at, max(self.next_slot(), self.at + 1))
         assert match is not None
         begin, self.at = self.at, match.end()
-        self.refuse_continuation()
+        self.refuse_continuation("<>&|-(")
         self.frame.redirect(begin, match.group())
         if match.group() == "<<<":
             self.bash("<<<", begin)

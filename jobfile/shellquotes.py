@@ -8,6 +8,7 @@ import re
 from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
+from string import ascii_letters, digits
 from typing import Final, Literal
 
 from jobfile.shellforms import note_arithmetic, note_expansion
@@ -18,10 +19,12 @@ Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
 """Brackets and expansions inside each other."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+_IN_NAME: Final = ascii_letters + digits + "_"
 _PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
 _OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:,%-]+")
 _ONLY_A_FILE: Final = re.compile(r"\(\s*<(?![<(&])")
+_CONTINUATIONS: Final = re.compile(r"(?:\\\n)+")
 _DELICATE: Final = frozenset("}\"'`$\\")
 """Signs that end a `${ }`, or begin something in it, unless they are quoted."""
 
@@ -93,9 +96,27 @@ class Quotes:
         """Whether these signs come next, and none of them is of a template."""
         return self.text.startswith(sign, self.at, self.limit) and self.next_slot() >= self.at + len(sign)
 
-    def refuse_continuation(self) -> None:
-        """A line continuation in the middle of an operator is not worth a wrong guess."""
-        if self.text.startswith("\\\n", self.at, self.limit):
+    def skips_continuation(self) -> bool:
+        """Read a line continuation, if one comes next: between words it is nothing (XCU 2.2.1)."""
+        if not self.looks_at("\\\n"):
+            return False
+        self.at += 2
+        return True
+
+    def skips_blank(self) -> bool:
+        """Read a space or a tab, if one comes next."""
+        if not (self.looks_at(" ") or self.looks_at("\t")):
+            return False
+        self.at += 1
+        return True
+
+    def refuse_continuation(self, signs: str = "") -> None:
+        """A line continuation in the middle of an operator is not worth a wrong guess.
+
+        `signs` are those that would go on with the operator; without them anything may.
+        """
+        after = _CONTINUATIONS.match(self.text, self.at, self.limit)
+        if after and (not signs or self.text[after.end() : after.end() + 1] in [*signs]):
             raise LostError(self.at, "a line continuation in the middle of an operator")
 
     def deeper(self, by: int) -> None:
@@ -241,6 +262,7 @@ class Quotes:
             if match:
                 word.variables.append(match.group())
                 self.at = match.end()
+                self.refuse_continuation(_IN_NAME if match.group()[-1] in _IN_NAME else "\0")
                 self.notes.reads.append(Read(match.group(), begin, self.at))
         self.deeper(-1)
 
@@ -250,6 +272,7 @@ class Quotes:
         word.is_plain = False
         first, begin, known = bisect_left(self.starts, self.at), self.at, len(self.notes.commands)
         self.at += 1
+        self.refuse_continuation("(")
         self.commands()
         if len(self.notes.commands) == known and _ONLY_A_FILE.match(self.text, begin, self.at):
             self.bash("$(<", begin - 1)
@@ -281,6 +304,8 @@ class Quotes:
             is_read = parameter[0].startswith("!") or self.text.startswith("@P", parameter.end(), self.limit)
             self.evaluated.update((parameter[1],) if is_read else ())
             note_expansion(self.notes, self.text, parameter, limit=self.limit)
+            self.at = parameter.end()
+            self.refuse_continuation()
         is_text = is_double and self.dialect == "sh" and parameter is not None and parameter[3] is not None
         self.at = parameter.end() if parameter else self.at + 1
         outer, self.forced = self.forced, Place.BRACES

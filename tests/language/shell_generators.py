@@ -1,7 +1,8 @@
 """Scripts and values for the shell compiler: hand-made contexts, hostile values, random nested scripts."""
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 V = "{{v}}"
 """Stands for a template in a script."""
@@ -400,3 +401,36 @@ def offsets(script: str) -> Sequence[tuple[int, int]]:
         found.append((at, at + len(V)))
         at = script.find(V, at + len(V))
     return found
+
+
+_TOKEN = re.compile(
+    r"(?P<whole>[\\$]?\{\{v\}\}|'[^']*'|\\.|<<-?\s*|\$?\(\(|\$\{?)|(?P<double>\")|(?P<blank>[ \t]+)"
+    r"|(?P<operator>;;|\|\||&&|[;|(])|(?P<other>.)",
+    re.DOTALL,
+)
+_NEWLINE_AFTER = re.compile(r"(?:^|[\s;|&(])(?:\||\|\||&&|;|;;|\(|\{|then|do|else|if|while|until|!)$")
+_BETWEEN_WORDS = ("\t", " \\\n", "\t\\\n\\\n  ")
+_AFTER_OPERATORS = ("\n", " # it's\n\n ", " \\\n# it's (\n")
+
+
+def layouts(script: str) -> Iterator[str]:
+    """The same script, with other blanks at each place where a shell allows them, one place at a time.
+
+    The places are those outside of single quotes, here-documents and `$(( ))`.
+    """
+    head, newline, rest = script.partition("\n") if "<<" in script else (script, "", "")
+    tail = newline + rest
+    yield from (start + script for start in ("\\\n", "\t", "\n", "# it's\n", " \\\n# it's\n"))
+    is_double = False
+    for token in _TOKEN.finditer(head):
+        at, before = token.end(), head[: token.start()]
+        is_double ^= token.lastgroup == "double"
+        after = head[at:] + tail
+        if token.lastgroup == "blank" and not is_double:
+            ends = _NEWLINE_AFTER.search(before) and not tail
+            for blanks in _BETWEEN_WORDS + (_AFTER_OPERATORS if ends else ()):
+                yield before + blanks + after
+        elif token.lastgroup == "operator" and not is_double:
+            yield from (head[:at] + blanks + after for blanks in (" \\\n", "\\\n"))
+        elif token.lastgroup == "other" and token.group() not in "\n)" and after[:1].isalnum():
+            yield head[:at] + "\\\n" + after
