@@ -1,6 +1,6 @@
 """Scripts with templates in them: what the shell gets, and the expressions behind its variables."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -16,14 +16,20 @@ Dialect = Literal["sh", "bash"]
 
 @lru_cache(maxsize=4096)
 def _slots_and_shell(
-    text: str, kinds: tuple[str, ...], dialect: Dialect, trusted: frozenset[int]
+    text: str, kinds: tuple[str, ...], dialect: Dialect, trusted: frozenset[int], outside: frozenset[str]
 ) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
     slots, _ = find_slots(text)
     spans = [(slot.start, slot.end) for slot in slots]
     texts = {index: constant_text(slot) for index, slot in enumerate(slots)}
     constants = {index: one for index, one in texts.items() if one is not None}
     script, problems = compile_script(
-        text, slots=spans, kinds=kinds, dialect=dialect, trusted=trusted, constants=constants
+        text,
+        slots=spans,
+        kinds=kinds,
+        dialect=dialect,
+        trusted=trusted,
+        constants=constants,
+        outside=outside,
     )
     if script is None:
         return None, (), problems
@@ -31,13 +37,15 @@ def _slots_and_shell(
 
 
 def compiled_script(
-    text: str, scope: Scope, *, dialect: Dialect
+    text: str, scope: Scope, *, dialect: Dialect, outside: Collection[str] = ()
 ) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
     """What the shell gets, the expressions behind its variables JF_1, JF_2, …, and what is wrong.
 
-    A value never enters the source of the script: it is the same text for every run.
+    A value never enters the source of the script: it is the same text for every run. `outside` are the
+    variables that hold values when it begins: where it reads them as code is wrong too.
     """
-    if not has_template(text):
+    read = frozenset(name for name in outside if name in text.replace("\\\n", ""))
+    if not has_template(text) and not read:
         return text, (), ()
     slots, problems = find_slots(text)
     found = list(problems)
@@ -52,4 +60,4 @@ def compiled_script(
             trusted.add(index)
     if found:
         return None, (), tuple(found)
-    return _slots_and_shell(text, tuple(kinds), dialect, frozenset(trusted))
+    return _slots_and_shell(text, tuple(kinds), dialect, frozenset(trusted), read)

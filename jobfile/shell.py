@@ -5,6 +5,7 @@ decides only how the reference is spelled. So the words, commands and quotes tha
 the shell sees, whatever the value. Places where a shell would read the value as code are refused.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,8 +15,15 @@ from jobfile.expression import Problem
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Place, Script
 from jobfile.shellquotes import Dialect
-from jobfile.shellrules import ALWAYS_WORKS, find_carried, find_evaluated, find_rereads
+from jobfile.shellrules import ALWAYS_WORKS, find_evaluated, find_rereads
+from jobfile.shellvalues import follow
+from jobfile.shellvariables import alternatives
 
+MAX_SHOWN: Final = 40
+"""Characters of a command that a message repeats."""
+_AS_INTEGER: Final = "declare the param as  type: integer"
+_AS_ARGUMENT: Final = 'do that in a script file, and pass the value as an argument:  ./script "$X"'
+_AS_CHECKED: Final = "look at it first:  case $x in *[!0-9]* | '') exit 2 ;; esac;  then use  [ … ]"
 NUMERIC: Final = frozenset({"integer", "number"})
 
 _REFUSED: Final[Mapping[Place, tuple[str, ...]]] = {
@@ -86,20 +94,26 @@ def compile_script(
     dialect: Dialect,
     trusted: Collection[int] = (),
     constants: Mapping[int, str] = MappingProxyType({}),
+    outside: Collection[str] = (),
 ) -> tuple[CompiledScript | None, tuple[Problem, ...]]:
     """Put references in the place of templates; None when any of them stands where it cannot.
 
     `slots` are the offsets of the templates in order, `kinds` the types of their values; those of `trusted`
-    cannot be code, however often they are read. Warnings (JF426, JF427) come with a script.
+    cannot be code, however often they are read. `outside` are the variables that hold values before the
+    script begins. Warnings (JF426, JF427) come with a script.
     `constants` are the templates that are nothing but a text: one with braces may also stand where nothing is
     filled in, in a here-document with a quoted delimiter.
     """
     script = read_script(text, slots, dialect)
     problems = [
-        *_broken(text, script),
+        *(_broken(text, script) if slots else ()),
         *_misplaced(script, slots, kinds, frozenset(_written(script, constants))),
         *_read_again(script, slots, kinds, dialect, trusted),
     ]
+    known = {(one.code, one.start) for one in problems}
+    sources = {at for at, kind in enumerate(kinds) if kind not in NUMERIC and at not in trusted}
+    carried = _carried(text, script, slots, sources, outside)
+    problems += (one for one in carried if (one.code, one.start) not in known)
     unique = tuple({(one.code, one.start): one for one in problems}.values())
     if any(one.code not in ("JF426", "JF427") for one in unique):
         return None, unique
@@ -190,12 +204,59 @@ def _read_again(
 ) -> Iterator[Problem]:
     """Templates that something would parse again; a number stays one, however often it is read."""
     where = "bash" if dialect == "bash" else "a shell (sh may be bash)"
-    found = (one for command in script.commands for one in find_rereads(command))
-    for one in (*found, *find_evaluated(script), *find_carried(script)):
+    found = [one for command in alternatives(script, script.commands) for one in find_rereads(command)]
+    for one in (*found, *find_evaluated(script)):
         is_harmless = one.slot in trusted or (kinds[one.slot] in NUMERIC and one.code != "JF426")
         if not is_harmless or one.code == "JF417":
             label = one.label or f"{where} would run what is in the value"
             yield _problem(one.code, one.message, slots[one.slot], label, one.ways)
+
+
+def _carried(
+    text: str,
+    script: Script,
+    slots: Sequence[tuple[int, int]],
+    sources: Collection[int],
+    outside: Collection[str],
+) -> Iterator[Problem]:
+    """Values that variables, pipes and files carry to where something would parse them again."""
+    names = sorted(name for name in outside if name in text.replace("\\\n", ""))
+    if not (sources or names):
+        return
+    spans = [*slots, *(_where_read(text, name) for name in names)]
+    numbers = {name: len(slots) + at for at, name in enumerate(names)}
+    followed = {*sources, *numbers.values()}
+    for one in follow(text, script, sources=sources, outside=numbers):
+        if one.script.lost is not None and one.carried is not None:
+            message = "value in a script with a shell construct that is not understood"
+            label = f"it cannot be followed after {one.script.lost[1]}"
+            yield _problem("JF410", message, spans[one.carried], label, (_AS_ARGUMENT,))
+        for slot, reader, start in one.seen:
+            message = f"{reader} would evaluate this value as code"
+            yield _problem(
+                "JF421", message, spans[slot], _comes_to(one.text, start), (_AS_INTEGER, _AS_CHECKED)
+            )
+        for command in alternatives(one.script, one.changed):
+            end = max((word.end for word in command.words), default=0)
+            for found in (found for found in find_rereads(command) if found.slot in followed):
+                label = _comes_to(one.text, command.words[0].start, end)
+                yield _problem(found.code, found.message, spans[found.slot], label, found.ways)
+        for found in (found for found in find_evaluated(one.script) if found.slot in followed):
+            label = found.label or "a variable carries it there"
+            yield _problem(found.code, found.message, spans[found.slot], label, found.ways)
+
+
+def _where_read(text: str, name: str) -> tuple[int, int]:
+    """Where a script reads a variable first: after a dollar, or by its name alone."""
+    read = re.search(rf"\$\{{?\W?({name})\b", text, re.ASCII)
+    start = read.start(1) if read else max(0, text.find(name))
+    return start, start + len(name)
+
+
+def _comes_to(text: str, start: int, end: int = 0) -> str:
+    """Where in a script a value comes to, for a person who sees the place where it came in."""
+    whole = text[start : end if end > start else None].partition("\n")[0].strip()
+    return "it comes to  " + (whole if len(whole) <= MAX_SHOWN else whole[: MAX_SHOWN - 1] + "…")
 
 
 def _problem(code: str, message: str, slot: tuple[int, int], label: str, ways: Sequence[str]) -> Problem:

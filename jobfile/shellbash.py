@@ -51,8 +51,7 @@ class BashWords(Quotes, ABC):
         elif sign == "|" and is_expression:
             self.literal()
         elif sign in "<>" and self.text.startswith("(", self.at + 1, self.limit):
-            self.at += 1
-            self.nested()
+            self.stream()
         else:
             return False
         return True
@@ -123,7 +122,8 @@ class BashWords(Quotes, ABC):
     def subscript(self) -> None:
         """`name[ … ]`: where `=` follows, bash evaluates what is in the brackets."""
         word, begin = self.word(), self.at
-        first = len(word.slots)
+        first, known = len(word.slots), self.known()
+        array = word.text.rpartition("(")[2]
         self.literal()
         depth = 1
         while depth and self.at < self.limit:
@@ -138,6 +138,7 @@ class BashWords(Quotes, ABC):
             raise BrokenError(begin, "a bracket")
         if self.looks_at("=") or self.looks_at("+="):
             word.subscript += [*word.slots[first:], *word.inner]
+            self.evaluates((begin, self.at), known, reader="a subscript", array=array)
 
     def array(self, word: Word) -> None:
         """`name=( … )`: words, not commands; bash evaluates a subscript."""
@@ -161,8 +162,7 @@ class BashWords(Quotes, ABC):
             elif sign == "[" and was_start:
                 self.subscript()
             elif sign in "<>" and self.text.startswith("(", self.at + 1):
-                self.at += 1
-                self.nested()
+                self.stream()
             elif sign in ";&|<>(" or (sign == "\n" and self.waits_for_heredoc):
                 raise LostError(self.at, f"`{sign}` in an array")
             else:

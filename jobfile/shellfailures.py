@@ -101,7 +101,7 @@ def _keeps(command: Command) -> bool:
     """Whether the last command of a pipeline keeps, sends or runs what it gets."""
     head = _program(command)
     is_sink = head is not None and head.name in _SINKS
-    return is_sink or any(not one.startswith("/dev/") for one in command.outputs)
+    return is_sink or any(not one.startswith("/dev/") for one in (word.text for word in command.outputs))
 
 
 def _upstream(command: Command) -> Iterator[Command]:

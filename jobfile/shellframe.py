@@ -8,7 +8,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from jobfile.shellplaces import SLOT, Command, LostError, Notes, Part, Word
+from jobfile.shellplaces import SLOT, Body, Command, LostError, Notes, Part, Word
 
 MAX_WORDS: Final = 1000
 """Words of one simple command."""
@@ -55,11 +55,13 @@ class Frame:
         self.word: Word | None = None
         self.words: list[Word] = []
         self.next = Next.COMMAND
-        self.is_target = False
+        self.is_target = self.is_redirected = False
         self.redirection = ""
-        self.stdin: list[int] = []
+        self.texts: list[Word] = []
+        self.inputs: list[Word] = []
         self.before: tuple[Command, ...] = ()
-        self.opened: list[int] = []
+        self.opened: list[tuple[int, tuple[Command, ...]]] = []
+        self.functions: list[tuple[str, int, int]] = []
         self.compound: tuple[Command, ...] = ()
         self.cases = 0
         self.is_timed = False
@@ -68,7 +70,7 @@ class Frame:
         self.follows = ""
         self.handle = ""
         self.begin = 0
-        self.outputs: list[str] = []
+        self.outputs: list[Word] = []
 
     @property
     def may_assign(self) -> bool:
@@ -82,8 +84,9 @@ class Frame:
             return
         if self.is_target:
             self.is_target = False
-            self.stdin += [*word.slots, *word.inner] if self.redirection == "<<<" else []
-            self.notes.targets += word.slots if self.redirection in (">&", "<&") else []
+            self.texts += [word] if self.redirection == "<<<" else []
+            self.inputs += [word] if self.redirection == "<" else []
+            self.notes.targets += [word] if self.redirection in (">&", "<&") else []
             self._redirected(word)
         elif self.is_timed and word.text in ("-p", "--"):
             pass  # an option of the reserved word `time`
@@ -99,11 +102,12 @@ class Frame:
             self._handle(word, at)
             self.word = None
         elif word is not None and word.text.startswith("{") and word.text.endswith("]}"):
-            self.notes.targets += word.slots  # `{name[…]}>` is an assignment
+            self.notes.targets.append(word)  # `{name[…]}>` is an assignment
         self.end_word()
         if self.is_target:
             raise LostError(at, "a redirection without a target")
-        self.is_target, self.redirection = True, sign
+        self.is_target = self.is_redirected = True
+        self.redirection = sign
         if self.next is Next.COMMAND:
             self.next = Next.ARGUMENT  # reserved words are none after a redirection
 
@@ -119,7 +123,7 @@ class Frame:
     def _redirected(self, word: Word) -> None:
         """The target of a redirection is complete."""
         if self.redirection in (">", ">>", ">|", "&>") and self.handle in ("", "1"):
-            self.outputs.append(word.text)
+            self.outputs.append(word)
         if self.redirection == "&>":
             self.notes.bash.append(Part("&>", self.begin, word.end))
         is_number = word.text.isdigit() or word.text.rstrip("-").isdigit() or word.text == "-"
@@ -162,9 +166,18 @@ class Frame:
             self.notes.given.add(word.text)
         self.words, self.next = [], Next.COMMAND
 
-    def close_bracket(self, first: int) -> None:
+    def close_bracket(self, first: int, end: int) -> None:
         """The commands from this one on were those of a bracket that has ended."""
-        self.compound = tuple(self.notes.commands[first:])
+        self._close(first, self.before, end)
+
+    def _close(self, first: int, before: tuple[Command, ...], end: int) -> None:
+        """A compound command ended here: its commands begin with this one, and read what these print."""
+        self.compound = tuple(one for one in self.notes.commands[first:] if not one.is_captured)
+        for command in self.compound if before else ():
+            command.feeds += before
+        while self.functions and self.functions[-1][2] >= len(self.opened):
+            name, start, _ = self.functions.pop()
+            self.notes.bodies.append(Body(name, start, end))
 
     def close_pattern(self) -> bool:
         """A `)` was read: whether it ends a pattern of `case`."""
@@ -179,6 +192,7 @@ class Frame:
         if len(self.words) == 1 and self.next in (Next.ARGUMENT, Next.COMMAND):
             self.notes.names += self.words[0].slots
             self.notes.functions.add(self.words[0].text)
+            self.functions.append((self.words[0].text, self.words[0].start, len(self.opened)))
         self.words, self.next = [], Next.COMMAND
 
     def add(self, words: list[Word]) -> None:
@@ -196,22 +210,38 @@ class Frame:
         if self.words and self.next is not Next.LOOP_LIST:
             command = self._command(self.words, sign)
             self.notes.commands.append(command)
-        self.words, self.stdin, self.next = [], [], Next.COMMAND
-        self.outputs, self.follows = [], sign
+        elif self.is_redirected:
+            self._redirect_compound()
+        self.words, self.texts, self.next = [], [], Next.COMMAND
+        self.inputs, self.outputs, self.follows, self.is_redirected = [], [], sign, False
         return command
+
+    def _redirect_compound(self) -> None:
+        """Redirections after `done` or `}` are those of each command inside."""
+        for command in self.compound:
+            command.around.append((self.texts, self.inputs))
+            command.writes += self.outputs
+        for word in self.outputs:
+            for taker in word.takers:
+                taker.feeds += self.compound
 
     def _command(self, words: list[Word], sign: str = "") -> Command:
         """A command with what is known of its surroundings."""
-        return Command(
+        command = Command(
             words,
-            self.stdin,
+            self.texts,
             self.before,
             after=sign,
             is_condition="if" in self.blocks[-1:],
             is_top=not self.is_inner and not self.blocks and not self.cases,
             follows=self.follows,
             outputs=self.outputs,
+            inputs=self.inputs,
         )
+        for word in (*words, *self.outputs):
+            for taker in word.takers:
+                taker.feeds.append(command)
+        return command
 
     def _take(self, word: Word) -> None:
         reserved = word.text if word.is_plain and word.text in RESERVED else ""
@@ -221,7 +251,7 @@ class Frame:
             case Next.COMMAND | Next.ARGUMENT:
                 self._add(word)
             case Next.LOOP_LIST:
-                self.notes.loops += ((self.loop, slot) for slot in word.slots)
+                self.notes.loops.append((self.loop, word))
                 self._braces(word)
             case Next.LOOP_NAME | Next.FUNCTION_NAME:
                 self._name(word)
@@ -270,6 +300,8 @@ class Frame:
         self.loop = word.text
         self.notes.names += word.slots
         (self.notes.given if is_loop else self.notes.functions).add(word.text)
+        if not is_loop:
+            self.functions.append((word.text, word.start, len(self.opened)))
         self.next = Next.LOOP_IN if is_loop else Next.COMMAND
 
     def _reserved(self, text: str, word: Word) -> None:
@@ -277,9 +309,9 @@ class Frame:
         if text in _ONLY_BASH:
             self.notes.bash.append(Part(text, word.start, word.end))
         if text in _COMPOUND:
-            self.opened.append(len(self.notes.commands))
+            self.opened.append((len(self.notes.commands), self.before))
         elif text in _CLOSERS and self.opened:
-            self.compound = tuple(self.notes.commands[self.opened.pop() :])
+            self._close(*self.opened.pop(), word.end)
         if text == "case":
             self.cases += 1
             self.next = Next.CASE_WORD
@@ -298,6 +330,7 @@ class Frame:
         if word.is_plain and word.text == "in":
             self.next = Next.LOOP_LIST if is_loop else Next.PATTERN
         elif word.is_plain and word.text in ("do", "{") and is_loop:
+            self.notes.loops.append((self.loop, Word(word.start, "$", spots=[(0, "@")])))
             self.next = Next.COMMAND
         else:
             raise LostError(word.start, "`for` or `case` without `in`")

@@ -15,7 +15,7 @@ class _Heredoc:
     delimiter: str
     is_quoted: bool
     strips_tabs: bool
-    stdin: list[int]
+    texts: list[Word]
 
 
 class Heredocs(BashWords, ABC):
@@ -46,7 +46,7 @@ class Heredocs(BashWords, ABC):
         if self.at == first or "\n" in word.text or word.variables or word.inner or word.slots:
             raise LostError(first, "this delimiter of a here-document")
         self.heredocs.append(
-            _Heredoc(begin, word.text, not word.is_plain, strips_tabs, self.frame.stdin),
+            _Heredoc(begin, word.text, not word.is_plain, strips_tabs, self.frame.texts),
         )
         self.waits_for_heredoc = True
 
@@ -73,7 +73,7 @@ class Heredocs(BashWords, ABC):
                     self.inside_double(self.text[self.at])
         except BrokenError as error:  # shells differ on whether it may go on after the delimiter
             raise LostError(error.at, f"{error.what} that does not end in its here-document") from None
-        heredoc.stdin.extend((*word.slots, *word.inner))
+        heredoc.texts.append(word)
         frame.word, self.limit, self.at = outer, limit, after
 
     def _end(self, heredoc: _Heredoc) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from jobfile.shellquotes import Dialect
 _REDIRECTION: Final = re.compile(r"<<<|<<-?|<>|<&|>>|>&|>\||<|>")
 _SEPARATOR: Final = re.compile(r";;&|;;|;&|&&|\|\||\|&|[;&|\n]")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_EMPTY_BRACKETS: Final = re.compile(r"[ \t]*\)")
+_EMPTY_BRACKETS: Final = re.compile(r"(?:[ \t]|\\\n)*\)")
 
 
 def read_script(text: str, slots: Sequence[tuple[int, int]], dialect: Dialect = "bash") -> Script:
@@ -45,7 +45,6 @@ def read_script(text: str, slots: Sequence[tuple[int, int]], dialect: Dialect = 
         lexer.notes,
         broken,
         lost,
-        frozenset(lexer.evaluated),
     )
 
 
@@ -202,7 +201,7 @@ class _Lexer(Heredocs):
             return
         self.end_word()
         self.at += 1
-        self.refuse_continuation("()")
+        self.refuse_continuation("(")
         if frame.is_target:
             raise LostError(begin, "this `(`")
         match frame.next:
@@ -232,7 +231,7 @@ class _Lexer(Heredocs):
         if end is None:
             first = len(self.notes.commands)
             self.group()
-            frame.close_bracket(first)
+            frame.close_bracket(first, self.at)
             return
         noted = len(self.notes.bash)
         self.at += 1
@@ -245,9 +244,7 @@ class _Lexer(Heredocs):
         """A redirection, or `<( )`, which is a word."""
         if self.text.startswith("(", self.at + 1, self.limit):
             begin = self.at
-            self.word().text += "$"
-            self.at += 1
-            self.nested()
+            self.stream()
             self.bash("<( )", begin)
             return
         match = _REDIRECTION.match(self.text, self.at, max(self.next_slot(), self.at + 1))

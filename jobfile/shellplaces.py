@@ -49,6 +49,18 @@ class Word:
     subscript: list[int] = field(default_factory=list)
     """Templates in the brackets of `name[…]=`."""
     variables: list[str] = field(default_factory=list)
+    spots: list[tuple[int, str]] = field(default_factory=list)
+    """Where in the text an expansion stands, and its variable; no name where it is `$( )`."""
+    within: "list[Command]" = field(default_factory=list)
+    """The commands whose output is part of the word, or is what it names: `$( )`, `<( )`."""
+    takers: "list[Command]" = field(default_factory=list)
+    """The commands in `>( )`: they read what is written to the word."""
+    is_stream: bool = False
+    """It names the output of commands, as `<( )` does."""
+    contents: list[int] = field(default_factory=list)
+    """Templates whose values are in the file that the word names."""
+    carried: list[int] = field(default_factory=list)
+    """Templates whose values come into an assignment through variables."""
     bare: str = ""
     """The unquoted text: only in it a shell finds braces, patterns and assignments."""
     end: int = 0
@@ -69,8 +81,8 @@ class Command:
     """A simple command, or the words of `[[ ]]`; and what it reads."""
 
     words: list[Word]
-    stdin: list[int] = field(default_factory=list)
-    """Templates in its here-documents and here-strings."""
+    texts: list[Word] = field(default_factory=list)
+    """Its here-documents and here-strings."""
     before: "tuple[Command, ...]" = ()
     """The command whose output it reads, or all those of the compound one."""
     after: str = ""
@@ -79,10 +91,25 @@ class Command:
     """It decides what `if`, `while`, `&&` or `||` does: its failure is not one of the script."""
     is_top: bool = False
     """No bracket, loop, branch or function is around it."""
+    is_captured: bool = False
+    """Its output is part of a word."""
     follows: str = ""
     """The operator before it."""
-    outputs: list[str] = field(default_factory=list)
+    outputs: list[Word] = field(default_factory=list)
     """The files that its standard output goes to."""
+    writes: list[Word] = field(default_factory=list)
+    """The files that the standard output of a compound command around it goes to."""
+    inputs: list[Word] = field(default_factory=list)
+    """The files that its standard input comes from."""
+    around: "list[tuple[list[Word], list[Word]]]" = field(default_factory=list)
+    """The `texts` and `inputs` of each compound command around it."""
+    feeds: "list[Command]" = field(default_factory=list)
+    """Commands whose output comes to it through a compound command around it, or through `>( )`."""
+
+    @property
+    def stdin(self) -> list[int]:
+        """Templates in its here-documents and here-strings."""
+        return [slot for text in self.texts for slot in (*text.slots, *text.inner)]
 
 
 class Part(NamedTuple):
@@ -103,6 +130,23 @@ class Read(NamedTuple):
     is_arithmetic: bool = False
 
 
+class Evaluated(NamedTuple):
+    """Something whose value bash evaluates, where, and by what; the array whose subscript it is."""
+
+    word: Word
+    start: int
+    reader: str
+    array: str = ""
+
+
+class Body(NamedTuple):
+    """The name of a function, and where its commands begin and end."""
+
+    name: str
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Notes:
     """What the brackets of a script have in common: all that was found on the way."""
@@ -110,10 +154,16 @@ class Notes:
     commands: list[Command] = field(default_factory=list)
     names: list[int] = field(default_factory=list)
     """Templates that stand for the name of a function or variable."""
-    targets: list[int] = field(default_factory=list)
-    """Templates in redirections that bash expands once more: `>&word`, `{name[…]}>`."""
-    loops: list[tuple[str, int]] = field(default_factory=list)
-    """The variable of a loop, and a template in its list."""
+    targets: list[Word] = field(default_factory=list)
+    """The targets of redirections that bash expands once more: `>&word`, `{name[…]}>`."""
+    loops: list[tuple[str, Word]] = field(default_factory=list)
+    """The variable of a loop, and a word of its list."""
+    defaults: list[tuple[str, Word]] = field(default_factory=list)
+    """A variable that `${name:=…}` gives a value, and what is in the value."""
+    evaluated: list[Evaluated] = field(default_factory=list)
+    """What bash evaluates: `$((name))`, `a[name]=`, `${!name}`, `${name@P}`."""
+    bodies: list[Body] = field(default_factory=list)
+    """The functions with a body in brackets."""
     bash: list[Part] = field(default_factory=list)
     """What only bash reads so."""
     reads: list[Read] = field(default_factory=list)
@@ -136,8 +186,6 @@ class Script:
     """Where something begins that never ends, and what."""
     lost: tuple[int, str] | None
     """Where the first construct stands that is not understood, and what it is."""
-    evaluated: frozenset[str]
-    """Variables whose values bash evaluates: `$((name))`, `${!name}`, `${name@P}`."""
 
     @property
     def commands(self) -> list[Command]:

@@ -1,16 +1,25 @@
 """What is known of the programs that scripts call: which words of a command are commands, and which code.
 
 The lists are those of the project's threat model, and no more than lists: what they do not name is not seen.
+
+To add a program: a command that runs the command in its arguments goes to `_WRAPPERS`, with the number of
+operands before that command. One with an option or subcommand after which code comes goes to `_CODE_AFTER`.
+One that takes its standard input as code goes to `_STDIN_IS_CODE`. An interpreter whose first operand is a
+script goes to `_FAMILIES`, with a pattern of its options for code. Each row is a line of `REFUSED` in
+tests/language too.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from jobfile.shellplaces import SLOT, Command, Word
 
+Dialect = Literal["sh", "bash"]
 _SHELL: Final = re.compile(r"[-+][A-Za-z]*c[A-Za-z]*")
 _EXPRESSION: Final = re.compile(r"-[A-Za-z0-9]*[eE]")
+MAX_HEADS: Final = 100
+"""Wrappers of one command that are told apart; with more of them any word may be a command."""
 _FAMILIES: Final = (
     (re.compile(r"(sh|bash|rbash|dash|[mok]?ksh|pdksh|zsh|ash|busybox|fish|t?csh)[0-9.-]*"), _SHELL),
     (re.compile(r"python[0-9.]*t?|pypy[0-9.]*"), re.compile(r"-[A-Za-z]*c.*")),
@@ -22,7 +31,7 @@ _FAMILIES: Final = (
 """Names of interpreters, and the options after which a program comes."""
 _ANY_PROGRAM: Final = re.compile(r"-e|-[A-Za-z]*c|-[abefhklmnpuvx]*c[abefhklmnpuvx]*")
 """The options after which a program comes, of what may be any interpreter."""
-_TAKES_PROGRAM: Final = frozenset({"flock", "script", "runuser", "sg", "expect", "pwsh"})
+_TAKES_PROGRAM: Final = frozenset({"flock", "script", "runuser", "sg", "expect"})
 """Programs with an option -c as that of a shell."""
 _SHELL_ARGUMENT: Final = frozenset(
     {"-o", "+o", "-O", "+O", "--rcfile", "--init-file", "-W", "-X", "-I", "-d"}
@@ -30,17 +39,139 @@ _SHELL_ARGUMENT: Final = frozenset(
 """Options of interpreters that take the next word."""
 _WRAPPERS: Final[Mapping[str, int]] = dict.fromkeys(
     "nohup env exec command builtin time nice ionice setsid stdbuf sudo doas xargs strace ltrace unshare "  # noqa: SIM905  words
-    "nsenter systemd-run chronic unbuffer setpriv fakeroot xvfb-run busybox firejail numactl".split(),
+    "nsenter systemd-run chronic unbuffer setpriv fakeroot xvfb-run busybox firejail numactl "
+    "sshpass proxychains proxychains4 torify torsocks tsocks pkexec run0 eatmydata prlimit cpulimit "
+    "caffeinate valgrind dumb-init tini coproc".split(),
     0,
-) | dict.fromkeys(["timeout", "flock", "chroot", "taskset", "chrt", "gosu", "su-exec"], 1)
+) | dict.fromkeys(
+    "timeout flock chroot taskset chrt gosu su-exec s6-setuidgid setuidgid envdir".split(),  # noqa: SIM905  words
+    1,
+)
 """Programs that run the command in their arguments, and how many operands come before it."""
+_CODE_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
+    "ansible": ("-a", "--args"),
+    "deno": ("eval",),
+    "elixir": ("-e", "--eval"),
+    "emacs": ("--eval", "--execute"),
+    "gcloud": ("--command",),
+    "gdb": ("-ex", "-eval-command", "--eval-command", "-iex", "-init-eval-command", "--init-eval-command"),
+    "git": ("-x", "--exec", "foreach", "--upload-pack", "--receive-pack", "--tree-filter", "--env-filter"),
+    "groovy": ("-e",),
+    "julia": ("-e", "-E", "--eval", "--print"),
+    "lldb": ("-o", "-O", "--one-line", "--one-line-before-file"),
+    "make": ("--eval",),
+    "npm": ("-c", "--call"),
+    "npx": ("-c", "--call"),
+    "osascript": ("-e",),
+    "pnpm": ("-c", "--shell-mode"),
+    "pwsh": ("-Command", "-command", "-c", "-EncodedCommand", "-e", "-ec"),
+    "R": ("-e",),
+    "rclone": ("--password-command",),
+    "restic": ("--password-command",),
+    "Rscript": ("-e",),
+    "rsync": ("-e", "--rsh", "--rsync-path"),
+    "scp": ("-S", "-o"),
+    "screen": ("-X",),
+    "sftp": ("-S", "-o"),
+    "sqlite3": ("-cmd",),
+    "tar": (
+        *("-I", "--use-compress-program", "--to-command", "--checkpoint-action", "-F", "--info-script"),
+        *("--new-volume-script", "--rsh-command", "--rmt-command"),
+    ),
+    "tmux": (
+        *("new-session", "new", "new-window", "neww", "split-window", "splitw", "respawn-pane"),
+        *("run-shell", "run", "if-shell", "send-keys", "send", "pipe-pane", "respawn-window"),
+    ),
+    "vim": ("-c", "--cmd", "-S"),
+    "zip": ("-TT", "--unzip-command"),
+}
+"""Programs, and their options or subcommands after which code comes: after an option as the next word or in
+the same one, after a subcommand as all that follow."""
+_MAKES: Final = frozenset({"make", "gmake"})
+_REMOTE: Final = frozenset({"eval", "ssh", "su"})
+"""Commands that are looked for behind a program that is not known: it may run what follows it."""
+_ORDINARY: Final = frozenset(
+    "[ adduser ansible apk apt apt-get aws awk basename borg brew cat cd chmod chown cp "  # noqa: SIM905  words
+    "curl cut date dd df diff dirname dnf docker dpkg du echo egrep false fgrep gcloud "
+    "getent git gpasswd grep groupadd groups gzip head helm id install jq killall kubectl "
+    "less ln logger ls man mkdir mktemp mount mv npm passwd pgrep pip pip3 pkill podman "
+    "printf ps pwd rclone read rm rmdir rpm rsync scp sed service set sftp shift sleep "
+    "sort ssh-add ssh-agent ssh-copy-id ssh-keygen ssh-keyscan stat systemctl tail tar "
+    "tee terraform test touch tr true type ufw umount unset useradd usermod wait wc wget "
+    "which yum zip".split()
+)
+"""Programs and builtins that run no command in their arguments, but for what other lists say."""
+_WHOLE_OPTIONS: Final = {
+    "xargs": re.compile(r"-[0rtpxoie]+|-[0rtpxo]*[IiLlnPsdEea].+|--(null|no-run-if-empty|verbose|exit)"),
+    "flock": re.compile(r"-[nxseuoF]+|--(nonblock|nb|shared|exclusive|close|no-fork|verbose)"),
+    "sudo": re.compile(r"-[EHnSkKibPA]+|--(preserve-env|set-home|non-interactive|login)"),
+}
+"""Options of wrappers that take no other word."""
 _FIND_RUNS: Final = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _ELSEWHERE: Final = frozenset(
     {"ssh", "docker", "podman", "kubectl", "oc", "nsenter", "lxc", "incus", "docker-compose", "vagrant"}
 )
 """Programs that hand their standard input to a command somewhere in their arguments."""
 _SSH_ARGUMENT: Final = frozenset("-" + letter for letter in "BbcDEeFIiJLlmOopQRSWw")
-_STDIN_IS_CODE: Final = frozenset({"su", "at", "batch", "parallel", "crontab"})
+_STDIN_IS_CODE: Final = frozenset(
+    "su at batch parallel crontab m4 tclsh wish expect sftp ftp gdb lldb "  # noqa: SIM905  words
+    "R julia ghci iex groovysh pwsh".split()
+)
+_FILE_IS_STDIN: Final = re.compile(r"(-f|--file=|--makefile=)(-|/dev/stdin)")
+_READS_FILE: Final = frozenset({"make", "gmake", "awk", "gawk", "mawk", "nawk", "sed"})
+
+
+class Inner(NamedTuple):
+    """A script in a script, the words after it, and whether it runs in the same shell."""
+
+    text: str
+    dialect: Dialect
+    arguments: Sequence[Word] = ()
+    is_same_shell: bool = False
+
+
+def literal_scripts(command: Command) -> Iterator[Inner]:
+    """The scripts in a command that are plain text: of `sh -c`, `eval`, `trap` and `sh <<'END'`."""
+    words, at_heads = command.words, heads(command.words)
+    for at, word in enumerate(words):
+        if program_option(word) is _SHELL:
+            dialect: Dialect = "bash" if word.name.endswith("bash") else "sh"
+            script = _script_word(words[at + 1 :])
+            if script is not None and is_literal(words[script + at + 1]):
+                yield Inner(words[script + at + 1].text, dialect, words[script + at + 2 :])
+        elif word.text in ("eval", "trap") and at in at_heads and words[at + 1 :]:
+            after = words[at + 1 :] if word.text == "eval" else words[at + 1 : at + 2]
+            if all(map(is_literal, after)):
+                yield Inner(" ".join(one.text for one in after), "bash", is_same_shell=True)
+    if command.texts and reads_code(command, at_heads):
+        dialect = "bash" if any(word.name == "bash" for word in words) else "sh"
+        arguments = [*words[-1:], *_after_dash_s(words)]
+        yield from (Inner(one.text, dialect, arguments) for one in command.texts if is_literal(one))
+
+
+def _after_dash_s(words: Sequence[Word]) -> Sequence[Word]:
+    """The arguments of `sh -s A B`."""
+    at = next((at for at, word in enumerate(words) if re.fullmatch(r"-[A-Za-z]*s", word.text)), len(words))
+    return [word for word in words[at + 1 :] if word.text != "--"]
+
+
+def _script_word(words: Sequence[Word]) -> int | None:
+    """Which word after the name of a shell is its program."""
+    has_option = is_argument = False
+    for at, word in enumerate(words):
+        if is_argument:
+            is_argument = False
+        elif word.text[:1] in ("-", "+") and word.text not in ("-", "--"):
+            has_option = has_option or _SHELL.fullmatch(word.text) is not None
+            is_argument = word.text in _SHELL_ARGUMENT or word.text[-1:] in ("o", "O")
+        else:
+            return at if has_option else None
+    return None
+
+
+def is_literal(word: Word) -> bool:
+    """Whether the text of a word is all there is to it."""
+    return not (word.slots or word.spots or word.within or word.may_vanish or not word.text)
 
 
 def heads(words: Sequence[Word]) -> dict[int, bool]:
@@ -51,6 +182,8 @@ def heads(words: Sequence[Word]) -> dict[int, bool]:
         at, is_certain = waiting.pop()
         if at >= len(words) or at in found:
             continue
+        if len(found) >= MAX_HEADS:
+            return found | dict.fromkeys(range(len(words)), False)
         found[at] = is_certain
         name = words[at].name
         if name == "find":
@@ -59,6 +192,12 @@ def heads(words: Sequence[Word]) -> dict[int, bool]:
         elif name in _WRAPPERS or words[at].text.startswith("-"):  # `time -p` where time is a program
             waiting += ((position, is_certain and is_it) for position, is_it in _wrapped(words, at))
     return found
+
+
+def between(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Sequence[Word]:
+    """The words of wrappers before the command that they run: options, and `A=B` of `env`."""
+    first, last = min(at_heads, default=0), max(at_heads, default=0)
+    return words[first + 1 : None if words[last].name in _WRAPPERS else last] if at_heads else ()
 
 
 def _wrapped(words: Sequence[Word], at: int) -> Iterator[tuple[int, bool]]:
@@ -70,7 +209,7 @@ def _wrapped(words: Sequence[Word], at: int) -> Iterator[tuple[int, bool]]:
         if word.text.startswith("-"):
             if words[at].name == "command" and word.text in ("-v", "-V"):
                 return
-            is_after_option = word.text != "--"
+            is_after_option = word.text != "--" and not _is_whole(words[at].name, word.text)
         elif not word.is_assignment:
             is_it = not is_after_option and operands == 0
             yield position, is_it
@@ -78,6 +217,12 @@ def _wrapped(words: Sequence[Word], at: int) -> Iterator[tuple[int, bool]]:
                 return
             operands -= not is_after_option
             is_after_option = False
+
+
+def _is_whole(wrapper: str, option: str) -> bool:
+    """Whether no argument of this option comes in the next word."""
+    known = _WHOLE_OPTIONS.get(wrapper)
+    return "=" in option or (known is not None and known.fullmatch(option) is not None)
 
 
 def program_option(word: Word) -> re.Pattern[str] | None:
@@ -96,10 +241,14 @@ def is_shell(word: Word) -> bool:
 
 def is_computed(word: Word) -> bool:
     """Whether the author did not write the whole of this word: it may be the name of any program."""
+    if word.text in ("[", "[["):
+        return False
     return word.text[:1] in ("$", SLOT) or word.name[:1] in ("$", SLOT) or bool(set("*?[{") & set(word.name))
 
 
-def programs(words: Sequence[Word], first: int, option: re.Pattern[str]) -> Iterator[Word]:
+def programs(
+    words: Sequence[Word], first: int, option: re.Pattern[str], *, is_head: bool = True
+) -> Iterator[Word]:
     """The words that the interpreter before `first` reads as code; what follows them are plain arguments."""
     is_after_option = False
     for position in range(first, len(words)):
@@ -108,12 +257,16 @@ def programs(words: Sequence[Word], first: int, option: re.Pattern[str]) -> Iter
             is_after_option = True
             if word.slots or word.inner:
                 yield word  # it may be -c with its program
+            if word.text == "-m" and option is not _SHELL:
+                return
             if option.fullmatch(word.text):
                 yield from _operand(words[position + 1 :], skips_options=option in (_SHELL, _ANY_PROGRAM))
                 if option is not _EXPRESSION:
                     return
         elif is_after_option or is_computed(word):
             is_after_option = False
+            if is_head and option is not _ANY_PROGRAM and word.slots and word.may_vanish:
+                yield word  # it may be several words, -c and a program among them
         else:
             return
 
@@ -131,6 +284,42 @@ def _operand(words: Sequence[Word], *, skips_options: bool) -> Iterator[Word]:
             return
 
 
+def behind_unknown(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[int]:
+    """Where `eval`, `ssh` or `su` stands behind a command word that may run it."""
+    known = _ORDINARY | set(_WRAPPERS)
+    certain = (at for at, is_certain in at_heads.items() if is_certain)
+    unknown = (at for at in certain if is_computed(words[at]) or words[at].name not in known)
+    first = min(unknown, default=len(words))
+    for at in range(first + 1, len(words)):
+        if at not in at_heads and words[at].is_plain and words[at].name in _REMOTE:
+            yield at
+
+
+def is_several(word: Word) -> bool:
+    """Whether the author did not write the name of what this word runs, nor how many words it is."""
+    return bool({"$", SLOT} & set(word.name))
+
+
+def code_after(words: Sequence[Word], at: int) -> Iterator[Word]:
+    """The words that the program here takes for code, by the options and subcommands before them."""
+    name, after = words[at].name, words[at + 1 :]
+    if name in _MAKES:
+        yield from (word for word in after if word.is_assignment)
+    for position, word in enumerate(after):
+        for option in _CODE_AFTER.get(name, ()):
+            is_subcommand = option[0] != "-"
+            if word.text == option:
+                yield from after[position + 1 :] if is_subcommand else after[position + 1 : position + 2]
+            elif not is_subcommand and _is_glued(word.text, option):
+                yield word
+
+
+def _is_glued(text: str, option: str) -> bool:
+    """Whether a word is an option with its argument: `-Ixz`, `--rsh=ssh`."""
+    is_long = option.startswith("--") or len(option) > 2
+    return text.startswith(option + "=") if is_long else text.startswith(option)
+
+
 def all_programs(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[tuple[str, Word]]:
     """Each word that an interpreter anywhere in the command reads as code, with the interpreter's name."""
     for position, word in enumerate(words):
@@ -139,9 +328,13 @@ def all_programs(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterato
             if word.name in _TAKES_PROGRAM:
                 yield from ((word.name, one) for one in _after_option(words[position + 1 :], _SHELL))
                 continue
+            yield from ((word.name, one) for one in code_after(words, position))
             option = _ANY_PROGRAM if is_computed(word) else None
         if option is not None:
-            yield from ((word.name, one) for one in programs(words, position + 1, option))
+            yield from (
+                (word.name, one)
+                for one in programs(words, position + 1, option, is_head=position in at_heads)
+            )
 
 
 def _after_option(words: Sequence[Word], option: re.Pattern[str]) -> Iterator[Word]:
@@ -178,6 +371,8 @@ def reads_code(command: Command, at_heads: Mapping[int, bool]) -> bool:
             return True
     for at in at_heads:
         name, after = words[at].name, words[at + 1 :]
+        if name in _READS_FILE and _reads_file_from_stdin(after):
+            return True
         if name in _STDIN_IS_CODE or (name in (".", "source") and any(w.text == "/dev/stdin" for w in after)):
             return True
         if name in ("sudo", "doas") and at == first and any(w.text in ("-s", "-i") for w in after[:1]):
@@ -185,6 +380,15 @@ def reads_code(command: Command, at_heads: Mapping[int, bool]) -> bool:
         if name == "ssh" and len(_ssh_operands(after)) == 1:
             return True
     return False
+
+
+def _reads_file_from_stdin(words: Sequence[Word]) -> bool:
+    """Whether `-f -` says that the program comes on the standard input."""
+    pairs = zip(words, [*words[1:], Word(0)], strict=False)
+    return any(
+        _FILE_IS_STDIN.fullmatch(word.text + following.text if word.text in ("-f", "--file=") else word.text)
+        for word, following in pairs
+    )
 
 
 def _is_without_script(words: Sequence[Word], at: int, option: re.Pattern[str]) -> bool:

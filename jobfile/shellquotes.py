@@ -8,18 +8,33 @@ import re
 from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
-from string import ascii_letters, digits
 from typing import Final, Literal
 
 from jobfile.shellforms import note_arithmetic, note_expansion
 from jobfile.shellframe import Frame
-from jobfile.shellplaces import QUOTED, SLOT, BrokenError, LostError, Notes, Part, Place, Read, Word
+from jobfile.shellplaces import (
+    QUOTED,
+    SLOT,
+    BrokenError,
+    Evaluated,
+    LostError,
+    Notes,
+    Part,
+    Place,
+    Read,
+    Word,
+)
 
 Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
 """Brackets and expansions inside each other."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
-_IN_NAME: Final = ascii_letters + digits + "_"
+_IDENTIFIER_PART: Final = re.compile(r"\w+", re.ASCII)
+_BARE_NAME: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*", re.ASCII)
+"""A variable in arithmetic, without a dollar."""
+_EXPANDED: Final = re.compile(r"\$\{?(\w+)", re.ASCII)
+_EXPANSION: Final = re.compile(r"\$(?:\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|\w+)", re.ASCII)
+"""An expansion in arithmetic, as far as it is simple: its names are read elsewhere."""
 _PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
 _OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:,%-]+")
@@ -45,7 +60,6 @@ class Quotes:
         self.notes = Notes()
         self.frames = [Frame(self.notes)]
         self.depth = 0
-        self.evaluated: set[str] = set()
 
     @abstractmethod
     def commands(self) -> None:
@@ -227,8 +241,14 @@ class Quotes:
         self._quoted("`", Place.BACKTICKS, "backticks", has_escapes=True)
         word.text = before
         has_slots = bisect_left(self.starts, begin) != bisect_left(self.starts, self.at)
-        if not has_slots and "\\" not in self.text[begin : self.at]:
+        has_escapes = "\\" in self.text[begin : self.at]
+        inside = self.text[begin : self.at].replace("\\\n", "") if has_escapes else ""
+        word.spots += ((len(word.text) - 1, name) for name in _EXPANDED.findall(inside))
+        if not has_slots and not has_escapes:
+            known = len(self.notes.commands)
             self.look_into(begin + 1, self.at - 1)
+            word.spots.append((len(word.text) - 1, ""))
+            word.within += self.notes.commands[known:]
 
     # Expansions
 
@@ -260,11 +280,22 @@ class Quotes:
         else:
             match = _NAME.match(self.text, self.at, self.next_slot())
             if match:
-                word.variables.append(match.group())
                 self.at = match.end()
-                self.refuse_continuation(_IN_NAME if match.group()[-1] in _IN_NAME else "\0")
-                self.notes.reads.append(Read(match.group(), begin, self.at))
+                name = self.rest_of_name(match.group())
+                word.variables.append(name)
+                word.may_vanish = word.may_vanish or name == "@"
+                word.spots.append((len(word.text) - 1, name))
+                self.notes.reads.append(Read(name, begin, self.at))
         self.deeper(-1)
+
+    def rest_of_name(self, name: str) -> str:
+        """A name that goes on after a line continuation."""
+        after = _CONTINUATIONS.match(self.text, self.at, self.next_slot())
+        rest = _IDENTIFIER_PART.match(self.text, after.end(), self.next_slot()) if after else None
+        if rest is None or not (name[0].isalpha() or name[0] == "_"):
+            return name
+        self.at = rest.end()
+        return self.rest_of_name(name + rest.group())
 
     def nested(self) -> None:
         """Commands in `$( )`, `<( )` or `>( )`: a frame of its own, with its own quotes."""
@@ -277,6 +308,36 @@ class Quotes:
         if len(self.notes.commands) == known and _ONLY_A_FILE.match(self.text, begin, self.at):
             self.bash("$(<", begin - 1)
         word.inner += range(first, bisect_left(self.starts, self.at))
+        word.spots.append((len(word.text) - 1, ""))
+        word.within += self.notes.commands[known:]
+        for command in self.notes.commands[known:]:
+            command.is_captured = True
+
+    def stream(self) -> None:
+        """`<( )` or `>( )`: a word that names what commands print, or read."""
+        word, known, is_output = self.word(), len(self.notes.commands), self.looks_at(">")
+        word.text += "$"
+        self.at += 1
+        self.nested()
+        if is_output:
+            word.takers += self.notes.commands[known:]
+        word.is_stream = word.is_stream or not is_output
+
+    def evaluates(
+        self, span: tuple[int, int], known: tuple[int, int], *, reader: str, array: str = ""
+    ) -> None:
+        """Note what bash evaluates between these offsets; `known` is how much of the word was read before."""
+        whole = self.word()
+        spots, within = whole.spots[known[0] :], whole.within[known[1] :]
+        text = _EXPANSION.sub(" ", self._own_text(*span))
+        bare = [(0, name) for name in _BARE_NAME.findall(text)]
+        word = Word(span[0], spots=[*spots, *bare], within=within)
+        self.notes.evaluated.append(Evaluated(word, span[0], reader, array))
+
+    def known(self) -> tuple[int, int]:
+        """How many expansions and inner commands the current word has so far."""
+        word = self.word()
+        return len(word.spots), len(word.within)
 
     def _dollar_quote(self, begin: int) -> None:
         """`$'…'`: in bash a backslash hides a quote, in other shells it does not."""
@@ -291,6 +352,8 @@ class Quotes:
         match = _OLD_ARITHMETIC.match(self.text, self.at + 1, self.next_slot())
         if match is None:
             raise LostError(begin, "$[ ]")
+        names = [(0, name) for name in _BARE_NAME.findall(match.group())]
+        self.notes.evaluated.append(Evaluated(Word(begin, spots=names), begin, "arithmetic"))
         self.at = match.end()
         self.bash("$[", begin)
 
@@ -300,20 +363,21 @@ class Quotes:
         if parameter is None and self.at + 1 not in self.ends:
             raise LostError(begin, "this ${ }")
         if parameter:
-            self.word().variables.append(parameter[1])
-            is_read = parameter[0].startswith("!") or self.text.startswith("@P", parameter.end(), self.limit)
-            self.evaluated.update((parameter[1],) if is_read else ())
+            self._parameter(parameter, begin)
             note_expansion(self.notes, self.text, parameter, limit=self.limit)
             self.at = parameter.end()
             self.refuse_continuation()
         is_text = is_double and self.dialect == "sh" and parameter is not None and parameter[3] is not None
         self.at = parameter.end() if parameter else self.at + 1
         outer, self.forced = self.forced, Place.BRACES
+        known, first = self.known(), self.at
         while self.at < self.limit:
             if self.slot(Place.BRACES):
                 continue
             sign = self.text[self.at]
             if sign == "}":
+                if parameter:
+                    self._after_parameter(parameter, first, known)
                 self.at += 1
                 self.forced = outer
                 return
@@ -326,6 +390,36 @@ class Quotes:
             else:
                 self.inside_double(sign)
         raise BrokenError(begin, "${ }")
+
+    def _parameter(self, parameter: re.Match[str], begin: int) -> None:
+        """Note the variable in `${ … }`, and whether bash reads its value once more."""
+        word = self.word()
+        word.variables.append(parameter[1])
+        if not parameter[0].startswith("#") and parameter[3] != "+":  # a length, or another word
+            word.spots.append((len(word.text) - 1, parameter[1]))
+        is_list = parameter[2] in ("[@]", "[*]") or self.text[parameter.end() : parameter.end() + 1] in [
+            *"*@"
+        ]
+        if (parameter[0].startswith("!") and not is_list) or self.text.startswith(
+            "@P", parameter.end(), self.limit
+        ):
+            self.notes.evaluated.append(Evaluated(Word(begin, spots=[(0, parameter[1])]), begin, "`${! }`"))
+        word.may_vanish = word.may_vanish or parameter[1] == "@" or parameter[2] == "[@]"
+        if parameter[2]:
+            known = self.known()
+            word.spots += ((len(word.text) - 1, name) for name in _EXPANDED.findall(parameter[2]))
+            self.evaluates(parameter.span(2), known, reader="a subscript", array=parameter[1])
+
+    def _after_parameter(self, parameter: re.Match[str], begin: int, known: tuple[int, int]) -> None:
+        """Note what is expanded after the name in `${ … }`: in a subscript, an offset or a default."""
+        name, operator, is_offset = parameter[1], parameter[3], ":" in parameter[0]
+        if operator == "=":
+            whole = self.word()
+            word = Word(begin, spots=whole.spots[known[0] :], within=whole.within[known[1] :])
+            self.notes.defaults.append((name, word))
+        elif not operator and (is_offset or self.text.startswith("[", begin)):
+            reader = "an offset" if is_offset else "a subscript"
+            self.evaluates((begin, self.at), known, reader=reader, array="" if is_offset else name)
 
     def _quote_in_braces(self, sign: str, begin: int, *, is_text: bool) -> None:
         """A quote in `"${ … }"`: shells agree on its end only where nothing delicate is between."""
@@ -387,18 +481,19 @@ class Quotes:
             raise LostError(at, "a quote in (( ))")
         return end
 
-    def _own_text(self, end: int) -> str:
-        """The text up to this offset, with blanks in the place of templates."""
-        text = self.text[self.at : end]
-        for start in self.starts[bisect_left(self.starts, self.at) : bisect_left(self.starts, end)]:
+    def _own_text(self, begin: int, end: int) -> str:
+        """The text between these offsets, with blanks in the place of templates."""
+        text = self.text[begin:end]
+        for start in self.starts[bisect_left(self.starts, begin) : bisect_left(self.starts, end)]:
             length = min(self.ends[start], end) - start
-            text = text[: start - self.at] + " " * length + text[start - self.at + length :]
+            text = text[: start - begin] + " " * length + text[start - begin + length :]
         return text
 
     def arithmetic(self, begin: int, end: int) -> None:
         """Arithmetic up to this offset, and its closing brackets."""
-        self.evaluated.update(_NAME.findall(self.text, self.at, end))
-        note_arithmetic(self.notes, self._own_text(end), self.at)
+        own = self._own_text(self.at, end)
+        first, known = self.at, self.known()
+        note_arithmetic(self.notes, own, self.at)
         while self.at < end:
             if self.slot(Place.ARITHMETIC):
                 continue
@@ -408,4 +503,5 @@ class Quotes:
                 self.at += 1
         if self.at != end:
             raise LostError(begin, "what stands in (( ))")
+        self.evaluates((first, end), known, reader="arithmetic")
         self.at += 2

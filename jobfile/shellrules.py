@@ -2,14 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 from jobfile.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.shellcalls import Part, begins_free, sourced, ssh_code, su_code
 from jobfile.shellplaces import SLOT, Command, Script, Word
-from jobfile.shellprograms import all_programs, heads, is_shell, program_option, reads_code, script_operand
+from jobfile.shellprograms import (
+    all_programs,
+    behind_unknown,
+    between,
+    heads,
+    is_several,
+    is_shell,
+    program_option,
+    reads_code,
+    script_operand,
+)
 from jobfile.shellvariables import array_names
 
 _AS_SCRIPT: Final = ("write  --  before it", "begin with the folder:  ./{{ x }}")
@@ -17,6 +27,8 @@ ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'
 _IN_PROGRAM: Final = 'set  env: {X: "{{ … }}"}  and write  "$X"  in single quotes'
 AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
 _AS_INTEGER: Final = "declare the param as  type: integer"
+_AS_WORD: Final = "write the name of the command, or give the value as a word of its own"
+_IN_QUOTES: Final = 'put it in double quotes:  "$x"'
 _AS_CHOICE: Final = "choose between fixed words with  case … in … esac"
 _AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
     "eval": ("leave `eval` out", _IN_PROGRAM),
@@ -31,6 +43,7 @@ _NAMES: Final = frozenset(
     "declare typeset local readonly export unset read mapfile readarray let getopts wait".split()  # noqa: SIM905  words
 )
 """Commands that take names, in which bash evaluates subscripts: `a[$(command)]` runs the command."""
+_SOURCES: Final = frozenset({"source", "."})
 _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
 _EVALUATES: Final = re.compile(r"[-+][A-Za-z]*[aAin][A-Za-z]*")
 """Options of those after which bash evaluates what is assigned: arrays, integers, references."""
@@ -50,6 +63,7 @@ _PROGRAM_FIRST: Final[Mapping[str, frozenset[str]]] = {
     "jq": frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile", "--indent", "-L"}),
 }
 """Programs whose first operand is a program, and their options that take the next word."""
+_OPTION_WITH_VALUE: Final = re.compile(rf"--(?!command|eval|exec|rsh)[a-z-]+={SLOT}")
 _TWO_WORDS: Final = frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile"})
 _QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "psql": ("-c", "--command"),
@@ -90,8 +104,11 @@ def find_rereads(command: Command) -> Iterator[Finding]:
     at_heads = heads(words)
     for at, is_certain in at_heads.items():
         yield from _at_head(words, at)
+        yield from (_code(words[at].name, slot, (_IN_QUOTES,)) for slot in _split(words[at]))
         if is_certain:
             yield from _chosen(words, at)
+    for word in between(words, at_heads):
+        yield from (_code(words[min(at_heads)].name, slot, (_IN_QUOTES,)) for slot in _split(word))
     for name, word, ways in _code_words(words, at_heads):
         for slot in (*word.slots, *word.inner):
             yield _code(name, slot, ways)
@@ -115,11 +132,11 @@ def find_in_arguments(words: Sequence[Word]) -> Iterator[Finding]:
 
 def find_evaluated(script: Script) -> Iterator[Finding]:
     """Templates that bash evaluates because of where they go: to a special variable, or after `>&`."""
-    for slot in script.notes.targets:
+    for slot in (slot for word in script.notes.targets for slot in word.slots):
         message = "bash reads this redirection again"
         yield Finding(slot, "JF421", message, ways=("write  >{{ x }} 2>&1  instead of  >&{{ x }}",))
     yield from _arrays(script)
-    assigned = [*_assigned(script), *script.notes.loops]
+    assigned = [*_assigned(script), *((name, slot) for name, one in script.notes.loops for slot in one.slots)]
     evaluated = _EVALUATED | (set(_declared_as_numbers(script)) if assigned else set())
     for name, slot in assigned:
         if name in evaluated:
@@ -162,9 +179,10 @@ def _assigned(script: Script) -> Iterator[tuple[str, int]]:
 
 def _assigned_in(words: Sequence[Word]) -> Iterator[tuple[str, int]]:
     for word in words:
-        found = _GIVES.match(word.text) if word.slots else None
+        slots = (*word.slots, *word.carried)
+        found = _GIVES.match(word.text) if slots else None
         if found:
-            yield from ((found[1], slot) for slot in word.slots)
+            yield from ((found[1], slot) for slot in slots)
 
 
 def _declared_as_numbers(script: Script) -> Iterator[str]:
@@ -177,24 +195,6 @@ def _declared_as_numbers(script: Script) -> Iterator[str]:
             yield from (text.partition("=")[0].partition("[")[0] for text in texts)
 
 
-def find_carried(script: Script) -> Iterator[Finding]:
-    """Templates whose value goes into a variable that is read as code further on: likely, not certain."""
-    carried: dict[str, int] = dict(script.notes.loops)
-    for word in (word for command in script.commands for word in command.words if word.is_assignment):
-        sources = [*word.slots, *(carried[name] for name in word.variables if name in carried)]
-        carried |= {word.text.partition("=")[0].rstrip("+"): slot for slot in sources[:1]}
-    read = {name: "arithmetic or `${! }`" for name in script.evaluated}
-    for command in script.commands if carried else ():
-        words = command.words
-        operands = _operands(words) if words[0].text == "[[" else ()
-        found = [*_code_words(words, heads(words)), *(("[[", word, ()) for word in operands)]
-        read |= {name: f"`{reader}`" for reader, word, _ in found for name in word.variables}
-    for name, reader in read.items():
-        if name in carried:
-            message = f"the value goes into `{name}`, which {reader} reads as code"
-            yield Finding(carried[name], "JF427", message, "from here")
-
-
 def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
     name = name.replace(SLOT, "…")
     return Finding(slot, "JF421", f"`{name}` would parse this value as code", ways=ways)
@@ -202,8 +202,10 @@ def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
 
 def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[Part]:
     """Words that are read as code, by which command, and the ways out."""
-    for at, is_certain in at_heads.items():
+    for at in (*at_heads, *behind_unknown(words, at_heads)):
         name, after = words[at].name, words[at + 1 :]
+        is_certain = at_heads.get(at, False)
+        yield from _from_file(words, at)
         if name in _AGAIN:
             yield from ((name, word, _AGAIN[name]) for word in after)
         elif name == "ssh":
@@ -219,7 +221,37 @@ def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator
                 is_next = before.text in ("-S", "--split-string")
                 if is_next or word.text.startswith(("-S", "--split-string=")):
                     yield "env -S", word, (_IN_PROGRAM,)
+        yield from _behind_computed(words[at], after)
     yield from ((name, word, (AS_ARGUMENT, _IN_PROGRAM)) for name, word in all_programs(words, at_heads))
+
+
+def _from_file(words: Sequence[Word], at: int) -> Iterator[Part]:
+    """A file with a value in it that the command here runs: itself, its script, or what it sources."""
+    name = words[at].name
+    if name in _SOURCES:
+        script = sourced(words[at + 1 :])
+    else:
+        script = script_operand(words, at) if program_option(words[at]) else words[at]
+    if script is not None and script.contents:
+        yield name, replace(script, slots=script.contents), (AS_ARGUMENT,)
+
+
+def _behind_computed(command: Word, after: Sequence[Word]) -> Iterator[Part]:
+    """Values in the arguments of a command of which only the run knows the name."""
+    if is_several(command):
+        shown = f"${command.variables[0]}" if command.variables else command.name
+        found = (word for word in after if _may_be_code(command, word))
+        yield from ((shown, word, (_AS_WORD, _AS_CHOICE)) for word in found)
+
+
+def _may_be_code(command: Word, word: Word) -> bool:
+    """Whether a program of which only the run knows the name may read a value in this word as code.
+
+    A value that is a word of its own passes; so does that of an option, if the program is one word.
+    """
+    if not word.slots or (word.text == SLOT and not word.may_vanish):
+        return False
+    return command.may_vanish or _OPTION_WITH_VALUE.fullmatch(word.text) is None
 
 
 def _at_head(words: Sequence[Word], at: int) -> Iterator[Finding]:
@@ -246,6 +278,11 @@ def _names(name: str, after: Sequence[Word]) -> Iterator[Finding]:
         # After a literal `x=` the value is one text, and nothing looks into it.
         slots = () if assigns and is_plain and _LITERAL_NAME.match(word.text) else word.slots
         yield from (_code(name, slot, ways) for slot in (*slots, *inner))
+
+
+def _split(word: Word) -> list[int]:
+    """Templates whose values a shell makes several words of, and looks for files that they name."""
+    return word.slots if word.may_vanish else []
 
 
 def _conditional(words: Sequence[Word]) -> Iterator[Finding]:
@@ -282,6 +319,8 @@ def _printf(after: Sequence[Word]) -> Iterator[Finding]:
 
 def _find(after: Sequence[Word]) -> Iterator[Finding]:
     """`find X -exec sh -c '… {} …'`: the names that are found begin with X, and are read as code."""
+    for word in after:
+        yield from (_code("find", slot, (_IN_QUOTES,)) for slot in _split(word))
     run = next((at for at, word in enumerate(after) if word.text.startswith("-exec")), len(after))
     if any("{}" in word.text and word.text != "{}" for _, word in all_programs(after[run:], {})):
         for word in after[:run]:

@@ -1,7 +1,8 @@
 """Which variables a shell script reads, and which of them it gives a value itself."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from jobfile.shellplaces import SLOT, Command, Read, Script, Word
@@ -141,3 +142,41 @@ def array_names(script: Script) -> frozenset[str]:
         if reads or (_DECLARES.intersection(texts) and any(map(_ARRAY_OPTION.fullmatch, texts))):
             found |= {text.partition("=")[0] for text in texts}
     return frozenset(found)
+
+
+def alternatives(script: Script, commands: Iterable[Command]) -> Iterator[Command]:
+    """These commands; one that begins with `$NAME` once for each of the fixed texts given to NAME."""
+    texts: dict[str, set[str]] | None = None
+    for command in commands:
+        at = next((at for at, word in enumerate(command.words) if not word.is_assignment), -1)
+        word = command.words[at]
+        if at == -1 or word.text != "$" or len(word.variables) != 1:
+            yield command
+            continue
+        texts = _fixed_values(script) if texts is None else texts
+        found = texts.get(word.variables[0])
+        if not found:
+            yield command
+        for text in sorted(found or ()):
+            named = [Word(word.start, one, end=word.end) for one in text.split()]
+            words = [*command.words[:at], *named, *command.words[at + 1 :]]
+            if words:
+                yield replace(command, words=words)
+
+
+def _fixed_values(script: Script) -> dict[str, set[str]]:
+    """The texts of each variable that the script gives nothing but fixed texts."""
+    found: dict[str, set[str]] = {}
+    other = set(script.notes.given)
+    for command in script.commands:
+        head = head_of(command)
+        if head is not None and head.text in _GIVERS - {"export", "local", "readonly", "declare", "typeset"}:
+            other |= _given_by(head.text, command.words[command.words.index(head) + 1 :])
+        for word in command.words:
+            if word.is_assignment:
+                name, _, text = word.text.partition("=")
+                items = text[1:-1] if text[:1] == "(" else text
+                found.setdefault(name.partition("[")[0].rstrip("+"), set()).add(items)
+                if name[-1:] in ("+", "]") or word.slots or word.spots or word.within or "$" in word.text:
+                    other.add(name.partition("[")[0].rstrip("+"))
+    return {name: texts for name, texts in found.items() if name not in other}

@@ -5,12 +5,14 @@ from typing import Any  # values of a document are not typed yet
 
 from jobfile.arguments import argument_problems
 from jobfile.checks.finding import finding, located
+from jobfile.checks.shells import arguments_with_values, carried_names, script_of
 from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.expression import Kind, Problem, Scope, Type
 from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.payload import compiled_script
 from jobfile.settings import Setting, any_text
+from jobfile.shell import compile_script
 from jobfile.template import (
     as_literal,
     check_slot,
@@ -30,11 +32,16 @@ def check_payloads(payload: Payload) -> Iterator[Diagnostic]:
     settings = payload.settings
     values = [settings[key].value for key in _WITH_TEMPLATES if key in settings]
     values += [one.value for one in payload.env.values()]
+    if "run" in settings:
+        yield from _check_script(payload, settings["run"])
+    if (
+        not isinstance(payload.settings["shell"].value if "shell" in settings else "", str)
+        or "command" in settings
+    ):
+        yield from _check_known_shell(payload)
     if not any_text(values, has_template):
         return
     scope = payload.scope
-    if "run" in settings:
-        yield from _check_script(payload, settings["run"])
     if "command" in settings:
         yield from _check_arguments(settings["command"], scope)
     if "http" in settings:
@@ -108,8 +115,8 @@ def check_request(http: Setting, scope: Scope) -> Iterator[Diagnostic]:
 
 
 def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
-    text = setting.text
-    if not has_template(text):
+    text, outside = setting.text, carried_names(payload)
+    if not has_template(text) and not outside:
         return
     written = payload.settings.get("shell")
     shell: Any = "sh" if written is None else written.value
@@ -130,9 +137,21 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
             )
             yield located(setting, problem)
         return
-    _, _, problems = compiled_script(text, payload.scope, dialect=shell)
+    _, _, problems = compiled_script(text, payload.scope, dialect=shell, outside=outside)
     for problem in problems:
         yield located(setting, problem)
+
+
+def _check_known_shell(payload: Payload) -> Iterator[Diagnostic]:
+    """The values that come by variable or argument into a script of `shell: [bash, …]` or `[bash, -c, …]`."""
+    read = script_of(payload)
+    outside = carried_names(payload) | arguments_with_values(payload)
+    if read is None or not any(name in read.setting.text for name in outside):
+        return
+    dialect: Any = read.dialect
+    if not has_template(read.setting.text):
+        _, problems = compile_script(read.setting.text, slots=(), kinds=(), dialect=dialect, outside=outside)
+        yield from (located(read.setting, problem) for problem in problems)
 
 
 def check_text(

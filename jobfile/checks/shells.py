@@ -10,15 +10,16 @@ from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
 from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
-from jobfile.expression import Problem
+from jobfile.expression import Problem, Scope
 from jobfile.jobtext import JobText, Payload
 from jobfile.payload import SHELLS, compiled_script
+from jobfile.scopes import type_of_param
 from jobfile.settings import Setting
 from jobfile.shellbashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shellfailures import find_dropped
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Part, Script
-from jobfile.template import find_slots, has_template
+from jobfile.template import check_slot, find_slots, has_template
 
 MAX_READ: Final = 128 * 1024
 """Characters of a script; a longer one is none that a person wrote."""
@@ -91,6 +92,36 @@ def _read(text: str) -> Script | None:
     """What is in a script; nothing when its templates cannot be read, which is said elsewhere."""
     slots, problems = find_slots(text)
     return None if problems else read_script(text, [(slot.start, slot.end) for slot in slots])
+
+
+def carried_names(payload: Payload) -> frozenset[str]:
+    """The variables with values that whoever starts a run may choose: of params, of templates in `env`."""
+    job = payload if isinstance(payload, JobText) else payload.job
+    return frozenset(
+        {f"{PARAM_PREFIX}{one.name.upper()}" for one in job.params if not type_of_param(one).cannot_be_code}
+        | {name for name, setting in payload.env.items() if _has_value(setting, payload.scope)}
+    )
+
+
+def arguments_with_values(payload: Payload) -> frozenset[str]:
+    """`0`, `1`, … of `command: [sh, -c, SCRIPT, …]` into which values go."""
+    command = payload.settings.get("command")
+    texts = [] if command is None else [one.text for one in command.parts()]
+    script = next(
+        (at + 1 for at, text in enumerate(texts) if at and _TAKES_SCRIPT.fullmatch(text)), len(texts)
+    )
+    holding = [str(at) for at, text in enumerate(texts[script + 1 :]) if has_template(text)]
+    return frozenset([*holding, *(["@"] if holding else [])])
+
+
+def _has_value(setting: Setting, scope: Scope) -> bool:
+    """Whether a text has a template whose value may be code."""
+    if not isinstance(setting.value, str) or not has_template(setting.value):
+        return False
+    return any(
+        not check_slot(slot, scope, allow_secrets=True)[0].cannot_be_code
+        for slot in find_slots(setting.value)[0]
+    )
 
 
 def variables_of(payload: Payload) -> frozenset[str]:

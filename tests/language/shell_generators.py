@@ -387,7 +387,11 @@ _WRAPPERS += ("A=1 ", ">/dev/null ", "exec ", "timeout -s KILL 5 env ", "env -u 
 
 def risky(chance: random.Random) -> str:
     """A random script that may run its value: it must be refused, or be harmless."""
-    script = chance.choice(_WRAPPERS) + chance.choice(RISKY)
+    return wrapped(chance, chance.choice(_WRAPPERS) + chance.choice(RISKY))
+
+
+def wrapped(chance: random.Random, script: str) -> str:
+    """A script inside of others."""
     for _ in range(chance.randrange(3)):
         shape = chance.choice((*_SHAPES.values(), *_BASH_SHAPES.values(), 'echo "$( %s\n)"', "x=$( %s\n)"))
         script = shape.replace("%s", script)

@@ -493,25 +493,6 @@ def test_an_ordinary_script_is_accepted_without_a_word(script: str) -> None:
     assert codes(script) == codes(script, dialect="bash") == set()
 
 
-CARRIED = [
-    'x={{v}}; eval "$x"',
-    'x={{v}}; y=$x; ssh host rm "$y"',
-    "x={{v}}; echo $((x + 1))",
-    "x={{v}}; echo ${!x}",
-    'x={{v}}; echo "${x@P}"',
-    'for x in {{v}}; do eval "$x"; done',
-    "x={{v}}; [[ $x -eq 1 ]]",
-    'x={{v}}; sh -c "echo $x"',
-]
-
-
-@pytest.mark.parametrize("script", CARRIED)
-def test_a_value_that_a_variable_carries_to_such_a_place_is_warned_about(script: str) -> None:
-    assert codes(script, dialect="bash") == {"JF427"}
-    assert compiled(script, "integer", "bash") is not None
-    assert codes(script, "integer", dialect="bash") == set()
-
-
 SIGNS = st.sampled_from(
     [
         *"'\"`$(){}[]<>|&;#\\ \n\tax=-",
