@@ -333,12 +333,12 @@ class Service:
 
     def _start_following(self) -> Compiled | None:
         """Take the commits of a ref, each as a set of files of its own."""
-        current = self._store.current_generation()
         tree = GitTree(
             self.config.main_file,
             self.config.git_ref,
-            after="" if current is None else current.revision,
+            after=self._revision_in_force(),
             signers=self.config.git_signers,
+            in_force=self._revision_in_force,
         )
         watcher = self._make_watcher(tree, on_unreadable=_nothing)
 
@@ -356,6 +356,10 @@ class Service:
         compiled = watcher.settle(tree.snapshot())
         self._note_source(tree.commit, tree.trouble)
         return compiled
+
+    def _revision_in_force(self) -> str:
+        current = self._store.current_generation()
+        return "" if current is None else current.revision
 
     def _note_source(self, commit: str = "", trouble: str = "") -> None:
         """What `status` says of the files: an engine that follows commits never reads the work tree."""

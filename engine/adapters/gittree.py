@@ -1,9 +1,10 @@
 """The job files as the commits of a ref have them: each commit whole, one by one, nothing checked out."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from engine.adapters.process import git_bytes
+from engine.adapters.git import fetch, git_bytes
 from engine.adapters.revisions import commit_of, snapshot_at
 from engine.errors import RevisionError
 from engine.ports import Snapshot
@@ -12,24 +13,33 @@ FETCH_SECONDS = 60.0
 """How often a remote repository is asked for news."""
 LOOK_SECONDS = 5.0
 """How often a ref of the repository at hand is looked at."""
-FETCH_TIMEOUT_SECONDS = 120.0
 MAX_COMMITS = 100
 """Commits that are taken one by one; of more only the last is."""
-
-_NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes", "GIT_ASKPASS": "true"}
-_NO_OTHER_SIGNATURES = ("-c", "gpg.program=false", "-c", "gpg.x509.program=false")
 
 
 class GitTree:
     """Follows a ref: `main` of the repository at hand, or `origin/main` of a remote, which is fetched."""
 
-    def __init__(self, main_file: Path, ref: str, *, after: str, signers: Path | None = None) -> None:
-        """Begin behind the commit `after`, if the ref contains it; `signers` is a file of keys."""
+    def __init__(
+        self,
+        main_file: Path,
+        ref: str,
+        *,
+        after: str,
+        signers: Path | None = None,
+        in_force: Callable[[], str] = str,
+    ) -> None:
+        """Begin behind the commit `after`, if the ref contains it; `signers` is a file of keys.
+
+        With signers only what follows the commit `in_force` is taken. A signature says who wrote a commit,
+        not that it is the newest: whoever may push could bring back an old one, or one never merged.
+        """
         self.main_file = main_file
         self.folders = frozenset[Path]()
         self._folder = main_file.absolute().parent
         self._ref = ref
         self._signers = signers
+        self._in_force = in_force
         self._commit = after
         self._remote, self._branch = self._remote_and_branch()
         self._taken: Snapshot | None = None
@@ -80,13 +90,7 @@ class GitTree:
         """Bring what the remote has, whole: a fetch that broke off leaves the ref where it was."""
         if self._remote:
             spec = f"+refs/heads/{self._branch}:refs/remotes/{self._remote}/{self._branch}"
-            git_bytes(
-                self._folder,
-                *("-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
-                *("--end-of-options", self._remote, spec),
-                timeout_seconds=FETCH_TIMEOUT_SECONDS,
-                extra=_NO_QUESTIONS,
-            )
+            fetch(self._folder, self._remote, spec)
 
     def _to_come(self) -> list[str]:
         """The commits behind the one that was reached, the oldest first; only the newest after a rewrite."""
@@ -121,12 +125,15 @@ class GitTree:
         if self._signers is None:
             return
         try:
-            git_bytes(
-                self._folder,
-                *_NO_OTHER_SIGNATURES,
-                *("-c", f"gpg.ssh.allowedSignersFile={self._signers}", "verify-commit", commit),
-            )
+            keys = f"gpg.ssh.allowedSignersFile={self._signers}"
+            git_bytes(self._folder, "-c", keys, "verify-commit", commit)
         except RevisionError as error:
             raise RevisionError(
                 f"it is not signed by a key in {self._signers}, so it is not applied"
             ) from error
+        base = self._in_force()
+        if base and not self._is_ancestor(base, commit):
+            raise RevisionError(
+                f"it does not follow {base[:12]}, which is in force, so it is not applied: with signers "
+                "there is no way back, nor to another branch. If it is meant:  jobfile apply --git REV"
+            )

@@ -3,21 +3,24 @@
 import contextlib
 import marshal
 import os
+import resource
+import selectors
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from engine.adapters.clock import SystemClock
-from engine.adapters.environment import environment
 from engine.adapters.evidence import CONTROL, beside
 from engine.adapters.leftovers import end_marked, go_on, rouse
 from engine.adapters.looking import Seen, look, read_result, supervisor_in
-from engine.errors import JobfileError, RevisionError
+from engine.errors import JobfileError
 from engine.lifecycle import Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 
@@ -28,8 +31,11 @@ MAX_REFUSED = 10_000
 """Attempts of which it is remembered how often they could not be taken."""
 CONTROL_BYTES = 4096
 """Wishes that are known already are looked for in so much of them."""
-GIT_SECONDS = 60
-"""How long git may take to tell what changed."""
+PART_BYTES = 65_536
+COMPLAINT_BYTES = 65_536
+"""Of what a program complains of, about so much is kept."""
+LOOK_SECONDS = 0.1
+"""How often it is looked whether a program has ended whose output is still open."""
 
 
 def current_boot_id() -> str:
@@ -273,41 +279,80 @@ class ProcessLauncher:
         return StartError(at=now, reason="start_error", detail=f"its supervisor cannot begin: {why}")
 
 
-def changed_files(folder: Path, *, since: str) -> frozenset[Path]:
-    """The files of a folder's repository that differ from a revision, by their whole paths."""
-    if since.startswith("-"):
-        raise RevisionError(f"`{since}` is not a revision")
-    top = Path(_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n"))
-    names = _git(folder, "diff", "--name-only", "-z", since, "--").split("\0")
-    return frozenset(top / name for name in names if name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a program printed, and its exit code; `trouble` says why it was stopped, if it was."""
+
+    code: int
+    out: bytes
+    complaint: bytes
+    trouble: str = ""
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    return os.fsdecode(git_bytes(folder, *arguments))
+def listen(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    text: bytes,
+    most_bytes: int,
+    memory_bytes: int,
+    timeout_seconds: float,
+) -> Heard:
+    """Run a program that reads a text, and take in so much of what it prints; raises OSError.
 
-
-def git_bytes(
-    folder: Path,
-    *arguments: str,
-    timeout_seconds: float = GIT_SECONDS,
-    extra: Mapping[str, str] | None = None,
-) -> bytes:
-    """What git prints in a folder; raises RevisionError with its reason. `extra` is for its environment."""
-    try:
-        done = subprocess.run(  # noqa: S603  git is an argument vector, never a shell
-            ["git", "-C", str(folder), *arguments],  # noqa: S607  the git that the user would run
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_seconds,
-            env={**environment(), **(extra or {})},
-            check=False,
+    It is ended, with all that it started, when it takes too long or prints more. Its limit of memory is
+    RLIMIT_DATA (getrlimit(2)), set as soon as it has begun: with threads, nothing of ours may run between fork
+    and exec. Files that it maps do not count.
+    """
+    with os.fdopen(os.memfd_create("input"), "w+b") as given:
+        given.write(text)
+        given.seek(0)
+        process = subprocess.Popen(  # noqa: S603  an argument vector, never a shell
+            argv,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env=env,
+            start_new_session=True,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RevisionError(f"git does not answer: {error}") from error
-    if done.returncode:
-        said = os.fsdecode(done.stderr).strip().removeprefix("fatal: ").partition("\n")[0]
-        raise RevisionError(f"git says: {said or 'it gives no reason'}")
-    return done.stdout
+    with process:
+        try:
+            with contextlib.suppress(ProcessLookupError):  # it may have ended already
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+            out, complaint, trouble = _printed(process, most_bytes, timeout_seconds)
+        finally:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    return Heard(code=process.wait(), out=out, complaint=complaint, trouble=trouble)
+
+
+def _printed(process: "subprocess.Popen[bytes]", most: int, seconds: float) -> tuple[bytes, bytes, str]:
+    """What a process prints until it ends; what it left behind may hold its output open: not awaited."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    clock, out, complaint = SystemClock(), bytearray(), bytearray()
+    end = clock.elapsed() + seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, out)
+        selector.register(process.stderr, selectors.EVENT_READ, complaint)
+        while selector.get_map():
+            if clock.elapsed() >= end:
+                return bytes(out), bytes(complaint), f"did not end within {seconds:.0f} s"
+            is_over = process.poll() is not None
+            ready = selector.select(LOOK_SECONDS)
+            for key, _ in ready:
+                part = os.read(key.fd, PART_BYTES)
+                if not part:
+                    selector.unregister(key.fileobj)
+                elif key.data is out or len(complaint) < COMPLAINT_BYTES:
+                    key.data.extend(part)
+            if len(out) > most:
+                return bytes(out), bytes(complaint), f"printed more than {most:,} bytes"
+            if is_over and not ready:
+                break
+    return bytes(out), bytes(complaint), ""
 
 
 def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int, str] | None:

@@ -1,15 +1,26 @@
 """Job files as they were at a revision of their repository; nothing is checked out."""
 
+import hashlib
 import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from posixpath import normpath
+from typing import Final
 
-from engine.adapters.process import git_bytes
+from engine.adapters.git import as_revision, git_bytes, top_of
 from engine.adapters.reading import refuse_odd_names
 from engine.errors import RevisionError
 from engine.ports import Snapshot
 from jobfile.document import MAX_FILE_BYTES, decode_source, parse_document
-from jobfile.include import MAX_FILES, is_pattern, leaves_folder, matches, patterns_of
+from jobfile.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
+
+_LINK: Final = b"120000"
+_BLOB: Final = b"blob"
+_HASHES: Final = {40: hashlib.sha1, 64: hashlib.sha256}
+"""By the length of their digests, what git names objects with: gitformat-pack(5)."""
+_LINE_BYTES: Final = 256
+"""More than git says of an object before its content."""
 
 
 class NotThereError(RevisionError):
@@ -21,46 +32,152 @@ class NotThereError(RevisionError):
         self.commit = commit
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file that a commit holds, by its path from the folder that was asked about."""
+
+    name: str
+    object: str
+    is_link: bool
+
+
 def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     """The main file and what it includes, as they were at a revision; raises RevisionError."""
-    folder = main_file.absolute().parent
-    name = commit_of(folder, revision)
-    listed = git_bytes(folder, "ls-tree", "-r", "-z", "--name-only", name, "--", ".")
-    there = {os.fsdecode(one) for one in listed.split(b"\0") if one}
-    if main_file.name not in there:
-        raise NotThereError(f"{main_file} is not there at {revision}", name)
-    content = _read(folder, name, main_file.name)
-    files = [(str(main_file), content)]
-    included = _included(str(main_file), content, there - {main_file.name})
+    folder = Path(os.path.realpath(main_file.absolute().parent))
+    commit = commit_of(folder, revision)
+    main = next(_entries(folder, commit, main_file.name), None)
+    if main is None:
+        raise NotThereError(f"{main_file} is not there at {revision}", commit)
+    if main.is_link:
+        raise RevisionError(f"{main_file} is a link at {revision}, and a link is no job file")
+    [content] = _contents(folder, [main], revision)
+    included = _included(folder, commit, main_file, content)
     try:
-        refuse_odd_names(main_file.parent, included)
+        refuse_odd_names(main_file.parent, [one.name for one in included])
     except OSError as error:
         raise RevisionError(f"cannot read {error.filename} at {revision}: {error.strerror}") from error
-    for one in included[:MAX_FILES]:
-        files.append((str(main_file.parent / one), _read(folder, name, one)))
-    return Snapshot(files=tuple(files), revision=name)
+    read = [one for one in included if not one.is_link][:MAX_FILES]
+    files = [(str(main_file), content)]
+    contents = _contents(folder, read, revision, room=MAX_TREE_BYTES - len(content))
+    files += [(str(main_file.parent / one.name), data) for one, data in zip(read, contents, strict=False)]
+    outside = tuple(str(main_file.parent / one.name) for one in included if one.is_link)
+    return Snapshot(files=tuple(files), outside=outside, revision=commit)
 
 
 def commit_of(folder: Path, revision: str) -> str:
     """The whole name of the commit that a revision stands for; raises RevisionError."""
-    commit = git_bytes(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    return commit.decode().strip()
+    asked = f"{as_revision(revision)}^{{commit}}"
+    return git_bytes(folder, "rev-parse", "--verify", "--end-of-options", asked).decode().strip()
 
 
-def _read(folder: Path, commit: str, name: str) -> bytes:
-    return git_bytes(folder, "show", f"{commit}:./{name}")[: MAX_FILE_BYTES + 1]
+def changed_files(files: Iterable[tuple[str, bytes]], *, since: str, here: Path) -> frozenset[str]:
+    """The names of those files whose bytes a commit does not hold under their paths; raises RevisionError.
+
+    `since` is a revision of the repository around `here`, or A...B for where B (without it, HEAD) left A. The
+    work tree is not asked about: git would run filters that the repository names. So what a filter makes of
+    a file counts as a change; line ends alone do not, which git may have converted.
+    """
+    top = top_of(here)
+    commit = _beginning(top, since)
+    inside = {path: (name, data) for name, data in files if (path := _path_in(top, name))}
+    held = {one.name: one.object for one in _entries(top, commit, *inside)} if inside else {}
+    return frozenset(
+        name for path, (name, data) in inside.items() if not _is_object(held.get(path, ""), data)
+    )
 
 
-def _included(main: str, content: bytes, there: set[str]) -> list[str]:
-    source, _ = decode_source(main, content)
+def _beginning(top: Path, since: str) -> str:
+    one, dots, other = since.partition("...")
+    if not dots:
+        return commit_of(top, since.removesuffix(".."))
+    ends = commit_of(top, one or "HEAD"), commit_of(top, other or "HEAD")
+    try:
+        return git_bytes(top, "merge-base", *ends).decode().strip()
+    except RevisionError as error:
+        raise RevisionError(
+            f"`{since}`: the two have no commit in common here; fetch the whole history"
+        ) from error
+
+
+def _path_in(top: Path, name: str) -> str:
+    """A file's path from the top of the repository; links to folders are followed, the last part stays."""
+    path = Path(os.path.realpath(Path(name).absolute().parent)) / Path(name).name
+    return path.relative_to(top).as_posix() if path.is_relative_to(top) else ""
+
+
+def _is_object(name: str, data: bytes) -> bool:
+    """Whether git would give these bytes, or they with the line ends of Unix, this name."""
+    make = _HASHES.get(len(name))
+    return make is not None and any(
+        make(b"blob %d\0" % len(one) + one).hexdigest() == name
+        for one in (data, data.replace(b"\r\n", b"\n"))
+    )
+
+
+def _entries(folder: Path, commit: str, *names: str) -> Iterator[_Entry]:
+    """What a commit holds in a folder: files and links with these names, or all in it and below."""
+    top = top_of(folder)
+    prefix = "" if folder == top else f"{folder.relative_to(top).as_posix()}/"
+    paths = [f"{prefix}{name}" for name in names] or [prefix] * bool(prefix)
+    depth = () if names else ("-r",)
+    listed = git_bytes(top, "ls-tree", *depth, "-z", "--full-tree", commit, "--", *paths)
+    start = 0
+    while (end := listed.find(b"\0", start)) >= 0:
+        about, _, path = listed[start:end].partition(b"\t")
+        start = end + 1
+        mode, kind, name = about.split()
+        if kind == _BLOB:
+            yield _Entry(os.fsdecode(path).removeprefix(prefix), name.decode(), mode == _LINK)
+
+
+def _contents(
+    folder: Path, entries: list[_Entry], revision: str, *, room: int = MAX_TREE_BYTES
+) -> list[bytes]:
+    """What files hold, as many as there is room for and one more; their sizes are asked first.
+
+    Raises RevisionError for one that is too large: a few bytes of a repository can stand for gigabytes.
+    """
+    sizes = []
+    said = git_bytes(folder, "cat-file", "--batch-check=%(objectsize)", text=_asked(entries)).split(b"\n")
+    for one, size in zip(entries, said, strict=False):
+        if not size.isdigit():
+            raise RevisionError(f"{one.name} is missing from the repository at {revision}")
+        if int(size) > MAX_FILE_BYTES:
+            raise RevisionError(
+                f"{one.name} has {int(size):,} bytes at {revision}; the limit is {MAX_FILE_BYTES:,} bytes"
+            )
+        sizes.append(int(size))
+        room -= int(size)
+        if room < 0:
+            break
+    read = entries[: len(sizes)]
+    most = sum(sizes) + _LINE_BYTES * len(sizes)
+    held = git_bytes(folder, "cat-file", "--batch", text=_asked(read), most_bytes=most) if read else b""
+    found, start = [], 0
+    for length in sizes:
+        start = held.index(b"\n", start) + 1
+        found.append(held[start : start + length])
+        start += length + 1
+    return found
+
+
+def _asked(entries: list[_Entry]) -> bytes:
+    return "".join(f"{one.object}\n" for one in entries).encode()
+
+
+def _included(folder: Path, commit: str, main_file: Path, content: bytes) -> list[_Entry]:
+    """The files and links that a main file means, in the order of their names."""
+    source, _ = decode_source(str(main_file), content)
     document = None if source is None else parse_document(source)[0]
     if document is None:
         return []
     texts = [normpath(one.text) for one in patterns_of(document) if not leaves_folder(one.text)]
-    found = {
-        name
-        for text in texts
-        for name in there
-        if (matches(text, name) if is_pattern(text) else text == name)
-    }
-    return sorted(found)
+    if not texts:
+        return []
+    found = [
+        one
+        for one in _entries(folder, commit)
+        if one.name != main_file.name
+        and any(matches(text, one.name) if is_pattern(text) else text == one.name for text in texts)
+    ]
+    return sorted(found, key=lambda one: one.name)

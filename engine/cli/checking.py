@@ -21,6 +21,7 @@ class CheckedSets:
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     jobs: int = 0
 
@@ -59,6 +60,7 @@ def check_sets(
         told = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
         everything += [each for each in compiled.diagnostics if each.file in told]
         found.sources |= {name: source for name, source in compiled.sources.items() if name in told}
+        found.contents |= {name: data for name, data in one.files if name in told}
         found.names += [name for name, _ in one.files if name in told and name not in found.names]
         if compiled.files is not None:
             found.jobs += sum(

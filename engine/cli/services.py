@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from engine.adapters.environment import environment
-from engine.adapters.process import changed_files
+from engine.adapters.revisions import changed_files
 from engine.cli.output import PIPE_WIDTH
 from engine.config import repository_root
 from jobfile import __version__
@@ -38,10 +38,9 @@ def print_for_service(
         _write_step_summary(f"{log}\n{count}" if log else count)
 
 
-def changed_since(revision: str, names: Iterable[str]) -> frozenset[str]:
-    """Those of some files that differ from a revision in git."""
-    changed = changed_files(Path.cwd(), since=revision)
-    return frozenset(name for name in names if _whole_path(name) in changed)
+def changed_since(revision: str, files: Mapping[str, bytes]) -> frozenset[str]:
+    """Those of some files, by their names, that differ from a revision in git."""
+    return changed_files(files.items(), since=revision, here=Path.cwd())
 
 
 def _repository_paths(names: Iterable[str]) -> Mapping[str, str]:

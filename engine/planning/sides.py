@@ -1,12 +1,13 @@
 """The sets of jobs that a plan compares: in force, at a revision, in the work tree, a file, a saved plan."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from engine.adapters.files import FolderTree
-from engine.adapters.process import git_bytes
-from engine.adapters.revisions import NotThereError, snapshot_at
+from engine.adapters.git import git_bytes
+from engine.adapters.revisions import NotThereError, changed_files, snapshot_at
 from engine.adapters.syntax import SyntaxChecker
 from engine.errors import JobfileError, RevisionError
 from engine.ledger import View
@@ -49,7 +50,7 @@ def side_named(name: str, *, main_file: Path, view: View | None) -> Side:
     if name == WORKTREE:
         return worktree_side(main_file)
     path = Path(name)
-    if path.is_file():
+    if os.path.lexists(path) and not path.is_dir():
         return saved_side(path) if is_plan_file(path) else file_side(path)
     return revision_side(main_file, name)
 
@@ -96,8 +97,7 @@ def engine_side(view: View, number: int | None = None) -> Side:
 def worktree_side(main_file: Path) -> Side:
     """The files as they are now."""
     snapshot = FolderTree(main_file).snapshot()
-    names = [name for name, _ in snapshot.files]
-    is_dirty = bool(snapshot.revision) and _is_dirty(main_file.absolute().parent, names)
+    is_dirty = bool(snapshot.revision) and _is_dirty(main_file.absolute().parent, snapshot)
     return _compiled(WORKTREE, "the work tree", snapshot, is_dirty=is_dirty, asks_shells=True)
 
 
@@ -152,11 +152,10 @@ def _revision(generation: Generation | None) -> str:
     return "" if generation is None else generation.revision
 
 
-def _is_dirty(folder: Path, names: Sequence[str]) -> bool:
-    """Whether git would commit anything of these files; without git nobody can say."""
-    paths = [str(Path(name).absolute()) for name in names]
+def _is_dirty(folder: Path, snapshot: Snapshot) -> bool:
+    """Whether these files are other than in the commit they are at; without git nobody can say."""
     try:
-        return bool(git_bytes(folder, "status", "--porcelain", "-z", "--", *paths))
+        return bool(changed_files(snapshot.files, since=snapshot.revision, here=folder))
     except RevisionError:
         return False
 

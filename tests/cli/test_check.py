@@ -57,16 +57,12 @@ def test_fix_unsafe_mends_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> N
     assert jobfile("check", "--unsafe").code == 64
 
 
-def test_a_mended_file_keeps_its_mode_its_link_its_mark_and_its_line_ends(
-    jobfile: Jobfile, tmp_path: Path
-) -> None:
+def test_a_mended_file_keeps_its_mode_its_mark_and_its_line_ends(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     real = tmp_path / "there" / "real.yaml"
     real.write_bytes(b"\xef\xbb\xbf" + BAD.replace("\n", "\r\n").encode())
     real.chmod(0o640)
-    (tmp_path / "link.yaml").symlink_to(real)
-    jobfile("check", "--fix", "--unsafe", "link.yaml")
-    assert (tmp_path / "link.yaml").is_symlink()
+    jobfile("check", "--fix", "--unsafe", "there/real.yaml")
     assert real.read_bytes() == b"\xef\xbb\xbf" + (
         BAD.replace("retrry:", "retry:").replace("5 seconds", "5s").replace("\n", "\r\n").encode()
     )
@@ -212,7 +208,7 @@ def test_a_revision_that_git_does_not_know_is_a_wrong_use(
 def test_outside_a_repository_nothing_can_have_changed(jobfile: Jobfile, tmp_path: Path) -> None:
     said = jobfile("check", "--changed-since", "HEAD")
     assert said.code == 64
-    assert said.err.startswith("error: git says: not a git repository")
+    assert f"error: {tmp_path} is in no git repository" in said.err
 
 
 @pytest.mark.parametrize("name", ["folder", "folder/", "."])

@@ -1,6 +1,7 @@
 """`jobfile check`: find every mistake in job files."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping
 
 import click
 
@@ -68,9 +69,9 @@ def command(
     mend = ("unsafe" if unsafe else "safe") if fix else ""
     checked = check_sets(files or (str(place.main_file),), place, overrides=split_params(given), fix=mend)
     for problem in checked.unreadable:
-        hint = "" if files or place.main_file.exists() else "; make one with  jobfile init"
+        hint = "" if files or os.path.lexists(place.main_file) else "; make one with  jobfile init"
         click.echo(message(f"error: cannot read {problem}{hint}"), err=True)
-    changed = _changed(checked.names, changed_since)
+    changed = _changed(checked.contents, changed_since)
     told = [one for one in checked.diagnostics if lints.is_shown(one)]
     told.sort(key=lambda one: one.file not in changed)
     form = "json" if as_json else form
@@ -84,9 +85,9 @@ def command(
     return INVALID if any(map(lints.is_bad, told)) else 0
 
 
-def _changed(names: Sequence[str], revision: str | None) -> frozenset[str]:
+def _changed(files: Mapping[str, bytes], revision: str | None) -> frozenset[str]:
     if revision is None:
         return frozenset()
     from engine.cli.services import changed_since  # noqa: PLC0415  start-up time: only when asked for
 
-    return changed_since(revision, names)
+    return changed_since(revision, files)
