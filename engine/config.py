@@ -103,9 +103,10 @@ def find_main_file(given: str | None, *, here: Path) -> Path:
     if given is not None:
         return Path(given)
     for folder in (here, *here.parents):
-        if (folder / MAIN_FILE).is_file():
+        main = folder / MAIN_FILE
+        if main.is_symlink() or main.is_file():  # a link is told as one, not passed over
             # Kept relative where possible: it is the name that people see in messages.
-            return Path(MAIN_FILE) if folder == here else folder / MAIN_FILE
+            return Path(MAIN_FILE) if folder == here else main
     return Path(MAIN_FILE)
 
 

@@ -125,6 +125,7 @@ CODES: dict[str, Code] = {
         JF020 include matches no file
         JF021 this key is not allowed in an included file
         JF022 include leaves the directory
+        JF023 include is a link
         JF101 unknown key
         JF102 required key is missing
         JF103 wrong type

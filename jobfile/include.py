@@ -89,9 +89,9 @@ def relative_name(main: str, name: str) -> str:
 def check_include(
     document: Document, names: Iterable[str], *, outside: Iterable[str] = ()
 ) -> Iterator[Diagnostic]:
-    """JF020, JF022: each entry means at least one file, and every file lies inside the folder.
+    """JF020, JF022, JF023: each entry means at least one file, every one inside the folder, and none a link.
 
-    `outside` are files that an entry means by its text and that a symbolic link puts somewhere else.
+    `outside` are files that an entry means by its text and that lie behind a symbolic link.
     """
     main = document.source.name
     known = tuple(relative_name(main, name) for name in names)
@@ -102,9 +102,11 @@ def check_include(
     strayed = [relative_name(main, name) for name in outside]
     for setting in patterns_of(document):
         pattern = setting.text
-        stray = next((name for name in strayed if matches(pattern, name)), None)
-        if leaves_folder(pattern) or stray is not None:
-            yield _leaves(setting, stray)
+        stray = next((name for name in strayed if _means(pattern, name)), None)
+        if leaves_folder(pattern):
+            yield _leaves(setting)
+        elif stray is not None:
+            yield _is_link(setting, stray)
         elif normpath(pattern) not in there and not (
             is_pattern(pattern) and any(matches(pattern, name) for name in known)
         ):
@@ -127,16 +129,32 @@ def _too_many(document: Document, what: str) -> Diagnostic:
     )
 
 
-def _leaves(setting: Setting, stray: str | None) -> Diagnostic:
-    through = f" through the link `{stray}`" if stray is not None and stray != setting.text else ""
+def _means(pattern: str, name: str) -> bool:
+    return matches(pattern, name) if is_pattern(pattern) else normpath(pattern) == name
+
+
+def _leaves(setting: Setting) -> Diagnostic:
     return Diagnostic(
         code="JF022",
-        message=f"include `{setting.text}` leaves the folder of the main file{through}",
+        message=f"include `{setting.text}` leaves the folder of the main file",
         file=setting.document.source.name,
         span=setting.document.span(setting.path),
-        label="not inside the folder" if stray is None else "a symbolic link leads out of the folder",
+        label="not inside the folder",
         path=setting.path,
         help=("put the file below the main file; a repository is reviewed as a whole",),
+    )
+
+
+def _is_link(setting: Setting, name: str) -> Diagnostic:
+    through = f" means `{name}`, which" if name != setting.text else ""
+    return Diagnostic(
+        code="JF023",
+        message=f"include `{setting.text}`{through} is a symbolic link, or behind one",
+        file=setting.document.source.name,
+        span=setting.document.span(setting.path),
+        label="a link is no job file",
+        path=setting.path,
+        help=("put the file itself there; what a link leads to was not reviewed with it",),
     )
 
 

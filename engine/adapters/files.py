@@ -1,17 +1,25 @@
 """The job files on disk: reading them, being told that they changed, and the commit they are at."""
 
+import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from engine.adapters.reading import read_job_files
+from engine.adapters.reading import read_job_files, read_limited
 from engine.ports import Snapshot
 
 ADVICE = "name the job file with -f, or make one with  jobfile init"
+
+MAX_REF_BYTES: Final = 4096
+MAX_PACKED_BYTES: Final = 64 * 1024 * 1024
+"""git keeps all refs that are not loose in one file."""
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class FolderTree:
@@ -30,7 +38,9 @@ class FolderTree:
         except OSError as error:
             failed = error.filename or name
             problem = f"cannot read {failed}: {error.strerror or error}"
-            return Snapshot(files=(), problem=problem, advice="" if self.main_file.is_file() else ADVICE)
+            return Snapshot(
+                files=(), problem=problem, advice="" if os.path.lexists(self.main_file) else ADVICE
+            )
         folder = self.main_file.absolute().parent
         self.folders = frozenset({folder, *(Path(file).absolute().parent for file, _ in found.files)})
         return Snapshot(files=found.files, outside=found.outside, revision=revision_of(folder))
@@ -99,17 +109,26 @@ def revision_of(folder: Path) -> str:
 
 
 def _head(git: Path) -> str:
+    """What is read here may be anybody's: only what looks like a commit's name is told."""
     try:
-        head = (git / "HEAD").read_text().strip()
+        head = _line_of(git / "HEAD")
         if not head.startswith("ref: "):
-            return head
+            return _as_commit(head)
         name = head.removeprefix("ref: ")
-        loose = git / name
-        if loose.is_file():
-            return loose.read_text().strip()
-        for line in (git / "packed-refs").read_text().splitlines():
-            if line.endswith(f" {name}"):
-                return line.split()[0]
+        if not name.startswith("refs/") or ".." in name:
+            return ""
+        if (git / name).is_file():
+            return _as_commit(_line_of(git / name))
+        packed = read_limited(git / "packed-refs", most=MAX_PACKED_BYTES).decode()
+        line = next((line for line in packed.splitlines() if line.endswith(f" {name}")), "")
+        return _as_commit(line.partition(" ")[0])
     except (OSError, UnicodeDecodeError):
-        pass
-    return ""
+        return ""
+
+
+def _line_of(path: Path) -> str:
+    return read_limited(path, most=MAX_REF_BYTES).decode().strip()
+
+
+def _as_commit(text: str) -> str:
+    return text if _COMMIT.fullmatch(text) else ""

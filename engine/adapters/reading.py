@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,32 +16,116 @@ from jobfile.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder
 
 MAX_ENTRIES: Final = 50_000
 """Files and folders that are looked at for one pattern."""
+_READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_OTHER_KINDS: Final = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+class LinkError(OSError):
+    """A symbolic link where a file was expected: what lies behind it was not reviewed with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFiles:
     """The main file and what it includes: names as the user knows them, and bytes.
 
-    `outside` are files that a symbolic link puts outside of the main file's folder; they are not read.
+    `outside` are files behind a symbolic link, which is no job file and not followed.
     """
 
     files: tuple[tuple[str, bytes], ...]
     outside: tuple[str, ...] = ()
 
 
-def read_limited(path: Path) -> bytes:
-    """A file's bytes, at most one more than allowed: enough to know that it is too large.
+def read_limited(path: Path, *, most: int = MAX_FILE_BYTES, what: str = "job file") -> bytes:
+    """A regular file's bytes, at most one more than allowed: enough to know that it is too large.
 
-    O_NONBLOCK because opening a pipe that is named like a job file must not hang.
+    Raises OSError for anything else, LinkError for a link; folders before the last part of the path may be
+    links. O_NONBLOCK because opening a pipe that is named like a job file must not hang.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        handle = os.open(path, _READING)
+    except OSError as error:
+        raise _why_not(error, path, path.is_symlink(), what) from error
+    return _read(handle, path, most, what)
+
+
+def _read_below(folder: Path, name: str) -> bytes:
+    """The same for an included file; no part of its path below the folder may be a link either."""
+    *folders, last = name.split("/")
+    here = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in folders:
+            inner = _open_in(here, part, _FOLDER, folder / name)
+            os.close(here)
+            here = inner
+        handle = _open_in(here, last, _READING, folder / name)
+    finally:
+        os.close(here)
+    return _read(handle, folder / name, MAX_FILE_BYTES, "job file")
+
+
+def _open_in(folder: int, part: str, flags: int, path: Path) -> int:
+    try:
+        return os.open(part, flags, dir_fd=folder)
+    except OSError as error:
+        raise _why_not(error, path, _is_link(folder, part), "job file") from error
+
+
+def _is_link(folder: int, part: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _why_not(error: OSError, path: Path, is_link: bool, what: str) -> OSError:
+    """Why a file cannot be opened. What a link leads to is not told: it may be as secret as what it holds."""
+    if is_link:
+        other = _other_kind(_mode_behind(path))
+        why = f"it leads to {other}, and" if other else "it is a symbolic link, and a link is no"
+        why += f" a {what} is a regular file" if other else f" {what}: name the file itself"
+        return LinkError(errno.ELOOP, why, str(path))
+    if error.errno == errno.ENXIO:
+        return OSError(errno.ENXIO, f"it is a socket or a device, and a {what} is a regular file", str(path))
+    return OSError(error.errno, error.strerror, str(path))
+
+
+def _mode_behind(path: Path) -> int:
+    """For /dev/stdin and its like, of which people do not think as links."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _read(handle: int, path: Path, most: int, what: str) -> bytes:
+    """Look at what was opened, then read it: nothing can be put in its place between the two."""
+    try:
+        _refuse_others(os.fstat(handle).st_mode, what)
         with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(MAX_FILE_BYTES + 1)
+            return file.read(most + 1)
     except OSError as error:  # of a handle, which has no name
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         os.close(handle)
+
+
+def _refuse_others(mode: int, what: str) -> None:
+    """Of a pipe there is only what is in it now, which may be half of a file; a device may have no end."""
+    if other := _other_kind(mode):
+        raise OSError(errno.EINVAL, f"it is {other}, and a {what} is a regular file")
+
+
+def _other_kind(mode: int) -> str:
+    return next((name for is_one, name in _OTHER_KINDS if is_one(mode)), "")
 
 
 def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobFiles:
@@ -51,17 +136,22 @@ def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobF
     given = given or {}
     content = given[str(main)] if str(main) in given else read_limited(main)
     files = [(str(main), content)]
-    names, outside = _included(main, content)
+    names = _included(main, content)
     refuse_odd_names(main.parent, names)
+    outside = []
     total = len(content)
     for name in names[: MAX_FILES + 1]:
         path = main.parent / name
-        content = given[str(path)] if str(path) in given else _read_included(path)
-        files.append((str(main.parent / name), content))
+        try:
+            content = given[str(path)] if str(path) in given else _read_below(main.parent, name)
+        except LinkError:
+            outside.append(str(path))
+            continue
+        files.append((str(path), content))
         total += len(content)
         if total > MAX_TREE_BYTES:
             break
-    return JobFiles(files=tuple(files), outside=tuple(str(main.parent / name) for name in outside))
+    return JobFiles(files=tuple(files), outside=tuple(outside))
 
 
 def refuse_odd_names(folder: Path, names: Iterable[str]) -> None:
@@ -72,37 +162,26 @@ def refuse_odd_names(folder: Path, names: Iterable[str]) -> None:
             raise OSError(errno.EILSEQ, "its name is not UTF-8, and an included file needs one that is", path)
 
 
-def _read_included(path: Path) -> bytes:
-    try:
-        return read_limited(path)
-    except FileNotFoundError as error:
-        if not path.is_symlink():
-            raise
-        why = f"it is a link to {path.readlink()}, which does not exist"
-        raise FileNotFoundError(error.errno, why, str(path)) from error
-
-
-def _included(main: Path, content: bytes) -> tuple[list[str], list[str]]:
-    """The files that a main file means, relative to its folder: inside of it, and outside."""
+def _included(main: Path, content: bytes) -> list[str]:
+    """The files and links that a main file means, relative to its folder, in the order of their names."""
     if b"include" not in content:
-        return [], []
+        return []
     source, _ = decode_source(str(main), content)
     document = None if source is None else parse_document(source)[0]
     if document is None:
-        return [], []
+        return []
     folder = main.parent
     texts = [one.text for one in patterns_of(document)]
     found = {name for text in texts if not leaves_folder(text) for name in _meant(folder, normpath(text))}
     found.discard(main.name)
-    top = os.path.realpath(folder)
-    inside = {name for name in found if os.path.realpath(folder / name).startswith(f"{top.rstrip('/')}/")}
-    return sorted(inside), sorted(found - inside)
+    return sorted(found)
 
 
 def _meant(folder: Path, pattern: str) -> Iterator[str]:
     """The files below a folder that a pattern means."""
     if not is_pattern(pattern):
-        if (folder / pattern).is_file():
+        path = folder / pattern
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
             yield pattern
         return
     parts = pattern.split("/")
@@ -128,10 +207,5 @@ def _files_below(folder: Path, start: str, depth: int | None) -> Iterator[str]:
             if entry.is_dir(follow_symlinks=False):
                 if (depth is None or level < depth) and not entry.name.startswith("."):
                     waiting.append((name, level + 1))
-            elif entry.is_file() or _leads_nowhere(entry):
+            elif not entry.is_dir():
                 yield name
-
-
-def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
-    """Whether this is a link to nothing: somebody named a file that is gone, which reading it will say."""
-    return entry.is_symlink() and not Path(entry.path).exists()

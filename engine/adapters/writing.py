@@ -12,19 +12,24 @@ from engine.errors import JobfileError
 def replace_file(path: Path, content: bytes) -> None:
     """Put new content in a file. Who reads it meanwhile has the old or the new, never a part.
 
-    The mode stays, and a link stays a link. What may not be written is not replaced either.
+    The mode stays. What may not be written is not replaced either, and nothing is written through a link.
     """
-    real = Path(os.path.realpath(path))
     try:
-        if not os.access(real, os.W_OK, effective_ids=True):
-            raise PermissionError(0, "it is read-only")
-        _replace(real, content)
+        _refuse(path)
+        _replace(path, content)
     except OSError as error:
         raise JobfileError(f"cannot write {path}: {error.strerror or error}; it is as it was") from error
 
 
+def _refuse(path: Path) -> None:
+    if path.is_symlink():
+        raise OSError(0, "it is a symbolic link")
+    if not os.access(path, os.W_OK, effective_ids=True):
+        raise PermissionError(0, "it is read-only")
+
+
 def _replace(path: Path, content: bytes) -> None:
-    status = path.stat()
+    status = path.lstat()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

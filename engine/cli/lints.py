@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from engine.adapters.reading import read_limited
 from jobfile.diagnostic import CODES, Diagnostic, Severity
 from jobfile.suggest import suggest
 
@@ -53,11 +54,13 @@ def project_lints(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What `[lint]` in .jobfile.toml beside the main file allows and denies; options come on top of it."""
     path = folder / PROJECT_FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_limited(path, what="file of settings").decode()
     except FileNotFoundError:
         return (), ()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"cannot read {path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"cannot read {path}: it is not UTF-8") from error
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from error
     import tomllib  # noqa: PLC0415  start-up time: few projects have the file
 
     try:

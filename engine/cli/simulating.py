@@ -26,6 +26,7 @@ HISTORY = 200
 
 MAX_DAYS = 3660
 MAX_EVENTS = 1_000_000
+MAX_EVENT_BYTES = 256 * 1024 * 1024
 UTC_ZONE = ZoneInfo("UTC")
 
 
@@ -164,9 +165,13 @@ class Reader:
         if self.options.events is None:
             return ()
         try:
-            lines = Path(self.options.events).read_text(encoding="utf-8").splitlines()
+            data = read_limited(Path(self.options.events), most=MAX_EVENT_BYTES, what="file of events")
+            lines = data.decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise click.UsageError(f"--event: cannot read {self.options.events}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise click.UsageError(f"--event: cannot read {self.options.events}: {why}") from error
+        if len(data) > MAX_EVENT_BYTES:
+            raise click.UsageError(f"{self.options.events}: more than {MAX_EVENT_BYTES:,} bytes")
         if len(lines) > MAX_EVENTS:
             raise click.UsageError(f"{self.options.events}: more than {MAX_EVENTS:,} events")
         found = (self._event(line, number) for number, line in enumerate(lines, 1) if line.strip())
@@ -176,7 +181,7 @@ class Reader:
         where = f"{self.options.events}:{number}"
         try:
             plain = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             plain = None
         if not isinstance(plain, dict) or not {"at", "job"} <= plain.keys() <= {"at", "job", "params"}:
             example = '{"at": "2026-03-01T10:00Z", "job": "load-file", "params": {"path": "a.csv"}}'

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.adapters.reading import read_limited
 from engine.errors import JobfileError
 from jobfile import __version__
 from jobfile.canonical import Plain, canonical_json, spec_from_json, to_plain
@@ -28,6 +29,7 @@ LANGUAGE = 1
 MODE = 0o600
 MAX_BYTES = 256 * 1024 * 1024
 _START = 4096
+_WHAT = "saved plan"
 _SECRETS = "JF605"
 
 
@@ -82,8 +84,7 @@ def write_plan_file(path: Path, plan: Plan, *, main_file: Path, text: str) -> st
 def is_plan_file(path: Path) -> bool:
     """Whether a file looks like a saved plan, whole or not."""
     try:
-        with path.open("rb") as file:
-            start = file.read(_START)
+        start = read_limited(path, most=_START, what=_WHAT)
     except OSError:
         return False
     return start.startswith(b"{") and b'"cron_semantics":' in start[:64]
@@ -92,9 +93,10 @@ def is_plan_file(path: Path) -> bool:
 def read_plan_file(path: Path) -> SavedPlan:
     """The plan in a file; raises PlanRefusedError with the reason when there is none that can be trusted."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        data = read_limited(path, most=MAX_BYTES, what=_WHAT)
+        if len(data) > MAX_BYTES:
             raise PlanRefusedError(f"{path} is too large for a plan")
-        content = json.loads(path.read_bytes())
+        content = json.loads(data)
     except OSError as error:
         raise JobfileError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,10 @@
 """The commands that read job files: init, check, show, next, schema, explain."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -8,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import JOBS, Jobfile
 
+JOBFILE = Path(sys.executable).parent / "jobfile"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
@@ -155,3 +160,46 @@ def test_show_tells_where_each_value_of_a_step_comes_from(jobfile: Jobfile, tmp_
     assert "  steps.two.needs: [one]  # jobs.yaml:7\n" in said.out
     assert "  steps.two.retry: {attempts: 2, delay: 1m30s, backoff: exponential," in said.out
     assert "when: [any]}  # jobs.yaml:8\n" in said.out
+
+
+KINDS = ("link", "environ", "pipe", "zero", "folder")
+ASKED = (
+    *(("check",), ("fmt",), ("test",), ("apply",), ("plan", "--to"), ("plan", "-f"), ("simulate", "--event")),
+    *(("simulate", "--durations"), ("show", "good", "-f"), ("next", "-f"), ("check", "--fix")),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("command", ASKED, ids=" ".join)
+def test_what_is_no_file_of_its_own_is_refused_and_not_told(
+    jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], kind: str
+) -> None:
+    monkeypatch.setenv("CANARY", "hush-91")
+    (tmp_path / "secret").write_text("CANARY=hush-91\nrun: [")
+    (tmp_path / "link").symlink_to("secret")
+    (tmp_path / "environ").symlink_to("/proc/self/environ")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    if (command, kind) == (("test",), "folder"):
+        return  # its cases are looked for
+    said = jobfile(*command, kind)
+    assert said.code not in (0, 70), said
+    assert "hush-91" not in said.out + said.err
+    assert re.search(r"symbolic link|regular file|not a revision|git", said.err), said.err
+    assert (tmp_path / "secret").read_text() == "CANARY=hush-91\nrun: ["
+
+
+def test_settings_behind_a_link_or_in_a_pipe_are_refused(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / ".jobfile.toml").symlink_to("/proc/self/environ")
+    assert "symbolic link" in jobfile("check").err
+    (tmp_path / ".jobfile.toml").unlink()
+    os.mkfifo(tmp_path / ".jobfile.toml")
+    assert "it is a pipe" in jobfile("check").err
+
+
+def test_a_pipe_is_never_judged_by_what_is_in_it_now(tmp_path: Path) -> None:
+    script = f"(echo 'version: 1'; sleep 0.1; echo 'jobs: 5') | {JOBFILE} check -f /dev/stdin"
+    done = subprocess.run(script, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 65
+    assert "it leads to a pipe, and a job file is a regular file" in done.stderr

@@ -26,8 +26,8 @@ SHELLS = SyntaxChecker()
 TODAY = datetime(2026, 11, 24, tzinfo=UTC)
 SAYS_WHAT_IS_BEYOND = b"# for an engine"
 """The first line of a case about what the engine cannot run; the others are about the language."""
-NO_FILE_CAN_SHOW = {"JF017"}
-"""Codes about size, shown by tests that make the file."""
+NO_FILE_CAN_SHOW = {"JF017", "JF023"}
+"""Codes about size and about links, shown by tests that make the file."""
 
 
 def compiled(content: bytes) -> Compiled:

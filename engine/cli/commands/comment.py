@@ -9,8 +9,11 @@ import click
 
 from engine.adapters.environment import environment
 from engine.adapters.forge import github, gitlab, put_comment
+from engine.adapters.reading import read_limited
 
 MAX_CHARACTERS = 65_000
+MAX_EVENT_BYTES = 64 * 1024 * 1024
+"""GitHub sends at most 25 MB."""
 
 
 @click.command("comment")
@@ -39,7 +42,8 @@ def command(service: str | None, number: int | None) -> int:
 def _number_of_event(environ: Mapping[str, str]) -> int:
     """The pull request of the event that GitHub's runner tells of in a file."""
     try:
-        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+        path = Path(environ["GITHUB_EVENT_PATH"])
+        event = json.loads(read_limited(path, most=MAX_EVENT_BYTES, what="event file"))
         return int(event["pull_request"]["number"])
-    except (KeyError, OSError, ValueError, TypeError) as error:
+    except (KeyError, OSError, ValueError, TypeError, RecursionError) as error:
         raise click.UsageError("this run is of no pull request; name one with --number") from error

@@ -80,7 +80,7 @@ def _files(paths: Sequence[str], place: Place) -> list[Path]:
 def _read(path: Path) -> CaseFile | None:
     name = shown_name(path)
     try:
-        content = read_limited(path)
+        content = read_limited(path, what="file of cases")
     except OSError as error:
         raise JobfileError(f"cannot read {name}: {error.strerror or error}") from error
     file, diagnostics = read_cases(path, name, content)
