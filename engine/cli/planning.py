@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import click
 
 from engine.abilities import needs_beyond
 from engine.adapters.lock import make_private_file, make_state_dir
+from engine.adapters.sealing import make_key
 from engine.adapters.wake import poke
 from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width
@@ -16,6 +18,7 @@ from engine.events import GenerationApplied
 from engine.ledger import View
 from engine.planning.enforcing import Intent, put_in_force
 from engine.planning.facts import facts_of
+from engine.planning.saved import refuse_without_ledger, write_plan_file
 from engine.planning.sides import InvalidSideError
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
@@ -63,6 +66,12 @@ def print_plan(plan: Plan, *, is_full: bool) -> None:
     """The plan for people."""
     text = render_text(plan, width=max(NARROWEST, width()), is_full=is_full)
     click.echo(_painted(text) if is_coloured() else text, nl=False, color=True)
+
+
+def save_plan(path: Path, plan: Plan, *, place: Place, text: str) -> None:
+    """Write a plan for `apply` in a file, with the seal of the state folder here."""
+    refuse_without_ledger(plan)
+    write_plan_file(path, plan, key=make_key(place.state_dir), main_file=place.main_file, text=text)
 
 
 def confirmed(question: str, *, is_sure: bool) -> bool:

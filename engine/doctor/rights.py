@@ -9,6 +9,7 @@ from typing import Final
 
 from engine.adapters.highwater import HIGH_WATER
 from engine.adapters.lock import LOCK
+from engine.adapters.sealing import KEY_FILE
 from engine.answers.findings import Examined, Finding, told
 from engine.doctor.subject import Subject, many
 from engine.executor import secret_trouble
@@ -21,6 +22,7 @@ PRIVATE_FILES: Final = (
     "ledger.db-shm",
     LOCK,
     HIGH_WATER,
+    KEY_FILE,
     "engine.log",
     "engine.log.1",
     "wake",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.abilities import beyond_engine
+from engine.abilities import beyond_engine, needs_beyond
 from engine.accounting import Moment
 from engine.applying import apply_catalog
 from engine.errors import JobfileError
@@ -13,7 +13,14 @@ from engine.ledger import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from engine.records import Generation
 from engine.telling import changes_text
+from jobfile import __version__
+from jobfile.canonical import Plain, canonical_json
 from jobfile.catalog import Catalog
+from jobfile.plan import Plan, Side, make_plan
+from jobfile.plan.as_json import to_json
+from jobfile.plan.values import Action
+
+_LASTING_OF_JOBS = ("job", "previous", "action", "owner", "hint", "fields", "schedule", "effects")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +60,36 @@ def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:
     if view.lineage() != saved.lineage:
         raise PlanRefusedError(
             f"{name} was made for another ledger than the one here (its lineage is {saved.lineage[:8]}, this "
-            f"is {view.lineage()[:8]}): make it where it is applied, or name the state folder with --state"
+            f"is {view.lineage()[:8]}), or was changed after it was made: make it where it is applied, or "
+            "name the state folder with --state"
         )
     current = view.current_generation()
     number = 0 if current is None else current.number
     if number != saved.generation:
         raise PlanRefusedError(_moved(name, planned=saved.generation, now=number))
+
+
+def refuse_other_meaning(saved: SavedPlan, before: Side, *, name: str) -> Plan:
+    """What a saved plan changes in what is in force, which is `before`; raises when it shows anything else.
+
+    Compared is what lasts: jobs, fields, and the runs as seen from the plan's own instant.
+    """
+    after = Side(kind="plan", catalog=saved.target)
+    now = datetime.fromisoformat(saved.plan["now"])
+    plan = make_plan(before, after, now=now, beyond=needs_beyond(saved.target))
+    if not saved.is_sealed or _lasting(to_json(plan, version=__version__)) != _lasting(saved.plan):
+        raise PlanRefusedError(
+            f"what {name} would change is not what it shows: it was changed after it was made, or made by "
+            "another version of jobfile; nothing is applied. Make it again:  jobfile plan --out"
+        )
+    return plan
+
+
+def _lasting(plan: Plain) -> str:
+    """What a plan says about the two sets of jobs, and not about the engine, the files or the moment."""
+    jobs = [{key: one[key] for key in _LASTING_OF_JOBS} for one in plan["jobs"]]
+    counts = {key: plan["summary"][key] for key in (*(one.value for one in Action), "same")}
+    return canonical_json([plan["from"]["sha256"], plan["to"]["sha256"], jobs, counts, plan["load"]])
 
 
 def put_in_force(

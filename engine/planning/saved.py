@@ -6,6 +6,7 @@ as jobs name the places of secrets only.
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,24 +14,34 @@ from pathlib import Path
 from typing import Any
 
 from engine.adapters.reading import read_limited
+from engine.adapters.sealing import KEY_FILE, is_seal_of, read_key, seal_of
 from engine.errors import JobfileError
+from engine.ledger import View
 from jobfile import __version__
 from jobfile.canonical import Plain, canonical_json, spec_from_json, to_plain
 from jobfile.catalog import Catalog, CompiledJob, build_catalog
+from jobfile.compile.again import find_foreign
 from jobfile.cron import CRON_SEMANTICS_VERSION
 from jobfile.diagnostic import Severity
 from jobfile.model import Origin
 from jobfile.plan import Plan
-from jobfile.plan.as_json import digest_of, to_json
+from jobfile.plan.as_json import to_json
 
 KIND = "jobfile plan"
 LANGUAGE = 1
 """The version of the language whose meanings a plan holds: `version:` of the files."""
 MODE = 0o600
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
+"""Of a plan's file: four times what all job files together may have."""
+MAX_VALUES = 4_000_000
+"""Of a plan that was not saved here: more are more memory than a text of any use would take."""
 _START = 4096
 _WHAT = "saved plan"
 _SECRETS = "JF605"
+_SEALED = re.compile(rb'\{"seal":"([0-9a-f]{64})",')
+"""How a plan begins; what follows, with a brace before it, is what is sealed."""
+_NONSENSE = (KeyError, TypeError, ValueError, AttributeError, AssertionError, RecursionError, OverflowError)
+"""What reading JSON as something else than it is can raise."""
 
 
 class PlanRefusedError(JobfileError):
@@ -40,9 +51,21 @@ class PlanRefusedError(JobfileError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SavedPlan:
-    """What a plan's file says; `files` are names and digests, `text` what people read."""
+class Ledger:
+    """What tells a ledger from others, and the key with which it seals plans; None when it has none."""
 
+    lineage: str
+    key: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPlan:
+    """What a plan's file says; `files` are names and digests, `text` what people read.
+
+    `is_sealed`: it is as it was when it was saved here. Else it was made elsewhere, and nobody here can tell.
+    """
+
+    is_sealed: bool
     id: str
     lineage: str
     generation: int
@@ -54,13 +77,15 @@ class SavedPlan:
     text: str
 
 
-def write_plan_file(path: Path, plan: Plan, *, main_file: Path, text: str) -> str:
-    """Write a plan for `apply`; returns its id."""
-    if not plan.before.lineage:
-        error = JobfileError("only a plan from what is in force can be saved for apply:  jobfile plan --out")
-        error.exit_code = 5
-        raise error
+def ledger_here(view: View | None, state_dir: Path) -> Ledger | None:
+    """What a plan may have been made for; None where there is no ledger."""
+    return None if view is None else Ledger(lineage=view.lineage(), key=read_key(state_dir))
+
+
+def write_plan_file(path: Path, plan: Plan, *, key: bytes, main_file: Path, text: str) -> str:
+    """Write a plan for `apply`, sealed; returns its id."""
     _refuse_secrets(plan)
+    _refuse_foreign(plan)
     plan_id = secrets.token_hex(16)
     content: Plain = {
         "kind": KIND,
@@ -76,8 +101,8 @@ def write_plan_file(path: Path, plan: Plan, *, main_file: Path, text: str) -> st
         ],
         "text": text,
     }
-    content["sha256"] = digest_of(content)
-    _write(path, canonical_json(content))
+    body = canonical_json(content)
+    _write(path, f'{{"seal":"{seal_of(body.encode(), key)}",{body[1:]}')
     return plan_id
 
 
@@ -87,41 +112,62 @@ def is_plan_file(path: Path) -> bool:
         start = read_limited(path, most=_START, what=_WHAT)
     except OSError:
         return False
-    return start.startswith(b"{") and b'"cron_semantics":' in start[:64]
+    return start.startswith(b"{") and (b'"seal":' in start[:64] or b'"cron_semantics":' in start)
 
 
-def read_plan_file(path: Path) -> SavedPlan:
-    """The plan in a file; raises PlanRefusedError with the reason when there is none that can be trusted."""
+def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
+    """The plan in a file. Raises PlanRefusedError with the reason when it is none, or not as it was saved.
+
+    `here` is the ledger that may have sealed it. Of a plan for another one nobody can tell whether it was
+    edited: `is_sealed` says so.
+    """
     try:
-        data = read_limited(path, most=MAX_BYTES, what=_WHAT)
-        if len(data) > MAX_BYTES:
-            raise PlanRefusedError(f"{path} is too large for a plan")
-        content = json.loads(data)
+        raw = read_limited(path, most=MAX_BYTES, what=_WHAT)
     except OSError as error:
         raise JobfileError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise PlanRefusedError(f"{path} is no plan, or a part of one: make it again") from error
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise PlanRefusedError(f"{path} is not a plan of jobfile")
-    said = content.pop("sha256", "")
-    if digest_of(content) != said:
+    if len(raw) > MAX_BYTES:
+        raise PlanRefusedError(f"{path} is too large for a plan, which has at most {MAX_BYTES:,} bytes")
+    start = _SEALED.match(raw)
+    if start is None:
+        raise _changed(path)
+    body = b"{" + raw[start.end() :]
+    is_whole = here is not None and here.key is not None and is_seal_of(start[1].decode(), body, here.key)
+    if not is_whole and body.count(b",") > MAX_VALUES:
+        raise _changed(path)
+    try:
+        content = json.loads(body)
+        lineage = str(content["plan"]["from"]["lineage"])
+    except _NONSENSE as error:
+        raise _changed(path) from error
+    if here is not None and here.lineage == lineage and not is_whole:
+        raise _changed(path) if here.key is not None else _without_key(path)
+    versions = (content.get("kind"), content.get("language"), content.get("cron_semantics"))
+    if versions != (KIND, LANGUAGE, CRON_SEMANTICS_VERSION):
         raise PlanRefusedError(
-            f"{path} was changed after it was made, so it is not what was reviewed: make it again with  "
-            "jobfile plan --out"
-        )
-    versions = (content.get("language"), content.get("cron_semantics"))
-    if versions != (LANGUAGE, CRON_SEMANTICS_VERSION):
-        raise PlanRefusedError(
-            f"{path} was made by jobfile {content.get('jobfile')}, which reads job files in another way; "
-            f"this is {__version__}: make it again"
+            f"{path} was made by a jobfile that reads job files in another way than this one, {__version__}: "
+            "make it again with  jobfile plan --out"
         )
     try:
-        return _read(content)
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise PlanRefusedError(f"{path} is not a whole plan: make it again") from error
+        return _read(content, is_sealed=is_whole)
+    except _NONSENSE as error:
+        raise _changed(path) from error
 
 
-def _read(content: dict[str, Any]) -> SavedPlan:
+def _changed(path: Path) -> PlanRefusedError:
+    return PlanRefusedError(
+        f"{path} is not a plan as it was saved here: it was changed after it was made, or cut off, or never "
+        "was one. What it says is not what was reviewed, so make it again:  jobfile plan --out"
+    )
+
+
+def _without_key(path: Path) -> PlanRefusedError:
+    return PlanRefusedError(
+        f"the key with which {path} was sealed, {KEY_FILE} in the state folder, is gone, so nobody can tell "
+        "whether it was changed; make the plan anew here:  jobfile plan --out"
+    )
+
+
+def _read(content: dict[str, Any], *, is_sealed: bool) -> SavedPlan:
     plan = content["plan"]
     target = build_catalog(
         CompiledJob(
@@ -131,7 +177,12 @@ def _read(content: dict[str, Any]) -> SavedPlan:
     )
     if target.digest != plan["to"]["sha256"]:
         raise ValueError("the target is not that of the plan")
+    if [one["spec"] for one in content["target"]] != [to_plain(one.spec) for one in target.jobs]:
+        raise ValueError("the target says more than it means")
+    for problem in find_foreign([one.spec for one in target.jobs]):
+        raise ValueError(problem)
     return SavedPlan(
+        is_sealed=is_sealed,
         id=str(content["id"]),
         lineage=str(plan["from"]["lineage"]),
         generation=int(plan["from"]["generation"]),
@@ -142,6 +193,14 @@ def _read(content: dict[str, Any]) -> SavedPlan:
         plan=plan,
         text=str(content["text"]),
     )
+
+
+def refuse_without_ledger(plan: Plan) -> None:
+    """Raise when a plan is not from what is in force, which is all that it could be applied to."""
+    if not plan.before.lineage:
+        error = JobfileError("only a plan from what is in force can be saved for apply:  jobfile plan --out")
+        error.exit_code = 5
+        raise error
 
 
 def _refuse_secrets(plan: Plan) -> None:
@@ -158,6 +217,12 @@ def _refuse_secrets(plan: Plan) -> None:
             f"[{_SECRETS}], and the plan's file would hold it too. Name its place under `secrets`, or say "
             f"that it is none:  # jobfile: allow {_SECRETS} REASON"
         )
+
+
+def _refuse_foreign(plan: Plan) -> None:
+    """Jobs of an old generation may have been compiled as this program would not any more."""
+    for problem in find_foreign([one.spec for one in plan.after.catalog.jobs]):
+        raise JobfileError(f"not saved: {problem}, as this jobfile reads it; apply the job files anew first")
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from engine.adapters.revisions import NotThereError, changed_files, snapshot_at
 from engine.adapters.syntax import SyntaxChecker
 from engine.errors import JobfileError, RevisionError
 from engine.ledger import View
-from engine.planning.saved import is_plan_file, read_plan_file
+from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
 from engine.records import Generation, JobVersion
 from jobfile.canonical import spec_from_json
@@ -40,7 +40,7 @@ class NoBaseError(JobfileError):
     exit_code = 5
 
 
-def side_named(name: str, *, main_file: Path, view: View | None) -> Side:
+def side_named(name: str, *, main_file: Path, state_dir: Path, view: View | None) -> Side:
     """The side that a person names: engine, engine:N, worktree, a file, or a revision of git."""
     kind, _, number = name.partition(":")
     if kind == ENGINE and (not number or number.isdigit()):
@@ -51,7 +51,9 @@ def side_named(name: str, *, main_file: Path, view: View | None) -> Side:
         return worktree_side(main_file)
     path = Path(name)
     if os.path.lexists(path) and not path.is_dir():
-        return saved_side(path) if is_plan_file(path) else file_side(path)
+        if is_plan_file(path):
+            return saved_side(path, state_dir=state_dir, view=view)
+        return file_side(path)
     return revision_side(main_file, name)
 
 
@@ -116,9 +118,9 @@ def revision_side(main_file: Path, revision: str, *, may_be_absent: bool = False
         return Side(kind="revision", name=revision, catalog=build_catalog(()), revision=error.commit)
 
 
-def saved_side(path: Path) -> Side:
+def saved_side(path: Path, *, state_dir: Path, view: View | None) -> Side:
     """The set of jobs that a saved plan leads to."""
-    saved = read_plan_file(path)
+    saved = read_plan_file(path, here=ledger_here(view, state_dir))
     return Side(kind="plan", name=str(path), catalog=saved.target, revision=saved.revision)
 
 

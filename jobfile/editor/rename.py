@@ -1,15 +1,11 @@
 """Another name for a job: everywhere it is named, in all files."""
 
-import re
-from typing import Final
-
 from jobfile.diagnostic import DocumentPath
 from jobfile.document import Document
 from jobfile.editor.names import named_kind, references
 from jobfile.jobtext import FileSet
+from jobfile.names import is_job_name
 from jobfile.source import Source, Span
-
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 class RenameError(Exception):
@@ -29,7 +25,7 @@ def job_named_at(
 
 def rename_edits(files: FileSet, old: str, new: str) -> list[tuple[Source, Span]]:
     """Every place to replace. Raises RenameError for a name that no job may have, or that one has."""
-    if not _NAME.fullmatch(new):
+    if not is_job_name(new):
         raise RenameError(f"`{new}`: small letters, digits, _ and -, a letter first, at most 63 in all")
     if new != old and new in files.job_names:
         raise RenameError(f"there is a job `{new}` already")

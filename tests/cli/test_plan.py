@@ -9,8 +9,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from jobfile.canonical import canonical_json
-from jobfile.plan.as_json import digest_of
 from tests.cli.conftest import JOBS, Jobfile
 from tests.cli.test_files import fits
 
@@ -264,33 +262,6 @@ def test_a_foreign_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
     said = jobfile("apply", "p.jfplan", "--state", "elsewhere")
     assert (said.code, "for another ledger" in said.err) == (4, True)
     assert jobfile("apply", "p.jfplan", "--state", "nowhere").code == 5
-
-
-def test_an_edited_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
-    path = saved(jobfile, repository)
-    whole = path.read_text()
-    path.write_text(whole.replace("30 4 * * *", "31 4 * * *"))
-    refused(jobfile, "was changed after it was made")
-    content = json.loads(whole)
-    del content["sha256"]
-    content["target"][0]["spec"]["timeout"] = 1
-    path.write_text(canonical_json({**content, "sha256": digest_of(content)}))
-    refused(jobfile, "is not a whole plan")
-    for cut in (0, 1, 20, len(whole) // 2, len(whole) - 1):
-        path.write_text(whole[:cut])
-        refused(jobfile, "is no plan, or a part of one")
-    for other in ("[]", "{}", '{"kind": "jobfile plan"}', "\x00", "7"):
-        path.write_text(other)
-        assert jobfile("apply", "p.jfplan").code == 4
-
-
-def test_a_plan_of_another_language_is_refused(jobfile: Jobfile, repository: Path) -> None:
-    path = saved(jobfile, repository)
-    content = json.loads(path.read_text())
-    del content["sha256"]
-    content["cron_semantics"] += 1
-    path.write_text(canonical_json({**content, "sha256": digest_of(content)}))
-    refused(jobfile, "reads job files in another way")
 
 
 def test_a_plan_can_be_shown_when_it_is_stale(jobfile: Jobfile, repository: Path) -> None:

@@ -19,10 +19,11 @@ from engine.cli.planning import (
 from engine.planning.enforcing import (
     Intent,
     refuse_mass_removal,
+    refuse_other_meaning,
     refuse_stale,
     refuse_what_cannot_run,
 )
-from engine.planning.saved import read_plan_file
+from engine.planning.saved import ledger_here, read_plan_file
 from engine.planning.sides import NoBaseError, engine_side, files_differ, revision_side, worktree_side
 from engine.watcher import is_mass_removal
 from jobfile.escapes import printable
@@ -90,21 +91,21 @@ def command(
 
 def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: bool, as_json: bool) -> int:
     """Apply what was reviewed, if it still builds on what is in force."""
-    saved = read_plan_file(path)
     view = place.view_if_any()
+    saved = read_plan_file(path, here=ledger_here(view, place.state_dir))
     if view is None:
         raise NoBaseError(
             f"{path} was made for an engine's ledger, and {place.state_dir} has none; name it with --state"
         )
     refuse_stale(saved, view, name=str(path))
-    removed = saved.plan["summary"]["remove"]
-    jobs = len(view.jobs_in_force())
+    before = engine_side(view)
+    removed = refuse_other_meaning(saved, before, name=str(path)).count(Action.REMOVE)
     view.close()
     refuse_what_cannot_run(saved.target)
     risks = saved.plan["summary"]["risks"]
     if fail_on and risks:
         return RISKS
-    _refuse_removals(removed, jobs, may_remove=may_remove)
+    _refuse_removals(removed, len(before.catalog.jobs), may_remove=may_remove)
     for name in files_differ(saved.files, place.main_file):
         click.echo(f"{printable(name)} was changed since then; what is applied is the plan", err=True)
     intent = Intent(

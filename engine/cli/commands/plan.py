@@ -7,11 +7,10 @@ import click
 
 from engine.cli.output import print_json
 from engine.cli.place import Place, place_options
-from engine.cli.planning import CHANGES, INVALID, RISKS, planned, print_plan
+from engine.cli.planning import CHANGES, INVALID, RISKS, planned, print_plan, save_plan
 from engine.cli.times import parse_instant
 from engine.ledger import View
 from engine.planning.drift import drift_of
-from engine.planning.saved import write_plan_file
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__
 from jobfile.escapes import printable
@@ -72,16 +71,16 @@ def command(  # noqa: PLR0917  click hands over the options by name
         base = (
             default_base(main_file=place.main_file, view=view, is_saved=out is not None)
             if before is None
-            else side_named(before, main_file=place.main_file, view=view)
+            else side_named(before, main_file=place.main_file, state_dir=place.state_dir, view=view)
         )
-        target = side_named(after, main_file=place.main_file, view=view)
+        target = side_named(after, main_file=place.main_file, state_dir=place.state_dir, view=view)
     except InvalidSideError as error:
         _tell_invalid(error, form, name)
         return INVALID
     plan = planned(base, target, view=view, place=place, now=now)
     if out is not None:
         text = render_text(plan, is_full=is_full)
-        write_plan_file(Path(out), plan, main_file=place.main_file, text=text)
+        save_plan(Path(out), plan, place=place, text=text)
     _print(plan, form, name=name, links=links, is_full=is_full)
     if out is not None:
         click.echo(printable(f"saved to {out}; to do exactly this:  jobfile apply {out}"), err=form != "text")

@@ -18,7 +18,7 @@ from engine.errors import JobfileError
 from engine.ledger import View
 from engine.lifecycle import Run
 from engine.planning.enforcing import refuse_stale
-from engine.planning.saved import PlanRefusedError, is_plan_file, read_plan_file
+from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
 from engine.wording import short
 from jobfile.canonical import Plain, spec_from_json, to_plain
 from jobfile.catalog import CompiledJob
@@ -33,6 +33,7 @@ from jobfile.settings import Setting
 from jobfile.suggest import suggest
 
 Row = tuple[str, str]
+UNSEALED = "was not saved here, so nobody here can tell whether it was changed since it was made"
 
 
 @click.command("show")
@@ -100,14 +101,16 @@ def _show_run(view: View, run: Run, *, as_json: bool) -> int:
 
 def _show_plan(path: Path, place: Place, *, as_json: bool) -> int:
     """A saved plan as it was printed when it was made; whether it can still be applied is told beside it."""
-    saved = read_plan_file(path)
     view = place.view_if_any()
+    saved = read_plan_file(path, here=ledger_here(view, place.state_dir))
+    if not saved.is_sealed:
+        click.echo(f"warning: {printable(str(path))} {UNSEALED}", err=True)
     if view is not None:
         try:
             refuse_stale(saved, view, name=str(path))
         except PlanRefusedError as error:
-            click.echo(f"warning: {error}", err=True)
-    click.echo(text_of(saved.plan) if as_json else saved.text, nl=False)
+            click.echo(f"warning: {printable(str(error))}", err=True)
+    click.echo(text_of(saved.plan).rstrip("\n") if as_json else "\n".join(printable_lines(saved.text)))
     return 0
 
 

@@ -1,0 +1,160 @@
+"""Whether complete jobs are what some job file could have given: what comes from elsewhere is not believed.
+
+A job as it is stored holds what was derived from it too: the script that a shell gets, beside the text that
+people read. Whoever edits one of them alone shows something else than what runs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from jobfile.expression import Kind, Scope, Type
+from jobfile.model import (
+    AfterTrigger,
+    BusinessDayEntry,
+    CronEntry,
+    FileTrigger,
+    JobSpec,
+    ParamSpec,
+    PythonAction,
+    ScriptAction,
+    SimpleAction,
+    StepsAction,
+    StepSpec,
+    WebhookTrigger,
+)
+from jobfile.names import is_job_name, is_step_name, is_variable, is_word
+from jobfile.payload import SHELLS, Dialect, compiled_script
+from jobfile.scopes import (
+    AFTER,
+    FILE,
+    RUN,
+    Names,
+    build,
+    matrix_names,
+    outputs_names,
+    params_names,
+    step_names,
+    vars_names,
+)
+from jobfile.template import check_slot, parse_expression
+
+
+def find_foreign(jobs: Sequence[JobSpec]) -> Iterator[str]:
+    """What no job file could have given, a sentence each: a name outside the grammar, another script.
+
+    The sentences hold no text of a job whose name is not one.
+    """
+    names = [spec.name for spec in jobs]
+    if not all(map(is_job_name, names)):
+        yield "a job has a name that no job can have"
+        return
+    if len(set(names)) < len(names):
+        yield "two jobs have one name"
+    outputs = {spec.name: spec.outputs for spec in jobs}
+    for spec in jobs:
+        if not all(is_named(name) for is_named, given in _names(spec) for name in given):
+            yield f"job `{spec.name}` has a part with a name that none can have"
+        elif not all(_is_compiled(action, scope) for action, scope in _scripts(spec, outputs)):
+            yield f"what job `{spec.name}` would run is not what its text says"
+
+
+def _names(spec: JobSpec) -> Iterator[tuple[Callable[[str], bool], Iterable[str]]]:
+    """Every name in a job, with the grammar it has to follow."""
+    steps = _steps(spec)
+    channels = [channel for found in spec.notify.values() for channel in found]
+    yield is_job_name, [spec.renamed_from] if spec.renamed_from is not None else []
+    yield is_job_name, [one.after for one in spec.triggers if isinstance(one, AfterTrigger)]
+    yield is_job_name, [spec.queue.name] if spec.queue else []
+    yield is_job_name, [channel.name for channel in channels]
+    yield is_job_name, list(_calendars(spec))
+    yield is_word, [one.name for one in (*spec.params, *spec.outputs)]
+    yield is_word, [name for one in spec.schedule for name in one.arguments]
+    yield is_word, [name for names in (spec.vars, *spec.matrix) for name in names]
+    yield is_word, [one.name for step in steps for one in step.outputs]
+    yield is_step_name, [name for step in steps for name in (step.name, *step.needs)]
+    yield is_variable, [*spec.env, *spec.secrets, *spec.pass_env]
+    yield is_variable, [name for step in steps for name in (*step.env, *step.secrets)]
+    yield is_variable, [name for channel in channels for name in channel.secrets]
+    yield is_variable, [part for one in _functions(spec) for part in (*one.module.split("."), one.function)]
+
+
+def _calendars(spec: JobSpec) -> Iterator[str]:
+    for one in spec.schedule:
+        if isinstance(one, (CronEntry, BusinessDayEntry)) and one.calendar is not None:
+            yield one.calendar.name
+
+
+def _steps(spec: JobSpec) -> tuple[StepSpec, ...]:
+    return spec.action.steps if isinstance(spec.action, StepsAction) else ()
+
+
+def _functions(spec: JobSpec) -> Iterator[PythonAction]:
+    for action in (spec.action, *(step.action for step in _steps(spec))):
+        if isinstance(action, PythonAction):
+            yield action
+
+
+def _is_compiled(action: SimpleAction, scope: Scope) -> bool:
+    """Whether a script is what its text compiles to."""
+    if not isinstance(action, ScriptAction):
+        return True
+    dialects: dict[tuple[str, ...], Dialect] = {SHELLS["sh"]: "sh", SHELLS["bash"]: "bash"}
+    dialect = dialects.get(action.shell)
+    if dialect is None:
+        return (action.compiled, action.values) == (action.text, ())
+    script, sources, _ = compiled_script(action.text, scope, dialect=dialect)
+    return (action.compiled, action.values) == (script, sources)
+
+
+def _scripts(
+    spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]
+) -> Iterator[tuple[SimpleAction, Scope]]:
+    """What a job and its steps do, each with what names mean in its text."""
+    names = {**RUN, **params_names(spec.params), **matrix_names(spec.matrix)}
+    constants, kinds = vars_names(spec.vars), _kinds(spec, outputs)
+    if not isinstance(spec.action, StepsAction):
+        yield spec.action, build(names, constants=constants, secrets=spec.secrets, kinds=kinds)
+        return
+    steps = {step.name: step for step in spec.action.steps}
+    for step in steps.values():
+        known = dict(names)
+        for name in _upstream(step, steps):
+            done = steps[name]
+            known |= step_names(name, done.outputs, is_for_each=done.for_each is not None)
+        scope = build(known, constants=constants, secrets=step.secrets, kinds=kinds)
+        yield step.action, _with_item(step, scope)
+
+
+def _kinds(spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]) -> dict[str, Names]:
+    """The ways in which runs of a job start, each with the names it gives."""
+    found: dict[str, Names] = {"schedule": {}} if spec.schedule else {}
+    for trigger in spec.triggers:
+        match trigger:
+            case FileTrigger():
+                found["file"] = FILE
+            case WebhookTrigger():
+                found["webhook"] = {}
+            case AfterTrigger():
+                names = {**AFTER, **outputs_names("trigger", outputs.get(trigger.after, ()))}
+                old = found.get("after", names)
+                found["after"] = {name: one for name, one in names.items() if old.get(name) == one}
+    return found
+
+
+def _upstream(step: StepSpec, steps: Mapping[str, StepSpec]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(step.needs)
+    while waiting:
+        name = waiting.pop()
+        if name in steps and name not in found:
+            found.add(name)
+            waiting += steps[name].needs
+    return frozenset(found)
+
+
+def _with_item(step: StepSpec, scope: Scope) -> Scope:
+    if step.for_each is None:
+        return scope
+    parsed = parse_expression(step.for_each)
+    found = Type(Kind.ANY) if parsed is None else check_slot(parsed, scope)[0]
+    item = Type(found.item) if found.kind is Kind.LIST else Type(Kind.ANY)
+    return Scope(scope.names_and({"item": item}), scope.by_trigger, {})
