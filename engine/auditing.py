@@ -16,7 +16,8 @@ class AuditTail:
         """What was done before is past."""
         self._store = store
         self._journal = journal
-        self._seq = store.past.newest_audit()
+        self.record, self.head = store.past.newest_audit()
+        self._seq = self.record
 
     def tell_new(self) -> None:
         """Tell what was done since the last time."""

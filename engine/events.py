@@ -14,6 +14,9 @@ class EngineStarted:
     pid: int
     main_file: str
     state_dir: str
+    audit_record: int = 0
+    """The newest record of the audit and its hash, to compare with later: 0 when there is none."""
+    audit_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
+    from engine.chain import Link
     from engine.lifecycle import Attempt, Outcome, Run, RunState, States, Verdict
     from engine.ports import Stop
     from engine.records import (
@@ -412,4 +413,12 @@ class View(Protocol):
 
     def audit_of(self, object: str) -> tuple[Audited, ...]:
         """What was done about an object, oldest first."""
+        ...
+
+    def recent_audit(self, *, limit: int) -> tuple[tuple[int, Audited], ...]:
+        """What was done last, the newest first, with the numbers of the records."""
+        ...
+
+    def audit_links(self) -> Iterator[Link]:
+        """The whole audit with its hashes, oldest first, read one after the other."""
         ...

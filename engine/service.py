@@ -199,6 +199,8 @@ class Service:
                     pid=os.getpid(),
                     main_file=str(self.config.main_file),
                     state_dir=str(self.config.state_dir),
+                    audit_record=self._audit.record,
+                    audit_hash=self._audit.head,
                 )
             )
         self._withdraw_abandoned()

@@ -147,8 +147,8 @@ class Past(Protocol):
         """Runs that were recorded after another, and before an instant, with their places in the order."""
         ...
 
-    def newest_audit(self) -> int:
-        """The number of the audit's last line; 0 when it has none."""
+    def newest_audit(self) -> tuple[int, str]:
+        """The number and the hash of the audit's newest record; 0 and nothing when it has none."""
         ...
 
     def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:

@@ -46,6 +46,7 @@ from engine.wording import REASONS, SHORT_ID, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
 _MAX_NAMES = 6
+_HASH_DIGITS = 16
 
 
 def tell_text(event: Event) -> str:
@@ -95,7 +96,9 @@ def _about_run(event: RunWaits | AttemptStarted | AttemptAdopted | RunSettled | 
 def _about_engine(event: EngineStarted | EngineStopped | LoopFailed | NotShown | DoneByOthers) -> str:
     match event:
         case EngineStarted():
-            return f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"
+            told = f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"
+            head = f"; audit: record {event.audit_record}, hash {event.audit_hash[:_HASH_DIGITS]}"
+            return told + (head if event.audit_hash else "")
         case EngineStopped():
             left = f"; {event.running} running, left running" if event.running else ""
             return f"engine stopped{left}"

@@ -47,6 +47,7 @@ COMMANDS = {
     "retry": "try a run again",
     "pause": "stop a job from running on its schedule",
     "resume": "let a paused job run again",
+    "audit": "who changed what, and whether the record of it is whole",
     "clock": "whether the engine believes the clock",
     "schema": "print the JSON Schema of job files",
     "lsp": "serve an editor",

@@ -64,6 +64,7 @@ ASKED: dict[str, list[Words]] = {
     "retry": [["retry", "bad"]],
     "pause": [["pause", "hello", "--why", b"caf\xe9"], ["pause", "bad", "--json", "--why", b"\xff\xfe"]],
     "resume": [["resume", "hello"], ["resume", "bad", "--json"]],
+    "audit": [["audit", "verify"], ["audit"], ["audit", "--json"], ["audit", "verify", "--json"]],
     "clock": [["clock"], ["clock", "--json"]],
     "schema": [["schema"]],
     "explain": [["explain", "JF101"], ["explain", "keys"]],
@@ -296,6 +297,8 @@ ODD_WORDS: list[Words] = [
     ["check", "--allow", b"caf\xe9"],
     ["status", "-f", b"caf\xe9.yaml"],
     ["clock", b"caf\xe9"],
+    ["audit", b"caf\xe9"],
+    ["audit", "verify", "--head", b"caf\xe9"],
     ["schema", b"caf\xe9"],
     ["comment", b"caf\xe9"],
 ]

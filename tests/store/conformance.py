@@ -419,11 +419,11 @@ def test_the_audit_tells_who_when_and_why(open_ledger: OpenLedger) -> None:
 def test_the_audit_is_read_on_from_where_it_was_read_last(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     past = ledger.store.past
-    assert (past.newest_audit(), past.audit_after(0, limit=9)) == (0, ())
+    assert (past.newest_audit(), past.audit_after(0, limit=9)) == ((0, ""), ())
     with ledger.store.transaction():
         for name in ("a", "b", "c"):
             ledger.store.audit(actor="anna", action="pause", object=name, detail="", now=NOON)
-    newest = past.newest_audit()
+    newest, _ = past.newest_audit()
     (first, *rest) = past.audit_after(0, limit=9)
     assert (first[1].object, [line.object for _, line in rest]) == ("a", ["b", "c"])
     assert [line.object for _, line in past.audit_after(first[0], limit=1)] == ["b"]

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+from engine.chain import link_hash
 from engine.errors import (
     JobfileError,
     StoreDamagedError,
@@ -163,6 +164,7 @@ class Connection:
             cached_statements=128,
         )
         opened.row_factory = sqlite3.Row
+        opened.create_function("link_hash", -1, link_hash, deterministic=True)
         try:
             opened.executescript(self._pragmas)
         except BaseException:

@@ -85,11 +85,10 @@ class SqlitePast:
         rows = self._db.rows("finished_since", {"after": seq, "before": to_us(before), "limit": limit})
         return tuple((row["seq"], run_from_row(row)) for row in rows)
 
-    def newest_audit(self) -> int:
-        """The number of the audit's last line; 0 when it has none."""
+    def newest_audit(self) -> tuple[int, str]:
+        """The number and the hash of the audit's newest record; 0 and nothing when it has none."""
         row = self._db.row("newest_audit")
-        assert row is not None
-        return int(row["seq"])
+        return (0, "") if row is None else (row["seq"], row["hash"])
 
     def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:
         """Lines of the audit after one, oldest first, with their numbers."""

@@ -1,9 +1,11 @@
 """The ledger in one SQLite file: what the answers read. Works while an engine writes, and without one."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from engine.chain import Link
 from engine.lifecycle import Attempt, Run, RunState, States
 from engine.records import (
     SOURCE,
@@ -236,3 +238,12 @@ class SqliteView:
     def audit_of(self, object: str) -> tuple[Audited, ...]:
         """What was done about an object, oldest first."""
         return tuple(audited_from_row(row) for row in self._db.rows("audit_of", {"object": object}))
+
+    def recent_audit(self, *, limit: int) -> tuple[tuple[int, Audited], ...]:
+        """What was done last, the newest first, with the numbers of the records."""
+        rows = self._db.rows("recent_audit", {"limit": limit})
+        return tuple((row["seq"], audited_from_row(row)) for row in rows)
+
+    def audit_links(self) -> Iterator[Link]:
+        """The whole audit with its hashes, oldest first, read one after the other."""
+        return (Link(*row) for row in self._db.each("audit_links"))

@@ -1,2 +1,2 @@
--- The line of the audit that was written last.
-select coalesce(max(seq), 0) as seq from audit
+-- The record of the audit that was written last.
+select seq, hash from audit order by seq desc limit 1
