@@ -151,6 +151,8 @@ CODES: dict[str, Code] = {
         JF209 renamed_from names a job that still exists
         JF210 no such entry in secrets
         JF211 two webhooks with one path
+        JF212 renamed_from is no name of a job
+        JF213 a webhook's path has parts that are not names
         JF301 not a cron expression
         JF302 cron field out of range
         JF303 day of month and day of week both set

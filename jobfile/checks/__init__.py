@@ -46,6 +46,7 @@ from jobfile.checks.references import (
     check_queue_name,
     check_renamed_from,
     check_webhook,
+    check_webhook_path,
     check_webhook_paths,
 )
 from jobfile.checks.schedules import check_schedules
@@ -98,6 +99,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_triggers,
     check_after,
     check_webhook,
+    check_webhook_path,
     check_renamed_from,
     check_timezone,
     check_zone_of_times,

@@ -10,6 +10,7 @@ from jobfile.compile import DEFAULT_QUEUE
 from jobfile.compile.timing import entries_of
 from jobfile.diagnostic import Diagnostic, Label
 from jobfile.jobtext import FileSet, JobText, after_name
+from jobfile.names import is_job_name
 from jobfile.settings import Setting, map_at
 from jobfile.suggest import MANY
 
@@ -187,9 +188,17 @@ def no_such_secret(setting: Setting, known: list[str]) -> Diagnostic:
 
 
 def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
-    """JF209: a former name is free."""
+    """JF209, JF212: a former name is one that a job can have, and is free."""
     setting = job.settings.get("renamed_from")
-    if setting is not None and setting.text in job.files.job_names:
+    if setting is not None and not is_job_name(setting.text):
+        yield finding(
+            setting,
+            "JF212",
+            "`renamed_from` is not the name of a job",
+            label="no job was ever called so",
+            help=("a name has small letters, digits, _ and -, a letter first, at most 63 in all",),
+        )
+    elif setting is not None and setting.text in job.files.job_names:
         is_own = setting.text == job.name
         what = "this job itself" if is_own else f"job `{setting.text}`, which still exists"
         yield finding(
@@ -289,6 +298,23 @@ def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
             found.add(one)
             waiting += edges.get(one, [])
     return found
+
+
+def check_webhook_path(job: JobText) -> Iterator[Diagnostic]:
+    """JF213: every part of an address is a name: others read `.`, `..` and nothing as another address."""
+    for trigger in job.triggers:
+        webhook = trigger.part("webhook")
+        path = webhook.part("path") if webhook is not None else None
+        parts = path.text.removesuffix("/").split("/") if path is not None else []
+        odd = next((part for part in parts if part in ("", ".", "..")), None)
+        if path is not None and odd is not None:
+            yield finding(
+                path,
+                "JF213",
+                f"the path of a webhook has the part `{odd}`" if odd else "the path of a webhook has `//`",
+                label="not every sender and proxy would keep it",
+                help=("name each part, such as  path: shop/orders",),
+            )
 
 
 def check_webhook_paths(files: FileSet) -> Iterator[Diagnostic]:
