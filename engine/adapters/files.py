@@ -1,5 +1,6 @@
 """The job files on disk: reading them, being told that they changed, and the commit they are at."""
 
+import logging
 import os
 import re
 import threading
@@ -13,6 +14,9 @@ from watchdog.observers.api import BaseObserver
 
 from engine.adapters.reading import read_job_files, read_limited
 from engine.ports import Snapshot
+
+# A watch is a hint: what watchdog has to say of one that is being taken away is nobody's concern.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 ADVICE = "name the job file with -f, or make one with  jobfile init"
 

@@ -301,8 +301,8 @@ def listen(
     """Run a program that reads a text, and take in so much of what it prints; raises OSError.
 
     It is ended, with all that it started, when it takes too long or prints more. Its limit of memory is
-    RLIMIT_DATA (getrlimit(2)), set as soon as it has begun: with threads, nothing of ours may run between fork
-    and exec. Files that it maps do not count.
+    RLIMIT_DATA (getrlimit(2)), set as soon as it has begun: with threads, nothing of ours may run between
+    fork and exec. Files that it maps do not count.
     """
     with os.fdopen(os.memfd_create("input"), "w+b") as given:
         given.write(text)

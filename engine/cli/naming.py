@@ -14,6 +14,9 @@ from engine.wording import short
 MIN_PREFIX = 4
 """Characters of a run's id that name it, if no other begins so."""
 
+ID_DIGITS = 32
+"""Of a run's whole id."""
+
 MAX_KNOWN = 12
 """Jobs that are listed for a name that is none of them."""
 
@@ -72,7 +75,7 @@ def is_known(view: View, job: str) -> bool:
 
 def is_run_id(text: str) -> bool:
     """Whether a text could be the beginning of a run's id."""
-    return len(text) >= MIN_PREFIX and all(one in "0123456789abcdef" for one in text.lower())
+    return MIN_PREFIX <= len(text) <= ID_DIGITS and all(one in "0123456789abcdef" for one in text.lower())
 
 
 def find_run(view: View, given: str) -> Run:

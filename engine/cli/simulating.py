@@ -26,7 +26,7 @@ HISTORY = 200
 
 MAX_DAYS = 3660
 MAX_EVENTS = 1_000_000
-MAX_EVENT_BYTES = 256 * 1024 * 1024
+MAX_EVENT_BYTES = 128 * 1024 * 1024
 UTC_ZONE = ZoneInfo("UTC")
 
 
@@ -190,6 +190,8 @@ class Reader:
         given = plain.get("params", {})
         if not isinstance(given, dict):
             raise click.UsageError(f"{where}: params must be an object")
+        if any(isinstance(part, (dict, list)) for one in given.values() for part in _parts(one)):
+            raise click.UsageError(f"{where}: a param is a text, a number, true or false, or a list of these")
         values = {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
         params, problems = bind_params(job.params, values, from_text=False)
         if problems:
@@ -198,6 +200,10 @@ class Reader:
         if not self.since <= at < self.until:
             raise click.UsageError(f"{where}: {plain['at']} is not in the time that is simulated")
         return GivenEvent(at=at, job=job.name, trigger=TriggerKind.MANUAL, params=params)
+
+
+def _parts(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _history(view: View | None, job: str, rank: float) -> timedelta | None:

@@ -203,3 +203,38 @@ def test_a_pipe_is_never_judged_by_what_is_in_it_now(tmp_path: Path) -> None:
     done = subprocess.run(script, shell=True, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 65
     assert "it leads to a pipe, and a job file is a regular file" in done.stderr
+
+
+def test_no_umask_lets_others_write_what_jobfile_makes(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.test.yaml").write_text("version: 1\ntests: {}\n")
+    (tmp_path / "kept.csv").touch(mode=0o600)
+    old = os.umask(0)
+    try:
+        assert jobfile("init", "a/b").code == 0
+        assert jobfile("simulate", "--days", "1", "--csv", "new.csv", "--svg", "new.svg").code == 0
+        assert jobfile("simulate", "--days", "1", "--csv", "kept.csv").code == 0
+        assert jobfile("apply", "--yes").code == 0
+        assert jobfile("plan", "--out", "new.jfplan").code == 0
+        assert jobfile("run", "flaky").code == 0
+    finally:
+        os.umask(old)
+    modes = {path: path.lstat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert [path for path, mode in modes.items() if mode & 0o022] == []
+    assert (modes[tmp_path / "new.csv"], modes[tmp_path / "kept.csv"]) == (0o644, 0o600)
+    assert (modes[tmp_path / "new.jfplan"], modes[tmp_path / "a" / "b" / "jobs.yaml"]) == (0o600, 0o644)
+
+
+@pytest.mark.parametrize(
+    "word", ["../../evil", "/tmp/evil", "..", "a/../b", "ab" * 17, "deadbeef/../x", "%2e%2e"]
+)
+def test_a_word_that_is_no_name_and_no_id_becomes_no_path(
+    jobfile: Jobfile, tmp_path: Path, word: str
+) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    before = sorted(tmp_path.parent.rglob("*evil*"))
+    there = sorted(path for path in tmp_path.rglob("*") if "ledger" not in path.name)
+    for command in ("run", "logs", "cancel", "retry", "wait", "show", "did", "pause", "resume", "runs"):
+        said = jobfile(command, word)
+        assert said.code == 64, (command, said)
+    assert sorted(path for path in tmp_path.rglob("*") if "ledger" not in path.name) == there
+    assert sorted(tmp_path.parent.rglob("*evil*")) == before

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,35 @@ DOWN = ("--down", "2026-03-10T01:00Z/6h")
 @pytest.fixture(autouse=True)
 def job_file(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(FILE)
+
+
+DEEP = "[" * 990 + "]" * 990
+ODD_EVENTS = [
+    '{"at": "2026-03-01T10:00Z", "job": "p", "params": {"x": ' + "[" * 90_000,
+    "[" * 90_000,
+    '{"a":' * 90_000,
+    '{"at": "2026-03-01T10:00Z", "job": "p", "params": {"x": ' + DEEP + "}}",
+    '{"at": "2026-03-01T10:00Z", "job": "p", "params": {"x": {"a": 1}}}',
+    '{"at": "2026-03-01T10:00Z", "job": ' + DEEP + "}",
+    '{"at": ' + "9" * 5000 + ', "job": "p"}',
+    '{"at": "2026-03-01T10:00Z", "job": "p", "params": ' + DEEP + "}",
+]
+
+
+@pytest.mark.parametrize("line", ODD_EVENTS)
+def test_an_event_of_any_shape_is_a_mistake_in_the_call(jobfile: Jobfile, tmp_path: Path, line: str) -> None:
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {p: {params: {x: {type: string}}, run: echo}}\n")
+    (tmp_path / "events.jsonl").write_text(line)
+    said = jobfile(*MARCH, "--event", "events.jsonl")
+    assert (said.code, said.out) == (64, ""), said
+    assert "events.jsonl:1" in said.err.replace("\n", "")
+
+
+def test_events_are_read_from_a_file_and_never_waited_for(jobfile: Jobfile, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", str(tmp_path), "/dev/zero"):
+        said = jobfile(*MARCH, "--event", name)
+        assert (said.code, "--event: cannot read" in said.err) == (64, True)
 
 
 def test_a_month_is_told_in_numbers_notes_and_load(jobfile: Jobfile) -> None:

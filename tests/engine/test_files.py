@@ -1,6 +1,8 @@
 """Reading job files: the fake tree and the real one through one suite; and real watching."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -221,3 +223,16 @@ def test_a_change_in_the_folder_of_an_included_file_is_noticed(tmp_path: Path) -
         assert noticed.wait(10)
     finally:
         watch.stop()
+
+
+def test_a_watch_that_is_being_taken_away_says_nothing(tmp_path: Path) -> None:
+    script = (
+        "import sys, queue\n"
+        "import engine.adapters.files\n"
+        "from watchdog.observers.api import ObservedWatch\n"
+        "from watchdog.observers.inotify import InotifyEmitter\n"
+        "watch = ObservedWatch(sys.argv[1], recursive=False)\n"
+        "InotifyEmitter(queue.Queue(), watch).queue_events(1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")

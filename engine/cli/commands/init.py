@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from engine.adapters.given import make_folders, write_text
 from engine.cli.output import print_json
 from jobfile.escapes import printable
 from jobfile.schema import schema_text
@@ -39,7 +40,7 @@ PRE_COMMIT = """\
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(folder: Path, *, as_json: bool) -> int:
     """Write a jobs.yaml that works, and the schema for the editor. What is there is never overwritten."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folders(folder)
     texts = {folder / "jobs.yaml": FIRST_FILE, folder / SCHEMA_FILE: schema_text()}
     wrote = {str(path): _write(path, text) for path, text in texts.items()}
     if as_json:
@@ -59,8 +60,7 @@ def command(folder: Path, *, as_json: bool) -> int:
 def _write(path: Path, text: str) -> bool:
     """Write a new file; True when it was written."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_text(path, text, may_replace=False)
     except FileExistsError:
         return False
     return True

@@ -8,6 +8,7 @@ import click
 
 from engine.abilities import beyond_engine
 from engine.adapters.files import FolderTree
+from engine.adapters.given import write_text
 from engine.adapters.revisions import snapshot_at
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
@@ -182,6 +183,6 @@ def _all(
 
 def _write(name: str, text: str) -> None:
     try:
-        Path(name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_text(Path(name), text, may_replace=True)
     except OSError as error:
         raise JobfileError(f"cannot write {name}: {error.strerror or error}") from error

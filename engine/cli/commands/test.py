@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from engine.adapters.files import FolderTree
+from engine.adapters.given import write_text
 from engine.adapters.reading import read_limited
 from engine.casetests.cases import CaseFile
 from engine.casetests.judging import Judged, judge
@@ -135,6 +136,6 @@ def _print(results: Results, seconds: float, *, as_json: bool) -> None:
 
 def _write(name: str, text: str) -> None:
     try:
-        Path(name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_text(Path(name), text, may_replace=True)
     except OSError as error:
         raise JobfileError(f"cannot write {name}: {error.strerror or error}") from error
