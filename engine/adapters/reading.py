@@ -29,7 +29,11 @@ _OTHER_KINDS: Final = (
 )
 
 
-class LinkError(OSError):
+class NoFileError(OSError):
+    """A folder, a pipe, a device or a link where a regular file was expected."""
+
+
+class LinkError(NoFileError):
     """A symbolic link where a file was expected: what lies behind it was not reviewed with it."""
 
 
@@ -94,7 +98,9 @@ def _why_not(error: OSError, path: Path, is_link: bool, what: str) -> OSError:
         why += f" a {what} is a regular file" if other else f" {what}: name the file itself"
         return LinkError(errno.ELOOP, why, str(path))
     if error.errno == errno.ENXIO:
-        return OSError(errno.ENXIO, f"it is a socket or a device, and a {what} is a regular file", str(path))
+        return NoFileError(
+            errno.ENXIO, f"it is a socket or a device, and a {what} is a regular file", str(path)
+        )
     return OSError(error.errno, error.strerror, str(path))
 
 
@@ -113,7 +119,7 @@ def _read(handle: int, path: Path, most: int, what: str) -> bytes:
         with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read(most + 1)
     except OSError as error:  # of a handle, which has no name
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
         os.close(handle)
 
@@ -121,7 +127,7 @@ def _read(handle: int, path: Path, most: int, what: str) -> bytes:
 def _refuse_others(mode: int, what: str) -> None:
     """Of a pipe there is only what is in it now, which may be half of a file; a device may have no end."""
     if other := _other_kind(mode):
-        raise OSError(errno.EINVAL, f"it is {other}, and a {what} is a regular file")
+        raise NoFileError(errno.EINVAL, f"it is {other}, and a {what} is a regular file")
 
 
 def _other_kind(mode: int) -> str:

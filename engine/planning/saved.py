@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.reading import read_limited
+from engine.adapters.reading import NoFileError, read_limited
 from engine.adapters.sealing import KEY_FILE, is_seal_of, read_key, seal_of
 from engine.errors import JobfileError
 from engine.ledger import View
@@ -123,6 +123,8 @@ def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
     """
     try:
         raw = read_limited(path, most=MAX_BYTES, what=_WHAT)
+    except NoFileError as error:
+        raise PlanRefusedError(f"{path} is refused: {error.strerror}") from error
     except OSError as error:
         raise JobfileError(f"cannot read {path}: {error.strerror or error}") from error
     if len(raw) > MAX_BYTES:
