@@ -4,16 +4,26 @@ The same table of programs serves scripts and lists: the items are read as the w
 no shell expands anything.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from jobfile.expression import Kind, Problem, Scope, Type
-from jobfile.shell import NUMERIC
+from jobfile.shell import NUMERIC, compile_script
 from jobfile.shellcalls import AS_INPUT
 from jobfile.shellplaces import SLOT, Word
 from jobfile.shellrules import AS_ARGUMENT, Finding, find_in_arguments
 from jobfile.template import Slot, check_slot, find_slots, has_template
 
+MOST_OF_A_LIST: Final = 9
+"""Arguments that a list in one item is taken to become."""
+_DIALECTS: Final[Mapping[str, Literal["sh", "bash"]]] = {
+    **dict.fromkeys(("sh", "dash", "ash"), "sh"),
+    **dict.fromkeys(("bash", "ksh", "zsh"), "bash"),
+}
+_TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
+Placed = tuple[int, Slot, Type]
+"""The number of an item, a template in it, and the type of its value."""
 _IN_A_LIST: Final[Mapping[str, str]] = {
     AS_ARGUMENT: 'pass it as an item of its own:  [sh, -c, \'… "$1"\', sh, "{{ x }}"]',
     AS_INPUT: f"use  run:  and {AS_INPUT}",
@@ -30,7 +40,7 @@ def argument_problems(
     """
     if not any(map(has_template, items)):
         return
-    slots: list[tuple[int, Slot, Type]] = []
+    slots: list[Placed] = []
     words: list[Word] = []
     for index, item in enumerate(items):
         found, problems = find_slots(item)
@@ -39,12 +49,41 @@ def argument_problems(
             return
         words.append(_word(item, found, [one for one, _ in types], len(slots)))
         slots += [(index, slot, one) for slot, (one, _) in zip(found, types, strict=True)]
+    yield from _into_scripts(items, slots)
     seen: set[tuple[int, str]] = set()
     for finding in find_in_arguments(words):
         index, slot, type_ = slots[finding.slot]
         if (finding.slot, finding.code) not in seen and not _is_harmless(finding.code, type_):
             seen.add((finding.slot, finding.code))
             yield index, _problem(finding, slot, takes_env=takes_env)
+
+
+def _into_scripts(items: Sequence[str], slots: Sequence[Placed]) -> Iterator[tuple[int, Problem]]:
+    """Values that come as `$1`, `$2`, … into a script among the items, which reads them as code."""
+    for at, item in enumerate(items):
+        dialect = _DIALECTS.get(item.rpartition("/")[2])
+        place = None if dialect is None else _script_place(items, at)
+        if dialect is None or place is None or has_template(items[place]):
+            continue
+        arguments = {
+            number
+            for index, _, type_ in slots
+            if index > place and not type_.cannot_be_code
+            for number in range(index, index + (MOST_OF_A_LIST if type_.kind is Kind.LIST else 1))
+        }
+        outside = {str(number - place - 1) for number in arguments} | ({"@"} if arguments else set())
+        _, problems = compile_script(items[place], slots=(), kinds=(), dialect=dialect, outside=outside)
+        yield from ((place, problem) for problem in problems if outside)
+
+
+def _script_place(items: Sequence[str], shell: int) -> int | None:
+    """Where the script stands of the shell at this place: after -c, when only options come before."""
+    for at in range(shell + 1, len(items) - 1):
+        if _TAKES_SCRIPT.fullmatch(items[at]):
+            return at + 1
+        if items[at][:1] not in ("-", "+") and items[at - 1][-1:] not in ("o", "O"):
+            return None
+    return None
 
 
 def _word(item: str, slots: Sequence[Slot], types: Sequence[Type], first: int) -> Word:

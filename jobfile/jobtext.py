@@ -17,6 +17,7 @@ from jobfile.scopes import (
     RUN,
     Names,
     build,
+    item_of_loop,
     matrix_names,
     outputs_names,
     params_names,
@@ -306,8 +307,7 @@ class StepText:
             return None
         parsed = parse_expression(setting.text)
         found = Type(Kind.ANY) if parsed is None else check_slot(parsed, self._scope_without_item)[0]
-        is_list = found.kind is Kind.LIST
-        return Type(found.item if is_list else Kind.ANY, is_trusted=is_list and found.is_trusted)
+        return item_of_loop(found)
 
     @cached_property
     def _scope_without_item(self) -> Scope:

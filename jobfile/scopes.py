@@ -104,6 +104,12 @@ def step_names(step: str, outputs: Sequence[ParamSpec], *, is_for_each: bool) ->
     return names
 
 
+def item_of_loop(found: Type) -> Type:
+    """The type of one item of the list of `for_each`."""
+    is_list = found.kind is Kind.LIST
+    return Type(found.item if is_list else Kind.ANY, is_trusted=is_list and found.is_trusted)
+
+
 def build(
     names: Names,
     *,

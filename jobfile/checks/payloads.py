@@ -5,7 +5,7 @@ from typing import Any  # values of a document are not typed yet
 
 from jobfile.arguments import argument_problems
 from jobfile.checks.finding import finding, located
-from jobfile.checks.shells import arguments_with_values, carried_names, script_of
+from jobfile.checks.shells import carried_names, script_of
 from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.expression import Kind, Problem, Scope, Type
@@ -143,9 +143,9 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
 
 
 def _check_known_shell(payload: Payload) -> Iterator[Diagnostic]:
-    """The values that come by variable or argument into a script of `shell: [bash, …]` or `[bash, -c, …]`."""
+    """The values that come by a variable into a script of `shell: [bash, …]` or `[bash, -c, …]`."""
     read = script_of(payload)
-    outside = carried_names(payload) | arguments_with_values(payload)
+    outside = carried_names(payload)
     if read is None or not any(name in read.setting.text for name in outside):
         return
     dialect: Any = read.dialect

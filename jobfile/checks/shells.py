@@ -103,17 +103,6 @@ def carried_names(payload: Payload) -> frozenset[str]:
     )
 
 
-def arguments_with_values(payload: Payload) -> frozenset[str]:
-    """`0`, `1`, … of `command: [sh, -c, SCRIPT, …]` into which values go."""
-    command = payload.settings.get("command")
-    texts = [] if command is None else [one.text for one in command.parts()]
-    script = next(
-        (at + 1 for at, text in enumerate(texts) if at and _TAKES_SCRIPT.fullmatch(text)), len(texts)
-    )
-    holding = [str(at) for at, text in enumerate(texts[script + 1 :]) if has_template(text)]
-    return frozenset([*holding, *(["@"] if holding else [])])
-
-
 def _has_value(setting: Setting, scope: Scope) -> bool:
     """Whether a text has a template whose value may be code."""
     if not isinstance(setting.value, str) or not has_template(setting.value):

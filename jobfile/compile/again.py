@@ -29,13 +29,14 @@ from jobfile.scopes import (
     RUN,
     Names,
     build,
+    item_of_loop,
     matrix_names,
     outputs_names,
     params_names,
     step_names,
     vars_names,
 )
-from jobfile.template import check_slot, parse_expression
+from jobfile.template import check_slot, parse_expression, with_constants
 
 
 def find_foreign(jobs: Sequence[JobSpec]) -> Iterator[str]:
@@ -100,7 +101,7 @@ def _is_compiled(action: SimpleAction, scope: Scope) -> bool:
     dialects: dict[tuple[str, ...], Dialect] = {SHELLS["sh"]: "sh", SHELLS["bash"]: "bash"}
     dialect = dialects.get(action.shell)
     if dialect is None:
-        return (action.compiled, action.values) == (action.text, ())
+        return (action.compiled, action.values) == (with_constants(action.text), ())
     script, sources, _ = compiled_script(action.text, scope, dialect=dialect)
     return (action.compiled, action.values) == (script, sources)
 
@@ -156,5 +157,5 @@ def _with_item(step: StepSpec, scope: Scope) -> Scope:
         return scope
     parsed = parse_expression(step.for_each)
     found = Type(Kind.ANY) if parsed is None else check_slot(parsed, scope)[0]
-    item = Type(found.item) if found.kind is Kind.LIST else Type(Kind.ANY)
+    item = item_of_loop(found)
     return Scope(scope.names_and({"item": item}), scope.by_trigger, {})

@@ -125,6 +125,12 @@ REFUSED = [
     (["{{ vars.c }}", "-c", X], 2),
     (["sh", f"-{X}", X], 1),
     (["sh", "-c", "'{{ vars.c ~ params.x }}'"], 2),
+    (["sh", "-c", 'eval "$1"', "sh", X], 2),
+    (["docker", "exec", "c", "bash", "-o", "pipefail", "-lc", "[[ $2 -gt 1 ]]", "x", "1", X], 7),
+    (["nice", "sh", "-c", 'x=$1; eval "$x"', "sh", X], 3),
+    (["sh", "-c", 'for x in "$@"; do eval "$x"; done', "sh", L], 2),
+    (["sh", "-c", 'eval "$2"', "sh", L], 2),
+    (["find", ".", "-exec", "sh", "-c", 'eval "$1"', "sh", X, ";"], 5),
 ]
 
 
@@ -168,6 +174,9 @@ ORDINARY = [
     ["sh", "-c", 'ls "$1"', "sh", X],
     ["sh", "-c", 'ls "$@"', "sh", L],
     ["sh", "-c", 'ls "$@"', X, X],
+    ["sh", "-c", 'eval "$1"; ls "$2"', "sh", "true", X],
+    ["sh", "-c", 'eval "$1"', "sh", "{{ vars.c }}"],
+    ["sh", "deploy.sh", "-c", 'eval "$1"', X],
     ["docker", "exec", "c", "sh", "-c", 'exec x "$1"', "sh", X],
     ["sh", "deploy.sh", X, "-c", X],
     ["sh", "-eu", "./deploy.sh", X],
