@@ -74,3 +74,18 @@ def test_a_name_outside_the_grammar_is_found_and_not_repeated(name: str) -> None
         (found,) = find_foreign([replace(spec, **change)])
         assert found == "job `a` has a part with a name that none can have"
     assert list(find_foreign([spec, spec])) == ["two jobs have one name"]
+
+
+TRUSTED = """\
+version: 1
+vars: {words: [a, b]}
+jobs:
+  loop: {steps: {one: {for_each: vars.words, run: "sh -c 'echo {{ item }}'"}}}
+  ours: {shell: [python3], run: "print('{{ \\"{{\\" }}')"}
+"""
+
+
+def test_constants_are_trusted_as_they_are_in_files() -> None:
+    specs = compiled(TRUSTED.encode())
+    assert [spec.name for spec in specs] == ["loop", "ours"]
+    assert list(find_foreign(specs)) == []
