@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from jobfile.shellplaces import Notes, Part, Read
+from jobfile.shellplaces import Evaluated, Notes, Part, Read, Word
 
 _BASH_FORM: Final = re.compile(
     r"(?P<indirect>![A-Za-z_])|#?\w+(?:(?P<array>\[)|(?P<replace>/)|(?P<case>[\^,~])|(?P<change>@[A-Za-z])"
@@ -26,6 +26,11 @@ _ARITHMETIC_NAME: Final = re.compile(
 _BASH_ARITHMETIC: Final = re.compile(
     r"\*\*|[A-Za-z_]\w*\s*(?:\+\+|--)(?!\s*[\w$(])|(?:\+\+|--)[A-Za-z_]|\b\d+#|,", re.ASCII
 )
+_BARE_NAME: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*", re.ASCII)
+"""A variable in arithmetic, without a dollar."""
+_EXPANDED: Final = re.compile(r"\$\{?(\w+)", re.ASCII)
+_EXPANSION: Final = re.compile(r"\$(?:\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|\w+)", re.ASCII)
+"""An expansion in arithmetic, as far as it is simple: its names are read elsewhere."""
 _GUARDS: Final = ("-", "=", "+")
 
 
@@ -51,3 +56,27 @@ def note_arithmetic(notes: Notes, text: str, begin: int) -> None:
     found = _BASH_ARITHMETIC.search(text)
     if found:
         notes.bash.append(Part("arithmetic", begin + found.start(), begin + found.end()))
+
+
+def note_parameter(notes: Notes, word: Word, parameter: re.Match[str], begin: int) -> None:
+    """Note the variable in `${ … }`, and whether bash reads its value once more, as in `${!x}`."""
+    name, after = parameter[1], parameter.string[parameter.end() : parameter.end() + 2]
+    word.variables.append(name)
+    if not parameter[0].startswith("#") and parameter[3] != "+":  # a length, or another word
+        word.spots.append((len(word.text) - 1, name))
+    is_list = parameter[2] in ("[@]", "[*]") or after[:1] in ("*", "@")
+    if (parameter[0].startswith("!") and not is_list) or after == "@P":
+        notes.evaluated.append(Evaluated(Word(begin, spots=[(0, name)]), begin, "`${! }`"))
+    word.may_vanish = word.may_vanish or name == "@" or parameter[2] == "[@]"
+
+
+def expanded_names(text: str) -> list[str]:
+    """The variables that a text has with a dollar."""
+    return _EXPANDED.findall(text)
+
+
+def read_since(word: Word, known: tuple[int, int], text: str, *, start: int) -> Word:
+    """What was read of a word since it had so many expansions and commands, and the bare names in a text."""
+    names = _BARE_NAME.findall(_EXPANSION.sub(" ", text))
+    spots = [*word.spots[known[0] :], *((0, name) for name in names)]
+    return Word(start, spots=spots, within=word.within[known[1] :])

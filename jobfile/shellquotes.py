@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from jobfile.shellforms import note_arithmetic, note_expansion
+from jobfile.shellforms import expanded_names, note_arithmetic, note_expansion, note_parameter, read_since
 from jobfile.shellframe import Frame
 from jobfile.shellplaces import (
     QUOTED,
@@ -30,11 +30,6 @@ MAX_DEPTH: Final = 40
 """Brackets and expansions inside each other."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _IDENTIFIER_PART: Final = re.compile(r"\w+", re.ASCII)
-_BARE_NAME: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*", re.ASCII)
-"""A variable in arithmetic, without a dollar."""
-_EXPANDED: Final = re.compile(r"\$\{?(\w+)", re.ASCII)
-_EXPANSION: Final = re.compile(r"\$(?:\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|\w+)", re.ASCII)
-"""An expansion in arithmetic, as far as it is simple: its names are read elsewhere."""
 _PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
 _OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:,%-]+")
@@ -243,7 +238,7 @@ class Quotes:
         has_slots = bisect_left(self.starts, begin) != bisect_left(self.starts, self.at)
         has_escapes = "\\" in self.text[begin : self.at]
         inside = self.text[begin : self.at].replace("\\\n", "") if has_escapes else ""
-        word.spots += ((len(word.text) - 1, name) for name in _EXPANDED.findall(inside))
+        word.spots += ((len(word.text) - 1, name) for name in expanded_names(inside))
         if not has_slots and not has_escapes:
             known = len(self.notes.commands)
             self.look_into(begin + 1, self.at - 1)
@@ -327,11 +322,7 @@ class Quotes:
         self, span: tuple[int, int], known: tuple[int, int], *, reader: str, array: str = ""
     ) -> None:
         """Note what bash evaluates between these offsets; `known` is how much of the word was read before."""
-        whole = self.word()
-        spots, within = whole.spots[known[0] :], whole.within[known[1] :]
-        text = _EXPANSION.sub(" ", self._own_text(*span))
-        bare = [(0, name) for name in _BARE_NAME.findall(text)]
-        word = Word(span[0], spots=[*spots, *bare], within=within)
+        word = read_since(self.word(), known, self._own_text(*span), start=span[0])
         self.notes.evaluated.append(Evaluated(word, span[0], reader, array))
 
     def known(self) -> tuple[int, int]:
@@ -352,8 +343,8 @@ class Quotes:
         match = _OLD_ARITHMETIC.match(self.text, self.at + 1, self.next_slot())
         if match is None:
             raise LostError(begin, "$[ ]")
-        names = [(0, name) for name in _BARE_NAME.findall(match.group())]
-        self.notes.evaluated.append(Evaluated(Word(begin, spots=names), begin, "arithmetic"))
+        word = read_since(Word(begin), (0, 0), match.group().replace("$", " "), start=begin)
+        self.notes.evaluated.append(Evaluated(word, begin, "arithmetic"))
         self.at = match.end()
         self.bash("$[", begin)
 
@@ -392,22 +383,12 @@ class Quotes:
         raise BrokenError(begin, "${ }")
 
     def _parameter(self, parameter: re.Match[str], begin: int) -> None:
-        """Note the variable in `${ … }`, and whether bash reads its value once more."""
+        """Note the variable in `${ … }`, and what bash evaluates in it."""
         word = self.word()
-        word.variables.append(parameter[1])
-        if not parameter[0].startswith("#") and parameter[3] != "+":  # a length, or another word
-            word.spots.append((len(word.text) - 1, parameter[1]))
-        is_list = parameter[2] in ("[@]", "[*]") or self.text[parameter.end() : parameter.end() + 1] in [
-            *"*@"
-        ]
-        if (parameter[0].startswith("!") and not is_list) or self.text.startswith(
-            "@P", parameter.end(), self.limit
-        ):
-            self.notes.evaluated.append(Evaluated(Word(begin, spots=[(0, parameter[1])]), begin, "`${! }`"))
-        word.may_vanish = word.may_vanish or parameter[1] == "@" or parameter[2] == "[@]"
+        note_parameter(self.notes, word, parameter, begin)
         if parameter[2]:
             known = self.known()
-            word.spots += ((len(word.text) - 1, name) for name in _EXPANDED.findall(parameter[2]))
+            word.spots += ((len(word.text) - 1, name) for name in expanded_names(parameter[2]))
             self.evaluates(parameter.span(2), known, reader="a subscript", array=parameter[1])
 
     def _after_parameter(self, parameter: re.Match[str], begin: int, known: tuple[int, int]) -> None:

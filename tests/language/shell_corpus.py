@@ -1,6 +1,7 @@
 """Random scripts into which a hostile value comes in every way, and the execution of what is accepted."""
 
 import random
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -81,7 +82,7 @@ def scripts(chance: random.Random, *, is_bash: bool) -> Iterator[str]:
         if kind == 0:
             script = script.replace(V, chance.choice((f'"${PARAM}"', f"${PARAM}", '"$X"', "$X")))
         elif kind == 1 and "<<" not in script and "x=" not in script and " x " not in script:
-            is_name = "<(" not in script and "$(echo" not in script and ("$((" in script or "let " in script)
+            is_name = re.match(r"echo \$\(\(|\(\(|let |echo \"\$\(\(", script) and "$(echo" not in script
             use = script.replace(V, chance.choice(('"$x"', "$x", "x" if is_name else "$x", "${x}")))
             value = chance.choice((V, f'"${PARAM}"'))
             carrier = chance.choice(carriers)
