@@ -1,150 +1,281 @@
-"""How long a backtracking search for a pattern can take: never without end, and on how long a text how long.
+"""Patterns of params, compared in linear time: each character of a text is read once, whatever the pattern.
 
-Where it is clear by the next character whether a repetition goes on, nothing is ever tried twice. Each place
-where it is not clear multiplies the tries; inside another repetition it would do so without bound.
+A backtracking search (`re`) can take a time that doubles with each character. Here all ways to read the text are
+followed at the same time, as a set of places in the pattern, so there is no pattern and no text that takes long:
+a comparison costs at most `MAX_LENGTH` steps over `MAX_PLACES` bits.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from re import _parser  # type: ignore[attr-defined]  # the one reader of patterns that agrees with `re`
-from typing import Any, Final  # the parser's tree is not typed
+from typing import Any, Final, NamedTuple  # the parser's tree is not typed
 
-MAX_TRIES: Final = 2_000_000
-"""Steps of a search; so many take less than a tenth of a second."""
 MAX_LENGTH: Final = 1024
 """Characters of a value that is compared with a pattern."""
+MAX_PLACES: Final = 2048
+"""Characters and forks of a pattern, each repetition written out: `a{3}(b|c)` has 6, `[a-z]+` has 3."""
 
-_OTHER: Final = 128
-"""Stands for every character that is not ASCII."""
-_ALL: Final = frozenset(range(_OTHER + 1))
-_CLASSES: Final = {
-    "CATEGORY_DIGIT": frozenset(ord(sign) for sign in "0123456789") | {_OTHER},
-    "CATEGORY_SPACE": frozenset(at for at in range(_OTHER) if chr(at).isspace()) | {_OTHER},
-    "CATEGORY_WORD": frozenset(at for at in range(_OTHER) if chr(at).isalnum() or at == ord("_")) | {_OTHER},
+_KEPT: Final = 32
+"""Compiled patterns that are remembered, some 300 kB each at most."""
+_CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
+    "CATEGORY_DIGIT": str.isdecimal,
+    "CATEGORY_SPACE": str.isspace,
+    "CATEGORY_WORD": lambda sign: sign.isalnum() or sign == "_",
+    "CATEGORY_NOT_DIGIT": lambda sign: not sign.isdecimal(),
+    "CATEGORY_NOT_SPACE": lambda sign: not sign.isspace(),
+    "CATEGORY_NOT_WORD": lambda sign: not (sign.isalnum() or sign == "_"),
 }
-_REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+_REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT")
+_CHARACTERS: Final = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
+_REFUSED: Final = {
+    "GROUPREF": "backreferences and looking around are not supported",
+    "GROUPREF_EXISTS": "backreferences and looking around are not supported",
+    "ASSERT": "backreferences and looking around are not supported",
+    "ASSERT_NOT": "backreferences and looking around are not supported",
+    "ATOMIC_GROUP": "atomic groups, as `(?>…)`, are not supported",
+    "POSSESSIVE_REPEAT": "possessive repetitions, as `a++`, are not supported",
+}
 
-Characters = frozenset[int]
 Items = Sequence[Any]
+Test = Callable[[str], bool]
 
 
-class EndlessError(Exception):
-    """The time for some text would double with each character of it."""
+class UnsupportedError(Exception):
+    """The pattern is none, or one that cannot be compared in linear time; the text says which."""
 
 
-@lru_cache(maxsize=1024)
-def longest_text(pattern: str) -> int:
-    """How long a text may be that is searched in a moment; raises when it is endless."""
-    choices = list(_choices(list(_parser.parse(pattern)), frozenset(), is_repeated=False))
-    length = MAX_LENGTH
-    while length > 1 and _tries(choices, length) > MAX_TRIES:
-        length = length * 9 // 10
-    return length
+class _Around(NamedTuple):
+    """What `^`, `$` and `\\b` can see at one point of a text."""
+
+    before: str
+    after: str
+    is_last: bool
+
+    def holds(self, kind: str) -> bool:
+        is_word = _CATEGORIES["CATEGORY_WORD"]
+        if kind in ("AT_BEGINNING", "AT_BEGINNING_STRING"):
+            return not self.before
+        if kind == "AT_END":
+            return not self.after or (self.after == "\n" and self.is_last)
+        if kind == "AT_END_STRING":
+            return not self.after
+        is_edge = (self.before != "" and is_word(self.before)) != (self.after != "" and is_word(self.after))
+        return is_edge == (kind == "AT_BOUNDARY")
 
 
-def _tries(choices: list[int], length: int) -> int:
-    tries = length
-    for choice in choices:
-        tries = min(tries * (min(choice, length) + 1), MAX_TRIES + 1)
-    return tries
+def size_of(pattern: str) -> int:
+    """How many places a pattern has, without writing them out; raises when it is not supported."""
+    try:
+        tree = _parser.parse(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UnsupportedError(f"not a pattern: {error}") from error
+    if tree.state.flags & ~_parser.SRE_FLAG_UNICODE:
+        raise UnsupportedError("flags, as `(?i)`, are not supported")
+    size = _size(tree)
+    if size > MAX_PLACES:
+        raise UnsupportedError(f"its repetitions, written out, have {size:,} places; at most {MAX_PLACES:,}")
+    return size
 
 
-def _choices(items: Items, after: Characters, *, is_repeated: bool) -> Iterator[int]:
-    """For each place where the next character does not decide, in how many ways the search can go on."""
-    for at, (kind, about) in enumerate(items):
-        follow, is_nothing = _first(items[at + 1 :])
-        follow = follow | after if is_nothing else follow
-        found: list[int] = []
-        if str(kind) in _REPEATS:
-            found += _of_repeat(about, follow, is_repeated=is_repeated)
-        elif str(kind) == "BRANCH":
-            found += _of_branch(about[1], follow, is_repeated=is_repeated)
-        elif str(kind) in ("SUBPATTERN", "ATOMIC_GROUP"):
-            found += _choices(_inside(kind, about), follow, is_repeated=is_repeated)
-        yield from found
+def matches(pattern: str, text: str) -> bool:
+    """Whether all of a text fits a supported pattern; a text of more than `MAX_LENGTH` characters never does."""
+    return len(text) <= MAX_LENGTH and _compiled(pattern).fits(text)
 
 
-def _of_repeat(about: tuple[int, int, Items], follow: Characters, *, is_repeated: bool) -> Iterator[int]:
-    least, most, body = about
-    start, is_nothing = _first(body)
-    if most > 1 and is_nothing:
-        raise EndlessError
-    if most > least and start & follow:
-        if is_repeated:
-            raise EndlessError
-        yield int(most) - int(least)
-    again = follow | start if most > 1 else follow
-    yield from _choices(list(body), again, is_repeated=is_repeated or most > 1)
+@lru_cache(maxsize=_KEPT)
+def _compiled(pattern: str) -> "_Machine":
+    size_of(pattern)
+    return _Machine(_parser.parse(pattern))
 
 
-def _of_branch(branches: Sequence[Items], follow: Characters, *, is_repeated: bool) -> Iterator[int]:
-    seen: Characters = frozenset()
-    is_clear = True
-    for branch in branches:
-        start, is_nothing = _first(branch)
-        start = start | follow if is_nothing else start
-        is_clear = is_clear and not start & seen
-        seen |= start
-        yield from _choices(list(branch), follow, is_repeated=is_repeated)
-    if not is_clear:
-        if is_repeated:
-            raise EndlessError
-        yield len(branches) - 1
+def _size(items: Items) -> int:
+    """At least 1: what is nothing costs time too when it is repeated."""
+    return max(1, sum(_size_of_one(str(kind), about) for kind, about in items))
 
 
-def _first(items: Items) -> tuple[Characters, bool]:
-    """The characters with which a row of items can begin, and whether it can be nothing."""
-    found: Characters = frozenset()
-    for kind, about in items:
-        start, is_nothing = _start_of(str(kind), about)
-        found |= start
-        if not is_nothing:
-            return found, False
-    return found, True
-
-
-def _start_of(kind: str, about: Any) -> tuple[Characters, bool]:  # noqa: ANN401  the parser's tree
-    if kind == "AT":
-        return frozenset(), True
-    if kind == "LITERAL":
-        return frozenset({min(about, _OTHER)}), False
-    if kind == "IN":
-        return _set_of(about), False
-    if kind == "BRANCH":
-        starts = [_first(branch) for branch in about[1]]
-        return frozenset().union(*(one for one, _ in starts)), any(nothing for _, nothing in starts)
+def _size_of_one(kind: str, about: Any) -> int:  # noqa: ANN401  the parser's tree
+    if kind in _REFUSED:
+        raise UnsupportedError(_REFUSED[kind])
     if kind in _REPEATS:
-        start, is_nothing = _first(about[2])
-        return start, is_nothing or about[0] == 0
-    if kind in ("SUBPATTERN", "ATOMIC_GROUP"):
-        return _first(_inside(kind, about))
-    return (_ALL - {about} if kind == "NOT_LITERAL" and about < _OTHER else _ALL), False
+        least, most, body = about
+        forks = 1 if most >= MAX_LENGTH else most - least
+        return int(forks + _copies(least, most) * _size(body))
+    if kind == "BRANCH":
+        return 1 + sum(_size(branch) for branch in about[1])
+    if kind == "SUBPATTERN":
+        _, added, removed, body = about
+        if added or removed:
+            raise UnsupportedError("flags, as `(?i)`, are not supported")
+        return _size(body)
+    if kind not in _CHARACTERS and kind != "AT":
+        raise UnsupportedError("this pattern is not supported")
+    return 1
 
 
-def _inside(kind: object, about: Any) -> list[Any]:  # noqa: ANN401  the parser's tree
-    return list(about[3] if str(kind) == "SUBPATTERN" else about)
+def _copies(least: int, most: int) -> int:
+    """How often the body of a repetition is written out: once more for one without a limit."""
+    return least + 1 if most >= MAX_LENGTH else most
 
 
-def _set_of(parts: Items) -> Characters:
-    """The characters that a class in brackets means."""
-    found: Characters = frozenset()
-    is_negated = False
-    for kind, about in parts:
-        if str(kind) == "NEGATE":
-            is_negated = True
-        elif str(kind) == "RANGE":
-            low, high = about
-            found |= frozenset(range(low, min(high, _OTHER) + 1)) | (
-                {_OTHER} if high >= _OTHER else frozenset()
-            )
-        elif str(kind) == "LITERAL":
-            found |= {min(about, _OTHER)}
+class _Machine:
+    """A pattern as nodes: tests of one character, forks, and conditions on what is around.
+
+    Built from the end: a node knows what follows it. Sets of nodes are bits of a number, so that a thousand of
+    them are united in one operation.
+    """
+
+    def __init__(self, tree: Items) -> None:
+        self._tests: dict[str, tuple[Test, int]] = {}
+        self._conditions: dict[int, str] = {}
+        self._follow: list[tuple[int, ...]] = [()]  # node 0 is the end
+        self._is_character = [False]
+        self._first = self._row(tree, 0)
+
+    def fits(self, text: str) -> bool:
+        """Whether all of the text is read by some way through the nodes."""
+        reached: dict[_Around | None, list[int]] = {}
+        steps: dict[tuple[_Around | None, int, int], int] = {}
+        accepted: dict[str, int] = {}
+        around = self._around(text, 0)
+        alive = self._reached(around, reached)[self._first]
+        for at, sign in enumerate(text):
+            if sign not in accepted:
+                accepted[sign] = sum(bits for test, bits in self._tests.values() if test(sign))
+            alive &= accepted[sign]
+            if not alive:
+                return False
+            around = self._around(text, at + 1)
+            after = self._reached(around, reached)
+            alive = self._step(alive, after, around, steps)
+        return bool(alive & 1)
+
+    def _step(
+        self,
+        alive: int,
+        after: list[int],
+        around: _Around | None,
+        steps: dict[tuple[_Around | None, int, int], int],
+    ) -> int:
+        """The nodes that are reached when each living one has read its character, eight by eight."""
+        found = 0
+        for index, byte in enumerate(alive.to_bytes(len(self._follow) // 8 + 1, "little")):
+            if byte:
+                key = (around, index, byte)
+                bits = steps.get(key)
+                if bits is None:
+                    bits = 0
+                    for low in range(8):
+                        if byte >> low & 1:
+                            bits |= after[self._follow[index * 8 + low][0]]
+                    steps[key] = bits
+                found |= bits
+        return found
+
+    def _around(self, text: str, at: int) -> _Around | None:
+        """What a condition can see there, as one of a few cases; None where the pattern has no condition."""
+        if not self._conditions:
+            return None
+        is_word = _CATEGORIES["CATEGORY_WORD"]
+        before, after = text[at - 1 : at] if at else "", text[at : at + 1]
+        is_last = at == len(text) - 1 and after == "\n"
+        return _Around(
+            before and ("a" if is_word(before) else "-"),
+            after and ("a" if is_word(after) else "\n" if is_last else "-"),
+            is_last,
+        )
+
+    def _reached(self, around: _Around | None, known: dict[_Around | None, list[int]]) -> list[int]:
+        """For each node the characters' nodes, and the end, that are reached from it without reading."""
+        found = known.get(around)
+        if found is None:
+            found = known[around] = [1 << node if self._is_character[node] else 0 for node in self._nodes()]
+            found[0] = 1
+            inner = [
+                node
+                for node in self._nodes()
+                if self._follow[node] and not self._is_character[node] and self._is_open(node, around)
+            ]
+            is_changed = True
+            while is_changed:  # once more for each repetition inside a repetition: only they lead back
+                is_changed = False
+                for node in inner:
+                    bits = found[node]
+                    for follow in self._follow[node]:
+                        bits |= found[follow]
+                    is_changed = is_changed or bits != found[node]
+                    found[node] = bits
+        return found
+
+    def _nodes(self) -> range:
+        return range(len(self._follow))
+
+    def _is_open(self, node: int, around: _Around | None) -> bool:
+        return around is None or node not in self._conditions or around.holds(self._conditions[node])
+
+    def _add(self, *follow: int, is_character: bool = False) -> int:
+        self._follow.append(follow)
+        self._is_character.append(is_character)
+        return len(self._follow) - 1
+
+    def _row(self, items: Items, follow: int) -> int:
+        for kind, about in reversed(items):
+            follow = self._one(str(kind), about, follow)
+        return follow
+
+    def _one(self, kind: str, about: Any, follow: int) -> int:  # noqa: ANN401  the parser's tree
+        if kind in _REPEATS:
+            return self._repeat(about, follow)
+        if kind == "BRANCH":
+            return self._add(*(self._row(branch, follow) for branch in about[1]))
+        if kind == "SUBPATTERN":
+            return self._row(about[3], follow)
+        node = self._add(follow, is_character=kind != "AT")
+        if kind == "AT":
+            self._conditions[node] = str(about)
         else:
-            found |= _category(str(about))
-    return _ALL - (found - {_OTHER}) if is_negated else found
+            name = f"{kind} {about}"
+            test, bits = self._tests.get(name) or (_test_of(kind, about), 0)
+            self._tests[name] = (test, bits | 1 << node)
+        return node
+
+    def _repeat(self, about: tuple[int, int, Items], follow: int) -> int:
+        least, most, body = about
+        if most >= MAX_LENGTH:
+            again = self._add()
+            self._follow[again] = (self._row(body, again), follow)
+            follow = again
+        else:
+            leave = follow
+            for _ in range(most - least):
+                follow = self._add(self._row(body, follow), leave)
+        for _ in range(least):
+            follow = self._row(body, follow)
+        return follow
 
 
-def _category(name: str) -> Characters:
-    plain = name.replace("_NOT_", "_")
-    found = _CLASSES.get(plain, _ALL)
-    return found if plain == name else _ALL - (found - {_OTHER})
+def _test_of(kind: str, about: Any) -> Test:  # noqa: ANN401  the parser's tree
+    if kind == "LITERAL":
+        return lambda sign: ord(sign) == about
+    if kind == "NOT_LITERAL":
+        return lambda sign: ord(sign) != about
+    if kind == "ANY":
+        return lambda sign: sign != "\n"
+    is_negated = bool(about) and str(about[0][0]) == "NEGATE"
+    tests = list(_tests_in(about))
+    return lambda sign: any(test(sign) for test in tests) != is_negated
+
+
+def _tests_in(parts: Items) -> Iterator[Test]:
+    """The tests that a class in brackets is made of."""
+    for kind, about in parts:
+        if str(kind) == "RANGE":
+            yield _is_between(*about)
+        elif str(kind) == "LITERAL":
+            yield _is_between(about, about)
+        elif str(kind) == "CATEGORY":
+            yield _CATEGORIES[str(about)]
+
+
+def _is_between(low: int, high: int) -> Test:
+    return lambda sign: low <= ord(sign) <= high
