@@ -168,6 +168,39 @@ class JobText:
         before = [None, *names]
         return {name: StepText(self, name, before[index]) for index, name in enumerate(names)}
 
+    @cached_property
+    def names_of_steps(self) -> Mapping[str, Names]:
+        """What a step that has ended gives to be read, for each step: one table for all of them."""
+        return {
+            name: step_names(name, step.outputs, is_for_each="for_each" in step.settings)
+            for name, step in self.steps.items()
+        }
+
+    @cached_property
+    def step_places(self) -> Mapping[str, int]:
+        """The place of each step among the steps."""
+        return {name: at for at, name in enumerate(self.steps)}
+
+    @cached_property
+    def ended_steps(self) -> Mapping[str, int]:
+        """For each step those that have ended when it starts, as bits by their place among the steps.
+
+        One unknown need makes all of them possible. Needs mostly point backwards, so a pass or two is enough.
+        """
+        places = self.step_places
+        every = (1 << len(places)) - 1
+        found = dict.fromkeys(places, 0)
+        is_changed = True
+        while is_changed:
+            is_changed = False
+            for name, step in self.steps.items():
+                bits = 0
+                for need in step.needs:
+                    bits |= every if need not in places else found[need] | 1 << places[need]
+                is_changed = is_changed or bits != found[name]
+                found[name] = bits
+        return found
+
     @property
     def payloads(self) -> "tuple[Payload, ...]":
         """The job itself and its steps."""
@@ -211,6 +244,14 @@ class JobText:
                 old = found.get("after", names)
                 found["after"] = {name: one for name, one in names.items() if old.get(name) == one}
         return found
+
+    @cached_property
+    def entry_zones(self) -> frozenset[str | None]:
+        """The zones that the entries of the schedule name; None among them when one names none."""
+        setting = self.settings.get("schedule")
+        entries = () if setting is None else setting.entries()
+        named = (one.part("timezone") if isinstance(one.value, Mapping) else None for one in entries)
+        return frozenset(None if one is None else one.text for one in named)
 
     @property
     def triggers(self) -> Iterator[Setting]:
@@ -284,20 +325,10 @@ class StepText:
             return () if self.before is None else (self.before,)
         return tuple(part.text for part in setting.parts())
 
-    @cached_property
-    def upstream(self) -> frozenset[str]:
-        """Every step that has ended when this one starts. One unknown need makes all of them possible."""
-        steps = self.job.steps
-        found: set[str] = set()
-        waiting = list(self.needs)
-        while waiting:
-            name = waiting.pop()
-            if name not in steps:
-                return frozenset(steps)
-            if name not in found:
-                found.add(name)
-                waiting += steps[name].needs
-        return frozenset(found)
+    def has_ended(self, name: str) -> bool:
+        """Whether another step has ended when this one starts."""
+        places = self.job.step_places
+        return name in places and bool(self.job.ended_steps[self.name] >> places[name] & 1)
 
     @cached_property
     def item(self) -> Type | None:
@@ -306,23 +337,26 @@ class StepText:
         if setting is None:
             return None
         parsed = parse_expression(setting.text)
-        found = Type(Kind.ANY) if parsed is None else check_slot(parsed, self._scope_without_item)[0]
+        found = Type(Kind.ANY) if parsed is None else check_slot(parsed, self.loop_scope)[0]
         return item_of_loop(found)
 
     @cached_property
-    def _scope_without_item(self) -> Scope:
-        steps = self.job.steps
-        names: dict[str, Type] = dict(self.job.base_names)
-        refused = {}
-        for name, step in steps.items():
-            if name in self.upstream:
-                names |= step_names(name, step.outputs, is_for_each="for_each" in step.settings)
-            else:
-                refused[f"steps.{name}"] = self._not_yet(name)
-        constants = self.job.files.vars_names
-        return build(names, constants=constants, secrets=self.secrets, kinds=self.job.kinds, refused=refused)
+    def loop_scope(self) -> Scope:
+        """What names mean in `for_each`."""
+        return self._scope_with(self.job.base_names)
 
-    def _not_yet(self, name: str) -> Refusal:
+    def _scope_with(self, names: Names) -> Scope:
+        return build(
+            names,
+            constants=self.job.files.vars_names,
+            secrets=self.secrets,
+            kinds=self.job.kinds,
+            steps=_StepNames(self),
+            refused=_NotEnded(self),
+        )
+
+    def not_yet(self, name: str) -> Refusal:
+        """What is said of a step that has not ended when this one starts."""
         if name == self.name:
             return Refusal("JF425", f"step `{name}` reads itself", "it has not run yet")
         return Refusal(
@@ -335,16 +369,49 @@ class StepText:
     @cached_property
     def scope(self) -> Scope:
         """What names mean in the step's templates."""
-        scope = self._scope_without_item
         if self.item is None:
-            return scope
-        refused = {name: one for name, one in scope.refused.items() if name != "item"}
-        return Scope(scope.names_and({"item": self.item}), scope.by_trigger, refused)
+            return self.loop_scope
+        return self._scope_with({**self.job.base_names, "item": self.item})
 
-    @property
-    def loop_scope(self) -> Scope:
-        """What names mean in `for_each`."""
-        return self._scope_without_item
+
+class _StepNames(Mapping[str, Type]):
+    """What a step may read of the steps before it: a view of the job's one table, and no copy."""
+
+    def __init__(self, step: StepText) -> None:
+        self._step = step
+
+    def __getitem__(self, path: str) -> Type:
+        name = path.removeprefix("steps.").partition(".")[0]
+        if not path.startswith("steps.") or not self._step.has_ended(name):
+            raise KeyError(path)
+        return self._step.job.names_of_steps[name][path]
+
+    def __iter__(self) -> Iterator[str]:
+        for name, names in self._step.job.names_of_steps.items():
+            if self._step.has_ended(name):
+                yield from names
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class _NotEnded(Mapping[str, Refusal]):
+    """What is said of each step that has not ended when one starts, made when it is said."""
+
+    def __init__(self, step: StepText) -> None:
+        self._step = step
+
+    def __getitem__(self, path: str) -> Refusal:
+        name = path.removeprefix("steps.")
+        if not path.startswith("steps.") or name not in self._step.job.steps or self._step.has_ended(name):
+            raise KeyError(path)
+        return self._step.not_yet(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"steps.{name}" for name in self._step.job.steps if not self._step.has_ended(name))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 Payload = JobText | StepText

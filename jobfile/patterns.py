@@ -1,7 +1,7 @@
 """Patterns of params, compared in linear time: each character of a text is read once, whatever the pattern.
 
-A backtracking search (`re`) can take a time that doubles with each character. Here all ways to read the text are
-followed at the same time, as a set of places in the pattern, so there is no pattern and no text that takes long:
+A backtracking search (`re`) can take a time that doubles with each character. Here all ways to read the text
+are followed at the same time, as a set of places in the pattern, so no pattern and no text takes long:
 a comparison costs at most `MAX_LENGTH` steps over `MAX_PLACES` bits.
 """
 
@@ -18,6 +18,8 @@ MAX_PLACES: Final = 2048
 
 _KEPT: Final = 32
 """Compiled patterns that are remembered, some 300 kB each at most."""
+_KNOWN: Final = 4096
+"""Patterns of which the size is remembered."""
 _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
     "CATEGORY_DIGIT": str.isdecimal,
     "CATEGORY_SPACE": str.isspace,
@@ -64,6 +66,7 @@ class _Around(NamedTuple):
         return is_edge == (kind == "AT_BOUNDARY")
 
 
+@lru_cache(maxsize=_KNOWN)
 def size_of(pattern: str) -> int:
     """How many places a pattern has, without writing them out; raises when it is not supported."""
     try:
@@ -79,7 +82,7 @@ def size_of(pattern: str) -> int:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether all of a text fits a supported pattern; a text of more than `MAX_LENGTH` characters never does."""
+    """Whether all of a text fits a supported pattern; one of more than `MAX_LENGTH` characters never does."""
     return len(text) <= MAX_LENGTH and _compiled(pattern).fits(text)
 
 
@@ -121,8 +124,8 @@ def _copies(least: int, most: int) -> int:
 class _Machine:
     """A pattern as nodes: tests of one character, forks, and conditions on what is around.
 
-    Built from the end: a node knows what follows it. Sets of nodes are bits of a number, so that a thousand of
-    them are united in one operation.
+    Built from the end: a node knows what follows it. Sets of nodes are bits of a number, so that a
+    thousand of them are united in one operation.
     """
 
     def __init__(self, tree: Items) -> None:

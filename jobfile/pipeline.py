@@ -7,6 +7,7 @@ from datetime import datetime
 from jobfile.catalog import Catalog, build_catalog
 from jobfile.checks import check
 from jobfile.checks.beyond import check_beyond
+from jobfile.checks.limits import find_too_much
 from jobfile.checks.scripts import AskShells, check_scripts
 from jobfile.compile import compile_jobs
 from jobfile.diagnostic import Diagnostic, arrange
@@ -110,8 +111,9 @@ def check_files(
         fileset = FileSet(main.document, included, values, _skipped(read), is_whole, is_good)
         found += [*problems, *stray]
         found += [finding for document in included for finding in check_included(document)]
-        found += [*check(fileset, now=now), *check_beyond(fileset, unable)]
-        if ask_shells is not None:
+        too_much = find_too_much(fileset)  # that alone is said: every other rule would pay for the size
+        found += too_much or (*check(fileset, now=now), *check_beyond(fileset, unable))
+        if ask_shells is not None and not too_much:
             found += check_scripts(fileset, ask_shells, but=found)
     diagnostics = suppress(arrange(found, files=[one.name for one in read]), sources)
     return Looked(diagnostics=diagnostics, sources=sources, files=fileset)

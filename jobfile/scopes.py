@@ -4,13 +4,14 @@ import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from jobfile.expression import Kind, Refusal, Scope, Type
 from jobfile.model import ParamSpec, ParamType
 from jobfile.values import Scalar, Value
 
 Names = Mapping[str, Type]
+_Thing = TypeVar("_Thing")
 
 _PLAIN_WORD: Final = re.compile(r"[\w.,:/@%+][\w.,:/@%+-]*", re.ASCII)
 """A word that is one word to every shell, and no option."""
@@ -116,16 +117,19 @@ def build(
     constants: dict[str, Type] | None = None,
     secrets: Iterable[str] = (),
     kinds: Mapping[str, Names] | None = None,
+    steps: Names | None = None,
     refused: Mapping[str, Refusal] | None = None,
 ) -> Scope:
     """The scope of a place; `kinds` are the ways in which its runs start, with the names that each gives.
 
-    `constants` are shared by all places, and so not copied.
+    `constants`, and what is read of `steps` or refused, are shared by many places, and so not copied.
     """
     kinds = kinds or {}
     shared = _shared(list(kinds.values()))
     every = {**names, **shared, **{f"secrets.{name}": _SECRET for name in secrets}}
     heads = {name.partition(".")[0] for name in every}
+    if steps:
+        heads.add("steps")
     if "run" in heads:
         heads.add("params")  # a job may have some, and this one has none
     said = {head: _elsewhere(head) for head in _ELSEWHERE if head not in heads}
@@ -133,8 +137,13 @@ def build(
         for name in own.keys() - shared.keys():
             said[name] = _only_after_a_test(name, kind)
             said.pop("trigger", None)
-    known = ChainMap(every, constants) if constants else every
-    return Scope(known, kinds, {**said, **(refused or {})})
+    return Scope(_together(every, steps, constants), kinds, _together(refused or {}, said))
+
+
+def _together(*maps: Mapping[str, _Thing] | None) -> Mapping[str, _Thing]:
+    """Several maps as one that is only read; the first that has a name gives its value."""
+    some = [one for one in maps if one]
+    return ChainMap(*some) if len(some) > 1 else some[0] if some else {}  # type: ignore[arg-type]
 
 
 def _shared(kinds: Sequence[Names]) -> Names:

@@ -25,7 +25,6 @@ from jobfile.checks.intervals import (
     check_tries_fit,
     check_tries_have_pauses,
 )
-from jobfile.checks.limits import check_brought, check_limits
 from jobfile.checks.lints import (
     check_described,
     check_params_used,
@@ -141,14 +140,8 @@ SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
 
 
 def check(files: FileSet, *, now: datetime | None = None) -> tuple[Diagnostic, ...]:
-    """All findings about the meaning of files; of time that is past only when `now` is known.
-
-    Of files that are too large that alone is said: the other rules would pay for the size.
-    """
-    found = [finding for job in files.jobs.values() for finding in check_limits(job)]
-    found += check_brought(files)
-    if found:
-        return tuple(found)
+    """All findings about the meaning of files that are not too large; of what is past when `now` is known."""
+    found: list[Diagnostic] = []
     for job in files.jobs.values():
         for rule in JOB_CHECKS:
             found += rule(job)

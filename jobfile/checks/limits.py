@@ -1,12 +1,14 @@
 """JF017: how much of a kind there may be. (What a file may weigh is checked while it is read.)"""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from jobfile.checks.finding import finding
 from jobfile.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet, JobText
 from jobfile.matrix import MAX_COMBINATIONS, axes, combination_count
+from jobfile.patterns import MAX_LENGTH, UnsupportedError, size_of
 from jobfile.settings import Setting, map_at
 
 MAX_JOBS: Final = 20_000
@@ -17,27 +19,116 @@ MAX_BROUGHT: Final = 1_000_000
 """Values that defaults and matrices bring to all jobs and steps together."""
 
 
-def check_limits(job: JobText) -> Iterator[Diagnostic]:
-    """JF017: at the job, or the step, that is one too many."""
-    if len(job.files.jobs) > MAX_JOBS and job.name == job.files.nth_job(MAX_JOBS):
-        yield finding(
-            job.here,
-            "JF017",
-            f"{len(job.files.jobs):,} jobs; at most {MAX_JOBS:,} may stand in all files together",
-            label="the first one too many",
-            help=("give some of them a main file and an engine of their own",),
-            at_key=True,
+MAX_PARAMS: Final = 200
+"""Params of one job, or outputs of one job or step."""
+MAX_ENTRIES: Final = 1_000
+"""Entries of the schedule of one job."""
+MAX_ALL_ENTRIES: Final = 40_000
+"""Entries of the schedules of all jobs together."""
+MAX_COMPARED: Final = 50_000_000
+"""Characters of written values times places of the patterns they are compared with: a few seconds at most."""
+_TO_PREPARE: Final = 20
+"""Preparing a pattern takes as long as comparing so many characters with it."""
+_MANY: Final = (
+    ("steps", MAX_STEPS, "put work that is alike in one step with `for_each`"),
+    ("params", MAX_PARAMS, "put large tables in a file that the job reads"),
+    ("outputs", MAX_PARAMS, "put large tables in a file that the job writes"),
+    ("schedule", MAX_ENTRIES, "one cron expression can name many times, and a calendar many days"),
+)
+
+
+def find_too_much(files: FileSet) -> tuple[Diagnostic, ...]:
+    """JF017: all that is too much, found from the plain values alone, before anything is made of them."""
+    if len(files.jobs) > MAX_JOBS:
+        job = files.jobs[files.nth_job(MAX_JOBS)]
+        return (
+            finding(
+                job.here,
+                "JF017",
+                f"{len(files.jobs):,} jobs; at most {MAX_JOBS:,} may stand in all files together",
+                label="the first one too many",
+                help=("give some of them a main file and an engine of their own",),
+                at_key=True,
+            ),
         )
-    if len(job.steps) > MAX_STEPS:
-        step = list(job.steps.values())[MAX_STEPS]
-        yield finding(
-            step.here,
-            "JF017",
-            f"{job.words} has {len(job.steps)} steps; at most {MAX_STEPS} are allowed",
-            label="the first one too many",
-            help=("put work that is alike in one step with `for_each`",),
-            at_key=True,
-        )
+    found = [one for job in files.jobs.values() for one in _too_many(job)]
+    return tuple(found or (*check_brought(files), *_check_entries(files), *_check_compared(files)))
+
+
+def _too_many(job: JobText) -> Iterator[Diagnostic]:
+    for key, most, help_ in _MANY:
+        setting = job.settings.get(key)
+        if setting is not None and len(setting.value) > most and not isinstance(setting.value, str):
+            yield _one_too_many(job.words, setting, most, help_)
+    if len(map_at(job.document, (*job.path, "steps"))) <= MAX_STEPS:
+        for name, step in job.steps.items():
+            outputs = step.here.part("outputs")
+            if outputs is not None and len(outputs.value) > MAX_PARAMS:
+                yield _one_too_many(f"step `{name}` of {job.words}", outputs, MAX_PARAMS, _MANY[2][2])
+
+
+def _one_too_many(words: str, setting: Setting, most: int, help_: str) -> Diagnostic:
+    key = setting.path[-1]
+    what = "schedule entries" if key == "schedule" else key
+    return finding(
+        next(islice(setting.parts(), most, None)),
+        "JF017",
+        f"{words} has {len(setting.value):,} {what}; at most {most:,} are allowed",
+        label="the first one too many",
+        help=(help_,),
+        at_key=isinstance(setting.value, Mapping),
+    )
+
+
+def _check_entries(files: FileSet) -> Iterator[Diagnostic]:
+    count = 0
+    for job in files.jobs.values():
+        setting = job.settings.get("schedule")
+        count += 0 if setting is None else sum(1 for _ in setting.entries())
+        if count > MAX_ALL_ENTRIES:
+            yield _together(job, f"the schedules of all jobs have more than {MAX_ALL_ENTRIES:,} entries")
+            return
+
+
+def _check_compared(files: FileSet) -> Iterator[Diagnostic]:
+    work = 0
+    for job in files.jobs.values():
+        work += _work_of_patterns(job)
+        if work > MAX_COMPARED:
+            yield _together(job, "the values of params are too long for patterns of this size")
+            return
+
+
+def _work_of_patterns(job: JobText) -> int:
+    """What comparing the values that are written with their patterns costs."""
+    sizes = {one.name: _size(one.pattern) for one in job.params if one.pattern is not None}
+    if not sizes:
+        return 0
+    given = [(one.name, one.default) for one in job.params]
+    schedule = job.settings.get("schedule")
+    for entry in () if schedule is None else schedule.entries():
+        values = entry.part("with") if isinstance(entry.value, Mapping) else None
+        given += () if values is None else values.value.items()
+    lengths = ((sizes.get(name, 0), len(text)) for name, text in given if isinstance(text, str))
+    return sum(size * (_TO_PREPARE + length) for size, length in lengths if length <= MAX_LENGTH)
+
+
+def _size(pattern: str) -> int:
+    try:
+        return size_of(pattern)
+    except UnsupportedError:
+        return 0
+
+
+def _together(job: JobText, message: str) -> Diagnostic:
+    return finding(
+        job.here,
+        "JF017",
+        message,
+        label="with this job it is too much",
+        help=("give some of the jobs a main file and an engine of their own",),
+        at_key=True,
+    )
 
 
 def check_brought(files: FileSet) -> Iterator[Diagnostic]:

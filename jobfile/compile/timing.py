@@ -40,7 +40,7 @@ def zone_of(job: JobText) -> str:
     setting = job.settings.get("timezone")
     if setting is not None:
         return setting.text
-    named = {None if one is None else one.text for one in map(own_zone, entries_of(job))}
+    named = job.entry_zones
     return next(iter(named)) or DEFAULT_ZONE if len(named) == 1 else DEFAULT_ZONE
 
 
