@@ -19,7 +19,7 @@ from engine.adapters.sets import set_of
 from engine.adapters.syntax import SyntaxChecker
 from engine.ports import Clock
 from jobfile import __version__
-from jobfile.diagnostic import Diagnostic, DocumentPath, Edit, Severity
+from jobfile.diagnostic import Diagnostic, DocumentPath, Edit, Severity, left_off_words, most_severe
 from jobfile.document import Document
 from jobfile.editor.complete import complete
 from jobfile.editor.cursor import find_cursor
@@ -114,9 +114,16 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
         state.good[uri] = looked.files
     by_file: dict[str, list[types.Diagnostic]] = {name: [] for name, _ in found.files}
     is_ours = len(found.files) > 1 or _is_job_file(path, texts.get(str(path), ""))
-    for one in looked.diagnostics if is_ours else ():
-        if one.suppressed is None and one.severity is not Severity.INFO and one.file in by_file:
-            by_file[one.file].append(_diagnostic(one, looked))
+    told = (
+        one
+        for one in looked.diagnostics
+        if one.suppressed is None and one.severity is not Severity.INFO and one.file in by_file
+    )
+    shown, left_off = most_severe(told if is_ours else ())
+    for one in shown:
+        by_file[one.file].append(_diagnostic(one, looked))
+    if left_off:
+        by_file[shown[0].file].append(_left_off(left_off))
     for name, diagnostics in by_file.items():
         _publish(server, _uri(name, uri), diagnostics)
     now_told = {_uri(name, uri) for name in by_file}
@@ -124,6 +131,13 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
         _publish(server, gone, [])
     state.told[uri] = now_told
     return looked
+
+
+def _left_off(count: int) -> types.Diagnostic:
+    """At the top of a file, that there is more than is shown."""
+    top = types.Range(types.Position(0, 0), types.Position(0, 0))
+    level = types.DiagnosticSeverity.Information
+    return types.Diagnostic(range=top, message=left_off_words(count), severity=level, source="jobfile")
 
 
 def _is_job_file(path: Path, text: str) -> bool:

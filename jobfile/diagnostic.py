@@ -1,11 +1,18 @@
 """A user's mistake as a value: what was found, where, what was expected, what to do."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from jobfile.source import Span
 from jobfile.values import Shown
+
+MAX_SHOWN: Final = 1_000
+"""Findings that are shown at once, in any form: more is read by nobody, and no service takes it."""
+
+MAX_TEXT: Final = 2_000
+"""Characters of one text of a finding: what is quoted from a file may be of any length."""
 
 DocumentPath = tuple[str | int, ...]
 """A place in a document: keys and list indexes from the top."""
@@ -90,8 +97,36 @@ def arrange(diagnostics: Iterable[Diagnostic], *, files: Iterable[str] = ()) -> 
         rank = order.get(diagnostic.file, len(order))
         return (rank, diagnostic.file, diagnostic.span, diagnostic.code, diagnostic.message)
 
-    unique = {(key(diagnostic)): diagnostic for diagnostic in diagnostics}
+    unique = {(key(diagnostic)): _bounded(diagnostic) for diagnostic in diagnostics}
     return tuple(unique[one] for one in sorted(unique))
+
+
+def _bounded(one: Diagnostic) -> Diagnostic:
+    """A finding none of whose texts is too long to be shown."""
+    texts = (one.message, one.label, *one.notes, *one.help)
+    if max(map(len, texts)) <= MAX_TEXT:
+        return one
+    notes, help_ = (tuple(map(_cut, some)) for some in (one.notes, one.help))
+    return replace(one, message=_cut(one.message), label=_cut(one.label), notes=notes, help=help_)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+
+
+def most_severe(diagnostics: Iterable[Diagnostic]) -> tuple[Sequence[Diagnostic], int]:
+    """As many findings as are shown, in the order given, and the number of the others: warnings go first."""
+    every = list(diagnostics)
+    if len(every) <= MAX_SHOWN:
+        return every, 0
+    levels = list(Severity)
+    ranked = sorted(range(len(every)), key=lambda at: levels.index(every[at].severity))
+    return [every[at] for at in sorted(ranked[:MAX_SHOWN])], len(every) - MAX_SHOWN
+
+
+def left_off_words(count: int) -> str:
+    """What is said of findings that are not shown."""
+    return f"and {count:,} more, not shown: at most {MAX_SHOWN:,} are, errors before warnings"
 
 
 def _table(severity: Severity, rows: str) -> dict[str, Code]:

@@ -14,7 +14,7 @@ def without_secrets(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Sou
     found = [one for one in diagnostics if one.code in SECRET_CODES and one.file in sources]
     if not found:
         return sources
-    texts = {one.file: list(sources[one.file].text) for one in found}
+    texts = {name: list(sources[name].text) for name in {one.file for one in found}}
     for one in found:
         text = texts[one.file]
         for at in range(one.span.start.offset, min(one.span.end.offset, len(text))):

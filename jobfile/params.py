@@ -17,6 +17,8 @@ MAX_ALL_BYTES: Final = 128 * 1024
 MAX_PATTERN: Final = 200
 SHOWN: Final = 60
 """How much of a wrong value a message repeats."""
+MAX_LISTED: Final = 20
+"""How many of the allowed values a message names."""
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,300})(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -207,7 +209,8 @@ def _shown(value: object) -> str:
 
 
 def _listed(values: Sequence[Scalar]) -> str:
-    return ", ".join(f"`{_shown(value)}`" for value in values)
+    rest = f" and {len(values) - MAX_LISTED:,} more" if len(values) > MAX_LISTED else ""
+    return ", ".join(f"`{_shown(value)}`" for value in values[:MAX_LISTED]) + rest
 
 
 def _is_date(text: str) -> bool:

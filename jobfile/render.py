@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic, Edit, Label, Severity
+from jobfile.diagnostic import Diagnostic, Edit, Label, Severity, left_off_words, most_severe
 from jobfile.excerpt import LONG_LINE, Mark, Row, excerpt, visible
 from jobfile.source import Position, Source, Span
 
@@ -25,17 +25,18 @@ def render_text(
     width: int = 120,
 ) -> str:
     """Each finding with its excerpt, notes and help, a blank line between two; files are cut to `width`."""
-    blocks = (
-        "\n".join(_text_lines(one, sources.get(one.file), color=color, width=width)) for one in diagnostics
-    )
+    shown, left_off = most_severe(diagnostics)
+    blocks = ["\n".join(_text_lines(one, sources.get(one.file), color=color, width=width)) for one in shown]
+    blocks += [left_off_words(left_off)] if left_off else []
     return "".join(f"{block}\n" for block in _parted(blocks))
 
 
 def render_short(diagnostics: Iterable[Diagnostic]) -> str:
     """One line a finding, as editors read them: `jobs.yaml:8:17: error JF201: no step …`."""
-    return "".join(
-        f"{_arrow(one)}: {one.severity} {one.code}: {visible(one.message)}\n" for one in diagnostics
-    )
+    shown, left_off = most_severe(diagnostics)
+    lines = [f"{_arrow(one)}: {one.severity} {one.code}: {visible(one.message)}" for one in shown]
+    lines += [left_off_words(left_off)] if left_off else []
+    return "".join(f"{line}\n" for line in lines)
 
 
 def summary_line(diagnostics: Iterable[Diagnostic], *, files: int, jobs: int) -> str:
@@ -58,13 +59,15 @@ def to_json(
 ) -> dict[str, object]:
     """All findings as one object; schemas/diagnostic.schema.json says its form."""
     errors = sum(one.severity is Severity.ERROR for one in diagnostics)
+    shown, left_off = most_severe(diagnostics)
     return {
         "format": JSON_FORMAT,
         "valid": errors == 0,
         "errors": errors,
         "warnings": sum(one.severity is Severity.WARNING for one in diagnostics),
         "files": list(files),
-        "diagnostics": [_json(one, sources.get(one.file)) for one in diagnostics],
+        "diagnostics": [_json(one, sources.get(one.file)) for one in shown],
+        **({"left_off": left_off} if left_off else {}),
     }
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from jobfile.diagnostic import CODES, Diagnostic, Fix, Label, Severity
+from jobfile.diagnostic import CODES, Diagnostic, Fix, Label, Severity, left_off_words, most_severe
 from jobfile.excerpt import visible
 from jobfile.pages import page_text
 from jobfile.source import Span
@@ -55,7 +55,8 @@ def render_gitlab(diagnostics: Iterable[Diagnostic], *, paths: Mapping[str, str]
     """A Code Quality report. A fingerprint knows no line, so a finding that moved is not a new one."""
     names, seen = paths or {}, Counter[str]()
     report: list[dict[str, object]] = []
-    for one in diagnostics:
+    shown, left_off = most_severe(diagnostics)
+    for one in shown:
         path = names.get(one.file, one.file)
         key = _digest(one.code, path, one.message)
         seen[key] += 1
@@ -69,6 +70,9 @@ def render_gitlab(diagnostics: Iterable[Diagnostic], *, paths: Mapping[str, str]
                 "location": {"path": path, "lines": {"begin": one.span.start.line}},
             }
         )
+    if left_off:
+        said = {"description": left_off_words(left_off), "check_name": "jobfile", "severity": "info"}
+        report.append({**report[-1], **said, "fingerprint": _digest("left off")})
     return json.dumps(report, indent=2) + "\n"
 
 
@@ -76,6 +80,7 @@ def render_sarif(
     diagnostics: Sequence[Diagnostic], *, version: str, paths: Mapping[str, str] | None = None
 ) -> str:
     """A SARIF 2.1.0 log with one run; `version` is that of this program."""
+    diagnostics, left_off = most_severe(diagnostics)
     codes = sorted({one.code for one in diagnostics})
     indexes = {code: index for index, code in enumerate(codes)}
     seen = Counter[tuple[str, str]]()
@@ -97,6 +102,9 @@ def render_sarif(
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The top of the repository."}}},
         "results": results,
     }
+    if left_off:
+        note = {"level": "note", "message": {"text": left_off_words(left_off)}}
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [note]}]
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 

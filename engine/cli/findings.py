@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from engine.cli.output import is_coloured, print_json, width
-from jobfile.diagnostic import Diagnostic, Severity
+from jobfile.diagnostic import Diagnostic, Severity, left_off_words, most_severe
 from jobfile.hiding import without_secrets
 from jobfile.pipeline import Looked
 from jobfile.render import render_short, render_text, summary_line, to_json, to_json_line
@@ -25,8 +25,11 @@ def print_diagnostics(
     if form == "json":
         print_json(to_json(diagnostics, sources=sources, files=files))
     elif form == "jsonl":
-        for one in diagnostics:
+        shown, left_off = most_severe(diagnostics)
+        for one in shown:
             click.echo(to_json_line(one, sources=sources))
+        if left_off:
+            click.echo(left_off_words(left_off), err=True)
     elif form == "short":
         _print_if_any(render_short(diagnostics))
     elif form in ("github", "gitlab", "sarif"):

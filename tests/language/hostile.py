@@ -93,6 +93,68 @@ BOMBS: dict[str, tuple[str | list[File], str]] = {
         "JF505",
     ),
     "steps": (job(lambda n: f"steps: {{{listed(lambda at: f's{at}: {{run: x}}')(n)}}}")(10_000), "JF017"),
+    "steps on lines": (
+        job(lambda n: "steps:\n" + "".join(f"      s{at}: {{run: x}}\n" for at in range(n)))(8_000),
+        "JF017",
+    ),
+    "steps that wait for nothing": (
+        job(lambda n: f"steps: {{{listed(lambda at: f's{at}: {{needs: [], run: x}}')(n)}}}")(6_000),
+        "JF017",
+    ),
+    "params": (
+        job(lambda n: f"run: x\n    params: {{{listed(lambda at: f'p{at}: {{type: string}}')(n)}}}")(12_000),
+        "JF017",
+    ),
+    "outputs of a step": (
+        job(
+            lambda n: (
+                f"steps: {{s: {{run: x, outputs: {{{listed(lambda at: f'p{at}: {{type: string}}')(n)}}}}}}}"
+            )
+        )(12_000),
+        "JF017",
+    ),
+    "entries of a schedule": (
+        job(lambda n: f"run: x\n    schedule: [{listed(lambda at: f'{{every: {at + 1}s}}')(n)}]")(16_000),
+        "JF017",
+    ),
+    "schedules": (
+        jobs(lambda at: f"run: x, schedule: [{', '.join(['0 4 * * *'] * 900)}]")(50),
+        "JF017",
+    ),
+    "patterns with values": (
+        jobs(lambda at: f"run: x, params: {{p: {{type: string, pattern: 'a{{2000}}|{at}', default: a}}}}")(
+            6_000
+        ),
+        "JF017",
+    ),
+    "long values for a pattern": (
+        job(
+            lambda n: (
+                "run: x\n    params: {p: {type: string, pattern: '(?:.?){1000}'}}\n    schedule:\n"
+                + f"    - {{cron: 0 4 * * *, with: {{p: {'a' * 1000}}}}}\n" * n
+            )
+        )(900),
+        "JF017",
+    ),
+    "plain secrets": (
+        job(
+            lambda n: (
+                "run: x\n    env: "
+                + f"{{{listed(lambda at: f'K{at}: ghp_0123456789abcdefABCDEF0123456789{at:06}')(n)}}}"
+            )
+        )(9_000),
+        "JF605",
+    ),
+    "a long list of allowed values": (
+        job(lambda n: f"run: x\n    params: {{p: {{type: string, default: x, enum: [{listed(str)(n)}]}}}}")(
+            40_000
+        ),
+        "JF501",
+    ),
+    "exit codes": (
+        jobs(lambda at: f"run: x, retry: {{attempts: 3, when: [{', '.join(map(str, range(200)))}]}}")(200),
+        "JF103",
+    ),
     "stars": (several(lambda at: "*a" * 40 + "b", lambda at: "a" * 120)(1), "JF020"),
     "folders": (several(lambda at: "**/a/" * 20 + "b.yaml", lambda at: "a/" * 60 + "x")(1), "JF020"),
     "a circle of many": (jobs(lambda at: f"run: x, triggers: [after: j{(at + 1) % 5_000}]")(5_000), "JF207"),
@@ -130,8 +192,9 @@ GROWING: dict[str, tuple[Maker, int]] = {
     "unknown zones": (jobs(lambda at: f"run: x, timezone: Europe/Osl{at}"), 100),
     "params": (
         job(lambda n: f"run: x\n    params: {{{listed(lambda at: f'p{at}: {{type: string}}')(n)}}}"),
-        150,
+        20,
     ),
+    "params of many": (jobs(lambda at: f"run: x, params: {{p: {{type: string, pattern: 'a{at}+'}}}}"), 60),
     "unknown params": (
         job(
             lambda n: (
@@ -140,13 +203,17 @@ GROWING: dict[str, tuple[Maker, int]] = {
                 + f"'\n    params: {{{listed(lambda at: f'p{at}: {{type: string}}')(n)}}}"
             )
         ),
-        100,
+        20,
     ),
     "constants": (
         lambda n: jobs(
             lambda at: "run: '{{ vars.v1 }}'", head=f"vars: {{{listed(lambda at: f'v{at}: x')(n)}}}\n"
         )(n),
         100,
+    ),
+    "jobs with steps": (
+        jobs(lambda at: f"steps: {{{listed(lambda step: f's{step}: {{run: x}}')(40)}}}"),
+        2,
     ),
     "included files": (several(lambda at: f"jobs/{at}.yaml", lambda at: f"jobs/{at}.yaml"), 40),
     "includes of nothing": (several(lambda at: f"jobs/x{at}.yaml", lambda at: f"jobs/{at}.yaml"), 40),
