@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py)
 
-.PHONY: demo test check fix mutate bench soak clean
+.PHONY: demo test check fix mutate bench soak lock clean
 
 demo: $(READY)          ## the shop sample, live, in under a minute
 	@$(BIN)/python samples/shop/demo.py
@@ -40,11 +40,18 @@ bench: $(READY)         ## measure against the references; prints ratios, writes
 clean:                  ## remove what the verbs made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json engine/adapters/libplain.so
 
-$(READY): pyproject.toml hatch_build.py engine/adapters/plain.c
+lock:                   ## look for the newest versions that fit pyproject.toml, and write them down with their hashes
+	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
+	@for set in "run" "build --group build" "dev --group dev"; do set -- $$set; out=requirements/$$1.txt; shift; \
+	  $(VENV)-lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate $$([ "$$2" = build ] || echo pyproject.toml) "$$@" -o $$out || exit 1; done
+	@rm -rf $(VENV)-lock
+
+$(READY): pyproject.toml requirements/dev.txt hatch_build.py engine/adapters/plain.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), and jobfile needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	@echo "setting up $(VENV), once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --group dev -e .
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -18,6 +18,7 @@ from jobfile.document import decode_source, parse_document
 from jobfile.duration import parse_duration, why_no_duration
 from jobfile.model import JobSpec
 from jobfile.params import bind_params
+from jobfile.plan.rates import runs_a_day
 from jobfile.suggest import suggest
 
 DEFAULT_LENGTH = timedelta(minutes=1)
@@ -25,6 +26,8 @@ HISTORY = 200
 """Runs of a job whose lengths are looked at."""
 
 MAX_DAYS = 3660
+MAX_STARTS = 10_000_000
+"""Starts that the schedules may want in all the time: about a minute of work."""
 MAX_EVENTS = 1_000_000
 MAX_EVENT_BYTES = 128 * 1024 * 1024
 UTC_ZONE = ZoneInfo("UTC")
@@ -59,6 +62,12 @@ class Reader:
 
     def setting(self, view: View | None, *, max_running: int, catchup_starts: int) -> Setting:
         """The setting of the simulation; `view` tells how long runs took."""
+        starts = int(sum(map(runs_a_day, self.jobs.values())) * self.options.days)
+        if starts > MAX_STARTS:
+            message = (
+                f"the schedules want {starts:,} starts in that time; at most {MAX_STARTS:,} are simulated"
+            )
+            raise click.UsageError(f"{message}: give fewer --days")
         return Setting(
             jobs=tuple(self.jobs.values()),
             since=self.since,
