@@ -25,6 +25,17 @@ class StoreDamagedError(StoreRefusedError):
     """The ledger's file is damaged: an engine that finds this ends, and its jobs go on."""
 
 
+class UnreadableDefinitionError(JobfileError):
+    """The definition of a job is not the one that was applied, or is gone."""
+
+    def __init__(self, job: str) -> None:
+        """Say it of this job."""
+        super().__init__(
+            f"the definition of job `{job}` in the ledger cannot be read, so it is not used: `jobfile doctor`"
+            " says why; a change of the job in its file, however small, puts a new one in force"
+        )
+
+
 class EngineRunningError(JobfileError):
     """Another engine holds the state folder."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Session,
         Source,
         StateCount,
+        Unreadable,
     )
     from engine.standing import Incidents, Outbox, Past, Pauses, Soundness
     from jobfile.catalog import CompiledJob
@@ -111,7 +112,24 @@ class Store(Protocol):
         ...
 
     def definition(self, digest: str) -> JobSpec:
-        """The compiled job with this digest."""
+        """The compiled job with this digest; the defaults in the place of one that cannot be read."""
+        ...
+
+    def definition_trouble(self, digest: str) -> str:
+        """Why the job with this digest cannot be read, and so is not executed; empty when it can."""
+        ...
+
+    @property
+    def unreadable(self) -> Sequence[Unreadable]:
+        """The rows met so far that cannot be read, in the order in which they were met."""
+        ...
+
+    def set_aside(self, found: Unreadable, *, is_over: bool, now: datetime) -> bool:
+        """End a run that cannot be read, as lost; one whose attempt may be alive only when that `is_over`."""
+        ...
+
+    def look_over(self) -> None:
+        """Read all that is open and in force, so that what of it cannot be read is met before it is due."""
         ...
 
     def schedules_in_force(self) -> tuple[Schedule, ...]:
@@ -283,6 +301,15 @@ class View(Protocol):
         """Give the file back."""
         ...
 
+    @property
+    def unreadable(self) -> Sequence[Unreadable]:
+        """The rows that cannot be read and were met on the way to an answer, in that order."""
+        ...
+
+    def set_aside(self) -> tuple[str, ...]:
+        """The rows that the engine met and cannot read, in words."""
+        ...
+
     def run(self, run_id: str) -> Run | None:
         """One run."""
         ...
@@ -380,7 +407,7 @@ class View(Protocol):
         ...
 
     def definition_text(self, digest: str) -> str | None:
-        """The canonical text of a compiled job."""
+        """The canonical text of a compiled job; None when it is not kept, or is not the one applied."""
         ...
 
     def last_session(self) -> Session | None:

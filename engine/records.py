@@ -25,6 +25,8 @@ ON_TIME = timedelta(seconds=10)
 ENGINE_DOWN = "engine_down"
 ENGINE_UNABLE, DOWN_AND_UNABLE = "engine_unable", "engine_down_and_unable"
 """An absence in words only: an engine ran all the time, or a part of it, and decided nothing."""
+SET_ASIDE = "set_aside"
+"""The fact about a ledger that says which of its rows the engine cannot read, as a JSON list of texts."""
 SOURCE = "source"
 """The fact about a ledger that says where its engine takes the jobs from."""
 
@@ -197,6 +199,24 @@ class StateCount:
     is_scheduled: bool
     state: RunState
     count: int
+
+
+class Unreadable(NamedTuple):
+    """A row of the ledger that cannot be read: which, why, and whom it concerns as far as is known."""
+
+    table: str
+    key: str
+    why: str
+    job: str = ""
+    run: str = ""
+    seq: int = 0
+    """Of a run, or of an attempt: the run's place in the ledger."""
+
+    @property
+    def words(self) -> str:
+        """Which row, whose, and what is wrong with it, in one line."""
+        whose = f" (job {self.job})" if self.job else ""
+        return f"{self.table} row {self.key}{whose} cannot be read: {self.why}"
 
 
 class Owed(NamedTuple):

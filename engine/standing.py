@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SetKey,
         Suspect,
         Tally,
+        Unreadable,
     )
 
 
@@ -139,8 +140,8 @@ class Past(Protocol):
         """Jobs with more runs than are kept, each with the instant of the oldest that is."""
         ...
 
-    def prune(self, runs: Sequence[Run], *, now: datetime) -> None:
-        """Take runs away; a gap record or a number goes on saying what became of each."""
+    def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
+        """Take runs away; a gap record or a number goes on saying what became of each. Those gone."""
         ...
 
     def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
@@ -157,6 +158,10 @@ class Past(Protocol):
 
     def fact(self, key: str, *, default: str) -> str:
         """A fact about the ledger, as it was noted last."""
+        ...
+
+    def number(self, key: str) -> int:
+        """A fact that is a number; 0 when none was noted, or something else."""
         ...
 
     def note(self, key: str, value: str) -> None:
@@ -265,6 +270,10 @@ class Soundness(Protocol):
 
     def backlog(self) -> Backlog:
         """Notifications that nobody has delivered."""
+        ...
+
+    def unreadable_rows(self) -> Iterator[Unreadable]:
+        """Every row of every table that cannot be read, read one after the other."""
         ...
 
     def run_ids(self) -> Iterator[str]:

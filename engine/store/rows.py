@@ -1,10 +1,10 @@
 """Between rows of the ledger and values of the engine; shared by every store."""
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol  # a row's columns have no narrower type
+from typing import Any, Final, Protocol  # a row's columns have no narrower type
 
 from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.records import (
@@ -14,6 +14,7 @@ from engine.records import (
     Generation,
     Incident,
     JobVersion,
+    LiveAttempt,
     Owed,
     Pause,
     Rejection,
@@ -21,10 +22,23 @@ from engine.records import (
     Session,
     Source,
 )
+from engine.store.cells import (
+    FINAL_OR_NONE,
+    FIRST_INSTANT,
+    LAST_INSTANT,
+    MAX_ATTEMPT,
+    STOPS,
+    entries_from_text,
+    is_job,
+    is_run_id,
+    params_from_text,
+)
+from jobfile.escapes import readable
 from jobfile.values import Value
 
-if TYPE_CHECKING:
-    from jobfile.model import ScheduleEntry
+
+class UnreadableValueError(ValueError):
+    """A column holds what this program never writes."""
 
 
 class Row(Protocol):
@@ -40,9 +54,6 @@ class Row(Protocol):
         """The names of the columns, in the same order."""
 
 
-KEPT_RULES = 20_000
-"""Rules of schedules that are kept as they were read: each is asked for at every occurrence."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -53,8 +64,10 @@ def to_us(at: datetime) -> int:
 
 
 def from_us(value: int) -> datetime:
-    """The aware UTC datetime of microseconds since the epoch."""
-    return _EPOCH + timedelta(microseconds=value)
+    """The aware UTC datetime of microseconds since the epoch. Raises ValueError outside 1900 to 9000."""
+    if FIRST_INSTANT <= value <= LAST_INSTANT:
+        return _EPOCH + timedelta(microseconds=value)
+    raise UnreadableValueError(f"{value} is no instant")
 
 
 def _maybe(value: int | None) -> datetime | None:
@@ -66,15 +79,45 @@ def params_to_text(params: Mapping[str, Value]) -> str:
     return json.dumps(dict(params), sort_keys=True, separators=(",", ":"))
 
 
-def params_from_text(text: str) -> dict[str, Value]:
-    """Bound params from their stored text."""
-    plain = json.loads(text)
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+def db_text(text: str) -> str:
+    """A text as every database can hold it: no NUL, and no surrogate that UTF-8 does not have.
+
+    Whatever a job, a path or an error says, the end of a run can be written.
+    """
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")
+    return text if text.isascii() else readable(text)
+
+
+def _check(is_good: bool, what: str) -> None:
+    if not is_good:
+        raise UnreadableValueError(f"{what} is not as this program writes it")
+
+
+def _finite(value: float | None) -> float | None:
+    _check(value is None or math.isfinite(value), "a number")
+    return value
 
 
 def run_from_row(columns: Row) -> Run:
     """A run as the engine knows it."""
-    row = dict(zip(columns.keys(), columns, strict=True))  # SQLite looks for a name in each column, each time
+    # SQLite looks for a name in each column, each time.
+    row = dict(zip(columns.keys(), columns, strict=True))
+    attempt, retry_of, stop, resolved = (
+        row["attempt"],
+        row["retry_of"],
+        row["stop_requested"],
+        row["resolved"],
+    )
+    if not (
+        is_run_id(row["id"])
+        and is_job(row["job"])
+        and 0 <= attempt <= MAX_ATTEMPT
+        and stop in STOPS
+        and resolved in FINAL_OR_NONE
+        and (retry_of is None or is_run_id(retry_of))
+    ):
+        raise UnreadableValueError(f"run {row['id']} is not as this program writes it")
     return Run(
         id=row["id"],
         job=row["job"],
@@ -93,15 +136,15 @@ def run_from_row(columns: Row) -> Run:
         started_at=_maybe(row["started_at"]),
         ended_at=_maybe(row["ended_at"]),
         retry_at=_maybe(row["retry_at"]),
-        attempt=row["attempt"],
+        attempt=attempt,
         concurrency_key=row["concurrency_key"],
         concurrency_limit=row["concurrency_limit"],
         exit_code=row["exit_code"],
         requested_by=row["requested_by"],
-        stop_requested=row["stop_requested"],
-        retry_of=row["retry_of"],
+        stop_requested=stop,
+        retry_of=retry_of,
         clock_epoch=row["clock_epoch"],
-        resolved=row["resolved"],
+        resolved=resolved,
     )
 
 
@@ -133,6 +176,8 @@ def run_to_row(run: Run) -> dict[str, object]:
 
 def attempt_from_row(row: Row) -> Attempt:
     """An attempt as the engine knows it."""
+    is_known = is_run_id(row["run_id"]) and 0 <= row["number"] <= MAX_ATTEMPT
+    _check(is_known and row["resolved"] in FINAL_OR_NONE, "an attempt")
     return Attempt(
         run_id=row["run_id"],
         number=row["number"],
@@ -149,9 +194,15 @@ def attempt_from_row(row: Row) -> Attempt:
         output_dropped=row["output_dropped"],
         leftover_processes=row["leftover_processes"],
         max_rss_kb=row["max_rss_kb"],
-        cpu_seconds=row["cpu_seconds"],
+        cpu_seconds=_finite(row["cpu_seconds"]),
         resolved=row["resolved"],
     )
+
+
+def live_attempt_from_row(row: Row) -> LiveAttempt:
+    """An attempt without an end, with what its run asks of it."""
+    _check(row["stop_requested"] in STOPS, "an attempt")
+    return LiveAttempt(attempt_from_row(row), RunState(row["run_state"]), row["stop_requested"])
 
 
 def generation_from_row(row: Row) -> Generation:
@@ -189,20 +240,13 @@ def job_version_from_row(row: Row) -> JobVersion:
     )
 
 
-@lru_cache(maxsize=KEPT_RULES)
-def _entries(rule: str) -> "tuple[ScheduleEntry, ...]":
-    from jobfile.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
-
-    return schedule_from_plain(json.loads(rule))
-
-
 def schedule_from_row(row: Row) -> Schedule:
     """A schedule with its coverage."""
     return Schedule(
         id=row["id"],
         job=row["job"],
         schedule_key=row["schedule_key"],
-        entries=_entries(row["rule"]),
+        entries=entries_from_text(row["rule"]),
         generation=row["generation"],
         active_from=from_us(row["active_from"]),
         active_until=_maybe(row["active_until"]),
@@ -218,7 +262,7 @@ def gap_from_row(row: Row) -> Gap:
     return Gap(
         schedule_id=row["schedule_id"],
         job=row["job"],
-        entries=_entries(row["rule"]),
+        entries=entries_from_text(row["rule"]),
         first_at=from_us(row["first_at"]),
         last_at=from_us(row["last_at"]),
         count=row["count"],
@@ -244,7 +288,7 @@ def session_from_row(row: Row) -> Session:
         last_seen_at=from_us(row["last_seen_at"]),
         ended_at=_maybe(row["ended_at"]),
         end_reason=row["end_reason"] or "",
-        boot_seconds=row["boot_seconds"],
+        boot_seconds=_finite(row["boot_seconds"]),
     )
 
 
@@ -302,8 +346,14 @@ def source_to_text(source: Source) -> str:
 
 
 def source_from_text(text: str) -> Source:
-    """As it was noted; of an engine that noted nothing, the files."""
-    return Source(**json.loads(text)) if text else Source()
+    """As it was noted; of an engine that noted nothing, or nothing that can be read, the files."""
+    try:
+        noted = Source(**json.loads(text)) if text else Source()
+    except (ValueError, TypeError, RecursionError):
+        return Source()
+    kinds = (str, str, bool, str)
+    is_good = all(isinstance(one, kind) for one, kind in zip(noted, kinds, strict=True))
+    return noted if is_good else Source()
 
 
 def owed_from_row(row: Row) -> Owed:
@@ -318,3 +368,22 @@ def owed_from_row(row: Row) -> Owed:
         body=row["body"],
         tries=row["tries"],
     )
+
+
+TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
+    run_from_row: "run",
+    attempt_from_row: "attempt",
+    live_attempt_from_row: "attempt",
+    generation_from_row: "generation",
+    applied_from_row: "generation",
+    job_version_from_row: "job_version",
+    schedule_from_row: "schedule",
+    gap_from_row: "gap",
+    session_from_row: "session",
+    rejection_from_row: "rejection",
+    pause_from_row: "pause",
+    incident_from_row: "incident",
+    audited_from_row: "audit",
+    owed_from_row: "outbox",
+}
+"""Whose rows each reader takes."""

@@ -2,11 +2,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from engine.chain import link_hash
 from engine.errors import (
@@ -17,7 +18,11 @@ from engine.errors import (
     StoreUnwritableError,
     SupersededError,
 )
-from jobfile.escapes import readable
+from engine.records import Unreadable
+from engine.store.cells import INSTANT, faults_of, mended_row, unreadable_row
+from engine.store.rows import TABLE_OF, Row, db_text, from_us
+
+Read = TypeVar("Read")
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up."""
@@ -25,6 +30,10 @@ BUSY_SECONDS = 30.0
 ROWS_AT_ONCE = 1_000
 """Rows that are held at a time while a long answer is read."""
 
+MAX_UNREADABLE = 1_000
+"""Rows that cannot be read, of which a connection remembers which they are."""
+
+_UNDECODED = "Could not decode to UTF-8"
 _HERE = Path(__file__).parent
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _UNWRITABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
@@ -47,13 +56,15 @@ class Connection:
         """Open the file; `read_only` never creates or changes it. `options` end SQLite's URI."""
         self.path = path
         self.epoch: int | None = None
+        self.unreadable: dict[str, Unreadable] = {}
+        """What was met so far that cannot be read; stand-ins were read in its place."""
         self._lock = threading.RLock()
         self._uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{options}"
         self._pragmas = (
-            "pragma foreign_keys=on; pragma trusted_schema=off;"
+            "pragma foreign_keys=on; pragma trusted_schema=off; pragma cell_size_check=on;"
             if read_only
             else "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;"
-            "pragma trusted_schema=off; pragma secure_delete=on;"
+            "pragma trusted_schema=off; pragma cell_size_check=on; pragma secure_delete=on;"
         )
         self._is_trusted = True
         with self._told():
@@ -90,24 +101,66 @@ class Connection:
                 self._replace_when_distrusted()
                 return self._execute(name, values or {}).fetchall()
             except sqlite3.DatabaseError as error:
-                self._raise(error)
+                if _UNDECODED not in str(error):
+                    self._raise(error)
+            self._read_any_bytes()
+            with self._told():
+                return self._execute(name, values or {}).fetchall()
+
+    def all(
+        self, read: Callable[[Row], Read], name: str, values: Mapping[str, object] | None = None
+    ) -> tuple[Read, ...]:
+        """What the rows of a query by name say; of a row that cannot be read, what stands in for it."""
+        found = self.rows(name, values)
+        try:
+            return tuple([read(row) for row in found])
+        except Exception:  # noqa: BLE001  whatever one row does to its reader, the others are read
+            return tuple([self.read(read, row) for row in found])
+
+    def first(
+        self, read: Callable[[Row], Read], name: str, values: Mapping[str, object] | None = None
+    ) -> Read | None:
+        """What the first row of a query by name says, as in `all`."""
+        row = self.row(name, values)
+        return None if row is None else self.read(read, row)
+
+    def read(self, read: Callable[[Row], Read], row: sqlite3.Row) -> Read:
+        """What one row says, as in `all`."""
+        try:
+            return read(row)
+        except Exception:
+            table = TABLE_OF[read]
+            plain = dict(zip(row.keys(), row, strict=True))
+            faults = faults_of(table, plain)
+            if not faults:
+                raise  # nothing is wrong with the row: a bug
+            self.note_unreadable(unreadable_row(table, plain, "; ".join(faults.values())))
+            return read(mended_row(table, plain, faults))
+
+    def note_unreadable(self, found: Unreadable) -> None:
+        """Remember a row that cannot be read, once."""
+        if len(self.unreadable) < MAX_UNREADABLE:
+            self.unreadable.setdefault(f"{found.table} {found.key}", found)
+
+    def _read_any_bytes(self) -> None:
+        """From now on a text that is not UTF-8 is read with a sign for each byte that is not: it is a bad
+        value, and no reason to read nothing.
+        """
+        self._db.text_factory = _text_of
 
     def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
         """The rows of a query by name, a few at a time: for those that may be too many to hold at once."""
+        self._read_any_bytes()
         with self._told():
             cursor = self._execute(name, values or {})
             while found := cursor.fetchmany(ROWS_AT_ONCE):
                 yield from found
 
     def _execute(self, name: str, values: Mapping[str, object]) -> sqlite3.Cursor:
-        """A statement by name. The ledger is UTF-8, and names from the system are bytes: what is not UTF-8
-        is kept readable, as in a message.
-        """
-        try:
-            return self._db.execute(_sql(name), values)
-        except UnicodeEncodeError:
-            shown = {key: readable(one) if isinstance(one, str) else one for key, one in values.items()}
-            return self._db.execute(_sql(name), shown)
+        """A statement by name. No text reaches the ledger that a database cannot hold."""
+        if not all(one.isascii() and "\0" not in one for one in values.values() if type(one) is str):
+            values = {key: db_text(one) if isinstance(one, str) else one for key, one in values.items()}
+        return self._db.execute(_sql(name), values)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -123,6 +176,11 @@ class Connection:
         """The first row of a query by name."""
         found = self.rows(name, values)
         return found[0] if found else None
+
+    def instant(self, name: str, values: Mapping[str, object] | None = None) -> datetime | None:
+        """The one instant that a query finds, if it finds one that can be read."""
+        row = self.row(name, values)
+        return from_us(row[0]) if row is not None and INSTANT.is_good(row[0]) else None
 
     def script(self, text: str) -> None:
         """Run the statements of a migration inside the transaction."""
@@ -143,6 +201,11 @@ class Connection:
         with self._lock, self._told():
             self._replace_when_distrusted()
             return self._db.execute(f"pragma {name}").fetchall()
+
+    def objects(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """Everything that the file defines: its kind and name, and its text without what is of no matter."""
+        with self._lock, self._told():
+            yield from objects_of(self._db)
 
     def verify(self) -> None:
         """Refuse a damaged file."""
@@ -219,6 +282,20 @@ class Connection:
             raise SupersededError(
                 f"a newer engine (epoch {newest}) has taken {self.path}; this one (epoch {self.epoch}) stops"
             )
+
+
+def objects_of(db: sqlite3.Connection) -> Iterator[tuple[tuple[str, str], str]]:
+    """The tables, indexes, triggers and views of a database; SQLite's own have no text that could be another.
+
+    SQLite writes a text anew when a table is renamed, with quotes or without: they do not count.
+    """
+    for kind, name, text in db.execute("select type, name, sql from sqlite_schema"):
+        if not str(name).startswith("sqlite_"):
+            yield (str(kind), str(name)), "".join(str(text).replace('"', "").split()).lower()
+
+
+def _text_of(found: bytes) -> str:
+    return found.decode("utf-8", "replace")
 
 
 @cache

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.store.sqlite.connection import Connection
-from engine.store.sqlite.migrate import known_version
+from engine.store.sqlite.migrate import MIGRATIONS, foreign_objects, known_version
 
 MAX_TROUBLES = 10
 """Troubles of one kind that are told."""
@@ -22,6 +22,8 @@ class Examination(NamedTuple):
     known_version: int
     journal_mode: str
     is_quick: bool
+    foreign: tuple[str, ...] = ()
+    """What somebody else put into the ledger, or took from it."""
 
 
 def examine(path: Path) -> Examination:
@@ -43,6 +45,7 @@ def examine(path: Path) -> Examination:
             known_version=known_version(),
             journal_mode=str(connection.pragma("journal_mode")),
             is_quick=is_quick,
+            foreign=foreign_objects(connection, MIGRATIONS) if 0 < version <= known_version() else (),
         )
     finally:
         connection.close()

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from engine.lifecycle import Run
 from engine.records import CLOCK_HOLD, Incident
+from engine.store.cells import COUNT, is_number
 from engine.store.rows import incident_from_row, to_us
 from engine.store.sqlite.connection import Connection
 
@@ -35,8 +36,7 @@ class SqliteIncidents:
 
     def hold(self, kind: str = CLOCK_HOLD) -> Incident | None:
         """What holds the engine back, if it does."""
-        row = self._db.row("open_hold", {"kind": kind})
-        return None if row is None else incident_from_row(row)
+        return self._db.first(incident_from_row, "open_hold", {"kind": kind})
 
     def begin_hold(self, kind: str = CLOCK_HOLD, *, detail: str, now: datetime) -> None:
         """From now on the engine is held back."""
@@ -54,12 +54,19 @@ class SqliteIncidents:
 
     def recent(self, *, limit: int) -> tuple[Incident, ...]:
         """What happened to the engine, the newest first."""
-        return tuple(incident_from_row(row) for row in self._db.rows("recent_incidents", {"limit": limit}))
+        return self._db.all(incident_from_row, "recent_incidents", {"limit": limit})
 
     def clock_epoch(self) -> int:
         """How often a clock that had run wrongly was set right by a person."""
         row = self._db.row("get_meta", {"key": CLOCK_EPOCH})
-        return 0 if row is None else int(row["value"])
+        noted = "0" if row is None else str(row["value"])
+        return int(noted) if is_number(noted) else self._newest_clock()
+
+    def _newest_clock(self) -> int:
+        """The newest epoch that a schedule names, should the note of it be gone."""
+        row = self._db.row("newest_clock")
+        assert row is not None
+        return row[0] if COUNT.is_good(row[0]) else 0
 
     def wait_until(self, run: Run, at: datetime) -> bool:
         """A run whose time to start came from a wrong clock waits until another."""

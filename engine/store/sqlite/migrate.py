@@ -1,9 +1,10 @@
 """Bring a ledger to the version of this program: numbered steps, all in one transaction."""
 
+import sqlite3
 from pathlib import Path
 
 from engine.errors import StoreRefusedError, StoreUnavailableError
-from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.connection import Connection, objects_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -31,6 +32,47 @@ def known_version() -> int:
 
 def _steps(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+
+
+def foreign_objects(connection: Connection, folder: Path) -> tuple[str, ...]:
+    """What the ledger holds beside its own tables, or lacks of them, in words.
+
+    A trigger or a view of somebody else would write, or answer, in the place of this program.
+    """
+    have = connection.pragma("user_version")
+    assert isinstance(have, int)
+    own, found = _objects_at(folder, have), dict(connection.objects())
+    return (
+        *(f"{kind} `{name}` is not of this program" for kind, name in sorted(found.keys() - own.keys())),
+        *(f"{kind} `{name}` is missing" for kind, name in sorted(own.keys() - found.keys())),
+        *(
+            f"{kind} `{name}` is not as this program makes it"
+            for kind, name in sorted(own.keys() & found.keys())
+            if own[kind, name] != found[kind, name]
+        ),
+    )
+
+
+def refuse_foreign(connection: Connection, folder: Path) -> None:
+    """Refuse a ledger that is not as this program makes it. A newer one is refused elsewhere."""
+    if connection.pragma("user_version") not in range(1, len(_steps(folder)) + 1):
+        return
+    if found := foreign_objects(connection, folder):
+        raise StoreRefusedError(
+            f"the ledger {connection.path} is not as jobfile made it: {'; '.join(found)}. It was changed: "
+            "put a copy back, or drop what is not its own with sqlite3"
+        )
+
+
+def _objects_at(folder: Path, version: int) -> dict[tuple[str, str], str]:
+    """The objects of a ledger of some version: its steps, taken in memory."""
+    made = sqlite3.connect(":memory:")
+    try:
+        for step in _steps(folder)[:version]:
+            made.executescript(step.read_text())
+        return dict(objects_of(made))
+    finally:
+        made.close()
 
 
 def migrate(connection: Connection, folder: Path) -> None:

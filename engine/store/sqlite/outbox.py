@@ -22,7 +22,7 @@ class SqliteOutbox:
 
     def due(self, *, now: datetime, limit: int) -> tuple[Owed, ...]:
         """What may be tried now: of each job and channel only the oldest."""
-        return tuple(owed_from_row(row) for row in self._db.rows("owed", {"now": to_us(now), "limit": limit}))
+        return self._db.all(owed_from_row, "owed", {"now": to_us(now), "limit": limit})
 
     def sent(self, id: str, *, now: datetime) -> None:
         """It was delivered."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from engine.records import Pause
-from engine.store.rows import from_us, pause_from_row, to_us
+from engine.store.rows import pause_from_row, to_us
 from engine.store.sqlite.connection import Connection
 
 
@@ -27,9 +27,8 @@ class SqlitePauses:
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
         """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return tuple(pause_from_row(row) for row in self._db.rows("pauses_between", values))
+        return self._db.all(pause_from_row, "pauses_between", values)
 
     def last_resume(self, job: str) -> datetime | None:
         """When a pause of the job ended last."""
-        row = self._db.row("last_resume", {"job": job})
-        return None if row is None or row[0] is None else from_us(row[0])
+        return self._db.instant("last_resume", {"job": job})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from engine.lifecycle import Run, RunState
+from engine.lifecycle import Run
 from engine.records import (
     Backlog,
     Crowd,
@@ -17,18 +17,40 @@ from engine.records import (
     SetKey,
     Suspect,
     Tally,
+    Unreadable,
 )
+from engine.store.cells import INSTANT, faults_of, unreadable_row
 from engine.store.rows import (
-    attempt_from_row,
     from_us,
     gap_from_row,
+    live_attempt_from_row,
     run_from_row,
     schedule_from_row,
     session_from_row,
     to_us,
 )
 from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.definitions import read_definition
 from engine.store.sqlite.incidents import SqliteIncidents
+
+EVERY_ROW = (
+    "all_run",
+    "all_attempt",
+    "all_schedule",
+    "all_gap",
+    "all_generation",
+    "all_job_version",
+    "all_session",
+    "all_rejection",
+    "all_pause",
+    "all_incident",
+    "all_audit",
+    "all_outbox",
+    "all_pruned_request",
+    "all_definition",
+    "all_meta",
+)
+"""The queries that read every row, of each table one."""
 
 
 class SqliteSoundness:
@@ -53,16 +75,18 @@ class SqliteSoundness:
 
     def schedules(self, key: SetKey) -> tuple[Schedule, ...]:
         """The schedules that a set is made of, oldest first."""
-        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_of_set", key._asdict()))
+        return self._db.all(schedule_from_row, "schedules_of_set", key._asdict())
 
     def instants(self, key: SetKey) -> Iterator[tuple[datetime, str]]:
         """The runs of a set, each with its instant, oldest first; read one after the other."""
         for row in self._db.each("instants_of_set", key._asdict()):
-            yield from_us(row["scheduled_for"]), row["id"]
+            if INSTANT.is_good(row["scheduled_for"]):
+                yield from_us(row["scheduled_for"]), row["id"]
 
     def gaps(self, schedule_id: int) -> Iterator[Gap]:
         """The gap records of a schedule, oldest first; read one after the other."""
-        return map(gap_from_row, self._db.each("gaps_of_schedule", {"schedule_id": schedule_id}))
+        rows = self._db.each("gaps_of_schedule", {"schedule_id": schedule_id})
+        return (self._db.read(gap_from_row, row) for row in rows)
 
     def half_ended(self, *, limit: int) -> tuple[Suspect, ...]:
         """Runs and attempts whose state and end contradict each other, or that were resolved and not lost."""
@@ -88,7 +112,7 @@ class SqliteSoundness:
         """Runs that were due before an instant, with nothing in their way, and have not moved."""
         values = {"now": to_us(before), "limit": limit}
         queries = ("startable", "startable_catchup", "undecided", "long_expired")
-        return tuple(run_from_row(row) for query in queries for row in self._db.rows(query, values))
+        return tuple(run for query in queries for run in self._db.all(run_from_row, query, values))
 
     def last_states(self) -> tuple[LastState, ...]:
         """In which state the last attempt of the runs in each state stands; '' for none."""
@@ -100,7 +124,7 @@ class SqliteSoundness:
 
     def sessions(self) -> Iterator[Session]:
         """Every session in the order of its epoch."""
-        return map(session_from_row, self._db.each("sessions"))
+        return (self._db.read(session_from_row, row) for row in self._db.each("sessions"))
 
     def newest_epoch(self) -> int:
         """The epoch of the session that started last, an engine's or a single run's."""
@@ -121,14 +145,11 @@ class SqliteSoundness:
 
     def schedules_in_force(self) -> tuple[Schedule, ...]:
         """Every schedule in force."""
-        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_in_force"))
+        return self._db.all(schedule_from_row, "schedules_in_force")
 
     def live_attempts(self) -> tuple[LiveAttempt, ...]:
         """Attempts without an end, oldest first."""
-        return tuple(
-            LiveAttempt(attempt_from_row(row), RunState(row["run_state"]), row["stop_requested"])
-            for row in self._db.rows("live_attempts")
-        )
+        return self._db.all(live_attempt_from_row, "live_attempts")
 
     def newest_intent(self) -> datetime | None:
         """When an attempt was committed to last."""
@@ -145,7 +166,20 @@ class SqliteSoundness:
     def backlog(self) -> Backlog:
         """Notifications that nobody has delivered."""
         row = self._db.rows("backlog")[0]
-        return Backlog(row["count"], None if row["oldest"] is None else from_us(row["oldest"]))
+        return Backlog(row["count"], from_us(row["oldest"]) if INSTANT.is_good(row["oldest"]) else None)
+
+    def unreadable_rows(self) -> Iterator[Unreadable]:
+        """Every row of every table that cannot be read, read one after the other."""
+        for query in EVERY_ROW:
+            table = query.removeprefix("all_")
+            for row in self._db.each(query):
+                plain = dict(zip(row.keys(), row, strict=True))
+                if faults := faults_of(table, plain):
+                    yield unreadable_row(table, plain, "; ".join(faults.values()))
+                elif table == "definition":
+                    found = read_definition(row["digest"], row)
+                    if isinstance(found, Unreadable):
+                        yield found
 
     def run_ids(self) -> Iterator[str]:
         """Every run's id in order."""
@@ -156,5 +190,4 @@ class SqliteSoundness:
         return tuple(Suspect(row["run_id"], row["job"], row["said"], row["total"]) for row in rows)
 
     def _instant(self, query: str) -> datetime | None:
-        row = self._db.row(query)
-        return None if row is None or row[0] is None else from_us(row[0])
+        return self._db.instant(query)

@@ -1,19 +1,19 @@
 """The ledger in one SQLite file: what the loops write, and what they read to decide."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
 from engine.ports import Stop
-from engine.records import Generation, JobVersion, LiveAttempt, Schedule, Session
+from engine.records import Generation, JobVersion, LiveAttempt, Schedule, Session, Unreadable
 from engine.standing import Incidents, Outbox, Past, Pauses
+from engine.store.cells import is_job
 from engine.store.rows import (
-    attempt_from_row,
-    from_us,
     generation_from_row,
     job_version_from_row,
+    live_attempt_from_row,
     run_from_row,
     run_to_row,
     schedule_from_row,
@@ -21,16 +21,20 @@ from engine.store.rows import (
     to_us,
 )
 from engine.store.sqlite.connection import Connection
+from engine.store.sqlite.definitions import read_definition, stand_in
 from engine.store.sqlite.incidents import SqliteIncidents
-from engine.store.sqlite.migrate import MIGRATIONS, migrate
+from engine.store.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
 from engine.store.sqlite.outbox import SqliteOutbox
 from engine.store.sqlite.past import SqlitePast
 from engine.store.sqlite.pauses import SqlitePauses
 from engine.store.sqlite.renaming import rename
-from jobfile.canonical import canonical_json, spec_from_json, to_plain
+from jobfile.canonical import canonical_json, to_plain
 from jobfile.catalog import CompiledJob
 from jobfile.model import JobSpec, Origin
 
+KEPT_SPECS = 20_000
+"""Definitions that are kept as they were read: each is asked for at every occurrence."""
+LEFTOVER = ("job", "schedule_key", "active_from")
 ALL_ROWS = -1
 """SQLite's word for no limit."""
 
@@ -46,12 +50,19 @@ class SqliteStore:
         self.outbox: Outbox = SqliteOutbox(connection)
         self.past: Past = SqlitePast(connection)
         self._specs: dict[str, JobSpec] = {}
+        self._gone: set[str] = set()
+        """Digests that are named and have no definition: each gets an empty one with its next run."""
 
     @classmethod
     def open(cls, path: Path) -> "SqliteStore":
         """Open the ledger, making or migrating it first."""
         connection = Connection(path)
-        migrate(connection, MIGRATIONS)
+        try:
+            refuse_foreign(connection, MIGRATIONS)
+            migrate(connection, MIGRATIONS)
+        except BaseException:
+            connection.close()
+            raise
         return cls(connection)
 
     def close(self) -> None:
@@ -104,17 +115,15 @@ class SqliteStore:
 
     def current_generation(self) -> Generation | None:
         """The generation in force."""
-        row = self._db.row("current_generation")
-        return None if row is None else generation_from_row(row)
+        return self._db.first(generation_from_row, "current_generation")
 
     def jobs_in_force(self) -> tuple[JobVersion, ...]:
         """The jobs of the generation in force, by name."""
-        return tuple(job_version_from_row(row) for row in self._db.rows("jobs_in_force"))
+        return self._db.all(job_version_from_row, "jobs_in_force")
 
     def job_in_force(self, job: str) -> JobVersion | None:
         """One job of the generation in force."""
-        row = self._db.row("job_in_force", {"job": job})
-        return None if row is None else job_version_from_row(row)
+        return self._db.first(job_version_from_row, "job_in_force", {"job": job})
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Write a new generation; its number is the next one, whatever the value says."""
@@ -152,13 +161,59 @@ class SqliteStore:
 
     def definition(self, digest: str) -> JobSpec:
         """The compiled job with this digest."""
-        if digest not in self._specs:
-            row = self._db.row("definition", {"digest": digest})
-            assert row is not None, f"no definition {digest}"
-            if len(self._specs) > 20_000:
-                self._specs.clear()
-            self._specs[digest] = spec_from_json(row["spec"])
-        return self._specs[digest]
+        found = self._specs.get(digest) or self._read_definition(digest)
+        return found if isinstance(found, JobSpec) else stand_in(found.job)
+
+    def definition_trouble(self, digest: str) -> str:
+        """Why the job with this digest cannot be read, and so is not executed; empty when it can."""
+        found = self._specs.get(digest) or self._read_definition(digest)
+        return "" if isinstance(found, JobSpec) else f"its definition cannot be read: {found.why}"
+
+    def _read_definition(self, digest: str) -> JobSpec | Unreadable:
+        """Its text is hashed when it is read: what somebody put in its place is not what was applied."""
+        row = self._db.row("definition", {"digest": digest})
+        found = read_definition(digest, row)
+        if isinstance(found, Unreadable):
+            self._db.note_unreadable(found)
+            if row is None:
+                self._gone.add(digest)
+            return found
+        if len(self._specs) > KEPT_SPECS:
+            self._specs.clear()
+        self._specs[digest] = found
+        return found
+
+    @property
+    def unreadable(self) -> Sequence[Unreadable]:
+        """The rows met so far that cannot be read, in the order in which they were met."""
+        return tuple(self._db.unreadable.values()) if self._db.unreadable else ()
+
+    def set_aside(self, found: Unreadable, *, is_over: bool, now: datetime) -> bool:
+        """End a run that cannot be read, as lost; one whose attempt may be alive only when that `is_over`.
+
+        A run without a name that could be followed is over: nobody can ask after it.
+        """
+        values = {"seq": found.seq, "is_over": is_over or not found.run, "now": to_us(now)}
+        detail = f"its row cannot be read: {found.why}"
+        if self._db.write("set_aside_run", values | {"detail": detail}) != 1:
+            return False
+        self._db.write("set_aside_attempts", {"seq": found.seq, "now": to_us(now)})
+        return True
+
+    def look_over(self) -> None:
+        """Read all that is open and in force, so that what of it cannot be read is met before it is due."""
+        self.open_runs()
+        self.live_attempts()
+        self.schedules_in_force()
+        for row in self._db.rows("unowned"):
+            why = "it is said to run, or to be tried again, and its attempt or the time cannot be read"
+            job = row["job"] if is_job(row["job"]) else ""
+            self._db.note_unreadable(Unreadable("run", f"seq = {row['seq']}", why, job=job, seq=row["seq"]))
+
+    def _open(self, name: str, values: Mapping[str, object]) -> tuple[Run, ...]:
+        """Runs that are not over; one that cannot be read counts as lost, and nothing is done with it."""
+        found = self._db.all(run_from_row, name, values)
+        return tuple(run for run in found if not run.state.is_final) if self._db.unreadable else found
 
     def knows_job(self, job: str) -> bool:
         """Whether any generation had a job of this name."""
@@ -170,18 +225,22 @@ class SqliteStore:
 
     def schedules_in_force(self) -> tuple[Schedule, ...]:
         """Every schedule in force, with the digest its next run would use."""
-        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_in_force"))
+        return self._db.all(schedule_from_row, "schedules_in_force")
 
     def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
         """The schedule of a job in force, as it is now."""
-        row = self._db.row("schedule_in_force", {"job": job, "schedule_key": schedule_key})
-        return None if row is None else schedule_from_row(row)
+        return self._db.first(
+            schedule_from_row, "schedule_in_force", {"job": job, "schedule_key": schedule_key}
+        )
 
     def add_schedule(self, spec: JobSpec, *, schedule_key: str, generation: int, now: datetime) -> None:
         """A schedule comes into force; nothing before `now` is due."""
         rule = canonical_json(to_plain(spec.schedule))
-        values = {"job": spec.name, "schedule_key": schedule_key, "rule": rule, "generation": generation}
-        self._db.write("add_schedule", {**values, "active_from": to_us(now)})
+        values: dict[str, object] = {"job": spec.name, "schedule_key": schedule_key, "rule": rule}
+        values["generation"] = generation
+        values["active_from"] = to_us(now)
+        self._db.write("end_leftover_schedule", {key: values[key] for key in LEFTOVER})
+        self._db.write("add_schedule", values)
 
     def end_schedule(self, schedule_id: int, *, at: datetime, because: str) -> None:
         """A schedule goes out of force; nothing after `at` is due."""
@@ -192,7 +251,9 @@ class SqliteStore:
         self._db.write("advance_coverage", {"id": schedule_id, "covered_until": to_us(to)})
 
     def add_run(self, run: Run) -> None:
-        """Record a run, or that it was not made."""
+        """Record a run, or that it was not made; also one whose definition is gone, which will not start."""
+        if run.digest in self._gone:
+            self._db.write("add_definition", {"digest": run.digest, "job": run.job, "spec": ""})
         self._db.write("add_run", run_to_row(run))
 
     def add_gap(
@@ -238,12 +299,11 @@ class SqliteStore:
     def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
         """The runs that are counted so: the active ones, then those that wait, each oldest first."""
         values = {"concurrency_key": concurrency_key, "limit": ALL_ROWS if limit is None else limit}
-        rows = self._db.rows("runs_in_the_way", values)
-        return tuple(run_from_row(row) for row in rows)
+        return self._open("runs_in_the_way", values)
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
         """Runs of a job that wait: to start, or to be tried again."""
-        return tuple(run_from_row(row) for row in self._db.rows("waiting_of_job", {"job": job}))
+        return self._open("waiting_of_job", {"job": job})
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
         """End a queued run that will not start."""
@@ -260,8 +320,7 @@ class SqliteStore:
 
     def undecided(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
         """Runs whose spread has passed, about which nothing is decided yet."""
-        rows = self._db.rows("undecided", {"now": to_us(now), "limit": limit})
-        return tuple(run_from_row(row) for row in rows)
+        return self._open("undecided", {"now": to_us(now), "limit": limit})
 
     def next_undecided(self) -> datetime | None:
         """When the next spread has passed."""
@@ -275,7 +334,7 @@ class SqliteStore:
 
     def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
         """End the waiting runs that could not start in time."""
-        return tuple(run_from_row(row) for row in self._db.rows("expire_waiting", {"now": to_us(now)}))
+        return self._db.all(run_from_row, "expire_waiting", {"now": to_us(now)})
 
     def repin(self, run: Run) -> None:
         """A waiting run takes another definition, and the params and the key that follow from it."""
@@ -284,8 +343,7 @@ class SqliteStore:
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
         """Runs that may start now, oldest first: those on time, or those that are made up for."""
         query = "startable_catchup" if is_catchup else "startable"
-        rows = self._db.rows(query, {"now": to_us(now), "limit": limit})
-        return tuple(run_from_row(row) for row in rows)
+        return self._open(query, {"now": to_us(now), "limit": limit})
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
         """Commit to one more attempt of a run, if its state and its limit still allow it."""
@@ -302,14 +360,7 @@ class SqliteStore:
 
     def live_attempts(self) -> tuple[LiveAttempt, ...]:
         """Attempts without an end, oldest first."""
-        return tuple(
-            LiveAttempt(
-                attempt=attempt_from_row(row),
-                run_state=RunState(row["run_state"]),
-                stop_requested=row["stop_requested"],
-            )
-            for row in self._db.rows("live_attempts")
-        )
+        return self._db.all(live_attempt_from_row, "live_attempts")
 
     def mark_running(self, attempt: Attempt, *, started_at: datetime) -> None:
         """The execution of an attempt is proven."""
@@ -360,12 +411,11 @@ class SqliteStore:
 
     def run(self, run_id: str) -> Run | None:
         """One run as it is now."""
-        row = self._db.row("run", {"id": run_id})
-        return None if row is None else run_from_row(row)
+        return self._db.first(run_from_row, "run", {"id": run_id})
 
     def open_runs(self) -> tuple[Run, ...]:
         """Runs that are not over, oldest first."""
-        return tuple(run_from_row(row) for row in self._db.rows("open_runs"))
+        return self._open("open_runs", {})
 
     def last_success(self, job: str, *, before: datetime) -> datetime | None:
         """When a job last succeeded before an instant."""
@@ -378,8 +428,7 @@ class SqliteStore:
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
         """The newest runs of a job that its schedule wanted, the newest first."""
-        rows = self._db.rows("newest_occurrences", {"job": job, "limit": limit})
-        return tuple(run_from_row(row) for row in rows)
+        return self._db.all(run_from_row, "newest_occurrences", {"job": job, "limit": limit})
 
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
         """A set of files is refused; one open refusal at a time."""
@@ -405,11 +454,11 @@ class SqliteStore:
         return self._instant("covered_in_force")
 
     def last_session(self) -> Session | None:
-        """The engine session that started last."""
-        row = self._db.row("last_session")
-        return None if row is None else session_from_row(row)
+        """The engine session that started last, if it can be read: a clock is compared with it."""
+        found = self._db.first(session_from_row, "last_session")
+        is_sound = found is not None and f"session epoch = {found.epoch}" not in self._db.unreadable
+        return found if is_sound else None
 
     def _instant(self, query: str, values: dict[str, object] | None = None) -> datetime | None:
         """The one instant that a query finds, if it finds one."""
-        row = self._db.row(query, values)
-        return None if row is None or row[0] is None else from_us(row[0])
+        return self._db.instant(query, values)

@@ -1,13 +1,15 @@
 """The ledger in one SQLite file: what the answers read. Works while an engine writes, and without one."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.chain import Link
 from engine.lifecycle import Attempt, Run, RunState, States
 from engine.records import (
+    SET_ASIDE,
     SOURCE,
     Applied,
     Audited,
@@ -21,8 +23,10 @@ from engine.records import (
     Session,
     Source,
     StateCount,
+    Unreadable,
 )
 from engine.standing import Soundness
+from engine.store.cells import COUNT, state_of, texts_from_json
 from engine.store.rows import (
     applied_from_row,
     attempt_from_row,
@@ -68,59 +72,71 @@ class SqliteView:
 
     @classmethod
     def _of(cls, connection: Connection) -> "SqliteView":
-        refuse_older(connection, MIGRATIONS)
+        try:
+            refuse_older(connection, MIGRATIONS)
+        except BaseException:
+            connection.close()
+            raise
         return cls(connection)
 
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
 
+    @property
+    def unreadable(self) -> Sequence[Unreadable]:
+        """The rows that cannot be read and were met on the way to an answer, in that order."""
+        return tuple(self._db.unreadable.values())
+
+    def set_aside(self) -> tuple[str, ...]:
+        """The rows that the engine met and cannot read, in words."""
+        row = self._db.row("get_meta", {"key": SET_ASIDE})
+        return texts_from_json("[]" if row is None else str(row["value"]))
+
     def run(self, run_id: str) -> Run | None:
         """One run."""
-        row = self._db.row("run", {"id": run_id})
-        return None if row is None else run_from_row(row)
+        return self._db.first(run_from_row, "run", {"id": run_id})
 
     def runs_with_prefix(self, prefix: str) -> tuple[Run, ...]:
         """At most two runs whose id starts so."""
-        return tuple(run_from_row(row) for row in self._db.rows("runs_with_prefix", {"prefix": prefix}))
+        return self._db.all(run_from_row, "runs_with_prefix", {"prefix": prefix})
 
     def recent_runs(self, *, job: str | None, state: States, limit: int) -> tuple[Run, ...]:
         """The runs recorded last, newest first; in one state, in some, or in any."""
         states = (state,) if isinstance(state, RunState) else state
         values = {"job": job, "states": None if states is None else json.dumps(states), "limit": limit}
-        return tuple(run_from_row(row) for row in self._db.rows("recent_runs", values))
+        return self._db.all(run_from_row, "recent_runs", values)
 
     def open_runs(self) -> tuple[Run, ...]:
         """Runs that are not over, oldest first."""
-        return tuple(run_from_row(row) for row in self._db.rows("open_runs"))
+        return self._db.all(run_from_row, "open_runs")
 
     def lengths(self, job: str, *, limit: int) -> tuple[timedelta, ...]:
         """How long the newest good runs of a job took that needed one attempt, the newest first."""
         rows = self._db.rows("lengths", {"job": job, "limit": limit})
-        return tuple(timedelta(microseconds=row["length"]) for row in rows)
+        return tuple(timedelta(microseconds=row["length"]) for row in rows if COUNT.is_good(row["length"]))
 
     def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
         """Runs of a job wanted in [since, until), newest first."""
         values = {"job": job, "since": to_us(since), "until": to_us(until), "limit": limit}
-        return tuple(run_from_row(row) for row in self._db.rows("runs_of_job_between", values))
+        return self._db.all(run_from_row, "runs_of_job_between", values)
 
     def newest_run(self, job: str, *, until: datetime) -> Run | None:
         """The run of a job that was wanted last, up to an instant."""
-        row = self._db.row("newest_run_of_job", {"job": job, "until": to_us(until)})
-        return None if row is None else run_from_row(row)
+        return self._db.first(run_from_row, "newest_run_of_job", {"job": job, "until": to_us(until)})
 
     def retries_of(self, run_id: str) -> tuple[Run, ...]:
         """Runs that a person asked for to make up for this one, oldest first."""
-        return tuple(run_from_row(row) for row in self._db.rows("retries_of", {"id": run_id}))
+        return self._db.all(run_from_row, "retries_of", {"id": run_id})
 
     def retries_between(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         """Runs wanted in [since, until) that a person asked for to make up for another, oldest first."""
         values = {"since": to_us(since), "until": to_us(until)}
-        return tuple(run_from_row(row) for row in self._db.rows("retries_between", values))
+        return self._db.all(run_from_row, "retries_between", values)
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
         """The attempts of a run in order."""
-        return tuple(attempt_from_row(row) for row in self._db.rows("attempts", {"run_id": run_id}))
+        return self._db.all(attempt_from_row, "attempts", {"run_id": run_id})
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
         """Runs wanted in [since, until), counted by job, kind and state."""
@@ -129,7 +145,7 @@ class SqliteView:
             StateCount(
                 job=row["job"],
                 is_scheduled=bool(row["is_scheduled"]),
-                state=RunState(row["state"]),
+                state=state_of(row["state"]),
                 count=row["count"],
             )
             for row in rows
@@ -138,31 +154,32 @@ class SqliteView:
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> dict[RunState, int]:
         """Runs of a job that people asked for in [since, until) and retention took away, by state."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return {RunState(row["state"]): row["count"] for row in self._db.rows("pruned_requests", values)}
+        counts: Counter[RunState] = Counter()
+        for row in self._db.rows("pruned_requests", values):
+            counts[state_of(row["state"])] += row["count"]
+        return dict(counts)
 
     def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
         """Gap records that touch a window; of one job or of all."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return tuple(gap_from_row(row) for row in self._db.rows("gaps_between", values))
+        return self._db.all(gap_from_row, "gaps_between", values)
 
     def schedules_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Schedule, ...]:
         """Schedules in force at some time in a window; of one job or of all."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return tuple(schedule_from_row(row) for row in self._db.rows("schedules_between", values))
+        return self._db.all(schedule_from_row, "schedules_between", values)
 
     def current_generation(self) -> Generation | None:
         """The generation in force."""
-        row = self._db.row("current_generation")
-        return None if row is None else generation_from_row(row)
+        return self._db.first(generation_from_row, "current_generation")
 
     def generation(self, number: int) -> Generation | None:
         """One generation."""
-        row = self._db.row("generation", {"number": number})
-        return None if row is None else generation_from_row(row)
+        return self._db.first(generation_from_row, "generation", {"number": number})
 
     def generations(self, *, limit: int) -> tuple[Applied, ...]:
         """The newest generations first, each with what it changed."""
-        return tuple(applied_from_row(row) for row in self._db.rows("generations", {"limit": limit}))
+        return self._db.all(applied_from_row, "generations", {"limit": limit})
 
     def generation_of_plan(self, plan_id: str) -> int | None:
         """The generation that a plan made, if it was used."""
@@ -182,40 +199,44 @@ class SqliteView:
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
         """The jobs as a generation had them, by name."""
-        return tuple(job_version_from_row(row) for row in self._db.rows("jobs_at", {"number": number}))
+        return self._db.all(job_version_from_row, "jobs_at", {"number": number})
 
     def jobs_in_force(self) -> tuple[JobVersion, ...]:
         """The jobs of the generation in force, by name."""
-        return tuple(job_version_from_row(row) for row in self._db.rows("jobs_in_force"))
+        return self._db.all(job_version_from_row, "jobs_in_force")
 
     def job_in_force(self, job: str) -> JobVersion | None:
         """One job of the generation in force."""
-        row = self._db.row("job_in_force", {"job": job})
-        return None if row is None else job_version_from_row(row)
+        return self._db.first(job_version_from_row, "job_in_force", {"job": job})
 
     def job_versions(self, job: str) -> tuple[JobVersion, ...]:
         """All versions of a job, oldest first."""
-        return tuple(job_version_from_row(row) for row in self._db.rows("job_versions", {"job": job}))
+        return self._db.all(job_version_from_row, "job_versions", {"job": job})
 
     def definition_text(self, digest: str) -> str | None:
-        """The canonical text of a compiled job."""
+        """The canonical text of a compiled job; None when it is not kept, or is not the one applied."""
         row = self._db.row("definition", {"digest": digest})
-        return None if row is None else str(row["spec"])
+        if row is None:
+            return None
+        from engine.store.sqlite.definitions import read_definition  # noqa: PLC0415  start-up time
+
+        found = read_definition(digest, row)
+        if isinstance(found, Unreadable):
+            self._db.note_unreadable(found)
+            return None
+        return str(row["spec"])
 
     def last_session(self) -> Session | None:
         """The engine session that started last."""
-        row = self._db.row("last_session")
-        return None if row is None else session_from_row(row)
+        return self._db.first(session_from_row, "last_session")
 
     def session_before(self, at: datetime) -> Session | None:
         """The last session that had started by an instant."""
-        row = self._db.row("session_before", {"at": to_us(at)})
-        return None if row is None else session_from_row(row)
+        return self._db.first(session_from_row, "session_before", {"at": to_us(at)})
 
     def session_after(self, at: datetime) -> Session | None:
         """The first session that started after an instant."""
-        row = self._db.row("session_after", {"at": to_us(at)})
-        return None if row is None else session_from_row(row)
+        return self._db.first(session_from_row, "session_after", {"at": to_us(at)})
 
     def pauses_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
         """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
@@ -227,22 +248,22 @@ class SqliteView:
 
     def open_rejection(self) -> Rejection | None:
         """The set of files that is being refused, if there is one."""
-        row = self._db.row("open_rejection")
-        return None if row is None else rejection_from_row(row)
+        return self._db.first(rejection_from_row, "open_rejection")
 
     def rejections_between(self, *, since: datetime, until: datetime) -> tuple[Rejection, ...]:
         """Refusals that were in force in a window."""
-        rows = self._db.rows("rejections_between", {"since": to_us(since), "until": to_us(until)})
-        return tuple(rejection_from_row(row) for row in rows)
+        return self._db.all(
+            rejection_from_row, "rejections_between", {"since": to_us(since), "until": to_us(until)}
+        )
 
     def audit_of(self, object: str) -> tuple[Audited, ...]:
         """What was done about an object, oldest first."""
-        return tuple(audited_from_row(row) for row in self._db.rows("audit_of", {"object": object}))
+        return self._db.all(audited_from_row, "audit_of", {"object": object})
 
     def recent_audit(self, *, limit: int) -> tuple[tuple[int, Audited], ...]:
         """What was done last, the newest first, with the numbers of the records."""
         rows = self._db.rows("recent_audit", {"limit": limit})
-        return tuple((row["seq"], audited_from_row(row)) for row in rows)
+        return tuple((row["seq"], self._db.read(audited_from_row, row)) for row in rows)
 
     def audit_links(self) -> Iterator[Link]:
         """The whole audit with its hashes, oldest first, read one after the other."""

@@ -1,2 +1,2 @@
 -- The generation in force.
-select * from generation order by number desc limit 1
+select * from generation where number <= 9007199254740992 order by number desc limit 1

@@ -1,2 +1,2 @@
 -- The canonical text of a compiled job.
-select spec from definition where digest = :digest
+select job, spec from definition where digest = :digest

@@ -1,0 +1,405 @@
+"""What each column of the ledger may hold, and what stands in for a value that this program never wrote.
+
+A row that somebody changed, or that a broken disk or another version left, concerns itself alone: it is read
+with stand-ins where a value cannot be read, told, and never acted upon.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
+
+from engine.lifecycle import AttemptState, RunState, TriggerKind
+from engine.records import Unreadable
+from jobfile.values import Value
+
+if TYPE_CHECKING:
+    from jobfile.model import ScheduleEntry
+
+KEPT_RULES: Final = 20_000
+"""Rules of schedules that are kept as they were read: each is asked for at every occurrence."""
+KEPT_NAMES: Final = 20_000
+"""Names of jobs that are known to be well formed: each is asked for with every row."""
+MAX_SHOWN: Final = 60
+"""Characters of a value that cannot be read which are told."""
+MAX_ATTEMPT: Final = 1_000_000
+MAX_COUNT: Final = 2**53
+"""The largest number that every reader of JSON takes, and that leaves SQLite room to add one."""
+FIRST_INSTANT: Final = -2_208_988_800_000_000
+"""1900-01-01T00:00Z in microseconds. A day beyond each end still has a date in every zone."""
+LAST_INSTANT: Final = 221_845_392_000_000_000
+"""9000-01-01T00:00Z in microseconds."""
+UNREADABLE: Final = "unreadable"
+"""The reason of a run whose row cannot be read: nobody knows how it ended."""
+
+_AN_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_JOB = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_SCALARS = (str, int, float, bool)
+
+RUN_STATES: Final = frozenset(RunState)
+FINAL_OR_NONE: Final = frozenset({"", *(state for state in RunState if state.is_final)})
+STOPS: Final = frozenset({"", "cancel", "kill"})
+
+
+def is_run_id(value: object) -> bool:
+    """Whether a text may become the name of a run's folder."""
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
+
+
+@lru_cache(maxsize=KEPT_NAMES)
+def is_job(value: object) -> bool:
+    """Whether a text may be a job's name."""
+    return isinstance(value, str) and _JOB.fullmatch(value) is not None
+
+
+def params_from_text(text: str) -> dict[str, Value]:
+    """Bound params from their stored text. Raises ValueError for anything else."""
+    if text == "{}":
+        return {}
+    plain = json.loads(text, parse_constant=_no_number)
+    if not isinstance(plain, dict):
+        raise TypeError("params are an object")
+    return {name: _param(value) for name, value in plain.items()}
+
+
+def _param(value: Any) -> Value:  # noqa: ANN401  JSON data
+    if isinstance(value, list):
+        if not all(isinstance(item, _SCALARS) for item in value):
+            raise TypeError("a list of params holds plain values")
+        return tuple(value)
+    if isinstance(value, _SCALARS):
+        return value
+    raise TypeError("a param is a plain value or a list of them")
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+@lru_cache(maxsize=KEPT_RULES)
+def entries_from_text(rule: str) -> "tuple[ScheduleEntry, ...]":
+    """The entries of a schedule, as its rule was stored. Raises for one that names no instants.
+
+    The first instant is asked for: a cron expression, a zone or a calendar shows only so that it is one.
+    """
+    from jobfile.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
+    from jobfile.occurrences import next_fire  # noqa: PLC0415  start-up time: few answers need it
+
+    entries = schedule_from_plain(json.loads(rule))
+    next_fire(entries, after=_AN_INSTANT)
+    return entries
+
+
+def state_of(text: str) -> RunState:
+    """The state that a run, or a count of runs, is in; how a run ended that says none is not known."""
+    return RunState(text) if text in RUN_STATES else RunState.LOST
+
+
+def is_number(text: str) -> bool:
+    """Whether a fact about the ledger is a number, as it was noted."""
+    return text.isascii() and text.isdigit() and len(text) < len(str(MAX_COUNT))
+
+
+def texts_from_json(text: str) -> tuple[str, ...]:
+    """A list of texts as it was noted; nothing when it is no such list."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
+
+
+class Cell(NamedTuple):
+    """What a column may hold, in words, how that is told, and what stands in for anything else."""
+
+    expected: str
+    is_good: Callable[[Any], bool]
+    stand_in: object
+
+
+def _instant(value: object) -> bool:
+    return isinstance(value, int) and FIRST_INSTANT <= value <= LAST_INSTANT
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= MAX_COUNT
+
+
+def _reads(read: Callable[[Any], object]) -> Callable[[Any], bool]:
+    def is_good(value: object) -> bool:
+        try:
+            read(value)
+        except Exception:  # noqa: BLE001  whatever a text does to its reader, it cannot be read
+            return False
+        return True
+
+    return is_good
+
+
+def _maybe(cell: Cell, stand_in: object = None) -> Cell:
+    return Cell(f"{cell.expected} or nothing", lambda one: one is None or cell.is_good(one), stand_in)
+
+
+def _one_of(words: frozenset[Any], stand_in: str) -> Cell:
+    return Cell("a word that is known here", words.__contains__, stand_in)
+
+
+def _texts(text: str) -> None:
+    if not all(isinstance(one, str) for one in json.loads(text)):
+        raise TypeError("a list of texts")
+
+
+INSTANT: Final = Cell("an instant", _instant, 0)
+ENDED: Final = _maybe(INSTANT, 0)
+"""Of what has an end that cannot be read, only that it has ended is known."""
+NUMBER: Final = Cell("a number", lambda one: isinstance(one, int) and abs(one) <= MAX_COUNT, 0)
+COUNT: Final = Cell("a count", _count, 0)
+REAL: Final = Cell("a number", lambda one: one is None or math.isfinite(one), None)
+TEXT: Final = Cell("a text", lambda one: isinstance(one, str) and not {"\0", "\ufffd"} & set(one), "")
+JOB: Final = Cell("a job's name", is_job, "unreadable")
+RUN_ID: Final = Cell("a run's id", is_run_id, UNREADABLE)
+STATE: Final = _one_of(RUN_STATES, RunState.LOST.value)
+PARAMS: Final = Cell("an object of params", _reads(params_from_text), "{}")
+
+CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
+    "run": {
+        "seq": COUNT,
+        "id": RUN_ID,
+        "job": JOB,
+        "digest": TEXT,
+        "generation": _maybe(COUNT),
+        "trigger": _one_of(frozenset(TriggerKind), TriggerKind.MANUAL.value),
+        "schedule_key": _maybe(TEXT),
+        "scheduled_for": INSTANT,
+        "params": PARAMS,
+        "state": STATE,
+        "reason": TEXT,
+        "detail": TEXT,
+        "queued_at": INSTANT,
+        "not_before": INSTANT,
+        "start_by": _maybe(INSTANT),
+        "started_at": _maybe(INSTANT),
+        "ended_at": ENDED,
+        "retry_at": _maybe(INSTANT),
+        "attempt": Cell("an attempt's number", lambda one: 0 <= one <= MAX_ATTEMPT, 0),
+        "concurrency_key": TEXT,
+        "concurrency_limit": _maybe(COUNT),
+        "exit_code": _maybe(NUMBER),
+        "requested_by": TEXT,
+        "stop_requested": _one_of(STOPS, ""),
+        "retry_of": _maybe(RUN_ID),
+        "clock_epoch": COUNT,
+        "resolved": _one_of(FINAL_OR_NONE, ""),
+    },
+    "attempt": {
+        "run_id": RUN_ID,
+        "number": Cell("an attempt's number", lambda one: 0 <= one <= MAX_ATTEMPT, 0),
+        "state": _one_of(frozenset(AttemptState), AttemptState.LOST.value),
+        "boot_id": TEXT,
+        "created_at": INSTANT,
+        "started_at": _maybe(INSTANT),
+        "ended_at": ENDED,
+        "exit_code": _maybe(NUMBER),
+        "signal": _maybe(NUMBER),
+        "reason": TEXT,
+        "detail": TEXT,
+        "output_bytes": COUNT,
+        "output_dropped": COUNT,
+        "leftover_processes": COUNT,
+        "resolved": _one_of(FINAL_OR_NONE, ""),
+        "max_rss_kb": _maybe(COUNT),
+        "cpu_seconds": REAL,
+        "run_state": STATE,
+        "stop_requested": _one_of(STOPS, ""),
+    },
+    "schedule": {
+        "id": NUMBER,
+        "job": JOB,
+        "schedule_key": TEXT,
+        "rule": Cell("a schedule", _reads(entries_from_text), "[]"),
+        "generation": COUNT,
+        "active_from": INSTANT,
+        "active_until": ENDED,
+        "ended_because": _maybe(TEXT),
+        "covered_until": INSTANT,
+        "clock_epoch": COUNT,
+    },
+    "gap": {
+        "id": NUMBER,
+        "schedule_id": NUMBER,
+        "job": JOB,
+        "rule": Cell("a schedule", _reads(entries_from_text), "[]"),
+        "first_at": INSTANT,
+        "last_at": INSTANT,
+        "count": COUNT,
+        "state": STATE,
+        "reason": TEXT,
+        "detail": TEXT,
+        "generation": COUNT,
+        "epoch": COUNT,
+        "recorded_at": INSTANT,
+        "pruned_at": _maybe(INSTANT),
+        "ran": COUNT,
+    },
+    "generation": {
+        "number": COUNT,
+        "digest": TEXT,
+        "applied_at": INSTANT,
+        "applied_by": TEXT,
+        "main_file": TEXT,
+        "revision": TEXT,
+        "tzdata_version": TEXT,
+        "cron_semantics": COUNT,
+        "plan_id": TEXT,
+        "instead_of": TEXT,
+        "note": TEXT,
+    },
+    "job_version": {
+        "job": JOB,
+        "from_generation": COUNT,
+        "until_generation": _maybe(COUNT),
+        "digest": TEXT,
+        "file": TEXT,
+        "line": COUNT,
+        "applied_at": ENDED,
+        "ended_at": ENDED,
+    },
+    "session": {
+        "epoch": COUNT,
+        "kind": TEXT,
+        "boot_id": TEXT,
+        "pid": NUMBER,
+        "version": TEXT,
+        "started_at": INSTANT,
+        "last_seen_at": INSTANT,
+        "ended_at": ENDED,
+        "end_reason": _maybe(TEXT),
+        "boot_seconds": REAL,
+    },
+    "rejection": {
+        "id": NUMBER,
+        "rejected_at": INSTANT,
+        "last_at": INSTANT,
+        "digest": TEXT,
+        "diagnostics": Cell("a list of texts", _reads(_texts), '["what was found cannot be read"]'),
+        "resolved_at": ENDED,
+    },
+    "pause": {
+        "id": NUMBER,
+        "job": JOB,
+        "source": TEXT,
+        "actor": TEXT,
+        "reason": TEXT,
+        "paused_at": INSTANT,
+        "until": _maybe(INSTANT),
+        "ended_at": ENDED,
+        "ended_by": TEXT,
+    },
+    "incident": {
+        "id": NUMBER,
+        "kind": TEXT,
+        "began_at": INSTANT,
+        "ended_at": ENDED,
+        "detail": TEXT,
+        "occurrences": COUNT,
+        "jobs": COUNT,
+        "recorded_at": INSTANT,
+        "accepted_by": TEXT,
+    },
+    "audit": {"seq": COUNT, "at": INSTANT, **dict.fromkeys(("actor", "action", "object", "detail"), TEXT)},
+    "outbox": {
+        "at": INSTANT,
+        "next_try_at": INSTANT,
+        "sent_at": _maybe(INSTANT),
+        "tries": COUNT,
+        **dict.fromkeys(("id", "event", "channel", "job", "run_id", "body", "last_error"), TEXT),
+    },
+    "pruned_request": {"job": JOB, "quarter": INSTANT, "state": STATE, "count": COUNT},
+    "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
+    "meta": {"key": TEXT, "value": TEXT},
+}
+"""Every table of the ledger, and the columns that its readers take from it."""
+
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "run": ("seq",),
+    "attempt": ("run_seq", "number"),
+    "generation": ("number",),
+    "job_version": ("job", "from_generation"),
+    "session": ("epoch",),
+    "audit": ("seq",),
+    "pruned_request": ("job", "quarter", "state"),
+    "definition": ("digest",),
+    "meta": ("key",),
+}
+"""What names a row of a table; of the others it is `id`."""
+
+
+def faults_of(table: str, row: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of a row that cannot be read, and why, in words."""
+    cells = CELLS[table]
+    return {
+        column: f"its `{column}` is {_shown(value)}, not {cells[column].expected}"
+        for column, value in row.items()
+        if column in cells and not cells[column].is_good(value)
+    }
+
+
+def unreadable_row(table: str, row: Mapping[str, Any], why: str) -> Unreadable:
+    """What is told of a row that cannot be read."""
+    keys = KEYS.get(table, ("id",))
+    key = " and ".join(f"{name} = {_shown(row[name])}" for name in keys if name in row)
+    job = row.get("job", "")
+    run = row.get("id" if table == "run" else "run_id", "")
+    return Unreadable(
+        table=table,
+        key=key,
+        why=why,
+        job=job if is_job(job) else "",
+        run=run if is_run_id(run) else "",
+        seq=row.get("seq" if table == "run" else "run_seq", 0) if table in ("run", "attempt") else 0,
+    )
+
+
+class MendedRow:
+    """A row with stand-ins, as its reader takes any other."""
+
+    def __init__(self, cells: Mapping[str, Any]) -> None:
+        """Take the columns."""
+        self._cells = cells
+
+    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
+        """The value of a column."""
+        return self._cells[column]
+
+    def __iter__(self) -> Iterator[Any]:
+        """The values of the columns."""
+        return iter(self._cells.values())
+
+    def keys(self) -> list[str]:
+        """The names of the columns, in the same order."""
+        return list(self._cells)
+
+
+def mended_row(table: str, row: Mapping[str, Any], faults: Mapping[str, str]) -> MendedRow:
+    """The row with stand-ins for what cannot be read. Nothing in it is a success, and nothing is due."""
+    mended = dict(row) | {column: CELLS[table][column].stand_in for column in faults}
+    if table == "run":
+        if "id" in faults:
+            mended["id"] = f"row-{row['seq']}"
+        why = f"its row cannot be read: {'; '.join(faults.values())}"
+        mended |= {"state": RunState.LOST.value, "resolved": "", "reason": UNREADABLE, "detail": why}
+        mended |= {"retry_at": None, "stop_requested": ""}
+        mended["ended_at"] = mended["queued_at"] if mended["ended_at"] is None else mended["ended_at"]
+    if table == "schedule":
+        mended["rule"] = "[]"
+    return MendedRow(mended)
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    return ascii(value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}...")

@@ -1,0 +1,38 @@
+"""Compiled jobs as the ledger keeps them: what was put in the place of one is not executed."""
+
+import sqlite3
+
+from engine.records import Unreadable
+from engine.store.cells import is_job
+from jobfile.canonical import digest as digest_of
+from jobfile.canonical import spec_from_json
+from jobfile.model import CommandAction, JobSpec
+
+STAND_IN_NAME = "unreadable"
+
+
+def read_definition(digest: str, row: sqlite3.Row | None) -> JobSpec | Unreadable:
+    """The job that a row holds, if it is the one with this digest."""
+    if row is None:
+        return _unreadable(digest, "", "it is not in the ledger")
+    job = row["job"] if is_job(row["job"]) else ""
+    if not is_intact(digest, row["spec"]):
+        return _unreadable(digest, job, "its text is not the one that was applied: it has another digest")
+    try:
+        return spec_from_json(row["spec"])
+    except Exception as error:  # noqa: BLE001  whatever another version wrote, it concerns this job alone
+        return _unreadable(digest, job, f"{type(error).__name__}: {error}")
+
+
+def is_intact(digest: str, text: str) -> bool:
+    """Whether a text is the one that was hashed when it was applied."""
+    return digest_of(text) == digest
+
+
+def stand_in(job: str) -> JobSpec:
+    """What holds of a job whose definition cannot be read: the defaults, and nothing that succeeds."""
+    return JobSpec(name=job or STAND_IN_NAME, action=CommandAction(argv=("false",)))
+
+
+def _unreadable(digest: str, job: str, why: str) -> Unreadable:
+    return Unreadable("definition", f"digest = {digest!a}", why, job=job)

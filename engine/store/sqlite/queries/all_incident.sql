@@ -1,0 +1,2 @@
+-- Every row of a table, to see whether it can be read.
+select * from incident
