@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.lifecycle import Run, RunState
+from engine.records import Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +166,13 @@ class ScheduleQuarantined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowUnreadable:
+    """A row of the ledger cannot be read: it is left alone, and everything else goes on."""
+
+    found: Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunWaits:
     """A run is recorded and waits for another to end."""
 
@@ -300,6 +308,7 @@ Event = (
     | ClockHeld
     | ClockBelieved
     | ScheduleQuarantined
+    | RowUnreadable
     | RunWaits
     | AttemptStarted
     | AttemptAdopted

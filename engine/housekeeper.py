@@ -108,17 +108,18 @@ class Housekeeper:
                 self._store.outbox.drop_sent(before=before)
             return False
         with self._store.transaction():
-            self._store.past.prune(found, now=self._clock.now())
+            gone = self._store.past.prune(found, now=self._clock.now())
         # The rows first: a folder without a row is swept away later, a row without a folder would be a lie.
-        for run in found:
+        for run in gone:
             folders.remove_run(self._config.run_dir(run.id), attempts=run.attempt)
-        self._journal.tell(RunsPruned(count=len(found)))
-        return True
+        if gone:
+            self._journal.tell(RunsPruned(count=len(gone)))
+        return bool(gone)
 
     def compress(self) -> None:
         """Compress what runs wrote that were over a day ago, in the order in which they were recorded."""
         before = self._clock.now() - COMPRESS_AFTER
-        after = int(self._store.past.fact(_COMPRESSED, default="0"))
+        after = self._store.past.number(_COMPRESSED)
         found = self._store.past.recorded_after(after, before=before, limit=BATCH)
         waiting = {**self._later, **{run.id: run for _, run in found}}
         self._later = {}
@@ -139,7 +140,7 @@ class Housekeeper:
     def drop_outputs(self) -> None:
         """While all folders of runs hold too much together, take away those of the oldest that are over."""
         over = folders.survey(self._config.runs_dir).total_bytes - self._config.keep_bytes
-        seq, count, dropped = int(self._store.past.fact(_DROPPED, default="0")), 0, 0
+        seq, count, dropped = self._store.past.number(_DROPPED), 0, 0
         before = self._clock.now() - KEEP_OUTPUT_FOR
         while dropped < over and (found := self._store.past.recorded_after(seq, before=before, limit=BATCH)):
             for seq, run in found:  # noqa: B007  so far it has come

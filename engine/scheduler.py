@@ -8,8 +8,10 @@ from itertools import islice
 from engine.accounting import Moment, account, decide_waiting
 from engine.clockguard import ClockGuard, Look
 from engine.clocks import JUMP
+from engine.errors import JobfileError, PartialTurnError
 from engine.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.ledger import Store
+from engine.lifecycle import Run
 from engine.ports import Clock, Journal
 from engine.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
 from jobfile.occurrences import NotAdvancingError, next_fire
@@ -51,6 +53,9 @@ class Scheduler:
         self._on_recorded = on_recorded
         self._followed: tuple[int, int] | None = None
         self._heap: list[tuple[datetime, int, Schedule]] = []
+        self._failing: list[Schedule] = []
+        """Schedules that could not be accounted for: tried again at each turn, apart from the others."""
+        self._trouble: Exception | None = None
         session = store.last_session()
         self._awake_at = None if session is None else session.ended_at or session.last_seen_at
         self._absence = ENGINE_DOWN
@@ -68,12 +73,18 @@ class Scheduler:
             return LONGEST_SLEEP_SECONDS
         if self._heap and self._clock.now() - self._heap[0][0] > ON_TIME:
             self._settle_ended()
+        self._trouble = None
+        failing, self._failing = self._failing, []
+        for schedule in failing:
+            self._account_each([schedule])
         while batch := list(islice(self._due(), BATCH)):
-            self._account(batch)
+            self._account_each(batch)
         while self._decide():
             pass
         self._awake_at = self._clock.now()
         self._was_awake = True
+        if self._trouble is not None:
+            raise PartialTurnError(f"{type(self._trouble).__name__}: {self._trouble}") from self._trouble
         return self._rest()
 
     def _note_absence(self, look: Look) -> None:
@@ -95,15 +106,17 @@ class Scheduler:
         followed = (generation.number, self._store.incidents.clock_epoch())
         if followed != self._followed:
             self._followed = followed
-            self._heap = []
+            self._heap, self._failing = [], []
             self._push(self._store.schedules_in_force())
 
     def _push(self, schedules: Sequence[Schedule]) -> None:
         for schedule in schedules:
             try:
                 fire = next_fire(schedule.entries, after=schedule.covered_until)
-            except NotAdvancingError as error:
-                self._journal.tell(ScheduleQuarantined(job=schedule.job, message=str(error)))
+            except Exception as error:  # noqa: BLE001  one schedule must not stop the others
+                is_known = isinstance(error, NotAdvancingError)
+                message = str(error) if is_known else f"{type(error).__name__}: {error} (a bug in jobfile)"
+                self._journal.tell(ScheduleQuarantined(job=schedule.job, message=message))
                 continue
             if fire is not None:
                 heapq.heappush(self._heap, (fire.at, schedule.id, schedule))
@@ -112,6 +125,21 @@ class Scheduler:
         """Never early: an instant is due when the wall clock has reached it."""
         while self._heap and self._heap[0][0] <= self._clock.now():
             yield heapq.heappop(self._heap)[2]
+
+    def _account_each(self, batch: Sequence[Schedule]) -> None:
+        """Account for a batch; where one of it breaks the transaction, for each alone."""
+        followed = self._followed
+        try:
+            self._account(batch)
+        except JobfileError:
+            raise  # the ledger's trouble, not this schedule's
+        except Exception as error:  # noqa: BLE001  raised at the end of the turn, when the others are done
+            self._followed = followed
+            if len(batch) == 1:
+                self._failing += batch
+                self._trouble = error
+            for one in batch if len(batch) > 1 else ():
+                self._account_each([one])
 
     def _account(self, batch: Sequence[Schedule]) -> None:
         """One transaction for a batch. If it fails, everything is read again at the next tick."""
@@ -177,9 +205,22 @@ class Scheduler:
             return False
         assert self._followed is not None
         moment = Moment(now=now, generation=self._followed[0], new_id=self._new_id)
-        with self._store.transaction():
-            events = [event for run in waiting for event in decide_waiting(self._store, run, moment)]
+        is_done = self._decide_about(waiting, moment)
+        if not is_done and len(waiting) > 1:
+            is_done = any([self._decide_about([run], moment) for run in waiting])
+        self._on_recorded()
+        return is_done
+
+    def _decide_about(self, waiting: Sequence[Run], moment: Moment) -> bool:
+        """Decide in one transaction; False when one of the runs breaks it, and nothing is decided."""
+        try:
+            with self._store.transaction():
+                events = [event for run in waiting for event in decide_waiting(self._store, run, moment)]
+        except JobfileError:
+            raise  # the ledger's trouble, not this run's
+        except Exception as error:  # noqa: BLE001  raised at the end of the turn, when the others are done
+            self._trouble = error
+            return False
         for event in events:
             self._journal.tell(event)
-        self._on_recorded()
         return True

@@ -33,6 +33,7 @@ from engine.ledgerguard import LedgerGuard
 from engine.lifecycle import Run
 from engine.loop import Bell, Loop
 from engine.ports import Alive, Clock, Journal, SourceTree
+from engine.quarantine import Quarantine
 from engine.records import RESTORED_HOLD, SOURCE, Source
 from engine.rescuer import Rescuer
 from engine.restoring import accept_copy, told, would_run_again
@@ -187,6 +188,7 @@ class Service:
             on_beat=self._note_high_water,
             is_held=lambda: self._guard.is_held,
         )
+        self._quarantine = Quarantine(store=self._store, clock=self._clock, journal=self.journal)
         self._add_loop("worker", self._worker.tick, bell=self._wake)
         self._add_loop("rescuer", self._look_for_ended)
         self._audit = AuditTail(self._store, self.journal)
@@ -203,6 +205,7 @@ class Service:
                     audit_hash=self._audit.head,
                 )
             )
+        self._quarantine.begin()
         self._withdraw_abandoned()
         self._adopt()
         compiled = None if self._command else self._start_watching()
@@ -294,6 +297,7 @@ class Service:
         # First of all, and well before anything that is not found counts as lost.
         self._lock.refuse_when_gone(self.config.state_dir)
         wait = self._rescuer.tick()
+        self._quarantine.tick()
         if self._worker.has_noticed:
             self._loops["worker"].wake()
         return wait

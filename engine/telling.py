@@ -33,6 +33,7 @@ from engine.events import (
     OutputsDropped,
     RefUnread,
     RemovalsHeld,
+    RowUnreadable,
     RunResolved,
     RunSettled,
     RunsPruned,
@@ -64,6 +65,9 @@ def tell_text(event: Event) -> str:
             return _line("", "", tell_ledger(event))
         case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
             return _line("", event.job, tell_about_job(event))
+        case RowUnreadable():
+            said = f"{event.found.words}; it is left alone, and the rest goes on: jobfile doctor"
+            return _line(event.found.run, "", said)
         case NotRunTold():
             return _line("", event.job, _not_run(event))
         case RunWaits() | AttemptStarted() | AttemptAdopted() | RunSettled() | RunResolved():

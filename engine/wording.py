@@ -44,6 +44,7 @@ REASONS = {
     "evidence_gone": "what it left behind was deleted",
     "restored": "an older ledger was put in place",
     "supervisor_error": "its supervisor could not go on",
+    "unreadable": "its row in the ledger cannot be read",
 }
 """What the ledger's reasons mean, in words."""
 
@@ -57,6 +58,7 @@ _SAYS_IT_ALL = (
     "template_error",
     "working_dir_missing",
     "secret not available",
+    "unreadable",
 )
 
 

@@ -28,7 +28,7 @@ from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.retry import settle
 from engine.stopping import is_withdrawn, why_gone, withdraw
-from jobfile.model import CommandAction, JobSpec
+from jobfile.model import JobSpec
 
 IDLE_SECONDS = 15.0
 """The longest sleep: a lost hint costs no more than this."""
@@ -246,8 +246,15 @@ class Worker:
         # It was cancelled, renamed or settled since, or an earlier engine started it.
         run = self._store.run(flight.run_id)
         if run is None or run.attempt != flight.number or run.state not in STARTED:
+            self._end_unreadable(flight.run_id, now)
             return []
         return self._make_true(run, outcome, now) or []
+
+    def _end_unreadable(self, run_id: str, now: datetime) -> None:
+        """A run whose row cannot be read is over when its attempt is: nobody knows how it ended."""
+        for found in self._store.unreadable:
+            if found.run == run_id and found.seq:
+                self._store.set_aside(found, is_over=True, now=now)
 
     def _make_true(self, run: Run, outcome: Outcome, now: datetime) -> list[Event] | None:
         """Settle a run, and what follows from that; None if it is not what it was when it was read."""
@@ -362,13 +369,7 @@ class Worker:
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:
         """The job as the run has it, and why it cannot be read, as one of another version may be."""
-        try:
-            return self._store.definition(run.digest), ""
-        except JobfileError:
-            raise  # the ledger's trouble, not this run's
-        except Exception as error:  # noqa: BLE001  one definition that cannot be read must not stop other jobs
-            stand_in = JobSpec(name=run.job, action=CommandAction(argv=("false",)))
-            return stand_in, f"its definition cannot be read: {type(error).__name__}: {error}"
+        return self._store.definition(run.digest), self._store.definition_trouble(run.digest)
 
 
 def _told_late(run: Run) -> NotRunTold:

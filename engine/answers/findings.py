@@ -36,6 +36,8 @@ CODES: Final[Mapping[str, Severity]] = {
     "ledger.unreadable": _ERROR,
     "ledger.integrity": _ERROR,
     "ledger.references": _ERROR,
+    "ledger.foreign": _ERROR,
+    "ledger.row": _ERROR,
     "ledger.older": _WARNING,
     "ledger.newer": _ERROR,
     "ledger.journal": _ERROR,

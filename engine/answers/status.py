@@ -62,6 +62,8 @@ class Status:
     """What keeps the engine from its duty and could not be written to the ledger."""
     bug: str = ""
     """A bug in jobfile that a loop of the engine reports."""
+    unreadable: tuple[str, ...] = ()
+    """Rows of the ledger that cannot be read, in words."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
 
@@ -96,7 +98,7 @@ class Status:
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
-        is_troubled = bool(self.rejection or self.holds or self.trouble or self.bug)
+        is_troubled = bool(self.rejection or self.holds or self.trouble or self.bug or self.unreadable)
         return self.is_running and not (self.is_silent or is_troubled or is_low or self.overdue)
 
 
@@ -116,6 +118,7 @@ def make_status(
     waiting = sum(1 for run in open_runs if run.state is RunState.QUEUED)
     pauses = holding(view, now) if view else ()
     enabled = {one.spec.name for one in file.jobs if one.spec.enabled} if file is not None else set()
+    overdue = count_overdue(view, presence, now) if view else 0
     return Status(
         is_running=presence.is_running,
         session=view.last_session() if view else None,
@@ -124,7 +127,7 @@ def make_status(
         jobs=len(view.jobs_in_force()) if view else 0,
         running=len(open_runs) - waiting,
         waiting=waiting,
-        overdue=count_overdue(view, presence, now) if view else 0,
+        overdue=overdue,
         unsettled=sum(1 for run in open_runs if run.id in presence.fates),
         file_digest=None if file is None else file.digest,
         differing=_differing(view, file) if view is not None and file is not None else 0,
@@ -138,6 +141,7 @@ def make_status(
         holds=_holds(view) if view else (),
         trouble=trouble,
         bug=bug,
+        unreadable=_unreadable(view) if view is not None else (),
         source=view.source() if view is not None and presence.is_running else THE_FILES,
     )
 
@@ -151,6 +155,11 @@ def _waits_for(view: View, open_runs: Sequence[Run], presence: Presence, now: da
     """What the run waits for that has waited longest."""
     queued = [run for run in open_runs if run.state is RunState.QUEUED]
     return item_words(view, item_of(queued[0]), presence, zone=UTC, now=now) if queued else ""
+
+
+def _unreadable(view: View) -> tuple[str, ...]:
+    """What the engine met, and what was met here: asked for last, when everything else is read."""
+    return tuple(dict.fromkeys((*view.set_aside(), *(found.words for found in view.unreadable))))
 
 
 def _differing(view: View, file: Catalog) -> int:

@@ -13,6 +13,10 @@ from engine.adapters.environment import account, environment
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.errors import JobfileError
 from engine.ledger import View
+from jobfile.escapes import printable
+
+MAX_TOLD = 5
+"""Rows that cannot be read of which an answer tells; `doctor` names all."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -67,7 +71,7 @@ class Place:
             )
         from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
 
-        return SqliteView.open(ledger)
+        return _watched(SqliteView.open(ledger))
 
     def trace_free_view(self) -> View | None:
         """The ledger for one look that writes nothing at all; None when there is none that can be read so."""
@@ -84,6 +88,23 @@ class Place:
     def view_if_any(self) -> View | None:
         """The ledger for reading, if there is one."""
         return self.view() if self.config.ledger.exists() else None
+
+
+def _watched(view: View) -> View:
+    """When the command is over it tells what of the ledger it could not read."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(lambda: _tell_unreadable(view))
+    return view
+
+
+def _tell_unreadable(view: View) -> None:
+    found = view.unreadable
+    for one in found[:MAX_TOLD]:
+        click.echo(f"warning: {printable(one.words)}", err=True)
+    if found:
+        more = f" and {len(found) - MAX_TOLD} more;" if len(found) > MAX_TOLD else ""
+        click.echo(f"{more} `jobfile doctor` says what to do".lstrip(), err=True)
 
 
 def place_options(function: Function) -> Function:

@@ -10,7 +10,7 @@ from engine.doctor.rights import unreadable_place
 from engine.doctor.subject import Subject, many, size_text
 from engine.errors import JobfileError
 from engine.ledger import View
-from engine.records import RESTORED_HOLD
+from engine.records import RESTORED_HOLD, Unreadable
 from engine.store.sqlite.examining import Examination, examine
 from engine.store.sqlite.view import SqliteView
 
@@ -49,9 +49,35 @@ def _open_ledger(subject: Subject) -> Opened:
         return Opened(
             Examined(area="ledger", looked_at=str(path), findings=(unreadable(subject, error),)), None
         )
-    findings = (*told(check_file(subject, found)), *(_check_hold(view) if view else ()))
+    rows = (*_check_hold(view), *told(check_rows(subject, view))) if view else ()
+    findings = (*told(check_file(subject, found)), *rows)
     looked_at = f"{size_text(path.stat().st_size)}, tables of version {found.version}"
     return Opened(Examined(area="ledger", looked_at=looked_at, findings=tuple(findings)), view)
+
+
+def check_rows(subject: Subject, view: View) -> Iterator[Finding]:
+    """Every row of every table, read as the engine reads it."""
+    path = str(subject.config.ledger)
+    for one in view.soundness.unreadable_rows():
+        yield Finding(
+            code="ledger.row",
+            found=one.words,
+            help=_mending(one, path),
+            path=path,
+            job=one.job,
+            run=one.run,
+        )
+
+
+def _mending(one: Unreadable, path: str) -> str:
+    """What a person can do about a row that is left alone; the engine never changes it."""
+    look = quote(f"select * from {one.table} where {one.key}")  # noqa: S608  shown, never executed
+    where = f"`sqlite3 {quote(path)} {look}` shows it"
+    if one.table == "definition":
+        return f"{where}; a change of the job in its file, however small, puts a new one in force"
+    return (
+        f"{where}; all else goes on without it. Stop the engine, and put right what it says, or a copy back"
+    )
 
 
 def unreadable(subject: Subject, error: Exception) -> Finding:
@@ -73,6 +99,13 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     for one in found.damage:
         said = f"the file is damaged: {' '.join(one.split())}"
         yield Finding(code="ledger.integrity", found=said, help=_restoring(subject), path=path)
+    for one in found.foreign:
+        yield Finding(
+            code="ledger.foreign",
+            found=f"it is not as this program made it: {one}",
+            help=f"drop what is not its own with sqlite3, or {_restoring(subject)}",
+            path=path,
+        )
     for one in found.broken_references:
         yield Finding(code="ledger.references", found=one, help=_restoring(subject), path=path)
     about = (

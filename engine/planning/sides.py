@@ -9,7 +9,7 @@ from engine.adapters.files import FolderTree
 from engine.adapters.git import git_bytes
 from engine.adapters.revisions import NotThereError, changed_files, snapshot_at
 from engine.adapters.syntax import SyntaxChecker
-from engine.errors import JobfileError, RevisionError
+from engine.errors import JobfileError, RevisionError, UnreadableDefinitionError
 from engine.ledger import View
 from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
@@ -85,7 +85,7 @@ def engine_side(view: View, number: int | None = None) -> Side:
     if generation is None and number is not None:
         raise JobfileError(f"there is no generation {number}:  jobfile generations")
     versions = () if generation is None else view.jobs_at(generation.number)
-    jobs = [_job_of(view, version) for version in versions]
+    jobs = [_job_of(view, version) for version in versions if number is not None or _is_kept(view, version)]
     return Side(
         kind=ENGINE,
         catalog=build_catalog(jobs),
@@ -144,9 +144,15 @@ def _compiled(
     )
 
 
+def _is_kept(view: View, version: JobVersion) -> bool:
+    """Whether the job in force can be compared: one whose definition was lost or changed is new in a plan."""
+    return view.definition_text(version.digest) is not None
+
+
 def _job_of(view: View, version: JobVersion) -> CompiledJob:
     text = view.definition_text(version.digest)
-    assert text is not None, f"the definition of {version.job} is kept as long as its generation"
+    if text is None:
+        raise UnreadableDefinitionError(version.job)
     return CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
 
 

@@ -310,7 +310,11 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "recorded_at": INSTANT,
         "accepted_by": TEXT,
     },
-    "audit": {"seq": COUNT, "at": INSTANT, **dict.fromkeys(("actor", "action", "object", "detail"), TEXT)},
+    "audit": {
+        "seq": COUNT,
+        "at": INSTANT,
+        **dict.fromkeys(("actor", "action", "object", "detail", "hash"), TEXT),
+    },
     "outbox": {
         "at": INSTANT,
         "next_try_at": INSTANT,

@@ -1,9 +1,11 @@
 """`jobfile did`: did this job run, did it succeed?"""
 
+from dataclasses import replace
+
 import click
 
 from engine.answers.did import Answer, Did, did
-from engine.cli.naming import NeverAppliedError, subject
+from engine.cli.naming import NeverAppliedError, Subject, subject
 from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
@@ -61,7 +63,21 @@ def command(
         now=now,
         presence=presence_at(place, asked.view),
     )
-    return _print(asked.job, found, as_json=as_json)
+    return _print(asked.job, _honest(found, asked), as_json=as_json)
+
+
+def _honest(found: Did, asked: Subject) -> Did:
+    """Where what the job was expected to do cannot be read, nobody knows whether it did."""
+    broken = [
+        one
+        for one in asked.view.unreadable
+        if one.job == asked.job and one.table in ("schedule", "gap", "run")
+    ]
+    is_known = found.answer is Answer.NOT_WELL and bool(found.items)
+    if not broken or is_known:
+        return found
+    line = f"{found.line}; nobody knows for sure: {broken[0].words}"
+    return replace(found, answer=Answer.NOT_WELL, line=line)
 
 
 def _print(job: str, found: Did, *, as_json: bool) -> int:

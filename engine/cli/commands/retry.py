@@ -9,7 +9,7 @@ from engine.cli.following import attend
 from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
-from engine.errors import JobfileError
+from engine.errors import JobfileError, UnreadableDefinitionError
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from jobfile.canonical import spec_from_json
@@ -52,7 +52,8 @@ def _job_of(view: View, old: Run) -> CompiledJob:
     version = view.job_in_force(old.job)
     digest = version.digest if version else old.digest
     text = view.definition_text(digest)
-    assert text is not None
+    if text is None:
+        raise UnreadableDefinitionError(old.job)
     origin = Origin(file=version.file, line=version.line) if version else Origin(file="", line=0)
     return CompiledJob(spec_from_json(text), origin)
 

@@ -16,7 +16,7 @@ from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.times import parse_instant
-from engine.errors import JobfileError
+from engine.errors import JobfileError, UnreadableDefinitionError
 from engine.lifecycle import Run
 from engine.wording import short
 from jobfile.canonical import spec_from_json
@@ -106,7 +106,8 @@ def _from_engine(place: Place, name: str) -> _Wanted | None:
         _refuse(name, names, f"generation {generation.number}" if generation else "the running engine")
         return None
     text = view.definition_text(version.digest)
-    assert text is not None
+    if text is None:
+        raise UnreadableDefinitionError(name)
     compiled = CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
     return _Wanted(job=compiled, generation=generation.number)
 

@@ -20,6 +20,8 @@ from jobfile import __version__
 from jobfile.catalog import Catalog
 from jobfile.pipeline import compile_files
 
+MAX_ROWS = 3
+"""Rows that cannot be read which are named."""
 COMMIT_DIGITS = 12
 """Digits of a commit that people are shown."""
 
@@ -64,6 +66,7 @@ def _as_facts(status: Status, place: Place, view: View | None) -> list[tuple[str
         ("engine", _engine_line(status)),
         *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
         *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
+        *_unreadable_lines(status),
         *_version_lines(status),
         ("applied", _generation_line(status)),
         ("git", _git_line(status)) if status.source.ref else ("file", _file_line(status, place)),
@@ -124,6 +127,16 @@ def _engine_line(status: Status) -> str:
     silent = seconds_text((status.now - session.last_seen_at).total_seconds())
     trouble = f", NOT HEARD OF for {silent}" if status.is_silent else ""
     return f"running since {instant_text(session.started_at, UTC)} (process {session.pid}){trouble}"
+
+
+def _unreadable_lines(status: Status) -> list[tuple[str, str]]:
+    """Rows that cannot be read; a few are named."""
+    found = status.unreadable
+    if not found:
+        return []
+    rows = "1 row" if len(found) == 1 else f"{len(found)} rows"
+    first = f"{rows} of the ledger CANNOT BE READ, and the rest goes on: jobfile doctor"
+    return [("rows", first), *(("", one) for one in found[:MAX_ROWS])]
 
 
 def _version_lines(status: Status) -> list[tuple[str, str]]:
@@ -204,6 +217,7 @@ def _as_json(status: Status) -> dict[str, object]:
         },
         "ledger": {"writable": not status.trouble, "detail": status.trouble},
         "bug": status.bug,
+        "unreadable": list(status.unreadable),
         "generation": generation.number if generation else None,
         "applied_at": generation.applied_at.isoformat() if generation else None,
         "commit": generation.revision if generation else None,

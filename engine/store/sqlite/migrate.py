@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from engine.chain import link_hash
 from engine.errors import StoreRefusedError, StoreUnavailableError
 from engine.store.sqlite.connection import Connection, objects_of
 
@@ -67,6 +68,7 @@ def refuse_foreign(connection: Connection, folder: Path) -> None:
 def _objects_at(folder: Path, version: int) -> dict[tuple[str, str], str]:
     """The objects of a ledger of some version: its steps, taken in memory."""
     made = sqlite3.connect(":memory:")
+    made.create_function("link_hash", -1, link_hash, deterministic=True)
     try:
         for step in _steps(folder)[:version]:
             made.executescript(step.read_text())

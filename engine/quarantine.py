@@ -1,0 +1,42 @@
+"""Rows of the ledger that cannot be read: each is told once, what it would hold up ends, the rest goes on."""
+
+import json
+
+from engine.events import RowUnreadable
+from engine.ledger import Store
+from engine.ports import Clock, Journal
+from engine.records import SET_ASIDE
+
+MAX_NOTED = 20
+"""Rows that `status` names; `doctor` names all."""
+
+
+class Quarantine:
+    """Looks at what the store met. A row is met again after a restart, and told once by each engine."""
+
+    def __init__(self, *, store: Store, clock: Clock, journal: Journal) -> None:
+        """Nothing is told yet."""
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._told = 0
+        self._is_noted = store.past.fact(SET_ASIDE, default="[]") == "[]"
+
+    def begin(self) -> None:
+        """Look at all that is open or in force, before any of it is due."""
+        self._store.look_over()
+        self.tick()
+
+    def tick(self) -> None:
+        """Tell what was met since the last time, and end what could never start."""
+        met = self._store.unreadable
+        if len(met) == self._told and self._is_noted:
+            return
+        now = self._clock.now()
+        with self._store.transaction():
+            for found in met[self._told :]:
+                if found.seq:
+                    self._store.set_aside(found, is_over=False, now=now)
+            self._store.past.note(SET_ASIDE, json.dumps([found.words for found in met[:MAX_NOTED]]))
+        fresh, self._told, self._is_noted = met[self._told :], len(met), True
+        self._journal.tell(*(RowUnreadable(found=found) for found in fresh))
