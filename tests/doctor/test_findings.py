@@ -271,8 +271,8 @@ def nothing_is_known_of_a_schedule(patient: Patient) -> None:
     patient.write("delete from gap", "delete from attempt", "delete from run")
 
 
-@brings("invariant.I12", "fails: ValueError")
-def a_story_cannot_be_told(patient: Patient) -> None:
+@brings("ledger.row", "its `trigger` is 'whim', not a word that is known here")
+def a_run_is_made_for_no_known_reason(patient: Patient) -> None:
     patient.write("update run set trigger = 'whim' where state = 'missed'")
 
 
@@ -307,7 +307,12 @@ def the_ledger_is_no_database(patient: Patient) -> None:
     elsewhere(patient).write_bytes(b"this is no database at all " * 500)
 
 
-@brings("ledger.unreadable", "a row cannot be read")
+@brings("ledger.foreign", "trigger `run_final_is_final` is missing")
+def a_trigger_of_the_ledger_is_dropped(patient: Patient) -> None:
+    patient.write("update meta set value = value")
+
+
+@brings("ledger.row", "its `rule` is 'nonsense', not a schedule")
 def a_row_is_nonsense(patient: Patient) -> None:
     patient.write("update schedule set rule = 'nonsense'")
 

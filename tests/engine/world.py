@@ -18,6 +18,7 @@ from engine.housekeeper import Housekeeper
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.pausing import BY_HAND
+from engine.quarantine import Quarantine
 from engine.records import Gap, Pause
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
@@ -97,6 +98,8 @@ class World:
             on_applied=lambda: None,
             on_unreadable=lambda: None,
         )
+        self.quarantine = Quarantine(store=self.store, clock=self.clock, journal=self.journal)
+        self.quarantine.begin()
         self.guard.look()
         for live in self.store.live_attempts():
             self.worker.adopt(live.attempt)
@@ -112,6 +115,7 @@ class World:
         """Every loop does what is due now."""
         self.scheduler.tick()
         self.loops.settle_and_start()
+        self.quarantine.tick()
         self.heartbeat.tick()
 
     def catch_up(self, *, seconds: int = 60) -> None:
