@@ -44,6 +44,8 @@ class LaunchOrder:
     scratch_dir: str = ""
     umask: int | None = None
     """None is that which the engine was started with."""
+    may_gain_rights: bool = False
+    """Its programs may gain rights that the engine's user has not: no_new_privs is left off."""
     core_bytes: int | None = None
     """The size of a core file; UNLIMITED is all that the engine may give, None what it was started with."""
 

@@ -188,6 +188,7 @@ CODES: dict[str, Code] = {
         JF211 two webhooks with one path
         JF212 renamed_from is no name of a job
         JF213 a webhook's path has parts that are not names
+        JF214 a name of jobfile's own
         JF301 not a cron expression
         JF302 cron field out of range
         JF303 day of month and day of week both set
@@ -275,6 +276,7 @@ CODES: dict[str, Code] = {
         JF629 many tries with hardly a pause
         JF630 this moment is there twice
         JF631 the engine cannot run this yet
+        JF632 a program that gains rights in a job that may gain none
         """,
     ),
     **_table(

@@ -24,5 +24,12 @@ ABOUT_THE_RUN: Final = (
     "JOBFILE_OUTPUT",
 )
 """What tells a process about its run; nothing in a file replaces it."""
+RESERVED: Final = ("JF_", "JOBFILE_")
+"""What names begin with that are jobfile's own: values of templates, facts of the run, its own settings."""
 PARAM_PREFIX: Final = "JOBFILE_PARAM_"
 """Before the name of a param in capital letters: the variable with its value."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a variable may not be given by a file, because jobfile gives it."""
+    return name.startswith(RESERVED)

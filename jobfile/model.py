@@ -386,6 +386,8 @@ class JobSpec(Shown):
     working_dir: str | None = None
     pass_env: tuple[str, ...] = ()
     umask: str | None = None
+    new_privileges: bool | None = None
+    """True: its programs may gain rights that the engine's user has not, as sudo does. Else None."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     start_deadline: timedelta | None = None
     pause_on_failure: int | None = None

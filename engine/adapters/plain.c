@@ -51,6 +51,7 @@ struct job {
     const char *folder;
     int input, output;
     int is_spared;
+    int may_gain_rights; /* as sudo gives them: PR_SET_NO_NEW_PRIVS is left off */
     int mask;           /* umask(2) */
     struct rlimit core; /* how large its core may be */
     unsigned long long changed; /* signals that are caught or ignored, a bit for each, the first for signal 1 */
@@ -114,6 +115,8 @@ __attribute__((noinline)) static int become(const struct job *job, volatile int 
     umask(job->mask);
     *stage = AT_LIMIT;
     if (setrlimit(RLIMIT_CORE, &job->core) < 0)
+        return errno;
+    if (!job->may_gain_rights && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return errno;
     *stage = AT_FOLDER;
     if (chdir(job->folder) < 0)
@@ -228,8 +231,8 @@ static int mark(int file, const char *new, const char *name, const char *shelf, 
 int begin(int file, const char *new, const char *name, const char *control, const char *shelf, const char *content,
           int size, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv, int argv_size,
           char *env, int env_size, const char *folder, int input, int mask, unsigned long long core,
-          unsigned long long max_core, int is_spared, int roused, int bereaved, int milliseconds,
-          unsigned long long changed, struct begun *begun)
+          unsigned long long max_core, int is_spared, int may_gain_rights, int roused, int bereaved,
+          int milliseconds, unsigned long long changed, struct begun *begun)
 {
     int ends[2];
 
@@ -244,7 +247,7 @@ int begin(int file, const char *new, const char *name, const char *control, cons
         return errno;
     struct job job = {
         pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, ends[1],
-        is_spared, mask, {core, max_core}, changed, getpid(),
+        is_spared, may_gain_rights, mask, {core, max_core}, changed, getpid(),
     };
     problem = ENOMEM;
     if (job.paths != NULL && job.argv != NULL && job.env != NULL)

@@ -21,7 +21,7 @@ _Words: Final = (ctypes.c_char_p, ctypes.c_int)
 _BEGIN: tuple[Any, ...] = (
     *(ctypes.c_int, *[ctypes.c_char_p] * 4, *_Words, ctypes.c_int, *_Words),
     *(*_Words * 3, ctypes.c_char_p, ctypes.c_int, ctypes.c_int, _Size, _Size),
-    *(*[ctypes.c_int] * 4, _Signals, _Numbers),
+    *(*[ctypes.c_int] * 5, _Signals, _Numbers),
 )
 """What `begin` takes, in order: what is left out would be a wild pointer."""
 

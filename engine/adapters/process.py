@@ -141,6 +141,7 @@ class ProcessLauncher:
                 "kill_grace_seconds": order.kill_grace_seconds,
                 "script": order.script,
                 "umask": order.umask,
+                "may_gain_rights": order.may_gain_rights,
                 "core_bytes": order.core_bytes,
                 "boot_id": self._boot_id,
             }

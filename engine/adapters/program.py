@@ -40,6 +40,7 @@ class Program:
             stdin=_nothing,
             umask=order["umask"],
             core=core_of(order["core_bytes"]),
+            may_gain_rights=order["may_gain_rights"],
         )
         self.name = argv[0]
         self.pid = self.handle = self.output = self._held = -1

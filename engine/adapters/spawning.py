@@ -21,6 +21,7 @@ AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
+_PR_SET_NO_NEW_PRIVS: Final = 38
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _FAILURE: Final = struct.Struct("=ii")
 _SIGNALS: Final = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
@@ -42,6 +43,8 @@ class Call(NamedTuple):
     umask: int | None = None
     """None as the launcher was started; so with the limits, soft and hard, of a core's size."""
     core: tuple[int, int] | None = None
+    may_gain_rights: bool = False
+    """Its programs may gain rights that this user has not, as sudo does."""
 
 
 class Before(NamedTuple):
@@ -136,7 +139,8 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
     problem, begun = plain.begin(
         *(*before[:6], len(before.content), before.acks, before.ack, len(before.ack)),
         *(call.paths, len(call.paths), call.argv, len(call.argv), call.env, len(call.env)),
-        *(call.folder, call.stdin, umask, *core, _is_spared, roused, bereaved, milliseconds),
+        *(call.folder, call.stdin, umask, *core, _is_spared, call.may_gain_rights),
+        *(roused, bereaved, milliseconds),
     )
     if problem:
         raise NotBegunError(begun[0], problem)
@@ -240,6 +244,8 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
         os.umask(call.umask)
         stage = AT_LIMIT
         resource.setrlimit(resource.RLIMIT_CORE, call.core)
+        if not call.may_gain_rights:
+            _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # fails for no reason but wrong arguments: prctl(2)
         stage = AT_FOLDER
         os.chdir(call.folder)
         stage = AT_PROGRAM

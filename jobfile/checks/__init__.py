@@ -34,6 +34,7 @@ from jobfile.checks.lints import (
 from jobfile.checks.payloads import check_condition, check_loop, check_payloads
 from jobfile.checks.places import check_timezone, check_zone_of_times
 from jobfile.checks.plain_secrets import check_file_secrets, check_plain_secrets
+from jobfile.checks.privileges import check_gained_rights, check_reserved_names
 from jobfile.checks.readers import check_other_readers
 from jobfile.checks.references import (
     check_after,
@@ -87,6 +88,8 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_variables_are_given,
     check_env_is_not_expanded,
     check_passed_variables,
+    check_gained_rights,
+    check_reserved_names,
 )
 """Every rule about what does something: a job, and each of its steps."""
 

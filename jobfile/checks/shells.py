@@ -57,6 +57,17 @@ def script_of(payload: Payload) -> ShellScript | None:
     return _script(setting, words)
 
 
+def script_read(payload: Payload) -> Script | None:
+    """What is in the script of `run`, if its shell is known and it can be read: also of one plain command."""
+    setting, shell = payload.settings.get("run"), payload.settings.get("shell")
+    value = "sh" if shell is None else shell.value
+    words = [str(word) for word in value] if isinstance(value, list) else _STARTED_AS.get(value, [])
+    is_shell = bool(words) and words[0].rpartition("/")[2] in _SHELLS
+    if setting is None or not is_shell or len(setting.text) > MAX_READ:
+        return None
+    return _read(setting.text)
+
+
 def _script_in_command(payload: Payload) -> ShellScript | None:
     """The script in `command: [sh, -c, SCRIPT]`."""
     command = payload.settings.get("command")

@@ -10,7 +10,7 @@ from jobfile.checks.keys import pass_variable, use_bash
 from jobfile.checks.plain_secrets import sounds_secret
 from jobfile.checks.shells import ShellScript, script_of, variables_of
 from jobfile.diagnostic import Diagnostic
-from jobfile.environment import ABOUT_THE_RUN, PARAM_PREFIX, SET_FOR_EACH_RUN
+from jobfile.environment import PARAM_PREFIX, SET_FOR_EACH_RUN
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
 from jobfile.settings import Setting
@@ -161,7 +161,6 @@ def check_passed_variables(payload: Payload) -> Iterator[Diagnostic]:
         return
     for one in passed.parts():
         name = one.text
-        is_about_run = name in ABOUT_THE_RUN or name.startswith(PARAM_PREFIX)
         if name in SET_FOR_EACH_RUN:
             value = "the job's time zone" if name == "TZ" else "a folder of the run, which goes with it"
             way = "set `timezone`, or  env: {TZ: …}" if name == "TZ" else "set it:  env: {TMPDIR: /var/big}"
@@ -171,12 +170,4 @@ def check_passed_variables(payload: Payload) -> Iterator[Diagnostic]:
                 f"`{name}` in pass_env has no effect: jobfile sets it itself",
                 label=f"it is {value}",
                 help=(way,),
-            )
-        elif is_about_run:
-            yield finding(
-                one,
-                "JF434",
-                f"`{name}` in pass_env has no effect: jobfile sets it itself",
-                label="it is about the run",
-                help=("leave it out",),
             )

@@ -72,6 +72,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         working_dir=folder or None,
         pass_env=texts_of(settings.get("pass_env")),
         umask=_text(settings, "umask")[-UMASK_DIGITS:] or None,
+        new_privileges=_value(settings, "new_privileges", otherwise=False) or None,
         limits=_limits(settings.get("limits")),
         start_deadline=duration_of(settings.get("start_deadline")),
         pause_on_failure=_value(settings, "pause_on_failure", otherwise=None),

@@ -1,4 +1,4 @@
-"""RISK01 to RISK13: facts about a change that a reviewer should not miss, each with its evidence."""
+"""RISK01 to RISK14: facts about a change that a reviewer should not miss, each with its evidence."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ RISKS: Final = {
     "RISK11": "more than a third of all jobs removed",
     "RISK12": "the time zone of many jobs changed",
     "RISK13": "the engine would refuse all of it",
+    "RISK14": "a job may gain rights",
 }
 MANY_TIMES: Final = 3
 MANY_A_DAY: Final = 1_000
@@ -235,6 +236,12 @@ def _elsewhere(asked: _Asked) -> Iterator[Risk]:
         yield Risk("RISK09", f"another {' and '.join(names)}", {"fields": names})
 
 
+def _gains_rights(asked: _Asked) -> Iterator[Risk]:
+    before, after = asked.before, asked.after
+    if after is not None and after.new_privileges and not (before is not None and before.new_privileges):
+        yield Risk("RISK14", "its programs may now gain rights, as sudo does", {"new_privileges": True})
+
+
 def _switched(asked: _Asked) -> Iterator[Risk]:
     before, after = asked.before, asked.after
     if before is not None and after is not None and before.enabled != after.enabled:
@@ -243,5 +250,5 @@ def _switched(asked: _Asked) -> Iterator[Risk]:
 
 _RULES: Final[tuple[Callable[[_Asked], Iterator[Risk]], ...]] = (
     *(_more_runs, _short_timeout, _open_runs, _followed, _due_soon, _twice, _wider, _way_in, _elsewhere),
-    _switched,
+    *(_switched, _gains_rights),
 )

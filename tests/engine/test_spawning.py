@@ -192,6 +192,17 @@ def test_a_job_has_the_umask_and_the_limit_of_a_core_that_are_ordered_and_its_su
         os.umask(before[0])
 
 
+@pytest.mark.parametrize("may_gain_rights", [False, True])
+def test_a_job_gains_no_rights_unless_that_is_ordered(
+    nothing: int, bench: Bench, *, may_gain_rights: bool
+) -> None:
+    script = b"grep NoNewPrivs /proc/self/status"
+    text, _ = bench.said_by(call(nothing, b"/bin/sh", b"-c", script, may_gain_rights=may_gain_rights))
+    assert text.split() == ["NoNewPrivs:", "0" if may_gain_rights else "1"]
+    mine = Path("/proc/self/status").read_text()
+    assert "NoNewPrivs:\t0" in mine, "its supervisor goes on as it was"
+
+
 OF_GLIBC = 1 << 31 | 1 << 32
 """Signals 32 and 33: glibc keeps them for its threads, leaves them ignored in what posix_spawn(3) starts, and
 changes them for nobody.

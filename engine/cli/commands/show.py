@@ -170,6 +170,7 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += [(f"secrets.{name}", text) for name, text in sorted(spec.secrets.items())]
     rows += [
         ("umask", spec.umask or ""),
+        ("new_privileges", "true" if spec.new_privileges else ""),
         ("limits.core", spec.limits.core or ""),
         ("timeout", format_duration(spec.timeout) if spec.timeout else "none"),
         ("kill_grace", format_duration(spec.kill_grace)),
