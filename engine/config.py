@@ -59,6 +59,8 @@ class EngineConfig:
     catchup_starts: int = CATCHUP_STARTS
     allows_removals: bool = False
     applies_by_itself: bool = True
+    is_strict: bool = True
+    """Job files that others could change are not put in force."""
     accepts_rewind: bool = False
     git_ref: str = ""
     git_signers: Path | None = None

@@ -1,18 +1,18 @@
 """One attempt, prepared: bound values, rendered templates, secrets read, everything the launcher needs."""
 
-import contextlib
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
-from os import R_OK, access, getuid, stat_result
 from pathlib import Path
 
 from engine.accounting import template_values, zone_of
 from engine.config import EngineConfig
 from engine.lifecycle import Run, StartError, attempt_id
+from engine.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
-from jobfile.environment import PASSED_ON
+from engine.secretfiles import NotAvailableError, read_secret, refuse_unreadable
+from jobfile.environment import PASSED_ON, is_reserved
 from jobfile.expression import EvaluationError
 from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
 from jobfile.occurrences import previous_fire
@@ -28,7 +28,6 @@ MIN_SECRET_BYTES = 6
 SCRATCH = "tmp"
 """The temporary folder of a run, in its own folder: it goes with it."""
 
-MAX_SECRET_BYTES = 64 * 1024
 MAX_DETAIL = 2_000
 """Characters of an error that are kept; a path or a value in it may be as long as an argument."""
 MAX_VALUE_BYTES = 128 * 1024 - 64
@@ -50,13 +49,18 @@ class _CannotStartError(Exception):
 
 def prepare(
     run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
-) -> LaunchOrder | StartError:
-    """Everything needed to execute attempt `run.attempt`, or why it cannot start. Never raises."""
+) -> LaunchOrder | StartError | None:
+    """Everything needed to execute attempt `run.attempt`, or why it cannot start. Never raises.
+
+    None when a file or folder has not answered yet: it is to be asked again soon.
+    """
     secrets: dict[str, str] = {}
     try:
         return _order(run, spec, config, secrets, now=now, last_success=last_success)
     except _CannotStartError as error:
         reason, detail = error.reason, error.detail
+    except NotYetError:
+        return None
     except EvaluationError as error:
         reason, detail = "template_error", str(error)
     except Exception as error:  # noqa: BLE001  whatever is wrong with one run must not stop the others
@@ -91,6 +95,8 @@ def _order(
 ) -> LaunchOrder:
     """The order; `secrets` is filled as they are read, so that the caller can keep them out of errors."""
     for name, source in spec.secrets.items():
+        if is_reserved(name):  # no file says so, but what is recorded may be older, or from elsewhere
+            raise _CannotStartError("start_error", f"secret `{name}` has a name that is jobfile's own")
         secrets[name] = _secret(name, source, config.environ)
 
     @cache
@@ -123,6 +129,7 @@ def _order(
         script=script,
         scratch_dir=f"{folder}/{SCRATCH}",
         umask=None if spec.umask is None else int(spec.umask, 8),
+        may_gain_rights=bool(spec.new_privileges),
         core_bytes=_core_bytes(spec),
     )
 
@@ -146,7 +153,9 @@ def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
 def folder_trouble(folder: Path) -> str:
     """Why a process could not run in a folder, as far as can be seen now; empty if it could."""
     try:
-        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+        is_folder = stat.S_ISDIR(ask(f"the folder {folder}", folder.stat).st_mode)
+    except NoAnswerError as error:
+        return f"working_dir {folder} cannot be used: {error}"
     except FileNotFoundError:
         return f"working_dir {folder} is not a folder: nothing is there"
     except OSError as error:  # a parent that may not be searched, a name too long, a mount that is gone
@@ -242,7 +251,7 @@ def _joined(value: tuple[object, ...]) -> str:
 def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:
     """Why a run that needs a secret could not start now, without its value; empty if it could."""
     try:
-        _secret(name, source, environ)
+        wait_for(partial(_secret, name, source, environ))
     except _CannotStartError as error:
         return error.detail
     return ""
@@ -268,7 +277,7 @@ def refusals(
         decisions.append(partial(_arguments, spec.action.argv, known))
     for decide in decisions:
         try:
-            decide()
+            wait_for(decide)
         except _CannotStartError as error:
             yield error.detail
         except EvaluationError as error:
@@ -285,61 +294,31 @@ def _refuse_unread_secret(name: str, source: str, environ: Mapping[str, str]) ->
     if kind == "env":
         _secret(name, source, environ)
         return
-    path = Path(place)
     try:
-        about = path.stat()
-    except OSError as error:
-        said = f"is not there: {path}: {error.strerror or error}"
-        raise _CannotStartError("secret not available", f"secret `{name}` {said}") from error
-    if not access(path, R_OK) or not stat.S_ISREG(about.st_mode):
-        said = "is not a file" if access(path, R_OK) else "may not be read"
-        raise _CannotStartError("secret not available", f"secret `{name}` is not there: {path} {said}")
-    if _is_open_to_others(about):
-        raise _CannotStartError(
-            "secret not available", f"secret `{name}`: others than its owner may change {path}"
-        )
+        refuse_unreadable(Path(place))
+    except NotAvailableError as error:
+        raise _no_secret(name, str(error)) from error
 
 
 def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
     """The value of a secret, read now; a message about it never holds the value."""
     kind, _, place = source.partition(":")
-    value = environ.get(place) if kind == "env" else _secret_file(name, Path(place))
+    try:
+        value = environ.get(place) if kind == "env" else read_secret(Path(place))
+    except NotAvailableError as error:
+        raise _no_secret(name, str(error)) from error
     if value is None:
-        raise _CannotStartError(
-            "secret not available",
-            f"secret `{name}` is not there: the engine has no {place} in its environment",
-        )
+        raise _no_secret(name, f"is not there: the engine has no {place} in its environment")
     if _size(value) < MIN_SECRET_BYTES:
-        raise _CannotStartError(
-            "secret not available",
-            f"secret `{name}` is shorter than {MIN_SECRET_BYTES} bytes and could not be masked in the output",
+        raise _no_secret(
+            name, f"is shorter than {MIN_SECRET_BYTES} bytes and could not be masked in the output"
         )
     return value
 
 
-def _secret_file(name: str, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            about = path.stat()
-            content = file.read(MAX_SECRET_BYTES + 1)
-    except OSError as error:
-        raise _CannotStartError(
-            "secret not available", f"secret `{name}` is not there: {path}: {error.strerror or error}"
-        ) from error
-    if _is_open_to_others(about):
-        raise _CannotStartError(
-            "secret not available", f"secret `{name}`: others than its owner may change {path}"
-        )
-    with contextlib.suppress(UnicodeDecodeError):
-        if len(content) <= MAX_SECRET_BYTES:
-            return content.decode().removesuffix("\n")
-    raise _CannotStartError(
-        "secret not available", f"secret `{name}`: {path} is not a text of at most 64 KiB"
-    )
-
-
-def _is_open_to_others(about: stat_result) -> bool:
-    return bool(about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or about.st_uid not in (0, getuid())
+def _no_secret(name: str, why: str) -> _CannotStartError:
+    between = "" if why.startswith(":") else " "
+    return _CannotStartError("secret not available", f"secret `{name}`{between}{why}")
 
 
 def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:

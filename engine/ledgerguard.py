@@ -1,7 +1,8 @@
 """Whether the engine can do its duty: the ledger takes what is written, and no loop repeats a bug."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.events import LedgerUnwritable, LedgerWritable
@@ -12,7 +13,12 @@ CALM_SECONDS = 5.0
 BUG_CALM_SECONDS = 60.0
 """A loop that has not repeated its bug for this long counts as well again."""
 STUCK_SECONDS = 30.0
-"""A loop that a bug has kept from every turn for this long does not recover by itself."""
+"""A loop that a bug keeps from every turn, or that is in one turn, for so long does not recover by itself."""
+LONG_TURN_SECONDS = 600.0
+"""The same for a loop that works through many files in one turn."""
+WITH_LONG_TURNS = ("housekeeper",)
+NO_DUTY_OF_RUNS = ("housekeeper", "watcher")
+"""Loops without which what is in force goes on: they are no reason to start the engine anew."""
 
 
 @dataclass(slots=True)
@@ -50,6 +56,7 @@ class LedgerGuard:
         self._failed = 0.0
         self._is_told = False
         self._bugs: dict[str, _Bug] = {}
+        self._turns: dict[str, float] = {}
 
     @property
     def is_stuck(self) -> bool:
@@ -57,7 +64,24 @@ class LedgerGuard:
         now = self._clock.elapsed()
         with self._lock:
             since = [bug.stuck_since for bug in self._bugs.values() if bug.stuck_since is not None]
-        return any(now - began >= STUCK_SECONDS for began in since)
+        if any(now - began >= STUCK_SECONDS for began in since):
+            return True
+        return any(loop not in NO_DUTY_OF_RUNS for loop in self.standing())
+
+    @contextmanager
+    def turn(self, loop: str) -> Iterator[None]:
+        """Around each turn of a loop, so that one which never ends is seen."""
+        self._turns[loop] = self._clock.elapsed()
+        try:
+            yield
+        finally:
+            self._turns.pop(loop, None)
+
+    def standing(self) -> dict[str, float]:
+        """Loops that have been in one turn for too long, and for how many seconds. It takes no lock."""
+        now = self._clock.elapsed()
+        lasted = {loop: now - began for loop, began in self._turns.copy().items()}
+        return {loop: seconds for loop, seconds in lasted.items() if seconds >= _longest_turn(loop)}
 
     def note_failure(self, loop: str, detail: str) -> None:
         """A loop could not write."""
@@ -110,3 +134,7 @@ class LedgerGuard:
 
     def _bug_text(self) -> str:
         return "; ".join(f"{name}: {bug.message}" for name, bug in sorted(self._bugs.items()))
+
+
+def _longest_turn(loop: str) -> float:
+    return LONG_TURN_SECONDS if loop in WITH_LONG_TURNS else STUCK_SECONDS

@@ -89,13 +89,18 @@ class Loop:
         self._is_stopping = True
         self.wake()
 
-    def join(self) -> None:
-        """Wait for the end."""
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait for the end, at most so long; whether it has come."""
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def turn(self) -> float:
         """Tick once, whatever comes of it; returns the seconds until the next turn."""
+        with self._ledger.turn(self.name):
+            return self._turn()
+
+    def _turn(self) -> float:
         try:
             seconds = self._tick()
         except (SupersededError, StoreDamagedError) as error:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from engine.adapters.attendance import abandoned, forget, is_abandoned, is_attended
 from engine.adapters.clock import is_synchronized
@@ -25,7 +25,15 @@ from engine.auditing import AuditTail
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.errors import JobfileError, StoreRefusedError, StoreUnwritableError
-from engine.events import AttemptAdopted, EngineStarted, EngineStopped, Event, LedgerHeld, RefUnread
+from engine.events import (
+    AttemptAdopted,
+    EngineStarted,
+    EngineStopped,
+    Event,
+    LedgerHeld,
+    LoopFailed,
+    RefUnread,
+)
 from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import Store
@@ -46,6 +54,11 @@ from engine.worker import Worker
 from jobfile import __version__
 from jobfile.occurrences import TZDATA_VERSION
 from jobfile.pipeline import Compiled
+
+OVERSEE_SECONDS = 5.0
+STOP_SECONDS = 20.0
+"""How long the end of an engine waits for the turns that are going on; systemd gives it 30."""
+STANDS_STILL = "it has been in one turn for too long, as when the system does not answer for a file"
 
 
 def new_run_id() -> str:
@@ -93,6 +106,7 @@ class Service:
         self._next_beat = 0.0
         self._source: Source | None = None
         self._is_restored = False
+        self._standing: set[str] = set()
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
@@ -206,6 +220,7 @@ class Service:
                 )
             )
         self._quarantine.begin()
+        self._add_loop("overseer", self._oversee)
         self._withdraw_abandoned()
         self._adopt()
         compiled = None if self._command else self._start_watching()
@@ -214,12 +229,22 @@ class Service:
         give_back_code()
         return compiled
 
-    def stop(self) -> None:
-        """End in order; running attempts go on under their supervisors."""
+    def stop(self) -> tuple[str, ...]:
+        """End in order; running attempts go on under their supervisors.
+
+        Returns the loops that did not end: they may hold what an orderly end needs, so there is none then,
+        and the end of the process has to do. That is as safe as any end.
+        """
         for loop in self._loops.values():
             loop.stop()
-        for loop in self._loops.values():
-            loop.join()
+        until = self._clock.elapsed() + STOP_SECONDS
+        standing = tuple(
+            loop.name
+            for loop in self._loops.values()
+            if not loop.join(max(0.0, until - self._clock.elapsed()))
+        )
+        if standing:
+            return standing
         if self._watch is not None:
             self._watch.stop()
         self._wake.close()
@@ -232,6 +257,7 @@ class Service:
         self._launcher.close()
         self._store.close()
         self._lock.release()
+        return ()
 
     def stop_jobs(self, *, why: str) -> bool:
         """Start nothing more and end what runs; whether all of it has ended."""
@@ -376,7 +402,7 @@ class Service:
             self._source = source
 
     def _start_folder(self) -> Compiled | None:
-        tree = FolderTree(self.config.main_file)
+        tree = FolderTree(self.config.main_file, is_strict=self.config.is_strict)
         folder = self.config.main_file.absolute().parent
         self._watch = watch = FolderWatch(folder, on_change=lambda: self._loops["watcher"].wake())
         watcher = self._make_watcher(tree, on_unreadable=watch.restart)
@@ -429,6 +455,20 @@ class Service:
         self._loops[name] = Loop(
             name, tick, journal=self.journal, ledger=self._ledger, on_end=self._on_end, bell=bell
         )
+
+    def _oversee(self) -> float:
+        """Note loops that stand still, where it needs no ledger; it shares nothing that they may hold."""
+        now = self._clock.now()
+        standing = self._ledger.standing()
+        words = [
+            f"{loop} since {now - timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
+            for loop, seconds in sorted(standing.items())
+        ]
+        if standing.keys() != self._standing:
+            new, self._standing = standing.keys() - self._standing, set(standing)
+            self._lock.note(stuck="; ".join(words))
+            self.journal.tell(*(LoopFailed(loop=loop, message=STANDS_STILL) for loop in sorted(new)))
+        return OVERSEE_SECONDS
 
     def _note_bug(self, bugs: str) -> None:
         self._lock.note(bug=bugs)

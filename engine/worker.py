@@ -341,6 +341,8 @@ class Worker:
             try:
                 for run in runs[first : first + LAUNCHED_AT_ONCE]:
                     order = self._prepared(run, succeeded)
+                    if order is None:
+                        continue  # a file has not answered; the rescuer finds that it has not started
                     if isinstance(order, StartError):
                         failed.append((attempt_id(run.id, run.attempt), order))
                     else:
@@ -358,7 +360,7 @@ class Worker:
             self._flights.pop(name, None)
         return events
 
-    def _prepared(self, run: Run, succeeded: dict[str, datetime | None]) -> LaunchOrder | StartError:
+    def _prepared(self, run: Run, succeeded: dict[str, datetime | None]) -> LaunchOrder | StartError | None:
         now = self._clock.now()
         if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of a job
             succeeded[run.job] = self._store.last_success(run.job, before=now)

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.ownership import open_own
+
 FOLDER = "asked"
 
 
@@ -29,7 +31,7 @@ class Attendance:
             folder.mkdir(mode=0o700)
             folder.chmod(0o700)
         path = folder / run_id
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_own(path, os.O_RDWR | os.O_CREAT)
         os.fchmod(handle, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
         return cls(path, handle)
@@ -46,7 +48,7 @@ def is_abandoned(state_dir: Path, run_id: str) -> bool:
     """Whether a command asked for a run in the foreground and is gone. False for what was handed over."""
     path = state_dir / FOLDER / run_id
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = open_own(path, os.O_RDONLY)
     except OSError:
         return False
     try:

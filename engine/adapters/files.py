@@ -13,6 +13,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from engine.adapters.reading import read_job_files, read_limited
+from engine.ownership import file_troubles, unsafe_text
 from engine.ports import Snapshot
 
 # A watch is a hint: what watchdog has to say of one that is being taken away is nobody's concern.
@@ -29,9 +30,12 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 class FolderTree:
     """The main file and what it names, in its folder."""
 
-    def __init__(self, main_file: Path) -> None:
-        """Name the main file; nothing is read yet."""
+    def __init__(self, main_file: Path, *, is_strict: bool = False) -> None:
+        """Name the main file; nothing is read yet. With `is_strict` files that others could change count as
+        unreadable: for whoever puts them in force, or runs them.
+        """
         self.main_file = main_file
+        self._is_strict = is_strict
         self.folders = frozenset({main_file.absolute().parent})
 
     def snapshot(self) -> Snapshot:
@@ -45,6 +49,10 @@ class FolderTree:
             return Snapshot(
                 files=(), problem=problem, advice="" if os.path.lexists(self.main_file) else ADVICE
             )
+        if self._is_strict:
+            unsafe = next(file_troubles(Path(file) for file, _ in found.files), None)
+            if unsafe is not None:
+                return Snapshot(files=(), problem=unsafe_text(unsafe))
         folder = self.main_file.absolute().parent
         self.folders = frozenset({folder, *(Path(file).absolute().parent for file, _ in found.files)})
         return Snapshot(files=found.files, outside=found.outside, revision=revision_of(folder))

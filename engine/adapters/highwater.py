@@ -10,7 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.ownership import open_own
+
 HIGH_WATER = "high_water"
+MAX_NOTE_BYTES = 4_096
 
 
 def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> None:
@@ -19,7 +22,8 @@ def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | No
     new = state_dir / f"{HIGH_WATER}.new"
     note = {"epoch": epoch, "covered_until": covered_until.isoformat() if covered_until else None}
     with contextlib.suppress(OSError):
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        new.unlink(missing_ok=True)  # what a crash left, or a link that somebody put there
+        handle = open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             os.write(handle, json.dumps(note).encode())
             os.fsync(handle)
@@ -39,7 +43,9 @@ class Rewind(NamedTuple):
 def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> Rewind | None:
     """Whether a ledger is behind the note: `epoch` is the newest in it, 0 when it is new."""
     try:
-        note = json.loads((state_dir / HIGH_WATER).read_text())
+        handle = open_own(state_dir / HIGH_WATER, os.O_RDONLY)
+        with os.fdopen(handle, "rb") as file:
+            note = json.loads(file.read(MAX_NOTE_BYTES))
         noted_epoch = int(note["epoch"])
         text = note["covered_until"]
         noted = datetime.fromisoformat(text) if text else None

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.events import Event
+from engine.ownership import open_own
 from engine.ports import Clock
 from engine.telling import tell_json, tell_text
 from jobfile.escapes import message
@@ -47,8 +48,7 @@ class EngineJournal:
 
     def _append(self, lines: str) -> None:
         if self._handle < 0:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._handle = os.open(self._log, flags, 0o600)
+            self._handle = open_own(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             self._size = os.fstat(self._handle).st_size
         # What a full disk has cut off stays a line of its own.
         content = ("\n" * self._is_torn + lines).encode()

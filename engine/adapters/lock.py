@@ -4,18 +4,20 @@ import contextlib
 import fcntl
 import os
 import select
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from engine.adapters.making import write_new
 from engine.errors import EngineRunningError, JobfileError, SupersededError
+from engine.ownership import WAKE, open_own, refuse_foreign_state
 
 LOCK = "engine.lock"
 ENGINE = "an engine"
 """What the holder of the lock is, when it is not a command that runs jobs itself for a while."""
 TROUBLE_BYTES = 1024
 """Room in the lock's file for what troubles the engine, taken at once: a full disk cannot deny it."""
+PRIVATE = 0o700
 LOCK_TRIES = 25
 LOCK_PAUSE_SECONDS = 0.02
 GITIGNORE = "# the engine's own state: never part of a repository\n*\n"
@@ -26,15 +28,23 @@ MOUNTS = Path("/proc/mounts")
 
 
 def make_state_dir(path: Path) -> None:
-    """Make the state folder, closed to others; refuse one that cannot hold a ledger."""
+    """Make the state folder, closed to others; refuse one that is not ours, or cannot hold a ledger."""
+    refuse_foreign_state(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-            path.chmod(0o700)  # whatever the umask of a command takes from its owner
-        ignore = path / ".gitignore"
-        if not ignore.exists():
-            write_new(str(ignore), GITIGNORE.encode())
+            path.mkdir(mode=PRIVATE)
+        os.scandir(path).close()  # a file is told as one
+        if stat.S_IMODE(path.stat().st_mode) != PRIVATE:
+            path.chmod(PRIVATE)  # an empty one, or what the umask of a command took from its owner
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path / WAKE, 0o600)  # before anything else: what has files and no pipe is not ours
+            (path / WAKE).chmod(0o600)
+        with contextlib.suppress(FileExistsError):
+            ignore = os.open(path / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            os.fchmod(ignore, 0o600)
+            os.write(ignore, GITIGNORE.encode())
+            os.close(ignore)
     except (FileExistsError, NotADirectoryError) as error:
         raise JobfileError(f"the state folder {path} is a file; name a folder with --state") from error
     except OSError as error:
@@ -77,6 +87,8 @@ class Holder:
     """Why the ledger cannot be written; empty when it can."""
     bug: str
     """Which loop reports a bug in jobfile; empty when none does."""
+    stuck: str
+    """Which loop does not go on, and since when; empty when all do."""
 
     @property
     def is_engine(self) -> bool:
@@ -91,14 +103,14 @@ class EngineLock:
         """Take over a locked file descriptor."""
         self._handle = handle
         self._what = what
-        self._noted = {"ledger": "", "bug": ""}
+        self._noted = {"ledger": "", "bug": "", "stuck": ""}
 
     @classmethod
     def take(cls, state_dir: Path, what: str = ENGINE) -> Self:
         """Take the lock, or say who has it. `what` tells others what the holder is."""
         path = state_dir / LOCK
         try:
-            handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            handle = open_own(path, os.O_CREAT | os.O_RDWR)
         except OSError as error:
             raise JobfileError(
                 f"the state folder {state_dir} cannot be written ({error.strerror or error})"
@@ -125,11 +137,11 @@ class EngineLock:
                 "Jobs that run go on under their supervisors. Put the folder back, or start anew:  jobfile up"
             )
 
-    def note(self, *, ledger: str | None = None, bug: str | None = None) -> None:
+    def note(self, *, ledger: str | None = None, bug: str | None = None, stuck: str | None = None) -> None:
         """Write beside the lock what troubles the engine and cannot be in the ledger; empty for nothing."""
-        given = {"ledger": ledger, "bug": bug}
+        given = {"ledger": ledger, "bug": bug, "stuck": stuck}
         self._noted |= {name: text for name, text in given.items() if text is not None}
-        content = _content(os.getpid(), self._what, self._noted["ledger"], self._noted["bug"])
+        content = _content(os.getpid(), self._what, *self._noted.values())
         with contextlib.suppress(OSError):
             os.pwrite(self._handle, content, 0)
 
@@ -159,8 +171,9 @@ def _content(pid: int, *lines: str) -> bytes:
 
 def _written(content: bytes) -> Holder:
     lines = [line.strip() for line in content.decode("utf-8", "replace").split("\n")]
-    pid, what, ledger, bug = (lines + [""] * 4)[:4]
-    return Holder(pid=int(pid) if pid.isdecimal() else 0, what=what or ENGINE, ledger=ledger, bug=bug)
+    pid, what, ledger, bug, stuck = (lines + [""] * 5)[:5]
+    number = int(pid) if pid.isdecimal() else 0
+    return Holder(pid=number, what=what or ENGINE, ledger=ledger, bug=bug, stuck=stuck)
 
 
 def _who_runs(holder: Holder, state_dir: Path) -> str:
@@ -176,7 +189,7 @@ def _who_runs(holder: Holder, state_dir: Path) -> str:
 def lock_holder(state_dir: Path) -> Holder | None:
     """Who holds the lock now: an engine, or a command that runs jobs itself; None when nobody does."""
     try:
-        handle = os.open(state_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        handle = open_own(state_dir / LOCK, os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -198,6 +211,12 @@ def engine_bug(state_dir: Path) -> str:
     """The bugs that the loops of the engine report, as it noted beside its lock; empty when none do."""
     holder = lock_holder(state_dir)
     return "" if holder is None else holder.bug
+
+
+def engine_stuck(state_dir: Path) -> str:
+    """Which loops of the engine do not go on, as it noted beside its lock; empty when all do."""
+    holder = lock_holder(state_dir)
+    return "" if holder is None else holder.stuck
 
 
 def is_engine_running(state_dir: Path) -> bool:

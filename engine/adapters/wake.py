@@ -5,20 +5,30 @@ they wrote to the ledger. Only a hint: what is lost here, or comes late, each lo
 import contextlib
 import os
 import select
+import stat
+import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-FIFO = "wake"
+from engine.errors import JobfileError
+from engine.ownership import WAKE, open_own
+
+FIFO = WAKE
 LEDGER_CHANGED = "ledger"
 YIELD = "yield"
 """An engine starts: a command that runs jobs itself gives the state folder up, and follows its run."""
 READ_BYTES = 65_536
+MANY_WAKES = 200
+"""More wakes within a second are a flood, as by a job that writes to the pipe: each then waits a little."""
+FLOOD_SECONDS = 1.0
+PAUSE_SECONDS = 0.02
 
 
 def poke(state_dir: Path, line: str = LEDGER_CHANGED) -> None:
     """Wake the engine of a state folder, if there is one."""
     with contextlib.suppress(OSError):
-        pipe = os.open(state_dir / FIFO, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        pipe = open_own(state_dir / FIFO, os.O_WRONLY, kind=stat.S_IFIFO)
         try:
             os.write(pipe, f"{line}\n".encode())
         finally:
@@ -36,10 +46,18 @@ class WakePipe:
         self.path = path
         self._on_line = on_line
         self._rest = b""
+        self._woken: deque[float] = deque(maxlen=MANY_WAKES)
         # Opened for both directions, it never reports an end when a writer leaves.
-        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._pipe = self._open(path)
         self._poll = select.poll()
         self._poll.register(self._pipe, select.POLLIN)
+
+    @staticmethod
+    def _open(path: Path) -> int:
+        try:
+            return open_own(path, os.O_RDWR, kind=stat.S_IFIFO)
+        except OSError as error:
+            raise JobfileError(f"{error.strerror}; remove it, and the engine makes it anew") from error
 
     def wake(self) -> None:
         """End the wait that is going on, or the next one."""
@@ -50,6 +68,7 @@ class WakePipe:
         """Until a line comes, at most so long; pass on what is there."""
         if not self._poll.poll(seconds * 1000):
             return
+        self._slow_down()
         try:
             part = os.read(self._pipe, READ_BYTES)
         except BlockingIOError:
@@ -58,6 +77,12 @@ class WakePipe:
         for line in lines:
             if line:
                 self._on_line(line.decode("ascii", "replace"))
+
+    def _slow_down(self) -> None:
+        now = time.monotonic()
+        if len(self._woken) == MANY_WAKES and now - self._woken[0] < FLOOD_SECONDS:
+            select.select([], [], [], PAUSE_SECONDS)
+        self._woken.append(now)
 
     def close(self) -> None:
         """Stop listening; the pipe stays for the next engine."""

@@ -46,6 +46,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "rights.unreadable": _ERROR,
     "rights.state_folder": _ERROR,
     "rights.state_file": _ERROR,
+    "rights.state_origin": _ERROR,
     "rights.symlink": _ERROR,
     "rights.job_file": _ERROR,
     "rights.secret_file": _ERROR,

@@ -47,11 +47,12 @@ RUNNING = Presence(is_running=True)
 
 
 def presence_of(
-    view: View, *, is_locked: bool, trouble: str, fates: Mapping[str, str], now: datetime
+    view: View, *, is_locked: bool, trouble: str, stuck: str = "", fates: Mapping[str, str], now: datetime
 ) -> Presence:
     """Read who holds the engine's lock, if anybody does: an engine, or a single run that serves no schedule.
 
-    `trouble` is what the engine noted beside its lock: why it cannot write the ledger.
+    `trouble` is what the engine noted beside its lock: why it cannot write the ledger; `stuck` which of its
+    loops do not go on.
     """
     session = view.last_session()
     is_engine = is_locked and (session.epoch if session else 0) == view.soundness.newest_epoch()
@@ -62,6 +63,8 @@ def presence_of(
         return Presence(
             is_running=True, trouble=f"the engine cannot write its ledger: {trouble}", fates=fates
         )
+    if stuck:
+        return Presence(is_running=True, trouble=f"a part of the engine stands still: {stuck}", fates=fates)
     for kind in HOLDS:
         hold = view.soundness.hold(kind)
         if hold is not None:

@@ -64,6 +64,8 @@ class Status:
     """A bug in jobfile that a loop of the engine reports."""
     unreadable: tuple[str, ...] = ()
     """Rows of the ledger that cannot be read, in words."""
+    stuck: str = ""
+    """Which loops of the engine do not go on, and since when."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
 
@@ -98,7 +100,9 @@ class Status:
     def is_well(self) -> bool:
         """Whether nothing here wants a person."""
         is_low = self.free_bytes < LOW_DISK_BYTES
-        is_troubled = bool(self.rejection or self.holds or self.trouble or self.bug or self.unreadable)
+        is_troubled = bool(
+            self.rejection or self.holds or self.trouble or self.bug or self.stuck or self.unreadable
+        )
         return self.is_running and not (self.is_silent or is_troubled or is_low or self.overdue)
 
 
@@ -111,6 +115,7 @@ def make_status(
     now: datetime,
     trouble: str = "",
     bug: str = "",
+    stuck: str = "",
 ) -> Status:
     """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
     open_runs = view.open_runs() if view is not None else ()
@@ -142,6 +147,7 @@ def make_status(
         trouble=trouble,
         bug=bug,
         unreadable=_unreadable(view) if view is not None else (),
+        stuck=stuck,
         source=view.source() if view is not None and presence.is_running else THE_FILES,
     )
 

@@ -34,6 +34,7 @@ from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_te
 from engine.executor import folder_trouble, refusals
 from engine.ledger import View
 from engine.lifecycle import Run, RunState, TriggerKind
+from engine.patience import wait_for
 from engine.wording import short
 from jobfile.catalog import CompiledJob
 from jobfile.duration import format_duration
@@ -111,6 +112,11 @@ def _rows(
         rows += [("", _named(one)) for one in spec.matrix[1:]]
     rows.append(("cwd", cwd))
     rows += [("umask", spec.umask)] if spec.umask else []
+    rows += (
+        [("new_privileges", "true: its programs may gain rights, as sudo does")]
+        if spec.new_privileges
+        else []
+    )
     rows += [("limits", f"core {spec.limits.core}")] if spec.limits.core else []
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
@@ -159,7 +165,12 @@ def _refusals(dry: DryRun, values: Mapping[str, object], place: Place, where: _W
     config = replace(place.config, main_file=place.main_file.absolute())
     found = list(refusals(spec, config, values, unknown=StillUnknownError))
     program = program_of(spec.action, values)
-    if program and UNKNOWN not in program and where.is_known and not folder_trouble(where.folder):
+    if (
+        program
+        and UNKNOWN not in program
+        and where.is_known
+        and not wait_for(lambda: folder_trouble(where.folder))
+    ):
         found.append(program_trouble(program, folder=where.folder, path=where.path))
     return [one for one in found if one]
 

@@ -13,6 +13,7 @@ from engine.adapters.environment import account, environment
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.errors import JobfileError
 from engine.ledger import View
+from engine.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
 from jobfile.escapes import printable
 
 MAX_TOLD = 5
@@ -64,6 +65,7 @@ class Place:
 
     def view(self) -> View:
         """The ledger for reading; says what to do when there is none."""
+        refuse_foreign_state(self.state_dir)
         ledger = self.config.ledger
         if not ledger.exists():
             raise NothingRecordedError(
@@ -78,6 +80,7 @@ class Place:
         from engine.adapters.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
         from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
 
+        refuse_foreign_state(self.state_dir)
         if not self.config.ledger.exists():
             return None
         try:
@@ -87,6 +90,7 @@ class Place:
 
     def view_if_any(self) -> View | None:
         """The ledger for reading, if there is one."""
+        refuse_foreign_state(self.state_dir)
         return self.view() if self.config.ledger.exists() else None
 
 
@@ -123,5 +127,33 @@ def place_options(function: Function) -> Function:
     )(decorated)
     return decorated  # type: ignore[return-value]  # same signature but for the place
 
+
+def refuse_unsafe_files(place: "Place", *, is_strict: bool) -> None:
+    """Refuse job files that others could change, before anything of them runs; without `is_strict` warn.
+
+    What cannot be read is told by whoever reads it next.
+    """
+    from engine.adapters.reading import read_job_files  # noqa: PLC0415  start-up time: few commands run files
+
+    try:
+        names = [Path(name) for name, _ in read_job_files(place.main_file).files]
+    except OSError:
+        return
+    if is_strict:
+        refuse_foreign_files(names)
+        return
+    found = next(file_troubles(names), None)
+    if found is not None:
+        click.echo(f"warning: {found.found}, and so what runs as you:  {found.help}", err=True)
+
+
+strict_option = click.option(
+    "--no-strict-modes",
+    "is_strict",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Only warn of job files that others may change.",
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

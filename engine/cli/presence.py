@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from engine.adapters.lock import engine_trouble, is_engine_running
+from engine.adapters.lock import engine_stuck, engine_trouble, is_engine_running
 from engine.answers.presence import Presence, presence_of
 from engine.cli.place import Place
 from engine.ledger import View
@@ -12,7 +12,8 @@ def presence_at(place: Place, view: View) -> Presence:
     """Look whether anything starts runs here now; without an engine, also at what its runs left behind."""
     is_locked = is_engine_running(place.state_dir)
     trouble = engine_trouble(place.state_dir) if is_locked else ""
-    found = presence_of(view, is_locked=is_locked, trouble=trouble, fates={}, now=place.now())
+    stuck = engine_stuck(place.state_dir) if is_locked else ""
+    found = presence_of(view, is_locked=is_locked, trouble=trouble, stuck=stuck, fates={}, now=place.now())
     return found if found.is_running else found._replace(fates=_fates(place, view))
 
 

@@ -78,6 +78,7 @@ def test_f56_an_older_copy_of_the_ledger_runs_nothing_before_somebody_accepts_it
     tmp_path: Path, restored: Path, is_marked: bool
 ) -> None:
     shutil.copytree(restored, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("wake", "control"))
+    os.mkfifo(ledger(tmp_path).with_name("wake"), 0o600)
     before = executed(tmp_path)
     known = len(runs(tmp_path))
     held = start(tmp_path)

@@ -145,6 +145,8 @@ def test_a_command_does_in_a_folder_of_any_name_what_it_does_in_another(
     tmp_path: Path, locales: Path, command: str, lived: Lived
 ) -> None:
     shutil.copytree(lived.place, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("wake"))
+    for state in tmp_path.glob("*/.jobfile"):
+        os.mkfifo(state / "wake", 0o600)
     is_every_way = lived.locale == "UTF-8"
     for words in ASKED[command] if is_every_way else ASKED[command][:1]:
         code, out, err = said(os.path.join(os.fsencode(tmp_path), ODD), words, locales, lived.locale)

@@ -1,5 +1,6 @@
 """A ledger to which everything happened that may happen, and a machine with nothing to say about."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -187,7 +188,8 @@ def patient(tmp_path: Path, lived: Lived) -> Iterator[Patient]:
     tmp_path.chmod(0o700)
     (tmp_path / "jobs.yaml").write_text(RENAMED)
     (tmp_path / "jobs.yaml").chmod(0o644)
-    shutil.copytree(lived.state_dir, tmp_path / ".jobfile")
+    shutil.copytree(lived.state_dir, tmp_path / ".jobfile", ignore=shutil.ignore_patterns("wake"))
+    os.mkfifo(tmp_path / ".jobfile" / "wake", 0o600)
     (tmp_path / ".jobfile").chmod(0o700)
     world = World(tmp_path, RENAMED, clock=replace(lived.clock), first_id=10**6)
     world.pass_time(seconds=400)

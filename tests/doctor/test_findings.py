@@ -12,7 +12,7 @@ import pytest
 
 from engine.adapters.evidence import NAME, beside, pack
 from engine.adapters.folders import Room
-from engine.adapters.lock import make_private_file
+from engine.adapters.lock import make_private_file, make_state_dir
 from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
 from engine.doctor.disk import check_room
 from engine.doctor.subject import Subject
@@ -287,7 +287,7 @@ def a_gap_record_is_told_of_another_job(patient: Patient) -> None:
 def elsewhere(patient: Patient) -> Path:
     """A whole copy of the ledger in a state folder of its own."""
     patient.config = replace(patient.config, state_dir=patient.config.state_dir.with_name("elsewhere"))
-    patient.config.state_dir.mkdir(mode=0o700)
+    make_state_dir(patient.config.state_dir)
     make_private_file(patient.config.ledger)
     source, copy = sqlite3.connect(patient.world.config.ledger), sqlite3.connect(patient.config.ledger)
     source.backup(copy)
@@ -404,6 +404,11 @@ def the_state_folder_is_a_link(patient: Patient) -> None:
     folder = patient.config.state_dir
     folder.rename(folder.with_name("real"))
     folder.symlink_to("real")
+
+
+@brings("rights.state_origin", "it has no named pipe wake")
+def the_state_folder_came_with_a_clone(patient: Patient) -> None:
+    (patient.config.state_dir / "wake").unlink()
 
 
 @brings("rights.job_file", "jobs.yaml may be changed by others")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from engine.adapters.folders import make_runs_dir
 from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
-from engine.adapters.wake import WakePipe, poke
+from engine.adapters.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
 from engine.errors import EngineRunningError, JobfileError
 from engine.events import (
     AttemptStarted,
@@ -276,3 +277,23 @@ def test_the_code_that_checks_files_is_given_back_and_works_on() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["True True 0", "True True 0", "0"]
+
+
+def test_a_flood_of_the_pipe_is_read_at_a_pace(tmp_path: Path) -> None:
+    lines: list[str] = []
+    pipe = WakePipe(tmp_path, lines.append)
+    began = time.monotonic()
+    for _ in range(MANY_WAKES + 20):
+        poke(tmp_path)
+        pipe.wait(1)
+    assert time.monotonic() - began >= 20 * PAUSE_SECONDS
+    assert lines == ["ledger"] * (MANY_WAKES + 20), "and nothing is lost"
+    pipe.close()
+
+
+def test_a_file_in_place_of_the_pipe_is_told_and_never_written(tmp_path: Path) -> None:
+    (tmp_path / "wake").write_text("mine")
+    poke(tmp_path)
+    with pytest.raises(JobfileError, match="is not a named pipe"):
+        WakePipe(tmp_path, lambda _: None)
+    assert (tmp_path / "wake").read_text() == "mine"

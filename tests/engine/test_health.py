@@ -10,6 +10,7 @@ from engine.adapters.attendance import Attendance, abandoned, forget, is_abandon
 from engine.adapters.lock import (
     EngineLock,
     engine_bug,
+    engine_stuck,
     engine_trouble,
     is_engine_running,
     lock_holder,
@@ -104,9 +105,10 @@ def test_a_loop_that_does_its_duty_for_all_but_one_run_is_not_started_anew(servi
 def test_the_lock_says_who_holds_it(tmp_path: Path, what: str, is_engine: bool) -> None:
     assert lock_holder(tmp_path) is None
     lock = EngineLock.take(tmp_path, what)
-    lock.note(ledger="the disk\nis full", bug=BUG)
+    lock.note(ledger="the disk\nis full", bug=BUG, stuck="worker since noon")
     holder = lock_holder(tmp_path)
     assert holder is not None
+    assert holder.stuck == engine_stuck(tmp_path) == "worker since noon"
     assert (holder.pid, holder.what, holder.ledger, holder.bug) == (
         os.getpid(),
         what,

@@ -1,6 +1,7 @@
 """A ledger that cannot be written, or is damaged: told once, tried again, and no loop ends of it but one."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,7 +24,13 @@ from engine.events import (
     RunsPruned,
 )
 from engine.housekeeper import Housekeeper
-from engine.ledgerguard import BUG_CALM_SECONDS, CALM_SECONDS, STUCK_SECONDS, LedgerGuard
+from engine.ledgerguard import (
+    BUG_CALM_SECONDS,
+    CALM_SECONDS,
+    LONG_TURN_SECONDS,
+    STUCK_SECONDS,
+    LedgerGuard,
+)
 from engine.loop import RETRY_SECONDS, Loop
 from engine.records import DISK_HOLD
 from engine.store.sqlite.store import SqliteStore
@@ -77,6 +84,44 @@ def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_told_once()
     ]
     assert "NOTHING STARTS: the disk is full" in tell_text(duties.journal.events[0])
     assert "can be written again, after 15s" in tell_text(duties.journal.events[1])
+
+
+@given(
+    loop=st.sampled_from(("worker", "scheduler", "rescuer", "heartbeat", "watcher", "housekeeper")),
+    seconds=st.integers(0, 2 * int(LONG_TURN_SECONDS)),
+)
+def test_a_loop_that_is_in_one_turn_for_too_long_is_seen_and_one_that_sleeps_is_not(
+    loop: str, seconds: int
+) -> None:
+    duties = Duties()
+    guard = duties.guard
+    with guard.turn(loop):
+        duties.clock.advance(seconds=seconds)
+        longest = LONG_TURN_SECONDS if loop == "housekeeper" else STUCK_SECONDS
+        expected = {loop: float(seconds)} if seconds >= longest else {}
+        assert guard.standing() == expected
+        assert guard.is_stuck == (bool(expected) and loop not in ("watcher", "housekeeper"))
+    assert not guard.standing()
+    duties.loop(loop).turn()
+    duties.clock.advance(seconds=seconds)
+    assert not guard.standing()
+    assert not guard.is_stuck
+
+
+def test_a_loop_that_does_not_end_is_not_waited_for() -> None:
+    duties = Duties()
+    is_over = threading.Event()
+
+    def tick() -> float:
+        is_over.wait()
+        return 0
+
+    loop = Loop("worker", tick, journal=duties.journal, ledger=duties.guard, on_end=duties.ended.append)
+    loop.start()
+    loop.stop()
+    assert not loop.join(0.01)
+    is_over.set()
+    assert loop.join()
 
 
 def test_a_trouble_that_comes_and_goes_is_not_told_as_often() -> None:

@@ -29,7 +29,7 @@ BAD: dict[str, tuple[str, str]] = {
     "long-path": ("working_dir: '" + "x/" * 3000 + "'", "File name too long"),
     "no-secret": ("secrets: {S: env:NOT_SET}", "NOT_SET"),
     "short-secret": ("secrets: {S: env:SHORT}", "shorter"),
-    "secret-folder": ("secrets: {S: 'file:/tmp'}", "directory"),
+    "secret-folder": ("secrets: {S: 'file:/tmp'}", "is not a file but a folder"),
     "template": (
         "env: {X: '{{ 1 // params.zero }}'}\n    params: {zero: {type: integer, default: 0}}",
         "nought",

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from engine.accounting import Moment, request_run, requested_run
-from engine.adapters.lock import make_private_file
+from engine.adapters.lock import make_private_file, make_state_dir
 from engine.answers.expected import INSTANT
 from engine.answers.findings import Finding, Severity
 from engine.answers.invariants.checking import check_invariants
@@ -51,7 +51,7 @@ class World:
             environ={"PATH": "/usr/bin:/bin"},
             max_running=max_running,
         )
-        self.config.state_dir.mkdir(exist_ok=True)
+        make_state_dir(self.config.state_dir)
         make_private_file(self.config.ledger)
         self._ids = count(first_id)
         self.boot_id = "boot-1"

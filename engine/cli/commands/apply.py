@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from engine.adapters.environment import user_name
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import Place, json_option, place_options, refuse_unsafe_files, strict_option
 from engine.cli.planning import (
     INVALID,
     RISKS,
@@ -39,6 +39,7 @@ UNCOMMITTED = "with changes that were not committed"
 @click.option("--git", "revision", metavar="REV", help="The files as a commit has them.")
 @click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 when there is a risk.")
 @click.option("--yes-remove-many", "may_remove", is_flag=True, help="Remove many jobs at once.")
+@strict_option
 @json_option
 @place_options
 def command(
@@ -48,6 +49,7 @@ def command(
     *,
     is_sure: bool,
     may_remove: bool,
+    is_strict: bool,
     as_json: bool,
     place: Place,
 ) -> int:
@@ -62,6 +64,8 @@ def command(
             raise click.UsageError("a saved plan says itself what is applied; leave out --git")
         return _apply_saved(Path(plan_file), place, fail_on=fail_on, may_remove=may_remove, as_json=as_json)
     main_file = place.main_file
+    if revision is None:
+        refuse_unsafe_files(place, is_strict=is_strict)
     after = told(lambda: revision_side(main_file, revision) if revision else worktree_side(main_file))
     if after is None:
         return INVALID

@@ -14,7 +14,14 @@ from engine.cli.findings import print_errors
 from engine.cli.following import attend
 from engine.cli.output import print_json, run_to_json
 from engine.cli.params import split_params
-from engine.cli.place import Place, UnknownJobError, json_option, place_options
+from engine.cli.place import (
+    Place,
+    UnknownJobError,
+    json_option,
+    place_options,
+    refuse_unsafe_files,
+    strict_option,
+)
 from engine.cli.times import parse_instant
 from engine.errors import JobfileError, UnreadableDefinitionError
 from engine.lifecycle import Run
@@ -49,6 +56,7 @@ class _Wanted:
 @click.option(
     "--output", "outputs", multiple=True, metavar="STEP.NAME=VALUE", help="With --dry: a step's result."
 )
+@strict_option
 @json_option
 @place_options
 def command(
@@ -59,6 +67,7 @@ def command(
     *,
     detach: bool,
     is_dry: bool,
+    is_strict: bool,
     as_json: bool,
     place: Place,
 ) -> int:
@@ -75,6 +84,8 @@ def command(
     is_running = is_engine_running(place.state_dir)
     if outputs and not is_dry:
         raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry")
+    if not is_running and not is_dry:
+        refuse_unsafe_files(place, is_strict=is_strict)
     wanted = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
     if wanted is None:
         return INVALID

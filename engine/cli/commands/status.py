@@ -6,7 +6,7 @@ from datetime import UTC
 import click
 
 from engine.adapters.files import FolderTree
-from engine.adapters.lock import engine_bug, engine_trouble, is_engine_running
+from engine.adapters.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
 from engine.answers.presence import Presence
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, print_json
@@ -46,6 +46,7 @@ def command(*, as_json: bool, place: Place) -> int:
         now=place.now(),
         trouble=engine_trouble(place.state_dir),
         bug=engine_bug(place.state_dir),
+        stuck=engine_stuck(place.state_dir),
     )
     if as_json:
         print_json(_as_json(status))
@@ -65,6 +66,7 @@ def _as_facts(status: Status, place: Place, view: View | None) -> list[tuple[str
     return [
         ("engine", _engine_line(status)),
         *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
+        *([("STUCK", f"{status.stuck}: it does not go on; see engine.log")] if status.stuck else []),
         *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
         *_unreadable_lines(status),
         *_version_lines(status),
@@ -218,6 +220,7 @@ def _as_json(status: Status) -> dict[str, object]:
         "ledger": {"writable": not status.trouble, "detail": status.trouble},
         "bug": status.bug,
         "unreadable": list(status.unreadable),
+        "stuck": status.stuck,
         "generation": generation.number if generation else None,
         "applied_at": generation.applied_at.isoformat() if generation else None,
         "commit": generation.revision if generation else None,

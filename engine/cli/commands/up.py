@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -17,10 +18,11 @@ from engine.adapters.journal import EngineJournal, for_people, for_programs
 from engine.adapters.lock import lock_holder
 from engine.adapters.manager import Manager
 from engine.adapters.wake import YIELD, poke
-from engine.cli.place import Place, place_options
+from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
-from engine.errors import StoreUnwritableError
+from engine.errors import JobfileError, StoreUnwritableError
 from engine.events import NotShown
+from engine.ownership import refuse_foreign_state
 from engine.service import Service
 from jobfile.duration import parse_duration, why_no_duration
 
@@ -53,6 +55,7 @@ LOOK_SECONDS = 0.05
 )
 @click.option("--stop-jobs", is_flag=True, help="At the end cancel what runs, instead of leaving it running.")
 @click.option("--json", "as_json", is_flag=True, help="Tell what happens as JSON lines.")
+@strict_option
 @place_options
 def command(
     length: str | None,
@@ -65,6 +68,7 @@ def command(
     allows_removals: bool,
     stop_jobs: bool,
     as_json: bool,
+    is_strict: bool,
     place: Place,
 ) -> int:
     """Run the engine here until it is stopped: Ctrl-C, SIGTERM or --for.
@@ -74,22 +78,20 @@ def command(
     Running jobs go on when the engine ends, however it ends; the next one takes them over. SIGHUP reads
     the files at once. systemd is told of every start, reload and end: packaging/jobfile.service.
     """
-    duration = parse_duration(length) if length else None
-    if length and duration is None:
-        why, expected = why_no_duration(length)
-        raise click.UsageError(f"--for: '{length}' {why}: {expected}")
+    duration = _length(length)
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed says how to go on from an older copy; it needs --accept-rewind")
     config = replace(
         place.config,
         applies_by_itself=how == "auto",
+        is_strict=is_strict,
         accepts_rewind=accept_rewind,
         marks_missed=mark_missed,
         allows_removals=allows_removals,
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),
     )
-    _warn_of_links(place, config)
+    _look_who_may_change_it(place, config)
     # Resolved once: a link that is switched later takes the job files along, and not what is recorded.
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
@@ -107,11 +109,39 @@ def command(
     manager.stopping()
     if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
-    service.stop()
+    _end(service, console)
+    return 0
+
+
+def _end(service: Service, console: Console) -> None:
+    """End in order. Raises what ended the engine, or what did not end."""
+    standing = service.stop()
     console.close()
     if service.trouble is not None:
         raise service.trouble
-    return 0
+    if standing:
+        raise JobfileError(
+            f"the engine ended without the end of its loops ({', '.join(standing)}), which stood still; "
+            "what runs goes on under its supervisors, and the next engine takes it over"
+        )
+
+
+def _length(text: str | None) -> timedelta | None:
+    """The value of --for."""
+    duration = parse_duration(text) if text else None
+    if text and duration is None:
+        why, expected = why_no_duration(text)
+        raise click.UsageError(f"--for: '{text}' {why}: {expected}")
+    return duration
+
+
+def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
+    """Refuse or warn of what others could make the engine do, before it does anything."""
+    refuse_foreign_state(config.state_dir)
+    if not config.git_ref:
+        refuse_unsafe_files(place, is_strict=config.is_strict)
+    _warn_of_root()
+    _warn_of_links(place, config)
 
 
 def _open(service: Service, place: Place) -> None:
@@ -125,6 +155,12 @@ def _open(service: Service, place: Place) -> None:
             return
         poke(place.state_dir, YIELD)
         pause.wait(LOOK_SECONDS)
+
+
+def _warn_of_root() -> None:
+    """Usual in a container; elsewhere mostly an accident that nothing else would tell."""
+    if os.geteuid() == 0:
+        click.echo("warning: the engine runs as root, and so does every job", err=True)
 
 
 def _warn_of_links(place: Place, config: EngineConfig) -> None:

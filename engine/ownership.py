@@ -1,0 +1,210 @@
+"""Who may change what the engine trusts: owners, rights and kinds, looked at before anything is believed.
+
+As with sshd's StrictModes, only what belongs to this user or to root, and what nobody else can write, may say
+what runs as this user. A state folder has one more proof: its named pipe, which no clone carries.
+"""
+
+import os
+import pwd
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Final, NamedTuple
+
+from engine.errors import JobfileError, StoreRefusedError
+
+WAKE: Final = "wake"
+"""The engine's named pipe. Neither git nor a plain copy carries one, so what has none came from elsewhere."""
+STATE_FOLDER, STATE_FILE, STATE_ORIGIN = "rights.state_folder", "rights.state_file", "rights.state_origin"
+LINK, JOB_FILE = "rights.symlink", "rights.job_file"
+
+KINDS: Final[Mapping[str, int]] = {
+    "ledger.db": stat.S_IFREG,
+    "ledger.db-wal": stat.S_IFREG,
+    "ledger.db-shm": stat.S_IFREG,
+    "ledger.db-journal": stat.S_IFREG,
+    "engine.lock": stat.S_IFREG,
+    "high_water": stat.S_IFREG,
+    "plan.key": stat.S_IFREG,
+    "high_water.new": stat.S_IFREG,
+    "engine.log": stat.S_IFREG,
+    "engine.log.1": stat.S_IFREG,
+    WAKE: stat.S_IFIFO,
+    "runs": stat.S_IFDIR,
+    "asked": stat.S_IFDIR,
+    ".gitignore": stat.S_IFREG,
+}
+"""What is in a state folder, and of which kind it is."""
+_READABLE: Final = frozenset({".gitignore", "runs", "asked"})
+"""What may be open to others, for the folder around it is closed."""
+_NAMES: Final = {stat.S_IFREG: "a file", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder"}
+_FOR_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+NAME_ONE: Final = "name one:  --state"
+MOST_TOLD: Final = 3
+"""Troubles that one refusal names."""
+
+
+class NotOursError(StoreRefusedError):
+    """The state folder is not believed: others can write to it, or somebody else made it."""
+
+
+class Trouble(NamedTuple):
+    """One thing that is not as it should be: the code that doctor gives it, and what to type."""
+
+    code: str
+    path: Path
+    found: str
+    help: str
+
+
+def refuse_foreign_state(folder: Path) -> None:
+    """Raise NotOursError when a state folder is not this user's own; ask before anything in it is read."""
+    found = list(state_troubles(folder))
+    if not found or found[0].help == NAME_ONE:  # a file, which whoever makes the folder tells
+        return
+    told = "; ".join(one.found for one in found[:MOST_TOLD])
+    more = f" (and {len(found) - MOST_TOLD} more)" if len(found) > MOST_TOLD else ""
+    ways = " && ".join(dict.fromkeys(one.help for one in found))
+    raise NotOursError(
+        f"the state folder {folder} is not believed: {told}{more}. If you did not make it yourself, as in a "
+        "repository or an archive from somebody else, remove it: it says what runs as you. If you did:  "
+        f"{ways}"
+    )
+
+
+def state_troubles(folder: Path) -> Iterator[Trouble]:
+    """What is wrong with a state folder and what is in it; nothing where there is none."""
+    about = _seen(folder)
+    if about is None:
+        return
+    if stat.S_ISLNK(about.st_mode):
+        help_ = f"name the folder itself:  --state {quote(os.path.realpath(folder))}"
+        yield Trouble(LINK, folder, f"{folder} is a symbolic link", help_)
+        return
+    if not stat.S_ISDIR(about.st_mode):
+        yield Trouble(STATE_FOLDER, folder, f"the state folder {folder} is not a folder", NAME_ONE)
+        return
+    inside = {name: found for name in KINDS if (found := _seen(folder / name)) is not None}
+    is_used = bool(inside.keys() - {".gitignore", WAKE})
+    if is_foreign(about) or is_shared(about) or (is_used and about.st_mode & _FOR_OTHERS):
+        found_ = f"the state folder {folder} {_openness(about)}"
+        yield Trouble(STATE_FOLDER, folder, found_, _closing(folder, about))
+    for name, found in inside.items():
+        yield from _file_troubles(folder / name, found)
+    if is_used and WAKE not in inside:
+        path = folder / WAKE
+        found_ = f"it has no named pipe {WAKE}, which no clone and no plain copy carries"
+        yield Trouble(STATE_ORIGIN, path, found_, f"mkfifo -m 600 {quote(str(path))}")
+
+
+def _file_troubles(path: Path, about: os.stat_result) -> Iterator[Trouble]:
+    """What is wrong with one of the names in a state folder."""
+    kind = stat.S_IFMT(about.st_mode)
+    if kind == stat.S_IFLNK:
+        yield Trouble(LINK, path, f"{path.name} is a symbolic link", f"rm {quote(str(path))}")
+    elif kind != KINDS[path.name]:
+        is_folder = kind == stat.S_IFDIR
+        found = f"{path.name} is not {_NAMES[KINDS[path.name]]}"
+        yield Trouble(STATE_FILE, path, found, f"rm {'-r ' * is_folder}{quote(str(path))}")
+    elif is_foreign(about) or is_shared(about) or _is_read_by_others(path, about):
+        yield Trouble(STATE_FILE, path, f"{path.name} {_openness(about)}", _closing(path, about))
+
+
+def _is_read_by_others(path: Path, about: os.stat_result) -> bool:
+    return path.name not in _READABLE and bool(about.st_mode & _FOR_OTHERS)
+
+
+def refuse_foreign_files(paths: Iterable[Path]) -> None:
+    """Raise JobfileError when others than this user and root could change one of these job files."""
+    found = next(file_troubles(paths), None)
+    if found is not None:
+        raise JobfileError(unsafe_text(found))
+
+
+def unsafe_text(trouble: Trouble) -> str:
+    """Why a job file is not put in force, and what to type."""
+    return f"{trouble.found}, and so what runs as you:  {trouble.help}  (or  --no-strict-modes  to go on)"
+
+
+def file_troubles(paths: Iterable[Path]) -> Iterator[Trouble]:
+    """Job files, and the folders on the way to each, that somebody else could change.
+
+    A folder counts because who can write to it can put another file in its place; one with the sticky bit,
+    as /tmp, does not. A group with its owner's number is the owner's own, as Debian makes them. What is not
+    there is nobody's trouble here.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        for whole in (path.absolute(), path.resolve()):
+            for one in (whole, *whole.parents):
+                if one not in seen:
+                    seen.add(one)
+                    yield from _changeable(one)
+
+
+def _changeable(path: Path) -> Iterator[Trouble]:
+    try:
+        about = path.stat()
+    except OSError:
+        return
+    if is_foreign(about):
+        owner = owner_name(about)
+        help_ = f"run jobfile as {owner}, or  chown $(id -un) {quote(str(path))}"
+        yield Trouble(JOB_FILE, path, f"{path} belongs to {owner}, who may change it", help_)
+    elif is_shared(about):
+        found = f"{path} may be changed by others than its owner (mode {stat.S_IMODE(about.st_mode):04o})"
+        yield Trouble(JOB_FILE, path, found, f"chmod go-w {quote(str(path))}")
+
+
+def is_foreign(about: os.stat_result) -> bool:
+    """Whether something belongs neither to this user nor to root."""
+    return about.st_uid not in (0, os.geteuid())
+
+
+def is_shared(about: os.stat_result) -> bool:
+    """Whether others than the owner may write to it, or put something else in its place."""
+    by_group = about.st_mode & stat.S_IWGRP and about.st_gid != about.st_uid
+    is_sticky = stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX
+    return bool(by_group or about.st_mode & stat.S_IWOTH) and not is_sticky
+
+
+def owner_name(about: os.stat_result) -> str:
+    """Whose it is, for people."""
+    try:
+        return pwd.getpwuid(about.st_uid).pw_name
+    except KeyError:
+        return f"user {about.st_uid}"
+
+
+def _openness(about: os.stat_result) -> str:
+    if is_foreign(about):
+        return f"belongs to {owner_name(about)}, and you or root were expected"
+    expected = "0700" if stat.S_ISDIR(about.st_mode) else "0600"
+    return f"is open to others (mode {stat.S_IMODE(about.st_mode):04o}, expected {expected})"
+
+
+def _closing(path: Path, about: os.stat_result) -> str:
+    if is_foreign(about):
+        return f"chown -R $(id -un) {quote(str(path))}"
+    return f"chmod {'700' if stat.S_ISDIR(about.st_mode) else '600'} {quote(str(path))}"
+
+
+def _seen(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError:
+        return None
+
+
+def open_own(path: str | Path, flags: int, *, kind: int = stat.S_IFREG) -> int:
+    """Open something in a state folder: never through a link, never blocking, and of one kind.
+
+    What is made is closed to others. Raises OSError, whose text says what is there instead.
+    """
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    found = stat.S_IFMT(os.fstat(handle).st_mode)
+    if found != kind:
+        os.close(handle)
+        raise OSError(22, f"{path} is not {_NAMES[kind]}", str(path))
+    return handle

@@ -1,0 +1,96 @@
+"""Ask the system something that may never answer, as of a file on a share that is gone.
+
+Where the kernel blocks in open(2) or stat(2), neither O_NONBLOCK nor a signal helps. So the question is asked
+in a thread, which is left behind when the time is over: one for each thing that is asked about, until the
+system answers.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+AT_ONCE_SECONDS: Final = 0.1
+"""How long a loop stands still for an answer; a disk that is well needs a hundredth of it."""
+ANSWER_SECONDS: Final = 2.0
+"""How long an answer is waited for in all, by whoever comes back for it."""
+STALE_SECONDS: Final = 10.0
+"""An answer that nobody came back for in this time is asked for anew."""
+MOST_STUCK: Final = 32
+"""Questions without an answer; beyond these none is asked that needs a thread of its own."""
+
+Answer = TypeVar("Answer")
+
+
+class NotYetError(Exception):
+    """The system has not answered yet: come back and ask the same."""
+
+
+class NoAnswerError(Exception):
+    """The system has not answered in time. Its text says so."""
+
+
+class _Question:
+    """Asked in a thread of its own."""
+
+    def __init__(self, question: Callable[[], Any]) -> None:
+        self._question = question
+        self._answer: Any = None
+        self._problem: BaseException | None = None
+        self.asked_at = time.monotonic()
+        self.thread = threading.Thread(target=self._ask, name="question", daemon=True)
+        self.thread.start()
+
+    def _ask(self) -> None:
+        try:
+            self._answer = self._question()
+        except BaseException as problem:  # noqa: BLE001  raised again by whoever asked
+            self._problem = problem
+
+    def answer(self) -> Any:  # noqa: ANN401  of whatever was asked
+        if self._problem is not None:
+            raise self._problem
+        return self._answer
+
+
+_open: dict[str, _Question] = {}
+_lock = threading.Lock()
+
+
+def ask(what: str, question: Callable[[], Answer]) -> Answer:
+    """The answer, or what the question raises. `what` names the question.
+
+    Raises NotYetError for a while when it takes too long, and then NoAnswerError until the system answers.
+    """
+    asked = _asked(what, question)
+    asked.thread.join(AT_ONCE_SECONDS if time.monotonic() - asked.asked_at < AT_ONCE_SECONDS else 0)
+    if not asked.thread.is_alive():
+        with _lock:
+            _open.pop(what, None)
+        answer: Answer = asked.answer()
+        return answer
+    if time.monotonic() - asked.asked_at < ANSWER_SECONDS:
+        raise NotYetError(what)
+    raise NoAnswerError(f"timed out: the system has not answered within {ANSWER_SECONDS:g} seconds")
+
+
+def wait_for(what: Callable[[], Answer]) -> Answer:
+    """For who has the time: what is done with `ask`, again until it says what there is to say."""
+    while True:
+        try:
+            return what()
+        except NotYetError:
+            threading.Event().wait(AT_ONCE_SECONDS)
+
+
+def _asked(what: str, question: Callable[[], object]) -> _Question:
+    """The question under this name, asked now or before."""
+    with _lock:
+        known = _open.get(what)
+        is_stale = known is not None and time.monotonic() - known.asked_at > STALE_SECONDS
+        if known is not None and (known.thread.is_alive() or not is_stale):
+            return known
+        if known is None and sum(one.thread.is_alive() for one in _open.values()) >= MOST_STUCK:
+            raise NoAnswerError(f"not asked: {MOST_STUCK} other files and folders do not answer")
+        _open[what] = asked = _Question(question)
+        return asked

@@ -1,0 +1,105 @@
+"""The value of a secret that is a file: read so that nothing blocks; no refusal ever holds the value."""
+
+import os
+import stat
+from pathlib import Path
+from shlex import quote
+from typing import Final
+
+from engine.ownership import is_foreign, is_shared, owner_name
+from engine.patience import NoAnswerError, ask
+
+MAX_SECRET_BYTES: Final = 64 * 1024
+_KINDS: Final = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class NotAvailableError(Exception):
+    """Why a secret cannot be had, in words that follow its name."""
+
+
+def read_secret(path: Path) -> str:
+    """The text of a file without its last line end. Raises NotAvailableError."""
+    try:
+        content = ask(f"the content of {path}", lambda: _content(path))
+    except NoAnswerError as error:
+        raise NotAvailableError(f"is not there: {path}: {error}") from error
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        raise NotAvailableError(f"is not there: {path}: {_reason(path, error)}") from error
+    if len(content) > MAX_SECRET_BYTES:
+        raise NotAvailableError(f": {path} is not a text of at most 64 KiB")
+    if b"\0" in content:
+        raise NotAvailableError(f": {path} holds a NUL character, and no environment can pass it on")
+    try:
+        return content.decode().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise NotAvailableError(f": {path} is not a text of at most 64 KiB") from None
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raise NotAvailableError for what can be told of the file without reading it."""
+    try:
+        ask(f"the rights of {path}", lambda: os.close(_opened(path)))
+    except NoAnswerError as error:
+        raise NotAvailableError(f"is not there: {path}: {error}") from error
+    except (OSError, ValueError) as error:
+        raise NotAvailableError(f"is not there: {path}: {_reason(path, error)}") from error
+
+
+def _content(path: Path) -> bytes:
+    handle = _opened(path)
+    with os.fdopen(handle, "rb") as file:
+        return file.read(MAX_SECRET_BYTES + 1)
+
+
+def _opened(path: Path) -> int:
+    """The file, open; what is looked at is what is read. Raises OSError and NotAvailableError.
+
+    A link is followed, for Kubernetes mounts secrets so; but only one that this user or root made.
+    """
+    link = os.lstat(path)
+    if stat.S_ISLNK(link.st_mode) and is_foreign(link):
+        raise NotAvailableError(f": {path} is a symbolic link that belongs to {owner_name(link)}")
+    _refuse_rights(path, path.stat())  # without opening it, which of a device may do something
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        _refuse_rights(path, os.fstat(handle))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _refuse_rights(path: Path, about: os.stat_result) -> None:
+    """Only a regular file, ours or root's, that nobody else can change; what is ours, nobody may read either.
+
+    What root made may be read by others: a container's secrets are, and this user could not change that.
+    """
+    if not stat.S_ISREG(about.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(about.st_mode), "something else")
+        raise NotAvailableError(f"is not there: {path} is not a file but {kind}")
+    if is_foreign(about):
+        owner = owner_name(about)
+        raise NotAvailableError(f": {path} belongs to {owner}, and the engine's user or root was expected")
+    if is_shared(about):
+        raise NotAvailableError(
+            f": others than its owner may change {path}; close it:  chmod 600 {quote(str(path))}"
+        )
+    if about.st_uid != 0 and about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        mode = f"mode {stat.S_IMODE(about.st_mode):04o}"
+        raise NotAvailableError(
+            f": others than its owner may read {path} ({mode}); close it:  chmod 600 {quote(str(path))}"
+        )
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
+        return f"it is a link to {path.readlink()}, which does not exist"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "its name holds a NUL character"
