@@ -39,7 +39,8 @@ def command(
     """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came.
 
     A terminal gets text that cannot steer it; a pipe or a file gets the bytes as they are. Which run it is,
-    and why there is nothing to show, is said on standard error.
+    and why there is nothing to show, is said on standard error. So  jobfile logs JOB | tail  shows your
+    terminal the bytes as they are; end it with  | cat -v  where you do not trust the job.
     """
     place = Place.named(file, state)
     named, run = _find(place, run_or_job)
