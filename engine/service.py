@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from engine.adapters.attendance import abandoned, forget, is_abandoned, is_attended
 from engine.adapters.clock import is_synchronized
@@ -25,21 +25,14 @@ from engine.auditing import AuditTail
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.errors import JobfileError, StoreRefusedError, StoreUnwritableError
-from engine.events import (
-    AttemptAdopted,
-    EngineStarted,
-    EngineStopped,
-    Event,
-    LedgerHeld,
-    LoopFailed,
-    RefUnread,
-)
+from engine.events import AttemptAdopted, EngineStarted, EngineStopped, Event, LedgerHeld, RefUnread
 from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import Store
 from engine.ledgerguard import LedgerGuard
 from engine.lifecycle import Run
 from engine.loop import Bell, Loop
+from engine.overseer import Overseer
 from engine.ports import Alive, Clock, Journal, SourceTree
 from engine.quarantine import Quarantine
 from engine.records import RESTORED_HOLD, SOURCE, Source
@@ -55,10 +48,8 @@ from jobfile import __version__
 from jobfile.occurrences import TZDATA_VERSION
 from jobfile.pipeline import Compiled
 
-OVERSEE_SECONDS = 5.0
 STOP_SECONDS = 20.0
 """How long the end of an engine waits for the turns that are going on; systemd gives it 30."""
-STANDS_STILL = "it has been in one turn for too long, as when the system does not answer for a file"
 
 
 def new_run_id() -> str:
@@ -106,7 +97,6 @@ class Service:
         self._next_beat = 0.0
         self._source: Source | None = None
         self._is_restored = False
-        self._standing: set[str] = set()
 
     def open(self) -> Store:
         """Take the state folder for this engine alone, and open its ledger."""
@@ -220,7 +210,13 @@ class Service:
                 )
             )
         self._quarantine.begin()
-        self._add_loop("overseer", self._oversee)
+        overseer = Overseer(
+            loops=self._ledger,
+            clock=self._clock,
+            journal=self.journal,
+            note=lambda stuck: self._lock.note(stuck=stuck),
+        )
+        self._add_loop("overseer", overseer.tick)
         self._withdraw_abandoned()
         self._adopt()
         compiled = None if self._command else self._start_watching()
@@ -455,20 +451,6 @@ class Service:
         self._loops[name] = Loop(
             name, tick, journal=self.journal, ledger=self._ledger, on_end=self._on_end, bell=bell
         )
-
-    def _oversee(self) -> float:
-        """Note loops that stand still, where it needs no ledger; it shares nothing that they may hold."""
-        now = self._clock.now()
-        standing = self._ledger.standing()
-        words = [
-            f"{loop} since {now - timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
-            for loop, seconds in sorted(standing.items())
-        ]
-        if standing.keys() != self._standing:
-            new, self._standing = standing.keys() - self._standing, set(standing)
-            self._lock.note(stuck="; ".join(words))
-            self.journal.tell(*(LoopFailed(loop=loop, message=STANDS_STILL) for loop in sorted(new)))
-        return OVERSEE_SECONDS
 
     def _note_bug(self, bugs: str) -> None:
         self._lock.note(bug=bugs)
