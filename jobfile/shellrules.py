@@ -26,6 +26,7 @@ _AS_SCRIPT: Final = ("write  --  before it", "begin with the folder:  ./{{ x }}"
 ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'
 _IN_PROGRAM: Final = 'set  env: {X: "{{ … }}"}  and write  "$X"  in single quotes'
 AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
+_AS_AWK_VARIABLE: Final = "give it a name:  awk -v x={{ x }} '… x …'"
 _AS_INTEGER: Final = "declare the param as  type: integer"
 _AS_WORD: Final = "write the name of the command, or give the value as a word of its own"
 _IN_QUOTES: Final = 'put it in double quotes:  "$x"'
@@ -366,7 +367,7 @@ def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
 
 
 def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
-    """Warned about: languages of other programs, of which we know too little to refuse."""
+    """Languages of other programs: a program in awk runs commands; of the rest we know too little to refuse."""
     found: list[Word] = []
     if name in _QUERIES:
         options = _QUERIES[name]
@@ -378,6 +379,9 @@ def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
     if kind in _PROGRAM_FIRST and not found:
         found += _first_operand(after, _PROGRAM_FIRST[kind])
     for word in found:
+        if kind == "awk":
+            yield from (_code(name, slot, (_AS_AWK_VARIABLE, _IN_PROGRAM)) for slot in word.slots)
+            continue
         for slot in word.slots:
             message = f"the value stands in a program for `{name}`"
             yield Finding(slot, "JF427", message, "read in that program's own language")

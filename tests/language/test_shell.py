@@ -366,7 +366,8 @@ def test_where_a_value_would_be_read_again_it_is_refused(
 def test_the_first_operand_is_a_program_unless_an_option_brings_one(
     program: str, options: str, is_program: bool
 ) -> None:
-    assert ("JF427" in codes(f"{program} {options} {{{{v}}}} file")) is is_program
+    code = "JF421" if "awk" in program else "JF427"  # a program in awk runs commands
+    assert (code in codes(f"{program} {options} {{{{v}}}} file")) is is_program
 
 
 @pytest.mark.parametrize("wrapper", ["", "sudo ", "env A=b ", "nice -n 5 "])
