@@ -32,6 +32,7 @@ from engine.ledgerguard import (
     LedgerGuard,
 )
 from engine.loop import RETRY_SECONDS, Loop
+from engine.overseer import STANDS_STILL, Overseer
 from engine.records import DISK_HOLD
 from engine.store.sqlite.store import SqliteStore
 from engine.telling import tell_text
@@ -106,6 +107,20 @@ def test_a_loop_that_is_in_one_turn_for_too_long_is_seen_and_one_that_sleeps_is_
     duties.clock.advance(seconds=seconds)
     assert not guard.standing()
     assert not guard.is_stuck
+
+
+def test_a_loop_that_stands_still_is_noted_once_with_its_time_and_so_is_its_end() -> None:
+    duties = Duties()
+    notes: list[str] = []
+    overseer = Overseer(loops=duties.guard, clock=duties.clock, journal=duties.journal, note=notes.append)
+    with duties.guard.turn("worker"):
+        for _ in range(20):
+            overseer.tick()
+            duties.clock.advance(seconds=5)
+        assert notes == [f"worker since {NOON:%Y-%m-%d %H:%M:%S} UTC"]
+    overseer.tick()
+    assert notes[1:] == [""]
+    assert duties.journal.events == [LoopFailed(loop="worker", message=STANDS_STILL)]
 
 
 def test_a_loop_that_does_not_end_is_not_waited_for() -> None:
