@@ -210,13 +210,7 @@ class Service:
                 )
             )
         self._quarantine.begin()
-        overseer = Overseer(
-            loops=self._ledger,
-            clock=self._clock,
-            journal=self.journal,
-            note=lambda stuck: self._lock.note(stuck=stuck),
-        )
-        self._add_loop("overseer", overseer.tick)
+        self._add_loop("overseer", self._make_overseer().tick)
         self._withdraw_abandoned()
         self._adopt()
         compiled = None if self._command else self._start_watching()
@@ -277,6 +271,14 @@ class Service:
             serves=self._serves_run if self._command else None,
             is_abandoned=lambda run_id: is_abandoned(self.config.state_dir, run_id),
             is_held=self._is_held,
+        )
+
+    def _make_overseer(self) -> Overseer:
+        return Overseer(
+            loops=self._ledger,
+            clock=self._clock,
+            journal=self.journal,
+            note=lambda stuck: self._lock.note(stuck=stuck),
         )
 
     def _make_guard(self) -> ClockGuard:

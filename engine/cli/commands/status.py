@@ -220,7 +220,6 @@ def _as_json(status: Status) -> dict[str, object]:
         "ledger": {"writable": not status.trouble, "detail": status.trouble},
         "bug": status.bug,
         "unreadable": list(status.unreadable),
-        "stuck": status.stuck,
         "generation": generation.number if generation else None,
         "applied_at": generation.applied_at.isoformat() if generation else None,
         "commit": generation.revision if generation else None,
@@ -271,6 +270,7 @@ def _as_json(status: Status) -> dict[str, object]:
 def _troubles(status: Status) -> dict[str, object]:
     """What holds the engine back, and what happened to it."""
     return {
+        "stuck": status.stuck,
         "holds": [
             {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail}
             for one in status.holds
