@@ -42,6 +42,8 @@ def copy(tmp_path: Path) -> Path:
     """A working copy with a library that was built before."""
     package = tmp_path / "stubs" / "hatchling" / "builders" / "hooks" / "plugin"
     package.mkdir(parents=True)
+    for folder in (package, *list(package.parents)[:3]):
+        (folder / "__init__.py").touch()  # so it comes before the real one
     (package / "interface.py").write_text(INTERFACE)
     (tmp_path / "tools").mkdir()
     source = tmp_path / "engine" / "adapters" / "plain.c"

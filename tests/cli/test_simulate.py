@@ -270,3 +270,12 @@ def test_each_time_counts_from_now(tmp_path: Path, text: str) -> None:
     assert setting(replace(given, start=text, down=[])).since == at
     assert setting(given).absences == (Absence(since=at, until=at + timedelta(hours=1)),)
     assert [one.at for one in setting(replace(given, down=[], events=str(events))).events] == [at]
+
+
+def test_what_would_take_for_ever_is_refused_before_it_begins(jobfile: Jobfile, tmp_path: Path) -> None:
+    jobs = "".join(f"  j{at}: {{run: x, schedule: {{every: 1s}}}}\n" for at in range(10))
+    (tmp_path / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}")
+    found = jobfile("simulate", "--days", "31")
+    assert found.code == 64
+    assert "the schedules want 26,784,000 starts in that time" in found.err
+    assert "--days" in found.err
