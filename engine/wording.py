@@ -42,6 +42,7 @@ REASONS = {
     "host_reboot": "the host was restarted",
     "container_restart": "its container was restarted",
     "evidence_gone": "what it left behind was deleted",
+    "evidence_forged": "what it left behind is not its supervisor's",
     "restored": "an older ledger was put in place",
     "supervisor_error": "its supervisor could not go on",
     "unreadable": "its row in the ledger cannot be read",
@@ -51,9 +52,12 @@ REASONS = {
 
 _ENDED = re.compile(r"(exit|signal)\((\d{1,3})\)", re.ASCII)
 _BY_A_RUN = ("overlap", "superseded", "replaced", "buffer_full")
+_MAY_STILL_RUN = ("supervisor_killed", "supervisor_error", "evidence_gone", "evidence_forged")
+"""Lost, and the system has not ended all processes since, as it does when it is started anew."""
 _SAYS_IT_ALL = (
     "start_error",
     "supervisor_error",
+    "evidence_forged",
     "folder_limit",
     "template_error",
     "working_dir_missing",
@@ -64,7 +68,9 @@ _SAYS_IT_ALL = (
 
 def in_words(run: Run) -> str:
     """Why a run stands where it stands; the reason in words, with what is known beside it."""
-    return reason_words(run.reason, run.detail)
+    words = reason_words(run.reason, run.detail)
+    may_run = run.reason in _MAY_STILL_RUN and not run.resolved
+    return f"{words}; processes of it may still run" if may_run else words
 
 
 def start_error_words(words: str) -> str:
