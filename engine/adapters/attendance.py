@@ -75,5 +75,5 @@ def abandoned(state_dir: Path) -> Iterator[str]:
     """The runs whose commands are gone."""
     with contextlib.suppress(OSError):
         for path in sorted((state_dir / FOLDER).iterdir()):
-            if is_abandoned(state_dir, path.name):
+            if path.name.isascii() and is_abandoned(state_dir, path.name):
                 yield path.name

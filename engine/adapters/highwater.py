@@ -6,7 +6,7 @@ A restored ledger has forgotten runs that were made; starting from it would make
 import contextlib
 import json
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from engine.ownership import open_own
 
 HIGH_WATER = "high_water"
 MAX_NOTE_BYTES = 4_096
+MAX_EPOCH = 2**62
+"""More than all engines that there will be: the ledger counts one more than this says."""
 
 
 def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> None:
@@ -48,8 +50,11 @@ def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) 
             note = json.loads(file.read(MAX_NOTE_BYTES))
         noted_epoch = int(note["epoch"])
         text = note["covered_until"]
-        noted = datetime.fromisoformat(text) if text else None
-    except (OSError, ValueError, KeyError, TypeError):
+        noted = datetime.fromisoformat(text).astimezone(UTC) if text else None
+        is_possible = 0 <= noted_epoch < MAX_EPOCH
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+    if not is_possible:
         return None
     is_behind = noted_epoch > epoch or (
         noted is not None and (covered_until is None or covered_until < noted)
