@@ -19,12 +19,16 @@ WAKE: Final = "wake"
 STATE_FOLDER, STATE_FILE, STATE_ORIGIN = "rights.state_folder", "rights.state_file", "rights.state_origin"
 LINK, JOB_FILE = "rights.symlink", "rights.job_file"
 
+LOCKS: Final = 8
+"""Files that are asked for the engine's lock, in their order; the first is enough while nobody else holds it."""
 KINDS: Final[Mapping[str, int]] = {
     "ledger.db": stat.S_IFREG,
     "ledger.db-wal": stat.S_IFREG,
     "ledger.db-shm": stat.S_IFREG,
     "ledger.db-journal": stat.S_IFREG,
     "engine.lock": stat.S_IFREG,
+    **{f"engine.lock.{number}": stat.S_IFREG for number in range(1, LOCKS)},
+    "evidence.key": stat.S_IFREG,
     "high_water": stat.S_IFREG,
     "plan.key": stat.S_IFREG,
     "high_water.new": stat.S_IFREG,

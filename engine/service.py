@@ -14,10 +14,11 @@ from engine.adapters.folders import make_runs_dir
 from engine.adapters.gittree import GitTree
 from engine.adapters.hardening import allow_many_files, settle_in
 from engine.adapters.highwater import Rewind, find_rewind, note_high_water
+from engine.adapters.holders import current_boot_id
 from engine.adapters.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.adapters.manager import Manager
 from engine.adapters.orphans import reap_orphans
-from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.process import ProcessLauncher
 from engine.adapters.resting import give_back_code
 from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import YIELD, WakePipe
@@ -167,7 +168,7 @@ class Service:
         """Start every part; returns what became of the files that were found."""
         self._wake = WakePipe(self.config.state_dir, self._on_line)
         # Before any thread: the process that starts supervisors must be alone in its beginnings.
-        self._launcher = ProcessLauncher(self._wake.path, umask=self._umask)
+        self._launcher = ProcessLauncher(self._wake.path, key=self._lock.key, umask=self._umask)
         self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
@@ -319,7 +320,7 @@ class Service:
 
     def _look_for_ended(self) -> float:
         # First of all, and well before anything that is not found counts as lost.
-        self._lock.refuse_when_gone(self.config.state_dir)
+        self._lock.look_after(self.config.state_dir)
         wait = self._rescuer.tick()
         self._quarantine.tick()
         if self._worker.has_noticed:

@@ -177,10 +177,11 @@ class Worker:
                     run = self._store.run(flight.run_id)
                     if run is not None and run.attempt == flight.number:
                         unstarted.append(run)
-                case NotStarted() | Lost(reason="evidence_gone"):
+                case NotStarted() | Lost(reason="evidence_gone" | "evidence_forged"):
                     if self._is_gone(name):
                         gone = Lost(at=self._clock.now(), reason="evidence_gone")
-                        ended[name] = self._end_lost(flight, gone)
+                        lost = evidence if isinstance(evidence, Lost) else gone
+                        ended[name] = self._end_lost(flight, lost)
                 case Lost():
                     ended[name] = self._end_lost(flight, evidence)
                 case Ended() | StartError():
@@ -195,7 +196,7 @@ class Worker:
         return known is not None and known.state is not AttemptState.STARTING
 
     def _is_gone(self, name: str) -> bool:
-        """What an attempt left behind was deleted. If its supervisor lives, it puts it back: wait."""
+        """What an attempt left was deleted or replaced. If its supervisor lives, it mends that: wait."""
         now = self._clock.elapsed()
         first, last = self._missed.get(name, (now, now))
         if now - last > STILL_GONE_SECONDS:

@@ -1,8 +1,8 @@
-"""What an attempt left in its run's temporary folder. Imported by a supervisor that found something there.
+"""What is to be taken away: of a run's temporary folder, by its supervisor, and of old runs, by the engine.
 
-It is set aside in one step while nobody else can be at work in the folder, and taken away after the attempt's
-end is recorded. Nothing else goes: a link is removed and not followed, and what is mounted there stays, for a
-mount point cannot be renamed: rename(2).
+What an attempt left in its temporary folder is set aside in one step while nobody else can be at work in the
+folder, and taken away after the attempt's end is recorded. Nothing else goes: a link is removed and not
+followed, and what is mounted there stays, for a mount point cannot be renamed: rename(2).
 """
 
 import os
@@ -24,8 +24,6 @@ class Litter:
         run, _, base = scratch.rpartition("/")
         shelf, _, run_name = run.rpartition("/")
         self._name = name
-        self._until = 0.0
-        self._passes = self._moved = 0
         outer = os.open(shelf, _FOLDER)
         try:
             self._run = os.open(run_name, _FOLDER, dir_fd=outer)
@@ -39,25 +37,42 @@ class Litter:
             raise
 
     def take_away(self) -> None:
-        """As much of it as the time allows, whatever rights it has."""
-        self._until = time.monotonic() + EMPTY_SECONDS
+        """As much of it as the time allows, whatever its rights; the rest goes with the run's old files."""
         try:
-            if self._is_folder():
-                os.chmod(self._name, _OWN, dir_fd=self._run)
-                root = os.open(self._name, _FOLDER, dir_fd=self._run)
-                while self._empty(root):
-                    self._passes += 1
-                os.close(root)
-                os.rmdir(self._name, dir_fd=self._run)
-            else:
-                os.unlink(self._name, dir_fd=self._run)
-        except OSError:
-            return  # the rest goes with the run's old files
+            remove(self._name, self._run)
         finally:
             os.close(self._run)
 
-    def _is_folder(self) -> bool:
-        return stat.S_ISDIR(os.stat(self._name, dir_fd=self._run, follow_symlinks=False).st_mode)
+
+def remove(name: str, folder: int) -> None:
+    """Take away what has this name in an open folder, or as much of it as the time allows."""
+    try:
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            _own(name, folder)
+            root = os.open(name, _FOLDER, dir_fd=folder)
+            try:
+                _Emptying().empty(root)
+            finally:
+                os.close(root)
+            os.rmdir(name, dir_fd=folder)
+        else:
+            os.unlink(name, dir_fd=folder)
+    except OSError:
+        return
+
+
+class _Emptying:
+    """One folder that is emptied: until when, and what the folders in it are called meanwhile."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + EMPTY_SECONDS
+        self._mark = f"{os.getpid()}.{time.monotonic_ns()}"
+        self._passes = self._moved = 0
+
+    def empty(self, root: int) -> None:
+        """As often as that changes something."""
+        while self._empty(root):
+            self._passes += 1
 
     def _empty(self, root: int) -> bool:
         """Go once over what it holds; whether something was done, so that there may be more."""
@@ -94,7 +109,7 @@ class Litter:
         return _rmdir(name, root) or has_changed
 
     def _ending(self) -> str:
-        return f".{os.getpid()}.{self._passes}.litter"
+        return f".{self._mark}.{self._passes}.litter"
 
     def _move(self, name: str, folder: int, root: int) -> str:
         """Its new name, directly in the folder that was set aside; empty where it cannot be moved."""
@@ -106,12 +121,21 @@ class Litter:
             except PermissionError:  # a folder that moves is written to; and what is mounted is not changed
                 if os.stat(name, dir_fd=folder).st_dev != os.fstat(folder).st_dev:
                     return ""
-                os.chmod(name, _OWN, dir_fd=folder)
+                _own(name, folder)
                 os.rename(name, new, src_dir_fd=folder, dst_dir_fd=root)
-            os.chmod(new, _OWN, dir_fd=root)
+            _own(new, root)
         except OSError:
             return ""
         return new
+
+
+def _own(name: str, folder: int) -> None:
+    """Give a folder its rights back. A link that took its place meanwhile is not followed."""
+    handle = os.open(name, os.O_PATH | _FOLDER, dir_fd=folder)
+    try:
+        os.chmod(f"/proc/self/fd/{handle}", _OWN)  # noqa: PTH101  no pathlib in the shim
+    finally:
+        os.close(handle)
 
 
 def _unlink(name: str, folder: int) -> bool:

@@ -4,12 +4,22 @@ It lies beside the attempt's folder, not in it: most attempts have none, and no 
 Its supervisor locks it for the attempt's life, under another name at first. It gets its own when its first
 part is written and before anything is executed: where it is, whatever is in it, the attempt counts as
 executed. Its second part holds the end; the room for it is taken with the first.
+
+A job can write here, too. So each part has a seal: a keyed hash (BLAKE2, RFC 7693). Its key is the attempt's
+own. The engine makes that from a key of its own, and the supervisor gets it with its order.
 """
 
 import json
 import struct
-import zlib
-from typing import Any, Final  # records are JSON
+from typing import TYPE_CHECKING, Any, Final  # records are JSON
+
+if TYPE_CHECKING:
+    from hashlib import blake2b
+else:
+    try:
+        from _blake2 import blake2b  # hashlib loads OpenSSL: 4 MB of each running job
+    except ImportError:
+        from hashlib import blake2b
 
 NAME: Final = "evidence"
 NEW: Final = "evidence.new"
@@ -19,8 +29,13 @@ SIZE: Final = 4096
 """Bytes of the whole file; its room is taken at once."""
 RESULT_AT: Final = 1024
 """Where its second part begins."""
-_MAGIC: Final = b"JFR1"
-_HEAD: Final = struct.Struct("!4sII")
+KEY_BYTES: Final = 32
+SEAL_BYTES: Final = 16
+_MAGIC: Final = b"JFR2"
+_HEAD: Final = struct.Struct(f"!4sI{SEAL_BYTES}s")
+_PLACE: Final = struct.Struct("!I")
+_WISH_AT, _TEXT_AT = 1, 2
+"""No record begins here: what is wished, and what an engine says of itself, has seals of its own."""
 _encode = json.JSONEncoder().encode
 
 
@@ -29,28 +44,37 @@ def beside(folder: str, name: str) -> str:
     return f"{folder}.{name}"
 
 
-def pack(record: dict[str, Any]) -> bytes:
-    """A record with its length and checksum."""
+def key_from(name: bytes, key: bytes) -> bytes:
+    """The key of the attempt whose folder has this name, from the engine's."""
+    return blake2b(name, key=key, digest_size=KEY_BYTES).digest()
+
+
+def pack(record: dict[str, Any], key: bytes, at: int = 0) -> bytes:
+    """A record with its length and its seal, for this place in the file."""
     body = _encode(record).encode()
-    return _HEAD.pack(_MAGIC, zlib.crc32(body), len(body)) + body
+    return _HEAD.pack(_MAGIC, len(body), _seal(body, key, at)) + body
 
 
-def marker_in(content: bytes) -> "dict[str, Any] | None":
-    """When and by whom it was begun; None where that is not whole."""
-    return _unpack(content, 0)
-
-
-def result_in(content: bytes) -> "dict[str, Any] | None":
-    """How it ended; None where that is not whole, which never means success."""
-    return _unpack(content, RESULT_AT)
-
-
-def _unpack(content: bytes, at: int) -> "dict[str, Any] | None":
+def unpack(content: bytes, key: bytes, at: int = 0) -> "bytes | None":
+    """The text of the record at this place; None where it is not whole, or not its supervisor's."""
     if len(content) < at + _HEAD.size:
         return None
-    magic, checksum, size = _HEAD.unpack_from(content, at)
+    magic, size, seal = _HEAD.unpack_from(content, at)
     body = content[at + _HEAD.size : at + _HEAD.size + size]
-    if magic != _MAGIC or len(body) != size or zlib.crc32(body) != checksum:
+    if magic != _MAGIC or len(body) != size or seal != _seal(body, key, at):
         return None
-    record: dict[str, Any] = json.loads(body)
-    return record
+    return body
+
+
+def wish_line(wish: str, key: bytes) -> bytes:
+    """How a wish is written, so that nobody else can wish it."""
+    return b"%b %b" % (wish.encode(), _seal(wish.encode(), key, _WISH_AT).hex().encode())
+
+
+def seal_text(text: bytes, key: bytes) -> str:
+    """The seal of what an engine says of itself, with its own key."""
+    return _seal(text, key, _TEXT_AT).hex()
+
+
+def _seal(body: bytes, key: bytes, at: int) -> bytes:
+    return blake2b(_PLACE.pack(at) + body, key=key, digest_size=SEAL_BYTES).digest()

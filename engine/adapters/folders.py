@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.adapters import emptying
 from engine.adapters.evidence import CONTROL, NAME, NEW, beside
+from engine.adapters.making import FOLDER, open_file
+from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES
 
 MAX_ENTRIES = 200_000
 """Files of one run's folder that are counted; more of them are as bad as too many bytes."""
@@ -46,30 +49,56 @@ def compress_attempt(folder: Path) -> bool:
     """Compress the output of an attempt that is over, and drop what only its supervisor needed.
 
     Whoever dies in between leaves either the plain file or both: the plain one is what is read then. False
-    when something could not be done; it stays as it is.
+    when something could not be done; it stays as it is, as what is there instead of a folder or a file does.
     """
     try:
-        for path in sorted(folder.glob("output*")):
-            if path.suffix != ".gz":
-                _compress(path)
-        for spent in (folder / "script", Path(beside(str(folder), CONTROL))):
-            spent.unlink(missing_ok=True)
+        with _opened_shelf(folder.parent) as shelf:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(beside(folder.name, CONTROL), dir_fd=shelf)
+            with _opened(folder.name, shelf) as inner:
+                names = [one.name for one in os.scandir(inner) if one.name.startswith("output")]
+                for name in sorted(one for one in names if not one.endswith(".gz")):
+                    _compress(name, inner)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink("script", dir_fd=inner)
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
     return True
 
 
-def _compress(path: Path) -> None:
-    packed = path.with_name(f"{path.name}.gz")
-    new = path.with_name(f".{path.name}.gz.new")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        with path.open("rb") as plain, gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6) as pack:
-            shutil.copyfileobj(plain, pack, 1024 * 1024)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(packed)
-    path.unlink()
+def _compress(name: str, folder: int) -> None:
+    packed, new = f"{name}.gz", f".{name}.gz.new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new, dir_fd=folder)
+    with os.fdopen(open_file(name, os.O_RDONLY, folder=folder), "rb") as plain:
+        if os.fstat(plain.fileno()).st_size > max(HEAD_BYTES, SEGMENT_BYTES):
+            return  # no supervisor wrote so much into one file
+        handle = open_file(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder=folder)
+        with os.fdopen(handle, "wb") as file:
+            with gzip.GzipFile("", fileobj=file, mode="wb", compresslevel=6) as pack:
+                shutil.copyfileobj(plain, pack, 1024 * 1024)
+            file.flush()
+            os.fsync(file.fileno())
+    os.rename(new, packed, src_dir_fd=folder, dst_dir_fd=folder)
+    os.unlink(name, dir_fd=folder)
+
+
+@contextlib.contextmanager
+def _opened(name: "str | Path", above: int | None = None) -> Iterator[int]:
+    """A folder, while it is open. A link in its place is not followed: a job may have put it there."""
+    handle = os.open(name, FOLDER, dir_fd=above)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _opened_shelf(shelf: Path) -> Iterator[int]:
+    with _opened(shelf.parent) as runs, _opened(shelf.name, runs) as handle:
+        yield handle
 
 
 def remove_run(folder: Path, *, attempts: int) -> None:
@@ -86,32 +115,27 @@ def left_by(folder: Path, *, attempts: int) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Take a file or a folder away; a job may have made parts of it unwritable."""
-
-    def make_writable(_function: object, path: str, _problem: object) -> None:
-        parent = Path(path).parent
-        with contextlib.suppress(OSError):
-            parent.chmod(0o700)
-            Path(path).unlink()
-
-    with contextlib.suppress(OSError):
-        path.unlink()  # most are files, or not there
-        return
-    if path.is_dir():
-        shutil.rmtree(path, onerror=make_writable)
-        shutil.rmtree(path, ignore_errors=True)
+    """Take a file or a folder of a shelf away; a job may have made parts of it unwritable, or a link."""
+    with contextlib.suppress(OSError), _opened_shelf(path.parent) as shelf:
+        emptying.remove(path.name, shelf)
 
 
 def empty_scratch(folder: Path) -> None:
     """Take away what a run put into its temporary folder, and what its supervisors had no time for."""
-    for path in (folder / "tmp", *folder.glob(".tmp.*")):
-        shutil.rmtree(path, ignore_errors=True)
+    with (
+        contextlib.suppress(OSError),
+        _opened_shelf(folder.parent) as shelf,
+        _opened(folder.name, shelf) as inner,
+    ):
+        for name in [entry.name for entry in os.scandir(inner)]:
+            if name == "tmp" or name.startswith(".tmp."):
+                emptying.remove(name, inner)
 
 
 def old_entries(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Path]:
     """What runs left in one of the 256 shards, and nobody has changed since an instant (Unix seconds)."""
     shelf = runs_dir / f"{shard:02x}"
-    with contextlib.suppress(OSError), os.scandir(shelf) as entries:
+    with contextlib.suppress(OSError), _opened_shelf(shelf) as handle, os.scandir(handle) as entries:
         for entry in entries:
             if entry.stat(follow_symlinks=False).st_mtime < older_than:
                 yield shelf / entry.name
@@ -119,7 +143,7 @@ def old_entries(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Pa
 
 def run_of(entry: str) -> str:
     """The run that left something of this name: its folder, or what belongs to an attempt."""
-    return entry.partition(".")[0]
+    return os.fsencode(entry.partition(".")[0]).decode("utf-8", "replace")  # a job may have named it
 
 
 def bytes_of_run(folder: Path, *, attempts: int) -> int:
@@ -164,7 +188,7 @@ def survey(folder: Path) -> Survey:
 
 def _sizes_below(folder: Path) -> Iterator[tuple[str, int]]:
     """Everything below a folder that can be seen, each with its bytes on the disk."""
-    todo = [str(folder)]
+    todo = [] if os.path.islink(folder) else [str(folder)]  # noqa: PTH114  a name may be too long for it
     while todo:
         try:
             with os.scandir(todo.pop()) as entries:

@@ -3,26 +3,27 @@
 import fcntl
 import os
 import select
+import time
 from typing import Any, Final  # records are JSON
 
 import plain
-from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack
-from making import make_folder, sync_folder, write_all_at
+from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack, wish_line
+from making import FILE, make_folder, own_folder, sync_folder, write_all_at
 from spawning import Before
 
 LOCK_TRIES: Final = 100
 READ_BYTES: Final = 65_536
 _NEW, _NAME, _CONTROL = [os.fsencode(beside("", name)) for name in (NEW, NAME, CONTROL)]
-OWN: Final = 0o700
-"""The rights of a folder that is closed to others."""
+WISHES: Final = ("cancel", "kill")
 
 
 class HeldEvidence:
     """One file, and what is wished beside it: evidence.py says what each name means."""
 
-    def __init__(self, folder: bytes, scratch: bytes) -> None:
-        """Of the attempt with this folder, and a run's temporary one; nothing has happened yet."""
+    def __init__(self, folder: bytes, scratch: bytes, key: bytes) -> None:
+        """Of the attempt with this folder and key, and a run's temporary folder; nothing has happened yet."""
         self._folder = folder
+        self._key = key
         self._scratch = scratch
         self._run = scratch.rpartition(b"/")[0]
         self._shelf = folder.rpartition(b"/")[0]
@@ -30,8 +31,17 @@ class HeldEvidence:
         self._file = -1
         self._marker = b""
 
-    def take(self) -> bool:
-        """Whether it is ours to execute: nobody holds its evidence, and nobody has put it in place."""
+    def take(self, about: dict[str, Any]) -> bool:
+        """Whether it is ours to execute: nobody holds its evidence, and nobody has put it in place.
+
+        Then it says at once who holds it: the lock alone could be anybody's.
+        """
+        if not self._is_taken():
+            return False
+        write_all_at(self._file, pack(about, self._key), 0)
+        return True
+
+    def _is_taken(self) -> bool:
         if self._scratch:
             self._file = plain.take(self._run, self._scratch, self._new, self._name)
             if self._file >= 0:
@@ -40,7 +50,7 @@ class HeldEvidence:
         if not self._lock():
             return False
         try:
-            os.stat(self._name)  # noqa: PTH116  whatever cannot be told apart from "there" raises
+            os.lstat(self._name)
         except FileNotFoundError:
             return True
         os.unlink(self._new)  # noqa: PTH108
@@ -48,7 +58,7 @@ class HeldEvidence:
 
     def before(self, about: dict[str, Any], acks: int, ack: bytes) -> Before:
         """What makes the attempt count as executed, before it is."""
-        self._marker = pack(about)
+        self._marker = pack(about, self._key)
         names = (self._new, self._name, self._control, self._shelf)
         return Before(self._file, *names, self._content(), acks, ack)
 
@@ -64,31 +74,37 @@ class HeldEvidence:
         """Nobody may be kept from what an attempt leaves, and nobody may take it away."""
         if plain.is_whole(self._file, self._name, self._marker, self._folder):
             return
+        try:
+            os.fchmod(self._file, 0o600)
+        except OSError:
+            pass
         if not self._is_in_place():
             self._put_back()
         try:
-            if os.stat(self._folder).st_mode & 0o777 != OWN:  # noqa: PTH116
-                os.chmod(self._folder, OWN)  # noqa: PTH101
+            own_folder(self._folder)
+        except NotADirectoryError:
+            self._take_away(self._folder)
         except OSError:
             pass  # most attempts have none
 
-    def wishes(self) -> list[bytes]:
-        """What is wished, each time all of it: to hear it again changes nothing."""
+    def wishes(self) -> list[str]:
+        """What the engine wishes, each time all of it: to hear it again changes nothing."""
         try:
-            control = os.open(self._control, os.O_RDONLY | os.O_NONBLOCK)
+            control = os.open(self._control, os.O_RDONLY | FILE)
         except OSError:
             return []
         try:
-            return os.pread(control, READ_BYTES, 0).split()
+            lines = os.pread(control, READ_BYTES, 0).split(b"\n")
         except OSError:
             return []
         finally:
             os.close(control)
+        return [wish for wish in WISHES if wish_line(wish, self._key) in lines]
 
     def conclude(self, result: dict[str, Any]) -> None:
         """Write how it ended. What is torn has no valid checksum; what is whole the ledger makes durable."""
         try:
-            write_all_at(self._file, pack(result), RESULT_AT)
+            write_all_at(self._file, pack(result, self._key, RESULT_AT), RESULT_AT)
             os.fdatasync(self._file)
         except OSError:
             pass
@@ -102,7 +118,7 @@ class HeldEvidence:
     def _lock(self) -> bool:
         """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life."""
         for _ in range(LOCK_TRIES):
-            self._file = os.open(self._new, os.O_CREAT | os.O_RDWR, 0o600)
+            self._file = os.open(self._new, os.O_CREAT | os.O_RDWR | FILE, 0o600)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is(self._new):
@@ -119,7 +135,11 @@ class HeldEvidence:
     def _put_in_place(self, file: int) -> None:
         """Whole and locked from its first moment, with room for the end: no disk that fills up takes that."""
         write_all_at(file, self._content(), 0)
-        os.rename(self._new, self._name)  # noqa: PTH104
+        try:
+            os.rename(self._new, self._name)  # noqa: PTH104
+        except IsADirectoryError:
+            self._take_away(self._name)
+            os.rename(self._new, self._name)  # noqa: PTH104
 
     def _is_in_place(self) -> bool:
         """Whether what is open here is still what others find there, and says what it said."""
@@ -130,7 +150,7 @@ class HeldEvidence:
 
     def _is(self, path: bytes) -> bool:
         """Whether the file that is open here is the one that others find there."""
-        return os.stat(path).st_ino == os.fstat(self._file).st_ino  # noqa: PTH116
+        return os.lstat(path).st_ino == os.fstat(self._file).st_ino
 
     def _put_back(self) -> None:
         """At no moment is there a lock that nobody holds: that would mean death.
@@ -140,15 +160,19 @@ class HeldEvidence:
         if not os.path.exists(self._shelf.rpartition(b"/")[0]):  # noqa: PTH110
             return
         try:
-            if os.path.exists(self._shelf):  # noqa: PTH110
-                os.chmod(self._shelf, OWN)  # noqa: PTH101
+            if os.path.lexists(self._shelf):
+                own_folder(self._shelf)
             self._make_folders()
             self._replace()
         except OSError:
             return  # at the next look again
 
     def _replace(self) -> None:
-        file = os.open(self._new, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
+        try:
+            file = os.open(self._new, os.O_CREAT | os.O_TRUNC | os.O_RDWR | FILE, 0o600)
+        except OSError:  # a link or a folder: what is there now, nobody else has locked
+            self._take_away(self._new)
+            file = os.open(self._new, os.O_CREAT | os.O_EXCL | os.O_RDWR | FILE, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._put_in_place(file)
@@ -159,6 +183,13 @@ class HeldEvidence:
         self._file = file
         os.fsync(file)
         sync_folder(self._shelf)
+
+    def _take_away(self, path: bytes) -> None:
+        """What a job put there; of a folder only the name, until the run's old files go."""
+        try:
+            os.unlink(path)  # noqa: PTH108
+        except OSError:
+            os.rename(path, b"%b.%d.away" % (self._folder, time.monotonic_ns()))  # noqa: PTH104
 
     def _make_folders(self) -> None:
         for folder in (self._run, self._scratch) if self._run else (self._shelf,):

@@ -20,6 +20,7 @@ from typing import Final
 
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
+from leftovers import end_strangers
 from memory import start_of_memory_kills
 from shim import Shim, become_supervisor
 from spawning import note_oom_score, note_umask_and_core
@@ -35,7 +36,10 @@ SMALL_ORDER_BYTES: Final = 32_768
 """What a pipe takes at once, whoever reads it; a larger order goes to a new supervisor, with its memory."""
 READ_BYTES: Final = 65_536
 _HEAD: Final = struct.Struct("!II")
+GONE_MILLISECONDS: Final = 200
+"""How long a process that has closed its files may take to leave its children to this one."""
 _PR_SET_DUMPABLE: Final = 4
+_PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 class Idle:
@@ -47,14 +51,15 @@ class Idle:
         That one waits again is looked up when there is an order for it: that is a wake less for each.
         """
         self.orders: dict[int, int] = {}
+        self.pids: dict[int, int] = {}
         self.given: dict[int, bytes] = {}
         self.waiting: list[int] = []
         self.wakes, self.said = select.poll(), select.poll()
         self.wakes.register(orders, select.POLLIN)
 
-    def add(self, said: int, orders: int, folder: bytes) -> None:
+    def add(self, said: int, orders: int, folder: bytes, pid: int) -> None:
         """A supervisor was forked for an attempt; `said` is read, `orders` written."""
-        self.orders[said], self.given[said] = orders, folder
+        self.orders[said], self.given[said], self.pids[said] = orders, folder, pid
         self.wakes.register(said, 0)  # its end is told unasked: poll(2)
         self.said.register(said, select.POLLIN)
 
@@ -64,7 +69,7 @@ class Idle:
         self.said.unregister(said)
         os.close(self.orders.pop(said))
         os.close(said)
-        del self.given[said]
+        del self.given[said], self.pids[said]
         if said in self.waiting:
             self.waiting.remove(said)
 
@@ -100,7 +105,9 @@ def _settle_in() -> None:
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, lambda _number, _frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps shims; each resets this for its job
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # secrets pass through here
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # secrets pass through here
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a supervisor that is killed leaves comes here
     core = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))  # a lower hard limit could not be given back
     note_umask_and_core(os.umask(0o077), core)
@@ -148,7 +155,7 @@ def _fork(folder: bytes, message: bytes, idle: Idle, mine: tuple[int, int, str])
             os._exit(1)
     os.close(order_read)
     os.close(said_write)
-    idle.add(said_read, order_write, folder)
+    idle.add(said_read, order_write, folder, pid)
 
 
 def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> None:
@@ -172,17 +179,41 @@ def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> 
 
 def _listen(said: int, idle: Idle, acks: int) -> None:
     """A supervisor waits again, or has ended; of one that was killed nobody else could tell the engine."""
-    if os.read(said, 64) and len(idle.waiting) < IDLE_KEPT:
-        idle.waiting.append(said)
+    if os.read(said, 64):
+        if len(idle.waiting) < IDLE_KEPT:
+            idle.waiting.append(said)
+        else:
+            idle.drop(said)
         return
-    _acknowledge(acks, idle.given[said])
+    folder, pid = idle.given[said], idle.pids[said]
+    _acknowledge(acks, folder)
+    _wait_until_gone(pid)
     idle.drop(said)
+    ended = end_strangers(set(idle.pids.values()))
+    if ended:
+        _tell(acks, b"=%d %s\n" % (ended, folder))
+
+
+def _wait_until_gone(pid: int) -> None:
+    """What a process leaves has a new parent once its handle is readable, not once its files are closed."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    poll.poll(GONE_MILLISECONDS)
+    os.close(handle)
 
 
 def _acknowledge(acks: int, folder: bytes, problem: int = 0) -> None:
     """Whatever became of an order, its folder tells it now. The engine may be gone; the next one looks."""
+    _tell(acks, b"-%d %s\n" % (problem, folder))
+
+
+def _tell(acks: int, line: bytes) -> None:
     try:
-        os.write(acks, b"-%d %s\n" % (problem, folder))
+        os.write(acks, line)
     except OSError:
         pass
 

@@ -5,11 +5,16 @@ was taken before the process was looked at once more. Imported by the shim: stan
 """
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 
 Told = frozenset[tuple[int, str]]
 """Processes, each by its id and when it began: a later one with the same id is another."""
+PAUSE_SECONDS = 0.005
+"""Between two looks at what was just killed."""
+_PF_EXITING = 0x4
+"""A flag of a process: proc(5), `flags`, and linux/sched.h."""
 PASSES = 5
 """Looks at all processes: what is being ended may yet have forked."""
 
@@ -69,10 +74,38 @@ def end_marked(marks: tuple[bytes, ...]) -> int:
     return len(ended)
 
 
+def end_strangers(own: "set[int]") -> int:
+    """Kill every process below this one that is not one of its own, or below one of these; how many.
+
+    Where this one is a subreaper, they lost their parents: whatever their environment says, or hides.
+    """
+    me = os.getpid()
+    ended: set[int] = set()
+    for _ in range(PASSES):
+        strangers = [pid for pid in _children(me) if pid not in own]
+        found = strangers + [pid for stranger in strangers for pid in descendants(stranger)]
+        if not found:
+            break
+        family = {me, *found}
+        for pid in found:
+            _send(pid, signal.SIGKILL, lambda pid: _parent(pid) in family)  # noqa: B023  asked at once
+        ended.update(found)
+        select.select([], [], [], PAUSE_SECONDS)
+    return len(ended)
+
+
 def began_at(pid: int) -> str:
     """When a process began, in ticks since boot: with its id, unlike any other of this boot. proc(5)."""
     fields = _stat(pid)
     return fields[19] if len(fields) > 19 else ""
+
+
+def has_ended(pid: int, began: str) -> bool:
+    """Whether a process is gone, or ends and has let its files go; another with its id is not it."""
+    fields = _stat(pid)
+    if len(fields) <= 19 or (began != "" and fields[19] != began):
+        return True
+    return fields[0] in ("Z", "X") or bool(int(fields[6]) & _PF_EXITING)
 
 
 def go_on(pid: int, began: str) -> bool:

@@ -1,26 +1,41 @@
-"""One engine for one state folder: a lock held for life."""
+"""One engine for one state folder: a lock held for life.
+
+A process that a job left behind can hold it, too. Its file says, under a seal, who holds it. Where that is
+not so, the next engine takes another file, of a few that are asked in their order. It writes that it has it,
+and only then looks at all the others: of two that take two at once, at least one sees the other, and leaves.
+"""
 
 import contextlib
 import fcntl
 import os
 import select
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
+from engine.adapters.evidence import seal_text
+from engine.adapters.holders import Process, current_boot_id, holders_of, holds, this_process
+from engine.adapters.keys import find_key, keep_key, make_key
 from engine.errors import EngineRunningError, JobfileError, SupersededError
-from engine.ownership import WAKE, open_own, refuse_foreign_state
+from engine.ownership import LOCKS, WAKE, open_own, refuse_foreign_state
 
 LOCK = "engine.lock"
 ENGINE = "an engine"
 """What the holder of the lock is, when it is not a command that runs jobs itself for a while."""
-TROUBLE_BYTES = 1024
+TROUBLE_BYTES = 1280
 """Room in the lock's file for what troubles the engine, taken at once: a full disk cannot deny it."""
 PRIVATE = 0o700
 LOCK_TRIES = 25
 LOCK_PAUSE_SECONDS = 0.02
+UNNAMED_TRIES = 100
+"""Looks at a lock whose file does not say who holds it: an engine writes that at once, and each second."""
+HEAD_BYTES: Final = 320
+"""Room for the process, when it began, in which boot, and the seal."""
 GITIGNORE = "# the engine's own state: never part of a repository\n*\n"
+
+MAX_PID_DIGITS: Final = 9
 
 NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
 """Where locks and write-ahead logs cannot be trusted."""
@@ -99,36 +114,52 @@ class Holder:
 class EngineLock:
     """The lock, while it is held."""
 
-    def __init__(self, handle: int, what: str) -> None:
-        """Take over a locked file descriptor."""
+    def __init__(self, handle: int, path: Path, what: str, key: bytes) -> None:
+        """Take over a locked file descriptor; `key` is the engine's: keys.py."""
         self._handle = handle
+        self._path = path
         self._what = what
+        self.key = key
+        self._me = this_process()
         self._noted = {"ledger": "", "bug": "", "stuck": ""}
 
     @classmethod
     def take(cls, state_dir: Path, what: str = ENGINE) -> Self:
         """Take the lock, or say who has it. `what` tells others what the holder is."""
-        path = state_dir / LOCK
-        try:
-            handle = open_own(path, os.O_CREAT | os.O_RDWR)
-        except OSError as error:
-            raise JobfileError(
-                f"the state folder {state_dir} cannot be written ({error.strerror or error})"
-            ) from error
-        if not _has_lock(handle):
-            holder = _written(os.pread(handle, TROUBLE_BYTES, 0))
+        key = find_key(state_dir)
+        others: set[int] = set()
+        for path in _places(state_dir):
+            handle = _open(path, os.O_CREAT | os.O_RDWR)
+            if _has_lock(handle):
+                break
+            holder = _holder_of(handle, key, tries=UNNAMED_TRIES)
+            others |= set(holders_of(handle))
             os.close(handle)
-            raise EngineRunningError(_who_runs(holder, state_dir))
-        lock = cls(handle, what)
-        with contextlib.suppress(OSError):
-            os.ftruncate(handle, 0)
+            if holder is not None:
+                raise EngineRunningError(_who_runs(holder, state_dir))
+        else:
+            raise JobfileError(
+                f"the locks of the state folder {state_dir} are held by what is no engine (processes "
+                f"{', '.join(map(str, sorted(others)))}); end that, and try again"
+            )
+        lock = cls(handle, path, what, make_key(state_dir))
         lock.note()
+        if _read(handle) != lock._content():  # a lock that does not say whose it is, others would pass by
+            lock.release()
+            raise JobfileError(f"the lock {path} cannot be written; make room on its disk, and try again")
+        if (other := lock._other(state_dir)) is not None:
+            lock.release()
+            raise EngineRunningError(_who_runs(other, state_dir))
         return lock
 
-    def refuse_when_gone(self, state_dir: Path) -> None:
-        """An engine whose state folder was taken away or replaced must not go on as if it had one."""
+    def look_after(self, state_dir: Path) -> None:
+        """Call it each second. What a job changed of the lock and the key is put right.
+
+        Raises SupersededError: an engine whose state folder was taken away or replaced must not go on as if
+        it had one, nor one that stood still for so long that another has taken its place.
+        """
         try:
-            is_there = os.path.samestat((state_dir / LOCK).stat(), os.fstat(self._handle))
+            is_there = os.path.samestat(self._path.lstat(), os.fstat(self._handle))
         except OSError:
             is_there = False
         if not is_there:
@@ -136,18 +167,46 @@ class EngineLock:
                 f"the state folder {state_dir} was taken away or replaced while this engine ran; it stops. "
                 "Jobs that run go on under their supervisors. Put the folder back, or start anew:  jobfile up"
             )
+        if (other := self._other(state_dir)) is not None:
+            raise SupersededError(
+                f"another engine (process {other.pid}) has taken the state folder {state_dir}; this one stops"
+            )
+        keep_key(state_dir, self.key)
+        if _read(self._handle) != self._content():
+            self.note()
 
     def note(self, *, ledger: str | None = None, bug: str | None = None, stuck: str | None = None) -> None:
         """Write beside the lock what troubles the engine and cannot be in the ledger; empty for nothing."""
         given = {"ledger": ledger, "bug": bug, "stuck": stuck}
         self._noted |= {name: text for name, text in given.items() if text is not None}
-        content = _content(os.getpid(), self._what, *self._noted.values())
         with contextlib.suppress(OSError):
-            os.pwrite(self._handle, content, 0)
+            os.pwrite(self._handle, self._content(), 0)
 
     def release(self) -> None:
         """Let the next engine in."""
+        with contextlib.suppress(OSError):  # this process goes on perhaps, and holds it no more
+            os.pwrite(self._handle, b"\n" * TROUBLE_BYTES, 0)
         os.close(self._handle)
+
+    def _content(self) -> bytes:
+        return _content(self._me, self.key, self._what, *self._noted.values())
+
+    def _other(self, state_dir: Path) -> Holder | None:
+        places = [path for path in _places(state_dir) if path != self._path]
+        return next(_holders(places, self.key, tries=1), None)
+
+
+def _places(state_dir: Path) -> list[Path]:
+    return [state_dir / LOCK, *(state_dir / f"{LOCK}.{number}" for number in range(1, LOCKS))]
+
+
+def _open(path: Path, flags: int) -> int:
+    try:
+        return open_own(path, flags)
+    except OSError as error:
+        raise JobfileError(
+            f"the state folder {path.parent} cannot be written ({error.strerror or error})"
+        ) from error
 
 
 def _has_lock(handle: int) -> bool:
@@ -162,18 +221,64 @@ def _has_lock(handle: int) -> bool:
     return False
 
 
-def _content(pid: int, *lines: str) -> bytes:
-    """The process, what it is and its troubles, a line each, always of one length."""
-    part = (TROUBLE_BYTES - 64) // len(lines)
+def _read(handle: int) -> bytes:
+    try:
+        return os.pread(handle, TROUBLE_BYTES, 0)
+    except OSError:
+        return b""
+
+
+def _content(who: Process, key: bytes, *lines: str) -> bytes:
+    """The process, what it is and its troubles, a line each, always of one length; last of all the seal."""
+    part = (TROUBLE_BYTES - HEAD_BYTES) // len(lines)
     cut = [" ".join(line.split()).encode("utf-8", "replace")[:part] for line in lines]
-    return b"\n".join([str(pid).encode(), *cut, b""]).ljust(TROUBLE_BYTES - 1) + b"\n"
+    said = b"\n".join([str(who.pid).encode(), *cut, f"{who.began} {who.boot_id}".encode(), b""])
+    sealed = said + seal_text(said, key).encode()
+    return sealed.ljust(TROUBLE_BYTES - 1) + b"\n"
 
 
-def _written(content: bytes) -> Holder:
+def _written(content: bytes, key: bytes | None) -> tuple[Holder, Process] | None:
+    """Who holds the lock, by its file; None where that does not say so under the seal.
+
+    Where there is no key, an engine of a version without one may have written it.
+    """
+    said, _, rest = content.rstrip(b"\n").rpartition(b"\n")
+    if key is not None and rest.strip() != seal_text(said + b"\n", key).encode():
+        return None
     lines = [line.strip() for line in content.decode("utf-8", "replace").split("\n")]
-    pid, what, ledger, bug, stuck = (lines + [""] * 5)[:5]
-    number = int(pid) if pid.isdecimal() else 0
-    return Holder(pid=number, what=what or ENGINE, ledger=ledger, bug=bug, stuck=stuck)
+    pid, what, ledger, bug, stuck, about = (lines + [""] * 6)[:6]
+    if not (pid.isascii() and pid.isdecimal() and len(pid) <= MAX_PID_DIGITS):
+        return None
+    began, _, boot_id = about.partition(" ")
+    who = Process(int(pid), began if key else "", boot_id if key else current_boot_id())
+    return Holder(pid=int(pid), what=what or ENGINE, ledger=ledger, bug=bug, stuck=stuck), who
+
+
+def _holder_of(handle: int, key: bytes | None, *, tries: int) -> Holder | None:
+    """Who holds a file that is locked; None where that is neither an engine nor such a command."""
+    for left in reversed(range(tries)):
+        found = _written(_read(handle), key)
+        if found is not None:
+            return found[0] if holds(found[1], handle, boot_id=current_boot_id()) else None
+        if left:
+            select.select([], [], [], LOCK_PAUSE_SECONDS)
+    return None
+
+
+def _holders(places: list[Path], key: bytes | None, *, tries: int) -> Iterator[Holder]:
+    """Who holds any of these files now."""
+    for path in places:
+        try:
+            handle = open_own(path, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            if (holder := _holder_of(handle, key, tries=tries)) is not None:
+                yield holder
+        finally:
+            os.close(handle)
 
 
 def _who_runs(holder: Holder, state_dir: Path) -> str:
@@ -188,17 +293,10 @@ def _who_runs(holder: Holder, state_dir: Path) -> str:
 
 def lock_holder(state_dir: Path) -> Holder | None:
     """Who holds the lock now: an engine, or a command that runs jobs itself; None when nobody does."""
-    try:
-        handle = open_own(state_dir / LOCK, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _written(os.pread(handle, TROUBLE_BYTES, 0))
-    finally:
-        os.close(handle)
-    return None
+    key = None
+    with contextlib.suppress(JobfileError):  # who starts an engine is told that it cannot be trusted
+        key = find_key(state_dir)
+    return next(_holders(_places(state_dir), key, tries=UNNAMED_TRIES), None)
 
 
 def engine_trouble(state_dir: Path) -> str:

@@ -1,12 +1,21 @@
-"""What an attempt's evidence tells: its end, or whether a supervisor lives and anything was executed."""
+"""What an attempt's evidence tells: its end, or whether a supervisor lives and anything was executed.
+
+A job may have written, locked or replaced any of it. Only what carries its supervisor's seal is believed, and
+an end only when the supervisor does not hold the evidence any more.
+"""
 
 import fcntl
+import json
 import os
+import stat
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple  # results are JSON
+from typing import Any, Final, NamedTuple, Never  # records are JSON
 
-from engine.adapters.evidence import NAME, NEW, beside, marker_in, result_in
+from engine.adapters.evidence import NAME, NEW, RESULT_AT, beside, unpack
+from engine.adapters.holders import Process, holds, lives
+from engine.adapters.keys import key_of
+from engine.adapters.making import FILE
 from engine.lifecycle import Ended, Lost, Outcome, StartError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -14,39 +23,62 @@ READ_BYTES = 65_536
 """More than any evidence holds."""
 LOOKS = 2
 """A supervisor may have put its evidence in place between the looks for one name and the other."""
+MAX_INTEGER: Final = 2**63 - 1
+"""The largest that the ledger takes."""
+MAX_MICROSECONDS: Final = 253_402_300_799_999_999
+"""The last instant of the year 9999."""
+MAX_EXIT_CODE: Final = 255
+MAX_SIGNAL: Final = 64
+MAX_CPU_SECONDS: Final = 1e12
 _ABSENT = (FileNotFoundError, NotADirectoryError, PermissionError)
 """What a living supervisor mends within a second; the worker waits longer than that."""
-_NONSENSE = (ValueError, KeyError, TypeError, OverflowError)
-"""What somebody else has written there, a job perhaps, must not stop who reads it."""
+_NONSENSE = (ValueError, KeyError, RecursionError)
+"""What a record raises that is none."""
+_NOT_ITS_MARKER = "what says that it began is not its supervisor's"
+_NOT_ITS_END = "what says how it ended is not its supervisor's"
+_NO_FILE = "there is no file where its evidence was"
+REPLACED: Final = "its supervisor lives, and what is there is not what it holds"
+
+
+def _no_number(name: str) -> Never:
+    raise ValueError(f"{name} is no number")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
 
 
 class Seen(NamedTuple):
-    """An attempt without an end: whether a supervisor holds it, and whether anything was executed."""
+    """An attempt without an end: whether its supervisor holds it, and whether anything was executed."""
 
     is_held: bool
     is_marked: bool
-    started_at: datetime | None
+    started_at: datetime | None = None
+    doubt: str = ""
+    """What is there and was not left by its supervisor. While that lives, it mends it within a second."""
 
 
-def read_result(folder: "str | os.PathLike[str]") -> Outcome | None:
-    """The recorded end; a torn or empty one is none, and never means success."""
-    return _outcome_in(read_evidence(folder) or b"")
+class Marker(NamedTuple):
+    """When an attempt began, and its supervisor."""
+
+    started_at: datetime
+    supervisor: Process
 
 
-def supervisor_in(folder: Path, boot_id: str) -> tuple[int, str] | None:
-    """Its process, and when that began; None where it is not known, or was of another boot or container."""
-    try:
-        marker = marker_in(read_evidence(folder) or b"")
-        is_here = marker is not None and marker["boot_id"] == boot_id
-        return (int(marker["pid"]), str(marker["began"])) if marker is not None and is_here else None
-    except _NONSENSE:
-        return None
+def read_result(folder: "str | os.PathLike[str]", key: bytes) -> Outcome | None:
+    """The recorded end of an attempt that is over. A torn or forged one is none, and never means success."""
+    return result_in(read_evidence(folder) or b"", key_of(str(folder), key))
+
+
+def supervisor_in(folder: "str | os.PathLike[str]", key: bytes, *, boot_id: str) -> Process | None:
+    """Who supervises an attempt; None where it is not known, or was of another boot or container."""
+    marker = marker_in(read_evidence(folder) or b"", key_of(str(folder), key))
+    return None if marker is None or marker.supervisor.boot_id != boot_id else marker.supervisor
 
 
 def read_evidence(folder: "str | os.PathLike[str]") -> bytes | None:
     """All of the file; None when it is not there."""
     try:
-        file = os.open(beside(str(folder), NAME), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(beside(str(folder), NAME), os.O_RDONLY | FILE)
     except OSError:
         return None
     try:
@@ -55,41 +87,71 @@ def read_evidence(folder: "str | os.PathLike[str]") -> bytes | None:
         os.close(file)
 
 
-def look(folder: str) -> Outcome | Seen:
+def look(folder: str, key: bytes, *, boot_id: str) -> Outcome | Seen:
     """A shim lives from before its marker until after its result: so the marker is looked for before the
     lock, and what could have come meanwhile is looked for again after the lock was found free.
     """
+    own = key_of(folder, key)
     for _ in range(LOOKS):
-        seen = _look_at(beside(folder, NAME))
+        seen = _look_at(beside(folder, NAME), own, boot_id)
         if seen is not None:
             return seen
-        begun = _look_at(beside(folder, NEW))
+        begun = _look_at(beside(folder, NEW), own, boot_id)
         if isinstance(begun, Seen) and begun.is_held:
-            return Seen(is_held=True, is_marked=False, started_at=None)
-    return Seen(is_held=False, is_marked=False, started_at=None)
+            return Seen(is_held=True, is_marked=False)
+    return Seen(is_held=False, is_marked=False)
 
 
-def _look_at(path: str) -> Outcome | Seen | None:
+def look_for_end(folder: str, key: bytes, *, boot_id: str) -> Outcome | None:
+    """How an attempt ended, if that is known: one look, for whoever waits for nothing else."""
+    found = _look_at(beside(folder, NAME), key_of(folder, key), boot_id)
+    return None if isinstance(found, Seen) else found
+
+
+def _look_at(path: str, key: bytes, boot_id: str) -> Outcome | Seen | None:
     """What one file tells; None when it is not there, or was put elsewhere while it was looked at.
 
     Of what is there and cannot be opened, for want of descriptors perhaps, nobody says that it is dead.
     """
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | FILE)
     except _ABSENT:
         return None
     except OSError:
-        return Seen(is_held=True, is_marked=True, started_at=None)
+        is_file = stat.S_ISREG(_mode_of(path))
+        return Seen(is_held=is_file, is_marked=True, doubt="" if is_file else _NO_FILE)
     try:
-        content = _content(file)
-        is_held = _is_held(file)
-        if not is_held:
-            content = _content(file)
-            if not _is_still(file, path):
-                return None
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return Seen(is_held=False, is_marked=True, doubt=_NO_FILE)
+        is_locked = _is_locked(file)
+        content = _content(file)  # an end is written before the lock is let go
+        if not is_locked and (end := result_in(content, key)) is not None:
+            return end
+        marker = marker_in(content, key)
+        if is_locked and marker is not None and holds(marker.supervisor, file, boot_id=boot_id):
+            return Seen(is_held=True, is_marked=True, started_at=marker.started_at)
+        if is_locked and (end := result_in(content, key)) is not None:
+            return end
+        if not is_locked and not _is_still(file, path):
+            return None
     finally:
         os.close(file)
-    return _outcome_in(content) or Seen(is_held=is_held, is_marked=True, started_at=_begun_in(content))
+    return Seen(is_held=False, is_marked=True, doubt=_doubt(content, marker, boot_id))
+
+
+def _doubt(content: bytes, marker: Marker | None, boot_id: str) -> str:
+    if marker is None:
+        return _NOT_ITS_MARKER
+    if lives(marker.supervisor, boot_id=boot_id):
+        return REPLACED
+    return _NOT_ITS_END if content[RESULT_AT:].strip(b"\0") else ""
+
+
+def _mode_of(path: str) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return stat.S_IFREG
 
 
 def _content(file: int) -> bytes:
@@ -102,29 +164,13 @@ def _content(file: int) -> bytes:
 
 def _is_still(file: int, path: str) -> bool:
     try:
-        return os.stat(path).st_ino == os.fstat(file).st_ino  # noqa: PTH116  asked for every run
+        return os.lstat(path).st_ino == os.fstat(file).st_ino
     except OSError:
         return False
 
 
-def _begun_in(content: bytes) -> datetime | None:
-    try:
-        marker = marker_in(content)
-        return None if marker is None else _EPOCH + timedelta(microseconds=marker["at"])
-    except _NONSENSE:
-        return None
-
-
-def _outcome_in(content: bytes) -> Outcome | None:
-    try:
-        result = result_in(content)
-        return None if result is None else _outcome(result)
-    except _NONSENSE:
-        return None
-
-
-def _is_held(handle: int) -> bool:
-    """Whether a supervisor lives: it holds the lock for its life, and no pid has to be believed."""
+def _is_locked(handle: int) -> bool:
+    """Whether anybody holds the lock; its supervisor does for its life."""
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
@@ -132,24 +178,98 @@ def _is_held(handle: int) -> bool:
     return False
 
 
+# What is in it: each field has a type and a range, and what has another is no record.
+
+
+def marker_in(content: bytes, key: bytes) -> Marker | None:
+    """When and by whom it was begun; None where that is not whole, or not its supervisor's."""
+    try:
+        record = _record(unpack(content, key))
+        if record is None:
+            return None
+        who = Process(_integer(record, "pid"), _text(record, "began"), _text(record, "boot_id"))
+        return Marker(_instant(record, "at"), who)
+    except _NONSENSE:
+        return None
+
+
+def result_in(content: bytes, key: bytes) -> Outcome | None:
+    """How it ended; None where that is not whole, or not its supervisor's. None never means success."""
+    try:
+        record = _record(unpack(content, key, RESULT_AT))
+        return None if record is None else _outcome(record)
+    except _NONSENSE:
+        return None
+
+
+def _record(body: bytes | None) -> dict[str, Any] | None:
+    if body is None:
+        return None
+    record = _decode(body.decode())
+    if not isinstance(record, dict):
+        raise ValueError("a record is an object")  # noqa: TRY004  what is wrong with a record is one error
+    return record
+
+
 def _outcome(result: dict[str, Any]) -> Outcome:
-    ended_at = _EPOCH + timedelta(microseconds=result["ended_at"])
+    ended_at = _instant(result, "ended_at")
     if "start_error" in result:
-        return StartError(at=ended_at, reason="start_error", detail=result["start_error"])
+        return StartError(at=ended_at, reason="start_error", detail=_text(result, "start_error"))
     if "exit_code" not in result:
-        return Lost(at=ended_at, reason="supervisor_error", detail=result["supervisor_error"])
-    is_ours = result.get("was_killed", False)
+        return Lost(at=ended_at, reason="supervisor_error", detail=_text(result, "supervisor_error"))
+    exit_code = _optional(result, "exit_code", MAX_EXIT_CODE)
+    signal = _optional(result, "signal", MAX_SIGNAL)
+    if (exit_code is None) == (signal is None):
+        raise ValueError("a process ends with an exit code or by a signal")
     return Ended(
-        started_at=_EPOCH + timedelta(microseconds=result["started_at"]),
+        started_at=_instant(result, "started_at"),
         ended_at=ended_at,
-        exit_code=result["exit_code"],
-        signal=result["signal"],
-        timed_out=result.get("timed_out", False),
-        stopped=result.get("stopped", False),
-        out_of_memory=result.get("out_of_memory", False) and not is_ours,
-        max_rss_kb=result.get("max_rss_kb"),
-        cpu_seconds=result.get("cpu_seconds"),
-        output_bytes=result["output_bytes"],
-        output_dropped=result["output_dropped"],
-        leftover_processes=result["leftover_processes"],
+        exit_code=exit_code,
+        signal=signal,
+        timed_out=_flag(result, "timed_out"),
+        stopped=_flag(result, "stopped"),
+        out_of_memory=_flag(result, "out_of_memory") and not _flag(result, "was_killed"),
+        max_rss_kb=_optional(result, "max_rss_kb", MAX_INTEGER),
+        cpu_seconds=_seconds(result, "cpu_seconds"),
+        output_bytes=_integer(result, "output_bytes"),
+        output_dropped=_integer(result, "output_dropped"),
+        leftover_processes=_integer(result, "leftover_processes"),
     )
+
+
+def _integer(record: Mapping[str, Any], name: str, most: int = MAX_INTEGER) -> int:
+    value = record[name]
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{name} is no integer from 0 to {most}")
+    return value
+
+
+def _optional(record: Mapping[str, Any], name: str, most: int) -> int | None:
+    return None if record.get(name) is None else _integer(record, name, most)
+
+
+def _instant(record: Mapping[str, Any], name: str) -> datetime:
+    return _EPOCH + timedelta(microseconds=_integer(record, name, MAX_MICROSECONDS))
+
+
+def _flag(record: Mapping[str, Any], name: str) -> bool:
+    value = record.get(name, False)
+    if type(value) is not bool:
+        raise ValueError(f"{name} is not true or false")
+    return value
+
+
+def _seconds(record: Mapping[str, Any], name: str) -> float | None:
+    value = record.get(name)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= MAX_CPU_SECONDS:
+        raise ValueError(f"{name} is no length of time")
+    return float(value)
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record[name]
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no text")  # noqa: TRY004  as above
+    return value.encode("utf-8", "backslashreplace").decode()  # of a path perhaps, and the ledger takes UTF-8

@@ -181,18 +181,20 @@ static int is_same(const char *path, int file)
 {
     struct stat found, held;
 
-    return stat(path, &found) == 0 && fstat(file, &held) == 0 && found.st_ino == held.st_ino;
+    return lstat(path, &found) == 0 && fstat(file, &held) == 0 && found.st_ino == held.st_ino;
 }
 
 /* The file that is to be an attempt's evidence, locked, if that is there for the taking; -1 where it is not so plain. */
 int take(const char *run, const char *scratch, const char *new, const char *name)
 {
+    struct stat found;
+
     if (!is_folder(run) || !is_folder(scratch))
         return -1;
-    int file = open(new, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    int file = open(new, O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (file < 0)
         return -1;
-    if (flock(file, LOCK_EX | LOCK_NB) == 0 && is_same(new, file) && access(name, F_OK) < 0 && errno == ENOENT)
+    if (flock(file, LOCK_EX | LOCK_NB) == 0 && is_same(new, file) && lstat(name, &found) < 0 && errno == ENOENT)
         return file;
     close(file);
     return -1;
@@ -204,8 +206,8 @@ int is_whole(int file, const char *name, const char *marker, int size, const cha
     char found[size];
     struct stat about;
 
-    return is_same(name, file) && pread(file, found, size, 0) == size && memcmp(found, marker, size) == 0 &&
-           (stat(folder, &about) < 0 || (about.st_mode & 0777) == 0700);
+    return is_same(name, file) && fstat(file, &about) == 0 && (about.st_mode & 0777) == 0600 && pread(file, found, size, 0) == size && memcmp(found, marker, size) == 0 &&
+           (lstat(folder, &about) < 0 || (about.st_mode & (S_IFMT | 0777)) == (S_IFDIR | 0700));
 }
 
 /* Where the marker is found, the attempt counts as executed: so it is on the disk first, file and folder. 0 or

@@ -17,9 +17,11 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.adapters.clock import SystemClock
-from engine.adapters.evidence import CONTROL, beside
+from engine.adapters.holders import current_boot_id, why_gone
+from engine.adapters.keys import key_of
 from engine.adapters.leftovers import end_marked, go_on, rouse
-from engine.adapters.looking import Seen, look, read_result, supervisor_in
+from engine.adapters.looking import REPLACED, Seen, look, look_for_end, supervisor_in
+from engine.adapters.wishing import leave_wish
 from engine.errors import JobfileError
 from engine.lifecycle import Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
@@ -28,9 +30,7 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 START_TRIES = 30
 """So often an attempt that no supervisor could take is given to one again, at each look."""
 MAX_REFUSED = 10_000
-"""Attempts of which it is remembered how often they could not be taken."""
-CONTROL_BYTES = 4096
-"""Wishes that are known already are looked for in so much of them."""
+"""Attempts of which it is remembered how often they could not be taken, or what they left."""
 PART_BYTES = 65_536
 COMPLAINT_BYTES = 65_536
 """Of what a program complains of, about so much is kept."""
@@ -38,35 +38,15 @@ LOOK_SECONDS = 0.1
 """How often it is looked whether a program has ended whose output is still open."""
 
 
-def current_boot_id() -> str:
-    """Names this boot of this machine, and its processes: in another container no recorded one is ours.
-
-    The pid namespace, whose number may be given again, and when its first process started: namespaces(7).
-    """
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    try:
-        began = os.fsdecode(Path("/proc/1/stat").read_bytes()).rpartition(")")[2].split()[19]
-    except OSError:
-        began = ""  # other users' processes may be hidden: proc(5), hidepid
-    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{began}"
-
-
-def why_gone(then: str, now: str) -> str:
-    """What happened between two boot ids that no process can have survived; empty when nothing did."""
-    (boot, *before), (same, *after) = then.split("/"), now.split("/")
-    if boot != same:
-        return "host_reboot"
-    return "container_restart" if any(one != other for one, other in zip(before, after, strict=False)) else ""
-
-
 class ProcessLauncher:
     """Hands orders to a launcher process, which forks a shim for each; both outlive what made them."""
 
-    def __init__(self, wake: Path | None, *, umask: int = -1) -> None:
+    def __init__(self, wake: Path | None, *, key: bytes, umask: int = -1) -> None:
         """`wake` is the named pipe through which shims tell that they ended. Starts no process yet.
 
-        `umask` is that of jobs; without it, as here.
+        With `key` their evidence is sealed: keys.py. `umask` is that of jobs; without it, as here.
         """
+        self._key = key
         self._umask = umask
         self._wake = wake
         self._boot_id = current_boot_id()
@@ -76,6 +56,7 @@ class ProcessLauncher:
         self._in_flight: set[str] = set()
         self._taken: set[str] = set()
         self._refused: dict[str, list[int]] = {}
+        self._left: dict[str, int] = {}
         self._heard = b""
         self._lock = threading.RLock()
 
@@ -144,6 +125,7 @@ class ProcessLauncher:
                 "may_gain_rights": order.may_gain_rights,
                 "core_bytes": order.core_bytes,
                 "boot_id": self._boot_id,
+                "key": key_of(str(order.run_dir), self._key),
             }
         )
         folder = os.fsencode(order.run_dir)
@@ -152,13 +134,13 @@ class ProcessLauncher:
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
         """What is known of an attempt, from its evidence alone."""
         name = str(run_dir)
-        outcome = read_result(name)
+        outcome = look_for_end(name, self._key, boot_id=self._boot_id)
         if outcome is not None:
             self._forget(name)
             return outcome
         if self._is_in_flight(name):
             return Alive(started_at=None)
-        seen = look(name)
+        seen = look(name, self._key, boot_id=self._boot_id)
         if not isinstance(seen, Seen):
             return seen
         if seen.is_held:
@@ -166,47 +148,38 @@ class ProcessLauncher:
         now = SystemClock().now()
         if gone := why_gone(boot_id, self._boot_id):
             return Lost(at=now, reason=gone)
-        if seen.is_marked:
+        if seen.doubt and seen.doubt != REPLACED:
+            return Lost(at=now, reason="evidence_forged", detail=seen.doubt)
+        if seen.is_marked and not seen.doubt:
             return Lost(at=now, reason="supervisor_killed")
-        if name in self._taken:
+        if seen.is_marked or name in self._taken:
             return Lost(at=now, reason="evidence_gone")
         return self._why_not_taken(name, now) or NotStarted()
 
     def keep_going(self, run_dir: Path) -> bool:
         """Let a supervisor go on that its job has stopped: its timeout holds. Whether it stood still."""
-        supervisor = supervisor_in(run_dir, self._boot_id)
-        return supervisor is not None and go_on(*supervisor)
+        supervisor = supervisor_in(run_dir, self._key, boot_id=self._boot_id)
+        return supervisor is not None and go_on(supervisor.pid, supervisor.began)
 
     def end_leftovers(self, run_id: str, number: int) -> int:
         """Kill what an attempt whose supervisor died left running; how many processes there were."""
         marks = (f"JOBFILE_RUN_ID={run_id}", f"JOBFILE_ATTEMPT={number}")
-        return end_marked(tuple(mark.encode() for mark in marks))
+        ended = end_marked(tuple(mark.encode() for mark in marks))
+        with self._lock:
+            self._hear()
+            return ended + self._left.pop(f"{run_id}.{number}", 0)
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
         """Write the wish beside the evidence, and rouse who holds it; without that it is read in a second.
 
         False when nobody is there to read it. Once is enough, however often it is told.
         """
-        seen = look(str(run_dir))
-        if not isinstance(seen, Seen) or not seen.is_held:
+        seen = look(str(run_dir), self._key, boot_id=self._boot_id)
+        if not isinstance(seen, Seen) or not seen.is_held or not leave_wish(run_dir, how, self._key):
             return False
-        wish = f"{how.value}\n".encode()
-        try:
-            control = beside(str(run_dir), CONTROL)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
-            handle = os.open(control, flags, 0o600)
-        except OSError:
-            return False
-        try:
-            if wish not in os.read(handle, CONTROL_BYTES):
-                os.write(handle, wish)
-        except OSError:
-            return False
-        finally:
-            os.close(handle)
-        supervisor = supervisor_in(run_dir, self._boot_id)
+        supervisor = supervisor_in(run_dir, self._key, boot_id=self._boot_id)
         if supervisor is not None:
-            rouse(*supervisor)
+            rouse(supervisor.pid, supervisor.began)
         return True
 
     def is_launcher(self, pid: int) -> bool:
@@ -261,6 +234,11 @@ class ProcessLauncher:
 
     def _take_in(self, line: str) -> None:
         problem, _, name = line[1:].partition(" ")
+        if line.startswith("="):  # what its supervisor left was ended by the launcher process, which got it
+            if len(self._left) > MAX_REFUSED:
+                self._left.clear()
+            self._left[name.rpartition("/")[2]] = int(problem)
+            return
         if name not in self._in_flight:
             return  # its end is known already
         self._in_flight.remove(name)

@@ -19,13 +19,13 @@ sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs mor
 
 from holding import HeldEvidence
 from leftovers import Told, began_at, group_within, signal_descendants, tell_others
-from making import make_folder, write_new
+from making import make_folder, open_folder, write_script
 from masking import Masker
 from memory import memory_kills
-from output import OutputFiles
 from plain import Ended, note_signals
 from program import Program
 from spawning import AT_MARKER, Before, NotBegunError
+from storing import OutputFiles
 from waking import Wake, child_signals, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
@@ -94,7 +94,8 @@ class Shim:
         self.wake = wake
         self.folder: str = self.order["run_dir"]
         self.path = os.fsencode(self.folder)
-        self.evidence = HeldEvidence(self.path, os.fsencode(self.order["scratch_dir"]))
+        scratch = os.fsencode(self.order["scratch_dir"])
+        self.evidence = HeldEvidence(self.path, scratch, self.order["key"])
         self.result: dict[str, Any] = {"boot_id": self.order["boot_id"]}
         self.end_at: float | None = None
         self.kill_at: float | None = None
@@ -124,22 +125,27 @@ class Shim:
     def _claim(self, acks: int) -> "Before | None":
         """What comes first, if the attempt is ours to execute. What fails here has executed nothing."""
         try:
-            if not self.evidence.take():
+            about = {"at": now_us(), "boot_id": self.order["boot_id"], **_me}
+            if not self.evidence.take(about):
                 return None
             self._prepare()
         except (OSError, ValueError) as problem:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL
             return None
         self.started_us, self.started = now_us(), boot_seconds()
-        about = {"at": self.started_us, "boot_id": self.order["boot_id"], **_me}
-        return self.evidence.before(about, acks, b"+0 %s\n" % self.path)
+        return self.evidence.before({**about, "at": self.started_us}, acks, b"+0 %s\n" % self.path)
 
     def _prepare(self) -> None:
         script = None
         if self.order["script"] is not None:
-            make_folder(self.folder)
             script = f"{self.folder}/script"
-            write_new(script, self.order["script"].encode("utf-8", "surrogateescape"))
+            make_folder(os.path.dirname(self.folder))  # noqa: PTH120
+            folder = open_folder(self.folder)
+            try:
+                content = self.order["script"].encode("utf-8", "surrogateescape")
+                write_script("script", content, folder=folder)
+            finally:
+                os.close(folder)
         secrets = self.order["secrets"]
         self.output = OutputFiles(self.folder, Masker(secrets.values()) if secrets else _nothing_to_mask)
         self.program = Program(self.order, script)
@@ -235,7 +241,7 @@ class Shim:
     def _obey(self) -> None:
         for wish in self.evidence.wishes():
             self.result["stopped"] = True
-            if wish == b"kill":
+            if wish == "kill":
                 self._kill()
             elif self.kill_at is None:
                 self._ask()
@@ -319,7 +325,7 @@ class Shim:
 
     def _hasten(self) -> None:
         """A wish to kill what is left of the job ends its grace at once."""
-        if b"kill" in self.evidence.wishes():
+        if "kill" in self.evidence.wishes():
             self.kill_at = boot_seconds()
 
     def _drain(self, is_open: bool, until: float) -> None:
@@ -357,6 +363,7 @@ class Shim:
         )
         self._set_aside()
         self.evidence.conclude(self.result)
+        self.evidence.close()  # no end counts while the lock is held
         self.wake.tell(f"{self.order['attempt_id']}\n".encode())
 
     def _set_aside(self) -> None:

@@ -13,6 +13,8 @@ def fate_of(evidence: Evidence, attempt: Attempt) -> str:
             return ""
         case NotStarted() | Lost(reason="evidence_gone") if attempt.state is AttemptState.RUNNING:
             return "what it left behind is gone, and it will be recorded as lost"
+        case Lost(reason="evidence_forged"):
+            return f"{evidence.detail}, and it will be recorded as lost"
         case NotStarted():
             return "it was never executed, and will be started"
         case StartError():

@@ -21,12 +21,14 @@ def _fates(place: Place, view: View) -> Mapping[str, str]:
     """What will become of each attempt that is over and has no end in the ledger, by its run."""
     found = {}
     for live in view.soundness.live_attempts():
+        from engine.adapters.keys import read_key  # noqa: PLC0415  start-up time: rarely needed
         from engine.adapters.process import ProcessLauncher  # noqa: PLC0415  start-up time: rarely needed
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed
 
         attempt = live.attempt
         folder = place.config.attempt_dir(attempt.run_id, attempt.number)
-        fate = fate_of(ProcessLauncher(None).evidence(folder, boot_id=attempt.boot_id), attempt)
+        launcher = ProcessLauncher(None, key=read_key(place.state_dir))
+        fate = fate_of(launcher.evidence(folder, boot_id=attempt.boot_id), attempt)
         if fate:
             found[attempt.run_id] = fate
     return found

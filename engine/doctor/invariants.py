@@ -6,6 +6,7 @@ from typing import Final
 
 from engine.adapters.evidence import NAME, beside
 from engine.adapters.highwater import find_rewind
+from engine.adapters.keys import read_key
 from engine.adapters.looking import read_result
 from engine.answers.findings import Examined, Finding, told
 from engine.answers.invariants.checking import check_invariants
@@ -34,9 +35,10 @@ def examine_invariants(subject: Subject) -> Examined:
 
 def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
     """I7 on the disk: where the folder of a good run is still there, its recorded end says so too."""
+    key = read_key(subject.config.state_dir)
     for run in view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=MAX_RESULTS):
         folder = subject.config.attempt_dir(run.id, run.attempt)
-        result = read_result(folder)
+        result = read_result(folder, key)
         if isinstance(result, Ended) and result.exit_code == 0 and not result.timed_out:
             continue
         evidence = Path(beside(str(folder), NAME))

@@ -6,6 +6,7 @@ from shlex import quote
 from typing import Final
 
 from engine.adapters.folders import Survey, run_names
+from engine.adapters.keys import read_key
 from engine.adapters.lock import is_engine_running
 from engine.adapters.machine import RunProcess, process_of_run, processes_of_runs
 from engine.adapters.process import ProcessLauncher
@@ -77,7 +78,7 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
     """Attempts without an end and without anybody who looks after them, and what will become of them."""
     if subject.is_running:
         return
-    launcher = ProcessLauncher(None)
+    launcher = ProcessLauncher(None, key=read_key(subject.config.state_dir))
     for one in view.soundness.live_attempts():
         folder = subject.config.attempt_dir(one.attempt.run_id, one.attempt.number)
         evidence = launcher.evidence(folder, boot_id=one.attempt.boot_id)

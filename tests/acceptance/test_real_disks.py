@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.holders import current_boot_id
+from engine.adapters.keys import read_key
+from engine.adapters.process import ProcessLauncher
 from engine.lifecycle import Ended, RunState
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
@@ -221,7 +223,8 @@ def test_an_engine_that_is_to_stop_its_jobs_on_a_full_disk_ends_and_says_that_th
 
 
 def _evidence(folder: Path) -> object:
-    return ProcessLauncher(None).evidence(folder, boot_id=current_boot_id())
+    key = read_key(folder.parents[2])
+    return ProcessLauncher(None, key=key).evidence(folder, boot_id=current_boot_id())
 
 
 def test_f54_a_sync_that_fails_reports_no_success_and_the_file_is_checked_before_the_next_write(

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from engine.adapters.evidence import NAME, RESULT_AT, beside, pack
+from engine.adapters.holders import current_boot_id
+from engine.adapters.keys import key_of, make_key
 from engine.adapters.lock import MOUNTS, EngineLock
 from engine.adapters.machine import Machine
-from engine.adapters.process import current_boot_id
 from engine.answers.findings import Examined, Finding
 from engine.config import EngineConfig
 from engine.doctor.checking import diagnose
@@ -154,10 +155,11 @@ def record_results(world: World) -> None:
 
 def write_result(folder: Path, *, exit_code: int) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
+    key = key_of(str(folder), make_key(folder.parent.parent.parent))
     said = {"started_at": 1, "ended_at": 2, "exit_code": exit_code, "signal": None}
     counted = {"output_bytes": 0, "output_dropped": 0, "leftover_processes": 0}
     Path(beside(str(folder), NAME)).write_bytes(
-        pack({"at": 1}).ljust(RESULT_AT, b"\0") + pack(said | counted)
+        pack({"at": 1}, key).ljust(RESULT_AT, b"\0") + pack(said | counted, key, RESULT_AT)
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from engine.adapters.evidence import NAME, beside, pack
 from engine.adapters.folders import Room
+from engine.adapters.keys import key_of, make_key
 from engine.adapters.lock import make_private_file, make_state_dir
 from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
 from engine.doctor.disk import check_room
@@ -536,7 +537,10 @@ def an_attempt_ended_while_nobody_was_there(patient: Patient) -> None:
 
 @brings("leftovers.attempt", "it will be recorded as lost")
 def an_attempt_was_lost_while_nobody_was_there(patient: Patient) -> None:
-    Path(beside(str(folder_of_what_runs(patient)), NAME)).write_bytes(pack({"at": 1}))
+    folder = folder_of_what_runs(patient)
+    about = {"at": 1, "pid": 1, "began": "1", "boot_id": "an earlier boot"}
+    key = key_of(str(folder), make_key(patient.config.state_dir))
+    Path(beside(str(folder), NAME)).write_bytes(pack(about, key))
 
 
 @brings("leftovers.attempt", "what it left behind is gone")

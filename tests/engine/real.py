@@ -1,17 +1,21 @@
 """Real launchers and real processes in a folder, for the tests of them."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from engine.adapters.holders import current_boot_id
 from engine.adapters.output import OutputTail
 from engine.adapters.plain import LIBRARY
-from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.process import ProcessLauncher
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
 from tests.acceptance.engines import until
 from tests.engine.supervisors import leave_out_compiled_part
 
+KEY = b"a key of thirty-two bytes, or so"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 WAYS = ("vfork", "fork")
 """With the compiled part, and as it is where that could not be built."""
@@ -22,7 +26,7 @@ class Real:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.launcher = ProcessLauncher(None)
+        self.launcher = ProcessLauncher(None, key=KEY)
         self.boot_id = current_boot_id()
 
     def order(self, name: str, body: str, **fields: object) -> LaunchOrder:
@@ -66,6 +70,29 @@ class Real:
 
     def output(self, order: LaunchOrder) -> bytes:
         return OutputTail(order.run_dir).read()
+
+
+class Holder:
+    """Another process of the same user that locks a file for its life."""
+
+    def __init__(self, path: Path, how: str = "LOCK_EX") -> None:
+        code = (
+            f"import fcntl, sys; file = open(sys.argv[1], 'r+b'); fcntl.flock(file, fcntl.{how}); print(); "
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-c", f"{code}sys.stdout.flush(); sys.stdin.read()", path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+        self.pid = self._process.pid
+
+    def __enter__(self) -> "Holder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(b"")
 
 
 def real_world(folder: Path, monkeypatch: pytest.MonkeyPatch, *, way: str) -> Iterator[Real]:

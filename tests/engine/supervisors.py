@@ -16,8 +16,9 @@ import emptying  # noqa: E402  after the path
 import holding  # noqa: E402  after the path
 import plain  # noqa: E402  after the path
 import spawning  # noqa: E402
+import storing  # noqa: E402
 
-__all__ = ["ADAPTERS", "emptying", "holding", "leave_out_compiled_part", "plain", "spawning"]
+__all__ = ["ADAPTERS", "emptying", "holding", "leave_out_compiled_part", "plain", "spawning", "storing"]
 
 
 def leave_out_compiled_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,26 +15,39 @@ from pathlib import Path
 import pytest
 
 from engine.adapters import process
-from engine.adapters.evidence import CONTROL, NAME, RESULT_AT, beside, marker_in, pack
+from engine.adapters.evidence import CONTROL, NAME, RESULT_AT, beside, pack, wish_line
+from engine.adapters.holders import current_boot_id
+from engine.adapters.keys import key_of
 from engine.adapters.leftovers import began_at
+from engine.adapters.looking import Marker, marker_in
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
-from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher, current_boot_id
+from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
-from tests.engine.real import PATH, WAYS, Real, real_world
+from tests.engine.real import KEY, PATH, WAYS, Real, real_world
 
 
 def evidence_of(order: LaunchOrder) -> Path:
     return Path(beside(str(order.run_dir), NAME))
 
 
-def marker_of(order: LaunchOrder) -> dict:
-    marker = marker_in(evidence_of(order).read_bytes())
+def key_to(order: LaunchOrder) -> bytes:
+    return key_of(str(order.run_dir), KEY)
+
+
+def marker_of(order: LaunchOrder) -> Marker:
+    marker = marker_in(evidence_of(order).read_bytes(), key_to(order))
     assert marker is not None
     return marker
+
+
+def begun(order: LaunchOrder, **about: object) -> bytes:
+    """Evidence of an attempt that began under a supervisor that is gone."""
+    fields = {"at": 1, "pid": 1, "began": "1", "boot_id": current_boot_id()}
+    return pack(fields | about, key_to(order)).ljust(RESULT_AT, b"\0")
 
 
 @pytest.fixture(params=WAYS)
@@ -172,18 +185,12 @@ def test_a_secret_is_in_no_argument_and_no_file(world: Real) -> None:
     assert order.run_dir.stat().st_mode & 0o777 == 0o700
 
 
-BEGUN = pack({"at": 1}).ljust(RESULT_AT, b"\0")
-
-
-@pytest.mark.parametrize(
-    "torn",
-    [b"", b"JFR1", b"\0" * 4096, b"JFR1" + b"\xff" * 4000]
-    + [BEGUN + end for end in (b"", b"JFR1", b"\0" * 3072, b"JFR1" + b"\xff" * 3000, pack({})[:-1])],
-)
-def test_a_torn_result_is_no_result_and_never_success(world: Real, torn: bytes) -> None:
+@pytest.mark.parametrize("torn", [b"", b"JFR2", b"\0" * 3072, b"JFR2" + b"\xff" * 3000])
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_a_torn_result_is_no_result_and_never_success(world: Real, torn: bytes, is_begun: bool) -> None:
     order = world.launch("torn", "exit 0")
     assert isinstance(world.end_of(order), Ended)
-    evidence_of(order).write_bytes(torn)
+    evidence_of(order).write_bytes((begun(order) if is_begun else b"") + torn)
     # The shim that wrote the good one may hold its lock for a last instant.
     assert isinstance(world.end_of(order), Lost)
 
@@ -191,7 +198,7 @@ def test_a_torn_result_is_no_result_and_never_success(world: Real, torn: bytes) 
 def test_after_a_reboot_what_has_no_result_is_lost_for_that_reason(world: Real) -> None:
     order = world.launch("reboot", "exit 0")
     world.end_of(order)
-    evidence_of(order).write_bytes(BEGUN)
+    evidence_of(order).write_bytes(begun(order))
     world.boot_id = "another boot"
     lost = world.end_of(order)
     assert isinstance(lost, Lost)
@@ -199,7 +206,7 @@ def test_after_a_reboot_what_has_no_result_is_lost_for_that_reason(world: Real) 
 
 
 def test_many_launches_of_one_attempt_from_two_engines_execute_it_once(world: Real) -> None:
-    other = ProcessLauncher(None)
+    other = ProcessLauncher(None, key=KEY)
     order = world.order("race", "exit 6")
     for _ in range(10):
         world.launcher.launch(order)
@@ -231,7 +238,8 @@ def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: p
     world.launcher.close()
     assert isinstance(ended, Ended)
     assert (ended.stopped, ended.signal) == (True, signal.SIGKILL)
-    assert Path(beside(str(order.run_dir), CONTROL)).read_text() == "cancel\nkill\n"
+    lines = [wish_line(wish, key_to(order)) for wish in ("cancel", "kill")]
+    assert Path(beside(str(order.run_dir), CONTROL)).read_bytes().splitlines() == lines
 
 
 def test_a_wish_that_is_told_anew_is_heard(world: Real) -> None:
@@ -278,7 +286,7 @@ def test_evidence_that_cannot_be_opened_for_want_of_descriptors_is_not_lost(worl
 def test_a_wish_that_was_there_first_is_heard_when_it_starts(world: Real) -> None:
     order = world.order("early", "sleep 30")
     order.run_dir.parent.mkdir(parents=True)
-    Path(beside(str(order.run_dir), CONTROL)).write_text("cancel\n")
+    Path(beside(str(order.run_dir), CONTROL)).write_bytes(wish_line("cancel", key_to(order)) + b"\n")
     world.launcher.launch(order)
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
@@ -350,11 +358,8 @@ def test_what_nobody_could_have_left_there_is_no_result_and_stops_nobody(world: 
         {"ended_at": 1, "exit_code": 0},
     ]
     for lie in lies:
-        for begun in (
-            BEGUN,
-            pack({"at": "then", "boot_id": world.boot_id, "pid": "me"}).ljust(RESULT_AT, b"\0"),
-        ):
-            evidence_of(order).write_bytes(begun + pack(lie))
+        for first in (begun(order), begun(order, at="then", pid="me")):
+            evidence_of(order).write_bytes(first + pack(lie, key_to(order), RESULT_AT))
             assert isinstance(world.end_of(order), Lost)
             assert not world.launcher.keep_going(order.run_dir)
             assert not world.launcher.stop(order.run_dir, Stop.KILL)
@@ -391,7 +396,7 @@ def test_a_job_that_harms_its_own_evidence_is_still_answered_for(world: Real, ha
         return harmed.exists() and isinstance(found, Alive) and found.started_at is not None
 
     until(is_mended)
-    assert seen <= {"Alive", "evidence_gone"}, "nobody may think that it is dead"
+    assert seen <= {"Alive", "evidence_gone", "evidence_forged"}, "the worker waits longer than that takes"
     gate.touch()
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
@@ -412,7 +417,7 @@ def test_a_job_that_deletes_its_evidence_at_its_end_is_answered_for_too(world: R
 def test_an_attempt_of_another_container_is_lost_for_that_reason(world: Real) -> None:
     order = world.launch("moved", "exit 0")
     world.end_of(order)
-    evidence_of(order).write_bytes(BEGUN)
+    evidence_of(order).write_bytes(begun(order))
     boot, space, began = current_boot_id().split("/")
     others = (f"{boot}/pid:[1]/{began}", f"{boot}/{space}/1{began}", f"{boot}/{space}")
     reasons = []
@@ -429,12 +434,14 @@ def test_what_was_never_started_before_a_reboot_is_lost_and_not_started_again(wo
     assert found.reason == "host_reboot"
 
 
-def test_what_a_killed_supervisor_left_running_is_found_and_ended(world: Real) -> None:
+def test_what_a_killed_supervisor_left_running_is_found_and_ended_by_another_engine(world: Real) -> None:
+    """It has its name in its environment. While the launcher process lives, that one ends more."""
     body = f"setsid sh -c 'sleep 30 & echo $! > {world.folder}/pid; wait' & wait"
     env = {"PATH": PATH, "JOBFILE_RUN_ID": "ab" * 16, "JOBFILE_ATTEMPT": "1"}
     order = world.launch("daemon", body, env=env)
     daemon = number_in(world.folder / "pid")
     other = subprocess.Popen(["sleep", "30"], env={**env, "JOBFILE_ATTEMPT": "2"})
+    os.kill(launcher_process(world), signal.SIGKILL)
     os.kill(supervisor_of(order.run_dir), signal.SIGKILL)
     assert isinstance(world.end_of(order), Lost)
     assert not is_gone(daemon)
@@ -520,7 +527,7 @@ def test_nobody_else_is_signalled_for_a_supervisor_that_is_gone(world: Real) -> 
     os.kill(stranger.pid, signal.SIGSTOP)
     until(lambda: state_of(stranger.pid) == "T")
     began = str(int(began_at(stranger.pid)) - 1)
-    evidence_of(order).write_bytes(pack({**marker_of(order), "pid": stranger.pid, "began": began}))
+    evidence_of(order).write_bytes(begun(order, pid=stranger.pid, began=began))
     assert not world.launcher.keep_going(order.run_dir)
     assert state_of(stranger.pid) == "T"
     stranger.kill()
@@ -566,7 +573,7 @@ def test_a_supervisor_that_has_served_long_enough_takes_no_order_with_it(world: 
         order = world.launch(f"one{number}", "", argv=("true",))
         while not isinstance(world.evidence(order), Ended):
             pause(0.001)
-        shims.add(marker_of(order)["pid"])
+        shims.add(marker_of(order).supervisor.pid)
     assert len(shims) >= 2
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.adapters.masking import MASK, MIN_LINE_BYTES, Masker, forms
-from engine.adapters.output import HEAD_BYTES, OutputFiles, OutputTail
+from engine.adapters.output import HEAD_BYTES, OutputTail
+from tests.engine.supervisors import storing
 
 SECRET = 'pa"ss w0rd/ü'
 texts = st.binary(max_size=40)
@@ -98,7 +99,7 @@ def test_what_is_written_is_read_back(parts: list[bytes]) -> None:
     import tempfile  # noqa: PLC0415  a folder for each example
 
     with tempfile.TemporaryDirectory() as folder:
-        files = OutputFiles(folder, Masker([]))
+        files = storing.OutputFiles(folder, Masker([]))
         tail = OutputTail(Path(folder))
         seen = b""
         for part in parts:
@@ -115,7 +116,7 @@ def test_a_folder_that_is_not_there_has_no_output_yet(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_drops_output_and_counts_it(tmp_path: Path) -> None:
     (tmp_path / "output").mkdir()  # a folder in its place: it cannot be opened for writing
-    files = OutputFiles(str(tmp_path), Masker([]))
+    files = storing.OutputFiles(str(tmp_path), Masker([]))
     files.write(b"x" * 1000)
     files.close()
     assert (files.total, files.dropped) == (1000, 1000)
@@ -127,7 +128,7 @@ def test_output_of_which_the_folder_was_away_goes_on_when_it_is_back(tmp_path: P
     for number, first in enumerate((b"", b"kept, then taken")):
         folder = tmp_path / str(number) / "attempt"
         folder.parent.mkdir()
-        output = OutputFiles(str(folder), Masker([]))
+        output = storing.OutputFiles(str(folder), Masker([]))
         output.write(first)
         folder.parent.rename(tmp_path / f"away-{number}")
         output.write(b"lost")
@@ -141,7 +142,7 @@ def test_output_of_which_the_folder_was_away_goes_on_when_it_is_back(tmp_path: P
 
 def test_a_part_that_was_taken_away_counts_as_dropped_and_the_rest_stays(tmp_path: Path) -> None:
     folder = tmp_path / "attempt"
-    output = OutputFiles(str(folder), Masker([]))
+    output = storing.OutputFiles(str(folder), Masker([]))
     output.write(b"h" * HEAD_BYTES + b"gone")
     (folder / "output.1").unlink()
     output.renew()
@@ -154,7 +155,7 @@ def test_a_part_that_was_taken_away_counts_as_dropped_and_the_rest_stays(tmp_pat
 
 def test_a_part_that_cannot_be_made_is_begun_again_and_the_head_stays(tmp_path: Path) -> None:
     folder = tmp_path / "attempt"
-    output = OutputFiles(str(folder), Masker([]))
+    output = storing.OutputFiles(str(folder), Masker([]))
     output.write(b"h" * HEAD_BYTES)
     (folder / "output.1").mkdir()  # in the way
     output.write(b"lost")

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +11,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.accounting import Moment, account
-from engine.adapters.folders import bytes_of_run, compress_attempt, remove_run, survey
-from engine.adapters.output import OutputFiles, OutputTail
+from engine.adapters.folders import (
+    bytes_of_run,
+    compress_attempt,
+    empty_scratch,
+    old_entries,
+    remove_run,
+    run_of,
+    survey,
+)
+from engine.adapters.output import OutputTail
 from engine.answers.did import Answer, did
 from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
@@ -25,6 +33,7 @@ from engine.lifecycle import Ended, Run, RunState
 from engine.ports import Stop
 from engine.records import DISK_HOLD
 from tests.builders import DAY, HOUR, MINUTE, NOON
+from tests.engine.supervisors import storing
 from tests.engine.world import World
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -308,7 +317,7 @@ def test_outputs_are_compressed_after_a_day_and_read_as_before(tmp_path: Path) -
     (run,) = world.runs()
     folder = world.config.attempt_dir(run.id, 1)
     folder.mkdir(parents=True)
-    output = OutputFiles(str(folder), Plain())
+    output = storing.OutputFiles(str(folder), Plain())
     flood = b"".join(b"line %d\n" % number for number in range(3_000_000))
     output.write(flood)
     output.close()
@@ -331,6 +340,60 @@ def test_a_compression_that_was_cut_short_is_done_again(tmp_path: Path) -> None:
     assert compress_attempt(tmp_path)
     assert not (tmp_path / "output").exists()
     assert OutputTail(tmp_path).read() == b"hello\n" * 1000
+
+
+def outside(folder: Path) -> tuple[Path, Callable[[], dict[str, str]]]:
+    """A folder that is nobody's business, old, and what is in it now."""
+    target = folder / "outside"
+    (target / "in").mkdir(parents=True)
+    for name in ("output", "script", "tmp", ".tmp.1", "in/kept", "ab12.1.evidence"):
+        (target / name).write_text("not ours")
+    for path in (target, *target.iterdir()):
+        os.utime(path, (1, 1))
+    return target, lambda: {str(path): path.read_text() for path in target.rglob("*") if path.is_file()}
+
+
+def test_links_in_place_of_what_an_old_run_left_are_not_followed(tmp_path: Path) -> None:
+    """Of its folder, an attempt's, or a whole shelf: nothing behind them is packed, changed or taken away."""
+    target, content = outside(tmp_path)
+    before, mode = content(), target.stat().st_mode
+    shelf = tmp_path / "runs" / "ab"
+    (shelf / "cd12.1").mkdir(parents=True)
+    for name in ("ab12", "ab12.1", "ab12.1.control", "ab12.1.evidence"):
+        (shelf / name).symlink_to(target)
+    for name in ("output", "output.1", "script"):
+        (shelf / "cd12.1" / name).symlink_to(target / "output")
+    os.mkfifo(shelf / "cd12.1" / "output.2")
+    (tmp_path / "runs" / "cd").symlink_to(target)
+    for folder in (shelf / "ab12.1", shelf / "cd12.1", tmp_path / "runs" / "cd" / "in"):
+        compress_attempt(folder)
+    for folder in (shelf / "ab12", tmp_path / "runs" / "cd" / "in", tmp_path / "runs" / "cd"):
+        empty_scratch(folder)
+        remove_run(folder, attempts=1)
+    assert list(old_entries(tmp_path / "runs", shard=0xCD, older_than=10.0)) == []
+    assert (content(), target.stat().st_mode) == (before, mode)
+    assert [path.name for path in shelf.iterdir()] == ["cd12.1"], "the links themselves are gone"
+    remove_run(shelf / "cd12", attempts=1)
+    assert list(shelf.iterdir()) == []
+    assert content() == before
+
+
+def test_a_job_that_leaves_what_is_hard_to_take_away_stops_no_housekeeping(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "ab" / "ab12"
+    run.mkdir(parents=True)
+    before = os.open(".", os.O_RDONLY)
+    os.chdir(run)
+    for _ in range(1_200):  # deeper than functions may call each other, and than a path may be long
+        os.mkdir("deeper")
+        os.chdir("deeper")
+    os.fchdir(before)
+    os.close(before)
+    run.chmod(0)
+    remove_run(run, attempts=1)
+    assert not run.exists()
+    odd = run.parent / os.fsdecode(b"\xff.1")
+    odd.touch()
+    assert run_of(odd.name).encode()
 
 
 def a_lost_run(tmp_path: Path, *lines: str) -> tuple[World, Run]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.engines import children_of
+from tests.engine.real import KEY
 from tests.engine.supervisors import ADAPTERS, holding, plain, spawning
 
 SOURCE = ADAPTERS / "plain.c"
@@ -434,7 +435,7 @@ def test_what_is_not_plain_is_not_taken_and_nothing_is_decided(tmp_path: Path) -
 @only_compiled
 def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
     place, folder = tmp_path / "name", tmp_path / "folder"
-    file = os.open(place, os.O_CREAT | os.O_RDWR)
+    file = os.open(place, os.O_CREAT | os.O_RDWR, 0o600)
     os.write(file, CONTENT)
 
     def is_whole() -> bool:
@@ -450,8 +451,18 @@ def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
     assert not is_whole()
     os.pwrite(file, b"m", 0)
     assert is_whole()
+    place.chmod(0)
+    assert not is_whole()
+    place.chmod(0o600)
+    folder.rename(tmp_path / "folder-aside")
+    folder.symlink_to("folder-aside")
+    assert not is_whole()
+    folder.unlink()
     place.rename(tmp_path / "aside")
     assert not is_whole()
+    place.symlink_to("aside")
+    assert not is_whole()
+    place.unlink()
     place.write_bytes(CONTENT)
     assert not is_whole()
     os.close(file)
@@ -512,13 +523,13 @@ def test_a_supervisor_that_is_signalled_while_it_waits_for_an_end_waits_on(
 
 def test_what_another_supervisor_put_in_place_is_not_taken_away(tmp_path: Path) -> None:
     """One stood still when it had taken its evidence; that was swept away, and another took its place."""
-    names = (os.fsencode(f"{tmp_path}/ab/run.1"), os.fsencode(f"{tmp_path}/ab/run/tmp"))
+    names = (os.fsencode(f"{tmp_path}/ab/run.1"), os.fsencode(f"{tmp_path}/ab/run/tmp"), KEY)
     os.mkdir(tmp_path / "ab")
     first, second = holding.HeldEvidence(*names), holding.HeldEvidence(*names)
-    assert first.take()
+    assert first.take({})
     before = first.before({"at": 1}, 0, b"")
     os.unlink(before.new)
-    assert second.take()
+    assert second.take({})
     os.rename(before.new, before.name)
     first.unmark()
     assert os.path.exists(before.name)

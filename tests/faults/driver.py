@@ -15,6 +15,7 @@ from random import Random
 
 from engine.adapters.process import ProcessLauncher
 from engine.lifecycle import AttemptState, Ended, Lost, StartError
+from tests.engine.real import KEY
 from tests.faults import plots
 from tests.faults.disk import Disk, read_log
 from tests.faults.life import FolderLauncher, Life, Plot
@@ -241,7 +242,7 @@ def after_cut(runs: Runs, place: Path, act: int) -> None:
         if run_id in told or attempt is None or attempt.boot_id == "boot-2":
             continue
         folder = life.config.attempt_dir(run_id, int(number))
-        found = ProcessLauncher(None).evidence(folder, boot_id=attempt.boot_id)
+        found = ProcessLauncher(None, key=KEY).evidence(folder, boot_id=attempt.boot_id)
         if isinstance(found, Lost):
             assert (attempt.state, attempt.reason) == (AttemptState.LOST, "host_reboot"), attempt
         else:

@@ -20,6 +20,7 @@ import engine.watcher
 from engine.adapters.evidence import NAME, RESULT_AT, SIZE, beside, pack
 from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
+from engine.adapters.keys import key_of
 from engine.adapters.lock import make_private_file
 from engine.adapters.process import ProcessLauncher
 from engine.answers.why import why
@@ -39,6 +40,7 @@ from engine.testing import FakeClock, GivenTree, make_loops
 from engine.watcher import Watcher
 from jobfile.occurrences import load_zone
 from tests.builders import DAY, NOON
+from tests.engine.real import KEY
 from tests.engine.world import World
 
 # Pure, and asked for the same few texts in each of thousands of lives.
@@ -188,13 +190,14 @@ class FolderLauncher(TimedLauncher):
     def __init__(self, *about: Any) -> None:
         super().__init__(*about)
         self._flights = {}
-        self._real = ProcessLauncher(None)
+        self._real = ProcessLauncher(None, key=KEY)
         self._ended: set[str] = set()
 
     def _start(self, order: LaunchOrder) -> None:
         order.run_dir.parent.mkdir(parents=True, exist_ok=True)
         evidence = os.open(beside(str(order.run_dir), NAME), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        os.pwrite(evidence, pack({"at": self._us(self._clock.now())}).ljust(SIZE, b"\0"), 0)
+        about = {"at": self._us(self._clock.now()), "pid": 0, "began": "", "boot_id": "boot-0"}
+        os.pwrite(evidence, pack(about, key_of(str(order.run_dir), KEY)).ljust(SIZE, b"\0"), 0)
         os.fsync(evidence)
         os.close(evidence)
         folder = os.open(order.run_dir.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -222,7 +225,7 @@ class FolderLauncher(TimedLauncher):
                 **dict.fromkeys(("output_bytes", "output_dropped", "leftover_processes"), 0),
             }
         evidence = os.open(beside(str(run_dir), NAME), os.O_RDWR)
-        os.pwrite(evidence, pack(about), RESULT_AT)
+        os.pwrite(evidence, pack(about, key_of(str(run_dir), KEY), RESULT_AT), RESULT_AT)
         os.fdatasync(evidence)
         os.close(evidence)
 

@@ -13,9 +13,11 @@ from random import Random
 import pytest
 
 from engine.adapters.evidence import NAME, SIZE, beside
-from engine.adapters.process import ProcessLauncher, current_boot_id
+from engine.adapters.holders import current_boot_id
+from engine.adapters.process import ProcessLauncher
 from engine.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
+from tests.engine.real import KEY
 from tests.engine.supervisors import leave_out_compiled_part
 from tests.faults.disk import Disk, read_log
 from tests.faults.preload import Kind, Mode, Outside
@@ -35,7 +37,7 @@ class Case:
         wrapper = folder / "python"
         wrapper.write_text(f'#!/bin/sh\nexec env {settings} {PYTHON} "$@"\n')
         wrapper.chmod(0o700)
-        self.launcher = ProcessLauncher(None)
+        self.launcher = ProcessLauncher(None, key=KEY)
         monkeypatch.setattr(sys, "executable", str(wrapper))  # the product starts it with no environment
         self.launcher.start()
         self.order = LaunchOrder(

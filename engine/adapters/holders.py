@@ -1,0 +1,115 @@
+"""Who holds a lock: the process that its file names, or somebody else.
+
+Every process of a user can lock the user's files, so a lock alone proves nothing: an engine and a supervisor
+write into the file, under a seal, which process they are.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from engine.adapters.leftovers import began_at, has_ended
+
+LOCKS: Final = "/proc/locks"
+"""Which process has locked which file: proc(5). Of what other containers hold it shows nothing."""
+FRESH_SECONDS: Final = 1.0
+"""For so long the same list of locks says that somebody holds one; that nobody does, only a new one says."""
+_LOCK_WORDS: Final = 8
+"""Number, kind, way, access, process, file (device and inode), first and last byte."""
+
+
+class Process(NamedTuple):
+    """A process: its id, when it began, and in which boot and container."""
+
+    pid: int
+    began: str
+    boot_id: str
+
+
+class _Locks:
+    """The list of locks, as it was a moment ago."""
+
+    def __init__(self) -> None:
+        self._read_at = float("-inf")
+        self._pids: dict[str, set[int]] = {}
+
+    def of(self, inode: int, pid: int) -> set[int]:
+        """The processes that hold this file, if the one that is asked for is not among them: as of now."""
+        name, now = str(inode), time.monotonic()
+        found = self._pids.get(name, set())
+        if pid in found and now - self._read_at < FRESH_SECONDS:
+            return found
+        self._pids, self._read_at = _read_locks(), now
+        return self._pids.get(name, set())
+
+
+_locks = _Locks()
+
+
+def current_boot_id() -> str:
+    """Names this boot of this machine, and its processes: in another container no recorded one is ours.
+
+    The pid namespace, whose number may be given again, and when its first process started: namespaces(7).
+    """
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    try:
+        began = os.fsdecode(Path("/proc/1/stat").read_bytes()).rpartition(")")[2].split()[19]
+    except OSError:
+        began = ""  # other users' processes may be hidden: proc(5), hidepid
+    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{began}"
+
+
+def why_gone(then: str, now: str) -> str:
+    """What happened between two boot ids that no process can have survived; empty when nothing did."""
+    (boot, *before), (same, *after) = then.split("/"), now.split("/")
+    if boot != same:
+        return "host_reboot"
+    return "container_restart" if any(one != other for one, other in zip(before, after, strict=False)) else ""
+
+
+def this_process() -> Process:
+    """This one."""
+    return Process(os.getpid(), began_at(os.getpid()), current_boot_id())
+
+
+def lives(one: Process, *, boot_id: str) -> bool:
+    """Whether a process is there. Of another container's nobody here can say: it counts as there."""
+    match why_gone(one.boot_id, boot_id):
+        case "host_reboot":
+            return False
+        case "":
+            return not has_ended(one.pid, one.began)
+        case _:
+            return True
+
+
+def holds(one: Process, handle: int, *, boot_id: str) -> bool:
+    """Whether a locked file is held by the process that it names, as far as anybody can tell.
+
+    Somebody else holds it when that process is gone, or when the system lists others and not it.
+    """
+    if not lives(one, boot_id=boot_id):
+        return False
+    if why_gone(one.boot_id, boot_id):
+        return True
+    holders = _locks.of(os.fstat(handle).st_ino, one.pid)
+    return not holders or one.pid in holders
+
+
+def holders_of(handle: int) -> tuple[int, ...]:
+    """The processes that the system says have locked a file."""
+    return tuple(sorted(_read_locks().get(str(os.fstat(handle).st_ino), ())))
+
+
+def _read_locks() -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    try:
+        lines = Path(LOCKS).read_text().splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        words = line.split()
+        if len(words) == _LOCK_WORDS and words[1] == "FLOCK" and words[4].isdecimal():
+            found.setdefault(words[5].rpartition(":")[2], set()).add(int(words[4]))
+    return found

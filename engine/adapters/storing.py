@@ -1,0 +1,107 @@
+"""What an attempt writes, stored by its shim, which imports this: output.py says how, and reads it back."""
+
+import os
+from typing import Protocol
+
+from making import append_to, open_folder
+from output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
+
+
+class Filter(Protocol):
+    """Changes a stream of bytes on its way, holding back what it cannot decide about yet."""
+
+    def feed(self, part: bytes) -> bytes:
+        """The next bytes to store."""
+        ...
+
+    def rest(self) -> bytes:
+        """What was held back, at the end."""
+        ...
+
+
+class OutputFiles:
+    """The writing half: in the shim, through the masker, before anything is stored."""
+
+    def __init__(self, folder: str, mask: Filter) -> None:
+        """Store into files in this folder, which is made when there is something to store."""
+        self._folder = folder
+        self._mask = mask
+        self._file = -1
+        self._number = -1
+        self._room = 0
+        self.total = 0
+        self.dropped = 0
+
+    def write(self, part: bytes) -> None:
+        """Store the next bytes of output. A full disk drops them; the job goes on."""
+        self.total += len(part)
+        self._store(self._mask.feed(part))
+
+    def close(self) -> None:
+        """Store what was held back, and finish."""
+        self._store(self._mask.rest())
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def renew(self) -> None:
+        """Begin anew if what was stored was taken away with its folder; that counts as dropped."""
+        if self._number < 0:
+            return
+        try:
+            if os.lstat(self._path()).st_ino == os.fstat(self._file).st_ino:
+                return
+        except OSError:
+            pass
+        was_open = self._file >= 0
+        if was_open:
+            os.close(self._file)
+            self._file = -1
+        if self._number > 0 and os.path.exists(f"{self._folder}/output"):  # noqa: PTH110
+            if was_open:  # else what was meant for it counts already
+                self.dropped += SEGMENT_BYTES - self._room
+            self._number, self._room = self._number - 1, 0  # this part alone: it is begun again
+        else:
+            self._number, self._room, self.dropped = -1, 0, self.total
+
+    def _path(self) -> str:
+        return f"{self._folder}/{self._name()}"
+
+    def _name(self) -> str:
+        return f"output.{self._number}" if self._number else "output"
+
+    def _store(self, part: bytes) -> None:
+        while part:
+            if self._room == 0:
+                self._next_file()
+            piece = part[: self._room]
+            part = part[len(piece) :]
+            self._room -= len(piece)
+            try:
+                done = os.write(self._file, piece)
+            except OSError:
+                done = 0
+            self.dropped += len(piece) - done
+
+    def _next_file(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+        self._number += 1
+        self._room = HEAD_BYTES if self._number == 0 else SEGMENT_BYTES
+        self._file = -1
+        try:
+            folder = open_folder(self._folder)
+        except OSError:
+            return
+        try:
+            self._file = append_to(self._name(), folder=folder)
+        except OSError:
+            pass  # what was meant for it is dropped
+        old = self._number - SEGMENTS_KEPT
+        if old >= 1:
+            try:
+                os.unlink(f"output.{old}", dir_fd=folder)
+                self.dropped += SEGMENT_BYTES
+            except OSError:
+                pass
+        os.close(folder)

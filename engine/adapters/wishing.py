@@ -1,0 +1,62 @@
+"""What the engine wishes of a supervisor: a file beside the attempt's evidence, each line with a seal."""
+
+import contextlib
+import os
+import stat
+import time
+from pathlib import Path
+
+from engine.adapters.evidence import CONTROL, beside, wish_line
+from engine.adapters.keys import key_of
+from engine.adapters.making import FILE, write_all_at
+from engine.ports import Stop
+
+CONTROL_BYTES = 4096
+"""More than all wishes together take."""
+
+
+def leave_wish(run_dir: Path, how: Stop, key: bytes) -> bool:
+    """Write a wish, with those that were written before; whether it is there. Once is enough.
+
+    Whatever else is there, a job has put in its way: it goes.
+    """
+    control, own = beside(str(run_dir), CONTROL), key_of(str(run_dir), key)
+    lines = {wish: wish_line(wish.value, own) for wish in Stop}
+    known = _content(control)
+    wanted = [line for wish, line in lines.items() if wish is how or line in known.split(b"\n")]
+    content = b"".join(line + b"\n" for line in wanted)
+    if content == known:
+        return True
+    try:
+        _take_away(control)
+        handle = os.open(control, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FILE, 0o600)
+        try:
+            write_all_at(handle, content, 0)
+        finally:
+            os.close(handle)
+    except OSError:
+        return False
+    return True
+
+
+def _content(path: str) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY | FILE)
+    except OSError:
+        return b""
+    try:
+        is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+        return os.pread(handle, CONTROL_BYTES, 0) if is_file else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)
+
+
+def _take_away(path: str) -> None:
+    """Of a folder only the name, until the run's old files go."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            os.unlink(path)  # noqa: PTH108  a path is not made for each look
+        except (IsADirectoryError, PermissionError):
+            os.rename(path, f"{path}.{time.monotonic_ns()}.away")  # noqa: PTH104
