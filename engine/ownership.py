@@ -20,7 +20,7 @@ STATE_FOLDER, STATE_FILE, STATE_ORIGIN = "rights.state_folder", "rights.state_fi
 LINK, JOB_FILE = "rights.symlink", "rights.job_file"
 
 LOCKS: Final = 8
-"""Files that are asked for the engine's lock, in their order; the first is enough while nobody else holds it."""
+"""Files that are asked for the engine's lock, in their order; the first does while nobody else holds it."""
 KINDS: Final[Mapping[str, int]] = {
     "ledger.db": stat.S_IFREG,
     "ledger.db-wal": stat.S_IFREG,
