@@ -367,7 +367,7 @@ def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
 
 
 def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
-    """Languages of other programs: in awk a program runs commands; of the rest too little is known to refuse."""
+    """Languages of other programs: one in awk runs commands; of the rest too little is known to refuse."""
     found: list[Word] = []
     if name in _QUERIES:
         options = _QUERIES[name]
