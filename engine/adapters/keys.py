@@ -1,4 +1,5 @@
-"""The engine's key: with it an engine and its supervisors seal what they leave for each other.
+"""The key of a state folder: an engine and its supervisors seal with it what they leave for each other, and
+saved plans are sealed with it.
 
 It is a file of the state folder that only its owner may read. Who reads it can forge: docs/security.md.
 """
@@ -13,7 +14,7 @@ from engine.adapters.evidence import KEY_BYTES, key_from
 from engine.adapters.making import FILE, write_all_at
 from engine.errors import JobfileError
 
-KEY = "evidence.key"
+KEY = "engine.key"
 KEPT_KEYS = 1_024
 """Keys of attempts that are kept: each is asked for when the attempt begins and when it ends."""
 
@@ -98,6 +99,6 @@ def _write_beside(state_dir: Path, key: bytes) -> Path:
 
 def _bad(path: Path, why: str) -> JobfileError:
     return JobfileError(
-        f"the engine's key {path} cannot be trusted: {why}. Delete it, and a new one is made; of what runs "
-        "now the ends cannot be verified then, and it is recorded as lost"
+        f"the engine's key {path} cannot be trusted: {why}. Delete it, and a new one is made. What runs now is "
+        "recorded as lost then, for its end cannot be verified, and saved plans have to be made again"
     )

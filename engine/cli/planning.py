@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from engine.abilities import needs_beyond
+from engine.adapters.keys import make_key
 from engine.adapters.lock import make_private_file, make_state_dir
-from engine.adapters.sealing import make_key
 from engine.adapters.wake import poke
 from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.adapters.keys import KEY, find_key
 from engine.adapters.reading import NoFileError, read_limited
-from engine.adapters.sealing import KEY_FILE, is_seal_of, read_key, seal_of
+from engine.adapters.sealing import is_seal_of, seal_of
 from engine.errors import JobfileError
 from engine.ledger import View
 from jobfile import __version__
@@ -79,7 +80,7 @@ class SavedPlan:
 
 def ledger_here(view: View | None, state_dir: Path) -> Ledger | None:
     """What a plan may have been made for; None where there is no ledger."""
-    return None if view is None else Ledger(lineage=view.lineage(), key=read_key(state_dir))
+    return None if view is None else Ledger(lineage=view.lineage(), key=find_key(state_dir))
 
 
 def write_plan_file(path: Path, plan: Plan, *, key: bytes, main_file: Path, text: str) -> str:
@@ -158,13 +159,14 @@ def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
 def _changed(path: Path) -> PlanRefusedError:
     return PlanRefusedError(
         f"{path} is not a plan as it was saved here: it was changed after it was made, or cut off, or never "
-        "was one. What it says is not what was reviewed, so make it again:  jobfile plan --out"
+        "was one, or the key of the state folder is another now. So nobody can tell that it says what was "
+        "reviewed; make it again:  jobfile plan --out"
     )
 
 
 def _without_key(path: Path) -> PlanRefusedError:
     return PlanRefusedError(
-        f"the key with which {path} was sealed, {KEY_FILE} in the state folder, is gone, so nobody can tell "
+        f"the key with which {path} was sealed, {KEY} in the state folder, is gone, so nobody can tell "
         "whether it was changed; make the plan anew here:  jobfile plan --out"
     )
 

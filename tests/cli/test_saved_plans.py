@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.adapters.sealing import KEY_BYTES, KEY_FILE, make_key, read_key, seal_of
+from engine.adapters.evidence import KEY_BYTES
+from engine.adapters.keys import KEY, find_key, make_key
+from engine.adapters.sealing import seal_of
 from engine.errors import JobfileError
 from engine.planning.saved import MAX_BYTES, Ledger, PlanRefusedError, SavedPlan, read_plan_file
 from jobfile.canonical import canonical_json, digest
@@ -91,7 +93,7 @@ def test_a_plan_with_any_value_changed_is_refused(saved: Path, tmp_path: Path, d
     path = tmp_path / "edited.jfplan"
     body = canonical_json({key: one for key, one in edited.items() if key != "seal"})
     path.write_text(f'{{"seal":{json.dumps(edited["seal"])},{body[1:]}')
-    here = Ledger(lineage=whole["plan"]["from"]["lineage"], key=read_key(tmp_path / ".jobfile"))
+    here = Ledger(lineage=whole["plan"]["from"]["lineage"], key=find_key(tmp_path / ".jobfile"))
     found = read_or_why(path, here)
     if isinstance(found, str):
         assert CHANGED in found
@@ -116,7 +118,7 @@ def test_a_plan_with_any_byte_changed_is_refused(saved: Path, tmp_path: Path, da
     path = tmp_path / "edited.jfplan"
     path.write_bytes(whole[:at] + new + whole[at + 1 :])
     lineage = json.loads(whole)["plan"]["from"]["lineage"]
-    here = Ledger(lineage=lineage, key=read_key(tmp_path / ".jobfile"))
+    here = Ledger(lineage=lineage, key=find_key(tmp_path / ".jobfile"))
     found = read_or_why(path, here)
     assert isinstance(found, str) or (not found.is_sealed and found.lineage != lineage)
 
@@ -144,7 +146,7 @@ EDITS: dict[str, tuple[Path_, Any]] = {
 def test_a_forged_plan_is_refused_even_with_the_right_seal(
     jobfile: Jobfile, saved: Path, tmp_path: Path, *, has_key: bool
 ) -> None:
-    key = read_key(tmp_path / ".jobfile")
+    key = find_key(tmp_path / ".jobfile")
     assert key is not None
     whole = content_of(saved)
     for edit, (at, value) in EDITS.items():
@@ -161,7 +163,7 @@ def test_a_forged_plan_is_refused_even_with_the_right_seal(
 def test_a_plan_whose_key_is_lost_or_another_is_made_anew(
     jobfile: Jobfile, saved: Path, tmp_path: Path
 ) -> None:
-    key = tmp_path / ".jobfile" / KEY_FILE
+    key = tmp_path / ".jobfile" / KEY
     assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, KEY_BYTES)
     key.unlink()
     refused(jobfile, "make the plan anew here:  jobfile plan --out")
@@ -175,7 +177,7 @@ def test_a_plan_whose_key_is_lost_or_another_is_made_anew(
 def test_a_key_that_may_be_known_to_others_seals_nothing(
     jobfile: Jobfile, saved: Path, tmp_path: Path, trouble: str
 ) -> None:
-    key = tmp_path / ".jobfile" / KEY_FILE
+    key = tmp_path / ".jobfile" / KEY
     content = key.read_bytes()
     match trouble:
         case "open":
@@ -194,7 +196,7 @@ def test_a_key_that_may_be_known_to_others_seals_nothing(
     for words in (("apply", NAME), ("plan", "--out", "q.jfplan")):
         said = jobfile(*words)
         assert said.code == 1, said
-        assert "the key that seals plans" in said.err
+        assert "engine.key" in said.err
         assert content.hex() not in said.out + said.err
 
 
@@ -206,8 +208,8 @@ def test_the_key_is_made_once_and_never_printed(jobfile: Jobfile, tmp_path: Path
     finally:
         os.umask(old)
     assert first == again
-    assert [one.name for one in (tmp_path / ".jobfile").glob("plan.key*")] == [KEY_FILE]
-    assert (tmp_path / ".jobfile" / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in (tmp_path / ".jobfile").glob("engine.key*")] == [KEY]
+    assert (tmp_path / ".jobfile" / KEY).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_plan_made_elsewhere_can_be_looked_at_and_not_applied(
