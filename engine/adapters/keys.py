@@ -99,6 +99,6 @@ def _write_beside(state_dir: Path, key: bytes) -> Path:
 
 def _bad(path: Path, why: str) -> JobfileError:
     return JobfileError(
-        f"the engine's key {path} cannot be trusted: {why}. Delete it, and a new one is made. What runs now is "
-        "recorded as lost then, for its end cannot be verified, and saved plans have to be made again"
+        f"the engine's key {path} cannot be trusted: {why}. Delete it, and a new one is made. What runs now "
+        "is recorded as lost then, for its end cannot be verified, and saved plans have to be made again"
     )
