@@ -170,8 +170,9 @@ def view(folder: Path) -> Iterator[SqliteView]:
 
 
 def rows(folder: Path, statement: str, *values: object) -> list[Any]:
-    """What a statement of SQL finds."""
-    with contextlib.closing(sqlite3.connect(ledger(folder), timeout=30)) as connection, connection:
+    """What a statement of SQL finds. It makes no ledger: an engine makes one that is closed to others."""
+    there = f"{ledger(folder).absolute().as_uri()}?mode=rw"
+    with contextlib.closing(sqlite3.connect(there, timeout=30, uri=True)) as connection, connection:
         return connection.execute(statement, values).fetchall()
 
 
