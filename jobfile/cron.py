@@ -36,7 +36,7 @@ MONTH_LENGTHS = ((31,), (28, 29), (31,), (30,), (31,), (30,), (31,), (31,), (30,
 """The lengths that each month has over the years."""
 
 _WORDS = re.compile(r"[^ \t]+")
-_CRON_WORD = re.compile(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?)+", re.ASCII | re.IGNORECASE)
+_CRON_WORD = re.compile(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?+)++", re.ASCII | re.IGNORECASE)
 _ZONE_PREFIX = re.compile(r"(?:CRON_)?TZ=([^ \t]*)", re.ASCII)
 _ALL_WEEKDAYS = 0b1111111
 _EVERY_DAY = (2 << 31) - 2

@@ -197,7 +197,7 @@ def _options(after: Sequence[Word], letters: str) -> Iterator[Part]:
 
 def _echo(head: Word, after: Sequence[Word]) -> Iterator[Part]:
     first = after[0] if after else None
-    if first is not None and re.fullmatch(r"-[neE]*[eE][neE]*", first.text):
+    if first is not None and re.fullmatch(r"-n*[eE][neE]*", first.text):
         yield Part("echo -e", head.start, first.end)
 
 

@@ -24,7 +24,7 @@ _ARITHMETIC_NAME: Final = re.compile(
 )
 """A variable in arithmetic, and the operator after it that gives it a value."""
 _BASH_ARITHMETIC: Final = re.compile(
-    r"\*\*|[A-Za-z_]\w*\s*(?:\+\+|--)(?!\s*[\w$(])|(?:\+\+|--)[A-Za-z_]|\b\d+#|,", re.ASCII
+    r"\*\*|\b[A-Za-z_]\w*+\s*+(?:\+\+|--)(?!\s*[\w$(])|(?:\+\+|--)[A-Za-z_]|\b\d+#|,", re.ASCII
 )
 _BARE_NAME: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*", re.ASCII)
 """A variable in arithmetic, without a dollar."""

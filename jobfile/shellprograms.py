@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 from jobfile.shellplaces import SLOT, Command, Word
 
 Dialect = Literal["sh", "bash"]
-_SHELL: Final = re.compile(r"[-+][A-Za-z]*c[A-Za-z]*")
+_SHELL: Final = re.compile(r"[-+][abd-zA-Z]*c[A-Za-z]*")
 _EXPRESSION: Final = re.compile(r"-[A-Za-z0-9]*[eE]")
 MAX_HEADS: Final = 100
 """Wrappers of one command that are told apart; with more of them any word may be a command."""
@@ -395,7 +395,7 @@ def _is_without_script(words: Sequence[Word], at: int, option: re.Pattern[str]) 
     if "awk" in words[at].name or words[at].name == "busybox":
         return False
     texts = [word.text for word in words[at + 1 :]]
-    if option is _SHELL and any(re.fullmatch(r"-[A-Za-z]*s[A-Za-z]*", text) for text in texts):
+    if option is _SHELL and any(re.fullmatch(r"-[a-rt-zA-Z]*s[A-Za-z]*", text) for text in texts):
         return True
     if any(option.match(text) or text == "-m" for text in texts[:6] if text[:1] == "-"):
         return False

@@ -46,7 +46,7 @@ _NAMES: Final = frozenset(
 """Commands that take names, in which bash evaluates subscripts: `a[$(command)]` runs the command."""
 _SOURCES: Final = frozenset({"source", "."})
 _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
-_EVALUATES: Final = re.compile(r"[-+][A-Za-z]*[aAin][A-Za-z]*")
+_EVALUATES: Final = re.compile(r"[-+][b-hj-mo-zB-Z]*[aAin][A-Za-z]*")
 """Options of those after which bash evaluates what is assigned: arrays, integers, references."""
 _LITERAL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=(?!\()", re.ASCII)
 _EVALUATED: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
@@ -191,7 +191,7 @@ def _declared_as_numbers(script: Script) -> Iterator[str]:
     for command in script.commands:
         texts = [word.text for word in command.words]
         if _ASSIGNS.intersection(texts) and any(
-            re.fullmatch(r"-[A-Za-z]*[in][A-Za-z]*", text) for text in texts
+            re.fullmatch(r"-[a-hj-mo-zA-Z]*[in][A-Za-z]*", text) for text in texts
         ):
             yield from (text.partition("=")[0].partition("[")[0] for text in texts)
 

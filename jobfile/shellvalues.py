@@ -21,7 +21,7 @@ ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"}
 """Commands whose operands may be assignments."""
 ARITHMETIC: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
 """Variables that are arithmetic in bash: what is assigned is evaluated."""
-_COUNTS: Final = re.compile(r"-[A-Za-z]*[in][A-Za-z]*")
+_COUNTS: Final = re.compile(r"-[a-hj-mo-zA-Z]*[in][A-Za-z]*")
 """Options of `declare` that make a variable a number, or a reference to another one."""
 _PRINTS_ARGUMENTS: Final = frozenset(
     {"echo", "printf", "basename", "dirname", "realpath", "readlink", "yes", "print", "expr"}

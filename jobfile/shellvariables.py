@@ -34,7 +34,7 @@ _OPENERS: Final = frozenset({"eval", ".", "source"})
 
 _READS_ARRAY: Final = frozenset({"mapfile", "readarray"})
 _DECLARES: Final = frozenset({"declare", "typeset", "local", "readonly", "export", "read"})
-_ARRAY_OPTION: Final = re.compile(r"[-+][A-Za-z]*[aA][A-Za-z]*")
+_ARRAY_OPTION: Final = re.compile(r"[-+][b-zB-Z]*[aA][A-Za-z]*")
 
 
 def unknown_variables(
@@ -127,7 +127,7 @@ def _tested(script: Script, *, has_nounset: bool) -> set[str]:
 
 def _switches_nounset_off(command: Command) -> bool:
     texts = [word.text for word in command.words]
-    return texts[0] == "set" and any(re.fullmatch(r"\+[a-z]*u[a-z]*", text) for text in texts[1:])
+    return texts[0] == "set" and any(re.fullmatch(r"\+[a-tv-z]*u[a-z]*", text) for text in texts[1:])
 
 
 def array_names(script: Script) -> frozenset[str]:

@@ -10,8 +10,8 @@ from jobfile.source import Source
 
 _WORD: Final = "jobfile: allow"
 _COMMENT: Final = re.compile(
-    r"(?:^|(?<=\s))#\s*jobfile:\s*allow[ \t]+(JF\d{3}(?:[ \t,]+JF\d{3})*)"
-    r"[ \t]*(?:[-:–—][ \t]*)?(.*?)[ \t]*\r?$",
+    r"(?:^|(?<=\s))#\s*+jobfile:\s*+allow[ \t]++(JF\d{3}(?:[ \t,]++JF\d{3})*+)"
+    r"[ \t]*+(?:[-:–—][ \t]*+)?(.*)$",
     re.MULTILINE,
 )
 _CODE: Final = re.compile(r"JF\d{3}")
@@ -53,13 +53,16 @@ def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source])
 def _allowances(source: Source) -> Iterator[_Allowance]:
     if _WORD not in source.text and "jobfile:" not in source.text:
         return
+    following = 0  # of comments below each other the line is looked for once
     for comment in _COMMENT.finditer(source.text):
         line = source.position(comment.start()).line
         before = source.text[source.line_starts[line - 1] : comment.start()]
         if not before.strip():
-            line = _next_line(source, line)
+            if following <= line:
+                following = _next_line(source, line)
+            line = following
         for code in _CODE.finditer(source.text, comment.start(1), comment.end(1)):
-            yield _Allowance(source, code[0], line, code.start(), comment.end(), comment[2])
+            yield _Allowance(source, code[0], line, code.start(), comment.end(), comment[2].rstrip(" \t\r"))
 
 
 def _next_line(source: Source, line: int) -> int:
@@ -67,7 +70,7 @@ def _next_line(source: Source, line: int) -> int:
     for number in range(line + 1, len(source.line_starts) + 1):
         if not _NO_CONTENT.fullmatch(source.line(number)):
             return number
-    return line
+    return len(source.line_starts) + 1
 
 
 def _about(one: _Allowance, *, is_used: bool) -> Iterator[Diagnostic]:

@@ -29,11 +29,13 @@ _KNOWN: Final = re.compile(
     r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
-_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"{}$]*:([^\s/@'\"{}$]+)@", re.IGNORECASE)
+_URL: Final = re.compile(
+    r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"{}$]{0,200}:([^\s/@'\"{}$]{1,1000})@", re.IGNORECASE
+)
 _ASSIGNED: Final = re.compile(
     r"(?:^|[\s;])(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(['\"]?)([^\s'\"$`{};&|]+)\2"
 )
-_LONG_OPTION: Final = re.compile(r"--([a-z][a-z0-9-]*)[= ](['\"]?)([^\s'\"$`{};&|-][^\s'\"$`{};&|]*)\2")
+_LONG_OPTION: Final = re.compile(r"--([a-z][a-z0-9-]{0,60})[= ](['\"]?)([^\s'\"$`{};&|-][^\s'\"$`{};&|]*)\2")
 _PLACEHOLDER: Final = re.compile(r"change-?me|example|placeholder|x{3,}|<.*>|\*+|your[_-].*", re.IGNORECASE)
 
 

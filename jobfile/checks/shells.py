@@ -32,8 +32,8 @@ _SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
 _STARTED_AS: Final = {name: list(words) for name, words in SHELLS.items()}
 _TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
 _PIPEFAIL: Final = "pipefail"
-_ERREXIT: Final = re.compile(r"-[a-zA-Z]*e[a-zA-Z]*|errexit")
-_NOUNSET: Final = re.compile(r"-[a-zA-Z]*u[a-zA-Z]*|nounset")
+_ERREXIT: Final = re.compile(r"-[a-df-zA-Z]*e[a-zA-Z]*|errexit")
+_NOUNSET: Final = re.compile(r"-[a-tv-zA-Z]*u[a-zA-Z]*|nounset")
 
 
 class ShellScript(NamedTuple):

@@ -10,9 +10,9 @@ MAX_TEMPLATE: Final = 2_000
 """Characters before a cursor in which an open template is looked for."""
 
 _KEY: Final = re.compile(r"(\"[^\"]*\"|'[^']*'|[^\s#:{\[\"'&*!|>-][^:#{\[]*?)[ \t]*:(?=[ \t]|$)")
-_BLOCK: Final = re.compile(r":[ \t]*(?:[&!]\S+[ \t]+)*[|>][0-9+-]*[ \t]*(?:#.*)?$")
-_WORD: Final = re.compile(r"[\w./-]*$")
-_NAME: Final = re.compile(r"[\w.]*$")
+_BLOCK: Final = re.compile(r":[ \t]*+(?:[&!]\S++[ \t]++)*+[|>][0-9+-]*[ \t]*(?:#.*)?$")
+_WORD: Final = re.compile(r"(?<![\w./-])[\w./-]*$")
+_NAME: Final = re.compile(r"(?<![\w.])[\w.]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

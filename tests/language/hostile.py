@@ -161,6 +161,37 @@ BOMBS: dict[str, tuple[str | list[File], str]] = {
 }
 """What is refused, with the code that says it."""
 
+LONG = 250_000
+
+
+def shell_words(text: str, *, shell: str = "sh", end: str = " {{ run.id }}") -> str:
+    """A job with a script in which one word, or one blank, is very long."""
+    return f"version: 1\njobs:\n  a: {{shell: {shell}, run: '{text}{end}'}}\n"
+
+
+SLOW: dict[str, str] = {
+    "variables before a bracket": shell_words("echo " + "$abcdef " * 30 + "(", end=""),
+    "quoted variables before a bracket": shell_words("echo " + '"$abc $abc"' * 30 + " (", end=""),
+    "names of days that are none": "version: 1\njobs: {a: {run: x, schedule: '"
+    + "l" * 110
+    + "! * * * * *'}}\n",
+    "blanks in a comment": "version: 1 # jobfile: allow JF601 a" + " " * LONG + "x\njobs: {a: {run: x}}\n",
+    "comments below each other": "version: 1\njobs: {a: {run: x}}\n" + "# jobfile: allow JF601 x\n" * 30_000,
+    "blanks before a bracket": shell_words(" \t" * (LONG // 2) + "(", end=""),
+    "a long name in arithmetic": shell_words("echo $((" + "a" * LONG + "))"),
+    "letters of set": shell_words("set -" + "eu" * (LONG // 2) + "!"),
+    "letters of sh": shell_words("sh -" + "c" * LONG + "! x"),
+    "letters of declare": shell_words("declare -" + "a" * LONG + "! x=1;", shell="bash"),
+    "letters of printf": shell_words("printf -" + "i" * LONG + "!"),
+    "letters of a shell": f"version: 1\njobs: {{a: {{run: x, shell: [bash, '-{'e' * LONG}!', -c]}}}}\n",
+    "a number with lines": f"version: 1\njobs: {{a: {{run: x, owner: {'0_' * (LONG // 2)}! }}}}\n",
+    "a scheme": shell_words("echo " + "a." * (LONG // 2)),
+    "options": shell_words("echo " + "--a" * (LONG // 3)),
+    "dashes before a mistake": "version: 1\njobs:\n  " + "- \t" * (LONG // 3) + ": [\n",
+}
+"""One long line of which a careless search would try every part with every other."""
+
+
 GROWING: dict[str, tuple[Maker, int]] = {
     "statements": (script("{%"), 2_000),
     "templates": (script("{{ x }}"), 200),
@@ -237,7 +268,7 @@ def cost(made: str | list[File]) -> tuple[float, list[str]]:
     """Seconds of the processor for all that is done with files, and the code of each finding."""
     files = files_of(made)
     start = time.process_time()
-    looked = compile_files(files)
+    looked = compile_files(files, ask_shells=lambda scripts: [None for _ in scripts])
     render_text(looked.diagnostics, sources=looked.sources)
     json.dumps(to_json(looked.diagnostics, sources=looked.sources, files=list(looked.sources)))
     return time.process_time() - start, [one.code for one in looked.diagnostics]

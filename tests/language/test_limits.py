@@ -21,7 +21,7 @@ from jobfile.pipeline import File, compile_files
 from jobfile.reading import MAX_NODES
 from jobfile.template import MAX_BRACKETS, MAX_DEPTH, MAX_SOURCE
 from jobfile.template import MAX_NODES as MAX_PARTS
-from tests.language.hostile import BOMBS, GROWING, cost
+from tests.language.hostile import BOMBS, GROWING, SLOW, cost
 
 Told = list[tuple[str, str, int, int]]
 MAX_SECONDS = 2.0
@@ -165,6 +165,12 @@ def test_a_bomb_is_refused_before_the_memory_is_spent(name: str) -> None:
     assert BOMBS[name][1] in spent["codes"]
     assert spent["mebibytes"] < MAX_MEBIBYTES
     assert spent["seconds"] < MAX_SECONDS + spent["findings"] / 2000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", SLOW)
+def test_one_long_line_costs_no_more_than_its_length(name: str) -> None:
+    assert cost(SLOW[name])[0] < MAX_SECONDS
 
 
 @pytest.fixture
