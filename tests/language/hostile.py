@@ -231,10 +231,10 @@ GROWING: dict[str, tuple[Maker, int]] = {
             lambda n: (
                 "run: '"
                 + " ".join(f"{{{{ params.q{at} }}}}" for at in range(n))
-                + f"'\n    params: {{{listed(lambda at: f'p{at}: {{type: string}}')(n)}}}"
+                + f"'\n    params: {{{listed(lambda at: f'p{at}: {{type: string}}')(100)}}}"
             )
         ),
-        20,
+        100,
     ),
     "constants": (
         lambda n: jobs(
