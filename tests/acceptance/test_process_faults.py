@@ -3,11 +3,11 @@
 Real processes and real kills. The numbers are those of the fault table; f01 is in test_kill.py.
 """
 
-import fcntl
+import ctypes
 import os
 import signal
-import subprocess
-import sys
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,13 +42,17 @@ from tests.acceptance.engines import (
     sessions,
     start,
     start_ready,
-    state_of,
     submit,
     supervisor,
     until,
 )
 
 MARK = 'echo "$JOBFILE_RUN_ID-$JOBFILE_ATTEMPT" >> executed'
+
+FAN_CLASS_CONTENT, FAN_MARK_ADD, FAN_ALLOW = 4, 1, 1
+FAN_OPEN_PERM, FAN_EVENT_ON_CHILD = 0x1_0000, 0x800_0000
+FAN_EVENT = struct.Struct("=IBBHQii")
+"""struct fanotify_event_metadata: its length, its form, ...; last the open file and the process."""
 
 
 def write(folder: Path, *jobs: str) -> None:
@@ -109,41 +113,49 @@ def test_f03_an_intent_without_a_process_is_started_again_as_the_same_attempt(tm
 
 
 @contextmanager
-def standing_before_their_locks(folder: Path) -> Iterator[None]:
-    """Whoever opens the attempt's lock to hold it waits; who only looks does not (fcntl(2), leases)."""
+def standing_before_their_locks(folder: Path) -> Iterator[list[int]]:
+    """Supervisors that open the attempt's lock wait there; who they are. fanotify(7), permission events."""
     lock = Path(beside(str(folder), NEW))
     lock.parent.mkdir(parents=True, mode=0o700)
-    lock.touch(mode=0o600)
-    code = (
-        "import fcntl, os, signal, sys; signal.signal(signal.SIGIO, signal.SIG_IGN); "
-        "handle = os.open(sys.argv[1], os.O_RDONLY); "
-        f"fcntl.fcntl(handle, {fcntl.F_SETLEASE}, {fcntl.F_RDLCK}); print('held', flush=True); "
-        "sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        try:
-            yield
-        finally:
-            holder.stdin.close()
+    libc = ctypes.CDLL(None, use_errno=True)
+    events = libc.fanotify_init(FAN_CLASS_CONTENT, os.O_RDONLY | os.O_CLOEXEC)
+    wanted = ctypes.c_uint64(FAN_OPEN_PERM | FAN_EVENT_ON_CHILD)
+    assert libc.fanotify_mark(events, FAN_MARK_ADD, wanted, -1, bytes(lock.parent)) == 0
+    standing: list[int] = []
+
+    def answer() -> None:
+        while True:
+            try:
+                content = os.read(events, 65_536)
+            except OSError:  # it was closed, and so all that wait may go on
+                return
+            for at in range(0, len(content), FAN_EVENT.size):
+                *_, handle, pid = FAN_EVENT.unpack_from(content, at)
+                is_lock = os.readlink(f"/proc/self/fd/{handle}") == str(lock)
+                if is_lock and b"launcher.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    standing.append(pid)
+                else:
+                    os.write(events, struct.pack("=iI", handle, FAN_ALLOW))
+                os.close(handle)
+
+    threading.Thread(target=answer, daemon=True).start()
+    try:
+        yield standing
+    finally:
+        os.close(events)
 
 
 def test_f04_two_supervisors_of_one_attempt_execute_it_once(tmp_path: Path) -> None:
     """The first is forked and has made no marker when its engine dies and the next one starts another."""
     write(tmp_path, a_job("a", "exit 6"))
     run_id = submit_before_engine(tmp_path)
-    with standing_before_their_locks(attempt_dir(tmp_path, run_id)):
+    with standing_before_their_locks(attempt_dir(tmp_path, run_id)) as standing:
         first = start_ready(tmp_path)
-        launcher = launcher_of(first.pid)
-        (waiting,) = until(lambda: before_the_lock(launcher), "the first supervisor")
+        waiting = until(lambda: standing[:1], "the first supervisor")[0]
         kill(first)
         second = start_ready(tmp_path)
-        until(lambda: before_the_lock(launcher_of(second.pid)), "the second supervisor")
-        assert state_of(waiting) == "S"
+        until(lambda: len(standing) == 2, "the second supervisor")
+        assert not is_gone(waiting)
         assert executed(tmp_path) == []
     ended = final(tmp_path, run_id)
     assert (ended.state, ended.exit_code, ended.attempt) == (RunState.FAILED, 6, 1)
@@ -156,10 +168,6 @@ def test_f04_two_supervisors_of_one_attempt_execute_it_once(tmp_path: Path) -> N
 def submit_before_engine(folder: Path) -> str:
     """A run that is on record before there is any engine, so that its folder is known."""
     return say(folder, "run", "a", "--detach").stdout.strip()
-
-
-def before_the_lock(launcher: int) -> list[int]:
-    return descendants_of(launcher)
 
 
 @pytest.mark.parametrize("is_down_at_the_end", [False, True])

@@ -56,7 +56,7 @@ class Engine:
 
     def warnings(self) -> list[str]:
         lines = (self.folder / "err").read_text().splitlines()
-        return [line for line in lines if line.startswith("warning:")]
+        return [line for line in lines if line.startswith("warning:") and "runs as root" not in line]
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         lines = (self.folder / "out").read_text().splitlines()

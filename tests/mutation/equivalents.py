@@ -116,12 +116,6 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         for change in ("piece.start < high -> (piece.start <= high)", "piece.end > low -> (piece.end >= low)")
     ),
     Equivalent(
-        "engine/adapters/masking.py",
-        "self._longest = max(map(len, ordered), default=0)",
-        "0 -> 1",
-        "without a form nothing is held back, so nobody asks for the longest",
-    ),
-    Equivalent(
         "engine/retry.py",
         "factor = 2 ** min(attempt - 1, 40)",
         "40 -> 39",
