@@ -122,6 +122,7 @@ def standing_before_their_locks(folder: Path) -> Iterator[list[int]]:
     wanted = ctypes.c_uint64(FAN_OPEN_PERM | FAN_EVENT_ON_CHILD)
     assert libc.fanotify_mark(events, FAN_MARK_ADD, wanted, -1, bytes(lock.parent)) == 0
     standing: list[int] = []
+    held: list[int] = []
 
     def answer() -> None:
         while True:
@@ -133,16 +134,18 @@ def standing_before_their_locks(folder: Path) -> Iterator[list[int]]:
                 *_, handle, pid = FAN_EVENT.unpack_from(content, at)
                 is_lock = os.readlink(f"/proc/self/fd/{handle}") == str(lock)
                 if is_lock and b"launcher.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    held.append(handle)  # by its number the kernel knows which event is answered
                     standing.append(pid)
                 else:
                     os.write(events, struct.pack("=iI", handle, FAN_ALLOW))
-                os.close(handle)
+                    os.close(handle)
 
     threading.Thread(target=answer, daemon=True).start()
     try:
         yield standing
     finally:
-        os.close(events)
+        for handle in (events, *held):
+            os.close(handle)
 
 
 def test_f04_two_supervisors_of_one_attempt_execute_it_once(tmp_path: Path) -> None:
