@@ -5,6 +5,7 @@ Real processes and real kills. The numbers are those of the fault table; f01 is 
 
 import ctypes
 import os
+import select
 import signal
 import struct
 import threading
@@ -125,11 +126,10 @@ def standing_before_their_locks(folder: Path) -> Iterator[list[int]]:
     held: list[int] = []
 
     def answer() -> None:
-        while True:
-            try:
-                content = os.read(events, 65_536)
-            except OSError:  # it was closed, and so all that wait may go on
-                return
+        while not is_over.is_set() or select.select([events], [], [], 0)[0]:
+            if not select.select([events], [], [], 0.02)[0]:
+                continue
+            content = os.read(events, 65_536)
             for at in range(0, len(content), FAN_EVENT.size):
                 *_, handle, pid = FAN_EVENT.unpack_from(content, at)
                 is_lock = os.readlink(f"/proc/self/fd/{handle}") == str(lock)
@@ -137,15 +137,23 @@ def standing_before_their_locks(folder: Path) -> Iterator[list[int]]:
                     held.append(handle)  # by its number the kernel knows which event is answered
                     standing.append(pid)
                 else:
-                    os.write(events, struct.pack("=iI", handle, FAN_ALLOW))
-                    os.close(handle)
+                    allow(handle)
 
-    threading.Thread(target=answer, daemon=True).start()
+    def allow(handle: int) -> None:
+        os.write(events, struct.pack("=iI", handle, FAN_ALLOW))
+        os.close(handle)
+
+    is_over = threading.Event()
+    answering = threading.Thread(target=answer)
+    answering.start()
     try:
         yield standing
     finally:
-        for handle in (events, *held):
-            os.close(handle)
+        is_over.set()
+        answering.join()
+        for handle in held:
+            allow(handle)
+        os.close(events)
 
 
 def test_f04_two_supervisors_of_one_attempt_execute_it_once(tmp_path: Path) -> None:
