@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py)
 
+unexport PYTHONDONTWRITEBYTECODE
+# Without compiled files each of the thousands of processes of a test run compiles a hundred modules again.
+
 .PHONY: demo test check fix mutate bench soak lock clean
 
 demo: $(READY)          ## the shop sample, live, in under a minute

@@ -1,5 +1,6 @@
 """The SQLite store: the conformance suite, and what is its own."""
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ import pytest
 
 from engine.adapters.lock import make_private_file
 from engine.errors import StoreRefusedError, StoreUnavailableError
-from engine.store.sqlite.migrate import MIGRATIONS
+from engine.store.sqlite.connection import objects_of
+from engine.store.sqlite.migrate import MIGRATIONS, NEWEST_OBJECTS, digest_of
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from tests.builders import a_job, compiled
@@ -179,3 +181,11 @@ def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedge
         line for line in plan if re.match(r"SCAN (?!\(|CONSTANT)", line) or re.fullmatch(r"SEARCH \w+", line)
     ]
     assert [line for line in whole if not HOLDS_WHAT_IS_OPEN.fullmatch(line)] == [], plan
+
+
+def test_the_digest_of_the_newest_objects_is_that_of_all_steps(tmp_path: Path) -> None:
+    """It spares taking the steps at each start; who adds a step writes it anew."""
+    path = tmp_path / "ledger.db"
+    SqliteStore.open(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as made:
+        assert digest_of(objects_of(made)) == NEWEST_OBJECTS
