@@ -260,10 +260,9 @@ def test_what_is_no_file_holds_nobody_up(world: Real) -> None:
     world.started(order)
     os.mkfifo(beside(str(order.run_dir), CONTROL))
     world.launcher.stop(order.run_dir, Stop.CANCEL)
-    assert isinstance(world.evidence(order), Alive)
-    (world.folder / "gate").touch()
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
+    assert (ended.stopped, ended.signal) == (True, signal.SIGTERM), "the wish takes the place of the pipe"
     evidence_of(order).unlink()
     os.mkfifo(evidence_of(order))
     assert isinstance(world.end_of(order), Lost)

@@ -186,6 +186,7 @@ def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedge
 def test_the_digest_of_the_newest_objects_is_that_of_all_steps(tmp_path: Path) -> None:
     """It spares taking the steps at each start; who adds a step writes it anew."""
     path = tmp_path / "ledger.db"
+    make_private_file(path)
     SqliteStore.open(path).close()
     with contextlib.closing(sqlite3.connect(path)) as made:
         assert digest_of(objects_of(made)) == NEWEST_OBJECTS
