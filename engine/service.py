@@ -194,7 +194,7 @@ class Service:
             is_held=lambda: self._guard.is_held,
         )
         self._quarantine = Quarantine(store=self._store, clock=self._clock, journal=self.journal)
-        self._add_loop("worker", self._worker.tick, bell=self._wake)
+        self._add_loop("worker", self._work, bell=self._wake)
         self._add_loop("rescuer", self._look_for_ended)
         self._audit = AuditTail(self._store, self.journal)
         self._add_loop("heartbeat", self._beat)
@@ -454,6 +454,12 @@ class Service:
         self._loops[name] = Loop(
             name, tick, journal=self.journal, ledger=self._ledger, on_end=self._on_end, bell=bell
         )
+
+    def _work(self) -> float:
+        seconds = self._worker.tick()
+        if self._worker.had_work:
+            self._wake.was_right()
+        return seconds
 
     def _note_bug(self, bugs: str) -> None:
         self._lock.note(bug=bugs)

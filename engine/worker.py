@@ -97,6 +97,8 @@ class Worker:
         self._unsettled: set[str] = set()
         """Attempts whose end could not be recorded: they are settled apart from the others."""
         self._missed: dict[str, tuple[float, float]] = {}
+        self.had_work = False
+        """Whether the last turn ended or started anything."""
         self._lock = threading.Lock()
         self._turn = threading.Lock()
 
@@ -150,6 +152,7 @@ class Worker:
         finally:  # after the launch: what waits to be started does not wait for words
             self._journal.tell(*events)
         self._settle_aside(aside, now)
+        self.had_work = bool(ended or claimed or unstarted)
         is_more = bool(claimed) and len(self._flights) < self._config.max_running
         return 0 if is_more else self._rest(now, wake)
 

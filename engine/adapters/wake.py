@@ -20,7 +20,7 @@ YIELD = "yield"
 """An engine starts: a command that runs jobs itself gives the state folder up, and follows its run."""
 READ_BYTES = 65_536
 MANY_WAKES = 200
-"""More wakes within a second are a flood, as by a job that writes to the pipe: each then waits a little."""
+"""More wakes for nothing in a second are a flood, as by a job that writes to the pipe: each then waits."""
 FLOOD_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 
@@ -77,6 +77,10 @@ class WakePipe:
         for line in lines:
             if line:
                 self._on_line(line.decode("ascii", "replace"))
+
+    def was_right(self) -> None:
+        """There was something to do: hundreds of runs may end in a second, and that is no flood."""
+        self._woken.clear()
 
     def _slow_down(self) -> None:
         now = time.monotonic()

@@ -291,6 +291,19 @@ def test_a_flood_of_the_pipe_is_read_at_a_pace(tmp_path: Path) -> None:
     pipe.close()
 
 
+def test_wakes_for_which_there_was_work_are_no_flood(tmp_path: Path) -> None:
+    pipe = WakePipe(tmp_path, lambda _: None)
+    paused: list[float] = []
+    for _ in range(2 * MANY_WAKES):
+        poke(tmp_path)
+        began = time.monotonic()
+        pipe.wait(1)
+        paused.append(time.monotonic() - began)
+        pipe.was_right()
+    assert sorted(paused)[MANY_WAKES] < PAUSE_SECONDS, "not each of them waits"
+    pipe.close()
+
+
 def test_a_file_in_place_of_the_pipe_is_told_and_never_written(tmp_path: Path) -> None:
     (tmp_path / "wake").write_text("mine")
     poke(tmp_path)
