@@ -12,6 +12,7 @@ from cronsim import CronSim
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from jobfile import occurrences
 from jobfile.model import AtEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.occurrences import (
     TZDATA_VERSION,
@@ -572,3 +573,21 @@ def test_the_changes_found_are_those_that_the_zone_lists(name: str) -> None:
         for one in changes_of_year(name, year)
     ]
     assert [row for row in found if row[0] <= last] == listed
+
+
+def test_a_fire_that_is_not_after_the_start_of_a_search_is_a_bug_and_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever goes on from fire to fire would never end."""
+    at = utc("2026-03-01T12:00")
+    entry = CronEntry(cron="0 12 * * *", timezone="UTC")
+    for found in (at, at - timedelta(hours=1)):
+        monkeypatch.setattr(occurrences, "_instants", lambda *_, found=found: iter([found]))
+        with pytest.raises(occurrences.NotAdvancingError):
+            next_fire((entry,), after=at)
+    monkeypatch.setattr(occurrences, "_instants", lambda *_: iter([at + timedelta.resolution]))
+    assert next_fire((entry,), after=at) is not None
+
+
+def test_what_the_module_gives_to_others_is_there() -> None:
+    assert [name for name in occurrences.__all__ if not hasattr(occurrences, name)] == []

@@ -15,6 +15,15 @@ class Equivalent(NamedTuple):
 
 
 EQUIVALENTS: tuple[Equivalent, ...] = (
+    *(
+        Equivalent(
+            "jobfile/occurrences.py",
+            "if after >= until:",
+            change,
+            "nothing is found in a window that is empty or turned round; it saves the look",
+        )
+        for change in ("after >= until -> False", "after >= until -> (after > until)")
+    ),
     Equivalent(
         "jobfile/occurrences.py",
         "for year in range(after.year, until.year + 1) if after < until else ():",
