@@ -99,11 +99,11 @@ def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others
         return _ADMIT
     match policy:
         case OverlapPolicy.SKIP:
-            return Skip(state=RunState.SKIPPED, reason="overlap", detail=_first(others).id)
+            return Skip(state=RunState.SKIPPED, reason="overlap", detail=_first(others))
         case OverlapPolicy.QUEUE:
             _, waiting = others.count(at_most=concurrency.max_waiting)
             if waiting >= concurrency.max_waiting:
-                return Skip(state=RunState.MISSED, reason="buffer_full", detail=_first(others).id)
+                return Skip(state=RunState.MISSED, reason="buffer_full", detail=_first(others))
             return Hold()
         case OverlapPolicy.LATEST:
             return Hold(superseded=tuple(others.rows()[1]))
@@ -117,7 +117,7 @@ def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others
             assert_never(policy)
 
 
-def _first(others: Others[AnyRun]) -> AnyRun:
-    """The run that has been in the way for longest."""
+def _first(others: Others[AnyRun]) -> str:
+    """The id of the run that has been in the way for longest; '' when its row cannot be read."""
     active, waiting = others.rows(limit=1)
-    return (*active, *waiting)[0]
+    return next((run.id for run in (*active, *waiting)), "")

@@ -10,6 +10,7 @@ from engine.lifecycle import RunState
 from engine.ports import Stop
 from engine.rebinding import rebind
 from engine.records import Generation, JobVersion, Schedule
+from engine.wording import changes_text
 from jobfile.catalog import Catalog, CompiledJob
 from jobfile.cron import CRON_SEMANTICS_VERSION
 from jobfile.model import JobSpec
@@ -83,7 +84,7 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
         yield from _rename(store, version, one, number, moment)
     for one in (*change.changed, *change.added):
         yield from _put(store, one, number, moment)
-    yield GenerationApplied(
+    applied = GenerationApplied(
         number=number,
         added=tuple(one.spec.name for one in change.added),
         changed=tuple(one.spec.name for one in change.changed),
@@ -91,6 +92,11 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
         renamed=tuple(one.spec.name for _, one in change.renamed),
         jobs=len(catalog.jobs),
     )
+    what = f"generation {number}"
+    store.audit(
+        actor=generation.applied_by, action="apply", object=what, detail=changes_text(applied), now=moment.now
+    )
+    yield applied
 
 
 def _rename(

@@ -1,12 +1,31 @@
-"""Tell what others do to the engine: commands write it to the ledger, and the console would not know."""
+"""The audit as the engine writes and reads it: its own start and stop, and what commands did meanwhile."""
+
+from datetime import datetime
+from pathlib import Path
 
 from engine.events import DoneByOthers
 from engine.ledger import Store
 from engine.ports import Journal
+from jobfile import __version__
 
 ENGINE = "engine"
 """The actor of what the engine does itself, and tells when it does it."""
 LINES_AT_ONCE = 1_000
+
+
+def note_start(store: Store, main_file: Path, *, by: str, now: datetime) -> None:
+    """Record that an engine starts: who started it, which program and file, and what is in force then."""
+    current = store.current_generation()
+    force = "nothing in force" if current is None else f"generation {current.number}, {current.digest}"
+    with store.transaction():
+        told = f"jobfile {__version__}, {main_file}; {force}"
+        store.audit(actor=by, action="start", object=ENGINE, detail=told, now=now)
+
+
+def note_stop(store: Store, *, running: int, now: datetime) -> None:
+    """Record that an engine stops in order; one that is killed leaves no such record."""
+    with store.transaction():
+        store.audit(actor=ENGINE, action="stop", object=ENGINE, detail=f"{running} running", now=now)
 
 
 class AuditTail:

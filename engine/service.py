@@ -22,7 +22,7 @@ from engine.adapters.process import ProcessLauncher
 from engine.adapters.resting import give_back_code
 from engine.adapters.syntax import SyntaxChecker
 from engine.adapters.wake import YIELD, WakePipe
-from engine.auditing import AuditTail
+from engine.auditing import AuditTail, note_start, note_stop
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.errors import JobfileError, StoreRefusedError, StoreUnwritableError
@@ -129,6 +129,8 @@ class Service:
                 at_least=rewind.epoch + 1 if rewind is not None and self.config.accepts_rewind else 0,
             )
             self._hold_or_accept(rewind)
+            if not self._command:
+                note_start(self._store, self.config.main_file, by=user_name(), now=self._clock.now())
         except BaseException:
             self._lock.release()
             raise
@@ -244,6 +246,8 @@ class Service:
         with contextlib.suppress(JobfileError):
             self._note_high_water()
         if not self._command:
+            with contextlib.suppress(JobfileError):
+                note_stop(self._store, running=self._worker.running, now=self._clock.now())
             self.journal.tell(EngineStopped(running=self._worker.running))
         self._launcher.close()
         self._store.close()

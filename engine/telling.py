@@ -43,10 +43,9 @@ from engine.events import (
 )
 from engine.lifecycle import Run, RunState
 from engine.telling_incidents import tell_about_job, tell_incident, tell_ledger, tell_upkeep
-from engine.wording import REASONS, SHORT_ID, in_words, seconds_text, short
+from engine.wording import REASONS, SHORT_ID, changes_text, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
-_MAX_NAMES = 6
 _HASH_DIGITS = 16
 
 
@@ -191,19 +190,6 @@ def _not_run(event: NotRunTold) -> str:
     if event.reason == "paused":
         by = f" by {event.detail}"
     return f"{many}{event.state.value}: {why}{by}"
-
-
-def changes_text(event: GenerationApplied) -> str:
-    """What a generation changed, in a few words."""
-    signs = (("+", event.added), ("~", event.changed), (">", event.renamed), ("-", event.removed))
-    parts = [f"{sign} {_names(names)}" for sign, names in signs if names]
-    jobs = "1 job" if event.jobs == 1 else f"{event.jobs} jobs"
-    return f"{jobs}; {'  '.join(parts)}" if parts else jobs
-
-
-def _names(names: tuple[str, ...]) -> str:
-    more = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _plain(value: object) -> object:

@@ -4,10 +4,12 @@ import re
 import signal
 from datetime import datetime, tzinfo
 
+from engine.events import GenerationApplied
 from engine.lifecycle import NOT_AGAIN, Run
 
 SHORT_ID = 8
 """Characters of a run's id that people are shown; commands take any unique beginning."""
+_MAX_NAMES = 6
 
 REASONS = {
     "overlap": "another run is in the way",
@@ -172,3 +174,16 @@ def paused_though_enabled(jobs: int) -> str:
 def other_version(engine: str, here: str) -> str:
     """That the engine is another jobfile than the one that is asked."""
     return f"the engine is jobfile {engine}, this is {here}"
+
+
+def changes_text(event: GenerationApplied) -> str:
+    """What a generation changed, in a few words."""
+    signs = (("+", event.added), ("~", event.changed), (">", event.renamed), ("-", event.removed))
+    parts = [f"{sign} {_names(names)}" for sign, names in signs if names]
+    jobs = "1 job" if event.jobs == 1 else f"{event.jobs} jobs"
+    return f"{jobs}; {'  '.join(parts)}" if parts else jobs
+
+
+def _names(names: tuple[str, ...]) -> str:
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -38,6 +38,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "ledger.references": _ERROR,
     "ledger.foreign": _ERROR,
     "ledger.row": _ERROR,
+    "ledger.audit": _ERROR,
     "ledger.older": _WARNING,
     "ledger.newer": _ERROR,
     "ledger.journal": _ERROR,

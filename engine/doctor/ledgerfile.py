@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from engine.adapters.lock import NETWORK_FILE_SYSTEMS
 from engine.answers.findings import Examined, Finding, told
+from engine.chain import follow
 from engine.doctor.rights import unreadable_place
 from engine.doctor.subject import Subject, many, size_text
 from engine.errors import JobfileError
@@ -49,7 +50,7 @@ def _open_ledger(subject: Subject) -> Opened:
         return Opened(
             Examined(area="ledger", looked_at=str(path), findings=(unreadable(subject, error),)), None
         )
-    rows = (*_check_hold(view), *told(check_rows(subject, view))) if view else ()
+    rows = (*_check_hold(view), *_check_audit(view), *told(check_rows(subject, view))) if view else ()
     findings = (*told(check_file(subject, found)), *rows)
     looked_at = f"{size_text(path.stat().st_size)}, tables of version {found.version}"
     return Opened(Examined(area="ledger", looked_at=looked_at, findings=tuple(findings)), view)
@@ -149,6 +150,16 @@ def _check_hold(view: View) -> Iterator[Finding]:
             code="ledger.restored",
             found=f"it is an older copy that nobody has accepted, so nothing starts: {hold.detail}",
             help="put the newer ledger back, or go on from the copy with `jobfile up --accept-rewind`",
+        )
+
+
+def _check_audit(view: View) -> Iterator[Finding]:
+    chain = follow(view.audit_links())
+    if chain.broken_at is not None:
+        yield Finding(
+            code="ledger.audit",
+            found=f"the audit is broken: record {chain.broken_at} {chain.why}",
+            help="`jobfile audit` shows the records; compare them with a copy of the ledger from before",
         )
 
 

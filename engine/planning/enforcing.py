@@ -8,11 +8,10 @@ from engine.abilities import beyond_engine, needs_beyond
 from engine.accounting import Moment
 from engine.applying import apply_catalog
 from engine.errors import JobfileError
-from engine.events import Event, GenerationApplied
+from engine.events import Event
 from engine.ledger import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from engine.records import Generation
-from engine.telling import changes_text
 from jobfile import __version__
 from jobfile.canonical import Plain, canonical_json
 from jobfile.catalog import Catalog
@@ -117,10 +116,6 @@ def put_in_force(
         events = list(
             apply_catalog(store, intent.catalog, wanted, Moment(now=now, generation=number, new_id=new_id))
         )
-        for event in events:
-            if isinstance(event, GenerationApplied):
-                what = f"generation {event.number}"
-                store.audit(actor=intent.by, action="apply", object=what, detail=changes_text(event), now=now)
         store.accept(now=now)
     return events
 

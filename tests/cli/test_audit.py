@@ -1,6 +1,7 @@
 """`jobfile audit`: who did what; and whether the record of it is whole, on real ledgers."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.lock import make_private_file
+from engine.adapters.lock import make_private_file, make_state_dir
 from engine.chain import follow
 from engine.store.sqlite.migrate import MIGRATIONS
 from engine.store.sqlite.store import SqliteStore
@@ -100,25 +101,55 @@ def test_what_the_chain_cannot_tell_a_noted_hash_does(jobfile: Jobfile, ledger: 
 
 
 def test_an_engine_tells_the_newest_hash_as_it_starts(jobfile: Jobfile, ledger: Path) -> None:
-    head = jobfile("audit", "verify", "--json").json["head"]
     first = jobfile("up", "--for", "1s").out.splitlines()[0]
-    assert first.endswith(f"; audit: record 4, hash {head['hash'][:16]}")
+    told = re.search(r"; audit: record (\d+), hash ([0-9a-f]{16})$", first)
+    assert told
+    assert told[1] == "5"  # its own start is in it
+    assert jobfile("audit", "verify", "--head", told[2]).code == 0
     first_line = json.loads(jobfile("up", "--for", "1s", "--json").out.splitlines()[0])
-    assert (first_line["audit_record"], first_line["audit_hash"]) == (4, head["hash"])
+    assert first_line["audit_record"] == 7
+    assert jobfile("audit", "verify", "--head", first_line["audit_hash"]).code == 0
 
 
-def test_an_empty_audit_is_whole(jobfile: Jobfile) -> None:
+def test_an_empty_audit_is_whole(tmp_path: Path, jobfile: Jobfile) -> None:
     assert jobfile("audit").code == 64
-    assert jobfile("up", "--for", "1s", "--apply", "manual").code == 0
-    assert jobfile("audit").out == "nothing was done by hand yet\n"
+    SqliteStore.open(a_private_file(tmp_path / ".jobfile" / "ledger.db")).close()
+    found = jobfile("audit")
+    assert found.out == "nothing was recorded yet\n"
     found = jobfile("audit", "verify", "--json")
     fits(found.json, "audit")
     assert (found.code, found.json["head"]) == (0, None)
 
 
+def a_private_file(path: Path) -> Path:
+    make_state_dir(path.parent)
+    make_private_file(path)
+    return path
+
+
+def test_an_engine_records_its_start_its_stop_and_what_it_puts_in_force(jobfile: Jobfile) -> None:
+    assert jobfile("up", "--for", "1s").code == 0
+    assert jobfile("up", "--for", "1s").code == 0
+    records = list(reversed(jobfile("audit", "--json").json["records"]))
+    told = [(one["action"], one["object"]) for one in records]
+    assert told == [
+        ("start", "engine"),
+        ("apply", "generation 1"),
+        ("stop", "engine"),
+        ("start", "engine"),
+        ("stop", "engine"),
+    ]
+    digest = jobfile("generations", "--json").json["generations"][0]["digest"]
+    assert records[0]["detail"].endswith("jobs.yaml; nothing in force")
+    assert (records[1]["actor"], records[1]["detail"]) == ("engine", "4 jobs; + bad, flaky, good, slow")
+    assert records[2]["detail"] == "0 running"
+    assert records[3]["detail"].endswith(f"jobs.yaml; generation 1, {digest}")
+    assert records[0]["actor"] == records[3]["actor"] != "engine"
+
+
 def test_records_from_before_the_chain_are_in_it(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    make_private_file(path)
+    a_private_file(path)
     db = sqlite3.connect(path)
     steps = known_files(MIGRATIONS, "000[1-7]_*.sql")
     for step in steps:

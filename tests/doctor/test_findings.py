@@ -277,6 +277,11 @@ def a_run_is_made_for_no_known_reason(patient: Patient) -> None:
     patient.write("update run set trigger = 'whim' where state = 'missed'")
 
 
+@brings("ledger.audit", "the audit is broken: record 1 was edited")
+def a_record_of_the_audit_is_edited(patient: Patient) -> None:
+    patient.write("update audit set actor = 'eve' where seq = 1")
+
+
 @brings("invariant.I2", "is told of `nightly`, not of its own job")
 def a_gap_record_is_told_of_another_job(patient: Patient) -> None:
     patient.write("update gap set job = 'nightly' where job = 'hourly'")

@@ -23,7 +23,7 @@ SHORTEST_HASH = 12
 @json_option
 @place_options
 def command(verify: str | None, noted: str | None, limit: int, *, as_json: bool, place: Place) -> int:
-    """Who did what, when and why, the newest first: pauses, cancels, plans put in force.
+    """Who did what, when and why, the newest first: pauses, cancels, generations, starts and stops.
 
     With `verify`, whether every record follows from the one before: one that was edited, removed or put in is
     found. That the newest were cut off, or all were made anew, shows when a hash that was printed earlier,
@@ -40,7 +40,7 @@ def command(verify: str | None, noted: str | None, limit: int, *, as_json: bool,
     elif records:
         click.echo(table(HEADS, [_row(number, one) for number, one in records], right=(0,)))
     else:
-        click.echo("nothing was done by hand yet")
+        click.echo("nothing was recorded yet")
     return 0
 
 
