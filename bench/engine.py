@@ -21,8 +21,8 @@ from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from engine.testing import FakeClock, KeptJournal
-from jobfile.catalog import CompiledJob, build_catalog
-from jobfile.model import CommandAction, CronEntry, JobSpec, Origin
+from jobfile.model.catalog import CompiledJob, build_catalog
+from jobfile.model.jobs import CommandAction, CronEntry, JobSpec, Origin
 
 JOBFILE = str(Path(sys.executable).parent / "jobfile")
 IDLE_SECONDS = 10.0

@@ -10,8 +10,8 @@ from engine.adapters.lock import make_private_file
 from engine.cli.asking import new_run, record
 from engine.lifecycle import Run
 from engine.store.sqlite.store import SqliteStore
-from jobfile.catalog import CompiledJob
-from jobfile.model import CommandAction, ConcurrencySpec, JobSpec, Origin
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec, Origin
 
 OPEN = (250, 4_000, 20_000)
 REQUESTS = 200

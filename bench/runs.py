@@ -15,8 +15,8 @@ from engine.adapters.lock import is_engine_running
 from engine.adapters.wake import poke
 from engine.cli.asking import new_run
 from engine.store.sqlite.store import SqliteStore
-from jobfile.catalog import CompiledJob
-from jobfile.model import CommandAction, ConcurrencySpec, JobSpec, Origin
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec, Origin
 
 RUNS, AT_ONCE, PACED = 1_000, 8, 60
 ROUNDS = 5

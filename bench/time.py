@@ -12,7 +12,7 @@ from engine.simulation.core import simulate
 from engine.simulation.subject import Assumed, Setting
 from jobfile.cron import parse_cron
 from jobfile.cronfields import parse_field
-from jobfile.model import CommandAction, CronEntry, JobSpec
+from jobfile.model.jobs import CommandAction, CronEntry, JobSpec
 from jobfile.occurrences import fires, next_fire
 
 CASES = list(

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from jobfile.catalog import Catalog, CompiledJob
-from jobfile.model import ExpectSpec, HttpAction, JobSpec, PythonAction, StepsAction
+from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.jobs import ExpectSpec, HttpAction, JobSpec, PythonAction, StepsAction
 
 UNABLE: Final = (
     *("steps", "http", "python", "expect", "triggers", "matrix", "if", "queue", "priority"),

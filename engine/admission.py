@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, assert_never
 
 from engine.lifecycle import RunState, TriggerKind
-from jobfile.model import CatchupMode, ConcurrencySpec, JobSpec, OverlapPolicy
+from jobfile.model.jobs import CatchupMode, ConcurrencySpec, JobSpec, OverlapPolicy
 
 
 class Named(Protocol):

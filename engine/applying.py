@@ -11,9 +11,9 @@ from engine.ports import Stop
 from engine.rebinding import rebind
 from engine.records import Generation, JobVersion, Schedule
 from engine.wording import changes_text
-from jobfile.catalog import Catalog, CompiledJob
 from jobfile.cron import CRON_SEMANTICS_VERSION
-from jobfile.model import JobSpec
+from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.jobs import JobSpec
 from jobfile.occurrences import TZDATA_VERSION
 from jobfile.plan.renames import renamed_names
 

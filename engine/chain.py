@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from jobfile.hashing import sha256
+from jobfile.model.hashing import sha256
 
 
 class Link(NamedTuple):

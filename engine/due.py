@@ -11,7 +11,7 @@ from typing import NamedTuple, assert_never
 
 from engine.lifecycle import RunState
 from engine.records import ENGINE_DOWN, ON_TIME, Pause
-from jobfile.model import CatchupMode, CatchupSpec, ScheduleEntry
+from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.occurrences import Fire, fires
 
 GAP_FROM = 8

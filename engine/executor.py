@@ -12,11 +12,11 @@ from engine.lifecycle import Run, StartError, attempt_id
 from engine.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.secretfiles import NotAvailableError, read_secret, refuse_unreadable
-from jobfile.environment import PASSED_ON, is_reserved
 from jobfile.expression import EvaluationError
-from jobfile.model import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
+from jobfile.model.environment import PASSED_ON, is_reserved
+from jobfile.model.jobs import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
+from jobfile.model.size import NO_LIMIT, parse_size
 from jobfile.occurrences import previous_fire
-from jobfile.size import NO_LIMIT, parse_size
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 SHELL = "/bin/sh"

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         Unreadable,
     )
     from engine.standing import Incidents, Outbox, Past, Pauses, Soundness
-    from jobfile.catalog import CompiledJob
-    from jobfile.model import JobSpec, Origin
+    from jobfile.model.catalog import CompiledJob
+    from jobfile.model.jobs import JobSpec, Origin
 
 
 class Store(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from jobfile.values import Shown, Value
+from jobfile.model.values import Shown, Value
 
 NOT_AGAIN = "not tried again: "
 """Begins the detail of a run that would have been tried again, were its job still there."""

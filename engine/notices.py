@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.lifecycle import RunState
-from jobfile.model import JobSpec
+from jobfile.model.jobs import JobSpec
 
 _EVENTS: Mapping[RunState, str] = {
     RunState.FAILED: "failed",

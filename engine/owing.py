@@ -7,8 +7,8 @@ from engine.ledger import Store
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.notices import TROUBLE, notices
 from engine.records import Owed
-from jobfile.hashing import sha256
-from jobfile.model import JobSpec
+from jobfile.model.hashing import sha256
+from jobfile.model.jobs import JobSpec
 
 
 def owe_for_run(store: Store, run: Run, spec: JobSpec, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from engine.events import Event, JobPaused
 from engine.ledger import Store, View
 from engine.lifecycle import Run, RunState
 from engine.records import Pause
-from jobfile.model import JobSpec
+from jobfile.model.jobs import JobSpec
 
 BAD_ENDS = (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)
 """The ends that count: nobody knows how a lost run ended, and that is not well either."""

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from engine.accounting import bound_params, concurrency_key
 from engine.lifecycle import Run
-from jobfile.catalog import CompiledJob
 from jobfile.expression import EvaluationError
-from jobfile.model import JobSpec
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import JobSpec
 from jobfile.params import check_value
 
 

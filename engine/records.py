@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.lifecycle import Attempt, RunState
 
 if TYPE_CHECKING:
-    from jobfile.model import ScheduleEntry
+    from jobfile.model.jobs import ScheduleEntry
 
 
 CLOCK_HOLD = "clock_hold"

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, assert_never
 
 from engine.lifecycle import NOT_AGAIN, AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
-from jobfile.hashing import sha256
-from jobfile.model import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
+from jobfile.model.hashing import sha256
+from jobfile.model.jobs import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
 
 SIGKILL = 9
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh"})

@@ -11,7 +11,7 @@ from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
 from jobfile.checks.scripts import AskShells
 from jobfile.escapes import readable
-from jobfile.hashing import sha256
+from jobfile.model.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render import render_short
 

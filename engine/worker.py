@@ -28,7 +28,7 @@ from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.retry import settle
 from engine.stopping import is_withdrawn, why_gone, withdraw
-from jobfile.model import JobSpec
+from jobfile.model.jobs import JobSpec
 
 IDLE_SECONDS = 15.0
 """The longest sleep: a lost hint costs no more than this."""

@@ -13,7 +13,7 @@ from jobfile.crontime import (
     pieces_of_year,
     seconds_of,
 )
-from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, ScheduleEntry
+from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, ScheduleEntry
 from jobfile.zones import HORIZON, LEAST_YEAR, TZDATA_VERSION, clock_changes
 
 BEGINNING = datetime(LEAST_YEAR + 1, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from jobfile.cronfields import (
     SpecialDay,
     parse_field,
 )
-from jobfile.model import DayRule
+from jobfile.model.jobs import DayRule
 
 __all__ = ["CRON_SEMANTICS_VERSION", "CronExpression", "CronProblem", "SpecialDay", "parse_cron"]
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from jobfile.cron import CronExpression, parse_cron
-from jobfile.model import BusinessDayEntry, CalendarSpec, CronEntry, DayRule, OnClosed
+from jobfile.model.jobs import BusinessDayEntry, CalendarSpec, CronEntry, DayRule, OnClosed
 from jobfile.opendays import Days, MatchingDays, NumberedDays, OpenMatchingDays, month_shape, open_days
 from jobfile.zones import EPOCH, ClockChange, changes_of_year, load_zone
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final, assert_never
 
 from jobfile.filters import FILTERS, MAX_TEXT, EvaluationError
-from jobfile.values import Shown
+from jobfile.model.values import Shown
 
 MAX_INTEGER: Final = 2**63 - 1
 __all__ = ["EvaluationError", "Kind", "Problem", "Scope", "Type", "evaluate"]

@@ -9,7 +9,8 @@ from jobfile.diagnostic import DocumentPath
 from jobfile.document import Document
 from jobfile.expression import Kind, Refusal, Scope, Type
 from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
-from jobfile.model import ParamSpec, ParamType
+from jobfile.model.jobs import ParamSpec, ParamType
+from jobfile.model.values import Scalar, Value
 from jobfile.scopes import (
     AFTER,
     EVENT,
@@ -26,7 +27,6 @@ from jobfile.scopes import (
 )
 from jobfile.settings import Layer, Setting, Settings, map_at, merged, merged_by_name
 from jobfile.template import check_slot, parse_expression
-from jobfile.values import Scalar, Value
 
 INHERITED_BY_STEPS = ("shell", "working_dir")
 """Keys of a job that hold for its steps too; `env` and `secrets` merge by name."""

@@ -21,8 +21,8 @@ from jobfile.clockeffects import (
     within_calendar,
 )
 from jobfile.crontime import local_batches, local_times, pieces_of_year, seconds_of
-from jobfile.hashing import sha256
-from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
+from jobfile.model.hashing import sha256
+from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
 from jobfile.zones import EPOCH, HORIZON, TZDATA_VERSION, ClockChange, clock_changes, load_zone, zone_names
 
 __all__ = [

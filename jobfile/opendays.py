@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from jobfile.cron import CronExpression
-from jobfile.model import CalendarSpec, OnClosed
+from jobfile.model.jobs import CalendarSpec, OnClosed
 
 YEARS = range(1, 10_000)
 """The years of the standard library's calendar."""

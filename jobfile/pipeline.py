@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobfile.catalog import Catalog, build_catalog
 from jobfile.checks import check
 from jobfile.checks.beyond import check_beyond
 from jobfile.checks.limits import find_too_much
@@ -14,6 +13,7 @@ from jobfile.diagnostic import Diagnostic, arrange
 from jobfile.document import Document, decode_source, parse_document
 from jobfile.include import MAX_TREE_BYTES, check_include, check_included, too_large
 from jobfile.jobtext import FileSet, JobPlace
+from jobfile.model.catalog import Catalog, build_catalog
 from jobfile.overriding import override
 from jobfile.schema import validate
 from jobfile.source import Source

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from jobfile.expression import Kind, Refusal, Scope, Type
-from jobfile.model import ParamSpec, ParamType
-from jobfile.values import Scalar, Value
+from jobfile.model.jobs import ParamSpec, ParamType
+from jobfile.model.values import Scalar, Value
 
 Names = Mapping[str, Type]
 _Thing = TypeVar("_Thing")

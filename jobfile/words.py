@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from jobfile.cron import CronExpression, SpecialDay, parse_cron
-from jobfile.model import (
+from jobfile.model.jobs import (
     AtEntry,
     BusinessDayEntry,
     CalendarSpec,

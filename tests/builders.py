@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine.lifecycle import Run, RunState, TriggerKind
-from jobfile.catalog import Catalog, CompiledJob, build_catalog
-from jobfile.model import CommandAction, CronEntry, EveryEntry, JobSpec, Origin
+from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
+from jobfile.model.jobs import CommandAction, CronEntry, EveryEntry, JobSpec, Origin
 
 NOON = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, Literal
 
-from jobfile.hashing import sha256
+from jobfile.model.hashing import sha256
 from jobfile.shellsyntax import read_complaint
 
 Dialect = Literal["sh", "bash"]

@@ -16,8 +16,8 @@ from engine.answers.presence import Presence, unsettled_words
 from engine.ledger import View
 from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.wording import instant_text, seconds_text, short, start_error_words, value_text
-from jobfile.canonical import spec_from_json
-from jobfile.values import Value
+from jobfile.model.canonical import spec_from_json
+from jobfile.model.values import Value
 
 
 class Answer(IntEnum):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Gap, Pause, Schedule
-from jobfile.values import Value
+from jobfile.model.values import Value
 
 if TYPE_CHECKING:
     from jobfile.occurrences import Fire

@@ -98,7 +98,7 @@ def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime)
     """
     from engine.accounting import rules_of  # noqa: PLC0415  start-up time: only where something is overdue
     from engine.due import due  # noqa: PLC0415  start-up time: only where something is overdue
-    from jobfile.canonical import spec_from_json  # noqa: PLC0415  start-up time: only where something is overdue
+    from jobfile.model.canonical import spec_from_json  # noqa: PLC0415  start-up time: only where something is overdue
 
     version = view.job_in_force(schedule.job)
     text = view.definition_text(version.digest) if version is not None else None

@@ -21,7 +21,7 @@ from engine.records import (
     Session,
     Source,
 )
-from jobfile.catalog import Catalog
+from jobfile.model.catalog import Catalog
 
 THE_FILES = Source()
 RECENT = 5

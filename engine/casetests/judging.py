@@ -11,9 +11,9 @@ from typing import cast
 from engine.casetests.cases import Case, ExpectedFires
 from engine.casetests.running import CannotTestError, Lived, environment_of, live
 from engine.notices import notices
-from jobfile.catalog import Catalog, CompiledJob
 from jobfile.dates import parse_moment
-from jobfile.model import JobSpec, ScriptAction
+from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.jobs import JobSpec, ScriptAction
 from jobfile.occurrences import fires, load_zone
 from jobfile.source import Span
 from jobfile.suggest import suggest

@@ -12,8 +12,8 @@ from jobfile.dates import parse_date
 from jobfile.diagnostic import Diagnostic, DocumentPath
 from jobfile.document import Document, decode_source, parse_document
 from jobfile.duration import parse_duration, why_no_duration
+from jobfile.model.values import Value
 from jobfile.suggest import did_you_mean, suggest
-from jobfile.values import Value
 
 TOP: Final = ("version", "jobs", "tests")
 CASE: Final = ("job", "given", "expect")

@@ -17,8 +17,8 @@ from engine.records import Generation
 from engine.retry import retry_delay
 from engine.store.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
-from jobfile.catalog import CompiledJob, build_catalog
-from jobfile.model import Jitter, JobSpec, RetrySpec
+from jobfile.model.catalog import CompiledJob, build_catalog
+from jobfile.model.jobs import Jitter, JobSpec, RetrySpec
 from jobfile.occurrences import fires
 from jobfile.params import bind_params
 

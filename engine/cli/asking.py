@@ -14,9 +14,9 @@ from engine.lifecycle import Run
 from engine.ports import Stop
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
-from jobfile.catalog import CompiledJob
-from jobfile.model import JobSpec
-from jobfile.values import Value
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import JobSpec
+from jobfile.model.values import Value
 
 
 def new_run(

@@ -36,13 +36,13 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState, TriggerKind
 from engine.patience import wait_for
 from engine.wording import short
-from jobfile.catalog import CompiledJob
 from jobfile.duration import format_duration
 from jobfile.escapes import message, printable
-from jobfile.model import JobSpec, StepsAction, StepSpec
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
+from jobfile.model.values import Value
 from jobfile.params import bind_params
 from jobfile.template import to_text
-from jobfile.values import Value
 
 FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
 WOULD_NOT_RUN = 6

@@ -12,7 +12,7 @@ from jobfile.cron import CronProblem, parse_cron
 from jobfile.crontime import local_times
 from jobfile.duration import parse_duration
 from jobfile.escapes import printable
-from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
+from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.occurrences import (
     ClockEffect,
     clock_effects,

@@ -30,8 +30,8 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.wording import in_words, reason_words, seconds_text, short, start_error_words
-from jobfile.catalog import CompiledJob
 from jobfile.escapes import message
+from jobfile.model.catalog import CompiledJob
 
 LOOK_SECONDS = 0.03
 """How often the ledger is asked; a person does not see the difference to at once."""

@@ -16,7 +16,7 @@ from engine.lifecycle import TriggerKind
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from jobfile.document import decode_source, parse_document
 from jobfile.duration import parse_duration, why_no_duration
-from jobfile.model import JobSpec
+from jobfile.model.jobs import JobSpec
 from jobfile.params import bind_params
 from jobfile.plan.rates import runs_a_day
 from jobfile.suggest import suggest

@@ -10,7 +10,7 @@ from engine.doctor.subject import Subject, many
 from engine.executor import secret_trouble
 from engine.ledger import View
 from engine.ownership import Trouble, file_troubles, state_troubles
-from jobfile.canonical import spec_from_json
+from jobfile.model.canonical import spec_from_json
 
 
 def examine_rights(subject: Subject, state: tuple[Finding, ...]) -> Examined:

@@ -13,7 +13,7 @@ from engine.dryrun.unknowns import (
     steps_of,
 )
 from jobfile.duration import format_duration
-from jobfile.model import (
+from jobfile.model.jobs import (
     Action,
     AfterTrigger,
     CommandAction,
@@ -25,8 +25,8 @@ from jobfile.model import (
     SimpleAction,
     StepSpec,
 )
+from jobfile.model.values import Value
 from jobfile.template import evaluate_source, to_text
-from jobfile.values import Value
 
 Row = tuple[str, str]
 WOULD_RUN = "would run"

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from jobfile.expression import EvaluationError, evaluate
-from jobfile.model import JobSpec, ParamSpec, StepSpec
+from jobfile.model.jobs import JobSpec, ParamSpec, StepSpec
+from jobfile.model.values import Value
 from jobfile.template import evaluate_source, find_slots, parse_expression, render_items, to_text
-from jobfile.values import Value
 
 UNKNOWN: Final = "⟨"
 """Begins what stands for a value that only the run has."""

@@ -9,7 +9,7 @@ from engine.pausing import holding
 from engine.planning.facts import pause_text
 from engine.wording import other_version, paused_though_enabled, short
 from jobfile import __version__
-from jobfile.catalog import Catalog
+from jobfile.model.catalog import Catalog
 
 
 def drift_of(view: View | None, catalog: Catalog, *, now: datetime) -> tuple[str, ...]:

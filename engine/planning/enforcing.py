@@ -13,8 +13,8 @@ from engine.ledger import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from engine.records import Generation
 from jobfile import __version__
-from jobfile.canonical import Plain, canonical_json
-from jobfile.catalog import Catalog
+from jobfile.model.canonical import Plain, canonical_json
+from jobfile.model.catalog import Catalog
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.as_json import to_json
 from jobfile.plan.values import Action

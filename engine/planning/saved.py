@@ -19,12 +19,12 @@ from engine.adapters.sealing import is_seal_of, seal_of
 from engine.errors import JobfileError
 from engine.ledger import View
 from jobfile import __version__
-from jobfile.canonical import Plain, canonical_json, spec_from_json, to_plain
-from jobfile.catalog import Catalog, CompiledJob, build_catalog
 from jobfile.compile.again import find_foreign
 from jobfile.cron import CRON_SEMANTICS_VERSION
 from jobfile.diagnostic import Severity
-from jobfile.model import Origin
+from jobfile.model.canonical import Plain, canonical_json, spec_from_json, to_plain
+from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
+from jobfile.model.jobs import Origin
 from jobfile.plan import Plan
 from jobfile.plan.as_json import to_json
 

@@ -14,9 +14,9 @@ from engine.ledger import View
 from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
 from engine.records import Generation, JobVersion
-from jobfile.canonical import spec_from_json
-from jobfile.catalog import CompiledJob, build_catalog
-from jobfile.model import Origin
+from jobfile.model.canonical import spec_from_json
+from jobfile.model.catalog import CompiledJob, build_catalog
+from jobfile.model.jobs import Origin
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.plan import Side
 

@@ -12,10 +12,10 @@ from engine.records import Pause
 from engine.retry import settle
 from engine.simulation.subject import SimRun, Subject
 from jobfile.expression import EvaluationError
-from jobfile.model import AfterWhen, JobSpec
+from jobfile.model.jobs import AfterWhen, JobSpec
+from jobfile.model.values import Value
 from jobfile.occurrences import load_zone
 from jobfile.template import evaluate_source
-from jobfile.values import Value
 
 GOOD: Final = "good"
 BAD: Final = "bad"

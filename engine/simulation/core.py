@@ -28,7 +28,7 @@ from engine.simulation.asking import (
 from engine.simulation.subject import Absence, GivenEvent, Lane, Setting, SimRun, Subject
 from engine.simulation.tally import JobTally, Load, Outcome, Return
 from engine.worker import PACE_SECONDS
-from jobfile.model import AfterTrigger
+from jobfile.model.jobs import AfterTrigger
 from jobfile.occurrences import Fire, fires
 
 Tell = Callable[[datetime, str, SimRun], None]

@@ -10,8 +10,8 @@ from engine.accounting import rules_of
 from engine.admission import policy_for
 from engine.due import Rules
 from engine.lifecycle import RunState, TriggerKind
-from jobfile.model import ExpectSpec, JobSpec, OverlapPolicy
-from jobfile.values import Value
+from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
+from jobfile.model.values import Value
 
 CHANCES = 2**64
 

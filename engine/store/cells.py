@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have
 
 from engine.lifecycle import AttemptState, RunState, TriggerKind
 from engine.records import Unreadable
-from jobfile.values import Value
+from jobfile.model.values import Value
 
 if TYPE_CHECKING:
-    from jobfile.model import ScheduleEntry
+    from jobfile.model.jobs import ScheduleEntry
 
 KEPT_RULES: Final = 20_000
 """Rules of schedules that are kept as they were read: each is asked for at every occurrence."""
@@ -86,7 +86,7 @@ def entries_from_text(rule: str) -> "tuple[ScheduleEntry, ...]":
 
     The first instant is asked for: a cron expression, a zone or a calendar shows only so that it is one.
     """
-    from jobfile.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
+    from jobfile.model.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
     from jobfile.occurrences import next_fire  # noqa: PLC0415  start-up time: few answers need it
 
     entries = schedule_from_plain(json.loads(rule))

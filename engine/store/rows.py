@@ -34,7 +34,7 @@ from engine.store.cells import (
     params_from_text,
 )
 from jobfile.escapes import readable
-from jobfile.values import Value
+from jobfile.model.values import Value
 
 
 class UnreadableValueError(ValueError):

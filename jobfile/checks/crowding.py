@@ -13,7 +13,7 @@ from jobfile.cron import CronExpression, parse_cron
 from jobfile.crontime import EPOCH_DAY, days_between
 from jobfile.diagnostic import Diagnostic, Edit, Fix
 from jobfile.jobtext import FileSet, JobText
-from jobfile.model import DayRule
+from jobfile.model.jobs import DayRule
 from jobfile.opendays import MatchingDays
 from jobfile.settings import Setting
 

@@ -10,8 +10,8 @@ from jobfile.diagnostic import Diagnostic
 from jobfile.duration import meant_duration, parse_duration, why_no_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload, StepText
+from jobfile.model.size import NO_LIMIT, meant_size, parse_size, why_no_size
 from jobfile.settings import Setting, Settings, any_text
-from jobfile.size import NO_LIMIT, meant_size, parse_size, why_no_size
 
 ACTIONS = ("run", "command", "python", "http", "steps")
 PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotency_key"})

@@ -7,7 +7,7 @@ from jobfile.compile.timing import entries_of
 from jobfile.diagnostic import Diagnostic
 from jobfile.jobtext import JobText, Payload, param_of, value_of
 from jobfile.matrix import MAX_COMBINATIONS, MOST_COUNTED, combination_count, combinations, fits
-from jobfile.model import ParamSpec, ParamType
+from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.params import check_pattern, check_value
 from jobfile.settings import Setting
 from jobfile.suggest import did_you_mean, suggest

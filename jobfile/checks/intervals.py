@@ -14,7 +14,7 @@ from jobfile.dates import parse_date, parse_moment, parse_time
 from jobfile.diagnostic import Diagnostic
 from jobfile.duration import format_duration, parse_duration
 from jobfile.jobtext import JobText, Payload
-from jobfile.model import Backoff, CronEntry, DayRule, RetrySpec
+from jobfile.model.jobs import Backoff, CronEntry, DayRule, RetrySpec
 from jobfile.occurrences import fires, load_zone
 from jobfile.settings import Setting
 

@@ -9,9 +9,9 @@ from jobfile.checks.finding import finding, located
 from jobfile.checks.keys import key_before
 from jobfile.checks.shells import script_read
 from jobfile.diagnostic import Diagnostic
-from jobfile.environment import is_reserved
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
+from jobfile.model.environment import is_reserved
 from jobfile.settings import Setting
 from jobfile.shellplaces import Word
 from jobfile.shellprograms import heads

@@ -10,7 +10,7 @@ from jobfile.compile import DEFAULT_QUEUE
 from jobfile.compile.timing import entries_of
 from jobfile.diagnostic import Diagnostic, Label
 from jobfile.jobtext import FileSet, JobText, after_name
-from jobfile.names import is_job_name
+from jobfile.model.names import is_job_name
 from jobfile.settings import Setting, map_at
 from jobfile.suggest import MANY
 

@@ -16,7 +16,7 @@ from jobfile.diagnostic import Diagnostic, Label
 from jobfile.duration import format_duration, parse_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText
-from jobfile.model import CalendarSpec, CronEntry, DayRule, OnClosed
+from jobfile.model.jobs import CalendarSpec, CronEntry, DayRule, OnClosed
 from jobfile.occurrences import fold_dates, gap_dates, load_zone, next_fire
 from jobfile.settings import Setting, map_at
 

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
 from jobfile.diagnostic import Diagnostic, Edit, Fix
-from jobfile.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.expression import Problem, Scope
 from jobfile.jobtext import JobText, Payload
+from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.payload import SHELLS, compiled_script
 from jobfile.scopes import type_of_param
 from jobfile.settings import Setting

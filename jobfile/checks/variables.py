@@ -10,9 +10,9 @@ from jobfile.checks.keys import pass_variable, use_bash
 from jobfile.checks.plain_secrets import sounds_secret
 from jobfile.checks.shells import ShellScript, script_of, variables_of
 from jobfile.diagnostic import Diagnostic
-from jobfile.environment import PARAM_PREFIX, SET_FOR_EACH_RUN
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
+from jobfile.model.environment import PARAM_PREFIX, SET_FOR_EACH_RUN
 from jobfile.settings import Setting
 from jobfile.shellplaces import Read
 from jobfile.shellvariables import is_set_by_bash, unknown_variables

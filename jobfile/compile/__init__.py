@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final  # values of a document are not typed yet
 
-from jobfile.catalog import CompiledJob
 from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_in, texts_of
 from jobfile.compile.timing import duration_of, expect_of, schedule_of, triggers_of, zone_of
 from jobfile.jobtext import FileSet, JobText
-from jobfile.model import (
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import (
     CatchupMode,
     CatchupSpec,
     ChannelSpec,
@@ -20,9 +20,9 @@ from jobfile.model import (
     OverlapPolicy,
     QueueSpec,
 )
+from jobfile.model.size import NO_LIMIT, format_size, parse_size
+from jobfile.model.values import Value
 from jobfile.settings import Setting, Settings
-from jobfile.size import NO_LIMIT, format_size, parse_size
-from jobfile.values import Value
 
 _WORD: Final = re.compile("[a-z0-9_]+")
 DEFAULT_TIMEOUT = timedelta(hours=24)

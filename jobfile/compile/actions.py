@@ -6,7 +6,7 @@ from typing import Any  # values of a document are not typed yet
 
 from jobfile.compile.timing import duration_of
 from jobfile.jobtext import FileSet, JobText, Payload, StepText
-from jobfile.model import (
+from jobfile.model.jobs import (
     Action,
     Backoff,
     ChannelSpec,

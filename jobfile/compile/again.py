@@ -7,7 +7,7 @@ people read. Whoever edits one of them alone shows something else than what runs
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from jobfile.expression import Kind, Scope, Type
-from jobfile.model import (
+from jobfile.model.jobs import (
     AfterTrigger,
     BusinessDayEntry,
     CronEntry,
@@ -21,7 +21,7 @@ from jobfile.model import (
     StepSpec,
     WebhookTrigger,
 )
-from jobfile.names import is_job_name, is_step_name, is_variable, is_word
+from jobfile.model.names import is_job_name, is_step_name, is_variable, is_word
 from jobfile.payload import SHELLS, Dialect, compiled_script
 from jobfile.scopes import (
     AFTER,

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from jobfile.dates import parse_date, parse_moment
 from jobfile.duration import parse_duration
 from jobfile.jobtext import FileSet, JobText, value_of
-from jobfile.model import (
+from jobfile.model.jobs import (
     AfterTrigger,
     AfterWhen,
     AtEntry,
@@ -22,8 +22,8 @@ from jobfile.model import (
     Trigger,
     WebhookTrigger,
 )
+from jobfile.model.values import Value
 from jobfile.settings import Setting
-from jobfile.values import Value
 
 DEFAULT_ZONE = "UTC"
 DEFAULT_SETTLE = timedelta(seconds=2)

@@ -4,7 +4,7 @@ from jobfile.diagnostic import DocumentPath
 from jobfile.document import Document
 from jobfile.editor.names import named_kind, references
 from jobfile.jobtext import FileSet
-from jobfile.names import is_job_name
+from jobfile.model.names import is_job_name
 from jobfile.source import Source, Span
 
 

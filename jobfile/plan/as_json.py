@@ -7,8 +7,8 @@ from difflib import unified_diff
 from hashlib import sha256
 from typing import Final
 
-from jobfile.canonical import Plain, canonical_json, to_plain
-from jobfile.model import JobSpec
+from jobfile.model.canonical import Plain, canonical_json, to_plain
+from jobfile.model.jobs import JobSpec
 from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk, Side, Start
 from jobfile.plan.wording import zone_of
 

@@ -5,10 +5,10 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Final
 
-from jobfile.canonical import canonical_json, to_plain
 from jobfile.checks.plain_secrets import looks_like_secret
 from jobfile.cron import CronExpression, parse_cron
-from jobfile.model import (
+from jobfile.model.canonical import canonical_json, to_plain
+from jobfile.model.jobs import (
     ChannelSpec,
     CommandAction,
     CronEntry,

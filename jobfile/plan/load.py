@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from jobfile.canonical import canonical_json, to_plain
-from jobfile.model import JobSpec
+from jobfile.model.canonical import canonical_json, to_plain
+from jobfile.model.jobs import JobSpec
 from jobfile.plan.runs import count_starts, starts_of
 from jobfile.plan.values import DAYS, Load
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from jobfile.catalog import CompiledJob
 from jobfile.diagnostic import Diagnostic, Severity
+from jobfile.model.catalog import CompiledJob
 from jobfile.plan.fields import changed_fields, whole_fields
 from jobfile.plan.load import compare_load
 from jobfile.plan.renames import pair_jobs

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 from jobfile.crontime import LocalTimes, local_times
-from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, JobSpec
+from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, JobSpec
 
 YEARS: Final = range(2001, 2029)
 """After 28 years the days of the week fall on the same dates again."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Final, NamedTuple
 
-from jobfile.canonical import canonical_json, to_plain
-from jobfile.catalog import Catalog, CompiledJob
-from jobfile.model import JobSpec
+from jobfile.model.canonical import canonical_json, to_plain
+from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.jobs import JobSpec
 
 ALIKE: Final = 0.7
 """From this share of equal fields on, a removed and an added job look like one that was renamed."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from jobfile.model import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
+from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start
 from jobfile.plan.wording import moment_text, plural, span_text, times_text

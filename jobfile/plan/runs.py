@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Final
 
-from jobfile.model import AtEntry, EveryEntry, JobSpec
+from jobfile.model.jobs import AtEntry, EveryEntry, JobSpec
 from jobfile.occurrences import clock_effects, fires, spread_delay
 from jobfile.plan.rates import runs_a_day
 from jobfile.plan.values import DAYS, EFFECT_DAYS, Runs, Start

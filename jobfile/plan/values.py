@@ -7,8 +7,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from jobfile.catalog import Catalog, CompiledJob
 from jobfile.diagnostic import Diagnostic
+from jobfile.model.catalog import Catalog, CompiledJob
 
 DAYS = 30
 """How far ahead runs are counted and compared."""

@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 
 from jobfile.duration import format_duration
 from jobfile.excerpt import visible
-from jobfile.model import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, JobSpec, ScheduleEntry
+from jobfile.model.jobs import (
+    AtEntry,
+    BusinessDayEntry,
+    CronEntry,
+    DayRule,
+    EveryEntry,
+    JobSpec,
+    ScheduleEntry,
+)
 from jobfile.occurrences import explain_fire, fires, load_zone, spread_delay
 from jobfile.plan.values import Action, FieldChange, Start
 

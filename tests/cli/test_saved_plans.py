@@ -15,7 +15,7 @@ from engine.adapters.keys import KEY, find_key, make_key
 from engine.adapters.sealing import seal_of
 from engine.errors import JobfileError
 from engine.planning.saved import MAX_BYTES, Ledger, PlanRefusedError, SavedPlan, read_plan_file
-from jobfile.canonical import canonical_json, digest
+from jobfile.model.canonical import canonical_json, digest
 from tests.cli.conftest import JOBS, Jobfile
 
 OTHER = JOBS.replace('"0 4 * * *"', '"30 4 * * *"').replace("run: |", "secrets: {A: env:A}\n    run: |")

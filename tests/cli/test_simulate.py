@@ -15,7 +15,7 @@ import pytest
 
 from engine.cli.simulating import Options, Reader
 from engine.simulation.subject import Absence, Setting
-from jobfile.model import CommandAction, JobSpec
+from jobfile.model.jobs import CommandAction, JobSpec
 from tests.cli.conftest import Jobfile
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "simulate.schema.json"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.admission import Admit, Hold, Listed, Skip, admit, policy_for
 from engine.lifecycle import Run, RunState, TriggerKind
-from jobfile.model import CatchupMode, CatchupSpec, ConcurrencySpec, OverlapPolicy
+from jobfile.model.jobs import CatchupMode, CatchupSpec, ConcurrencySpec, OverlapPolicy
 from tests.builders import a_job, a_run
 
 

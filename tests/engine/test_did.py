@@ -18,9 +18,9 @@ from engine.answers.report import OPEN, OVERDUE, make_report
 from engine.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, StartError
 from engine.ports import Stop
 from engine.retry import settle
-from jobfile.model import RetrySpec
+from jobfile.model.jobs import RetrySpec
+from jobfile.model.values import Value
 from jobfile.occurrences import load_zone
-from jobfile.values import Value
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World

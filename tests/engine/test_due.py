@@ -11,7 +11,7 @@ from engine.config import limits
 from engine.due import GAP_FROM, Rules, due
 from engine.lifecycle import RunState
 from engine.records import ON_TIME, Pause
-from jobfile.model import CatchupMode, CatchupSpec, EveryEntry
+from jobfile.model.jobs import CatchupMode, CatchupSpec, EveryEntry
 from jobfile.occurrences import Fire, fires
 from tests.builders import DAY, HOUR, MINUTE, NOON, cron, every
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.planning.enforcing import Intent, put_in_force
 from engine.planning.saved import PlanRefusedError
-from jobfile.catalog import Catalog
+from jobfile.model.catalog import Catalog
 from tests.builders import MINUTE, NOON, a_catalog, a_job, every
 from tests.engine.test_engine import HOURLY
 from tests.engine.world import World

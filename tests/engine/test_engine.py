@@ -12,7 +12,7 @@ from engine.events import AttemptStarted, ConfigRejected, GenerationApplied, Run
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.records import Gap
-from jobfile.model import ConcurrencySpec, ParamSpec
+from jobfile.model.jobs import ConcurrencySpec, ParamSpec
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
 from tests.engine.world import World
 

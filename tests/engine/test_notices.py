@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.lifecycle import OPEN_STATES, RunState
 from engine.notices import TROUBLE, notices
-from jobfile.model import JobSpec
+from jobfile.model.jobs import JobSpec
 from tests.builders import a_job
 
 EVENTS = ("failed", "missed", "skipped", "succeeded", "recovered", "late")

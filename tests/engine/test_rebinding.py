@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.lifecycle import RunState
 from engine.rebinding import rebind
-from jobfile.model import ConcurrencySpec, JobSpec, ParamSpec, ParamType
+from jobfile.model.jobs import ConcurrencySpec, JobSpec, ParamSpec, ParamType
 from tests.builders import a_job, a_run, compiled
 
 VALUES = st.sampled_from(["a", "b", "c", "far too long"])

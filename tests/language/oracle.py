@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from jobfile.canonical import spec_from_json, spec_to_json
 from jobfile.diagnostic import CODES, Diagnostic
 from jobfile.hiding import without_secrets
 from jobfile.mending import mend
+from jobfile.model.canonical import spec_from_json, spec_to_json
 from jobfile.pipeline import Compiled, File, compile_files
 from jobfile.render import render_short, render_text, summary_line, to_json, to_json_line
 from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from jobfile.canonical import spec_from_json, spec_to_json
 from jobfile.compile.again import find_foreign
-from jobfile.model import JobSpec, ScriptAction, StepsAction
+from jobfile.model.canonical import spec_from_json, spec_to_json
+from jobfile.model.jobs import JobSpec, ScriptAction, StepsAction
 from jobfile.pipeline import compile_files
 from tests.known import known_files
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobfile.canonical import spec_from_json, spec_to_json, to_plain
-from jobfile.model import CommandAction, ConcurrencySpec, JobSpec
+from jobfile.model.canonical import spec_from_json, spec_to_json, to_plain
+from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec
 from tests.language.test_cases import OK, compiled
 
 MINIMAL = JobSpec(name="a", action=CommandAction(argv=("true",)))

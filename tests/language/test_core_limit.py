@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.canonical import spec_from_json, spec_to_json, to_plain
-from jobfile.model import JobSpec
+from jobfile.model.canonical import spec_from_json, spec_to_json, to_plain
+from jobfile.model.jobs import JobSpec
+from jobfile.model.size import MAX_SIZE, format_size, parse_size
 from jobfile.pipeline import check_file
 from jobfile.plan.fields import changed_fields
-from jobfile.size import MAX_SIZE, format_size, parse_size
 from tests.language.test_cases import compiled
 
 UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}

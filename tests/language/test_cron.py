@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.cron import CronExpression, CronProblem, parse_cron
-from jobfile.model import DayRule
+from jobfile.model.jobs import DayRule
 
 
 def parsed(text: str, days: DayRule = DayRule.CRON) -> CronExpression:

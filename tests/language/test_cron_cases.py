@@ -10,7 +10,7 @@ import pytest
 from croniter import CroniterError, croniter
 from cronsim import CronSim, CronSimError
 
-from jobfile.model import CronEntry, DayRule
+from jobfile.model.jobs import CronEntry, DayRule
 from jobfile.occurrences import fires, next_fire
 from tests.language.cronwalk import fires_after, read, zone_of
 

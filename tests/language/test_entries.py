@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobfile.crontime import LAST_SINGULAR_YEAR
 from jobfile.dates import parse_date, parse_moment, parse_time
-from jobfile.model import (
+from jobfile.model.jobs import (
     AtEntry,
     BusinessDayEntry,
     CalendarSpec,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.names import is_job_name, is_step_name, is_variable, is_word
+from jobfile.model.names import is_job_name, is_step_name, is_variable, is_word
 from jobfile.schema import schema_text
 
 SCHEMA = json.loads(schema_text())["definitions"]

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jobfile import occurrences
-from jobfile.model import AtEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
+from jobfile.model.jobs import AtEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.occurrences import (
     TZDATA_VERSION,
     Fire,

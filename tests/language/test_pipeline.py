@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.canonical import spec_from_json, spec_to_json
-from jobfile.catalog import Catalog
+from jobfile.model.canonical import spec_from_json, spec_to_json
+from jobfile.model.catalog import Catalog
 from jobfile.pipeline import check_file, compile_files
 
 TEXTS = """

@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from jobfile.cron import CronProblem, parse_cron
-from jobfile.model import CronEntry, DayRule
+from jobfile.model.jobs import CronEntry, DayRule
 from jobfile.occurrences import fires, next_fire, zone_names
 from tests.language.cronwalk import (
     DAY,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfile.expression import EvaluationError, Kind
-from jobfile.model import ParamSpec, ParamType
+from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.scopes import RUN, build, params_names, vars_names
 from jobfile.template import (
     check_slot,

@@ -14,7 +14,7 @@ from engine.lifecycle import TriggerKind
 from engine.service import new_run_id
 from jobfile.expression import Kind, Scope, Type
 from jobfile.filters import as_text
-from jobfile.model import ParamSpec, ParamType
+from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.params import check_value
 from jobfile.payload import compiled_script
 from jobfile.pipeline import check_files

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobfile.canonical import to_plain
-from jobfile.model import JobSpec
+from jobfile.model.canonical import to_plain
+from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import check_file
 from jobfile.plan.fields import changed_fields
 from tests.language.test_cases import compiled

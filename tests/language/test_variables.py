@@ -10,8 +10,8 @@ from engine.config import EngineConfig
 from engine.executor import prepare
 from engine.ports import LaunchOrder
 from jobfile.diagnostic import Diagnostic
-from jobfile.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.fixes import apply_fixes
+from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.pipeline import check_files
 from tests.builders import NOON, a_job, a_run
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.model import JobSpec
+from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import compile_files
 
 ZONES = ("Europe/Oslo", "America/New_York", "Asia/Tokyo", "UTC")

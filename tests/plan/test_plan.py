@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobfile.document import parse_document
 from jobfile.fmt import format_source
-from jobfile.model import JobSpec
+from jobfile.model.jobs import JobSpec
 from jobfile.occurrences import fires
 from jobfile.pipeline import File, compile_files
 from jobfile.plan import JobFacts, Plan, Side, make_plan

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.model import ScheduleEntry
+from jobfile.model.jobs import ScheduleEntry
 from jobfile.occurrences import fires
 from jobfile.pipeline import compile_files
 from jobfile.plan import make_plan

@@ -14,7 +14,7 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.wording import short
-from jobfile.canonical import spec_from_json
+from jobfile.model.canonical import spec_from_json
 
 SLACK_SECONDS = 5.0
 """Beyond its grace, this long is waited for a cancelled run to end."""

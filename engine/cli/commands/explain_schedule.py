@@ -15,7 +15,7 @@ from engine.cli.output import cut, print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_instant
 from jobfile.cron import CronExpression, parse_cron
-from jobfile.model import CronEntry, DayRule, ScheduleEntry
+from jobfile.model.jobs import CronEntry, DayRule, ScheduleEntry
 from jobfile.words import describe
 
 

@@ -18,7 +18,7 @@ from engine.pausing import holding
 from engine.wording import instant_text
 from jobfile.duration import parse_duration
 from jobfile.escapes import printable
-from jobfile.model import ScheduleEntry
+from jobfile.model.jobs import ScheduleEntry
 from jobfile.pipeline import compile_files
 from jobfile.suggest import suggest
 

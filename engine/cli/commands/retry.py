@@ -12,9 +12,9 @@ from engine.cli.place import Place, json_option, place_options
 from engine.errors import JobfileError, UnreadableDefinitionError
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
-from jobfile.canonical import spec_from_json
-from jobfile.catalog import CompiledJob
-from jobfile.model import Origin
+from jobfile.model.canonical import spec_from_json
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import Origin
 
 _NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
 

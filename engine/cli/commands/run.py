@@ -26,14 +26,14 @@ from engine.cli.times import parse_instant
 from engine.errors import JobfileError, UnreadableDefinitionError
 from engine.lifecycle import Run
 from engine.wording import short
-from jobfile.canonical import spec_from_json
-from jobfile.catalog import CompiledJob
-from jobfile.model import JobSpec, Origin
+from jobfile.model.canonical import spec_from_json
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import JobSpec, Origin
+from jobfile.model.values import Value
 from jobfile.occurrences import load_zone
 from jobfile.params import bind_params
 from jobfile.pipeline import compile_files
 from jobfile.suggest import suggest
-from jobfile.values import Value
 
 INVALID = 1
 

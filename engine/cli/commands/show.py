@@ -20,13 +20,21 @@ from engine.lifecycle import Run
 from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
 from engine.wording import short
-from jobfile.canonical import Plain, spec_from_json, to_plain
-from jobfile.catalog import CompiledJob
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.duration import format_duration
 from jobfile.escapes import printable
 from jobfile.jobtext import JobText
-from jobfile.model import Action, CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepSpec
+from jobfile.model.canonical import Plain, spec_from_json, to_plain
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import (
+    Action,
+    CommandAction,
+    HttpAction,
+    JobSpec,
+    PythonAction,
+    ScriptAction,
+    StepSpec,
+)
 from jobfile.pipeline import compile_files
 from jobfile.plan.as_json import text_of
 from jobfile.settings import Setting

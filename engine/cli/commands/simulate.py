@@ -31,8 +31,8 @@ from engine.simulation.printing import (
     to_json,
 )
 from engine.simulation.subject import Setting, SimRun
-from jobfile.catalog import Catalog
-from jobfile.model import JobSpec
+from jobfile.model.catalog import Catalog
+from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import compile_files
 
 NARROW = 90

@@ -17,7 +17,7 @@ from engine.ledger import View
 from engine.records import Incident
 from engine.wording import instant_text, other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
-from jobfile.catalog import Catalog
+from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
 
 MAX_ROWS = 3

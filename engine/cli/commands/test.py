@@ -21,8 +21,8 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.errors import JobfileError
 from engine.store.sqlite.store import SqliteStore
-from jobfile.catalog import Catalog
 from jobfile.escapes import printable
+from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
 from jobfile.source import Source
 

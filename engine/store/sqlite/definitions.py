@@ -4,9 +4,9 @@ import sqlite3
 
 from engine.records import Unreadable
 from engine.store.cells import is_job
-from jobfile.canonical import digest as digest_of
-from jobfile.canonical import spec_from_json
-from jobfile.model import CommandAction, JobSpec
+from jobfile.model.canonical import digest as digest_of
+from jobfile.model.canonical import spec_from_json
+from jobfile.model.jobs import CommandAction, JobSpec
 
 STAND_IN_NAME = "unreadable"
 

@@ -9,7 +9,7 @@ from typing import Final
 from engine.chain import link_hash
 from engine.errors import StoreRefusedError, StoreUnavailableError
 from engine.store.sqlite.connection import Connection, objects_of
-from jobfile.hashing import sha256
+from jobfile.model.hashing import sha256
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST_OBJECTS: Final = "cdf8f20c6ca018e36fd49ed13a83b2d57705757a39343a72876b75cad6946e33"

@@ -28,9 +28,9 @@ from engine.store.sqlite.outbox import SqliteOutbox
 from engine.store.sqlite.past import SqlitePast
 from engine.store.sqlite.pauses import SqlitePauses
 from engine.store.sqlite.renaming import rename
-from jobfile.canonical import canonical_json, to_plain
-from jobfile.catalog import CompiledJob
-from jobfile.model import JobSpec, Origin
+from jobfile.model.canonical import canonical_json, to_plain
+from jobfile.model.catalog import CompiledJob
+from jobfile.model.jobs import JobSpec, Origin
 
 KEPT_SPECS = 20_000
 """Definitions that are kept as they were read: each is asked for at every occurrence."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from jobfile.values import Scalar, Shown, Value
+from jobfile.model.values import Scalar, Shown, Value
 
 
 class ParamType(StrEnum):

@@ -9,8 +9,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin  # plain JSON data has no narrower type than Any
 
-from jobfile.hashing import sha256
-from jobfile.model import CatchupSpec, JobSpec, ScheduleEntry
+from jobfile.model.hashing import sha256
+from jobfile.model.jobs import CatchupSpec, JobSpec, ScheduleEntry
 
 Plain = dict[str, Any]
 

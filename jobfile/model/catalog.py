@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from jobfile.canonical import canonical_json, digest, spec_to_json
-from jobfile.model import JobSpec, Origin
+from jobfile.model.canonical import canonical_json, digest, spec_to_json
+from jobfile.model.jobs import JobSpec, Origin
 
 
 @dataclass(frozen=True)

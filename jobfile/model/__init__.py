@@ -1,0 +1,1 @@
+"""What a complete job is: its values, its canonical text and digest, and all jobs of a set of files."""
