@@ -19,7 +19,15 @@ from engine.adapters.sets import set_of
 from engine.adapters.syntax import SyntaxChecker
 from engine.ports import Clock
 from jobfile import __version__
-from jobfile.diagnostic import Diagnostic, DocumentPath, Edit, Severity, left_off_words, most_severe
+from jobfile.diagnostics.diagnostic import (
+    Diagnostic,
+    DocumentPath,
+    Edit,
+    Severity,
+    left_off_words,
+    most_severe,
+)
+from jobfile.diagnostics.source import Source, Span
 from jobfile.document import Document
 from jobfile.editor.complete import complete
 from jobfile.editor.cursor import find_cursor
@@ -29,7 +37,6 @@ from jobfile.editor.rename import RenameError, job_named_at, rename_edits
 from jobfile.fixes import apply_fixes, fix_for
 from jobfile.jobtext import FileSet
 from jobfile.pipeline import Looked, check_files
-from jobfile.source import Source, Span
 
 QUIET_SECONDS: Final = 0.15
 """Files are looked at when nothing was typed for so long."""

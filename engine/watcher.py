@@ -10,7 +10,7 @@ from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.records import Generation
 from jobfile.checks.scripts import AskShells
-from jobfile.escapes import readable
+from jobfile.diagnostics.escapes import readable
 from jobfile.model.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render import render_short

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.source import Source
 from jobfile.signs import find_cron, find_escape, find_reserved, find_tag, find_template
-from jobfile.source import Source
 from jobfile.stumble import (
     Stumble,
     Token,

@@ -4,8 +4,8 @@ import re
 from typing import Final
 from unicodedata import category, name
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix
-from jobfile.source import Source
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.source import Source
 
 MAX_REPORTED: Final = 5
 """Characters reported one by one in a file; the rest are counted."""

@@ -28,7 +28,8 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from jobfile.characters import check_characters, has_forbidden, has_hidden
-from jobfile.diagnostic import Diagnostic, DocumentPath
+from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath
+from jobfile.diagnostics.source import Position, Source, Span
 from jobfile.reading import (
     MAX_DEPTH,
     MAX_NODES,
@@ -39,7 +40,6 @@ from jobfile.reading import (
     Mark,
     read_carefully,
 )
-from jobfile.source import Position, Source, Span
 from jobfile.stumble import Stumble, Token
 from jobfile.written import Place, core_value, value_places
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix
-from jobfile.source import Source
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.source import Source
 
 
 def fix_for(diagnostic: Diagnostic, *, unsafe: bool) -> Fix | None:

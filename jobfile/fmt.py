@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.source import Source
 from jobfile.document import Document, parse_document, read_tokens
 from jobfile.layout import Layout, Level, Line, UnusualError, What, lay_out
 from jobfile.reading import Node
-from jobfile.source import Source
 from jobfile.stumble import Token
 from jobfile.written import core_value, is_read_otherwise
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from jobfile.diagnostic import Diagnostic
-from jobfile.source import Source
+from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.source import Source
 
 SECRET_CODES = frozenset({"JF605"})
 COVER = "*"

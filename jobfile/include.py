@@ -6,10 +6,10 @@ from functools import lru_cache
 from posixpath import normpath
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.document import Document
 from jobfile.settings import Setting, map_at
-from jobfile.suggest import did_you_mean, suggest
 
 MAX_FILES: Final = 2_000
 """Files of one tree."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
-from jobfile.diagnostic import DocumentPath
+from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.document import Document
 from jobfile.expression import Kind, Refusal, Scope, Type
 from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits

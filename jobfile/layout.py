@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from jobfile.source import Source
+from jobfile.diagnostics.source import Source
 from jobfile.stumble import Token
 
 STEP: Final = 2

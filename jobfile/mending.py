@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.source import Source
 from jobfile.fixes import apply_fixes
 from jobfile.pipeline import File, check_files, read_file
 from jobfile.schema import validate
-from jobfile.source import Source
 
 MAX_ROUNDS: Final = 10
 """Looks at one file; a mend that calls for another, and so on, has to end."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from jobfile.diagnostic import Diagnostic, Label
+from jobfile.diagnostics.diagnostic import Diagnostic, Label
+from jobfile.diagnostics.source import Span
+from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.document import Document
 from jobfile.jobtext import value_of
 from jobfile.model.values import Value
 from jobfile.settings import map_at
-from jobfile.source import Span
-from jobfile.suggest import did_you_mean, suggest
 from jobfile.written import core_value
 
 

@@ -9,14 +9,14 @@ from jobfile.checks.beyond import check_beyond
 from jobfile.checks.limits import find_too_much
 from jobfile.checks.scripts import AskShells, check_scripts
 from jobfile.compile import compile_jobs
-from jobfile.diagnostic import Diagnostic, arrange
+from jobfile.diagnostics.diagnostic import Diagnostic, arrange
+from jobfile.diagnostics.source import Source
 from jobfile.document import Document, decode_source, parse_document
 from jobfile.include import MAX_TREE_BYTES, check_include, check_included, too_large
 from jobfile.jobtext import FileSet, JobPlace
 from jobfile.model.catalog import Catalog, build_catalog
 from jobfile.overriding import override
 from jobfile.schema import validate
-from jobfile.source import Source
 from jobfile.suppression import suppress
 
 File = tuple[str, bytes]

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from jobfile.accidents import explain, glued_key
 from jobfile.characters import describe, first_forbidden, has_forbidden, has_hidden
-from jobfile.diagnostic import Diagnostic, DocumentPath, Label, arrange
+from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Label, arrange
+from jobfile.diagnostics.source import Source
 from jobfile.signs import report_tag, template_needs_quotes
-from jobfile.source import Source
 from jobfile.stumble import Stumble, mistake, shorten
 from jobfile.written import core_value, value_places
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic, Edit, Label, Severity, left_off_words, most_severe
-from jobfile.excerpt import LONG_LINE, Mark, Row, excerpt, visible
-from jobfile.source import Position, Source, Span
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Label, Severity, left_off_words, most_severe
+from jobfile.diagnostics.excerpt import LONG_LINE, Mark, Row, excerpt, visible
+from jobfile.diagnostics.source import Position, Source, Span
 
 JSON_FORMAT: Final = 1
 """Number of the JSON form; it changes when a reader of the old one would misread the new."""

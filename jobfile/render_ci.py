@@ -8,10 +8,18 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from jobfile.diagnostic import CODES, Diagnostic, Fix, Label, Severity, left_off_words, most_severe
-from jobfile.excerpt import visible
+from jobfile.diagnostics.diagnostic import (
+    CODES,
+    Diagnostic,
+    Fix,
+    Label,
+    Severity,
+    left_off_words,
+    most_severe,
+)
+from jobfile.diagnostics.excerpt import visible
+from jobfile.diagnostics.source import Span
 from jobfile.pages import page_text
-from jobfile.source import Span
 
 GITHUB_LIMIT: Final = 10
 """Annotations of one level that GitHub shows for a step."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.document import Document
 from jobfile.shape import Violation, explain
 

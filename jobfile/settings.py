@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any  # values of a document are not typed yet
 
-from jobfile.diagnostic import DocumentPath
+from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.document import Document
 
 MERGED_BY_NAME = ("env", "secrets")

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix
-from jobfile.source import Source
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.source import Source
 from jobfile.stumble import Stumble, advise_quotes, mistake, quoting, value_end
 
 _CRON: Final = re.compile(r"\*[\d*/,?#LW-]*(?:[ \t]+[\w*/,?#-]+)+")

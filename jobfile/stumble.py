@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix, Label
-from jobfile.source import Source
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.source import Source
 
 MAX_NAMED: Final = 60
 """Characters of a text that a message repeats."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from jobfile.diagnostic import CODES, Diagnostic, Severity, arrange
-from jobfile.source import Source
+from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity, arrange
+from jobfile.diagnostics.source import Source
 
 _WORD: Final = "jobfile: allow"
 _COMMENT: Final = re.compile(

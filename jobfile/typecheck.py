@@ -6,6 +6,7 @@ from functools import lru_cache
 from heapq import nsmallest
 from typing import Final, assert_never
 
+from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expression import (
     Binary,
     Conditional,
@@ -22,7 +23,6 @@ from jobfile.expression import (
     Unary,
 )
 from jobfile.filters import FILTERS
-from jobfile.suggest import did_you_mean, suggest
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
 EQUALITY: Final = ("==", "!=")

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from jobfile.diagnostic import Diagnostic, DocumentPath, Edit, Fix
+from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix
+from jobfile.diagnostics.suggest import FOREIGN_WORDS, did_you_mean, fold, suggest
 from jobfile.document import Document
-from jobfile.suggest import FOREIGN_WORDS, did_you_mean, fold, suggest
 
 Keys = Mapping[str, tuple[str, ...]]
 """Kind of map -> its keys; the kinds are those of `kind_of`."""

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from jobfile.escapes import READABLE
+from jobfile.diagnostics.escapes import READABLE
 
 
 def use_utf8() -> None:

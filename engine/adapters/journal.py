@@ -12,7 +12,7 @@ from engine.events import Event
 from engine.ownership import open_own
 from engine.ports import Clock
 from engine.telling import tell_json, tell_text
-from jobfile.escapes import message
+from jobfile.diagnostics.escapes import message
 
 MAX_LOG_BYTES = 16 * 1024 * 1024
 """The engine's own log is turned over at this size; one old part is kept."""

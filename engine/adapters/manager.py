@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Mapping
 
-from jobfile.escapes import readable
+from jobfile.diagnostics.escapes import readable
 
 ALIVE_EVERY = 0.5
 """Part of the watchdog's time after which a sign of life is due: half, as sd_watchdog_enabled(3) says."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Final
 
+from jobfile.diagnostics.escapes import readable
 from jobfile.document import MAX_FILE_BYTES, decode_source, parse_document
-from jobfile.escapes import readable
 from jobfile.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
 
 MAX_ENTRIES: Final = 50_000

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from jobfile.diagnostics.source import Source, Span
 from jobfile.model.values import Value
-from jobfile.source import Source, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from engine.abilities import UNABLE
 from engine.adapters.reading import JobFiles, read_job_files, read_limited
 from engine.adapters.syntax import SyntaxChecker
 from engine.cli.place import Place
-from jobfile.diagnostic import Diagnostic, arrange
+from jobfile.diagnostics.diagnostic import Diagnostic, arrange
+from jobfile.diagnostics.source import Source
 from jobfile.pipeline import check_files
 from jobfile.settings import map_at
-from jobfile.source import Source
 
 
 @dataclass(slots=True, kw_only=True)

@@ -36,8 +36,8 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState, TriggerKind
 from engine.patience import wait_for
 from engine.wording import short
+from jobfile.diagnostics.escapes import message, printable
 from jobfile.duration import format_duration
-from jobfile.escapes import message, printable
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
 from jobfile.model.values import Value

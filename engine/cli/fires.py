@@ -10,8 +10,8 @@ from engine.errors import JobfileError
 from engine.wording import seconds_text
 from jobfile.cron import CronProblem, parse_cron
 from jobfile.crontime import local_times
+from jobfile.diagnostics.escapes import printable
 from jobfile.duration import parse_duration
-from jobfile.escapes import printable
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.occurrences import (
     ClockEffect,

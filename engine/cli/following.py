@@ -30,7 +30,7 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.ports import Stop
 from engine.wording import in_words, reason_words, seconds_text, short, start_error_words
-from jobfile.escapes import message
+from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
 
 LOOK_SECONDS = 0.03

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from engine.adapters.reading import read_limited
-from jobfile.diagnostic import CODES, Diagnostic, Severity
-from jobfile.suggest import suggest
+from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
+from jobfile.diagnostics.suggest import suggest
 
 PROJECT_FILE = ".jobfile.toml"
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)

@@ -12,7 +12,7 @@ from engine.adapters.encoding import print_anything, use_utf8
 from engine.adapters.environment import environment
 from engine.cli.streams import UnwrittenError, checked_streams, give_up
 from jobfile import __version__
-from jobfile.escapes import message
+from jobfile.diagnostics.escapes import message
 
 USAGE = 64
 BUG = 70
@@ -81,7 +81,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """A wrong command gets the near ones."""
         if args and args[0] not in COMMANDS:
-            from jobfile.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
+            from jobfile.diagnostics.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
 
             near = suggest(args[0], COMMANDS)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""

@@ -7,7 +7,7 @@ import click
 
 from engine.adapters.reading import JobFiles
 from engine.adapters.writing import replace_file
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 from jobfile.mending import mend
 
 

@@ -95,7 +95,7 @@ def _unknown(place: Place, view: View, text: str) -> JobfileError:
     in_file = _names_in_file(place)
     if text in in_file:
         return _never_applied(place, text)
-    from jobfile.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
+    from jobfile.diagnostics.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
 
     names = sorted({*(version.job for version in view.jobs_in_force()), *in_file})
     near = suggest(text, names)

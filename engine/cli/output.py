@@ -11,7 +11,7 @@ import click
 
 from engine.adapters.environment import environment
 from engine.lifecycle import Attempt, Run
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 
 MIN_WIDTH = 40
 PIPE_WIDTH = 120

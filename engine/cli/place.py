@@ -14,7 +14,7 @@ from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.errors import JobfileError
 from engine.ledger import View
 from engine.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 
 MAX_TOLD = 5
 """Rows that cannot be read of which an answer tells; `doctor` names all."""

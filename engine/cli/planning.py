@@ -23,7 +23,7 @@ from engine.planning.sides import InvalidSideError
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
 from engine.telling import tell_text
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.text import render_text
 

@@ -10,10 +10,10 @@ from engine.adapters.revisions import changed_files
 from engine.cli.output import PIPE_WIDTH
 from engine.config import repository_root
 from jobfile import __version__
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.source import Source
 from jobfile.render import render_text, summary_line
 from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary
-from jobfile.source import Source
 
 
 def print_for_service(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any, TextIO, cast
 
-from jobfile.escapes import harmless
+from jobfile.diagnostics.escapes import harmless
 
 
 class UnwrittenError(OSError):

@@ -21,7 +21,7 @@ from engine.ledger import View
 from jobfile import __version__
 from jobfile.compile.again import find_foreign
 from jobfile.cron import CRON_SEMANTICS_VERSION
-from jobfile.diagnostic import Severity
+from jobfile.diagnostics.diagnostic import Severity
 from jobfile.model.canonical import Plain, canonical_json, spec_from_json, to_plain
 from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
 from jobfile.model.jobs import Origin

@@ -33,7 +33,7 @@ from engine.store.cells import (
     is_run_id,
     params_from_text,
 )
-from jobfile.escapes import readable
+from jobfile.diagnostics.escapes import readable
 from jobfile.model.values import Value
 
 

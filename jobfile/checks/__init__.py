@@ -63,7 +63,7 @@ from jobfile.checks.variables import (
     check_passed_variables,
     check_variables_are_given,
 )
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet, JobText, Payload
 
 PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (

@@ -5,7 +5,7 @@ from typing import Final
 
 from jobfile.checks.finding import finding
 from jobfile.compile import DEFAULT_QUEUE
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet, JobText
 from jobfile.settings import Setting
 

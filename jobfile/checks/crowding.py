@@ -11,7 +11,7 @@ from jobfile.checks.intervals import cron_text
 from jobfile.compile.timing import entries_of, entry_zone
 from jobfile.cron import CronExpression, parse_cron
 from jobfile.crontime import EPOCH_DAY, days_between
-from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.jobtext import FileSet, JobText
 from jobfile.model.jobs import DayRule
 from jobfile.opendays import MatchingDays

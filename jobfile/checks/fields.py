@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from jobfile.checks.finding import finding, located
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.duration import meant_duration, parse_duration, why_no_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload, StepText

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from heapq import nsmallest
 from itertools import islice
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expression import Problem
 from jobfile.settings import Setting
-from jobfile.suggest import did_you_mean, suggest
 
 
 def finding(

@@ -11,7 +11,7 @@ from jobfile.compile.actions import retry_of
 from jobfile.compile.timing import duration_of, entries_of, entry_zone
 from jobfile.cron import CronProblem, parse_cron
 from jobfile.dates import parse_date, parse_moment, parse_time
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.duration import format_duration, parse_duration
 from jobfile.jobtext import JobText, Payload
 from jobfile.model.jobs import Backoff, CronEntry, DayRule, RetrySpec

@@ -1,9 +1,9 @@
 """Edits that give a job another key: where the place allows it, as a fix that an editor offers."""
 
-from jobfile.diagnostic import Edit, Fix
+from jobfile.diagnostics.diagnostic import Edit, Fix
+from jobfile.diagnostics.source import Span
 from jobfile.jobtext import JobText, Payload
 from jobfile.settings import Setting, map_at
-from jobfile.source import Span
 
 
 def key_before(payload: Payload, action: str, key: str, value: str) -> Fix | None:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 
 from jobfile.checks.finding import finding
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet, JobText
 from jobfile.matrix import MAX_COMBINATIONS, axes, combination_count
 from jobfile.patterns import MAX_LENGTH, UnsupportedError, size_of

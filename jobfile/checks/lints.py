@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from jobfile.checks.finding import finding, located
 from jobfile.checks.sections import names_read
 from jobfile.compile.actions import texts_of
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText, Payload
 from jobfile.settings import Setting

@@ -6,7 +6,7 @@ from datetime import datetime
 from jobfile.checks.finding import finding
 from jobfile.compile.timing import entry_zone
 from jobfile.dates import parse_moment, second_moment
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.jobtext import JobText
 from jobfile.settings import Setting
 from jobfile.zones import load_zone

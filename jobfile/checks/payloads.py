@@ -6,7 +6,7 @@ from typing import Any  # values of a document are not typed yet
 from jobfile.arguments import argument_problems
 from jobfile.checks.finding import finding, located
 from jobfile.checks.shells import carried_names, script_of
-from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.expression import Kind, Problem, Scope, Type
 from jobfile.jobtext import JobText, Payload, StepText

@@ -6,10 +6,10 @@ from typing import Final
 
 from jobfile.checks.finding import finding
 from jobfile.compile.timing import entries_of, own_zone, zone_of
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.jobtext import JobText, Payload
 from jobfile.settings import Setting
-from jobfile.suggest import did_you_mean, suggest
 from jobfile.template import find_slots, has_template
 from jobfile.zones import load_zone, zone_names
 

@@ -7,7 +7,7 @@ from math import log2
 from typing import Final
 
 from jobfile.checks.finding import located
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expression import Problem
 from jobfile.jobtext import FileSet, JobText, Payload
 from jobfile.settings import Setting, map_at

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from jobfile.checks.finding import finding
-from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.jobtext import FileSet
 from jobfile.settings import Setting, any_text
 from jobfile.written import is_read_otherwise

@@ -8,11 +8,11 @@ from typing import Final
 from jobfile.checks.finding import finding, unknown_name
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.compile.timing import entries_of
-from jobfile.diagnostic import Diagnostic, Label
+from jobfile.diagnostics.diagnostic import Diagnostic, Label
+from jobfile.diagnostics.suggest import MANY
 from jobfile.jobtext import FileSet, JobText, after_name
 from jobfile.model.names import is_job_name
 from jobfile.settings import Setting, map_at
-from jobfile.suggest import MANY
 
 MOST_FOLLOWED: Final = 256
 """So many of the jobs that a job follows are looked at for one that starts it twice."""

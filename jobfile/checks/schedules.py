@@ -12,7 +12,7 @@ from jobfile.compile.timing import calendar_of, day_of, entries_of, entry_of, en
 from jobfile.cron import MONTH_LENGTHS, CronExpression, CronProblem, parse_cron
 from jobfile.cronfields import SpecialDay
 from jobfile.dates import DATE_FORM, TIME_FORM, parse_date, parse_time
-from jobfile.diagnostic import Diagnostic, Label
+from jobfile.diagnostics.diagnostic import Diagnostic, Label
 from jobfile.duration import format_duration, parse_duration
 from jobfile.expression import Problem
 from jobfile.jobtext import JobText

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet, Payload
 from jobfile.payload import compiled_script
 from jobfile.settings import Setting

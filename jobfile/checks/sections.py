@@ -9,7 +9,7 @@ from jobfile.checks.payloads import check_channel_templates
 from jobfile.checks.references import no_such_secret
 from jobfile.checks.schedules import calendar_days, not_a_date
 from jobfile.dates import parse_date
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.jobtext import FileSet
 from jobfile.settings import Setting, map_at, merged_by_name
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
-from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.expression import Problem, Scope
 from jobfile.jobtext import JobText, Payload
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jobfile.diagnostic import DocumentPath
+from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.document import Document
 from jobfile.editor.cursor import Cursor
 from jobfile.editor.names import named_kind, names_of, scope_at

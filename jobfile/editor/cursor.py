@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from jobfile.diagnostic import DocumentPath
+from jobfile.diagnostics.diagnostic import DocumentPath
 
 MAX_TEMPLATE: Final = 2_000
 """Characters before a cursor in which an open template is looked for."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobfile.compile.timing import entries_of, entry_of, entry_zone
-from jobfile.diagnostic import DocumentPath
+from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.editor.complete import about_key
 from jobfile.editor.names import job_at, scope_at
 from jobfile.jobtext import FileSet, JobText

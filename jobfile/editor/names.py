@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jobfile.diagnostic import DocumentPath
+from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.document import Document
 from jobfile.expression import Scope
 from jobfile.jobtext import FileSet, JobText, Payload

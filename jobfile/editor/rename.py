@@ -1,11 +1,11 @@
 """Another name for a job: everywhere it is named, in all files."""
 
-from jobfile.diagnostic import DocumentPath
+from jobfile.diagnostics.diagnostic import DocumentPath
+from jobfile.diagnostics.source import Source, Span
 from jobfile.document import Document
 from jobfile.editor.names import named_kind, references
 from jobfile.jobtext import FileSet
 from jobfile.model.names import is_job_name
-from jobfile.source import Source, Span
 
 
 class RenameError(Exception):

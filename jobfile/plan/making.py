@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from jobfile.diagnostic import Diagnostic, Severity
+from jobfile.diagnostics.diagnostic import Diagnostic, Severity
 from jobfile.model.catalog import CompiledJob
 from jobfile.plan.fields import changed_fields, whole_fields
 from jobfile.plan.load import compare_load

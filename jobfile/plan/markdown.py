@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from jobfile.excerpt import visible
+from jobfile.diagnostics.excerpt import visible
 from jobfile.plan.as_json import plan_digest
 from jobfile.plan.risks import MANY_TIMES
 from jobfile.plan.text import job_lines, load_lines, side_text

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from jobfile.excerpt import visible
+from jobfile.diagnostics.excerpt import visible
 from jobfile.plan.text import job_lines, load_lines, risk_line, side_text, summary_line
 from jobfile.plan.values import JobChange, Load, Plan
 from jobfile.plan.wording import SYMBOLS

@@ -6,7 +6,7 @@ from difflib import unified_diff
 from itertools import zip_longest
 from typing import Final
 
-from jobfile.excerpt import visible
+from jobfile.diagnostics.excerpt import visible
 from jobfile.model.jobs import JobSpec
 from jobfile.plan.values import DAYS, Action, FieldChange, JobChange, Kind, Load, Plan, Risk, Side, Start
 from jobfile.plan.wording import (

@@ -7,7 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.model.catalog import Catalog, CompiledJob
 
 DAYS = 30

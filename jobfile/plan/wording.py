@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from jobfile.diagnostics.excerpt import visible
 from jobfile.duration import format_duration
-from jobfile.excerpt import visible
 from jobfile.model.jobs import (
     AtEntry,
     BusinessDayEntry,

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from jobfile.diagnostic import Severity
+from jobfile.diagnostics.diagnostic import Severity
 from jobfile.pipeline import check_file
 from tests.editor.conftest import CURSOR, Editor
 from tests.editor.places import DEFINITIONS, KEYS, PLACES, branches

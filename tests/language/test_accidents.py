@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobfile.diagnostics.source import Source
 from jobfile.document import PARSER, PurePythonParser, decode_source, parse_document
-from jobfile.source import Source
 
 JOB = "jobs:\n  a:\n    run: echo hi\n"
 

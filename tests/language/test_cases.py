@@ -12,7 +12,7 @@ import pytest
 
 from engine.abilities import UNABLE
 from engine.adapters.syntax import SyntaxChecker
-from jobfile.diagnostic import CODES, Diagnostic, Severity
+from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
 from jobfile.hiding import without_secrets
 from jobfile.pages import page_text
 from jobfile.pipeline import Compiled, compile_files

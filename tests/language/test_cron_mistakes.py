@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import compile_files
 
 LAYOUTS = {

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.diagnostic import Edit
+from jobfile.diagnostics.diagnostic import Edit
+from jobfile.diagnostics.source import Position, Source
 from jobfile.document import (
     MAX_FILE_BYTES,
     PARSER,
@@ -28,7 +29,6 @@ from jobfile.reading import (
     read_carefully,
 )
 from jobfile.render import render_text
-from jobfile.source import Position, Source
 
 SHOP = """# yaml-language-server: $schema=.jobfile.schema.json
 version: 1

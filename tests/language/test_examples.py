@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobfile.diagnostic import Diagnostic, Severity
+from jobfile.diagnostics.diagnostic import Diagnostic, Severity
 from jobfile.pipeline import Compiled, compile_files
 from tests.known import known_files
 

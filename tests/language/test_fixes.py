@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
+from jobfile.diagnostics.source import Source
 from jobfile.fixes import apply_fixes
 from jobfile.mending import mend
 from jobfile.pipeline import check_file
-from jobfile.source import Source
 from tests.known import known_files
 
 CASES = known_files("tests/language/cases/bad", "*.yaml")

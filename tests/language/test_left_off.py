@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jobfile.diagnostic import MAX_SHOWN, MAX_TEXT, Diagnostic, Severity
+from jobfile.diagnostics.diagnostic import MAX_SHOWN, MAX_TEXT, Diagnostic, Severity
 from jobfile.pipeline import check_files
 from jobfile.render import render_short, render_text, to_json
 from jobfile.render_ci import render_github, render_gitlab, render_sarif

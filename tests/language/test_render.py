@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.source import Position, Source, Span
 from jobfile.render import (
     render_short,
     render_text,
@@ -17,7 +18,6 @@ from jobfile.render import (
     to_json,
     to_json_line,
 )
-from jobfile.source import Position, Source, Span
 
 SCHEMA = json.loads(Path(__file__, "../../../schemas/diagnostic.schema.json").resolve().read_text())
 NAME = "jobs.yaml"

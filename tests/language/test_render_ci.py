@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.diagnostic import CODES, Diagnostic, Label
+from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Label
+from jobfile.diagnostics.source import Source
 from jobfile.pipeline import check_file
 from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary
-from jobfile.source import Source
 from tests.known import known_files
 from tests.language.test_render import NAME, anything, finding, unknown_step
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import check_files
 
 LOAD = "  load: {run: echo, outputs: {rows: {type: integer}, tags: {type: array, items: {type: string}}}}\n"

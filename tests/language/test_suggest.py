@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.suggest import FOREIGN_WORDS, fold, suggest
+from jobfile.diagnostics.suggest import FOREIGN_WORDS, fold, suggest
 
 KEYS = ("description", "enabled", "schedule", "timezone", "timeout", "retry", "run", "env", "kill_grace")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.config import EngineConfig
 from engine.executor import prepare
 from engine.ports import LaunchOrder
-from jobfile.diagnostic import Diagnostic
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.fixes import apply_fixes
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.pipeline import check_files

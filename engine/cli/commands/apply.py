@@ -26,7 +26,7 @@ from engine.planning.enforcing import (
 from engine.planning.saved import ledger_here, read_plan_file
 from engine.planning.sides import NoBaseError, engine_side, files_differ, revision_side, worktree_side
 from engine.watcher import is_mass_removal
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 from jobfile.plan.risks import removes_many
 from jobfile.plan.values import Action
 

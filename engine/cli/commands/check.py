@@ -10,7 +10,7 @@ from engine.cli.findings import print_diagnostics
 from engine.cli.lints import project_lints, read_lints
 from engine.cli.params import split_params
 from engine.cli.place import Place, place_options
-from jobfile.escapes import message
+from jobfile.diagnostics.escapes import message
 from jobfile.hiding import without_secrets
 
 INVALID = 1

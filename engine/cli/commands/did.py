@@ -11,7 +11,7 @@ from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_day, parse_instant
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 
 
 @click.command("did")

@@ -3,9 +3,9 @@
 import click
 
 from engine.cli.output import print_json
-from jobfile.diagnostic import CODES
+from jobfile.diagnostics.diagnostic import CODES
+from jobfile.diagnostics.suggest import suggest
 from jobfile.pages import KINDS, keys_text, page_text
-from jobfile.suggest import suggest
 
 
 @click.command("explain")

@@ -6,7 +6,7 @@ import click
 
 from engine.adapters.given import make_folders, write_text
 from engine.cli.output import print_json
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 from jobfile.schema import schema_text
 
 SCHEMA_FILE = ".jobfile.schema.json"

@@ -15,7 +15,7 @@ from engine.cli.showing import OutputShown
 from engine.ledger import View
 from engine.lifecycle import AttemptState, Run
 from engine.wording import instant_text, short
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 
 LOOK_SECONDS = 0.1
 

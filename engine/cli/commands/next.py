@@ -16,11 +16,11 @@ from engine.cli.times import parse_instant
 from engine.errors import JobfileError
 from engine.pausing import holding
 from engine.wording import instant_text
+from jobfile.diagnostics.escapes import printable
+from jobfile.diagnostics.suggest import suggest
 from jobfile.duration import parse_duration
-from jobfile.escapes import printable
 from jobfile.model.jobs import ScheduleEntry
 from jobfile.pipeline import compile_files
-from jobfile.suggest import suggest
 
 
 @click.command("next")

@@ -13,7 +13,7 @@ from engine.ledger import View
 from engine.planning.drift import drift_of
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 from jobfile.hiding import without_secrets
 from jobfile.occurrences import load_zone
 from jobfile.plan import Plan

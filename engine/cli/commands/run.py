@@ -26,6 +26,7 @@ from engine.cli.times import parse_instant
 from engine.errors import JobfileError, UnreadableDefinitionError
 from engine.lifecycle import Run
 from engine.wording import short
+from jobfile.diagnostics.suggest import suggest
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin
@@ -33,7 +34,6 @@ from jobfile.model.values import Value
 from jobfile.occurrences import load_zone
 from jobfile.params import bind_params
 from jobfile.pipeline import compile_files
-from jobfile.suggest import suggest
 
 INVALID = 1
 

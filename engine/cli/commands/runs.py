@@ -18,7 +18,7 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Gap
 from engine.wording import instant_text, reason_words, seconds_text, short
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 
 HEADS = ("run", "job", "scheduled for", "state", "took", "why")
 

@@ -21,8 +21,9 @@ from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
 from engine.wording import short
 from jobfile.compile import DEFAULT_QUEUE
+from jobfile.diagnostics.escapes import printable
+from jobfile.diagnostics.suggest import suggest
 from jobfile.duration import format_duration
-from jobfile.escapes import printable
 from jobfile.jobtext import JobText
 from jobfile.model.canonical import Plain, spec_from_json, to_plain
 from jobfile.model.catalog import CompiledJob
@@ -38,7 +39,6 @@ from jobfile.model.jobs import (
 from jobfile.pipeline import compile_files
 from jobfile.plan.as_json import text_of
 from jobfile.settings import Setting
-from jobfile.suggest import suggest
 
 Row = tuple[str, str]
 UNSEALED = "was not saved here, so nobody here can tell whether it was changed since it was made"

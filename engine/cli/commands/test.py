@@ -21,10 +21,10 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.errors import JobfileError
 from engine.store.sqlite.store import SqliteStore
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
+from jobfile.diagnostics.source import Source
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
-from jobfile.source import Source
 
 PATTERN = "*.test.yaml"
 FAILED = 1

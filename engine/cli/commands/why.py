@@ -11,7 +11,7 @@ from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
-from jobfile.escapes import printable
+from jobfile.diagnostics.escapes import printable
 
 LINES = 5
 """Lines of what the run wrote that its story ends with."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from jobfile.diagnostics.source import Span
 from jobfile.model.values import Shown
-from jobfile.source import Span
 
 MAX_SHOWN: Final = 1_000
 """Findings that are shown at once, in any form: more is read by nobody, and no service takes it."""

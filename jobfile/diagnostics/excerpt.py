@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 from unicodedata import category, combining, east_asian_width
 
-from jobfile.source import Source, Span
+from jobfile.diagnostics.source import Source, Span
 
 CONTEXT_LINES: Final = 2
 """Lines shown above the marked one."""

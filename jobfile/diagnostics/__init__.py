@@ -1,0 +1,1 @@
+"""What is wrong, where in which text, and what to do about it."""
