@@ -10,10 +10,10 @@ from cronsim import CronSim
 
 from engine.simulation.core import simulate
 from engine.simulation.subject import Assumed, Setting
-from jobfile.cron import parse_cron
-from jobfile.cronfields import parse_field
 from jobfile.model.jobs import CommandAction, CronEntry, JobSpec
-from jobfile.occurrences import fires, next_fire
+from jobfile.schedule.cron import parse_cron
+from jobfile.schedule.cron_fields import parse_field
+from jobfile.schedule.occurrences import fires, next_fire
 
 CASES = list(
     product(

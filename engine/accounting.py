@@ -16,7 +16,7 @@ from engine.ports import Stop
 from engine.records import ENGINE_DOWN, Schedule
 from jobfile.model.jobs import JobSpec, ScheduleEntry
 from jobfile.model.values import Value
-from jobfile.occurrences import load_zone, spread_delay
+from jobfile.schedule.occurrences import load_zone, spread_delay
 from jobfile.template import has_template, render_text
 
 SKIPS_IN_A_ROW = 3

@@ -11,11 +11,11 @@ from engine.ports import Stop
 from engine.rebinding import rebind
 from engine.records import Generation, JobVersion, Schedule
 from engine.wording import changes_text
-from jobfile.cron import CRON_SEMANTICS_VERSION
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec
-from jobfile.occurrences import TZDATA_VERSION
 from jobfile.plan.renames import renamed_names
+from jobfile.schedule.cron import CRON_SEMANTICS_VERSION
+from jobfile.schedule.occurrences import TZDATA_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple, assert_never
 from engine.lifecycle import RunState
 from engine.records import ENGINE_DOWN, ON_TIME, Pause
 from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
-from jobfile.occurrences import Fire, fires
+from jobfile.schedule.occurrences import Fire, fires
 
 GAP_FROM = 8
 """So many occurrences in a row that do not run are told by one gap record instead of a row each."""

@@ -16,7 +16,7 @@ from jobfile.expression import EvaluationError
 from jobfile.model.environment import PASSED_ON, is_reserved
 from jobfile.model.jobs import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
 from jobfile.model.size import NO_LIMIT, parse_size
-from jobfile.occurrences import previous_fire
+from jobfile.schedule.occurrences import previous_fire
 from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 SHELL = "/bin/sh"

@@ -8,7 +8,7 @@ from engine.due import due
 from engine.ledger import Store
 from engine.lifecycle import RunState
 from engine.records import RESTORED_HOLD
-from jobfile.occurrences import fires
+from jobfile.schedule.occurrences import fires
 
 RESTORED = "restored"
 """The reason of occurrences that a person let go because another ledger had accounted for them."""

@@ -14,7 +14,7 @@ from engine.ledger import Store
 from engine.lifecycle import Run
 from engine.ports import Clock, Journal
 from engine.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
-from jobfile.occurrences import NotAdvancingError, next_fire
+from jobfile.schedule.occurrences import NotAdvancingError, next_fire
 
 LONGEST_SLEEP_SECONDS = 15.0
 """The wall clock may be set at any time, so no sleep is longer than this."""

@@ -46,8 +46,8 @@ from engine.store.sqlite.store import SqliteStore
 from engine.watcher import Watcher
 from engine.worker import Worker
 from jobfile import __version__
-from jobfile.occurrences import TZDATA_VERSION
 from jobfile.pipeline import Compiled
+from jobfile.schedule.occurrences import TZDATA_VERSION
 
 STOP_SECONDS = 20.0
 """How long the end of an engine waits for the turns that are going on; systemd gives it 30."""

@@ -84,7 +84,7 @@ def _add_days(at: datetime, days: int) -> datetime:
 
 
 def _in_zone(at: datetime, name: str) -> datetime:
-    from jobfile.zones import load_zone  # noqa: PLC0415  start-up time: rarely used
+    from jobfile.schedule.zones import load_zone  # noqa: PLC0415  start-up time: rarely used
 
     zone = load_zone(name)
     if zone is None:

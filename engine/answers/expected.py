@@ -10,7 +10,7 @@ from engine.records import Gap, Pause, Schedule
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:
-    from jobfile.occurrences import Fire
+    from jobfile.schedule.occurrences import Fire
 
 INSTANT = timedelta(microseconds=1)
 """Windows are half open, [since, until); occurrences are enumerated in (after, until]."""
@@ -53,7 +53,7 @@ def expected_items(
     view: View, job: str, *, since: datetime, until: datetime, now: datetime
 ) -> tuple[Item, ...]:
     """Every run of a job that was expected in [since, until) and fell due by `now`, oldest first."""
-    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     runs = view.runs_between(job, since=since, until=until, limit=MAX_ITEMS)
     by_instant = {(run.clock_epoch, run.scheduled_for): run for run in runs if run.schedule_key is not None}
@@ -69,7 +69,7 @@ def expected_items(
 
 def upcoming(view: View, job: str, *, now: datetime, until: datetime) -> Iterator[datetime]:
     """The instants after `now` at which the schedule in force will want a run."""
-    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     for schedule in view.schedules_between(job, since=now, until=until):
         if schedule.active_until is None:
@@ -93,7 +93,7 @@ def item_of(run: Run) -> Item:
 
 def start_of(schedule: Schedule, fire: "Fire") -> datetime:
     """When the run of an occurrence has to start: at its instant, or when its spread has passed."""
-    from jobfile.occurrences import spread_delay  # noqa: PLC0415  start-up time: only where instants are computed
+    from jobfile.schedule.occurrences import spread_delay  # noqa: PLC0415  start-up time: only where instants are computed
 
     return fire.at + spread_delay(schedule.entries[fire.entry].spread, schedule.job)
 

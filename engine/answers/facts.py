@@ -10,7 +10,7 @@ from engine.ledger import View
 from engine.lifecycle import Attempt, AttemptState, Run, RunState
 from engine.records import Audited, JobVersion, Schedule, Session
 from engine.wording import instant_text, reason_words, seconds_text, short, value_text
-from jobfile.words import describe
+from jobfile.schedule.in_words import describe
 
 ON_TIME_SECONDS = 10
 """A record that is made within this time was made on time."""

@@ -13,7 +13,7 @@ from engine.records import Schedule
 from engine.wording import reason_words
 
 if TYPE_CHECKING:
-    from jobfile.occurrences import Fire
+    from jobfile.schedule.occurrences import Fire
 
 OVERDUE = "overdue"
 """The verdict of a run that was due and that nothing has started; the next engine makes a state of it."""
@@ -52,7 +52,7 @@ def count_overdue(view: View, presence: Presence, now: datetime) -> int:
 
 def overdue_fires(view: View, schedule: Schedule, *, after: datetime, now: datetime) -> "Iterator[Fire]":
     """The occurrences of a schedule after an instant that are overdue: nobody has decided about them."""
-    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     found = fires(schedule.entries, after=max(after, schedule.covered_until), until=now - GRACE)
     first = next(found, None)

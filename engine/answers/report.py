@@ -156,7 +156,7 @@ def _count_fires(
     view: View, schedule: Schedule, verdicts: Counter[str], *, since: datetime, until: datetime, now: datetime
 ) -> int:
     """The occurrences of a schedule in a window; those that nobody has decided about become verdicts."""
-    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     after, end = window_of(schedule, since=since, until=until)
     count = 0
@@ -180,7 +180,7 @@ def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
     """Occurrences of a gap inside the window; its own count when all of it is."""
     if since <= gap.first_at and gap.last_at < until:
         return gap.count
-    from jobfile.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     after = max(gap.first_at, since) - INSTANT
     return sum(1 for _ in fires(gap.entries, after=after, until=min(gap.last_at, until - INSTANT)))

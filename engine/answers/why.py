@@ -15,8 +15,8 @@ from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.records import Schedule
 from engine.wording import REASONS, instant_text, short, start_error_words
-from jobfile.occurrences import fires, next_fire
-from jobfile.words import describe
+from jobfile.schedule.in_words import describe
+from jobfile.schedule.occurrences import fires, next_fire
 
 NEAR = timedelta(days=40)
 """How far around an instant that was not expected the nearest expected ones are looked for."""

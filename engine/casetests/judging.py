@@ -11,12 +11,12 @@ from typing import cast
 from engine.casetests.cases import Case, ExpectedFires
 from engine.casetests.running import CannotTestError, Lived, environment_of, live
 from engine.notices import notices
-from jobfile.dates import parse_moment
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec, ScriptAction
-from jobfile.occurrences import fires, load_zone
+from jobfile.schedule.dates import parse_moment
+from jobfile.schedule.occurrences import fires, load_zone
 
 SOME_TIME = "2026-01-15T12:00"
 """When a run is wanted in a case that does not say."""

@@ -19,8 +19,8 @@ from engine.store.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec
-from jobfile.occurrences import fires
 from jobfile.params import bind_params
+from jobfile.schedule.occurrences import fires
 
 _SECOND = timedelta(seconds=1)
 _INSTANT = timedelta.resolution

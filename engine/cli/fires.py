@@ -8,12 +8,13 @@ import click
 
 from engine.errors import JobfileError
 from engine.wording import seconds_text
-from jobfile.cron import CronProblem, parse_cron
-from jobfile.crontime import local_times
 from jobfile.diagnostics.escapes import printable
-from jobfile.duration import parse_duration
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
-from jobfile.occurrences import (
+from jobfile.schedule.cron import CronProblem, parse_cron
+from jobfile.schedule.duration import parse_duration
+from jobfile.schedule.in_words import describe
+from jobfile.schedule.local_times import local_times
+from jobfile.schedule.occurrences import (
     ClockEffect,
     clock_effects,
     explain_fire,
@@ -21,7 +22,6 @@ from jobfile.occurrences import (
     next_fire,
     spread_delay,
 )
-from jobfile.words import describe
 
 YEAR_DAYS = 366
 MAX_SHOWN = 6

@@ -16,10 +16,10 @@ from engine.lifecycle import TriggerKind
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from jobfile.diagnostics.suggest import suggest
 from jobfile.document import decode_source, parse_document
-from jobfile.duration import parse_duration, why_no_duration
 from jobfile.model.jobs import JobSpec
 from jobfile.params import bind_params
 from jobfile.plan.rates import runs_a_day
+from jobfile.schedule.duration import parse_duration, why_no_duration
 
 DEFAULT_LENGTH = timedelta(minutes=1)
 HISTORY = 200

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from engine.ledger import View
-from jobfile.dates import YEARS
-from jobfile.duration import parse_duration
-from jobfile.zones import EPOCH, load_zone
+from jobfile.schedule.dates import YEARS
+from jobfile.schedule.duration import parse_duration
+from jobfile.schedule.zones import EPOCH, load_zone
 
 FORMS = "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, yesterday, now, 7d, '2h ago', or epoch seconds"
 
@@ -158,7 +158,7 @@ def _readings(local: datetime, zone: tzinfo | None) -> Iterator[datetime]:
 
 def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
     """A local time of any zone that has this abbreviation then, if all that have it agree."""
-    from jobfile.zones import zone_names  # noqa: PLC0415  start-up time: only for the rare abbreviation
+    from jobfile.schedule.zones import zone_names  # noqa: PLC0415  start-up time: only for the rare abbreviation
 
     found: dict[datetime, str] = {}
     for place in sorted(zone_names()):

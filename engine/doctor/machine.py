@@ -8,7 +8,7 @@ from engine.doctor.subject import Subject
 from engine.ledger import View
 from engine.wording import other_version
 from jobfile import __version__
-from jobfile.occurrences import TZDATA_VERSION
+from jobfile.schedule.occurrences import TZDATA_VERSION
 
 FILES_OF_ENGINE: Final = 64
 """Files that an engine has open for itself; each running attempt may need one more while it is looked at."""

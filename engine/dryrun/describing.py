@@ -12,7 +12,6 @@ from engine.dryrun.unknowns import (
     shown_text,
     steps_of,
 )
-from jobfile.duration import format_duration
 from jobfile.model.jobs import (
     Action,
     AfterTrigger,
@@ -26,6 +25,7 @@ from jobfile.model.jobs import (
     StepSpec,
 )
 from jobfile.model.values import Value
+from jobfile.schedule.duration import format_duration
 from jobfile.template import evaluate_source, to_text
 
 Row = tuple[str, str]

@@ -20,13 +20,13 @@ from engine.errors import JobfileError
 from engine.ledger import View
 from jobfile import __version__
 from jobfile.compile.again import find_foreign
-from jobfile.cron import CRON_SEMANTICS_VERSION
 from jobfile.diagnostics.diagnostic import Severity
 from jobfile.model.canonical import Plain, canonical_json, spec_from_json, to_plain
 from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
 from jobfile.model.jobs import Origin
 from jobfile.plan import Plan
 from jobfile.plan.as_json import to_json
+from jobfile.schedule.cron import CRON_SEMANTICS_VERSION
 
 KIND = "jobfile plan"
 LANGUAGE = 1

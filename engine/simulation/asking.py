@@ -14,7 +14,7 @@ from engine.simulation.subject import SimRun, Subject
 from jobfile.expression import EvaluationError
 from jobfile.model.jobs import AfterWhen, JobSpec
 from jobfile.model.values import Value
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 from jobfile.template import evaluate_source
 
 GOOD: Final = "good"

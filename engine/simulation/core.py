@@ -29,7 +29,7 @@ from engine.simulation.subject import Absence, GivenEvent, Lane, Setting, SimRun
 from engine.simulation.tally import JobTally, Load, Outcome, Return
 from engine.worker import PACE_SECONDS
 from jobfile.model.jobs import AfterTrigger
-from jobfile.occurrences import Fire, fires
+from jobfile.schedule.occurrences import Fire, fires
 
 Tell = Callable[[datetime, str, SimRun], None]
 """Called with an instant, what happens then, and the run it happens to."""

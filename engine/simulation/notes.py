@@ -8,7 +8,7 @@ from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
 from engine.wording import REASONS, seconds_text
 from jobfile.model.jobs import JobSpec
-from jobfile.occurrences import clock_changes, clock_effects
+from jobfile.schedule.occurrences import clock_changes, clock_effects
 
 _DAY = timedelta(days=1)
 

@@ -87,7 +87,7 @@ def entries_from_text(rule: str) -> "tuple[ScheduleEntry, ...]":
     The first instant is asked for: a cron expression, a zone or a calendar shows only so that it is one.
     """
     from jobfile.model.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
-    from jobfile.occurrences import next_fire  # noqa: PLC0415  start-up time: few answers need it
+    from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: few answers need it
 
     entries = schedule_from_plain(json.loads(rule))
     next_fire(entries, after=_AN_INSTANT)

@@ -9,12 +9,12 @@ from typing import Final
 from jobfile.checks.finding import finding
 from jobfile.checks.intervals import cron_text
 from jobfile.compile.timing import entries_of, entry_zone
-from jobfile.cron import CronExpression, parse_cron
-from jobfile.crontime import EPOCH_DAY, days_between
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.jobtext import FileSet, JobText
 from jobfile.model.jobs import DayRule
-from jobfile.opendays import MatchingDays
+from jobfile.schedule.cron import CronExpression, parse_cron
+from jobfile.schedule.day_sets import MatchingDays
+from jobfile.schedule.local_times import EPOCH_DAY, days_between
 from jobfile.settings import Setting
 
 CROWD: Final = 4

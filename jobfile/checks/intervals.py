@@ -9,13 +9,13 @@ from typing import Final
 from jobfile.checks.finding import finding
 from jobfile.compile.actions import retry_of
 from jobfile.compile.timing import duration_of, entries_of, entry_zone
-from jobfile.cron import CronProblem, parse_cron
-from jobfile.dates import parse_date, parse_moment, parse_time
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.duration import format_duration, parse_duration
 from jobfile.jobtext import JobText, Payload
 from jobfile.model.jobs import Backoff, CronEntry, DayRule, RetrySpec
-from jobfile.occurrences import fires, load_zone
+from jobfile.schedule.cron import CronProblem, parse_cron
+from jobfile.schedule.dates import parse_date, parse_moment, parse_time
+from jobfile.schedule.duration import format_duration, parse_duration
+from jobfile.schedule.occurrences import fires, load_zone
 from jobfile.settings import Setting
 
 _DAY = timedelta(days=1)

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
-from jobfile.dates import parse_date, parse_moment
-from jobfile.duration import parse_duration
 from jobfile.jobtext import FileSet, JobText, value_of
 from jobfile.model.jobs import (
     AfterTrigger,
@@ -23,6 +21,8 @@ from jobfile.model.jobs import (
     WebhookTrigger,
 )
 from jobfile.model.values import Value
+from jobfile.schedule.dates import parse_date, parse_moment
+from jobfile.schedule.duration import parse_duration
 from jobfile.settings import Setting
 
 DEFAULT_ZONE = "UTC"

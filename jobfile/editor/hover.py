@@ -9,9 +9,9 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.editor.complete import about_key
 from jobfile.editor.names import job_at, scope_at
 from jobfile.jobtext import FileSet, JobText
-from jobfile.occurrences import explain_fire, load_zone, next_fire, spread_delay
+from jobfile.schedule.in_words import describe
+from jobfile.schedule.occurrences import explain_fire, load_zone, next_fire, spread_delay
 from jobfile.settings import Setting
-from jobfile.words import describe
 
 FIRES: Final = 5
 """So many of the next fires are shown."""

@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Final
 
 from jobfile.checks.plain_secrets import looks_like_secret
-from jobfile.cron import CronExpression, parse_cron
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.jobs import (
     ChannelSpec,
@@ -21,6 +20,7 @@ from jobfile.model.jobs import (
     StepSpec,
 )
 from jobfile.plan.values import FieldChange, Kind
+from jobfile.schedule.cron import CronExpression, parse_cron
 
 Path = tuple[str, ...]
 

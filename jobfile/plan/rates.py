@@ -5,8 +5,8 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
-from jobfile.crontime import LocalTimes, local_times
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, JobSpec
+from jobfile.schedule.local_times import LocalTimes, local_times
 
 YEARS: Final = range(2001, 2029)
 """After 28 years the days of the week fall on the same dates again."""

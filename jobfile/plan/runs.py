@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Final
 
 from jobfile.model.jobs import AtEntry, EveryEntry, JobSpec
-from jobfile.occurrences import clock_effects, fires, spread_delay
 from jobfile.plan.rates import runs_a_day
 from jobfile.plan.values import DAYS, EFFECT_DAYS, Runs, Start
+from jobfile.schedule.occurrences import clock_effects, fires, spread_delay
 
 NEXT_SHOWN: Final = 4
 MAX_COMPARED: Final = 50_000

@@ -8,7 +8,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jobfile.diagnostics.excerpt import visible
-from jobfile.duration import format_duration
 from jobfile.model.jobs import (
     AtEntry,
     BusinessDayEntry,
@@ -18,8 +17,9 @@ from jobfile.model.jobs import (
     JobSpec,
     ScheduleEntry,
 )
-from jobfile.occurrences import explain_fire, fires, load_zone, spread_delay
 from jobfile.plan.values import Action, FieldChange, Start
+from jobfile.schedule.duration import format_duration
+from jobfile.schedule.occurrences import explain_fire, fires, load_zone, spread_delay
 
 SYMBOLS: Final = {Action.CHANGE: "~", Action.RENAME: ">", Action.ADD: "+", Action.REMOVE: "-"}
 NEAR: Final = timedelta(days=25)

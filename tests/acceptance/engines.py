@@ -22,7 +22,7 @@ from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
 from engine.lifecycle import Attempt, Run
 from engine.store.sqlite.view import SqliteView
-from jobfile.occurrences import fires
+from jobfile.schedule.occurrences import fires
 
 JOBFILE = str(Path(sys.executable).parent / "jobfile")
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -13,8 +13,8 @@ from engine.lifecycle import RunState
 from engine.store.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal
 from engine.watcher import POLL_SECONDS, Watcher
-from jobfile.occurrences import fires
 from jobfile.pipeline import compile_files
+from jobfile.schedule.occurrences import fires
 from tests.acceptance.engines import JOBFILE, ask, engine, generation, ledger, put, runs, say, until, view
 
 EVERY_SECOND = "{every: 1s}"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.cli.times import parse_instant
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY
 from tests.cli.conftest import Jobfile
 from tests.engine.world import World

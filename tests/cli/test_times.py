@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from engine.cli.times import named_day, parse_day, parse_instant
 from engine.wording import instant_text
-from jobfile.occurrences import load_zone
-from jobfile.zones import EPOCH, HORIZON, clock_changes, zone_names
+from jobfile.schedule.occurrences import load_zone
+from jobfile.schedule.zones import EPOCH, HORIZON, clock_changes, zone_names
 
 NOW = datetime(2026, 11, 28, 18, 30, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from engine.ports import Stop
 from engine.retry import settle
 from jobfile.model.jobs import RetrySpec
 from jobfile.model.values import Value
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World

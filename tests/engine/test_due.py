@@ -12,7 +12,7 @@ from engine.due import GAP_FROM, Rules, due
 from engine.lifecycle import RunState
 from engine.records import ON_TIME, Pause
 from jobfile.model.jobs import CatchupMode, CatchupSpec, EveryEntry
-from jobfile.occurrences import Fire, fires
+from jobfile.schedule.occurrences import Fire, fires
 from tests.builders import DAY, HOUR, MINUTE, NOON, cron, every
 
 policies = st.builds(

@@ -24,7 +24,7 @@ from engine.events import (
 )
 from engine.lifecycle import RunState
 from engine.telling import tell_text
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
 

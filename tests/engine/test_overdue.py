@@ -17,7 +17,7 @@ from engine.answers.report import Report, make_report
 from engine.answers.why import Story, why
 from engine.lifecycle import RunState
 from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.test_did import ask
 from tests.engine.test_faults import a_file

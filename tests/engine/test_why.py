@@ -15,7 +15,7 @@ from engine.answers.why import Story, why, why_day, why_newest, why_run
 from engine.lifecycle import Run
 from engine.ports import Stop
 from engine.wording import reason_words, value_text
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, NOON
 from tests.engine.test_did import ask
 from tests.engine.test_faults import a_file, down

@@ -24,7 +24,7 @@ from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, make_loops
 from engine.watcher import Watcher
-from jobfile.occurrences import fires
+from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
 
 

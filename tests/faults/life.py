@@ -38,7 +38,7 @@ from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from engine.testing import FakeClock, GivenTree, make_loops
 from engine.watcher import Watcher
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, NOON
 from tests.engine.real import KEY
 from tests.engine.world import World

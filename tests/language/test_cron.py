@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.cron import CronExpression, CronProblem, parse_cron
 from jobfile.model.jobs import DayRule
+from jobfile.schedule.cron import CronExpression, CronProblem, parse_cron
 
 
 def parsed(text: str, days: DayRule = DayRule.CRON) -> CronExpression:

@@ -11,7 +11,7 @@ from croniter import CroniterError, croniter
 from cronsim import CronSim, CronSimError
 
 from jobfile.model.jobs import CronEntry, DayRule
-from jobfile.occurrences import fires, next_fire
+from jobfile.schedule.occurrences import fires, next_fire
 from tests.language.cronwalk import fires_after, read, zone_of
 
 TABLE = Path(__file__).parent / "cron_cases.tsv"

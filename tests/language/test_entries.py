@@ -12,8 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.crontime import LAST_SINGULAR_YEAR
-from jobfile.dates import parse_date, parse_moment, parse_time
 from jobfile.model.jobs import (
     AtEntry,
     BusinessDayEntry,
@@ -24,7 +22,11 @@ from jobfile.model.jobs import (
     OnClosed,
     ScheduleEntry,
 )
-from jobfile.occurrences import (
+from jobfile.pipeline import compile_files
+from jobfile.schedule.dates import parse_date, parse_moment, parse_time
+from jobfile.schedule.in_words import describe, describe_clock_effects
+from jobfile.schedule.local_times import LAST_SINGULAR_YEAR
+from jobfile.schedule.occurrences import (
     Fire,
     explain_fire,
     fires,
@@ -32,8 +34,6 @@ from jobfile.occurrences import (
     spread_delay,
     zone_names,
 )
-from jobfile.pipeline import compile_files
-from jobfile.words import describe, describe_clock_effects
 from tests.language.test_occurrences import (
     CHANGES,
     EXPRESSIONS,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.duration import meant_duration, parse_duration, why_no_duration
 from jobfile.pipeline import check_file
+from jobfile.schedule.duration import meant_duration, parse_duration, why_no_duration
 
 SECONDS = {
     **dict.fromkeys(("ns", "nanoseconds"), Fraction(1, 10**9)),

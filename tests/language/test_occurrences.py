@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobfile import occurrences
 from jobfile.model.jobs import AtEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
-from jobfile.occurrences import (
+from jobfile.schedule.occurrences import (
     TZDATA_VERSION,
     Fire,
     clock_changes,
@@ -27,7 +27,7 @@ from jobfile.occurrences import (
     previous_fire,
     zone_names,
 )
-from jobfile.zones import STEP_SECONDS, changes_of_year
+from jobfile.schedule.zones import STEP_SECONDS, changes_of_year
 
 NEW_YORK = "America/New_York"
 MINUTE = timedelta(minutes=1)

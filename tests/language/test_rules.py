@@ -9,7 +9,7 @@ import pytest
 from jobfile.hiding import without_secrets
 from jobfile.pipeline import check_files, compile_files
 from jobfile.render import render_text, to_json
-from jobfile.zones import load_zone
+from jobfile.schedule.zones import load_zone
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ from random import Random
 
 import pytest
 
-from jobfile.cron import CronProblem, parse_cron
 from jobfile.model.jobs import CronEntry, DayRule
-from jobfile.occurrences import fires, next_fire, zone_names
+from jobfile.schedule.cron import CronProblem, parse_cron
+from jobfile.schedule.occurrences import fires, next_fire, zone_names
 from tests.language.cronwalk import (
     DAY,
     MONTHS,

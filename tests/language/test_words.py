@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.cron import CronExpression, parse_cron
 from jobfile.model.jobs import CronEntry, DayRule, EveryEntry, ScheduleEntry
-from jobfile.words import describe, describe_clock_effects
+from jobfile.schedule.cron import CronExpression, parse_cron
+from jobfile.schedule.in_words import describe, describe_clock_effects
 
 NEW_YORK = "America/New_York"
 

@@ -17,7 +17,7 @@ class Equivalent(NamedTuple):
 EQUIVALENTS: tuple[Equivalent, ...] = (
     *(
         Equivalent(
-            "jobfile/occurrences.py",
+            "jobfile/schedule/occurrences.py",
             "if after >= until:",
             change,
             "nothing is found in a window that is empty or turned round; it saves the look",
@@ -25,13 +25,13 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         for change in ("after >= until -> False", "after >= until -> (after > until)")
     ),
     Equivalent(
-        "jobfile/occurrences.py",
+        "jobfile/schedule/occurrences.py",
         "for year in range(after.year, until.year + 1) if after < until else ():",
         "1 -> 2",
         "a piece of a later year begins after the end of the window, and so holds nothing of it",
     ),
     Equivalent(
-        "jobfile/occurrences.py",
+        "jobfile/schedule/occurrences.py",
         "after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY)",
         "after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY) -> pass",
         "the days are asked for anyway; it saves the walk to the first of them",
@@ -110,14 +110,14 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "retention takes away no run that was tried again; only the types do not know that",
     ),
     Equivalent(
-        "jobfile/occurrences.py",
+        "jobfile/schedule/occurrences.py",
         "for year in range(after.year, until.year + 1) if after < until else ():",
         "after < until -> (after <= until)",
         "an empty stretch has no piece with an instant in it",
     ),
     *(
         Equivalent(
-            "jobfile/crontime.py",
+            "jobfile/schedule/local_times.py",
             "if piece.end > low and piece.start < high:",
             change,
             "a piece that only touches the stretch has no second of it, and so no instant",

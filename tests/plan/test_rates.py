@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.model.jobs import ScheduleEntry
-from jobfile.occurrences import fires
 from jobfile.pipeline import compile_files
 from jobfile.plan import make_plan
 from jobfile.plan.rates import DAYS_IN_ALL, YEARS, runs_a_day
 from jobfile.plan.values import Side
+from jobfile.schedule.occurrences import fires
 from tests.builders import a_job, cron, every
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from engine.answers.findings import Finding, told
 from engine.ledger import View
 from engine.records import Gap, Schedule, SetKey
 from engine.wording import short
-from jobfile.occurrences import TZDATA_VERSION, fires
+from jobfile.schedule.occurrences import TZDATA_VERSION, fires
 
 REPORT_IT: Final = "keep a copy of the state folder and report it"
 

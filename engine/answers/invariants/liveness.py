@@ -11,7 +11,7 @@ from engine.ledger import View
 from engine.lifecycle import Run, TriggerKind
 from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
 from engine.wording import seconds_text, short
-from jobfile.occurrences import next_fire
+from jobfile.schedule.occurrences import next_fire
 
 OVERDUE: Final = timedelta(minutes=5)
 """An engine that is awake leaves nothing undone for so long; a fresh one is given this time."""

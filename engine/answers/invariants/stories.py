@@ -11,7 +11,7 @@ from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.why import why
 from engine.ledger import View
 from engine.records import Schedule
-from jobfile.occurrences import load_zone, next_fire
+from jobfile.schedule.occurrences import load_zone, next_fire
 
 MAX_SCHEDULES: Final = 100
 """Schedules of which instants are asked for: the newest of each job."""

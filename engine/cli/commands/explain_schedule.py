@@ -14,9 +14,9 @@ from engine.cli.fires import (
 from engine.cli.output import cut, print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_instant
-from jobfile.cron import CronExpression, parse_cron
 from jobfile.model.jobs import CronEntry, DayRule, ScheduleEntry
-from jobfile.words import describe
+from jobfile.schedule.cron import CronExpression, parse_cron
+from jobfile.schedule.in_words import describe
 
 
 @click.command("explain-schedule")

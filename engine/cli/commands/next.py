@@ -18,9 +18,9 @@ from engine.pausing import holding
 from engine.wording import instant_text
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest
-from jobfile.duration import parse_duration
 from jobfile.model.jobs import ScheduleEntry
 from jobfile.pipeline import compile_files
+from jobfile.schedule.duration import parse_duration
 
 
 @click.command("next")

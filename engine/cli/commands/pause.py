@@ -14,7 +14,7 @@ from engine.pausing import BY_HAND
 from engine.records import Pause
 from engine.store.sqlite.store import SqliteStore
 from engine.wording import instant_text, short
-from jobfile.duration import parse_duration
+from jobfile.schedule.duration import parse_duration
 
 _GOES_ON = {
     RunState.QUEUED: "waits to start",

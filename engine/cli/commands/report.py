@@ -11,7 +11,7 @@ from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
 from engine.wording import instant_text
-from jobfile.occurrences import load_zone
+from jobfile.schedule.occurrences import load_zone
 
 DEFAULT_WINDOW = timedelta(hours=24)
 DOES_NOT_ADD_UP = 70

@@ -31,9 +31,9 @@ from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin
 from jobfile.model.values import Value
-from jobfile.occurrences import load_zone
 from jobfile.params import bind_params
 from jobfile.pipeline import compile_files
+from jobfile.schedule.occurrences import load_zone
 
 INVALID = 1
 

@@ -23,7 +23,6 @@ from engine.wording import short
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest
-from jobfile.duration import format_duration
 from jobfile.jobtext import JobText
 from jobfile.model.canonical import Plain, spec_from_json, to_plain
 from jobfile.model.catalog import CompiledJob
@@ -38,6 +37,7 @@ from jobfile.model.jobs import (
 )
 from jobfile.pipeline import compile_files
 from jobfile.plan.as_json import text_of
+from jobfile.schedule.duration import format_duration
 from jobfile.settings import Setting
 
 Row = tuple[str, str]

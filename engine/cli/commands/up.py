@@ -24,7 +24,7 @@ from engine.errors import JobfileError, StoreUnwritableError
 from engine.events import NotShown
 from engine.ownership import refuse_foreign_state
 from engine.service import Service
-from jobfile.duration import parse_duration, why_no_duration
+from jobfile.schedule.duration import parse_duration, why_no_duration
 
 STDOUT, STDERR = 1, 2
 GIVE_UP_SECONDS = 30.0

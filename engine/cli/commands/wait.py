@@ -15,7 +15,7 @@ from engine.cli.place import Place, json_option, place_options
 from engine.ledger import View
 from engine.lifecycle import Run, RunState
 from engine.wording import short
-from jobfile.duration import EXPECTED, parse_duration
+from jobfile.schedule.duration import EXPECTED, parse_duration
 
 _WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
 

@@ -16,7 +16,7 @@ from engine.store.rows import (
     to_us,
 )
 from engine.store.sqlite.connection import Connection
-from jobfile.occurrences import next_fire
+from jobfile.schedule.occurrences import next_fire
 
 QUARTER = timedelta(minutes=15) // timedelta(microseconds=1)
 """Every local day of every zone begins with a quarter of an hour in UTC."""

@@ -12,7 +12,9 @@ from functools import partial
 from itertools import chain, repeat
 from typing import NamedTuple, assert_never
 
-from jobfile.clockeffects import (
+from jobfile.model.hashing import sha256
+from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
+from jobfile.schedule.dst_effects import (
     ClockEffect,
     clock_effects,
     explain_fire,
@@ -20,10 +22,16 @@ from jobfile.clockeffects import (
     gap_dates,
     within_calendar,
 )
-from jobfile.crontime import local_batches, local_times, pieces_of_year, seconds_of
-from jobfile.model.hashing import sha256
-from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
-from jobfile.zones import EPOCH, HORIZON, TZDATA_VERSION, ClockChange, clock_changes, load_zone, zone_names
+from jobfile.schedule.local_times import local_batches, local_times, pieces_of_year, seconds_of
+from jobfile.schedule.zones import (
+    EPOCH,
+    HORIZON,
+    TZDATA_VERSION,
+    ClockChange,
+    clock_changes,
+    load_zone,
+    zone_names,
+)
 
 __all__ = [
     "TZDATA_VERSION",

@@ -10,10 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from jobfile.cron import CronExpression, parse_cron
 from jobfile.model.jobs import BusinessDayEntry, CalendarSpec, CronEntry, DayRule, OnClosed
-from jobfile.opendays import Days, MatchingDays, NumberedDays, OpenMatchingDays, month_shape, open_days
-from jobfile.zones import EPOCH, ClockChange, changes_of_year, load_zone
+from jobfile.schedule.cron import CronExpression, parse_cron
+from jobfile.schedule.day_sets import (
+    Days,
+    MatchingDays,
+    NumberedDays,
+    OpenMatchingDays,
+    month_shape,
+    open_days,
+)
+from jobfile.schedule.zones import EPOCH, ClockChange, changes_of_year, load_zone
 
 LONGEST_SHIFT = timedelta(hours=3)
 """A clock set by this much has moved to another date or place: nothing is made up for or held back."""

@@ -9,8 +9,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Protocol
 
-from jobfile.cron import CronExpression
 from jobfile.model.jobs import CalendarSpec, OnClosed
+from jobfile.schedule.cron import CronExpression
 
 YEARS = range(1, 10_000)
 """The years of the standard library's calendar."""

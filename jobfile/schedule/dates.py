@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from jobfile.zones import load_zone
+from jobfile.schedule.zones import load_zone
 
 DATE_FORM: Final = "YYYY-MM-DD"
 TIME_FORM: Final = "HH:MM"

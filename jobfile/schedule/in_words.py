@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
-from jobfile.cron import CronExpression, SpecialDay, parse_cron
 from jobfile.model.jobs import (
     AtEntry,
     BusinessDayEntry,
@@ -13,7 +12,8 @@ from jobfile.model.jobs import (
     OnClosed,
     ScheduleEntry,
 )
-from jobfile.occurrences import clock_effects, load_zone
+from jobfile.schedule.cron import CronExpression, SpecialDay, parse_cron
+from jobfile.schedule.occurrences import clock_effects, load_zone
 
 _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")

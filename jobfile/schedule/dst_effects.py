@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from jobfile.crontime import (
+from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, ScheduleEntry
+from jobfile.schedule.local_times import (
     EPOCH_DAY,
     LONGEST_SHIFT,
     local_times,
@@ -13,8 +14,7 @@ from jobfile.crontime import (
     pieces_of_year,
     seconds_of,
 )
-from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, ScheduleEntry
-from jobfile.zones import HORIZON, LEAST_YEAR, TZDATA_VERSION, clock_changes
+from jobfile.schedule.zones import HORIZON, LEAST_YEAR, TZDATA_VERSION, clock_changes
 
 BEGINNING = datetime(LEAST_YEAR + 1, 1, 1, tzinfo=UTC)
 """The first instant from which fires are looked for."""

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from jobfile.cronfields import (
+from jobfile.model.jobs import DayRule
+from jobfile.schedule.cron_fields import (
     DAY_OF_MONTH,
     FIELDS,
     ORDER_OF_FIELDS,
@@ -13,7 +14,6 @@ from jobfile.cronfields import (
     SpecialDay,
     parse_field,
 )
-from jobfile.model.jobs import DayRule
 
 __all__ = ["CRON_SEMANTICS_VERSION", "CronExpression", "CronProblem", "SpecialDay", "parse_cron"]
 

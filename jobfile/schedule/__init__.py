@@ -1,0 +1,1 @@
+"""Schedule entries in, instants out: cron, calendars, time zones, and the same in words."""
