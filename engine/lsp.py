@@ -28,7 +28,6 @@ from jobfile.diagnostics.diagnostic import (
     most_severe,
 )
 from jobfile.diagnostics.source import Source, Span
-from jobfile.document import Document
 from jobfile.editor.complete import complete
 from jobfile.editor.cursor import find_cursor
 from jobfile.editor.hover import hover, name_at
@@ -37,6 +36,7 @@ from jobfile.editor.rename import RenameError, job_named_at, rename_edits
 from jobfile.fixes import apply_fixes, fix_for
 from jobfile.jobtext import FileSet
 from jobfile.pipeline import Looked, check_files
+from jobfile.syntax.document import Document
 
 QUIET_SECONDS: Final = 0.15
 """Files are looked at when nothing was typed for so long."""

@@ -5,11 +5,11 @@ from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
-from jobfile.document import Document, parse_document, read_tokens
-from jobfile.layout import Layout, Level, Line, UnusualError, What, lay_out
-from jobfile.reading import Node
-from jobfile.stumble import Token
-from jobfile.written import core_value, is_read_otherwise
+from jobfile.syntax.document import Document, parse_document, read_tokens
+from jobfile.syntax.error_context import Token
+from jobfile.syntax.layout import Layout, Level, Line, UnusualError, What, lay_out
+from jobfile.syntax.located_reader import Node
+from jobfile.syntax.scalars import core_value, is_read_otherwise
 
 _WHITE: Final = " \t"
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.document import Document
 from jobfile.settings import Setting, map_at
+from jobfile.syntax.document import Document
 
 MAX_FILES: Final = 2_000
 """Files of one tree."""

@@ -6,7 +6,6 @@ from functools import cached_property
 from itertools import islice
 
 from jobfile.diagnostics.diagnostic import DocumentPath
-from jobfile.document import Document
 from jobfile.expression import Kind, Refusal, Scope, Type
 from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
 from jobfile.model.jobs import ParamSpec, ParamType
@@ -26,6 +25,7 @@ from jobfile.scopes import (
     vars_names,
 )
 from jobfile.settings import Layer, Setting, Settings, map_at, merged, merged_by_name
+from jobfile.syntax.document import Document
 from jobfile.template import check_slot, parse_expression
 
 INHERITED_BY_STEPS = ("shell", "working_dir")

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from jobfile.diagnostics.diagnostic import Diagnostic, Label
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.document import Document
 from jobfile.jobtext import value_of
 from jobfile.model.values import Value
 from jobfile.settings import map_at
-from jobfile.written import core_value
+from jobfile.syntax.document import Document
+from jobfile.syntax.scalars import core_value
 
 
 def override(document: Document, given: Mapping[str, str]) -> tuple[dict[str, Value], tuple[Diagnostic, ...]]:

@@ -11,13 +11,13 @@ from jobfile.checks.scripts import AskShells, check_scripts
 from jobfile.compile import compile_jobs
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
-from jobfile.document import Document, decode_source, parse_document
 from jobfile.include import MAX_TREE_BYTES, check_include, check_included, too_large
 from jobfile.jobtext import FileSet, JobPlace
 from jobfile.model.catalog import Catalog, build_catalog
 from jobfile.overriding import override
 from jobfile.schema import validate
 from jobfile.suppression import suppress
+from jobfile.syntax.document import Document, decode_source, parse_document
 
 File = tuple[str, bytes]
 """A file's name and content."""

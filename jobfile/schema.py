@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.document import Document
 from jobfile.shape import Violation, explain
+from jobfile.syntax.document import Document
 
 if TYPE_CHECKING:
     import jsonschema_rs

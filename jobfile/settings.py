@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any  # values of a document are not typed yet
 
 from jobfile.diagnostics.diagnostic import DocumentPath
-from jobfile.document import Document
+from jobfile.syntax.document import Document
 
 MERGED_BY_NAME = ("env", "secrets")
 """Keys whose entries merge one by one; every other key replaces the whole value below it."""

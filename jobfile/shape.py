@@ -10,7 +10,7 @@ from itertools import chain
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix, arrange
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.document import Document
+from jobfile.syntax.document import Document
 from jobfile.unknown import Keys, is_named, kind_of, place_of, quoted, unknown_keys
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix
 from jobfile.diagnostics.suggest import FOREIGN_WORDS, did_you_mean, fold, suggest
-from jobfile.document import Document
+from jobfile.syntax.document import Document
 
 Keys = Mapping[str, tuple[str, ...]]
 """Kind of map -> its keys; the kinds are those of `kind_of`."""

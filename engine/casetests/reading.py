@@ -10,10 +10,10 @@ from engine.casetests.cases import Case, CaseFile, ExpectedFires, Given, GivenAt
 from engine.config import MAIN_FILE
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.document import Document, decode_source, parse_document
 from jobfile.model.values import Value
 from jobfile.schedule.dates import parse_date
 from jobfile.schedule.duration import parse_duration, why_no_duration
+from jobfile.syntax.document import Document, decode_source, parse_document
 
 TOP: Final = ("version", "jobs", "tests")
 CASE: Final = ("job", "given", "expect")

@@ -7,7 +7,7 @@ from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.jobtext import FileSet
 from jobfile.settings import Setting, any_text
-from jobfile.written import is_read_otherwise
+from jobfile.syntax.scalars import is_read_otherwise
 
 
 def check_other_readers(files: FileSet) -> Iterator[Diagnostic]:

@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any
 
 from jobfile.diagnostics.diagnostic import DocumentPath
-from jobfile.document import Document
 from jobfile.editor.cursor import Cursor
 from jobfile.editor.names import named_kind, names_of, scope_at
 from jobfile.filters import FILTERS
 from jobfile.jobtext import FileSet
 from jobfile.schema import schema_text
 from jobfile.settings import map_at
+from jobfile.syntax.document import Document
 from jobfile.unknown import kind_of, nearest_map
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from jobfile.diagnostics.diagnostic import DocumentPath
-from jobfile.document import Document
 from jobfile.expression import Scope
 from jobfile.jobtext import FileSet, JobText, Payload
 from jobfile.settings import Setting, map_at, merged_by_name
+from jobfile.syntax.document import Document
 from jobfile.unknown import kind_of
 
 SECTIONS = {"calendar": "calendars", "queue": "queues", "channel": "channels"}

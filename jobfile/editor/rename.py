@@ -2,10 +2,10 @@
 
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.diagnostics.source import Source, Span
-from jobfile.document import Document
 from jobfile.editor.names import named_kind, references
 from jobfile.jobtext import FileSet
 from jobfile.model.names import is_job_name
+from jobfile.syntax.document import Document
 
 
 class RenameError(Exception):

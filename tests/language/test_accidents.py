@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.diagnostics.source import Source
-from jobfile.document import PARSER, PurePythonParser, decode_source, parse_document
+from jobfile.syntax.document import PARSER, PurePythonParser, decode_source, parse_document
 
 JOB = "jobs:\n  a:\n    run: echo hi\n"
 

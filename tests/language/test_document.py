@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Edit
 from jobfile.diagnostics.source import Position, Source
-from jobfile.document import (
+from jobfile.render import render_text
+from jobfile.syntax.document import (
     MAX_FILE_BYTES,
     PARSER,
     PurePythonParser,
@@ -19,7 +20,7 @@ from jobfile.document import (
     read_events,
     read_quickly,
 )
-from jobfile.reading import (
+from jobfile.syntax.located_reader import (
     MAX_ALIAS_WEIGHT,
     MAX_ALIASES,
     MAX_DEPTH,
@@ -28,7 +29,6 @@ from jobfile.reading import (
     MAX_SCALAR_BYTES,
     read_carefully,
 )
-from jobfile.render import render_text
 
 SHOP = """# yaml-language-server: $schema=.jobfile.schema.json
 version: 1

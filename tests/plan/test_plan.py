@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.diagnostics.source import Source
-from jobfile.document import parse_document
 from jobfile.fmt import format_source
 from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import File, compile_files
@@ -26,6 +25,7 @@ from jobfile.plan.runs import compare_runs, count_starts, starts_of
 from jobfile.plan.text import render_text, summary_line
 from jobfile.plan.values import Action, JobChange
 from jobfile.schedule.occurrences import fires
+from jobfile.syntax.document import parse_document
 from tests.builders import a_job, cron, every
 from tests.language.schema_generator import Generator
 from tests.language.test_examples import EXAMPLES, HERE, INCLUDED

@@ -5,7 +5,7 @@ from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.diagnostics.source import Source
-from jobfile.stumble import Stumble, advise_quotes, mistake, quoting, value_end
+from jobfile.syntax.error_context import Stumble, advise_quotes, mistake, quoting, value_end
 
 _CRON: Final = re.compile(r"\*[\d*/,?#LW-]*(?:[ \t]+[\w*/,?#-]+)+")
 _KEY_END: Final = re.compile(r":(?=[ \t]|$)")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from jobfile.diagnostics.source import Source
-from jobfile.stumble import Token
+from jobfile.syntax.error_context import Token
 
 STEP: Final = 2
 """Columns of one level."""

@@ -27,10 +27,11 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from jobfile.characters import check_characters, has_forbidden, has_hidden
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath
 from jobfile.diagnostics.source import Position, Source, Span
-from jobfile.reading import (
+from jobfile.syntax.error_context import Stumble, Token
+from jobfile.syntax.hidden_characters import check_characters, has_forbidden, has_hidden
+from jobfile.syntax.located_reader import (
     MAX_DEPTH,
     MAX_NODES,
     MAX_SCALAR_BYTES,
@@ -40,8 +41,7 @@ from jobfile.reading import (
     Mark,
     read_carefully,
 )
-from jobfile.stumble import Stumble, Token
-from jobfile.written import Place, core_value, value_places
+from jobfile.syntax.scalars import Place, core_value, value_places
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 """Size of one file in UTF-8."""

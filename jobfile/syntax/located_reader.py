@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
-from jobfile.accidents import explain, glued_key
-from jobfile.characters import describe, first_forbidden, has_forbidden, has_hidden
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Label, arrange
 from jobfile.diagnostics.source import Source
-from jobfile.signs import report_tag, template_needs_quotes
-from jobfile.stumble import Stumble, mistake, shorten
-from jobfile.written import core_value, value_places
+from jobfile.syntax.error_context import Stumble, mistake, shorten
+from jobfile.syntax.hidden_characters import describe, first_forbidden, has_forbidden, has_hidden
+from jobfile.syntax.indicators import report_tag, template_needs_quotes
+from jobfile.syntax.scalars import core_value, value_places
+from jobfile.syntax.syntax_errors import explain, glued_key
 
 MAX_DEPTH: Final = 32
 """Maps and lists inside each other, those that an alias brings included."""

@@ -9,8 +9,7 @@ from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.source import Source
-from jobfile.signs import find_cron, find_escape, find_reserved, find_tag, find_template
-from jobfile.stumble import (
+from jobfile.syntax.error_context import (
     Stumble,
     Token,
     advise_quotes,
@@ -20,6 +19,7 @@ from jobfile.stumble import (
     unclosed_brackets,
     value_end,
 )
+from jobfile.syntax.indicators import find_cron, find_escape, find_reserved, find_tag, find_template
 
 _GLUED_KEY: Final = re.compile(r"[^\s:#\"'\[\]{},]+(:)(?=[^\s:/])")
 _KEY_LINE: Final = re.compile(r"(?m)^[ \t]*(?:- +)?[\w.-]+:(?:[ \r\n]|$)")
