@@ -14,10 +14,10 @@ from engine.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.owing import owe_for_gap, owe_for_run
 from engine.ports import Stop
 from engine.records import ENGINE_DOWN, Schedule
+from jobfile.expressions.template import has_template, render_text
 from jobfile.model.jobs import JobSpec, ScheduleEntry
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone, spread_delay
-from jobfile.template import has_template, render_text
 
 SKIPS_IN_A_ROW = 3
 """So many occurrences skipped one after the other want a person: a run that hangs silences its job."""

@@ -12,12 +12,12 @@ from engine.lifecycle import Run, StartError, attempt_id
 from engine.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.secretfiles import NotAvailableError, read_secret, refuse_unreadable
-from jobfile.expression import EvaluationError
+from jobfile.expressions.expression import EvaluationError
+from jobfile.expressions.template import evaluate_source, has_template, render_items, render_text, to_text
 from jobfile.model.environment import PASSED_ON, is_reserved
 from jobfile.model.jobs import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
 from jobfile.model.size import NO_LIMIT, parse_size
 from jobfile.schedule.occurrences import previous_fire
-from jobfile.template import evaluate_source, has_template, render_items, render_text, to_text
 
 SHELL = "/bin/sh"
 """The same for every user, as cron has it: that of a service's user is often one that refuses to start."""

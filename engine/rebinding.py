@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from engine.accounting import bound_params, concurrency_key
 from engine.lifecycle import Run
-from jobfile.expression import EvaluationError
+from jobfile.expressions.expression import EvaluationError
+from jobfile.expressions.params import check_value
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec
-from jobfile.params import check_value
 
 
 def rebind(run: Run, *, old: JobSpec, new: CompiledJob) -> Run | None:

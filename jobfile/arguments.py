@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
-from jobfile.expression import Kind, Problem, Scope, Type
+from jobfile.expressions.expression import Kind, Problem, Scope, Type
+from jobfile.expressions.template import Slot, check_slot, find_slots, has_template
 from jobfile.shell import NUMERIC, compile_script
 from jobfile.shellcalls import AS_INPUT
 from jobfile.shellplaces import SLOT, Word
 from jobfile.shellrules import AS_ARGUMENT, Finding, find_in_arguments
-from jobfile.template import Slot, check_slot, find_slots, has_template
 
 MOST_OF_A_LIST: Final = 9
 """Arguments that a list in one item is taken to become."""

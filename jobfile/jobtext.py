@@ -6,11 +6,8 @@ from functools import cached_property
 from itertools import islice
 
 from jobfile.diagnostics.diagnostic import DocumentPath
-from jobfile.expression import Kind, Refusal, Scope, Type
-from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
-from jobfile.model.jobs import ParamSpec, ParamType
-from jobfile.model.values import Scalar, Value
-from jobfile.scopes import (
+from jobfile.expressions.expression import Kind, Refusal, Scope, Type
+from jobfile.expressions.scopes import (
     AFTER,
     EVENT,
     FILE,
@@ -24,9 +21,12 @@ from jobfile.scopes import (
     step_names,
     vars_names,
 )
+from jobfile.expressions.template import check_slot, parse_expression
+from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
+from jobfile.model.jobs import ParamSpec, ParamType
+from jobfile.model.values import Scalar, Value
 from jobfile.settings import Layer, Setting, Settings, map_at, merged, merged_by_name
 from jobfile.syntax.document import Document
-from jobfile.template import check_slot, parse_expression
 
 INHERITED_BY_STEPS = ("shell", "working_dir")
 """Keys of a job that hold for its steps too; `env` and `secrets` merge by name."""

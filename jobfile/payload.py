@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Literal
 
-from jobfile.expression import Problem, Scope
+from jobfile.expressions.expression import Problem, Scope
+from jobfile.expressions.template import check_slot, constant_text, find_slots, has_template
 from jobfile.shell import NUMERIC, compile_script
-from jobfile.template import check_slot, constant_text, find_slots, has_template
 
 SHELLS: Mapping[str, tuple[str, ...]] = {"sh": ("sh", "-eu"), "bash": ("bash", "-euo", "pipefail")}
 """How a shell that the language knows is started; the path of the script is appended."""

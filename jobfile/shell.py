@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Place, Script
 from jobfile.shellquotes import Dialect

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 
 MAX_MESSAGE: Final = 200
 _NUMBERED: Final = re.compile(r"^[^\s:]+: (?:line )?(\d+): (.*)$")

@@ -17,9 +17,9 @@ from engine.records import Generation
 from engine.retry import retry_delay
 from engine.store.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
+from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec
-from jobfile.params import bind_params
 from jobfile.schedule.occurrences import fires
 
 _SECOND = timedelta(seconds=1)

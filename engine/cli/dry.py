@@ -37,12 +37,12 @@ from engine.lifecycle import Run, RunState, TriggerKind
 from engine.patience import wait_for
 from engine.wording import short
 from jobfile.diagnostics.escapes import message, printable
+from jobfile.expressions.params import bind_params
+from jobfile.expressions.template import to_text
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
 from jobfile.model.values import Value
-from jobfile.params import bind_params
 from jobfile.schedule.duration import format_duration
-from jobfile.template import to_text
 
 FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
 WOULD_NOT_RUN = 6

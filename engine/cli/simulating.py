@@ -15,8 +15,8 @@ from engine.ledger import View
 from engine.lifecycle import TriggerKind
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from jobfile.diagnostics.suggest import suggest
+from jobfile.expressions.params import bind_params
 from jobfile.model.jobs import JobSpec
-from jobfile.params import bind_params
 from jobfile.plan.rates import runs_a_day
 from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.syntax.document import decode_source, parse_document

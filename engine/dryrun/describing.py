@@ -12,6 +12,7 @@ from engine.dryrun.unknowns import (
     shown_text,
     steps_of,
 )
+from jobfile.expressions.template import evaluate_source, to_text
 from jobfile.model.jobs import (
     Action,
     AfterTrigger,
@@ -26,7 +27,6 @@ from jobfile.model.jobs import (
 )
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
-from jobfile.template import evaluate_source, to_text
 
 Row = tuple[str, str]
 WOULD_RUN = "would run"

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from jobfile.expression import EvaluationError, evaluate
+from jobfile.expressions.expression import EvaluationError, evaluate
+from jobfile.expressions.template import evaluate_source, find_slots, parse_expression, render_items, to_text
 from jobfile.model.jobs import JobSpec, ParamSpec, StepSpec
 from jobfile.model.values import Value
-from jobfile.template import evaluate_source, find_slots, parse_expression, render_items, to_text
 
 UNKNOWN: Final = "⟨"
 """Begins what stands for a value that only the run has."""

@@ -11,11 +11,11 @@ from engine.pausing import BY_FAILURES
 from engine.records import Pause
 from engine.retry import settle
 from engine.simulation.subject import SimRun, Subject
-from jobfile.expression import EvaluationError
+from jobfile.expressions.expression import EvaluationError
+from jobfile.expressions.template import evaluate_source
 from jobfile.model.jobs import AfterWhen, JobSpec
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
-from jobfile.template import evaluate_source
 
 GOOD: Final = "good"
 BAD: Final = "bad"

@@ -7,7 +7,7 @@ from typing import Final
 
 from jobfile.checks.finding import finding, located
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 from jobfile.jobtext import JobText, Payload, StepText
 from jobfile.model.size import NO_LIMIT, meant_size, parse_size, why_no_size
 from jobfile.schedule.duration import meant_duration, parse_duration, why_no_duration

@@ -6,7 +6,7 @@ from itertools import islice
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 from jobfile.settings import Setting
 
 

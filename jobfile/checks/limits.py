@@ -6,9 +6,9 @@ from typing import Final
 
 from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.expressions.patterns import MAX_LENGTH, UnsupportedError, size_of
 from jobfile.jobtext import FileSet, JobText
 from jobfile.matrix import MAX_COMBINATIONS, axes, combination_count
-from jobfile.patterns import MAX_LENGTH, UnsupportedError, size_of
 from jobfile.settings import Setting, map_at
 
 MAX_JOBS: Final = 20_000

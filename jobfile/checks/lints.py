@@ -7,12 +7,12 @@ from jobfile.checks.finding import finding, located
 from jobfile.checks.sections import names_read
 from jobfile.compile.actions import texts_of
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
+from jobfile.expressions.template import find_slots
 from jobfile.jobtext import JobText, Payload
 from jobfile.settings import Setting
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Word
-from jobfile.template import find_slots
 
 _NOW = re.compile(r"\b(?:now|current_timestamp|sysdate|getdate)\s*\(\s*\)", re.IGNORECASE)
 _GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*)?", re.DOTALL)

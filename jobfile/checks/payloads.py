@@ -8,12 +8,8 @@ from jobfile.checks.finding import finding, located
 from jobfile.checks.shells import carried_names, script_of
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.evaluated import FIXED_VALUES, evaluated_by
-from jobfile.expression import Kind, Problem, Scope, Type
-from jobfile.jobtext import JobText, Payload, StepText
-from jobfile.payload import compiled_script
-from jobfile.settings import Setting, any_text
-from jobfile.shell import compile_script
-from jobfile.template import (
+from jobfile.expressions.expression import Kind, Problem, Scope, Type
+from jobfile.expressions.template import (
     as_literal,
     check_slot,
     check_text_type,
@@ -23,6 +19,10 @@ from jobfile.template import (
     parse_expression,
     why_no_expression,
 )
+from jobfile.jobtext import JobText, Payload, StepText
+from jobfile.payload import compiled_script
+from jobfile.settings import Setting, any_text
+from jobfile.shell import compile_script
 
 _WITH_TEMPLATES = ("run", "command", "http", "working_dir", "concurrency", "idempotency_key")
 

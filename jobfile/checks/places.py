@@ -8,10 +8,10 @@ from jobfile.checks.finding import finding
 from jobfile.compile.timing import entries_of, own_zone, zone_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
+from jobfile.expressions.template import find_slots, has_template
 from jobfile.jobtext import JobText, Payload
 from jobfile.schedule.zones import load_zone, zone_names
 from jobfile.settings import Setting
-from jobfile.template import find_slots, has_template
 
 FIXED_ZONES = frozenset(
     {"EST", "MST", "HST", "CET", "MET", "EET", "WET", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"}

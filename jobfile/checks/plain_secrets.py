@@ -8,7 +8,7 @@ from typing import Final
 
 from jobfile.checks.finding import located
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 from jobfile.jobtext import FileSet, JobText, Payload
 from jobfile.settings import Setting, map_at
 

@@ -9,7 +9,7 @@ from jobfile.checks.finding import finding, located
 from jobfile.checks.keys import key_before
 from jobfile.checks.shells import script_read
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 from jobfile.jobtext import JobText, Payload
 from jobfile.model.environment import is_reserved
 from jobfile.settings import Setting

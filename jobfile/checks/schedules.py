@@ -10,7 +10,7 @@ from jobfile.checks.moments import check_moments
 from jobfile.checks.places import check_zone
 from jobfile.compile.timing import calendar_of, day_of, entries_of, entry_of, entry_zone, normal_cron
 from jobfile.diagnostics.diagnostic import Diagnostic, Label
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 from jobfile.jobtext import JobText
 from jobfile.model.jobs import CalendarSpec, CronEntry, DayRule, OnClosed
 from jobfile.schedule.cron import MONTH_LENGTHS, CronExpression, CronProblem, parse_cron

@@ -8,13 +8,13 @@ from typing import Any, Final, Literal
 from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
 from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.expressions.template import find_slots
 from jobfile.jobtext import FileSet, Payload
 from jobfile.payload import compiled_script
 from jobfile.settings import Setting
 from jobfile.shellbashisms import BASHISMS, find_bashisms
 from jobfile.shelllexer import read_script
 from jobfile.shellsyntax import syntax_problem
-from jobfile.template import find_slots
 
 Dialect = Literal["sh", "bash"]
 AskShells = Callable[[Sequence[tuple[str, Dialect]]], Sequence[tuple[int, str] | None]]

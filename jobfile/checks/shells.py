@@ -9,17 +9,17 @@ from typing import Final, NamedTuple
 from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
-from jobfile.expression import Problem, Scope
+from jobfile.expressions.expression import Problem, Scope
+from jobfile.expressions.scopes import type_of_param
+from jobfile.expressions.template import check_slot, find_slots, has_template
 from jobfile.jobtext import JobText, Payload
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.payload import SHELLS, compiled_script
-from jobfile.scopes import type_of_param
 from jobfile.settings import Setting
 from jobfile.shellbashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shellfailures import find_dropped
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Part, Script
-from jobfile.template import check_slot, find_slots, has_template
 
 MAX_READ: Final = 128 * 1024
 """Characters of a script; a longer one is none that a person wrote."""

@@ -11,13 +11,13 @@ from jobfile.checks.plain_secrets import sounds_secret
 from jobfile.checks.shells import ShellScript, script_of, variables_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
+from jobfile.expressions.template import find_slots
 from jobfile.jobtext import JobText, Payload
 from jobfile.model.environment import PARAM_PREFIX, SET_FOR_EACH_RUN
 from jobfile.settings import Setting
 from jobfile.shellplaces import Read
 from jobfile.shellvariables import is_set_by_bash, unknown_variables
-from jobfile.template import find_slots
 
 _OWN_PREFIX: Final = "JOBFILE_"
 _NAMED: Final = re.compile(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Z_][A-Z0-9_]+)\b)", re.ASCII)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any  # values of a document are not typed yet
 
 from jobfile.compile.timing import duration_of
+from jobfile.expressions.template import with_constants
 from jobfile.jobtext import FileSet, JobText, Payload, StepText
 from jobfile.model.jobs import (
     Action,
@@ -22,7 +23,6 @@ from jobfile.model.jobs import (
 )
 from jobfile.payload import SHELLS, compiled_script
 from jobfile.settings import Setting, Settings, merged_by_name
-from jobfile.template import with_constants
 
 DEFAULT_SHELL = "sh"
 DEFAULT_MAX_PARALLEL = 4

@@ -6,7 +6,21 @@ people read. Whoever edits one of them alone shows something else than what runs
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from jobfile.expression import Kind, Scope, Type
+from jobfile.expressions.expression import Kind, Scope, Type
+from jobfile.expressions.scopes import (
+    AFTER,
+    FILE,
+    RUN,
+    Names,
+    build,
+    item_of_loop,
+    matrix_names,
+    outputs_names,
+    params_names,
+    step_names,
+    vars_names,
+)
+from jobfile.expressions.template import check_slot, parse_expression, with_constants
 from jobfile.model.jobs import (
     AfterTrigger,
     BusinessDayEntry,
@@ -23,20 +37,6 @@ from jobfile.model.jobs import (
 )
 from jobfile.model.names import is_job_name, is_step_name, is_variable, is_word
 from jobfile.payload import SHELLS, Dialect, compiled_script
-from jobfile.scopes import (
-    AFTER,
-    FILE,
-    RUN,
-    Names,
-    build,
-    item_of_loop,
-    matrix_names,
-    outputs_names,
-    params_names,
-    step_names,
-    vars_names,
-)
-from jobfile.template import check_slot, parse_expression, with_constants
 
 
 def find_foreign(jobs: Sequence[JobSpec]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.editor.cursor import Cursor
 from jobfile.editor.names import named_kind, names_of, scope_at
-from jobfile.filters import FILTERS
+from jobfile.expressions.filters import FILTERS
 from jobfile.jobtext import FileSet
 from jobfile.schema import schema_text
 from jobfile.settings import map_at

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jobfile.diagnostics.diagnostic import DocumentPath
-from jobfile.expression import Scope
+from jobfile.expressions.expression import Scope
 from jobfile.jobtext import FileSet, JobText, Payload
 from jobfile.settings import Setting, map_at, merged_by_name
 from jobfile.syntax.document import Document

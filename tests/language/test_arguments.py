@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from jobfile.arguments import argument_problems
-from jobfile.expression import Kind, Scope, Type
+from jobfile.expressions.expression import Kind, Scope, Type
+from jobfile.expressions.template import render_items
 from jobfile.payload import compiled_script
 from jobfile.pipeline import check_files
-from jobfile.template import render_items
 
 STRING = Type(Kind.STRING)
 SCOPE = Scope(

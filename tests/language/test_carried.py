@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from jobfile.expression import Problem
+from jobfile.expressions.expression import Problem
 from jobfile.shell import compile_script
 from tests.language.shell_cases import CARRIED
 from tests.language.shell_generators import V, offsets

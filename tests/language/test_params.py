@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobfile.expressions.params import bind_params, check_pattern, check_value
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.model.values import Value
-from jobfile.params import bind_params, check_pattern, check_value
 
 SPECS = (
     ParamSpec(name="id", type=ParamType.INTEGER, minimum=1),

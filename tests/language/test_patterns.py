@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.params import check_pattern
-from jobfile.patterns import MAX_LENGTH, MAX_PLACES, UnsupportedError, matches, size_of
+from jobfile.expressions.params import check_pattern
+from jobfile.expressions.patterns import MAX_LENGTH, MAX_PLACES, UnsupportedError, matches, size_of
 
 MAX_SECONDS = 0.1
 Ends = Callable[[str, int], frozenset[int]]

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.expression import EvaluationError, Kind
-from jobfile.model.jobs import ParamSpec, ParamType
-from jobfile.scopes import RUN, build, params_names, vars_names
-from jobfile.template import (
+from jobfile.expressions.expression import EvaluationError, Kind
+from jobfile.expressions.scopes import RUN, build, params_names, vars_names
+from jobfile.expressions.template import (
     check_slot,
     check_text_type,
     evaluate_source,
@@ -19,6 +18,7 @@ from jobfile.template import (
     render_items,
     render_text,
 )
+from jobfile.model.jobs import ParamSpec, ParamType
 
 PARAMS = (
     ParamSpec(name="s", type=ParamType.STRING),

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from engine.lifecycle import TriggerKind
 from engine.service import new_run_id
-from jobfile.expression import Kind, Scope, Type
-from jobfile.filters import as_text
+from jobfile.expressions.expression import Kind, Scope, Type
+from jobfile.expressions.filters import as_text
+from jobfile.expressions.params import check_value
+from jobfile.expressions.scopes import type_of_param
+from jobfile.expressions.template import check_slot, evaluate_source, find_slots
 from jobfile.model.jobs import ParamSpec, ParamType
-from jobfile.params import check_value
 from jobfile.payload import compiled_script
 from jobfile.pipeline import check_files
-from jobfile.scopes import type_of_param
-from jobfile.template import check_slot, evaluate_source, find_slots
 
 HEAD = """version: 1
 vars: {name: shop, list: [a, b], odd: "a; $(b)"}

@@ -27,11 +27,11 @@ from engine.errors import JobfileError, UnreadableDefinitionError
 from engine.lifecycle import Run
 from engine.wording import short
 from jobfile.diagnostics.suggest import suggest
+from jobfile.expressions.params import bind_params
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin
 from jobfile.model.values import Value
-from jobfile.params import bind_params
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import load_zone
 

@@ -7,7 +7,7 @@ from heapq import nsmallest
 from typing import Final, assert_never
 
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.expression import (
+from jobfile.expressions.expression import (
     Binary,
     Conditional,
     Expression,
@@ -22,7 +22,7 @@ from jobfile.expression import (
     Type,
     Unary,
 )
-from jobfile.filters import FILTERS
+from jobfile.expressions.filters import FILTERS
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
 EQUALITY: Final = ("==", "!=")

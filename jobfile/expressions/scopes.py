@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from jobfile.expression import Kind, Refusal, Scope, Type
+from jobfile.expressions.expression import Kind, Refusal, Scope, Type
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.model.values import Scalar, Value
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from jobfile.expression import (
+from jobfile.expressions.expression import (
     MAX_INTEGER,
     Binary,
     Conditional,
@@ -28,8 +28,8 @@ from jobfile.expression import (
     Unary,
     evaluate,
 )
-from jobfile.filters import MAX_TEXT, as_text
-from jobfile.typecheck import check
+from jobfile.expressions.filters import MAX_TEXT, as_text
+from jobfile.expressions.typecheck import check
 
 if TYPE_CHECKING:
     from jinja2 import nodes

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Final
 
 from jobfile.diagnostics.suggest import did_you_mean, suggest
+from jobfile.expressions.patterns import MAX_LENGTH, UnsupportedError, matches, size_of
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.model.values import Scalar, Value
-from jobfile.patterns import MAX_LENGTH, UnsupportedError, matches, size_of
 from jobfile.schedule.duration import parse_duration
 
 MAX_STRING_BYTES: Final = 32 * 1024

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final, assert_never
 
-from jobfile.filters import FILTERS, MAX_TEXT, EvaluationError
+from jobfile.expressions.filters import FILTERS, MAX_TEXT, EvaluationError
 from jobfile.model.values import Shown
 
 MAX_INTEGER: Final = 2**63 - 1

@@ -1,0 +1,1 @@
+"""Templates: their expressions, types, params and what each may read."""
