@@ -33,8 +33,8 @@ from jobfile.editor.cursor import find_cursor
 from jobfile.editor.hover import hover, name_at
 from jobfile.editor.names import definition_in_template, definition_of, named_kind
 from jobfile.editor.rename import RenameError, job_named_at, rename_edits
+from jobfile.files.fileset import FileSet
 from jobfile.fixes import apply_fixes, fix_for
-from jobfile.jobtext import FileSet
 from jobfile.pipeline import Looked, check_files
 from jobfile.syntax.document import Document
 

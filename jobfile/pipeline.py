@@ -11,10 +11,10 @@ from jobfile.checks.scripts import AskShells, check_scripts
 from jobfile.compile import compile_jobs
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
-from jobfile.include import MAX_TREE_BYTES, check_include, check_included, too_large
-from jobfile.jobtext import FileSet, JobPlace
+from jobfile.files.fileset import FileSet, JobPlace
+from jobfile.files.include import MAX_TREE_BYTES, check_include, check_included, too_large
+from jobfile.files.overrides import override
 from jobfile.model.catalog import Catalog, build_catalog
-from jobfile.overriding import override
 from jobfile.schema import validate
 from jobfile.suppression import suppress
 from jobfile.syntax.document import Document, decode_source, parse_document

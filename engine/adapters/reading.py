@@ -11,7 +11,7 @@ from posixpath import normpath
 from typing import Final
 
 from jobfile.diagnostics.escapes import readable
-from jobfile.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
+from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
 from jobfile.syntax.document import MAX_FILE_BYTES, decode_source, parse_document
 
 MAX_ENTRIES: Final = 50_000

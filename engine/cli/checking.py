@@ -10,8 +10,8 @@ from engine.adapters.syntax import SyntaxChecker
 from engine.cli.place import Place
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
+from jobfile.files.merged_settings import map_at
 from jobfile.pipeline import check_files
-from jobfile.settings import map_at
 
 
 @dataclass(slots=True, kw_only=True)

@@ -64,7 +64,7 @@ from jobfile.checks.variables import (
     check_variables_are_given,
 )
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.jobtext import FileSet, JobText, Payload
+from jobfile.files.fileset import FileSet, JobText, Payload
 
 PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_action,

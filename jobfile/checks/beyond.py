@@ -6,8 +6,8 @@ from typing import Final
 from jobfile.checks.finding import finding
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.jobtext import FileSet, JobText
-from jobfile.settings import Setting
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.merged_settings import Setting
 
 RETRY_WORDS: Final = ("http:", "connect")
 """Conditions of a retry that only a request can meet."""

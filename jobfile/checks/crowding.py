@@ -10,12 +10,12 @@ from jobfile.checks.finding import finding
 from jobfile.checks.intervals import cron_text
 from jobfile.compile.timing import entries_of, entry_zone
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
-from jobfile.jobtext import FileSet, JobText
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import DayRule
 from jobfile.schedule.cron import CronExpression, parse_cron
 from jobfile.schedule.day_sets import MatchingDays
 from jobfile.schedule.local_times import EPOCH_DAY, days_between
-from jobfile.settings import Setting
 
 CROWD: Final = 4
 """So many jobs in one minute are a crowd; told of each from this one on."""

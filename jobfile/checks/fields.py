@@ -8,10 +8,10 @@ from typing import Final
 from jobfile.checks.finding import finding, located
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
-from jobfile.jobtext import JobText, Payload, StepText
+from jobfile.files.fileset import JobText, Payload, StepText
+from jobfile.files.merged_settings import Setting, Settings, any_text
 from jobfile.model.size import NO_LIMIT, meant_size, parse_size, why_no_size
 from jobfile.schedule.duration import meant_duration, parse_duration, why_no_duration
-from jobfile.settings import Setting, Settings, any_text
 
 ACTIONS = ("run", "command", "python", "http", "steps")
 PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotency_key"})

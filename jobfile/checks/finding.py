@@ -7,7 +7,7 @@ from itertools import islice
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.expression import Problem
-from jobfile.settings import Setting
+from jobfile.files.merged_settings import Setting
 
 
 def finding(

@@ -7,10 +7,10 @@ from jobfile.compile.timing import entries_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.params import check_pattern, check_value
-from jobfile.jobtext import JobText, Payload, param_of, value_of
-from jobfile.matrix import MAX_COMBINATIONS, MOST_COUNTED, combination_count, combinations, fits
+from jobfile.files.fileset import JobText, Payload, param_of, value_of
+from jobfile.files.matrix import MAX_COMBINATIONS, MOST_COUNTED, combination_count, combinations, fits
+from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import ParamSpec, ParamType
-from jobfile.settings import Setting
 
 
 def check_params(job: JobText) -> Iterator[Diagnostic]:

@@ -10,13 +10,13 @@ from jobfile.checks.finding import finding
 from jobfile.compile.actions import retry_of
 from jobfile.compile.timing import duration_of, entries_of, entry_zone
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.jobtext import JobText, Payload
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import Backoff, CronEntry, DayRule, RetrySpec
 from jobfile.schedule.cron import CronProblem, parse_cron
 from jobfile.schedule.dates import parse_date, parse_moment, parse_time
 from jobfile.schedule.duration import format_duration, parse_duration
 from jobfile.schedule.occurrences import fires, load_zone
-from jobfile.settings import Setting
 
 _DAY = timedelta(days=1)
 _ORDINARY = datetime(2026, 1, 14, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 from jobfile.diagnostics.diagnostic import Edit, Fix
 from jobfile.diagnostics.source import Span
-from jobfile.jobtext import JobText, Payload
-from jobfile.settings import Setting, map_at
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting, map_at
 
 
 def key_before(payload: Payload, action: str, key: str, value: str) -> Fix | None:

@@ -7,9 +7,9 @@ from typing import Final
 from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.patterns import MAX_LENGTH, UnsupportedError, size_of
-from jobfile.jobtext import FileSet, JobText
-from jobfile.matrix import MAX_COMBINATIONS, axes, combination_count
-from jobfile.settings import Setting, map_at
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.matrix import MAX_COMBINATIONS, axes, combination_count
+from jobfile.files.merged_settings import Setting, map_at
 
 MAX_JOBS: Final = 20_000
 """Jobs in all files together."""

@@ -9,8 +9,8 @@ from jobfile.compile.actions import texts_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
 from jobfile.expressions.template import find_slots
-from jobfile.jobtext import JobText, Payload
-from jobfile.settings import Setting
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.shelllexer import read_script
 from jobfile.shellplaces import Word
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from jobfile.checks.finding import finding
 from jobfile.compile.timing import entry_zone
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.jobtext import JobText
+from jobfile.files.fileset import JobText
+from jobfile.files.merged_settings import Setting
 from jobfile.schedule.dates import parse_moment, second_moment
 from jobfile.schedule.zones import load_zone
-from jobfile.settings import Setting
 
 
 def check_moments(job: JobText, entry: Setting) -> Iterator[Diagnostic]:

@@ -19,9 +19,9 @@ from jobfile.expressions.template import (
     parse_expression,
     why_no_expression,
 )
-from jobfile.jobtext import JobText, Payload, StepText
+from jobfile.files.fileset import JobText, Payload, StepText
+from jobfile.files.merged_settings import Setting, any_text
 from jobfile.payload import compiled_script
-from jobfile.settings import Setting, any_text
 from jobfile.shell import compile_script
 
 _WITH_TEMPLATES = ("run", "command", "http", "working_dir", "concurrency", "idempotency_key")

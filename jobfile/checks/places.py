@@ -9,9 +9,9 @@ from jobfile.compile.timing import entries_of, own_zone, zone_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.template import find_slots, has_template
-from jobfile.jobtext import JobText, Payload
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.schedule.zones import load_zone, zone_names
-from jobfile.settings import Setting
 
 FIXED_ZONES = frozenset(
     {"EST", "MST", "HST", "CET", "MET", "EET", "WET", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"}

@@ -9,8 +9,8 @@ from typing import Final
 from jobfile.checks.finding import located
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
-from jobfile.jobtext import FileSet, JobText, Payload
-from jobfile.settings import Setting, map_at
+from jobfile.files.fileset import FileSet, JobText, Payload
+from jobfile.files.merged_settings import Setting, map_at
 
 MIN_LENGTH: Final = 8
 """A shorter value under a telling name is more often a word than a secret."""

@@ -10,9 +10,9 @@ from jobfile.checks.keys import key_before
 from jobfile.checks.shells import script_read
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
-from jobfile.jobtext import JobText, Payload
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import is_reserved
-from jobfile.settings import Setting
 from jobfile.shellplaces import Word
 from jobfile.shellprograms import heads
 

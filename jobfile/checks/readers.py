@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
-from jobfile.jobtext import FileSet
-from jobfile.settings import Setting, any_text
+from jobfile.files.fileset import FileSet
+from jobfile.files.merged_settings import Setting, any_text
 from jobfile.syntax.scalars import is_read_otherwise
 
 

@@ -10,9 +10,9 @@ from jobfile.compile import DEFAULT_QUEUE
 from jobfile.compile.timing import entries_of
 from jobfile.diagnostics.diagnostic import Diagnostic, Label
 from jobfile.diagnostics.suggest import MANY
-from jobfile.jobtext import FileSet, JobText, after_name
+from jobfile.files.fileset import FileSet, JobText, after_name
+from jobfile.files.merged_settings import Setting, map_at
 from jobfile.model.names import is_job_name
-from jobfile.settings import Setting, map_at
 
 MOST_FOLLOWED: Final = 256
 """So many of the jobs that a job follows are looked at for one that starts it twice."""

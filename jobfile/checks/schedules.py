@@ -11,14 +11,14 @@ from jobfile.checks.places import check_zone
 from jobfile.compile.timing import calendar_of, day_of, entries_of, entry_of, entry_zone, normal_cron
 from jobfile.diagnostics.diagnostic import Diagnostic, Label
 from jobfile.expressions.expression import Problem
-from jobfile.jobtext import JobText
+from jobfile.files.fileset import JobText
+from jobfile.files.merged_settings import Setting, map_at
 from jobfile.model.jobs import CalendarSpec, CronEntry, DayRule, OnClosed
 from jobfile.schedule.cron import MONTH_LENGTHS, CronExpression, CronProblem, parse_cron
 from jobfile.schedule.cron_fields import SpecialDay
 from jobfile.schedule.dates import DATE_FORM, TIME_FORM, parse_date, parse_time
 from jobfile.schedule.duration import format_duration, parse_duration
 from jobfile.schedule.occurrences import fold_dates, gap_dates, load_zone, next_fire
-from jobfile.settings import Setting, map_at
 
 MIN_PERIOD = timedelta(seconds=1)
 KINDS = ("cron", "every", "at", "business_day")

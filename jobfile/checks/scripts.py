@@ -9,9 +9,9 @@ from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.template import find_slots
-from jobfile.jobtext import FileSet, Payload
+from jobfile.files.fileset import FileSet, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.payload import compiled_script
-from jobfile.settings import Setting
 from jobfile.shellbashisms import BASHISMS, find_bashisms
 from jobfile.shelllexer import read_script
 from jobfile.shellsyntax import syntax_problem

@@ -9,9 +9,9 @@ from jobfile.checks.payloads import check_channel_templates
 from jobfile.checks.references import no_such_secret
 from jobfile.checks.schedules import calendar_days, not_a_date
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.jobtext import FileSet
+from jobfile.files.fileset import FileSet
+from jobfile.files.merged_settings import Setting, map_at, merged_by_name
 from jobfile.schedule.dates import parse_date
-from jobfile.settings import Setting, map_at, merged_by_name
 
 CHANNEL_KINDS = ("apprise", "http", "command")
 CONFIG_CHANNEL = "config"

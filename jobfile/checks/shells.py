@@ -12,10 +12,10 @@ from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.expressions.expression import Problem, Scope
 from jobfile.expressions.scopes import type_of_param
 from jobfile.expressions.template import check_slot, find_slots, has_template
-from jobfile.jobtext import JobText, Payload
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.payload import SHELLS, compiled_script
-from jobfile.settings import Setting
 from jobfile.shellbashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shellfailures import find_dropped
 from jobfile.shelllexer import read_script

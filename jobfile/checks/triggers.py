@@ -6,9 +6,9 @@ from posixpath import normpath
 from jobfile.checks.finding import finding
 from jobfile.checks.schedules import not_a_time
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.jobtext import JobText, Payload
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.schedule.dates import parse_time
-from jobfile.settings import Setting
 
 KINDS = ("webhook", "file", "after")
 

@@ -13,9 +13,9 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.expression import Problem
 from jobfile.expressions.template import find_slots
-from jobfile.jobtext import JobText, Payload
+from jobfile.files.fileset import JobText, Payload
+from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import PARAM_PREFIX, SET_FOR_EACH_RUN
-from jobfile.settings import Setting
 from jobfile.shellplaces import Read
 from jobfile.shellvariables import is_set_by_bash, unknown_variables
 

@@ -7,7 +7,8 @@ from typing import Any, Final  # values of a document are not typed yet
 
 from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_in, texts_of
 from jobfile.compile.timing import duration_of, expect_of, schedule_of, triggers_of, zone_of
-from jobfile.jobtext import FileSet, JobText
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.merged_settings import Setting, Settings
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import (
     CatchupMode,
@@ -22,7 +23,6 @@ from jobfile.model.jobs import (
 )
 from jobfile.model.size import NO_LIMIT, format_size, parse_size
 from jobfile.model.values import Value
-from jobfile.settings import Setting, Settings
 
 _WORD: Final = re.compile("[a-z0-9_]+")
 DEFAULT_TIMEOUT = timedelta(hours=24)

@@ -6,7 +6,8 @@ from typing import Any  # values of a document are not typed yet
 
 from jobfile.compile.timing import duration_of
 from jobfile.expressions.template import with_constants
-from jobfile.jobtext import FileSet, JobText, Payload, StepText
+from jobfile.files.fileset import FileSet, JobText, Payload, StepText
+from jobfile.files.merged_settings import Setting, Settings, merged_by_name
 from jobfile.model.jobs import (
     Action,
     Backoff,
@@ -22,7 +23,6 @@ from jobfile.model.jobs import (
     StepSpec,
 )
 from jobfile.payload import SHELLS, compiled_script
-from jobfile.settings import Setting, Settings, merged_by_name
 
 DEFAULT_SHELL = "sh"
 DEFAULT_MAX_PARALLEL = 4

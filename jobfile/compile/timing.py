@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
-from jobfile.jobtext import FileSet, JobText, value_of
+from jobfile.files.fileset import FileSet, JobText, value_of
+from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import (
     AfterTrigger,
     AfterWhen,
@@ -23,7 +24,6 @@ from jobfile.model.jobs import (
 from jobfile.model.values import Value
 from jobfile.schedule.dates import parse_date, parse_moment
 from jobfile.schedule.duration import parse_duration
-from jobfile.settings import Setting
 
 DEFAULT_ZONE = "UTC"
 DEFAULT_SETTLE = timedelta(seconds=2)

@@ -9,9 +9,9 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.editor.cursor import Cursor
 from jobfile.editor.names import named_kind, names_of, scope_at
 from jobfile.expressions.filters import FILTERS
-from jobfile.jobtext import FileSet
+from jobfile.files.fileset import FileSet
+from jobfile.files.merged_settings import map_at
 from jobfile.schema import schema_text
-from jobfile.settings import map_at
 from jobfile.syntax.document import Document
 from jobfile.unknown import kind_of, nearest_map
 

@@ -8,10 +8,10 @@ from jobfile.compile.timing import entries_of, entry_of, entry_zone
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.editor.complete import about_key
 from jobfile.editor.names import job_at, scope_at
-from jobfile.jobtext import FileSet, JobText
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.merged_settings import Setting
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import explain_fire, load_zone, next_fire, spread_delay
-from jobfile.settings import Setting
 
 FIRES: Final = 5
 """So many of the next fires are shown."""

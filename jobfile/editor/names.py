@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.expressions.expression import Scope
-from jobfile.jobtext import FileSet, JobText, Payload
-from jobfile.settings import Setting, map_at, merged_by_name
+from jobfile.files.fileset import FileSet, JobText, Payload
+from jobfile.files.merged_settings import Setting, map_at, merged_by_name
 from jobfile.syntax.document import Document
 from jobfile.unknown import kind_of
 

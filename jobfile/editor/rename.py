@@ -3,7 +3,7 @@
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.diagnostics.source import Source, Span
 from jobfile.editor.names import named_kind, references
-from jobfile.jobtext import FileSet
+from jobfile.files.fileset import FileSet
 from jobfile.model.names import is_job_name
 from jobfile.syntax.document import Document
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.include import leaves_folder, matches
+from jobfile.files.include import leaves_folder, matches
 from jobfile.pipeline import Compiled, compile_files
 
 MAIN = (

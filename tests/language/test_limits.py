@@ -15,8 +15,8 @@ from jobfile.checks.limits import MAX_BROUGHT, MAX_JOBS, MAX_STEPS
 from jobfile.expressions.params import MAX_PATTERN
 from jobfile.expressions.template import MAX_BRACKETS, MAX_DEPTH, MAX_SOURCE
 from jobfile.expressions.template import MAX_NODES as MAX_PARTS
-from jobfile.include import MAX_FILES, MAX_TREE_BYTES
-from jobfile.matrix import MAX_COMBINATIONS
+from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES
+from jobfile.files.matrix import MAX_COMBINATIONS
 from jobfile.pipeline import File, compile_files
 from jobfile.schedule.cron import MAX_LENGTH as MAX_CRON
 from jobfile.syntax.document import MAX_FILE_BYTES

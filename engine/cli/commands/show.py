@@ -23,7 +23,8 @@ from engine.wording import short
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest
-from jobfile.jobtext import JobText
+from jobfile.files.fileset import JobText
+from jobfile.files.merged_settings import Setting
 from jobfile.model.canonical import Plain, spec_from_json, to_plain
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import (
@@ -38,7 +39,6 @@ from jobfile.model.jobs import (
 from jobfile.pipeline import compile_files
 from jobfile.plan.as_json import text_of
 from jobfile.schedule.duration import format_duration
-from jobfile.settings import Setting
 
 Row = tuple[str, str]
 UNSEALED = "was not saved here, so nobody here can tell whether it was changed since it was made"

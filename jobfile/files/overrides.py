@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from jobfile.diagnostics.diagnostic import Diagnostic, Label
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.jobtext import value_of
+from jobfile.files.fileset import value_of
+from jobfile.files.merged_settings import map_at
 from jobfile.model.values import Value
-from jobfile.settings import map_at
 from jobfile.syntax.document import Document
 from jobfile.syntax.scalars import core_value
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.settings import Setting, map_at
+from jobfile.files.merged_settings import Setting, map_at
 from jobfile.syntax.document import Document
 
 MAX_FILES: Final = 2_000

@@ -22,10 +22,10 @@ from jobfile.expressions.scopes import (
     vars_names,
 )
 from jobfile.expressions.template import check_slot, parse_expression
-from jobfile.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
+from jobfile.files.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
+from jobfile.files.merged_settings import Layer, Setting, Settings, map_at, merged, merged_by_name
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.model.values import Scalar, Value
-from jobfile.settings import Layer, Setting, Settings, map_at, merged, merged_by_name
 from jobfile.syntax.document import Document
 
 INHERITED_BY_STEPS = ("shell", "working_dir")

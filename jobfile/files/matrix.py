@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from itertools import product
 
+from jobfile.files.merged_settings import Setting
 from jobfile.model.values import Scalar
-from jobfile.settings import Setting
 
 MAX_COMBINATIONS = 256
 """Runs that one fire of a job with a matrix makes."""
