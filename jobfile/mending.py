@@ -8,7 +8,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
 from jobfile.fixes import apply_fixes
 from jobfile.pipeline import File, check_files, read_file
-from jobfile.schema import validate
+from jobfile.schema.validator import validate
 
 MAX_ROUNDS: Final = 10
 """Looks at one file; a mend that calls for another, and so on, has to end."""

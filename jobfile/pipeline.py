@@ -15,7 +15,7 @@ from jobfile.files.fileset import FileSet, JobPlace
 from jobfile.files.include import MAX_TREE_BYTES, check_include, check_included, too_large
 from jobfile.files.overrides import override
 from jobfile.model.catalog import Catalog, build_catalog
-from jobfile.schema import validate
+from jobfile.schema.validator import validate
 from jobfile.suppression import suppress
 from jobfile.syntax.document import Document, decode_source, parse_document
 

@@ -11,9 +11,9 @@ from jobfile.editor.names import named_kind, names_of, scope_at
 from jobfile.expressions.filters import FILTERS
 from jobfile.files.fileset import FileSet
 from jobfile.files.merged_settings import map_at
-from jobfile.schema import schema_text
+from jobfile.schema.unknown_keys import kind_of, nearest_map
+from jobfile.schema.validator import schema_text
 from jobfile.syntax.document import Document
-from jobfile.unknown import kind_of, nearest_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

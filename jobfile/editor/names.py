@@ -6,8 +6,8 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.expressions.expression import Scope
 from jobfile.files.fileset import FileSet, JobText, Payload
 from jobfile.files.merged_settings import Setting, map_at, merged_by_name
+from jobfile.schema.unknown_keys import kind_of
 from jobfile.syntax.document import Document
-from jobfile.unknown import kind_of
 
 SECTIONS = {"calendar": "calendars", "queue": "queues", "channel": "channels"}
 """Kind of name -> the key of the main file under which such names stand."""

@@ -7,7 +7,7 @@ import json
 import pkgutil
 from typing import Any  # a JSON Schema
 
-from jobfile.schema import schema_text
+from jobfile.schema.validator import schema_text
 
 KINDS = {
     "file": "",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfile.model.names import is_job_name, is_step_name, is_variable, is_word
-from jobfile.schema import schema_text
+from jobfile.schema.validator import schema_text
 
 SCHEMA = json.loads(schema_text())["definitions"]
 PATTERNS = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.diagnostics.source import Source
 from jobfile.pages import KINDS
-from jobfile.schema import schema_text, validate
+from jobfile.schema.validator import schema_text, validate
 from jobfile.syntax.document import parse_document
 
 SCHEMA = json.loads(schema_text())

@@ -7,7 +7,7 @@ import click
 from engine.adapters.given import make_folders, write_text
 from engine.cli.output import print_json
 from jobfile.diagnostics.escapes import printable
-from jobfile.schema import schema_text
+from jobfile.schema.validator import schema_text
 
 SCHEMA_FILE = ".jobfile.schema.json"
 

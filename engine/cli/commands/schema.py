@@ -2,7 +2,7 @@
 
 import click
 
-from jobfile.schema import schema_text
+from jobfile.schema.validator import schema_text
 
 
 @click.command("schema")

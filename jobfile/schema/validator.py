@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.shape import Violation, explain
+from jobfile.schema.messages import Violation, explain
 from jobfile.syntax.document import Document
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from itertools import chain
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix, arrange
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, suggest
+from jobfile.schema.unknown_keys import Keys, is_named, kind_of, place_of, quoted, unknown_keys
 from jobfile.syntax.document import Document
-from jobfile.unknown import Keys, is_named, kind_of, place_of, quoted, unknown_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

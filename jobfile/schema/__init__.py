@@ -1,0 +1,1 @@
+"""The shape of a job file, from its JSON Schema, and each deviation explained."""
