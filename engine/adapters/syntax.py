@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from jobfile.model.hashing import sha256
-from jobfile.shellsyntax import read_complaint
+from jobfile.shell.syntax_errors import read_complaint
 
 Dialect = Literal["sh", "bash"]
 Complaint = tuple[int, str]

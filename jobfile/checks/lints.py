@@ -11,8 +11,8 @@ from jobfile.expressions.expression import Problem
 from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
-from jobfile.shelllexer import read_script
-from jobfile.shellplaces import Word
+from jobfile.shell.lexer import read_script
+from jobfile.shell.places import Word
 
 _NOW = re.compile(r"\b(?:now|current_timestamp|sysdate|getdate)\s*\(\s*\)", re.IGNORECASE)
 _GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*)?", re.DOTALL)

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import Any  # values of a document are not typed yet
 
-from jobfile.arguments import argument_problems
 from jobfile.checks.finding import finding, located
 from jobfile.checks.shells import carried_names, script_of
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
-from jobfile.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.expressions.expression import Kind, Problem, Scope, Type
 from jobfile.expressions.template import (
     as_literal,
@@ -21,8 +19,10 @@ from jobfile.expressions.template import (
 )
 from jobfile.files.fileset import JobText, Payload, StepText
 from jobfile.files.merged_settings import Setting, any_text
-from jobfile.payload import compiled_script
-from jobfile.shell import compile_script
+from jobfile.shell.arguments import argument_problems
+from jobfile.shell.evaluated import FIXED_VALUES, evaluated_by
+from jobfile.shell.payload import compiled_script
+from jobfile.shell.script import compile_script
 
 _WITH_TEMPLATES = ("run", "command", "http", "working_dir", "concurrency", "idempotency_key")
 

@@ -13,8 +13,8 @@ from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import is_reserved
-from jobfile.shellplaces import Word
-from jobfile.shellprograms import heads
+from jobfile.shell.places import Word
+from jobfile.shell.programs import heads
 
 GAINS_RIGHTS: Final = frozenset(
     "sudo sudoedit su doas pkexec runuser mount umount fusermount fusermount3 newuidmap newgidmap newgrp sg "  # noqa: SIM905  words

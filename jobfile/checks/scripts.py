@@ -11,10 +11,10 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import FileSet, Payload
 from jobfile.files.merged_settings import Setting
-from jobfile.payload import compiled_script
-from jobfile.shellbashisms import BASHISMS, find_bashisms
-from jobfile.shelllexer import read_script
-from jobfile.shellsyntax import syntax_problem
+from jobfile.shell.bashisms import BASHISMS, find_bashisms
+from jobfile.shell.lexer import read_script
+from jobfile.shell.payload import compiled_script
+from jobfile.shell.syntax_errors import syntax_problem
 
 Dialect = Literal["sh", "bash"]
 AskShells = Callable[[Sequence[tuple[str, Dialect]]], Sequence[tuple[int, str] | None]]

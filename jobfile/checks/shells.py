@@ -15,11 +15,11 @@ from jobfile.expressions.template import check_slot, find_slots, has_template
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
-from jobfile.payload import SHELLS, compiled_script
-from jobfile.shellbashisms import BASHISMS, COMMANDS, find_bashisms
-from jobfile.shellfailures import find_dropped
-from jobfile.shelllexer import read_script
-from jobfile.shellplaces import Part, Script
+from jobfile.shell.bashisms import BASHISMS, COMMANDS, find_bashisms
+from jobfile.shell.failures import find_dropped
+from jobfile.shell.lexer import read_script
+from jobfile.shell.payload import SHELLS, compiled_script
+from jobfile.shell.places import Part, Script
 
 MAX_READ: Final = 128 * 1024
 """Characters of a script; a longer one is none that a person wrote."""

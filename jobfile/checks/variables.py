@@ -16,8 +16,8 @@ from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import PARAM_PREFIX, SET_FOR_EACH_RUN
-from jobfile.shellplaces import Read
-from jobfile.shellvariables import is_set_by_bash, unknown_variables
+from jobfile.shell.places import Read
+from jobfile.shell.variables import is_set_by_bash, unknown_variables
 
 _OWN_PREFIX: Final = "JOBFILE_"
 _NAMED: Final = re.compile(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Z_][A-Z0-9_]+)\b)", re.ASCII)

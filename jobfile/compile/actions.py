@@ -22,7 +22,7 @@ from jobfile.model.jobs import (
     StepsAction,
     StepSpec,
 )
-from jobfile.payload import SHELLS, compiled_script
+from jobfile.shell.payload import SHELLS, compiled_script
 
 DEFAULT_SHELL = "sh"
 DEFAULT_MAX_PARALLEL = 4

@@ -36,7 +36,7 @@ from jobfile.model.jobs import (
     WebhookTrigger,
 )
 from jobfile.model.names import is_job_name, is_step_name, is_variable, is_word
-from jobfile.payload import SHELLS, Dialect, compiled_script
+from jobfile.shell.payload import SHELLS, Dialect, compiled_script
 
 
 def find_foreign(jobs: Sequence[JobSpec]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.adapters.process import ask
 from engine.adapters.syntax import SyntaxChecker, shell_syntax
-from jobfile.shellsyntax import read_complaint, syntax_problem
+from jobfile.shell.syntax_errors import read_complaint, syntax_problem
 from tests.language.shell_generators import BASH_CONTEXTS, CONTEXTS
 
 

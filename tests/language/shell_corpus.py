@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from jobfile.shell import compile_script
+from jobfile.shell.script import compile_script
 from tests.language.shell_cases import CARRIED, USES
 from tests.language.shell_generators import BASH_CONTEXTS, CONTEXTS, RISKY, V, layouts, offsets, wrapped
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from jobfile.arguments import argument_problems
 from jobfile.expressions.expression import Kind, Scope, Type
 from jobfile.expressions.template import render_items
-from jobfile.payload import compiled_script
 from jobfile.pipeline import check_files
+from jobfile.shell.arguments import argument_problems
+from jobfile.shell.payload import compiled_script
 
 STRING = Type(Kind.STRING)
 SCOPE = Scope(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jobfile.fixes import apply_fixes
 from jobfile.pipeline import check_files
-from jobfile.shellbashisms import BASHISMS, find_bashisms
-from jobfile.shelllexer import read_script
+from jobfile.shell.bashisms import BASHISMS, find_bashisms
+from jobfile.shell.lexer import read_script
 
 SH = shutil.which("dash") or "sh"
 

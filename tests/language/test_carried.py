@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from jobfile.expressions.expression import Problem
-from jobfile.shell import compile_script
+from jobfile.shell.script import compile_script
 from tests.language.shell_cases import CARRIED
 from tests.language.shell_generators import V, offsets
 

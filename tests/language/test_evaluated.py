@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobfile.evaluated import evaluated_by
 from jobfile.pipeline import check_files
+from jobfile.shell.evaluated import evaluated_by
 
 NAMES = """
 LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH TERMINFO PATH IFS ENV BASH_ENV

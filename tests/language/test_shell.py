@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobfile.shell import compile_script
+from jobfile.shell.script import compile_script
 from tests.language.shell_generators import (
     BASH_CONTEXTS,
     CONTEXTS,

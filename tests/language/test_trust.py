@@ -18,8 +18,8 @@ from jobfile.expressions.params import check_value
 from jobfile.expressions.scopes import type_of_param
 from jobfile.expressions.template import check_slot, evaluate_source, find_slots
 from jobfile.model.jobs import ParamSpec, ParamType
-from jobfile.payload import compiled_script
 from jobfile.pipeline import check_files
+from jobfile.shell.payload import compiled_script
 
 HEAD = """version: 1
 vars: {name: shop, list: [a, b], odd: "a; $(b)"}

@@ -81,6 +81,6 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("jobfile/plan/runs.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),
         ("jobfile/plan/risks.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),
         ("engine/adapters/masking.py", ("tests/engine/test_masking.py",), ("tests/engine/test_output.py",)),
-        ("jobfile/shellrules.py", ("tests/language/test_cases.py",), ("tests/language/test_shell.py",)),
+        ("jobfile/shell/injection.py", ("tests/language/test_cases.py",), ("tests/language/test_shell.py",)),
     )
 }

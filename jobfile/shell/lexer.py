@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from jobfile.shellbash import ARRAY
-from jobfile.shellframe import Frame, Next
-from jobfile.shellheredocs import Heredocs
-from jobfile.shellplaces import BrokenError, LostError, Place, Script
-from jobfile.shellquotes import Dialect
+from jobfile.shell.bash import ARRAY
+from jobfile.shell.grammar import Frame, Next
+from jobfile.shell.heredocs import Heredocs
+from jobfile.shell.places import BrokenError, LostError, Place, Script
+from jobfile.shell.quoting import Dialect
 
 _REDIRECTION: Final = re.compile(r"<<<|<<-?|<>|<&|>>|>&|>\||<|>")
 _SEPARATOR: Final = re.compile(r";;&|;;|;&|&&|\|\||\|&|[;&|\n]")

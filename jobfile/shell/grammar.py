@@ -8,7 +8,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from jobfile.shellplaces import SLOT, Body, Command, LostError, Notes, Part, Word
+from jobfile.shell.places import SLOT, Body, Command, LostError, Notes, Part, Word
 
 MAX_WORDS: Final = 1000
 """Words of one simple command."""

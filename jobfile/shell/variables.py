@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from jobfile.shellplaces import SLOT, Command, Read, Script, Word
+from jobfile.shell.places import SLOT, Command, Read, Script, Word
 
 ONLY_BASH: Final = frozenset(
     "BASH BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND "  # noqa: SIM905 words

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from jobfile.shelllexer import read_script
-from jobfile.shellplaces import SLOT, Body, Command, Script, Word
-from jobfile.shellprograms import Inner, heads, literal_scripts
+from jobfile.shell.lexer import read_script
+from jobfile.shell.places import SLOT, Body, Command, Script, Word
+from jobfile.shell.programs import Inner, heads, literal_scripts
 
 MAX_ROUNDS: Final = 12
 """How many times a script is gone through: a value that takes more turns against the order is let go."""

@@ -10,9 +10,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from jobfile.shellforms import expanded_names, note_arithmetic, note_expansion, note_parameter, read_since
-from jobfile.shellframe import Frame
-from jobfile.shellplaces import (
+from jobfile.shell.forms import expanded_names, note_arithmetic, note_expansion, note_parameter, read_since
+from jobfile.shell.grammar import Frame
+from jobfile.shell.places import (
     QUOTED,
     SLOT,
     BrokenError,

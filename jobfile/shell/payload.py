@@ -6,7 +6,7 @@ from typing import Literal
 
 from jobfile.expressions.expression import Problem, Scope
 from jobfile.expressions.template import check_slot, constant_text, find_slots, has_template
-from jobfile.shell import NUMERIC, compile_script
+from jobfile.shell.script import NUMERIC, compile_script
 
 SHELLS: Mapping[str, tuple[str, ...]] = {"sh": ("sh", "-eu"), "bash": ("bash", "-euo", "pipefail")}
 """How a shell that the language knows is started; the path of the script is appended."""

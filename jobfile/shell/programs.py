@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from jobfile.shellplaces import SLOT, Command, Word
+from jobfile.shell.places import SLOT, Command, Word
 
 Dialect = Literal["sh", "bash"]
 _SHELL: Final = re.compile(r"[-+][abd-zA-Z]*c[A-Za-z]*")

@@ -4,9 +4,9 @@ from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobfile.shellbash import BREAKS, BashWords
-from jobfile.shellplaces import BrokenError, LostError, Place, Word
-from jobfile.shellquotes import Dialect
+from jobfile.shell.bash import BREAKS, BashWords
+from jobfile.shell.places import BrokenError, LostError, Place, Word
+from jobfile.shell.quoting import Dialect
 
 
 @dataclass(frozen=True, slots=True)

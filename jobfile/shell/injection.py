@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from jobfile.evaluated import FIXED_VALUES, evaluated_by
-from jobfile.shellcalls import Part, begins_free, sourced, ssh_code, su_code
-from jobfile.shellplaces import SLOT, Command, Script, Word
-from jobfile.shellprograms import (
+from jobfile.shell.calls import Part, begins_free, sourced, ssh_code, su_code
+from jobfile.shell.evaluated import FIXED_VALUES, evaluated_by
+from jobfile.shell.places import SLOT, Command, Script, Word
+from jobfile.shell.programs import (
     all_programs,
     behind_unknown,
     between,
@@ -20,7 +20,7 @@ from jobfile.shellprograms import (
     reads_code,
     script_operand,
 )
-from jobfile.shellvariables import array_names
+from jobfile.shell.variables import array_names
 
 _AS_SCRIPT: Final = ("write  --  before it", "begin with the folder:  ./{{ x }}")
 ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from jobfile.shellplaces import SLOT, Word
+from jobfile.shell.places import SLOT, Word
 
 _SSH_TAKES: Final = frozenset("BbcDEeFIiJLlmOopQRSWw")
 """Letters of options of ssh(1) that take an argument."""

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from jobfile.shellplaces import Command, Script, Word
-from jobfile.shellprograms import heads
-from jobfile.shellvariables import head_of
+from jobfile.shell.places import Command, Script, Word
+from jobfile.shell.programs import heads
+from jobfile.shell.variables import head_of
 
 _FILTERS: Final = frozenset(
     "echo printf cat true : yes seq date ls find ps df du env id who uname hostname grep "  # noqa: SIM905  words

@@ -10,10 +10,10 @@ from typing import Final, Literal
 
 from jobfile.expressions.expression import Kind, Problem, Scope, Type
 from jobfile.expressions.template import Slot, check_slot, find_slots, has_template
-from jobfile.shell import NUMERIC, compile_script
-from jobfile.shellcalls import AS_INPUT
-from jobfile.shellplaces import SLOT, Word
-from jobfile.shellrules import AS_ARGUMENT, Finding, find_in_arguments
+from jobfile.shell.calls import AS_INPUT
+from jobfile.shell.injection import AS_ARGUMENT, Finding, find_in_arguments
+from jobfile.shell.places import SLOT, Word
+from jobfile.shell.script import NUMERIC, compile_script
 
 MOST_OF_A_LIST: Final = 9
 """Arguments that a list in one item is taken to become."""

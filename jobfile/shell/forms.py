@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from jobfile.shellplaces import Evaluated, Notes, Part, Read, Word
+from jobfile.shell.places import Evaluated, Notes, Part, Read, Word
 
 _BASH_FORM: Final = re.compile(
     r"(?P<indirect>![A-Za-z_])|#?\w+(?:(?P<array>\[)|(?P<replace>/)|(?P<case>[\^,~])|(?P<change>@[A-Za-z])"

@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import Final
 
 from jobfile.expressions.expression import Problem
-from jobfile.shelllexer import read_script
-from jobfile.shellplaces import Place, Script
-from jobfile.shellquotes import Dialect
-from jobfile.shellrules import ALWAYS_WORKS, find_evaluated, find_rereads
-from jobfile.shellvalues import follow
-from jobfile.shellvariables import alternatives
+from jobfile.shell.injection import ALWAYS_WORKS, find_evaluated, find_rereads
+from jobfile.shell.lexer import read_script
+from jobfile.shell.places import Place, Script
+from jobfile.shell.quoting import Dialect
+from jobfile.shell.values import follow
+from jobfile.shell.variables import alternatives
 
 MAX_SHOWN: Final = 40
 """Characters of a command that a message repeats."""

@@ -7,8 +7,8 @@ import re
 from abc import ABC
 from typing import Final
 
-from jobfile.shellplaces import BrokenError, LostError, Place, Word
-from jobfile.shellquotes import Quotes
+from jobfile.shell.places import BrokenError, LostError, Place, Word
+from jobfile.shell.quoting import Quotes
 
 BREAKS: Final = " \t\n;&|<>()"
 """Signs that end a word."""

@@ -8,8 +8,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from jobfile.shellplaces import Command, Part, Script, Word
-from jobfile.shellvariables import ONLY_BASH, assigned_names, head_of
+from jobfile.shell.places import Command, Part, Script, Word
+from jobfile.shell.variables import ONLY_BASH, assigned_names, head_of
 
 
 class Bashism(NamedTuple):
