@@ -8,6 +8,7 @@ from jobfile.checks import check
 from jobfile.checks.beyond import check_beyond
 from jobfile.checks.limits import find_too_much
 from jobfile.checks.scripts import AskShells, check_scripts
+from jobfile.checks.suppression import suppress
 from jobfile.compile import compile_jobs
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
@@ -16,7 +17,6 @@ from jobfile.files.include import MAX_TREE_BYTES, check_include, check_included,
 from jobfile.files.overrides import override
 from jobfile.model.catalog import Catalog, build_catalog
 from jobfile.schema.validator import validate
-from jobfile.suppression import suppress
 from jobfile.syntax.document import Document, decode_source, parse_document
 
 File = tuple[str, bytes]
