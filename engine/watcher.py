@@ -13,7 +13,7 @@ from jobfile.checks.scripts import AskShells
 from jobfile.diagnostics.escapes import readable
 from jobfile.model.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
-from jobfile.render import render_short
+from jobfile.render.text import render_short
 
 QUIET_SECONDS = 0.3
 """A set of files counts only when it was the same twice, this far apart: a file half written is no file."""

@@ -7,9 +7,9 @@ import click
 from engine.cli.output import is_coloured, print_json, width
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity, left_off_words, most_severe
 from jobfile.diagnostics.source import Source
-from jobfile.hiding import without_secrets
 from jobfile.pipeline import Looked
-from jobfile.render import render_short, render_text, summary_line, to_json, to_json_line
+from jobfile.render.redact import without_secrets
+from jobfile.render.text import render_short, render_text, summary_line, to_json, to_json_line
 
 
 def print_diagnostics(

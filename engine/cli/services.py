@@ -12,8 +12,8 @@ from engine.config import repository_root
 from jobfile import __version__
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
-from jobfile.render import render_text, summary_line
-from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary
+from jobfile.render.ci import render_github, render_gitlab, render_sarif, render_summary
+from jobfile.render.text import render_text, summary_line
 
 
 def print_for_service(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobfile.pipeline import File, compile_files
-from jobfile.render import render_text, to_json
+from jobfile.render.text import render_text, to_json
 
 MEBIBYTE = 1024 * 1024
 Maker = Callable[[int], str | list[File]]

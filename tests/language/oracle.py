@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic
 from jobfile.diagnostics.source import Source, Span
-from jobfile.hiding import without_secrets
 from jobfile.mending import mend
 from jobfile.model.canonical import spec_from_json, spec_to_json
 from jobfile.pipeline import Compiled, File, compile_files
-from jobfile.render import render_short, render_text, summary_line, to_json, to_json_line
-from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary
+from jobfile.render.ci import render_github, render_gitlab, render_sarif, render_summary
+from jobfile.render.redact import without_secrets
+from jobfile.render.text import render_short, render_text, summary_line, to_json, to_json_line
 
 TODAY = datetime(2026, 11, 24, tzinfo=UTC)
 MAX_SHOWN = 200_000

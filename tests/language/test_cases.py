@@ -13,10 +13,10 @@ import pytest
 from engine.abilities import UNABLE
 from engine.adapters.syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
-from jobfile.hiding import without_secrets
 from jobfile.pages import page_text
 from jobfile.pipeline import Compiled, compile_files
-from jobfile.render import render_text
+from jobfile.render.redact import without_secrets
+from jobfile.render.text import render_text
 from tests.known import known_files
 
 CASES = Path(__file__).parent / "cases"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Edit
 from jobfile.diagnostics.source import Position, Source
-from jobfile.render import render_text
+from jobfile.render.text import render_text
 from jobfile.syntax.document import (
     MAX_FILE_BYTES,
     PARSER,

@@ -6,8 +6,8 @@ import pytest
 
 from jobfile.diagnostics.diagnostic import MAX_SHOWN, MAX_TEXT, Diagnostic, Severity
 from jobfile.pipeline import check_files
-from jobfile.render import render_short, render_text, to_json
-from jobfile.render_ci import render_github, render_gitlab, render_sarif
+from jobfile.render.ci import render_github, render_gitlab, render_sarif
+from jobfile.render.text import render_short, render_text, to_json
 
 ERRORS = 30
 WARNINGS = MAX_SHOWN + 200

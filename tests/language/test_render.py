@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.source import Position, Source, Span
-from jobfile.render import (
+from jobfile.render.text import (
     render_short,
     render_text,
     summary_line,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Label
 from jobfile.diagnostics.source import Source
 from jobfile.pipeline import check_file
-from jobfile.render_ci import render_github, render_gitlab, render_sarif, render_summary
+from jobfile.render.ci import render_github, render_gitlab, render_sarif, render_summary
 from tests.known import known_files
 from tests.language.test_render import NAME, anything, finding, unknown_step
 

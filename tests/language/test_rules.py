@@ -6,9 +6,9 @@ from typing import Literal
 
 import pytest
 
-from jobfile.hiding import without_secrets
 from jobfile.pipeline import check_files, compile_files
-from jobfile.render import render_text, to_json
+from jobfile.render.redact import without_secrets
+from jobfile.render.text import render_text, to_json
 from jobfile.schedule.zones import load_zone
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

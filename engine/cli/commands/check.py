@@ -11,7 +11,7 @@ from engine.cli.lints import project_lints, read_lints
 from engine.cli.params import split_params
 from engine.cli.place import Place, place_options
 from jobfile.diagnostics.escapes import message
-from jobfile.hiding import without_secrets
+from jobfile.render.redact import without_secrets
 
 INVALID = 1
 UNREADABLE = 65

@@ -14,15 +14,15 @@ from engine.planning.drift import drift_of
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__
 from jobfile.diagnostics.escapes import printable
-from jobfile.hiding import without_secrets
 from jobfile.plan import Plan
 from jobfile.plan.as_json import text_of, to_json
 from jobfile.plan.markdown import render_invalid, render_markdown
 from jobfile.plan.page import render_page
 from jobfile.plan.text import render_text
-from jobfile.render import render_short
-from jobfile.render import render_text as render_findings
-from jobfile.render import to_json as findings_to_json
+from jobfile.render.redact import without_secrets
+from jobfile.render.text import render_short
+from jobfile.render.text import render_text as render_findings
+from jobfile.render.text import to_json as findings_to_json
 from jobfile.schedule.occurrences import load_zone
 
 FORMATS = ("text", "markdown", "json", "html")

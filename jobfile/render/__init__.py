@@ -1,0 +1,1 @@
+"""Shows diagnostics: as text, as JSON, for CI; never a secret."""
