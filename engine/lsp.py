@@ -34,7 +34,7 @@ from jobfile.editor.hover import hover, name_at
 from jobfile.editor.names import definition_in_template, definition_of, named_kind
 from jobfile.editor.rename import RenameError, job_named_at, rename_edits
 from jobfile.files.fileset import FileSet
-from jobfile.fixes import apply_fixes, fix_for
+from jobfile.fixing.edits import apply_fixes, fix_for
 from jobfile.pipeline import Looked, check_files
 from jobfile.syntax.document import Document
 

@@ -8,7 +8,7 @@ import click
 from engine.adapters.reading import JobFiles
 from engine.adapters.writing import replace_file
 from jobfile.diagnostics.escapes import printable
-from jobfile.mending import mend
+from jobfile.fixing.fix_loop import mend
 
 
 def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> JobFiles:

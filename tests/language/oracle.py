@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic
 from jobfile.diagnostics.source import Source, Span
-from jobfile.mending import mend
+from jobfile.fixing.fix_loop import mend
 from jobfile.model.canonical import spec_from_json, spec_to_json
 from jobfile.pipeline import Compiled, File, compile_files
 from jobfile.render.ci import render_github, render_gitlab, render_sarif, render_summary

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.fixes import apply_fixes
+from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files
 from jobfile.shell.bashisms import BASHISMS, find_bashisms
 from jobfile.shell.lexer import read_script

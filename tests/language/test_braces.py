@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfile.expressions.template import as_literal, evaluate_source, find_slots, render_items, render_text
-from jobfile.mending import mend
+from jobfile.fixing.fix_loop import mend
 from jobfile.model.jobs import CommandAction, JobSpec, ScriptAction
 from jobfile.pipeline import check_files, compile_files
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.diagnostics.source import Source
-from jobfile.fixes import apply_fixes
-from jobfile.mending import mend
+from jobfile.fixing.edits import apply_fixes
+from jobfile.fixing.fix_loop import mend
 from jobfile.pipeline import check_file
 from tests.known import known_files
 

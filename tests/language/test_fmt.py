@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobfile.diagnostics.source import Source
-from jobfile.fmt import Formatted, format_source
+from jobfile.fixing.format import Formatted, format_source
 from jobfile.syntax.document import parse_document
 from tests.known import ROOT, known_files
 

@@ -10,7 +10,7 @@ from engine.config import EngineConfig
 from engine.executor import prepare
 from engine.ports import LaunchOrder
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.fixes import apply_fixes
+from jobfile.fixing.edits import apply_fixes
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.pipeline import check_files
 from tests.builders import NOON, a_job, a_run

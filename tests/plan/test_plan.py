@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.diagnostics.source import Source
-from jobfile.fmt import format_source
+from jobfile.fixing.format import format_source
 from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import File, compile_files
 from jobfile.plan import JobFacts, Plan, Side, make_plan

@@ -11,7 +11,7 @@ from engine.cli.commands.check import INVALID, UNREADABLE
 from engine.cli.findings import print_diagnostics
 from engine.cli.place import Place, place_options
 from jobfile.diagnostics.escapes import message, printable
-from jobfile.fmt import Formatted, format_source
+from jobfile.fixing.format import Formatted, format_source
 from jobfile.syntax.document import decode_source
 
 _MARK = b"\xef\xbb\xbf"

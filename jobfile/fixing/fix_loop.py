@@ -6,7 +6,7 @@ from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
-from jobfile.fixes import apply_fixes
+from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import File, check_files, read_file
 from jobfile.schema.validator import validate
 

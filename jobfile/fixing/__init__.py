@@ -1,0 +1,1 @@
+"""Applies the fixes that diagnostics carry, and formats a job file."""
