@@ -15,7 +15,7 @@ from engine.adapters.evidence import NAME
 from engine.adapters.lock import make_private_file
 from engine.applying import apply_catalog
 from engine.clockguard import ClockGuard
-from engine.records import Generation
+from engine.core.records import Generation
 from engine.scheduler import Scheduler
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore

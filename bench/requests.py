@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.adapters.lock import make_private_file
 from engine.cli.asking import new_run, record
-from engine.lifecycle import Run
+from engine.core.lifecycle import Run
 from engine.store.sqlite.store import SqliteStore
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec, Origin

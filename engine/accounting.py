@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from engine.admission import Admit, Decision, Hold, Skip, admit, policy_for
-from engine.due import NotRun, Rules, ToRun, due
-from engine.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
+from engine.core.admission import Admit, Decision, Hold, Skip, admit, policy_for
+from engine.core.due import NotRun, Rules, ToRun, due
+from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
+from engine.core.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
+from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger import Store
-from engine.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.owing import owe_for_gap, owe_for_run
 from engine.ports import Stop
-from engine.records import ENGINE_DOWN, Schedule
 from jobfile.expressions.template import has_template, render_text
 from jobfile.model.jobs import JobSpec, ScheduleEntry
 from jobfile.model.values import Value

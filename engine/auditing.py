@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from engine.events import DoneByOthers
+from engine.core.events import DoneByOthers
 from engine.ledger import Store
 from engine.ports import Journal
 from jobfile import __version__

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.clocks import JUMP, Reading, implausible, jump_between
-from engine.events import ClockBelieved, ClockHeld, ClockJumped, Event
+from engine.core.clocks import JUMP, Reading, implausible, jump_between
+from engine.core.events import ClockBelieved, ClockHeld, ClockJumped, Event
+from engine.core.lifecycle import Run, RunState
+from engine.core.retry import retry_delay
 from engine.ledger import Store
-from engine.lifecycle import Run, RunState
 from engine.ports import Clock, Journal
-from engine.retry import retry_delay
 
 SYNCHRONIZED_SECONDS = 60.0
 """A clock that the system has called synchronized for so long is believed."""

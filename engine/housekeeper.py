@@ -6,12 +6,12 @@ from pathlib import Path
 
 from engine.adapters import folders
 from engine.config import EngineConfig
-from engine.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
+from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
+from engine.core.lifecycle import AttemptState, Ended, Run, RunState
+from engine.core.records import DISK_HOLD
+from engine.core.retry import state_after
 from engine.ledger import Store
-from engine.lifecycle import AttemptState, Ended, Run, RunState
 from engine.ports import Clock, Journal, Launcher, Stop
-from engine.records import DISK_HOLD
-from engine.retry import state_after
 
 LOOK_SECONDS = 10.0
 MORE_SECONDS = 0.1

@@ -9,10 +9,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
-    from engine.chain import Link
-    from engine.lifecycle import Attempt, Outcome, Run, RunState, States, Verdict
-    from engine.ports import Stop
-    from engine.records import (
+    from engine.core.audit_chain import Link
+    from engine.core.lifecycle import Attempt, Outcome, Run, RunState, States, Verdict
+    from engine.core.records import (
         Applied,
         Audited,
         Gap,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         StateCount,
         Unreadable,
     )
+    from engine.ports import Stop
     from engine.standing import Incidents, Outbox, Past, Pauses, Soundness
     from jobfile.model.catalog import CompiledJob
     from jobfile.model.jobs import JobSpec, Origin

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from engine.events import LedgerUnwritable, LedgerWritable
+from engine.core.events import LedgerUnwritable, LedgerWritable
 from engine.ports import Clock, Journal
 
 CALM_SECONDS = 5.0

@@ -6,14 +6,14 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from engine.errors import (
+from engine.core.errors import (
     JobfileError,
     PartialTurnError,
     StoreDamagedError,
     StoreUnwritableError,
     SupersededError,
 )
-from engine.events import LoopFailed
+from engine.core.events import LoopFailed
 from engine.ledgerguard import LedgerGuard
 from engine.ports import Journal
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from engine.events import LoopFailed
+from engine.core.events import LoopFailed
 from engine.ledgerguard import LedgerGuard
 from engine.ports import Clock, Journal
 

@@ -3,10 +3,10 @@
 import json
 from datetime import datetime
 
+from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.notices import TROUBLE, notices
+from engine.core.records import Owed
 from engine.ledger import Store
-from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.notices import TROUBLE, notices
-from engine.records import Owed
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final, NamedTuple
 
-from engine.errors import JobfileError, StoreRefusedError
+from engine.core.errors import JobfileError, StoreRefusedError
 
 WAKE: Final = "wake"
 """The engine's named pipe. Neither git nor a plain copy carries one, so what has none came from elsewhere."""

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from engine.events import Event, JobPaused
+from engine.core.events import Event, JobPaused
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Pause
 from engine.ledger import Store, View
-from engine.lifecycle import Run, RunState
-from engine.records import Pause
 from jobfile.model.jobs import JobSpec
 
 BAD_ENDS = (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from engine.events import Event
-from engine.lifecycle import Outcome
+    from engine.core.events import Event
+from engine.core.lifecycle import Outcome
 
 
 class Clock(Protocol):

@@ -2,10 +2,10 @@
 
 import json
 
-from engine.events import RowUnreadable
+from engine.core.events import RowUnreadable
+from engine.core.records import SET_ASIDE
 from engine.ledger import Store
 from engine.ports import Clock, Journal
-from engine.records import SET_ASIDE
 
 MAX_NOTED = 20
 """Rows that `status` names; `doctor` names all."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from engine.accounting import bound_params, concurrency_key
-from engine.lifecycle import Run
+from engine.core.lifecycle import Run
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.params import check_value
 from jobfile.model.catalog import CompiledJob

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.config import EngineConfig
+from engine.core.lifecycle import AttemptState, RunState
+from engine.core.records import LiveAttempt
 from engine.ledger import Store
-from engine.lifecycle import AttemptState, RunState
 from engine.ports import Alive, Launcher, Stop
-from engine.records import LiveAttempt
 
 LOOK_SECONDS = 1.0
 

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.accounting import rules_of
-from engine.due import due
+from engine.core.due import due
+from engine.core.lifecycle import RunState
+from engine.core.records import RESTORED_HOLD
 from engine.ledger import Store
-from engine.lifecycle import RunState
-from engine.records import RESTORED_HOLD
 from jobfile.schedule.occurrences import fires
 
 RESTORED = "restored"

@@ -7,13 +7,13 @@ from itertools import islice
 
 from engine.accounting import Moment, account, decide_waiting
 from engine.clockguard import ClockGuard, Look
-from engine.clocks import JUMP
-from engine.errors import JobfileError, PartialTurnError
-from engine.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
+from engine.core.clocks import JUMP
+from engine.core.errors import JobfileError, PartialTurnError
+from engine.core.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
+from engine.core.lifecycle import Run
+from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
 from engine.ledger import Store
-from engine.lifecycle import Run
 from engine.ports import Clock, Journal
-from engine.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
 from jobfile.schedule.occurrences import NotAdvancingError, next_fire
 
 LONGEST_SLEEP_SECONDS = 15.0

@@ -25,18 +25,18 @@ from engine.adapters.wake import YIELD, WakePipe
 from engine.auditing import AuditTail, note_start, note_stop
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
-from engine.errors import JobfileError, StoreRefusedError, StoreUnwritableError
-from engine.events import AttemptAdopted, EngineStarted, EngineStopped, Event, LedgerHeld, RefUnread
+from engine.core.errors import JobfileError, StoreRefusedError, StoreUnwritableError
+from engine.core.events import AttemptAdopted, EngineStarted, EngineStopped, Event, LedgerHeld, RefUnread
+from engine.core.lifecycle import Run
+from engine.core.records import RESTORED_HOLD, SOURCE, Source
 from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import Store
 from engine.ledgerguard import LedgerGuard
-from engine.lifecycle import Run
 from engine.loop import Bell, Loop
 from engine.overseer import Overseer
 from engine.ports import Alive, Clock, Journal, SourceTree
 from engine.quarantine import Quarantine
-from engine.records import RESTORED_HOLD, SOURCE, Source
 from engine.rescuer import Rescuer
 from engine.restoring import accept_copy, told, would_run_again
 from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler

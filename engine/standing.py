@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from engine.records import CLOCK_HOLD
+from engine.core.records import CLOCK_HOLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from engine.lifecycle import Attempt, Ended, Run, RunState
-    from engine.records import (
+    from engine.core.lifecycle import Attempt, Ended, Run, RunState
+    from engine.core.records import (
         Audited,
         Backlog,
         Crowd,

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from engine.events import Event, RunSettled
+from engine.core.events import Event, RunSettled
+from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.ledger import Store
-from engine.lifecycle import Run, RunState, TriggerKind
 from engine.ports import Clock, Stop
 
 STOP_SLACK_SECONDS = 10.0

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum
 from typing import assert_never
 
-from engine.events import (
+from engine.core.events import (
     AttemptAdopted,
     AttemptStarted,
     ClockBelieved,
@@ -41,9 +41,9 @@ from engine.events import (
     ScheduleQuarantined,
     SkipsInARow,
 )
-from engine.lifecycle import Run, RunState
+from engine.core.lifecycle import Run, RunState
+from engine.core.vocabulary import REASONS, SHORT_ID, changes_text, in_words, seconds_text, short
 from engine.telling_incidents import tell_about_job, tell_incident, tell_ledger, tell_upkeep
-from engine.wording import REASONS, SHORT_ID, changes_text, in_words, seconds_text, short
 
 _LATE_SECONDS = 2.0
 _HASH_DIGITS = 16

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from engine.events import (
+from engine.core.events import (
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -21,7 +21,7 @@ from engine.events import (
     ScheduleQuarantined,
     SkipsInARow,
 )
-from engine.wording import REASONS, seconds_text, short
+from engine.core.vocabulary import REASONS, seconds_text, short
 
 
 def tell_incident(

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from engine.abilities import beyond_engine
 from engine.accounting import Moment
 from engine.applying import Change, apply_catalog, compare
-from engine.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
+from engine.core.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
+from engine.core.records import Generation
 from engine.ledger import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
-from engine.records import Generation
 from jobfile.checks.scripts import AskShells
 from jobfile.diagnostics.escapes import readable
 from jobfile.model.hashing import sha256

@@ -8,11 +8,9 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.config import EngineConfig
-from engine.errors import JobfileError, PartialTurnError
-from engine.events import AttemptStarted, Event, NotRunTold, RunSettled
-from engine.executor import prepare
-from engine.ledger import Store
-from engine.lifecycle import (
+from engine.core.errors import JobfileError, PartialTurnError
+from engine.core.events import AttemptStarted, Event, NotRunTold, RunSettled
+from engine.core.lifecycle import (
     Attempt,
     AttemptState,
     Ended,
@@ -23,10 +21,12 @@ from engine.lifecycle import (
     StartError,
     attempt_id,
 )
+from engine.core.retry import settle
+from engine.executor import prepare
+from engine.ledger import Store
 from engine.owing import owe_for_run
 from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
-from engine.retry import settle
 from engine.stopping import is_withdrawn, why_gone, withdraw
 from jobfile.model.jobs import JobSpec
 

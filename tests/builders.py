@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from engine.lifecycle import Run, RunState, TriggerKind
+from engine.core.lifecycle import Run, RunState, TriggerKind
 from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
 from jobfile.model.jobs import CommandAction, CronEntry, EveryEntry, JobSpec, Origin
 

@@ -11,7 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 
 TIMEOUT_SECONDS = 30
 MAX_ANSWER_BYTES = 16 * 1024 * 1024

@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.adapters.environment import environment
 from engine.adapters.process import Heard, listen
-from engine.errors import RevisionError
+from engine.core.errors import RevisionError
 
 GIT_SECONDS: Final = 60.0
 """How long git may take for an answer."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.adapters.git import fetch, git_bytes
 from engine.adapters.revisions import commit_of, snapshot_at
-from engine.errors import RevisionError
+from engine.core.errors import RevisionError
 from engine.ports import Snapshot
 
 FETCH_SECONDS = 60.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from engine.events import Event
+from engine.core.events import Event
 from engine.ownership import open_own
 from engine.ports import Clock
 from engine.telling import tell_json, tell_text

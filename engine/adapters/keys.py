@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.adapters.evidence import KEY_BYTES, key_from
 from engine.adapters.making import FILE, write_all_at
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 
 KEY = "engine.key"
 KEPT_KEYS = 1_024

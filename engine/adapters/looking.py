@@ -16,7 +16,7 @@ from engine.adapters.evidence import NAME, NEW, RESULT_AT, beside, unpack
 from engine.adapters.holders import Process, holds, lives
 from engine.adapters.keys import key_of
 from engine.adapters.making import FILE
-from engine.lifecycle import Ended, Lost, Outcome, StartError
+from engine.core.lifecycle import Ended, Lost, Outcome, StartError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READ_BYTES = 65_536

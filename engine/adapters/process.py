@@ -22,8 +22,8 @@ from engine.adapters.keys import key_of
 from engine.adapters.leftovers import end_marked, go_on, rouse
 from engine.adapters.looking import REPLACED, Seen, look, look_for_end, supervisor_in
 from engine.adapters.wishing import leave_wish
-from engine.errors import JobfileError
-from engine.lifecycle import Lost, StartError
+from engine.core.errors import JobfileError
+from engine.core.lifecycle import Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 
 LAUNCHER = Path(__file__).with_name("launcher.py")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 from engine.ownership import WAKE, open_own
 
 FIFO = WAKE

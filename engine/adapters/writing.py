@@ -6,7 +6,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 
 
 def replace_file(path: Path, content: bytes) -> None:

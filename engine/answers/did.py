@@ -13,9 +13,9 @@ from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import Presence, unsettled_words
+from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.vocabulary import instant_text, seconds_text, short, start_error_words, value_text
 from engine.ledger import View
-from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.wording import instant_text, seconds_text, short, start_error_words, value_text
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.values import Value
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Gap, Pause, Schedule
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
-from engine.records import Gap, Pause, Schedule
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
+from engine.core.records import Audited, JobVersion, Schedule, Session
+from engine.core.vocabulary import instant_text, reason_words, seconds_text, short, value_text
 from engine.ledger import View
-from engine.lifecycle import Attempt, AttemptState, Run, RunState
-from engine.records import Audited, JobVersion, Schedule, Session
-from engine.wording import instant_text, reason_words, seconds_text, short, value_text
 from jobfile.schedule.in_words import describe
 
 ON_TIME_SECONDS = 10

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from engine.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
+from engine.core.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
 from engine.ports import Alive, Evidence, NotStarted
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from engine.answers.expected import INSTANT, Item, item_of, pause_at, start_of
 from engine.answers.presence import GRACE, Presence
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Schedule
+from engine.core.vocabulary import reason_words
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
-from engine.records import Schedule
-from engine.wording import reason_words
 
 if TYPE_CHECKING:
     from jobfile.schedule.occurrences import Fire
@@ -97,7 +97,7 @@ def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime)
     It depends on no earlier occurrence, so the time before is left out.
     """
     from engine.accounting import rules_of  # noqa: PLC0415  start-up time: only where something is overdue
-    from engine.due import due  # noqa: PLC0415  start-up time: only where something is overdue
+    from engine.core.due import due  # noqa: PLC0415  start-up time: only where something is overdue
     from jobfile.model.canonical import spec_from_json  # noqa: PLC0415  start-up time: only where something is overdue
 
     version = view.job_in_force(schedule.job)

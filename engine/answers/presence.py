@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, Incident
+from engine.core.vocabulary import instant_text, seconds_text
 from engine.ledger import View
-from engine.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, Incident
-from engine.wording import instant_text, seconds_text
 
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 

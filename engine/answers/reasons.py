@@ -6,10 +6,10 @@ from itertools import takewhile
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.overdue import is_overdue, overdue_words
 from engine.answers.presence import Presence, unsettled_words
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import ENGINE_DOWN, ENGINE_UNABLE
+from engine.core.vocabulary import in_words, instant_text, reason_words, short
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
-from engine.records import ENGINE_DOWN, ENGINE_UNABLE
-from engine.wording import in_words, instant_text, reason_words, short
 
 WAITS_LONG = timedelta(seconds=2)
 """A startable run that waits longer than this waits for a place: the engine starts what it can at once."""

@@ -8,9 +8,9 @@ from datetime import datetime
 from engine.answers.expected import INSTANT, window_of
 from engine.answers.overdue import OVERDUE, overdue_fires, overdue_runs
 from engine.answers.presence import Presence
+from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.records import Gap, Schedule
 from engine.ledger import View
-from engine.lifecycle import OPEN_STATES, Run, RunState
-from engine.records import Gap, Schedule
 
 OPEN = "open"
 FIXED = "fixed_by_hand"

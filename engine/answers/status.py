@@ -9,10 +9,8 @@ from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
 from engine.answers.reasons import absence_words, item_words
 from engine.config import MIN_FREE_MIB
-from engine.ledger import View
-from engine.lifecycle import Run, RunState
-from engine.pausing import holding
-from engine.records import (
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import (
     CLOCK_HOLD,
     Generation,
     Incident,
@@ -21,6 +19,8 @@ from engine.records import (
     Session,
     Source,
 )
+from engine.ledger import View
+from engine.pausing import holding
 from jobfile.model.catalog import Catalog
 
 THE_FILES = Source()

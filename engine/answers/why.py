@@ -11,10 +11,10 @@ from engine.answers.did import after_retries, chosen_item, day_window, verdict_o
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.presence import RUNNING, Presence
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Schedule
+from engine.core.vocabulary import REASONS, instant_text, short, start_error_words
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
-from engine.records import Schedule
-from engine.wording import REASONS, instant_text, short, start_error_words
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fires, next_fire
 

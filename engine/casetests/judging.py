@@ -10,7 +10,7 @@ from typing import cast
 
 from engine.casetests.cases import Case, ExpectedFires
 from engine.casetests.running import CannotTestError, Lived, environment_of, live
-from engine.notices import notices
+from engine.core.notices import notices
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.catalog import Catalog, CompiledJob

@@ -11,10 +11,10 @@ from engine.accounting import Moment, request_run, requested_run
 from engine.applying import apply_catalog
 from engine.casetests.cases import Case, GivenAttempt
 from engine.config import EngineConfig
-from engine.lifecycle import Run, RunState, TriggerKind
+from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.records import Generation
+from engine.core.retry import retry_delay
 from engine.ports import LaunchOrder
-from engine.records import Generation
-from engine.retry import retry_delay
 from engine.store.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
 from jobfile.expressions.params import bind_params

@@ -7,7 +7,7 @@ from engine.adapters.clock import SystemClock
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import lock_holder
 from engine.cli.place import Place
-from engine.errors import EngineRunningError
+from engine.core.errors import EngineRunningError
 from engine.service import Service
 
 TRY_SECONDS = 0.1

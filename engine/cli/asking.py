@@ -8,9 +8,9 @@ from engine.adapters.environment import user_name
 from engine.adapters.lock import make_private_file, make_state_dir
 from engine.adapters.wake import poke
 from engine.cli.place import Place
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
+from engine.core.lifecycle import Run
 from engine.ledger import Store
-from engine.lifecycle import Run
 from engine.ports import Stop
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore

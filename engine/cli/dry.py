@@ -11,10 +11,12 @@ import click
 
 from engine.abilities import beyond_engine_of
 from engine.accounting import template_values
-from engine.admission import Hold, Listed, Skip, admit, policy_for
 from engine.cli.output import facts, print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place
+from engine.core.admission import Hold, Listed, Skip, admit, policy_for
+from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.vocabulary import short
 from engine.dryrun.describing import (
     WOULD_RUN,
     Around,
@@ -33,9 +35,7 @@ from engine.dryrun.programs import find_program, program_trouble
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
 from engine.executor import folder_trouble, refusals
 from engine.ledger import View
-from engine.lifecycle import Run, RunState, TriggerKind
 from engine.patience import wait_for
-from engine.wording import short
 from jobfile.diagnostics.escapes import message, printable
 from jobfile.expressions.params import bind_params
 from jobfile.expressions.template import to_text

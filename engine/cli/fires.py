@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.errors import JobfileError
-from engine.wording import seconds_text
+from engine.core.errors import JobfileError
+from engine.core.vocabulary import seconds_text
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.schedule.cron import CronProblem, parse_cron

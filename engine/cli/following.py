@@ -25,11 +25,11 @@ from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place
 from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
-from engine.errors import JobfileError, StoreRefusedError
+from engine.core.errors import JobfileError, StoreRefusedError
+from engine.core.lifecycle import Run, RunState
+from engine.core.vocabulary import in_words, reason_words, seconds_text, short, start_error_words
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
 from engine.ports import Stop
-from engine.wording import in_words, reason_words, seconds_text, short, start_error_words
 from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
 

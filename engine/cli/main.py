@@ -158,7 +158,7 @@ def _quiet_end() -> int:
 
 
 def _told(error: Exception) -> int:
-    from engine.errors import JobfileError  # noqa: PLC0415  start-up time: only after an error
+    from engine.core.errors import JobfileError  # noqa: PLC0415  start-up time: only after an error
 
     if isinstance(error, JobfileError):
         click.echo(f"error: {message(str(error))}", err=True)

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from engine.cli.place import NothingRecordedError, Place, UnknownJobError
 from engine.cli.times import zone_of_job
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
+from engine.core.lifecycle import Run
+from engine.core.vocabulary import short
 from engine.ledger import View
-from engine.lifecycle import Run
-from engine.wording import short
 
 MIN_PREFIX = 4
 """Characters of a run's id that name it, if no other begins so."""

@@ -10,7 +10,7 @@ from datetime import datetime
 import click
 
 from engine.adapters.environment import environment
-from engine.lifecycle import Attempt, Run
+from engine.core.lifecycle import Attempt, Run
 from jobfile.diagnostics.escapes import printable
 
 MIN_WIDTH = 40

@@ -11,7 +11,7 @@ import click
 from engine.adapters.clock import SystemClock
 from engine.adapters.environment import account, environment
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 from engine.ledger import View
 from engine.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
 from jobfile.diagnostics.escapes import printable

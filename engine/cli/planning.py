@@ -14,7 +14,7 @@ from engine.adapters.wake import poke
 from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width
 from engine.cli.place import Place
-from engine.events import GenerationApplied
+from engine.core.events import GenerationApplied
 from engine.ledger import View
 from engine.planning.enforcing import Intent, put_in_force
 from engine.planning.facts import facts_of

@@ -10,6 +10,7 @@ from engine.adapters.lock import MOUNTS, file_system, is_engine_running
 from engine.adapters.machine import Machine
 from engine.answers.findings import Examined
 from engine.config import EngineConfig
+from engine.core.errors import JobfileError
 from engine.doctor.clock import examine_clock
 from engine.doctor.disk import examine_disk
 from engine.doctor.invariants import examine_invariants
@@ -19,7 +20,6 @@ from engine.doctor.machine import examine_machine
 from engine.doctor.rights import check_state, examine_rights, unreadable_place
 from engine.doctor.running import examine_engine, examine_notifications
 from engine.doctor.subject import Subject
-from engine.errors import JobfileError
 
 
 def diagnose(

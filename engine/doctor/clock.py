@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from engine.answers.findings import Examined, Finding
-from engine.clocks import JUMP
+from engine.core.clocks import JUMP
+from engine.core.records import CLOCK_HOLD
+from engine.core.vocabulary import seconds_text
 from engine.doctor.subject import Subject
 from engine.ledger import View
-from engine.records import CLOCK_HOLD
-from engine.wording import seconds_text
 
 _WORDS = {True: "synchronized", False: "not synchronized", None: "the system cannot tell"}
 

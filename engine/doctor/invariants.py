@@ -11,11 +11,11 @@ from engine.adapters.looking import read_result
 from engine.answers.findings import Examined, Finding, told
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.coverage import REPORT_IT
+from engine.core.lifecycle import Ended, RunState
+from engine.core.vocabulary import short
 from engine.doctor.ledgerfile import summed_up
 from engine.doctor.subject import Subject
 from engine.ledger import View
-from engine.lifecycle import Ended, RunState
-from engine.wording import short
 
 MAX_RESULTS: Final = 1_000
 """Recorded ends of the newest good runs that are read again."""

@@ -12,9 +12,9 @@ from engine.adapters.machine import RunProcess, process_of_run, processes_of_run
 from engine.adapters.process import ProcessLauncher
 from engine.answers.fates import fate_of
 from engine.answers.findings import Examined, Finding, told
+from engine.core.vocabulary import short
 from engine.doctor.subject import Subject
 from engine.ledger import View
-from engine.wording import short
 
 FRESH_SECONDS: Final = 60.0
 """A half made file that is younger than this may be one that is being made."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from engine.answers.findings import Examined, Finding
+from engine.core.vocabulary import other_version
 from engine.doctor.subject import Subject
 from engine.ledger import View
-from engine.wording import other_version
 from jobfile import __version__
 from jobfile.schedule.occurrences import TZDATA_VERSION
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from engine.core.lifecycle import TriggerKind
+from engine.core.vocabulary import other_version, paused_though_enabled, short
 from engine.ledger import View
-from engine.lifecycle import TriggerKind
 from engine.pausing import holding
 from engine.planning.facts import pause_text
-from engine.wording import other_version, paused_though_enabled, short
 from jobfile import __version__
 from jobfile.model.catalog import Catalog
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from engine.abilities import beyond_engine, needs_beyond
 from engine.accounting import Moment
 from engine.applying import apply_catalog
-from engine.errors import JobfileError
-from engine.events import Event
+from engine.core.errors import JobfileError
+from engine.core.events import Event
+from engine.core.records import Generation
 from engine.ledger import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
-from engine.records import Generation
 from jobfile import __version__
 from jobfile.model.canonical import Plain, canonical_json
 from jobfile.model.catalog import Catalog

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from engine.core.lifecycle import RunState
+from engine.core.records import Pause
 from engine.ledger import View
-from engine.lifecycle import RunState
 from engine.pausing import holding
-from engine.records import Pause
 from jobfile.plan import JobFacts
 
 RECENT_RUNS = 20

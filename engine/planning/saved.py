@@ -16,7 +16,7 @@ from typing import Any
 from engine.adapters.keys import KEY, find_key
 from engine.adapters.reading import NoFileError, read_limited
 from engine.adapters.sealing import is_seal_of, seal_of
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 from engine.ledger import View
 from jobfile import __version__
 from jobfile.compile.again import find_foreign

@@ -9,11 +9,11 @@ from engine.adapters.files import FolderTree
 from engine.adapters.git import git_bytes
 from engine.adapters.revisions import NotThereError, changed_files, snapshot_at
 from engine.adapters.syntax import SyntaxChecker
-from engine.errors import JobfileError, RevisionError, UnreadableDefinitionError
+from engine.core.errors import JobfileError, RevisionError, UnreadableDefinitionError
+from engine.core.records import Generation, JobVersion
 from engine.ledger import View
 from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
-from engine.records import Generation, JobVersion
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Origin

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from engine.accounting import bound_params, concurrency_key, template_values
-from engine.lifecycle import Ended, Run, RunState
+from engine.core.lifecycle import Ended, Run, RunState
+from engine.core.records import Pause
+from engine.core.retry import settle
 from engine.pausing import BY_FAILURES
-from engine.records import Pause
-from engine.retry import settle
 from engine.simulation.subject import SimRun, Subject
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.admission import Admit, Hold, Listed, Skip, admit, policy_for
-from engine.due import Due, due
-from engine.lifecycle import RunState, TriggerKind
-from engine.retry import retry_delay
+from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
+from engine.core.due import Due, due
+from engine.core.lifecycle import RunState, TriggerKind
+from engine.core.retry import retry_delay
 from engine.simulation.asking import (
     BAD,
     GOOD,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from html import escape
 
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from engine.simulation.notes import day_text, zone_changes
 from engine.simulation.subject import Setting, SimRun
 from engine.simulation.tally import Outcome

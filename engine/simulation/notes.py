@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from engine.core.vocabulary import REASONS, seconds_text
 from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
-from engine.wording import REASONS, seconds_text
 from jobfile.model.jobs import JobSpec
 from jobfile.schedule.occurrences import clock_changes, clock_effects
 

@@ -7,9 +7,9 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from engine.accounting import rules_of
-from engine.admission import policy_for
-from engine.due import Rules
-from engine.lifecycle import RunState, TriggerKind
+from engine.core.admission import policy_for
+from engine.core.due import Rules
+from engine.core.lifecycle import RunState, TriggerKind
 from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
 from jobfile.model.values import Value
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from engine.due import Due
+from engine.core.due import Due
 
 _HOUR = timedelta(hours=1)
 _NOTHING = timedelta(0)

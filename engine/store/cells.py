@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
 
-from engine.lifecycle import AttemptState, RunState, TriggerKind
-from engine.records import Unreadable
+from engine.core.lifecycle import AttemptState, RunState, TriggerKind
+from engine.core.records import Unreadable
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:

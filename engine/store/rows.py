@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol  # a row's columns have no narrower type
 
-from engine.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
-from engine.records import (
+from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
+from engine.core.records import (
     Applied,
     Audited,
     Gap,

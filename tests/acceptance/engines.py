@@ -20,7 +20,7 @@ from engine.adapters.evidence import NAME, beside
 from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
-from engine.lifecycle import Attempt, Run
+from engine.core.lifecycle import Attempt, Run
 from engine.store.sqlite.view import SqliteView
 from jobfile.schedule.occurrences import fires
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from tests.acceptance.engines import ask, engine, put, runs, say, until
 
 MAIN = (

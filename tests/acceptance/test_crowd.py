@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from tests.acceptance.engines import (
     attempt_dir,
     check_every_instant,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from tests.acceptance.engines import (
     ask,
     attempt_dir,

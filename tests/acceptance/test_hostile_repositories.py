@@ -16,7 +16,7 @@ import pytest
 from engine.adapters.git import git_bytes
 from engine.adapters.gittree import GitTree
 from engine.adapters.revisions import changed_files, snapshot_at
-from engine.errors import RevisionError
+from engine.core.errors import RevisionError
 from engine.planning.sides import default_base, worktree_side
 from tests.acceptance.test_git import commit, git, make_keys, signed, text
 

@@ -4,7 +4,7 @@ import random
 import time
 from pathlib import Path
 
-from engine.lifecycle import Run, RunState
+from engine.core.lifecycle import Run, RunState
 from tests.acceptance.engines import (
     check_every_instant,
     check_nothing_open,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.evidence import RESULT_AT
-from engine.lifecycle import AttemptState, RunState
+from engine.core.lifecycle import AttemptState, RunState
 from tests.acceptance.engines import (
     JOBFILE,
     ask,

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from tests.acceptance.engines import (
     JOBFILE,
     check_every_instant,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
-from engine.lifecycle import Attempt, Run, RunState
+from engine.core.lifecycle import Attempt, Run, RunState
 from tests.acceptance.engines import (
     SOAK_MINUTES,
     attempt_dir,

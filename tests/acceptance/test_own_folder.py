@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from tests.acceptance.engines import engine, final, lines_of, output, put, say, submit
 
 MARK = 'echo "$JOBFILE_RUN_ID-$JOBFILE_ATTEMPT" >> executed'

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.evidence import NEW, beside
-from engine.lifecycle import Run, RunState
+from engine.core.lifecycle import Run, RunState
 from tests.acceptance.engines import (
     attempt_dir,
     attempts_of,

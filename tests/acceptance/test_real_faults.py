@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.adapters.files import FolderTree
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from engine.store.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal
 from engine.watcher import POLL_SECONDS, Watcher

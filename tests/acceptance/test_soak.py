@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.lifecycle import AttemptState, Run, RunState
+from engine.core.lifecycle import AttemptState, Run, RunState
 from tests.acceptance.engines import (
     SOAK_MINUTES,
     attempt_dir,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.lifecycle import AttemptState, RunState
+from engine.core.lifecycle import AttemptState, RunState
 from tests.acceptance.engines import (
     JOBFILE,
     attempt_dir,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.orphans import Orphans
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from tests.acceptance.engines import (
     JOBFILE,
     attempts_of,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import JobfileError
-from engine.lifecycle import Run, RunState
+from engine.core.errors import JobfileError
+from engine.core.lifecycle import Run, RunState
 from tests.acceptance.engines import (
     JOBFILE,
     check_every_instant,

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from engine.adapters.writing import replace_file
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 from tests.cli.conftest import JOBS, Jobfile
 
 DATA = Path(__file__).parents[1] / "data"

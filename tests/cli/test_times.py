@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.times import named_day, parse_day, parse_instant
-from engine.wording import instant_text
+from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 from jobfile.schedule.zones import EPOCH, HORIZON, clock_changes, zone_names
 

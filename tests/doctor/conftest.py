@@ -17,8 +17,8 @@ from engine.adapters.lock import MOUNTS, EngineLock
 from engine.adapters.machine import Machine
 from engine.answers.findings import Examined, Finding
 from engine.config import EngineConfig
+from engine.core.lifecycle import Run, RunState
 from engine.doctor.checking import diagnose
-from engine.lifecycle import Run, RunState
 from engine.testing import FakeClock
 from tests.engine.test_past import keep_house
 from tests.engine.world import World

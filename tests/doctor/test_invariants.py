@@ -13,8 +13,8 @@ from engine.answers.invariants.rows import LAST_ATTEMPT, check_rows
 from engine.answers.invariants.stories import check_stories
 from engine.answers.presence import SILENT
 from engine.answers.why import Story
-from engine.lifecycle import RunState
-from engine.records import DISK_HOLD
+from engine.core.lifecycle import RunState
+from engine.core.records import DISK_HOLD
 from tests.doctor.conftest import Patient
 
 INSTANT = timedelta(microseconds=1)

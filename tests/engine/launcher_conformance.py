@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from engine.lifecycle import Ended
+from engine.core.lifecycle import Ended
 from engine.ports import Alive, Evidence, Launcher, LaunchOrder, NotStarted, Stop
 
 

@@ -18,8 +18,8 @@ from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.adapters.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
-from engine.errors import EngineRunningError, JobfileError
-from engine.events import (
+from engine.core.errors import EngineRunningError, JobfileError
+from engine.core.events import (
     AttemptStarted,
     ConfigAccepted,
     ConfigRejected,
@@ -33,10 +33,10 @@ from engine.events import (
     RunSettled,
     RunWaits,
 )
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
+from engine.core.vocabulary import seconds_text
 from engine.telling import tell_json, tell_text
 from engine.testing import FakeClock
-from engine.wording import seconds_text
 from tests.builders import HOUR, NOON, a_run
 
 

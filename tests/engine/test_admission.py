@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.admission import Admit, Hold, Listed, Skip, admit, policy_for
-from engine.lifecycle import Run, RunState, TriggerKind
+from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
+from engine.core.lifecycle import Run, RunState, TriggerKind
 from jobfile.model.jobs import CatchupMode, CatchupSpec, ConcurrencySpec, OverlapPolicy
 from tests.builders import a_job, a_run
 

@@ -12,7 +12,7 @@ from engine.adapters.evidence import NAME, RESULT_AT, beside, pack
 from engine.adapters.holders import current_boot_id
 from engine.adapters.keys import key_of
 from engine.adapters.process import ProcessLauncher
-from engine.lifecycle import Ended, Lost, RunState, StartError
+from engine.core.lifecycle import Ended, Lost, RunState, StartError
 from engine.testing import Flight
 from tests.engine.disks import dead_disk
 from tests.engine.real import KEY

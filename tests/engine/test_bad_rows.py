@@ -16,10 +16,10 @@ from engine.adapters.clock import SystemClock
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
 from engine.cli.main import run as run_command
-from engine.errors import StoreRefusedError
-from engine.events import RowUnreadable
-from engine.lifecycle import RunState
-from engine.records import Unreadable
+from engine.core.errors import StoreRefusedError
+from engine.core.events import RowUnreadable
+from engine.core.lifecycle import RunState
+from engine.core.records import Unreadable
 from engine.store.cells import CELLS, UNREADABLE
 from engine.store.rows import db_text
 from engine.store.sqlite.soundness import EVERY_ROW

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.chain import Link, follow, link_hash
+from engine.core.audit_chain import Link, follow, link_hash
 
 TEXTS = st.text(max_size=4)
 RECORDS = st.lists(st.tuples(st.integers(0, 9), TEXTS, TEXTS, TEXTS, TEXTS), min_size=1, max_size=8)

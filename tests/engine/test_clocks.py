@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.clocks import (
+from engine.core.clocks import (
     FAR_AHEAD,
     FAR_BEHIND,
     JUMP,
@@ -16,7 +16,7 @@ from engine.clocks import (
     implausible,
     jump_between,
 )
-from engine.events import ClockHeld, ClockJumped
+from engine.core.events import ClockHeld, ClockJumped
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
 

@@ -15,9 +15,9 @@ from engine.answers.expected import INSTANT, expected_items, item_of
 from engine.answers.overdue import is_overdue
 from engine.answers.presence import RUNNING
 from engine.answers.report import OPEN, OVERDUE, make_report
-from engine.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, StartError
+from engine.core.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, StartError
+from engine.core.retry import settle
 from engine.ports import Stop
-from engine.retry import settle
 from jobfile.model.jobs import RetrySpec
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone

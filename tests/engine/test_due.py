@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import limits
-from engine.due import GAP_FROM, Rules, due
-from engine.lifecycle import RunState
-from engine.records import ON_TIME, Pause
+from engine.core.due import GAP_FROM, Rules, due
+from engine.core.lifecycle import RunState
+from engine.core.records import ON_TIME, Pause
 from jobfile.model.jobs import CatchupMode, CatchupSpec, EveryEntry
 from jobfile.schedule.occurrences import Fire, fires
 from tests.builders import DAY, HOUR, MINUTE, NOON, cron, every

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from engine import worker
 from engine.accounting import concurrency_key
-from engine.events import AttemptStarted, ConfigRejected, GenerationApplied, RunSettled
-from engine.lifecycle import Run, RunState
+from engine.core.events import AttemptStarted, ConfigRejected, GenerationApplied, RunSettled
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Gap
 from engine.ports import Stop
-from engine.records import Gap
 from jobfile.model.jobs import ConcurrencySpec, ParamSpec
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
 from tests.engine.world import World

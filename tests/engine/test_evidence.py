@@ -20,7 +20,7 @@ from engine.adapters.evidence import _seal as seal
 from engine.adapters.holders import current_boot_id
 from engine.adapters.keys import key_of
 from engine.adapters.looking import marker_in, result_in
-from engine.lifecycle import Ended, Lost, StartError
+from engine.core.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import is_gone, number_in, supervisor_of, until
 from tests.engine.real import KEY, PATH, WAYS, Holder, Real, real_world

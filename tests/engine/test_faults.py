@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from engine.answers.why import why
-from engine.events import (
+from engine.core.events import (
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -22,7 +22,7 @@ from engine.events import (
     RemovalsHeld,
     SkipsInARow,
 )
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from engine.telling import tell_text
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.lifecycle import Ended
+from engine.core.lifecycle import Ended
 from engine.ports import LaunchOrder, Stop
 from tests.acceptance.engines import descendants_of, is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited

@@ -19,7 +19,7 @@ from engine.adapters.manager import Manager
 from engine.answers.presence import RUNNING
 from engine.answers.status import make_status
 from engine.config import EngineConfig
-from engine.errors import EngineRunningError
+from engine.core.errors import EngineRunningError
 from engine.ledgerguard import BUG_CALM_SECONDS, STUCK_SECONDS
 from engine.service import Service
 from engine.testing import FakeClock, KeptJournal

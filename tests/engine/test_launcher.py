@@ -22,7 +22,7 @@ from engine.adapters.leftovers import began_at
 from engine.adapters.looking import Marker, marker_in
 from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher
-from engine.lifecycle import Ended, Lost, StartError
+from engine.core.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from engine.adapters.journal import EngineJournal
 from engine.adapters.lock import EngineLock, engine_trouble, make_private_file
-from engine.errors import JobfileError, StoreDamagedError, StoreUnwritableError
-from engine.events import (
+from engine.core.errors import JobfileError, StoreDamagedError, StoreUnwritableError
+from engine.core.events import (
     ClockJumped,
     DiskHeld,
     LedgerUnwritable,
@@ -23,6 +23,7 @@ from engine.events import (
     RemovalsHeld,
     RunsPruned,
 )
+from engine.core.records import DISK_HOLD
 from engine.housekeeper import Housekeeper
 from engine.ledgerguard import (
     BUG_CALM_SECONDS,
@@ -33,7 +34,6 @@ from engine.ledgerguard import (
 )
 from engine.loop import RETRY_SECONDS, Loop
 from engine.overseer import STANDS_STILL, Overseer
-from engine.records import DISK_HOLD
 from engine.store.sqlite.store import SqliteStore
 from engine.telling import tell_text
 from engine.testing import FakeClock, KeptJournal

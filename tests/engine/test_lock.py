@@ -23,7 +23,7 @@ from engine.adapters.lock import (
     is_engine_running,
     lock_holder,
 )
-from engine.errors import EngineRunningError, JobfileError, SupersededError
+from engine.core.errors import EngineRunningError, JobfileError, SupersededError
 from engine.ownership import LOCKS
 from tests.engine.real import Holder
 

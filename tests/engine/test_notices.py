@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.lifecycle import OPEN_STATES, RunState
-from engine.notices import TROUBLE, notices
+from engine.core.lifecycle import OPEN_STATES, RunState
+from engine.core.notices import TROUBLE, notices
 from jobfile.model.jobs import JobSpec
 from tests.builders import a_job
 

@@ -15,8 +15,8 @@ from engine.answers.overdue import count_overdue, overdue_runs
 from engine.answers.presence import GRACE, RUNNING, Presence, presence_of
 from engine.answers.report import Report, make_report
 from engine.answers.why import Story, why
-from engine.lifecycle import RunState
-from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
+from engine.core.lifecycle import RunState
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.test_did import ask

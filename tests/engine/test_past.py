@@ -27,11 +27,11 @@ from engine.answers.presence import RUNNING
 from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
 from engine.config import EngineConfig, limits
-from engine.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned
+from engine.core.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned
+from engine.core.lifecycle import Ended, Run, RunState
+from engine.core.records import DISK_HOLD
 from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
-from engine.lifecycle import Ended, Run, RunState
 from engine.ports import Stop
-from engine.records import DISK_HOLD
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.supervisors import storing
 from tests.engine.world import World

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config import EngineConfig
-from engine.errors import PartialTurnError
+from engine.core.errors import PartialTurnError
+from engine.core.lifecycle import AttemptState, RunState, StartError
 from engine.executor import prepare
 from engine.ledgerguard import BUG_CALM_SECONDS, STUCK_SECONDS, LedgerGuard
-from engine.lifecycle import AttemptState, RunState, StartError
 from engine.loop import Loop
 from engine.ports import LaunchOrder
 from engine.testing import FakeClock, KeptJournal

@@ -8,7 +8,7 @@ import pytest
 
 from engine.adapters.reading import LinkError, read_job_files, read_limited
 from engine.adapters.writing import replace_file
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 
 SECRET = "token=hush-91"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import RunSettled
-from engine.lifecycle import RunState
-from engine.wording import in_words
+from engine.core.events import RunSettled
+from engine.core.lifecycle import RunState
+from engine.core.vocabulary import in_words
 from tests.engine.world import World
 
 JOB = """\

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.lifecycle import LEGAL_MOVES, AttemptState, Ended, Lost, Outcome, RunState, StartError
-from engine.retry import retry_delay, settle, state_after
+from engine.core.lifecycle import LEGAL_MOVES, AttemptState, Ended, Lost, Outcome, RunState, StartError
+from engine.core.retry import retry_delay, settle, state_after
 from jobfile.model.jobs import Backoff, Jitter, RetrySpec, ScriptAction
 from tests.builders import NOON, a_job, a_run
 

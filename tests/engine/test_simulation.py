@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.lifecycle import Run, RunState, TriggerKind
+from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.simulation.core import simulate
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
 from engine.simulation.tally import Outcome

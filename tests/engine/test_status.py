@@ -9,7 +9,7 @@ import pytest
 
 from engine.answers.presence import RUNNING, SILENT, Presence
 from engine.answers.status import LOW_DISK_BYTES, RECENT, THE_FILES, Status, make_status
-from engine.records import (
+from engine.core.records import (
     CLOCK_HOLD,
     DISK_HOLD,
     RESTORED_HOLD,

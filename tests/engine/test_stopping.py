@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import RunSettled
-from engine.lifecycle import RunState, TriggerKind
+from engine.core.events import RunSettled
+from engine.core.lifecycle import RunState, TriggerKind
 from engine.stopping import (
     STOP_LOOK_SECONDS,
     STOP_SLACK_SECONDS,

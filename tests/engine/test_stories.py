@@ -17,9 +17,9 @@ from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import make_report, report_to_json
 from engine.answers.status import make_status
 from engine.answers.why import Story, why_day, why_newest, why_run
-from engine.lifecycle import Ended
+from engine.core.lifecycle import Ended
+from engine.core.records import CLOCK_HOLD
 from engine.ports import Stop
-from engine.records import CLOCK_HOLD
 from tests.builders import DAY, HOUR, NOON
 from tests.engine.test_did import ask
 from tests.engine.test_faults import a_file, down

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.lifecycle import StartError
+from engine.core.lifecycle import StartError
 from tests.engine.real import WAYS, Real, real_world
 from tests.engine.supervisors import ADAPTERS
 

@@ -12,9 +12,9 @@ from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import make_report
 from engine.answers.status import make_status
 from engine.answers.why import Story, why, why_day, why_newest, why_run
-from engine.lifecycle import Run
+from engine.core.lifecycle import Run
+from engine.core.vocabulary import reason_words, value_text
 from engine.ports import Stop
-from engine.wording import reason_words, value_text
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, NOON
 from tests.engine.test_did import ask

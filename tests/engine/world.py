@@ -13,13 +13,13 @@ from engine.answers.invariants.checking import check_invariants
 from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
+from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.records import Gap, Pause
 from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import View
-from engine.lifecycle import OPEN_STATES, Run, RunState
 from engine.pausing import BY_HAND
 from engine.quarantine import Quarantine
-from engine.records import Gap, Pause
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, make_loops

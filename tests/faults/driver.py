@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from engine.adapters.process import ProcessLauncher
-from engine.lifecycle import AttemptState, Ended, Lost, StartError
+from engine.core.lifecycle import AttemptState, Ended, Lost, StartError
 from tests.engine.real import KEY
 from tests.faults import plots
 from tests.faults.disk import Disk, read_log

@@ -25,13 +25,13 @@ from engine.adapters.lock import make_private_file
 from engine.adapters.process import ProcessLauncher
 from engine.answers.why import why
 from engine.config import EngineConfig
-from engine.errors import StoreUnwritableError
-from engine.events import Event, LoopFailed, RunSettled
+from engine.core.errors import StoreUnwritableError
+from engine.core.events import Event, LoopFailed, RunSettled
+from engine.core.lifecycle import ACTIVE_STATES, Ended, Lost, Run, RunState, StartError
 from engine.heartbeat import Heartbeat
 from engine.housekeeper import Housekeeper
 from engine.ledger import View
 from engine.ledgerguard import LedgerGuard
-from engine.lifecycle import ACTIVE_STATES, Ended, Lost, Run, RunState, StartError
 from engine.loop import RETRY_SECONDS, Loop
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.store.sqlite.store import SqliteStore

@@ -15,7 +15,7 @@ import pytest
 from engine.adapters.evidence import NAME, SIZE, beside
 from engine.adapters.holders import current_boot_id
 from engine.adapters.process import ProcessLauncher
-from engine.lifecycle import Ended, Lost, StartError
+from engine.core.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
 from tests.engine.real import KEY
 from tests.engine.supervisors import leave_out_compiled_part

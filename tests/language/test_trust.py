@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.lifecycle import TriggerKind
+from engine.core.lifecycle import TriggerKind
 from engine.service import new_run_id
 from jobfile.expressions.expression import Kind, Scope, Type
 from jobfile.expressions.filters import as_text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.answers.why import why
-from engine.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, Ended, Lost, RunState
+from engine.core.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, Ended, Lost, RunState
 from engine.ports import Stop
 from tests.engine.world import World
 

@@ -25,22 +25,22 @@ _PLAN = ("tests/plan/test_plan.py", "tests/plan/test_outputs.py")
 COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
-        ("engine/due.py", ("tests/engine/test_due.py",), _ENGINE, _SIMULATION),
-        ("engine/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
-        ("engine/retry.py", ("tests/engine/test_retry.py",), _ENGINE, _SIMULATION),
+        ("engine/core/due.py", ("tests/engine/test_due.py",), _ENGINE, _SIMULATION),
+        ("engine/core/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
+        ("engine/core/retry.py", ("tests/engine/test_retry.py",), _ENGINE, _SIMULATION),
         (
-            "engine/lifecycle.py",
+            "engine/core/lifecycle.py",
             ("tests/engine/test_retry.py", "tests/engine/test_admission.py"),
             _ENGINE,
             _CLI,
         ),
         ("engine/accounting.py", _ENGINE, _ANSWERS, _SIMULATION),
         ("engine/applying.py", _ENGINE, ("tests/cli/test_plan.py", "tests/plan/test_truth.py"), _CLI),
-        ("engine/clocks.py", ("tests/engine/test_clocks.py",), _ENGINE),
+        ("engine/core/clocks.py", ("tests/engine/test_clocks.py",), _ENGINE),
         ("engine/clockguard.py", ("tests/engine/test_clocks.py",), _ENGINE, _CLI),
         ("engine/pausing.py", _ENGINE, _CLI),
         ("engine/rebinding.py", ("tests/engine/test_rebinding.py",), _ENGINE, ("tests/plan/test_truth.py",)),
-        ("engine/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
+        ("engine/core/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
         (
             "engine/stopping.py",
             ("tests/engine/test_stopping.py",),

@@ -38,7 +38,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
     ),
     *(
         Equivalent(
-            "engine/due.py",
+            "engine/core/due.py",
             "until, span = after, span * 4",
             change,
             "how far one look backwards reaches changes the time it takes, and not what is found",
@@ -125,13 +125,13 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         for change in ("piece.start < high -> (piece.start <= high)", "piece.end > low -> (piece.end >= low)")
     ),
     Equivalent(
-        "engine/retry.py",
+        "engine/core/retry.py",
         "factor = 2 ** min(attempt - 1, 40)",
         "40 -> 39",
         "any delay of a second times two to the 39th is beyond every max_delay",
     ),
     Equivalent(
-        "engine/retry.py",
+        "engine/core/retry.py",
         "factor = 2 ** min(attempt - 1, 40)",
         "40 -> 41",
         "any delay of a second times two to the 40th is beyond every max_delay",

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.errors import SupersededError
-from engine.ledger import Store, View
-from engine.lifecycle import (
+from engine.core.errors import SupersededError
+from engine.core.lifecycle import (
     ACTIVE_STATES,
     LEGAL_MOVES,
     AttemptState,
@@ -21,8 +20,7 @@ from engine.lifecycle import (
     TriggerKind,
     Verdict,
 )
-from engine.ports import Stop
-from engine.records import (
+from engine.core.records import (
     CLOCK_HOLD,
     DISK_HOLD,
     RESTORED_HOLD,
@@ -34,6 +32,8 @@ from engine.records import (
     SetKey,
     Tally,
 )
+from engine.ledger import Store, View
+from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 
 

@@ -12,9 +12,9 @@ from itertools import chain, groupby
 from typing import Final
 
 from engine.answers.findings import Finding, told
+from engine.core.records import Gap, Schedule, SetKey
+from engine.core.vocabulary import short
 from engine.ledger import View
-from engine.records import Gap, Schedule, SetKey
-from engine.wording import short
 from jobfile.schedule.occurrences import TZDATA_VERSION, fires
 
 REPORT_IT: Final = "keep a copy of the state folder and report it"

@@ -7,10 +7,10 @@ from typing import Final
 from engine.answers.findings import MAX_TOLD, Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.presence import SILENT
+from engine.core.lifecycle import Run, TriggerKind
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
+from engine.core.vocabulary import seconds_text, short
 from engine.ledger import View
-from engine.lifecycle import Run, TriggerKind
-from engine.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
-from engine.wording import seconds_text, short
 from jobfile.schedule.occurrences import next_fire
 
 OVERDUE: Final = timedelta(minutes=5)

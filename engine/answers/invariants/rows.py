@@ -5,10 +5,10 @@ from typing import Final
 
 from engine.answers.findings import MAX_TOLD, Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
+from engine.core.lifecycle import AttemptState, RunState
+from engine.core.records import Suspect
+from engine.core.vocabulary import short
 from engine.ledger import View
-from engine.lifecycle import AttemptState, RunState
-from engine.records import Suspect
-from engine.wording import short
 
 _ALIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING})
 _BAD = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})

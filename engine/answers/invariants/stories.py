@@ -9,8 +9,8 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED
 from engine.answers.findings import Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.why import why
+from engine.core.records import Schedule
 from engine.ledger import View
-from engine.records import Schedule
 from jobfile.schedule.occurrences import load_zone, next_fire
 
 MAX_SCHEDULES: Final = 100

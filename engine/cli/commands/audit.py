@@ -4,11 +4,11 @@ from datetime import UTC
 
 import click
 
-from engine.chain import Chain, Link, follow
 from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
-from engine.records import Audited
-from engine.wording import instant_text
+from engine.core.audit_chain import Chain, Link, follow
+from engine.core.records import Audited
+from engine.core.vocabulary import instant_text
 
 HEADS = ("record", "when", "who", "what", "of", "why")
 BROKEN = 1

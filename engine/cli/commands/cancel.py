@@ -10,10 +10,10 @@ from engine.cli.asking import ask_to_stop
 from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
+from engine.core.lifecycle import Run, RunState
+from engine.core.vocabulary import short
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
 from engine.ports import Stop
-from engine.wording import short
 from jobfile.model.canonical import spec_from_json
 
 SLACK_SECONDS = 5.0

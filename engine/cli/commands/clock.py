@@ -9,9 +9,9 @@ from engine.adapters.environment import user_name
 from engine.adapters.wake import poke
 from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
-from engine.records import Incident
+from engine.core.records import Incident
+from engine.core.vocabulary import instant_text
 from engine.store.sqlite.store import SqliteStore
-from engine.wording import instant_text
 
 SHOWN = 5
 _WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}

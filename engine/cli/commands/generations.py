@@ -6,8 +6,8 @@ import click
 
 from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
-from engine.records import Applied
-from engine.wording import instant_text
+from engine.core.records import Applied
+from engine.core.vocabulary import instant_text
 
 HEADS = ("generation", "applied", "by", "commit", "changed", "note")
 

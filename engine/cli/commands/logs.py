@@ -12,9 +12,9 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
 from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
+from engine.core.lifecycle import AttemptState, Run
+from engine.core.vocabulary import instant_text, short
 from engine.ledger import View
-from engine.lifecycle import AttemptState, Run
-from engine.wording import instant_text, short
 from jobfile.diagnostics.escapes import printable
 
 LOOK_SECONDS = 0.1

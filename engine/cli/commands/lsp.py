@@ -3,7 +3,7 @@
 import click
 
 from engine.adapters.clock import SystemClock
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 
 
 class NotInstalledError(JobfileError):

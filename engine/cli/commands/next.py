@@ -13,9 +13,9 @@ from engine.cli.output import cut, print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
+from engine.core.vocabulary import instant_text
 from engine.pausing import holding
-from engine.wording import instant_text
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.jobs import ScheduleEntry

@@ -8,12 +8,12 @@ from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_instant
-from engine.errors import JobfileError
-from engine.lifecycle import RunState
+from engine.core.errors import JobfileError
+from engine.core.lifecycle import RunState
+from engine.core.records import Pause
+from engine.core.vocabulary import instant_text, short
 from engine.pausing import BY_HAND
-from engine.records import Pause
 from engine.store.sqlite.store import SqliteStore
-from engine.wording import instant_text, short
 from jobfile.schedule.duration import parse_duration
 
 _GOES_ON = {

@@ -10,7 +10,7 @@ from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
-from engine.wording import instant_text
+from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 
 DEFAULT_WINDOW = timedelta(hours=24)

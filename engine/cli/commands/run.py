@@ -23,9 +23,9 @@ from engine.cli.place import (
     strict_option,
 )
 from engine.cli.times import parse_instant
-from engine.errors import JobfileError, UnreadableDefinitionError
-from engine.lifecycle import Run
-from engine.wording import short
+from engine.core.errors import JobfileError, UnreadableDefinitionError
+from engine.core.lifecycle import Run
+from engine.core.vocabulary import short
 from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params
 from jobfile.model.canonical import spec_from_json

@@ -14,10 +14,10 @@ from engine.cli.output import print_json, run_to_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import zone_of_job
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Gap
+from engine.core.vocabulary import instant_text, reason_words, seconds_text, short
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
-from engine.records import Gap
-from engine.wording import instant_text, reason_words, seconds_text, short
 from jobfile.diagnostics.escapes import printable
 
 HEADS = ("run", "job", "scheduled for", "state", "took", "why")

@@ -14,12 +14,12 @@ from engine.cli.naming import find_run, is_known, is_run_id
 from engine.cli.output import print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
+from engine.core.lifecycle import Run
+from engine.core.vocabulary import short
 from engine.ledger import View
-from engine.lifecycle import Run
 from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
-from engine.wording import short
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest

@@ -15,7 +15,7 @@ from engine.cli.findings import print_errors
 from engine.cli.output import cut, display_width, facts, print_json, table, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 from engine.ports import Snapshot
 from engine.simulation.comparing import compare_rows, compare_to_json
 from engine.simulation.core import simulate

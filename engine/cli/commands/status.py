@@ -13,9 +13,9 @@ from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import zone_of_job
+from engine.core.records import Incident
+from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from engine.ledger import View
-from engine.records import Incident
-from engine.wording import instant_text, other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files

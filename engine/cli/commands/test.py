@@ -19,7 +19,7 @@ from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_diagnostics, print_errors
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
-from engine.errors import JobfileError
+from engine.core.errors import JobfileError
 from engine.store.sqlite.store import SqliteStore
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.source import Source

@@ -20,8 +20,8 @@ from engine.adapters.manager import Manager
 from engine.adapters.wake import YIELD, poke
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
-from engine.errors import JobfileError, StoreUnwritableError
-from engine.events import NotShown
+from engine.core.errors import JobfileError, StoreUnwritableError
+from engine.core.events import NotShown
 from engine.ownership import refuse_foreign_state
 from engine.service import Service
 from jobfile.schedule.duration import parse_duration, why_no_duration

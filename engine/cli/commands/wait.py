@@ -12,9 +12,9 @@ from engine.cli.following import LOOK_SECONDS, EndingSignals, tell_end
 from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
+from engine.core.lifecycle import Run, RunState
+from engine.core.vocabulary import short
 from engine.ledger import View
-from engine.lifecycle import Run, RunState
-from engine.wording import short
 from jobfile.schedule.duration import EXPECTED, parse_duration
 
 _WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from engine.chain import link_hash
-from engine.errors import (
+from engine.core.audit_chain import link_hash
+from engine.core.errors import (
     JobfileError,
     StoreDamagedError,
     StoreRefusedError,
@@ -18,7 +18,7 @@ from engine.errors import (
     StoreUnwritableError,
     SupersededError,
 )
-from engine.records import Unreadable
+from engine.core.records import Unreadable
 from engine.store.cells import INSTANT, faults_of, mended_row, unreadable_row
 from engine.store.rows import TABLE_OF, Row, db_text, from_us
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from engine.lifecycle import Run
-from engine.records import CLOCK_HOLD, Incident
+from engine.core.lifecycle import Run
+from engine.core.records import CLOCK_HOLD, Incident
 from engine.store.cells import COUNT, is_number
 from engine.store.rows import incident_from_row, to_us
 from engine.store.sqlite.connection import Connection

@@ -6,8 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from engine.chain import link_hash
-from engine.errors import StoreRefusedError, StoreUnavailableError
+from engine.core.audit_chain import link_hash
+from engine.core.errors import StoreRefusedError, StoreUnavailableError
 from engine.store.sqlite.connection import Connection, objects_of
 from jobfile.model.hashing import sha256
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from engine.records import Owed
+from engine.core.records import Owed
 from engine.store.rows import owed_from_row, to_us
 from engine.store.sqlite.connection import Connection
 

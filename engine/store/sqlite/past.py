@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from engine.lifecycle import Attempt, Ended, Run, RunState
-from engine.records import Audited, Schedule
+from engine.core.lifecycle import Attempt, Ended, Run, RunState
+from engine.core.records import Audited, Schedule
 from engine.store.cells import INSTANT, UNREADABLE, is_number
 from engine.store.rows import (
     attempt_from_row,

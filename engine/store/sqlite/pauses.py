@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from engine.records import Pause
+from engine.core.records import Pause
 from engine.store.rows import pause_from_row, to_us
 from engine.store.sqlite.connection import Connection
 

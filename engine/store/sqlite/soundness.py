@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from engine.lifecycle import Run
-from engine.records import (
+from engine.core.lifecycle import Run
+from engine.core.records import (
     Backlog,
     Crowd,
     Gap,

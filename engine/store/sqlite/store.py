@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from engine.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
+from engine.core.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
+from engine.core.records import Generation, JobVersion, LiveAttempt, Schedule, Session, Unreadable
 from engine.ports import Stop
-from engine.records import Generation, JobVersion, LiveAttempt, Schedule, Session, Unreadable
 from engine.standing import Incidents, Outbox, Past, Pauses
 from engine.store.cells import is_job
 from engine.store.rows import (

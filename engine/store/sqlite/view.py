@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from engine.chain import Link
-from engine.lifecycle import Attempt, Run, RunState, States
-from engine.records import (
+from engine.core.audit_chain import Link
+from engine.core.lifecycle import Attempt, Run, RunState, States
+from engine.core.records import (
     SET_ASIDE,
     SOURCE,
     Applied,

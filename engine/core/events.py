@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.lifecycle import Run, RunState
-from engine.records import Unreadable
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

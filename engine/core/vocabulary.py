@@ -4,8 +4,8 @@ import re
 import signal
 from datetime import datetime, tzinfo
 
-from engine.events import GenerationApplied
-from engine.lifecycle import NOT_AGAIN, Run
+from engine.core.events import GenerationApplied
+from engine.core.lifecycle import NOT_AGAIN, Run
 
 SHORT_ID = 8
 """Characters of a run's id that people are shown; commands take any unique beginning."""

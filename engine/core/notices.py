@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from engine.lifecycle import RunState
+from engine.core.lifecycle import RunState
 from jobfile.model.jobs import JobSpec
 
 _EVENTS: Mapping[RunState, str] = {

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol, assert_never
 
-from engine.lifecycle import NOT_AGAIN, AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
+from engine.core.lifecycle import NOT_AGAIN, AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.lifecycle import Attempt, RunState
+from engine.core.lifecycle import Attempt, RunState
 
 if TYPE_CHECKING:
     from jobfile.model.jobs import ScheduleEntry

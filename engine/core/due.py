@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from typing import NamedTuple, assert_never
 
-from engine.lifecycle import RunState
-from engine.records import ENGINE_DOWN, ON_TIME, Pause
+from engine.core.lifecycle import RunState
+from engine.core.records import ENGINE_DOWN, ON_TIME, Pause
 from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.schedule.occurrences import Fire, fires
 

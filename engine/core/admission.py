@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, assert_never
 
-from engine.lifecycle import RunState, TriggerKind
+from engine.core.lifecycle import RunState, TriggerKind
 from jobfile.model.jobs import CatchupMode, ConcurrencySpec, JobSpec, OverlapPolicy
 
 
