@@ -41,7 +41,7 @@ bench: $(READY)         ## measure against the references; prints ratios, writes
 	@$(BIN)/python -m bench
 
 clean:                  ## remove what the verbs made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json engine/adapters/libplain.so
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json engine/supervisor/libplain.so
 
 lock:                   ## look for the newest versions that fit pyproject.toml, and write them down with their hashes
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
@@ -50,7 +50,7 @@ lock:                   ## look for the newest versions that fit pyproject.toml,
 	    --no-header --no-annotate $$([ "$$2" = build ] || echo pyproject.toml) "$$@" -o $$out || exit 1; done
 	@rm -rf $(VENV)-lock
 
-$(READY): pyproject.toml requirements/dev.txt hatch_build.py engine/adapters/plain.c
+$(READY): pyproject.toml requirements/dev.txt hatch_build.py engine/supervisor/plain.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), and jobfile needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	@echo "setting up $(VENV), once"

@@ -9,8 +9,8 @@ from typing import Any  # the hook's interface
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = "engine/adapters/plain.c"
-LIBRARY = "engine/adapters/libplain.so"
+SOURCE = "engine/supervisor/plain.c"
+LIBRARY = "engine/supervisor/libplain.so"
 
 HARDENED = (
     "-O2",

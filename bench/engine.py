@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.accounting import Moment
-from engine.adapters.evidence import NAME
 from engine.adapters.lock import make_private_file
 from engine.applying import apply_catalog
 from engine.clockguard import ClockGuard
@@ -20,6 +19,7 @@ from engine.scheduler import Scheduler
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
+from engine.supervisor.evidence import NAME
 from engine.testing import FakeClock, KeptJournal
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import CommandAction, CronEntry, JobSpec, Origin

@@ -4,7 +4,7 @@ import base64
 import random
 import time
 
-from engine.adapters.masking import Masker
+from engine.supervisor.masking import Masker
 
 OUTPUT_BYTES = 16 * 1024 * 1024
 READ_BYTES = 65_536

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters import emptying
-from engine.adapters.evidence import CONTROL, NAME, NEW, beside
-from engine.adapters.making import FOLDER, open_file
-from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES
+from engine.supervisor import emptying
+from engine.supervisor.evidence import CONTROL, NAME, NEW, beside
+from engine.supervisor.namespace import FOLDER, open_file
+from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
 
 MAX_ENTRIES = 200_000
 """Files of one run's folder that are counted; more of them are as bad as too many bytes."""

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from engine.adapters.leftovers import began_at, has_ended
+from engine.supervisor.leftovers import began_at, has_ended
 
 LOCKS: Final = "/proc/locks"
 """Which process has locked which file: proc(5). Of what other containers hold it shows nothing."""

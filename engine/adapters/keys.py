@@ -10,9 +10,9 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 
-from engine.adapters.evidence import KEY_BYTES, key_from
-from engine.adapters.making import FILE, write_all_at
 from engine.core.errors import JobfileError
+from engine.supervisor.evidence import KEY_BYTES, key_from
+from engine.supervisor.namespace import FILE, write_all_at
 
 KEY = "engine.key"
 KEPT_KEYS = 1_024

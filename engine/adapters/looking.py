@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Never  # records are JSON
 
-from engine.adapters.evidence import NAME, NEW, RESULT_AT, beside, unpack
 from engine.adapters.holders import Process, holds, lives
 from engine.adapters.keys import key_of
-from engine.adapters.making import FILE
 from engine.core.lifecycle import Ended, Lost, Outcome, StartError
+from engine.supervisor.evidence import NAME, NEW, RESULT_AT, beside, unpack
+from engine.supervisor.namespace import FILE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READ_BYTES = 65_536

@@ -37,7 +37,7 @@ class RunProcess(NamedTuple):
 
 def read_machine() -> Machine:
     """Ask the system, now."""
-    from engine.adapters.plain import is_built  # noqa: PLC0415
+    from engine.supervisor.plain import is_built  # noqa: PLC0415
     from jobfile.syntax.document import PARSER, PurePythonParser  # noqa: PLC0415  start-up time: an engine need not ask
 
     return Machine(

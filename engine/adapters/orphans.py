@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from engine.adapters.leftovers import began_at, ended_children
+from engine.supervisor.leftovers import began_at, ended_children
 
 FIRST_PROCESS = 1
 LOOK_SECONDS = 1.0

@@ -19,14 +19,14 @@ from pathlib import Path
 from engine.adapters.clock import SystemClock
 from engine.adapters.holders import current_boot_id, why_gone
 from engine.adapters.keys import key_of
-from engine.adapters.leftovers import end_marked, go_on, rouse
 from engine.adapters.looking import REPLACED, Seen, look, look_for_end, supervisor_in
 from engine.adapters.wishing import leave_wish
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from engine.supervisor.leftovers import end_marked, go_on, rouse
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
+LAUNCHER = Path(__file__).parents[1] / "supervisor" / "launcher.py"
 START_TRIES = 30
 """So often an attempt that no supervisor could take is given to one again, at each look."""
 MAX_REFUSED = 10_000

@@ -6,10 +6,10 @@ import stat
 import time
 from pathlib import Path
 
-from engine.adapters.evidence import CONTROL, beside, wish_line
 from engine.adapters.keys import key_of
-from engine.adapters.making import FILE, write_all_at
 from engine.ports import Stop
+from engine.supervisor.evidence import CONTROL, beside, wish_line
+from engine.supervisor.namespace import FILE, write_all_at
 
 CONTROL_BYTES = 4096
 """More than all wishes together take."""

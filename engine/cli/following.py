@@ -14,7 +14,6 @@ import click
 
 from engine.adapters.attendance import Attendance
 from engine.adapters.lock import is_engine_running
-from engine.adapters.output import OutputTail
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -30,6 +29,7 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import in_words, reason_words, seconds_text, short, start_error_words
 from engine.ledger import View
 from engine.ports import Stop
+from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
 

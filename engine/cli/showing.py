@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final, TextIO
 
-from engine.adapters.output import OutputTail
 from engine.cli.output import is_coloured
+from engine.supervisor.output import OutputTail
 
 MAX_HELD: Final = 4096
 """So long a sequence may be that has not ended; a longer one is none."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from engine.adapters.evidence import NAME, beside
 from engine.adapters.highwater import find_rewind
 from engine.adapters.keys import read_key
 from engine.adapters.looking import read_result
@@ -16,6 +15,7 @@ from engine.core.vocabulary import short
 from engine.doctor.ledgerfile import summed_up
 from engine.doctor.subject import Subject
 from engine.ledger import View
+from engine.supervisor.evidence import NAME, beside
 
 MAX_RESULTS: Final = 1_000
 """Recorded ends of the newest good runs that are read again."""

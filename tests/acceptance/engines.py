@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 
 import jsonschema
 
-from engine.adapters.evidence import NAME, beside
 from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
 from engine.core.lifecycle import Attempt, Run
 from engine.store.sqlite.view import SqliteView
+from engine.supervisor.evidence import NAME, beside
 from jobfile.schedule.occurrences import fires
 
 JOBFILE = str(Path(sys.executable).parent / "jobfile")

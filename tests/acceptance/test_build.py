@@ -11,7 +11,7 @@ import pytest
 
 from tests.known import ROOT
 
-LIBRARY = "engine/adapters/libplain.so"
+LIBRARY = "engine/supervisor/libplain.so"
 INTERFACE = "class BuildHookInterface:\n    pass\n"
 DRIVER = """\
 import hatch_build
@@ -46,9 +46,9 @@ def copy(tmp_path: Path) -> Path:
         (folder / "__init__.py").touch()  # so it comes before the real one
     (package / "interface.py").write_text(INTERFACE)
     (tmp_path / "tools").mkdir()
-    source = tmp_path / "engine" / "adapters" / "plain.c"
+    source = tmp_path / "engine" / "supervisor" / "plain.c"
     source.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "engine" / "adapters" / "plain.c", source)
+    shutil.copy(ROOT / "engine" / "supervisor" / "plain.c", source)
     (tmp_path / LIBRARY).write_text("the one before")
     return tmp_path
 

@@ -64,7 +64,9 @@ def run(installed: Path, folder: Path, *command: str) -> subprocess.CompletedPro
 
 
 def test_what_the_image_copies_is_enough_and_what_it_runs_is_there(installed: Path, tmp_path: Path) -> None:
-    assert (installed / "engine" / "adapters" / "libplain.so").exists(), "what it builds with is enough, too"
+    assert (installed / "engine" / "supervisor" / "libplain.so").exists(), (
+        "what it builds with is enough, too"
+    )
     (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {hello: {run: echo hello}}\n")
     ran = run(installed, tmp_path, *json.loads(said("CMD")), "--for", "1s")
     assert (ran.returncode, ran.stderr) == (0, "warning: the engine runs as root, and so does every job\n")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.evidence import NAME, RESULT_AT, beside
 from engine.adapters.holders import current_boot_id
 from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
+from engine.supervisor.evidence import NAME, RESULT_AT, beside
 from tests.acceptance.engines import SOAK_MINUTES, until
 from tests.engine.real import KEY
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.evidence import RESULT_AT
 from engine.core.lifecycle import AttemptState, RunState
+from engine.supervisor.evidence import RESULT_AT
 from tests.acceptance.engines import (
     JOBFILE,
     ask,

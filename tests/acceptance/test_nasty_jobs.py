@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
 from engine.core.lifecycle import Attempt, Run, RunState
+from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
 from tests.acceptance.engines import (
     SOAK_MINUTES,
     attempt_dir,

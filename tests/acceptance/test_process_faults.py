@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.evidence import NEW, beside
 from engine.core.lifecycle import Run, RunState
+from engine.supervisor.evidence import NEW, beside
 from tests.acceptance.engines import (
     attempt_dir,
     attempts_of,

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.adapters.evidence import NAME, RESULT_AT, beside, pack
 from engine.adapters.holders import current_boot_id
 from engine.adapters.keys import key_of, make_key
 from engine.adapters.lock import MOUNTS, EngineLock
@@ -19,6 +18,7 @@ from engine.answers.findings import Examined, Finding
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, RunState
 from engine.doctor.checking import diagnose
+from engine.supervisor.evidence import NAME, RESULT_AT, beside, pack
 from engine.testing import FakeClock
 from tests.engine.test_past import keep_house
 from tests.engine.world import World

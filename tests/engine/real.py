@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.holders import current_boot_id
-from engine.adapters.output import OutputTail
-from engine.adapters.plain import LIBRARY
 from engine.adapters.process import ProcessLauncher
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
+from engine.supervisor.output import OutputTail
+from engine.supervisor.plain import LIBRARY
 from tests.acceptance.engines import until
 from tests.engine.supervisors import leave_out_compiled_part
 

@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-import engine.adapters
+import engine.supervisor
 from engine.adapters import process
 
-ADAPTERS = Path(engine.adapters.__file__).parent
-sys.path.insert(0, str(ADAPTERS))
+SUPERVISOR = Path(engine.supervisor.__file__).parent
+sys.path.insert(0, str(SUPERVISOR))
 
 import emptying  # noqa: E402  after the path
-import holding  # noqa: E402  after the path
+import evidence_guard  # noqa: E402  after the path
 import plain  # noqa: E402  after the path
-import spawning  # noqa: E402
+import spawn  # noqa: E402
 import storing  # noqa: E402
 
-__all__ = ["ADAPTERS", "emptying", "holding", "leave_out_compiled_part", "plain", "spawning", "storing"]
+__all__ = ["SUPERVISOR", "emptying", "evidence_guard", "leave_out_compiled_part", "plain", "spawn", "storing"]
 
 
 def leave_out_compiled_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Launchers that are started from now on are as they are where that could not be built."""
     parts = folder / "parts"
-    shutil.copytree(ADAPTERS, parts, ignore=shutil.ignore_patterns("*.so"))
+    shutil.copytree(SUPERVISOR, parts, ignore=shutil.ignore_patterns("*.so"))
     monkeypatch.setattr(process, "LAUNCHER", parts / process.LAUNCHER.name)

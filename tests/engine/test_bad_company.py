@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters.evidence import NAME, RESULT_AT, beside, pack
 from engine.adapters.holders import current_boot_id
 from engine.adapters.keys import key_of
 from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, RunState, StartError
+from engine.supervisor.evidence import NAME, RESULT_AT, beside, pack
 from engine.testing import Flight
 from tests.engine.disks import dead_disk
 from tests.engine.real import KEY

@@ -15,7 +15,7 @@ from engine.core.lifecycle import Ended
 from engine.ports import LaunchOrder
 from tests.acceptance.engines import until
 from tests.engine.real import WAYS, Real, real_world
-from tests.engine.supervisors import ADAPTERS, emptying
+from tests.engine.supervisors import SUPERVISOR, emptying
 
 LEVELS = 1500
 """Deeper than a path may be long, and than handles may be open."""
@@ -142,7 +142,7 @@ def test_rights_that_a_job_took_from_itself_hold_nobody_up() -> None:
         subprocess.run(["chown", "-R", "64123", run.parent], check=True)
         for path, mode in (("a/b", 0), ("a", 0o500), ("d", 0o100), ("e/f", 0o300), ("e", 0), (".", 0o500)):
             (run / "tmp" / path).chmod(mode)
-        done = subprocess.run([sys.executable, "-c", TAKE, ADAPTERS, run, "64123"], capture_output=True)
+        done = subprocess.run([sys.executable, "-c", TAKE, SUPERVISOR, run, "64123"], capture_output=True)
         assert (done.returncode, done.stderr) == (0, b"")
         assert os.listdir(run) == ["tmp"]
 
@@ -156,7 +156,7 @@ def test_what_is_mounted_there_is_left_alone(run: Path, place: str, how: str) ->
     mount = f"mount {how.format(outside=outside)} {point}; touch {point}/inside; mkdir {point}/more"
     code = f'{mount}; "$@" || :; ls {point}'
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-ec", code, "sh", sys.executable, "-c", TAKE, ADAPTERS, run, "0"],
+        ["unshare", "-m", "sh", "-ec", code, "sh", sys.executable, "-c", TAKE, SUPERVISOR, run, "0"],
         capture_output=True,
         text=True,
     )

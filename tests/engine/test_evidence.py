@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.evidence import _HEAD as HEAD
-from engine.adapters.evidence import _MAGIC as MAGIC
-from engine.adapters.evidence import CONTROL, NAME, NEW, RESULT_AT, beside, pack, wish_line
-from engine.adapters.evidence import _seal as seal
 from engine.adapters.holders import current_boot_id
 from engine.adapters.keys import key_of
 from engine.adapters.looking import marker_in, result_in
 from engine.core.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, LaunchOrder, NotStarted, Stop
+from engine.supervisor.evidence import _HEAD as HEAD
+from engine.supervisor.evidence import _MAGIC as MAGIC
+from engine.supervisor.evidence import CONTROL, NAME, NEW, RESULT_AT, beside, pack, wish_line
+from engine.supervisor.evidence import _seal as seal
 from tests.acceptance.engines import is_gone, number_in, supervisor_of, until
 from tests.engine.real import KEY, PATH, WAYS, Holder, Real, real_world
 

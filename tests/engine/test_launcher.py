@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from engine.adapters import process
-from engine.adapters.evidence import CONTROL, NAME, RESULT_AT, beside, pack, wish_line
 from engine.adapters.holders import current_boot_id
 from engine.adapters.keys import key_of
-from engine.adapters.leftovers import began_at
 from engine.adapters.looking import Marker, marker_in
-from engine.adapters.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from engine.supervisor.evidence import CONTROL, NAME, RESULT_AT, beside, pack, wish_line
+from engine.supervisor.leftovers import began_at
+from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
 from tests.acceptance.engines import children_of, is_gone, number_in, pause, state_of, supervisor_of, until
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.adapters.masking import BASE64_COLUMNS, MASK, MIN_LINE_BYTES, Masker, forms
+from engine.supervisor.masking import BASE64_COLUMNS, MASK, MIN_LINE_BYTES, Masker, forms
 
 MOST_SECONDS_A_MB = 1.0
 """Generous, for a machine that is busy with other tests; `make bench` measures what is promised."""

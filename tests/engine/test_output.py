@@ -8,8 +8,8 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.masking import MASK, MIN_LINE_BYTES, Masker, forms
-from engine.adapters.output import HEAD_BYTES, OutputTail
+from engine.supervisor.masking import MASK, MIN_LINE_BYTES, Masker, forms
+from engine.supervisor.output import HEAD_BYTES, OutputTail
 from tests.engine.supervisors import storing
 
 SECRET = 'pa"ss w0rd/ü'

@@ -20,7 +20,6 @@ from engine.adapters.folders import (
     run_of,
     survey,
 )
-from engine.adapters.output import OutputTail
 from engine.answers.did import Answer, did
 from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
@@ -32,6 +31,7 @@ from engine.core.lifecycle import Ended, Run, RunState
 from engine.core.records import DISK_HOLD
 from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.ports import Stop
+from engine.supervisor.output import OutputTail
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.supervisors import storing
 from tests.engine.world import World

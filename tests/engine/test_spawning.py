@@ -18,9 +18,9 @@ import pytest
 
 from tests.acceptance.engines import children_of
 from tests.engine.real import KEY
-from tests.engine.supervisors import ADAPTERS, holding, plain, spawning
+from tests.engine.supervisors import SUPERVISOR, evidence_guard, plain, spawn
 
-SOURCE = ADAPTERS / "plain.c"
+SOURCE = SUPERVISOR / "plain.c"
 LOOK = b"/bin/cat"
 CONTENT = b"marker".ljust(4096, b"\0")
 PR_GET_DUMPABLE = 3
@@ -44,10 +44,10 @@ def nothing() -> Iterator[int]:
     os.close(handle)
 
 
-def call(nothing: int, *argv: bytes, **about: object) -> spawning.Call:
+def call(nothing: int, *argv: bytes, **about: object) -> spawn.Call:
     values: dict = {"paths": [argv[0]], "argv": argv, "env": [], "folder": b"/", "stdin": nothing} | about
     ended = {name: b"".join(word + b"\0" for word in values[name]) for name in ("paths", "argv", "env")}
-    return spawning.Call(**values | ended)
+    return spawn.Call(**values | ended)
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,18 @@ class Bench:
     roused: int
     rouses: int
 
-    def begin(self, what: spawning.Call, *, milliseconds: int = 0, **about: object) -> spawning.Begun:
+    def begin(self, what: spawn.Call, *, milliseconds: int = 0, **about: object) -> spawn.Begun:
         new, name, control = (os.fsencode(self.shelf / one) for one in ("new", "name", "control"))
         file = os.open(new, os.O_CREAT | os.O_RDWR)
-        before = spawning.Before(
+        before = spawn.Before(
             file, new, name, control, os.fsencode(self.shelf), CONTENT, self.ack, b"+0 it\n"
         )
         try:
-            return spawning.begin(what, before._replace(**about), self.roused, milliseconds)  # type: ignore[arg-type]
+            return spawn.begin(what, before._replace(**about), self.roused, milliseconds)  # type: ignore[arg-type]
         finally:
             os.close(file)
 
-    def said_by(self, what: spawning.Call) -> tuple[str, int]:
+    def said_by(self, what: spawn.Call) -> tuple[str, int]:
         """What it wrote, and its exit status."""
         begun = self.begin(what)
         os.close(begun.held)
@@ -126,16 +126,16 @@ def test_a_job_leads_a_group_of_its_own(nothing: int, bench: Bench) -> None:
 def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
     """Also when it is killed while the job is being made: here over and over, at some instant of it."""
     code = (
-        "import os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawning\n"
+        "import os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawn\n"
         f"plain._library = plain._library if {way == 'vfork'} else None\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
-        f"call = spawning.Call(b'/bin/sleep\\0', b'{tmp_path.name}\\0' b'600\\0', b'', b'/', null)\n"
+        f"call = spawn.Call(b'/bin/sleep\\0', b'{tmp_path.name}\\0' b'600\\0', b'', b'/', null)\n"
         "print(flush=True)\n"
         "new = os.fsencode(sys.argv[2])\n"
         "while True:\n"
         "    file = os.open(new, os.O_CREAT | os.O_RDWR)\n"
-        "    before = spawning.Before(file, new, new + b'.', b'/away', b'/', b'x', null, b'+')\n"
-        "    for one in (file, *spawning.begin(call, before, null, 0)[1:4]): os.close(one)\n"
+        "    before = spawn.Before(file, new, new + b'.', b'/away', b'/', b'x', null, b'+')\n"
+        "    for one in (file, *spawn.begin(call, before, null, 0)[1:4]): os.close(one)\n"
     )
     for pause in PAUSES:
         supervisor = subprocess.Popen(
@@ -251,7 +251,7 @@ def test_a_signal_that_comes_to_a_process_before_its_program_is_not_swallowed(
     nothing: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only here can something be done in that instant; in the compiled way it is the same steps."""
-    monkeypatch.setattr(spawning.os, "chdir", lambda _folder: os.kill(os.getpid(), signal.SIGUSR2))
+    monkeypatch.setattr(spawn.os, "chdir", lambda _folder: os.kill(os.getpid(), signal.SIGUSR2))
     before = signal.signal(signal.SIGUSR2, lambda _number, _frame: None)
     try:
         _, status = bench.said_by(call(nothing, b"/bin/true"))
@@ -267,20 +267,20 @@ def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
     plain.write_text("echo never")
     folder, here = os.fsencode(tmp_path), os.fsencode(plain)
     cases = [
-        (call(nothing, b"/bin/true", folder=folder + b"/away"), spawning.AT_FOLDER, errno.ENOENT),
-        (call(nothing, b"/bin/true", folder=here), spawning.AT_FOLDER, errno.ENOTDIR),
+        (call(nothing, b"/bin/true", folder=folder + b"/away"), spawn.AT_FOLDER, errno.ENOENT),
+        (call(nothing, b"/bin/true", folder=here), spawn.AT_FOLDER, errno.ENOTDIR),
         (
             call(nothing, b"no-such", paths=[folder + b"/a", folder + b"/b"]),
-            spawning.AT_PROGRAM,
+            spawn.AT_PROGRAM,
             errno.ENOENT,
         ),
-        (call(nothing, b"no-such", paths=[]), spawning.AT_PROGRAM, errno.ENOENT),
-        (call(nothing, b"plain", paths=[here, folder + b"/b"]), spawning.AT_PROGRAM, errno.EACCES),
-        (call(nothing, b"/bin/true", b"x" * 200_000), spawning.AT_PROGRAM, errno.E2BIG),
+        (call(nothing, b"no-such", paths=[]), spawn.AT_PROGRAM, errno.ENOENT),
+        (call(nothing, b"plain", paths=[here, folder + b"/b"]), spawn.AT_PROGRAM, errno.EACCES),
+        (call(nothing, b"/bin/true", b"x" * 200_000), spawn.AT_PROGRAM, errno.E2BIG),
     ]
     before = set(children_of(os.getpid()))  # of other tests in this process
     for what, stage, problem in cases:
-        with pytest.raises(spawning.NotBegunError) as failed:
+        with pytest.raises(spawn.NotBegunError) as failed:
             bench.said_by(what)
         assert (failed.value.stage, failed.value.problem) == (stage, problem)
         assert set(children_of(os.getpid())) <= before
@@ -294,9 +294,9 @@ def test_evidence_that_does_not_last_is_told_before_anything_else(nothing: int, 
         ({"shelf": b"/away"}, errno.ENOENT),
     ]
     for about, problem in cases:
-        with pytest.raises(spawning.NotBegunError) as failed:
+        with pytest.raises(spawn.NotBegunError) as failed:
             bench.begin(call(nothing, b"/bin/true"), **about)
-        assert (failed.value.stage, failed.value.problem) == (spawning.AT_MARKER, problem)
+        assert (failed.value.stage, failed.value.problem) == (spawn.AT_MARKER, problem)
     os.set_blocking(bench.acks, False)
     with pytest.raises(BlockingIOError):
         os.read(bench.acks, 1)
@@ -333,7 +333,7 @@ def test_the_order_is_acknowledged_and_the_first_wait_ends_with_what_came_first(
     assert [end(one) for one in found] == [b"hello\n", b"", b"", b""]
 
 
-def end(begun: spawning.Begun) -> bytes:
+def end(begun: spawn.Begun) -> bytes:
     """Kill it; what it wrote. Reading that does not block, and ends when its writers do.
 
     One that is just being executed still has what others have, for an instant.
@@ -367,16 +367,16 @@ def test_the_first_place_that_can_be_executed_is_taken(nothing: int, bench: Benc
 def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
     """The limit counts a user's processes, and does not hold root back: so somebody else asks."""
     code = (
-        "import os, resource, sys, tempfile; sys.path.insert(0, sys.argv[1]); import plain, spawning\n"
+        "import os, resource, sys, tempfile; sys.path.insert(0, sys.argv[1]); import plain, spawn\n"
         f"plain._library = plain._library if {way == 'vfork'} else None\n"
         "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
-        "call = spawning.Call(b'/bin/true\\0', b'true\\0', b'', b'/', null)\n"
+        "call = spawn.Call(b'/bin/true\\0', b'true\\0', b'', b'/', null)\n"
         "file, new = tempfile.mkstemp(); new = new.encode()\n"
-        "before = spawning.Before(file, new, new, b'/away', b'/', b'x', null, b'+')\n"
-        "try: spawning.begin(call, before, null, 0)\n"
-        "except spawning.NotBegunError as problem: print(problem.stage, problem.problem)\n"
+        "before = spawn.Before(file, new, new, b'/away', b'/', b'x', null, b'+')\n"
+        "try: spawn.begin(call, before, null, 0)\n"
+        "except spawn.NotBegunError as problem: print(problem.stage, problem.problem)\n"
         "os.unlink(new)\n"
     )
     done = subprocess.run(
@@ -385,22 +385,22 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
         text=True,
         check=True,
     )
-    assert (done.stdout.split(), done.stderr) == ([str(spawning.AT_PROCESS), str(errno.EAGAIN)], "")
+    assert (done.stdout.split(), done.stderr) == ([str(spawn.AT_PROCESS), str(errno.EAGAIN)], "")
 
 
 def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
     nothing: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A supervisor that could be looked into would show secrets: what a job opens is closed again."""
-    monkeypatch.setattr(spawning, "_is_spared", True)
+    monkeypatch.setattr(spawn, "_is_spared", True)
     prctl, was = ctypes.CDLL(None).prctl, Path("/proc/self/oom_score_adj").read_text()
     Path("/proc/self/oom_score_adj").write_text("7")
-    prctl(spawning._PR_SET_DUMPABLE, 0, 0, 0, 0)
+    prctl(spawn._PR_SET_DUMPABLE, 0, 0, 0, 0)
     try:
         text, _ = bench.said_by(call(nothing, LOOK, b"/proc/self/oom_score_adj"))
         assert prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
     finally:
-        prctl(spawning._PR_SET_DUMPABLE, 1, 0, 0, 0)
+        prctl(spawn._PR_SET_DUMPABLE, 1, 0, 0, 0)
         Path("/proc/self/oom_score_adj").write_text(was)
     assert text == "0\n"
 
@@ -472,15 +472,15 @@ def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
 def test_the_end_of_a_process_is_taken_in_with_what_is_left_of_it(nothing: int, bench: Bench) -> None:
     """Run by somebody who has no other child, and is given those that lost their parents."""
     code = (
-        "import ctypes, os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawning\n"
+        "import ctypes, os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawn\n"
         "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         "for text in sys.argv[3:]:\n"
         "    new = os.fsencode(sys.argv[2]); file = os.open(new, os.O_CREAT | os.O_RDWR)\n"
         "    words = os.fsencode(f'sh\\0-c\\0{text}\\0')\n"
-        "    call = spawning.Call(b'/bin/sh\\0', words, b'PATH=/bin\\0', b'/', null)\n"
-        "    before = spawning.Before(file, new, new + b'.', b'/away', b'/', b'x', null, b'+')\n"
-        "    begun = spawning.begin(call, before, null, 60000)\n"
+        "    call = spawn.Call(b'/bin/sh\\0', words, b'PATH=/bin\\0', b'/', null)\n"
+        "    before = spawn.Before(file, new, new + b'.', b'/away', b'/', b'x', null, b'+')\n"
+        "    begun = spawn.begin(call, before, null, 60000)\n"
         "    os.waitid(os.P_PID, begun.pid, os.WEXITED | os.WNOWAIT)\n"
         "    ended = plain.reap(begun.pid, begun.held, begun.output)\n"
         "    assert ended.max_rss_kb > 100 and 0 < ended.cpu_microseconds < 10_000_000\n"
@@ -490,7 +490,7 @@ def test_the_end_of_a_process_is_taken_in_with_what_is_left_of_it(nothing: int, 
     marker = bench.shelf / "marker"
     texts = ("exit 3", "echo hello", "kill -9 $$", "exec > /dev/null 2>&1; sleep 60 &", "sleep 60 &")
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, ADAPTERS, marker, *texts],
+        [sys.executable, "-I", "-S", "-c", code, SUPERVISOR, marker, *texts],
         capture_output=True,
         text=True,
         check=True,
@@ -525,7 +525,7 @@ def test_what_another_supervisor_put_in_place_is_not_taken_away(tmp_path: Path) 
     """One stood still when it had taken its evidence; that was swept away, and another took its place."""
     names = (os.fsencode(f"{tmp_path}/ab/run.1"), os.fsencode(f"{tmp_path}/ab/run/tmp"), KEY)
     os.mkdir(tmp_path / "ab")
-    first, second = holding.HeldEvidence(*names), holding.HeldEvidence(*names)
+    first, second = evidence_guard.HeldEvidence(*names), evidence_guard.HeldEvidence(*names)
     assert first.take({})
     before = first.before({"at": 1}, 0, b"")
     os.unlink(before.new)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import engine.watcher
-from engine.adapters.evidence import NAME, RESULT_AT, SIZE, beside, pack
 from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
 from engine.adapters.keys import key_of
@@ -36,6 +35,7 @@ from engine.loop import RETRY_SECONDS, Loop
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
+from engine.supervisor.evidence import NAME, RESULT_AT, SIZE, beside, pack
 from engine.testing import FakeClock, GivenTree, make_loops
 from engine.watcher import Watcher
 from jobfile.schedule.occurrences import load_zone

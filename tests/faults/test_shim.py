@@ -12,11 +12,11 @@ from random import Random
 
 import pytest
 
-from engine.adapters.evidence import NAME, SIZE, beside
 from engine.adapters.holders import current_boot_id
 from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, StartError
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
+from engine.supervisor.evidence import NAME, SIZE, beside
 from tests.engine.real import KEY
 from tests.engine.supervisors import leave_out_compiled_part
 from tests.faults.disk import Disk, read_log

@@ -80,7 +80,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("jobfile/schedule/cron.py", _CRON, _CRON_CASES, _ENTRIES, ("tests/language/test_cases.py",)),
         ("jobfile/plan/runs.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),
         ("jobfile/plan/risks.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),
-        ("engine/adapters/masking.py", ("tests/engine/test_masking.py",), ("tests/engine/test_output.py",)),
+        ("engine/supervisor/masking.py", ("tests/engine/test_masking.py",), ("tests/engine/test_output.py",)),
         ("jobfile/shell/injection.py", ("tests/language/test_cases.py",), ("tests/language/test_shell.py",)),
     )
 }

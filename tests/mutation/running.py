@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.known import ROOT, project_files
 from tests.mutation.mutating import Mutant
 
-LIBRARY = "engine/adapters/libplain.so"
+LIBRARY = "engine/supervisor/libplain.so"
 FEWEST_SECONDS, LONGEST_SECONDS = 30.0, 600.0
 SLACK = 5.0
 """A group of tests may take this many times as long as without a change; longer is a hang, and noticed."""

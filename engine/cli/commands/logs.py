@@ -4,7 +4,6 @@ import threading
 
 import click
 
-from engine.adapters.output import OutputTail
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
 from engine.cli.naming import Subject, UnknownRunError, subject
@@ -15,6 +14,7 @@ from engine.cli.showing import OutputShown
 from engine.core.lifecycle import AttemptState, Run
 from engine.core.vocabulary import instant_text, short
 from engine.ledger import View
+from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import printable
 
 LOOK_SECONDS = 0.1

@@ -8,8 +8,8 @@ from typing import Any, Final  # records are JSON
 
 import plain
 from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack, wish_line
-from making import FILE, make_folder, own_folder, sync_folder, write_all_at
-from spawning import Before
+from namespace import FILE, make_folder, own_folder, sync_folder, write_all_at
+from spawn import Before
 
 LOCK_TRIES: Final = 100
 READ_BYTES: Final = 65_536

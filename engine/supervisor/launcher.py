@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs mor
 from leftovers import end_strangers
 from memory import start_of_memory_kills
 from shim import Shim, become_supervisor
-from spawning import note_oom_score, note_umask_and_core
+from spawn import note_oom_score, note_umask_and_core
 from waking import Wake
 
 IDLE_KEPT: Final = 16

@@ -6,7 +6,7 @@ from typing import Any  # an order is a plain dictionary
 
 import plain
 from plain import Ended
-from spawning import (
+from spawn import (
     AT_FOLDER,
     AT_LIMIT,
     AT_PROCESS,

@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where a beginning failed; spawning.py has the same numbers. */
+/* Where a beginning failed; spawn.py has the same numbers. */
 enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT };
 
 struct begun {

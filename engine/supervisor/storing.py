@@ -3,7 +3,7 @@
 import os
 from typing import Protocol
 
-from making import append_to, open_folder
+from namespace import append_to, open_folder
 from output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
 
 

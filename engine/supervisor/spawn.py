@@ -14,7 +14,7 @@ import struct
 from typing import Final, NamedTuple
 
 import plain
-from making import sync_folder, write_all_at
+from namespace import sync_folder, write_all_at
 
 AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
 """Where it failed: the marker is not on the disk, or no process, folder, program or limit was to be had."""

@@ -17,14 +17,14 @@ from typing import Any, Final  # an order is a plain dictionary
 
 sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
 
-from holding import HeldEvidence
+from evidence_guard import HeldEvidence
 from leftovers import Told, began_at, group_within, signal_descendants, tell_others
-from making import make_folder, open_folder, write_script
 from masking import Masker
 from memory import memory_kills
+from namespace import make_folder, open_folder, write_script
 from plain import Ended, note_signals
 from program import Program
-from spawning import AT_MARKER, Before, NotBegunError
+from spawn import AT_MARKER, Before, NotBegunError
 from storing import OutputFiles
 from waking import Wake, child_signals, poll_of, take_all
 
