@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.accounting import Moment
-from engine.adapters.lock import make_private_file
 from engine.applying import apply_catalog
 from engine.clockguard import ClockGuard
 from engine.core.records import Generation
+from engine.host.lock import make_private_file
 from engine.scheduler import Scheduler
 from engine.service import new_run_id
 from engine.store.sqlite.store import SqliteStore

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.adapters.lock import make_private_file
 from engine.cli.asking import new_run, record
 from engine.core.lifecycle import Run
+from engine.host.lock import make_private_file
 from engine.store.sqlite.store import SqliteStore
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec, Origin

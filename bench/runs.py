@@ -11,9 +11,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.adapters.lock import is_engine_running
-from engine.adapters.wake import poke
 from engine.cli.asking import new_run
+from engine.host.lock import is_engine_running
+from engine.host.wake import poke
 from engine.store.sqlite.store import SqliteStore
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec, Origin

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.accounting import template_values, zone_of
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, StartError, attempt_id
-from engine.patience import NoAnswerError, NotYetError, ask, wait_for
+from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.secretfiles import NotAvailableError, read_secret, refuse_unreadable
 from jobfile.expressions.expression import EvaluationError

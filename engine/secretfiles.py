@@ -6,8 +6,8 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from engine.ownership import is_foreign, is_shared, owner_name
-from engine.patience import NoAnswerError, ask
+from engine.host.ownership import is_foreign, is_shared, owner_name
+from engine.host.patience import NoAnswerError, ask
 
 MAX_SECRET_BYTES: Final = 64 * 1024
 _KINDS: Final = {

@@ -7,21 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from engine.adapters.attendance import abandoned, forget, is_abandoned, is_attended
-from engine.adapters.clock import is_synchronized
-from engine.adapters.environment import user_name
 from engine.adapters.files import FolderTree, FolderWatch
 from engine.adapters.folders import make_runs_dir
 from engine.adapters.gittree import GitTree
-from engine.adapters.hardening import allow_many_files, settle_in
-from engine.adapters.highwater import Rewind, find_rewind, note_high_water
-from engine.adapters.holders import current_boot_id
-from engine.adapters.lock import ENGINE, EngineLock, make_private_file, make_state_dir
-from engine.adapters.manager import Manager
-from engine.adapters.orphans import reap_orphans
 from engine.adapters.process import ProcessLauncher
-from engine.adapters.resting import give_back_code
 from engine.adapters.syntax import SyntaxChecker
-from engine.adapters.wake import YIELD, WakePipe
 from engine.auditing import AuditTail, note_start, note_stop
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
@@ -30,6 +20,16 @@ from engine.core.events import AttemptAdopted, EngineStarted, EngineStopped, Eve
 from engine.core.lifecycle import Run
 from engine.core.records import RESTORED_HOLD, SOURCE, Source
 from engine.heartbeat import Heartbeat
+from engine.host.clock import is_synchronized
+from engine.host.environment import user_name
+from engine.host.hardening import allow_many_files, settle_in
+from engine.host.high_water_mark import Rewind, find_rewind, note_high_water
+from engine.host.holders import current_boot_id
+from engine.host.lock import ENGINE, EngineLock, make_private_file, make_state_dir
+from engine.host.memory_release import give_back_code
+from engine.host.orphans import reap_orphans
+from engine.host.systemd import Manager
+from engine.host.wake import YIELD, WakePipe
 from engine.housekeeper import Housekeeper
 from engine.ledger import Store
 from engine.ledgerguard import LedgerGuard

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.ownership import open_own
+from engine.host.ownership import open_own
 
 FOLDER = "asked"
 

@@ -13,7 +13,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from engine.adapters.reading import read_job_files, read_limited
-from engine.ownership import file_troubles, unsafe_text
+from engine.host.ownership import file_troubles, unsafe_text
 from engine.ports import Snapshot
 
 # A watch is a hint: what watchdog has to say of one that is being taken away is nobody's concern.

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from engine.adapters.environment import environment
 from engine.adapters.process import Heard, listen
 from engine.core.errors import RevisionError
+from engine.host.environment import environment
 
 GIT_SECONDS: Final = 60.0
 """How long git may take for an answer."""

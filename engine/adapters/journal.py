@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.core.events import Event
-from engine.ownership import open_own
+from engine.host.ownership import open_own
 from engine.ports import Clock
 from engine.telling import tell_json, tell_text
 from jobfile.diagnostics.escapes import message

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Never  # records are JSON
 
-from engine.adapters.holders import Process, holds, lives
-from engine.adapters.keys import key_of
 from engine.core.lifecycle import Ended, Lost, Outcome, StartError
+from engine.host.holders import Process, holds, lives
+from engine.host.keys import key_of
 from engine.supervisor.evidence import NAME, NEW, RESULT_AT, beside, unpack
 from engine.supervisor.namespace import FILE
 

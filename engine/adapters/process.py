@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from engine.adapters.clock import SystemClock
-from engine.adapters.holders import current_boot_id, why_gone
-from engine.adapters.keys import key_of
 from engine.adapters.looking import REPLACED, Seen, look, look_for_end, supervisor_in
 from engine.adapters.wishing import leave_wish
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Lost, StartError
+from engine.host.clock import SystemClock
+from engine.host.holders import current_boot_id, why_gone
+from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.supervisor.leftovers import end_marked, go_on, rouse
 

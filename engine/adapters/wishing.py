@@ -6,7 +6,7 @@ import stat
 import time
 from pathlib import Path
 
-from engine.adapters.keys import key_of
+from engine.host.keys import key_of
 from engine.ports import Stop
 from engine.supervisor.evidence import CONTROL, beside, wish_line
 from engine.supervisor.namespace import FILE, write_all_at

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-from engine.adapters.clock import SystemClock
 from engine.adapters.journal import EngineJournal
-from engine.adapters.lock import lock_holder
 from engine.cli.place import Place
 from engine.core.errors import EngineRunningError
+from engine.host.clock import SystemClock
+from engine.host.lock import lock_holder
 from engine.service import Service
 
 TRY_SECONDS = 0.1

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from engine.accounting import Moment, request_run, requested_run
-from engine.adapters.environment import user_name
-from engine.adapters.lock import make_private_file, make_state_dir
-from engine.adapters.wake import poke
 from engine.cli.place import Place
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
+from engine.host.environment import user_name
+from engine.host.lock import make_private_file, make_state_dir
+from engine.host.wake import poke
 from engine.ledger import Store
 from engine.ports import Stop
 from engine.service import new_run_id

@@ -13,7 +13,6 @@ from types import FrameType
 import click
 
 from engine.adapters.attendance import Attendance
-from engine.adapters.lock import is_engine_running
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -27,6 +26,7 @@ from engine.cli.showing import OutputShown
 from engine.core.errors import JobfileError, StoreRefusedError
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import in_words, reason_words, seconds_text, short, start_error_words
+from engine.host.lock import is_engine_running
 from engine.ledger import View
 from engine.ports import Stop
 from engine.supervisor.output import OutputTail

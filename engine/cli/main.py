@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from engine.adapters.encoding import print_anything, use_utf8
-from engine.adapters.environment import environment
 from engine.cli.streams import UnwrittenError, checked_streams, give_up
+from engine.host.encoding import print_anything, use_utf8
+from engine.host.environment import environment
 from jobfile import __version__
 from jobfile.diagnostics.escapes import message
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from engine.adapters.reading import JobFiles
-from engine.adapters.writing import replace_file
+from engine.host.atomic_write import replace_file
 from jobfile.diagnostics.escapes import printable
 from jobfile.fixing.fix_loop import mend
 

@@ -9,8 +9,8 @@ from datetime import datetime
 
 import click
 
-from engine.adapters.environment import environment
 from engine.core.lifecycle import Attempt, Run
+from engine.host.environment import environment
 from jobfile.diagnostics.escapes import printable
 
 MIN_WIDTH = 40

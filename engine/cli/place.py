@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import click
 
-from engine.adapters.clock import SystemClock
-from engine.adapters.environment import account, environment
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.core.errors import JobfileError
+from engine.host.clock import SystemClock
+from engine.host.environment import account, environment
+from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
 from engine.ledger import View
-from engine.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
 from jobfile.diagnostics.escapes import printable
 
 MAX_TOLD = 5
@@ -77,7 +77,7 @@ class Place:
 
     def trace_free_view(self) -> View | None:
         """The ledger for one look that writes nothing at all; None when there is none that can be read so."""
-        from engine.adapters.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
+        from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
         from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
 
         refuse_foreign_state(self.state_dir)

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from engine.abilities import needs_beyond
-from engine.adapters.keys import make_key
-from engine.adapters.lock import make_private_file, make_state_dir
-from engine.adapters.wake import poke
 from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width
 from engine.cli.place import Place
 from engine.core.events import GenerationApplied
+from engine.host.keys import make_key
+from engine.host.lock import make_private_file, make_state_dir
+from engine.host.wake import poke
 from engine.ledger import View
 from engine.planning.enforcing import Intent, put_in_force
 from engine.planning.facts import facts_of

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from engine.adapters.lock import engine_stuck, engine_trouble, is_engine_running
 from engine.answers.presence import Presence, presence_of
 from engine.cli.place import Place
+from engine.host.lock import engine_stuck, engine_trouble, is_engine_running
 from engine.ledger import View
 
 
@@ -21,9 +21,9 @@ def _fates(place: Place, view: View) -> Mapping[str, str]:
     """What will become of each attempt that is over and has no end in the ledger, by its run."""
     found = {}
     for live in view.soundness.live_attempts():
-        from engine.adapters.keys import read_key  # noqa: PLC0415  start-up time: rarely needed
         from engine.adapters.process import ProcessLauncher  # noqa: PLC0415  start-up time: rarely needed
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed
+        from engine.host.keys import read_key  # noqa: PLC0415  start-up time: rarely needed
 
         attempt = live.attempt
         folder = place.config.attempt_dir(attempt.run_id, attempt.number)

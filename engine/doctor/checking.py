@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.adapters.folders import survey
-from engine.adapters.lock import MOUNTS, file_system, is_engine_running
-from engine.adapters.machine import Machine
 from engine.answers.findings import Examined
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError
@@ -20,6 +18,8 @@ from engine.doctor.machine import examine_machine
 from engine.doctor.rights import check_state, examine_rights, unreadable_place
 from engine.doctor.running import examine_engine, examine_notifications
 from engine.doctor.subject import Subject
+from engine.host.lock import MOUNTS, file_system, is_engine_running
+from engine.host.machine import Machine
 
 
 def diagnose(

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from engine.adapters.highwater import find_rewind
-from engine.adapters.keys import read_key
 from engine.adapters.looking import read_result
 from engine.answers.findings import Examined, Finding, told
 from engine.answers.invariants.checking import check_invariants
@@ -14,6 +12,8 @@ from engine.core.lifecycle import Ended, RunState
 from engine.core.vocabulary import short
 from engine.doctor.ledgerfile import summed_up
 from engine.doctor.subject import Subject
+from engine.host.high_water_mark import find_rewind
+from engine.host.keys import read_key
 from engine.ledger import View
 from engine.supervisor.evidence import NAME, beside
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import NamedTuple
 
-from engine.adapters.lock import NETWORK_FILE_SYSTEMS
 from engine.answers.findings import Examined, Finding, told
 from engine.core.audit_chain import follow
 from engine.core.errors import JobfileError
 from engine.core.records import RESTORED_HOLD, Unreadable
 from engine.doctor.rights import unreadable_place
 from engine.doctor.subject import Subject, many, size_text
+from engine.host.lock import NETWORK_FILE_SYSTEMS
 from engine.ledger import View
 from engine.store.sqlite.examining import Examination, examine
 from engine.store.sqlite.view import SqliteView

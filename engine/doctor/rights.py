@@ -8,8 +8,8 @@ from engine.adapters.reading import read_job_files
 from engine.answers.findings import Examined, Finding, told
 from engine.doctor.subject import Subject, many
 from engine.executor import secret_trouble
+from engine.host.ownership import Trouble, file_troubles, state_troubles
 from engine.ledger import View
-from engine.ownership import Trouble, file_troubles, state_troubles
 from jobfile.model.canonical import spec_from_json
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.adapters.machine import Machine
 from engine.config import EngineConfig
+from engine.host.machine import Machine
 from engine.ledger import View
 
 

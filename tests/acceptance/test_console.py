@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.console import CLOSE_SECONDS, MAX_WAITING, Console
+from engine.host.console import CLOSE_SECONDS, MAX_WAITING, Console
 from tests.acceptance.engines import (
     JOBFILE,
     check_every_instant,

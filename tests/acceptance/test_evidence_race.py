@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.holders import current_boot_id
 from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost
+from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
 from engine.supervisor.evidence import NAME, RESULT_AT, beside
 from tests.acceptance.engines import SOAK_MINUTES, until

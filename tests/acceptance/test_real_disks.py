@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from engine.adapters.holders import current_boot_id
-from engine.adapters.keys import read_key
 from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, RunState
+from engine.host.holders import current_boot_id
+from engine.host.keys import read_key
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from tests.acceptance.engines import FAR, JOBFILE, check_instants_of, put, until

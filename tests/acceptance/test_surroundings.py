@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.orphans import Orphans
 from engine.core.lifecycle import RunState
+from engine.host.orphans import Orphans
 from tests.acceptance.engines import (
     JOBFILE,
     attempts_of,
@@ -197,7 +197,7 @@ def test_what_the_engine_has_and_what_a_job_names_win(tmp_path: Path) -> None:
 
 
 def test_a_user_that_the_system_does_not_know_has_no_name() -> None:
-    code = "import os; from engine.adapters.environment import account; os.setuid(64123); print(account())"
+    code = "import os; from engine.host.environment import account; os.setuid(64123); print(account())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("{}\n", "")
 

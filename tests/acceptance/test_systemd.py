@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.manager import Manager
+from engine.host.systemd import Manager
 from tests.acceptance.engines import JOBFILE, ask, until
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.lock import make_private_file, make_state_dir
 from engine.core.audit_chain import follow
+from engine.host.lock import make_private_file, make_state_dir
 from engine.store.sqlite.migrate import MIGRATIONS
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView

@@ -12,8 +12,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from engine.adapters.writing import replace_file
 from engine.core.errors import JobfileError
+from engine.host.atomic_write import replace_file
 from tests.cli.conftest import JOBS, Jobfile
 
 DATA = Path(__file__).parents[1] / "data"

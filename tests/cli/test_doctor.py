@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.adapters.machine import container_kind, read_machine
 from engine.answers.findings import AREAS, CODES
+from engine.host.machine import container_kind, read_machine
 from tests.acceptance.test_readme import ROOT, session, type_and_compare
 from tests.cli.conftest import Jobfile, Said
 from tests.cli.test_files import fits
@@ -106,7 +106,7 @@ def test_it_fits_a_narrow_terminal(jobfile: Jobfile, tmp_path: Path) -> None:
 def test_the_machine_says_its_limits_and_its_container(tmp_path: Path) -> None:
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77));"
-        "from engine.adapters.machine import read_machine; print(read_machine().open_files)"
+        "from engine.host.machine import read_machine; print(read_machine().open_files)"
     )
     done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=True)
     assert done.stdout == "77\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.lock import is_engine_running
 from engine.answers.report import VERDICTS
+from engine.host.lock import is_engine_running
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView
 from tests.cli.conftest import JOBS, Jobfile

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.adapters.holders import current_boot_id
-from engine.adapters.keys import key_of, make_key
-from engine.adapters.lock import MOUNTS, EngineLock
-from engine.adapters.machine import Machine
 from engine.answers.findings import Examined, Finding
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, RunState
 from engine.doctor.checking import diagnose
+from engine.host.holders import current_boot_id
+from engine.host.keys import key_of, make_key
+from engine.host.lock import MOUNTS, EngineLock
+from engine.host.machine import Machine
 from engine.supervisor.evidence import NAME, RESULT_AT, beside, pack
 from engine.testing import FakeClock
 from tests.engine.test_past import keep_house

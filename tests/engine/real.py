@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.holders import current_boot_id
 from engine.adapters.process import ProcessLauncher
+from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
 from engine.supervisor.output import OutputTail
 from engine.supervisor.plain import LIBRARY

@@ -14,10 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from engine.adapters.folders import make_runs_dir
-from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
-from engine.adapters.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
-from engine.adapters.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
 from engine.core.errors import EngineRunningError, JobfileError
 from engine.core.events import (
     AttemptStarted,
@@ -35,6 +32,9 @@ from engine.core.events import (
 )
 from engine.core.lifecycle import RunState
 from engine.core.vocabulary import seconds_text
+from engine.host.high_water_mark import find_rewind, note_high_water
+from engine.host.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
+from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
 from engine.telling import tell_json, tell_text
 from engine.testing import FakeClock
 from tests.builders import HOUR, NOON, a_run
@@ -261,7 +261,7 @@ def test_a_folder_of_runs_that_cannot_be_made_stops_nobody(tmp_path: Path) -> No
 
 def test_the_code_that_checks_files_is_given_back_and_works_on() -> None:
     code = (
-        "import jsonschema_rs; from engine.adapters.resting import VALIDATOR, give_back_code\n"
+        "import jsonschema_rs; from engine.host.memory_release import VALIDATOR, give_back_code\n"
         "validator = jsonschema_rs.Draft7Validator({'type': 'object'})\n"
         "def held():\n"
         "    found, is_meant = 0, False\n"

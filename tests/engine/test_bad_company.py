@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters.holders import current_boot_id
-from engine.adapters.keys import key_of
 from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, RunState, StartError
+from engine.host.holders import current_boot_id
+from engine.host.keys import key_of
 from engine.supervisor.evidence import NAME, RESULT_AT, beside, pack
 from engine.testing import Flight
 from tests.engine.disks import dead_disk

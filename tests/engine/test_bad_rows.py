@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.clock import SystemClock
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
 from engine.cli.main import run as run_command
@@ -20,6 +19,7 @@ from engine.core.errors import StoreRefusedError
 from engine.core.events import RowUnreadable
 from engine.core.lifecycle import RunState
 from engine.core.records import Unreadable
+from engine.host.clock import SystemClock
 from engine.store.cells import CELLS, UNREADABLE
 from engine.store.rows import db_text
 from engine.store.sqlite.soundness import EVERY_ROW

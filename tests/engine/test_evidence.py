@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.holders import current_boot_id
-from engine.adapters.keys import key_of
 from engine.adapters.looking import marker_in, result_in
 from engine.core.lifecycle import Ended, Lost, StartError
+from engine.host.holders import current_boot_id
+from engine.host.keys import key_of
 from engine.ports import Alive, LaunchOrder, NotStarted, Stop
 from engine.supervisor.evidence import _HEAD as HEAD
 from engine.supervisor.evidence import _MAGIC as MAGIC

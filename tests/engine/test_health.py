@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.attendance import Attendance, abandoned, forget, is_abandoned, is_attended
-from engine.adapters.lock import (
+from engine.answers.presence import RUNNING
+from engine.answers.status import make_status
+from engine.config import EngineConfig
+from engine.core.errors import EngineRunningError
+from engine.host.lock import (
     EngineLock,
     engine_bug,
     engine_stuck,
@@ -15,11 +19,7 @@ from engine.adapters.lock import (
     is_engine_running,
     lock_holder,
 )
-from engine.adapters.manager import Manager
-from engine.answers.presence import RUNNING
-from engine.answers.status import make_status
-from engine.config import EngineConfig
-from engine.core.errors import EngineRunningError
+from engine.host.systemd import Manager
 from engine.ledgerguard import BUG_CALM_SECONDS, STUCK_SECONDS
 from engine.service import Service
 from engine.testing import FakeClock, KeptJournal

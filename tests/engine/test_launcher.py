@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from engine.adapters import process
-from engine.adapters.holders import current_boot_id
-from engine.adapters.keys import key_of
 from engine.adapters.looking import Marker, marker_in
 from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, StartError
+from engine.host.holders import current_boot_id
+from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.supervisor.evidence import CONTROL, NAME, RESULT_AT, beside, pack, wish_line
 from engine.supervisor.leftovers import began_at

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.adapters.journal import EngineJournal
-from engine.adapters.lock import EngineLock, engine_trouble, make_private_file
 from engine.core.errors import JobfileError, StoreDamagedError, StoreUnwritableError
 from engine.core.events import (
     ClockJumped,
@@ -24,6 +23,7 @@ from engine.core.events import (
     RunsPruned,
 )
 from engine.core.records import DISK_HOLD
+from engine.host.lock import EngineLock, engine_trouble, make_private_file
 from engine.housekeeper import Housekeeper
 from engine.ledgerguard import (
     BUG_CALM_SECONDS,

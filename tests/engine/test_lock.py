@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.attendance import abandoned
-from engine.adapters.highwater import HIGH_WATER, find_rewind
-from engine.adapters.keys import KEY, find_key, make_key, read_key
-from engine.adapters.lock import (
+from engine.core.errors import EngineRunningError, JobfileError, SupersededError
+from engine.host.high_water_mark import HIGH_WATER, find_rewind
+from engine.host.keys import KEY, find_key, make_key, read_key
+from engine.host.lock import (
     LOCK,
     TROUBLE_BYTES,
     EngineLock,
@@ -23,12 +24,11 @@ from engine.adapters.lock import (
     is_engine_running,
     lock_holder,
 )
-from engine.core.errors import EngineRunningError, JobfileError, SupersededError
-from engine.ownership import LOCKS
+from engine.host.ownership import LOCKS
 from tests.engine.real import Holder
 
 TAKES = (
-    "import sys; from pathlib import Path; from engine.adapters.lock import EngineLock\n"
+    "import sys; from pathlib import Path; from engine.host.lock import EngineLock\n"
     "lock = EngineLock.take(Path(sys.argv[1])); print(flush=True); sys.stdin.read(); lock.release()"
 )
 
@@ -85,7 +85,7 @@ def alter(path: Path) -> None:
 def test_what_holds_the_lock_and_writes_what_an_engine_would_is_none(
     tmp_path: Path, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.adapters.lock.UNNAMED_TRIES", 2)
+    monkeypatch.setattr("engine.host.lock.UNNAMED_TRIES", 2)
     EngineLock.take(tmp_path).release()
     change(tmp_path / LOCK)
     with Holder(tmp_path / LOCK):
@@ -157,7 +157,7 @@ def test_where_every_place_is_held_the_processes_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("UNNAMED_TRIES", "LOCK_TRIES"):
-        monkeypatch.setattr(f"engine.adapters.lock.{name}", 1)
+        monkeypatch.setattr(f"engine.host.lock.{name}", 1)
     with ExitStack() as stack:
         holders = []
         for number in range(LOCKS):
@@ -236,7 +236,7 @@ def test_a_note_without_a_zone_is_one(tmp_path: Path) -> None:
 def test_a_lock_file_that_nobody_wrote_names_nobody(
     tmp_path: Path, garbage: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.adapters.lock.UNNAMED_TRIES", 1)
+    monkeypatch.setattr("engine.host.lock.UNNAMED_TRIES", 1)
     (tmp_path / LOCK).write_bytes(garbage)
     with (tmp_path / LOCK).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)

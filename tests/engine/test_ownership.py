@@ -10,9 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.lock import make_private_file, make_state_dir
 from engine.core.errors import JobfileError
-from engine.ownership import KINDS, NotOursError, file_troubles, refuse_foreign_files, refuse_foreign_state
+from engine.host.lock import make_private_file, make_state_dir
+from engine.host.ownership import (
+    KINDS,
+    NotOursError,
+    file_troubles,
+    refuse_foreign_files,
+    refuse_foreign_state,
+)
 from tests.acceptance.engines import say
 
 STRANGER = 12345

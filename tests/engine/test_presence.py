@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.adapters.lock import make_private_file
 from engine.answers.fates import fate_of
 from engine.answers.presence import RUNNING, SILENT, Presence, presence_of, unsettled_words
 from engine.core.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
+from engine.host.lock import make_private_file
 from engine.ports import Alive, Evidence, NotStarted
 from engine.store.sqlite.store import SqliteStore
 from engine.store.sqlite.view import SqliteView

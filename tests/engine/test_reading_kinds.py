@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.reading import LinkError, read_job_files, read_limited
-from engine.adapters.writing import replace_file
 from engine.core.errors import JobfileError
+from engine.host.atomic_write import replace_file
 
 SECRET = "token=hush-91"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.patience import (
+from engine.host.patience import (
     ANSWER_SECONDS,
     AT_ONCE_SECONDS,
     MOST_STUCK,

@@ -6,7 +6,6 @@ from itertools import count
 from pathlib import Path
 
 from engine.accounting import Moment, request_run, requested_run
-from engine.adapters.lock import make_private_file, make_state_dir
 from engine.answers.expected import INSTANT
 from engine.answers.findings import Finding, Severity
 from engine.answers.invariants.checking import check_invariants
@@ -16,6 +15,7 @@ from engine.config import EngineConfig
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.records import Gap, Pause
 from engine.heartbeat import Heartbeat
+from engine.host.lock import make_private_file, make_state_dir
 from engine.housekeeper import Housekeeper
 from engine.ledger import View
 from engine.pausing import BY_HAND

@@ -17,10 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import engine.watcher
-from engine.adapters.highwater import find_rewind, note_high_water
 from engine.adapters.journal import EngineJournal
-from engine.adapters.keys import key_of
-from engine.adapters.lock import make_private_file
 from engine.adapters.process import ProcessLauncher
 from engine.answers.why import why
 from engine.config import EngineConfig
@@ -28,6 +25,9 @@ from engine.core.errors import StoreUnwritableError
 from engine.core.events import Event, LoopFailed, RunSettled
 from engine.core.lifecycle import ACTIVE_STATES, Ended, Lost, Run, RunState, StartError
 from engine.heartbeat import Heartbeat
+from engine.host.high_water_mark import find_rewind, note_high_water
+from engine.host.keys import key_of
+from engine.host.lock import make_private_file
 from engine.housekeeper import Housekeeper
 from engine.ledger import View
 from engine.ledgerguard import LedgerGuard

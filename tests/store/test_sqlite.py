@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.lock import make_private_file
 from engine.core.errors import StoreRefusedError, StoreUnavailableError
+from engine.host.lock import make_private_file
 from engine.store.sqlite.connection import objects_of
 from engine.store.sqlite.migrate import MIGRATIONS, NEWEST_OBJECTS, digest_of
 from engine.store.sqlite.store import SqliteStore

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.environment import user_name
 from engine.cli.place import Place, json_option, place_options, refuse_unsafe_files, strict_option
 from engine.cli.planning import (
     INVALID,
@@ -16,6 +15,7 @@ from engine.cli.planning import (
     print_plan,
     told,
 )
+from engine.host.environment import user_name
 from engine.planning.enforcing import (
     Intent,
     refuse_mass_removal,

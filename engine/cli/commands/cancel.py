@@ -5,13 +5,13 @@ import time
 
 import click
 
-from engine.adapters.lock import lock_holder
 from engine.cli.asking import ask_to_stop
 from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
+from engine.host.lock import lock_holder
 from engine.ledger import View
 from engine.ports import Stop
 from jobfile.model.canonical import spec_from_json

@@ -4,13 +4,13 @@ from datetime import UTC
 
 import click
 
-from engine.adapters.clock import is_synchronized
-from engine.adapters.environment import user_name
-from engine.adapters.wake import poke
 from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text
+from engine.host.clock import is_synchronized
+from engine.host.environment import user_name
+from engine.host.wake import poke
 from engine.store.sqlite.store import SqliteStore
 
 SHOWN = 5

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.environment import environment
 from engine.adapters.forge import github, gitlab, put_comment
 from engine.adapters.reading import read_limited
+from engine.host.environment import environment
 
 MAX_CHARACTERS = 65_000
 MAX_EVENT_BYTES = 64 * 1024 * 1024

@@ -2,12 +2,12 @@
 
 import click
 
-from engine.adapters.machine import read_machine
 from engine.answers.findings import AREAS, Examined, Finding, Severity
 from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.doctor.checking import diagnose
 from engine.doctor.subject import many
+from engine.host.machine import read_machine
 
 
 @click.command("doctor")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.given import make_folders, write_text
 from engine.cli.output import print_json
+from engine.host.given_files import make_folders, write_text
 from jobfile.diagnostics.escapes import printable
 from jobfile.schema.validator import schema_text
 

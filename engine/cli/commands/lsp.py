@@ -2,8 +2,8 @@
 
 import click
 
-from engine.adapters.clock import SystemClock
 from engine.core.errors import JobfileError
+from engine.host.clock import SystemClock
 
 
 class NotInstalledError(JobfileError):

@@ -2,8 +2,6 @@
 
 import click
 
-from engine.adapters.environment import user_name
-from engine.adapters.wake import poke
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
@@ -12,6 +10,8 @@ from engine.core.errors import JobfileError
 from engine.core.lifecycle import RunState
 from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, short
+from engine.host.environment import user_name
+from engine.host.wake import poke
 from engine.pausing import BY_HAND
 from engine.store.sqlite.store import SqliteStore
 from jobfile.schedule.duration import parse_duration

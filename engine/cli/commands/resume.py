@@ -2,11 +2,11 @@
 
 import click
 
-from engine.adapters.environment import user_name
-from engine.adapters.wake import poke
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
+from engine.host.environment import user_name
+from engine.host.wake import poke
 from engine.store.sqlite.store import SqliteStore
 
 

@@ -8,7 +8,6 @@ import click
 
 from engine.abilities import beyond_engine
 from engine.adapters.files import FolderTree
-from engine.adapters.given import write_text
 from engine.adapters.revisions import snapshot_at
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
@@ -16,6 +15,7 @@ from engine.cli.output import cut, display_width, facts, print_json, table, widt
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
 from engine.core.errors import JobfileError
+from engine.host.given_files import write_text
 from engine.ports import Snapshot
 from engine.simulation.comparing import compare_rows, compare_to_json
 from engine.simulation.core import simulate

@@ -6,7 +6,6 @@ from datetime import UTC
 import click
 
 from engine.adapters.files import FolderTree
-from engine.adapters.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
 from engine.answers.presence import Presence
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, print_json
@@ -15,6 +14,7 @@ from engine.cli.presence import presence_at
 from engine.cli.times import zone_of_job
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
+from engine.host.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
 from engine.ledger import View
 from jobfile import __version__
 from jobfile.model.catalog import Catalog

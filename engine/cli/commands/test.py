@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from engine.adapters.files import FolderTree
-from engine.adapters.given import write_text
 from engine.adapters.reading import read_limited
 from engine.casetests.cases import CaseFile
 from engine.casetests.judging import Judged, judge
@@ -20,6 +19,7 @@ from engine.cli.findings import print_diagnostics, print_errors
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.errors import JobfileError
+from engine.host.given_files import write_text
 from engine.store.sqlite.store import SqliteStore
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.source import Source

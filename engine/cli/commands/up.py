@@ -12,17 +12,17 @@ from types import FrameType
 
 import click
 
-from engine.adapters.clock import SystemClock
-from engine.adapters.console import Console
 from engine.adapters.journal import EngineJournal, for_people, for_programs
-from engine.adapters.lock import lock_holder
-from engine.adapters.manager import Manager
-from engine.adapters.wake import YIELD, poke
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.core.events import NotShown
-from engine.ownership import refuse_foreign_state
+from engine.host.clock import SystemClock
+from engine.host.console import Console
+from engine.host.lock import lock_holder
+from engine.host.ownership import refuse_foreign_state
+from engine.host.systemd import Manager
+from engine.host.wake import YIELD, poke
 from engine.service import Service
 from jobfile.schedule.duration import parse_duration, why_no_duration
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.ownership import open_own
+from engine.host.ownership import open_own
 
 HIGH_WATER = "high_water"
 MAX_NOTE_BYTES = 4_096

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.core.errors import JobfileError
-from engine.ownership import WAKE, open_own
+from engine.host.ownership import WAKE, open_own
 
 FIFO = WAKE
 LEDGER_CHANGED = "ledger"

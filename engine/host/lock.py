@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from engine.adapters.holders import Process, current_boot_id, holders_of, holds, this_process
-from engine.adapters.keys import find_key, keep_key, make_key
 from engine.core.errors import EngineRunningError, JobfileError, SupersededError
-from engine.ownership import LOCKS, WAKE, open_own, refuse_foreign_state
+from engine.host.holders import Process, current_boot_id, holders_of, holds, this_process
+from engine.host.keys import find_key, keep_key, make_key
+from engine.host.ownership import LOCKS, WAKE, open_own, refuse_foreign_state
 from engine.supervisor.evidence import seal_text
 
 LOCK = "engine.lock"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters.clock import is_synchronized
-from engine.adapters.environment import environment
+from engine.host.clock import is_synchronized
+from engine.host.environment import environment
 
 _SIGNS = {".dockerenv": "Docker", "run/.containerenv": "Podman"}
 _ID_DIGITS = 32
