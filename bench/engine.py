@@ -15,10 +15,10 @@ from engine.applying import apply_catalog
 from engine.clockguard import ClockGuard
 from engine.core.records import Generation
 from engine.host.lock import make_private_file
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from engine.scheduler import Scheduler
 from engine.service import new_run_id
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
 from engine.supervisor.evidence import NAME
 from engine.testing import FakeClock, KeptJournal
 from jobfile.model.catalog import CompiledJob, build_catalog

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.cli.asking import new_run, record
 from engine.core.lifecycle import Run
 from engine.host.lock import make_private_file
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.sqlite.store import SqliteStore
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec, Origin
 

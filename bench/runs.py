@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.cli.asking import new_run
 from engine.host.lock import is_engine_running
 from engine.host.wake import poke
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.sqlite.store import SqliteStore
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec, Origin
 

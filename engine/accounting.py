@@ -11,7 +11,7 @@ from engine.core.due import NotRun, Rules, ToRun, due
 from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
 from engine.core.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.core.records import ENGINE_DOWN, Schedule
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.owing import owe_for_gap, owe_for_run
 from engine.ports import Stop
 from jobfile.expressions.template import has_template, render_text

@@ -8,7 +8,7 @@ from engine.core.events import Event, GenerationApplied, JobRenamed, RunSettled
 from engine.core.lifecycle import RunState
 from engine.core.records import Generation, JobVersion, Schedule
 from engine.core.vocabulary import changes_text
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Stop
 from engine.rebinding import rebind
 from jobfile.model.catalog import Catalog, CompiledJob

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.core.events import DoneByOthers
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Journal
 from jobfile import __version__
 

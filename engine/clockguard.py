@@ -9,7 +9,7 @@ from engine.core.clocks import JUMP, Reading, implausible, jump_between
 from engine.core.events import ClockBelieved, ClockHeld, ClockJumped, Event
 from engine.core.lifecycle import Run, RunState
 from engine.core.retry import retry_delay
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Clock, Journal
 
 SYNCHRONIZED_SECONDS = 60.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Clock
 
 BEAT_SECONDS = 10.0

@@ -10,7 +10,7 @@ from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, Ru
 from engine.core.lifecycle import AttemptState, Ended, Run, RunState
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Clock, Journal, Launcher, Stop
 
 LOOK_SECONDS = 10.0

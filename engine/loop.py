@@ -14,7 +14,7 @@ from engine.core.errors import (
     SupersededError,
 )
 from engine.core.events import LoopFailed
-from engine.ledgerguard import LedgerGuard
+from engine.ledger.health import LedgerGuard
 from engine.ports import Journal
 
 RETRY_SECONDS = 2.0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from engine.core.events import LoopFailed
-from engine.ledgerguard import LedgerGuard
+from engine.ledger.health import LedgerGuard
 from engine.ports import Clock, Journal
 
 OVERSEE_SECONDS = 5.0

@@ -6,7 +6,7 @@ from datetime import datetime
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.notices import TROUBLE, notices
 from engine.core.records import Owed
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from engine.core.events import Event, JobPaused
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Pause
-from engine.ledger import Store, View
+from engine.ledger.ports import Store, View
 from jobfile.model.jobs import JobSpec
 
 BAD_ENDS = (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)

@@ -4,7 +4,7 @@ import json
 
 from engine.core.events import RowUnreadable
 from engine.core.records import SET_ASIDE
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Clock, Journal
 
 MAX_NOTED = 20

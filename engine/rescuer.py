@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptState, RunState
 from engine.core.records import LiveAttempt
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Alive, Launcher, Stop
 
 LOOK_SECONDS = 1.0

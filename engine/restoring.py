@@ -7,7 +7,7 @@ from engine.accounting import rules_of
 from engine.core.due import due
 from engine.core.lifecycle import RunState
 from engine.core.records import RESTORED_HOLD
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from jobfile.schedule.occurrences import fires
 
 RESTORED = "restored"

@@ -12,7 +12,7 @@ from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.core.lifecycle import Run
 from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Clock, Journal
 from jobfile.schedule.occurrences import NotAdvancingError, next_fire
 

@@ -31,8 +31,10 @@ from engine.host.orphans import reap_orphans
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, WakePipe
 from engine.housekeeper import Housekeeper
-from engine.ledger import Store
-from engine.ledgerguard import LedgerGuard
+from engine.ledger.health import LedgerGuard
+from engine.ledger.ports import Store
+from engine.ledger.rows import source_to_text
+from engine.ledger.sqlite.store import SqliteStore
 from engine.loop import Bell, Loop
 from engine.overseer import Overseer
 from engine.ports import Alive, Clock, Journal, SourceTree
@@ -41,8 +43,6 @@ from engine.rescuer import Rescuer
 from engine.restoring import accept_copy, told, would_run_again
 from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
 from engine.stopping import is_withdrawn, stop_running, withdraw
-from engine.store.rows import source_to_text
-from engine.store.sqlite.store import SqliteStore
 from engine.watcher import Watcher
 from engine.worker import Worker
 from jobfile import __version__

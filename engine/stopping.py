@@ -7,7 +7,7 @@ from datetime import datetime
 
 from engine.core.events import Event, RunSettled
 from engine.core.lifecycle import Run, RunState, TriggerKind
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Clock, Stop
 
 STOP_SLACK_SECONDS = 10.0

@@ -9,7 +9,7 @@ from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.core.events import Event
 from engine.core.lifecycle import Ended, Lost, StartError
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Alive, Evidence, Journal, LaunchOrder, NotStarted, Snapshot, Stop
 from engine.rescuer import Rescuer
 from engine.scheduler import Scheduler

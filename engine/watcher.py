@@ -7,7 +7,7 @@ from engine.accounting import Moment
 from engine.applying import Change, apply_catalog, compare
 from engine.core.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
 from engine.core.records import Generation
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from jobfile.checks.scripts import AskShells
 from jobfile.diagnostics.escapes import readable

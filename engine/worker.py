@@ -23,7 +23,7 @@ from engine.core.lifecycle import (
 )
 from engine.core.retry import settle
 from engine.executor import prepare
-from engine.ledger import Store
+from engine.ledger.ports import Store
 from engine.owing import owe_for_run
 from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted

@@ -13,13 +13,13 @@ import click
 import pytest
 
 from engine.cli.main import COMMANDS, group
-from engine.ledger import Store, View
+from engine.ledger.ports import Store, View
 from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
 from tests.known import ROOT, known_files
 
 MODULES = [*known_files("engine", "*.py"), *known_files("jobfile", "*.py")]
-QUERIES = ROOT / "engine" / "store" / "sqlite" / "queries"
+QUERIES = ROOT / "engine" / "ledger" / "sqlite" / "queries"
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
 
 
@@ -47,7 +47,7 @@ def test_every_query_is_used_and_says_what_it_does() -> None:
 
 def test_the_stores_fulfil_their_ports() -> None:
     for port, module, name in ((Store, "store", "SqliteStore"), (View, "view", "SqliteView")):
-        made = getattr(importlib.import_module(f"engine.store.sqlite.{module}"), name)
+        made = getattr(importlib.import_module(f"engine.ledger.sqlite.{module}"), name)
         wanted = {name for name in vars(port) if not name.startswith("_")}
         assert wanted <= set(vars(made))
 

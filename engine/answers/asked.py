@@ -8,7 +8,7 @@ from engine.answers.expected import Item
 from engine.answers.overdue import is_overdue
 from engine.answers.presence import Presence
 from engine.answers.reasons import item_words
-from engine.ledger import View
+from engine.ledger.ports import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

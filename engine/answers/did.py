@@ -15,7 +15,7 @@ from engine.answers.overdue import OVERDUE
 from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.vocabulary import instant_text, seconds_text, short, start_error_words, value_text
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.values import Value
 

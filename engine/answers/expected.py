@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap, Pause, Schedule
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short, value_text
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.schedule.in_words import describe
 
 ON_TIME_SECONDS = 10

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from engine.answers.expected import INSTANT, Item, expected_items, item_of
-from engine.ledger import View
+from engine.ledger.ports import View
 
 Fits = Callable[[Item], bool]
 """Whether an expected run is one that is asked about."""

@@ -10,7 +10,7 @@ from engine.answers.presence import GRACE, Presence
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Schedule
 from engine.core.vocabulary import reason_words
-from engine.ledger import View
+from engine.ledger.ports import View
 
 if TYPE_CHECKING:
     from jobfile.schedule.occurrences import Fire

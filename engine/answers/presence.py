@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, Incident
 from engine.core.vocabulary import instant_text, seconds_text
-from engine.ledger import View
+from engine.ledger.ports import View
 
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 

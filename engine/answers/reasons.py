@@ -9,7 +9,7 @@ from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import ENGINE_DOWN, ENGINE_UNABLE
 from engine.core.vocabulary import in_words, instant_text, reason_words, short
-from engine.ledger import View
+from engine.ledger.ports import View
 
 WAITS_LONG = timedelta(seconds=2)
 """A startable run that waits longer than this waits for a place: the engine starts what it can at once."""

@@ -10,7 +10,7 @@ from engine.answers.overdue import OVERDUE, overdue_fires, overdue_runs
 from engine.answers.presence import Presence
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.records import Gap, Schedule
-from engine.ledger import View
+from engine.ledger.ports import View
 
 OPEN = "open"
 FIXED = "fixed_by_hand"

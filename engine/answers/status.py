@@ -19,7 +19,7 @@ from engine.core.records import (
     Session,
     Source,
 )
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.pausing import holding
 from jobfile.model.catalog import Catalog
 

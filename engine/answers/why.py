@@ -14,7 +14,7 @@ from engine.answers.presence import RUNNING, Presence
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Schedule
 from engine.core.vocabulary import REASONS, instant_text, short, start_error_words
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fires, next_fire
 

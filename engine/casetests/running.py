@@ -14,8 +14,8 @@ from engine.config import EngineConfig
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.records import Generation
 from engine.core.retry import retry_delay
+from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import LaunchOrder
-from engine.store.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
 from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog

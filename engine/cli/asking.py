@@ -10,10 +10,10 @@ from engine.core.lifecycle import Run
 from engine.host.environment import user_name
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.wake import poke
-from engine.ledger import Store
+from engine.ledger.ports import Store
+from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Stop
 from engine.service import new_run_id
-from engine.store.sqlite.store import SqliteStore
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Value

@@ -35,7 +35,7 @@ from engine.dryrun.programs import find_program, program_trouble
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
 from engine.executor import folder_trouble, refusals
 from engine.host.patience import wait_for
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import message, printable
 from jobfile.expressions.params import bind_params
 from jobfile.expressions.template import to_text

@@ -27,7 +27,7 @@ from engine.core.errors import JobfileError, StoreRefusedError
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import in_words, reason_words, seconds_text, short, start_error_words
 from engine.host.lock import is_engine_running
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.ports import Stop
 from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import message

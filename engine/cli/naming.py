@@ -9,7 +9,7 @@ from engine.cli.times import zone_of_job
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
-from engine.ledger import View
+from engine.ledger.ports import View
 
 MIN_PREFIX = 4
 """Characters of a run's id that name it, if no other begins so."""

@@ -13,7 +13,7 @@ from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
 from engine.host.environment import account, environment
 from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 
 MAX_TOLD = 5
@@ -71,14 +71,14 @@ class Place:
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
+        from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
 
         return _watched(SqliteView.open(ledger))
 
     def trace_free_view(self) -> View | None:
         """The ledger for one look that writes nothing at all; None when there is none that can be read so."""
         from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
-        from engine.store.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
+        from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
 
         refuse_foreign_state(self.state_dir)
         if not self.config.ledger.exists():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from engine.answers.presence import Presence, presence_of
 from engine.cli.place import Place
 from engine.host.lock import engine_stuck, engine_trouble, is_engine_running
-from engine.ledger import View
+from engine.ledger.ports import View
 
 
 def presence_at(place: Place, view: View) -> Presence:

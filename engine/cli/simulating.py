@@ -12,7 +12,7 @@ import click
 from engine.adapters.reading import read_limited
 from engine.cli.times import parse_instant
 from engine.core.lifecycle import TriggerKind
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.duration import parse_duration
 from jobfile.schedule.zones import EPOCH, load_zone

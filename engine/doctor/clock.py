@@ -7,7 +7,7 @@ from engine.core.clocks import JUMP
 from engine.core.records import CLOCK_HOLD
 from engine.core.vocabulary import seconds_text
 from engine.doctor.subject import Subject
-from engine.ledger import View
+from engine.ledger.ports import View
 
 _WORDS = {True: "synchronized", False: "not synchronized", None: "the system cannot tell"}
 

@@ -14,7 +14,7 @@ from engine.doctor.ledgerfile import summed_up
 from engine.doctor.subject import Subject
 from engine.host.high_water_mark import find_rewind
 from engine.host.keys import read_key
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.supervisor.evidence import NAME, beside
 
 MAX_RESULTS: Final = 1_000

@@ -11,9 +11,9 @@ from engine.core.records import RESTORED_HOLD, Unreadable
 from engine.doctor.rights import unreadable_place
 from engine.doctor.subject import Subject, many, size_text
 from engine.host.lock import NETWORK_FILE_SYSTEMS
-from engine.ledger import View
-from engine.store.sqlite.examining import Examination, examine
-from engine.store.sqlite.view import SqliteView
+from engine.ledger.ports import View
+from engine.ledger.sqlite.examining import Examination, examine
+from engine.ledger.sqlite.view import SqliteView
 
 
 class Opened(NamedTuple):

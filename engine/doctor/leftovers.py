@@ -14,7 +14,7 @@ from engine.doctor.subject import Subject
 from engine.host.keys import read_key
 from engine.host.lock import is_engine_running
 from engine.host.machine import RunProcess, process_of_run, processes_of_runs
-from engine.ledger import View
+from engine.ledger.ports import View
 
 FRESH_SECONDS: Final = 60.0
 """A half made file that is younger than this may be one that is being made."""

@@ -6,7 +6,7 @@ from typing import Final
 from engine.answers.findings import Examined, Finding
 from engine.core.vocabulary import other_version
 from engine.doctor.subject import Subject
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile import __version__
 from jobfile.schedule.occurrences import TZDATA_VERSION
 

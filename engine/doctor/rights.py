@@ -9,7 +9,7 @@ from engine.answers.findings import Examined, Finding, told
 from engine.doctor.subject import Subject, many
 from engine.executor import secret_trouble
 from engine.host.ownership import Trouble, file_troubles, state_troubles
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
 
 

@@ -9,7 +9,7 @@ from engine.answers.presence import SILENT
 from engine.core.records import CLOCK_HOLD
 from engine.core.vocabulary import seconds_text
 from engine.doctor.subject import Subject, many
-from engine.ledger import View
+from engine.ledger.ports import View
 
 OWED_LONG: Final = timedelta(minutes=10)
 """A notification that is owed for so long did not wait for its turn."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from engine.config import EngineConfig
 from engine.host.machine import Machine
-from engine.ledger import View
+from engine.ledger.ports import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

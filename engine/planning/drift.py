@@ -5,7 +5,7 @@ from datetime import datetime
 
 from engine.core.lifecycle import TriggerKind
 from engine.core.vocabulary import other_version, paused_though_enabled, short
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.pausing import holding
 from engine.planning.facts import pause_text
 from jobfile import __version__

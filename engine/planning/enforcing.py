@@ -10,7 +10,7 @@ from engine.applying import apply_catalog
 from engine.core.errors import JobfileError
 from engine.core.events import Event
 from engine.core.records import Generation
-from engine.ledger import Store, View
+from engine.ledger.ports import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from jobfile import __version__
 from jobfile.model.canonical import Plain, canonical_json

@@ -17,7 +17,7 @@ from engine.adapters.reading import NoFileError, read_limited
 from engine.adapters.sealing import is_seal_of, seal_of
 from engine.core.errors import JobfileError
 from engine.host.keys import KEY, find_key
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile import __version__
 from jobfile.compile.again import find_foreign
 from jobfile.diagnostics.diagnostic import Severity

@@ -11,7 +11,7 @@ from engine.adapters.revisions import NotThereError, changed_files, snapshot_at
 from engine.adapters.syntax import SyntaxChecker
 from engine.core.errors import JobfileError, RevisionError, UnreadableDefinitionError
 from engine.core.records import Generation, JobVersion
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
 from jobfile.model.canonical import spec_from_json

@@ -20,7 +20,7 @@ from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
 from engine.core.lifecycle import Attempt, Run
-from engine.store.sqlite.view import SqliteView
+from engine.ledger.sqlite.view import SqliteView
 from engine.supervisor.evidence import NAME, beside
 from jobfile.schedule.occurrences import fires
 

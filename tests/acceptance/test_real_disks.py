@@ -18,8 +18,8 @@ from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, RunState
 from engine.host.holders import current_boot_id
 from engine.host.keys import read_key
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from tests.acceptance.engines import FAR, JOBFILE, check_instants_of, put, until
 from tests.acceptance.test_systemd import Told
 from tests.faults.preload import Kind, Mode, Outside

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.adapters.files import FolderTree
 from engine.core.lifecycle import RunState
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.sqlite.store import SqliteStore
 from engine.testing import FakeClock, KeptJournal
 from engine.watcher import POLL_SECONDS, Watcher
 from jobfile.pipeline import compile_files

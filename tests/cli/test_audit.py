@@ -11,9 +11,9 @@ import pytest
 
 from engine.core.audit_chain import follow
 from engine.host.lock import make_private_file, make_state_dir
-from engine.store.sqlite.migrate import MIGRATIONS
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
+from engine.ledger.sqlite.migrate import MIGRATIONS
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from tests.builders import NOON
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits
@@ -172,7 +172,7 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.sqlite.store import SqliteStore
 store = SqliteStore.open(Path(sys.argv[1]))
 for number in range(20):
     with store.transaction():

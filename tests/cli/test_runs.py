@@ -14,8 +14,8 @@ import pytest
 
 from engine.answers.report import VERDICTS
 from engine.host.lock import is_engine_running
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from tests.cli.conftest import JOBS, Jobfile
 from tests.cli.test_files import fits
 

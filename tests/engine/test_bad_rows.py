@@ -20,10 +20,10 @@ from engine.core.events import RowUnreadable
 from engine.core.lifecycle import RunState
 from engine.core.records import Unreadable
 from engine.host.clock import SystemClock
-from engine.store.cells import CELLS, UNREADABLE
-from engine.store.rows import db_text
-from engine.store.sqlite.soundness import EVERY_ROW
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.cells import CELLS, UNREADABLE
+from engine.ledger.rows import db_text
+from engine.ledger.sqlite.soundness import EVERY_ROW
+from engine.ledger.sqlite.store import SqliteStore
 from engine.testing import FakeClock
 from tests.builders import NOON
 from tests.engine.world import World

@@ -20,7 +20,7 @@ from engine.host.lock import (
     lock_holder,
 )
 from engine.host.systemd import Manager
-from engine.ledgerguard import BUG_CALM_SECONDS, STUCK_SECONDS
+from engine.ledger.health import BUG_CALM_SECONDS, STUCK_SECONDS
 from engine.service import Service
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON

@@ -25,16 +25,16 @@ from engine.core.events import (
 from engine.core.records import DISK_HOLD
 from engine.host.lock import EngineLock, engine_trouble, make_private_file
 from engine.housekeeper import Housekeeper
-from engine.ledgerguard import (
+from engine.ledger.health import (
     BUG_CALM_SECONDS,
     CALM_SECONDS,
     LONG_TURN_SECONDS,
     STUCK_SECONDS,
     LedgerGuard,
 )
+from engine.ledger.sqlite.store import SqliteStore
 from engine.loop import RETRY_SECONDS, Loop
 from engine.overseer import STANDS_STILL, Overseer
-from engine.store.sqlite.store import SqliteStore
 from engine.telling import tell_text
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON, a_job, compiled

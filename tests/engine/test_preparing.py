@@ -12,7 +12,7 @@ from engine.config import EngineConfig
 from engine.core.errors import PartialTurnError
 from engine.core.lifecycle import AttemptState, RunState, StartError
 from engine.executor import prepare
-from engine.ledgerguard import BUG_CALM_SECONDS, STUCK_SECONDS, LedgerGuard
+from engine.ledger.health import BUG_CALM_SECONDS, STUCK_SECONDS, LedgerGuard
 from engine.loop import Loop
 from engine.ports import LaunchOrder
 from engine.testing import FakeClock, KeptJournal

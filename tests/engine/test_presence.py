@@ -10,9 +10,9 @@ from engine.answers.presence import RUNNING, SILENT, Presence, presence_of, unse
 from engine.core.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
 from engine.host.lock import make_private_file
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from engine.ports import Alive, Evidence, NotStarted
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
 from tests.builders import MINUTE, NOON
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World

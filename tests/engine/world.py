@@ -17,11 +17,11 @@ from engine.core.records import Gap, Pause
 from engine.heartbeat import Heartbeat
 from engine.host.lock import make_private_file, make_state_dir
 from engine.housekeeper import Housekeeper
-from engine.ledger import View
+from engine.ledger.ports import View
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from engine.pausing import BY_HAND
 from engine.quarantine import Quarantine
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, make_loops
 from engine.watcher import Watcher
 from jobfile.schedule.occurrences import fires

@@ -29,12 +29,12 @@ from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of
 from engine.host.lock import make_private_file
 from engine.housekeeper import Housekeeper
-from engine.ledger import View
-from engine.ledgerguard import LedgerGuard
+from engine.ledger.health import LedgerGuard
+from engine.ledger.ports import View
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from engine.loop import RETRY_SECONDS, Loop
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
 from engine.supervisor.evidence import NAME, RESULT_AT, SIZE, beside, pack
 from engine.testing import FakeClock, GivenTree, make_loops
 from engine.watcher import Watcher

@@ -48,7 +48,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _ENGINE,
         ),
         (
-            "engine/ledgerguard.py",
+            "engine/ledger/health.py",
             ("tests/engine/test_ledgerguard.py",),
             ("tests/engine/test_preparing.py",),
         ),

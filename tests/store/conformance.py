@@ -32,7 +32,7 @@ from engine.core.records import (
     SetKey,
     Tally,
 )
-from engine.ledger import Store, View
+from engine.ledger.ports import Store, View
 from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 

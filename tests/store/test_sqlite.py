@@ -10,10 +10,10 @@ import pytest
 
 from engine.core.errors import StoreRefusedError, StoreUnavailableError
 from engine.host.lock import make_private_file
-from engine.store.sqlite.connection import objects_of
-from engine.store.sqlite.migrate import MIGRATIONS, NEWEST_OBJECTS, digest_of
-from engine.store.sqlite.store import SqliteStore
-from engine.store.sqlite.view import SqliteView
+from engine.ledger.sqlite.connection import objects_of
+from engine.ledger.sqlite.migrate import MIGRATIONS, NEWEST_OBJECTS, digest_of
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from tests.builders import a_job, compiled
 from tests.known import known_files
 from tests.store.conformance import *  # noqa: F403  the suite

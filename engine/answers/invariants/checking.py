@@ -9,7 +9,7 @@ from engine.answers.invariants.liveness import check_liveness
 from engine.answers.invariants.order import check_order
 from engine.answers.invariants.rows import check_rows
 from engine.answers.invariants.stories import check_stories
-from engine.ledger import View
+from engine.ledger.ports import View
 
 
 def check_invariants(view: View, *, now: datetime, is_running: bool, max_running: int) -> Iterator[Finding]:

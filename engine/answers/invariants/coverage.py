@@ -14,7 +14,7 @@ from typing import Final
 from engine.answers.findings import Finding, told
 from engine.core.records import Gap, Schedule, SetKey
 from engine.core.vocabulary import short
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.schedule.occurrences import TZDATA_VERSION, fires
 
 REPORT_IT: Final = "keep a copy of the state folder and report it"

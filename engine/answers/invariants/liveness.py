@@ -10,7 +10,7 @@ from engine.answers.presence import SILENT
 from engine.core.lifecycle import Run, TriggerKind
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
 from engine.core.vocabulary import seconds_text, short
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.schedule.occurrences import next_fire
 
 OVERDUE: Final = timedelta(minutes=5)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engine.answers.findings import Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.records import Schedule, Session
-from engine.ledger import View
+from engine.ledger.ports import View
 
 
 def check_order(view: View) -> Iterator[Finding]:

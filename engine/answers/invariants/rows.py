@@ -8,7 +8,7 @@ from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.lifecycle import AttemptState, RunState
 from engine.core.records import Suspect
 from engine.core.vocabulary import short
-from engine.ledger import View
+from engine.ledger.ports import View
 
 _ALIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING})
 _BAD = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})

@@ -10,7 +10,7 @@ from engine.answers.findings import Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.why import why
 from engine.core.records import Schedule
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.schedule.occurrences import load_zone, next_fire
 
 MAX_SCHEDULES: Final = 100

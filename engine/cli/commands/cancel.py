@@ -12,7 +12,7 @@ from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.host.lock import lock_holder
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.ports import Stop
 from jobfile.model.canonical import spec_from_json
 

@@ -11,7 +11,7 @@ from engine.core.vocabulary import instant_text
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
 from engine.host.wake import poke
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.sqlite.store import SqliteStore
 
 SHOWN = 5
 _WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}

@@ -13,7 +13,7 @@ from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.core.lifecycle import AttemptState, Run
 from engine.core.vocabulary import instant_text, short
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import printable
 

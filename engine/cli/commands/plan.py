@@ -9,7 +9,7 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, place_options
 from engine.cli.planning import CHANGES, INVALID, RISKS, planned, print_plan, save_plan
 from engine.cli.times import parse_instant
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.planning.drift import drift_of
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__

@@ -7,7 +7,7 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.host.environment import user_name
 from engine.host.wake import poke
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.sqlite.store import SqliteStore
 
 
 @click.command("resume")

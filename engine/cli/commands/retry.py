@@ -11,7 +11,7 @@ from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run, RunState
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import Origin

@@ -17,7 +17,7 @@ from engine.cli.times import zone_of_job
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 
 HEADS = ("run", "job", "scheduled for", "state", "took", "why")

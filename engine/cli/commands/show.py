@@ -17,7 +17,7 @@ from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
-from engine.ledger import View
+from engine.ledger.ports import View
 from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
 from jobfile.compile import DEFAULT_QUEUE

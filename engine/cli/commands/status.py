@@ -15,7 +15,7 @@ from engine.cli.times import zone_of_job
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from engine.host.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile import __version__
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files

@@ -20,7 +20,7 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.errors import JobfileError
 from engine.host.given_files import write_text
-from engine.store.sqlite.store import SqliteStore
+from engine.ledger.sqlite.store import SqliteStore
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.source import Source
 from jobfile.model.catalog import Catalog

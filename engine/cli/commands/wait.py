@@ -14,7 +14,7 @@ from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
-from engine.ledger import View
+from engine.ledger.ports import View
 from jobfile.schedule.duration import EXPECTED, parse_duration
 
 _WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)

@@ -19,8 +19,8 @@ from engine.core.errors import (
     SupersededError,
 )
 from engine.core.records import Unreadable
-from engine.store.cells import INSTANT, faults_of, mended_row, unreadable_row
-from engine.store.rows import TABLE_OF, Row, db_text, from_us
+from engine.ledger.cells import INSTANT, faults_of, mended_row, unreadable_row
+from engine.ledger.rows import TABLE_OF, Row, db_text, from_us
 
 Read = TypeVar("Read")
 

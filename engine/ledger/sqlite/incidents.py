@@ -4,9 +4,9 @@ from datetime import datetime
 
 from engine.core.lifecycle import Run
 from engine.core.records import CLOCK_HOLD, Incident
-from engine.store.cells import COUNT, is_number
-from engine.store.rows import incident_from_row, to_us
-from engine.store.sqlite.connection import Connection
+from engine.ledger.cells import COUNT, is_number
+from engine.ledger.rows import incident_from_row, to_us
+from engine.ledger.sqlite.connection import Connection
 
 CLOCK_EPOCH = "clock_epoch"
 

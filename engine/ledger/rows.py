@@ -22,7 +22,7 @@ from engine.core.records import (
     Session,
     Source,
 )
-from engine.store.cells import (
+from engine.ledger.cells import (
     FINAL_OR_NONE,
     FIRST_INSTANT,
     LAST_INSTANT,

@@ -1,6 +1,6 @@
 """A job has another name: everything that the ledger says of it goes with that name."""
 
-from engine.store.sqlite.connection import Connection
+from engine.ledger.sqlite.connection import Connection
 
 RENAMED = (
     "rename_runs",

@@ -3,7 +3,7 @@
 import sqlite3
 
 from engine.core.records import Unreadable
-from engine.store.cells import is_job
+from engine.ledger.cells import is_job
 from jobfile.model.canonical import digest as digest_of
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.jobs import CommandAction, JobSpec

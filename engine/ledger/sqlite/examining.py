@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.store.sqlite.connection import Connection
-from engine.store.sqlite.migrate import MIGRATIONS, foreign_objects, known_version
+from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.migrate import MIGRATIONS, foreign_objects, known_version
 
 MAX_TROUBLES = 10
 """Troubles of one kind that are told."""

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from engine.core.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
 from engine.core.records import Generation, JobVersion, LiveAttempt, Schedule, Session, Unreadable
-from engine.ports import Stop
-from engine.standing import Incidents, Outbox, Past, Pauses
-from engine.store.cells import is_job
-from engine.store.rows import (
+from engine.ledger.cells import is_job
+from engine.ledger.rows import (
     generation_from_row,
     job_version_from_row,
     live_attempt_from_row,
@@ -20,14 +18,16 @@ from engine.store.rows import (
     session_from_row,
     to_us,
 )
-from engine.store.sqlite.connection import Connection
-from engine.store.sqlite.definitions import read_definition, stand_in
-from engine.store.sqlite.incidents import SqliteIncidents
-from engine.store.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
-from engine.store.sqlite.outbox import SqliteOutbox
-from engine.store.sqlite.past import SqlitePast
-from engine.store.sqlite.pauses import SqlitePauses
-from engine.store.sqlite.renaming import rename
+from engine.ledger.side_ports import Incidents, Outbox, Past, Pauses
+from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.definitions import read_definition, stand_in
+from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
+from engine.ledger.sqlite.outbox import SqliteOutbox
+from engine.ledger.sqlite.past import SqlitePast
+from engine.ledger.sqlite.pauses import SqlitePauses
+from engine.ledger.sqlite.renaming import rename
+from engine.ports import Stop
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         StateCount,
         Unreadable,
     )
+    from engine.ledger.side_ports import Incidents, Outbox, Past, Pauses, Soundness
     from engine.ports import Stop
-    from engine.standing import Incidents, Outbox, Past, Pauses, Soundness
     from jobfile.model.catalog import CompiledJob
     from jobfile.model.jobs import JobSpec, Origin
 

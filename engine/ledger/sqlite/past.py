@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from engine.core.lifecycle import Attempt, Ended, Run, RunState
 from engine.core.records import Audited, Schedule
-from engine.store.cells import INSTANT, UNREADABLE, is_number
-from engine.store.rows import (
+from engine.ledger.cells import INSTANT, UNREADABLE, is_number
+from engine.ledger.rows import (
     attempt_from_row,
     audited_from_row,
     from_us,
@@ -15,7 +15,7 @@ from engine.store.rows import (
     schedule_from_row,
     to_us,
 )
-from engine.store.sqlite.connection import Connection
+from engine.ledger.sqlite.connection import Connection
 from jobfile.schedule.occurrences import next_fire
 
 QUARTER = timedelta(minutes=15) // timedelta(microseconds=1)

@@ -25,9 +25,8 @@ from engine.core.records import (
     StateCount,
     Unreadable,
 )
-from engine.standing import Soundness
-from engine.store.cells import COUNT, state_of, texts_from_json
-from engine.store.rows import (
+from engine.ledger.cells import COUNT, state_of, texts_from_json
+from engine.ledger.rows import (
     applied_from_row,
     attempt_from_row,
     audited_from_row,
@@ -41,11 +40,12 @@ from engine.store.rows import (
     source_from_text,
     to_us,
 )
-from engine.store.sqlite.connection import Connection
-from engine.store.sqlite.incidents import SqliteIncidents
-from engine.store.sqlite.migrate import MIGRATIONS, refuse_older
-from engine.store.sqlite.pauses import SqlitePauses
-from engine.store.sqlite.soundness import SqliteSoundness
+from engine.ledger.side_ports import Soundness
+from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
+from engine.ledger.sqlite.pauses import SqlitePauses
+from engine.ledger.sqlite.soundness import SqliteSoundness
 
 
 class SqliteView:
@@ -218,7 +218,7 @@ class SqliteView:
         row = self._db.row("definition", {"digest": digest})
         if row is None:
             return None
-        from engine.store.sqlite.definitions import read_definition  # noqa: PLC0415  start-up time
+        from engine.ledger.sqlite.definitions import read_definition  # noqa: PLC0415  start-up time
 
         found = read_definition(digest, row)
         if isinstance(found, Unreadable):

@@ -19,8 +19,8 @@ from engine.core.records import (
     Tally,
     Unreadable,
 )
-from engine.store.cells import INSTANT, faults_of, unreadable_row
-from engine.store.rows import (
+from engine.ledger.cells import INSTANT, faults_of, unreadable_row
+from engine.ledger.rows import (
     from_us,
     gap_from_row,
     live_attempt_from_row,
@@ -29,9 +29,9 @@ from engine.store.rows import (
     session_from_row,
     to_us,
 )
-from engine.store.sqlite.connection import Connection
-from engine.store.sqlite.definitions import read_definition
-from engine.store.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.definitions import read_definition
+from engine.ledger.sqlite.incidents import SqliteIncidents
 
 EVERY_ROW = (
     "all_run",

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.core.audit_chain import link_hash
 from engine.core.errors import StoreRefusedError, StoreUnavailableError
-from engine.store.sqlite.connection import Connection, objects_of
+from engine.ledger.sqlite.connection import Connection, objects_of
 from jobfile.model.hashing import sha256
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from engine.core.records import Pause
-from engine.store.rows import pause_from_row, to_us
-from engine.store.sqlite.connection import Connection
+from engine.ledger.rows import pause_from_row, to_us
+from engine.ledger.sqlite.connection import Connection
 
 
 class SqlitePauses:

@@ -1,0 +1,1 @@
+"""The record of every occurrence, run and attempt: what a store must do, and the stores."""
