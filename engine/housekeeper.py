@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from engine.adapters import folders
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
 from engine.core.lifecycle import AttemptState, Ended, Run, RunState
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
+from engine.execution import run_folders
 from engine.ledger.ports import Store
 from engine.ports import Clock, Journal, Launcher, Stop
 
@@ -111,7 +111,7 @@ class Housekeeper:
             gone = self._store.past.prune(found, now=self._clock.now())
         # The rows first: a folder without a row is swept away later, a row without a folder would be a lie.
         for run in gone:
-            folders.remove_run(self._config.run_dir(run.id), attempts=run.attempt)
+            run_folders.remove_run(self._config.run_dir(run.id), attempts=run.attempt)
         if gone:
             self._journal.tell(RunsPruned(count=len(gone)))
         return bool(gone)
@@ -131,23 +131,23 @@ class Housekeeper:
                 self._later[run.id] = run
                 continue
             for number in range(1, run.attempt + 1):
-                folders.compress_attempt(self._config.attempt_dir(run.id, number))
-            folders.empty_scratch(self._config.run_dir(run.id))
+                run_folders.compress_attempt(self._config.attempt_dir(run.id, number))
+            run_folders.empty_scratch(self._config.run_dir(run.id))
         if found:
             with self._store.transaction():
                 self._store.past.note(_COMPRESSED, str(found[-1][0]))
 
     def drop_outputs(self) -> None:
         """While all folders of runs hold too much together, take away those of the oldest that are over."""
-        over = folders.survey(self._config.runs_dir).total_bytes - self._config.keep_bytes
+        over = run_folders.survey(self._config.runs_dir).total_bytes - self._config.keep_bytes
         seq, count, dropped = self._store.past.number(_DROPPED), 0, 0
         before = self._clock.now() - KEEP_OUTPUT_FOR
         while dropped < over and (found := self._store.past.recorded_after(seq, before=before, limit=BATCH)):
             for seq, run in found:  # noqa: B007  so far it has come
                 if dropped < over and run.state.is_final:
                     folder = self._config.run_dir(run.id)
-                    size = folders.bytes_of_run(folder, attempts=run.attempt)
-                    folders.remove_run(folder, attempts=run.attempt)
+                    size = run_folders.bytes_of_run(folder, attempts=run.attempt)
+                    run_folders.remove_run(folder, attempts=run.attempt)
                     count, dropped = count + bool(size), dropped + size
                 if dropped >= over:
                     break
@@ -159,14 +159,14 @@ class Housekeeper:
     def _sweep(self) -> None:
         """Take away what is old and of no run: an engine died between a row and its folder."""
         older_than = (self._clock.now() - timedelta(days=self._config.keep_days)).timestamp()
-        for path in folders.old_entries(self._config.runs_dir, shard=self._shard, older_than=older_than):
-            if self._store.run(folders.run_of(path.name)) is None:
-                folders.remove(path)
-        self._shard = (self._shard + 1) % folders.SHARDS
+        for path in run_folders.old_entries(self._config.runs_dir, shard=self._shard, older_than=older_than):
+            if self._store.run(run_folders.run_of(path.name)) is None:
+                run_folders.remove(path)
+        self._shard = (self._shard + 1) % run_folders.SHARDS
 
     def watch_disk(self) -> None:
         """Below the floor nothing starts: what runs needs the room, and the ledger for its end."""
-        free = folders.free_bytes(self._config.state_dir)
+        free = run_folders.free_bytes(self._config.state_dir)
         is_low = free < self._config.min_free_bytes
         if is_low != self.is_disk_low:
             self.is_disk_low, self._is_disk_noted = is_low, False
@@ -191,7 +191,7 @@ class Housekeeper:
             if live.run_state is not RunState.RUNNING or live.attempt.state is not AttemptState.RUNNING:
                 continue
             run_dir: Path = self._config.run_dir(live.attempt.run_id)
-            if folders.exceeds(run_dir, limit=self._config.max_folder_bytes):
+            if run_folders.exceeds(run_dir, limit=self._config.max_folder_bytes):
                 with self._store.transaction():
                     self._store.request_stop(
                         live.attempt.run_id,

@@ -6,11 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from engine.adapters.attendance import abandoned, forget, is_abandoned, is_attended
 from engine.adapters.files import FolderTree, FolderWatch
-from engine.adapters.folders import make_runs_dir
 from engine.adapters.gittree import GitTree
-from engine.adapters.process import ProcessLauncher
 from engine.adapters.syntax import SyntaxChecker
 from engine.auditing import AuditTail, note_start, note_stop
 from engine.clockguard import ClockGuard
@@ -19,6 +16,9 @@ from engine.core.errors import JobfileError, StoreRefusedError, StoreUnwritableE
 from engine.core.events import AttemptAdopted, EngineStarted, EngineStopped, Event, LedgerHeld, RefUnread
 from engine.core.lifecycle import Run
 from engine.core.records import RESTORED_HOLD, SOURCE, Source
+from engine.execution.attendance import abandoned, forget, is_abandoned, is_attended
+from engine.execution.launcher_client import ProcessLauncher
+from engine.execution.run_folders import make_runs_dir
 from engine.heartbeat import Heartbeat
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name

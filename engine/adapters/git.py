@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from engine.adapters.process import Heard, listen
 from engine.core.errors import RevisionError
+from engine.execution.launcher_client import Heard, listen
 from engine.host.environment import environment
 
 GIT_SECONDS: Final = 60.0

@@ -16,7 +16,7 @@ MAX_KEPT: Final = 50_000
 
 def shell_syntax(script_text: str, dialect: Dialect) -> Complaint | None:
     """The line and message of the shell's complaint; None if it has none, or there is no such shell."""
-    from engine.adapters.process import ask  # noqa: PLC0415  start-up time: only scripts that need it
+    from engine.execution.launcher_client import ask  # noqa: PLC0415  start-up time: only scripts that need it
 
     # What a script switches on with shopt is not on for one that only reads it.
     options = ("-O", "extglob") if dialect == "bash" and "extglob" in script_text else ()

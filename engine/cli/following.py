@@ -12,7 +12,6 @@ from types import FrameType
 
 import click
 
-from engine.adapters.attendance import Attendance
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -26,6 +25,7 @@ from engine.cli.showing import OutputShown
 from engine.core.errors import JobfileError, StoreRefusedError
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import in_words, reason_words, seconds_text, short, start_error_words
+from engine.execution.attendance import Attendance
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.ports import Stop

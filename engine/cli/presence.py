@@ -21,8 +21,8 @@ def _fates(place: Place, view: View) -> Mapping[str, str]:
     """What will become of each attempt that is over and has no end in the ledger, by its run."""
     found = {}
     for live in view.soundness.live_attempts():
-        from engine.adapters.process import ProcessLauncher  # noqa: PLC0415  start-up time: rarely needed
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed
+        from engine.execution.launcher_client import ProcessLauncher  # noqa: PLC0415  start-up time: rarely needed
         from engine.host.keys import read_key  # noqa: PLC0415  start-up time: rarely needed
 
         attempt = live.attempt

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from engine.adapters.folders import survey
 from engine.answers.findings import Examined
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError
@@ -18,6 +17,7 @@ from engine.doctor.machine import examine_machine
 from engine.doctor.rights import check_state, examine_rights, unreadable_place
 from engine.doctor.running import examine_engine, examine_notifications
 from engine.doctor.subject import Subject
+from engine.execution.run_folders import survey
 from engine.host.lock import MOUNTS, file_system, is_engine_running
 from engine.host.machine import Machine
 

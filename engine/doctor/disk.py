@@ -5,10 +5,10 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from engine.adapters.folders import Room, Survey, room
 from engine.answers.findings import Examined, Finding
 from engine.core.records import DISK_HOLD
 from engine.doctor.subject import Subject, size_text
+from engine.execution.run_folders import Room, Survey, room
 
 MIN_FREE_FILES: Final = 10_000
 """Files that can still be made on the disk; each attempt makes three, and more for a script or output."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from engine.adapters.looking import read_result
 from engine.answers.findings import Examined, Finding, told
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.coverage import REPORT_IT
@@ -12,6 +11,7 @@ from engine.core.lifecycle import Ended, RunState
 from engine.core.vocabulary import short
 from engine.doctor.ledgerfile import summed_up
 from engine.doctor.subject import Subject
+from engine.execution.evidence_reader import read_result
 from engine.host.high_water_mark import find_rewind
 from engine.host.keys import read_key
 from engine.ledger.ports import View

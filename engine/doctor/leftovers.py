@@ -5,12 +5,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from engine.adapters.folders import Survey, run_names
-from engine.adapters.process import ProcessLauncher
 from engine.answers.fates import fate_of
 from engine.answers.findings import Examined, Finding, told
 from engine.core.vocabulary import short
 from engine.doctor.subject import Subject
+from engine.execution.launcher_client import ProcessLauncher
+from engine.execution.run_folders import Survey, run_names
 from engine.host.keys import read_key
 from engine.host.lock import is_engine_running
 from engine.host.machine import RunProcess, process_of_run, processes_of_runs

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost
+from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
 from engine.supervisor.evidence import NAME, RESULT_AT, beside

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, RunState
+from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.host.keys import read_key
 from engine.ledger.sqlite.store import SqliteStore

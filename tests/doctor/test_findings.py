@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.folders import Room
 from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
 from engine.core.lifecycle import RunState
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Owed
 from engine.doctor.disk import check_room
 from engine.doctor.subject import Subject
+from engine.execution.run_folders import Room
 from engine.host.keys import key_of, make_key
 from engine.host.lock import make_private_file, make_state_dir
 from engine.supervisor.evidence import NAME, beside, pack

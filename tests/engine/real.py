@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.process import ProcessLauncher
+from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
 from engine.supervisor.output import OutputTail

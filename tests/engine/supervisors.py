@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import engine.supervisor
-from engine.adapters import process
+from engine.execution import launcher_client
 
 SUPERVISOR = Path(engine.supervisor.__file__).parent
 sys.path.insert(0, str(SUPERVISOR))
@@ -25,4 +25,4 @@ def leave_out_compiled_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """Launchers that are started from now on are as they are where that could not be built."""
     parts = folder / "parts"
     shutil.copytree(SUPERVISOR, parts, ignore=shutil.ignore_patterns("*.so"))
-    monkeypatch.setattr(process, "LAUNCHER", parts / process.LAUNCHER.name)
+    monkeypatch.setattr(launcher_client, "LAUNCHER", parts / launcher_client.LAUNCHER.name)

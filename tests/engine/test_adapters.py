@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.adapters.folders import make_runs_dir
 from engine.adapters.journal import EngineJournal
 from engine.core.errors import EngineRunningError, JobfileError
 from engine.core.events import (
@@ -32,6 +31,7 @@ from engine.core.events import (
 )
 from engine.core.lifecycle import RunState
 from engine.core.vocabulary import seconds_text
+from engine.execution.run_folders import make_runs_dir
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke

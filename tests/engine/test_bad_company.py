@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, RunState, StartError
+from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.host.keys import key_of
 from engine.supervisor.evidence import NAME, RESULT_AT, beside, pack

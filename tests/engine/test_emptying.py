@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.folders import empty_scratch
 from engine.core.lifecycle import Ended
+from engine.execution.run_folders import empty_scratch
 from engine.ports import LaunchOrder
 from tests.acceptance.engines import until
 from tests.engine.real import WAYS, Real, real_world

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.looking import marker_in, result_in
 from engine.core.lifecycle import Ended, Lost, StartError
+from engine.execution.evidence_reader import marker_in, result_in
 from engine.host.holders import current_boot_id
 from engine.host.keys import key_of
 from engine.ports import Alive, LaunchOrder, NotStarted, Stop

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.attendance import Attendance, abandoned, forget, is_abandoned, is_attended
 from engine.answers.presence import RUNNING
 from engine.answers.status import make_status
 from engine.config import EngineConfig
 from engine.core.errors import EngineRunningError
+from engine.execution.attendance import Attendance, abandoned, forget, is_abandoned, is_attended
 from engine.host.lock import (
     EngineLock,
     engine_bug,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters import process
-from engine.adapters.looking import Marker, marker_in
-from engine.adapters.process import LAUNCHER, START_TRIES, ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, StartError
+from engine.execution import launcher_client
+from engine.execution.evidence_reader import Marker, marker_in
+from engine.execution.launcher_client import LAUNCHER, START_TRIES, ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
@@ -226,7 +226,7 @@ def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: p
     shim = parts / "shim.py"
     assert "LOOK_SECONDS: Final = 1.0" in shim.read_text()
     shim.write_text(shim.read_text().replace("LOOK_SECONDS: Final = 1.0", "LOOK_SECONDS: Final = 3600.0"))
-    monkeypatch.setattr(process, "LAUNCHER", parts / LAUNCHER.name)
+    monkeypatch.setattr(launcher_client, "LAUNCHER", parts / LAUNCHER.name)
     world = Real(tmp_path)
     order = world.launch("deaf", "trap '' TERM; sleep 30", kill_grace_seconds=3600.0)
     world.started(order)

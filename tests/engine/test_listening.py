@@ -2,7 +2,7 @@
 
 import os
 
-from engine.adapters.process import Heard, listen
+from engine.execution.launcher_client import Heard, listen
 
 MEMORY = 256 * 1024 * 1024
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.attendance import abandoned
 from engine.core.errors import EngineRunningError, JobfileError, SupersededError
+from engine.execution.attendance import abandoned
 from engine.host.high_water_mark import HIGH_WATER, find_rewind
 from engine.host.keys import KEY, find_key, make_key, read_key
 from engine.host.lock import (

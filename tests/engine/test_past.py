@@ -11,15 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.accounting import Moment, account
-from engine.adapters.folders import (
-    bytes_of_run,
-    compress_attempt,
-    empty_scratch,
-    old_entries,
-    remove_run,
-    run_of,
-    survey,
-)
 from engine.answers.did import Answer, did
 from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
@@ -29,6 +20,15 @@ from engine.config import EngineConfig, limits
 from engine.core.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned
 from engine.core.lifecycle import Ended, Run, RunState
 from engine.core.records import DISK_HOLD
+from engine.execution.run_folders import (
+    bytes_of_run,
+    compress_attempt,
+    empty_scratch,
+    old_entries,
+    remove_run,
+    run_of,
+    survey,
+)
 from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.ports import Stop
 from engine.supervisor.output import OutputTail

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import AttemptState, Ended, Lost, StartError
+from engine.execution.launcher_client import ProcessLauncher
 from tests.engine.real import KEY
 from tests.faults import plots
 from tests.faults.disk import Disk, read_log

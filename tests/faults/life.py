@@ -18,12 +18,12 @@ from typing import Any
 
 import engine.watcher
 from engine.adapters.journal import EngineJournal
-from engine.adapters.process import ProcessLauncher
 from engine.answers.why import why
 from engine.config import EngineConfig
 from engine.core.errors import StoreUnwritableError
 from engine.core.events import Event, LoopFailed, RunSettled
 from engine.core.lifecycle import ACTIVE_STATES, Ended, Lost, Run, RunState, StartError
+from engine.execution.launcher_client import ProcessLauncher
 from engine.heartbeat import Heartbeat
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of

@@ -12,8 +12,8 @@ from random import Random
 
 import pytest
 
-from engine.adapters.process import ProcessLauncher
 from engine.core.lifecycle import Ended, Lost, StartError
+from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
 from engine.supervisor.evidence import NAME, SIZE, beside

@@ -5,7 +5,6 @@ import time
 
 import click
 
-from engine.adapters.attendance import is_attended
 from engine.answers.did import Answer, answer_of
 from engine.cli.alone import Alone
 from engine.cli.following import LOOK_SECONDS, EndingSignals, tell_end
@@ -14,6 +13,7 @@ from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
+from engine.execution.attendance import is_attended
 from engine.ledger.ports import View
 from jobfile.schedule.duration import EXPECTED, parse_duration
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from engine.adapters.looking import REPLACED, Seen, look, look_for_end, supervisor_in
-from engine.adapters.wishing import leave_wish
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Lost, StartError
+from engine.execution.evidence_reader import REPLACED, Seen, look, look_for_end, supervisor_in
+from engine.execution.wishing import leave_wish
 from engine.host.clock import SystemClock
 from engine.host.holders import current_boot_id, why_gone
 from engine.host.keys import key_of

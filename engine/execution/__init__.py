@@ -1,0 +1,1 @@
+"""The engine's side of an attempt: its launcher, its folder, and what its evidence says."""
