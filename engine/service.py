@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from engine.adapters.files import FolderTree, FolderWatch
 from engine.adapters.gittree import GitTree
 from engine.adapters.syntax import SyntaxChecker
-from engine.auditing import AuditTail, note_start, note_stop
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, StoreRefusedError, StoreUnwritableError
@@ -31,6 +30,7 @@ from engine.host.orphans import reap_orphans
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, WakePipe
 from engine.housekeeper import Housekeeper
+from engine.journal.audit_tail import AuditTail, note_start, note_stop
 from engine.ledger.health import LedgerGuard
 from engine.ledger.ports import Store
 from engine.ledger.rows import source_to_text

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-from engine.adapters.journal import EngineJournal
 from engine.cli.place import Place
 from engine.core.errors import EngineRunningError
 from engine.host.clock import SystemClock
 from engine.host.lock import lock_holder
+from engine.journal.file import EngineJournal
 from engine.service import Service
 
 TRY_SECONDS = 0.1

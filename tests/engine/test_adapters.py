@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.adapters.journal import EngineJournal
 from engine.core.errors import EngineRunningError, JobfileError
 from engine.core.events import (
     AttemptStarted,
@@ -35,7 +34,8 @@ from engine.execution.run_folders import make_runs_dir
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
-from engine.telling import tell_json, tell_text
+from engine.journal.file import EngineJournal
+from engine.journal.lines import tell_json, tell_text
 from engine.testing import FakeClock
 from tests.builders import HOUR, NOON, a_run
 

@@ -23,7 +23,7 @@ from engine.core.events import (
     SkipsInARow,
 )
 from engine.core.lifecycle import RunState
-from engine.telling import tell_text
+from engine.journal.lines import tell_text
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.journal import EngineJournal
 from engine.core.errors import JobfileError, StoreDamagedError, StoreUnwritableError
 from engine.core.events import (
     ClockJumped,
@@ -25,6 +24,8 @@ from engine.core.events import (
 from engine.core.records import DISK_HOLD
 from engine.host.lock import EngineLock, engine_trouble, make_private_file
 from engine.housekeeper import Housekeeper
+from engine.journal.file import EngineJournal
+from engine.journal.lines import tell_text
 from engine.ledger.health import (
     BUG_CALM_SECONDS,
     CALM_SECONDS,
@@ -35,7 +36,6 @@ from engine.ledger.health import (
 from engine.ledger.sqlite.store import SqliteStore
 from engine.loop import RETRY_SECONDS, Loop
 from engine.overseer import STANDS_STILL, Overseer
-from engine.telling import tell_text
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON, a_job, compiled
 from tests.engine.world import World

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import engine.watcher
-from engine.adapters.journal import EngineJournal
 from engine.answers.why import why
 from engine.config import EngineConfig
 from engine.core.errors import StoreUnwritableError
@@ -29,6 +28,7 @@ from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of
 from engine.host.lock import make_private_file
 from engine.housekeeper import Housekeeper
+from engine.journal.file import EngineJournal
 from engine.ledger.health import LedgerGuard
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore

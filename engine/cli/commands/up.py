@@ -12,7 +12,6 @@ from types import FrameType
 
 import click
 
-from engine.adapters.journal import EngineJournal, for_people, for_programs
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
@@ -23,6 +22,7 @@ from engine.host.lock import lock_holder
 from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, poke
+from engine.journal.file import EngineJournal, for_people, for_programs
 from engine.service import Service
 from jobfile.schedule.duration import parse_duration, why_no_duration
 

@@ -43,7 +43,7 @@ from engine.core.events import (
 )
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import REASONS, SHORT_ID, changes_text, in_words, seconds_text, short
-from engine.telling_incidents import tell_about_job, tell_incident, tell_ledger, tell_upkeep
+from engine.journal.incident_lines import tell_about_job, tell_incident, tell_ledger, tell_upkeep
 
 _LATE_SECONDS = 2.0
 _HASH_DIGITS = 16

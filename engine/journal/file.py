@@ -10,8 +10,8 @@ from pathlib import Path
 
 from engine.core.events import Event
 from engine.host.ownership import open_own
+from engine.journal.lines import tell_json, tell_text
 from engine.ports import Clock
-from engine.telling import tell_json, tell_text
 from jobfile.diagnostics.escapes import message
 
 MAX_LOG_BYTES = 16 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Events as lines: for a terminal, for a log collector, and the audit beside them."""
