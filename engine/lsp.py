@@ -15,9 +15,9 @@ from pygls import uris
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
-from engine.adapters.sets import set_of
-from engine.adapters.syntax import SyntaxChecker
 from engine.ports import Clock
+from engine.sources.file_sets import set_of
+from engine.sources.shell_syntax import SyntaxChecker
 from jobfile import __version__
 from jobfile.diagnostics.diagnostic import (
     Diagnostic,

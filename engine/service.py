@@ -6,9 +6,6 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from engine.adapters.files import FolderTree, FolderWatch
-from engine.adapters.gittree import GitTree
-from engine.adapters.syntax import SyntaxChecker
 from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, StoreRefusedError, StoreUnwritableError
@@ -42,6 +39,9 @@ from engine.quarantine import Quarantine
 from engine.rescuer import Rescuer
 from engine.restoring import accept_copy, told, would_run_again
 from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
+from engine.sources.folder import FolderTree, FolderWatch
+from engine.sources.git_tree import GitTree
+from engine.sources.shell_syntax import SyntaxChecker
 from engine.stopping import is_withdrawn, stop_running, withdraw
 from engine.watcher import Watcher
 from engine.worker import Worker

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.abilities import UNABLE
-from engine.adapters.reading import JobFiles, read_job_files, read_limited
-from engine.adapters.syntax import SyntaxChecker
 from engine.cli.place import Place
+from engine.sources.file_reader import JobFiles, read_job_files, read_limited
+from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
 from jobfile.files.merged_settings import map_at

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.reading import read_limited
+from engine.sources.file_reader import read_limited
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
 from jobfile.diagnostics.suggest import suggest
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.reading import JobFiles
 from engine.host.atomic_write import replace_file
+from engine.sources.file_reader import JobFiles
 from jobfile.diagnostics.escapes import printable
 from jobfile.fixing.fix_loop import mend
 

@@ -112,7 +112,7 @@ def _never_applied(place: Place, job: str) -> NeverAppliedError:
 
 def _names_in_file(place: Place) -> tuple[str, ...]:
     """The jobs of the files as they are now; none when they have errors."""
-    from engine.adapters.files import FolderTree  # noqa: PLC0415  start-up time: only after a mistake
+    from engine.sources.folder import FolderTree  # noqa: PLC0415  start-up time: only after a mistake
     from jobfile.pipeline import compile_files  # noqa: PLC0415  start-up time: only after a mistake
 
     snapshot = FolderTree(place.main_file).snapshot()

@@ -133,7 +133,7 @@ def refuse_unsafe_files(place: "Place", *, is_strict: bool) -> None:
 
     What cannot be read is told by whoever reads it next.
     """
-    from engine.adapters.reading import read_job_files  # noqa: PLC0415  start-up time: few commands run files
+    from engine.sources.file_reader import read_job_files  # noqa: PLC0415  start-up time: few commands run files
 
     try:
         names = [Path(name) for name, _ in read_job_files(place.main_file).files]

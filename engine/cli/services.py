@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.revisions import changed_files
 from engine.cli.output import PIPE_WIDTH
 from engine.config import repository_root
 from engine.host.environment import environment
+from engine.sources.git_revisions import changed_files
 from jobfile import __version__
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.adapters.reading import read_limited
 from engine.cli.times import parse_instant
 from engine.core.lifecycle import TriggerKind
 from engine.ledger.ports import View
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
+from engine.sources.file_reader import read_limited
 from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params
 from jobfile.model.jobs import JobSpec

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from engine.adapters.files import FolderTree
-from engine.adapters.git import git_bytes
-from engine.adapters.revisions import NotThereError, changed_files, snapshot_at
-from engine.adapters.syntax import SyntaxChecker
 from engine.core.errors import JobfileError, RevisionError, UnreadableDefinitionError
 from engine.core.records import Generation, JobVersion
 from engine.ledger.ports import View
 from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
+from engine.sources.folder import FolderTree
+from engine.sources.git import git_bytes
+from engine.sources.git_revisions import NotThereError, changed_files, snapshot_at
+from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Origin

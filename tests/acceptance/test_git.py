@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.gittree import MAX_COMMITS, GitTree
+from engine.sources.git_tree import MAX_COMMITS, GitTree
 from tests.acceptance.engines import JOBFILE, ask, is_there, say, until
 
 ROOT = Path(__file__).parents[2]

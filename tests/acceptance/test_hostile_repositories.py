@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.git import git_bytes
-from engine.adapters.gittree import GitTree
-from engine.adapters.revisions import changed_files, snapshot_at
 from engine.core.errors import RevisionError
 from engine.planning.sides import default_base, worktree_side
+from engine.sources.git import git_bytes
+from engine.sources.git_revisions import changed_files, snapshot_at
+from engine.sources.git_tree import GitTree
 from tests.acceptance.test_git import commit, git, make_keys, signed, text
 
 

@@ -8,9 +8,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.adapters.files import FolderTree
 from engine.core.lifecycle import RunState
 from engine.ledger.sqlite.store import SqliteStore
+from engine.sources.folder import FolderTree
 from engine.testing import FakeClock, KeptJournal
 from engine.watcher import POLL_SECONDS, Watcher
 from jobfile.pipeline import compile_files

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.reading import LinkError, read_job_files, read_limited
 from engine.core.errors import JobfileError
 from engine.host.atomic_write import replace_file
+from engine.sources.file_reader import LinkError, read_job_files, read_limited
 
 SECRET = "token=hush-91"
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from engine.adapters.syntax import SyntaxChecker, shell_syntax
 from engine.execution.launcher_client import ask
+from engine.sources.shell_syntax import SyntaxChecker, shell_syntax
 from jobfile.shell.syntax_errors import read_complaint, syntax_problem
 from tests.language.shell_generators import BASH_CONTEXTS, CONTEXTS
 

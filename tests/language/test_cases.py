@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.abilities import UNABLE
-from engine.adapters.syntax import SyntaxChecker
+from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
 from jobfile.pages import page_text
 from jobfile.pipeline import Compiled, compile_files

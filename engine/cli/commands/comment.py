@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from engine.adapters.forge import github, gitlab, put_comment
-from engine.adapters.reading import read_limited
 from engine.host.environment import environment
+from engine.sources.file_reader import read_limited
 
 MAX_CHARACTERS = 65_000
 MAX_EVENT_BYTES = 64 * 1024 * 1024

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.reading import read_job_files, read_limited
 from engine.cli.commands.check import INVALID, UNREADABLE
 from engine.cli.findings import print_diagnostics
 from engine.cli.place import Place, place_options
 from engine.host.atomic_write import replace_file
+from engine.sources.file_reader import read_job_files, read_limited
 from jobfile.diagnostics.escapes import message, printable
 from jobfile.fixing.format import Formatted, format_source
 from jobfile.syntax.document import decode_source

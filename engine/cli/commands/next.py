@@ -5,7 +5,6 @@ from datetime import UTC, datetime, tzinfo
 
 import click
 
-from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
 from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
@@ -16,6 +15,7 @@ from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError
 from engine.core.vocabulary import instant_text
 from engine.pausing import holding
+from engine.sources.folder import FolderTree
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.jobs import ScheduleEntry

@@ -124,7 +124,7 @@ def _from_engine(place: Place, name: str) -> _Wanted | None:
 
 
 def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Wanted | None:
-    from engine.adapters.files import FolderTree  # noqa: PLC0415  start-up time: only without an engine
+    from engine.sources.folder import FolderTree  # noqa: PLC0415  start-up time: only without an engine
 
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:

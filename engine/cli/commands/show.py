@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.files import FolderTree
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
 from engine.cli.naming import find_run, is_known, is_run_id
@@ -20,6 +19,7 @@ from engine.core.vocabulary import short
 from engine.ledger.ports import View
 from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
+from engine.sources.folder import FolderTree
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest

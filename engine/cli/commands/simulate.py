@@ -7,8 +7,6 @@ from pathlib import Path
 import click
 
 from engine.abilities import beyond_engine
-from engine.adapters.files import FolderTree
-from engine.adapters.revisions import snapshot_at
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
 from engine.cli.output import cut, display_width, facts, print_json, table, width
@@ -31,6 +29,8 @@ from engine.simulation.printing import (
     to_json,
 )
 from engine.simulation.subject import Setting, SimRun
+from engine.sources.folder import FolderTree
+from engine.sources.git_revisions import snapshot_at
 from jobfile.model.catalog import Catalog
 from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import compile_files

@@ -5,7 +5,6 @@ from datetime import UTC
 
 import click
 
-from engine.adapters.files import FolderTree
 from engine.answers.presence import Presence
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
 from engine.cli.output import facts, print_json
@@ -16,6 +15,7 @@ from engine.core.records import Incident
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from engine.host.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
 from engine.ledger.ports import View
+from engine.sources.folder import FolderTree
 from jobfile import __version__
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.files import FolderTree
-from engine.adapters.reading import read_limited
 from engine.casetests.cases import CaseFile
 from engine.casetests.judging import Judged, judge
 from engine.casetests.reading import read_cases
@@ -21,6 +19,8 @@ from engine.cli.place import Place, json_option, place_options
 from engine.core.errors import JobfileError
 from engine.host.given_files import write_text
 from engine.ledger.sqlite.store import SqliteStore
+from engine.sources.file_reader import read_limited
+from engine.sources.folder import FolderTree
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.source import Source
 from jobfile.model.catalog import Catalog

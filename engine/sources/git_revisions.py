@@ -8,10 +8,10 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Final
 
-from engine.adapters.git import as_revision, git_bytes, top_of
-from engine.adapters.reading import refuse_odd_names
 from engine.core.errors import RevisionError
 from engine.ports import Snapshot
+from engine.sources.file_reader import refuse_odd_names
+from engine.sources.git import as_revision, git_bytes, top_of
 from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
 from jobfile.syntax.document import MAX_FILE_BYTES, decode_source, parse_document
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.adapters.reading import JobFiles, read_job_files
 from engine.config import find_main_file
+from engine.sources.file_reader import JobFiles, read_job_files
 
 
 def set_of(path: Path, open_texts: Mapping[str, str]) -> JobFiles:

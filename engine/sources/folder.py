@@ -12,9 +12,9 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from engine.adapters.reading import read_job_files, read_limited
 from engine.host.ownership import file_troubles, unsafe_text
 from engine.ports import Snapshot
+from engine.sources.file_reader import read_job_files, read_limited
 
 # A watch is a hint: what watchdog has to say of one that is being taken away is nobody's concern.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())

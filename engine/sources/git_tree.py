@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.adapters.git import fetch, git_bytes
-from engine.adapters.revisions import commit_of, snapshot_at
 from engine.core.errors import RevisionError
 from engine.ports import Snapshot
+from engine.sources.git import fetch, git_bytes
+from engine.sources.git_revisions import commit_of, snapshot_at
 
 FETCH_SECONDS = 60.0
 """How often a remote repository is asked for news."""

@@ -1,0 +1,1 @@
+"""Where job files come from: folders, editors and git, each as one set of files."""
