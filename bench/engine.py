@@ -10,8 +10,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.accounting import Moment
-from engine.applying import apply_catalog
 from engine.clockguard import ClockGuard
 from engine.core.records import Generation
 from engine.host.lock import make_private_file
@@ -21,6 +19,8 @@ from engine.scheduler import Scheduler
 from engine.service import new_run_id
 from engine.supervisor.evidence import NAME
 from engine.testing import FakeClock, KeptJournal
+from engine.transactions.account import Moment
+from engine.transactions.apply import apply_catalog
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import CommandAction, CronEntry, JobSpec, Origin
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from engine.accounting import Moment, account, decide_waiting
 from engine.clockguard import ClockGuard, Look
 from engine.core.clocks import JUMP
 from engine.core.errors import JobfileError, PartialTurnError
@@ -14,6 +13,7 @@ from engine.core.lifecycle import Run
 from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
 from engine.ledger.ports import Store
 from engine.ports import Clock, Journal
+from engine.transactions.account import Moment, account, decide_waiting
 from jobfile.schedule.occurrences import NotAdvancingError, next_fire
 
 LONGEST_SLEEP_SECONDS = 15.0

@@ -37,12 +37,12 @@ from engine.overseer import Overseer
 from engine.ports import Alive, Clock, Journal, SourceTree
 from engine.quarantine import Quarantine
 from engine.rescuer import Rescuer
-from engine.restoring import accept_copy, told, would_run_again
 from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
 from engine.sources.folder import FolderTree, FolderWatch
 from engine.sources.git_tree import GitTree
 from engine.sources.shell_syntax import SyntaxChecker
-from engine.stopping import is_withdrawn, stop_running, withdraw
+from engine.transactions.restore import accept_copy, told, would_run_again
+from engine.transactions.stop import is_withdrawn, stop_running, withdraw
 from engine.watcher import Watcher
 from engine.worker import Worker
 from jobfile import __version__

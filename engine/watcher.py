@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from engine.abilities import beyond_engine
-from engine.accounting import Moment
-from engine.applying import Change, apply_catalog, compare
 from engine.core.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
 from engine.core.records import Generation
 from engine.ledger.ports import Store
 from engine.ports import Clock, Journal, Snapshot, SourceTree
+from engine.transactions.account import Moment
+from engine.transactions.apply import Change, apply_catalog, compare
 from jobfile.checks.scripts import AskShells
 from jobfile.diagnostics.escapes import readable
 from jobfile.model.hashing import sha256

@@ -24,10 +24,10 @@ from engine.core.lifecycle import (
 from engine.core.retry import settle
 from engine.executor import prepare
 from engine.ledger.ports import Store
-from engine.owing import owe_for_run
-from engine.pausing import pause_after_failures
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
-from engine.stopping import is_withdrawn, why_gone, withdraw
+from engine.transactions.outbox import owe_for_run
+from engine.transactions.pause import pause_after_failures
+from engine.transactions.stop import is_withdrawn, why_gone, withdraw
 from jobfile.model.jobs import JobSpec
 
 IDLE_SECONDS = 15.0

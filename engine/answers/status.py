@@ -20,7 +20,7 @@ from engine.core.records import (
     Source,
 )
 from engine.ledger.ports import View
-from engine.pausing import holding
+from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog
 
 THE_FILES = Source()

@@ -7,8 +7,6 @@ from itertools import count
 from pathlib import Path
 
 from engine.abilities import beyond_engine_of
-from engine.accounting import Moment, request_run, requested_run
-from engine.applying import apply_catalog
 from engine.casetests.cases import Case, GivenAttempt
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, RunState, TriggerKind
@@ -17,6 +15,8 @@ from engine.core.retry import retry_delay
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import LaunchOrder
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
+from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.apply import apply_catalog
 from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from engine.accounting import Moment, request_run, requested_run
 from engine.cli.place import Place
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
@@ -14,6 +13,7 @@ from engine.ledger.ports import Store
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Stop
 from engine.service import new_run_id
+from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Value

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import click
 
 from engine.abilities import beyond_engine_of
-from engine.accounting import template_values
 from engine.cli.output import facts, print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place
@@ -36,6 +35,7 @@ from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_te
 from engine.executor import folder_trouble, refusals
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
+from engine.transactions.account import template_values
 from jobfile.diagnostics.escapes import message, printable
 from jobfile.expressions.params import bind_params
 from jobfile.expressions.template import to_text

@@ -6,8 +6,8 @@ from datetime import datetime
 from engine.core.lifecycle import TriggerKind
 from engine.core.vocabulary import other_version, paused_though_enabled, short
 from engine.ledger.ports import View
-from engine.pausing import holding
 from engine.planning.facts import pause_text
+from engine.transactions.pause import holding
 from jobfile import __version__
 from jobfile.model.catalog import Catalog
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.abilities import beyond_engine, needs_beyond
-from engine.accounting import Moment
-from engine.applying import apply_catalog
 from engine.core.errors import JobfileError
 from engine.core.events import Event
 from engine.core.records import Generation
 from engine.ledger.ports import Store, View
 from engine.planning.saved import PlanRefusedError, SavedPlan
+from engine.transactions.account import Moment
+from engine.transactions.apply import apply_catalog
 from jobfile import __version__
 from jobfile.model.canonical import Plain, canonical_json
 from jobfile.model.catalog import Catalog

@@ -7,7 +7,7 @@ from datetime import datetime
 from engine.core.lifecycle import RunState
 from engine.core.records import Pause
 from engine.ledger.ports import View
-from engine.pausing import holding
+from engine.transactions.pause import holding
 from jobfile.plan import JobFacts
 
 RECENT_RUNS = 20

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from engine.accounting import bound_params, concurrency_key, template_values
 from engine.core.lifecycle import Ended, Run, RunState
 from engine.core.records import Pause
 from engine.core.retry import settle
-from engine.pausing import BY_FAILURES
 from engine.simulation.subject import SimRun, Subject
+from engine.transactions.account import bound_params, concurrency_key, template_values
+from engine.transactions.pause import BY_FAILURES
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
 from jobfile.model.jobs import AfterWhen, JobSpec

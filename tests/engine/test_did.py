@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.accounting import Moment, request_run, requested_run
 from engine.answers.did import Answer, Did, answer_of, did
 from engine.answers.expected import INSTANT, expected_items, item_of
 from engine.answers.overdue import is_overdue
@@ -18,6 +17,7 @@ from engine.answers.report import OPEN, OVERDUE, make_report
 from engine.core.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, StartError
 from engine.core.retry import settle
 from engine.ports import Stop
+from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.jobs import RetrySpec
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone

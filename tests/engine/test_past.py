@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.accounting import Moment, account
 from engine.answers.did import Answer, did
 from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
@@ -32,6 +31,7 @@ from engine.execution.run_folders import (
 from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.ports import Stop
 from engine.supervisor.output import OutputTail
+from engine.transactions.account import Moment, account
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.supervisors import storing
 from tests.engine.world import World
@@ -508,7 +508,7 @@ NOTIFYING = (
 
 def a_notifying_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Nothing sends notifications yet, so such jobs are refused: here they are let in."""
-    monkeypatch.setattr("engine.applying.beyond_engine", lambda _: (), raising=False)
+    monkeypatch.setattr("engine.transactions.apply.beyond_engine", lambda _: (), raising=False)
     monkeypatch.setattr("engine.watcher.beyond_engine", lambda _: (), raising=False)
     return World(tmp_path, NOTIFYING, at=NOON)
 

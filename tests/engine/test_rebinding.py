@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.lifecycle import RunState
-from engine.rebinding import rebind
+from engine.transactions.rebind import rebind
 from jobfile.model.jobs import ConcurrencySpec, JobSpec, ParamSpec, ParamType
 from tests.builders import a_job, a_run, compiled
 

@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.events import RunSettled
 from engine.core.lifecycle import RunState, TriggerKind
-from engine.stopping import (
+from engine.transactions.stop import (
     STOP_LOOK_SECONDS,
     STOP_SLACK_SECONDS,
     is_withdrawn,

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from engine.accounting import Moment, request_run, requested_run
 from engine.answers.expected import INSTANT
 from engine.answers.findings import Finding, Severity
 from engine.answers.invariants.checking import check_invariants
@@ -20,9 +19,10 @@ from engine.housekeeper import Housekeeper
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.pausing import BY_HAND
 from engine.quarantine import Quarantine
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, make_loops
+from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.pause import BY_HAND
 from engine.watcher import Watcher
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON

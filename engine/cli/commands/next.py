@@ -14,8 +14,8 @@ from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError
 from engine.core.vocabulary import instant_text
-from engine.pausing import holding
 from engine.sources.folder import FolderTree
+from engine.transactions.pause import holding
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.jobs import ScheduleEntry

@@ -13,7 +13,7 @@ from engine.core.vocabulary import instant_text, short
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.sqlite.store import SqliteStore
-from engine.pausing import BY_HAND
+from engine.transactions.pause import BY_HAND
 from jobfile.schedule.duration import parse_duration
 
 _GOES_ON = {

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import click
 
 from engine.abilities import beyond_engine_of
-from engine.accounting import bound_params
 from engine.cli.asking import hand_over, new_run
 from engine.cli.dry import DryRun, tell_dry_run
 from engine.cli.findings import print_errors
@@ -26,6 +25,7 @@ from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
 from engine.host.lock import is_engine_running
+from engine.transactions.account import bound_params
 from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params
 from jobfile.model.canonical import spec_from_json

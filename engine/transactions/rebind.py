@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from engine.accounting import bound_params, concurrency_key
 from engine.core.lifecycle import Run
+from engine.transactions.account import bound_params, concurrency_key
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.params import check_value
 from jobfile.model.catalog import CompiledJob

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from engine.accounting import rules_of
 from engine.core.due import due
 from engine.core.lifecycle import RunState
 from engine.core.records import RESTORED_HOLD
 from engine.ledger.ports import Store
+from engine.transactions.account import rules_of
 from jobfile.schedule.occurrences import fires
 
 RESTORED = "restored"

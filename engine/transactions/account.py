@@ -12,8 +12,8 @@ from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, Skips
 from engine.core.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger.ports import Store
-from engine.owing import owe_for_gap, owe_for_run
 from engine.ports import Stop
+from engine.transactions.outbox import owe_for_gap, owe_for_run
 from jobfile.expressions.template import has_template, render_text
 from jobfile.model.jobs import JobSpec, ScheduleEntry
 from jobfile.model.values import Value

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from engine.accounting import DEFAULT_KEY, Moment, account
 from engine.core.events import Event, GenerationApplied, JobRenamed, RunSettled
 from engine.core.lifecycle import RunState
 from engine.core.records import Generation, JobVersion, Schedule
 from engine.core.vocabulary import changes_text
 from engine.ledger.ports import Store
 from engine.ports import Stop
-from engine.rebinding import rebind
+from engine.transactions.account import DEFAULT_KEY, Moment, account
+from engine.transactions.rebind import rebind
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec
 from jobfile.plan.renames import renamed_names

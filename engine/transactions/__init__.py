@@ -1,0 +1,1 @@
+"""One change to the ledger each, inside the transaction of the caller."""
