@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.abilities import beyond_engine
+from engine.actions.unsupported import beyond_engine
 from engine.core.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
 from engine.core.records import Generation
 from engine.ledger.ports import Store

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from engine.actions.prepare import prepare
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import AttemptStarted, Event, NotRunTold, RunSettled
@@ -22,7 +23,6 @@ from engine.core.lifecycle import (
     attempt_id,
 )
 from engine.core.retry import settle
-from engine.executor import prepare
 from engine.ledger.ports import Store
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.transactions.outbox import owe_for_run

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from engine.abilities import beyond_engine_of
+from engine.actions.unsupported import beyond_engine_of
 from engine.casetests.cases import Case, GivenAttempt
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, RunState, TriggerKind

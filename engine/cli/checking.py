@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.abilities import UNABLE
+from engine.actions.unsupported import UNABLE
 from engine.cli.place import Place
 from engine.sources.file_reader import JobFiles, read_job_files, read_limited
 from engine.sources.shell_syntax import SyntaxChecker

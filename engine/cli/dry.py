@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import click
 
-from engine.abilities import beyond_engine_of
+from engine.actions.prepare import folder_trouble, refusals
+from engine.actions.unsupported import beyond_engine_of
 from engine.cli.output import facts, print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place
@@ -32,7 +33,6 @@ from engine.dryrun.describing import (
 )
 from engine.dryrun.programs import find_program, program_trouble
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
-from engine.executor import folder_trouble, refusals
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
 from engine.transactions.account import template_values

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from engine.abilities import needs_beyond
+from engine.actions.unsupported import needs_beyond
 from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width
 from engine.cli.place import Place

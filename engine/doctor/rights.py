@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
+from engine.actions.prepare import secret_trouble
 from engine.answers.findings import Examined, Finding, told
 from engine.doctor.subject import Subject, many
-from engine.executor import secret_trouble
 from engine.host.ownership import Trouble, file_troubles, state_troubles
 from engine.ledger.ports import View
 from engine.sources.file_reader import read_job_files

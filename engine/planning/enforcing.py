@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.abilities import beyond_engine, needs_beyond
+from engine.actions.unsupported import beyond_engine, needs_beyond
 from engine.core.errors import JobfileError
 from engine.core.events import Event
 from engine.core.records import Generation

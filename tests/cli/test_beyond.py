@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.abilities import UNABLE, needs_of
+from engine.actions.unsupported import UNABLE, needs_of
 from jobfile.pipeline import compile_files
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits

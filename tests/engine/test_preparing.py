@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.actions.prepare import prepare
 from engine.config import EngineConfig
 from engine.core.errors import PartialTurnError
 from engine.core.lifecycle import AttemptState, RunState, StartError
-from engine.executor import prepare
 from engine.ledger.health import BUG_CALM_SECONDS, STUCK_SECONDS, LedgerGuard
 from engine.loop import Loop
 from engine.ports import LaunchOrder

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.host.patience import (
     ANSWER_SECONDS,
     AT_ONCE_SECONDS,
@@ -21,7 +22,6 @@ from engine.host.patience import (
     ask,
     wait_for,
 )
-from engine.secretfiles import NotAvailableError, read_secret, refuse_unreadable
 from tests.engine.disks import dead_disk
 
 VALUE = "s3cret-value"
@@ -100,7 +100,7 @@ def test_a_file_of_ones_own_or_of_root_is_a_secret(tmp_path: Path, how: str) -> 
 AS_A_USER = """\
 import os, sys
 from pathlib import Path
-from engine.secretfiles import NotAvailableError, read_secret
+from engine.actions.secret_files import NotAvailableError, read_secret
 os.setgid(12345), os.setuid(12345)
 for mode in (0o600, 0o400, 0o640, 0o604, 0o644, 0o660):
     path = Path(sys.argv[1])

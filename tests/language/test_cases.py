@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.abilities import UNABLE
+from engine.actions.unsupported import UNABLE
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
 from jobfile.pages import page_text

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.actions.prepare import prepare
 from engine.config import EngineConfig
-from engine.executor import prepare
 from engine.ports import LaunchOrder
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.fixing.edits import apply_fixes

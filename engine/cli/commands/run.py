@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import click
 
-from engine.abilities import beyond_engine_of
+from engine.actions.unsupported import beyond_engine_of
 from engine.cli.asking import hand_over, new_run
 from engine.cli.dry import DryRun, tell_dry_run
 from engine.cli.findings import print_errors

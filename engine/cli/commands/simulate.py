@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from engine.abilities import beyond_engine
+from engine.actions.unsupported import beyond_engine
 from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_errors
 from engine.cli.output import cut, display_width, facts, print_json, table, width

@@ -6,11 +6,11 @@ from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 
+from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, StartError, attempt_id
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
-from engine.secretfiles import NotAvailableError, read_secret, refuse_unreadable
 from engine.transactions.account import template_values, zone_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_items, render_text, to_text

@@ -1,0 +1,1 @@
+"""What a job does: how each kind of action becomes an order to start a process."""
