@@ -10,12 +10,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.clockguard import ClockGuard
 from engine.core.records import Generation
 from engine.host.lock import make_private_file
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.scheduler import Scheduler
+from engine.loops.clock_guard import ClockGuard
+from engine.loops.scheduler import Scheduler
 from engine.service import new_run_id
 from engine.supervisor.evidence import NAME
 from engine.testing import FakeClock, KeptJournal

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, StoreRefusedError, StoreUnwritableError
 from engine.core.events import AttemptAdopted, EngineStarted, EngineStopped, Event, LedgerHeld, RefUnread
@@ -15,7 +14,6 @@ from engine.core.records import RESTORED_HOLD, SOURCE, Source
 from engine.execution.attendance import abandoned, forget, is_abandoned, is_attended
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
-from engine.heartbeat import Heartbeat
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
 from engine.host.hardening import allow_many_files, settle_in
@@ -26,25 +24,27 @@ from engine.host.memory_release import give_back_code
 from engine.host.orphans import reap_orphans
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, WakePipe
-from engine.housekeeper import Housekeeper
 from engine.journal.audit_tail import AuditTail, note_start, note_stop
 from engine.ledger.health import LedgerGuard
 from engine.ledger.ports import Store
 from engine.ledger.rows import source_to_text
 from engine.ledger.sqlite.store import SqliteStore
-from engine.loop import Bell, Loop
-from engine.overseer import Overseer
+from engine.loops.clock_guard import ClockGuard
+from engine.loops.heartbeat import Heartbeat
+from engine.loops.housekeeper import Housekeeper
+from engine.loops.loop import Bell, Loop
+from engine.loops.overseer import Overseer
+from engine.loops.quarantine import Quarantine
+from engine.loops.rescuer import Rescuer
+from engine.loops.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
+from engine.loops.watcher import Watcher
+from engine.loops.worker import Worker
 from engine.ports import Alive, Clock, Journal, SourceTree
-from engine.quarantine import Quarantine
-from engine.rescuer import Rescuer
-from engine.scheduler import LONGEST_SLEEP_SECONDS, Scheduler
 from engine.sources.folder import FolderTree, FolderWatch
 from engine.sources.git_tree import GitTree
 from engine.sources.shell_syntax import SyntaxChecker
 from engine.transactions.restore import accept_copy, told, would_run_again
 from engine.transactions.stop import is_withdrawn, stop_running, withdraw
-from engine.watcher import Watcher
-from engine.worker import Worker
 from jobfile import __version__
 from jobfile.pipeline import Compiled
 from jobfile.schedule.occurrences import TZDATA_VERSION

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.clockguard import ClockGuard
 from engine.config import EngineConfig
 from engine.core.events import Event
 from engine.core.lifecycle import Ended, Lost, StartError
 from engine.ledger.ports import Store
+from engine.loops.clock_guard import ClockGuard
+from engine.loops.rescuer import Rescuer
+from engine.loops.scheduler import Scheduler
+from engine.loops.worker import Worker
 from engine.ports import Alive, Evidence, Journal, LaunchOrder, NotStarted, Snapshot, Stop
-from engine.rescuer import Rescuer
-from engine.scheduler import Scheduler
-from engine.worker import Worker
 from jobfile import __version__
 
 

@@ -13,6 +13,7 @@ from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
 from engine.core.due import Due, due
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.retry import retry_delay
+from engine.loops.worker import PACE_SECONDS
 from engine.simulation.asking import (
     BAD,
     GOOD,
@@ -27,7 +28,6 @@ from engine.simulation.asking import (
 )
 from engine.simulation.subject import Absence, GivenEvent, Lane, Setting, SimRun, Subject
 from engine.simulation.tally import JobTally, Load, Outcome, Return
-from engine.worker import PACE_SECONDS
 from jobfile.model.jobs import AfterTrigger
 from jobfile.schedule.occurrences import Fire, fires
 

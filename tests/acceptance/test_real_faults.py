@@ -10,9 +10,9 @@ from pathlib import Path
 
 from engine.core.lifecycle import RunState
 from engine.ledger.sqlite.store import SqliteStore
+from engine.loops.watcher import POLL_SECONDS, Watcher
 from engine.sources.folder import FolderTree
 from engine.testing import FakeClock, KeptJournal
-from engine.watcher import POLL_SECONDS, Watcher
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import fires
 from tests.acceptance.engines import JOBFILE, ask, engine, generation, ledger, put, runs, say, until, view

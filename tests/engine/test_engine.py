@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import worker
 from engine.core.events import AttemptStarted, ConfigRejected, GenerationApplied, RunSettled
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
+from engine.loops import worker
 from engine.ports import Stop
 from engine.transactions.account import concurrency_key
 from jobfile.model.jobs import ConcurrencySpec, ParamSpec

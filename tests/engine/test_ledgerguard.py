@@ -23,7 +23,6 @@ from engine.core.events import (
 )
 from engine.core.records import DISK_HOLD
 from engine.host.lock import EngineLock, engine_trouble, make_private_file
-from engine.housekeeper import Housekeeper
 from engine.journal.file import EngineJournal
 from engine.journal.lines import tell_text
 from engine.ledger.health import (
@@ -34,8 +33,9 @@ from engine.ledger.health import (
     LedgerGuard,
 )
 from engine.ledger.sqlite.store import SqliteStore
-from engine.loop import RETRY_SECONDS, Loop
-from engine.overseer import STANDS_STILL, Overseer
+from engine.loops.housekeeper import Housekeeper
+from engine.loops.loop import RETRY_SECONDS, Loop
+from engine.loops.overseer import STANDS_STILL, Overseer
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON, a_job, compiled
 from tests.engine.world import World

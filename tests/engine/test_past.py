@@ -28,7 +28,7 @@ from engine.execution.run_folders import (
     run_of,
     survey,
 )
-from engine.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
+from engine.loops.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.ports import Stop
 from engine.supervisor.output import OutputTail
 from engine.transactions.account import Moment, account
@@ -509,7 +509,7 @@ NOTIFYING = (
 def a_notifying_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Nothing sends notifications yet, so such jobs are refused: here they are let in."""
     monkeypatch.setattr("engine.transactions.apply.beyond_engine", lambda _: (), raising=False)
-    monkeypatch.setattr("engine.watcher.beyond_engine", lambda _: (), raising=False)
+    monkeypatch.setattr("engine.loops.watcher.beyond_engine", lambda _: (), raising=False)
     return World(tmp_path, NOTIFYING, at=NOON)
 
 

@@ -13,7 +13,7 @@ from engine.config import EngineConfig
 from engine.core.errors import PartialTurnError
 from engine.core.lifecycle import AttemptState, RunState, StartError
 from engine.ledger.health import BUG_CALM_SECONDS, STUCK_SECONDS, LedgerGuard
-from engine.loop import Loop
+from engine.loops.loop import Loop
 from engine.ports import LaunchOrder
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON, a_job, a_run

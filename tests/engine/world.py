@@ -13,17 +13,17 @@ from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.records import Gap, Pause
-from engine.heartbeat import Heartbeat
 from engine.host.lock import make_private_file, make_state_dir
-from engine.housekeeper import Housekeeper
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.quarantine import Quarantine
+from engine.loops.heartbeat import Heartbeat
+from engine.loops.housekeeper import Housekeeper
+from engine.loops.quarantine import Quarantine
+from engine.loops.watcher import Watcher
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, make_loops
 from engine.transactions.account import Moment, request_run, requested_run
 from engine.transactions.pause import BY_HAND
-from engine.watcher import Watcher
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
 

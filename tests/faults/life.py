@@ -16,36 +16,36 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import engine.watcher
+import engine.loops.watcher
 from engine.answers.why import why
 from engine.config import EngineConfig
 from engine.core.errors import StoreUnwritableError
 from engine.core.events import Event, LoopFailed, RunSettled
 from engine.core.lifecycle import ACTIVE_STATES, Ended, Lost, Run, RunState, StartError
 from engine.execution.launcher_client import ProcessLauncher
-from engine.heartbeat import Heartbeat
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of
 from engine.host.lock import make_private_file
-from engine.housekeeper import Housekeeper
 from engine.journal.file import EngineJournal
 from engine.ledger.health import LedgerGuard
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.loop import RETRY_SECONDS, Loop
+from engine.loops.heartbeat import Heartbeat
+from engine.loops.housekeeper import Housekeeper
+from engine.loops.loop import RETRY_SECONDS, Loop
+from engine.loops.watcher import Watcher
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.supervisor.evidence import NAME, RESULT_AT, SIZE, beside, pack
 from engine.testing import FakeClock, GivenTree, make_loops
-from engine.watcher import Watcher
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, NOON
 from tests.engine.real import KEY
 from tests.engine.world import World
 
 # Pure, and asked for the same few texts in each of thousands of lives.
-engine.watcher.compile_files = cache(engine.watcher.compile_files)  # type: ignore[attr-defined]
-engine.watcher.beyond_engine = lambda _: ()  # type: ignore[attr-defined]  # nothing sends notifications yet
+engine.loops.watcher.compile_files = cache(engine.loops.watcher.compile_files)  # type: ignore[attr-defined]
+engine.loops.watcher.beyond_engine = lambda _: ()  # type: ignore[attr-defined]  # nothing sends notifications yet
 
 
 @dataclass(frozen=True)

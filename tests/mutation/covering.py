@@ -42,7 +42,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _CLI,
         ),
         ("engine/core/clocks.py", ("tests/engine/test_clocks.py",), _ENGINE),
-        ("engine/clockguard.py", ("tests/engine/test_clocks.py",), _ENGINE, _CLI),
+        ("engine/loops/clock_guard.py", ("tests/engine/test_clocks.py",), _ENGINE, _CLI),
         ("engine/transactions/pause.py", _ENGINE, _CLI),
         (
             "engine/transactions/rebind.py",

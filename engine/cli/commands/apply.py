@@ -16,6 +16,7 @@ from engine.cli.planning import (
     told,
 )
 from engine.host.environment import user_name
+from engine.loops.watcher import is_mass_removal
 from engine.planning.enforcing import (
     Intent,
     refuse_mass_removal,
@@ -25,7 +26,6 @@ from engine.planning.enforcing import (
 )
 from engine.planning.saved import ledger_here, read_plan_file
 from engine.planning.sides import NoBaseError, engine_side, files_differ, revision_side, worktree_side
-from engine.watcher import is_mass_removal
 from jobfile.diagnostics.escapes import printable
 from jobfile.plan.risks import removes_many
 from jobfile.plan.values import Action

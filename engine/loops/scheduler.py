@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from engine.clockguard import ClockGuard, Look
 from engine.core.clocks import JUMP
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.core.lifecycle import Run
 from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
 from engine.ledger.ports import Store
+from engine.loops.clock_guard import ClockGuard, Look
 from engine.ports import Clock, Journal
 from engine.transactions.account import Moment, account, decide_waiting
 from jobfile.schedule.occurrences import NotAdvancingError, next_fire
