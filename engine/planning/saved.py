@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.sealing import is_seal_of, seal_of
 from engine.core.errors import JobfileError
 from engine.host.keys import KEY, find_key
 from engine.ledger.ports import View
+from engine.planning.sealing import is_seal_of, seal_of
 from engine.sources.file_reader import NoFileError, read_limited
 from jobfile import __version__
 from jobfile.compile.again import find_foreign

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from engine.adapters.forge import MAX_PAGES, PAGE
+from engine.integrations.forge import MAX_PAGES, PAGE
 from tests.acceptance.test_ci import ROOT, Runner, said_by
 from tests.acceptance.test_git import commit, git, text
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.adapters.sealing import seal_of
 from engine.core.errors import JobfileError
 from engine.host.keys import KEY, find_key, make_key
 from engine.planning.saved import MAX_BYTES, Ledger, PlanRefusedError, SavedPlan, read_plan_file
+from engine.planning.sealing import seal_of
 from engine.supervisor.evidence import KEY_BYTES
 from jobfile.model.canonical import canonical_json, digest
 from tests.cli.conftest import JOBS, Jobfile

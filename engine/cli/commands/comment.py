@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from engine.adapters.forge import github, gitlab, put_comment
 from engine.host.environment import environment
+from engine.integrations.forge import github, gitlab, put_comment
 from engine.sources.file_reader import read_limited
 
 MAX_CHARACTERS = 65_000

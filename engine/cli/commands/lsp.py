@@ -19,7 +19,7 @@ def command() -> int:
     Needs the extra: pip install 'jobfile[lsp]'
     """
     try:
-        from engine.lsp import make_server  # noqa: PLC0415  start-up time, and an extra that may be missing
+        from engine.integrations.lsp import make_server  # noqa: PLC0415  start-up time, and an extra that may be missing
     except ModuleNotFoundError as error:
         raise NotInstalledError(
             f"the language server needs {error.name}; install it with  pip install 'jobfile[lsp]'"

@@ -1,0 +1,1 @@
+"""Programs of others that jobfile talks to: editors and forges."""
