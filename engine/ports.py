@@ -1,4 +1,4 @@
-"""What the engine needs from the world, as small protocols; adapters fulfil them."""
+"""What the engine needs from the world, as small protocols; host, sources and execution fulfil them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

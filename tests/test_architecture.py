@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import click
+import grimp
 import pytest
 
 from engine.cli.main import COMMANDS, group
@@ -69,6 +70,38 @@ def test_the_import_contracts_hold() -> None:
     lint_imports = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([lint_imports, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_packages_are_entered_by_the_modules_that_they_export() -> None:
+    """`__all__` of a package lists the modules that others may import, and lists none in vain."""
+    graph = grimp.build_graph("jobfile", "engine", cache_dir=None)
+    used: dict[str, set[str]] = {}
+    for importer in graph.modules:
+        for imported in graph.find_modules_directly_imported_by(importer):
+            parts = imported.split(".")
+            for number in range(2, len(parts)):
+                package = ".".join(parts[:number])
+                if not f"{importer}.".startswith(f"{package}."):
+                    used.setdefault(package, set()).add(parts[number])
+    for package in sorted(used):
+        exported = set(importlib.import_module(package).__all__)
+        modules = {one.rsplit(".", 1)[1] for one in graph.find_children(package)}
+        assert exported & modules == used[package] & modules, package
+
+
+def test_the_tree_in_the_architecture_is_the_tree() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    (tree,) = re.findall(r"^## The tree\n\n```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    for name, listed in re.findall(r"^(\w+)/ .*\n((?:^  .*\n)+)", tree, re.MULTILINE):
+        told = re.findall(r"^  (\S+)", listed, re.MULTILINE)
+        top = ROOT / name
+        packages = {
+            f"{one.parent.name}/" for one in known_files(name, "*/__init__.py") if one.parent.parent == top
+        }
+        modules = {one.name for one in known_files(name, "*.py") if one.parent == top} - {"__init__.py"}
+        assert sorted(told) == sorted(packages | modules), name
+    for path in re.findall(r"`((?:\w+/)+\w+\.py|(?:\w+/)+)`", text):
+        assert any((ROOT / above / path).exists() for above in (".", "engine", "jobfile")), path
 
 
 def test_the_version_is_said_in_one_place() -> None:

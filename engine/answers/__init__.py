@@ -1,1 +1,16 @@
 """What the ledger says: did it run, why, how many. Pure functions of a view and a time."""
+
+__all__ = [
+    "asked",
+    "did",
+    "expected",
+    "fates",
+    "findings",
+    "invariants",
+    "overdue",
+    "presence",
+    "reasons",
+    "report",
+    "status",
+    "why",
+]

@@ -1,1 +1,15 @@
 """Pure decisions: what is due, what may start, what is tried again; and the values they are about."""
+
+__all__ = [
+    "admission",
+    "audit_chain",
+    "clocks",
+    "due",
+    "errors",
+    "events",
+    "lifecycle",
+    "notices",
+    "records",
+    "retry",
+    "vocabulary",
+]

@@ -1,1 +1,3 @@
 """Where job files come from: folders, editors and git, each as one set of files."""
+
+__all__ = ["file_reader", "file_sets", "folder", "git", "git_revisions", "git_tree", "shell_syntax"]

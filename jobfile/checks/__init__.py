@@ -66,6 +66,20 @@ from jobfile.checks.variables import (
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import FileSet, JobText, Payload
 
+__all__ = [
+    "FILE_CHECKS",
+    "JOB_CHECKS",
+    "PAYLOAD_CHECKS",
+    "SECTION_CHECKS",
+    "beyond",
+    "check",
+    "limits",
+    "plain_secrets",
+    "references",
+    "scripts",
+    "suppression",
+]
+
 PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_action,
     check_durations,

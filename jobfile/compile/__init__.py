@@ -24,6 +24,8 @@ from jobfile.model.jobs import (
 from jobfile.model.size import NO_LIMIT, format_size, parse_size
 from jobfile.model.values import Value
 
+__all__ = ["DEFAULT_QUEUE", "actions", "again", "compile_jobs", "timing"]
+
 _WORD: Final = re.compile("[a-z0-9_]+")
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_KILL_GRACE = timedelta(seconds=10)

@@ -9,6 +9,8 @@ from typing import Any  # a JSON Schema
 
 from jobfile.schema.validator import schema_text
 
+__all__ = ["KINDS", "keys_text", "page_text"]
+
 KINDS = {
     "file": "",
     **{

@@ -3,4 +3,17 @@
 from jobfile.plan.making import make_plan
 from jobfile.plan.values import JobFacts, Plan, Side
 
-__all__ = ["JobFacts", "Plan", "Side", "make_plan"]
+__all__ = [
+    "JobFacts",
+    "Plan",
+    "Side",
+    "as_json",
+    "make_plan",
+    "markdown",
+    "page",
+    "rates",
+    "renames",
+    "risks",
+    "text",
+    "values",
+]

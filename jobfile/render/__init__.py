@@ -1,1 +1,3 @@
 """Shows diagnostics: as text, as JSON, for CI; never a secret."""
+
+__all__ = ["ci", "redact", "text"]

@@ -1,1 +1,3 @@
 """The ledger in SQLite."""
+
+__all__ = ["examining", "store", "view"]

@@ -1,1 +1,0 @@
-"""What touches the world: clocks, files, processes, the terminal."""
