@@ -26,7 +26,7 @@ from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.supervisor.leftovers import end_marked, go_on, rouse
 
-LAUNCHER = Path(__file__).parents[1] / "supervisor" / "launcher.py"
+LAUNCHER = Path(__file__).parents[1] / "supervisor" / "__main__.py"
 START_TRIES = 30
 """So often an attempt that no supervisor could take is given to one again, at each look."""
 MAX_REFUSED = 10_000

@@ -1,4 +1,4 @@
-"""The one file in which an attempt leaves that it was begun and how it ended. Imported by the shim.
+"""The one file in which an attempt leaves that it was begun and how it ended.
 
 It lies beside the attempt's folder, not in it: most attempts have none, and no job has reason to go there.
 Its supervisor locks it for the attempt's life, under another name at first. It gets its own when its first

@@ -1,4 +1,4 @@
-"""An attempt's evidence in the hands of its supervisor, whatever a job does to it. Imported by the shim."""
+"""An attempt's evidence in the hands of its supervisor, whatever a job does to it."""
 
 import fcntl
 import os
@@ -6,10 +6,10 @@ import select
 import time
 from typing import Any, Final  # records are JSON
 
-import plain
-from evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack, wish_line
-from namespace import FILE, make_folder, own_folder, sync_folder, write_all_at
-from spawn import Before
+from engine.supervisor import plain
+from engine.supervisor.evidence import CONTROL, NAME, NEW, RESULT_AT, SIZE, beside, pack, wish_line
+from engine.supervisor.namespace import FILE, make_folder, own_folder, sync_folder, write_all_at
+from engine.supervisor.spawn import Before
 
 LOCK_TRIES: Final = 100
 READ_BYTES: Final = 65_536

@@ -1,4 +1,4 @@
-"""The launcher process: hands each order to a supervisor. `python -I -S launcher.py ORDERS ACKS WAKE`.
+"""The launcher process: hands each order to a supervisor. __main__.py starts it.
 
 It is small and has one thread, so it can be forked safely; the engine starts it before it has threads
 itself. A supervisor (a shim) is forked for an order, outlives the launcher and the engine, and may take the
@@ -15,16 +15,13 @@ import resource
 import select
 import signal
 import struct
-import sys
 from typing import Final
 
-sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
-
-from leftovers import end_strangers
-from memory import start_of_memory_kills
-from shim import Shim, become_supervisor
-from spawn import note_oom_score, note_umask_and_core
-from waking import Wake
+from engine.supervisor.leftovers import end_strangers
+from engine.supervisor.memory import start_of_memory_kills
+from engine.supervisor.shim import Shim, become_supervisor
+from engine.supervisor.spawn import note_oom_score, note_umask_and_core
+from engine.supervisor.waking import Wake
 
 IDLE_KEPT: Final = 16
 """Supervisors that wait for their next order; more of them end."""
@@ -242,8 +239,3 @@ def _take(rest: bytearray) -> "tuple[bytes, bytes] | None":
     order = bytes(rest[_HEAD.size : middle]), bytes(rest[middle:end])
     del rest[:end]
     return order
-
-
-if __name__ == "__main__":
-    launcher(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
-    os._exit(0)

@@ -1,7 +1,7 @@
 """Processes that an attempt left behind: found, and ended without ever hitting another.
 
 A process id is used again once its process is gone, so a signal goes through a handle (pidfd_open(2)) that
-was taken before the process was looked at once more. Imported by the shim: standard library only.
+was taken before the process was looked at once more.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 Against accidents, not against code that transforms a secret on purpose. Works on a stream: however the
 output is cut into parts, the same bytes come out. Where several forms overlap, the first is masked; where
-several begin, the longest. Imported by the shim: standard library only.
+several begin, the longest.
 """
 
 from collections.abc import Iterable, Iterator

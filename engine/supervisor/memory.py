@@ -1,7 +1,6 @@
 """Whether the system ran out of memory while a job ran: how often it has killed a process for that.
 
 Of the closest group of processes that counts its own (cgroups(7), version 2, else 1), else of the machine.
-Imported by the shim: standard library only.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Folders and files that a supervisor makes, closed to others. Imported by the shim: standard library only.
+"""Folders and files that a supervisor makes, closed to others.
 
 What a job put in the place of one of them, a link above all, is never followed.
 """

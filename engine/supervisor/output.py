@@ -2,7 +2,6 @@
 
 The first HEAD_BYTES are kept for good; after them come segments of which the newest are kept. So a flood
 keeps its beginning and its end, needs no putting together, and survives whoever dies while it is written.
-Imported by the shim: standard library only.
 """
 
 import os

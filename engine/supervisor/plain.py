@@ -1,4 +1,4 @@
-"""The plain course of an attempt by plain.c, where that was built. Imported by the shim.
+"""The plain course of an attempt by plain.c, where that was built.
 
 Each of these says when it was not so plain; then it has changed nothing that matters, and the Python that is
 beside it at each place does it at length.

@@ -1,12 +1,12 @@
-"""A job's own process, from before it exists until nothing of it is held any more. Imported by the shim."""
+"""A job's own process, from before it exists until nothing of it is held any more."""
 
 import errno
 import os
 from typing import Any  # an order is a plain dictionary
 
-import plain
-from plain import Ended
-from spawn import (
+from engine.supervisor import plain
+from engine.supervisor.plain import Ended
+from engine.supervisor.spawn import (
     AT_FOLDER,
     AT_LIMIT,
     AT_PROCESS,
@@ -53,10 +53,10 @@ class Program:
         Raises NotBegunError.
         """
         begun = begin(self.call, before, roused, milliseconds, bereaved)
-        self.pid, self.handle, self.output, self._held, *found = begun
+        self.pid, self.handle, self.output, self._held, has_output, has_ended, is_roused = begun
         if self.handle < 0:
             raise OSError(-self.handle, os.strerror(-self.handle))
-        return tuple(found)
+        return has_output, has_ended, is_roused
 
     def signal(self, number: int) -> None:
         """Send a signal to its group, and to it if it has left that: to each once.
@@ -112,7 +112,7 @@ class Program:
         if stage == AT_LIMIT:
             refused: str = why_no_core(self.call.core)
             return refused
-        from unstarted import why_denied, why_not_executed  # noqa: PLC0415  memory of each running job
+        from engine.supervisor.unstarted import why_denied, why_not_executed  # noqa: PLC0415  memory of each running job
 
         folder = os.fsdecode(self.call.folder)
         if stage == AT_FOLDER:

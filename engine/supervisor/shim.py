@@ -11,22 +11,19 @@ import marshal
 import os
 import select
 import signal
-import sys
 import time
 from typing import Any, Final  # an order is a plain dictionary
 
-sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  pathlib costs more than all the rest here
-
-from evidence_guard import HeldEvidence
-from leftovers import Told, began_at, group_within, signal_descendants, tell_others
-from masking import Masker
-from memory import memory_kills
-from namespace import make_folder, open_folder, write_script
-from plain import Ended, note_signals
-from program import Program
-from spawn import AT_MARKER, Before, NotBegunError
-from storing import OutputFiles
-from waking import Wake, child_signals, poll_of, take_all
+from engine.supervisor.evidence_guard import HeldEvidence
+from engine.supervisor.leftovers import Told, began_at, group_within, signal_descendants, tell_others
+from engine.supervisor.masking import Masker
+from engine.supervisor.memory import memory_kills
+from engine.supervisor.namespace import make_folder, open_folder, write_script
+from engine.supervisor.plain import Ended, note_signals
+from engine.supervisor.program import Program
+from engine.supervisor.spawn import AT_MARKER, Before, NotBegunError
+from engine.supervisor.storing import OutputFiles
+from engine.supervisor.waking import Wake, child_signals, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
 """How long what a job left behind may go on after the job has ended by itself.
@@ -373,7 +370,7 @@ class Shim:
             with os.scandir(scratch or os.devnull) as entries:
                 if next(entries, None) is None:
                     return
-            from emptying import Litter  # noqa: PLC0415  memory of each running job
+            from engine.supervisor.emptying import Litter  # noqa: PLC0415  memory of each running job
 
             self.litter = Litter(scratch, f".tmp.{self.folder.rpartition('/')[2]}")
         except OSError:

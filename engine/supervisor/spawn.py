@@ -1,4 +1,4 @@
-"""The beginning of an attempt, from its marker on the disk to the first wait. Imported by the shim.
+"""The beginning of an attempt, from its marker on the disk to the first wait.
 
 The job's process leads a group of its own, and is dead when its supervisor dies. Done by plain.c where that
 was built, else here and by a fork: the same in all that can be seen, but slower.
@@ -13,8 +13,8 @@ import signal
 import struct
 from typing import Final, NamedTuple
 
-import plain
-from namespace import sync_folder, write_all_at
+from engine.supervisor import plain
+from engine.supervisor.namespace import sync_folder, write_all_at
 
 AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
 """Where it failed: the marker is not on the disk, or no process, folder, program or limit was to be had."""

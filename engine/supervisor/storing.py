@@ -3,8 +3,8 @@
 import os
 from typing import Protocol
 
-from namespace import append_to, open_folder
-from output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
+from engine.supervisor.namespace import append_to, open_folder
+from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
 
 
 class Filter(Protocol):

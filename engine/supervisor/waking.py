@@ -1,4 +1,4 @@
-"""How a supervisor wakes its engine, and what it is waked by itself. Imported by the shim."""
+"""How a supervisor wakes its engine, and what it is waked by itself."""
 
 import ctypes
 import os

@@ -377,7 +377,8 @@ def launcher_of(engine_pid: int, *, patience: float = PATIENCE) -> int:
     """The process that starts supervisors for an engine."""
 
     def found() -> list[int]:
-        below = [pid for pid in _children_of_all_threads(engine_pid) if "launcher.py" in _command(pid)]
+        children = _children_of_all_threads(engine_pid)
+        below = [pid for pid in children if "supervisor/__main__.py" in _command(pid)]
         return [pid for pid in below if not is_gone(pid)]
 
     return until(found, "a launcher", patience=patience)[0]

@@ -133,7 +133,7 @@ def standing_before_their_locks(folder: Path) -> Iterator[list[int]]:
             for at in range(0, len(content), FAN_EVENT.size):
                 *_, handle, pid = FAN_EVENT.unpack_from(content, at)
                 is_lock = os.readlink(f"/proc/self/fd/{handle}") == str(lock)
-                if is_lock and b"launcher.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if is_lock and b"supervisor/__main__.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     held.append(handle)  # by its number the kernel knows which event is answered
                     standing.append(pid)
                 else:

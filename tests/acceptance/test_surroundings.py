@@ -212,7 +212,7 @@ def test_an_engine_that_is_the_first_process_reaps_what_lost_its_parent(tmp_path
     for _ in range(3):
         assert final(tmp_path, submit(tmp_path, "loses")).state is RunState.LOST
     until(lambda: not zombies_of(first), "no zombie is left")
-    (launcher,) = (pid for pid in children_in_threads(first) if b"launcher.py" in command_of(pid))
+    (launcher,) = (pid for pid in children_in_threads(first) if b"supervisor/__main__.py" in command_of(pid))
     os.kill(launcher, signal.SIGKILL)
     ended = final(tmp_path, submit(tmp_path, "fails"))
     assert (ended.exit_code, ended.attempt) == (7, 1)

@@ -1,7 +1,6 @@
-"""The modules of a supervisor, which find each other as siblings, as they do where the launcher runs."""
+"""Supervisors as they are where a part of them is another one, or was not built."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,26 @@ import engine.supervisor
 from engine.execution import launcher_client
 
 SUPERVISOR = Path(engine.supervisor.__file__).parent
-sys.path.insert(0, str(SUPERVISOR))
+ROOT = SUPERVISOR.parents[1]
+"""What is put on the path to find a supervisor's modules."""
 
-import emptying  # noqa: E402  after the path
-import evidence_guard  # noqa: E402  after the path
-import plain  # noqa: E402  after the path
-import spawn  # noqa: E402
-import storing  # noqa: E402
 
-__all__ = ["SUPERVISOR", "emptying", "evidence_guard", "leave_out_compiled_part", "plain", "spawn", "storing"]
+def copy_of_supervisor(folder: Path, *, is_compiled: bool = True) -> Path:
+    """The package alone, in a folder of its own; returns what is put on the path to find it."""
+    root = folder / "parts"
+    (root / "engine").mkdir(parents=True)
+    shutil.copy2(SUPERVISOR.parent / "__init__.py", root / "engine")
+    left_out = shutil.ignore_patterns(*([] if is_compiled else ["*.so"]))
+    shutil.copytree(SUPERVISOR, root / "engine" / "supervisor", ignore=left_out)
+    return root
+
+
+def use_copy(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Launchers that are started from now on are of a copy."""
+    program = launcher_client.LAUNCHER.relative_to(ROOT)
+    monkeypatch.setattr(launcher_client, "LAUNCHER", root / program)
 
 
 def leave_out_compiled_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Launchers that are started from now on are as they are where that could not be built."""
-    parts = folder / "parts"
-    shutil.copytree(SUPERVISOR, parts, ignore=shutil.ignore_patterns("*.so"))
-    monkeypatch.setattr(launcher_client, "LAUNCHER", parts / launcher_client.LAUNCHER.name)
+    use_copy(copy_of_supervisor(folder, is_compiled=False), monkeypatch)

@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from engine.core.lifecycle import Ended, Lost, StartError
-from engine.execution import launcher_client
 from engine.execution.evidence_reader import Marker, marker_in
 from engine.execution.launcher_client import LAUNCHER, START_TRIES, ProcessLauncher
 from engine.host.holders import current_boot_id
@@ -28,6 +26,7 @@ from tests.acceptance.engines import children_of, is_gone, number_in, pause, sta
 from tests.engine.groups import limited
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
 from tests.engine.real import KEY, PATH, WAYS, Real, real_world
+from tests.engine.supervisors import copy_of_supervisor, use_copy
 
 
 def evidence_of(order: LaunchOrder) -> Path:
@@ -222,11 +221,11 @@ def test_many_launches_of_one_attempt_from_two_engines_execute_it_once(world: Re
 
 def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever wishes rouses: here nobody would look for an hour."""
-    parts = shutil.copytree(LAUNCHER.parent, tmp_path / "parts")
-    shim = parts / "shim.py"
+    parts = copy_of_supervisor(tmp_path)
+    shim = parts / "engine" / "supervisor" / "shim.py"
     assert "LOOK_SECONDS: Final = 1.0" in shim.read_text()
     shim.write_text(shim.read_text().replace("LOOK_SECONDS: Final = 1.0", "LOOK_SECONDS: Final = 3600.0"))
-    monkeypatch.setattr(launcher_client, "LAUNCHER", parts / LAUNCHER.name)
+    use_copy(parts, monkeypatch)
     world = Real(tmp_path)
     order = world.launch("deaf", "trap '' TERM; sleep 30", kill_grace_seconds=3600.0)
     world.started(order)
@@ -565,7 +564,7 @@ def test_what_no_supervisor_can_prepare_is_told_and_not_tried_for_ever(
 
 
 def test_a_supervisor_that_has_served_long_enough_takes_no_order_with_it(world: Real) -> None:
-    found = re.search(r"ATTEMPTS_EACH: Final = ([\d_]+)", LAUNCHER.read_text())
+    found = re.search(r"ATTEMPTS_EACH: Final = ([\d_]+)", LAUNCHER.with_name("launcher.py").read_text())
     assert found is not None
     shims = set()
     for number in range(int(found[1]) + 20):

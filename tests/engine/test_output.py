@@ -8,9 +8,9 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.supervisor import storing
 from engine.supervisor.masking import MASK, MIN_LINE_BYTES, Masker, forms
 from engine.supervisor.output import HEAD_BYTES, OutputTail
-from tests.engine.supervisors import storing
 
 SECRET = 'pa"ss w0rd/ü'
 texts = st.binary(max_size=40)

@@ -30,10 +30,10 @@ from engine.execution.run_folders import (
 )
 from engine.loops.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.ports import Stop
+from engine.supervisor import storing
 from engine.supervisor.output import OutputTail
 from engine.transactions.account import Moment, account
 from tests.builders import DAY, HOUR, MINUTE, NOON
-from tests.engine.supervisors import storing
 from tests.engine.world import World
 
 UTC_ZONE = ZoneInfo("UTC")

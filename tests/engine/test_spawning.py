@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.supervisor import evidence_guard, plain, spawn
 from tests.acceptance.engines import children_of
 from tests.engine.real import KEY
-from tests.engine.supervisors import SUPERVISOR, evidence_guard, plain, spawn
+from tests.engine.supervisors import ROOT, SUPERVISOR
 
 SOURCE = SUPERVISOR / "plain.c"
 LOOK = b"/bin/cat"
@@ -126,7 +127,8 @@ def test_a_job_leads_a_group_of_its_own(nothing: int, bench: Bench) -> None:
 def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
     """Also when it is killed while the job is being made: here over and over, at some instant of it."""
     code = (
-        "import os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawn\n"
+        "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from engine.supervisor import plain, spawn\n"
         f"plain._library = plain._library if {way == 'vfork'} else None\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         f"call = spawn.Call(b'/bin/sleep\\0', b'{tmp_path.name}\\0' b'600\\0', b'', b'/', null)\n"
@@ -139,7 +141,7 @@ def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
     )
     for pause in PAUSES:
         supervisor = subprocess.Popen(
-            [sys.executable, "-c", code, str(SOURCE.parent), tmp_path / "marker"],
+            [sys.executable, "-c", code, str(ROOT), tmp_path / "marker"],
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
@@ -367,7 +369,8 @@ def test_the_first_place_that_can_be_executed_is_taken(nothing: int, bench: Benc
 def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
     """The limit counts a user's processes, and does not hold root back: so somebody else asks."""
     code = (
-        "import os, resource, sys, tempfile; sys.path.insert(0, sys.argv[1]); import plain, spawn\n"
+        "import os, resource, sys, tempfile; sys.path.insert(0, sys.argv[1])\n"
+        "from engine.supervisor import plain, spawn\n"
         f"plain._library = plain._library if {way == 'vfork'} else None\n"
         "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
@@ -380,7 +383,7 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
         "os.unlink(new)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, str(SOURCE.parent)],
+        [sys.executable, "-I", "-S", "-c", code, str(ROOT)],
         capture_output=True,
         text=True,
         check=True,
@@ -472,7 +475,8 @@ def test_evidence_that_is_not_as_it_was_is_not_whole(tmp_path: Path) -> None:
 def test_the_end_of_a_process_is_taken_in_with_what_is_left_of_it(nothing: int, bench: Bench) -> None:
     """Run by somebody who has no other child, and is given those that lost their parents."""
     code = (
-        "import ctypes, os, sys; sys.path.insert(0, sys.argv[1]); import plain, spawn\n"
+        "import ctypes, os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from engine.supervisor import plain, spawn\n"
         "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         "for text in sys.argv[3:]:\n"
@@ -490,7 +494,7 @@ def test_the_end_of_a_process_is_taken_in_with_what_is_left_of_it(nothing: int, 
     marker = bench.shelf / "marker"
     texts = ("exit 3", "echo hello", "kill -9 $$", "exec > /dev/null 2>&1; sleep 60 &", "sleep 60 &")
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, SUPERVISOR, marker, *texts],
+        [sys.executable, "-I", "-S", "-c", code, ROOT, marker, *texts],
         capture_output=True,
         text=True,
         check=True,

@@ -12,11 +12,11 @@ import pytest
 
 from engine.core.lifecycle import StartError
 from tests.engine.real import WAYS, Real, real_world
-from tests.engine.supervisors import SUPERVISOR
+from tests.engine.supervisors import ROOT, copy_of_supervisor
 
 TRY = """\
 import os, sys; sys.path.insert(0, sys.argv[1])
-from unstarted import why_not_executed
+from engine.supervisor.unstarted import why_not_executed
 os.chdir(sys.argv[2])
 try:
     os.execve(sys.argv[3], [sys.argv[3], *["x" * 100_000] * int(sys.argv[4])], {})
@@ -115,7 +115,7 @@ def here() -> Iterator[Path]:
 def test_what_is_not_executed_is_told_with_its_true_reason(here: Path, name: str) -> None:
     make, program, words = CASES[name]
     make(here)
-    parts = shutil.copytree(SUPERVISOR, here / "parts")  # the clone may be closed to others
+    parts = copy_of_supervisor(here)  # the clone may be closed to others
     count = "200" if name == "large" else "0"
     done = subprocess.run(
         [
@@ -139,7 +139,7 @@ def test_what_is_not_executed_is_told_with_its_true_reason(here: Path, name: str
 def test_a_file_system_that_executes_nothing_is_told(here: Path) -> None:
     mount = f"mount -t tmpfs -o noexec none {here}; cp /bin/true {here}/it"
     code = ["unshare", "-m", "sh", "-ec", f'{mount}; exec "$0" "$@"', sys.executable, "-c", TRY]
-    done = subprocess.run([*code, SUPERVISOR, here, "./it", "0"], capture_output=True, text=True)
+    done = subprocess.run([*code, ROOT, here, "./it", "0"], capture_output=True, text=True)
     assert "its file system is mounted `noexec`" in done.stdout, done
 
 
@@ -147,7 +147,7 @@ def test_what_is_being_written_is_told(here: Path) -> None:
     shutil.copy("/bin/true", here / "it")
     with (here / "it").open("r+b"):
         done = subprocess.run(
-            [sys.executable, "-c", TRY, SUPERVISOR, here, "./it", "0"], capture_output=True, text=True
+            [sys.executable, "-c", TRY, ROOT, here, "./it", "0"], capture_output=True, text=True
         )
     assert "is open for writing" in done.stdout, done
 
