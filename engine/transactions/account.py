@@ -281,10 +281,10 @@ def _consequences(store: Store, run: Run, decision: Decision[Run], moment: Momen
 
 
 def _is_blocked(store: Store, job: str) -> bool:
-    """Whether just now the so-manieth occurrence in a row was skipped because a run is in the way."""
+    """Whether the Nth consecutive occurrence was just skipped because a run is in the way; true once."""
     newest = store.newest_occurrences(job, limit=SKIPS_IN_A_ROW + 1)
     skips = [(one.state, one.reason) == (RunState.SKIPPED, "overlap") for one in newest]
-    return skips[:SKIPS_IN_A_ROW] == [True] * SKIPS_IN_A_ROW and not all(skips[SKIPS_IN_A_ROW:] or [False])
+    return skips[:SKIPS_IN_A_ROW] == [True] * SKIPS_IN_A_ROW and skips[SKIPS_IN_A_ROW:] != [True]
 
 
 def _decided(run: Run, decision: Decision[Run], moment: Moment) -> Run:

@@ -12,6 +12,7 @@ from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
 from engine.host.lock import make_private_file
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
+from engine.loops.heartbeat import Heartbeat
 from engine.ports import Alive, Evidence, NotStarted
 from tests.builders import MINUTE, NOON
 from tests.engine.test_faults import a_file, down
@@ -45,6 +46,16 @@ def test_without_a_lock_no_engine_runs_since_its_end_or_its_last_sign_of_life(tm
     assert presence(world, is_locked=False).since == NOON + 2 * MINUTE
 
 
+def test_an_engine_that_did_not_believe_its_clock_is_gone_since_its_end(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.clock.advance(seconds=60)
+    beat = Heartbeat(
+        store=world.store, clock=world.clock, epoch=world.epoch, on_beat=lambda: None, is_held=lambda: True
+    )
+    beat.end("stopped")
+    assert presence(world, is_locked=False).since == NOON + MINUTE
+
+
 def test_before_the_first_engine_none_runs_and_since_when_is_not_known(tmp_path: Path) -> None:
     make_private_file(tmp_path / "ledger.db")
     SqliteStore.open(tmp_path / "ledger.db").close()
@@ -52,6 +63,8 @@ def test_before_the_first_engine_none_runs_and_since_when_is_not_known(tmp_path:
     found = presence_of(view, is_locked=False, trouble="", fates={}, now=NOON)
     assert found == Presence(is_running=False)
     assert found.obstacle(ZONE) == "no engine is running"
+    beginning = presence_of(view, is_locked=True, trouble="", fates={}, now=NOON)
+    assert beginning == Presence(is_running=True)
     view.close()
 
 

@@ -9,6 +9,7 @@ _ENGINE = ("tests/engine/test_engine.py", "tests/engine/test_faults.py", "tests/
 _SIMULATION = ("tests/engine/test_simulation.py", "tests/cli/test_simulate.py")
 _DID = ("tests/engine/test_did.py",)
 _WHY = ("tests/engine/test_stories.py", "tests/engine/test_why.py")
+_SMALL = ("tests/engine/test_edges.py",)
 _OVERDUE = ("tests/engine/test_overdue.py",)
 _ANSWERS = ("tests/cli/test_answers.py", "tests/cli/test_showing.py")
 _PRINTED = ("tests/cli/test_printed_times.py",)
@@ -25,25 +26,27 @@ _PLAN = ("tests/plan/test_plan.py", "tests/plan/test_outputs.py")
 COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
-        ("engine/core/due.py", ("tests/engine/test_due.py",), _ENGINE, _SIMULATION),
+        ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
         ("engine/core/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
-        ("engine/core/retry.py", ("tests/engine/test_retry.py",), _ENGINE, _SIMULATION),
+        ("engine/core/retry.py", ("tests/engine/test_retry.py",), _SMALL, _ENGINE, _SIMULATION),
         (
             "engine/core/lifecycle.py",
             ("tests/engine/test_retry.py", "tests/engine/test_admission.py"),
+            (*_SMALL, "tests/store/test_sqlite.py"),
             _ENGINE,
             _CLI,
         ),
-        ("engine/transactions/account.py", _ENGINE, _ANSWERS, _SIMULATION),
+        ("engine/transactions/account.py", _SMALL, _ENGINE, _ANSWERS, _SIMULATION),
         (
             "engine/transactions/apply.py",
+            _SMALL,
             _ENGINE,
             ("tests/cli/test_plan.py", "tests/plan/test_truth.py"),
             _CLI,
         ),
         ("engine/core/clocks.py", ("tests/engine/test_clocks.py",), _ENGINE),
         ("engine/loops/clock_guard.py", ("tests/engine/test_clocks.py",), _ENGINE, _CLI),
-        ("engine/transactions/pause.py", _ENGINE, _CLI),
+        ("engine/transactions/pause.py", _SMALL, _ENGINE, _CLI),
         (
             "engine/transactions/rebind.py",
             ("tests/engine/test_rebinding.py",),
@@ -62,8 +65,8 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             ("tests/engine/test_ledgerguard.py",),
             ("tests/engine/test_preparing.py",),
         ),
-        ("engine/answers/did.py", _DID, (*_WHY, "tests/engine/test_past.py"), _ANSWERS, _OVERDUE),
-        ("engine/answers/why.py", _WHY, _ANSWERS),
+        ("engine/answers/did.py", _DID, _SMALL, (*_WHY, "tests/engine/test_past.py"), _ANSWERS, _OVERDUE),
+        ("engine/answers/why.py", _SMALL, _WHY, _ANSWERS),
         ("engine/answers/expected.py", _WHY, _DID, _OVERDUE, _ANSWERS),
         ("engine/answers/report.py", (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
         ("engine/answers/status.py", ("tests/engine/test_status.py",), _WHY, _ANSWERS, _PRINTED),

@@ -131,6 +131,18 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "any delay of a second times two to the 39th is beyond every max_delay",
     ),
     Equivalent(
+        "engine/answers/did.py",
+        'took = f", took {_took(run)}" if run.started_at and run.ended_at else ""',
+        "run.started_at and run.ended_at -> (run.started_at or run.ended_at)",
+        "what succeeded has begun and has ended; only the types do not know that",
+    ),
+    Equivalent(
+        "engine/core/due.py",
+        "if after < window.until:",
+        "after < window.until -> (after <= window.until)",
+        "an empty stretch has no instant in it; it saves the look",
+    ),
+    Equivalent(
         "engine/core/retry.py",
         "factor = 2 ** min(attempt - 1, 40)",
         "40 -> 41",
