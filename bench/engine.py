@@ -12,11 +12,11 @@ from pathlib import Path
 
 from engine.core.records import Generation
 from engine.host.lock import make_private_file
+from engine.host.run_ids import new_run_id
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
 from engine.loops.clock_guard import ClockGuard
 from engine.loops.scheduler import Scheduler
-from engine.service import new_run_id
 from engine.supervisor.evidence import NAME
 from engine.testing import FakeClock, KeptJournal
 from engine.transactions.account import Moment

@@ -1,19 +1,14 @@
 """The test kit: a clock that is set, a launcher that is told what happens, files that are given."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from engine.config import EngineConfig
 from engine.core.events import Event
 from engine.core.lifecycle import Ended, Lost, StartError
+from engine.core.records import Session
 from engine.ledger.ports import Store
-from engine.loops.clock_guard import ClockGuard
-from engine.loops.rescuer import Rescuer
-from engine.loops.scheduler import Scheduler
-from engine.loops.worker import Worker
-from engine.ports import Alive, Evidence, Journal, LaunchOrder, NotStarted, Snapshot, Stop
+from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Snapshot, Stop
 from jobfile import __version__
 
 
@@ -134,68 +129,9 @@ class ScriptedLauncher:
         return next(one for one in self.flights.values() if one.order.attempt_id == attempt_id)
 
 
-@dataclass(frozen=True)
-class Loops:
-    """The loops of an engine without threads: who holds them calls their ticks."""
-
-    guard: ClockGuard
-    scheduler: Scheduler
-    worker: Worker
-    rescuer: Rescuer
-    epoch: int
-
-    def settle_and_start(self) -> None:
-        """What ended is settled, and what may start is started."""
-        self.rescuer.tick()
-        while self.worker.tick() == 0:
-            pass
-
-
-def make_loops(
-    store: Store,
-    *,
-    clock: FakeClock,
-    launcher: ScriptedLauncher,
-    config: EngineConfig,
-    new_id: Callable[[], str],
-    journal: Journal,
-    boot_id: str = "boot-1",
-    built_at: datetime = datetime(1970, 1, 1, tzinfo=UTC),
-    is_synchronized: Callable[[], bool | None] = lambda: None,
-) -> Loops:
-    """An engine starts on a ledger, as `engine/service.py` makes one of threads."""
-    guard = ClockGuard(
-        store=store,
-        clock=clock,
-        journal=journal,
-        boot_id=boot_id,
-        built_at=built_at,
-        is_synchronized=is_synchronized,
-    )
-    worker = Worker(
-        store=store,
-        clock=clock,
-        launcher=launcher,
-        journal=journal,
-        config=config,
-        boot_id=boot_id,
-        is_held=lambda: guard.is_held,
-    )
-    rescuer = Rescuer(store=store, launcher=launcher, config=config, notice=worker.notice)
-
-    def settle_ended() -> None:
-        rescuer.tick()
-        worker.tick()
-
-    scheduler = Scheduler(
-        store=store,
-        clock=clock,
-        guard=guard,
-        journal=journal,
-        new_id=new_id,
-        on_recorded=lambda: None,
-        settle_ended=settle_ended,
-    )
+def start_session(store: Store, clock: FakeClock, *, boot_id: str) -> tuple[int, Session | None]:
+    """Note the session of an engine that a test turns; its epoch, and the session before it."""
+    before = store.last_session()
     epoch = store.open_session(
         kind="engine",
         boot_id=boot_id,
@@ -204,7 +140,7 @@ def make_loops(
         now=clock.now(),
         boot_seconds=clock.elapsed(),
     )
-    return Loops(guard=guard, scheduler=scheduler, worker=worker, rescuer=rescuer, epoch=epoch)
+    return epoch, before
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from engine.core.records import Generation
 from engine.core.retry import retry_delay
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import LaunchOrder
-from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, make_loops
+from engine.service.duties import Parts, make_loops
+from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, start_session
 from engine.transactions.account import Moment, request_run, requested_run
 from engine.transactions.apply import apply_catalog
 from jobfile.expressions.params import bind_params
@@ -22,6 +23,9 @@ from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec
 from jobfile.schedule.occurrences import fires
 
+BOOT_ID = "boot-1"
+NEVER_TOO_EARLY = datetime(1970, 1, 1, tzinfo=UTC)
+"""Cases may be about any time."""
 _SECOND = timedelta(seconds=1)
 _INSTANT = timedelta.resolution
 MAX_WAIT = timedelta(days=366)
@@ -95,13 +99,20 @@ class _Engine:
             main_file=ledger.parent / "jobs.yaml", state_dir=ledger.parent, environ=environ
         )
         self.store = SqliteStore.open(ledger)
+        epoch, before = start_session(self.store, self.clock, boot_id=BOOT_ID)
         self.loops = make_loops(
-            self.store,
-            clock=self.clock,
-            launcher=self.launcher,
-            config=self.config,
-            new_id=self.new_id,
-            journal=KeptJournal(),
+            Parts(
+                store=self.store,
+                clock=self.clock,
+                launcher=self.launcher,
+                config=self.config,
+                new_id=self.new_id,
+                journal=KeptJournal(),
+                boot_id=BOOT_ID,
+                epoch=epoch,
+                before=before,
+                built_at=NEVER_TOO_EARLY,
+            )
         )
 
     def new_id(self) -> str:

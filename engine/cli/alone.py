@@ -8,7 +8,8 @@ from engine.core.errors import EngineRunningError
 from engine.host.clock import SystemClock
 from engine.host.lock import lock_holder
 from engine.journal.file import EngineJournal
-from engine.service import Service
+from engine.service.session import open_session
+from engine.service.single import SingleRun
 
 TRY_SECONDS = 0.1
 """How often a command looks whether the engine's place is free."""
@@ -28,7 +29,7 @@ class Alone:
         self._place = place
         self._command = command
         self._serves = serves
-        self._service: Service | None = None
+        self._service: SingleRun | None = None
         self._not_before = 0.0
 
     def __enter__(self) -> "Alone":
@@ -45,7 +46,7 @@ class Alone:
         if service is not None:
             if service.trouble is not None:
                 raise service.trouble
-            if service.is_wanted_elsewhere.is_set():
+            if service.is_wanted_elsewhere:
                 self._leave()
                 self._not_before = time.monotonic() + GIVE_WAY_SECONDS
         elif time.monotonic() >= self._not_before:
@@ -70,11 +71,11 @@ class Alone:
             return
         clock, config = SystemClock(), self._place.config
         journal = EngineJournal(config.state_dir / "engine.log", clock=clock)
-        service = Service(config, journal, clock, command=self._command, serves=self._serves)
         try:
-            service.open()
+            session = open_session(config, journal, clock, command=self._command)
         except EngineRunningError:
             return  # somebody was faster
+        service = SingleRun(session, journal, clock, serves=self._serves)
         service.start()
         self._service = service
 

@@ -8,11 +8,11 @@ from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
 from engine.host.environment import user_name
 from engine.host.lock import make_private_file, make_state_dir
+from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.ports import Store
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Stop
-from engine.service import new_run_id
 from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec

@@ -14,6 +14,7 @@ from engine.cli.place import Place
 from engine.core.events import GenerationApplied
 from engine.host.keys import make_key
 from engine.host.lock import make_private_file, make_state_dir
+from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.journal.lines import tell_text
 from engine.ledger.ports import View
@@ -22,7 +23,6 @@ from engine.planning.enforcing import Intent, put_in_force
 from engine.planning.facts import facts_of
 from engine.planning.saved import refuse_without_ledger, write_plan_file
 from engine.planning.sides import InvalidSideError
-from engine.service import new_run_id
 from jobfile.diagnostics.escapes import printable
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.text import render_text

@@ -17,6 +17,7 @@ __all__ = [
     "orphans",
     "ownership",
     "patience",
+    "run_ids",
     "systemd",
     "wake",
 ]

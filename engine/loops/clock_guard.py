@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from engine.core.clocks import JUMP, Reading, implausible, jump_between
 from engine.core.events import ClockBelieved, ClockHeld, ClockJumped, Event
 from engine.core.lifecycle import Run, RunState
+from engine.core.records import Session
 from engine.core.retry import retry_delay
 from engine.ledger.ports import Store
 from engine.ports import Clock, Journal
@@ -35,10 +36,11 @@ class ClockGuard:
         clock: Clock,
         journal: Journal,
         boot_id: str,
+        before: Session | None,
         built_at: datetime,
         is_synchronized: Callable[[], bool | None],
     ) -> None:
-        """The session before this one tells what the clock said last: make it before opening another."""
+        """`before`, the session before this one, says what the clock said last."""
         self._store = store
         self._clock = clock
         self._journal = journal
@@ -49,11 +51,10 @@ class ClockGuard:
         self._synchronized_since: float | None = None
         self._trusted: Reading | None = None
         self._last_seen: datetime | None = None
-        session = store.last_session()
-        if session is not None and session.boot_id == boot_id and session.boot_seconds is not None:
-            self._trusted = Reading(wall=session.last_seen_at, elapsed=session.boot_seconds)
-        elif session is not None:
-            self._last_seen = session.last_seen_at
+        if before is not None and before.boot_id == boot_id and before.boot_seconds is not None:
+            self._trusted = Reading(wall=before.last_seen_at, elapsed=before.boot_seconds)
+        elif before is not None:
+            self._last_seen = before.last_seen_at
         self._before = self._trusted or self._read()
         self._must_ask = True
         self._is_first = True

@@ -9,7 +9,7 @@ from engine.core.clocks import JUMP
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.core.lifecycle import Run
-from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule
+from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule, Session
 from engine.ledger.ports import Store
 from engine.loops.clock_guard import ClockGuard, Look
 from engine.ports import Clock, Journal
@@ -35,11 +35,13 @@ class Scheduler:
         clock: Clock,
         guard: ClockGuard,
         journal: Journal,
+        before: Session | None,
         new_id: Callable[[], str],
         on_recorded: Callable[[], None],
         settle_ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_recorded` is called when runs were recorded that may start. Made before a session is opened.
+        """`on_recorded` is called when runs were recorded that may start. `before` is the session before this
+        one: since its end nobody looked.
 
         `settle_ended` is called before what nobody saw in time is accounted for: a run that ended in the
         meantime is in nobody's way.
@@ -56,8 +58,7 @@ class Scheduler:
         self._failing: list[Schedule] = []
         """Schedules that could not be accounted for: tried again at each turn, apart from the others."""
         self._trouble: Exception | None = None
-        session = store.last_session()
-        self._awake_at = None if session is None else session.ended_at or session.last_seen_at
+        self._awake_at = None if before is None else before.ended_at or before.last_seen_at
         self._absence = ENGINE_DOWN
         self._began_at = clock.now()
         self._was_awake = False

@@ -1,6 +1,7 @@
 """What an engine says of itself beside the ledger: who holds the state folder, and which bug repeats."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from engine.host.lock import (
 )
 from engine.host.systemd import Manager
 from engine.ledger.health import BUG_CALM_SECONDS, STUCK_SECONDS
-from engine.service import Service
+from engine.service.engine import EngineService
+from engine.service.session import open_session
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON
 
@@ -41,64 +43,67 @@ class CountedManager(Manager):
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def bench(tmp_path: Path) -> Iterator["Bench"]:
     """An engine that has its state folder; its loops are the test's to turn."""
     config = EngineConfig(main_file=tmp_path / "jobs.yaml", state_dir=tmp_path / ".jobfile", environ={})
-    made = Service(config, KeptJournal(), FakeClock(NOON), manager=CountedManager())
-    store = made.open()
+    made = Bench(config)
     yield made
-    store.close()
-    made._lock.release()
+    made.service.stop()
 
 
-def is_well(service: Service) -> bool:
-    state = service.config.state_dir
-    status = make_status(
-        None,
-        presence=RUNNING,
-        file=None,
-        free_bytes=10**12,
-        now=NOON,
-        trouble=engine_trouble(state),
-        bug=engine_bug(state),
-    )
-    return status.is_well
+class Bench:
+    """An engine whose loops do not run."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.state, self.clock, self.manager = config.state_dir, FakeClock(NOON), CountedManager()
+        journal = KeptJournal()
+        session = open_session(config, journal, self.clock)
+        self.service = EngineService(
+            session, journal, self.clock, ended=threading.Event(), manager=self.manager
+        )
+        self.guard = self.service.threads.ledger
+
+    def is_well(self) -> bool:
+        status = make_status(
+            None,
+            presence=RUNNING,
+            file=None,
+            free_bytes=10**12,
+            now=NOON,
+            trouble=engine_trouble(self.state),
+            bug=engine_bug(self.state),
+        )
+        return status.is_well
+
+    def signs_of_life(self) -> int:
+        """How many a planning cycle gives."""
+        before = self.manager.signs
+        self.service.plan()
+        return self.manager.signs - before
 
 
-def signs_of_life(service: Service) -> int:
-    """How many a planning cycle gives."""
-    manager = service._manager
-    assert isinstance(manager, CountedManager)
-    before = manager.signs
-    service._loops["worker"] = type("Quiet", (), {"wake": lambda _: None})()
-    service._plan()
-    return manager.signs - before
-
-
-def test_a_loop_that_repeats_a_bug_turns_status_and_at_last_the_watchdog(service: Service) -> None:
-    clock, guard, state = service._clock, service._ledger, service.config.state_dir
-    assert isinstance(clock, FakeClock)
-    assert (is_well(service), signs_of_life(service)) == (True, 1)
+def test_a_loop_that_repeats_a_bug_turns_status_and_at_last_the_watchdog(bench: Bench) -> None:
+    clock, guard, state = bench.clock, bench.guard, bench.state
+    assert (bench.is_well(), bench.signs_of_life()) == (True, 1)
     guard.note_bug("worker", BUG, is_whole_turn=True)
     assert engine_bug(state) == f"worker: {BUG}"
-    assert (is_well(service), signs_of_life(service)) == (False, 1)
+    assert (bench.is_well(), bench.signs_of_life()) == (False, 1)
     clock.advance(seconds=STUCK_SECONDS)
     guard.note_bug("worker", BUG, is_whole_turn=True)
-    assert signs_of_life(service) == 0, "nothing but a new start helps"
+    assert bench.signs_of_life() == 0, "nothing but a new start helps"
     guard.note_success("worker")
-    assert (is_well(service), signs_of_life(service)) == (False, 1)
+    assert (bench.is_well(), bench.signs_of_life()) == (False, 1)
     clock.advance(seconds=BUG_CALM_SECONDS)
     guard.note_success("worker")
-    assert (engine_bug(state), is_well(service)) == ("", True)
+    assert (engine_bug(state), bench.is_well()) == ("", True)
 
 
-def test_a_loop_that_does_its_duty_for_all_but_one_run_is_not_started_anew(service: Service) -> None:
-    clock, guard = service._clock, service._ledger
-    assert isinstance(clock, FakeClock)
+def test_a_loop_that_does_its_duty_for_all_but_one_run_is_not_started_anew(bench: Bench) -> None:
+    clock, guard = bench.clock, bench.guard
     for _ in range(5):
         guard.note_bug("worker", BUG, is_whole_turn=False)
         clock.advance(seconds=STUCK_SECONDS)
-    assert (is_well(service), signs_of_life(service)) == (False, 1)
+    assert (bench.is_well(), bench.signs_of_life()) == (False, 1)
 
 
 @pytest.mark.parametrize(("what", "is_engine"), [("an engine", True), ("jobfile run nightly", False)])

@@ -17,11 +17,10 @@ from engine.host.lock import make_private_file, make_state_dir
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
-from engine.loops.quarantine import Quarantine
 from engine.loops.watcher import Watcher
-from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, make_loops
+from engine.service.duties import Parts, make_loops
+from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, start_session
 from engine.transactions.account import Moment, request_run, requested_run
 from engine.transactions.pause import BY_HAND
 from jobfile.schedule.occurrences import fires
@@ -66,27 +65,25 @@ class World:
         """An engine starts on what is there."""
         self.store = SqliteStore.open(self.config.ledger)
         self.view = SqliteView.open(self.config.ledger)
-        loops = make_loops(
-            self.store,
-            clock=self.clock,
-            launcher=self.launcher,
-            config=self.config,
-            new_id=self.new_id,
-            journal=self.journal,
-            boot_id=self.boot_id,
-            built_at=NOON - 60 * DAY,
-            is_synchronized=lambda: self.is_synchronized,
+        self.epoch, before = start_session(self.store, self.clock, boot_id=self.boot_id)
+        self.loops = make_loops(
+            Parts(
+                store=self.store,
+                clock=self.clock,
+                launcher=self.launcher,
+                config=self.config,
+                new_id=self.new_id,
+                journal=self.journal,
+                boot_id=self.boot_id,
+                epoch=self.epoch,
+                before=before,
+                built_at=NOON - 60 * DAY,
+                is_synchronized=lambda: self.is_synchronized,
+            )
         )
-        self.guard, self.scheduler = loops.guard, loops.scheduler
-        self.worker, self.rescuer = loops.worker, loops.rescuer
-        self.epoch, self.loops = loops.epoch, loops
-        self.heartbeat = Heartbeat(
-            store=self.store,
-            clock=self.clock,
-            epoch=self.epoch,
-            on_beat=lambda: None,
-            is_held=lambda: self.guard.is_held,
-        )
+        self.guard, self.scheduler = self.loops.guard, self.loops.scheduler
+        self.worker, self.rescuer = self.loops.worker, self.loops.rescuer
+        self.heartbeat, self.quarantine = self.loops.heartbeat, self.loops.quarantine
         self.watcher = Watcher(
             store=self.store,
             clock=self.clock,
@@ -98,7 +95,6 @@ class World:
             on_applied=lambda: None,
             on_unreadable=lambda: None,
         )
-        self.quarantine = Quarantine(store=self.store, clock=self.clock, journal=self.journal)
         self.quarantine.begin()
         self.guard.look()
         for live in self.store.live_attempts():

@@ -31,13 +31,12 @@ from engine.ledger.health import LedgerGuard
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.loops.heartbeat import Heartbeat
-from engine.loops.housekeeper import Housekeeper
 from engine.loops.loop import RETRY_SECONDS, Loop
 from engine.loops.watcher import Watcher
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from engine.service.duties import Parts, make_loops
 from engine.supervisor.evidence import NAME, RESULT_AT, SIZE, beside, pack
-from engine.testing import FakeClock, GivenTree, make_loops
+from engine.testing import FakeClock, GivenTree, start_session
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, NOON
 from tests.engine.real import KEY
@@ -317,7 +316,7 @@ class Life(World):
         return f"{self._boots:08x}{self._made:024x}"
 
     def boot(self) -> None:
-        """As `engine/service.py` does, in its order."""
+        """As `engine/service/` does, in its order."""
         self.outside.add("boot")
         self._boots, self._made = len(self.outside.all("boot")), 0
         self.config.state_dir.mkdir(exist_ok=True)
@@ -333,27 +332,26 @@ class Life(World):
         before = self.store.newest_epoch()
         self.view = SqliteView.open(self.config.ledger)
         self.journal.view = self.view  # type: ignore[attr-defined]  # of this module
-        loops = make_loops(
-            self.store,
-            clock=self.clock,
-            launcher=self.launcher,
-            config=self.config,
-            new_id=self.new_id,
-            journal=self.journal,
-            boot_id=self.boot_id,
-            built_at=NOON - 60 * DAY,
+        self.epoch, session_before = start_session(self.store, self.clock, boot_id=self.boot_id)
+        self.loops = make_loops(
+            Parts(
+                store=self.store,
+                clock=self.clock,
+                launcher=self.launcher,
+                config=self.config,
+                new_id=self.new_id,
+                journal=self.journal,
+                boot_id=self.boot_id,
+                epoch=self.epoch,
+                before=session_before,
+                built_at=NOON - 60 * DAY,
+                on_beat=self._note_high_water,
+            )
         )
-        self.guard, self.scheduler = loops.guard, loops.scheduler
-        self.worker, self.rescuer = loops.worker, loops.rescuer
-        self.epoch, self.loops = loops.epoch, loops
+        self.guard, self.scheduler = self.loops.guard, self.loops.scheduler
+        self.worker, self.rescuer = self.loops.worker, self.loops.rescuer
+        self.heartbeat, self.housekeeper = self.loops.heartbeat, self.loops.housekeeper
         assert self.epoch > before, "I9: the engine's epoch only grows"
-        self.heartbeat = Heartbeat(
-            store=self.store,
-            clock=self.clock,
-            epoch=self.epoch,
-            on_beat=self._note_high_water,
-            is_held=lambda: self.guard.is_held,
-        )
         self.watcher = Watcher(
             store=self.store,
             clock=self.clock,
@@ -364,13 +362,6 @@ class Life(World):
             allows_removals=True,
             on_applied=lambda: None,
             on_unreadable=lambda: None,
-        )
-        self.housekeeper = Housekeeper(
-            store=self.store,
-            clock=self.clock,
-            launcher=self.launcher,
-            journal=self.journal,
-            config=self.config,
         )
         self.ledger = LedgerGuard(clock=self.clock, journal=self.journal, alarm=self.alarms.append)
         ticks = {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.lifecycle import TriggerKind
-from engine.service import new_run_id
+from engine.host.run_ids import new_run_id
 from jobfile.expressions.expression import Kind, Scope, Type
 from jobfile.expressions.filters import as_text
 from jobfile.expressions.params import check_value

@@ -23,7 +23,8 @@ from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, poke
 from engine.journal.file import EngineJournal, for_people, for_programs
-from engine.service import Service
+from engine.service.engine import EngineService
+from engine.service.session import OpenSession, open_session
 from jobfile.schedule.duration import parse_duration, why_no_duration
 
 STDOUT, STDERR = 1, 2
@@ -100,12 +101,15 @@ def command(
     shown = for_programs if as_json else for_people
     console = Console(STDOUT, when_lost=lambda count: shown((NotShown(count=count),), clock.now()))
     journal = EngineJournal(log, clock=clock, show=console.tell, as_json=as_json)
-    service = Service(config, journal, clock, manager=manager, alarm=_alarm(manager, config))
-    _obey_signals(service, manager, clock)  # first: others see the lock, and may end what holds it
-    _open(service, place)
+    signals = _Signals(manager, clock)
+    signals.obey()  # first: others see the lock, and may end what holds it
+    session = _open(config, journal, clock)
+    alarm = _alarm(manager, config)
+    service = EngineService(session, journal, clock, ended=signals.ended, manager=manager, alarm=alarm)
+    signals.reload = service.wake
     service.start()
     manager.ready(f"runs {config.main_file}")
-    service.ended.wait(duration.total_seconds() if duration else None)
+    signals.ended.wait(duration.total_seconds() if duration else None)
     manager.stopping()
     if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
@@ -113,7 +117,7 @@ def command(
     return 0
 
 
-def _end(service: Service, console: Console) -> None:
+def _end(service: EngineService, console: Console) -> None:
     """End in order. Raises what ended the engine, or what did not end."""
     standing = service.stop()
     console.close()
@@ -144,16 +148,15 @@ def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
     _warn_of_links(place, config)
 
 
-def _open(service: Service, place: Place) -> None:
+def _open(config: EngineConfig, journal: EngineJournal, clock: SystemClock) -> OpenSession:
     """Take the state folder. A command that runs jobs itself gives it up, and goes on following its run."""
     pause = threading.Event()
     until = time.monotonic() + GIVE_UP_SECONDS
     while True:
-        holder = lock_holder(place.state_dir)
+        holder = lock_holder(config.state_dir)
         if holder is None or holder.is_engine or time.monotonic() >= until:
-            service.open()
-            return
-        poke(place.state_dir, YIELD)
+            return open_session(config, journal, clock)
+        poke(config.state_dir, YIELD)
         pause.wait(LOOK_SECONDS)
 
 
@@ -175,7 +178,7 @@ def _warn_of_links(place: Place, config: EngineConfig) -> None:
         )
 
 
-def _stop_jobs(service: Service) -> bool:
+def _stop_jobs(service: EngineService) -> bool:
     """Whether every job has ended. On a full disk the wish cannot be written down, and they go on."""
     try:
         return service.stop_jobs(why="the engine ended with --stop-jobs")
@@ -194,20 +197,32 @@ def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
     return alarm
 
 
-def _obey_signals(service: Service, manager: Manager, clock: SystemClock) -> None:
+class _Signals:
     """SIGTERM and SIGINT end the engine; SIGHUP reads the files, where no terminal is that could hang up."""
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        service.ended.set()
+    def __init__(self, manager: Manager, clock: SystemClock) -> None:
+        self.ended = threading.Event()
+        self.reload: Callable[[], None] = _nothing
+        self._manager = manager
+        self._clock = clock
 
-    def reload(_number: int, _frame: FrameType | None) -> None:
-        manager.reloading(int(clock.elapsed() * 1_000_000))
-        service.wake()
-        manager.ready("reading the job files anew")
+    def obey(self) -> None:
+        """From now on, also before there is an engine."""
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._end)
+        signal.signal(signal.SIGHUP, self._end if os.isatty(0) else self._reload)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGHUP, end if os.isatty(0) else reload)
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self.ended.set()
+
+    def _reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._manager.reloading(int(self._clock.elapsed() * 1_000_000))
+        self.reload()
+        self._manager.ready("reading the job files anew")
+
+
+def _nothing() -> None:
+    """No engine has been started that could read its files."""
 
 
 def _signers_file(name: str | None, ref: str) -> Path | None:

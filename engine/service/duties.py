@@ -1,0 +1,145 @@
+"""The loops of one session: the same for the engine, `jobfile run`, `jobfile test` and the tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from engine.config import EngineConfig
+from engine.core.lifecycle import Run
+from engine.core.records import Session
+from engine.ledger.ports import Store
+from engine.loops.clock_guard import ClockGuard
+from engine.loops.heartbeat import Heartbeat
+from engine.loops.housekeeper import Housekeeper
+from engine.loops.quarantine import Quarantine
+from engine.loops.rescuer import Rescuer
+from engine.loops.scheduler import Scheduler
+from engine.loops.worker import Worker
+from engine.ports import Clock, Journal, Launcher
+from engine.service.holds import Holds
+from jobfile.schedule.occurrences import TZDATA_VERSION
+
+
+def _nothing() -> None:
+    """Nobody has to be told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the loops of a session stand on."""
+
+    store: Store
+    clock: Clock
+    launcher: Launcher
+    journal: Journal
+    config: EngineConfig
+    boot_id: str
+    epoch: int
+    before: Session | None
+    """The session before this one."""
+    new_id: Callable[[], str]
+    is_restored: bool = False
+    """Whether the ledger is an older copy that nobody has accepted."""
+    watches_disk: bool = True
+    """Whether too little room on the disk holds runs back: not those of a command that runs jobs itself."""
+    built_at: datetime = datetime(int(TZDATA_VERSION[:4]), 1, 1, tzinfo=UTC)
+    """No clock that is right shows an earlier time."""
+    is_synchronized: Callable[[], bool | None] = lambda: None
+    serves: Callable[[Run], bool] | None = None
+    """The runs that are started; None for all."""
+    is_abandoned: Callable[[str], bool] = lambda _: False
+    on_recorded: Callable[[], None] = _nothing
+    on_beat: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duties:
+    """The loops of a session without threads: whoever holds them calls their ticks."""
+
+    holds: Holds
+    guard: ClockGuard
+    scheduler: Scheduler
+    worker: Worker
+    rescuer: Rescuer
+    housekeeper: Housekeeper
+    heartbeat: Heartbeat
+    quarantine: Quarantine
+
+    def settle_and_start(self) -> None:
+        """Record what has ended, and start what may start, until there is nothing more to do."""
+        self.rescuer.tick()
+        while self.worker.tick() == 0:
+            pass
+
+
+def _make_guard(parts: Parts) -> ClockGuard:
+    return ClockGuard(
+        store=parts.store,
+        clock=parts.clock,
+        journal=parts.journal,
+        boot_id=parts.boot_id,
+        before=parts.before,
+        built_at=parts.built_at,
+        is_synchronized=parts.is_synchronized,
+    )
+
+
+def make_loops(parts: Parts) -> Duties:
+    """Make the loops of a session that is open."""
+    store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
+    guard = _make_guard(parts)
+    holds = Holds(
+        is_clock_held=lambda: guard.is_held,
+        is_disk_low=lambda: parts.watches_disk and housekeeper.is_disk_low,
+        is_restored=parts.is_restored,
+    )
+    housekeeper = Housekeeper(
+        store=store,
+        clock=clock,
+        launcher=parts.launcher,
+        journal=journal,
+        config=config,
+        is_held=lambda: bool(holds.on_retention),
+    )
+    worker = Worker(
+        store=store,
+        clock=clock,
+        launcher=parts.launcher,
+        journal=journal,
+        config=config,
+        boot_id=parts.boot_id,
+        serves=parts.serves,
+        is_abandoned=parts.is_abandoned,
+        is_held=lambda: bool(holds.on_starts),
+    )
+    rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
+
+    def settle_ended() -> None:
+        rescuer.tick()
+        worker.tick()
+
+    return Duties(
+        holds=holds,
+        guard=guard,
+        scheduler=Scheduler(
+            store=store,
+            clock=clock,
+            guard=guard,
+            journal=journal,
+            before=parts.before,
+            new_id=parts.new_id,
+            on_recorded=parts.on_recorded,
+            settle_ended=settle_ended,
+        ),
+        worker=worker,
+        rescuer=rescuer,
+        housekeeper=housekeeper,
+        heartbeat=Heartbeat(
+            store=store,
+            clock=clock,
+            epoch=parts.epoch,
+            on_beat=parts.on_beat,
+            is_held=lambda: bool(holds.on_time),
+        ),
+        quarantine=Quarantine(store=store, clock=clock, journal=journal),
+    )

@@ -1,0 +1,124 @@
+"""The engine: every loop of a session, and the watch over the job files."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from engine.core.errors import JobfileError, StoreUnwritableError
+from engine.core.events import EngineStarted, EngineStopped
+from engine.host.memory_release import give_back_code
+from engine.host.systemd import Manager
+from engine.journal.audit_tail import note_stop
+from engine.loops.scheduler import LONGEST_SLEEP_SECONDS
+from engine.ports import Clock, Journal
+from engine.service.running import Running
+from engine.service.session import OpenSession
+from engine.service.threads import Threads
+from engine.service.watching import Watching
+from engine.transactions.stop import stop_running
+from jobfile.pipeline import Compiled
+
+
+class EngineService:
+    """One engine on one state folder."""
+
+    def __init__(
+        self,
+        session: OpenSession,
+        journal: Journal,
+        clock: Clock,
+        *,
+        ended: threading.Event,
+        manager: Manager | None = None,
+        alarm: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`ended` asks for the end, also when a loop sets it. `manager` hears of every finished planning
+        cycle; `alarm` takes why the ledger cannot be written, and '' when it can again.
+        """
+        self.threads: Final = Threads(
+            clock=clock, journal=journal, lock=session.lock, ended=ended, alarm=alarm
+        )
+        self._session = session
+        self._journal = journal
+        self._clock = clock
+        self._ended = ended
+        self._manager = manager
+        self._running: Final = Running(session, clock=clock, journal=journal, threads=self.threads)
+        self._duties = self._running.duties
+        self._watched = Watching(
+            config=session.config,
+            store=session.store,
+            clock=clock,
+            journal=journal,
+            is_held=lambda: bool(self._duties.holds.on_starts),
+            wake=self.threads.wake,
+        ).make()
+
+    @property
+    def trouble(self) -> BaseException | None:
+        """What ended a loop for good."""
+        return self.threads.trouble
+
+    def start(self) -> Compiled | None:
+        """Start every loop; returns what became of the files that were found."""
+        self._duties.housekeeper.watch_disk()  # before anything can start
+        self.threads.add("housekeeper", self._duties.housekeeper.tick)
+        self._journal.tell(
+            EngineStarted(
+                epoch=self._session.epoch,
+                pid=os.getpid(),
+                main_file=str(self._session.config.main_file),
+                state_dir=str(self._session.config.state_dir),
+                audit_record=self._running.audit.record,
+                audit_hash=self._running.audit.head,
+            )
+        )
+        self._running.take_over()
+        self._duties.guard.look()
+        self.threads.add("scheduler", self.plan)
+        self.threads.add("watcher", self._watched.look)
+        compiled = self._watched.settle()
+        self.threads.start()
+        give_back_code()
+        return compiled
+
+    def plan(self) -> float:
+        """A planning cycle; when it is finished, and only then, it counts as a sign of life."""
+        try:
+            is_held = self._duties.holds.on_schedules
+            wait = LONGEST_SLEEP_SECONDS if is_held else self._duties.scheduler.tick()
+        except StoreUnwritableError:
+            # It does not stand still: to end it would end the only one who watches over what runs.
+            if self._manager is not None:
+                self._manager.alive()
+            raise
+        if self._manager is None or self._manager.alive_seconds is None:
+            return wait
+        if not self.threads.ledger.is_stuck:
+            self._manager.alive()
+        return min(wait, self._manager.alive_seconds)
+
+    def wake(self) -> None:
+        """Look at the ledger and the files now."""
+        self.threads.wake()
+
+    def stop_jobs(self, *, why: str) -> bool:
+        """Start nothing more and end what runs; whether all of it has ended."""
+        self._duties.holds.is_ending = True
+        self._ended.clear()
+        return stop_running(
+            self._session.store, self._clock, why=why, wake=self.wake, asked_again=self._ended
+        )
+
+    def stop(self) -> tuple[str, ...]:
+        """End in order; running attempts go on. Returns the loops that did not end."""
+        return self._running.stop(and_then=self._say_goodbye)
+
+    def _say_goodbye(self) -> None:
+        self._watched.close()
+        running = self._duties.worker.running
+        with contextlib.suppress(JobfileError):
+            note_stop(self._session.store, running=running, now=self._clock.now())
+        self._journal.tell(EngineStopped(running=running))

@@ -1,0 +1,149 @@
+"""A session with its loops in threads: what an engine and a command that runs jobs itself have in common."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from engine.core.errors import JobfileError
+from engine.core.events import AttemptAdopted, Event
+from engine.core.lifecycle import Run
+from engine.execution.attendance import abandoned, forget, is_abandoned
+from engine.execution.launcher_client import ProcessLauncher
+from engine.host.clock import is_synchronized
+from engine.host.hardening import allow_many_files
+from engine.host.orphans import reap_orphans
+from engine.host.run_ids import new_run_id
+from engine.host.wake import WakePipe
+from engine.journal.audit_tail import AuditTail
+from engine.ports import Alive, Clock, Journal
+from engine.service.duties import Parts, make_loops
+from engine.service.session import OpenSession
+from engine.service.threads import Threads
+from engine.transactions.stop import is_withdrawn, withdraw
+
+
+class Running:
+    """The worker, the rescuer and the heartbeat of a session; an engine adds loops of its own."""
+
+    def __init__(
+        self,
+        session: OpenSession,
+        *,
+        clock: Clock,
+        journal: Journal,
+        threads: Threads,
+        serves: Callable[[Run], bool] | None = None,
+    ) -> None:
+        """Starts the launcher, and no loop yet. With `serves`, only the runs that it takes are started: so a
+        command runs jobs.
+        """
+        self.session: Final = session
+        self.threads: Final = threads
+        self._clock = clock
+        self._journal = journal
+        self._next_beat = 0.0
+        self._is_command = serves is not None
+        self.audit: Final = AuditTail(session.store, journal)
+        self._wake_pipe = WakePipe(session.config.state_dir, self._take_hint)
+        # Before any thread: the process that starts supervisors must be alone in its beginnings.
+        self._launcher = ProcessLauncher(self._wake_pipe.path, key=session.lock.key, umask=session.umask)
+        self._launcher.start()
+        allow_many_files()
+        reap_orphans(is_own=self._launcher.is_launcher)
+        self.duties: Final = make_loops(
+            Parts(
+                store=session.store,
+                clock=clock,
+                launcher=self._launcher,
+                journal=journal,
+                config=session.config,
+                boot_id=session.boot_id,
+                epoch=session.epoch,
+                before=session.before,
+                new_id=new_run_id,
+                is_restored=session.is_restored,
+                watches_disk=not self._is_command,
+                is_synchronized=is_synchronized,
+                serves=serves,
+                is_abandoned=lambda run_id: is_abandoned(session.config.state_dir, run_id),
+                on_recorded=lambda: threads.wake("worker"),
+                on_beat=session.note_high_water,
+            )
+        )
+        threads.add("worker", self._work, bell=self._wake_pipe)
+        threads.add("rescuer", self._look_for_ended)
+        threads.add("heartbeat", self._beat)
+
+    def take_over(self) -> None:
+        """Take over what earlier sessions left, before any loop runs."""
+        self.duties.quarantine.begin()
+        self.threads.add_overseer()
+        self._withdraw_abandoned()
+        self._adopt()
+
+    def stop(self, *, and_then: Callable[[], None] = lambda: None) -> tuple[str, ...]:
+        """End in order; running attempts go on under their supervisors.
+
+        Returns the loops that did not end. They may hold what an orderly end needs, so there is none: the
+        process just ends, which is as safe as any end. `and_then` is called before the ledger is closed.
+        """
+        standing = self.threads.stop()
+        if standing:
+            return standing
+        self._wake_pipe.close()
+        with contextlib.suppress(JobfileError):
+            self.duties.heartbeat.end("stopped")
+        with contextlib.suppress(JobfileError):
+            self.session.note_high_water()
+        and_then()
+        self._launcher.close()
+        self.session.close()
+        return ()
+
+    def _take_hint(self, line: str) -> None:
+        self.threads.take_hint(line, self.duties.worker.notice)
+
+    def _work(self) -> float:
+        seconds = self.duties.worker.tick()
+        if self.duties.worker.had_work:
+            self._wake_pipe.was_right()
+        return seconds
+
+    def _look_for_ended(self) -> float:
+        # First of all, and well before anything that is not found counts as lost.
+        self.session.lock.look_after(self.session.config.state_dir)
+        wait = self.duties.rescuer.tick()
+        self.duties.quarantine.tick()
+        if self.duties.worker.has_noticed:
+            self.threads.wake("worker")
+        return wait
+
+    def _beat(self) -> float:
+        self.audit.tell_new()
+        now = self._clock.elapsed()
+        if now >= self._next_beat:  # a command that wakes all loops is no reason for one more commit
+            self._next_beat = now + self.duties.heartbeat.tick()
+        return self._next_beat - now
+
+    def _withdraw_abandoned(self) -> None:
+        """End what commands that are gone have asked for, where it has not started."""
+        store, state_dir = self.session.store, self.session.config.state_dir
+        events: list[Event] = []
+        for run_id in abandoned(state_dir):
+            with store.transaction():
+                run = store.run(run_id)
+                if run is not None and is_withdrawn(run, by_command=self._is_command):
+                    events += withdraw(store, run, now=self._clock.now())
+            if run is None or run.state.is_final or run.attempt == 0:
+                forget(state_dir, run_id)
+        self._journal.tell(*events)
+
+    def _adopt(self) -> None:
+        """Take over what an earlier engine left: running, ended unseen, or never started."""
+        for live in self.session.store.live_attempts():
+            self.duties.worker.adopt(live.attempt)
+            folder = self.session.config.attempt_dir(live.attempt.run_id, live.attempt.number)
+            run = self.session.store.run(live.attempt.run_id)
+            is_alive = isinstance(self._launcher.evidence(folder, boot_id=live.attempt.boot_id), Alive)
+            if is_alive and run is not None:
+                self._journal.tell(AttemptAdopted(run=run))

@@ -1,0 +1,126 @@
+"""A state folder taken for one process alone: its lock, its ledger, and the session noted there."""
+
+import os
+from dataclasses import dataclass
+
+from engine.config import EngineConfig
+from engine.core.errors import StoreRefusedError
+from engine.core.events import LedgerHeld
+from engine.core.records import RESTORED_HOLD, Session
+from engine.execution.run_folders import make_runs_dir
+from engine.host.environment import user_name
+from engine.host.hardening import settle_in
+from engine.host.high_water_mark import Rewind, find_rewind, note_high_water
+from engine.host.holders import current_boot_id
+from engine.host.lock import ENGINE, EngineLock, make_private_file, make_state_dir
+from engine.journal.audit_tail import note_start
+from engine.ledger.ports import Store
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ports import Clock, Journal
+from engine.transactions.restore import accept_copy, told, would_run_again
+from jobfile import __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSession:
+    """What a process holds from its first look at the ledger to its end."""
+
+    config: EngineConfig
+    lock: EngineLock
+    store: Store
+    boot_id: str
+    epoch: int
+    before: Session | None
+    """The session before this one: it says what the clock said last, and since when nobody was there."""
+    is_restored: bool
+    """Whether the ledger is an older copy that nobody has accepted: then nothing starts from it."""
+    umask: int
+
+    def note_high_water(self) -> None:
+        """Note beside the ledger how far it has come. Not of a copy: there the note shows that it is one."""
+        if not self.is_restored:
+            covered_until = self.store.max_covered_until()
+            note_high_water(self.config.state_dir, epoch=self.epoch, covered_until=covered_until)
+
+    def close(self) -> None:
+        """Close the ledger and give the state folder back."""
+        self.store.close()
+        self.lock.release()
+
+
+def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, command: str = "") -> OpenSession:
+    """Take the state folder, open its ledger, and note a session in it.
+
+    `command` names the command that takes the folder in place of an engine. Raises EngineRunningError when
+    another process has the folder, StoreRefusedError when the ledger may not be used.
+    """
+    umask = settle_in()
+    make_state_dir(config.state_dir)
+    lock = EngineLock.take(config.state_dir, command or ENGINE)
+    try:
+        make_private_file(config.ledger)
+        make_runs_dir(config.runs_dir)
+        store = SqliteStore.open(config.ledger)
+        store.verify()
+        rewind = find_rewind(
+            config.state_dir, epoch=store.newest_epoch(), covered_until=store.max_covered_until()
+        )
+        if command:
+            _refuse_copy(store, config, rewind)
+        before, boot_id = store.last_session(), current_boot_id()
+        epoch = store.open_session(
+            kind="run" if command else "engine",
+            boot_id=boot_id,
+            pid=os.getpid(),
+            version=__version__,
+            now=clock.now(),
+            boot_seconds=clock.elapsed(),
+            at_least=rewind.epoch + 1 if rewind is not None and config.accepts_rewind else 0,
+        )
+        if not command:
+            note_start(store, config.main_file, by=user_name(), now=clock.now())
+        return OpenSession(
+            config=config,
+            lock=lock,
+            store=store,
+            boot_id=boot_id,
+            epoch=epoch,
+            before=before,
+            is_restored=_is_held_as_copy(store, config, journal, clock, rewind),
+            umask=umask,
+        )
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _refuse_copy(store: Store, config: EngineConfig, rewind: Rewind | None) -> None:
+    """A command starts nothing from a copy: nobody watches it who could accept the copy first."""
+    if rewind is not None:
+        raise StoreRefusedError(rewind.message)
+    if store.incidents.hold(RESTORED_HOLD) is not None:
+        raise StoreRefusedError(
+            f"the ledger in {config.state_dir} is an older copy that nobody has accepted: nothing starts "
+            "from it. Put the newer ledger back, or go on:  jobfile up --accept-rewind"
+        )
+
+
+def _is_held_as_copy(
+    store: Store, config: EngineConfig, journal: Journal, clock: Clock, rewind: Rewind | None
+) -> bool:
+    """Whether the ledger is an older copy. It has forgotten runs, so an operator has to accept it first."""
+    now = clock.now()
+    hold = store.incidents.hold(RESTORED_HOLD)
+    if rewind is None and hold is None:
+        return False
+    if config.accepts_rewind:
+        accept_copy(store, by=user_name(), marks_missed=config.marks_missed, now=now)
+        return False
+    until = now if rewind is None or rewind.covered_until is None else rewind.covered_until
+    again = told(would_run_again(store, until=until, now=now))
+    if rewind is not None and hold is None:
+        with store.transaction():
+            store.incidents.begin_hold(RESTORED_HOLD, detail=again, now=now)
+    message = "the ledger is an older copy" if rewind is None else rewind.message
+    journal.tell(LedgerHeld(detail=f"{message}; {again}"))
+    return True

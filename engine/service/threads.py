@@ -1,0 +1,104 @@
+"""The loops of a session in threads: each wakes the others, and their troubles reach whoever looks."""
+
+import threading
+from collections.abc import Callable
+
+from engine.host.lock import EngineLock
+from engine.host.wake import YIELD
+from engine.ledger.health import LedgerGuard
+from engine.loops.loop import Bell, Loop
+from engine.loops.overseer import Overseer
+from engine.ports import Clock, Journal
+
+STOP_SECONDS = 20.0
+"""How long the end of an engine waits for the turns that are going on; systemd gives it 30."""
+
+
+class Threads:
+    """Loops by their names. None runs before `start`."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        journal: Journal,
+        lock: EngineLock,
+        ended: threading.Event,
+        alarm: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`ended` is set when a loop met what no further try can help. `alarm` takes why the ledger cannot be
+        written, and '' when it can again.
+        """
+        self._clock = clock
+        self._journal = journal
+        self._lock = lock
+        self._alarm = alarm
+        self._loops: dict[str, Loop] = {}
+        self._ended = ended
+        self.trouble: BaseException | None = None
+        self.is_wanted_elsewhere = threading.Event()
+        """An engine wants the state folder: a command that runs jobs itself should give it up."""
+        self.ledger = LedgerGuard(
+            clock=clock, journal=journal, alarm=self._raise_alarm, on_bug=lambda bugs: lock.note(bug=bugs)
+        )
+
+    def add(self, name: str, tick: Callable[[], float], *, bell: Bell | None = None) -> None:
+        """One more loop."""
+        self._loops[name] = Loop(
+            name, tick, journal=self._journal, ledger=self.ledger, on_end=self._on_end, bell=bell
+        )
+
+    def add_overseer(self) -> None:
+        """A loop that notes beside the lock which of the others are stuck."""
+        overseer = Overseer(
+            loops=self.ledger,
+            clock=self._clock,
+            journal=self._journal,
+            note=lambda stuck: self._lock.note(stuck=stuck),
+        )
+        self.add("overseer", overseer.tick)
+
+    def start(self) -> None:
+        """Start every loop."""
+        for loop in self._loops.values():
+            loop.start()
+
+    def wake(self, *names: str) -> None:
+        """Wake some loops; without names, all."""
+        for name, loop in self._loops.items():
+            if not names or name in names:
+                loop.wake()
+
+    def take_hint(self, line: str, notice: Callable[[str], None]) -> None:
+        """Take a line from the wake pipe; called on the worker's thread, whose turn is next.
+
+        An attempt's id goes to `notice`, YIELD asks for the state folder, and any other line says that the
+        ledger changed.
+        """
+        if "-" in line:
+            notice(line)
+        elif line == YIELD:
+            self.is_wanted_elsewhere.set()
+        else:
+            self.wake(*(name for name in self._loops if name != "worker"))
+
+    def stop(self) -> tuple[str, ...]:
+        """Stop every loop; returns those that are still in a turn after STOP_SECONDS."""
+        for loop in self._loops.values():
+            loop.stop()
+        until = self._clock.elapsed() + STOP_SECONDS
+        return tuple(
+            loop.name
+            for loop in self._loops.values()
+            if not loop.join(max(0.0, until - self._clock.elapsed()))
+        )
+
+    def _raise_alarm(self, trouble: str) -> None:
+        """By ways that need no room on a disk; and all loops try at once whether it is theirs too."""
+        self._lock.note(ledger=trouble)
+        self._alarm(trouble)
+        self.wake()
+
+    def _on_end(self, error: BaseException) -> None:
+        self.trouble = error
+        self._ended.set()

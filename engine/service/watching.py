@@ -1,0 +1,136 @@
+"""Where an engine gets its job files: it watches a folder, or follows the commits of a ref."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from engine.config import EngineConfig
+from engine.core.events import RefUnread
+from engine.core.records import SOURCE, Source
+from engine.host.memory_release import give_back_code
+from engine.host.run_ids import new_run_id
+from engine.ledger.ports import Store
+from engine.ledger.rows import source_to_text
+from engine.loops.watcher import Watcher
+from engine.ports import Clock, Journal, SourceTree
+from engine.sources.folder import FolderTree, FolderWatch
+from engine.sources.git_tree import GitTree
+from engine.sources.shell_syntax import SyntaxChecker
+from jobfile.pipeline import Compiled
+
+
+class Watched(NamedTuple):
+    """What `settle` makes of the files at first, the duty that looks again, and what ends the watch."""
+
+    settle: Callable[[], Compiled | None]
+    look: Callable[[], float]
+    close: Callable[[], None]
+
+
+class Watching:
+    """Makes a watcher for the job files of an engine's configuration."""
+
+    def __init__(
+        self,
+        *,
+        config: EngineConfig,
+        store: Store,
+        clock: Clock,
+        journal: Journal,
+        is_held: Callable[[], bool],
+        wake: Callable[[str], None],
+    ) -> None:
+        """`wake` wakes the loop of a name; while `is_held`, no generation is applied."""
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._is_held = is_held
+        self._wake = wake
+        self._source: Source | None = None
+
+    def make(self) -> Watched:
+        """Nothing is read or watched before `settle`."""
+        return self._follow_ref() if self._config.git_ref else self._watch_folder()
+
+    def _watch_folder(self) -> Watched:
+        tree = FolderTree(self._config.main_file, is_strict=self._config.is_strict)
+        folder = self._config.main_file.absolute().parent
+        watch = FolderWatch(folder, on_change=lambda: self._wake("watcher"))
+        watcher = self._watcher(tree, on_unreadable=watch.restart)
+
+        def settle() -> Compiled | None:
+            self._note_source()
+            snapshot = tree.snapshot()
+            watch.follow(tree.folders)
+            watch.start()
+            return watcher.settle(snapshot)
+
+        def look() -> float:
+            wait = watcher.tick()
+            watch.follow(tree.folders)
+            return wait
+
+        return Watched(settle, look, watch.stop)
+
+    def _follow_ref(self) -> Watched:
+        """Take the commits of a ref, each as a set of files of its own."""
+        tree = GitTree(
+            self._config.main_file,
+            self._config.git_ref,
+            after=self._revision_in_force(),
+            signers=self._config.git_signers,
+            in_force=self._revision_in_force,
+        )
+        watcher = self._watcher(tree, on_unreadable=_nothing)
+
+        def settle() -> Compiled | None:
+            tree.advance()
+            compiled = watcher.settle(tree.snapshot())
+            self._note_source(tree.commit, tree.trouble)
+            return compiled
+
+        def look() -> float:
+            known = tree.trouble
+            while tree.advance():
+                watcher.settle(tree.snapshot())
+            if tree.trouble and tree.trouble != known:
+                self._journal.tell(RefUnread(ref=self._config.git_ref, detail=tree.trouble))
+            self._note_source(tree.commit, tree.trouble)
+            return min(watcher.tick(), tree.poll_seconds)
+
+        return Watched(settle, look, _nothing)
+
+    def _watcher(self, tree: SourceTree, *, on_unreadable: Callable[[], None]) -> Watcher:
+        return Watcher(
+            store=self._store,
+            clock=self._clock,
+            journal=self._journal,
+            tree=tree,
+            new_id=new_run_id,
+            applies=self._config.applies_by_itself,
+            is_held=self._is_held,
+            allows_removals=self._config.allows_removals,
+            on_applied=self._on_applied,
+            on_unreadable=on_unreadable,
+            ask_shells=SyntaxChecker().check,
+        )
+
+    def _on_applied(self) -> None:
+        self._wake("scheduler")
+        give_back_code()
+
+    def _revision_in_force(self) -> str:
+        current = self._store.current_generation()
+        return "" if current is None else current.revision
+
+    def _note_source(self, commit: str = "", trouble: str = "") -> None:
+        """What `status` says of the files: an engine that follows commits never reads the work tree."""
+        source = Source(self._config.git_ref, commit, not self._config.applies_by_itself, trouble)
+        if source != self._source:
+            with self._store.transaction():
+                self._store.past.note(SOURCE, source_to_text(source))
+            self._source = source
+
+
+def _nothing() -> None:
+    """A ref has no folder that is watched."""
