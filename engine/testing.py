@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.core.events import Event
 from engine.core.lifecycle import Ended, Lost, StartError
+from engine.core.reasons import Reason
 from engine.core.records import Session
 from engine.ledger.ports import Store
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Snapshot, Stop
@@ -104,7 +105,7 @@ class ScriptedLauncher:
 
     def lose(self, attempt_id: str) -> None:
         """The supervisor dies without a word."""
-        self._flight(attempt_id).end = Lost(at=self._clock.now(), reason="supervisor_killed")
+        self._flight(attempt_id).end = Lost(at=self._clock.now(), reason=Reason.SUPERVISOR_KILLED)
 
     def _end(
         self,

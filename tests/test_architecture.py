@@ -14,6 +14,7 @@ import grimp
 import pytest
 
 from engine.cli.main import COMMANDS, group
+from engine.core.reasons import IncidentKind, Reason
 from engine.ledger.ports import Store, View
 from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
@@ -102,6 +103,27 @@ def test_the_tree_in_the_architecture_is_the_tree() -> None:
         assert sorted(told) == sorted(packages | modules), name
     for path in re.findall(r"`((?:\w+/)+\w+\.py|(?:\w+/)+)`", text):
         assert any((ROOT / above / path).exists() for above in (".", "engine", "jobfile")), path
+
+
+WORDS = {*Reason, *IncidentKind}
+MEANT_OTHERWISE = {"timeout", "paused", "stopped", "unreadable"}
+"""Reasons that are also the names of keys, of ends and of stand-ins."""
+
+
+@pytest.mark.parametrize("path", known_files("engine", "*.py"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_reason_is_written_as_a_member_of_the_closed_words(path: Path) -> None:
+    """Where one is given, compared or matched: a typo would be a new reason in the ledger."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.keyword(arg="reason" | "because" | "kind", value=ast.Constant(value=str(word))):
+                found = [word]
+            case ast.Compare(left=ast.Name(id="reason") | ast.Attribute(attr="reason" | "kind" | "because")):
+                found = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+            case ast.MatchValue(value=ast.Constant(value=str(word))):
+                found = [word]
+            case _:
+                continue
+        assert not (set(found) & WORDS) - MEANT_OTHERWISE, f"line {node.lineno}"
 
 
 def test_the_version_is_said_in_one_place() -> None:

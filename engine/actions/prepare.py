@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, StartError, attempt_id
+from engine.core.reasons import Reason
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
@@ -62,9 +63,9 @@ def prepare(
     except NotYetError:
         return None
     except EvaluationError as error:
-        reason, detail = "template_error", str(error)
+        reason, detail = Reason.TEMPLATE_ERROR, str(error)
     except Exception as error:  # noqa: BLE001  whatever is wrong with one run must not stop the others
-        reason, detail = "start_error", _unforeseen(error, secrets)
+        reason, detail = Reason.START_ERROR, _unforeseen(error, secrets)
     return StartError(at=now, reason=reason, detail=_storable(detail))
 
 
@@ -96,7 +97,7 @@ def _order(
     """The order; `secrets` is filled as they are read, so that the caller can keep them out of errors."""
     for name, source in spec.secrets.items():
         if is_reserved(name):  # no file says so, but what is recorded may be older, or from elsewhere
-            raise _CannotStartError("start_error", f"secret `{name}` has a name that is jobfile's own")
+            raise _CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that is jobfile's own")
         secrets[name] = _secret(name, source, config.environ)
 
     @cache
@@ -146,7 +147,7 @@ def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
         return base
     folder = base / render_text(spec.working_dir, values())
     if trouble := folder_trouble(folder):
-        raise _CannotStartError("working_dir_missing", trouble)
+        raise _CannotStartError(Reason.WORKING_DIR_MISSING, trouble)
     return folder
 
 
@@ -177,7 +178,7 @@ def _arguments(items: Sequence[str], values: Values) -> tuple[str, ...]:
         parts = render_items(item, values()) if has_template(item) else (item,)
         if item.startswith("{{") and "--" not in argv and any(part.startswith("-") for part in parts):
             raise _CannotStartError(
-                "template_error",
+                Reason.TEMPLATE_ERROR,
                 f"the value of `{item}` begins with `-` and would be an option; write `--` before it",
             )
         argv += parts
@@ -318,7 +319,7 @@ def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
 
 def _no_secret(name: str, why: str) -> _CannotStartError:
     between = "" if why.startswith(":") else " "
-    return _CannotStartError("secret not available", f"secret `{name}`{between}{why}")
+    return _CannotStartError(Reason.SECRET_NOT_AVAILABLE, f"secret `{name}`{between}{why}")
 
 
 def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:
@@ -327,9 +328,11 @@ def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> 
         return  # a character is at most four bytes: most values need not be looked at one by one
     for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
         if "\0" in value:
-            raise _CannotStartError("template_error", f"{what} holds a NUL character")
+            raise _CannotStartError(Reason.TEMPLATE_ERROR, f"{what} holds a NUL character")
         if _size(value) > MAX_VALUE_BYTES:
-            raise _CannotStartError("template_error", f"{what} is a value too large for a script or argument")
+            raise _CannotStartError(
+                Reason.TEMPLATE_ERROR, f"{what} is a value too large for a script or argument"
+            )
 
 
 def _size(value: str) -> int:

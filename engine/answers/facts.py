@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
+from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short, value_text
 from engine.ledger.ports import View
@@ -104,7 +105,9 @@ def _trouble_facts(view: View, at: datetime, zone: ZoneInfo) -> list[Fact]:
     facts = [
         ("clock", f"not believed from {instant_text(one.began_at, zone)}: {one.detail}")
         for one in view.recent_incidents(limit=1_000)
-        if one.kind == "clock_hold" and one.began_at <= at and (one.ended_at is None or at <= one.ended_at)
+        if one.kind == IncidentKind.CLOCK_HOLD
+        and one.began_at <= at
+        and (one.ended_at is None or at <= one.ended_at)
     ]
     refused = view.rejections_between(since=at, until=at)
     facts += [

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from engine.core.lifecycle import Attempt, AttemptState, Ended, Lost, StartError
+from engine.core.reasons import Reason
 from engine.ports import Alive, Evidence, NotStarted
 
 
@@ -11,9 +12,9 @@ def fate_of(evidence: Evidence, attempt: Attempt) -> str:
     match evidence:
         case Alive():
             return ""
-        case NotStarted() | Lost(reason="evidence_gone") if attempt.state is AttemptState.RUNNING:
+        case NotStarted() | Lost(reason=Reason.EVIDENCE_GONE) if attempt.state is AttemptState.RUNNING:
             return "what it left behind is gone, and it will be recorded as lost"
-        case Lost(reason="evidence_forged"):
+        case Lost(reason=Reason.EVIDENCE_FORGED):
             return f"{evidence.detail}, and it will be recorded as lost"
         case NotStarted():
             return "it was never executed, and will be started"

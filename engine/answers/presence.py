@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
+from engine.core.reasons import IncidentKind
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, Incident
 from engine.core.vocabulary import instant_text, seconds_text
 from engine.ledger.ports import View
@@ -84,9 +85,9 @@ def unsettled_words(fate: str) -> str:
 def _hold_words(hold: Incident) -> str:
     """Why a running engine starts nothing."""
     match hold.kind:
-        case kind if kind == CLOCK_HOLD:
+        case IncidentKind.CLOCK_HOLD:
             return f"the engine does not believe the clock: {hold.detail}"
-        case kind if kind == DISK_HOLD:
+        case IncidentKind.DISK_HOLD:
             return f"the engine starts nothing, for want of room on the disk: {hold.detail}"
         case _:
             return f"the engine starts nothing, for its ledger is an older copy: {hold.detail}"

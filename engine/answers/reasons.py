@@ -7,6 +7,7 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.overdue import is_overdue, overdue_words
 from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import Run, RunState
+from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ENGINE_UNABLE
 from engine.core.vocabulary import in_words, instant_text, reason_words, short
 from engine.ledger.ports import View
@@ -19,7 +20,7 @@ SOON = timedelta(days=40)
 
 _HELD_A_PLACE = (RunState.RUNNING, RunState.CANCELLING)
 _STOPPED_BY = ("cancel", "kill")
-_WAITS = ("overlap", "")
+_WAITS = (Reason.OVERLAP, "")
 
 
 def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now: datetime) -> str:
@@ -33,7 +34,7 @@ def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now:
         paused = f"{reason_words('paused', item.detail)}, and " if item.detail else ""
         return f"{paused}{presence.obstacle(zone) or 'the engine is about to decide'}"
     match item.reason:
-        case "superseded":
+        case Reason.SUPERSEDED:
             return f"{_superseded_words(view, item, zone)} (catchup: last)"
         case reason if reason == ENGINE_DOWN:
             return absence_words(view, item.scheduled_for)
@@ -44,9 +45,9 @@ def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now:
 
 def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
     match run.reason:
-        case "overlap" if run.state is RunState.SKIPPED:
+        case Reason.OVERLAP if run.state is RunState.SKIPPED:
             return _skipped_words(view, run)
-        case "by_hand":
+        case Reason.BY_HAND:
             return _cancelled_words(view, run)
         case reason if run.state is RunState.QUEUED and reason in _WAITS:
             return _waiting_words(view, run, zone=zone, now=now) or in_words(run)
@@ -65,7 +66,7 @@ def absence_words(view: View, at: datetime) -> str:
 
 def _superseded_words(view: View, item: Item, zone: tzinfo) -> str:
     """Which run was made instead of one that was left out because a later one runs."""
-    words = reason_words("superseded", item.run.detail if item.run is not None else item.detail)
+    words = reason_words(Reason.SUPERSEDED, item.run.detail if item.run is not None else item.detail)
     since, span = item.scheduled_for + INSTANT, timedelta(hours=1)
     while since < item.scheduled_for + SOON and item.run is not None:
         found = view.runs_between(item.run.job, since=since, until=since + span, limit=1_000)
@@ -94,7 +95,7 @@ def _skipped_words(view: View, run: Run) -> str:
 def _cancelled_words(view: View, run: Run) -> str:
     """Who cancelled a run, and why."""
     who = [one.actor for one in view.audit_of(run.id) if one.action in _STOPPED_BY]
-    words = f"cancelled by {who[-1]}" if who else reason_words("by_hand", "")
+    words = f"cancelled by {who[-1]}" if who else reason_words(Reason.BY_HAND, "")
     return f"{words}: {run.detail}" if run.detail else words
 
 
@@ -106,12 +107,12 @@ def _waiting_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
     active = [one for one in opened if one.state is not RunState.QUEUED and one.id != run.id]
     in_way = [one for one in active if one.concurrency_key == run.concurrency_key]
     if run.concurrency_limit is not None and len(in_way) >= run.concurrency_limit:
-        words = reason_words("overlap", in_way[0].id)
+        words = reason_words(Reason.OVERLAP, in_way[0].id)
         is_between = in_way[0].state is RunState.RETRY_WAIT
         return f"{words}, which waits to be tried again" if is_between else words
     before = takewhile(lambda one: one.id != run.id, opened)
     first = next((one for one in before if one.concurrency_key == run.concurrency_key), None)
-    if run.reason == "overlap" and first is not None:
+    if run.reason == Reason.OVERLAP and first is not None:
         return f"{reason_words('overlap', first.id)}, which waits itself"
     busy = sorted(
         (one for one in active if one.state in _HELD_A_PLACE), key=lambda one: one.started_at or one.queued_at

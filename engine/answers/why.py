@@ -12,8 +12,9 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.presence import RUNNING, Presence
 from engine.core.lifecycle import Run, RunState
+from engine.core.reasons import REASONS
 from engine.core.records import Schedule
-from engine.core.vocabulary import REASONS, instant_text, short, start_error_words
+from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fires, next_fire

@@ -10,6 +10,7 @@ from engine.actions.unsupported import beyond_engine_of
 from engine.casetests.cases import Case, GivenAttempt
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.reasons import Reason
 from engine.core.records import Generation
 from engine.core.retry import retry_delay
 from engine.ledger.sqlite.store import SqliteStore
@@ -166,7 +167,7 @@ class _Engine:
         return run
 
     def lived(self) -> Lived:
-        if self.run().reason == "spread":
+        if self.run().reason == Reason.SPREAD:
             self.clock.advance(seconds=(self.run().not_before - self.clock.now()).total_seconds())
             self.loops.scheduler.tick()
             self.loops.settle_and_start()

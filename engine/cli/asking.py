@@ -6,6 +6,7 @@ from datetime import datetime
 from engine.cli.place import Place
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
+from engine.core.reasons import Reason
 from engine.host.environment import user_name
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
@@ -83,7 +84,7 @@ def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -
     store = SqliteStore.open(place.config.ledger)
     who = user_name()
     with store.transaction():
-        changed = store.request_stop(run.id, how, reason="by_hand", detail=why, now=now)
+        changed = store.request_stop(run.id, how, reason=Reason.BY_HAND, detail=why, now=now)
         if changed:
             action = "cancel" if how is Stop.CANCEL else "kill"
             store.audit(actor=who, action=action, object=run.id, detail=why, now=now)

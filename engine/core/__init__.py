@@ -9,6 +9,7 @@ __all__ = [
     "events",
     "lifecycle",
     "notices",
+    "reasons",
     "records",
     "retry",
     "vocabulary",

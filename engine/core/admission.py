@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, assert_never
 
 from engine.core.lifecycle import RunState, TriggerKind
+from engine.core.reasons import Reason
 from jobfile.model.jobs import CatchupMode, ConcurrencySpec, JobSpec, OverlapPolicy
 
 
@@ -99,11 +100,11 @@ def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others
         return _ADMIT
     match policy:
         case OverlapPolicy.SKIP:
-            return Skip(state=RunState.SKIPPED, reason="overlap", detail=_first(others))
+            return Skip(state=RunState.SKIPPED, reason=Reason.OVERLAP, detail=_first(others))
         case OverlapPolicy.QUEUE:
             _, waiting = others.count(at_most=concurrency.max_waiting)
             if waiting >= concurrency.max_waiting:
-                return Skip(state=RunState.MISSED, reason="buffer_full", detail=_first(others))
+                return Skip(state=RunState.MISSED, reason=Reason.BUFFER_FULL, detail=_first(others))
             return Hold()
         case OverlapPolicy.LATEST:
             return Hold(superseded=tuple(others.rows()[1]))

@@ -10,6 +10,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple, assert_never
 
 from engine.core.lifecycle import RunState
+from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ON_TIME, Pause
 from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.schedule.occurrences import Fire, fires
@@ -22,8 +23,8 @@ ALL_WINDOW = timedelta(hours=24)
 
 _INSTANT = timedelta.resolution
 _HOUR = timedelta(hours=1)
-_PAUSED = "paused"
-_TOO_LATE = "catchup_limit"
+_PAUSED = Reason.PAUSED
+_TOO_LATE = Reason.CATCHUP_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +146,12 @@ def _wanted(
         case CatchupMode.LAST:
             newest = _newest(rules, usable, 1)
             if not newest:
-                return (), RunState.MISSED, "start_deadline"
+                return (), RunState.MISSED, Reason.START_DEADLINE
             waiting = tuple(fire for fire in timely if rules.not_before(fire) > now)
             is_past = catchup.window is not None and now - newest[0].at > catchup.window
             if is_past and newest[0] not in waiting:
                 return waiting, RunState.MISSED, _TOO_LATE
-            return tuple(sorted({*newest, *waiting})), RunState.SKIPPED, "superseded"
+            return tuple(sorted({*newest, *waiting})), RunState.SKIPPED, Reason.SUPERSEDED
         case CatchupMode.ALL:
             begin = now - (catchup.window or ALL_WINDOW) - _INSTANT
             recent = [window._replace(after=max(window.after, begin)) for window in usable]
@@ -208,7 +209,7 @@ def _not_run(rules: Rules, window: _Window, state: RunState, reason: str) -> Not
     if window.paused is not None:
         state, reason = RunState.SKIPPED, _PAUSED
     elif window.is_expired and reason == _TOO_LATE:
-        reason = "start_deadline"
+        reason = Reason.START_DEADLINE
     is_listed = count <= GAP_FROM and window.paused is None
     return NotRun(
         first=listed[0].at,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from engine.core.reasons import Reason
 from jobfile.model.values import Shown, Value
 
 NOT_AGAIN = "not tried again: "
@@ -82,7 +83,9 @@ class AttemptState(StrEnum):
     NOT_STARTED = "not_started"
 
 
-START_REASONS = frozenset({"start_error", "template_error", "working_dir_missing", "secret not available"})
+START_REASONS = frozenset(
+    {Reason.START_ERROR, Reason.TEMPLATE_ERROR, Reason.WORKING_DIR_MISSING, Reason.SECRET_NOT_AVAILABLE}
+)
 """Why an attempt could not be started, and nothing ran."""
 
 

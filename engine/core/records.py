@@ -9,21 +9,22 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core.lifecycle import Attempt, RunState
+from engine.core.reasons import IncidentKind, Reason
 
 if TYPE_CHECKING:
     from jobfile.model.jobs import ScheduleEntry
 
 
-CLOCK_HOLD = "clock_hold"
+CLOCK_HOLD = IncidentKind.CLOCK_HOLD
 """An incident while the wall clock is not believed: nothing starts."""
-RESTORED_HOLD = "restored_hold"
+RESTORED_HOLD = IncidentKind.RESTORED_HOLD
 """An incident while the ledger is an older copy that nobody has accepted: nothing starts."""
-DISK_HOLD = "disk_hold"
+DISK_HOLD = IncidentKind.DISK_HOLD
 """An incident while the disk is nearly full: nothing starts."""
 ON_TIME = timedelta(seconds=10)
 """An occurrence that is recorded within this time counts as on time."""
-ENGINE_DOWN = "engine_down"
-ENGINE_UNABLE, DOWN_AND_UNABLE = "engine_unable", "engine_down_and_unable"
+ENGINE_DOWN = Reason.ENGINE_DOWN
+ENGINE_UNABLE, DOWN_AND_UNABLE = Reason.ENGINE_UNABLE, Reason.ENGINE_DOWN_AND_UNABLE
 """An absence in words only: an engine ran all the time, or a part of it, and decided nothing."""
 SET_ASIDE = "set_aside"
 """The fact about a ledger that says which of its rows the engine cannot read, as a JSON list of texts."""

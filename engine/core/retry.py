@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, assert_never
 
 from engine.core.lifecycle import NOT_AGAIN, AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
+from engine.core.reasons import Reason
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
 
@@ -119,15 +120,15 @@ def _after_end(ended: Ended, run: Tried) -> Verdict:
     attempt_state, run_state, reason = AttemptState.FAILED, RunState.FAILED, f"exit({ended.exit_code})"
     detail = ""
     if ended.stopped and run.state is not RunState.CANCELLING:
-        reason = "stopped"  # by somebody whose wish is not in the ledger: not a cancel of ours
+        reason = Reason.STOPPED  # by somebody whose wish is not in the ledger: not a cancel of ours
     elif ended.stopped:
         attempt_state, run_state = AttemptState.CANCELLED, RunState.CANCELLED
-        reason, detail = run.reason or "stopped", run.detail
+        reason, detail = run.reason or Reason.STOPPED, run.detail
     elif ended.timed_out:
-        attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, "timeout"
+        attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, Reason.TIMEOUT
     elif ended.signal is not None:
         is_memory = ended.out_of_memory and ended.signal == SIGKILL
-        reason = "oom" if is_memory else f"signal({ended.signal})"
+        reason = Reason.OOM if is_memory else f"signal({ended.signal})"
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
     elif ended.out_of_memory:

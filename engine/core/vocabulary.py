@@ -6,65 +6,31 @@ from datetime import datetime, tzinfo
 
 from engine.core.events import GenerationApplied
 from engine.core.lifecycle import NOT_AGAIN, Run
+from engine.core.reasons import REASONS, Reason
 
 SHORT_ID = 8
 """Characters of a run's id that people are shown; commands take any unique beginning."""
 _MAX_NAMES = 6
 
-REASONS = {
-    "overlap": "another run is in the way",
-    "superseded": "a later one runs instead",
-    "engine_down": "the engine was not running",
-    "engine_unable": "the engine was running and could decide nothing: its ledger was not writable, or the "
-    "host slept",
-    "engine_down_and_unable": "the engine was not running; then it ran and could decide nothing: its ledger "
-    "was not writable, or the host slept",
-    "catchup_limit": "too long ago to be made up for",
-    "buffer_full": "too many runs are waiting",
-    "start_error": "it could not be started",
-    "template_error": "a template could not be filled in",
-    "working_dir_missing": "its folder does not exist",
-    "job_removed": "the job was removed",
-    "disabled": "the job was disabled",
-    "replaced": "a newer run took its place",
-    "spread": "its spread has not passed",
-    "catchup_pacing": "it is made up for, and these start at a pace",
-    "paused": "the job is paused",
-    "start_deadline": "it could not start in time",
-    "clock_jump": "the clock was set forward over it",
-    "clock_rewound": "the clock it followed was wrong",
-    "by_hand": "cancelled by hand",
-    "withdrawn": "the command that asked for it ended before it started",
-    "timeout": "it ran longer than its timeout",
-    "stopped": "it was stopped",
-    "secret not available": "a secret is not there",
-    "folder_limit": "it filled its folder",
-    "oom": "the system was out of memory",
-    "supervisor_killed": "its supervisor was killed",
-    "host_reboot": "the host was restarted",
-    "container_restart": "its container was restarted",
-    "evidence_gone": "what it left behind was deleted",
-    "evidence_forged": "what it left behind is not its supervisor's",
-    "restored": "an older ledger was put in place",
-    "supervisor_error": "its supervisor could not go on",
-    "unreadable": "its row in the ledger cannot be read",
-}
-"""What the ledger's reasons mean, in words."""
-
 
 _ENDED = re.compile(r"(exit|signal)\((\d{1,3})\)", re.ASCII)
-_BY_A_RUN = ("overlap", "superseded", "replaced", "buffer_full")
-_MAY_STILL_RUN = ("supervisor_killed", "supervisor_error", "evidence_gone", "evidence_forged")
+_BY_A_RUN = (Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_FULL)
+_MAY_STILL_RUN = (
+    Reason.SUPERVISOR_KILLED,
+    Reason.SUPERVISOR_ERROR,
+    Reason.EVIDENCE_GONE,
+    Reason.EVIDENCE_FORGED,
+)
 """Lost, and the system has not ended all processes since, as it does when it is started anew."""
 _SAYS_IT_ALL = (
-    "start_error",
-    "supervisor_error",
-    "evidence_forged",
-    "folder_limit",
-    "template_error",
-    "working_dir_missing",
-    "secret not available",
-    "unreadable",
+    Reason.START_ERROR,
+    Reason.SUPERVISOR_ERROR,
+    Reason.EVIDENCE_FORGED,
+    Reason.FOLDER_LIMIT,
+    Reason.TEMPLATE_ERROR,
+    Reason.WORKING_DIR_MISSING,
+    Reason.SECRET_NOT_AVAILABLE,
+    Reason.UNREADABLE,
 )
 
 
@@ -77,7 +43,7 @@ def in_words(run: Run) -> str:
 
 def start_error_words(words: str) -> str:
     """That a run could not be started, with the words that say why."""
-    known = REASONS["start_error"]
+    known = REASONS[Reason.START_ERROR]
     return known if words in ("", known) else f"{known}: {words}"
 
 
@@ -88,9 +54,9 @@ def reason_words(reason: str, detail: str) -> str:
         return words
     if detail.startswith(NOT_AGAIN):
         return f"{words}; {detail}"
-    if reason == "start_deadline":
+    if reason == Reason.START_DEADLINE:
         return f"{words}: {REASONS.get(detail, detail)}"
-    if reason == "paused":
+    if reason == Reason.PAUSED:
         return f"{words} by {detail}"
     if reason in _BY_A_RUN:
         return f"{words} (run {short(detail)})"

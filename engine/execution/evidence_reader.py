@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Never  # records are JSON
 
 from engine.core.lifecycle import Ended, Lost, Outcome, StartError
+from engine.core.reasons import Reason
 from engine.host.holders import Process, holds, lives
 from engine.host.keys import key_of
 from engine.supervisor.evidence import NAME, NEW, RESULT_AT, beside, unpack
@@ -214,9 +215,9 @@ def _record(body: bytes | None) -> dict[str, Any] | None:
 def _outcome(result: dict[str, Any]) -> Outcome:
     ended_at = _instant(result, "ended_at")
     if "start_error" in result:
-        return StartError(at=ended_at, reason="start_error", detail=_text(result, "start_error"))
+        return StartError(at=ended_at, reason=Reason.START_ERROR, detail=_text(result, "start_error"))
     if "exit_code" not in result:
-        return Lost(at=ended_at, reason="supervisor_error", detail=_text(result, "supervisor_error"))
+        return Lost(at=ended_at, reason=Reason.SUPERVISOR_ERROR, detail=_text(result, "supervisor_error"))
     exit_code = _optional(result, "exit_code", MAX_EXIT_CODE)
     signal = _optional(result, "signal", MAX_SIGNAL)
     if (exit_code is None) == (signal is None):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Lost, StartError
+from engine.core.reasons import Reason
 from engine.execution.evidence_reader import REPLACED, Seen, look, look_for_end, supervisor_in
 from engine.execution.wishing import leave_wish
 from engine.host.clock import SystemClock
@@ -149,11 +150,11 @@ class ProcessLauncher:
         if gone := why_gone(boot_id, self._boot_id):
             return Lost(at=now, reason=gone)
         if seen.doubt and seen.doubt != REPLACED:
-            return Lost(at=now, reason="evidence_forged", detail=seen.doubt)
+            return Lost(at=now, reason=Reason.EVIDENCE_FORGED, detail=seen.doubt)
         if seen.is_marked and not seen.doubt:
-            return Lost(at=now, reason="supervisor_killed")
+            return Lost(at=now, reason=Reason.SUPERVISOR_KILLED)
         if seen.is_marked or name in self._taken:
-            return Lost(at=now, reason="evidence_gone")
+            return Lost(at=now, reason=Reason.EVIDENCE_GONE)
         return self._why_not_taken(name, now) or NotStarted()
 
     def keep_going(self, run_dir: Path) -> bool:
@@ -255,7 +256,7 @@ class ProcessLauncher:
         if len(problems) < START_TRIES:
             return None
         why = os.strerror(problems[-1]) if problems[-1] else "it was killed each time"
-        return StartError(at=now, reason="start_error", detail=f"its supervisor cannot begin: {why}")
+        return StartError(at=now, reason=Reason.START_ERROR, detail=f"its supervisor cannot begin: {why}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

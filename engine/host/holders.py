@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from engine.core.reasons import Reason
 from engine.supervisor.leftovers import began_at, has_ended
 
 LOCKS: Final = "/proc/locks"
@@ -64,8 +65,12 @@ def why_gone(then: str, now: str) -> str:
     """What happened between two boot ids that no process can have survived; empty when nothing did."""
     (boot, *before), (same, *after) = then.split("/"), now.split("/")
     if boot != same:
-        return "host_reboot"
-    return "container_restart" if any(one != other for one, other in zip(before, after, strict=False)) else ""
+        return Reason.HOST_REBOOT
+    return (
+        Reason.CONTAINER_RESTART
+        if any(one != other for one, other in zip(before, after, strict=False))
+        else ""
+    )
 
 
 def this_process() -> Process:
@@ -76,7 +81,7 @@ def this_process() -> Process:
 def lives(one: Process, *, boot_id: str) -> bool:
     """Whether a process is there. Of another container's nobody here can say: it counts as there."""
     match why_gone(one.boot_id, boot_id):
-        case "host_reboot":
+        case Reason.HOST_REBOOT:
             return False
         case "":
             return not has_ended(one.pid, one.began)

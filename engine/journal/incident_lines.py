@@ -21,7 +21,8 @@ from engine.core.events import (
     ScheduleQuarantined,
     SkipsInARow,
 )
-from engine.core.vocabulary import REASONS, seconds_text, short
+from engine.core.reasons import REASONS
+from engine.core.vocabulary import seconds_text, short
 
 
 def tell_incident(

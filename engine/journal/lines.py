@@ -42,7 +42,8 @@ from engine.core.events import (
     SkipsInARow,
 )
 from engine.core.lifecycle import Run, RunState
-from engine.core.vocabulary import REASONS, SHORT_ID, changes_text, in_words, seconds_text, short
+from engine.core.reasons import REASONS, Reason
+from engine.core.vocabulary import SHORT_ID, changes_text, in_words, seconds_text, short
 from engine.journal.incident_lines import tell_about_job, tell_incident, tell_ledger, tell_upkeep
 
 _LATE_SECONDS = 2.0
@@ -187,7 +188,7 @@ def _not_run(event: NotRunTold) -> str:
     many = f"{event.count} runs " if event.count > 1 else ""
     why = REASONS.get(event.reason, event.reason)
     by = f" (run {short(event.detail)})" if event.detail else ""
-    if event.reason == "paused":
+    if event.reason == Reason.PAUSED:
         by = f" by {event.detail}"
     return f"{many}{event.state.value}: {why}{by}"
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from engine.core.clocks import JUMP, Reading, implausible, jump_between
 from engine.core.events import ClockBelieved, ClockHeld, ClockJumped, Event
 from engine.core.lifecycle import Run, RunState
+from engine.core.reasons import IncidentKind
 from engine.core.records import Session
 from engine.core.retry import retry_delay
 from engine.ledger.ports import Store
@@ -93,7 +94,7 @@ class ClockGuard:
         self._must_ask = True
         with self._store.transaction():
             self._store.incidents.note(
-                "clock_jump",
+                IncidentKind.CLOCK_JUMP,
                 began_at=now.wall - jumped,
                 detail=f"{seconds:+.1f}s",
                 occurrences=0,

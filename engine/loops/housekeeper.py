@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
 from engine.core.lifecycle import AttemptState, Ended, Run, RunState
+from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
 from engine.execution import run_folders
@@ -196,7 +197,7 @@ class Housekeeper:
                     self._store.request_stop(
                         live.attempt.run_id,
                         Stop.CANCEL,
-                        reason="folder_limit",
+                        reason=Reason.FOLDER_LIMIT,
                         detail=f"more than {self._config.max_folder_bytes // 2**20} MiB in its folder",
                         now=self._clock.now(),
                     )

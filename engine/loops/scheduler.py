@@ -9,6 +9,7 @@ from engine.core.clocks import JUMP
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuarantined
 from engine.core.lifecycle import Run
+from engine.core.reasons import IncidentKind, Reason
 from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule, Session
 from engine.ledger.ports import Store
 from engine.loops.clock_guard import ClockGuard, Look
@@ -21,8 +22,6 @@ LONGEST_SLEEP_SECONDS = 15.0
 
 BATCH = 32
 """Schedules accounted for in one transaction, so that the first of a crowd need not wait for the last."""
-
-CLOCK_JUMP = "clock_jump"
 
 
 class Scheduler:
@@ -90,7 +89,7 @@ class Scheduler:
 
     def _note_absence(self, look: Look) -> None:
         """Where the clock was set forward, that is why nobody saw what lies between."""
-        self._absence = CLOCK_JUMP if look.jumped > JUMP else ENGINE_DOWN
+        self._absence = Reason.CLOCK_JUMP if look.jumped > JUMP else ENGINE_DOWN
         if self._awake_at is not None and self._awake_at > look.now:
             self._awake_at = look.now
 
@@ -175,7 +174,7 @@ class Scheduler:
         since = self._awake_at or moment.now
         occurrences = sum(one.count for one in unseen)
         self._store.incidents.note(
-            "away" if moment.absence == ENGINE_DOWN else CLOCK_JUMP,
+            IncidentKind.AWAY if moment.absence == ENGINE_DOWN else IncidentKind.CLOCK_JUMP,
             began_at=since,
             detail="",
             occurrences=occurrences,

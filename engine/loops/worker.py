@@ -22,6 +22,7 @@ from engine.core.lifecycle import (
     StartError,
     attempt_id,
 )
+from engine.core.reasons import Reason
 from engine.core.retry import settle
 from engine.ledger.ports import Store
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
@@ -180,9 +181,9 @@ class Worker:
                     run = self._store.run(flight.run_id)
                     if run is not None and run.attempt == flight.number:
                         unstarted.append(run)
-                case NotStarted() | Lost(reason="evidence_gone" | "evidence_forged"):
+                case NotStarted() | Lost(reason=Reason.EVIDENCE_GONE | Reason.EVIDENCE_FORGED):
                     if self._is_gone(name):
-                        gone = Lost(at=self._clock.now(), reason="evidence_gone")
+                        gone = Lost(at=self._clock.now(), reason=Reason.EVIDENCE_GONE)
                         lost = evidence if isinstance(evidence, Lost) else gone
                         ended[name] = self._end_lost(flight, lost)
                 case Lost():
@@ -370,7 +371,7 @@ class Worker:
             succeeded[run.job] = self._store.last_success(run.job, before=now)
         spec, trouble = self._definition(run)
         if trouble:
-            return StartError(at=now, reason="start_error", detail=trouble)
+            return StartError(at=now, reason=Reason.START_ERROR, detail=trouble)
         return prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:

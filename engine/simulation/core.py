@@ -12,6 +12,7 @@ from typing import Final
 from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
 from engine.core.due import Due, due
 from engine.core.lifecycle import RunState, TriggerKind
+from engine.core.reasons import Reason
 from engine.core.retry import retry_delay
 from engine.loops.worker import PACE_SECONDS
 from engine.simulation.asking import (
@@ -128,7 +129,7 @@ class _Simulation:
             self.decide(now, SimRun(subject, now, TriggerKind.SCHEDULE, now))
             return
         if subject.paused_at is not None:
-            row.not_run["skipped", "paused"] += 1
+            row.not_run["skipped", Reason.PAUSED] += 1
             return
         run = SimRun(subject, now, TriggerKind.SCHEDULE, subject.rules.not_before(fire))
         run.params = bound(subject.spec, subject.spec.schedule[fire.entry].arguments)
@@ -191,7 +192,7 @@ class _Simulation:
         run.was_held = "another run"
         for other in hold.superseded:
             run.lane.waiting.remove(other)
-            self.leave_out(now, other, RunState.SKIPPED, "superseded")
+            self.leave_out(now, other, RunState.SKIPPED, Reason.SUPERSEDED)
         for other in (*hold.cancelled, *hold.killed):
             self.stop(now, other)
 
@@ -206,7 +207,7 @@ class _Simulation:
         if about.state is RunState.QUEUED and not about.is_over:
             if about in about.lane.waiting:
                 about.lane.waiting.remove(about)
-            self.leave_out(now, about, RunState.MISSED, "start_deadline")
+            self.leave_out(now, about, RunState.MISSED, Reason.START_DEADLINE)
 
     # What starts
 
@@ -291,7 +292,7 @@ class _Simulation:
             run.state = RunState.CANCELLING
             self.stopped.append(run)
         elif run.state is RunState.RETRY_WAIT:
-            self.close(now, run, RunState.CANCELLED, "replaced")
+            self.close(now, run, RunState.CANCELLED, Reason.REPLACED)
 
     def end(self, now: datetime, about: object) -> None:
         """An attempt ends; while no engine is there nobody sees it."""
@@ -313,7 +314,7 @@ class _Simulation:
         ended_at = run.ended_at
         assert ended_at is not None
         if run.obeys:
-            self.close(ended_at, run, RunState.CANCELLED, "replaced")
+            self.close(ended_at, run, RunState.CANCELLED, Reason.REPLACED)
             return
         subject = run.subject
         ending = GOOD

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from engine.core.vocabulary import REASONS, seconds_text
+from engine.core.reasons import REASONS, Reason
+from engine.core.vocabulary import seconds_text
 from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
 from jobfile.model.jobs import JobSpec
@@ -35,7 +36,7 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
         timeout = spec.timeout is not None and assumed.length > spec.timeout
         yield f"{many}: {takes}, timeout {length_text(spec.timeout)}" if timeout and spec.timeout else many
     for (state, reason), count in sorted(row.not_run.items()):
-        if (state, reason) == ("skipped", "overlap"):
+        if (state, reason) == ("skipped", Reason.OVERLAP):
             yield f"{takes}: {_part(count, row.fires)} skipped, a run is in the way"
         else:
             yield f"{count:,} {state}: {REASONS.get(reason, reason)}"

@@ -10,6 +10,7 @@ from engine.core.admission import Admit, Decision, Hold, Skip, admit, policy_for
 from engine.core.due import NotRun, Rules, ToRun, due
 from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
 from engine.core.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
+from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger.ports import Store
 from engine.ports import Stop
@@ -228,7 +229,7 @@ def _record_not_run(store: Store, subject: _Subject, not_run: NotRun, moment: Mo
 
 def _record_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> Iterator[Event]:
     if run.not_before > moment.now and run.trigger.is_scheduled:
-        store.add_run(replace(run, reason="spread"))
+        store.add_run(replace(run, reason=Reason.SPREAD))
         return
     decision = _decision(store, run, spec)
     recorded = _decided(run, decision, moment)
@@ -283,7 +284,7 @@ def _consequences(store: Store, run: Run, decision: Decision[Run], moment: Momen
 def _is_blocked(store: Store, job: str) -> bool:
     """Whether the Nth consecutive occurrence was just skipped because a run is in the way; true once."""
     newest = store.newest_occurrences(job, limit=SKIPS_IN_A_ROW + 1)
-    skips = [(one.state, one.reason) == (RunState.SKIPPED, "overlap") for one in newest]
+    skips = [(one.state, one.reason) == (RunState.SKIPPED, Reason.OVERLAP) for one in newest]
     return skips[:SKIPS_IN_A_ROW] == [True] * SKIPS_IN_A_ROW and skips[SKIPS_IN_A_ROW:] != [True]
 
 
@@ -291,9 +292,9 @@ def _decided(run: Run, decision: Decision[Run], moment: Moment) -> Run:
     match decision:
         case Admit():
             # What is made up for starts at a pace; see the worker.
-            return replace(run, reason="catchup_pacing") if run.trigger is TriggerKind.CATCHUP else run
+            return replace(run, reason=Reason.CATCHUP_PACING) if run.trigger is TriggerKind.CATCHUP else run
         case Hold():
-            return replace(run, reason="overlap")
+            return replace(run, reason=Reason.OVERLAP)
         case Skip():
             return replace(
                 run,
@@ -307,8 +308,8 @@ def _decided(run: Run, decision: Decision[Run], moment: Moment) -> Run:
 def _clear_the_way(store: Store, hold: Hold[Run], *, by: Run, moment: Moment) -> None:
     for waiting in hold.superseded:
         store.end_waiting(
-            waiting.id, state=RunState.SKIPPED, reason="superseded", detail=by.id, now=moment.now
+            waiting.id, state=RunState.SKIPPED, reason=Reason.SUPERSEDED, detail=by.id, now=moment.now
         )
     for how, running in ((Stop.CANCEL, hold.cancelled), (Stop.KILL, hold.killed)):
         for one in running:
-            store.request_stop(one.id, how, reason="replaced", detail=by.id, now=moment.now)
+            store.request_stop(one.id, how, reason=Reason.REPLACED, detail=by.id, now=moment.now)

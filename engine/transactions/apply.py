@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from engine.core.events import Event, GenerationApplied, JobRenamed, RunSettled
 from engine.core.lifecycle import RunState
+from engine.core.reasons import Reason
 from engine.core.records import Generation, JobVersion, Schedule
 from engine.core.vocabulary import changes_text
 from engine.ledger.ports import Store
@@ -117,8 +118,8 @@ def _rename(
 def _remove(store: Store, version: JobVersion, number: int, moment: Moment) -> Iterator[Event]:
     schedule = store.schedule_in_force(version.job, DEFAULT_KEY)
     if schedule is not None:
-        store.end_schedule(schedule.id, at=moment.now, because="job_removed")
-    yield from _cancel_waiting(store, version.job, "job_removed", moment)
+        store.end_schedule(schedule.id, at=moment.now, because=Reason.JOB_REMOVED)
+    yield from _cancel_waiting(store, version.job, Reason.JOB_REMOVED, moment)
     store.end_job(version.job, generation=number)
 
 
@@ -127,13 +128,13 @@ def _put(store: Store, one: CompiledJob, number: int, moment: Moment) -> Iterato
     store.end_job(one.spec.name, generation=number)
     store.add_job(one, generation=number)
     if schedule is not None and not _goes_on(schedule, one.spec):
-        because = "schedule_changed" if one.spec.enabled else "disabled"
+        because = Reason.SCHEDULE_CHANGED if one.spec.enabled else Reason.DISABLED
         store.end_schedule(schedule.id, at=moment.now, because=because)
         schedule = None
     if schedule is None and one.spec.schedule and one.spec.enabled:
         store.add_schedule(one.spec, schedule_key=DEFAULT_KEY, generation=number, now=moment.now)
     if not one.spec.enabled:
-        yield from _cancel_waiting(store, one.spec.name, "disabled", moment)
+        yield from _cancel_waiting(store, one.spec.name, Reason.DISABLED, moment)
     for run in store.waiting_of_job(one.spec.name):
         rebound = rebind(run, old=store.definition(run.digest), new=one)
         if rebound is not None:

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from engine.core.due import due
 from engine.core.lifecycle import RunState
+from engine.core.reasons import Reason
 from engine.core.records import RESTORED_HOLD
 from engine.ledger.ports import Store
 from engine.transactions.account import rules_of
 from jobfile.schedule.occurrences import fires
 
-RESTORED = "restored"
+RESTORED = Reason.RESTORED
 """The reason of occurrences that a person let go because another ledger had accounted for them."""
 
 MAX_JOBS_TOLD = 12

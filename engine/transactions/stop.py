@@ -7,6 +7,7 @@ from datetime import datetime
 
 from engine.core.events import Event, RunSettled
 from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.reasons import Reason
 from engine.ledger.ports import Store
 from engine.ports import Clock, Stop
 
@@ -27,7 +28,7 @@ def stop_running(
         with store.transaction():
             running = [run for run in store.open_runs() if run.state is RunState.RUNNING]
             for run in running:
-                store.request_stop(run.id, Stop.CANCEL, reason="stopped", detail=why, now=clock.now())
+                store.request_stop(run.id, Stop.CANCEL, reason=Reason.STOPPED, detail=why, now=clock.now())
         if running:
             graces = [store.definition(run.digest).kill_grace.total_seconds() for run in running]
             until = clock.elapsed() + max(graces) + STOP_SLACK_SECONDS
@@ -54,9 +55,9 @@ def is_withdrawn(run: Run, *, by_command: bool) -> bool:
 def withdraw(store: Store, run: Run, *, now: datetime) -> list[Event]:
     """End a run that nobody waits for any more, inside the caller's transaction."""
     detail = run.requested_by
-    if not store.request_stop(run.id, Stop.CANCEL, reason="withdrawn", detail=detail, now=now):
+    if not store.request_stop(run.id, Stop.CANCEL, reason=Reason.WITHDRAWN, detail=detail, now=now):
         return []
-    ended = replace(run, state=RunState.CANCELLED, reason="withdrawn", detail=detail, ended_at=now)
+    ended = replace(run, state=RunState.CANCELLED, reason=Reason.WITHDRAWN, detail=detail, ended_at=now)
     return [RunSettled(run=ended, number=run.attempt, seconds=None)]
 
 

@@ -6,6 +6,7 @@ import click
 
 from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
+from engine.core.reasons import IncidentKind
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text
 from engine.host.clock import is_synchronized
@@ -34,7 +35,7 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
     view = place.view()
     now = place.now()
     recent = view.recent_incidents(limit=50)
-    hold = next((one for one in recent if one.kind == "clock_hold" and one.ended_at is None), None)
+    hold = next((one for one in recent if one.kind == IncidentKind.CLOCK_HOLD and one.ended_at is None), None)
     clocks = [one for one in recent if one.kind.startswith("clock")][:SHOWN]
     synchronized = is_synchronized()
     if as_json:
@@ -59,7 +60,7 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
 
 
 def _event(one: Incident) -> str:
-    what = f"set by {one.detail}" if one.kind == "clock_jump" else f"not believed: {one.detail}"
+    what = f"set by {one.detail}" if one.kind == IncidentKind.CLOCK_JUMP else f"not believed: {one.detail}"
     return f"{instant_text(one.began_at, UTC, has_seconds=True)}  {what}"
 
 

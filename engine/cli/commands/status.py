@@ -11,6 +11,7 @@ from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import zone_of_job
+from engine.core.reasons import IncidentKind
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from engine.host.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
@@ -99,7 +100,7 @@ def _incident_lines(status: Status) -> list[tuple[str, str]]:
     lines = [_hold_line(hold) for hold in status.holds]
     away = next((one for one in status.incidents if one.occurrences), None)
     if away is not None and away.ended_at is not None:
-        what = status.away_words if away.kind == "away" else "the clock was set forward"
+        what = status.away_words if away.kind == IncidentKind.AWAY else "the clock was set forward"
         runs = "1 run" if away.occurrences == 1 else f"{away.occurrences:,} runs"
         span = f"{instant_text(away.began_at, UTC)} to {instant_text(away.ended_at, UTC)}"
         lines.append(("absence", f"{span}, {what}; {runs} fell due"))
@@ -109,9 +110,9 @@ def _incident_lines(status: Status) -> list[tuple[str, str]]:
 def _hold_line(hold: Incident) -> tuple[str, str]:
     """What keeps everything from starting, and what to do about it."""
     match hold.kind:
-        case "clock_hold":
+        case IncidentKind.CLOCK_HOLD:
             return "clock", f"NOT BELIEVED: {hold.detail}: jobfile clock"
-        case "restored_hold":
+        case IncidentKind.RESTORED_HOLD:
             detail = f"{hold.detail}: put the newer one back, or  jobfile up --accept-rewind"
             return "ledger", f"AN OLDER COPY, nothing starts: {detail}"
         case _:
