@@ -7,6 +7,7 @@ import pytest
 
 from engine.answers.findings import MAX_TOLD, Finding
 from engine.answers.invariants import stories
+from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.liveness import OVERDUE, check_liveness, is_awake
 from engine.answers.invariants.order import check_order
 from engine.answers.invariants.rows import LAST_ATTEMPT, check_rows
@@ -15,6 +16,7 @@ from engine.answers.presence import SILENT
 from engine.answers.why import Story
 from engine.core.lifecycle import RunState
 from engine.core.records import DISK_HOLD
+from engine.ledger.ports import View
 from tests.doctor.conftest import Patient
 
 INSTANT = timedelta(microseconds=1)
@@ -151,3 +153,29 @@ def test_a_story_says_something(
     monkeypatch.setattr(stories, "why", changed)
     found = [one.found for one in check_stories(patient.world.view, now=patient.world.clock.now())]
     assert any("says nothing" in one for one in found) == says_nothing
+
+
+class Unreadable:
+    """A view of which one question cannot be answered."""
+
+    def __init__(self, view: View, name: str) -> None:
+        self._view, self._name = view, name
+
+    def __getattr__(self, name: str) -> object:
+        if name == self._name:
+            raise ValueError("a cell holds nonsense")
+        return getattr(self._view, name)
+
+
+def test_a_check_that_cannot_read_says_so_and_the_others_go_on(patient: Patient) -> None:
+    patient.write("update run set state = 'timed_out' where state = 'failed'")
+    now = patient.world.clock.now()
+
+    def found(view: object) -> set[str]:
+        return {one.code for one in check_invariants(view, now=now, is_running=True, max_running=9)}  # type: ignore[arg-type]
+
+    whole = found(patient.world.view)
+    assert "ledger.unreadable" not in whole
+    blind = found(Unreadable(patient.world.view, "last_session"))
+    assert blind - whole == {"ledger.unreadable"}
+    assert whole & blind

@@ -121,6 +121,12 @@ def test_the_newest_of_two_requests_for_one_instant_has_the_story(tmp_path: Path
     assert (found.state, found.runs[0].id) == (RunState.FAILED, second.id)
 
 
+def test_what_is_due_at_this_moment_has_not_run_yet(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(schedule='"0 13 * * *"'), at=NOON)
+    world.clock.advance(seconds=3601)
+    assert ": has not run: " in story(world, NOON + HOUR).split("\n")[0]
+
+
 def test_requests_of_which_only_the_sum_is_kept_are_told_in_order(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule='"0 3 * * *"'), at=NOON)
     for code in (0, 1, 0):

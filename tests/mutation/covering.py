@@ -89,7 +89,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/invariants/rows.py", _EDGES, _UNSOUND, _ENGINE),
         ("engine/answers/invariants/stories.py", _EDGES, _UNSOUND, _ENGINE),
         ("jobfile/schedule/occurrences.py", _TIMES, _CRON_CASES, _ENTRIES),
-        ("jobfile/schedule/local_times.py", _TIMES, _CRON_CASES, _ENTRIES),
+        ("jobfile/schedule/local_times.py", _TIMES, _CRON_CASES, _ENTRIES, ("tests/language/test_words.py",)),
         ("jobfile/schedule/cron.py", _CRON, _CRON_CASES, _ENTRIES, ("tests/language/test_cases.py",)),
         ("jobfile/plan/runs.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),
         ("jobfile/plan/risks.py", _PLAN, ("tests/plan/test_truth.py",), ("tests/cli/test_plan.py",)),

@@ -137,6 +137,35 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "what succeeded has begun and has ended; only the types do not know that",
     ),
     Equivalent(
+        "jobfile/schedule/occurrences.py",
+        "if seconds < 1:",
+        "seconds < 1 -> (seconds <= 1)",
+        "the rest of a division by one is nothing, too",
+    ),
+    *(
+        Equivalent(
+            "jobfile/schedule/occurrences.py",
+            source,
+            change,
+            "the days of an entry are asked for anyway; it saves the walk to the first of them",
+        )
+        for source, change in (
+            ("if entry.from_day is not None:", "entry.from_day is not None -> False"),
+            ("if entry.until_day is not None:", "entry.until_day is not None -> False"),
+            (
+                "case EveryEntry() if entry.from_day is entry.until_day is None:",
+                "entry.from_day is entry.until_day is None -> "
+                "(entry.from_day is entry.until_day is not None)",
+            ),
+        )
+    ),
+    Equivalent(
+        "jobfile/schedule/local_times.py",
+        "if year > after.year and not _has_days(times, year):",
+        "year > after.year -> (year >= after.year)",
+        "a year without a named day has no instant, whether its pieces are looked at or not",
+    ),
+    Equivalent(
         "engine/core/due.py",
         "if after < window.until:",
         "after < window.until -> (after <= window.until)",
