@@ -1,13 +1,14 @@
-/* The plain course of an attempt, for its supervisor: its evidence is taken, it begins, it ends.
+/* The plain course of an attempt, for its supervisor: its evidence is taken, it begins, it ends. README.md has the
+ * steps and says how to read this.
  *
- * Two things cannot be had in Python. fork(2) gives a new process a copy of its parent's memory, and both pay for it:
- * the tables of its pages, and a fault at each page that either touches next. vfork(2) lends it its parent's memory
- * until it executes its program; what it does meanwhile must touch nothing that its parent goes on with. And after
- * each wait for a disk or a process an interpreter has to find its memory again, which costs more than what it does
- * between two of them: so what has to be waited for is waited for here, in one go.
+ * Two things cannot be done in Python. fork(2) gives a new process a copy of its parent's memory, and both pay for it:
+ * for the tables of its pages, and for a fault at each page that either touches next. vfork(2) lends it its parent's
+ * memory until it executes its program; meanwhile it must touch nothing that its parent goes on with. And after each
+ * wait for a disk or a process an interpreter's working set has been evicted from the caches, which costs more than
+ * what it does between two waits: so all waits of a beginning happen here, in one call.
  *
- * What is not plain is told as such, and then Python does it, at length. Loaded through ctypes, so it is tied to no
- * version of Python; where it was not built, Python does all of it.
+ * For any unusual case these functions return an error, and the Python implementation takes over. Loaded through
+ * ctypes, so it is tied to no version of Python; where it was not built, Python does everything.
  */
 
 #define _GNU_SOURCE
@@ -29,6 +30,34 @@
 /* Where a beginning failed; spawn.py has the same numbers. */
 enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT };
 
+/* What begin does; plain.py has the same fields. Bytes have their size beside them: NULs part the words in them. */
+struct order {
+    int file; /* the attempt's evidence, locked; its name until it is begun and from then on */
+    const char *new, *name;
+    const char *control; /* what is wished of the attempt */
+    const char *shelf;   /* the folder of all three */
+    const char *content; /* of the evidence */
+    int content_size;
+    int acks; /* where it is acknowledged that the order was taken, and how */
+    const char *ack;
+    int ack_size;
+    char *paths; /* where the program may be, in order */
+    int paths_size;
+    char *argv;
+    int argv_size;
+    char *env;
+    int env_size;
+    const char *folder;
+    int input;
+    int umask;
+    unsigned long long core_soft, core_hard; /* how large its core may be */
+    int is_spared;       /* this process is, when memory runs out; its job shall not be */
+    int may_gain_rights; /* as sudo gives them: PR_SET_NO_NEW_PRIVS is left off */
+    int roused, bereaved; /* readable when somebody wishes, and when another child has ended */
+    int milliseconds;
+    unsigned long long changed; /* signals that are caught or ignored, a bit for each, the first for signal 1 */
+};
+
 struct begun {
     int stage;
     int pid, handle;  /* the process, by its id and by pidfd_open(2): that, or minus errno(3) */
@@ -48,13 +77,8 @@ struct job {
     char **paths; /* where the program may be, in order; the last is NULL */
     char **argv;
     char **env;
-    const char *folder;
-    int input, output;
-    int is_spared;
-    int may_gain_rights; /* as sudo gives them: PR_SET_NO_NEW_PRIVS is left off */
-    int mask;           /* umask(2) */
-    struct rlimit core; /* how large its core may be */
-    unsigned long long changed; /* signals that are caught or ignored, a bit for each, the first for signal 1 */
+    const struct order *order;
+    int output;
     pid_t supervisor;
 };
 
@@ -97,31 +121,34 @@ static void be_as_killable_as_others(void)
  * wrong. */
 __attribute__((noinline)) static int become(const struct job *job, volatile int *stage)
 {
+    const struct order *order = job->order;
+    const struct rlimit core = {order->core_soft, order->core_hard};
     int found = ENOENT;
     sigset_t none;
 
-    setpgid(0, 0);
+    setpgid(0, 0); /* step 5 */
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != job->supervisor)
         _exit(1); /* it died before the line above could be for it */
-    if (job->is_spared)
+    if (order->is_spared) /* step 6 */
         be_as_killable_as_others();
-    dup2(job->input, STDIN_FILENO);
+    dup2(order->input, STDIN_FILENO); /* step 7 */
     dup2(job->output, STDOUT_FILENO);
     dup2(job->output, STDERR_FILENO);
-    reset_signals(job->changed);
+    reset_signals(order->changed); /* step 8 */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    umask(job->mask);
+    umask(order->umask); /* step 9 */
     *stage = AT_LIMIT;
-    if (setrlimit(RLIMIT_CORE, &job->core) < 0)
+    if (setrlimit(RLIMIT_CORE, &core) < 0)
         return errno;
-    if (!job->may_gain_rights && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if (!order->may_gain_rights && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) /* step 10 */
         return errno;
     *stage = AT_FOLDER;
-    if (chdir(job->folder) < 0)
+    if (chdir(order->folder) < 0) /* step 11 */
         return errno;
     *stage = AT_PROGRAM;
+    /* step 12 */
     for (char **path = job->paths; *path != NULL; path++) {
         execve(*path, job->argv, job->env);
         if (errno != ENOENT && errno != ENOTDIR)
@@ -164,7 +191,7 @@ static int start(const struct job *job, struct begun *begun)
         problem = errno;
     else if (problem)
         waitpid(pid, NULL, 0);
-    if (job->is_spared)
+    if (job->order->is_spared)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the memory that was opened was this one */
     sigprocmask(SIG_SETMASK, &before, NULL);
     begun->stage = stage;
@@ -206,20 +233,21 @@ int is_whole(int file, const char *name, const char *marker, int size, const cha
     char found[size];
     struct stat about;
 
-    return is_same(name, file) && fstat(file, &about) == 0 && (about.st_mode & 0777) == 0600 && pread(file, found, size, 0) == size && memcmp(found, marker, size) == 0 &&
+    return is_same(name, file) && fstat(file, &about) == 0 && (about.st_mode & 0777) == 0600 &&
+           pread(file, found, size, 0) == size && memcmp(found, marker, size) == 0 &&
            (lstat(folder, &about) < 0 || (about.st_mode & (S_IFMT | 0777)) == (S_IFDIR | 0700));
 }
 
 /* Where the marker is found, the attempt counts as executed: so it is on the disk first, file and folder. 0 or
  * errno(3). */
-static int mark(int file, const char *new, const char *name, const char *shelf, const char *content, int size)
+static int mark(const struct order *order)
 {
-    ssize_t written = TEMP_FAILURE_RETRY(pwrite(file, content, size, 0));
-    if (written != size)
+    ssize_t written = TEMP_FAILURE_RETRY(pwrite(order->file, order->content, order->content_size, 0));
+    if (written != order->content_size)
         return written < 0 ? errno : ENOSPC;
-    if (rename(new, name) < 0 || TEMP_FAILURE_RETRY(fsync(file)) < 0)
+    if (rename(order->new, order->name) < 0 || TEMP_FAILURE_RETRY(fsync(order->file)) < 0)
         return errno;
-    int folder = open(shelf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = open(order->shelf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return errno;
     int problem = TEMP_FAILURE_RETRY(fsync(folder)) < 0 ? errno : 0;
@@ -230,30 +258,32 @@ static int mark(int file, const char *new, const char *name, const char *shelf, 
 /* All from an attempt's marker to the first thing that its supervisor has to think about.
  *
  * Returns 0 or errno(3), with the stage at which it failed; then no process is left of it, and no handle. */
-int begin(int file, const char *new, const char *name, const char *control, const char *shelf, const char *content,
-          int size, int acks, const char *ack, int ack_size, char *paths, int paths_size, char *argv, int argv_size,
-          char *env, int env_size, const char *folder, int input, int mask, unsigned long long core,
-          unsigned long long max_core, int is_spared, int may_gain_rights, int roused, int bereaved,
-          int milliseconds, unsigned long long changed, struct begun *begun)
+int begin(const struct order *order, struct begun *begun)
 {
     int ends[2];
 
     begun->stage = AT_MARKER;
-    int problem = mark(file, new, name, shelf, content, size);
+    int problem = mark(order); /* step 1 */
     if (problem)
         return problem;
-    if (TEMP_FAILURE_RETRY(write(acks, ack, ack_size)) < 0) { /* the engine that sent the order is gone; the next one reads the evidence */
+    /* step 2 */
+    if (TEMP_FAILURE_RETRY(write(order->acks, order->ack, order->ack_size)) < 0) {
+        /* the engine that sent the order is gone; the next one reads the evidence */
     }
     begun->stage = AT_PROCESS;
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (pipe2(ends, O_CLOEXEC) < 0) /* step 3 */
         return errno;
     struct job job = {
-        pointers(paths, paths_size), pointers(argv, argv_size), pointers(env, env_size), folder, input, ends[1],
-        is_spared, may_gain_rights, mask, {core, max_core}, changed, getpid(),
+        .paths = pointers(order->paths, order->paths_size),
+        .argv = pointers(order->argv, order->argv_size),
+        .env = pointers(order->env, order->env_size),
+        .order = order,
+        .output = ends[1],
+        .supervisor = getpid(),
     };
     problem = ENOMEM;
     if (job.paths != NULL && job.argv != NULL && job.env != NULL)
-        problem = start(&job, begun);
+        problem = start(&job, begun); /* step 4 */
     free(job.paths);
     free(job.argv);
     free(job.env);
@@ -265,13 +295,19 @@ int begin(int file, const char *new, const char *name, const char *control, cons
     begun->output = ends[0];
     begun->held = ends[1];
     fcntl(begun->output, F_SETFL, O_NONBLOCK);
+    /* step 13 */
     begun->handle = syscall(SYS_pidfd_open, begun->pid, 0);
     if (begun->handle < 0)
         begun->handle = -errno;
-    if (begun->handle < 0 || access(control, F_OK) == 0)
+    int milliseconds = order->milliseconds;
+    if (begun->handle < 0 || access(order->control, F_OK) == 0)
         milliseconds = 0; /* its end could not be seen; or a wish by somebody who could not see yet whom to rouse */
     struct pollfd waits[] = {
-        {begun->output, POLLIN, 0}, {begun->handle, POLLIN, 0}, {roused, POLLIN, 0}, {bereaved, POLLIN, 0}};
+        {begun->output, POLLIN, 0},
+        {begun->handle, POLLIN, 0},
+        {order->roused, POLLIN, 0},
+        {order->bereaved, POLLIN, 0},
+    };
     poll(waits, 4, milliseconds);
     begun->has_output = waits[0].revents;
     begun->has_ended = waits[1].revents;

@@ -1,29 +1,67 @@
-"""The plain course of an attempt by plain.c, where that was built.
+"""The plain course of an attempt by plain.c, where that was built. README.md says how to read it.
 
-Each of these says when it was not so plain; then it has changed nothing that matters, and the Python that is
-beside it at each place does it at length.
+Each function returns an error for any unusual case; then it has changed nothing that matters, and the Python
+beside it takes over.
 """
 
 import ctypes
 import os
-from typing import Any, Final, NamedTuple  # what ctypes takes has no type of its own
+from typing import Any, Final, NamedTuple
 
 LIBRARY: Final = f"{os.path.dirname(__file__)}/libplain.so"  # noqa: PTH120  no pathlib in the shim
-_Numbers: Final = ctypes.c_int * 8
-"""`struct begun`."""
-_Longs: Final = ctypes.c_longlong * 5
-"""`struct ended`."""
+_Signals = ctypes.c_ulonglong
 
 
-_Signals = _Size = ctypes.c_ulonglong
-_Words: Final = (ctypes.c_char_p, ctypes.c_int)
-"""Bytes and how many there are."""
-_BEGIN: tuple[Any, ...] = (
-    *(ctypes.c_int, *[ctypes.c_char_p] * 4, *_Words, ctypes.c_int, *_Words),
-    *(*_Words * 3, ctypes.c_char_p, ctypes.c_int, ctypes.c_int, _Size, _Size),
-    *(*[ctypes.c_int] * 5, _Signals, _Numbers),
-)
-"""What `begin` takes, in order: what is left out would be a wild pointer."""
+class Order(ctypes.Structure):
+    """`struct order`: what `begin` does. Field by field and in order as in plain.c."""
+
+    _fields_ = (
+        ("file", ctypes.c_int),
+        ("new", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("control", ctypes.c_char_p),
+        ("shelf", ctypes.c_char_p),
+        ("content", ctypes.c_char_p),
+        ("content_size", ctypes.c_int),
+        ("acks", ctypes.c_int),
+        ("ack", ctypes.c_char_p),
+        ("ack_size", ctypes.c_int),
+        ("paths", ctypes.c_char_p),
+        ("paths_size", ctypes.c_int),
+        ("argv", ctypes.c_char_p),
+        ("argv_size", ctypes.c_int),
+        ("env", ctypes.c_char_p),
+        ("env_size", ctypes.c_int),
+        ("folder", ctypes.c_char_p),
+        ("input", ctypes.c_int),
+        ("umask", ctypes.c_int),
+        ("core_soft", ctypes.c_ulonglong),
+        ("core_hard", ctypes.c_ulonglong),
+        ("is_spared", ctypes.c_int),
+        ("may_gain_rights", ctypes.c_int),
+        ("roused", ctypes.c_int),
+        ("bereaved", ctypes.c_int),
+        ("milliseconds", ctypes.c_int),
+        ("changed", _Signals),
+    )
+
+
+class Started(ctypes.Structure):
+    """`struct begun`: what `begin` found."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_int)
+        for name in ("stage", "pid", "handle", "output", "held", "has_output", "has_ended", "is_roused")
+    )
+
+
+class _Ended(ctypes.Structure):
+    """`struct ended`."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_longlong)
+        for name in ("status", "max_rss_kb", "cpu_microseconds", "is_quiet", "is_alone")
+    )
 
 
 def _load() -> "ctypes.CDLL | None":
@@ -31,8 +69,13 @@ def _load() -> "ctypes.CDLL | None":
         library = ctypes.CDLL(LIBRARY)
     except OSError:
         return None
+    name, number = ctypes.c_char_p, ctypes.c_int
+    library.changed_signals.argtypes = ()
     library.changed_signals.restype = _Signals
-    library.begin.argtypes = _BEGIN
+    library.take.argtypes = (name, name, name, name)
+    library.is_whole.argtypes = (number, name, name, number, name)
+    library.begin.argtypes = (ctypes.POINTER(Order), ctypes.POINTER(Started))
+    library.reap.argtypes = (number, number, number, ctypes.POINTER(_Ended))
     return library
 
 
@@ -56,6 +99,12 @@ def is_built() -> bool:
     return _library is not None
 
 
+def leave_out() -> None:
+    """Go on as where it was not built; tests do."""
+    global _library
+    _library = None
+
+
 def note_signals() -> None:
     """From here on this process does with signals what it does now: that is looked up once."""
     global _changed
@@ -72,13 +121,12 @@ def is_whole(file: int, name: bytes, marker: bytes, folder: bytes) -> bool:
     return _library is not None and bool(_library.is_whole(file, name, marker, len(marker), folder))
 
 
-def begin(*about: object) -> "tuple[int, tuple[int, ...]]":
+def begin(order: Order) -> "tuple[int, Any]":
     """Begin an attempt: errno(3) or 0, and `struct begun`. Only where it is built."""
     assert _library is not None
-    begun = _Numbers()
-    changed = _library.changed_signals() if _changed is None else _changed
-    problem = int(_library.begin(*about, changed, begun))
-    return problem, tuple(begun)
+    order.changed = _library.changed_signals() if _changed is None else _changed
+    started = Started()
+    return int(_library.begin(order, started)), started
 
 
 def reap(pid: int, held: int, output: int) -> "Ended | None":
@@ -88,8 +136,8 @@ def reap(pid: int, held: int, output: int) -> "Ended | None":
     """
     if _library is None:
         return None
-    ended = _Longs()
-    problem = int(_library.reap(pid, held, output, ended))
+    found = _Ended()
+    problem = int(_library.reap(pid, held, output, found))
     if problem:
         raise OSError(problem, os.strerror(problem))
-    return Ended(*ended)
+    return Ended(found.status, found.max_rss_kb, found.cpu_microseconds, found.is_quiet, found.is_alone)

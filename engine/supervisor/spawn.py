@@ -137,34 +137,66 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
     if not plain.is_built():
         return _begin(call._replace(umask=umask, core=core), before, (roused, bereaved), milliseconds)
     problem, begun = plain.begin(
-        *(*before[:6], len(before.content), before.acks, before.ack, len(before.ack)),
-        *(call.paths, len(call.paths), call.argv, len(call.argv), call.env, len(call.env)),
-        *(call.folder, call.stdin, umask, *core, _is_spared, call.may_gain_rights),
-        *(roused, bereaved, milliseconds),
+        plain.Order(
+            file=before.file,
+            new=before.new,
+            name=before.name,
+            control=before.control,
+            shelf=before.shelf,
+            content=before.content,
+            content_size=len(before.content),
+            acks=before.acks,
+            ack=before.ack,
+            ack_size=len(before.ack),
+            paths=call.paths,
+            paths_size=len(call.paths),
+            argv=call.argv,
+            argv_size=len(call.argv),
+            env=call.env,
+            env_size=len(call.env),
+            folder=call.folder,
+            input=call.stdin,
+            umask=umask,
+            core_soft=core[0],  # RLIM_INFINITY is -1 in Python, and becomes what the system takes for it
+            core_hard=core[1],
+            is_spared=_is_spared,
+            may_gain_rights=call.may_gain_rights,
+            roused=roused,
+            bereaved=bereaved,
+            milliseconds=milliseconds,
+        )
     )
     if problem:
-        raise NotBegunError(begun[0], problem)
-    return Begun(*begun[1:])
+        raise NotBegunError(begun.stage, problem)
+    return Begun(
+        begun.pid,
+        begun.handle,
+        begun.output,
+        begun.held,
+        begun.has_output,
+        begun.has_ended,
+        begun.is_roused,
+    )
 
 
 def _begin(call: Call, before: Before, rouses: tuple[int, int], milliseconds: int) -> Begun:
-    _mark(before)
-    try:
+    _mark(before)  # step 1
+    try:  # step 2
         os.write(before.acks, before.ack)
     except OSError:
         pass  # the engine that sent the order is gone; the next one reads the evidence
-    try:
+    try:  # step 3
         output, held = os.pipe()
     except OSError as problem:
         raise NotBegunError(AT_PROCESS, problem.errno or 0) from None
-    try:
+    try:  # step 4
         pid = _fork(call, held)
     except NotBegunError:
         os.close(output)
         os.close(held)
         raise
     os.set_blocking(output, False)
-    try:
+    try:  # step 13
         handle = os.pidfd_open(pid)
     except OSError as problem:
         return Begun(pid, -(problem.errno or errno.EMFILE), output, held, 0, 0, 0)
@@ -199,8 +231,6 @@ def _fork(call: Call, output: int) -> int:
     try:
         pid = os.fork()
         if pid == 0:
-            _reset_signals()
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
             _become(call, supervisor, output, fails)
     except OSError as problem:
         os.close(failed)
@@ -227,29 +257,31 @@ def _reset_signals() -> None:
 
 
 def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
-    """In the forked child: turn into the job, or say why not. The same steps as in plain.c."""
+    """In the forked child: turn into the job, or say why not. README.md has the steps."""
     stage = AT_FOLDER
     try:
-        os.setpgid(0, 0)
+        os.setpgid(0, 0)  # step 5
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != supervisor:
             os._exit(1)  # it died before the line above could be for it
-        if _is_spared:
+        if _is_spared:  # step 6
             _be_as_killable_as_others()
-        os.dup2(call.stdin, 0)
+        os.dup2(call.stdin, 0)  # step 7
         os.dup2(output, 1)
         os.dup2(output, 2)
+        _reset_signals()  # step 8
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         assert call.umask is not None
         assert call.core is not None
-        os.umask(call.umask)
+        os.umask(call.umask)  # step 9
         stage = AT_LIMIT
         resource.setrlimit(resource.RLIMIT_CORE, call.core)
-        if not call.may_gain_rights:
+        if not call.may_gain_rights:  # step 10
             _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # fails for no reason but wrong arguments: prctl(2)
         stage = AT_FOLDER
-        os.chdir(call.folder)
+        os.chdir(call.folder)  # step 11
         stage = AT_PROGRAM
-        os.write(fails, _FAILURE.pack(stage, _execute(call)))
+        os.write(fails, _FAILURE.pack(stage, _execute(call)))  # step 12
     except ValueError:
         os.write(fails, _FAILURE.pack(stage, errno.EPERM))  # what setrlimit(2) says so is not an OSError
     except OSError as problem:

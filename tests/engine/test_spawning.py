@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import re
 import resource
 import select
 import shutil
@@ -129,7 +130,7 @@ def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
         "from engine.supervisor import plain, spawn\n"
-        f"plain._library = plain._library if {way == 'vfork'} else None\n"
+        f"{'' if way == 'vfork' else 'plain.leave_out()'}\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         f"call = spawn.Call(b'/bin/sleep\\0', b'{tmp_path.name}\\0' b'600\\0', b'', b'/', null)\n"
         "print(flush=True)\n"
@@ -371,7 +372,7 @@ def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
     code = (
         "import os, resource, sys, tempfile; sys.path.insert(0, sys.argv[1])\n"
         "from engine.supervisor import plain, spawn\n"
-        f"plain._library = plain._library if {way == 'vfork'} else None\n"
+        f"{'' if way == 'vfork' else 'plain.leave_out()'}\n"
         "if os.getuid() == 0: os.setgid(64123); os.setuid(64123)\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
@@ -548,3 +549,18 @@ def test_the_compiled_part_gives_no_warning(tmp_path: Path) -> None:
     assert compiler is not None
     strict = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC")
     subprocess.run([compiler, *strict, "-o", tmp_path / "plain.so", SOURCE], check=True)
+
+
+def test_both_ways_take_the_steps_of_the_readme_in_order() -> None:
+    rows = re.findall(r"^\| (\d+) \|", (SUPERVISOR / "README.md").read_text(), re.MULTILINE)
+    assert [int(row) for row in rows] == list(range(1, len(rows) + 1))
+    for name, inside in (("spawn.py", "def _become"), ("plain.c", "static int become")):
+        text = (SUPERVISOR / name).read_text()
+        steps = [(int(found[1]), found.start()) for found in re.finditer(r"\bstep (\d+)\b", text)]
+        assert sorted(number for number, _ in steps) == list(range(1, len(rows) + 1)), name
+        begin = text.index(inside)
+        end = text.index("\n}" if name.endswith(".c") else "\n\n\n", begin)
+        child = [number for number, at in steps if begin < at < end]
+        parent = [number for number, at in steps if not begin < at < end]
+        assert child == sorted(child) == list(range(5, 13)), name
+        assert parent == sorted(parent), name
