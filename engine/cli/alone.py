@@ -7,7 +7,8 @@ from engine.cli.place import Place
 from engine.core.errors import EngineRunningError
 from engine.host.clock import SystemClock
 from engine.host.lock import lock_holder
-from engine.journal.file import EngineJournal
+from engine.journal.file import LogFile
+from engine.journal.stream import EventStream
 from engine.service.session import open_session
 from engine.service.single import SingleRun
 
@@ -70,7 +71,7 @@ class Alone:
                 self._not_before = time.monotonic() + GIVE_WAY_SECONDS
             return
         clock, config = SystemClock(), self._place.config
-        journal = EngineJournal(config.state_dir / "engine.log", clock=clock)
+        journal = EventStream(LogFile(config.state_dir / "engine.log"), clock=clock)
         try:
             session = open_session(config, journal, clock, command=self._command)
         except EngineRunningError:

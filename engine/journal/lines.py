@@ -1,5 +1,7 @@
 """Events as one line for people and as one JSON object for programs."""
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import assert_never
@@ -45,6 +47,7 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS, Reason
 from engine.core.vocabulary import SHORT_ID, changes_text, in_words, seconds_text, short
 from engine.journal.incident_lines import tell_about_job, tell_incident, tell_ledger, tell_upkeep
+from jobfile.diagnostics.escapes import message
 
 _LATE_SECONDS = 2.0
 _HASH_DIGITS = 16
@@ -216,3 +219,14 @@ def _plain(value: object) -> object:
             return [_plain(item) for item in value]
         case _:
             return value
+
+
+def for_programs(events: Sequence[Event], now: datetime) -> str:
+    """A JSON object on a line for each event."""
+    return "".join(f"{json.dumps(tell_json(event, at=now))}\n" for event in events)
+
+
+def for_people(events: Sequence[Event], now: datetime) -> str:
+    """A line for each event, with the time on this host."""
+    at = f"{now.astimezone():%H:%M:%S %Z}"
+    return "".join(f"{at}  {message(tell_text(event))}\n" for event in events)

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,8 +35,10 @@ from engine.execution.run_folders import make_runs_dir
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
-from engine.journal.file import EngineJournal
+from engine.journal.file import LogFile
 from engine.journal.lines import tell_json, tell_text
+from engine.journal.shown import Shown
+from engine.journal.stream import EventStream
 from engine.testing import FakeClock
 from tests.builders import HOUR, NOON, a_run
 
@@ -218,7 +221,7 @@ def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> Non
 
 def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
     shown: list[str] = []
-    journal = EngineJournal(tmp_path / "log", clock=FakeClock(NOON), show=shown.append)
+    journal = EventStream(LogFile(tmp_path / "log"), Shown(shown.append), clock=FakeClock(NOON))
     journal.tell(LoopFailed(loop="worker", message="\x1b[2Jgone\u202e"))
     assert "\x1b" not in "".join(shown)
     assert "\u202e" not in "".join(shown)
@@ -226,8 +229,28 @@ def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    journal = EngineJournal(tmp_path / "no" / "log", clock=FakeClock(NOON))
+    journal = EventStream(LogFile(tmp_path / "no" / "log"), clock=FakeClock(NOON))
     journal.tell(EngineStopped(running=0))
+
+
+class Broken:
+    """A sink with a bug."""
+
+    name = "broken"
+
+    def take(self, events: Sequence[Event], now: datetime) -> None:
+        raise RuntimeError("oops")
+
+
+def test_a_sink_with_a_bug_is_left_out_and_the_others_say_so() -> None:
+    first: list[str] = []
+    last: list[str] = []
+    stream = EventStream(Shown(first.append), Broken(), Shown(last.append), clock=FakeClock(NOON))
+    for number in range(3):
+        stream.tell(EngineStopped(running=number), EngineStopped(running=number))
+    assert first == last
+    assert len("".join(first).splitlines()) == 7
+    assert sum("sink broken: RuntimeError: oops (a bug in jobfile)" in one for one in first) == 1
 
 
 @pytest.mark.parametrize(

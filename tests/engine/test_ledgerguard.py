@@ -23,8 +23,9 @@ from engine.core.events import (
 )
 from engine.core.records import DISK_HOLD
 from engine.host.lock import EngineLock, engine_trouble, make_private_file
-from engine.journal.file import EngineJournal
+from engine.journal.file import LogFile
 from engine.journal.lines import tell_text
+from engine.journal.stream import EventStream
 from engine.ledger.health import (
     BUG_CALM_SECONDS,
     CALM_SECONDS,
@@ -271,10 +272,10 @@ def test_what_troubles_the_engine_stands_beside_its_lock_while_it_lives(tmp_path
 
 def test_a_journal_on_a_full_disk_raises_nothing(tmp_path: Path) -> None:
     """/dev/full takes nothing, as a disk without room."""
-    journal = EngineJournal(Path("/dev/full"), clock=FakeClock(NOON))
+    journal = EventStream(LogFile(Path("/dev/full")), clock=FakeClock(NOON))
     for _ in range(3):
         journal.tell(RunsPruned(count=1))
-    missing = EngineJournal(tmp_path / "missing" / "log", clock=FakeClock(NOON))
+    missing = EventStream(LogFile(tmp_path / "missing" / "log"), clock=FakeClock(NOON))
     missing.tell(RunsPruned(count=1))
 
 

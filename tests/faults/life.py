@@ -26,7 +26,8 @@ from engine.execution.launcher_client import ProcessLauncher
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of
 from engine.host.lock import make_private_file
-from engine.journal.file import EngineJournal
+from engine.journal.file import LogFile
+from engine.journal.stream import EventStream
 from engine.ledger.health import LedgerGuard
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
@@ -235,7 +236,7 @@ class FolderLauncher(TimedLauncher):
 class ToldJournal:
     """What was told has been promised: it is kept where no crash takes it."""
 
-    def __init__(self, outside: Outside, log: EngineJournal | None) -> None:
+    def __init__(self, outside: Outside, log: EventStream | None) -> None:
         self._outside = outside
         self._log = log
         self.view: View | None = None
@@ -298,7 +299,7 @@ class Life(World):
             keep_days=1,
         )
         self.alarms: list[str] = []
-        log = EngineJournal(state / "engine.log", clock=self.clock)
+        log = EventStream(LogFile(state / "engine.log"), clock=self.clock)
         self.journal = ToldJournal(self.outside, log if mend else None)  # type: ignore[assignment]
         self.is_synchronized = None
         self.boot_id = boot_id

@@ -22,7 +22,10 @@ from engine.host.lock import lock_holder
 from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, poke
-from engine.journal.file import EngineJournal, for_people, for_programs
+from engine.journal.file import LogFile
+from engine.journal.lines import for_people, for_programs
+from engine.journal.shown import Shown
+from engine.journal.stream import EventStream
 from engine.service.engine import EngineService
 from engine.service.session import OpenSession, open_session
 from jobfile.schedule.duration import parse_duration, why_no_duration
@@ -100,7 +103,7 @@ def command(
     manager = Manager(place.config.environ, pid=os.getpid())
     shown = for_programs if as_json else for_people
     console = Console(STDOUT, when_lost=lambda count: shown((NotShown(count=count),), clock.now()))
-    journal = EngineJournal(log, clock=clock, show=console.tell, as_json=as_json)
+    journal = EventStream(LogFile(log), Shown(console.tell, as_json=as_json), clock=clock)
     signals = _Signals(manager, clock)
     signals.obey()  # first: others see the lock, and may end what holds it
     session = _open(config, journal, clock)
@@ -148,7 +151,7 @@ def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
     _warn_of_links(place, config)
 
 
-def _open(config: EngineConfig, journal: EngineJournal, clock: SystemClock) -> OpenSession:
+def _open(config: EngineConfig, journal: EventStream, clock: SystemClock) -> OpenSession:
     """Take the state folder. A command that runs jobs itself gives it up, and goes on following its run."""
     pause = threading.Event()
     until = time.monotonic() + GIVE_UP_SECONDS

@@ -1,0 +1,22 @@
+"""Events as they are shown where the engine runs in the foreground."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from engine.core.events import Event
+from engine.journal.lines import for_people, for_programs
+
+
+class Shown:
+    """Shows each event: lines for people, or the JSON lines of the log."""
+
+    name = "console"
+
+    def __init__(self, show: Callable[[str], None], *, as_json: bool = False) -> None:
+        """`show` must not wait for a reader."""
+        self._show = show
+        self._lines = for_programs if as_json else for_people
+
+    def take(self, events: Sequence[Event], now: datetime) -> None:
+        """Show a line for each event."""
+        self._show(self._lines(events, now))

@@ -1,0 +1,48 @@
+"""The one stream of events: everything that happens goes to every sink, in the same order."""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from engine.core.events import Event, LoopFailed
+from engine.ports import Clock
+
+
+class Sink(Protocol):
+    """Takes events: a log, a console, later counters and pages."""
+
+    name: str
+
+    def take(self, events: Sequence[Event], now: datetime) -> None:
+        """Take what happened at an instant, without waiting for a reader."""
+        ...
+
+
+class EventStream:
+    """Gives each event to every sink. A sink that fails is left out from then on, and the others say so."""
+
+    def __init__(self, *sinks: Sink, clock: Clock) -> None:
+        """Sinks are served in their order."""
+        self._sinks = list(sinks)
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def tell(self, *events: Event) -> None:
+        """Say what happened, in order. Never raises: nothing else may depend on it."""
+        if not events:
+            return
+        with self._lock:
+            self._give(events, self._clock.now())
+
+    def _give(self, events: Sequence[Event], now: datetime) -> None:
+        failed: list[Event] = []
+        for sink in tuple(self._sinks):
+            try:
+                sink.take(events, now)
+            except Exception as error:  # noqa: BLE001  one bad sink must not stop the engine or another sink
+                self._sinks.remove(sink)
+                message = f"{type(error).__name__}: {error} (a bug in jobfile)"
+                failed.append(LoopFailed(loop=f"sink {sink.name}", message=message))
+        if failed:
+            self._give(failed, now)
