@@ -1,5 +1,6 @@
 """Breaks lives off: started with the library of faults loaded, warm, and forked for every single one."""
 
+import contextlib
 import errno
 import gc
 import json
@@ -7,9 +8,11 @@ import mmap
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -21,6 +24,7 @@ from tests.faults.disk import Disk, read_log
 from tests.faults.life import FolderLauncher, Life, Plot
 from tests.faults.preload import Inside, Kind, Mode
 
+IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 inside = Inside()
 at_act = mmap.mmap(-1, 4096)
 """In which act a life is; seen by whoever goes on with it."""
@@ -30,8 +34,8 @@ def note_act(index: int) -> None:
     at_act[:4] = index.to_bytes(4, "big")
 
 
-def in_child(what: Callable[[], None], report: Path) -> int:
-    """Do it in a forked process; the signal or the exit code, and what went wrong in a file."""
+def forked(what: Callable[[], None], report: Path) -> int:
+    """A process that does it, and writes to a file what went wrong."""
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -43,7 +47,12 @@ def in_child(what: Callable[[], None], report: Path) -> int:
             report.write_text(traceback.format_exc())
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return pid
+
+
+def in_child(what: Callable[[], None], report: Path) -> int:
+    """Do it in a forked process; the signal or the exit code, and what went wrong in a file."""
+    return os.waitstatus_to_exitcode(os.waitpid(forked(what, report), 0)[1])
 
 
 def lived(life: Life) -> dict[str, object]:
@@ -51,6 +60,27 @@ def lived(life: Life) -> dict[str, object]:
     life.assert_sound()
     life.assert_ended()
     return json.loads(json.dumps(life.end_state()))
+
+
+def seen_by_the_next(place: Path) -> str:
+    """All that an engine finds: the files, and of the ledger the rows, once SQLite has recovered it."""
+    found: list[object] = []
+    for path in sorted(place.rglob("*")):
+        is_ledger = path.name.startswith("ledger.db")
+        if is_ledger and path.name != "ledger.db":
+            continue  # SQLite's own, which follow from what is asked below or are thrown away
+        about = path.lstat()
+        is_read = path.is_file() and not is_ledger
+        found += [str(path), about.st_mode, bool(about.st_size), path.read_bytes() if is_read else b""]
+    ledger = place / "state" / "ledger.db"
+    if ledger.exists():
+        with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as database:
+            for name in ("quick_check", "journal_mode", "user_version", "application_id"):
+                found.append(database.execute(f"pragma {name}").fetchall())
+            made = database.execute("select name, sql, type from sqlite_master").fetchall()
+            tables = [name for name, _, what in made if what == "table"]
+            found += [made, *(database.execute(f"select * from {name}").fetchall() for name in tables)]
+    return sha256(repr(found).encode()).hexdigest()
 
 
 def seed(plot: Plot, folder: Path, *, is_empty: bool) -> Path:
@@ -70,6 +100,7 @@ class Runs:
         self._warm_up()
         self.seed = seed(plot, folder, is_empty=is_empty)
         self.failures: list[str] = []
+        self.seen: set[tuple[int, str]] = set()
         self.report = folder / "report"
         self.wanted = self._undisturbed()
 
@@ -112,6 +143,24 @@ class Runs:
         life.go_on(act)
         self.compare(life)
 
+    def has_gone_on(self, left: Path, place: Path, act: int) -> bool:
+        """Whether the next engine comes to the same end from a copy of what was left.
+
+        What it does follows from what it reads and from the time: after a step that changes neither it
+        would live the very same life again. The long way lets it.
+        """
+        shutil.copytree(left, place)
+        found = act, seen_by_the_next(place)
+        if not IS_SOAK and found in self.seen:
+            shutil.rmtree(place)
+            return True
+        self.seen.add(found)
+        shutil.rmtree(place)
+        shutil.copytree(left, place)
+        is_good = in_child(lambda: self.go_on(place, act), self.report) == 0
+        shutil.rmtree(place)
+        return is_good
+
     def compare(self, life: Life) -> None:
         """The end must be that of the undisturbed life."""
         found = lived(life)
@@ -122,33 +171,37 @@ class Runs:
         self.failures.append(f"{self.plot.name}, {name}:\n{self.report.read_text()}")
 
 
-def crashes(runs: Runs, mode: Mode, only: int | None = None) -> int:
-    """Kill the engine at its k-th step, for every k, and go on; how many steps there are."""
-    k = only or 1
-    while True:
-        name = f"{mode.name} step {k}"
-        place = runs.place(name)
+STANDING = {"KILL_BEFORE": Mode.STOP_BEFORE, "KILL_AFTER": Mode.STOP_AFTER}
 
-        def live(place: Path = place, k: int = k) -> None:
-            inside.arm(place / "state", mode, k)
-            life = Life(place, runs.plot, step=inside.step, on_act=note_act)
-            life.go_on()
-            inside.disarm()
-            lived(life)
 
-        note_act(0)
-        code = in_child(live, runs.report)
-        if code not in (0, -signal.SIGKILL) or (
-            code
-            and in_child(
-                lambda place=place: runs.go_on(place, int.from_bytes(at_act[:4], "big")), runs.report
-            )
-        ):
-            runs.fail(name)
-        shutil.rmtree(place)
-        if code == 0 or only or len(runs.failures) > 5:
-            return k - 1
+def crashes(runs: Runs, how: str, only: int | None = None) -> int:
+    """Kill the engine at its k-th step, for every k, and go on; how many steps there are.
+
+    One life stands still at each of its steps. What its folder holds then is what a killed one leaves
+    there: the next engine goes on with a copy, which has the folder's name meanwhile.
+    """
+    place, aside = runs.place("life"), runs.folder / "aside"
+
+    def live() -> None:
+        inside.arm(place / "state", STANDING[how], only or 1)
+        life = Life(place, runs.plot, step=inside.step, on_act=note_act)
+        life.go_on()
+        inside.disarm()
+        lived(life)
+
+    note_act(0)
+    pid, k = forked(live, runs.report), only or 1
+    while os.WIFSTOPPED(status := os.waitpid(pid, os.WUNTRACED)[1]):
+        place.rename(aside)
+        if not runs.has_gone_on(aside, place, int.from_bytes(at_act[:4], "big")):
+            runs.fail(f"{how} step {k}")
+        aside.rename(place)
+        is_enough = only or len(runs.failures) > 5
+        os.kill(pid, signal.SIGKILL if is_enough else signal.SIGCONT)
         k += 1
+    if os.waitstatus_to_exitcode(status) not in (0, -signal.SIGKILL):
+        runs.fail(f"{how}, the life itself")
+    return k - 1
 
 
 FAULTS = {
@@ -263,9 +316,13 @@ def main(arguments: list[str]) -> None:
     elif how in FAULTS:
         steps = errors(runs, how, *numbers)
     else:
-        steps = crashes(runs, Mode[how], *numbers)
+        steps = crashes(runs, how, *numbers)
     used = sum(os.times()[:4])
-    print(json.dumps({"steps": steps, "failures": runs.failures, "seconds": round(used, 1)}))
+    print(
+        json.dumps(
+            {"steps": steps, "lives": len(runs.seen), "failures": runs.failures, "seconds": round(used, 1)}
+        )
+    )
 
 
 if __name__ == "__main__":

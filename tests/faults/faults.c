@@ -1,5 +1,6 @@
 /* Faults of disks and of processes, for LD_PRELOAD: counts what a process does to the files of one folder,
- * and at the k-th such step ends the process, or lets the step fail, or writes down every step.
+ * and at the k-th such step ends the process, or lets the step fail, or writes down every step. Or the process
+ * stands still at every step from the k-th on, until it is told to go on.
  *
  * A step is what a power cut or a full disk can take: a name that is made or taken away, bytes that are
  * written, a size that is changed, a sync. Reads, locks and shared memory are none. The control block may
@@ -23,7 +24,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum mode { OFF, COUNT, KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_FROM, SHORT_ONCE };
+enum mode { OFF, COUNT, KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_FROM, SHORT_ONCE, STOP_BEFORE, STOP_AFTER };
 enum kind { WRITE = 1, SYNC = 2, NAME = 4, SIZE = 8, NOTE = 16 };
 
 /* The layout is known to tests/faults/preload.py. */
@@ -166,6 +167,16 @@ static void die(void)
         syscall(SYS_pause);
 }
 
+/* It returns when the driver has seen what a killed process would leave here, and lets this one go on.
+ * Meanwhile nothing is counted: the control block is that of all who were forked by the driver. */
+static void stand_still(void)
+{
+    int32_t mode = control->mode;
+    control->mode = OFF;
+    syscall(SYS_kill, syscall(SYS_getpid), SIGSTOP);
+    control->mode = mode;
+}
+
 enum fate { DO, FAIL, SHORT };
 
 /* The next step is about to be taken: what becomes of it. *mine is its number. */
@@ -181,6 +192,10 @@ static enum fate step(int kind, int64_t *mine)
     case KILL_BEFORE:
         if (*mine == at)
             die();
+        break;
+    case STOP_BEFORE:
+        if (*mine >= at)
+            stand_still();
         break;
     case FAIL_ONCE:
         fails = *mine == at;
@@ -207,6 +222,8 @@ static void after(int64_t mine)
 {
     if (control->mode == KILL_AFTER && mine && mine == control->at)
         die();
+    if (control->mode == STOP_AFTER && mine && mine >= control->at)
+        stand_still();
 }
 
 /* Something that the driver does outside the folder and that is to be a step of its own. */

@@ -17,7 +17,7 @@ SOURCE = Path(__file__).with_name("faults.c")
 
 
 class Mode(IntEnum):
-    """What happens at the k-th step."""
+    """What happens at the k-th step; who stands still does so at each from there on."""
 
     OFF = 0
     COUNT = 1
@@ -26,6 +26,8 @@ class Mode(IntEnum):
     FAIL_ONCE = 4
     FAIL_FROM = 5
     SHORT_ONCE = 6
+    STOP_BEFORE = 7
+    STOP_AFTER = 8
 
 
 class Kind(IntFlag):

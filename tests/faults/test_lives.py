@@ -29,7 +29,10 @@ C21   the disk is full when a job ends                       test_shim.py, test_
 
 What a killed process has written stays, so what is left after step k is what is left before step k + 1, and
 whatever is seen from outside (a launch, a signal, a message) is a step too: so "before" each step is enough.
-`JOBFILE_SOAK=1` takes the long way: kills after each step, faults in every plot, ten times the power cuts.
+One life is lived, and stands still before each step; the next engine goes on with a copy of what is there.
+Where it finds what another has found before, to the last row, it would live the same life again.
+`JOBFILE_SOAK=1` takes the long way: a next life for each step, also for kills after it, faults in every plot,
+ten times the power cuts.
 """
 
 import json
