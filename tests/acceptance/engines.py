@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +22,8 @@ from engine.core.lifecycle import Attempt, Run
 from engine.ledger.sqlite.view import SqliteView
 from engine.supervisor.evidence import NAME, beside
 from jobfile.schedule.occurrences import fires
+from tests.acceptance.warm import JOBFILE, Jobfile
 
-JOBFILE = str(Path(sys.executable).parent / "jobfile")
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 PATIENCE = 30.0
 STATE = ".jobfile"
@@ -46,7 +45,14 @@ Found = TypeVar("Found")
 
 def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What a command says."""
-    return subprocess.run([JOBFILE, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+    pipe = subprocess.PIPE
+    with Jobfile([JOBFILE, *arguments], cwd=folder, stdout=pipe, stderr=pipe, text=True) as command:
+        try:
+            out, err = command.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            raise
+    return subprocess.CompletedProcess(command.args, command.returncode, out, err)
 
 
 def ask(folder: Path, *arguments: str) -> Any:
@@ -94,7 +100,8 @@ def start(
     folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
 ) -> "subprocess.Popen[bytes]":
     """An engine that may not be ready yet; `prefix` is a command that executes it."""
-    process = subprocess.Popen(
+    begin = subprocess.Popen if prefix else Jobfile
+    process = begin(
         [*prefix, JOBFILE, "up", *options],
         cwd=folder,
         env={**os.environ, **{name: str(value) for name, value in environ.items()}},

@@ -21,6 +21,7 @@ from tests.acceptance.engines import (
     start,
     until,
 )
+from tests.acceptance.warm import Jobfile
 
 JOBS = 'version: 1\njobs:\n  a: {{schedule: {{every: 1h}}, command: [echo, "{word}"]}}\n'
 
@@ -29,9 +30,7 @@ def test_an_engine_tells_what_commands_do_to_it(tmp_path: Path) -> None:
     put(tmp_path, JOBS.format(word="one"))
     with engine(tmp_path):
         pass
-    with subprocess.Popen(
-        [JOBFILE, "up", "--apply", "manual"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    ) as up:
+    with Jobfile([JOBFILE, "up", "--apply", "manual"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as up:
         until(lambda: say(tmp_path, "status", "--json").stdout.find('"running": true') > 0, "an engine")
         put(tmp_path, JOBS.format(word="two"))
         until(lambda: events(tmp_path, "ConfigChanged"), "a look at the files")

@@ -11,6 +11,7 @@ import pytest
 
 from engine.sources.git_tree import MAX_COMMITS, GitTree
 from tests.acceptance.engines import JOBFILE, ask, is_there, say, until
+from tests.acceptance.warm import Jobfile
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def repository(tmp_path: Path) -> Path:
 
 @contextmanager
 def following(folder: Path, *options: str) -> Iterator[None]:
-    with subprocess.Popen(
+    with Jobfile(
         [JOBFILE, "up", "--json", *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:

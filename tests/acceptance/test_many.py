@@ -17,6 +17,7 @@ from tests.acceptance.engines import (
     say,
     until,
 )
+from tests.acceptance.warm import Jobfile
 
 TICKS = "schedule: {every: 1s}, concurrency: {on_overlap: queue, max_waiting: 1000}, timeout: 1m"
 GOOD = 100
@@ -74,7 +75,7 @@ def test_a_reader_that_stands_still_stops_nothing(tmp_path: Path) -> None:
     jobs = "".join(f"  good-{n}: {{{TICKS}, command: ['true']}}\n" for n in range(GOOD))
     put(tmp_path, f"version: 1\njobs:\n{jobs}")
     read, write = os.pipe()
-    engine_ = subprocess.Popen(
+    engine_ = Jobfile(
         [JOBFILE, "up", "--json"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=write, stderr=write
     )
     os.close(write)

@@ -15,6 +15,7 @@ import pytest
 
 from engine.cli.main import COMMANDS
 from tests.acceptance.engines import JOBFILE, engine, generation, until
+from tests.acceptance.warm import Jobfile
 
 ODD = b"non\xe9utf8"
 JOBS = """\
@@ -101,14 +102,17 @@ def said(
     folder: bytes, words: Words, locales: Path, locale: str = "UTF-8", **environ: str
 ) -> tuple[int, bytes, bytes]:
     env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LOCPATH": str(locales)}
-    done = subprocess.run(
+    # A locale and an encoding are read when Python starts.
+    begin = Jobfile if locale == "UTF-8" and not environ else subprocess.Popen
+    with begin(
         [JOBFILE, *words],
         cwd=folder,
         env={**env, **LOCALES[locale], **environ},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        out, err = process.communicate(timeout=60)
+    done = subprocess.CompletedProcess(words, process.returncode, out, err)
     assert b"a bug in jobfile" not in done.stdout + done.stderr, done.stdout + done.stderr
     assert b"Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr

@@ -20,8 +20,9 @@ from engine.host.holders import current_boot_id
 from engine.host.keys import read_key
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from tests.acceptance.engines import FAR, JOBFILE, check_instants_of, put, until
+from tests.acceptance.engines import FAR, JOBFILE, check_instants_of, put, say, until
 from tests.acceptance.test_systemd import Told
+from tests.acceptance.warm import Jobfile
 from tests.faults.preload import Kind, Mode, Outside
 
 JOBS = """\
@@ -46,7 +47,8 @@ class Engine:
         self.told = Told(str(folder / "notify"))
         about = {"NOTIFY_SOCKET": str(folder / "notify"), "JOBFILE_MIN_FREE_MIB": "1", **environ}
         self._out, self._err = (folder / "out").open("wb"), (folder / "err").open("wb")
-        self.process = subprocess.Popen(
+        begin = subprocess.Popen if "LD_PRELOAD" in environ else Jobfile
+        self.process = begin(
             [JOBFILE, "up", "--json", "--state", str(state), *options],
             cwd=folder,
             env={**os.environ, **about},
@@ -63,14 +65,7 @@ class Engine:
         return [event for event in map(json.loads, lines) if event["event"] == kind]
 
     def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [JOBFILE, *arguments, "--state", str(self.state)],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return say(self.folder, *arguments, "--state", str(self.state))
 
     def status(self) -> Any:
         return json.loads(self.ask("status", "--json").stdout)

@@ -16,6 +16,7 @@ from engine.testing import FakeClock, KeptJournal
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import fires
 from tests.acceptance.engines import JOBFILE, ask, engine, generation, ledger, put, runs, say, until, view
+from tests.acceptance.warm import Jobfile
 
 EVERY_SECOND = "{every: 1s}"
 
@@ -153,7 +154,7 @@ def test_f45_an_edit_that_nobody_tells_of_is_found_by_looking(tmp_path: Path) ->
 def test_f46_f47_a_pause_outlives_engines_and_edits_and_is_told_by_every_answer(tmp_path: Path) -> None:
     text = f"version: 1\njobs: {{a: {{schedule: {EVERY_SECOND}, run: 'true'}}}}\n"
     put(tmp_path, text)
-    process = subprocess.Popen([JOBFILE, "up"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    process = Jobfile([JOBFILE, "up"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: generation(tmp_path) is not None and runs(tmp_path), "a run")
     assert say(tmp_path, "pause", "a", "--why", "vendor outage").returncode == 0
     process.kill()

@@ -9,6 +9,7 @@ from subprocess import PIPE
 import pytest
 
 from tests.acceptance.engines import JOBFILE, ask, is_there, say, until
+from tests.acceptance.warm import Jobfile
 
 JOBS = """\
 version: 1
@@ -40,7 +41,7 @@ def states(folder: Path) -> dict[str, tuple[str, str]]:
 def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) -> None:
     (tmp_path / "jobs.yaml").write_text(JOBS)
     options = ["--stop-jobs"] if stops else []
-    engine = subprocess.Popen([JOBFILE, "up", *options], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    engine = Jobfile([JOBFILE, "up", *options], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: is_there(tmp_path), "running")
     for job in ALL:
         assert say(tmp_path, "run", job, "--detach").returncode == 0
@@ -54,7 +55,7 @@ def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) 
         assert ask(tmp_path, "status")["running"] == 0
         return
     assert states(tmp_path) == dict.fromkeys(ALL, ("running", ""))
-    engine = subprocess.Popen([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    engine = Jobfile([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: is_there(tmp_path), "the next one")
     engine.send_signal(signal.SIGTERM)
     assert engine.wait(timeout=20) == 0
@@ -83,11 +84,9 @@ def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_t
     (tmp_path / "deaf-runs").touch()
     engine = None
     if is_engine_there:
-        engine = subprocess.Popen([JOBFILE, "up"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
+        engine = Jobfile([JOBFILE, "up"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
         until(lambda: is_there(tmp_path), "running")
-    following = subprocess.Popen(
-        [JOBFILE, "run", "polite"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True
-    )
+    following = Jobfile([JOBFILE, "run", "polite"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
     until(lambda: (tmp_path / "polite-runs").exists(), "the run")
     (tmp_path / ".jobfile").rename(tmp_path / "elsewhere")
     for process in (following, engine):
@@ -96,7 +95,7 @@ def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_t
             assert process.returncode == 1
             assert "was taken away or replaced while" in said
     (tmp_path / "elsewhere").rename(tmp_path / ".jobfile")
-    with_engine = subprocess.Popen([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    with_engine = Jobfile([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: is_there(tmp_path), "the next one")
     with_engine.send_signal(signal.SIGTERM)
     assert with_engine.wait(timeout=20) == 0

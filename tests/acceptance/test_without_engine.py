@@ -31,6 +31,7 @@ from tests.acceptance.engines import (
     start,
     until,
 )
+from tests.acceptance.warm import Jobfile
 
 JOBS = """\
 version: 1
@@ -57,7 +58,8 @@ def _no_command_is_left() -> Iterator[None]:
 
 def ask_for(folder: Path, job: str, *options: str, prefix: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
     """A command in the foreground that asks for a run."""
-    command = subprocess.Popen(
+    begin = subprocess.Popen if prefix else Jobfile
+    command = begin(
         [*prefix, JOBFILE, "run", job, *options],
         cwd=folder,
         stdin=subprocess.DEVNULL,

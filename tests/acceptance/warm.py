@@ -1,0 +1,192 @@
+"""Commands without the price of their start: a process that has loaded them all forks for each.
+
+Such a command is a process with a folder, an environment and streams of its own, and has loaded what it
+needs; the rest is as ever. Where its start itself is tested, or who its parent is, it is started plainly.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.cli.main import COMMANDS, main
+
+ROOT = Path(__file__).parents[2]
+JOBFILE = str(Path(sys.executable).parent / "jobfile")
+MOST = 1 << 20
+"""Bytes of an order: an environment is in it."""
+WORD = 32
+"""Bytes of what is told of a process: its number, and in the end its code."""
+
+
+class Forker:
+    """The process that forks; it ends when nobody can give it an order any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: socket.socket | None = None
+
+    def fork(self, order: list[Any], streams: list[int]) -> socket.socket:
+        """Give an order; where the number of its process is told, and then its end."""
+        told, teller = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with self._lock, teller:
+            if self._orders is None:
+                self._orders = self._start()
+            socket.send_fds(self._orders, [json.dumps(order).encode()], [teller.fileno(), *streams])
+        return told
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
+        with theirs:
+            command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+            process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
+        atexit.register(process.wait)
+        atexit.register(ours.close)
+        return ours
+
+
+FORKER = Forker()
+
+
+class Jobfile(subprocess.Popen[Any]):
+    """A command, `subprocess.Popen([JOBFILE, ...])` in all that is asked of it afterwards."""
+
+    def _execute_child(self, arguments: Any, *about: Any) -> None:
+        folder, environ, streams = about[4], about[5], about[9:15]
+        command = [os.fsdecode(one) for one in arguments]
+        assert command[0] == JOBFILE
+        assert "LD_PRELOAD" not in (environ or {}), "it would come too late"
+        order = [command, os.fsdecode(folder or Path.cwd()), dict(os.environ if environ is None else environ)]
+        handles = [
+            number if handle == -1 else handle
+            for number, handle in enumerate((streams[0], streams[3], streams[5]))
+        ]
+        self._told = FORKER.fork(order, handles)
+        self.pid = int(self._told.recv(WORD))
+        self._child_created = True
+        self._close_pipe_fds(*streams)  # type: ignore[attr-defined]  # what is the child's
+
+    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._wait(0)
+        return None
+
+    def _wait(self, timeout: float | None) -> int:
+        with self._waitpid_lock:  # type: ignore[attr-defined]  # as there
+            if self.returncode is None:
+                self._told.settimeout(timeout)
+                try:
+                    self.returncode = int(self._told.recv(WORD))
+                except (BlockingIOError, TimeoutError):
+                    raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+                self._told.close()
+        return self.returncode
+
+
+# In the process that forks
+
+
+class Server:
+    """Forks for each order, and tells its end to who gave it."""
+
+    def __init__(self, orders: socket.socket) -> None:
+        self._orders = orders
+        self._asked = selectors.DefaultSelector()
+        self._asked.register(orders, selectors.EVENT_READ)
+        self._tellers: dict[int, tuple[int, socket.socket]] = {}
+
+    def commands(self) -> Iterator[list[str]]:
+        """In each process that is forked, its command; no more when there are no more orders."""
+        while True:
+            for key, _ in self._asked.select():
+                if key.fileobj is not self._orders:
+                    self._tell_end(key.fd)
+                    continue
+                content, handles, _, _ = socket.recv_fds(self._orders, MOST, 4)
+                if not content:
+                    return
+                if self._is_forked(handles):
+                    yield become(*json.loads(content), handles[1:])
+                    return
+
+    def _is_forked(self, handles: list[int]) -> bool:
+        """Fork; whether this is the new process."""
+        pid = os.fork()
+        if pid == 0:
+            self._asked.close()
+            self._orders.close()
+            for handle, (_, teller) in self._tellers.items():
+                os.close(handle)
+                teller.close()
+            os.close(handles[0])
+            return True
+        teller = socket.socket(fileno=handles[0])
+        for handle in handles[1:]:
+            os.close(handle)
+        teller.send(str(pid).encode())
+        ended = os.pidfd_open(pid)
+        self._tellers[ended] = pid, teller
+        self._asked.register(ended, selectors.EVENT_READ)
+        return False
+
+    def _tell_end(self, handle: int) -> None:
+        pid, teller = self._tellers.pop(handle)
+        self._asked.unregister(handle)
+        os.close(handle)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        with teller, contextlib.suppress(OSError):  # nobody may want to know
+            teller.send(str(code).encode())
+
+
+def become(command: list[str], folder: str, environ: dict[str, str], streams: list[int]) -> list[str]:
+    """Take on what a process has of its own; the arguments."""
+    for number, handle in enumerate(streams):
+        os.dup2(handle, number)
+        os.close(handle)
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+    sys.stdin, sys.stdout, sys.stderr = map(anew, range(3), (sys.stdin, sys.stdout, sys.stderr))
+    os.chdir(folder)
+    sys.argv = command
+    gc.enable()
+    return command[1:]
+
+
+def anew(handle: int, before: io.TextIOWrapper) -> io.TextIOWrapper:
+    """A stream as Python begins with it: what one can do depends on what it is."""
+    return io.TextIOWrapper(
+        open(handle, "wb" if handle else "rb", closefd=False),
+        encoding=before.encoding,
+        errors=before.errors,
+        line_buffering=handle == 2 or os.isatty(handle),
+        write_through=bool(os.environ.get("PYTHONUNBUFFERED")),
+    )
+
+
+def load() -> None:
+    """All that commands import, once for all of them."""
+    for name in COMMANDS.keys() - {"lsp"}:
+        importlib.import_module(f"engine.cli.commands.{name.replace('-', '_')}")
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+if __name__ == "__main__":
+    load()
+    for one in Server(socket.socket(fileno=int(sys.argv[1]))).commands():
+        main(one)
