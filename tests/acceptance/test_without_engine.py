@@ -41,6 +41,8 @@ jobs:
   twice: {run: 'test "$JOBFILE_ATTEMPT" = 2', retry: {attempts: 2, delay: 1s, jitter: none}}
   never: {run: "exit 3", retry: {attempts: 5, delay: 1h, jitter: none}}
 """
+GATED = JOBS.replace("sleep 1.5", "until [ -e gate ]; do sleep 0.05; done")
+"""Where a second command has to come while the first one's job runs, however slow the machine is."""
 TOLD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ALL = (*TOLD, signal.SIGKILL)
 COMMANDS: "list[subprocess.Popen[bytes]]" = []
@@ -156,7 +158,7 @@ def test_a_command_that_is_the_first_process_of_a_container_ends_when_it_is_told
 def test_a_request_that_nobody_waits_for_is_never_started(
     tmp_path: Path, how: signal.Signals, then: str
 ) -> None:
-    put(tmp_path, JOBS)
+    put(tmp_path, GATED)
     first = ask_for(tmp_path, "slow")
     in_state(tmp_path, "slow", RunState.RUNNING)
     second = ask_for(tmp_path, "slow")
@@ -169,6 +171,7 @@ def test_a_request_that_nobody_waits_for_is_never_started(
     second.send_signal(how)
     code, _, _ = over(second)
     assert code == (3 if how is not signal.SIGKILL else -9)
+    (tmp_path / "gate").touch()
     assert over(first)[0] == 0
     if then == "run":
         assert say(tmp_path, "run", "slow").returncode == 0
@@ -184,7 +187,7 @@ def test_a_request_that_nobody_waits_for_is_never_started(
 
 @pytest.mark.parametrize("has_generation", [False, True], ids=["new", "applied"])
 def test_two_jobs_run_side_by_side(tmp_path: Path, has_generation: bool) -> None:
-    put(tmp_path, JOBS)
+    put(tmp_path, GATED)
     if has_generation:
         with engine(tmp_path):
             pass
@@ -194,12 +197,13 @@ def test_two_jobs_run_side_by_side(tmp_path: Path, has_generation: bool) -> None
     done = say(tmp_path, "run", "other")
     assert (done.returncode, done.stdout) == (0, "other\n")
     assert slow.poll() is None, f"it waited {time.monotonic() - began:.1f}s for another job"
+    (tmp_path / "gate").touch()
     assert over(slow)[0] == 0
     check_nothing_open(tmp_path)
 
 
 def test_the_second_command_takes_over_when_the_first_is_killed(tmp_path: Path) -> None:
-    put(tmp_path, JOBS)
+    put(tmp_path, GATED)
     first = ask_for(tmp_path, "other")
     assert over(first)[0] == 0
     first = ask_for(tmp_path, "slow")
@@ -207,6 +211,8 @@ def test_the_second_command_takes_over_when_the_first_is_killed(tmp_path: Path) 
     second = ask_for(tmp_path, "slow")
     in_state(tmp_path, "slow", RunState.QUEUED, count=2)
     first.kill()
+    pause(0.5)  # it takes over what still runs
+    (tmp_path / "gate").touch()
     code, out, _ = over(second)
     assert (code, out) == (0, "begun\nover\n")
     assert over(first)[0] == -9

@@ -119,7 +119,7 @@ def test_whoever_asks_again_for_the_end_of_what_is_left_does_not_wait_for_its_gr
     leader = descendants_of(supervisor)[0]
     assert world.launcher.stop(order.run_dir, Stop.CANCEL)
     until(lambda: is_gone(leader), "the leader died of its signal")
-    assert state_of(worker) == "S"
+    assert state_of(worker) in ("R", "S", "D"), "it lives, and looks now and then whether it may end"
     assert world.launcher.stop(order.run_dir, Stop.KILL)
     ended = world.end_of(order)
     assert isinstance(ended, Ended)
