@@ -1,7 +1,9 @@
 """The hook and the action, as pre-commit and GitHub's runner use them, and what docs/ci.md says of them."""
 
+import fcntl
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,8 +36,9 @@ def test_the_hook_finds_mistakes_before_a_commit(tmp_path: Path) -> None:
     assert said_by("git", "add", "-A", folder=folder)[0] == 0
 
     def hook(file: str) -> tuple[int, str]:
+        environ = {"PRE_COMMIT_HOME": str(tmp_path / "home"), "PIP_NO_COMPILE": "1"}
         arguments = ("-m", "pre_commit", "try-repo", ROOT, HOOK["id"], "--files", file)
-        return said_by(sys.executable, *arguments, folder=folder, PRE_COMMIT_HOME=str(tmp_path / "home"))
+        return said_by(sys.executable, *arguments, folder=folder, **environ)
 
     code, said = hook("jobs.yaml")
     assert code == 1, said
@@ -105,10 +108,28 @@ class Runner:
         )
 
 
-def test_the_action_installs_and_checks(tmp_path: Path) -> None:
-    runner = Runner(tmp_path)
-    code, said = runner.step("Install jobfile")
-    assert code == 0, said
+def runner_that_installed(folder: Path, factory: pytest.TempPathFactory) -> Runner:
+    """One whose step "Install jobfile" was done: once for all tests, also for those of other workers."""
+    runner = Runner(folder)
+    common = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    installed = common / "action"
+    with (common / "action.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (installed / "is-whole").exists():
+            shutil.rmtree(installed, ignore_errors=True)
+            installed.mkdir()
+            first = Runner(installed)
+            first.environ["PIP_NO_COMPILE"] = "1"  # of all that is installed little is ever executed here
+            code, said = first.step("Install jobfile")
+            assert code == 0, said
+            (installed / "is-whole").touch()
+    (runner.temp / "jobfile").symlink_to(installed / "temp" / "jobfile")
+    return runner
+
+
+@pytest.mark.timeout(300)  # who comes second waits for the installation of the first
+def test_the_action_installs_and_checks(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    runner = runner_that_installed(tmp_path, tmp_path_factory)
     (runner.workspace / "jobs.yaml").write_text(GOOD)
     (runner.workspace / "a b").mkdir()
     (runner.workspace / "a b" / "jobs.yaml").write_text(BAD)

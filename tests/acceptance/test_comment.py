@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from engine.integrations.forge import MAX_PAGES, PAGE
-from tests.acceptance.test_ci import ROOT, Runner, said_by
+from tests.acceptance.test_ci import ROOT, runner_that_installed, said_by
 from tests.acceptance.test_git import commit, git, text
+from tests.acceptance.warm import JOBFILE, Jobfile
 
 TOKEN = "t0ken-Value-91x"
 MARKER = "<!-- jobfile-plan:jobs.yaml -->"
@@ -121,17 +122,18 @@ def environ(service: Service, address: str) -> dict[str, str]:
 
 def comment(service: Service, address: str, body: str, **more: str) -> tuple[int, str]:
     number = ("--number", "12") if service.kind == "github" else ()
-    done = subprocess.run(
-        [BIN / "jobfile", "comment", f"--{service.kind}", *number],
+    pipe = subprocess.PIPE
+    with Jobfile(
+        [JOBFILE, "comment", f"--{service.kind}", *number],
         env={**environ(service, address), **more},
-        input=body,
-        capture_output=True,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
         text=True,
-        check=False,
-    )
-    said = done.stdout + done.stderr
+    ) as command:
+        said = "".join(command.communicate(body, timeout=60))
     assert TOKEN not in said
-    return done.returncode, said
+    return command.returncode, said
 
 
 def test_there_is_one_comment_which_is_kept_up_to_date(service: Service, address: str) -> None:
@@ -203,13 +205,17 @@ def change(tmp_path: Path) -> tuple[Path, str, str]:
     return folder, base, commit(folder, text(30))
 
 
+@pytest.mark.timeout(300)  # who comes second waits for the installation of the first
 @pytest.mark.parametrize("service", ["github"], indirect=True)
 def test_the_action_writes_and_updates_the_comment(
-    tmp_path: Path, change: tuple[Path, str, str], service: Service, address: str
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    change: tuple[Path, str, str],
+    service: Service,
+    address: str,
 ) -> None:
     folder, base, head = change
-    runner = Runner(tmp_path)
-    assert runner.step("Install jobfile")[0] == 0
+    runner = runner_that_installed(tmp_path, tmp_path_factory)
     runner.workspace.rmdir()
     folder.rename(runner.workspace)
     event = tmp_path / "event.json"
