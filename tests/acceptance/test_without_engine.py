@@ -221,12 +221,13 @@ def test_the_second_command_takes_over_when_the_first_is_killed(tmp_path: Path) 
 
 
 def test_an_engine_starts_during_a_run_and_takes_it_over(tmp_path: Path) -> None:
-    put(tmp_path, JOBS + '  tick: {schedule: {every: 1s}, command: ["true"]}\n')
+    put(tmp_path, GATED + '  tick: {schedule: {every: 1s}, command: ["true"]}\n')
     command = ask_for(tmp_path, "slow")
     in_state(tmp_path, "slow", RunState.RUNNING)
     with engine(tmp_path):
         in_state(tmp_path, "tick", RunState.SUCCEEDED)
         assert command.poll() is None, "schedules are served while the run goes on"
+        (tmp_path / "gate").touch()
         code, out, _ = over(command)
     assert (code, out) == (0, "begun\nover\n")
     check_every_instant(tmp_path)
