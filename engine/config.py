@@ -77,6 +77,11 @@ class EngineConfig:
         return self.state_dir / "ledger.db"
 
     @property
+    def ledger_url(self) -> str:
+        """The ledger's file as a URL, whatever bytes its path has."""
+        return f"sqlite{self.ledger.absolute().as_uri().removeprefix('file')}"
+
+    @property
     def runs_dir(self) -> Path:
         """Where the folders of runs are."""
         return self.state_dir / "runs"

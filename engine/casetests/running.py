@@ -13,7 +13,7 @@ from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Generation
 from engine.core.retry import retry_delay
-from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.opening import open_ledger
 from engine.ports import LaunchOrder
 from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, start_session
@@ -99,7 +99,7 @@ class _Engine:
         self.config = EngineConfig(
             main_file=ledger.parent / "jobs.yaml", state_dir=ledger.parent, environ=environ
         )
-        self.store = SqliteStore.open(ledger)
+        self.store = open_ledger(self.config.ledger_url)
         epoch, before = start_session(self.store, self.clock, boot_id=BOOT_ID)
         self.loops = make_loops(
             Parts(

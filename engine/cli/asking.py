@@ -11,8 +11,8 @@ from engine.host.environment import user_name
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
+from engine.ledger.opening import open_ledger
 from engine.ledger.ports import Store
-from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.catalog import CompiledJob
@@ -70,7 +70,7 @@ def prepare_state(place: Place) -> None:
 def hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run:
     """Record a run that a person asked for, and wake whoever may start it."""
     prepare_state(place)
-    store = SqliteStore.open(place.config.ledger)
+    store = open_ledger(place.config.ledger_url)
     try:
         recorded = record(store, run, job, now=now)
     finally:
@@ -81,7 +81,7 @@ def hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run
 
 def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:
     """Cancel a run: at once when it has no process, else by its supervisor."""
-    store = SqliteStore.open(place.config.ledger)
+    store = open_ledger(place.config.ledger_url)
     who = user_name()
     with store.transaction():
         changed = store.request_stop(run.id, how, reason=Reason.BY_HAND, detail=why, now=now)

@@ -13,6 +13,7 @@ from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
 from engine.host.environment import account, environment
 from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
+from engine.ledger.opening import open_trace_free_view, open_view
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 
@@ -66,25 +67,21 @@ class Place:
     def view(self) -> View:
         """The ledger for reading; says what to do when there is none."""
         refuse_foreign_state(self.state_dir)
-        ledger = self.config.ledger
-        if not ledger.exists():
+        if not self.config.ledger.exists():
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
-
-        return _watched(SqliteView.open(ledger))
+        return _watched(open_view(self.config.ledger_url))
 
     def trace_free_view(self) -> View | None:
         """The ledger for one look that writes nothing at all; None when there is none that can be read so."""
         from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
-        from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read it
 
         refuse_foreign_state(self.state_dir)
         if not self.config.ledger.exists():
             return None
         try:
-            return SqliteView.open_trace_free(self.config.ledger, is_in_use=is_engine_running(self.state_dir))
+            return open_trace_free_view(self.config.ledger_url, is_in_use=is_engine_running(self.state_dir))
         except JobfileError:
             return None
 

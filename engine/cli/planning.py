@@ -17,8 +17,8 @@ from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.journal.lines import tell_text
-from engine.ledger.ports import View
-from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.opening import open_ledger
+from engine.ledger.ports import Store, View
 from engine.planning.enforcing import Intent, put_in_force
 from engine.planning.facts import facts_of
 from engine.planning.saved import refuse_without_ledger, write_plan_file
@@ -83,11 +83,11 @@ def confirmed(question: str, *, is_sure: bool) -> bool:
     return click.confirm(question)
 
 
-def open_store(place: Place) -> SqliteStore:
+def open_store(place: Place) -> Store:
     """The ledger for writing; made when there is none."""
     make_state_dir(place.state_dir)
     make_private_file(place.config.ledger)
-    return SqliteStore.open(place.config.ledger)
+    return open_ledger(place.config.ledger_url)
 
 
 def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:

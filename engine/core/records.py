@@ -284,3 +284,16 @@ class Backlog(NamedTuple):
 
     owed: int
     oldest: datetime | None
+
+
+class Examination(NamedTuple):
+    """What a check of the ledger's file found. `damage` and `broken_references` are empty for a sound one."""
+
+    damage: tuple[str, ...]
+    broken_references: tuple[str, ...]
+    version: int
+    known_version: int
+    journal_mode: str
+    is_quick: bool
+    foreign: tuple[str, ...] = ()
+    """What somebody else put into the ledger, or took from it."""

@@ -7,13 +7,12 @@ from typing import NamedTuple
 from engine.answers.findings import Examined, Finding, told
 from engine.core.audit_chain import follow
 from engine.core.errors import JobfileError
-from engine.core.records import RESTORED_HOLD, Unreadable
+from engine.core.records import RESTORED_HOLD, Examination, Unreadable
 from engine.doctor.rights import unreadable_place
 from engine.doctor.subject import Subject, many, size_text
 from engine.host.lock import NETWORK_FILE_SYSTEMS
+from engine.ledger.opening import examine_ledger, open_view
 from engine.ledger.ports import View
-from engine.ledger.sqlite.examining import Examination, examine
-from engine.ledger.sqlite.view import SqliteView
 
 
 class Opened(NamedTuple):
@@ -44,8 +43,9 @@ def _open_ledger(subject: Subject) -> Opened:
         )
         return Opened(Examined(area="ledger", looked_at="none yet", findings=(none,)), None)
     try:
-        found = examine(path)
-        view = SqliteView.open(path) if found.version == found.known_version and not found.damage else None
+        found = examine_ledger(subject.config.ledger_url)
+        is_read = found.version == found.known_version and not found.damage
+        view = open_view(subject.config.ledger_url) if is_read else None
     except JobfileError as error:
         return Opened(
             Examined(area="ledger", looked_at=str(path), findings=(unreadable(subject, error),)), None

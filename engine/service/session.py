@@ -14,8 +14,8 @@ from engine.host.high_water_mark import Rewind, find_rewind, note_high_water
 from engine.host.holders import current_boot_id
 from engine.host.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.journal.audit_tail import note_start
+from engine.ledger.opening import open_ledger
 from engine.ledger.ports import Store
-from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Clock, Journal
 from engine.transactions.restore import accept_copy, told, would_run_again
 from jobfile import __version__
@@ -60,7 +60,7 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
     try:
         make_private_file(config.ledger)
         make_runs_dir(config.runs_dir)
-        store = SqliteStore.open(config.ledger)
+        store = open_ledger(config.ledger_url)
         store.verify()
         rewind = find_rewind(
             config.state_dir, epoch=store.newest_epoch(), covered_until=store.max_covered_until()

@@ -12,7 +12,7 @@ from engine.core.vocabulary import instant_text
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
 from engine.host.wake import poke
-from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.opening import open_ledger
 
 SHOWN = 5
 _WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}
@@ -66,7 +66,7 @@ def _event(one: Incident) -> str:
 
 def _accept(place: Place, why: str, *, as_json: bool) -> int:
     place.view()
-    store = SqliteStore.open(place.config.ledger)
+    store = open_ledger(place.config.ledger_url)
     who = user_name()
     with store.transaction():
         is_accepted = store.incidents.accept_hold(actor=who)

@@ -12,7 +12,7 @@ from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, short
 from engine.host.environment import user_name
 from engine.host.wake import poke
-from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.opening import open_ledger
 from engine.transactions.pause import BY_HAND
 from jobfile.schedule.duration import parse_duration
 
@@ -54,7 +54,7 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
         ended_at=None,
         ended_by="",
     )
-    store = SqliteStore.open(place.config.ledger)
+    store = open_ledger(place.config.ledger_url)
     with store.transaction():
         if any(one.holds_at(now) for one in store.pauses.between(job, since=now, until=now)):
             raise JobfileError(f"{job} is paused already; see  jobfile status")

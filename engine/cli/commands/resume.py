@@ -7,7 +7,7 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.host.environment import user_name
 from engine.host.wake import poke
-from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.opening import open_ledger
 
 
 @click.command("resume")
@@ -19,7 +19,7 @@ def command(job: str, *, why: str, as_json: bool, place: Place) -> int:
     """Let JOB run on its schedule again. What fell due while it was paused is not made up for."""
     job_named(place, job)
     now = place.now()
-    store = SqliteStore.open(place.config.ledger)
+    store = open_ledger(place.config.ledger_url)
     who = user_name()
     with store.transaction():
         ended = store.pauses.end(job, by=who, now=now)

@@ -16,9 +16,10 @@ from engine.cli.commands.check import INVALID
 from engine.cli.findings import print_diagnostics, print_errors
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
+from engine.config import MAIN_FILE, EngineConfig
 from engine.core.errors import JobfileError
 from engine.host.given_files import write_text
-from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.opening import open_ledger
 from engine.sources.file_reader import read_limited
 from engine.sources.folder import FolderTree
 from jobfile.diagnostics.escapes import printable
@@ -105,10 +106,10 @@ def _catalog(main_file: Path, known: dict[Path, Catalog | None]) -> Catalog | No
 
 def _empty_ledger(folder: Path) -> bytes:
     """A new ledger's bytes: making its tables once is enough for all cases."""
-    ledger = folder / "ledger.db"
-    ledger.touch()
-    SqliteStore.open(ledger).close()
-    return ledger.read_bytes()
+    config = EngineConfig(main_file=folder / MAIN_FILE, state_dir=folder, environ={})
+    config.ledger.touch()
+    open_ledger(config.ledger_url).close()
+    return config.ledger.read_bytes()
 
 
 def _judge(file: CaseFile, catalog: Catalog, empty: bytes, word: str | None) -> list[Judged]:

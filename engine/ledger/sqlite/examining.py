@@ -1,8 +1,8 @@
 """Is the ledger's file whole: asked of SQLite itself, of a file that may be anything."""
 
 from pathlib import Path
-from typing import NamedTuple
 
+from engine.core.records import Examination
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.migrate import MIGRATIONS, foreign_objects, known_version
 
@@ -11,19 +11,6 @@ MAX_TROUBLES = 10
 
 QUICK_FROM_BYTES = 2**30
 """A larger ledger is checked without comparing its indexes: that takes minutes."""
-
-
-class Examination(NamedTuple):
-    """What SQLite says of the file. `damage` and `broken_references` are empty for a sound one."""
-
-    damage: tuple[str, ...]
-    broken_references: tuple[str, ...]
-    version: int
-    known_version: int
-    journal_mode: str
-    is_quick: bool
-    foreign: tuple[str, ...] = ()
-    """What somebody else put into the ledger, or took from it."""
 
 
 def examine(path: Path) -> Examination:

@@ -1,0 +1,57 @@
+"""The door to a ledger: its URL in, a store or a view out. No other module names a concrete store."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from engine.core.errors import JobfileError
+
+if TYPE_CHECKING:
+    from engine.core.records import Examination
+    from engine.ledger.ports import Store, View
+
+SQLITE = "sqlite"
+
+
+def open_ledger(url: str) -> "Store":
+    """Open a ledger for writing. An empty one gets its tables, an older one is brought up to date."""
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.store import SqliteStore  # noqa: PLC0415  start-up time: few commands write
+
+    return SqliteStore.open(path)
+
+
+def open_view(url: str) -> "View":
+    """Open a ledger for reading only."""
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read
+
+    return SqliteView.open(path)
+
+
+def open_trace_free_view(url: str, *, is_in_use: bool) -> "View":
+    """Open a ledger for reading, and leave no file beside it; `is_in_use` while an engine runs on it."""
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read
+
+    return SqliteView.open_trace_free(path, is_in_use=is_in_use)
+
+
+def examine_ledger(url: str) -> "Examination":
+    """Check that what holds the ledger is whole. Raises what opening a ledger raises."""
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.examining import examine  # noqa: PLC0415  start-up time: `doctor` only
+
+    return examine(path)
+
+
+def _sqlite_path(url: str) -> Path:
+    """The file that a URL names. An error shows the scheme alone: the rest may hold a password."""
+    scheme, mark, place = url.partition("://")
+    if not mark or scheme != SQLITE:
+        said = f"the scheme `{scheme}`" if mark else "no scheme"
+        raise JobfileError(f"the ledger's URL has {said}; expected  sqlite:///PATH")
+    if not place.startswith("/"):
+        raise JobfileError(f"the ledger's URL `{url}` names no absolute path; expected  sqlite:///PATH")
+    return Path(os.fsdecode(unquote_to_bytes(place)))
