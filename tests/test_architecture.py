@@ -16,12 +16,13 @@ import pytest
 from engine.cli.main import COMMANDS, group
 from engine.core.reasons import IncidentKind, Reason
 from engine.ledger.ports import Store, View
+from engine.ledger.statements import HEADER, SHARED
 from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
 from tests.known import ROOT, known_files
 
 MODULES = [*known_files("engine", "*.py"), *known_files("jobfile", "*.py")]
-QUERIES = ROOT / "engine" / "ledger" / "sqlite" / "queries"
+STATEMENTS = [path for path in known_files("engine/ledger", "*.sql") if path.parent.name == "sql"]
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
 
 
@@ -40,11 +41,30 @@ def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) 
         assert not is_public or ast.get_docstring(node), f"{getattr(node, 'name', '')} says what it is for"
 
 
-def test_every_query_is_used_and_says_what_it_does() -> None:
-    code = "".join(path.read_text() for path in known_files(QUERIES.parent, "*.py"))
-    for path in known_files(QUERIES, "*.sql"):
-        assert path.read_text().startswith("-- "), path.name
-        assert f'"{path.stem}"' in code, f"{path.name} is used by nothing"
+def test_every_statement_is_used_and_says_what_it_does() -> None:
+    code = "".join(path.read_text() for path in known_files("engine/ledger/sqlite", "*.py"))
+    known = set()
+    for path in STATEMENTS:
+        about, *statements = path.read_text().split(HEADER)
+        assert about.startswith("-- "), path
+        for one in statements:
+            name, _, text = one.partition("\n")
+            full = f"{path.stem}.{name}"
+            assert re.match(r"-- .*\w", text), f"{full} says what it does"
+            assert text.rstrip().endswith(";"), full
+            assert f'"{full}"' in code, f"{full} is used by nothing"
+            assert full not in known, f"{full} is there twice"
+            known.add(full)
+    assert known
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in STATEMENTS if path.parent == SHARED], ids=lambda path: path.name
+)
+def test_a_shared_statement_is_one_that_every_database_understands(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"\bindexed by\b|\bpragma\b|\bjson_|\blink_hash\(", text)
+    assert not re.search(r"\b(max|min)\((?:[^()]|\([^()]*\))*,", text), "of several values: SQLite's own"
 
 
 def test_the_stores_fulfil_their_ports() -> None:

@@ -412,4 +412,4 @@ def test_every_table_is_read_by_the_check_and_known_to_the_readers(world: World)
     db = sqlite3.connect(world.config.ledger)
     tables = {name for (name,) in db.execute("select name from sqlite_schema where type = 'table'")}
     db.close()
-    assert tables == CELLS.keys() == {query.removeprefix("all_") for query in EVERY_ROW}
+    assert tables == CELLS.keys() == {query.removeprefix("soundness.all_") for query in EVERY_ROW}

@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.errors import StoreRefusedError, StoreUnavailableError
 from engine.host.lock import make_private_file
-from engine.ledger.sqlite.connection import objects_of
+from engine.ledger.sqlite.connection import objects_of, statement
 from engine.ledger.sqlite.migrate import MIGRATIONS, NEWEST_OBJECTS, digest_of
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
@@ -18,8 +18,6 @@ from tests.builders import a_job, compiled
 from tests.known import known_files
 from tests.store.conformance import *  # noqa: F403  the suite
 from tests.store.conformance import Ledger, OpenLedger
-
-QUERIES = MIGRATIONS.parent / "queries"
 
 
 @pytest.fixture
@@ -84,9 +82,9 @@ def test_the_tables_refuse_what_must_not_happen(open_ledger: OpenLedger, tmp_pat
     with ledger.store.transaction():
         ledger.store.audit(actor="a", action="b", object="c", detail="", now=NOON)  # noqa: F405  from the suite
     db = sqlite3.connect(tmp_path / "ledger.db")
-    for statement in ("update audit set actor = 'x'", "delete from audit"):
+    for change in ("update audit set actor = 'x'", "delete from audit"):
         with pytest.raises(sqlite3.IntegrityError, match="only added to"):
-            db.execute(statement)
+            db.execute(change)
     db.close()
 
 
@@ -141,28 +139,28 @@ def test_a_ledger_of_an_older_program_is_read_only_after_it_was_brought_up_to_da
 
 
 EVERY_TURN = (
-    "startable",
-    "startable_catchup",
-    "start_run",
-    "next_wake",
-    "expire_waiting",
-    "undecided",
-    "next_undecided",
-    "live_attempts",
-    "open_runs",
-    "runs_in_the_way",
-    "count_in_the_way",
-    "waiting_of_job",
-    "job_in_force",
-    "schedule_in_force",
-    "run",
-    "attempts",
-    "end_attempt",
-    "settle_run",
-    "last_success",
-    "prunable",
-    "lost_attempts",
-    "pruned_gap_before",
+    "run.startable",
+    "run.startable_catchup",
+    "run.start_run",
+    "run.next_wake",
+    "run.expire_waiting",
+    "run.undecided",
+    "run.next_undecided",
+    "attempt.live_attempts",
+    "run.open_runs",
+    "run.runs_in_the_way",
+    "run.count_in_the_way",
+    "run.waiting_of_job",
+    "generation.job_in_force",
+    "schedule.schedule_in_force",
+    "run.run",
+    "attempt.attempts",
+    "attempt.end_attempt",
+    "run.settle_run",
+    "run.last_success",
+    "retention.prunable",
+    "attempt.lost_attempts",
+    "retention.pruned_gap_before",
 )
 
 
@@ -173,7 +171,7 @@ HOLDS_WHAT_IS_OPEN = re.compile(r"SCAN (run USING INDEX run_(queued|active)|held
 @pytest.mark.parametrize("query", EVERY_TURN)
 def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedger, query: str) -> None:
     """A turn takes no longer because the past grows: every row is found by an index."""
-    text = (QUERIES / f"{query}.sql").read_text()
+    text = statement(query)
     values = {name: 1 for name in re.findall(r":(\w+)", text)}
     db = open_ledger().store._db._db
     plan = [row["detail"] for row in db.execute(f"explain query plan {text}", values)]

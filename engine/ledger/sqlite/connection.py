@@ -21,6 +21,7 @@ from engine.core.errors import (
 from engine.core.records import Unreadable
 from engine.ledger.cells import INSTANT, faults_of, mended_row, unreadable_row
 from engine.ledger.rows import TABLE_OF, Row, db_text, from_us
+from engine.ledger.statements import read_statements
 
 Read = TypeVar("Read")
 
@@ -34,7 +35,7 @@ MAX_UNREADABLE = 1_000
 """Rows that cannot be read, of which a connection remembers which they are."""
 
 _UNDECODED = "Could not decode to UTF-8"
-_HERE = Path(__file__).parent
+_OWN = Path(__file__).parent / "sql"
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _UNWRITABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -160,7 +161,7 @@ class Connection:
         """A statement by name. No text reaches the ledger that a database cannot hold."""
         if not all(one.isascii() and "\0" not in one for one in values.values() if type(one) is str):
             values = {key: db_text(one) if isinstance(one, str) else one for key, one in values.items()}
-        return self._db.execute(_sql(name), values)
+        return self._db.execute(statement(name), values)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -277,7 +278,7 @@ class Connection:
         """The fence: an engine that was stopped while another took over must not write again."""
         if self.epoch is None:
             return
-        newest = self._db.execute(_sql("newest_epoch")).fetchone()[0]
+        newest = self._db.execute(statement("session.newest_epoch")).fetchone()[0]
         if newest != self.epoch:
             raise SupersededError(
                 f"a newer engine (epoch {newest}) has taken {self.path}; this one (epoch {self.epoch}) stops"
@@ -299,8 +300,16 @@ def _text_of(found: bytes) -> str:
 
 
 @cache
-def _sql(name: str) -> str:
-    return (_HERE / "queries" / f"{name}.sql").read_text()
+def statement(name: str) -> str:
+    """A statement by its file and its name in there, as `run.start_run`."""
+    file, _, own_name = name.partition(".")
+    return _statements(file)[own_name]
+
+
+@cache
+def _statements(file: str) -> dict[str, str]:
+    """Of one file: a command asks a few tables, and need not wait until all files are read."""
+    return read_statements(f"{file}.sql", own=_OWN)
 
 
 def _explained(path: Path, name: str, message: str) -> JobfileError:

@@ -31,12 +31,14 @@ class SqlitePast:
 
     def attempt(self, run_id: str, number: int) -> Attempt | None:
         """One attempt as the ledger knows it."""
-        attempts = self._db.all(attempt_from_row, "attempts", {"run_id": run_id})
+        attempts = self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
         return next((one for one in attempts if one.number == number), None)
 
     def lost_attempts(self, *, since: datetime, limit: int) -> tuple[Attempt, ...]:
         """Attempts that ended after an instant and whose end nobody saw."""
-        return self._db.all(attempt_from_row, "lost_attempts", {"since": to_us(since), "limit": limit})
+        return self._db.all(
+            attempt_from_row, "attempt.lost_attempts", {"since": to_us(since), "limit": limit}
+        )
 
     def resolve(self, attempt: Attempt, ended: Ended, *, state: RunState, detail: str) -> bool:
         """The end of a lost attempt was found: once. True when that says how its run ended."""
@@ -51,20 +53,22 @@ class SqlitePast:
             "output_bytes": ended.output_bytes,
             "output_dropped": ended.output_dropped,
         }
-        is_first = self._db.write("resolve_attempt", values) == 1
-        return is_first and self._db.write("resolve_run", values) == 1
+        is_first = self._db.write("attempt.resolve_attempt", values) == 1
+        return is_first and self._db.write("run.resolve_run", values) == 1
 
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
         """Runs that were over before an instant and may be taken away, oldest first; of one job or all."""
         most = limit + len(self._db.unreadable)  # they come first for ever, and stay
-        found = self._db.all(run_from_row, "prunable", {"before": to_us(before), "limit": most, "job": job})
+        found = self._db.all(
+            run_from_row, "retention.prunable", {"before": to_us(before), "limit": most, "job": job}
+        )
         return tuple(run for run in found if run.reason != UNREADABLE)[:limit]
 
     def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
         """Jobs with more runs than are kept, each with the instant of the oldest that is."""
         found = []
-        for row in self._db.rows("crowded_jobs", {"keep": keep}):
-            oldest = self._db.row("kept_since", {"job": row["job"], "keep": keep - 1})
+        for row in self._db.rows("retention.crowded_jobs", {"keep": keep}):
+            oldest = self._db.row("retention.kept_since", {"job": row["job"], "keep": keep - 1})
             if oldest is not None and INSTANT.is_good(oldest["scheduled_for"]):
                 found.append((row["job"], from_us(oldest["scheduled_for"])))
         return tuple(found)
@@ -79,32 +83,34 @@ class SqlitePast:
             if run.schedule_key is None:
                 at = to_us(run.scheduled_for)
                 values = {"job": run.job, "quarter": at - at % QUARTER, "state": run.verdict.value}
-                self._db.write("count_pruned_request", values)
+                self._db.write("retention.count_pruned_request", values)
             elif not self._leave_gap(run, now):
                 continue
-            self._db.write("delete_attempts", {"id": run.id})
-            if self._db.write("delete_run", {"id": run.id}):
+            self._db.write("retention.delete_attempts", {"id": run.id})
+            if self._db.write("retention.delete_run", {"id": run.id}):
                 gone.append(run)
         return tuple(gone)
 
     def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
         """Runs that were recorded after another, and before an instant, with their places in the order."""
-        rows = self._db.rows("finished_since", {"after": seq, "before": to_us(before), "limit": limit})
+        rows = self._db.rows(
+            "retention.finished_since", {"after": seq, "before": to_us(before), "limit": limit}
+        )
         return tuple((row["seq"], self._db.read(run_from_row, row)) for row in rows)
 
     def newest_audit(self) -> tuple[int, str]:
         """The number and the hash of the audit's newest record; 0 and nothing when it has none."""
-        row = self._db.row("newest_audit")
+        row = self._db.row("audit.newest_audit")
         return (0, "") if row is None else (row["seq"], row["hash"])
 
     def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:
         """Lines of the audit after one, oldest first, with their numbers."""
-        rows = self._db.rows("audit_after", {"seq": seq, "limit": limit})
+        rows = self._db.rows("audit.audit_after", {"seq": seq, "limit": limit})
         return tuple((row["seq"], self._db.read(audited_from_row, row)) for row in rows)
 
     def fact(self, key: str, *, default: str) -> str:
         """A fact about the ledger, as it was noted last."""
-        row = self._db.row("get_meta", {"key": key})
+        row = self._db.row("meta.get_meta", {"key": key})
         return default if row is None else str(row["value"])
 
     def number(self, key: str) -> int:
@@ -114,7 +120,7 @@ class SqlitePast:
 
     def note(self, key: str, value: str) -> None:
         """Write a fact about the ledger."""
-        self._db.write("set_meta", {"key": key, "value": value})
+        self._db.write("meta.set_meta", {"key": key, "value": value})
 
     def _leave_gap(self, run: Run, now: datetime) -> bool:
         """A record without details; occurrences of one fate with none between them share one."""
@@ -125,18 +131,18 @@ class SqlitePast:
             "clock_epoch": run.clock_epoch,
             "at": at,
         }
-        row = self._db.row("schedule_of_run", place)
+        row = self._db.row("schedule.schedule_of_run", place)
         if row is None:
             return False
         schedule = self._db.read(schedule_from_row, row)
         values: dict[str, object] = {"schedule_id": schedule.id, "at": at, "last_at": at, "now": to_us(now)}
-        before = self._db.row("pruned_gap_before", values)
+        before = self._db.row("retention.pruned_gap_before", values)
         if before is not None:
             gap = self._db.read(gap_from_row, before)
             fate = (run.verdict, run.reason, run.detail, run.was_executed)
             is_same = (gap.state, gap.reason, gap.detail, gap.ran) == fate
             if is_same and _follows(schedule, gap.last_at, run.scheduled_for):
-                self._db.write("extend_pruned_gap", values | {"id": before["id"]})
+                self._db.write("retention.extend_pruned_gap", values | {"id": before["id"]})
                 return True
         said: dict[str, object] = {
             "state": run.verdict.value,
@@ -146,7 +152,7 @@ class SqlitePast:
         }
         said["ran"] = run.was_executed
         about = {"generation": run.generation or 0, "epoch": self._db.epoch or 0, "recorded_at": to_us(now)}
-        self._db.write("add_pruned_gap", values | said | about)
+        self._db.write("retention.add_pruned_gap", values | said | about)
         return True
 
 

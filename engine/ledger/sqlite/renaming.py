@@ -3,13 +3,13 @@
 from engine.ledger.sqlite.connection import Connection
 
 RENAMED = (
-    "rename_runs",
-    "rename_schedules",
-    "rename_gaps",
-    "rename_versions",
-    "rename_pauses",
-    "rename_pruned",
-    "rename_outbox",
+    "renaming.rename_runs",
+    "renaming.rename_schedules",
+    "renaming.rename_gaps",
+    "renaming.rename_versions",
+    "renaming.rename_pauses",
+    "renaming.rename_pruned",
+    "renaming.rename_outbox",
 )
 
 

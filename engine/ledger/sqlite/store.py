@@ -89,14 +89,16 @@ class SqliteStore:
         """Take the next engine epoch, and not less; every later write of an older engine is refused."""
         with self._db.transaction():
             values = {"kind": kind, "boot_id": boot_id, "pid": pid, "version": version, "now": to_us(now)}
-            row = self._db.row("open_session", values | {"boot_seconds": boot_seconds, "at_least": at_least})
+            row = self._db.row(
+                "session.open_session", values | {"boot_seconds": boot_seconds, "at_least": at_least}
+            )
             assert row is not None
         self._db.epoch = int(row["epoch"])
         return self._db.epoch
 
     def newest_epoch(self) -> int:
         """The epoch of the engine that started last; 0 when none ever has."""
-        row = self._db.row("newest_epoch")
+        row = self._db.row("session.newest_epoch")
         return 0 if row is None or row[0] is None else int(row[0])
 
     def verify(self) -> None:
@@ -106,24 +108,24 @@ class SqliteStore:
     def touch_session(self, *, epoch: int, now: datetime, boot_seconds: float) -> None:
         """Note that the engine was alive at `now`, so long after the boot."""
         values = {"epoch": epoch, "now": to_us(now), "boot_seconds": boot_seconds}
-        self._db.write("touch_session", values)
+        self._db.write("session.touch_session", values)
 
     def close_session(self, *, epoch: int, now: datetime, boot_seconds: float | None, reason: str) -> None:
         """Note that the engine ended in order, and both clocks; None while they are not believed."""
         values = {"epoch": epoch, "now": to_us(now), "boot_seconds": boot_seconds, "reason": reason}
-        self._db.write("close_session", values)
+        self._db.write("session.close_session", values)
 
     def current_generation(self) -> Generation | None:
         """The generation in force."""
-        return self._db.first(generation_from_row, "current_generation")
+        return self._db.first(generation_from_row, "generation.current_generation")
 
     def jobs_in_force(self) -> tuple[JobVersion, ...]:
         """The jobs of the generation in force, by name."""
-        return self._db.all(job_version_from_row, "jobs_in_force")
+        return self._db.all(job_version_from_row, "generation.jobs_in_force")
 
     def job_in_force(self, job: str) -> JobVersion | None:
         """One job of the generation in force."""
-        return self._db.first(job_version_from_row, "job_in_force", {"job": job})
+        return self._db.first(job_version_from_row, "generation.job_in_force", {"job": job})
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Write a new generation; its number is the next one, whatever the value says."""
@@ -137,27 +139,31 @@ class SqliteStore:
             "cron_semantics": cron_semantics,
             **{key: getattr(generation, key) for key in ("plan_id", "instead_of", "note")},
         }
-        row = self._db.row("add_generation", values)
+        row = self._db.row("generation.add_generation", values)
         assert row is not None
         return int(row["number"])
 
     def end_job(self, job: str, *, generation: int) -> None:
         """From this generation on the job is another, or none."""
-        self._db.write("end_job_version", {"job": job, "generation": generation})
+        self._db.write("generation.end_job_version", {"job": job, "generation": generation})
 
     def add_job(self, job: CompiledJob, *, generation: int) -> None:
         """From this generation on the job means this."""
         self.add_definition(job)
         values = {"job": job.spec.name, "generation": generation, "digest": job.digest}
-        self._db.write("add_job_version", {**values, "file": job.origin.file, "line": job.origin.line})
+        self._db.write(
+            "generation.add_job_version", {**values, "file": job.origin.file, "line": job.origin.line}
+        )
 
     def move_job(self, job: str, origin: Origin) -> None:
         """The same job is now written at another place."""
-        self._db.write("move_job_version", {"job": job, "file": origin.file, "line": origin.line})
+        self._db.write("generation.move_job_version", {"job": job, "file": origin.file, "line": origin.line})
 
     def add_definition(self, job: CompiledJob) -> None:
         """Keep a compiled job, once for each meaning."""
-        self._db.write("add_definition", {"digest": job.digest, "job": job.spec.name, "spec": job.canonical})
+        self._db.write(
+            "generation.add_definition", {"digest": job.digest, "job": job.spec.name, "spec": job.canonical}
+        )
 
     def definition(self, digest: str) -> JobSpec:
         """The compiled job with this digest."""
@@ -171,7 +177,7 @@ class SqliteStore:
 
     def _read_definition(self, digest: str) -> JobSpec | Unreadable:
         """Its text is hashed when it is read: what somebody put in its place is not what was applied."""
-        row = self._db.row("definition", {"digest": digest})
+        row = self._db.row("generation.definition", {"digest": digest})
         found = read_definition(digest, row)
         if isinstance(found, Unreadable):
             self._db.note_unreadable(found)
@@ -195,9 +201,9 @@ class SqliteStore:
         """
         values = {"seq": found.seq, "is_over": is_over or not found.run, "now": to_us(now)}
         detail = f"its row cannot be read: {found.why}"
-        if self._db.write("set_aside_run", values | {"detail": detail}) != 1:
+        if self._db.write("run.set_aside_run", values | {"detail": detail}) != 1:
             return False
-        self._db.write("set_aside_attempts", {"seq": found.seq, "now": to_us(now)})
+        self._db.write("attempt.set_aside_attempts", {"seq": found.seq, "now": to_us(now)})
         return True
 
     def look_over(self) -> None:
@@ -205,7 +211,7 @@ class SqliteStore:
         self.open_runs()
         self.live_attempts()
         self.schedules_in_force()
-        for row in self._db.rows("unowned"):
+        for row in self._db.rows("run.unowned"):
             why = "it is said to run, or to be tried again, and its attempt or the time cannot be read"
             job = row["job"] if is_job(row["job"]) else ""
             self._db.note_unreadable(Unreadable("run", f"seq = {row['seq']}", why, job=job, seq=row["seq"]))
@@ -217,7 +223,7 @@ class SqliteStore:
 
     def knows_job(self, job: str) -> bool:
         """Whether any generation had a job of this name."""
-        return bool(self._db.rows("job_versions", {"job": job}))
+        return bool(self._db.rows("generation.job_versions", {"job": job}))
 
     def rename_job(self, old: str, new: str) -> None:
         """History, coverage and pauses of a job go with its new name."""
@@ -225,12 +231,12 @@ class SqliteStore:
 
     def schedules_in_force(self) -> tuple[Schedule, ...]:
         """Every schedule in force, with the digest its next run would use."""
-        return self._db.all(schedule_from_row, "schedules_in_force")
+        return self._db.all(schedule_from_row, "schedule.schedules_in_force")
 
     def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
         """The schedule of a job in force, as it is now."""
         return self._db.first(
-            schedule_from_row, "schedule_in_force", {"job": job, "schedule_key": schedule_key}
+            schedule_from_row, "schedule.schedule_in_force", {"job": job, "schedule_key": schedule_key}
         )
 
     def add_schedule(self, spec: JobSpec, *, schedule_key: str, generation: int, now: datetime) -> None:
@@ -239,22 +245,22 @@ class SqliteStore:
         values: dict[str, object] = {"job": spec.name, "schedule_key": schedule_key, "rule": rule}
         values["generation"] = generation
         values["active_from"] = to_us(now)
-        self._db.write("end_leftover_schedule", {key: values[key] for key in LEFTOVER})
-        self._db.write("add_schedule", values)
+        self._db.write("schedule.end_leftover_schedule", {key: values[key] for key in LEFTOVER})
+        self._db.write("schedule.add_schedule", values)
 
     def end_schedule(self, schedule_id: int, *, at: datetime, because: str) -> None:
         """A schedule goes out of force; nothing after `at` is due."""
-        self._db.write("end_schedule", {"id": schedule_id, "at": to_us(at), "because": because})
+        self._db.write("schedule.end_schedule", {"id": schedule_id, "at": to_us(at), "because": because})
 
     def advance_coverage(self, schedule_id: int, *, to: datetime) -> None:
         """Every occurrence up to `to` is accounted for."""
-        self._db.write("advance_coverage", {"id": schedule_id, "covered_until": to_us(to)})
+        self._db.write("schedule.advance_coverage", {"id": schedule_id, "covered_until": to_us(to)})
 
     def add_run(self, run: Run) -> None:
         """Record a run, or that it was not made; also one whose definition is gone, which will not start."""
         if run.digest in self._gone:
-            self._db.write("add_definition", {"digest": run.digest, "job": run.job, "spec": ""})
-        self._db.write("add_run", run_to_row(run))
+            self._db.write("generation.add_definition", {"digest": run.digest, "job": run.job, "spec": ""})
+        self._db.write("run.add_run", run_to_row(run))
 
     def add_gap(
         self,
@@ -284,88 +290,88 @@ class SqliteStore:
             "epoch": self._db.epoch or 0,
             "recorded_at": to_us(now),
         }
-        if not self._db.write("extend_gap", values):
-            self._db.write("add_gap", values)
+        if not self._db.write("gap.extend_gap", values):
+            self._db.write("gap.add_gap", values)
 
     def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
         """How many runs with a concurrency key are active and how many wait, each counted up to a number.
 
         One whose spread has not passed is in nobody's way.
         """
-        row = self._db.row("count_in_the_way", {"concurrency_key": concurrency_key, "at_most": at_most})
+        row = self._db.row("run.count_in_the_way", {"concurrency_key": concurrency_key, "at_most": at_most})
         assert row is not None
         return int(row["active"]), min(at_most, int(row["waiting"]))
 
     def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
         """The runs that are counted so: the active ones, then those that wait, each oldest first."""
         values = {"concurrency_key": concurrency_key, "limit": ALL_ROWS if limit is None else limit}
-        return self._open("runs_in_the_way", values)
+        return self._open("run.runs_in_the_way", values)
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
         """Runs of a job that wait: to start, or to be tried again."""
-        return self._open("waiting_of_job", {"job": job})
+        return self._open("run.waiting_of_job", {"job": job})
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
         """End a queued run that will not start."""
         RunState.QUEUED.assert_becomes(state)
         values = {"id": run_id, "state": state.value, "reason": reason, "detail": detail, "now": to_us(now)}
-        return self._db.write("end_waiting", values) == 1
+        return self._db.write("run.end_waiting", values) == 1
 
     def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:
         """Cancel what has no process at once; ask a running one to end. False when the run is over."""
         idle = {"id": run_id, "reason": reason, "detail": detail, "now": to_us(now)}
-        if self._db.write("cancel_idle", idle):
+        if self._db.write("run.cancel_idle", idle):
             return True
-        return self._db.write("stop_running", idle | {"how": how.value}) == 1
+        return self._db.write("run.stop_running", idle | {"how": how.value}) == 1
 
     def undecided(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
         """Runs whose spread has passed, about which nothing is decided yet."""
-        return self._open("undecided", {"now": to_us(now), "limit": limit})
+        return self._open("run.undecided", {"now": to_us(now), "limit": limit})
 
     def next_undecided(self) -> datetime | None:
         """When the next spread has passed."""
-        return self._instant("next_undecided")
+        return self._instant("run.next_undecided")
 
     def decide(self, run: Run) -> bool:
         """Write what was decided about a run whose spread has passed."""
         if run.state is not RunState.QUEUED:
             RunState.QUEUED.assert_becomes(run.state)
-        return self._db.write("decide_run", run_to_row(run)) == 1
+        return self._db.write("run.decide_run", run_to_row(run)) == 1
 
     def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
         """End the waiting runs that could not start in time."""
-        return self._db.all(run_from_row, "expire_waiting", {"now": to_us(now)})
+        return self._db.all(run_from_row, "run.expire_waiting", {"now": to_us(now)})
 
     def repin(self, run: Run) -> None:
         """A waiting run takes another definition, and the params and the key that follow from it."""
-        self._db.write("repin_run", run_to_row(run))
+        self._db.write("run.repin_run", run_to_row(run))
 
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
         """Runs that may start now, oldest first: those on time, or those that are made up for."""
-        query = "startable_catchup" if is_catchup else "startable"
+        query = "run.startable_catchup" if is_catchup else "run.startable"
         return self._open(query, {"now": to_us(now), "limit": limit})
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
         """Commit to one more attempt of a run, if its state and its limit still allow it."""
         values = {"id": run.id, "attempt": run.attempt, "now": to_us(now)}
-        if self._db.write("start_run", values) != 1:
+        if self._db.write("run.start_run", values) != 1:
             return False
         intent = {"run_id": run.id, "number": run.attempt + 1, "boot_id": boot_id, "now": to_us(now)}
-        self._db.write("add_attempt", intent)
+        self._db.write("attempt.add_attempt", intent)
         return True
 
     def next_wake(self, *, now: datetime) -> datetime | None:
         """The earliest instant after now at which a waiting run may start."""
-        return self._instant("next_wake", {"now": to_us(now)})
+        return self._instant("run.next_wake", {"now": to_us(now)})
 
     def live_attempts(self) -> tuple[LiveAttempt, ...]:
         """Attempts without an end, oldest first."""
-        return self._db.all(live_attempt_from_row, "live_attempts")
+        return self._db.all(live_attempt_from_row, "attempt.live_attempts")
 
     def mark_running(self, attempt: Attempt, *, started_at: datetime) -> None:
         """The execution of an attempt is proven."""
         values = {"run_id": attempt.run_id, "number": attempt.number, "started_at": to_us(started_at)}
-        self._db.write("mark_attempt_running", values)
+        self._db.write("attempt.mark_attempt_running", values)
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
         """Make a verdict true. False when it was settled, cancelled or renamed since `run` was read."""
@@ -387,7 +393,7 @@ class SqliteStore:
             "ended_at": ended_at if verdict.run_state.is_final else None,
             "retry_at": None if verdict.retry_at is None else to_us(verdict.retry_at),
         }
-        if self._db.write("settle_run", stands) != 1:
+        if self._db.write("run.settle_run", stands) != 1:
             return False
         attempt = {
             "run_id": run.id,
@@ -405,57 +411,57 @@ class SqliteStore:
             "max_rss_kb": ended.max_rss_kb if ended else None,
             "cpu_seconds": ended.cpu_seconds if ended else None,
         }
-        changed = self._db.write("end_attempt", attempt)
+        changed = self._db.write("attempt.end_attempt", attempt)
         assert changed == 1, f"illegal_transition of attempt {run.attempt} of run {run.id}"
         return True
 
     def run(self, run_id: str) -> Run | None:
         """One run as it is now."""
-        return self._db.first(run_from_row, "run", {"id": run_id})
+        return self._db.first(run_from_row, "run.run", {"id": run_id})
 
     def open_runs(self) -> tuple[Run, ...]:
         """Runs that are not over, oldest first."""
-        return self._open("open_runs", {})
+        return self._open("run.open_runs", {})
 
     def last_success(self, job: str, *, before: datetime) -> datetime | None:
         """When a job last succeeded before an instant."""
-        return self._instant("last_success", {"job": job, "before": to_us(before)})
+        return self._instant("run.last_success", {"job": job, "before": to_us(before)})
 
     def newest_ends(self, job: str, *, since: datetime, limit: int) -> tuple[RunState, ...]:
         """How the runs of a job ended that ran to an end after an instant, the newest first."""
         values = {"job": job, "since": to_us(since), "limit": limit}
-        return tuple(RunState(row["state"]) for row in self._db.rows("newest_ends", values))
+        return tuple(RunState(row["state"]) for row in self._db.rows("run.newest_ends", values))
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
         """The newest runs of a job that its schedule wanted, the newest first."""
-        return self._db.all(run_from_row, "newest_occurrences", {"job": job, "limit": limit})
+        return self._db.all(run_from_row, "run.newest_occurrences", {"job": job, "limit": limit})
 
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
         """A set of files is refused; one open refusal at a time."""
-        self._db.write("resolve_rejections", {"now": to_us(now)})
+        self._db.write("rejection.resolve_rejections", {"now": to_us(now)})
         values = {"digest": digest, "diagnostics": canonical_json(list(diagnostics)), "now": to_us(now)}
-        self._db.write("add_rejection", values)
+        self._db.write("rejection.add_rejection", values)
 
     def accept(self, *, now: datetime) -> bool:
         """The files are good; True when they were refused before."""
-        return self._db.write("resolve_rejections", {"now": to_us(now)}) > 0
+        return self._db.write("rejection.resolve_rejections", {"now": to_us(now)}) > 0
 
     def audit(self, *, actor: str, action: str, object: str, detail: str, now: datetime) -> None:
         """Add one line to the audit."""
         values = {"at": to_us(now), "actor": actor, "action": action, "object": object, "detail": detail}
-        self._db.write("add_audit", values)
+        self._db.write("audit.add_audit", values)
 
     def max_covered_until(self) -> datetime | None:
         """How far the ledger has accounted for time."""
-        return self._instant("max_covered_until")
+        return self._instant("schedule.max_covered_until")
 
     def covered_in_force(self) -> datetime | None:
         """How far the schedules in force have accounted for time."""
-        return self._instant("covered_in_force")
+        return self._instant("schedule.covered_in_force")
 
     def last_session(self) -> Session | None:
         """The engine session that started last, if it can be read: a clock is compared with it."""
-        found = self._db.first(session_from_row, "last_session")
+        found = self._db.first(session_from_row, "session.last_session")
         is_sound = found is not None and f"session epoch = {found.epoch}" not in self._db.unreadable
         return found if is_sound else None
 

@@ -1,0 +1,43 @@
+-- Attempts: the intent, the proof, the end.
+
+-- name: add_attempt
+-- The intent to execute, committed before anything starts.
+insert into attempt (run_seq, number, state, boot_id, created_at)
+select seq, :number, 'starting', :boot_id, :now from run where id = :run_id;
+
+-- name: mark_attempt_running
+-- The execution of an attempt is proven.
+update attempt set state = 'running', started_at = :started_at
+where run_seq = (select seq from run where id = :run_id) and number = :number and state = 'starting';
+
+-- name: end_attempt
+-- How an attempt ended.
+update attempt set state = :state, started_at = coalesce(:started_at, started_at), ended_at = :ended_at,
+                   exit_code = :exit_code, signal = :signal, reason = :reason, detail = :detail,
+                   output_bytes = :output_bytes, output_dropped = :output_dropped,
+                   leftover_processes = :leftover_processes, max_rss_kb = :max_rss_kb, cpu_seconds = :cpu_seconds
+where run_seq = (select seq from run where id = :run_id) and number = :number and state in ('starting', 'running');
+
+-- name: resolve_attempt
+-- The end of a lost attempt was found after all.
+update attempt set resolved = :resolved, exit_code = :exit_code, signal = :signal, detail = :detail,
+                   output_bytes = :output_bytes, output_dropped = :output_dropped
+where run_seq = (select seq from run where id = :run_id) and number = :number and state = 'lost' and resolved = '';
+
+-- name: set_aside_attempts
+-- The attempts of a run that was set aside are over with it.
+update attempt set state = 'lost', reason = 'unreadable', ended_at = :now
+where run_seq = :seq and state in ('starting', 'running');
+
+-- name: attempts
+-- The attempts of a run.
+select a.*, r.id as run_id from attempt a join run r on r.seq = a.run_seq where r.id = :run_id order by a.number;
+
+-- name: lost_attempts
+-- Attempts whose end nobody saw, not too long ago.
+select a.*, r.id as run_id from attempt a join run r on r.seq = a.run_seq
+where a.state = 'lost' and a.resolved = '' and a.ended_at > :since order by a.ended_at limit :limit;
+
+-- name: newest_intent
+-- When an attempt was committed to last.
+select max(created_at) from attempt where created_at <= 221845392000000000;

@@ -1,0 +1,19 @@
+-- Pauses of jobs.
+
+-- name: add_pause
+-- A job is paused.
+insert into pause (job, source, actor, reason, paused_at, until)
+values (:job, :source, :actor, :reason, :paused_at, :until);
+
+-- name: end_pauses
+-- A job goes on.
+update pause set ended_at = :now, ended_by = :ended_by
+where job = :job and ended_at is null and (until is null or until > :now);
+
+-- name: pauses_between
+-- Pauses that were in force at some time in a window, oldest first; of one job or of all.
+select * from pause
+where (:job is null or job = :job)
+  and coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since + 1) > :since
+  and paused_at <= :until
+order by paused_at, id;

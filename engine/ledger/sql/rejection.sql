@@ -1,0 +1,17 @@
+-- Sets of files that were refused.
+
+-- name: add_rejection
+-- A set of files is refused; the last good generation goes on.
+insert into rejection (rejected_at, last_at, digest, diagnostics) values (:now, :now, :digest, :diagnostics);
+
+-- name: resolve_rejections
+-- The files are good again.
+update rejection set resolved_at = :now where resolved_at is null;
+
+-- name: open_rejection
+-- The set of files that is being refused, if there is one.
+select * from rejection where resolved_at is null order by id desc limit 1;
+
+-- name: rejections_between
+-- Refusals that were in force in a window.
+select * from rejection where rejected_at <= :until and coalesce(resolved_at, :until) >= :since order by id;

@@ -1,0 +1,60 @@
+-- Old runs: which may go, and what is kept in their place.
+
+-- name: prunable
+-- Runs that are over and long ago, oldest first. What people tried again stays with what became of it, and so does
+-- the newest success of each job: its next run is told of it.
+select * from run as one
+where one.scheduled_for < :before and one.queued_at < :before and (:job is null or one.job = :job)
+  and one.state not in ('queued', 'running', 'cancelling', 'retry_wait') and one.ended_at < :before
+  and one.retry_of is null and not exists (select 1 from run where retry_of = one.id)
+  and not (one.state = 'succeeded' and not exists (
+    select 1 from run as newer where newer.job = one.job and newer.state = 'succeeded'
+      and newer.ended_at > one.ended_at))
+order by one.scheduled_for, one.seq limit :limit;
+
+-- name: crowded_jobs
+-- Jobs with more runs than are kept.
+select job from run group by job having count(*) > :keep;
+
+-- name: kept_since
+-- The oldest instant among so many newest runs of a job.
+select scheduled_for from run where job = :job order by scheduled_for desc limit 1 offset :keep;
+
+-- name: delete_attempts
+-- The attempts of a run that is pruned.
+delete from attempt where run_seq = (select seq from run where id = :id);
+
+-- name: delete_run
+-- A run that is pruned.
+delete from run where id = :id;
+
+-- name: pruned_gap_before
+-- The gap record of the same kind that ends last before an instant, among those that stand for pruned runs.
+select g.*, s.rule from gap g join schedule s on s.id = g.schedule_id
+where g.schedule_id = :schedule_id and g.last_at < :at and g.pruned_at is not null
+order by g.last_at desc limit 1;
+
+-- name: add_pruned_gap
+-- A gap record stands for a run that is pruned, with the state that it had.
+insert into gap (schedule_id, job, first_at, last_at, count, state, reason, detail, generation, epoch, recorded_at,
+                 pruned_at, ran)
+values (:schedule_id, :job, :last_at, :last_at, 1, :state, :reason, :detail, :generation, :epoch, :recorded_at, :now,
+        :ran);
+
+-- name: extend_pruned_gap
+-- A gap record takes in one more pruned run.
+update gap set last_at = :last_at, count = count + 1, pruned_at = :now where id = :id;
+
+-- name: count_pruned_request
+-- A run that a person asked for is pruned.
+insert into pruned_request (job, quarter, state, count) values (:job, :quarter, :state, 1)
+on conflict (job, quarter, state) do update set count = count + 1;
+
+-- name: pruned_requests
+-- Runs of a job that people asked for and retention took away, counted by state.
+select state, sum(count) as count from pruned_request
+where job = :job and quarter >= :since and quarter < :until and count between 0 and 9007199254740992 group by state;
+
+-- name: finished_since
+-- Runs that were recorded after another and before an instant, in their order.
+select * from run where seq > :after and queued_at < :before order by seq limit :limit;

@@ -1,0 +1,172 @@
+-- What a check of the ledger reads: whole sets, and rows that contradict each other.
+
+-- name: tally
+-- How much the ledger holds.
+select (select count(*) from run) as runs, (select count(*) from attempt) as attempts,
+       (select count(*) from schedule) as schedules, (select count(*) from gap) as gaps;
+
+-- name: set_keys
+-- Every set of occurrences that a schedule or a run names.
+select job, schedule_key, clock_epoch from schedule
+union
+select job, schedule_key, clock_epoch from run where schedule_key is not null
+order by 1, 2, 3;
+
+-- name: schedules_of_set
+-- The schedules that a set of occurrences is made of, oldest first.
+select s.*, '' as digest from schedule s
+where s.job = :job and s.schedule_key = :schedule_key and s.clock_epoch = :clock_epoch
+order by s.active_from, s.id;
+
+-- name: instants_of_set
+-- The runs of a set of occurrences in the order of their instants.
+select scheduled_for, id from run
+where job = :job and schedule_key = :schedule_key and clock_epoch = :clock_epoch
+order by scheduled_for, id;
+
+-- name: run_ids
+-- Every run's id in order.
+select id from run order by id;
+
+-- name: half_ended
+-- Runs and attempts whose state and end contradict each other, or that are resolved and were not lost.
+select run_id, job, said, count(*) over () as total from (
+  select id as run_id, job, 'it is ' || state || case
+           when state not in ('queued', 'running', 'cancelling', 'retry_wait', 'succeeded', 'failed', 'timed_out',
+                              'cancelled', 'lost', 'skipped', 'missed') then ', which is no state'
+           when resolved <> '' then ' and resolved as ' || resolved
+           when ended_at is null then ' and has no end' else ' and has an end' end as said
+  from run
+  where (state in ('queued', 'running', 'cancelling', 'retry_wait')) <> (ended_at is null)
+     or state not in ('queued', 'running', 'cancelling', 'retry_wait', 'succeeded', 'failed', 'timed_out',
+                      'cancelled', 'lost', 'skipped', 'missed')
+     or (resolved <> '' and (state <> 'lost' or resolved not in ('succeeded', 'failed', 'timed_out', 'cancelled')))
+  union all
+  select r.id, r.job, 'attempt ' || a.number || ' is ' || a.state
+         || case when a.ended_at is null then ' and has no end' else ' and has an end' end
+  from attempt a join run r on r.seq = a.run_seq
+  where (a.state in ('starting', 'running')) <> (a.ended_at is null)
+     or a.state not in ('starting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'not_started')
+) order by run_id limit :limit;
+
+-- name: misnumbered
+-- Runs whose attempts are not numbered without a hole, or of which another than the last is alive.
+select run_id, job, count(*) over () as total,
+       case when alive > 1 then alive || ' of its attempts are alive'
+            when last_alive < attempt then 'attempt ' || last_alive || ' is alive, and ' || attempt || ' were made'
+            else 'it says ' || attempt || ' attempts, and there are ' || have || ', numbered up to ' || highest
+       end as said
+from (select r.id as run_id, r.job, r.attempt, count(a.number) as have, coalesce(min(a.number), 1) as lowest,
+             coalesce(max(a.number), 0) as highest,
+             coalesce(sum(a.state in ('starting', 'running')), 0) as alive,
+             coalesce(max(case when a.state in ('starting', 'running') then a.number end), r.attempt) as last_alive
+      from run r left join attempt a on a.run_seq = r.seq group by r.id)
+where have <> attempt or highest <> attempt or lowest <> 1 or alive > 1 or last_alive < attempt
+order by run_id limit :limit;
+
+-- name: executed_twice
+-- Runs of which a lost attempt turned out to have ended, after another had started.
+select r.id as run_id, r.job, 'attempt ' || a.number || ' ended as ' || a.resolved || ', and ' || r.attempt
+                        || ' were made' as said, count(*) over () as total
+from attempt a join run r on r.seq = a.run_seq where a.resolved <> '' and a.number < r.attempt
+order by r.id limit :limit;
+
+-- name: unproven
+-- Runs that succeeded, or are said to have, without an attempt that did.
+select r.id as run_id, r.job, count(*) over () as total,
+       case when a.run_seq is null then 'it has no attempt'
+            else 'attempt ' || a.number || ' is ' || a.state || ' with exit code '
+                 || coalesce(a.exit_code, 'unknown') end as said
+from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt
+where (r.state = 'succeeded' and not (coalesce(a.state, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0))
+   or (r.resolved = 'succeeded' and not (coalesce(a.resolved, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0))
+order by r.seq limit :limit;
+
+-- name: ownerless
+-- Open runs that nothing will ever move: no live attempt, no time to try again.
+select r.id as run_id, r.job, count(*) over () as total,
+       case r.state when 'retry_wait' then 'it waits for another try at no time'
+                    else 'it is ' || r.state || ' without a live attempt' end as said
+from run r
+where (r.state in ('running', 'cancelling')
+       and not exists (select 1 from attempt a where a.run_seq = r.seq and a.state in ('starting', 'running')))
+   or (r.state = 'retry_wait' and r.retry_at is null)
+order by r.seq limit :limit;
+
+-- name: long_expired
+-- Waiting runs that could not start in time and were not ended.
+select * from run where state = 'queued' and start_by is not null and start_by < :now order by seq limit :limit;
+
+-- name: last_states
+-- In which state the last attempt of the runs in each state stands, and one run of each kind.
+select r.state as run_state, coalesce(a.state, '') as attempt_state, count(*) as count, min(r.id) as run_id
+from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt
+where r.reason <> 'unreadable'
+group by 1, 2 order by 1, 2;
+
+-- name: crowds
+-- Concurrency keys with more active runs than any of them was allowed beside itself.
+select concurrency_key, count(*) as active, max(concurrency_limit) as most from run
+where state in ('running', 'cancelling', 'retry_wait')
+group by concurrency_key having count(*) > max(concurrency_limit) and count(*) = count(concurrency_limit)
+order by concurrency_key limit :limit;
+
+-- name: all_run
+-- Every row of a table, to see whether it can be read.
+select * from run;
+
+-- name: all_attempt
+-- Every row of a table, to see whether it can be read.
+select a.*, r.id as run_id from attempt a left join run r on r.seq = a.run_seq;
+
+-- name: all_schedule
+-- Every row of a table, to see whether it can be read.
+select * from schedule;
+
+-- name: all_gap
+-- Every row of a table, to see whether it can be read.
+select * from gap;
+
+-- name: all_generation
+-- Every row of a table, to see whether it can be read.
+select * from generation;
+
+-- name: all_job_version
+-- Every row of a table, to see whether it can be read.
+select * from job_version;
+
+-- name: all_session
+-- Every row of a table, to see whether it can be read.
+select * from session;
+
+-- name: all_rejection
+-- Every row of a table, to see whether it can be read.
+select * from rejection;
+
+-- name: all_pause
+-- Every row of a table, to see whether it can be read.
+select * from pause;
+
+-- name: all_incident
+-- Every row of a table, to see whether it can be read.
+select * from incident;
+
+-- name: all_audit
+-- Every row of a table, to see whether it can be read.
+select * from audit;
+
+-- name: all_outbox
+-- Every row of a table, to see whether it can be read.
+select * from outbox;
+
+-- name: all_pruned_request
+-- Every row of a table, to see whether it can be read.
+select * from pruned_request;
+
+-- name: all_definition
+-- Every row of a table, to see whether it can be read.
+select * from definition;
+
+-- name: all_meta
+-- Every row of a table, to see whether it can be read.
+select * from meta;

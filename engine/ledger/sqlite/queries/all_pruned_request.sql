@@ -1,2 +1,0 @@
--- Every row of a table, to see whether it can be read.
-select * from pruned_request

@@ -1,2 +1,0 @@
--- What people did about an object.
-select * from audit where object = :object order by seq

@@ -1,2 +1,0 @@
--- The canonical text of a compiled job.
-select job, spec from definition where digest = :digest

@@ -1,2 +1,0 @@
--- A run that is pruned.
-delete from run where id = :id

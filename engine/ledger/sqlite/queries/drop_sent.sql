@@ -1,2 +1,0 @@
--- Notifications that were delivered long ago.
-delete from outbox where sent_at < :before

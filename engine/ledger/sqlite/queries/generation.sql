@@ -1,2 +1,0 @@
--- One generation by number.
-select * from generation where number = :number

@@ -1,2 +1,0 @@
--- The generation that a plan made.
-select number from generation where plan_id = :plan_id

@@ -1,2 +1,0 @@
--- One fact about the ledger itself.
-select value from meta where key = :key

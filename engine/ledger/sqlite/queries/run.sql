@@ -1,2 +1,0 @@
--- One run.
-select * from run where id = :id

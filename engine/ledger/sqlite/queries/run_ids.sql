@@ -1,2 +1,0 @@
--- Every run's id in order.
-select id from run order by id

@@ -1,2 +1,0 @@
--- Every session in the order of its epoch.
-select * from session order by epoch
