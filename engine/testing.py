@@ -8,7 +8,7 @@ from engine.core.events import Event
 from engine.core.lifecycle import Ended, Lost, StartError
 from engine.core.reasons import Reason
 from engine.core.records import Session
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Store
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Snapshot, Stop
 from jobfile import __version__
 

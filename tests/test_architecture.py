@@ -15,7 +15,14 @@ import pytest
 
 from engine.cli.main import COMMANDS, group
 from engine.core.reasons import IncidentKind, Reason
-from engine.ledger.ports import Store, View
+from engine.ledger import ports, soundness_ports, store_ports
+from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.outbox import SqliteOutbox
+from engine.ledger.sqlite.past import SqlitePast
+from engine.ledger.sqlite.pauses import SqlitePauses
+from engine.ledger.sqlite.soundness import SqliteSoundness
+from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
 from engine.ledger.statements import HEADER, SHARED
 from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
@@ -23,7 +30,7 @@ from tests.known import ROOT, known_files
 
 MODULES = [*known_files("engine", "*.py"), *known_files("jobfile", "*.py")]
 STATEMENTS = [path for path in known_files("engine/ledger", "*.sql") if path.parent.name == "sql"]
-LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
+LONGEST_MODULE, LONGEST_FUNCTION, LARGEST_PORT = 500, 60, 15
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -67,11 +74,55 @@ def test_a_shared_statement_is_one_that_every_database_understands(path: Path) -
     assert not re.search(r"\b(max|min)\((?:[^()]|\([^()]*\))*,", text), "of several values: SQLite's own"
 
 
-def test_the_stores_fulfil_their_ports() -> None:
-    for port, module, name in ((Store, "store", "SqliteStore"), (View, "view", "SqliteView")):
-        made = getattr(importlib.import_module(f"engine.ledger.sqlite.{module}"), name)
-        wanted = {name for name in vars(port) if not name.startswith("_")}
-        assert wanted <= set(vars(made))
+def ports_of_the_ledger() -> list[type]:
+    return [
+        one
+        for module in (ports, soundness_ports, store_ports)
+        for one in vars(module).values()
+        if isinstance(one, type) and one.__module__ == module.__name__
+    ]
+
+
+def own_methods(port: type) -> dict[str, str | None]:
+    return {name: one.__doc__ for name, one in vars(port).items() if not name.startswith("_")}
+
+
+def methods_of(port: type) -> set[str]:
+    return {name for base in port.__mro__ if base in ports_of_the_ledger() for name in own_methods(base)}
+
+
+@pytest.mark.parametrize("port", ports_of_the_ledger(), ids=lambda port: port.__name__)
+def test_a_port_of_the_ledger_is_small_and_says_once_what_each_method_does(port: type) -> None:
+    own = own_methods(port)
+    assert len(own) <= LARGEST_PORT
+    assert all(own.values()), "each method says what it does"
+    for base in port.__mro__[1:]:
+        assert base not in ports_of_the_ledger() or not own.keys() & own_methods(base).keys(), "said twice"
+
+
+@pytest.mark.parametrize(
+    ("port", "made"),
+    [
+        (store_ports.Store, SqliteStore),
+        (store_ports.Pauses, SqlitePauses),
+        (store_ports.Incidents, SqliteIncidents),
+        (store_ports.Outbox, SqliteOutbox),
+        (store_ports.Past, SqlitePast),
+        (ports.View, SqliteView),
+        (soundness_ports.Soundness, SqliteSoundness),
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_the_stores_fulfil_their_ports_and_leave_the_words_to_them(port: type, made: type) -> None:
+    assert methods_of(port) <= set(dir(made))
+    for name in methods_of(port):
+        assert getattr(made, name).__doc__ is None, f"{name}: its port says what it does"
+
+
+def test_a_caller_takes_the_port_that_it_needs_and_no_whole_store() -> None:
+    for folder in ("engine/loops", "engine/transactions", "engine/journal", "engine/answers"):
+        for path in known_files(folder, "*.py"):
+            assert not re.search(r"import .*\bStore\b", path.read_text()), path
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -15,7 +15,7 @@ from engine.answers.overdue import OVERDUE
 from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.vocabulary import instant_text, seconds_text, short, start_error_words, value_text
-from engine.ledger.ports import View
+from engine.ledger.ports import History, View
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.values import Value
 
@@ -191,7 +191,7 @@ def _is_retry(item: Item) -> bool:
     return item.run is not None and item.run.retry_of is not None
 
 
-def after_retries(view: View, item: Item) -> Item:
+def after_retries(view: History, item: Item) -> Item:
     """The item as it stands after people tried it again."""
     while item.run is not None:
         retries = view.retries_of(item.run.id)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap, Pause, Schedule
-from engine.ledger.ports import View
+from engine.ledger.ports import History
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def window_of(schedule: Schedule, *, since: datetime, until: datetime) -> tuple[
 
 
 def expected_items(
-    view: View, job: str, *, since: datetime, until: datetime, now: datetime
+    view: History, job: str, *, since: datetime, until: datetime, now: datetime
 ) -> tuple[Item, ...]:
     """Every run of a job that was expected in [since, until) and fell due by `now`, oldest first."""
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
@@ -67,7 +67,7 @@ def expected_items(
     return tuple(sorted(items, key=lambda item: item.scheduled_for)[-MAX_ITEMS:])
 
 
-def upcoming(view: View, job: str, *, now: datetime, until: datetime) -> Iterator[datetime]:
+def upcoming(view: History, job: str, *, now: datetime, until: datetime) -> Iterator[datetime]:
     """The instants after `now` at which the schedule in force will want a run."""
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 

@@ -10,7 +10,7 @@ from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
 from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short, value_text
-from engine.ledger.ports import View
+from engine.ledger.ports import EngineHistory, Generations, History, View
 from jobfile.schedule.in_words import describe
 
 ON_TIME_SECONDS = 10
@@ -59,7 +59,7 @@ def _definition_facts(view: View, item: Item) -> list[Fact]:
     return [("definition", "as it was in the files, never applied")]
 
 
-def _place(view: View, version: JobVersion) -> str:
+def _place(view: Generations, version: JobVersion) -> str:
     generation = view.generation(version.from_generation)
     commit = f", commit {generation.revision[:12]}" if generation and generation.revision else ""
     return f"{version.file}:{version.line}, generation {version.from_generation}{commit}"
@@ -100,7 +100,7 @@ def _engine_facts(view: View, at: datetime, zone: ZoneInfo, *, is_there: bool) -
     return facts + _trouble_facts(view, at, zone)
 
 
-def _trouble_facts(view: View, at: datetime, zone: ZoneInfo) -> list[Fact]:
+def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fact]:
     """What else was out of order at an instant: files that were refused, a clock that was not believed."""
     facts = [
         ("clock", f"not believed from {instant_text(one.began_at, zone)}: {one.detail}")
@@ -152,7 +152,7 @@ def _audit_line(one: Audited, zone: ZoneInfo) -> str:
     return f"{instant_text(one.at, zone)}  {one.action} by {one.actor}{f': {detail}' if detail else ''}"
 
 
-def _pause_facts(view: View, job: str, at: datetime, zone: ZoneInfo) -> list[Fact]:
+def _pause_facts(view: History, job: str, at: datetime, zone: ZoneInfo) -> list[Fact]:
     """Who had paused the job at an instant, why, and how it went on."""
     facts = []
     for pause in view.pauses_between(job, since=at, until=at):
@@ -182,7 +182,7 @@ def _used(attempt: Attempt) -> str:
     return memory + (f", left {left} process{'es' if left > 1 else ''} behind (ended)" if left else "")
 
 
-def schedule_at(view: View, job: str, at: datetime) -> Schedule | None:
+def schedule_at(view: History, job: str, at: datetime) -> Schedule | None:
     """The schedule that owns an instant: in force after its start, up to and including its end."""
     found = [
         schedule

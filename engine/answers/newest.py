@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from engine.answers.expected import INSTANT, Item, expected_items, item_of
-from engine.ledger.ports import View
+from engine.ledger.ports import History
 
 Fits = Callable[[Item], bool]
 """Whether an expected run is one that is asked about."""
@@ -19,14 +19,14 @@ FAR = datetime(9999, 1, 1, tzinfo=UTC)
 """After every instant that a run is for: a run may be asked for now and be about a time to come."""
 
 
-def has_schedule(view: View, job: str, *, now: datetime) -> bool:
+def has_schedule(view: History, job: str, *, now: datetime) -> bool:
     """Whether a schedule of the job is in force."""
     return any(
         one.active_until is None for one in view.schedules_between(job, since=now, until=now + INSTANT)
     )
 
 
-def newest_item(view: View, job: str, *, now: datetime, fits: Fits) -> Item | None:
+def newest_item(view: History, job: str, *, now: datetime, fits: Fits) -> Item | None:
     """The newest expected run that fits, whatever asked for it; None when there is none."""
     found = _newest_in(view, job, since=now + INSTANT, until=FAR, now=now, fits=fits)
     until, span = now + INSTANT, FIRST_LOOK
@@ -40,7 +40,7 @@ def newest_item(view: View, job: str, *, now: datetime, fits: Fits) -> Item | No
     return found
 
 
-def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
+def asked_since(view: History, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
     """The newest run that a person asked for after an instant, about that instant or a later time."""
 
     def is_since(item: Item) -> bool:
@@ -51,7 +51,7 @@ def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits
 
 
 def _newest_in(
-    view: View, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
+    view: History, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
 ) -> Item | None:
     items = expected_items(view, job, since=since, until=until, now=now)
     return next((item for item in reversed(items) if fits(item)), None)

@@ -10,7 +10,7 @@ from engine.answers.presence import GRACE, Presence
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Schedule
 from engine.core.vocabulary import reason_words
-from engine.ledger.ports import View
+from engine.ledger.ports import Current, History, View
 
 if TYPE_CHECKING:
     from jobfile.schedule.occurrences import Fire
@@ -33,7 +33,7 @@ def is_overdue(item: Item, presence: Presence, now: datetime) -> bool:
     return due_at is not None and is_waiting_for_engine and now - due_at > GRACE
 
 
-def overdue_runs(view: View, presence: Presence, now: datetime) -> tuple[Run, ...]:
+def overdue_runs(view: Current, presence: Presence, now: datetime) -> tuple[Run, ...]:
     """The recorded runs that are overdue, oldest first."""
     return tuple(run for run in view.open_runs() if is_overdue(item_of(run), presence, now))
 
@@ -50,7 +50,7 @@ def count_overdue(view: View, presence: Presence, now: datetime) -> int:
     return undecided + len(overdue_runs(view, presence, now))
 
 
-def overdue_fires(view: View, schedule: Schedule, *, after: datetime, now: datetime) -> "Iterator[Fire]":
+def overdue_fires(view: History, schedule: Schedule, *, after: datetime, now: datetime) -> "Iterator[Fire]":
     """The occurrences of a schedule after an instant that are overdue: nobody has decided about them."""
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 

@@ -10,7 +10,7 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ENGINE_UNABLE
 from engine.core.vocabulary import in_words, instant_text, reason_words, short
-from engine.ledger.ports import View
+from engine.ledger.ports import Current, EngineHistory, History, View
 
 WAITS_LONG = timedelta(seconds=2)
 """A startable run that waits longer than this waits for a place: the engine starts what it can at once."""
@@ -56,7 +56,7 @@ def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
     return in_words(run)
 
 
-def absence_words(view: View, at: datetime) -> str:
+def absence_words(view: EngineHistory, at: datetime) -> str:
     """Why no engine decided about an instant in time; that none was running only where it is known."""
     session = view.session_before(at)
     if session is not None and at <= (session.ended_at or session.last_seen_at):
@@ -64,7 +64,7 @@ def absence_words(view: View, at: datetime) -> str:
     return reason_words(ENGINE_DOWN, "")
 
 
-def _superseded_words(view: View, item: Item, zone: tzinfo) -> str:
+def _superseded_words(view: History, item: Item, zone: tzinfo) -> str:
     """Which run was made instead of one that was left out because a later one runs."""
     words = reason_words(Reason.SUPERSEDED, item.run.detail if item.run is not None else item.detail)
     since, span = item.scheduled_for + INSTANT, timedelta(hours=1)
@@ -83,7 +83,7 @@ def _superseded_words(view: View, item: Item, zone: tzinfo) -> str:
     return words
 
 
-def _skipped_words(view: View, run: Run) -> str:
+def _skipped_words(view: Current, run: Run) -> str:
     """Which run was in the way; one that had not started then waited itself, and its reason is the reason."""
     other = view.run(run.detail)
     words = in_words(run)
@@ -92,14 +92,14 @@ def _skipped_words(view: View, run: Run) -> str:
     return f"{words}, which waited itself"
 
 
-def _cancelled_words(view: View, run: Run) -> str:
+def _cancelled_words(view: EngineHistory, run: Run) -> str:
     """Who cancelled a run, and why."""
     who = [one.actor for one in view.audit_of(run.id) if one.action in _STOPPED_BY]
     words = f"cancelled by {who[-1]}" if who else reason_words(Reason.BY_HAND, "")
     return f"{words}: {run.detail}" if run.detail else words
 
 
-def _waiting_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
+def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> str:
     """What a run that may start waits for: the run in its way as it is now, else a free place."""
     if run.not_before > now:
         return ""

@@ -19,7 +19,7 @@ from engine.core.records import (
     Session,
     Source,
 )
-from engine.ledger.ports import View
+from engine.ledger.ports import Current, View
 from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog
 
@@ -168,7 +168,7 @@ def _unreadable(view: View) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*view.set_aside(), *(found.words for found in view.unreadable))))
 
 
-def _differing(view: View, file: Catalog) -> int:
+def _differing(view: Current, file: Catalog) -> int:
     """How many jobs are not the same in the files and in force."""
     written = {(one.spec.name, one.digest) for one in file.jobs}
     applied = {(one.job, one.digest) for one in view.jobs_in_force()}

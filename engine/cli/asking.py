@@ -12,7 +12,7 @@ from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Accounting
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.catalog import CompiledJob
@@ -44,7 +44,7 @@ def new_run(
     )
 
 
-def record(store: Store, run: Run, job: CompiledJob, *, now: datetime) -> Run:
+def record(store: Accounting, run: Run, job: CompiledJob, *, now: datetime) -> Run:
     """Write a run that a person asked for; what the overlap policy made of it is in the result."""
     moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
     with store.transaction():

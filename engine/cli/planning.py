@@ -18,7 +18,8 @@ from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.journal.lines import tell_text
 from engine.ledger.opening import open_ledger
-from engine.ledger.ports import Store, View
+from engine.ledger.ports import View
+from engine.ledger.store_ports import Store
 from engine.planning.enforcing import Intent, put_in_force
 from engine.planning.facts import facts_of
 from engine.planning.saved import refuse_without_ledger, write_plan_file

@@ -12,7 +12,7 @@ from engine.doctor.rights import unreadable_place
 from engine.doctor.subject import Subject, many, size_text
 from engine.host.lock import NETWORK_FILE_SYSTEMS
 from engine.ledger.opening import examine_ledger, open_view
-from engine.ledger.ports import View
+from engine.ledger.ports import EngineHistory, View
 
 
 class Opened(NamedTuple):
@@ -153,7 +153,7 @@ def _check_hold(view: View) -> Iterator[Finding]:
         )
 
 
-def _check_audit(view: View) -> Iterator[Finding]:
+def _check_audit(view: EngineHistory) -> Iterator[Finding]:
     chain = follow(view.audit_links())
     if chain.broken_at is not None:
         yield Finding(

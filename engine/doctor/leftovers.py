@@ -14,7 +14,7 @@ from engine.execution.run_folders import Survey, run_names
 from engine.host.keys import read_key
 from engine.host.lock import is_engine_running
 from engine.host.machine import RunProcess, process_of_run, processes_of_runs
-from engine.ledger.ports import View
+from engine.ledger.ports import Current, View
 
 FRESH_SECONDS: Final = 60.0
 """A half made file that is younger than this may be one that is being made."""
@@ -95,7 +95,7 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
             )
 
 
-def _check_processes(subject: Subject, view: View, processes: tuple[RunProcess, ...]) -> Iterator[Finding]:
+def _check_processes(subject: Subject, view: Current, processes: tuple[RunProcess, ...]) -> Iterator[Finding]:
     """Looked at once more after the ledger: a run may have ended between the two."""
     for one in processes:
         run = view.run(one.run_id)

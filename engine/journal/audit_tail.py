@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.core.events import DoneByOthers
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import AuditTrail
 from engine.ports import Journal
 from jobfile import __version__
 
@@ -13,7 +13,7 @@ ENGINE = "engine"
 LINES_AT_ONCE = 1_000
 
 
-def note_start(store: Store, main_file: Path, *, by: str, now: datetime) -> None:
+def note_start(store: AuditTrail, main_file: Path, *, by: str, now: datetime) -> None:
     """Record that an engine starts: who started it, which program and file, and what is in force then."""
     current = store.current_generation()
     force = "nothing in force" if current is None else f"generation {current.number}, {current.digest}"
@@ -22,7 +22,7 @@ def note_start(store: Store, main_file: Path, *, by: str, now: datetime) -> None
         store.audit(actor=by, action="start", object=ENGINE, detail=told, now=now)
 
 
-def note_stop(store: Store, *, running: int, now: datetime) -> None:
+def note_stop(store: AuditTrail, *, running: int, now: datetime) -> None:
     """Record that an engine stops in order; one that is killed leaves no such record."""
     with store.transaction():
         store.audit(actor=ENGINE, action="stop", object=ENGINE, detail=f"{running} running", now=now)
@@ -31,7 +31,7 @@ def note_stop(store: Store, *, running: int, now: datetime) -> None:
 class AuditTail:
     """Reads on in the audit from where it was read last."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: AuditTrail, journal: Journal) -> None:
         """What was done before is past."""
         self._store = store
         self._journal = journal

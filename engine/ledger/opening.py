@@ -9,7 +9,8 @@ from engine.core.errors import JobfileError
 
 if TYPE_CHECKING:
     from engine.core.records import Examination
-    from engine.ledger.ports import Store, View
+    from engine.ledger.ports import View
+    from engine.ledger.store_ports import Store
 
 SQLITE = "sqlite"
 

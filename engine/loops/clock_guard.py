@@ -11,7 +11,7 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import IncidentKind
 from engine.core.records import Session
 from engine.core.retry import retry_delay
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import ClockKeeping
 from engine.ports import Clock, Journal
 
 SYNCHRONIZED_SECONDS = 60.0
@@ -33,7 +33,7 @@ class ClockGuard:
     def __init__(
         self,
         *,
-        store: Store,
+        store: ClockKeeping,
         clock: Clock,
         journal: Journal,
         boot_id: str,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Sessions
 from engine.ports import Clock
 
 BEAT_SECONDS = 10.0
@@ -16,7 +16,7 @@ class Heartbeat:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Sessions,
         clock: Clock,
         epoch: int,
         on_beat: Callable[[], None],

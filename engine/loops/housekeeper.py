@@ -11,7 +11,7 @@ from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
 from engine.execution import run_folders
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Retention
 from engine.ports import Clock, Journal, Launcher, Stop
 
 LOOK_SECONDS = 10.0
@@ -40,7 +40,7 @@ class Housekeeper:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Retention,
         clock: Clock,
         launcher: Launcher,
         journal: Journal,

@@ -4,7 +4,7 @@ import json
 
 from engine.core.events import RowUnreadable
 from engine.core.records import SET_ASIDE
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import SettingAside
 from engine.ports import Clock, Journal
 
 MAX_NOTED = 20
@@ -14,7 +14,7 @@ MAX_NOTED = 20
 class Quarantine:
     """Looks at what the store met. A row is met again after a restart, and told once by each engine."""
 
-    def __init__(self, *, store: Store, clock: Clock, journal: Journal) -> None:
+    def __init__(self, *, store: SettingAside, clock: Clock, journal: Journal) -> None:
         """Nothing is told yet."""
         self._store = store
         self._clock = clock

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptState, RunState
 from engine.core.records import LiveAttempt
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Execution
 from engine.ports import Alive, Launcher, Stop
 
 LOOK_SECONDS = 1.0
@@ -18,7 +18,7 @@ class Rescuer:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Execution,
         launcher: Launcher,
         config: EngineConfig,
         notice: Callable[[str], None],

@@ -11,7 +11,7 @@ from engine.core.events import EngineWasAway, Event, FellDueUnseen, ScheduleQuar
 from engine.core.lifecycle import Run
 from engine.core.reasons import IncidentKind, Reason
 from engine.core.records import DOWN_AND_UNABLE, ENGINE_DOWN, ENGINE_UNABLE, ON_TIME, Schedule, Session
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Scheduling
 from engine.loops.clock_guard import ClockGuard, Look
 from engine.ports import Clock, Journal
 from engine.transactions.account import Moment, account, decide_waiting
@@ -30,7 +30,7 @@ class Scheduler:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Scheduling,
         clock: Clock,
         guard: ClockGuard,
         journal: Journal,

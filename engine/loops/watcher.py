@@ -5,7 +5,7 @@ from collections.abc import Callable
 from engine.actions.unsupported import beyond_engine
 from engine.core.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
 from engine.core.records import Generation
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Applying
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.transactions.account import Moment
 from engine.transactions.apply import Change, apply_catalog, compare
@@ -45,7 +45,7 @@ class Watcher:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Applying,
         clock: Clock,
         journal: Journal,
         tree: SourceTree,

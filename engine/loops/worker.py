@@ -24,7 +24,7 @@ from engine.core.lifecycle import (
 )
 from engine.core.reasons import Reason
 from engine.core.retry import settle
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Execution
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.transactions.outbox import owe_for_run
 from engine.transactions.pause import pause_after_failures
@@ -68,7 +68,7 @@ class Worker:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Execution,
         clock: Clock,
         launcher: Launcher,
         journal: Journal,

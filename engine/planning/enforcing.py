@@ -8,7 +8,8 @@ from engine.actions.unsupported import beyond_engine, needs_beyond
 from engine.core.errors import JobfileError
 from engine.core.events import Event
 from engine.core.records import Generation
-from engine.ledger.ports import Store, View
+from engine.ledger.ports import View
+from engine.ledger.store_ports import Applying
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from engine.transactions.account import Moment
 from engine.transactions.apply import apply_catalog
@@ -92,7 +93,7 @@ def _lasting(plan: Plain) -> str:
 
 
 def put_in_force(
-    store: Store, intent: Intent, *, now: datetime, new_id: Callable[[], str]
+    store: Applying, intent: Intent, *, now: datetime, new_id: Callable[[], str]
 ) -> Sequence[Event]:
     """Make a set the next generation, or raise and change nothing; nothing happens when it is in force."""
     if store.incidents.hold() is not None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from engine.core.lifecycle import RunState
 from engine.core.records import Pause
-from engine.ledger.ports import View
+from engine.ledger.ports import History, View
 from engine.transactions.pause import holding
 from jobfile.plan import JobFacts
 
@@ -34,7 +34,7 @@ def facts_of(view: View, jobs: Iterable[str], *, now: datetime) -> Mapping[str, 
     return found
 
 
-def _last_run(view: View, job: str, now: datetime) -> str:
+def _last_run(view: History, job: str, now: datetime) -> str:
     run = view.newest_run(job, until=now)
     return "" if run is None else f"{run.scheduled_for:%a %d %H:%MZ} {run.state.value}"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.core.errors import JobfileError
 from engine.host.keys import KEY, find_key
-from engine.ledger.ports import View
+from engine.ledger.ports import Generations
 from engine.planning.sealing import is_seal_of, seal_of
 from engine.sources.file_reader import NoFileError, read_limited
 from jobfile import __version__
@@ -78,7 +78,7 @@ class SavedPlan:
     text: str
 
 
-def ledger_here(view: View | None, state_dir: Path) -> Ledger | None:
+def ledger_here(view: Generations | None, state_dir: Path) -> Ledger | None:
     """What a plan may have been made for; None where there is no ledger."""
     return None if view is None else Ledger(lineage=view.lineage(), key=find_key(state_dir))
 

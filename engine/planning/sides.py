@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.core.errors import JobfileError, RevisionError, UnreadableDefinitionError
 from engine.core.records import Generation, JobVersion
-from engine.ledger.ports import View
+from engine.ledger.ports import Generations, View
 from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
 from engine.sources.folder import FolderTree
@@ -144,12 +144,12 @@ def _compiled(
     )
 
 
-def _is_kept(view: View, version: JobVersion) -> bool:
+def _is_kept(view: Generations, version: JobVersion) -> bool:
     """Whether the job in force can be compared: one whose definition was lost or changed is new in a plan."""
     return view.definition_text(version.digest) is not None
 
 
-def _job_of(view: View, version: JobVersion) -> CompiledJob:
+def _job_of(view: Generations, version: JobVersion) -> CompiledJob:
     text = view.definition_text(version.digest)
     if text is None:
         raise UnreadableDefinitionError(version.job)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.core.records import Session
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper

@@ -15,7 +15,7 @@ from engine.host.holders import current_boot_id
 from engine.host.lock import ENGINE, EngineLock, make_private_file, make_state_dir
 from engine.journal.audit_tail import note_start
 from engine.ledger.opening import open_ledger
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Store
 from engine.ports import Clock, Journal
 from engine.transactions.restore import accept_copy, told, would_run_again
 from jobfile import __version__

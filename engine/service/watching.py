@@ -8,8 +8,8 @@ from engine.core.events import RefUnread
 from engine.core.records import SOURCE, Source
 from engine.host.memory_release import give_back_code
 from engine.host.run_ids import new_run_id
-from engine.ledger.ports import Store
 from engine.ledger.rows import source_to_text
+from engine.ledger.store_ports import Store
 from engine.loops.watcher import Watcher
 from engine.ports import Clock, Journal, SourceTree
 from engine.sources.folder import FolderTree, FolderWatch

@@ -12,7 +12,7 @@ from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, Skips
 from engine.core.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, Schedule
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Accounting
 from engine.ports import Stop
 from engine.transactions.outbox import owe_for_gap, owe_for_run
 from jobfile.expressions.template import has_template, render_text
@@ -45,7 +45,7 @@ class _Subject(NamedTuple):
     spec: JobSpec
 
 
-def account(store: Store, schedule: Schedule, moment: Moment) -> Iterator[Event]:
+def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[Event]:
     """Record every occurrence of a schedule that fell due, and advance its coverage over them.
 
     Run to its end inside one transaction: rows without coverage or coverage without rows must not exist.
@@ -68,7 +68,7 @@ def account(store: Store, schedule: Schedule, moment: Moment) -> Iterator[Event]
         yield FellDueUnseen(job=schedule.job, count=found.unseen, last_at=max(instants))
 
 
-def decide_waiting(store: Store, run: Run, moment: Moment) -> Iterator[Event]:
+def decide_waiting(store: Accounting, run: Run, moment: Moment) -> Iterator[Event]:
     """Decide about a run whose spread has passed: what is in its way counts now, not when it fell due."""
     spec = store.definition(run.digest)
     decision = _decision(store, run, spec)
@@ -118,7 +118,7 @@ def requested_run(
     return replace(run, concurrency_key=concurrency_key(spec, run))
 
 
-def request_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> tuple[Run, tuple[Event, ...]]:
+def request_run(store: Accounting, run: Run, spec: JobSpec, moment: Moment) -> tuple[Run, tuple[Event, ...]]:
     """Record a run that a person asked for; what the overlap policy makes of it is in the result."""
     events = tuple(_record_run(store, run, spec, moment))
     recorded = store.run(run.id)
@@ -186,7 +186,7 @@ def _scheduled_run(subject: _Subject, to_run: ToRun, moment: Moment) -> Run:
     return replace(run, concurrency_key=concurrency_key(spec, run))
 
 
-def _record_not_run(store: Store, subject: _Subject, not_run: NotRun, moment: Moment) -> Event:
+def _record_not_run(store: Accounting, subject: _Subject, not_run: NotRun, moment: Moment) -> Event:
     schedule = subject.schedule
     if not_run.fires:
         for fire in not_run.fires:
@@ -227,7 +227,7 @@ def _record_not_run(store: Store, subject: _Subject, not_run: NotRun, moment: Mo
     )
 
 
-def _record_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> Iterator[Event]:
+def _record_run(store: Accounting, run: Run, spec: JobSpec, moment: Moment) -> Iterator[Event]:
     if run.not_before > moment.now and run.trigger.is_scheduled:
         store.add_run(replace(run, reason=Reason.SPREAD))
         return
@@ -237,7 +237,7 @@ def _record_run(store: Store, run: Run, spec: JobSpec, moment: Moment) -> Iterat
     yield from _consequences(store, recorded, decision, moment)
 
 
-def _decision(store: Store, run: Run, spec: JobSpec) -> Decision[Run]:
+def _decision(store: Accounting, run: Run, spec: JobSpec) -> Decision[Run]:
     """What the overlap policy says of a run, from what the ledger says of the others."""
     others = _InTheWay(store, run.concurrency_key)
     return admit(concurrency=spec.concurrency, policy=policy_for(spec, run.trigger), others=others)
@@ -247,7 +247,7 @@ def _decision(store: Store, run: Run, spec: JobSpec) -> Decision[Run]:
 class _InTheWay:
     """The others, as the ledger has them: asked only for what a decision needs."""
 
-    store: Store
+    store: Accounting
     key: str
 
     def count(self, *, at_most: int) -> tuple[int, int]:
@@ -259,7 +259,7 @@ class _InTheWay:
         return active, [one for one in found if one.state is RunState.QUEUED]
 
 
-def _consequences(store: Store, run: Run, decision: Decision[Run], moment: Moment) -> Iterator[Event]:
+def _consequences(store: Accounting, run: Run, decision: Decision[Run], moment: Moment) -> Iterator[Event]:
     match decision:
         case Skip():
             owe_for_run(store, run, store.definition(run.digest), now=moment.now)
@@ -281,7 +281,7 @@ def _consequences(store: Store, run: Run, decision: Decision[Run], moment: Momen
             pass
 
 
-def _is_blocked(store: Store, job: str) -> bool:
+def _is_blocked(store: Accounting, job: str) -> bool:
     """Whether the Nth consecutive occurrence was just skipped because a run is in the way; true once."""
     newest = store.newest_occurrences(job, limit=SKIPS_IN_A_ROW + 1)
     skips = [(one.state, one.reason) == (RunState.SKIPPED, Reason.OVERLAP) for one in newest]
@@ -305,7 +305,7 @@ def _decided(run: Run, decision: Decision[Run], moment: Moment) -> Run:
             )
 
 
-def _clear_the_way(store: Store, hold: Hold[Run], *, by: Run, moment: Moment) -> None:
+def _clear_the_way(store: Accounting, hold: Hold[Run], *, by: Run, moment: Moment) -> None:
     for waiting in hold.superseded:
         store.end_waiting(
             waiting.id, state=RunState.SKIPPED, reason=Reason.SUPERSEDED, detail=by.id, now=moment.now

@@ -8,7 +8,7 @@ from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
 from engine.core.records import Generation, JobVersion, Schedule
 from engine.core.vocabulary import changes_text
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Applying
 from engine.ports import Stop
 from engine.transactions.account import DEFAULT_KEY, Moment, account
 from engine.transactions.rebind import rebind
@@ -35,7 +35,7 @@ class Change:
         return not (self.added or self.changed or self.removed or self.renamed)
 
 
-def compare(store: Store, catalog: Catalog) -> Change:
+def compare(store: Applying, catalog: Catalog) -> Change:
     """How a catalog differs from the jobs in force."""
     old = {version.job: version for version in store.jobs_in_force()}
     gone = {name: version for name, version in old.items() if name not in catalog.names}
@@ -59,7 +59,9 @@ def compare(store: Store, catalog: Catalog) -> Change:
     )
 
 
-def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment: Moment) -> Iterator[Event]:
+def apply_catalog(
+    store: Applying, catalog: Catalog, generation: Generation, moment: Moment
+) -> Iterator[Event]:
     """Make a catalog the generation in force, if it means anything new.
 
     The instant of activation splits time: up to it the old schedules are accounted for by their own
@@ -101,7 +103,7 @@ def apply_catalog(store: Store, catalog: Catalog, generation: Generation, moment
 
 
 def _rename(
-    store: Store, version: JobVersion, one: CompiledJob, number: int, moment: Moment
+    store: Applying, version: JobVersion, one: CompiledJob, number: int, moment: Moment
 ) -> Iterator[Event]:
     """The job goes on under its new name, if that name is free; else one ends and another begins."""
     old, new = version.job, one.spec.name
@@ -115,7 +117,7 @@ def _rename(
     yield JobRenamed(old=old, new=new, is_kept=is_kept)
 
 
-def _remove(store: Store, version: JobVersion, number: int, moment: Moment) -> Iterator[Event]:
+def _remove(store: Applying, version: JobVersion, number: int, moment: Moment) -> Iterator[Event]:
     schedule = store.schedule_in_force(version.job, DEFAULT_KEY)
     if schedule is not None:
         store.end_schedule(schedule.id, at=moment.now, because=Reason.JOB_REMOVED)
@@ -123,7 +125,7 @@ def _remove(store: Store, version: JobVersion, number: int, moment: Moment) -> I
     store.end_job(version.job, generation=number)
 
 
-def _put(store: Store, one: CompiledJob, number: int, moment: Moment) -> Iterator[Event]:
+def _put(store: Applying, one: CompiledJob, number: int, moment: Moment) -> Iterator[Event]:
     schedule = store.schedule_in_force(one.spec.name, DEFAULT_KEY)
     store.end_job(one.spec.name, generation=number)
     store.add_job(one, generation=number)
@@ -146,7 +148,7 @@ def _goes_on(schedule: Schedule, spec: JobSpec) -> bool:
     return spec.enabled and schedule.entries == spec.schedule
 
 
-def _cancel_waiting(store: Store, job: str, reason: str, moment: Moment) -> Iterator[Event]:
+def _cancel_waiting(store: Applying, job: str, reason: str, moment: Moment) -> Iterator[Event]:
     """What waits to start or to be tried again ends: what is not in the files does not run."""
     for run in store.waiting_of_job(job):
         if store.request_stop(run.id, Stop.CANCEL, reason=reason, detail="", now=moment.now):

@@ -6,12 +6,12 @@ from datetime import datetime
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.notices import TROUBLE, notices
 from engine.core.records import Owed
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Notifications
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 
 
-def owe_for_run(store: Store, run: Run, spec: JobSpec, *, now: datetime) -> None:
+def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
     """Note what the state of a run calls for, if it is final."""
     if not spec.notify or run.state in OPEN_STATES:
         return
@@ -29,7 +29,7 @@ def owe_for_run(store: Store, run: Run, spec: JobSpec, *, now: datetime) -> None
 
 
 def owe_for_gap(
-    store: Store,
+    store: Notifications,
     spec: JobSpec,
     *,
     first_at: datetime,
@@ -62,7 +62,7 @@ def owe_for_gap(
 
 
 def _owe(
-    store: Store,
+    store: Notifications,
     spec: JobSpec,
     state: RunState,
     *,
@@ -82,7 +82,7 @@ def _owe(
             )
 
 
-def _event_before(store: Store, run: Run) -> str:
+def _event_before(store: Notifications, run: Run) -> str:
     """The event that the newest other end of the job stood for: a success after trouble is a recovery."""
     since = run.scheduled_for.replace(year=1971, month=1, day=1)
     newest = store.newest_ends(run.job, since=since, limit=2)

@@ -1,12 +1,16 @@
 """Pauses: which hold, and the one that a job makes itself when it fails again and again."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from engine.core.events import Event, JobPaused
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Pause
-from engine.ledger.ports import Store, View
+from engine.ledger.ports import History
 from jobfile.model.jobs import JobSpec
+
+if TYPE_CHECKING:
+    from engine.ledger.store_ports import Pausing  # not when `status` starts: it asks only which pauses hold
 
 BAD_ENDS = (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)
 """The ends that count: nobody knows how a lost run ended, and that is not well either."""
@@ -16,7 +20,7 @@ BY_HAND = "hand"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def pause_after_failures(store: Store, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
+def pause_after_failures(store: "Pausing", run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
     """Pause the job of a run that has just ended, if this was the last failure that its author allows.
 
     What failed before the job was resumed is forgiven.
@@ -47,6 +51,6 @@ def pause_after_failures(store: Store, run: Run, spec: JobSpec, *, now: datetime
     return [JobPaused(job=run.job, reason=reason)]
 
 
-def holding(view: View, now: datetime) -> tuple[Pause, ...]:
+def holding(view: History, now: datetime) -> tuple[Pause, ...]:
     """The pauses in force at an instant, the oldest first."""
     return tuple(pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now))

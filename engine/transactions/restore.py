@@ -7,7 +7,7 @@ from engine.core.due import due
 from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
 from engine.core.records import RESTORED_HOLD
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Scheduling
 from engine.transactions.account import rules_of
 from jobfile.schedule.occurrences import fires
 
@@ -26,7 +26,7 @@ class Again(NamedTuple):
     since: datetime
 
 
-def would_run_again(store: Store, *, until: datetime, now: datetime) -> tuple[Again, ...]:
+def would_run_again(store: Scheduling, *, until: datetime, now: datetime) -> tuple[Again, ...]:
     """What the copy has not accounted for, although a newer ledger had, up to `until`."""
     found = []
     for schedule in store.schedules_in_force():
@@ -52,7 +52,7 @@ def told(found: tuple[Again, ...]) -> str:
     return "; ".join(lines) or "no schedule of this copy has anything to make up for"
 
 
-def accept_copy(store: Store, *, by: str, marks_missed: bool, now: datetime) -> None:
+def accept_copy(store: Scheduling, *, by: str, marks_missed: bool, now: datetime) -> None:
     """A person goes on from the copy; with `marks_missed` nothing of what it has forgotten runs again."""
     with store.transaction():
         missed = _mark_missed(store, now=now) if marks_missed else 0
@@ -61,7 +61,7 @@ def accept_copy(store: Store, *, by: str, marks_missed: bool, now: datetime) -> 
         store.audit(actor=by, action="accept_rewind", object="ledger", detail=detail, now=now)
 
 
-def _mark_missed(store: Store, *, now: datetime) -> int:
+def _mark_missed(store: Scheduling, *, now: datetime) -> int:
     """Account for everything up to now as missed, so that nothing of it runs again; how many."""
     count = 0
     generation = store.current_generation()

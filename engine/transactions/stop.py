@@ -8,7 +8,7 @@ from datetime import datetime
 from engine.core.events import Event, RunSettled
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.reasons import Reason
-from engine.ledger.ports import Store
+from engine.ledger.store_ports import Stopping
 from engine.ports import Clock, Stop
 
 STOP_SLACK_SECONDS = 10.0
@@ -17,7 +17,7 @@ STOP_LOOK_SECONDS = 0.05
 
 
 def stop_running(
-    store: Store, clock: Clock, *, why: str, wake: Callable[[], None], asked_again: threading.Event
+    store: Stopping, clock: Clock, *, why: str, wake: Callable[[], None], asked_again: threading.Event
 ) -> bool:
     """Cancel everything that runs and wait, no longer than its grace; whether all of it has ended.
 
@@ -52,7 +52,7 @@ def is_withdrawn(run: Run, *, by_command: bool) -> bool:
     )
 
 
-def withdraw(store: Store, run: Run, *, now: datetime) -> list[Event]:
+def withdraw(store: Stopping, run: Run, *, now: datetime) -> list[Event]:
     """End a run that nobody waits for any more, inside the caller's transaction."""
     detail = run.requested_by
     if not store.request_stop(run.id, Stop.CANCEL, reason=Reason.WITHDRAWN, detail=detail, now=now):
@@ -61,7 +61,7 @@ def withdraw(store: Store, run: Run, *, now: datetime) -> list[Event]:
     return [RunSettled(run=ended, number=run.attempt, seconds=None)]
 
 
-def why_gone(store: Store, run: Run) -> str:
+def why_gone(store: Stopping, run: Run) -> str:
     """Why the job of a run is tried no more, in words; empty while it is. A job that was only ever run is."""
     if run.generation is None:
         return ""

@@ -81,9 +81,11 @@ def test_a_schedule_may_begin_when_the_one_before_ends_and_no_sooner(patient: Pa
         "from schedule where id = (select max(id) from schedule)"
     )
     patient.write(ends, begins.format("+ 0"))
-    assert [one.found for one in check_order(patient.world.view) if "began before" in one.found] == []
+    assert [
+        one.found for one in check_order(patient.world.view.soundness) if "began before" in one.found
+    ] == []
     patient.write("delete from schedule where id = (select max(id) from schedule)", begins.format("- 1"))
-    assert [one.found for one in check_order(patient.world.view) if "began before" in one.found]
+    assert [one.found for one in check_order(patient.world.view.soundness) if "began before" in one.found]
 
 
 def test_how_the_last_attempt_may_stand_is_said_of_every_state() -> None:
@@ -92,7 +94,7 @@ def test_how_the_last_attempt_may_stand_is_said_of_every_state() -> None:
 
 def test_a_word_that_is_no_state_is_told_once_and_stops_nothing(patient: Patient) -> None:
     patient.write(f"update run set state = 'whim' where id = {A_MISSED}")
-    codes = [one.code for one in check_rows(patient.world.view)]
+    codes = [one.code for one in check_rows(patient.world.view.soundness)]
     assert codes == ["invariant.I4"]
 
 
@@ -102,7 +104,7 @@ def test_of_many_crowds_the_first_are_told_and_the_rest_counted(patient: Patient
             f"update run set state = 'running', concurrency_key = 'key-{number}', concurrency_limit = 1 "
             f"where id in (select id from run where state = 'missed' limit 2)"
         )
-    found = [one.found for one in check_rows(patient.world.view) if one.code == "invariant.I11"]
+    found = [one.found for one in check_rows(patient.world.view.soundness) if one.code == "invariant.I11"]
     assert len(found) == MAX_TOLD + 1
     assert found[-1] == "and 1 more like that"
 

@@ -32,7 +32,8 @@ from engine.core.records import (
     SetKey,
     Tally,
 )
-from engine.ledger.ports import Store, View
+from engine.ledger.ports import View
+from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 

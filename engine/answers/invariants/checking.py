@@ -18,12 +18,12 @@ def check_invariants(view: View, *, now: datetime, is_running: bool, max_running
     `max_running` is how many attempts the engine lets run at once.
     """
     with view.soundness.snapshot():
-        yield from _as_far_as_it_can(check_coverage(view))
-        yield from _as_far_as_it_can(check_rows(view))
+        yield from _as_far_as_it_can(check_coverage(view.soundness))
+        yield from _as_far_as_it_can(check_rows(view.soundness))
         yield from _as_far_as_it_can(
             check_liveness(view, now=now, is_running=is_running, max_running=max_running)
         )
-        yield from _as_far_as_it_can(check_order(view))
+        yield from _as_far_as_it_can(check_order(view.soundness))
         yield from _as_far_as_it_can(check_stories(view, now=now))
 
 

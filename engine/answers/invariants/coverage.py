@@ -14,17 +14,17 @@ from typing import Final
 from engine.answers.findings import Finding, told
 from engine.core.records import Gap, Schedule, SetKey
 from engine.core.vocabulary import short
-from engine.ledger.ports import View
+from engine.ledger.soundness_ports import Soundness
 from jobfile.schedule.occurrences import TZDATA_VERSION, fires
 
 REPORT_IT: Final = "keep a copy of the state folder and report it"
 
 
-def check_coverage(view: View) -> Iterator[Finding]:
+def check_coverage(look: Soundness) -> Iterator[Finding]:
     """Completeness, no phantoms, uniqueness: of every schedule that ever was."""
-    others = [one for one in view.soundness.tzdata_versions() if one != TZDATA_VERSION]
+    others = [one for one in look.tzdata_versions() if one != TZDATA_VERSION]
     hint = f" (with the zone rules of tzdata {others[0]} it may have been right)" if others else ""
-    sets = (_check_set(view, key, hint) for key in view.soundness.set_keys())
+    sets = (_check_set(look, key, hint) for key in look.set_keys())
     yield from told(chain.from_iterable(sets))
 
 
@@ -65,11 +65,11 @@ class _Walk:
         yield from done
 
 
-def _check_set(view: View, key: SetKey, hint: str) -> Iterator[Finding]:
-    schedules = view.soundness.schedules(key)
-    walks = [_walk(view, schedule) for schedule in schedules]
+def _check_set(look: Soundness, key: SetKey, hint: str) -> Iterator[Finding]:
+    schedules = look.schedules(key)
+    walks = [_walk(look, schedule) for schedule in schedules]
     covered = max((one.covered_until for one in schedules), default=None)
-    runs = view.soundness.instants(key)
+    runs = look.instants(key)
     run = next(runs, None)
     for instant, owners in _wanted(schedules):
         while run is not None and run[0] < instant:
@@ -91,8 +91,8 @@ def _check_set(view: View, key: SetKey, hint: str) -> Iterator[Finding]:
         yield from _ended(key, walk, None, hint)
 
 
-def _walk(view: View, schedule: Schedule) -> _Walk:
-    gaps = view.soundness.gaps(schedule.id)
+def _walk(look: Soundness, schedule: Schedule) -> _Walk:
+    gaps = look.gaps(schedule.id)
     return _Walk(gaps, next(gaps, None))
 
 

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from engine.answers.findings import Finding, told
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.records import Schedule, Session
-from engine.ledger.ports import View
+from engine.ledger.soundness_ports import Soundness
 
 
-def check_order(view: View) -> Iterator[Finding]:
+def check_order(look: Soundness) -> Iterator[Finding]:
     """Whether schedules and sessions follow each other as they may."""
-    yield from told(_schedules(view))
-    yield from told(_sessions(view))
+    yield from told(_schedules(look))
+    yield from told(_sessions(look))
 
 
-def _schedules(view: View) -> Iterator[Finding]:
-    newest = view.soundness.clock_epoch()
-    for key in view.soundness.set_keys():
+def _schedules(look: Soundness) -> Iterator[Finding]:
+    newest = look.clock_epoch()
+    for key in look.set_keys():
         before: Schedule | None = None
-        for one in view.soundness.schedules(key):
+        for one in look.schedules(key):
             said = _wrong(one, before, newest)
             if said:
                 yield Finding(
@@ -45,10 +45,10 @@ def _wrong(one: Schedule, before: Schedule | None, clock_epoch: int) -> str:
     return ""
 
 
-def _sessions(view: View) -> Iterator[Finding]:
+def _sessions(look: Soundness) -> Iterator[Finding]:
     """By the clock that never goes back: seconds since the boot in which two sessions were."""
     newest: dict[str, Session] = {}
-    for one in view.soundness.sessions():
+    for one in look.sessions():
         before = newest.get(one.boot_id)
         if before is not None and _is_earlier(one.boot_seconds, before.boot_seconds):
             yield Finding(

@@ -8,7 +8,7 @@ from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.lifecycle import AttemptState, RunState
 from engine.core.records import Suspect
 from engine.core.vocabulary import short
-from engine.ledger.ports import View
+from engine.ledger.soundness_ports import Contradictions
 
 _ALIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING})
 _BAD = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
@@ -30,15 +30,14 @@ LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
 """How the last attempt of a run may stand: what the legal moves of a run leave behind."""
 
 
-def check_rows(view: View) -> Iterator[Finding]:
+def check_rows(look: Contradictions) -> Iterator[Finding]:
     """Whether each run and its attempts tell one story."""
-    look = view.soundness
     yield from _suspects("invariant.I4", look.half_ended(limit=MAX_TOLD))
     yield from _suspects("invariant.I5", look.misnumbered(limit=MAX_TOLD))
     yield from _suspects("invariant.I6", look.executed_twice(limit=MAX_TOLD))
     yield from _suspects("invariant.I7", look.unproven(limit=MAX_TOLD))
-    yield from told(_check_last_states(view))
-    yield from told(_check_crowds(view))
+    yield from told(_check_last_states(look))
+    yield from told(_check_crowds(look))
 
 
 def _suspects(code: str, found: tuple[Suspect, ...]) -> Iterator[Finding]:
@@ -62,8 +61,8 @@ def _help(code: str, one: Suspect) -> str:
     return f"{story} shows what it wrote; {REPORT_IT}"
 
 
-def _check_last_states(view: View) -> Iterator[Finding]:
-    for one in view.soundness.last_states():
+def _check_last_states(look: Contradictions) -> Iterator[Finding]:
+    for one in look.last_states():
         if one.run_state not in tuple(RunState) or one.attempt_state not in (*AttemptState, ""):
             continue  # I4 tells of words that are no state
         attempt = AttemptState(one.attempt_state) if one.attempt_state else None
@@ -79,8 +78,8 @@ def _check_last_states(view: View) -> Iterator[Finding]:
         )
 
 
-def _check_crowds(view: View) -> Iterator[Finding]:
-    for one in view.soundness.crowds(limit=MAX_TOLD + 1):
+def _check_crowds(look: Contradictions) -> Iterator[Finding]:
+    for one in look.crowds(limit=MAX_TOLD + 1):
         yield Finding(
             code="invariant.I11",
             found=f"{one.active} runs are active under `{one.concurrency_key}`, and {one.limit} may be",

@@ -21,7 +21,6 @@ class SqliteIncidents:
     def note(
         self, kind: str, *, began_at: datetime, detail: str, occurrences: int, jobs: int, now: datetime
     ) -> None:
-        """Something happened from `began_at` until now; noted again, it grows."""
         values: dict[str, object] = {
             "kind": kind,
             "began_at": to_us(began_at),
@@ -35,29 +34,23 @@ class SqliteIncidents:
             self._db.write("incident.add_incident", values)
 
     def hold(self, kind: str = CLOCK_HOLD) -> Incident | None:
-        """What holds the engine back, if it does."""
         return self._db.first(incident_from_row, "incident.open_hold", {"kind": kind})
 
     def begin_hold(self, kind: str = CLOCK_HOLD, *, detail: str, now: datetime) -> None:
-        """From now on the engine is held back."""
         at = to_us(now)
         values = {"kind": kind, "began_at": at, "ended_at": None, "detail": detail}
         self._db.write("incident.add_incident", values | {"occurrences": 0, "jobs": 0, "recorded_at": at})
 
     def end_hold(self, kind: str = CLOCK_HOLD, *, by: str, now: datetime) -> None:
-        """The engine is held back no more."""
         self._db.write("incident.end_hold", {"kind": kind, "accepted_by": by, "now": to_us(now)})
 
     def accept_hold(self, *, actor: str) -> bool:
-        """A person says that the clock is right; False when it was believed anyway."""
         return self._db.write("incident.accept_hold", {"actor": actor}) == 1
 
     def recent(self, *, limit: int) -> tuple[Incident, ...]:
-        """What happened to the engine, the newest first."""
         return self._db.all(incident_from_row, "incident.recent_incidents", {"limit": limit})
 
     def clock_epoch(self) -> int:
-        """How often a clock that had run wrongly was set right by a person."""
         row = self._db.row("meta.get_meta", {"key": CLOCK_EPOCH})
         noted = "0" if row is None else str(row["value"])
         return int(noted) if is_number(noted) else self._newest_clock()
@@ -69,11 +62,9 @@ class SqliteIncidents:
         return row[0] if COUNT.is_good(row[0]) else 0
 
     def wait_until(self, run: Run, at: datetime) -> bool:
-        """A run whose time to start came from a wrong clock waits until another."""
         return self._db.write("run.wait_until", {"id": run.id, "attempt": run.attempt, "at": to_us(at)}) == 1
 
     def rewind(self, *, now: datetime) -> None:
-        """A wrong clock has named instants to come: the schedules in force begin anew, in the next epoch."""
         epoch = self.clock_epoch() + 1
         self._db.write("meta.set_meta", {"key": CLOCK_EPOCH, "value": str(epoch)})
         self._db.write("schedule.end_schedules_of_clock", {})

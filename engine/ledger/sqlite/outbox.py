@@ -15,23 +15,18 @@ class SqliteOutbox:
         self._db = connection
 
     def add(self, owed: Owed) -> None:
-        """A notification is owed; the same one twice is one."""
         values = owed._asdict() | {"at": to_us(owed.at)}
         del values["tries"]
         self._db.write("outbox.add_owed", values)
 
     def due(self, *, now: datetime, limit: int) -> tuple[Owed, ...]:
-        """What may be tried now: of each job and channel only the oldest."""
         return self._db.all(owed_from_row, "outbox.owed", {"now": to_us(now), "limit": limit})
 
     def sent(self, id: str, *, now: datetime) -> None:
-        """It was delivered."""
         self._db.write("outbox.mark_sent", {"id": id, "now": to_us(now)})
 
     def failed(self, id: str, *, error: str, next_try_at: datetime) -> None:
-        """It could not be delivered and is tried again."""
         self._db.write("outbox.mark_unsent", {"id": id, "error": error, "next_try_at": to_us(next_try_at)})
 
     def drop_sent(self, *, before: datetime) -> int:
-        """Forget what was delivered long ago; how many."""
         return self._db.write("outbox.drop_sent", {"before": to_us(before)})

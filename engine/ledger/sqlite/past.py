@@ -30,18 +30,15 @@ class SqlitePast:
         self._db = connection
 
     def attempt(self, run_id: str, number: int) -> Attempt | None:
-        """One attempt as the ledger knows it."""
         attempts = self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
         return next((one for one in attempts if one.number == number), None)
 
     def lost_attempts(self, *, since: datetime, limit: int) -> tuple[Attempt, ...]:
-        """Attempts that ended after an instant and whose end nobody saw."""
         return self._db.all(
             attempt_from_row, "attempt.lost_attempts", {"since": to_us(since), "limit": limit}
         )
 
     def resolve(self, attempt: Attempt, ended: Ended, *, state: RunState, detail: str) -> bool:
-        """The end of a lost attempt was found: once. True when that says how its run ended."""
         values = {
             "run_id": attempt.run_id,
             "number": attempt.number,
@@ -57,7 +54,6 @@ class SqlitePast:
         return is_first and self._db.write("run.resolve_run", values) == 1
 
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
-        """Runs that were over before an instant and may be taken away, oldest first; of one job or all."""
         most = limit + len(self._db.unreadable)  # they come first for ever, and stay
         found = self._db.all(
             run_from_row, "retention.prunable", {"before": to_us(before), "limit": most, "job": job}
@@ -65,7 +61,6 @@ class SqlitePast:
         return tuple(run for run in found if run.reason != UNREADABLE)[:limit]
 
     def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
-        """Jobs with more runs than are kept, each with the instant of the oldest that is."""
         found = []
         for row in self._db.rows("retention.crowded_jobs", {"keep": keep}):
             oldest = self._db.row("retention.kept_since", {"job": row["job"], "keep": keep - 1})
@@ -74,10 +69,6 @@ class SqlitePast:
         return tuple(found)
 
     def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
-        """Take runs away; a gap record or a number goes on saying what became of each. Those that are gone.
-
-        A run that no schedule names, for its row cannot be read, stays: no gap could say what became of it.
-        """
         gone = []
         for run in runs:
             if run.schedule_key is None:
@@ -92,34 +83,28 @@ class SqlitePast:
         return tuple(gone)
 
     def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
-        """Runs that were recorded after another, and before an instant, with their places in the order."""
         rows = self._db.rows(
             "retention.finished_since", {"after": seq, "before": to_us(before), "limit": limit}
         )
         return tuple((row["seq"], self._db.read(run_from_row, row)) for row in rows)
 
     def newest_audit(self) -> tuple[int, str]:
-        """The number and the hash of the audit's newest record; 0 and nothing when it has none."""
         row = self._db.row("audit.newest_audit")
         return (0, "") if row is None else (row["seq"], row["hash"])
 
     def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:
-        """Lines of the audit after one, oldest first, with their numbers."""
         rows = self._db.rows("audit.audit_after", {"seq": seq, "limit": limit})
         return tuple((row["seq"], self._db.read(audited_from_row, row)) for row in rows)
 
     def fact(self, key: str, *, default: str) -> str:
-        """A fact about the ledger, as it was noted last."""
         row = self._db.row("meta.get_meta", {"key": key})
         return default if row is None else str(row["value"])
 
     def number(self, key: str) -> int:
-        """A fact that is a number; 0 when none was noted, or something else."""
         noted = self.fact(key, default="0")
         return int(noted) if is_number(noted) else 0
 
     def note(self, key: str, value: str) -> None:
-        """Write a fact about the ledger."""
         self._db.write("meta.set_meta", {"key": key, "value": value})
 
     def _leave_gap(self, run: Run, now: datetime) -> bool:

@@ -15,20 +15,16 @@ class SqlitePauses:
         self._db = connection
 
     def add(self, pause: Pause) -> None:
-        """A job is paused."""
         until = None if pause.until is None else to_us(pause.until)
         values = {"job": pause.job, "source": pause.source, "actor": pause.actor, "reason": pause.reason}
         self._db.write("pause.add_pause", values | {"paused_at": to_us(pause.paused_at), "until": until})
 
     def end(self, job: str, *, by: str, now: datetime) -> int:
-        """A job goes on; the number of pauses that this ended."""
         return self._db.write("pause.end_pauses", {"job": job, "ended_by": by, "now": to_us(now)})
 
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
-        """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
         return self._db.all(pause_from_row, "pause.pauses_between", values)
 
     def last_resume(self, job: str) -> datetime | None:
-        """When a pause of the job ended last."""
         return self._db.instant("pause.last_resume", {"job": job})

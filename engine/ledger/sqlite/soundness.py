@@ -6,12 +6,12 @@ from datetime import datetime
 
 from engine.core.lifecycle import Run
 from engine.core.records import (
+    CLOCK_HOLD,
     Backlog,
     Crowd,
     Gap,
     Incident,
     LastState,
-    LiveAttempt,
     Schedule,
     Session,
     SetKey,
@@ -23,13 +23,13 @@ from engine.ledger.cells import INSTANT, faults_of, unreadable_row
 from engine.ledger.rows import (
     from_us,
     gap_from_row,
-    live_attempt_from_row,
     run_from_row,
     schedule_from_row,
     session_from_row,
     to_us,
 )
 from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.current import SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition
 from engine.ledger.sqlite.incidents import SqliteIncidents
 
@@ -53,7 +53,7 @@ EVERY_ROW = (
 """The queries that read every row, of each table one."""
 
 
-class SqliteSoundness:
+class SqliteSoundness(SqliteStanding):
     """Reads only; whoever wants one moment reads inside `snapshot()`."""
 
     def __init__(self, connection: Connection) -> None:
@@ -61,115 +61,73 @@ class SqliteSoundness:
         self._db = connection
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Everything that is read inside is of one moment, whatever an engine writes meanwhile."""
         return self._db.snapshot()
 
     def tally(self) -> Tally:
-        """How much the ledger holds."""
         row = self._db.rows("soundness.tally")[0]
         return Tally(row["runs"], row["attempts"], row["schedules"], row["gaps"])
 
     def set_keys(self) -> tuple[SetKey, ...]:
-        """Every set of occurrences that a schedule or a run names."""
         return tuple(SetKey(*row) for row in self._db.rows("soundness.set_keys"))
 
     def schedules(self, key: SetKey) -> tuple[Schedule, ...]:
-        """The schedules that a set is made of, oldest first."""
         return self._db.all(schedule_from_row, "soundness.schedules_of_set", key._asdict())
 
     def instants(self, key: SetKey) -> Iterator[tuple[datetime, str]]:
-        """The runs of a set, each with its instant, oldest first; read one after the other."""
         for row in self._db.each("soundness.instants_of_set", key._asdict()):
             if INSTANT.is_good(row["scheduled_for"]):
                 yield from_us(row["scheduled_for"]), row["id"]
 
     def gaps(self, schedule_id: int) -> Iterator[Gap]:
-        """The gap records of a schedule, oldest first; read one after the other."""
         rows = self._db.each("gap.gaps_of_schedule", {"schedule_id": schedule_id})
         return (self._db.read(gap_from_row, row) for row in rows)
 
     def half_ended(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs and attempts whose state and end contradict each other, or that were resolved and not lost."""
         return self._suspects("soundness.half_ended", limit)
 
     def misnumbered(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs whose attempts are not numbered without a hole, or of which another than the last is alive."""
         return self._suspects("soundness.misnumbered", limit)
 
     def executed_twice(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs of which a lost attempt turned out to have ended, after another had started."""
         return self._suspects("soundness.executed_twice", limit)
 
     def unproven(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs that succeeded without an attempt that did."""
         return self._suspects("soundness.unproven", limit)
 
     def ownerless(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Open runs that nothing will ever move: no live attempt, no time to try again."""
         return self._suspects("soundness.ownerless", limit)
 
     def overdue(self, *, before: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs that were due before an instant, with nothing in their way, and have not moved."""
         values = {"now": to_us(before), "limit": limit}
         queries = ("run.startable", "run.startable_catchup", "run.undecided", "soundness.long_expired")
         return tuple(run for query in queries for run in self._db.all(run_from_row, query, values))
 
     def last_states(self) -> tuple[LastState, ...]:
-        """In which state the last attempt of the runs in each state stands; '' for none."""
         return tuple(LastState(*row) for row in self._db.rows("soundness.last_states"))
 
     def crowds(self, *, limit: int) -> tuple[Crowd, ...]:
-        """Concurrency keys with more active runs than any of them was allowed beside itself."""
         return tuple(Crowd(*row) for row in self._db.rows("soundness.crowds", {"limit": limit}))
 
     def sessions(self) -> Iterator[Session]:
-        """Every session in the order of its epoch."""
         return (self._db.read(session_from_row, row) for row in self._db.each("session.sessions"))
 
-    def newest_epoch(self) -> int:
-        """The epoch of the session that started last, an engine's or a single run's."""
-        row = self._db.row("session.newest_epoch")
-        return 0 if row is None or row[0] is None else int(row[0])
-
     def clock_epoch(self) -> int:
-        """How often a clock that had run wrongly was set right by a person."""
         return SqliteIncidents(self._db).clock_epoch()
 
-    def max_covered_until(self) -> datetime | None:
-        """How far the ledger has accounted for time."""
-        return self._instant("schedule.max_covered_until")
-
-    def covered_in_force(self) -> datetime | None:
-        """How far the schedules in force have accounted for time."""
-        return self._instant("schedule.covered_in_force")
-
-    def schedules_in_force(self) -> tuple[Schedule, ...]:
-        """Every schedule in force."""
-        return self._db.all(schedule_from_row, "schedule.schedules_in_force")
-
-    def live_attempts(self) -> tuple[LiveAttempt, ...]:
-        """Attempts without an end, oldest first."""
-        return self._db.all(live_attempt_from_row, "attempt.live_attempts")
-
     def newest_intent(self) -> datetime | None:
-        """When an attempt was committed to last."""
-        return self._instant("attempt.newest_intent")
+        return self._db.instant("attempt.newest_intent")
 
-    def hold(self, kind: str) -> Incident | None:
-        """What holds the engine back, if it does: the clock, an older ledger, a full disk."""
+    def hold(self, kind: str = CLOCK_HOLD) -> Incident | None:
         return SqliteIncidents(self._db).hold(kind)
 
     def tzdata_versions(self) -> tuple[str, ...]:
-        """The zone rules that generations were applied with, those of the one in force first."""
         return tuple(row["tzdata_version"] for row in self._db.rows("generation.tzdata_versions"))
 
     def backlog(self) -> Backlog:
-        """Notifications that nobody has delivered."""
         row = self._db.rows("outbox.backlog")[0]
         return Backlog(row["count"], from_us(row["oldest"]) if INSTANT.is_good(row["oldest"]) else None)
 
     def unreadable_rows(self) -> Iterator[Unreadable]:
-        """Every row of every table that cannot be read, read one after the other."""
         for query in EVERY_ROW:
             table = query.removeprefix("soundness.all_")
             for row in self._db.each(query):
@@ -182,12 +140,8 @@ class SqliteSoundness:
                         yield found
 
     def run_ids(self) -> Iterator[str]:
-        """Every run's id in order."""
         return (row["id"] for row in self._db.each("soundness.run_ids"))
 
     def _suspects(self, query: str, limit: int) -> tuple[Suspect, ...]:
         rows = self._db.rows(query, {"limit": limit})
         return tuple(Suspect(row["run_id"], row["job"], row["said"], row["total"]) for row in rows)
-
-    def _instant(self, query: str) -> datetime | None:
-        return self._db.instant(query)

@@ -4,22 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
-from engine.core.records import Generation, JobVersion, LiveAttempt, Schedule, Session, Unreadable
+from engine.core.records import Generation, Schedule, Session, Unreadable
 from engine.ledger.cells import is_job
 from engine.ledger.rows import (
-    generation_from_row,
-    job_version_from_row,
-    live_attempt_from_row,
     run_from_row,
     run_to_row,
     schedule_from_row,
     session_from_row,
     to_us,
 )
-from engine.ledger.side_ports import Incidents, Outbox, Past, Pauses
 from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
@@ -32,6 +30,9 @@ from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin
 
+if TYPE_CHECKING:
+    from engine.ledger.store_ports import Incidents, Outbox, Past, Pauses
+
 KEPT_SPECS = 20_000
 """Definitions that are kept as they were read: each is asked for at every occurrence."""
 LEFTOVER = ("job", "schedule_key", "active_from")
@@ -39,7 +40,7 @@ ALL_ROWS = -1
 """SQLite's word for no limit."""
 
 
-class SqliteStore:
+class SqliteStore(SqliteCurrent, SqliteStanding):
     """The writing half of the ledger. Every method that writes runs inside `transaction()`."""
 
     def __init__(self, connection: Connection) -> None:
@@ -66,12 +67,10 @@ class SqliteStore:
         return cls(connection)
 
     def close(self) -> None:
-        """Give the file back."""
         self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside becomes true at once, or nothing does."""
         with self._db.transaction():
             yield
 
@@ -86,7 +85,6 @@ class SqliteStore:
         boot_seconds: float,
         at_least: int = 0,
     ) -> int:
-        """Take the next engine epoch, and not less; every later write of an older engine is refused."""
         with self._db.transaction():
             values = {"kind": kind, "boot_id": boot_id, "pid": pid, "version": version, "now": to_us(now)}
             row = self._db.row(
@@ -96,39 +94,18 @@ class SqliteStore:
         self._db.epoch = int(row["epoch"])
         return self._db.epoch
 
-    def newest_epoch(self) -> int:
-        """The epoch of the engine that started last; 0 when none ever has."""
-        row = self._db.row("session.newest_epoch")
-        return 0 if row is None or row[0] is None else int(row[0])
-
     def verify(self) -> None:
-        """Refuse a damaged ledger: it must stop the engine, not start it on half of the truth."""
         self._db.verify()
 
     def touch_session(self, *, epoch: int, now: datetime, boot_seconds: float) -> None:
-        """Note that the engine was alive at `now`, so long after the boot."""
         values = {"epoch": epoch, "now": to_us(now), "boot_seconds": boot_seconds}
         self._db.write("session.touch_session", values)
 
     def close_session(self, *, epoch: int, now: datetime, boot_seconds: float | None, reason: str) -> None:
-        """Note that the engine ended in order, and both clocks; None while they are not believed."""
         values = {"epoch": epoch, "now": to_us(now), "boot_seconds": boot_seconds, "reason": reason}
         self._db.write("session.close_session", values)
 
-    def current_generation(self) -> Generation | None:
-        """The generation in force."""
-        return self._db.first(generation_from_row, "generation.current_generation")
-
-    def jobs_in_force(self) -> tuple[JobVersion, ...]:
-        """The jobs of the generation in force, by name."""
-        return self._db.all(job_version_from_row, "generation.jobs_in_force")
-
-    def job_in_force(self, job: str) -> JobVersion | None:
-        """One job of the generation in force."""
-        return self._db.first(job_version_from_row, "generation.job_in_force", {"job": job})
-
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
-        """Write a new generation; its number is the next one, whatever the value says."""
         values = {
             "digest": generation.digest,
             "applied_at": to_us(generation.applied_at),
@@ -144,11 +121,9 @@ class SqliteStore:
         return int(row["number"])
 
     def end_job(self, job: str, *, generation: int) -> None:
-        """From this generation on the job is another, or none."""
         self._db.write("generation.end_job_version", {"job": job, "generation": generation})
 
     def add_job(self, job: CompiledJob, *, generation: int) -> None:
-        """From this generation on the job means this."""
         self.add_definition(job)
         values = {"job": job.spec.name, "generation": generation, "digest": job.digest}
         self._db.write(
@@ -156,22 +131,18 @@ class SqliteStore:
         )
 
     def move_job(self, job: str, origin: Origin) -> None:
-        """The same job is now written at another place."""
         self._db.write("generation.move_job_version", {"job": job, "file": origin.file, "line": origin.line})
 
     def add_definition(self, job: CompiledJob) -> None:
-        """Keep a compiled job, once for each meaning."""
         self._db.write(
             "generation.add_definition", {"digest": job.digest, "job": job.spec.name, "spec": job.canonical}
         )
 
     def definition(self, digest: str) -> JobSpec:
-        """The compiled job with this digest."""
         found = self._specs.get(digest) or self._read_definition(digest)
         return found if isinstance(found, JobSpec) else stand_in(found.job)
 
     def definition_trouble(self, digest: str) -> str:
-        """Why the job with this digest cannot be read, and so is not executed; empty when it can."""
         found = self._specs.get(digest) or self._read_definition(digest)
         return "" if isinstance(found, JobSpec) else f"its definition cannot be read: {found.why}"
 
@@ -191,14 +162,9 @@ class SqliteStore:
 
     @property
     def unreadable(self) -> Sequence[Unreadable]:
-        """The rows met so far that cannot be read, in the order in which they were met."""
         return tuple(self._db.unreadable.values()) if self._db.unreadable else ()
 
     def set_aside(self, found: Unreadable, *, is_over: bool, now: datetime) -> bool:
-        """End a run that cannot be read, as lost; one whose attempt may be alive only when that `is_over`.
-
-        A run without a name that could be followed is over: nobody can ask after it.
-        """
         values = {"seq": found.seq, "is_over": is_over or not found.run, "now": to_us(now)}
         detail = f"its row cannot be read: {found.why}"
         if self._db.write("run.set_aside_run", values | {"detail": detail}) != 1:
@@ -207,7 +173,6 @@ class SqliteStore:
         return True
 
     def look_over(self) -> None:
-        """Read all that is open and in force, so that what of it cannot be read is met before it is due."""
         self.open_runs()
         self.live_attempts()
         self.schedules_in_force()
@@ -222,25 +187,17 @@ class SqliteStore:
         return tuple(run for run in found if not run.state.is_final) if self._db.unreadable else found
 
     def knows_job(self, job: str) -> bool:
-        """Whether any generation had a job of this name."""
         return bool(self._db.rows("generation.job_versions", {"job": job}))
 
     def rename_job(self, old: str, new: str) -> None:
-        """History, coverage and pauses of a job go with its new name."""
         rename(self._db, old, new)
 
-    def schedules_in_force(self) -> tuple[Schedule, ...]:
-        """Every schedule in force, with the digest its next run would use."""
-        return self._db.all(schedule_from_row, "schedule.schedules_in_force")
-
     def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
-        """The schedule of a job in force, as it is now."""
         return self._db.first(
             schedule_from_row, "schedule.schedule_in_force", {"job": job, "schedule_key": schedule_key}
         )
 
     def add_schedule(self, spec: JobSpec, *, schedule_key: str, generation: int, now: datetime) -> None:
-        """A schedule comes into force; nothing before `now` is due."""
         rule = canonical_json(to_plain(spec.schedule))
         values: dict[str, object] = {"job": spec.name, "schedule_key": schedule_key, "rule": rule}
         values["generation"] = generation
@@ -249,15 +206,12 @@ class SqliteStore:
         self._db.write("schedule.add_schedule", values)
 
     def end_schedule(self, schedule_id: int, *, at: datetime, because: str) -> None:
-        """A schedule goes out of force; nothing after `at` is due."""
         self._db.write("schedule.end_schedule", {"id": schedule_id, "at": to_us(at), "because": because})
 
     def advance_coverage(self, schedule_id: int, *, to: datetime) -> None:
-        """Every occurrence up to `to` is accounted for."""
         self._db.write("schedule.advance_coverage", {"id": schedule_id, "covered_until": to_us(to)})
 
     def add_run(self, run: Run) -> None:
-        """Record a run, or that it was not made; also one whose definition is gone, which will not start."""
         if run.digest in self._gone:
             self._db.write("generation.add_definition", {"digest": run.digest, "job": run.job, "spec": ""})
         self._db.write("run.add_run", run_to_row(run))
@@ -275,7 +229,6 @@ class SqliteStore:
         generation: int,
         now: datetime,
     ) -> None:
-        """Record many occurrences in a row that did not run; a record that they continue grows."""
         values = {
             "schedule_id": schedule.id,
             "first_at": to_us(first_at),
@@ -294,65 +247,50 @@ class SqliteStore:
             self._db.write("gap.add_gap", values)
 
     def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
-        """How many runs with a concurrency key are active and how many wait, each counted up to a number.
-
-        One whose spread has not passed is in nobody's way.
-        """
         row = self._db.row("run.count_in_the_way", {"concurrency_key": concurrency_key, "at_most": at_most})
         assert row is not None
         return int(row["active"]), min(at_most, int(row["waiting"]))
 
     def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
-        """The runs that are counted so: the active ones, then those that wait, each oldest first."""
         values = {"concurrency_key": concurrency_key, "limit": ALL_ROWS if limit is None else limit}
         return self._open("run.runs_in_the_way", values)
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
-        """Runs of a job that wait: to start, or to be tried again."""
         return self._open("run.waiting_of_job", {"job": job})
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
-        """End a queued run that will not start."""
         RunState.QUEUED.assert_becomes(state)
         values = {"id": run_id, "state": state.value, "reason": reason, "detail": detail, "now": to_us(now)}
         return self._db.write("run.end_waiting", values) == 1
 
     def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:
-        """Cancel what has no process at once; ask a running one to end. False when the run is over."""
         idle = {"id": run_id, "reason": reason, "detail": detail, "now": to_us(now)}
         if self._db.write("run.cancel_idle", idle):
             return True
         return self._db.write("run.stop_running", idle | {"how": how.value}) == 1
 
     def undecided(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs whose spread has passed, about which nothing is decided yet."""
         return self._open("run.undecided", {"now": to_us(now), "limit": limit})
 
     def next_undecided(self) -> datetime | None:
-        """When the next spread has passed."""
-        return self._instant("run.next_undecided")
+        return self._db.instant("run.next_undecided")
 
     def decide(self, run: Run) -> bool:
-        """Write what was decided about a run whose spread has passed."""
         if run.state is not RunState.QUEUED:
             RunState.QUEUED.assert_becomes(run.state)
         return self._db.write("run.decide_run", run_to_row(run)) == 1
 
     def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
-        """End the waiting runs that could not start in time."""
         return self._db.all(run_from_row, "run.expire_waiting", {"now": to_us(now)})
 
     def repin(self, run: Run) -> None:
-        """A waiting run takes another definition, and the params and the key that follow from it."""
         self._db.write("run.repin_run", run_to_row(run))
 
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
-        """Runs that may start now, oldest first: those on time, or those that are made up for."""
         query = "run.startable_catchup" if is_catchup else "run.startable"
         return self._open(query, {"now": to_us(now), "limit": limit})
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
-        """Commit to one more attempt of a run, if its state and its limit still allow it."""
         values = {"id": run.id, "attempt": run.attempt, "now": to_us(now)}
         if self._db.write("run.start_run", values) != 1:
             return False
@@ -361,20 +299,13 @@ class SqliteStore:
         return True
 
     def next_wake(self, *, now: datetime) -> datetime | None:
-        """The earliest instant after now at which a waiting run may start."""
-        return self._instant("run.next_wake", {"now": to_us(now)})
-
-    def live_attempts(self) -> tuple[LiveAttempt, ...]:
-        """Attempts without an end, oldest first."""
-        return self._db.all(live_attempt_from_row, "attempt.live_attempts")
+        return self._db.instant("run.next_wake", {"now": to_us(now)})
 
     def mark_running(self, attempt: Attempt, *, started_at: datetime) -> None:
-        """The execution of an attempt is proven."""
         values = {"run_id": attempt.run_id, "number": attempt.number, "started_at": to_us(started_at)}
         self._db.write("attempt.mark_attempt_running", values)
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
-        """Make a verdict true. False when it was settled, cancelled or renamed since `run` was read."""
         run.state.assert_becomes(verdict.run_state)
         ended = outcome if isinstance(outcome, Ended) else None
         started_at = None if ended is None else to_us(ended.started_at)
@@ -415,56 +346,32 @@ class SqliteStore:
         assert changed == 1, f"illegal_transition of attempt {run.attempt} of run {run.id}"
         return True
 
-    def run(self, run_id: str) -> Run | None:
-        """One run as it is now."""
-        return self._db.first(run_from_row, "run.run", {"id": run_id})
-
     def open_runs(self) -> tuple[Run, ...]:
-        """Runs that are not over, oldest first."""
         return self._open("run.open_runs", {})
 
     def last_success(self, job: str, *, before: datetime) -> datetime | None:
-        """When a job last succeeded before an instant."""
-        return self._instant("run.last_success", {"job": job, "before": to_us(before)})
+        return self._db.instant("run.last_success", {"job": job, "before": to_us(before)})
 
     def newest_ends(self, job: str, *, since: datetime, limit: int) -> tuple[RunState, ...]:
-        """How the runs of a job ended that ran to an end after an instant, the newest first."""
         values = {"job": job, "since": to_us(since), "limit": limit}
         return tuple(RunState(row["state"]) for row in self._db.rows("run.newest_ends", values))
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
-        """The newest runs of a job that its schedule wanted, the newest first."""
         return self._db.all(run_from_row, "run.newest_occurrences", {"job": job, "limit": limit})
 
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
-        """A set of files is refused; one open refusal at a time."""
         self._db.write("rejection.resolve_rejections", {"now": to_us(now)})
         values = {"digest": digest, "diagnostics": canonical_json(list(diagnostics)), "now": to_us(now)}
         self._db.write("rejection.add_rejection", values)
 
     def accept(self, *, now: datetime) -> bool:
-        """The files are good; True when they were refused before."""
         return self._db.write("rejection.resolve_rejections", {"now": to_us(now)}) > 0
 
     def audit(self, *, actor: str, action: str, object: str, detail: str, now: datetime) -> None:
-        """Add one line to the audit."""
         values = {"at": to_us(now), "actor": actor, "action": action, "object": object, "detail": detail}
         self._db.write("audit.add_audit", values)
 
-    def max_covered_until(self) -> datetime | None:
-        """How far the ledger has accounted for time."""
-        return self._instant("schedule.max_covered_until")
-
-    def covered_in_force(self) -> datetime | None:
-        """How far the schedules in force have accounted for time."""
-        return self._instant("schedule.covered_in_force")
-
     def last_session(self) -> Session | None:
-        """The engine session that started last, if it can be read: a clock is compared with it."""
         found = self._db.first(session_from_row, "session.last_session")
         is_sound = found is not None and f"session epoch = {found.epoch}" not in self._db.unreadable
         return found if is_sound else None
-
-    def _instant(self, query: str, values: dict[str, object] | None = None) -> datetime | None:
-        """The one instant that a query finds, if it finds one."""
-        return self._db.instant(query, values)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.core.audit_chain import Link
 from engine.core.lifecycle import Attempt, Run, RunState, States
@@ -40,15 +41,18 @@ from engine.ledger.rows import (
     source_from_text,
     to_us,
 )
-from engine.ledger.side_ports import Soundness
 from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 
+if TYPE_CHECKING:
+    from engine.ledger.soundness_ports import Soundness
 
-class SqliteView:
+
+class SqliteView(SqliteCurrent):
     """The reading half of the ledger."""
 
     def __init__(self, connection: Connection) -> None:
@@ -80,66 +84,49 @@ class SqliteView:
         return cls(connection)
 
     def close(self) -> None:
-        """Give the file back."""
         self._db.close()
 
     @property
     def unreadable(self) -> Sequence[Unreadable]:
-        """The rows that cannot be read and were met on the way to an answer, in that order."""
         return tuple(self._db.unreadable.values())
 
     def set_aside(self) -> tuple[str, ...]:
-        """The rows that the engine met and cannot read, in words."""
         row = self._db.row("meta.get_meta", {"key": SET_ASIDE})
         return texts_from_json("[]" if row is None else str(row["value"]))
 
-    def run(self, run_id: str) -> Run | None:
-        """One run."""
-        return self._db.first(run_from_row, "run.run", {"id": run_id})
-
     def runs_with_prefix(self, prefix: str) -> tuple[Run, ...]:
-        """At most two runs whose id starts so."""
         return self._db.all(run_from_row, "run.runs_with_prefix", {"prefix": prefix})
 
     def recent_runs(self, *, job: str | None, state: States, limit: int) -> tuple[Run, ...]:
-        """The runs recorded last, newest first; in one state, in some, or in any."""
         states = (state,) if isinstance(state, RunState) else state
         values = {"job": job, "states": None if states is None else json.dumps(states), "limit": limit}
         return self._db.all(run_from_row, "run.recent_runs", values)
 
     def open_runs(self) -> tuple[Run, ...]:
-        """Runs that are not over, oldest first."""
         return self._db.all(run_from_row, "run.open_runs")
 
     def lengths(self, job: str, *, limit: int) -> tuple[timedelta, ...]:
-        """How long the newest good runs of a job took that needed one attempt, the newest first."""
         rows = self._db.rows("run.lengths", {"job": job, "limit": limit})
         return tuple(timedelta(microseconds=row["length"]) for row in rows if COUNT.is_good(row["length"]))
 
     def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs of a job wanted in [since, until), newest first."""
         values = {"job": job, "since": to_us(since), "until": to_us(until), "limit": limit}
         return self._db.all(run_from_row, "run.runs_of_job_between", values)
 
     def newest_run(self, job: str, *, until: datetime) -> Run | None:
-        """The run of a job that was wanted last, up to an instant."""
         return self._db.first(run_from_row, "run.newest_run_of_job", {"job": job, "until": to_us(until)})
 
     def retries_of(self, run_id: str) -> tuple[Run, ...]:
-        """Runs that a person asked for to make up for this one, oldest first."""
         return self._db.all(run_from_row, "run.retries_of", {"id": run_id})
 
     def retries_between(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        """Runs wanted in [since, until) that a person asked for to make up for another, oldest first."""
         values = {"since": to_us(since), "until": to_us(until)}
         return self._db.all(run_from_row, "run.retries_between", values)
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
-        """The attempts of a run in order."""
         return self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
-        """Runs wanted in [since, until), counted by job, kind and state."""
         rows = self._db.rows("run.count_runs", {"since": to_us(since), "until": to_us(until)})
         return tuple(
             StateCount(
@@ -152,7 +139,6 @@ class SqliteView:
         )
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> dict[RunState, int]:
-        """Runs of a job that people asked for in [since, until) and retention took away, by state."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
         counts: Counter[RunState] = Counter()
         for row in self._db.rows("retention.pruned_requests", values):
@@ -160,61 +146,39 @@ class SqliteView:
         return dict(counts)
 
     def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
-        """Gap records that touch a window; of one job or of all."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
         return self._db.all(gap_from_row, "gap.gaps_between", values)
 
     def schedules_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Schedule, ...]:
-        """Schedules in force at some time in a window; of one job or of all."""
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
         return self._db.all(schedule_from_row, "schedule.schedules_between", values)
 
-    def current_generation(self) -> Generation | None:
-        """The generation in force."""
-        return self._db.first(generation_from_row, "generation.current_generation")
-
     def generation(self, number: int) -> Generation | None:
-        """One generation."""
         return self._db.first(generation_from_row, "generation.generation", {"number": number})
 
     def generations(self, *, limit: int) -> tuple[Applied, ...]:
-        """The newest generations first, each with what it changed."""
         return self._db.all(applied_from_row, "generation.generations", {"limit": limit})
 
     def generation_of_plan(self, plan_id: str) -> int | None:
-        """The generation that a plan made, if it was used."""
         row = self._db.row("generation.generation_of_plan", {"plan_id": plan_id})
         return None if row is None else int(row["number"])
 
     def lineage(self) -> str:
-        """What tells this ledger from every other."""
         row = self._db.row("meta.get_meta", {"key": "lineage"})
         assert row is not None
         return str(row["value"])
 
     def source(self) -> Source:
-        """Where the engine that started last takes its jobs from."""
         row = self._db.row("meta.get_meta", {"key": SOURCE})
         return source_from_text("" if row is None else str(row["value"]))
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
-        """The jobs as a generation had them, by name."""
         return self._db.all(job_version_from_row, "generation.jobs_at", {"number": number})
 
-    def jobs_in_force(self) -> tuple[JobVersion, ...]:
-        """The jobs of the generation in force, by name."""
-        return self._db.all(job_version_from_row, "generation.jobs_in_force")
-
-    def job_in_force(self, job: str) -> JobVersion | None:
-        """One job of the generation in force."""
-        return self._db.first(job_version_from_row, "generation.job_in_force", {"job": job})
-
     def job_versions(self, job: str) -> tuple[JobVersion, ...]:
-        """All versions of a job, oldest first."""
         return self._db.all(job_version_from_row, "generation.job_versions", {"job": job})
 
     def definition_text(self, digest: str) -> str | None:
-        """The canonical text of a compiled job; None when it is not kept, or is not the one applied."""
         row = self._db.row("generation.definition", {"digest": digest})
         if row is None:
             return None
@@ -227,44 +191,34 @@ class SqliteView:
         return str(row["spec"])
 
     def last_session(self) -> Session | None:
-        """The engine session that started last."""
         return self._db.first(session_from_row, "session.last_session")
 
     def session_before(self, at: datetime) -> Session | None:
-        """The last session that had started by an instant."""
         return self._db.first(session_from_row, "session.session_before", {"at": to_us(at)})
 
     def session_after(self, at: datetime) -> Session | None:
-        """The first session that started after an instant."""
         return self._db.first(session_from_row, "session.session_after", {"at": to_us(at)})
 
     def pauses_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
-        """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
         return SqlitePauses(self._db).between(job, since=since, until=until)
 
     def recent_incidents(self, *, limit: int) -> tuple[Incident, ...]:
-        """What happened to the engine, the newest first."""
         return SqliteIncidents(self._db).recent(limit=limit)
 
     def open_rejection(self) -> Rejection | None:
-        """The set of files that is being refused, if there is one."""
         return self._db.first(rejection_from_row, "rejection.open_rejection")
 
     def rejections_between(self, *, since: datetime, until: datetime) -> tuple[Rejection, ...]:
-        """Refusals that were in force in a window."""
         return self._db.all(
             rejection_from_row, "rejection.rejections_between", {"since": to_us(since), "until": to_us(until)}
         )
 
     def audit_of(self, object: str) -> tuple[Audited, ...]:
-        """What was done about an object, oldest first."""
         return self._db.all(audited_from_row, "audit.audit_of", {"object": object})
 
     def recent_audit(self, *, limit: int) -> tuple[tuple[int, Audited], ...]:
-        """What was done last, the newest first, with the numbers of the records."""
         rows = self._db.rows("audit.recent_audit", {"limit": limit})
         return tuple((row["seq"], self._db.read(audited_from_row, row)) for row in rows)
 
     def audit_links(self) -> Iterator[Link]:
-        """The whole audit with its hashes, oldest first, read one after the other."""
         return (Link(*row) for row in self._db.each("audit.audit_links"))
