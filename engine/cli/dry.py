@@ -11,6 +11,7 @@ import click
 
 from engine.actions.prepare import folder_trouble, refusals
 from engine.actions.unsupported import beyond_engine_of
+from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.output import facts, print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place
@@ -45,7 +46,6 @@ from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
 
 FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
-WOULD_NOT_RUN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def tell_dry_run(dry: DryRun, place: Place, *, as_json: bool) -> int:
         print_json(_as_json(dry, rows, steps, verdict, would_run=would_run))
     else:
         click.echo(_as_text(rows, steps, verdict, is_known=would_run is not None))
-    return 0 if would_run is not False else WOULD_NOT_RUN
+    return GOOD if would_run is not False else WOULD_NOT_RUN
 
 
 def _rows(

@@ -4,6 +4,7 @@ from datetime import UTC
 
 import click
 
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.core.audit_chain import Chain, Link, follow
@@ -11,7 +12,6 @@ from engine.core.records import Audited
 from engine.core.vocabulary import instant_text
 
 HEADS = ("record", "when", "who", "what", "of", "why")
-BROKEN = 1
 SHORTEST_HASH = 12
 """Digits of a hash by which a record is looked for: fewer could be met by chance."""
 
@@ -41,7 +41,7 @@ def command(verify: str | None, noted: str | None, limit: int, *, as_json: bool,
         click.echo(table(HEADS, [_row(number, one) for number, one in records], right=(0,)))
     else:
         click.echo("nothing was recorded yet")
-    return 0
+    return GOOD
 
 
 def _hash(text: str | None) -> str:
@@ -62,7 +62,7 @@ def _verify(place: Place, noted: str, *, as_json: bool) -> int:
         _tell(chain)
         if is_missing:
             click.echo(f"no record has the hash {noted}: records were cut off, or all were made anew")
-    return BROKEN if chain.broken_at is not None or is_missing else 0
+    return NOT_WELL if chain.broken_at is not None or is_missing else GOOD
 
 
 def _tell(chain: Chain) -> None:

@@ -6,6 +6,7 @@ import time
 import click
 
 from engine.cli.asking import ask_to_stop
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
@@ -38,7 +39,7 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
         print_json(run_to_json(after))
     else:
         click.echo(f"run {short(after.id)} of {after.job}: {after.state.value}")
-    return 0
+    return GOOD
 
 
 def _end_without_engine(place: Place, view: View, run: Run) -> Run:

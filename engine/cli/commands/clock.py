@@ -4,6 +4,7 @@ from datetime import UTC
 
 import click
 
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.records import Incident
@@ -55,7 +56,7 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
         lines.append(("believed", "yes" if hold is None else f"NO: {hold.detail}"))
         lines += [("", _event(one)) for one in clocks]
         click.echo(facts(lines))
-    return 0 if hold is None else 1
+    return GOOD if hold is None else NOT_WELL
 
 
 def _event(one: Incident) -> str:
@@ -77,4 +78,4 @@ def _accept(place: Place, why: str, *, as_json: bool) -> int:
         print_json({"format": 1, "accepted": is_accepted})
     else:
         click.echo("the clock is accepted" if is_accepted else "the clock is believed; nothing to accept")
-    return 0
+    return GOOD

@@ -3,6 +3,7 @@
 import click
 
 from engine.answers.findings import AREAS, Examined, Finding, Severity
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.doctor.checking import diagnose
@@ -24,7 +25,7 @@ def command(*, as_json: bool, place: Place) -> int:
         print_json(diagnosis_to_json(examined))
     else:
         click.echo(diagnosis_to_text(examined))
-    return 0 if all(one.is_well for one in examined) else 1
+    return GOOD if all(one.is_well for one in examined) else NOT_WELL
 
 
 def diagnosis_to_text(examined: tuple[Examined, ...]) -> str:

@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.diagnostics.suggest import suggest
@@ -34,7 +35,7 @@ def command(words: tuple[str, ...], *, as_json: bool) -> int:
         )
     else:
         click.echo(text.rstrip("\n"))
-    return 0
+    return GOOD
 
 
 def _list(*, as_json: bool) -> int:
@@ -46,7 +47,7 @@ def _list(*, as_json: bool) -> int:
     else:
         for code, one in CODES.items():
             click.echo(f"{code}  {one.severity.value:<7}  {one.says}")
-    return 0
+    return GOOD
 
 
 def _keys(words: tuple[str, ...], *, as_json: bool) -> int:
@@ -60,4 +61,4 @@ def _keys(words: tuple[str, ...], *, as_json: bool) -> int:
         )
     else:
         click.echo(text)
-    return 0
+    return GOOD

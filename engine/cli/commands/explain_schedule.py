@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.fires import (
     effects_line,
     effects_of,
@@ -68,7 +69,7 @@ def command(
                 ],
             }
         )
-        return 0
+        return GOOD
     print_fires(expression, (entry,), rows, now=now, has_head=False)
     if len(rows) < count:
         click.echo("  none after that" if rows else "  none from now on")
@@ -78,7 +79,7 @@ def command(
             "Both day fields are restricted: cron fires on either. In a job file say which is meant, with\n"
             "  days: either   or, for days that match both,   days: both"
         )
-    return 0
+    return GOOD
 
 
 def _has_two_day_fields(entry: ScheduleEntry) -> bool:

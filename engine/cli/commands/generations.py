@@ -4,6 +4,7 @@ from datetime import UTC
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.core.records import Applied
@@ -24,10 +25,10 @@ def command(limit: int, *, as_json: bool, place: Place) -> int:
     found = place.view().generations(limit=limit)
     if as_json:
         print_json({"format": 1, "generations": [_as_json(one) for one in found]})
-        return 0
+        return GOOD
     if not found:
         click.echo("nothing was applied yet:  jobfile up  or  jobfile apply")
-        return 0
+        return GOOD
     rows = [
         (
             str(one.generation.number),
@@ -40,7 +41,7 @@ def command(limit: int, *, as_json: bool, place: Place) -> int:
         for one in found
     ]
     click.echo(table(HEADS, rows, right=(0,)))
-    return 0
+    return GOOD
 
 
 def _changes(one: Applied) -> str:

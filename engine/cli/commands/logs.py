@@ -6,6 +6,7 @@ import click
 
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, UnknownRunError, subject
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
@@ -50,7 +51,7 @@ def command(
         raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
     if as_json:
         print_json(_as_json(place, view, run, attempt))
-        return 0
+        return GOOD
     click.echo(printable(_about(place, named, run)), err=True)
     numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
     has_shown = False
@@ -66,7 +67,7 @@ def command(
         has_shown = has_shown or shown.has_shown
     if not has_shown:
         click.echo(_why_nothing(view, view.run(run.id) or run, attempt), err=True)
-    return 0
+    return GOOD
 
 
 def _about(place: Place, named: Subject, run: Run) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, tzinfo
 
 import click
 
-from engine.cli.commands.check import INVALID
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
 from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
 from engine.cli.output import cut, print_json, width
@@ -48,25 +48,25 @@ def command(
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
         print_errors(compiled)
-        return INVALID
+        return NOT_WELL
     schedules = {one.spec.name: one.spec.schedule for one in compiled.catalog.jobs if one.spec.enabled}
     if what is None:
         _print(schedules, count, now=now, as_json=as_json, is_all=True)
-        return 0 if as_json else _print_notes(place, tuple(schedules), UTC)
+        return GOOD if as_json else _print_notes(place, tuple(schedules), UTC)
     if compiled.catalog.job(what) is None:
         near = suggest(what, compiled.catalog.names)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UnknownJobError(f"no job `{what}` in {place.main_file}{hint}")
     _print({what: schedules.get(what, ())}, count, now=now, as_json=as_json)
     job = compiled.catalog.job(what)
-    return 0 if as_json or job is None else _print_notes(place, (what,), zone_named(job.spec.timezone))
+    return GOOD if as_json or job is None else _print_notes(place, (what,), zone_named(job.spec.timezone))
 
 
 def _print_notes(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
     """Why what is due next may not run: the job is paused, or nothing starts runs now."""
     view = place.view_if_any()
     if view is None:
-        return 0
+        return GOOD
     for pause in holding(view, place.now()):
         if pause.job in jobs:
             until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
@@ -75,7 +75,7 @@ def _print_notes(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
     presence = presence_at(place, view)
     if presence.since is not None or presence.trouble:
         click.echo(printable(f"nothing starts now: {presence.obstacle(zone)}"))
-    return 0
+    return GOOD
 
 
 def _print(
@@ -94,7 +94,7 @@ def _print(
         else:
             jobs = [{"job": name, "fires": rows} for name, rows in found.items()]
             print_json({"format": 1, "now": now.isoformat(), "jobs": jobs})
-        return 0
+        return GOOD
     for index, (name, rows) in enumerate(found.items()):
         if index:
             click.echo()
@@ -103,4 +103,4 @@ def _print(
             click.echo("  none after that" if rows else "  none from now on")
         if rows and not is_all:
             click.echo(cut(effects_line(schedules[name], now=now), width()))
-    return 0
+    return GOOD

@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
@@ -72,4 +73,4 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
             if run.job == job:
                 end_it = f"end it with  jobfile cancel {short(run.id)}"
                 click.echo(f"run {short(run.id)} {_GOES_ON[run.state]} and goes on; {end_it}")
-    return 0
+    return GOOD

@@ -6,6 +6,7 @@ import click
 
 from engine.answers.overdue import OVERDUE
 from engine.answers.report import FIXED, VERDICTS, Report, Row, make_report, report_to_json
+from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.output import print_json, table
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
@@ -14,7 +15,6 @@ from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 
 DEFAULT_WINDOW = timedelta(hours=24)
-DOES_NOT_ADD_UP = 70
 
 
 @click.command("report")
@@ -47,8 +47,8 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
     if not all(row.adds_up for row in report.rows):
         wrong = ", ".join(row.job for row in report.rows if not row.adds_up)
         click.echo(f"the sum does not add up for {wrong}: please report this", err=True)
-        return DOES_NOT_ADD_UP
-    return 0 if report.is_well else 1
+        return BUG
+    return GOOD if report.is_well else NOT_WELL
 
 
 def _as_text(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
@@ -31,4 +32,4 @@ def command(job: str, *, why: str, as_json: bool, place: Place) -> int:
         print_json({"format": 1, "job": job, "paused": False, "was_paused": ended > 0})
     else:
         click.echo(f"{job} goes on" if ended else f"{job} was not paused")
-    return 0
+    return GOOD

@@ -5,6 +5,7 @@ from datetime import datetime
 import click
 
 from engine.cli.asking import hand_over, new_run
+from engine.cli.exit_codes import GOOD
 from engine.cli.following import attend
 from engine.cli.naming import find_run
 from engine.cli.output import print_json, run_to_json
@@ -45,7 +46,7 @@ def command(run: str, *, detach: bool, force: bool, as_json: bool, place: Place)
         print_json(run_to_json(recorded))
     else:
         click.echo(recorded.id)
-    return 0
+    return GOOD
 
 
 def _job_of(view: View, old: Run) -> CompiledJob:

@@ -8,6 +8,7 @@ import click
 from engine.actions.unsupported import beyond_engine_of
 from engine.cli.asking import hand_over, new_run
 from engine.cli.dry import DryRun, tell_dry_run
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
 from engine.cli.following import attend
 from engine.cli.output import print_json, run_to_json
@@ -34,8 +35,6 @@ from jobfile.model.jobs import JobSpec, Origin
 from jobfile.model.values import Value
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import load_zone
-
-INVALID = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,7 @@ def command(
         refuse_unsafe_files(place, is_strict=is_strict)
     wanted = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
     if wanted is None:
-        return INVALID
+        return NOT_WELL
     spec = wanted.job.spec
     zone = load_zone(spec.timezone)
     assert zone is not None
@@ -165,4 +164,4 @@ def _detached(run: Run, *, as_json: bool, is_running: bool) -> int:
         click.echo(run.id)
     if not is_running:
         click.echo(f"no engine is running: run {short(run.id)} waits for  jobfile up", err=True)
-    return 0
+    return GOOD

@@ -9,6 +9,7 @@ import click
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
 from engine.answers.report import NOT_WELL
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import subject
 from engine.cli.output import print_json, run_to_json, table
 from engine.cli.place import Place, json_option, place_options
@@ -58,7 +59,7 @@ def command(
         runs = view.recent_runs(job=named.job if named else None, state=states or None, limit=limit)
     if as_json:
         print_json([run_to_json(run) for run in runs])
-        return 0
+        return GOOD
     if runs:
         click.echo(_as_table(place, view, runs))
     elif not (named and named.run):
@@ -66,7 +67,7 @@ def command(
     if not (named and named.run):
         oldest = min(run.scheduled_for for run in runs) if len(runs) == limit else _ALWAYS[0]
         _tell_gaps(view, named.job if named else None, states, oldest)
-    return 0
+    return GOOD
 
 
 def _states(given: Sequence[str], *, not_ok: bool) -> tuple[RunState, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.commands.check import INVALID
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
 from engine.cli.naming import find_run, is_known, is_run_id
 from engine.cli.output import print_json
@@ -65,7 +65,7 @@ def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) ->
     compiled = compile_files(snapshot.files, outside=snapshot.outside, overrides=split_params(given))
     if compiled.catalog is None or compiled.files is None:
         print_errors(compiled)
-        return INVALID
+        return NOT_WELL
     found = compiled.catalog.job(job)
     if found is None:
         near = suggest(job, compiled.catalog.names)
@@ -77,7 +77,7 @@ def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) ->
         print_json({"format": 1, "digest": found.digest, "job": plain, "origins": origins})
     else:
         click.echo(_as_text(found, origins))
-    return 0
+    return GOOD
 
 
 def _run_named(text: str, place: Place) -> tuple[View, Run] | None:
@@ -96,7 +96,7 @@ def _show_run(view: View, run: Run, *, as_json: bool) -> int:
     spec = spec_from_json(text)
     if as_json:
         print_json({"format": 1, "digest": run.digest, "job": to_plain(spec), "origins": {}})
-        return 0
+        return GOOD
     generation = f", generation {run.generation}" if run.generation else ""
     lines = [f"{spec.name}:  # as run {short(run.id)} had it{generation}, digest {run.digest[:12]}"]
     for key, value in _lines(spec):
@@ -104,7 +104,7 @@ def _show_run(view: View, run: Run, *, as_json: bool) -> int:
         lines.append(f"  {key}: {first}".rstrip())
         lines += [f"    {line}".rstrip() for line in rest]
     click.echo("\n".join(lines))
-    return 0
+    return GOOD
 
 
 def _show_plan(path: Path, place: Place, *, as_json: bool) -> int:
@@ -119,7 +119,7 @@ def _show_plan(path: Path, place: Place, *, as_json: bool) -> int:
         except PlanRefusedError as error:
             click.echo(f"warning: {printable(str(error))}", err=True)
     click.echo(text_of(saved.plan).rstrip("\n") if as_json else "\n".join(printable_lines(saved.text)))
-    return 0
+    return GOOD
 
 
 def _origins(job: JobText) -> dict[str, str]:

@@ -7,6 +7,7 @@ import click
 
 from engine.answers.presence import Presence
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import facts, print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
@@ -52,7 +53,7 @@ def command(*, as_json: bool, place: Place) -> int:
         print_json(_as_json(status))
     else:
         click.echo(facts(_as_facts(status, place, view)))
-    return 0 if status.is_well else 1
+    return GOOD if status.is_well else NOT_WELL
 
 
 def _catalog(place: Place) -> Catalog | None:

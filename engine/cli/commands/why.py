@@ -5,6 +5,7 @@ import click
 from engine.answers.asked import Asked
 from engine.answers.overdue import OVERDUE
 from engine.answers.why import Story, why, why_day, why_newest, why_run
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, subject
 from engine.cli.output import facts, print_json, run_to_json
 from engine.cli.place import Place, json_option, place_options
@@ -38,12 +39,12 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     story = _story(place, named, " ".join(time))
     if as_json:
         print_json(_as_json(named, story))
-        return 0
+        return GOOD
     click.echo(printable(story.headline))
     told = [*story.facts, *_last_lines(place, story)]
     if told:
         click.echo("\n" + facts(told))
-    return 0
+    return GOOD
 
 
 def _story(place: Place, named: Subject, time: str) -> Story:
