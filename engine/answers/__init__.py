@@ -1,6 +1,7 @@
 """What the ledger says: did it run, why, how many. Pure functions of a view and a time."""
 
 __all__ = [
+    "as_json",
     "asked",
     "did",
     "expected",
@@ -13,4 +14,5 @@ __all__ = [
     "report",
     "status",
     "why",
+    "zones",
 ]

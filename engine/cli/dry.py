@@ -12,10 +12,11 @@ import click
 from engine.actions.prepare import folder_trouble, refusals
 from engine.actions.unsupported import beyond_engine_of
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
-from engine.cli.output import facts, print_json
+from engine.cli.output import print_json, width
 from engine.cli.params import split_params
 from engine.cli.place import Place
 from engine.core.admission import Hold, Listed, Skip, admit, policy_for
+from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.vocabulary import short
 from engine.dryrun.describing import (
@@ -269,9 +270,9 @@ def _named(values: Mapping[str, object]) -> str:
 
 
 def _as_text(rows: Sequence[Row], steps: Sequence[StepPlan], verdict: str, *, is_known: bool) -> str:
-    parts = [FIRST_LINE, facts([(label, text) for label, text in rows])]
+    parts = [FIRST_LINE, facts([(label, text) for label, text in rows], width=width())]
     for step in steps:
-        lines = facts(step.rows).splitlines()
+        lines = facts(step.rows, width=width()).splitlines()
         head = f"wave {step.wave}  {step.name}: {step.verdict}"
         parts.append("\n".join([printable(head), *(f"  {line}" for line in lines)]))
     end = f"{WOULD_RUN}: yes" if verdict == WOULD_RUN else verdict

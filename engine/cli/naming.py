@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from engine.answers.zones import zone_of_job
 from engine.cli.exit_codes import USAGE
 from engine.cli.place import NothingRecordedError, Place, UnknownJobError
-from engine.cli.times import zone_of_job
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short

@@ -5,9 +5,10 @@ from datetime import UTC
 import click
 
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import print_json, table
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.core.audit_chain import Chain, Link, follow
+from engine.core.columns import table
 from engine.core.records import Audited
 from engine.core.vocabulary import instant_text
 
@@ -38,7 +39,7 @@ def command(verify: str | None, noted: str | None, limit: int, *, as_json: bool,
     if as_json:
         print_json({"format": 1, "records": [_as_json(number, one) for number, one in records]})
     elif records:
-        click.echo(table(HEADS, [_row(number, one) for number, one in records], right=(0,)))
+        click.echo(table(HEADS, [_row(number, one) for number, one in records], right=(0,), width=width()))
     else:
         click.echo("nothing was recorded yet")
     return GOOD

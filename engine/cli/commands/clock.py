@@ -5,8 +5,9 @@ from datetime import UTC
 import click
 
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import facts, print_json
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
+from engine.core.columns import facts
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text
 from engine.host.clock import is_synchronized
@@ -55,7 +56,7 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
         lines = [("clock", instant_text(now, UTC, has_seconds=True)), ("synchronized", _WORDS[synchronized])]
         lines.append(("believed", "yes" if hold is None else f"NO: {hold.detail}"))
         lines += [("", _event(one)) for one in clocks]
-        click.echo(facts(lines))
+        click.echo(facts(lines, width=width()))
     return GOOD if hold is None else NOT_WELL
 
 

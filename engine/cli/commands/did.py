@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import click
 
+from engine.answers.as_json import run_to_json
 from engine.answers.did import Answer, Did, did
 from engine.cli.naming import NeverAppliedError, Subject, subject
-from engine.cli.output import print_json, run_to_json
+from engine.cli.output import print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at

@@ -4,8 +4,9 @@ import click
 
 from engine.answers.findings import AREAS, Examined, Finding, Severity
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import facts, print_json
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
+from engine.core.columns import facts
 from engine.doctor.checking import diagnose
 from engine.doctor.subject import many
 from engine.host.machine import read_machine
@@ -37,7 +38,7 @@ def diagnosis_to_text(examined: tuple[Examined, ...]) -> str:
             of_job = f"{finding.job}: " if finding.job else ""
             rows.append((_label(finding.severity.value), f"{of_job}{finding.found} [{finding.code}]"))
             rows.append(("", finding.help))
-    return f"{facts(rows)}\n\n{_summed_up(examined)}"
+    return f"{facts(rows, width=width())}\n\n{_summed_up(examined)}"
 
 
 def _label(word: str) -> str:

@@ -12,9 +12,10 @@ from engine.cli.fires import (
     print_fires,
     zone_named,
 )
-from engine.cli.output import cut, print_json, width
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_instant
+from engine.core.columns import cut
 from jobfile.model.jobs import CronEntry, DayRule, ScheduleEntry
 from jobfile.schedule.cron import CronExpression, parse_cron
 from jobfile.schedule.in_words import describe

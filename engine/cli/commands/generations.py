@@ -5,8 +5,9 @@ from datetime import UTC
 import click
 
 from engine.cli.exit_codes import GOOD
-from engine.cli.output import print_json, table
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
+from engine.core.columns import table
 from engine.core.records import Applied
 from engine.core.vocabulary import instant_text
 
@@ -40,7 +41,7 @@ def command(limit: int, *, as_json: bool, place: Place) -> int:
         )
         for one in found
     ]
-    click.echo(table(HEADS, rows, right=(0,)))
+    click.echo(table(HEADS, rows, right=(0,), width=width()))
     return GOOD
 
 

@@ -8,10 +8,11 @@ import click
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
 from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
-from engine.cli.output import cut, print_json, width
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
+from engine.core.columns import cut
 from engine.core.errors import JobfileError
 from engine.core.vocabulary import instant_text
 from engine.sources.folder import FolderTree

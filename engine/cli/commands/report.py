@@ -7,10 +7,11 @@ import click
 from engine.answers.overdue import OVERDUE
 from engine.answers.report import FIXED, VERDICTS, Report, Row, make_report, report_to_json
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
-from engine.cli.output import print_json, table
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
+from engine.core.columns import table
 from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 
@@ -60,7 +61,7 @@ def _as_text(report: Report) -> str:
     since, until = (instant_text(at, UTC, has_seconds=True) for at in (report.since, report.until))
     by_hand = f", {total.requested} of the expected runs asked for" if total.requested else ""
     lines = [f"{since} to {until}{by_hand}", *_idle_lines(report)]
-    return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)))])
+    return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)), width=width())])
 
 
 def _idle_lines(report: Report) -> list[str]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import click
 
 from engine.actions.unsupported import beyond_engine_of
+from engine.answers.as_json import run_to_json
 from engine.cli.asking import hand_over, new_run
 from engine.cli.dry import DryRun, tell_dry_run
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
 from engine.cli.following import attend
-from engine.cli.output import print_json, run_to_json
+from engine.cli.output import print_json
 from engine.cli.params import split_params
 from engine.cli.place import (
     Place,

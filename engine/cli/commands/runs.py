@@ -6,15 +6,17 @@ from functools import cache
 
 import click
 
+from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
 from engine.answers.report import NOT_WELL
+from engine.answers.zones import zone_of_job
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import subject
-from engine.cli.output import print_json, run_to_json, table
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
-from engine.cli.times import zone_of_job
+from engine.core.columns import table
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short
@@ -86,7 +88,7 @@ def _as_table(place: Place, view: View, runs: Sequence[Run]) -> str:
         _cells(run, Asked(view=view, job=run.job, zone=zone_of(run.job), now=now, presence=presence))
         for run in runs
     ]
-    return table(HEADS, rows)
+    return table(HEADS, rows, width=width())
 
 
 def _cells(run: Run, asked: Asked) -> tuple[str, ...]:

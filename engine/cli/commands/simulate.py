@@ -9,9 +9,10 @@ import click
 from engine.actions.unsupported import beyond_engine
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
-from engine.cli.output import cut, display_width, facts, print_json, table, width
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
+from engine.core.columns import cut, display_width, facts, table
 from engine.core.errors import JobfileError
 from engine.host.given_files import write_text
 from engine.ports import Snapshot
@@ -116,14 +117,14 @@ def command(  # noqa: PLR0917  click hands over the options by name
 
 def _print_rows(found: Sequence[Sequence[str]]) -> None:
     """The table; with the notes below it where they do not fit beside."""
-    whole = table(HEADS, found, right=RIGHT, is_cut=False)
+    whole = table(HEADS, found, right=RIGHT, width=None)
     if max(map(display_width, whole.splitlines())) <= width():
         click.echo(whole)
         return
-    click.echo(table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT))
+    click.echo(table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT, width=width()))
     notes = [(row[0], row[-1]) for row in found if row[-1]]
     if notes:
-        click.echo("\n" + facts(notes))
+        click.echo("\n" + facts(notes, width=width()))
 
 
 def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
@@ -163,7 +164,7 @@ def _compare(
         return GOOD
     click.echo(f"{head_line(after, setting)}\nbefore is {revision}; a job that does the same is left out\n")
     heads, found = compare_rows(before, before_setting, after, setting)
-    click.echo(table(heads, found) if found else "no difference")
+    click.echo(table(heads, found, width=width()) if found else "no difference")
     click.echo(f"\nat most {before.load.most} -> {after.load.most} runs at once")
     return GOOD
 

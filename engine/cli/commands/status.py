@@ -7,11 +7,12 @@ import click
 
 from engine.answers.presence import Presence
 from engine.answers.status import LOW_DISK_BYTES, Status, make_status
+from engine.answers.zones import zone_of_job
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import facts, print_json
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
-from engine.cli.times import zone_of_job
+from engine.core.columns import facts
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from engine.host.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
@@ -52,7 +53,7 @@ def command(*, as_json: bool, place: Place) -> int:
     if as_json:
         print_json(_as_json(status))
     else:
-        click.echo(facts(_as_facts(status, place, view)))
+        click.echo(facts(_as_facts(status, place, view), width=width()))
     return GOOD if status.is_well else NOT_WELL
 
 

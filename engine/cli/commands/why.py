@@ -2,16 +2,18 @@
 
 import click
 
+from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.overdue import OVERDUE
 from engine.answers.why import Story, why, why_day, why_newest, why_run
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, subject
-from engine.cli.output import facts, print_json, run_to_json
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
+from engine.core.columns import facts
 from jobfile.diagnostics.escapes import printable
 
 LINES = 5
@@ -43,7 +45,7 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     click.echo(printable(story.headline))
     told = [*story.facts, *_last_lines(place, story)]
     if told:
-        click.echo("\n" + facts(told))
+        click.echo("\n" + facts(told, width=width()))
     return GOOD
 
 
