@@ -13,6 +13,7 @@ __all__ = [
     "reasons",
     "report",
     "status",
+    "status_text",
     "why",
     "zones",
 ]
