@@ -15,6 +15,7 @@ __all__ = [
     "reasons",
     "report",
     "report_text",
+    "runs",
     "status",
     "status_text",
     "why",
