@@ -21,6 +21,7 @@ __all__ = [
     "shown_text",
     "status",
     "status_text",
+    "upcoming",
     "why",
     "zones",
 ]
