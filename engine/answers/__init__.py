@@ -7,6 +7,7 @@ __all__ = [
     "clock",
     "did",
     "expected",
+    "explained",
     "fates",
     "findings",
     "generations",
