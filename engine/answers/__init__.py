@@ -13,6 +13,7 @@ __all__ = [
     "generations",
     "invariants",
     "logs",
+    "pauses",
     "presence",
     "reasons",
     "report",

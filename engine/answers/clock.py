@@ -64,6 +64,16 @@ def clock_to_json(clock: Clock) -> dict[str, object]:
     }
 
 
+def accepted_to_text(*, is_accepted: bool) -> str:
+    """For people, whether there was anything to accept."""
+    return "the clock is accepted" if is_accepted else "the clock is believed; nothing to accept"
+
+
+def accepted_to_json(*, is_accepted: bool) -> dict[str, object]:
+    """For programs, whether there was anything to accept."""
+    return {"format": 1, "accepted": is_accepted}
+
+
 def _event(one: Incident) -> str:
     what = f"set by {one.detail}" if one.kind == "clock_jump" else f"not believed: {one.detail}"
     return f"{instant_text(one.began_at, UTC, has_seconds=True)}  {what}"

@@ -2,7 +2,13 @@
 
 import click
 
-from engine.answers.clock import clock_to_json, clock_to_text, look_at_clock
+from engine.answers.clock import (
+    accepted_to_json,
+    accepted_to_text,
+    clock_to_json,
+    clock_to_text,
+    look_at_clock,
+)
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
@@ -10,6 +16,7 @@ from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.sqlite.store import SqliteStore
+from engine.transactions.clock import accept_clock
 
 
 @click.command("clock")
@@ -37,15 +44,12 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
 def _accept(place: Place, why: str, *, as_json: bool) -> int:
     place.view()
     store = SqliteStore.open(place.config.ledger)
-    who = user_name()
     with store.transaction():
-        is_accepted = store.incidents.accept_hold(actor=who)
-        if is_accepted:
-            store.audit(actor=who, action="accept", object="clock", detail=why, now=place.now())
+        is_accepted = accept_clock(store, by=user_name(), why=why, now=place.now())
     store.close()
     poke(place.state_dir)
     if as_json:
-        print_json({"format": 1, "accepted": is_accepted})
+        print_json(accepted_to_json(is_accepted=is_accepted))
     else:
-        click.echo("the clock is accepted" if is_accepted else "the clock is believed; nothing to accept")
+        click.echo(accepted_to_text(is_accepted=is_accepted))
     return GOOD

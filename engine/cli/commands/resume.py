@@ -2,6 +2,7 @@
 
 import click
 
+from engine.answers.pauses import Resumed, resumed_to_json, resumed_to_text
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
@@ -9,6 +10,7 @@ from engine.cli.place import Place, json_option, place_options
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.sqlite.store import SqliteStore
+from engine.transactions.pause import resume_by_hand
 
 
 @click.command("resume")
@@ -19,17 +21,14 @@ from engine.ledger.sqlite.store import SqliteStore
 def command(job: str, *, why: str, as_json: bool, place: Place) -> int:
     """Let JOB run on its schedule again. What fell due while it was paused is not made up for."""
     job_named(place, job)
-    now = place.now()
     store = SqliteStore.open(place.config.ledger)
-    who = user_name()
     with store.transaction():
-        ended = store.pauses.end(job, by=who, now=now)
-        if ended:
-            store.audit(actor=who, action="resume", object=job, detail=why, now=now)
+        was_paused = resume_by_hand(store, job, by=user_name(), why=why, now=place.now())
     store.close()
     poke(place.state_dir)
+    resumed = Resumed(job=job, was_paused=was_paused)
     if as_json:
-        print_json({"format": 1, "job": job, "paused": False, "was_paused": ended > 0})
+        print_json(resumed_to_json(resumed))
     else:
-        click.echo(f"{job} goes on" if ended else f"{job} was not paused")
+        click.echo(resumed_to_text(resumed))
     return GOOD
