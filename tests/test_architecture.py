@@ -13,7 +13,10 @@ import click
 import grimp
 import pytest
 
+from engine.answers.did import Answer
+from engine.cli import exit_codes
 from engine.cli.main import COMMANDS, group
+from engine.core.errors import JobfileError
 from engine.core.reasons import IncidentKind, Reason
 from engine.ledger import ports, soundness_ports, store_ports
 from engine.ledger.sqlite.incidents import SqliteIncidents
@@ -28,9 +31,10 @@ from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
 from tests.known import ROOT, known_files
 
+CLI = [path for path in known_files("engine/cli", "*.py") if path.name not in ("output.py", "exit_codes.py")]
 MODULES = [*known_files("engine", "*.py"), *known_files("jobfile", "*.py")]
 STATEMENTS = [path for path in known_files("engine/ledger", "*.sql") if path.parent.name == "sql"]
-LONGEST_MODULE, LONGEST_FUNCTION, LARGEST_PORT = 500, 60, 15
+LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_COMMAND, LARGEST_PORT = 500, 60, 40, 15
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -131,6 +135,70 @@ def test_every_command_loads_and_has_help(name: str) -> None:
     assert command is not None
     assert command.help
     assert all(getattr(option, "help", "") for option in command.params if isinstance(option, click.Option))
+
+
+def exit_codes_in(tree: ast.Module) -> list[str]:
+    """Numbers that a module of the command line ends a process with, and does not take from `exit_codes`."""
+    numbers = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.UnaryOp)
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(ast.literal_eval(node.value), int)
+    }
+    given: list[ast.expr | None] = []
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.FunctionDef)
+            and isinstance(node.returns, ast.Name)
+            and node.returns.id == "int"
+        ):
+            given += [one.value for one in ast.walk(node) if isinstance(one, ast.Return)]
+        elif isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == ["exit_code"]:
+            given.append(node.value)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("sys.exit", "SystemExit"):
+            given += node.args
+    found = []
+    while given:
+        one = given.pop()
+        if isinstance(one, ast.IfExp):
+            given += [one.body, one.orelse]
+        elif isinstance(one, ast.BoolOp):
+            given += one.values
+        elif isinstance(one, ast.Constant) or (isinstance(one, ast.Name) and one.id in numbers):
+            found.append(f"line {one.lineno}: {ast.unparse(one)}")
+    return found
+
+
+@pytest.mark.parametrize("path", CLI, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_parse_ask_and_print(path: Path) -> None:
+    """What they are about is in packages that a page, an API or an agent asks in the same way."""
+    tree = ast.parse(path.read_text())
+    assert not exit_codes_in(tree), "exit codes have their names and meanings in engine/cli/exit_codes.py"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not (node.module or "").startswith("engine.cli.commands"), "no command imports another"
+        if isinstance(node, ast.FunctionDef) and node.name == "command" and path.parent.name == "commands":
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            assert node.end_lineno - body[0].lineno < LONGEST_COMMAND
+
+
+def test_every_exit_code_has_a_name_and_a_meaning() -> None:
+    source = ROOT / "engine" / "cli" / "exit_codes.py"
+    named = [node for node in ast.parse(source.read_text()).body if isinstance(node, ast.AnnAssign)]
+    texts = re.findall(r'^([A-Z_]+): Final = \d+\n"""[A-Z].*\.', source.read_text(), re.MULTILINE)
+    assert texts == [ast.unparse(node.target) for node in named]
+    for answer in Answer:
+        name = {"SUCCEEDED": "GOOD"}.get(answer.name, answer.name)
+        assert getattr(exit_codes, name) == answer.value
+    codes = {value for name, value in vars(exit_codes).items() if name in texts}
+    errors = [JobfileError]
+    for module in MODULES:
+        if "(JobfileError)" in module.read_text():
+            importlib.import_module(".".join(module.relative_to(ROOT).with_suffix("").parts))
+    for error in errors:
+        errors += error.__subclasses__()
+        assert error.exit_code in codes, error
 
 
 def test_every_check_says_which_codes_it_gives() -> None:

@@ -8,6 +8,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
@@ -35,6 +36,7 @@ class Answer(IntEnum):
 class Did:
     """The answer, the items it rests on, and one line for people."""
 
+    job: str
     answer: Answer
     line: str
     items: tuple[Item, ...]
@@ -58,6 +60,54 @@ def did(
 ) -> Did:
     """Answer for a run, a day, an instant, or the newest run that was expected."""
     asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence)
+    return _honest(_of(asked, params, on=on, at=at, run=run), asked)
+
+
+def did_never(job: str, why: str) -> Did:
+    """Answer for a job that was never applied or run."""
+    return Did(job=job, answer=Answer.NOT_EXPECTED, line=f"{job}: not expected: {why}", items=())
+
+
+def did_to_json(found: Did) -> dict[str, object]:
+    """The answer for programs."""
+    items = [
+        {
+            "scheduled_for": item.scheduled_for.isoformat(),
+            "state": item_state,
+            "reason": item.reason,
+            "run": run_to_json(item.run) if item.run else None,
+        }
+        for item, item_state in zip(found.items, found.states, strict=True)
+    ]
+    return {
+        "format": 1,
+        "job": found.job,
+        "answer": found.answer.name.lower(),
+        "exit_code": int(found.answer),
+        "line": found.line,
+        "items": items,
+        "asked_since": run_to_json(found.asked_since) if found.asked_since else None,
+    }
+
+
+def _honest(found: Did, asked: Asked) -> Did:
+    """Where what the job was expected to do cannot be read, nobody knows whether it did."""
+    broken = [
+        one
+        for one in asked.view.unreadable
+        if one.job == asked.job and one.table in ("schedule", "gap", "run")
+    ]
+    is_known = found.answer is Answer.NOT_WELL and bool(found.items)
+    if not broken or is_known:
+        return found
+    line = f"{found.line}; nobody knows for sure: {broken[0].words}"
+    return replace(found, answer=Answer.NOT_WELL, line=line)
+
+
+def _of(
+    asked: Asked, params: Mapping[str, str], *, on: date | None, at: datetime | None, run: Run | None
+) -> Did:
+    view, job, zone, now = asked.view, asked.job, asked.zone, asked.now
     if run is not None:
         return _did_run(asked, run)
     if at is not None:
@@ -82,7 +132,7 @@ def did(
 
 def _did(asked: Asked, answer: Answer, line: str, items: tuple[Item, ...]) -> Did:
     states = (OVERDUE if asked.is_overdue(item) else item.state.value for item in items)
-    return Did(answer=answer, line=line, items=items, states=tuple(states))
+    return Did(job=asked.job, answer=answer, line=line, items=items, states=tuple(states))
 
 
 def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -235,13 +285,14 @@ def _not_expected(asked: Asked, when: str, *, since: datetime, until: datetime) 
         line = (
             f"{job} {when}: nobody knows any more: of runs asked for by hand only the sum is kept ({counts})"
         )
-        return Did(answer=Answer.NOT_WELL, line=line, items=())
+        return Did(job=job, answer=Answer.NOT_WELL, line=line, items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
     if coming:
         line = f"{job} {when}: not yet due, expected at {instant_text(coming[0], asked.zone)}"
-        return Did(answer=Answer.NOT_OVER, line=line, items=())
+        return Did(job=job, answer=Answer.NOT_OVER, line=line, items=())
     what = f"{job} {when}".strip()
-    return Did(answer=Answer.NOT_EXPECTED, line=f"{what}: not expected, and it did not run", items=())
+    line = f"{what}: not expected, and it did not run"
+    return Did(job=job, answer=Answer.NOT_EXPECTED, line=line, items=())
 
 
 def _many(asked: Asked, items: Sequence[Item]) -> str:

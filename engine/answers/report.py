@@ -74,6 +74,11 @@ class Report:
         return self.total.is_well and not self.unsettled
 
     @property
+    def wrong(self) -> tuple[str, ...]:
+        """The jobs whose sum does not add up."""
+        return tuple(row.job for row in self.rows if not row.adds_up)
+
+    @property
     def total(self) -> Row:
         """The sum of all jobs."""
         verdicts: Counter[str] = Counter()
@@ -192,7 +197,7 @@ def report_to_json(report: Report) -> dict[str, object]:
         "format": 1,
         "since": report.since.isoformat(),
         "until": report.until.isoformat(),
-        "adds_up": all(row.adds_up for row in report.rows),
+        "adds_up": not report.wrong,
         "engine": {
             "running": report.presence.is_running,
             "since": report.presence.since.isoformat() if report.presence.since else None,

@@ -1,13 +1,15 @@
 """Is the system well: a question about the engine, not about any job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from engine.answers.expected import INSTANT, item_of
 from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
 from engine.answers.reasons import absence_words, item_words
+from engine.answers.zones import zone_of_job
 from engine.config import MIN_FREE_MIB
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import (
@@ -49,6 +51,8 @@ class Status:
     differing: int
     free_bytes: int
     now: datetime
+    zones: Mapping[str, ZoneInfo]
+    """In which zone the times of each paused job are shown."""
     pauses: tuple[Pause, ...] = ()
     paused_though_enabled: int = 0
     incidents: tuple[Incident, ...] = ()
@@ -68,6 +72,8 @@ class Status:
     """Which loops of the engine do not go on, and since when."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
+    main_file: str = ""
+    has_main_file: bool = True
 
     @property
     def hold(self) -> Incident | None:
@@ -116,6 +122,8 @@ def make_status(
     trouble: str = "",
     bug: str = "",
     stuck: str = "",
+    main_file: str = "",
+    has_main_file: bool = True,
 ) -> Status:
     """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
     open_runs = view.open_runs() if view is not None else ()
@@ -149,6 +157,9 @@ def make_status(
         unreadable=_unreadable(view) if view is not None else (),
         stuck=stuck,
         source=view.source() if view is not None and presence.is_running else THE_FILES,
+        main_file=main_file,
+        has_main_file=has_main_file,
+        zones={pause.job: zone_of_job(view, pause.job) for pause in pauses} if view is not None else {},
     )
 
 
@@ -178,3 +189,96 @@ def _differing(view: Current, file: Catalog) -> int:
 def _holds(view: View) -> tuple[Incident, ...]:
     found = (view.soundness.hold(kind) for kind in HOLDS)
     return tuple(hold for hold in found if hold is not None)
+
+
+def status_to_json(status: Status) -> dict[str, object]:
+    """The answer for programs."""
+    session = status.session
+    return {
+        "format": 1,
+        "is_well": status.is_well,
+        "engine": {
+            "running": status.is_running,
+            "pid": session.pid if session and status.is_running else None,
+            "epoch": session.epoch if session else None,
+            "started_at": session.started_at.isoformat() if session else None,
+            "last_seen_at": session.last_seen_at.isoformat() if session else None,
+        },
+        "ledger": {"writable": not status.trouble, "detail": status.trouble},
+        "bug": status.bug,
+        "unreadable": list(status.unreadable),
+        **_in_force(status),
+        "paused": [
+            {
+                "job": pause.job,
+                "by": pause.actor,
+                "why": pause.reason,
+                "since": pause.paused_at.isoformat(),
+                "until": pause.until.isoformat() if pause.until else None,
+            }
+            for pause in status.pauses
+        ],
+        "clock": {
+            "believed": status.hold is None,
+            "detail": status.hold.detail if status.hold else "",
+        },
+        **_troubles(status),
+        "running": status.running,
+        "waiting": status.waiting,
+        "waits_for": status.waits_for,
+        "overdue": status.overdue,
+        "unsettled": status.unsettled,
+        "free_bytes": status.free_bytes,
+    }
+
+
+def _in_force(status: Status) -> dict[str, object]:
+    """What is in force, and what the files or the commits that it comes from say by now."""
+    generation, rejection = status.generation, status.rejection
+    return {
+        "generation": generation.number if generation else None,
+        "applied_at": generation.applied_at.isoformat() if generation else None,
+        "commit": generation.revision if generation else None,
+        "jobs": status.jobs,
+        "git": {
+            "ref": status.source.ref,
+            "commit": status.source.commit,
+            "waits_for_apply": status.waits_for_apply,
+            "trouble": status.source.trouble,
+        }
+        if status.source.ref
+        else None,
+        "file": {
+            "valid": status.rejection is None if status.source.ref else status.file_digest is not None,
+            "differs": status.differs,
+            "jobs": status.differing,
+        },
+        "rejected": {
+            "since": rejection.rejected_at.isoformat(),
+            "diagnostics": list(rejection.diagnostics),
+        }
+        if rejection
+        else None,
+    }
+
+
+def _troubles(status: Status) -> dict[str, object]:
+    """What holds the engine back, and what happened to it."""
+    return {
+        "stuck": status.stuck,
+        "holds": [
+            {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail}
+            for one in status.holds
+        ],
+        "incidents": [
+            {
+                "kind": one.kind,
+                "began_at": one.began_at.isoformat(),
+                "ended_at": one.ended_at.isoformat() if one.ended_at else None,
+                "detail": one.detail,
+                "occurrences": one.occurrences,
+                "jobs": one.jobs,
+            }
+            for one in status.incidents
+        ],
+    }

@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
+from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
-from engine.core.lifecycle import Run, RunState
+from engine.core.columns import facts
+from engine.core.lifecycle import Attempt, Run, RunState
 from engine.core.reasons import REASONS
 from engine.core.records import Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
+from jobfile.diagnostics.escapes import printable
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fires, next_fire
 
@@ -27,6 +31,7 @@ NEAR = timedelta(days=40)
 class Story:
     """What is known about an instant: a headline, and facts under short labels."""
 
+    job: str
     headline: str
     facts: tuple[Fact, ...]
     is_expected: bool
@@ -34,11 +39,41 @@ class Story:
     state: RunState | None
     reason: str
     runs: tuple[Run, ...]
+    attempts: tuple[tuple[Attempt, ...], ...] = ()
+    """Of each run."""
+    last_lines: tuple[str, ...] = ()
+    """The end of what the run wrote, where it was looked up."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
         """The runs that the story is about."""
         return tuple(run.id for run in self.runs)
+
+
+def story_to_text(story: Story, *, width: int) -> str:
+    """The answer for people: the headline, the facts, and the end of what the run wrote."""
+    ends = (("last lines" if index == 0 else "", line) for index, line in enumerate(story.last_lines))
+    told = (*story.facts, *ends)
+    head = printable(story.headline)
+    return f"{head}\n\n{facts(told, width=width)}" if told else head
+
+
+def story_to_json(story: Story) -> dict[str, object]:
+    """The answer for programs."""
+    return {
+        "format": 1,
+        "job": story.job,
+        "headline": story.headline,
+        "is_expected": story.is_expected,
+        "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
+        "reason": story.reason,
+        "runs": list(story.run_ids),
+        "run_list": [
+            run_to_json(run, attempts=attempts)
+            for run, attempts in zip(story.runs, story.attempts, strict=True)
+        ],
+        "facts": [{"label": label, "text": text} for label, text in story.facts],
+    }
 
 
 def why(
@@ -83,26 +118,28 @@ def why_day(asked: Asked, day: date) -> Story:
 
 
 def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = ()) -> Story:
-    facts = instant_facts(asked, item)
+    found = instant_facts(asked, item)
     runs = tuple(one.run for one in (item, *beside) if one.run is not None)
     for run in runs:
-        facts += run_facts(asked.view, run, asked.zone)
+        found += run_facts(asked.view, run, asked.zone)
     if item.state is RunState.FAILED and not item.ran:
-        facts.append(("ran", "no, its command was never executed"))
+        found.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
         told = f"no longer kept: retention took them away {instant_text(item.pruned_at, asked.zone)}"
-        facts.append(("details", told))
+        found.append(("details", told))
     last = after_retries(asked.view, item)
     if last is not item and (words := asked.words(item)):
-        facts.insert(0, ("at first", f"{item.state.value}, {words}"))
+        found.insert(0, ("at first", f"{item.state.value}, {words}"))
     return Story(
+        job=asked.job,
         headline=f"{asked.job}, {instant_text(at, asked.zone)}: {_headline(asked, item, last)}",
-        facts=tuple(facts),
+        facts=tuple(found),
         is_expected=True,
         is_overdue=asked.is_overdue(item),
         state=item.state,
         reason=item.reason,
         runs=runs,
+        attempts=tuple(asked.view.attempts(run.id) for run in runs),
     )
 
 
@@ -137,18 +174,19 @@ def _not_expected_on(asked: Asked, day: date, since: datetime, until: datetime) 
 def _not_expected(asked: Asked, at: datetime) -> Story:
     view, job, zone = asked.view, asked.job, asked.zone
     schedule = schedule_at(view, job, at)
-    facts: list[Fact] = []
+    found: list[Fact] = []
     if schedule is not None:
         because = "its schedule does not name that time"
-        facts.append(("schedule", "; ".join(describe(entry) for entry in schedule.entries)))
-        facts += _neighbours(schedule, at, zone)
+        found.append(("schedule", "; ".join(describe(entry) for entry in schedule.entries)))
+        found += _neighbours(schedule, at, zone)
     else:
         because = _why_no_schedule(view, job, at, zone)
     is_coming = schedule is not None and at > asked.now and _names(schedule, at)
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
     return Story(
+        job=job,
         headline=f"{job}, {instant_text(at, zone)}: {what}",
-        facts=tuple(facts),
+        facts=tuple(found),
         is_expected=is_coming,
         is_overdue=False,
         state=None,
@@ -162,18 +200,18 @@ def _names(schedule: Schedule, at: datetime) -> bool:
 
 
 def _neighbours(schedule: Schedule, at: datetime, zone: ZoneInfo) -> list[Fact]:
-    facts = []
+    found = []
     span, looked = timedelta(hours=1), timedelta()
     while looked < NEAR:
         looked, span = min(span, NEAR), span * 4
         before = [fire.at for fire in fires(schedule.entries, after=at - looked, until=at - INSTANT)]
         if before:
-            facts.append(("the one before", instant_text(before[-1], zone)))
+            found.append(("the one before", instant_text(before[-1], zone)))
             break
     after = next_fire(schedule.entries, after=at)
     if after is not None:
-        facts.append(("the one after", instant_text(after.at, zone)))
-    return facts
+        found.append(("the one after", instant_text(after.at, zone)))
+    return found
 
 
 def _why_no_schedule(view: View, job: str, at: datetime, zone: ZoneInfo) -> str:

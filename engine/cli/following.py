@@ -12,13 +12,14 @@ from types import FrameType
 
 import click
 
+from engine.answers.as_json import run_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
 from engine.answers.reasons import item_words
 from engine.cli.alone import Alone
 from engine.cli.asking import ask_to_stop, hand_over, prepare_state
-from engine.cli.output import print_json, run_to_json
+from engine.cli.output import print_json
 from engine.cli.place import Place
 from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown

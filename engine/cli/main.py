@@ -8,16 +8,12 @@ from collections.abc import Sequence
 
 import click
 
+from engine.cli.exit_codes import BROKEN_OFF, BUG, GOOD, UNWRITTEN, USAGE
 from engine.cli.streams import UnwrittenError, checked_streams, give_up
 from engine.host.encoding import print_anything, use_utf8
 from engine.host.environment import environment
 from jobfile import __version__
 from jobfile.diagnostics.escapes import message
-
-USAGE = 64
-BUG = 70
-UNWRITTEN = 74
-"""What the command had to say could not be written: EX_IOERR of sysexits.h."""
 
 COMMANDS = {
     "init": "write a jobs.yaml that works, and what an editor needs",
@@ -143,18 +139,18 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return USAGE if isinstance(error, click.UsageError) else error.exit_code
     except click.exceptions.Abort:
-        return 130
+        return BROKEN_OFF
     except (BrokenPipeError, UnwrittenError):
         raise
     except Exception as error:  # noqa: BLE001  the one door for errors
         return _told(error)
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else GOOD
 
 
 def _quiet_end() -> int:
     """The reader of our output has left: nothing to say, and nobody to say it to."""
     sys.stderr.close()
-    return 0
+    return GOOD
 
 
 def _told(error: Exception) -> int:

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from engine.answers.zones import zone_of_job
+from engine.cli.exit_codes import USAGE
 from engine.cli.place import NothingRecordedError, Place, UnknownJobError
-from engine.cli.times import zone_of_job
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
@@ -26,13 +27,13 @@ _FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 class UnknownRunError(JobfileError):
     """A run that is not in the ledger, or an id that fits several."""
 
-    exit_code = 64
+    exit_code = USAGE
 
 
 class NeverAppliedError(JobfileError):
     """A job that is in the job file, and that the ledger has never heard of."""
 
-    exit_code = 64
+    exit_code = USAGE
 
 
 class Subject(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from engine.cli.exit_codes import USAGE
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
@@ -26,13 +27,13 @@ Function = TypeVar("Function", bound=Callable[..., object])
 class UnknownJobError(JobfileError):
     """A job that nothing here knows."""
 
-    exit_code = 64
+    exit_code = USAGE
 
 
 class NothingRecordedError(JobfileError):
     """There is no ledger yet."""
 
-    exit_code = 64
+    exit_code = USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from engine.actions.unsupported import needs_beyond
+from engine.cli.exit_codes import GOOD
 from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width
 from engine.cli.place import Place
@@ -28,8 +29,6 @@ from jobfile.diagnostics.escapes import printable
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.text import render_text
 
-INVALID, CHANGES, RISKS = 1, 2, 3
-"""Exit codes of plan and apply; 4 is a plan that is refused, 5 that a ledger is needed."""
 NARROWEST = 60
 
 _PAINT = {"~": "yellow", ">": "cyan", "+": "green", "-": "red", "!": "magenta", "#": "bright_black"}
@@ -107,7 +106,7 @@ def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
         click.echo("nothing to apply: the files are what is in force")
     else:
         click.echo(tell_text(applied).strip())
-    return 0
+    return GOOD
 
 
 def _painted(text: str) -> str:

@@ -1,6 +1,5 @@
 """Times as people type them: one grammar for all commands, read in the job's zone where none is named."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -8,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.ledger.ports import View
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.duration import parse_duration
 from jobfile.schedule.zones import EPOCH, load_zone
@@ -34,22 +32,6 @@ _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 
 _LocalTime = Callable[[tzinfo | None], datetime]
 """The time that a text names, as the clocks of a zone show it. None is the zone of this host."""
-
-
-def zone_of_job(view: View, job: str) -> ZoneInfo:
-    """The zone in which a job's days are counted: that of its newest definition."""
-    version = view.job_in_force(job)
-    if version is None:
-        versions = view.job_versions(job)
-        version = versions[-1] if versions else None
-    digest = version.digest if version else None
-    if digest is None:
-        run = view.newest_run(job, until=datetime.max.replace(tzinfo=UTC))
-        digest = run.digest if run else None
-    text = view.definition_text(digest) if digest else None
-    # Of the whole definition only this is asked for, by commands that read nothing else of it.
-    zone = load_zone(json.loads(text)["timezone"]) if text else None
-    return zone or ZoneInfo("UTC")
 
 
 def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:

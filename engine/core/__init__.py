@@ -4,6 +4,7 @@ __all__ = [
     "admission",
     "audit_chain",
     "clocks",
+    "columns",
     "due",
     "errors",
     "events",

@@ -1,3 +1,3 @@
-"""What a run would be, told without starting, reading a secret or writing. Pure functions of values."""
+"""What a run would be, said without starting, reading a secret or writing."""
 
-__all__ = ["describing", "programs", "unknowns"]
+__all__ = ["before", "describing", "rendering"]

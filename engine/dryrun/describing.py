@@ -12,6 +12,7 @@ from engine.dryrun.unknowns import (
     shown_text,
     steps_of,
 )
+from jobfile.expressions.params import bind_params
 from jobfile.expressions.template import evaluate_source, to_text
 from jobfile.model.jobs import (
     Action,
@@ -32,8 +33,6 @@ Row = tuple[str, str]
 WOULD_RUN = "would run"
 MakeValues = Callable[[frozenset[str]], Mapping[str, object]]
 """What names mean when so many steps are known to be skipped."""
-ParseOutputs = Callable[[StepSpec, Mapping[str, str]], Mapping[str, Value]]
-"""The values of a step's outputs from texts; raises ValueError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,12 +245,8 @@ def _each(step: StepSpec, values: Mapping[str, object]) -> str:
     return f"{len(items)} times, {step.max_parallel} at a time: {names}"
 
 
-def given_outputs(
-    spec: JobSpec,
-    given: Mapping[str, str],
-    parse: Callable[[StepSpec, Mapping[str, str]], Mapping[str, Value]],
-) -> dict[str, Mapping[str, Value]]:
-    """Results that somebody supplies, `join.rows=5`, by step; raises ValueError for what is none."""
+def given_outputs(spec: JobSpec, given: Mapping[str, str]) -> dict[str, Mapping[str, Value]]:
+    """Results that a user supplies, `join.rows=5`, by step; raises ValueError for what is none."""
     texts: dict[str, dict[str, str]] = {}
     known = {step.name: step for step in steps_of(spec)}
     for name, text in given.items():
@@ -260,4 +255,15 @@ def given_outputs(
             named = ", ".join(f"{one.name}.{out.name}" for one in known.values() for out in one.outputs)
             raise ValueError(f"there is no output `{name}`; this job has {named or 'none'}")
         texts.setdefault(step, {})[output] = text
-    return {step: parse(known[step], found) for step, found in texts.items()}
+    return {step: _parsed(known[step], found) for step, found in texts.items()}
+
+
+def _parsed(step: StepSpec, texts: Mapping[str, str]) -> Mapping[str, Value]:
+    known = [one for one in step.outputs if one.name in texts]
+    unknown = sorted(texts.keys() - {one.name for one in known})
+    if unknown:
+        raise ValueError(f"the step `{step.name}` has no output `{unknown[0]}`")
+    bound, problems = bind_params(known, texts, from_text=True)
+    if problems:
+        raise ValueError(f"{step.name}.{problems[0].name}: {problems[0].message}")
+    return bound

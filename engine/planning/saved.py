@@ -51,6 +51,12 @@ class PlanRefusedError(JobfileError):
     exit_code = 4
 
 
+class NoBaseError(JobfileError):
+    """There is nothing to compare with: no engine's ledger, and no git."""
+
+    exit_code = 5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """What tells a ledger from others, and the key with which it seals plans; None when it has none."""
@@ -202,9 +208,7 @@ def _read(content: dict[str, Any], *, is_sealed: bool) -> SavedPlan:
 def refuse_without_ledger(plan: Plan) -> None:
     """Raise when a plan is not from what is in force, which is all that it could be applied to."""
     if not plan.before.lineage:
-        error = JobfileError("only a plan from what is in force can be saved for apply:  jobfile plan --out")
-        error.exit_code = 5
-        raise error
+        raise NoBaseError("only a plan from what is in force can be saved for apply:  jobfile plan --out")
 
 
 def _refuse_secrets(plan: Plan) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.core.errors import JobfileError, RevisionError, UnreadableDefinitionError
 from engine.core.records import Generation, JobVersion
 from engine.ledger.ports import Generations, View
-from engine.planning.saved import is_plan_file, ledger_here, read_plan_file
+from engine.planning.saved import NoBaseError, is_plan_file, ledger_here, read_plan_file
 from engine.ports import Snapshot
 from engine.sources.folder import FolderTree
 from engine.sources.git import git_bytes
@@ -32,12 +32,6 @@ class InvalidSideError(Exception):
         super().__init__(name)
         self.name = name
         self.compiled = compiled
-
-
-class NoBaseError(JobfileError):
-    """There is nothing to compare with: no engine's ledger, and no git."""
-
-    exit_code = 5
 
 
 def side_named(name: str, *, main_file: Path, state_dir: Path, view: View | None) -> Side:

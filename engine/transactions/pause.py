@@ -1,8 +1,9 @@
-"""Pauses: which hold, and the one that a job makes itself when it fails again and again."""
+"""Pauses: which hold, those that users make and end, and the one that a job makes itself when it fails."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engine.core.errors import JobfileError
 from engine.core.events import Event, JobPaused
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Pause
@@ -54,3 +55,22 @@ def pause_after_failures(store: "Pausing", run: Run, spec: JobSpec, *, now: date
 def holding(view: History, now: datetime) -> tuple[Pause, ...]:
     """The pauses in force at an instant, the oldest first."""
     return tuple(pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now))
+
+
+def pause_by_hand(store: "Pausing", pause: Pause) -> None:
+    """Pause a job because a user asks for it; raises when it is paused already."""
+    job, now = pause.job, pause.paused_at
+    if any(one.holds_at(now) for one in store.pauses.between(job, since=now, until=now)):
+        raise JobfileError(f"{job} is paused already; see  jobfile status")
+    store.pauses.add(pause)
+    until = f"until {pause.until.isoformat()}" if pause.until else ""
+    detail = "; ".join(part for part in (pause.reason, until) if part)
+    store.audit(actor=pause.actor, action="pause", object=job, detail=detail, now=now)
+
+
+def resume_by_hand(store: "Pausing", job: str, *, by: str, why: str, now: datetime) -> bool:
+    """End the pauses of a job because a user asks for it; whether there were any."""
+    ended = store.pauses.end(job, by=by, now=now)
+    if ended:
+        store.audit(actor=by, action="resume", object=job, detail=why, now=now)
+    return ended > 0

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.answers.findings import CODES, MAX_TOLD, Examined, Finding, told
-from engine.cli.commands.doctor import diagnosis_to_json, diagnosis_to_text
+from engine.cli.output import PIPE_WIDTH
+from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
 from tests.cli.test_files import fits
 from tests.doctor.conftest import Patient
 
@@ -36,7 +37,7 @@ BROKEN = (
 
 
 def test_what_is_sound_is_one_line_for_each_area() -> None:
-    assert diagnosis_to_text(HEALTHY) == (
+    assert diagnosis_to_text(HEALTHY, width=PIPE_WIDTH) == (
         "ok       ledger file: 1.2 MiB, tables of version 4\n"
         "ok       invariants I1-I12: 12,345 runs, 678 attempts, 9 schedules, 1 gap record\n"
         "ok       engine: running, epoch 7\n"
@@ -46,7 +47,7 @@ def test_what_is_sound_is_one_line_for_each_area() -> None:
 
 
 def test_what_is_not_sound_is_told_with_its_code_and_what_to_type() -> None:
-    assert diagnosis_to_text(BROKEN) == (
+    assert diagnosis_to_text(BROKEN, width=PIPE_WIDTH) == (
         "ok       ledger file: 1.2 MiB, tables of version 4\n"
         "NOT OK   invariants I1-I12: 2 runs, 2 attempts, 1 schedule, 0 gap records\n"
         "error    backup: 2026-03-05T12:00:00Z was due and has no record [invariant.I1]\n"
@@ -79,7 +80,7 @@ def test_the_json_has_a_check_for_each_area_that_is_well_and_for_each_finding() 
 
 def test_what_a_real_ledger_says_can_be_shown(patient: Patient) -> None:
     patient.write("delete from run where state = 'missed'", "update run set job = 'a\x1b[31m'")
-    said = diagnosis_to_text(patient.examine())
+    said = diagnosis_to_text(patient.examine(), width=PIPE_WIDTH)
     assert "\x1b" not in said
     fits(diagnosis_to_json(patient.examine()), "doctor")
 

@@ -30,6 +30,7 @@ APPLIED = Generation(3, "d" * 64, NOON, "anna", "jobs.yaml", "c" * 40)
 REJECTION = Rejection(NOON, "e" * 64, ("jobs.yaml:1: wrong",), None)
 
 WELL = Status(
+    zones={},
     is_running=True,
     session=SESSION,
     generation=APPLIED,

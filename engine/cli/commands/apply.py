@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
+from engine.cli.exit_codes import GOOD, NOT_WELL, RISKS
 from engine.cli.place import Place, json_option, place_options, refuse_unsafe_files, strict_option
 from engine.cli.planning import (
-    INVALID,
-    RISKS,
     apply_and_tell,
     confirmed,
     open_store,
@@ -24,8 +23,8 @@ from engine.planning.enforcing import (
     refuse_stale,
     refuse_what_cannot_run,
 )
-from engine.planning.saved import ledger_here, read_plan_file
-from engine.planning.sides import NoBaseError, engine_side, files_differ, revision_side, worktree_side
+from engine.planning.saved import NoBaseError, ledger_here, read_plan_file
+from engine.planning.sides import engine_side, files_differ, revision_side, worktree_side
 from jobfile.diagnostics.escapes import printable
 from jobfile.plan.risks import removes_many
 from jobfile.plan.values import Action
@@ -68,7 +67,7 @@ def command(
         refuse_unsafe_files(place, is_strict=is_strict)
     after = told(lambda: revision_side(main_file, revision) if revision else worktree_side(main_file))
     if after is None:
-        return INVALID
+        return NOT_WELL
     refuse_what_cannot_run(after.catalog)
     open_store(place).close()
     view = place.view()
@@ -81,7 +80,7 @@ def command(
     _refuse_removals(plan.count(Action.REMOVE), len(plan.before.catalog.jobs), may_remove=may_remove)
     if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure or as_json):
         click.echo("nothing is applied")
-        return 0
+        return GOOD
     intent = Intent(
         catalog=after.catalog,
         base=plan.before.generation or 0,

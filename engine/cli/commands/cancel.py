@@ -5,9 +5,11 @@ import time
 
 import click
 
+from engine.answers.as_json import run_to_json
 from engine.cli.asking import ask_to_stop
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import find_run
-from engine.cli.output import print_json, run_to_json
+from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
@@ -38,7 +40,7 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
         print_json(run_to_json(after))
     else:
         click.echo(f"run {short(after.id)} of {after.job}: {after.state.value}")
-    return 0
+    return GOOD
 
 
 def _end_without_engine(place: Place, view: View, run: Run) -> Run:

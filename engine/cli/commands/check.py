@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import click
 
 from engine.cli.checking import check_sets
+from engine.cli.exit_codes import GOOD, NOT_WELL, UNREADABLE
 from engine.cli.findings import print_diagnostics
 from engine.cli.lints import project_lints, read_lints
 from engine.cli.params import split_params
@@ -13,8 +14,6 @@ from engine.cli.place import Place, place_options
 from jobfile.diagnostics.escapes import message
 from jobfile.render.redact import without_secrets
 
-INVALID = 1
-UNREADABLE = 65
 FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 
 
@@ -82,7 +81,7 @@ def command(
         print_diagnostics(shown, sources, form=form, files=checked.names, jobs=checked.jobs)
     if checked.unreadable:
         return UNREADABLE
-    return INVALID if any(map(lints.is_bad, told)) else 0
+    return NOT_WELL if any(map(lints.is_bad, told)) else GOOD
 
 
 def _changed(files: Mapping[str, bytes], revision: str | None) -> frozenset[str]:

@@ -1,21 +1,22 @@
 """`jobfile clock`: whether the engine believes the clock; and to say that it is right."""
 
-from datetime import UTC
-
 import click
 
-from engine.cli.output import facts, print_json
+from engine.answers.clock import (
+    accepted_to_json,
+    accepted_to_text,
+    clock_to_json,
+    clock_to_text,
+    look_at_clock,
+)
+from engine.cli.exit_codes import GOOD, NOT_WELL
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
-from engine.core.reasons import IncidentKind
-from engine.core.records import Incident
-from engine.core.vocabulary import instant_text
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
-
-SHOWN = 5
-_WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}
+from engine.transactions.clock import accept_clock
 
 
 @click.command("clock")
@@ -32,50 +33,23 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
     """
     if what == "accept":
         return _accept(place, why, as_json=as_json)
-    view = place.view()
-    now = place.now()
-    recent = view.recent_incidents(limit=50)
-    hold = next((one for one in recent if one.kind == IncidentKind.CLOCK_HOLD and one.ended_at is None), None)
-    clocks = [one for one in recent if one.kind.startswith("clock")][:SHOWN]
-    synchronized = is_synchronized()
+    clock = look_at_clock(place.view(), now=place.now(), is_synchronized=is_synchronized())
     if as_json:
-        events = [
-            {"kind": one.kind, "began_at": one.began_at.isoformat(), "detail": one.detail} for one in clocks
-        ]
-        print_json(
-            {
-                "format": 1,
-                "now": now.isoformat(),
-                "believed": hold is None,
-                "synchronized": synchronized,
-                "events": events,
-            }
-        )
+        print_json(clock_to_json(clock))
     else:
-        lines = [("clock", instant_text(now, UTC, has_seconds=True)), ("synchronized", _WORDS[synchronized])]
-        lines.append(("believed", "yes" if hold is None else f"NO: {hold.detail}"))
-        lines += [("", _event(one)) for one in clocks]
-        click.echo(facts(lines))
-    return 0 if hold is None else 1
-
-
-def _event(one: Incident) -> str:
-    what = f"set by {one.detail}" if one.kind == IncidentKind.CLOCK_JUMP else f"not believed: {one.detail}"
-    return f"{instant_text(one.began_at, UTC, has_seconds=True)}  {what}"
+        click.echo(clock_to_text(clock, width=width()))
+    return GOOD if clock.hold is None else NOT_WELL
 
 
 def _accept(place: Place, why: str, *, as_json: bool) -> int:
     place.view()
     store = open_ledger(place.config.ledger_url)
-    who = user_name()
     with store.transaction():
-        is_accepted = store.incidents.accept_hold(actor=who)
-        if is_accepted:
-            store.audit(actor=who, action="accept", object="clock", detail=why, now=place.now())
+        is_accepted = accept_clock(store, by=user_name(), why=why, now=place.now())
     store.close()
     poke(place.state_dir)
     if as_json:
-        print_json({"format": 1, "accepted": is_accepted})
+        print_json(accepted_to_json(is_accepted=is_accepted))
     else:
-        click.echo("the clock is accepted" if is_accepted else "the clock is believed; nothing to accept")
-    return 0
+        click.echo(accepted_to_text(is_accepted=is_accepted))
+    return GOOD

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.host.environment import environment
 from engine.integrations.forge import github, gitlab, put_comment
 from engine.sources.file_reader import read_limited
@@ -36,7 +37,7 @@ def command(service: str | None, number: int | None) -> int:
     is_github = service == "github"
     forge = github(environ, number or _number_of_event(environ)) if is_github else gitlab(environ)
     click.echo(f"comment {put_comment(forge, text)}")
-    return 0
+    return GOOD
 
 
 def _number_of_event(environ: Mapping[str, str]) -> int:

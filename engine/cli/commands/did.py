@@ -1,12 +1,12 @@
 """`jobfile did`: did this job run, did it succeed?"""
 
-from dataclasses import replace
+from collections.abc import Mapping
 
 import click
 
-from engine.answers.did import Answer, Did, did
-from engine.cli.naming import NeverAppliedError, Subject, subject
-from engine.cli.output import print_json, run_to_json
+from engine.answers.did import Did, did, did_never, did_to_json
+from engine.cli.naming import NeverAppliedError, subject
+from engine.cli.output import print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
@@ -44,56 +44,30 @@ def command(
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")
+    found = _did(job_or_run, split_params(given), day, instant, place)
+    if as_json:
+        print_json(did_to_json(found))
+    else:
+        click.echo(printable(found.line))
+    return int(found.answer)
+
+
+def _did(name: str, params: Mapping[str, str], day: str | None, instant: str | None, place: Place) -> Did:
     try:
-        asked = subject(place, job_or_run)
+        asked = subject(place, name)
     except NeverAppliedError as error:
-        never = Did(answer=Answer.NOT_EXPECTED, line=f"{job_or_run}: not expected: {error}", items=())
-        return _print(job_or_run, never, as_json=as_json)
+        return did_never(name, str(error))
     now, zone = place.now(), asked.zone
-    if asked.run is not None and (day or instant or given):
+    if asked.run is not None and (day or instant or params):
         raise click.UsageError("--on, --at and -p are about a job; a RUN is one already")
-    found = did(
+    return did(
         asked.view,
         asked.job,
         zone=zone,
-        params=split_params(given),
+        params=params,
         on=parse_day(day, zone, now=now) if day else None,
         at=parse_instant(instant, zone, now=now) if instant else None,
         run=asked.run,
         now=now,
         presence=presence_at(place, asked.view),
     )
-    return _print(asked.job, _honest(found, asked), as_json=as_json)
-
-
-def _honest(found: Did, asked: Subject) -> Did:
-    """Where what the job was expected to do cannot be read, nobody knows whether it did."""
-    broken = [
-        one
-        for one in asked.view.unreadable
-        if one.job == asked.job and one.table in ("schedule", "gap", "run")
-    ]
-    is_known = found.answer is Answer.NOT_WELL and bool(found.items)
-    if not broken or is_known:
-        return found
-    line = f"{found.line}; nobody knows for sure: {broken[0].words}"
-    return replace(found, answer=Answer.NOT_WELL, line=line)
-
-
-def _print(job: str, found: Did, *, as_json: bool) -> int:
-    if not as_json:
-        click.echo(printable(found.line))
-        return int(found.answer)
-    items = [
-        {
-            "scheduled_for": item.scheduled_for.isoformat(),
-            "state": item_state,
-            "reason": item.reason,
-            "run": run_to_json(item.run) if item.run else None,
-        }
-        for item, item_state in zip(found.items, found.states, strict=True)
-    ]
-    since = run_to_json(found.asked_since) if found.asked_since else None
-    answer = {"format": 1, "job": job, "answer": found.answer.name.lower(), "exit_code": int(found.answer)}
-    print_json({**answer, "line": found.line, "items": items, "asked_since": since})
-    return int(found.answer)

@@ -2,10 +2,12 @@
 
 import click
 
+from engine.answers.explained import codes_to_json, codes_to_text, keys_to_json, page_of, page_to_json
+from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.diagnostics.suggest import suggest
-from jobfile.pages import KINDS, keys_text, page_text
+from jobfile.pages import KINDS, keys_text
 
 
 @click.command("explain")
@@ -27,37 +29,27 @@ def command(words: tuple[str, ...], *, as_json: bool) -> int:
         near = suggest(name, CODES)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; all of them:  jobfile explain"
         raise click.UsageError(f"there is no code {words[0]}{hint}")
-    one, text = CODES[name], page_text(name) or ""
+    page = page_of(name)
     if as_json:
-        print_json(
-            {"format": 1, "code": name, "severity": one.severity.value, "says": one.says, "page": text}
-        )
+        print_json(page_to_json(page))
     else:
-        click.echo(text.rstrip("\n"))
-    return 0
+        click.echo(page.text.rstrip("\n"))
+    return GOOD
 
 
 def _list(*, as_json: bool) -> int:
     if as_json:
-        rows = [
-            {"code": code, "severity": one.severity.value, "says": one.says} for code, one in CODES.items()
-        ]
-        print_json({"format": 1, "codes": rows})
+        print_json(codes_to_json())
     else:
-        for code, one in CODES.items():
-            click.echo(f"{code}  {one.severity.value:<7}  {one.says}")
-    return 0
+        click.echo(codes_to_text())
+    return GOOD
 
 
 def _keys(words: tuple[str, ...], *, as_json: bool) -> int:
     if len(words) != 1 or words[0] not in KINDS:
         raise click.UsageError(f"keys of what? One of {', '.join(KINDS)}")
-    text = keys_text(words[0])
     if as_json:
-        rows = [line.split(None, 1) for line in text.splitlines()]
-        print_json(
-            {"format": 1, "kind": words[0], "keys": [{"key": row[0], "means": row[-1]} for row in rows]}
-        )
+        print_json(keys_to_json(words[0]))
     else:
-        click.echo(text)
-    return 0
+        click.echo(keys_text(words[0]))
+    return GOOD

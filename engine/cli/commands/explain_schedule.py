@@ -2,21 +2,13 @@
 
 import click
 
-from engine.cli.fires import (
-    effects_line,
-    effects_of,
-    entry_of,
-    fires_of,
-    kind_of,
-    print_fires,
-    zone_named,
-)
-from engine.cli.output import cut, print_json, width
+from engine.answers.upcoming import explained_to_json, explained_to_text, next_fires
+from engine.cli.exit_codes import GOOD
+from engine.cli.expressions import entry_of, zone_named
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_instant
-from jobfile.model.jobs import CronEntry, DayRule, ScheduleEntry
-from jobfile.schedule.cron import CronExpression, parse_cron
-from jobfile.schedule.in_words import describe
+from jobfile.model.jobs import DayRule
 
 
 @click.command("explain-schedule")
@@ -49,40 +41,9 @@ def command(
     zone = zone_named(zone_name)
     now = parse_instant(start, zone, now=place.now()) if start else place.now()
     entry = entry_of(expression, zone.key, DayRule(days) if days else DayRule.CRON)
-    rows = fires_of((entry,), count, now=now)
+    found = next_fires(expression, (entry,), count, now=now, is_job=False)
     if as_json:
-        print_json(
-            {
-                "format": 1,
-                "now": now.isoformat(),
-                "words": describe(entry),
-                "kind": kind_of(entry),
-                "fires": rows,
-                "effects": [
-                    {
-                        "date": one.date.isoformat(),
-                        "kind": "gap" if one.is_gap else "fold",
-                        "times": one.times,
-                    }
-                    for one in effects_of((entry,), now=now)
-                ],
-            }
-        )
-        return 0
-    print_fires(expression, (entry,), rows, now=now, has_head=False)
-    if len(rows) < count:
-        click.echo("  none after that" if rows else "  none from now on")
-    click.echo(cut(effects_line((entry,), now=now), width()))
-    if days is None and _has_two_day_fields(entry):
-        click.echo(
-            "Both day fields are restricted: cron fires on either. In a job file say which is meant, with\n"
-            "  days: either   or, for days that match both,   days: both"
-        )
-    return 0
-
-
-def _has_two_day_fields(entry: ScheduleEntry) -> bool:
-    if not isinstance(entry, CronEntry):
-        return False
-    parsed = parse_cron(entry.cron, days=DayRule.CRON)
-    return isinstance(parsed, CronExpression) and parsed.restricts_both_days
+        print_json(explained_to_json(found))
+    else:
+        click.echo(explained_to_text(found, asks_days=days is None, width=width()))
+    return GOOD

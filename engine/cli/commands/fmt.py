@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.commands.check import INVALID, UNREADABLE
+from engine.cli.exit_codes import GOOD, NOT_WELL, UNREADABLE
 from engine.cli.findings import print_diagnostics
 from engine.cli.place import Place, place_options
 from engine.host.atomic_write import replace_file
@@ -28,7 +28,7 @@ def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place
     Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file with
     mistakes is left alone. Exit code: 0 good; 1 a file would change (--check) or has mistakes; 65 unreadable.
     """
-    code = 0
+    code = GOOD
     for name in files or _of_the_set(place):
         try:
             content = read_limited(Path(name))
@@ -53,12 +53,12 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
     if source is None or any(one.is_error for one in done.diagnostics):
         print_diagnostics(done.diagnostics, {} if source is None else {name: source})
         click.echo(printable(f"left alone {name}: it has mistakes"), err=True)
-        return INVALID
+        return NOT_WELL
     if done.problem:
         click.echo(printable(f"left alone {name}: {done.problem}"), err=True)
-        return INVALID
+        return NOT_WELL
     if done.text == source.text:
-        return 0
+        return GOOD
     if shows_diff:
         lines = (source.text.splitlines(keepends=True), done.text.splitlines(keepends=True))
         click.echo("".join(difflib.unified_diff(*lines, name, name)), nl=False)
@@ -68,4 +68,4 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
         mark = _MARK if content.startswith(_MARK) else b""
         replace_file(Path(name), mark + done.text.encode())
         click.echo(printable(f"laid out {name}"), err=True)
-    return INVALID if only_check else 0
+    return NOT_WELL if only_check else GOOD

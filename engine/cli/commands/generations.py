@@ -1,15 +1,11 @@
 """`jobfile generations`: what was in force when, by whom, from which commit."""
 
-from datetime import UTC
-
 import click
 
-from engine.cli.output import print_json, table
+from engine.answers.generations import generations_to_json, generations_to_text
+from engine.cli.exit_codes import GOOD
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
-from engine.core.records import Applied
-from engine.core.vocabulary import instant_text
-
-HEADS = ("generation", "applied", "by", "commit", "changed", "note")
 
 
 @click.command("generations")
@@ -23,47 +19,7 @@ def command(limit: int, *, as_json: bool, place: Place) -> int:
     """
     found = place.view().generations(limit=limit)
     if as_json:
-        print_json({"format": 1, "generations": [_as_json(one) for one in found]})
-        return 0
-    if not found:
-        click.echo("nothing was applied yet:  jobfile up  or  jobfile apply")
-        return 0
-    rows = [
-        (
-            str(one.generation.number),
-            instant_text(one.generation.applied_at, UTC, has_seconds=True),
-            one.generation.applied_by,
-            one.generation.revision[:7],
-            _changes(one),
-            one.generation.note,
-        )
-        for one in found
-    ]
-    click.echo(table(HEADS, rows, right=(0,)))
-    return 0
-
-
-def _changes(one: Applied) -> str:
-    told = [
-        f"{sign}{count}"
-        for sign, count in (("+", one.added), ("~", one.changed), ("-", one.removed))
-        if count
-    ]
-    return " ".join(told) or "-"
-
-
-def _as_json(one: Applied) -> dict[str, object]:
-    generation = one.generation
-    return {
-        "generation": generation.number,
-        "applied_at": generation.applied_at.isoformat(),
-        "applied_by": generation.applied_by,
-        "main_file": generation.main_file,
-        "commit": generation.revision or None,
-        "digest": generation.digest,
-        "plan": generation.plan_id or None,
-        "note": generation.note,
-        "added": one.added,
-        "changed": one.changed,
-        "removed": one.removed,
-    }
+        print_json(generations_to_json(found))
+    else:
+        click.echo(generations_to_text(found, width=width()))
+    return GOOD

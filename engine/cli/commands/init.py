@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
 from engine.host.given_files import make_folders, write_text
 from jobfile.diagnostics.escapes import printable
@@ -45,7 +46,7 @@ def command(folder: Path, *, as_json: bool) -> int:
     wrote = {str(path): _write(path, text) for path, text in texts.items()}
     if as_json:
         print_json({"format": 1, "wrote": wrote})
-        return 0
+        return GOOD
     for path, is_new in wrote.items():
         click.echo(printable(f"wrote    {path}" if is_new else f"kept     {path}, which was there"))
     click.echo("\nnext:  jobfile check       find mistakes")
@@ -54,7 +55,7 @@ def command(folder: Path, *, as_json: bool) -> int:
     click.echo("       jobfile up          run the engine")
     click.echo("       jobfile did hello   did it run, did it succeed?")
     click.echo(f"\nfor pre-commit, in .pre-commit-config.yaml under `repos:`\n\n{PRE_COMMIT}", nl=False)
-    return 0
+    return GOOD
 
 
 def _write(path: Path, text: str) -> bool:

@@ -5,14 +5,15 @@ import threading
 import click
 
 from engine.answers.asked import Asked
-from engine.answers.expected import item_of
+from engine.answers.logs import Logs, about_run, logs_of, logs_to_json, why_no_output
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, UnknownRunError, subject
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
 from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
-from engine.core.lifecycle import AttemptState, Run
-from engine.core.vocabulary import instant_text, short
+from engine.core.lifecycle import Attempt, Run
+from engine.core.vocabulary import short
 from engine.ledger.ports import View
 from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import printable
@@ -44,14 +45,23 @@ def command(
     """
     place = Place.named(file, state)
     named, run = _find(place, run_or_job)
-    view = named.view
     if attempt is not None and attempt > run.attempt:
         has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
         raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
     if as_json:
-        print_json(_as_json(place, view, run, attempt))
-        return 0
-    click.echo(printable(_about(place, named, run)), err=True)
+        print_json(logs_to_json(_logs(place, named.view, run, attempt)))
+        return GOOD
+    presence = presence_at(place, named.view)
+    asked = Asked(view=named.view, job=run.job, zone=named.zone, now=place.now(), presence=presence)
+    click.echo(printable(about_run(asked, run)), err=True)
+    if not _show(place, named.view, run, attempt, is_followed=is_followed):
+        view = named.view
+        click.echo(why_no_output(view.run(run.id) or run, _attempts(view, run, attempt)), err=True)
+    return GOOD
+
+
+def _show(place: Place, view: View, run: Run, attempt: int | None, *, is_followed: bool) -> bool:
+    """Print what was written as it comes; whether there was anything."""
     numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
     has_shown = False
     for number in numbers:
@@ -64,28 +74,7 @@ def command(
             shown.show_new()
         shown.finish()
         has_shown = has_shown or shown.has_shown
-    if not has_shown:
-        click.echo(_why_nothing(view, view.run(run.id) or run, attempt), err=True)
-    return 0
-
-
-def _about(place: Place, named: Subject, run: Run) -> str:
-    """Which run it is, and how it stands."""
-    presence = presence_at(place, named.view)
-    asked = Asked(view=named.view, job=run.job, zone=named.zone, now=place.now(), presence=presence)
-    words = asked.words(item_of(run))
-    at = instant_text(run.scheduled_for, named.zone)
-    return f"run {short(run.id)} of {run.job}, {at}: {run.state.value}{f', {words}' if words else ''}"
-
-
-def _why_nothing(view: View, run: Run, attempt: int | None) -> str:
-    """Why a run has no output to show."""
-    attempts = [one for one in view.attempts(run.id) if attempt in (None, one.number)]
-    if all(one.state is AttemptState.NOT_STARTED for one in attempts):
-        return "it never started, so it wrote nothing" if run.state.is_final else "it has not started yet"
-    if any(one.output_bytes for one in attempts):
-        return "what it wrote is no longer kept"
-    return "it wrote nothing" if run.state.is_final else "it has written nothing yet"
+    return has_shown
 
 
 def _is_going(view: View, run_id: str, number: int) -> bool:
@@ -102,21 +91,12 @@ def _find(place: Place, text: str) -> tuple[Subject, Run]:
     return found, run
 
 
-def _as_json(place: Place, view: View, run: Run, attempt: int | None) -> dict[str, object]:
-    attempts = [one for one in view.attempts(run.id) if attempt in (None, one.number)]
-    return {
-        "format": 1,
-        "run": run.id,
-        "job": run.job,
-        "attempts": [
-            {
-                "number": one.number,
-                "output": OutputTail(place.config.attempt_dir(run.id, one.number))
-                .read()
-                .decode("utf-8", "replace"),
-                "output_bytes": one.output_bytes,
-                "output_dropped": one.output_dropped,
-            }
-            for one in attempts
-        ],
-    }
+def _attempts(view: View, run: Run, attempt: int | None) -> list[Attempt]:
+    return [one for one in view.attempts(run.id) if attempt in (None, one.number)]
+
+
+def _logs(place: Place, view: View, run: Run, attempt: int | None) -> Logs:
+    def read(number: int) -> bytes:
+        return OutputTail(place.config.attempt_dir(run.id, number)).read()
+
+    return logs_of(run, _attempts(view, run, attempt), read)

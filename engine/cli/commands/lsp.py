@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.exit_codes import GOOD, USAGE
 from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
 
@@ -9,7 +10,7 @@ from engine.host.clock import SystemClock
 class NotInstalledError(JobfileError):
     """The extra that the server needs is not there."""
 
-    exit_code = 64
+    exit_code = USAGE
 
 
 @click.command("lsp")
@@ -25,4 +26,4 @@ def command() -> int:
             f"the language server needs {error.name}; install it with  pip install 'jobfile[lsp]'"
         ) from error
     make_server(SystemClock()).start_io()
-    return 0
+    return GOOD

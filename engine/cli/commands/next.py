@@ -1,24 +1,31 @@
 """`jobfile next`: when a job, or a cron expression, fires next."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 
 import click
 
-from engine.cli.commands.check import INVALID
+from engine.answers.upcoming import (
+    Fires,
+    all_fires_to_json,
+    all_fires_to_text,
+    fires_to_json,
+    fires_to_text,
+    next_fires,
+    obstacles_to_text,
+)
+from engine.cli.exit_codes import GOOD, NOT_WELL
+from engine.cli.expressions import entry_of, zone_named
 from engine.cli.findings import print_errors
-from engine.cli.fires import effects_line, entry_of, fires_of, print_fires, zone_named
-from engine.cli.output import cut, print_json, width
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError
-from engine.core.vocabulary import instant_text
 from engine.sources.folder import FolderTree
 from engine.transactions.pause import holding
-from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.suggest import suggest
-from jobfile.model.jobs import ScheduleEntry
+from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
 from jobfile.schedule.duration import parse_duration
 
@@ -40,67 +47,55 @@ def command(
     zone = zone_named(zone_name)
     now = parse_instant(start, zone, now=place.now()) if start else place.now()
     if what is not None and (" " in what.strip() or what.startswith("@") or parse_duration(what)):
-        entry = entry_of(what, zone.key)
-        return _print({what: (entry,)}, count, now=now, as_json=as_json, is_job=False)
+        return _print(
+            next_fires(what, (entry_of(what, zone.key),), count, now=now, is_job=False), as_json=as_json
+        )
+    catalog = _catalog(place)
+    if catalog is None:
+        return NOT_WELL
+    schedules = {one.spec.name: one.spec.schedule for one in catalog.jobs if one.spec.enabled}
+    if what is None:
+        found = [next_fires(*one, count, now=now, is_job=True) for one in schedules.items()]
+        if as_json:
+            print_json(all_fires_to_json(found, now=now))
+        elif found:
+            click.echo(all_fires_to_text(found))
+        return GOOD if as_json else _print_obstacles(place, tuple(schedules), UTC)
+    job = catalog.job(what)
+    if job is None:
+        near = suggest(what, catalog.names)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UnknownJobError(f"no job `{what}` in {place.main_file}{hint}")
+    _print(next_fires(what, schedules.get(what, ()), count, now=now, is_job=True), as_json=as_json)
+    return GOOD if as_json else _print_obstacles(place, (what,), zone_named(job.spec.timezone))
+
+
+def _catalog(place: Place) -> Catalog | None:
+    """The jobs of the files; None when they have errors, which are printed."""
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(f"{snapshot.problem}; name the job file with -f, or give an expression in quotes")
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
         print_errors(compiled)
-        return INVALID
-    schedules = {one.spec.name: one.spec.schedule for one in compiled.catalog.jobs if one.spec.enabled}
-    if what is None:
-        _print(schedules, count, now=now, as_json=as_json, is_all=True)
-        return 0 if as_json else _print_notes(place, tuple(schedules), UTC)
-    if compiled.catalog.job(what) is None:
-        near = suggest(what, compiled.catalog.names)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise UnknownJobError(f"no job `{what}` in {place.main_file}{hint}")
-    _print({what: schedules.get(what, ())}, count, now=now, as_json=as_json)
-    job = compiled.catalog.job(what)
-    return 0 if as_json or job is None else _print_notes(place, (what,), zone_named(job.spec.timezone))
+    return compiled.catalog
 
 
-def _print_notes(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
-    """Why what is due next may not run: the job is paused, or nothing starts runs now."""
+def _print(found: Fires, *, as_json: bool) -> int:
+    if as_json:
+        print_json(fires_to_json(found))
+    else:
+        click.echo(fires_to_text(found, width=width()))
+    return GOOD
+
+
+def _print_obstacles(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
+    """Say why what is due next may not run."""
     view = place.view_if_any()
     if view is None:
-        return 0
-    for pause in holding(view, place.now()):
-        if pause.job in jobs:
-            until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
-            why = f": {pause.reason}" if pause.reason else ""
-            click.echo(printable(f"{pause.job} is paused by {pause.actor}{until}{why}"))
-    presence = presence_at(place, view)
-    if presence.since is not None or presence.trouble:
-        click.echo(printable(f"nothing starts now: {presence.obstacle(zone)}"))
-    return 0
-
-
-def _print(
-    schedules: dict[str, tuple[ScheduleEntry, ...]],
-    count: int,
-    *,
-    now: datetime,
-    as_json: bool,
-    is_all: bool = False,
-    is_job: bool = True,
-) -> int:
-    found = {name: fires_of(entries, count, now=now) for name, entries in schedules.items()}
-    if as_json:
-        if not is_all:
-            print_json({"format": 1, "now": now.isoformat(), "fires": next(iter(found.values()))})
-        else:
-            jobs = [{"job": name, "fires": rows} for name, rows in found.items()]
-            print_json({"format": 1, "now": now.isoformat(), "jobs": jobs})
-        return 0
-    for index, (name, rows) in enumerate(found.items()):
-        if index:
-            click.echo()
-        print_fires(name, schedules[name], rows, now=now, has_head=is_all, job=name if is_job else None)
-        if schedules[name] and len(rows) < count:
-            click.echo("  none after that" if rows else "  none from now on")
-        if rows and not is_all:
-            click.echo(cut(effects_line(schedules[name], now=now), width()))
-    return 0
+        return GOOD
+    pauses = [one for one in holding(view, place.now()) if one.job in jobs]
+    text = obstacles_to_text(pauses, presence_at(place, view), zone=zone)
+    if text:
+        click.echo(text)
+    return GOOD

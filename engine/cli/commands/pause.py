@@ -1,27 +1,22 @@
 """`jobfile pause`: stop a job from running on its schedule, for a while or until it is resumed."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import click
 
+from engine.answers.pauses import Paused, paused_to_json, paused_to_text
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_instant
-from engine.core.errors import JobfileError
-from engine.core.lifecycle import RunState
 from engine.core.records import Pause
-from engine.core.vocabulary import instant_text, short
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
-from engine.transactions.pause import BY_HAND
+from engine.transactions.pause import BY_HAND, pause_by_hand
 from jobfile.schedule.duration import parse_duration
-
-_GOES_ON = {
-    RunState.QUEUED: "waits to start",
-    RunState.RUNNING: "is running",
-    RunState.CANCELLING: "is being cancelled",
-    RunState.RETRY_WAIT: "waits to be tried again",
-}
 
 
 @click.command("pause")
@@ -36,40 +31,35 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
     What runs or waits already goes on, and  jobfile run  still works. Who, why and until when is recorded.
     """
     named = job_named(place, job)
-    zone = named.zone
     now = place.now()
-    end = None
-    if until is not None:
-        length = parse_duration(until)
-        end = now + length if length else parse_instant(until, zone, now=now)
-        if end <= now:
-            raise click.UsageError(f"--until {until} is not in the future")
     pause = Pause(
         job=job,
         source=BY_HAND,
         actor=user_name(),
         reason=why,
         paused_at=now,
-        until=end,
+        until=_end(until, named.zone, now=now) if until is not None else None,
         ended_at=None,
         ended_by="",
     )
     store = open_ledger(place.config.ledger_url)
     with store.transaction():
-        if any(one.holds_at(now) for one in store.pauses.between(job, since=now, until=now)):
-            raise JobfileError(f"{job} is paused already; see  jobfile status")
-        store.pauses.add(pause)
-        detail = "; ".join(part for part in (why, f"until {end.isoformat()}" if end else "") if part)
-        store.audit(actor=pause.actor, action="pause", object=job, detail=detail, now=now)
+        pause_by_hand(store, pause)
     store.close()
     poke(place.state_dir)
+    going_on = tuple(run for run in named.view.open_runs() if run.job == job)
+    paused = Paused(pause=pause, zone=named.zone, going_on=going_on)
     if as_json:
-        print_json({"format": 1, "job": job, "paused": True, "until": end.isoformat() if end else None})
+        print_json(paused_to_json(paused))
     else:
-        until_words = f" until {instant_text(end, zone)}" if end else f"; go on with  jobfile resume {job}"
-        click.echo(f"{job} is paused{until_words}")
-        for run in named.view.open_runs():
-            if run.job == job:
-                end_it = f"end it with  jobfile cancel {short(run.id)}"
-                click.echo(f"run {short(run.id)} {_GOES_ON[run.state]} and goes on; {end_it}")
-    return 0
+        click.echo(paused_to_text(paused))
+    return GOOD
+
+
+def _end(until: str, zone: ZoneInfo, *, now: datetime) -> datetime:
+    """When the pause ends by itself."""
+    length = parse_duration(until)
+    end = now + length if length else parse_instant(until, zone, now=now)
+    if end <= now:
+        raise click.UsageError(f"--until {until} is not in the future")
+    return end

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
+from engine.cli.exit_codes import CHANGES, GOOD, NOT_WELL, RISKS
 from engine.cli.output import print_json
 from engine.cli.place import Place, place_options
-from engine.cli.planning import CHANGES, INVALID, RISKS, planned, print_plan, save_plan
+from engine.cli.planning import planned, print_plan, save_plan
 from engine.cli.times import parse_instant
 from engine.ledger.ports import View
 from engine.planning.drift import drift_of
@@ -76,7 +77,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
         target = side_named(after, main_file=place.main_file, state_dir=place.state_dir, view=view)
     except InvalidSideError as error:
         _tell_invalid(error, form, name)
-        return INVALID
+        return NOT_WELL
     plan = planned(base, target, view=view, place=place, now=now)
     if out is not None:
         text = render_text(plan, is_full=is_full)
@@ -137,4 +138,4 @@ def _tells_drift(plan: Plan, view: View | None, *, form: str, now: datetime) -> 
 def _exit_code(plan: Plan, *, fail_on: str | None, tells_changes: bool, is_drifted: bool) -> int:
     if fail_on and plan.all_risks:
         return RISKS
-    return CHANGES if is_drifted or (tells_changes and plan.has_changes) else 0
+    return CHANGES if is_drifted or (tells_changes and plan.has_changes) else GOOD

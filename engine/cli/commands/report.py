@@ -1,20 +1,19 @@
 """`jobfile report`: everything expected in a window, and what became of it."""
 
-from datetime import UTC, timedelta
+from datetime import datetime, timedelta
 
 import click
 
-from engine.answers.overdue import OVERDUE
-from engine.answers.report import FIXED, VERDICTS, Report, Row, make_report, report_to_json
-from engine.cli.output import print_json, table
+from engine.answers.report import make_report, report_to_json
+from engine.answers.report_text import report_to_text
+from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
-from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 
 DEFAULT_WINDOW = timedelta(hours=24)
-DOES_NOT_ADD_UP = 70
 
 
 @click.command("report")
@@ -33,59 +32,24 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
     another zone.
     """
     view, now = place.view(), place.now()
+    start, end = _window(since, until, now=now)
+    report = make_report(view, since=start, until=end, now=now, presence=presence_at(place, view))
+    if as_json:
+        print_json(report_to_json(report))
+    else:
+        click.echo(report_to_text(report, width=width()))
+    if report.wrong:
+        click.echo(f"the sum does not add up for {', '.join(report.wrong)}: please report this", err=True)
+        return BUG
+    return GOOD if report.is_well else NOT_WELL
+
+
+def _window(since: str | None, until: str | None, *, now: datetime) -> tuple[datetime, datetime]:
+    """The times that the options name."""
     utc = load_zone("UTC")
     assert utc is not None
     end = parse_instant(until, utc, now=now) if until else now + timedelta(microseconds=1)
     start = parse_instant(since, utc, now=now) if since else min(end, now) - DEFAULT_WINDOW
     if start >= end:
         raise click.UsageError("--since must be before --until")
-    report = make_report(view, since=start, until=end, now=now, presence=presence_at(place, view))
-    if as_json:
-        print_json(report_to_json(report))
-    else:
-        click.echo(_as_text(report))
-    if not all(row.adds_up for row in report.rows):
-        wrong = ", ".join(row.job for row in report.rows if not row.adds_up)
-        click.echo(f"the sum does not add up for {wrong}: please report this", err=True)
-        return DOES_NOT_ADD_UP
-    return 0 if report.is_well else 1
-
-
-def _as_text(report: Report) -> str:
-    total = report.total
-    shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
-    heads = ("job", "expected", *("fixed by hand" if one == FIXED else one for one in shown))
-    rows = [_cells(row, shown) for row in report.rows]
-    rows.append(("total", *_cells(total, shown)[1:]))
-    since, until = (instant_text(at, UTC, has_seconds=True) for at in (report.since, report.until))
-    by_hand = f", {total.requested} of the expected runs asked for" if total.requested else ""
-    lines = [f"{since} to {until}{by_hand}", *_idle_lines(report)]
-    return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)))])
-
-
-def _idle_lines(report: Report) -> list[str]:
-    """What waits for an engine, and why: it must not look like a number among others."""
-    overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
-    told = []
-    if overdue:
-        told.append(
-            "1 run is due and nothing starts it"
-            if overdue == 1
-            else f"{overdue:,} runs are due and nothing starts them"
-        )
-    if unsettled:
-        have = "1 open run has" if unsettled == 1 else f"{unsettled:,} open runs have"
-        told.append(f"{have} ended, or {'was' if unsettled == 1 else 'were'} killed, and nothing records it")
-    if not told:
-        return []
-    runs = "; ".join(told)
-    obstacle = report.presence.obstacle(UTC) or "the engine is running, and has not decided about them"
-    if report.presence.is_running:
-        return [f"NOTHING STARTS, {obstacle}: {runs}"]
-    since = obstacle.partition(" since ")[2]
-    return [f"NO ENGINE{f' since {since}' if since else ''}: {runs}; start one with  jobfile up"]
-
-
-def _cells(row: Row, shown: list[str]) -> tuple[str, ...]:
-    numbers = (row.verdicts.get(verdict, 0) for verdict in shown)
-    return (row.job, str(row.expected), *(str(number) if number else "·" for number in numbers))
+    return start, end

@@ -2,12 +2,15 @@
 
 import click
 
+from engine.answers.pauses import Resumed, resumed_to_json, resumed_to_text
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
+from engine.transactions.pause import resume_by_hand
 
 
 @click.command("resume")
@@ -18,17 +21,14 @@ from engine.ledger.opening import open_ledger
 def command(job: str, *, why: str, as_json: bool, place: Place) -> int:
     """Let JOB run on its schedule again. What fell due while it was paused is not made up for."""
     job_named(place, job)
-    now = place.now()
     store = open_ledger(place.config.ledger_url)
-    who = user_name()
     with store.transaction():
-        ended = store.pauses.end(job, by=who, now=now)
-        if ended:
-            store.audit(actor=who, action="resume", object=job, detail=why, now=now)
+        was_paused = resume_by_hand(store, job, by=user_name(), why=why, now=place.now())
     store.close()
     poke(place.state_dir)
+    resumed = Resumed(job=job, was_paused=was_paused)
     if as_json:
-        print_json({"format": 1, "job": job, "paused": False, "was_paused": ended > 0})
+        print_json(resumed_to_json(resumed))
     else:
-        click.echo(f"{job} goes on" if ended else f"{job} was not paused")
-    return 0
+        click.echo(resumed_to_text(resumed))
+    return GOOD

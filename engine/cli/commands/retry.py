@@ -4,10 +4,12 @@ from datetime import datetime
 
 import click
 
+from engine.answers.as_json import run_to_json
 from engine.cli.asking import hand_over, new_run
+from engine.cli.exit_codes import GOOD
 from engine.cli.following import attend
 from engine.cli.naming import find_run
-from engine.cli.output import print_json, run_to_json
+from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run, RunState
@@ -45,7 +47,7 @@ def command(run: str, *, detach: bool, force: bool, as_json: bool, place: Place)
         print_json(run_to_json(recorded))
     else:
         click.echo(recorded.id)
-    return 0
+    return GOOD
 
 
 def _job_of(view: View, old: Run) -> CompiledJob:

@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.planning import apply_and_tell, confirmed, planned, print_plan
 from engine.core.errors import JobfileError
@@ -41,7 +42,7 @@ def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json:
     refuse_what_cannot_run(after.catalog)
     if not plan.has_changes:
         click.echo(f"nothing to do: generation {number} says what is in force", err=as_json)
-        return 0
+        return GOOD
     if not as_json:
         print_plan(plan, is_full=False)
     removed, jobs = plan.count(Action.REMOVE), len(before.catalog.jobs)
@@ -49,7 +50,7 @@ def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json:
         refuse_mass_removal(removed, jobs)
     if not confirmed(f"Go back to generation {number}?", is_sure=is_sure or as_json):
         click.echo("nothing is applied")
-        return 0
+        return GOOD
     intent = Intent(
         catalog=after.catalog,
         base=current.number,

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import click
 
 from engine.actions.unsupported import beyond_engine_of
+from engine.answers.as_json import run_to_json
 from engine.cli.asking import hand_over, new_run
-from engine.cli.dry import DryRun, tell_dry_run
+from engine.cli.exit_codes import GOOD, NOT_WELL, WOULD_NOT_RUN
 from engine.cli.findings import print_errors
 from engine.cli.following import attend
-from engine.cli.output import print_json, run_to_json
+from engine.cli.output import print_json, width
 from engine.cli.params import split_params
 from engine.cli.place import (
     Place,
@@ -24,6 +25,9 @@ from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
+from engine.dryrun.before import Wanted, look_before
+from engine.dryrun.describing import given_outputs
+from engine.dryrun.rendering import dry_run_to_json, dry_run_to_text
 from engine.host.lock import is_engine_running
 from engine.transactions.account import bound_params
 from jobfile.diagnostics.suggest import suggest
@@ -35,11 +39,9 @@ from jobfile.model.values import Value
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import load_zone
 
-INVALID = 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Found:
     """The job to run, and the generation it comes from if it comes from one."""
 
     job: CompiledJob
@@ -88,18 +90,22 @@ def command(
         refuse_unsafe_files(place, is_strict=is_strict)
     wanted = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
     if wanted is None:
-        return INVALID
+        return NOT_WELL
     spec = wanted.job.spec
     zone = load_zone(spec.timezone)
     assert zone is not None
     at = parse_instant(instant, zone, now=now) if instant else now
     params = _bound(wanted, split_params(given))
     if is_dry:
-        given_names = frozenset(split_params(given))
-        dry = DryRun(
-            job=wanted.job, params=params, given=given_names, at=at, jobs=wanted.jobs, outputs=outputs
+        dry = Wanted(
+            job=wanted.job,
+            params=params,
+            given=frozenset(split_params(given)),
+            at=at,
+            jobs=wanted.jobs,
+            outputs=_outputs(spec, split_params(outputs)),
         )
-        return tell_dry_run(dry, place, as_json=as_json)
+        return _look_only(dry, place, as_json=as_json)
     run = new_run(spec, digest=wanted.job.digest, generation=wanted.generation, params=params, at=at, now=now)
     if not detach:
         return attend(place, run, wanted.job, as_json=as_json)
@@ -107,7 +113,7 @@ def command(
     return _detached(recorded, as_json=as_json, is_running=is_running)
 
 
-def _from_engine(place: Place, name: str) -> _Wanted | None:
+def _from_engine(place: Place, name: str) -> _Found | None:
     """The job as the running engine has it: what is in force, not what the file says by now."""
     view = place.view()
     version = view.job_in_force(name)
@@ -120,10 +126,10 @@ def _from_engine(place: Place, name: str) -> _Wanted | None:
     if text is None:
         raise UnreadableDefinitionError(name)
     compiled = CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
-    return _Wanted(job=compiled, generation=generation.number)
+    return _Found(job=compiled, generation=generation.number)
 
 
-def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Wanted | None:
+def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Found | None:
     from engine.sources.folder import FolderTree  # noqa: PLC0415  start-up time: only without an engine
 
     snapshot = FolderTree(place.main_file).snapshot()
@@ -140,7 +146,27 @@ def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Wanted | No
     beyond = beyond_engine_of(found)
     if beyond and not is_dry:
         raise JobfileError(beyond)
-    return _Wanted(job=found, generation=None, jobs=tuple(one.spec for one in compiled.catalog.jobs))
+    return _Found(job=found, generation=None, jobs=tuple(one.spec for one in compiled.catalog.jobs))
+
+
+def _outputs(spec: JobSpec, given: Mapping[str, str]) -> Mapping[str, Mapping[str, Value]]:
+    try:
+        return given_outputs(spec, given)
+    except ValueError as error:
+        raise click.UsageError(f"--output: {error}") from error
+
+
+def _look_only(wanted: Wanted, place: Place, *, as_json: bool) -> int:
+    """Print what the run would be."""
+    view = place.trace_free_view()
+    dry = look_before(wanted, view, place.config)
+    if view is not None:
+        view.close()
+    if as_json:
+        print_json(dry_run_to_json(dry))
+    else:
+        click.echo(dry_run_to_text(dry, width=width()))
+    return WOULD_NOT_RUN if dry.would_run is False else GOOD
 
 
 def _refuse(name: str, names: list[str], where: str) -> None:
@@ -149,7 +175,7 @@ def _refuse(name: str, names: list[str], where: str) -> None:
     raise UnknownJobError(f"no job `{name}` in {where}; {hint}")
 
 
-def _bound(wanted: _Wanted, given: Mapping[str, str]) -> dict[str, Value]:
+def _bound(wanted: _Found, given: Mapping[str, str]) -> dict[str, Value]:
     spec = wanted.job.spec
     bound, problems = bind_params(spec.params, given, from_text=True)
     if problems:
@@ -165,4 +191,4 @@ def _detached(run: Run, *, as_json: bool, is_running: bool) -> int:
         click.echo(run.id)
     if not is_running:
         click.echo(f"no engine is running: run {short(run.id)} waits for  jobfile up", err=True)
-    return 0
+    return GOOD

@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from jobfile.schema.validator import schema_text
 
 
@@ -9,4 +10,4 @@ from jobfile.schema.validator import schema_text
 def command() -> int:
     """Print the JSON Schema of job files: jobfile schema > .jobfile.schema.json."""
     click.echo(schema_text(), nl=False)
-    return 0
+    return GOOD

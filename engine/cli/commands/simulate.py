@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from engine.actions.unsupported import beyond_engine
-from engine.cli.commands.check import INVALID
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
-from engine.cli.output import cut, display_width, facts, print_json, table, width
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
+from engine.core.columns import cut, display_width, facts, table
 from engine.core.errors import JobfileError
 from engine.host.given_files import write_text
 from engine.ports import Snapshot
@@ -87,7 +88,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
     )
     catalog = _catalog_of(FolderTree(place.main_file).snapshot())
     if catalog is None:
-        return INVALID
+        return NOT_WELL
     jobs, beyond = _specs(catalog), beyond_engine(catalog)
     now = place.now()
     setting = _setting(options, jobs, place, now=now)
@@ -102,7 +103,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
         _write(svg_file, draw(outcome, setting, days_told))
     if as_json:
         print_json({**to_json(outcome, setting), "beyond": list(beyond)})
-        return 0
+        return GOOD
     click.echo(f"{head_line(outcome, setting)}\n")
     _print_rows(rows(outcome, setting))
     if outcome.load.most:
@@ -111,19 +112,19 @@ def command(  # noqa: PLR0917  click hands over the options by name
         click.echo(f"not yet: {line}")
     for line in closing_lines(outcome, setting):
         click.echo(cut(line, width()))
-    return 0
+    return GOOD
 
 
 def _print_rows(found: Sequence[Sequence[str]]) -> None:
     """The table; with the notes below it where they do not fit beside."""
-    whole = table(HEADS, found, right=RIGHT, is_cut=False)
+    whole = table(HEADS, found, right=RIGHT, width=None)
     if max(map(display_width, whole.splitlines())) <= width():
         click.echo(whole)
         return
-    click.echo(table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT))
+    click.echo(table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT, width=width()))
     notes = [(row[0], row[-1]) for row in found if row[-1]]
     if notes:
-        click.echo("\n" + facts(notes))
+        click.echo("\n" + facts(notes, width=width()))
 
 
 def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
@@ -154,18 +155,18 @@ def _compare(
 ) -> int:
     catalog = _catalog_of(snapshot_at(place.main_file, revision))
     if catalog is None:
-        return INVALID
+        return NOT_WELL
     jobs = _specs(catalog)
     before_setting = _setting(options, jobs, place, now=now)
     before, after = simulate(before_setting), simulate(setting)
     if as_json:
         print_json(compare_to_json(before, before_setting, after, setting))
-        return 0
+        return GOOD
     click.echo(f"{head_line(after, setting)}\nbefore is {revision}; a job that does the same is left out\n")
     heads, found = compare_rows(before, before_setting, after, setting)
-    click.echo(table(heads, found) if found else "no difference")
+    click.echo(table(heads, found, width=width()) if found else "no difference")
     click.echo(f"\nat most {before.load.most} -> {after.load.most} runs at once")
-    return 0
+    return GOOD
 
 
 def _all(

@@ -1,30 +1,20 @@
 """`jobfile status`: is the system well?"""
 
 import shutil
-from datetime import UTC
 
 import click
 
 from engine.answers.presence import Presence
-from engine.answers.status import LOW_DISK_BYTES, Status, make_status
-from engine.cli.output import facts, print_json
+from engine.answers.status import Status, make_status, status_to_json
+from engine.answers.status_text import status_to_text
+from engine.cli.exit_codes import GOOD, NOT_WELL
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
-from engine.cli.times import zone_of_job
-from engine.core.reasons import IncidentKind
-from engine.core.records import Incident
-from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from engine.host.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
-from engine.ledger.ports import View
 from engine.sources.folder import FolderTree
-from jobfile import __version__
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
-
-MAX_ROWS = 3
-"""Rows that cannot be read which are named."""
-COMMIT_DIGITS = 12
-"""Digits of a commit that people are shown."""
 
 
 @click.command("status")
@@ -35,11 +25,21 @@ def command(*, as_json: bool, place: Place) -> int:
 
     Whether a job ran is another question: jobfile did, jobfile report.
     """
+    status = _status(place)
+    if as_json:
+        print_json(status_to_json(status))
+    else:
+        click.echo(status_to_text(status, width=width()))
+    return GOOD if status.is_well else NOT_WELL
+
+
+def _status(place: Place) -> Status:
+    """Ask the machine, the files and the ledger."""
     there = place.state_dir if place.state_dir.exists() else place.main_file.absolute().parent
     view = place.view_if_any()
     is_locked = is_engine_running(place.state_dir)
     follows = view is not None and is_locked and bool(view.source().ref)
-    status = make_status(
+    return make_status(
         view,
         presence=presence_at(place, view) if view else Presence(is_running=is_locked),
         file=None if follows else _catalog(place),  # what the engine never reads says nothing
@@ -48,12 +48,9 @@ def command(*, as_json: bool, place: Place) -> int:
         trouble=engine_trouble(place.state_dir),
         bug=engine_bug(place.state_dir),
         stuck=engine_stuck(place.state_dir),
+        main_file=str(place.main_file),
+        has_main_file=place.main_file.exists(),
     )
-    if as_json:
-        print_json(_as_json(status))
-    else:
-        click.echo(facts(_as_facts(status, place, view)))
-    return 0 if status.is_well else 1
 
 
 def _catalog(place: Place) -> Catalog | None:
@@ -61,230 +58,3 @@ def _catalog(place: Place) -> Catalog | None:
     if snapshot.problem:
         return None
     return compile_files(snapshot.files, outside=snapshot.outside).catalog
-
-
-def _as_facts(status: Status, place: Place, view: View | None) -> list[tuple[str, str]]:
-    return [
-        ("engine", _engine_line(status)),
-        *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
-        *([("STUCK", f"{status.stuck}: it does not go on; see engine.log")] if status.stuck else []),
-        *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
-        *_unreadable_lines(status),
-        *_version_lines(status),
-        ("applied", _generation_line(status)),
-        ("git", _git_line(status)) if status.source.ref else ("file", _file_line(status, place)),
-        *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
-        *_pause_lines(status, view),
-        *_incident_lines(status),
-        ("runs", _runs_line(status)),
-        ("disk", _disk_line(status)),
-    ]
-
-
-def _pause_lines(status: Status, view: View | None) -> list[tuple[str, str]]:
-    """Who paused what, in the zone of each job."""
-    lines = []
-    for index, pause in enumerate(status.pauses if view is not None else ()):
-        assert view is not None
-        zone = zone_of_job(view, pause.job)
-        until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
-        why = f": {pause.reason}" if pause.reason else ""
-        text = f"{pause.job} by {pause.actor} since {instant_text(pause.paused_at, zone)}{until}{why}"
-        lines.append(("paused" if index == 0 else "", text))
-    if status.paused_though_enabled:
-        lines.append(("", paused_though_enabled(status.paused_though_enabled)))
-    return lines
-
-
-def _incident_lines(status: Status) -> list[tuple[str, str]]:
-    lines = [_hold_line(hold) for hold in status.holds]
-    away = next((one for one in status.incidents if one.occurrences), None)
-    if away is not None and away.ended_at is not None:
-        what = status.away_words if away.kind == IncidentKind.AWAY else "the clock was set forward"
-        runs = "1 run" if away.occurrences == 1 else f"{away.occurrences:,} runs"
-        span = f"{instant_text(away.began_at, UTC)} to {instant_text(away.ended_at, UTC)}"
-        lines.append(("absence", f"{span}, {what}; {runs} fell due"))
-    return lines
-
-
-def _hold_line(hold: Incident) -> tuple[str, str]:
-    """What keeps everything from starting, and what to do about it."""
-    match hold.kind:
-        case IncidentKind.CLOCK_HOLD:
-            return "clock", f"NOT BELIEVED: {hold.detail}: jobfile clock"
-        case IncidentKind.RESTORED_HOLD:
-            detail = f"{hold.detail}: put the newer one back, or  jobfile up --accept-rewind"
-            return "ledger", f"AN OLDER COPY, nothing starts: {detail}"
-        case _:
-            return "room", f"TOO LITTLE, nothing starts: {hold.detail}"
-
-
-def _engine_line(status: Status) -> str:
-    session = status.session
-    if session is None:
-        return "not running, and never was" if not status.is_running else "starting"
-    if not status.is_running:
-        end = session.ended_at or session.last_seen_at
-        how = "stopped" if session.ended_at else "was killed; last seen"
-        return f"NOT RUNNING, {how} {instant_text(end, UTC)}: jobfile up"
-    silent = seconds_text((status.now - session.last_seen_at).total_seconds())
-    trouble = f", NOT HEARD OF for {silent}" if status.is_silent else ""
-    return f"running since {instant_text(session.started_at, UTC)} (process {session.pid}){trouble}"
-
-
-def _unreadable_lines(status: Status) -> list[tuple[str, str]]:
-    """Rows that cannot be read; a few are named."""
-    found = status.unreadable
-    if not found:
-        return []
-    rows = "1 row" if len(found) == 1 else f"{len(found)} rows"
-    first = f"{rows} of the ledger CANNOT BE READ, and the rest goes on: jobfile doctor"
-    return [("rows", first), *(("", one) for one in found[:MAX_ROWS])]
-
-
-def _version_lines(status: Status) -> list[tuple[str, str]]:
-    version = status.session.version if status.session is not None and status.is_running else __version__
-    return [] if version == __version__ else [("version", other_version(version, __version__))]
-
-
-def _generation_line(status: Status) -> str:
-    generation = status.generation
-    if generation is None:
-        return "nothing yet"
-    commit = f", commit {generation.revision[:COMMIT_DIGITS]}" if generation.revision else ""
-    jobs = "1 job" if status.jobs == 1 else f"{status.jobs} jobs"
-    when = f"{instant_text(generation.applied_at, UTC)} by {generation.applied_by}"
-    return f"generation {generation.number}, {jobs}, {when}{commit}"
-
-
-def _git_line(status: Status) -> str:
-    """Which ref the engine follows, how far it is, and what became of the commit that it looked at last."""
-    source = status.source
-    line = f"follows {source.ref}, at {source.commit[:COMMIT_DIGITS] or 'no commit yet'}"
-    if source.trouble:
-        line += f"; it CANNOT BE READ now: {source.trouble}"
-    if status.rejection is not None:
-        return f"{line}: {_rejected(status)}"
-    if status.waits_for_apply:
-        line += f"; it waits for  jobfile apply --git {source.ref}"
-    return line
-
-
-def _rejected(status: Status) -> str:
-    assert status.rejection is not None
-    on = f"generation {status.generation.number} goes on" if status.generation else "nothing is in force"
-    return f"REJECTED since {instant_text(status.rejection.rejected_at, UTC)}, {on}:"
-
-
-def _file_line(status: Status, place: Place) -> str:
-    if status.rejection is not None:
-        return _rejected(status)
-    if not place.main_file.exists():
-        return f"{place.main_file} does not exist: name the job file with -f, or make one with  jobfile init"
-    if status.file_digest is None:
-        return f"{place.main_file} has errors: jobfile check"
-    if not status.differs:
-        return f"{place.main_file} is what is applied"
-    jobs = "1 job" if status.differing == 1 else f"{status.differing} jobs"
-    return f"{place.main_file} differs from what is applied ({jobs}): jobfile plan"
-
-
-def _runs_line(status: Status) -> str:
-    waits = f" ({status.waits_for})" if status.waits_for else ""
-    parts = [f"{status.running} running", f"{status.waiting} waiting{waits}"]
-    if status.overdue:
-        parts.append(f"{status.overdue:,} OVERDUE: they were due, and nothing has started them")
-    line = ", ".join(parts)
-    if status.unsettled:
-        are = "1 of the running has" if status.unsettled == 1 else f"{status.unsettled} of the running have"
-        line += f"; {are} ended, or was killed, and no engine has recorded it yet: jobfile up"
-    return line
-
-
-def _disk_line(status: Status) -> str:
-    free = f"{status.free_bytes / 1e9:.1f} GB free"
-    return f"LOW, {free}" if status.free_bytes < LOW_DISK_BYTES else free
-
-
-def _as_json(status: Status) -> dict[str, object]:
-    session, generation, rejection = status.session, status.generation, status.rejection
-    return {
-        "format": 1,
-        "is_well": status.is_well,
-        "engine": {
-            "running": status.is_running,
-            "pid": session.pid if session and status.is_running else None,
-            "epoch": session.epoch if session else None,
-            "started_at": session.started_at.isoformat() if session else None,
-            "last_seen_at": session.last_seen_at.isoformat() if session else None,
-        },
-        "ledger": {"writable": not status.trouble, "detail": status.trouble},
-        "bug": status.bug,
-        "unreadable": list(status.unreadable),
-        "generation": generation.number if generation else None,
-        "applied_at": generation.applied_at.isoformat() if generation else None,
-        "commit": generation.revision if generation else None,
-        "jobs": status.jobs,
-        "git": {
-            "ref": status.source.ref,
-            "commit": status.source.commit,
-            "waits_for_apply": status.waits_for_apply,
-            "trouble": status.source.trouble,
-        }
-        if status.source.ref
-        else None,
-        "file": {
-            "valid": status.rejection is None if status.source.ref else status.file_digest is not None,
-            "differs": status.differs,
-            "jobs": status.differing,
-        },
-        "rejected": {
-            "since": rejection.rejected_at.isoformat(),
-            "diagnostics": list(rejection.diagnostics),
-        }
-        if rejection
-        else None,
-        "paused": [
-            {
-                "job": pause.job,
-                "by": pause.actor,
-                "why": pause.reason,
-                "since": pause.paused_at.isoformat(),
-                "until": pause.until.isoformat() if pause.until else None,
-            }
-            for pause in status.pauses
-        ],
-        "clock": {
-            "believed": status.hold is None,
-            "detail": status.hold.detail if status.hold else "",
-        },
-        **_troubles(status),
-        "running": status.running,
-        "waiting": status.waiting,
-        "waits_for": status.waits_for,
-        "overdue": status.overdue,
-        "unsettled": status.unsettled,
-        "free_bytes": status.free_bytes,
-    }
-
-
-def _troubles(status: Status) -> dict[str, object]:
-    """What holds the engine back, and what happened to it."""
-    return {
-        "stuck": status.stuck,
-        "holds": [
-            {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail}
-            for one in status.holds
-        ],
-        "incidents": [
-            {
-                "kind": one.kind,
-                "began_at": one.began_at.isoformat(),
-                "ended_at": one.ended_at.isoformat() if one.ended_at else None,
-                "detail": one.detail,
-                "occurrences": one.occurrences,
-                "jobs": one.jobs,
-            }
-            for one in status.incidents
-        ],
-    }

@@ -12,7 +12,7 @@ from engine.casetests.cases import CaseFile
 from engine.casetests.judging import Judged, judge
 from engine.casetests.reading import read_cases
 from engine.casetests.reporting import Results, junit, shown_name, summary_line, text_lines, to_json
-from engine.cli.commands.check import INVALID
+from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_diagnostics, print_errors
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
@@ -28,7 +28,6 @@ from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
 
 PATTERN = "*.test.yaml"
-FAILED = 1
 
 
 @click.command("test")
@@ -52,7 +51,7 @@ def command(
         raise JobfileError(f"no cases: there is no {PATTERN} beside {place.main_file} or in tests/")
     read = [_read(path) for path in files]
     if any(file is None for file in read):
-        return INVALID
+        return NOT_WELL
     catalogs: dict[Path, Catalog | None] = {}
     results: list[tuple[CaseFile, Sequence[Judged]]] = []
     with tempfile.TemporaryDirectory(prefix="jobfile-test-") as folder:
@@ -61,12 +60,12 @@ def command(
             assert file is not None
             catalog = _catalog(file.main_file, catalogs)
             if catalog is None:
-                return INVALID
+                return NOT_WELL
             results.append((file, _judge(file, catalog, empty, word)))
     if junit_file is not None:
         _write(junit_file, junit(results))
     _print(results, time.monotonic() - begin, as_json=as_json)
-    return 0 if all(one.is_good for _, judged in results for one in judged) else FAILED
+    return GOOD if all(one.is_good for _, judged in results for one in judged) else NOT_WELL
 
 
 def _files(paths: Sequence[str], place: Place) -> list[Path]:

@@ -12,6 +12,7 @@ from types import FrameType
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
@@ -117,7 +118,7 @@ def command(
     if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
     _end(service, console)
-    return 0
+    return GOOD
 
 
 def _end(service: EngineService, console: Console) -> None:

@@ -5,11 +5,12 @@ import time
 
 import click
 
+from engine.answers.as_json import run_to_json
 from engine.answers.did import Answer, answer_of
 from engine.cli.alone import Alone
 from engine.cli.following import LOOK_SECONDS, EndingSignals, tell_end
 from engine.cli.naming import find_run
-from engine.cli.output import print_json, run_to_json
+from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short

@@ -1,17 +1,18 @@
 """`jobfile why`: the whole story of one expected run."""
 
+from dataclasses import replace
+
 import click
 
 from engine.answers.asked import Asked
-from engine.answers.overdue import OVERDUE
-from engine.answers.why import Story, why, why_day, why_newest, why_run
+from engine.answers.why import Story, story_to_json, story_to_text, why, why_day, why_newest, why_run
+from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, subject
-from engine.cli.output import facts, print_json, run_to_json
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.presence import presence_at
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
-from jobfile.diagnostics.escapes import printable
 
 LINES = 5
 """Lines of what the run wrote that its story ends with."""
@@ -37,13 +38,11 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
         raise click.UsageError("a RUN needs no TIME")
     story = _story(place, named, " ".join(time))
     if as_json:
-        print_json(_as_json(named, story))
-        return 0
-    click.echo(printable(story.headline))
-    told = [*story.facts, *_last_lines(place, story)]
-    if told:
-        click.echo("\n" + facts(told))
-    return 0
+        print_json(story_to_json(story))
+    else:
+        story = replace(story, last_lines=_last_lines(place, story))
+        click.echo(story_to_text(story, width=width()))
+    return GOOD
 
 
 def _story(place: Place, named: Subject, time: str) -> Story:
@@ -61,24 +60,9 @@ def _story(place: Place, named: Subject, time: str) -> Story:
     return why(view, job, at, zone=zone, now=now, presence=asked.presence)
 
 
-def _last_lines(place: Place, story: Story) -> list[tuple[str, str]]:
+def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
     """The end of what the run wrote, if it is still kept; of the last of several."""
-    for run in reversed(story.runs):
-        if run.attempt:
-            lines = last_lines(place.config.attempt_dir(run.id, run.attempt), count=LINES)
-            return [("last lines" if index == 0 else "", line) for index, line in enumerate(lines)]
-    return []
-
-
-def _as_json(named: Subject, story: Story) -> dict[str, object]:
-    return {
-        "format": 1,
-        "job": named.job,
-        "headline": story.headline,
-        "is_expected": story.is_expected,
-        "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
-        "reason": story.reason,
-        "runs": list(story.run_ids),
-        "run_list": [run_to_json(run, attempts=named.view.attempts(run.id)) for run in story.runs],
-        "facts": [{"label": label, "text": text} for label, text in story.facts],
-    }
+    run = next((run for run in reversed(story.runs) if run.attempt), None)
+    if run is None:
+        return ()
+    return last_lines(place.config.attempt_dir(run.id, run.attempt), count=LINES)

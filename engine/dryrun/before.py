@@ -1,4 +1,4 @@
-"""What `run --dry-run` says: what would be executed, without executing, reading a secret or writing."""
+"""What a run would be: what would be executed, with what, and whether it would be at all."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from engine.actions.prepare import folder_trouble, refusals
 from engine.actions.unsupported import beyond_engine_of
-from engine.cli.output import facts, print_json
-from engine.cli.params import split_params
-from engine.cli.place import Place
+from engine.config import EngineConfig
 from engine.core.admission import Hold, Listed, Skip, admit, policy_for
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.vocabulary import short
@@ -23,7 +19,6 @@ from engine.dryrun.describing import (
     Row,
     StepPlan,
     environment_rows,
-    given_outputs,
     limits_row,
     payload_rows,
     program_of,
@@ -36,20 +31,15 @@ from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_te
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
 from engine.transactions.account import template_values
-from jobfile.diagnostics.escapes import message, printable
-from jobfile.expressions.params import bind_params
 from jobfile.expressions.template import to_text
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
+from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
 
-FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
-WOULD_NOT_RUN = 6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun:
+class Wanted:
     """A run that is only looked at; `jobs` are all jobs, `outputs` results supplied for steps."""
 
     job: CompiledJob
@@ -57,43 +47,48 @@ class DryRun:
     given: frozenset[str]
     at: datetime
     jobs: Sequence[JobSpec]
-    outputs: Sequence[str]
+    outputs: Mapping[str, Mapping[str, Value]]
 
 
-def tell_dry_run(dry: DryRun, place: Place, *, as_json: bool) -> int:
-    """Print what a run would be. Exit code 0 it would run, 6 it would not."""
-    spec = dry.job.spec
-    view = place.trace_free_view()
-    try:
-        outputs = given_outputs(spec, split_params(tuple(dry.outputs)), _parsed)
-    except ValueError as error:
-        raise click.UsageError(f"--output: {error}") from error
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a run would be, and whether it would run; None when only the run itself will show that."""
+
+    job: str
+    rows: tuple[Row, ...]
+    steps: tuple[StepPlan, ...]
+    verdict: str
+    would_run: bool | None
+
+
+def look_before(wanted: Wanted, view: View | None, config: EngineConfig) -> DryRun:
+    """Look at a run before it begins, without executing, reading a secret or writing."""
+    spec = wanted.job.spec
 
     def make_values(skipped: frozenset[str]) -> dict[str, object]:
         known = {"attempt": 1, "idempotency_key": "", **_previous(view, spec.name)}
-        plain = template_values(spec, _as_run(dry))
-        return values_before(spec, plain, known_run=known, outputs=outputs, skipped=skipped)
+        plain = template_values(spec, _as_run(wanted))
+        return values_before(spec, plain, known_run=known, outputs=wanted.outputs, skipped=skipped)
 
+    config = replace(config, main_file=config.main_file.absolute())
     skipped = skipped_steps(spec, make_values)
     values = make_values(skipped)
-    where = _where(spec, values, place)
-    around = _around(place, where)
-    verdict, would_run = _verdict(dry, values, view, place, where)
-    rows = _rows(dry, values, around, view, str(where.folder))
-    steps = step_plans(spec, values, around, skipped)
-    if view is not None:
-        view.close()
-    if as_json:
-        print_json(_as_json(dry, rows, steps, verdict, would_run=would_run))
-    else:
-        click.echo(_as_text(rows, steps, verdict, is_known=would_run is not None))
-    return 0 if would_run is not False else WOULD_NOT_RUN
+    where = _where(spec, values, config)
+    around = _around(config, where)
+    verdict, would_run = _verdict(wanted, values, view, config, where)
+    return DryRun(
+        job=spec.name,
+        rows=tuple(_rows(wanted, values, around, view, str(where.folder))),
+        steps=tuple(step_plans(spec, values, around, skipped)),
+        verdict=verdict,
+        would_run=would_run,
+    )
 
 
 def _rows(
-    dry: DryRun, values: Mapping[str, object], around: Around, view: View | None, cwd: str
+    wanted: Wanted, values: Mapping[str, object], around: Around, view: View | None, cwd: str
 ) -> list[Row]:
-    spec, origin = dry.job.spec, dry.job.origin
+    spec, origin = wanted.job.spec, wanted.job.origin
     zone_time = values["run"]["scheduled_at"]  # type: ignore[index]  # a mapping
     rows: list[Row] = [
         ("job", f"{spec.name} ({origin.file}:{origin.line})"),
@@ -104,8 +99,8 @@ def _rows(
     if spec.idempotency_key is not None:
         rows.append(("idempotency", shown_text(spec.idempotency_key, values)))
     rows += [
-        ("params", f"{name} = {_param(value)}   ({'given' if name in dry.given else 'default'})")
-        for name, value in dry.params.items()
+        ("params", f"{name} = {_param(value)}   ({'given' if name in wanted.given else 'default'})")
+        for name, value in wanted.params.items()
     ]
     if spec.matrix:
         rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
@@ -123,7 +118,7 @@ def _rows(
     else:
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
-    return [*rows, then_row(spec, dry.jobs)]
+    return [*rows, then_row(spec, wanted.jobs)]
 
 
 def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
@@ -150,19 +145,18 @@ class _Where(NamedTuple):
         return UNKNOWN not in self.shown
 
 
-def _where(spec: JobSpec, values: Mapping[str, object], place: Place) -> _Where:
+def _where(spec: JobSpec, values: Mapping[str, object], config: EngineConfig) -> _Where:
     shown = shown_text(spec.working_dir, values) if spec.working_dir else ""
-    path = spec.env.get("PATH", place.config.environ.get("PATH", os.defpath))
-    return _Where(place.main_file.absolute().parent / shown, shown, shown_text(path, values))
+    path = spec.env.get("PATH", config.environ.get("PATH", os.defpath))
+    return _Where(config.main_file.parent / shown, shown, shown_text(path, values))
 
 
-def _refusals(dry: DryRun, values: Mapping[str, object], place: Place, where: _Where) -> list[str]:
+def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig, where: _Where) -> list[str]:
     """Why the run would be refused: what the engine cannot do, and what it would find when it prepares it."""
-    spec = dry.job.spec
-    beyond = beyond_engine_of(dry.job)
+    spec = wanted.job.spec
+    beyond = beyond_engine_of(wanted.job)
     if beyond:
         return [beyond]
-    config = replace(place.config, main_file=place.main_file.absolute())
     found = list(refusals(spec, config, values, unknown=StillUnknownError))
     program = program_of(spec.action, values)
     if (
@@ -176,14 +170,14 @@ def _refusals(dry: DryRun, values: Mapping[str, object], place: Place, where: _W
 
 
 def _verdict(
-    dry: DryRun, values: Mapping[str, object], view: View | None, place: Place, where: _Where
+    wanted: Wanted, values: Mapping[str, object], view: View | None, config: EngineConfig, where: _Where
 ) -> tuple[str, bool | None]:
     """Whether it would run, in the words of the language; None when only the run itself will tell."""
-    spec = dry.job.spec
+    spec = wanted.job.spec
     found = decided(spec.condition, values)
     if found is False:
         return f"would skip (if is false: {spec.condition})", False
-    refused = _refusals(dry, values, place, where)
+    refused = _refusals(wanted, values, config, where)
     if refused:
         return f"{WOULD_RUN}: no; {'; '.join(refused)}", False
     if isinstance(found, StillUnknownError):
@@ -223,41 +217,30 @@ def _previous(view: View | None, job: str) -> dict[str, object]:
     return {"previous_success": found[0].ended_at if found else None}
 
 
-def _as_run(dry: DryRun) -> Run:
+def _as_run(wanted: Wanted) -> Run:
     return Run(
         id="",
-        job=dry.job.spec.name,
-        digest=dry.job.digest,
+        job=wanted.job.spec.name,
+        digest=wanted.job.digest,
         generation=None,
         trigger=TriggerKind.MANUAL,
         schedule_key=None,
-        scheduled_for=dry.at,
-        params=dry.params,
+        scheduled_for=wanted.at,
+        params=wanted.params,
         state=RunState.QUEUED,
-        queued_at=dry.at,
-        not_before=dry.at,
+        queued_at=wanted.at,
+        not_before=wanted.at,
         concurrency_key="",
-        concurrency_limit=dry.job.spec.concurrency.limit,
+        concurrency_limit=wanted.job.spec.concurrency.limit,
     )
 
 
-def _around(place: Place, where: _Where) -> Around:
+def _around(config: EngineConfig, where: _Where) -> Around:
     return Around(
-        is_set=place.config.environ.__contains__,
+        is_set=config.environ.__contains__,
         find_program=lambda name: find_program(name, folder=where.folder, path=where.path),
         has_file=lambda name: Path(name).exists(),
     )
-
-
-def _parsed(step: StepSpec, texts: Mapping[str, str]) -> Mapping[str, Value]:
-    known = [one for one in step.outputs if one.name in texts]
-    unknown = sorted(texts.keys() - {one.name for one in known})
-    if unknown:
-        raise ValueError(f"the step `{step.name}` has no output `{unknown[0]}`")
-    bound, problems = bind_params(known, texts, from_text=True)
-    if problems:
-        raise ValueError(f"{step.name}.{problems[0].name}: {problems[0].message}")
-    return bound
 
 
 def _param(value: Value) -> str:
@@ -266,34 +249,3 @@ def _param(value: Value) -> str:
 
 def _named(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name} = {to_text(value)}" for name, value in values.items())
-
-
-def _as_text(rows: Sequence[Row], steps: Sequence[StepPlan], verdict: str, *, is_known: bool) -> str:
-    parts = [FIRST_LINE, facts([(label, text) for label, text in rows])]
-    for step in steps:
-        lines = facts(step.rows).splitlines()
-        head = f"wave {step.wave}  {step.name}: {step.verdict}"
-        parts.append("\n".join([printable(head), *(f"  {line}" for line in lines)]))
-    end = f"{WOULD_RUN}: yes" if verdict == WOULD_RUN else verdict
-    return "\n\n".join([*parts, message(end if is_known else verdict)])
-
-
-def _as_json(
-    dry: DryRun, rows: Sequence[Row], steps: Sequence[StepPlan], verdict: str, *, would_run: bool | None
-) -> dict[str, object]:
-    return {
-        "format": 1,
-        "job": dry.job.spec.name,
-        "would_run": would_run,
-        "verdict": verdict,
-        "facts": [list(row) for row in rows],
-        "steps": [
-            {
-                "step": one.name,
-                "wave": one.wave,
-                "verdict": one.verdict,
-                "facts": [list(row) for row in one.rows],
-            }
-            for one in steps
-        ],
-    }

@@ -1,0 +1,54 @@
+"""A run and its attempts as programs get them: the same in every answer."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from engine.core.lifecycle import Attempt, Run
+
+
+def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
+    """A run as programs get it; with the attempts given, `attempt_list` tells of each."""
+    plain: dict[str, object] = {
+        "id": run.id,
+        "job": run.job,
+        "params": dict(run.params),
+        "trigger": run.trigger.value,
+        "state": run.state.value,
+        "reason": run.reason,
+        "detail": run.detail,
+        "scheduled_for": run.scheduled_for.isoformat(),
+        "queued_at": run.queued_at.isoformat(),
+        "started_at": _iso(run.started_at),
+        "ended_at": _iso(run.ended_at),
+        "retry_at": _iso(run.retry_at),
+        "attempts": run.attempt,
+        "exit_code": run.exit_code,
+        "generation": run.generation,
+        "requested_by": run.requested_by,
+        "retry_of": run.retry_of,
+    }
+    if attempts is not None:
+        plain["attempt_list"] = [_attempt_to_json(attempt) for attempt in attempts]
+    return plain
+
+
+def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
+    return {
+        "number": attempt.number,
+        "state": attempt.state.value,
+        "reason": attempt.reason,
+        "detail": attempt.detail,
+        "started_at": _iso(attempt.started_at),
+        "ended_at": _iso(attempt.ended_at),
+        "exit_code": attempt.exit_code,
+        "signal": attempt.signal,
+        "output_bytes": attempt.output_bytes,
+        "output_dropped": attempt.output_dropped,
+        "leftover_processes": attempt.leftover_processes,
+        "max_rss_kb": attempt.max_rss_kb,
+        "cpu_seconds": attempt.cpu_seconds,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

@@ -1,0 +1,95 @@
+"""Who changed what, and whether the record of it is whole."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from engine.core.audit_chain import Chain, Link, follow
+from engine.core.columns import table
+from engine.core.records import Audited
+from engine.core.vocabulary import instant_text
+
+HEADS = ("record", "when", "who", "what", "of", "why")
+Records = Sequence[tuple[int, Audited]]
+"""Records of the audit, each with its number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Whether each record follows from the one before, and whether a hash that was noted is there."""
+
+    chain: Chain
+    noted: str
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether no record has the hash that was noted."""
+        return bool(self.noted) and not self.chain.is_noted
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was edited, removed, put in or cut off, as far as can be seen."""
+        return self.chain.broken_at is None and not self.is_missing
+
+
+def verify(links: Iterable[Link], *, noted: str) -> Verified:
+    """Follow the chain of the audit; `noted` is the beginning of a hash that has to be in it, or empty."""
+    return Verified(chain=follow(links, noted=noted), noted=noted)
+
+
+def records_to_text(records: Records, *, width: int) -> str:
+    """Records for people: a line for each."""
+    if not records:
+        return "nothing was recorded yet"
+    return table(HEADS, [_row(number, one) for number, one in records], right=(0,), width=width)
+
+
+def records_to_json(records: Records) -> dict[str, object]:
+    """Records for programs."""
+    return {"format": 1, "records": [_record(number, one) for number, one in records]}
+
+
+def verified_to_text(verified: Verified) -> str:
+    """Whether the audit is whole, for people."""
+    missing = f"no record has the hash {verified.noted}: records were cut off, or all were made anew"
+    return "\n".join([_chain_line(verified.chain), *([missing] if verified.is_missing else [])])
+
+
+def verified_to_json(verified: Verified) -> dict[str, object]:
+    """Whether the audit is whole, for programs."""
+    chain, noted = verified.chain, verified.noted
+    head = chain.head
+    return {
+        "format": 1,
+        "whole": verified.is_whole,
+        "count": chain.records,
+        "head": None if head is None else {"record": head.seq, "hash": head.hash},
+        "broken_at": chain.broken_at,
+        "why": chain.why or None,
+        "noted": {"hash": noted, "found": chain.is_noted} if noted else None,
+    }
+
+
+def _chain_line(chain: Chain) -> str:
+    if chain.broken_at is not None:
+        return f"the audit is broken: record {chain.broken_at} {chain.why}"
+    if chain.head is None:
+        return "the audit has no record yet"
+    records = "1 record" if chain.records == 1 else f"{chain.records} records"
+    return f"the audit is whole: {records}; the newest is {chain.head.seq}, hash {chain.head.hash}"
+
+
+def _row(number: int, one: Audited) -> tuple[str, ...]:
+    when = instant_text(one.at, UTC, has_seconds=True)
+    return str(number), when, one.actor, one.action, one.object, one.detail
+
+
+def _record(number: int, one: Audited) -> dict[str, object]:
+    return {
+        "record": number,
+        "at": one.at.isoformat(),
+        "actor": one.actor,
+        "action": one.action,
+        "object": one.object,
+        "detail": one.detail,
+    }

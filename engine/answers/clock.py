@@ -1,0 +1,80 @@
+"""Whether the engine believes the clock."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from engine.core.columns import facts
+from engine.core.reasons import IncidentKind
+from engine.core.records import CLOCK_HOLD, Incident
+from engine.core.vocabulary import instant_text
+from engine.ledger.ports import View
+
+SHOWN = 5
+"""Events of the clock that are shown."""
+LOOKED_AT = 50
+"""Incidents among which they are looked for."""
+_WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The time here, and what the engine thought of it lately."""
+
+    now: datetime
+    is_synchronized: bool | None
+    """As the system says; None when it does not say."""
+    hold: Incident | None
+    """Since when and why the engine does not believe the clock, if it does not."""
+    events: tuple[Incident, ...]
+
+
+def look_at_clock(view: View, *, now: datetime, is_synchronized: bool | None) -> Clock:
+    """Read what the engine noted about the clock."""
+    recent = view.recent_incidents(limit=LOOKED_AT)
+    return Clock(
+        now=now,
+        is_synchronized=is_synchronized,
+        hold=next((one for one in recent if one.kind == CLOCK_HOLD and one.ended_at is None), None),
+        events=tuple(one for one in recent if one.kind.startswith("clock"))[:SHOWN],
+    )
+
+
+def clock_to_text(clock: Clock, *, width: int) -> str:
+    """The answer for people."""
+    hold = clock.hold
+    rows = [
+        ("clock", instant_text(clock.now, UTC, has_seconds=True)),
+        ("synchronized", _WORDS[clock.is_synchronized]),
+        ("believed", "yes" if hold is None else f"NO: {hold.detail}"),
+        *(("", _event(one)) for one in clock.events),
+    ]
+    return facts(rows, width=width)
+
+
+def clock_to_json(clock: Clock) -> dict[str, object]:
+    """The answer for programs."""
+    return {
+        "format": 1,
+        "now": clock.now.isoformat(),
+        "believed": clock.hold is None,
+        "synchronized": clock.is_synchronized,
+        "events": [
+            {"kind": one.kind, "began_at": one.began_at.isoformat(), "detail": one.detail}
+            for one in clock.events
+        ],
+    }
+
+
+def accepted_to_text(*, is_accepted: bool) -> str:
+    """For people, whether there was anything to accept."""
+    return "the clock is accepted" if is_accepted else "the clock is believed; nothing to accept"
+
+
+def accepted_to_json(*, is_accepted: bool) -> dict[str, object]:
+    """For programs, whether there was anything to accept."""
+    return {"format": 1, "accepted": is_accepted}
+
+
+def _event(one: Incident) -> str:
+    what = f"set by {one.detail}" if one.kind == IncidentKind.CLOCK_JUMP else f"not believed: {one.detail}"
+    return f"{instant_text(one.began_at, UTC, has_seconds=True)}  {what}"

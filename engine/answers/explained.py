@@ -1,0 +1,47 @@
+"""What the codes of diagnostics mean, and which keys a job file may have."""
+
+from typing import NamedTuple
+
+from jobfile.diagnostics.diagnostic import CODES
+from jobfile.pages import keys_text, page_text
+
+
+class Page(NamedTuple):
+    """What a code means: in a few words, and at length with examples."""
+
+    code: str
+    severity: str
+    says: str
+    text: str
+
+
+def page_of(code: str) -> Page:
+    """The page of a code that there is."""
+    one = CODES[code]
+    return Page(code=code, severity=one.severity.value, says=one.says, text=page_text(code) or "")
+
+
+def page_to_json(page: Page) -> dict[str, object]:
+    """A page for programs."""
+    return {"format": 1, **_about(page.code), "page": page.text}
+
+
+def codes_to_text() -> str:
+    """All codes for people: a line for each."""
+    return "\n".join(f"{code}  {one.severity.value:<7}  {one.says}" for code, one in CODES.items())
+
+
+def codes_to_json() -> dict[str, object]:
+    """All codes for programs."""
+    return {"format": 1, "codes": [_about(code) for code in CODES]}
+
+
+def keys_to_json(kind: str) -> dict[str, object]:
+    """The keys of a kind of map for programs; `keys_text` is for people."""
+    rows = [line.split(None, 1) for line in keys_text(kind).splitlines()]
+    return {"format": 1, "kind": kind, "keys": [{"key": row[0], "means": row[-1]} for row in rows]}
+
+
+def _about(code: str) -> dict[str, str]:
+    one = CODES[code]
+    return {"code": code, "severity": one.severity.value, "says": one.says}

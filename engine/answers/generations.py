@@ -1,0 +1,61 @@
+"""What was in force when, by whom, from which commit."""
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from engine.core.columns import table
+from engine.core.records import Applied
+from engine.core.vocabulary import instant_text
+
+HEADS = ("generation", "applied", "by", "commit", "changed", "note")
+COMMIT_DIGITS = 7
+"""Digits of a commit that people are shown."""
+
+
+def generations_to_text(found: Sequence[Applied], *, width: int) -> str:
+    """Generations for people: a line for each."""
+    if not found:
+        return "nothing was applied yet:  jobfile up  or  jobfile apply"
+    rows = [
+        (
+            str(one.generation.number),
+            instant_text(one.generation.applied_at, UTC, has_seconds=True),
+            one.generation.applied_by,
+            one.generation.revision[:COMMIT_DIGITS],
+            _changes(one),
+            one.generation.note,
+        )
+        for one in found
+    ]
+    return table(HEADS, rows, right=(0,), width=width)
+
+
+def generations_to_json(found: Sequence[Applied]) -> dict[str, object]:
+    """Generations for programs."""
+    return {"format": 1, "generations": [_applied(one) for one in found]}
+
+
+def _changes(one: Applied) -> str:
+    told = [
+        f"{sign}{count}"
+        for sign, count in (("+", one.added), ("~", one.changed), ("-", one.removed))
+        if count
+    ]
+    return " ".join(told) or "-"
+
+
+def _applied(one: Applied) -> dict[str, object]:
+    generation = one.generation
+    return {
+        "generation": generation.number,
+        "applied_at": generation.applied_at.isoformat(),
+        "applied_by": generation.applied_by,
+        "main_file": generation.main_file,
+        "commit": generation.revision or None,
+        "digest": generation.digest,
+        "plan": generation.plan_id or None,
+        "note": generation.note,
+        "added": one.added,
+        "changed": one.changed,
+        "removed": one.removed,
+    }

@@ -1,0 +1,57 @@
+"""What a run wrote: which run it is, and why there is nothing to show."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.answers.asked import Asked
+from engine.answers.expected import item_of
+from engine.core.lifecycle import Attempt, AttemptState, Run
+from engine.core.vocabulary import instant_text, short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """A run, and of each attempt that is asked for what it wrote."""
+
+    run: Run
+    attempts: tuple[Attempt, ...]
+    outputs: tuple[bytes, ...]
+
+
+def logs_of(run: Run, attempts: Sequence[Attempt], read: Callable[[int], bytes]) -> Logs:
+    """What the attempts of a run wrote; `read` gives the output of an attempt by its number."""
+    return Logs(run=run, attempts=tuple(attempts), outputs=tuple(read(one.number) for one in attempts))
+
+
+def logs_to_json(logs: Logs) -> dict[str, object]:
+    """The answer for programs."""
+    return {
+        "format": 1,
+        "run": logs.run.id,
+        "job": logs.run.job,
+        "attempts": [
+            {
+                "number": one.number,
+                "output": output.decode("utf-8", "replace"),
+                "output_bytes": one.output_bytes,
+                "output_dropped": one.output_dropped,
+            }
+            for one, output in zip(logs.attempts, logs.outputs, strict=True)
+        ],
+    }
+
+
+def about_run(asked: Asked, run: Run) -> str:
+    """Which run it is, and how it stands."""
+    words = asked.words(item_of(run))
+    at = instant_text(run.scheduled_for, asked.zone)
+    return f"run {short(run.id)} of {run.job}, {at}: {run.state.value}{f', {words}' if words else ''}"
+
+
+def why_no_output(run: Run, attempts: Sequence[Attempt]) -> str:
+    """Why a run has no output to show."""
+    if all(one.state is AttemptState.NOT_STARTED for one in attempts):
+        return "it never started, so it wrote nothing" if run.state.is_final else "it has not started yet"
+    if any(one.output_bytes for one in attempts):
+        return "what it wrote is no longer kept"
+    return "it wrote nothing" if run.state.is_final else "it has written nothing yet"

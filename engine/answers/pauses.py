@@ -1,0 +1,60 @@
+"""What became of a wish to pause a job, or to resume it."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Pause
+from engine.core.vocabulary import instant_text, short
+
+_GOES_ON = {
+    RunState.QUEUED: "waits to start",
+    RunState.RUNNING: "is running",
+    RunState.CANCELLING: "is being cancelled",
+    RunState.RETRY_WAIT: "waits to be tried again",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """A job that is paused now, and its open runs, which go on."""
+
+    pause: Pause
+    zone: ZoneInfo
+    going_on: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A job that is not paused now."""
+
+    job: str
+    was_paused: bool
+
+
+def paused_to_text(paused: Paused) -> str:
+    """A pause for people."""
+    pause = paused.pause
+    until = f" until {instant_text(pause.until, paused.zone)}" if pause.until else ""
+    lines = [f"{pause.job} is paused{until or f'; go on with  jobfile resume {pause.job}'}"]
+    for run in paused.going_on:
+        end_it = f"end it with  jobfile cancel {short(run.id)}"
+        lines.append(f"run {short(run.id)} {_GOES_ON[run.state]} and goes on; {end_it}")
+    return "\n".join(lines)
+
+
+def paused_to_json(paused: Paused) -> dict[str, object]:
+    """A pause for programs."""
+    pause = paused.pause
+    until = pause.until.isoformat() if pause.until else None
+    return {"format": 1, "job": pause.job, "paused": True, "until": until}
+
+
+def resumed_to_text(resumed: Resumed) -> str:
+    """The end of a pause for people."""
+    return f"{resumed.job} goes on" if resumed.was_paused else f"{resumed.job} was not paused"
+
+
+def resumed_to_json(resumed: Resumed) -> dict[str, object]:
+    """The end of a pause for programs."""
+    return {"format": 1, "job": resumed.job, "paused": False, "was_paused": resumed.was_paused}

@@ -1,0 +1,49 @@
+"""`report` for people."""
+
+from datetime import UTC
+
+from engine.answers.overdue import OVERDUE
+from engine.answers.report import FIXED, VERDICTS, Report, Row
+from engine.core.columns import table
+from engine.core.vocabulary import instant_text
+
+
+def report_to_text(report: Report, *, width: int) -> str:
+    """The answer for people: one line for each job, and above them what waits for an engine."""
+    total = report.total
+    shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
+    heads = ("job", "expected", *("fixed by hand" if one == FIXED else one for one in shown))
+    rows = [_cells(row, shown) for row in report.rows]
+    rows.append(("total", *_cells(total, shown)[1:]))
+    since, until = (instant_text(at, UTC, has_seconds=True) for at in (report.since, report.until))
+    by_hand = f", {total.requested} of the expected runs asked for" if total.requested else ""
+    lines = [f"{since} to {until}{by_hand}", *_idle_lines(report)]
+    return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)), width=width)])
+
+
+def _idle_lines(report: Report) -> list[str]:
+    """What waits for an engine, and why: it must not look like a number among others."""
+    overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
+    told = []
+    if overdue:
+        told.append(
+            "1 run is due and nothing starts it"
+            if overdue == 1
+            else f"{overdue:,} runs are due and nothing starts them"
+        )
+    if unsettled:
+        have = "1 open run has" if unsettled == 1 else f"{unsettled:,} open runs have"
+        told.append(f"{have} ended, or {'was' if unsettled == 1 else 'were'} killed, and nothing records it")
+    if not told:
+        return []
+    runs = "; ".join(told)
+    obstacle = report.presence.obstacle(UTC) or "the engine is running, and has not decided about them"
+    if report.presence.is_running:
+        return [f"NOTHING STARTS, {obstacle}: {runs}"]
+    since = obstacle.partition(" since ")[2]
+    return [f"NO ENGINE{f' since {since}' if since else ''}: {runs}; start one with  jobfile up"]
+
+
+def _cells(row: Row, shown: list[str]) -> tuple[str, ...]:
+    numbers = (row.verdicts.get(verdict, 0) for verdict in shown)
+    return (row.job, str(row.expected), *(str(number) if number else "·" for number in numbers))

@@ -1,0 +1,120 @@
+"""The newest runs, of one job or of all, and the occurrences that have no run of their own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from engine.answers.as_json import run_to_json
+from engine.answers.asked import Asked
+from engine.answers.expected import item_of
+from engine.answers.presence import Presence
+from engine.answers.report import NOT_WELL
+from engine.answers.zones import zone_of_job
+from engine.core.columns import table
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Gap
+from engine.core.vocabulary import instant_text, reason_words, seconds_text, short
+from engine.ledger.ports import View
+from jobfile.diagnostics.escapes import printable
+
+HEADS = ("run", "job", "scheduled for", "state", "took", "why")
+
+MAX_GAPS = 5
+"""Gap records that are told below the runs."""
+
+BAD = tuple(RunState(name) for name in NOT_WELL if name in list(RunState))
+"""The states of runs that are not well."""
+
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """Runs, the newest first, each with why it stands as it does; and gap records of the same time."""
+
+    runs: tuple[Run, ...]
+    words: tuple[str, ...]
+    gaps: tuple[Gap, ...]
+    zones: Mapping[str, ZoneInfo]
+    """In which zone the times of each job are shown."""
+    has_states: bool
+    """Whether only runs in some states were asked for."""
+
+
+def newest_runs(
+    view: View, job: str | None, *, states: Sequence[RunState], limit: int, now: datetime, presence: Presence
+) -> Runs:
+    """The newest runs, at most `limit`; in any state when none is given."""
+    runs = view.recent_runs(job=job, state=tuple(states) or None, limit=limit)
+    since = min(run.scheduled_for for run in runs) if len(runs) == limit else _ALWAYS[0]
+    found = view.gaps_between(job, since=since, until=_ALWAYS[1])
+    gaps = tuple(gap for gap in reversed(found) if not states or gap.state in states)
+    return _runs(view, runs, gaps, has_states=bool(states), now=now, presence=presence)
+
+
+def one_run(view: View, run: Run, *, now: datetime, presence: Presence) -> Runs:
+    """One run as a list of runs."""
+    return _runs(view, (run,), (), has_states=False, now=now, presence=presence)
+
+
+def _runs(
+    view: View,
+    runs: tuple[Run, ...],
+    gaps: tuple[Gap, ...],
+    *,
+    has_states: bool,
+    now: datetime,
+    presence: Presence,
+) -> Runs:
+    jobs = dict.fromkeys([*(run.job for run in runs), *(gap.job for gap in gaps[:MAX_GAPS])])
+    zones = {job: zone_of_job(view, job) for job in jobs}
+    words = (
+        Asked(view=view, job=run.job, zone=zones[run.job], now=now, presence=presence).words(item_of(run))
+        for run in runs
+    )
+    return Runs(runs=runs, words=tuple(words), gaps=gaps, zones=zones, has_states=has_states)
+
+
+def runs_to_text(found: Runs, *, width: int) -> str:
+    """The answer for people: a table of the runs, and what it leaves out."""
+    if found.runs:
+        rows = [_cells(found, run, words) for run, words in zip(found.runs, found.words, strict=True)]
+        lines = [table(HEADS, rows, width=width)]
+    else:
+        lines = ["no such runs" if found.has_states else "no runs yet"]
+    return "\n".join([*lines, *_gap_lines(found)])
+
+
+def runs_to_json(found: Runs) -> list[dict[str, object]]:
+    """The answer for programs."""
+    return [run_to_json(run) for run in found.runs]
+
+
+def _cells(found: Runs, run: Run, words: str) -> tuple[str, ...]:
+    took = ""
+    if run.started_at and run.ended_at and run.attempt:
+        took = seconds_text((run.ended_at - run.started_at).total_seconds())
+    tries = f" ({run.attempt} attempts)" if run.attempt > 1 else ""
+    at = instant_text(run.scheduled_for, found.zones[run.job], has_seconds=True)
+    return (short(run.id), run.job, at, run.state.value + tries, took, words)
+
+
+def _gap_lines(found: Runs) -> list[str]:
+    """What the table leaves out: occurrences that have no run of their own."""
+    if not found.gaps:
+        return []
+    count = sum(gap.count for gap in found.gaps)
+    lines = [f"{count:,} more have no run of their own and are not listed:"]
+    lines += [f"  {printable(_gap_line(found, gap))}" for gap in found.gaps[:MAX_GAPS]]
+    if len(found.gaps) > MAX_GAPS:
+        lines.append(f"  and {len(found.gaps) - MAX_GAPS:,} more stretches:  jobfile report")
+    return lines
+
+
+def _gap_line(found: Runs, gap: Gap) -> str:
+    zone = found.zones[gap.job]
+    first, last = instant_text(gap.first_at, zone), instant_text(gap.last_at, zone)
+    span = first if gap.count == 1 else f"{first} to {last}"
+    why = "only what became of them is kept" if gap.pruned_at else reason_words(gap.reason, gap.detail)
+    return f"{gap.job}  {gap.count:,} {gap.state.value}, {span}{f': {why}' if why else ''}"

@@ -1,0 +1,154 @@
+"""`show` for people: every key that holds, in the language's order and words."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+from engine.answers.shown import Shown
+from jobfile.compile import DEFAULT_QUEUE
+from jobfile.diagnostics.escapes import printable
+from jobfile.model.canonical import Plain, to_plain
+from jobfile.model.jobs import (
+    Action,
+    CommandAction,
+    HttpAction,
+    JobSpec,
+    PythonAction,
+    ScriptAction,
+    StepSpec,
+)
+from jobfile.schedule.duration import format_duration
+
+Row = tuple[str, str]
+
+
+def shown_to_text(shown: Shown) -> str:
+    """A line for each value, and behind it where it was written, if that is known."""
+    lines = [printable(f"{shown.spec.name}:  # {shown.about}")]
+    for key, text in _lines(shown.spec):
+        first, *rest = printable_lines(text)
+        lines.append(f"  {key}: {first}".rstrip() + _origin_of(key, shown.origins))
+        lines += [f"    {line}".rstrip() for line in rest]
+    return "\n".join(lines)
+
+
+def _origin_of(key: str, origins: Mapping[str, str] | None) -> str:
+    """Where the value of a key comes from: its own place, or that of the nearest key above."""
+    if origins is None:
+        return ""
+    parts = key.split(".")
+    above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    nearest = next((origins[one] for one in above if one in origins), None)
+    return printable(f"  # {nearest or 'built in'}")
+
+
+def printable_lines(text: str) -> list[str]:
+    """The lines of a text, none of which can steer a terminal."""
+    return [printable(line) for line in text.rstrip("\n").split("\n")]
+
+
+def _lines(spec: JobSpec) -> list[Row]:
+    """Key and value of everything that holds, in the language's order and words."""
+    plain: Plain = to_plain(spec)
+    rows = [(key, _value(plain.get(key, ""))) for key in ("description", "owner", "tags", "enabled")]
+    schedule = [_value(_entry(one)) for one in plain.get("schedule", ())]
+    rows += [("schedule", "\n".join(["", *schedule]) if schedule else "none")]
+    rows += [("triggers", "\n".join(["", *map(_value, plain["triggers"])]))] if spec.triggers else []
+    rows += [("timezone", spec.timezone)]
+    rows += [("catchup", _value(_durations(plain["catchup"], "window")))]
+    rows += [("expect", _value(_durations(plain.get("expect", {}), "success_every", "max_duration")))]
+    rows += [(f"params.{one['name']}", _value(_short(one))) for one in plain.get("params", ())]
+    rows += [("matrix", "\n".join(["", *map(_value, plain["matrix"])]))] if spec.matrix else []
+    rows += [("if", spec.condition or "")]
+    rows += _action_rows(spec.action)
+    rows += [("working_dir", spec.working_dir or ""), ("pass_env", _value(list(spec.pass_env)))]
+    rows += [(f"env.{name}", text) for name, text in sorted(spec.env.items())]
+    rows += [(f"secrets.{name}", text) for name, text in sorted(spec.secrets.items())]
+    rows += [
+        ("umask", spec.umask or ""),
+        ("new_privileges", "true" if spec.new_privileges else ""),
+        ("limits.core", spec.limits.core or ""),
+        ("timeout", format_duration(spec.timeout) if spec.timeout else "none"),
+        ("kill_grace", format_duration(spec.kill_grace)),
+        ("retry", _value(_durations(plain["retry"], "delay", "max_delay"))),
+        ("concurrency", _value({"limit": "none", **plain["concurrency"]})),
+        ("start_deadline", format_duration(spec.start_deadline) if spec.start_deadline else ""),
+        ("queue", spec.queue.name if spec.queue else DEFAULT_QUEUE),
+        ("priority", str(spec.priority)),
+        ("idempotent", _value(spec.idempotent)),
+        ("idempotency_key", spec.idempotency_key or ""),
+        ("pause_on_failure", str(spec.pause_on_failure or "")),
+    ]
+    rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
+    rows += [("artifacts", _value(list(spec.artifacts)))]
+    rows += [
+        (f"notify.{event}", _value([channel.name for channel in channels]))
+        for event, channels in sorted(spec.notify.items())
+    ]
+    rows += [("renamed_from", spec.renamed_from or "")]
+    return [(key, text) for key, text in rows if text not in ("", "[]", "{}")]
+
+
+def _action_rows(action: Action) -> list[Row]:
+    match action:
+        case ScriptAction():
+            return [("run", "|\n" + action.text), ("shell", _value(list(action.shell)))]
+        case CommandAction():
+            return [("command", _value(list(action.argv)))]
+        case PythonAction():
+            return [("python", f"{action.module}:{action.function}")]
+        case HttpAction():
+            return [("http", _value(to_plain(action)))]
+        case _:
+            return [row for step in action.steps for row in _step_rows(step)]
+
+
+def _step_rows(step: StepSpec) -> list[Row]:
+    rows = [
+        ("needs", _value(list(step.needs))),
+        ("if", step.condition or ""),
+        ("for_each", step.for_each or ""),
+    ]
+    if step.for_each:
+        rows.append(("max_parallel", str(step.max_parallel)))
+    rows += _action_rows(step.action)
+    plain = to_plain(step)
+    rows += [
+        ("timeout", format_duration(step.timeout) if step.timeout else ""),
+        (
+            "retry",
+            _value(_durations(plain["retry"], "delay", "max_delay")) if step.retry.attempts > 1 else "",
+        ),
+        ("allow_failure", "true" if step.allow_failure else ""),
+    ]
+    rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
+    kept = [(key, text) for key, text in rows if text and (text != "[]" or key == "needs")]
+    return [(f"steps.{step.name}.{key}", text) for key, text in kept]
+
+
+def _entry(plain: Plain) -> Plain:
+    """A schedule entry in the words of the file."""
+    words = {"from_day": "from", "until_day": "until", "arguments": "with"}
+    entry = {words.get(key, key): value for key, value in plain.items()}
+    if "calendar" in entry:
+        entry["calendar"] = entry["calendar"]["name"]
+    return _durations(entry, "every", "spread")
+
+
+def _durations(plain: Plain, *keys: str) -> Plain:
+    return {
+        key: format_duration(timedelta(seconds=value)) if key in keys and value is not None else value
+        for key, value in plain.items()
+    }
+
+
+def _short(param: Plain) -> Plain:
+    return {key: value for key, value in param.items() if key != "name" and value not in (None, "", [])}
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,164 @@
+"""`status` for people."""
+
+from datetime import UTC
+
+from engine.answers.facts import Fact
+from engine.answers.status import LOW_DISK_BYTES, Status
+from engine.core.columns import facts
+from engine.core.reasons import IncidentKind
+from engine.core.records import Incident
+from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
+from jobfile import __version__
+
+MAX_ROWS = 3
+"""Rows that cannot be read which are named."""
+COMMIT_DIGITS = 12
+"""Digits of a commit that people are shown."""
+
+
+def status_to_text(status: Status, *, width: int) -> str:
+    """The answer for people: a line under each label, what is wrong in capitals."""
+    return facts(_rows(status), width=width)
+
+
+def _rows(status: Status) -> list[Fact]:
+    return [
+        ("engine", _engine_line(status)),
+        *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
+        *([("STUCK", f"{status.stuck}: it does not go on; see engine.log")] if status.stuck else []),
+        *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
+        *_unreadable_lines(status),
+        *_version_lines(status),
+        ("applied", _generation_line(status)),
+        ("git", _git_line(status)) if status.source.ref else ("file", _file_line(status)),
+        *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
+        *_pause_lines(status),
+        *_incident_lines(status),
+        ("runs", _runs_line(status)),
+        ("disk", _disk_line(status)),
+    ]
+
+
+def _pause_lines(status: Status) -> list[Fact]:
+    """Who paused what, in the zone of each job."""
+    lines = []
+    for index, pause in enumerate(status.pauses):
+        zone = status.zones[pause.job]
+        until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
+        why = f": {pause.reason}" if pause.reason else ""
+        text = f"{pause.job} by {pause.actor} since {instant_text(pause.paused_at, zone)}{until}{why}"
+        lines.append(("paused" if index == 0 else "", text))
+    if status.paused_though_enabled:
+        lines.append(("", paused_though_enabled(status.paused_though_enabled)))
+    return lines
+
+
+def _incident_lines(status: Status) -> list[Fact]:
+    lines = [_hold_line(hold) for hold in status.holds]
+    away = next((one for one in status.incidents if one.occurrences), None)
+    if away is not None and away.ended_at is not None:
+        what = status.away_words if away.kind == IncidentKind.AWAY else "the clock was set forward"
+        runs = "1 run" if away.occurrences == 1 else f"{away.occurrences:,} runs"
+        span = f"{instant_text(away.began_at, UTC)} to {instant_text(away.ended_at, UTC)}"
+        lines.append(("absence", f"{span}, {what}; {runs} fell due"))
+    return lines
+
+
+def _hold_line(hold: Incident) -> Fact:
+    """What keeps everything from starting, and what to do about it."""
+    match hold.kind:
+        case IncidentKind.CLOCK_HOLD:
+            return "clock", f"NOT BELIEVED: {hold.detail}: jobfile clock"
+        case IncidentKind.RESTORED_HOLD:
+            detail = f"{hold.detail}: put the newer one back, or  jobfile up --accept-rewind"
+            return "ledger", f"AN OLDER COPY, nothing starts: {detail}"
+        case _:
+            return "room", f"TOO LITTLE, nothing starts: {hold.detail}"
+
+
+def _engine_line(status: Status) -> str:
+    session = status.session
+    if session is None:
+        return "not running, and never was" if not status.is_running else "starting"
+    if not status.is_running:
+        end = session.ended_at or session.last_seen_at
+        how = "stopped" if session.ended_at else "was killed; last seen"
+        return f"NOT RUNNING, {how} {instant_text(end, UTC)}: jobfile up"
+    silent = seconds_text((status.now - session.last_seen_at).total_seconds())
+    trouble = f", NOT HEARD OF for {silent}" if status.is_silent else ""
+    return f"running since {instant_text(session.started_at, UTC)} (process {session.pid}){trouble}"
+
+
+def _unreadable_lines(status: Status) -> list[Fact]:
+    """Rows that cannot be read; a few are named."""
+    found = status.unreadable
+    if not found:
+        return []
+    rows = "1 row" if len(found) == 1 else f"{len(found)} rows"
+    first = f"{rows} of the ledger CANNOT BE READ, and the rest goes on: jobfile doctor"
+    return [("rows", first), *(("", one) for one in found[:MAX_ROWS])]
+
+
+def _version_lines(status: Status) -> list[Fact]:
+    version = status.session.version if status.session is not None and status.is_running else __version__
+    return [] if version == __version__ else [("version", other_version(version, __version__))]
+
+
+def _generation_line(status: Status) -> str:
+    generation = status.generation
+    if generation is None:
+        return "nothing yet"
+    commit = f", commit {generation.revision[:COMMIT_DIGITS]}" if generation.revision else ""
+    jobs = "1 job" if status.jobs == 1 else f"{status.jobs} jobs"
+    when = f"{instant_text(generation.applied_at, UTC)} by {generation.applied_by}"
+    return f"generation {generation.number}, {jobs}, {when}{commit}"
+
+
+def _git_line(status: Status) -> str:
+    """Which ref the engine follows, how far it is, and what became of the commit that it looked at last."""
+    source = status.source
+    line = f"follows {source.ref}, at {source.commit[:COMMIT_DIGITS] or 'no commit yet'}"
+    if source.trouble:
+        line += f"; it CANNOT BE READ now: {source.trouble}"
+    if status.rejection is not None:
+        return f"{line}: {_rejected(status)}"
+    if status.waits_for_apply:
+        line += f"; it waits for  jobfile apply --git {source.ref}"
+    return line
+
+
+def _rejected(status: Status) -> str:
+    assert status.rejection is not None
+    on = f"generation {status.generation.number} goes on" if status.generation else "nothing is in force"
+    return f"REJECTED since {instant_text(status.rejection.rejected_at, UTC)}, {on}:"
+
+
+def _file_line(status: Status) -> str:
+    name = status.main_file
+    if status.rejection is not None:
+        return _rejected(status)
+    if not status.has_main_file:
+        return f"{name} does not exist: name the job file with -f, or make one with  jobfile init"
+    if status.file_digest is None:
+        return f"{name} has errors: jobfile check"
+    if not status.differs:
+        return f"{name} is what is applied"
+    jobs = "1 job" if status.differing == 1 else f"{status.differing} jobs"
+    return f"{name} differs from what is applied ({jobs}): jobfile plan"
+
+
+def _runs_line(status: Status) -> str:
+    waits = f" ({status.waits_for})" if status.waits_for else ""
+    parts = [f"{status.running} running", f"{status.waiting} waiting{waits}"]
+    if status.overdue:
+        parts.append(f"{status.overdue:,} OVERDUE: they were due, and nothing has started them")
+    line = ", ".join(parts)
+    if status.unsettled:
+        are = "1 of the running has" if status.unsettled == 1 else f"{status.unsettled} of the running have"
+        line += f"; {are} ended, or was killed, and no engine has recorded it yet: jobfile up"
+    return line
+
+
+def _disk_line(status: Status) -> str:
+    free = f"{status.free_bytes / 1e9:.1f} GB free"
+    return f"LOW, {free}" if status.free_bytes < LOW_DISK_BYTES else free

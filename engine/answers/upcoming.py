@@ -1,0 +1,240 @@
+"""When schedules fire next, what they mean in words, and what changes of clocks do to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from engine.answers.presence import Presence
+from engine.core.columns import cut
+from engine.core.records import Pause
+from engine.core.vocabulary import instant_text, seconds_text
+from jobfile.diagnostics.escapes import printable
+from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
+from jobfile.schedule.cron import CronExpression, parse_cron
+from jobfile.schedule.in_words import describe
+from jobfile.schedule.local_times import local_times
+from jobfile.schedule.occurrences import (
+    ClockEffect,
+    clock_effects,
+    explain_fire,
+    load_zone,
+    next_fire,
+    spread_delay,
+)
+
+YEAR_DAYS = 366
+MAX_SHOWN = 6
+"""Days with a gap or a fold that one line names."""
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """An instant at which a schedule fires, as the clocks of its zone show it."""
+
+    at: datetime
+    local: datetime
+    note: str
+    """What a change of clocks does to it; empty when nothing."""
+
+    @property
+    def zone(self) -> str:
+        """The abbreviation of the zone then."""
+        return self.local.tzname() or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fires:
+    """The next fires of one schedule; `name` is a job where `is_job`, else an expression."""
+
+    name: str
+    is_job: bool
+    entries: tuple[ScheduleEntry, ...]
+    now: datetime
+    fires: tuple[Upcoming, ...]
+    is_all: bool
+    """Whether there are no others after these."""
+
+
+def next_fires(
+    name: str, entries: Sequence[ScheduleEntry], count: int, *, now: datetime, is_job: bool
+) -> Fires:
+    """The next fires of a union of entries, at most `count`."""
+    found: list[Upcoming] = []
+    after = now
+    while len(found) < count:
+        fire = next_fire(entries, after=after) if entries else None
+        if fire is None:
+            break
+        entry = entries[fire.entry]
+        local = fire.at.astimezone(load_zone(entry.timezone))
+        found.append(Upcoming(at=fire.at, local=local, note=explain_fire(entry, fire.at)))
+        after = fire.at
+    return Fires(
+        name=name,
+        is_job=is_job,
+        entries=tuple(entries),
+        now=now,
+        fires=tuple(found),
+        is_all=len(found) < count,
+    )
+
+
+def fires_to_text(found: Fires, *, width: int) -> str:
+    """One schedule for people: words, a line for each fire, and the changes of clocks."""
+    lines = [*_lines(found, has_head=False), *_ending(found)]
+    if found.fires:
+        lines.append(cut(_effects_line(found), width))
+    return "\n".join(lines)
+
+
+def all_fires_to_text(found: Sequence[Fires]) -> str:
+    """The schedules of several jobs for people."""
+    return "\n\n".join("\n".join([*_lines(one, has_head=True), *_ending(one)]) for one in found)
+
+
+def fires_to_json(found: Fires) -> dict[str, object]:
+    """One schedule for programs."""
+    return {"format": 1, "now": found.now.isoformat(), "fires": _rows(found)}
+
+
+def all_fires_to_json(found: Sequence[Fires], *, now: datetime) -> dict[str, object]:
+    """The schedules of several jobs for programs."""
+    jobs = [{"job": one.name, "fires": _rows(one)} for one in found]
+    return {"format": 1, "now": now.isoformat(), "jobs": jobs}
+
+
+def explained_to_text(found: Fires, *, asks_days: bool, width: int) -> str:
+    """What an expression means, for people; with `asks_days` also how its two day fields combine."""
+    lines = [*_lines(found, has_head=False), *_ending(found, is_always=True)]
+    lines.append(cut(_effects_line(found), width))
+    if asks_days and any(map(_has_two_day_fields, found.entries)):
+        lines.append(
+            "Both day fields are restricted: cron fires on either. In a job file say which is meant, with\n"
+            "  days: either   or, for days that match both,   days: both"
+        )
+    return "\n".join(lines)
+
+
+def explained_to_json(found: Fires) -> dict[str, object]:
+    """What an expression means, for programs."""
+    (entry,) = found.entries
+    return {
+        "format": 1,
+        "now": found.now.isoformat(),
+        "words": describe(entry),
+        "kind": _kind(entry),
+        "fires": _rows(found),
+        "effects": [
+            {"date": one.date.isoformat(), "kind": "gap" if one.is_gap else "fold", "times": one.times}
+            for one in _effects(found)
+        ],
+    }
+
+
+def obstacles_to_text(pauses: Sequence[Pause], presence: Presence, *, zone: tzinfo) -> str:
+    """Why what is due next may not run: a job is paused, or nothing starts runs now."""
+    lines = []
+    for pause in pauses:
+        until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
+        why = f": {pause.reason}" if pause.reason else ""
+        lines.append(f"{pause.job} is paused by {pause.actor}{until}{why}")
+    if presence.since is not None or presence.trouble:
+        lines.append(f"nothing starts now: {presence.obstacle(zone)}")
+    return "\n".join(map(printable, lines))
+
+
+def _rows(found: Fires) -> list[dict[str, str]]:
+    return [
+        {
+            "utc": one.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "local": one.local.isoformat(),
+            "zone": one.zone,
+            "note": one.note,
+        }
+        for one in found.fires
+    ]
+
+
+def _lines(found: Fires, *, has_head: bool) -> list[str]:
+    """One line of words, one for each fire, and how much later the runs start."""
+    words = "; ".join(describe(entry) for entry in found.entries) or "no schedule: started by a person"
+    lines = [f"{found.name}: {words}" if has_head else words]
+    for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
+        delay = _length(spread_delay(spread, found.name))
+        place = f"the place of {found.name} in its spread of {_length(spread)}"
+        lines.append(f"  runs start {delay} later: {place}")
+    for index, one in enumerate(found.fires):
+        at, local = one.at.replace(microsecond=0), one.local
+        distance = f"   in {_distance(at - found.now)}" if index == 0 else ""
+        seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+        utc = f"{at:%H:%M:%SZ}" if at.second else f"{at:%H:%MZ}"
+        note = f"   {one.note}" if one.note else ""
+        lines.append(f"  {local:%a %Y-%m-%d} {seconds} {one.zone:<5} {utc}{distance}{note}")
+    return lines
+
+
+def _ending(found: Fires, *, is_always: bool = False) -> list[str]:
+    if not found.is_all or not (found.entries or is_always):
+        return []
+    return ["  none after that" if found.fires else "  none from now on"]
+
+
+def _effects(found: Fires) -> tuple[ClockEffect, ...]:
+    """What changes of clocks do to a union in the year to come; what several entries share, once."""
+    effects = {
+        (one.date, one.is_gap, one.times): one
+        for entry in found.entries
+        for one in clock_effects(entry, after=found.now, days=YEAR_DAYS)
+    }
+    return tuple(effects[key] for key in sorted(effects))
+
+
+def _effects_line(found: Fires) -> str:
+    """The days of the year to come on which times of a union are missing or doubled, in one line."""
+    effects = _effects(found)
+    gaps = _days([one for one in effects if one.is_gap], "gap")
+    folds = _days([one for one in effects if not one.is_gap], "fold")
+    return f"gaps and folds in {YEAR_DAYS} days: {f'{gaps}, {folds}' if effects else 'none'}"
+
+
+def _days(effects: Sequence[ClockEffect], what: str) -> str:
+    days = list(dict.fromkeys(one.date.isoformat() for one in effects))
+    if not days:
+        return f"none in a {what}"
+    more = f" and {len(days) - MAX_SHOWN} more" if len(days) > MAX_SHOWN else ""
+    return f"{', '.join(days[:MAX_SHOWN])}{more} ({what})"
+
+
+def _kind(entry: ScheduleEntry) -> str:
+    """How an entry follows the clock: fixed, wildcard, elapsed or instants."""
+    match entry:
+        case CronEntry() | BusinessDayEntry():
+            return "fixed" if local_times(entry).is_fixed else "wildcard"
+        case EveryEntry():
+            return "elapsed"
+        case AtEntry():
+            return "instants"
+
+
+def _distance(length: timedelta) -> str:
+    """How far away a fire is: in days and hours where it is far."""
+    seconds = length.total_seconds()
+    if seconds < 2 * _DAY:
+        return seconds_text(seconds)
+    days, rest = divmod(round(seconds / 3600), 24)
+    return f"{days:,}d {rest}h" if days < 30 else f"{days:,}d"
+
+
+def _length(length: timedelta) -> str:
+    hours, rest = divmod(int(length.total_seconds()), 3600)
+    parts = [(hours, "h"), (rest // 60, "m"), (rest % 60, "s")]
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def _has_two_day_fields(entry: ScheduleEntry) -> bool:
+    if not isinstance(entry, CronEntry):
+        return False
+    parsed = parse_cron(entry.cron, days=DayRule.CRON)
+    return isinstance(parsed, CronExpression) and parsed.restricts_both_days

@@ -1,0 +1,53 @@
+"""A diagnosis for people and for programs."""
+
+from engine.answers.findings import AREAS, Examined, Finding, Severity
+from engine.core.columns import facts
+from engine.doctor.subject import many
+
+
+def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int) -> str:
+    """A line for each area that is well; below the others, what was found and what to do."""
+    rows = []
+    for one in examined:
+        rows.append((_label(one.verdict), f"{AREAS[one.area]}: {one.looked_at}"))
+        for finding in one.findings:
+            of_job = f"{finding.job}: " if finding.job else ""
+            rows.append((_label(finding.severity.value), f"{of_job}{finding.found} [{finding.code}]"))
+            rows.append(("", finding.help))
+    return f"{facts(rows, width=width)}\n\n{_summed_up(examined)}"
+
+
+def _label(word: str) -> str:
+    """As wide whatever was found: two answers can be compared line by line."""
+    return f"{word:<{len(Severity.WARNING)}}"
+
+
+def _summed_up(examined: tuple[Examined, ...]) -> str:
+    found = [finding.severity for one in examined for finding in one.findings]
+    errors, warnings = found.count(Severity.ERROR), found.count(Severity.WARNING)
+    parts = [many(count, word) for count, word in ((errors, "error"), (warnings, "warning")) if count]
+    return ", ".join(parts) if parts else "all is sound"
+
+
+def diagnosis_to_json(examined: tuple[Examined, ...]) -> dict[str, object]:
+    """The same as plain data: a check for each area that is well, and one for each finding."""
+    checks = []
+    for one in examined:
+        if one.is_well:
+            checks.append(_check(one.area, one.area, one.verdict, one.looked_at))
+        checks += [_from_finding(one.area, finding) for finding in one.findings]
+    return {"format": 1, "is_well": all(one.is_well for one in examined), "checks": checks}
+
+
+def _from_finding(area: str, finding: Finding) -> dict[str, str]:
+    return _check(area, finding.code, finding.severity.value, finding.found) | {
+        "help": finding.help,
+        "job": finding.job,
+        "run": finding.run,
+        "path": finding.path,
+    }
+
+
+def _check(area: str, code: str, severity: str, found: str) -> dict[str, str]:
+    empty = {"help": "", "job": "", "run": "", "path": ""}
+    return {"area": area, "code": code, "severity": severity, "found": found} | empty

@@ -1,0 +1,39 @@
+"""A dry run for people and for programs."""
+
+from engine.core.columns import facts
+from engine.dryrun.before import DryRun
+from engine.dryrun.describing import WOULD_RUN
+from jobfile.diagnostics.escapes import message, printable
+
+FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written"
+
+
+def dry_run_to_text(dry: DryRun, *, width: int) -> str:
+    """The answer for people: what is known of the run, then of each step, then whether it would run."""
+    parts = [FIRST_LINE, facts(dry.rows, width=width)]
+    for step in dry.steps:
+        lines = facts(step.rows, width=width).splitlines()
+        head = f"wave {step.wave}  {step.name}: {step.verdict}"
+        parts.append("\n".join([printable(head), *(f"  {line}" for line in lines)]))
+    end = f"{WOULD_RUN}: yes" if dry.would_run is not None and dry.verdict == WOULD_RUN else dry.verdict
+    return "\n\n".join([*parts, message(end)])
+
+
+def dry_run_to_json(dry: DryRun) -> dict[str, object]:
+    """The answer for programs."""
+    return {
+        "format": 1,
+        "job": dry.job,
+        "would_run": dry.would_run,
+        "verdict": dry.verdict,
+        "facts": [list(row) for row in dry.rows],
+        "steps": [
+            {
+                "step": one.name,
+                "wave": one.wave,
+                "verdict": one.verdict,
+                "facts": [list(row) for row in one.rows],
+            }
+            for one in dry.steps
+        ],
+    }
