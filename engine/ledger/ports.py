@@ -108,7 +108,7 @@ class History(Protocol):
         ...
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
-        """Runs wanted in [since, until), counted by job, kind and state."""
+        """Runs wanted in [since, until), counted by job, kind and state; in no order."""
         ...
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> Mapping[RunState, int]:

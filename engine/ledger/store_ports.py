@@ -121,7 +121,7 @@ class Past(Protocol):
         ...
 
     def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
-        """Jobs with more runs than are kept, each with the instant of the oldest that is."""
+        """Jobs with more runs than are kept, each with the instant of the oldest that is; in no order."""
         ...
 
     def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
@@ -162,8 +162,8 @@ class Transactions(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Everything inside becomes true at once, or nothing does, and then the exception goes on.
 
-        One thread at a time is inside, and the others wait. One that begins inside another undoes both. A
-        store whose session was superseded by another cannot begin one.
+        One thread at a time is inside: the others wait, also those that only read. They do not nest. A store
+        whose session was superseded by another cannot begin one.
         """
         ...
 
@@ -380,7 +380,7 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
         ...
 
     def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
-        """End the waiting runs that could not start in time."""
+        """End the waiting runs that could not start in time; they come in no order."""
         ...
 
     def last_success(self, job: str, *, before: datetime) -> datetime | None:

@@ -60,6 +60,8 @@ class Connection:
         self.unreadable: dict[str, Unreadable] = {}
         """What was met so far that cannot be read; stand-ins were read in its place."""
         self._lock = threading.RLock()
+        self._writer: int | None = None
+        """The thread that is inside a transaction."""
         self._uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{options}"
         self._pragmas = (
             "pragma foreign_keys=on; pragma trusted_schema=off; pragma cell_size_check=on;"
@@ -80,8 +82,10 @@ class Connection:
     def transaction(self) -> Iterator[None]:
         """Everything inside becomes true at once, or nothing does."""
         with self._lock, self._told():
+            assert self._writer is None, "a transaction inside another"
             self._replace_when_distrusted()
             self._db.execute("begin immediate")
+            self._writer = threading.get_ident()
             try:
                 self._refuse_when_superseded()
                 yield
@@ -89,11 +93,17 @@ class Connection:
             except BaseException:
                 self._roll_back()
                 raise
+            finally:
+                self._writer = None
 
     def write(self, name: str, values: Mapping[str, object]) -> int:
         """Run a statement by name inside a transaction; the number of rows it changed."""
-        assert self._db.in_transaction, f"{name} outside a transaction"
+        self.refuse_outside_transaction(name)
         return self._execute(name, values).rowcount
+
+    def refuse_outside_transaction(self, name: str) -> None:
+        """A statement that writes belongs to its own thread's transaction, and to no other's."""
+        assert self._writer == threading.get_ident(), f"{name} outside a transaction"
 
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """The rows of a query by name."""

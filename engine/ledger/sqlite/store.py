@@ -116,6 +116,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
             "cron_semantics": cron_semantics,
             **{key: getattr(generation, key) for key in ("plan_id", "instead_of", "note")},
         }
+        self._db.refuse_outside_transaction("generation.add_generation")
         row = self._db.row("generation.add_generation", values)
         assert row is not None
         return int(row["number"])
@@ -281,6 +282,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         return self._db.write("run.decide_run", run_to_row(run)) == 1
 
     def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
+        self._db.refuse_outside_transaction("run.expire_waiting")
         return self._db.all(run_from_row, "run.expire_waiting", {"now": to_us(now)})
 
     def repin(self, run: Run) -> None:

@@ -1,0 +1,532 @@
+"""What every store must do about transactions, superseded sessions, threads and times.
+
+It is a part of the conformance suite: a store's test module imports all of this too.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from engine.core.errors import SupersededError
+from engine.core.lifecycle import AttemptState, RunState, TriggerKind, Verdict
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, Owed, Pause, Unreadable
+from engine.ledger import store_ports
+from engine.ledger.store_ports import Store
+from engine.ports import Stop
+from jobfile.model.jobs import Origin
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
+from tests.store.conformance import (
+    ENDED,
+    SUCCEEDED,
+    Ledger,
+    OpenLedger,
+    a_pause,
+    apply,
+    generation,
+    queue,
+    start,
+)
+
+WAIT_SECONDS = 20.0
+A_MOMENT_SECONDS = 0.05
+QUEUED, RUNNING, LOST, PRUNED, WITH_SPREAD, LATE = (str(number) * 32 for number in range(1, 7))
+
+
+def a_full_ledger(store: Store) -> None:
+    """Something that each method that writes can change."""
+    apply(store)
+    queue(store, a_run(id=QUEUED))
+    start(store, queue(store, a_run(id=RUNNING)))
+    lost = start(store, queue(store, a_run(id=LOST, concurrency_key="lost")))
+    queue(store, a_run(id=PRUNED, state=RunState.FAILED, ended_at=NOON, concurrency_key="pruned"))
+    queue(store, a_run(id=WITH_SPREAD, reason="spread", concurrency_key="spread"))
+    queue(store, a_run(id=LATE, start_by=NOON + MINUTE, concurrency_key="late"))
+    verdict = Verdict(attempt_state=AttemptState.LOST, run_state=RunState.LOST, ended_at=NOON + MINUTE)
+    with store.transaction():
+        assert store.settle(lost, verdict, replace(ENDED, exit_code=None))
+        store.incidents.begin_hold(CLOCK_HOLD, detail="absurd", now=NOON)
+        store.pauses.add(a_pause())
+        for name in ("sent", "failed", "dropped"):
+            store.outbox.add(Owed(name, NOON, "failure", name, "hello", "", "{}"))
+        store.outbox.sent("dropped", now=NOON)
+        store.reject(digest="x", diagnostics=["wrong"], now=NOON)
+
+
+def run_of(store: Store, run_id: str) -> Any:
+    found = store.run(run_id)
+    assert found is not None
+    return found
+
+
+def an_attempt(store: Store, run_id: str) -> Any:
+    found = store.past.attempt(run_id, 1)
+    assert found is not None
+    return found
+
+
+def a_gap(store: Store) -> None:
+    (schedule,) = store.schedules_in_force()
+    store.add_gap(
+        schedule,
+        first_at=NOON + MINUTE,
+        last_at=NOON + HOUR,
+        count=60,
+        state=RunState.MISSED,
+        reason="engine_down",
+        detail="",
+        generation=1,
+        now=NOON + HOUR,
+    )
+
+
+def a_schedule_id(store: Store) -> int:
+    return store.schedules_in_force()[0].id
+
+
+OTHER = compiled(a_job("other"))
+AT: dict[str, Any] = {"now": NOON + HOUR}
+WHY: dict[str, Any] = {"reason": "by_hand", "detail": "why"}
+
+WRITES: dict[str, Callable[[Store], object]] = {
+    "touch_session": lambda store: store.touch_session(epoch=1, boot_seconds=9.0, **AT),
+    "close_session": lambda store: store.close_session(epoch=1, boot_seconds=9.0, reason="stopped", **AT),
+    "add_generation": lambda store: store.add_generation(generation(), tzdata_version="x", cron_semantics=1),
+    "add_job": lambda store: store.add_job(OTHER, generation=1),
+    "end_job": lambda store: store.end_job("hello", generation=1),
+    "move_job": lambda store: store.move_job("hello", Origin(file="elsewhere.yaml", line=9)),
+    "rename_job": lambda store: store.rename_job("hello", "goodbye"),
+    "add_definition": lambda store: store.add_definition(OTHER),
+    "add_schedule": lambda store: store.add_schedule(
+        a_job(schedule=every(minutes=2)), schedule_key="default", generation=1, **AT
+    ),
+    "end_schedule": lambda store: store.end_schedule(a_schedule_id(store), at=NOON + HOUR, because="x"),
+    "advance_coverage": lambda store: store.advance_coverage(a_schedule_id(store), to=NOON + DAY),
+    "add_run": lambda store: store.add_run(a_run(id="9" * 32)),
+    "add_gap": a_gap,
+    "decide": lambda store: store.decide(replace(run_of(store, WITH_SPREAD), reason="")),
+    "end_waiting": lambda store: store.end_waiting(QUEUED, state=RunState.SKIPPED, **WHY, **AT),
+    "request_stop": lambda store: store.request_stop(RUNNING, Stop.CANCEL, **WHY, **AT),
+    "expire_waiting": lambda store: store.expire_waiting(**AT),
+    "repin": lambda store: store.repin(replace(run_of(store, QUEUED), params={"x": 1})),
+    "start": lambda store: store.start(run_of(store, LATE), boot_id="boot", now=NOON),
+    "mark_running": lambda store: store.mark_running(an_attempt(store, RUNNING), started_at=NOON),
+    "settle": lambda store: store.settle(run_of(store, RUNNING), SUCCEEDED, ENDED),
+    "set_aside": lambda store: store.set_aside(
+        Unreadable("run", "seq = 1", "x", run=QUEUED, seq=1), is_over=True, **AT
+    ),
+    "reject": lambda store: store.reject(digest="y", diagnostics=["other"], **AT),
+    "accept": lambda store: store.accept(**AT),
+    "audit": lambda store: store.audit(actor="anna", action="x", object="y", detail="", **AT),
+    "pauses.add": lambda store: store.pauses.add(a_pause("other")),
+    "pauses.end": lambda store: store.pauses.end("hello", by="anna", **AT),
+    "incidents.note": lambda store: store.incidents.note(
+        "away", began_at=NOON, detail="", occurrences=1, jobs=1, **AT
+    ),
+    "incidents.begin_hold": lambda store: store.incidents.begin_hold(DISK_HOLD, detail="full", **AT),
+    "incidents.end_hold": lambda store: store.incidents.end_hold(by="anna", **AT),
+    "incidents.accept_hold": lambda store: store.incidents.accept_hold(actor="anna"),
+    "incidents.wait_until": lambda store: store.incidents.wait_until(run_of(store, QUEUED), NOON + DAY),
+    "incidents.rewind": lambda store: store.incidents.rewind(**AT),
+    "outbox.add": lambda store: store.outbox.add(Owed("new", NOON, "failure", "mail", "x", "", "{}")),
+    "outbox.sent": lambda store: store.outbox.sent("sent", **AT),
+    "outbox.failed": lambda store: store.outbox.failed("failed", error="x", next_try_at=NOON + DAY),
+    "outbox.drop_sent": lambda store: store.outbox.drop_sent(before=NOON + DAY),
+    "past.resolve": lambda store: store.past.resolve(
+        an_attempt(store, LOST), ENDED, state=RunState.SUCCEEDED, detail=""
+    ),
+    "past.prune": lambda store: store.past.prune([run_of(store, PRUNED)], **AT),
+    "past.note": lambda store: store.past.note("fact", "noted"),
+}
+"""Each method that writes, called so that it changes something in `a_full_ledger`."""
+
+READS = {
+    *("close", "unreadable", "transaction", "verify", "look_over", "open_session"),
+    *("run", "open_runs", "current_generation", "jobs_in_force", "job_in_force", "last_session"),
+    *("newest_epoch", "max_covered_until", "covered_in_force", "schedules_in_force", "live_attempts"),
+    *("definition", "definition_trouble", "newest_ends", "schedule_in_force", "count_in_the_way"),
+    *("runs_in_the_way", "newest_occurrences", "undecided", "next_undecided", "knows_job"),
+    *("waiting_of_job", "startable", "next_wake", "last_success"),
+    *("pauses.between", "pauses.last_resume", "incidents.hold", "incidents.clock_epoch", "incidents.recent"),
+    *("outbox.due", "past.attempt", "past.lost_attempts", "past.prunable", "past.crowded"),
+    *("past.recorded_after", "past.newest_audit", "past.audit_after", "past.fact", "past.number"),
+}
+"""The others; `open_session` is a transaction of its own."""
+
+
+def methods_of(port: type, prefix: str = "") -> Iterator[str]:
+    ports = [base for base in port.__mro__ if base.__module__.startswith("engine.ledger")]
+    names = {name for base in ports for name in vars(base) if not name.startswith("_")}
+    return (f"{prefix}{name}" for name in names)
+
+
+def test_each_method_that_writes_is_tried_here() -> None:
+    parts = {
+        "pauses.": store_ports.Pauses,
+        "incidents.": store_ports.Incidents,
+        "outbox.": store_ports.Outbox,
+        "past.": store_ports.Past,
+    }
+    known = set(methods_of(Store)).union(*(methods_of(port, name) for name, port in parts.items()))
+    assert known == WRITES.keys() | READS
+    assert not WRITES.keys() & READS
+
+
+class Content(NamedTuple):
+    """Everything that a ledger says."""
+
+    said: tuple[object, ...]
+
+
+def content(ledger: Ledger) -> Content:
+    """What another reader sees, through the view alone."""
+    view, look = ledger.view, ledger.view.soundness
+    window: dict[str, Any] = {"since": NOON - 99 * DAY, "until": NOON + 99 * DAY}
+    with look.snapshot():
+        runs = view.recent_runs(job=None, state=None, limit=99)
+        keys = look.set_keys()
+        schedules = [one for key in keys for one in look.schedules(key)]
+        return Content(
+            (
+                runs,
+                [view.attempts(run.id) for run in runs],
+                schedules,
+                [list(look.gaps(one.id)) for one in schedules],
+                view.generations(limit=99),
+                [view.job_versions(job) for job in ("hello", "other", "goodbye")],
+                view.definition_text(OTHER.digest),
+                list(look.sessions()),
+                list(view.audit_links()),
+                view.pauses_between(None, **window),
+                view.recent_incidents(limit=99),
+                (look.clock_epoch(), [look.hold(kind) for kind in (CLOCK_HOLD, DISK_HOLD)]),
+                (view.open_rejection(), view.rejections_between(**window)),
+                look.backlog(),
+                sorted((one.job, one.state, one.count) for one in view.count_runs(**window)),
+            )
+        )
+
+
+HIDDEN = {
+    "outbox.failed": lambda store: store.outbox.due(now=NOON + HOUR, limit=9),
+    "outbox.drop_sent": lambda store: store.outbox.drop_sent(before=NOON + DAY),
+    "past.note": lambda store: store.past.fact("fact", default=""),
+}
+"""What no view shows, and how a store says it."""
+
+
+def engine_session(store: Store) -> int:
+    return store.open_session(kind="engine", boot_id="boot", pid=1, version="1", now=NOON, boot_seconds=5.0)
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_a_write_is_seen_when_its_transaction_is_over_and_not_before(
+    open_ledger: OpenLedger, name: str
+) -> None:
+    ledger, other = open_ledger(), open_ledger()
+    engine_session(ledger.store)
+    a_full_ledger(ledger.store)
+    before = content(other)
+    with ledger.store.transaction():
+        WRITES[name](ledger.store)
+        assert content(other) == before
+    if name not in HIDDEN:
+        assert content(other) != before
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_a_write_is_undone_when_its_transaction_fails(open_ledger: OpenLedger, name: str) -> None:
+    ledger = open_ledger()
+    engine_session(ledger.store)
+    a_full_ledger(ledger.store)
+
+    def seen() -> object:
+        hidden = HIDDEN.get(name)
+        said = None
+        if hidden:
+            with suppress(ZeroDivisionError), ledger.store.transaction():
+                said = hidden(ledger.store)
+                _ = 1 / 0
+        return content(ledger), said
+
+    before = seen()
+    with pytest.raises(ZeroDivisionError), ledger.store.transaction():
+        WRITES[name](ledger.store)
+        _ = 1 / 0
+    assert seen() == before
+    with ledger.store.transaction():
+        WRITES[name](ledger.store)
+    assert seen() != before, "so this write changes something"
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_nothing_is_written_outside_a_transaction(open_ledger: OpenLedger, name: str) -> None:
+    ledger = open_ledger()
+    engine_session(ledger.store)
+    a_full_ledger(ledger.store)
+    before = content(ledger)
+    with pytest.raises(AssertionError, match="outside a transaction"):
+        WRITES[name](ledger.store)
+    assert content(ledger) == before
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit, GeneratorExit, ValueError])
+def test_whatever_ends_a_transaction_undoes_it_and_goes_on(
+    open_ledger: OpenLedger, failure: type[BaseException]
+) -> None:
+    ledger = open_ledger()
+    with pytest.raises(failure), ledger.store.transaction():
+        ledger.store.past.note("fact", "noted")
+        raise failure
+    assert ledger.store.past.fact("fact", default="none") == "none"
+    with ledger.store.transaction():
+        ledger.store.past.note("fact", "again")
+    assert ledger.store.past.fact("fact", default="none") == "again"
+
+
+def test_transactions_do_not_nest(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    with pytest.raises(AssertionError, match="inside another"), store.transaction():
+        store.past.note("fact", "outer")
+        with store.transaction():
+            store.past.note("fact", "inner")
+    assert store.past.fact("fact", default="none") == "none"
+    with store.transaction():
+        store.past.note("fact", "outer")
+        with pytest.raises(AssertionError, match="inside another"):
+            engine_session(store)
+        assert store.past.fact("fact", default="none") == "outer", "who catches it goes on"
+    assert store.past.fact("fact", default="none") == "outer"
+    assert store.newest_epoch() == 0
+
+
+def test_a_store_reads_what_it_has_written_before_it_commits(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    with store.transaction():
+        store.add_definition(compiled(a_job()))
+        store.add_run(a_run())
+        assert [run.id for run in store.open_runs()] == [a_run().id]
+        assert store.start(run_of(store, a_run().id), boot_id="boot", now=NOON)
+        assert run_of(store, a_run().id).state is RunState.RUNNING
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_a_superseded_store_writes_nothing(open_ledger: OpenLedger, name: str) -> None:
+    old, new = open_ledger(), open_ledger()
+    engine_session(old.store)
+    a_full_ledger(old.store)
+    engine_session(new.store)
+    before = content(new)
+    with pytest.raises(SupersededError), old.store.transaction():
+        WRITES[name](old.store)
+    assert content(new) == before
+
+
+def test_a_superseded_store_still_reads_and_opens_no_other_session(open_ledger: OpenLedger) -> None:
+    old, new = open_ledger(), open_ledger()
+    assert engine_session(old.store) == 1
+    assert engine_session(new.store) == 2
+    queue(new.store, a_run())
+    assert old.store.newest_epoch() == 2
+    assert [run.id for run in old.store.open_runs()] == [a_run().id]
+    with pytest.raises(SupersededError):
+        engine_session(old.store)
+    with new.store.transaction():
+        new.store.past.note("fact", "new")
+    assert old.store.past.fact("fact", default="none") == "new"
+
+
+def test_a_store_without_a_session_is_of_no_engine_and_writes_beside_any(open_ledger: OpenLedger) -> None:
+    """So does a command: it asks for a run while an engine works."""
+    command, engine = open_ledger(), open_ledger()
+    engine_session(engine.store)
+    queue(command.store, a_run())
+    engine_session(open_ledger().store)
+    queue(command.store, a_run(id="1" * 32))
+
+
+def test_an_epoch_is_the_next_one_or_the_one_that_is_asked_for(open_ledger: OpenLedger) -> None:
+    def opened(at_least: int) -> int:
+        store = open_ledger().store
+        epoch = store.open_session(
+            kind="run", boot_id="b", pid=1, version="1", now=NOON, boot_seconds=1.0, at_least=at_least
+        )
+        assert store.newest_epoch() == epoch
+        return epoch
+
+    assert [opened(0), opened(7), opened(3), opened(0)] == [1, 7, 8, 9]
+
+
+def in_thread(act: Callable[[], object], into: list[object]) -> threading.Thread:
+    def body() -> None:
+        try:
+            into.append(act())
+        except Exception as error:  # noqa: BLE001  it is what the test asks about
+            into.append(error)
+
+    thread = threading.Thread(target=body, daemon=True)
+    thread.start()
+    return thread
+
+
+def ended(thread: threading.Thread) -> None:
+    thread.join(WAIT_SECONDS)
+    assert not thread.is_alive()
+
+
+def test_a_thread_waits_until_the_transaction_of_another_is_over(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+
+    def write() -> str:
+        with store.transaction():
+            before = store.past.fact("fact", default="none")
+            store.past.note("fact", "second")
+            return before
+
+    found: list[object] = []
+    with store.transaction():
+        store.past.note("fact", "first")
+        thread = in_thread(write, found)
+        thread.join(A_MOMENT_SECONDS)
+        assert (thread.is_alive(), found) == (True, [])
+        assert store.past.fact("fact", default="none") == "first"
+    ended(thread)
+    assert found == ["first"]
+    assert store.past.fact("fact", default="none") == "second"
+
+
+def test_a_thread_does_not_read_what_another_has_not_committed(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    found: list[object] = []
+    with suppress(ZeroDivisionError), store.transaction():
+        store.past.note("fact", "never")
+        thread = in_thread(lambda: store.past.fact("fact", default="none"), found)
+        thread.join(A_MOMENT_SECONDS)
+        assert found == []
+        _ = 1 / 0
+    ended(thread)
+    assert found == ["none"]
+
+
+def test_a_thread_does_not_write_into_the_transaction_of_another(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    found: list[object] = []
+    with store.transaction():
+        ended(in_thread(lambda: store.past.note("fact", "foreign"), found))
+    assert isinstance(found[0], AssertionError)
+    assert store.past.fact("fact", default="none") == "none"
+
+
+def test_a_new_session_waits_until_the_transaction_of_the_old_one_is_over(open_ledger: OpenLedger) -> None:
+    """The fence is part of the transaction: no session begins between the look at it and the write."""
+    old, new = open_ledger(), open_ledger()
+    engine_session(old.store)
+    found: list[object] = []
+    with old.store.transaction():
+        thread = in_thread(lambda: engine_session(new.store), found)
+        thread.join(A_MOMENT_SECONDS)
+        assert found == []
+        old.store.past.note("fact", "old")
+    ended(thread)
+    assert found == [2]
+    assert new.store.past.fact("fact", default="none") == "old"
+
+
+def test_threads_that_write_at_once_lose_nothing(open_ledger: OpenLedger) -> None:
+    """Through one store and through two: each adds to what it has read."""
+    stores, times = [open_ledger().store, open_ledger().store], 10
+    failed: list[object] = []
+
+    def add(store: Store) -> None:
+        for _ in range(times):
+            with store.transaction():
+                store.past.note("count", str(store.past.number("count") + 1))
+
+    threads = [in_thread(lambda store=store: add(store), failed) for store in stores * 2]  # type: ignore[misc]
+    for thread in threads:
+        ended(thread)
+    assert failed == [None] * 4
+    assert stores[0].past.number("count") == 4 * times
+
+
+ODD = timedelta(microseconds=123_457)
+INSTANTS = [
+    NOON + ODD,
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(1901, 2, 3, 4, 5, 6, 7, tzinfo=UTC),
+    datetime(8999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2026, 10, 25, 2, 30, 0, 1, tzinfo=ZoneInfo("Europe/Berlin"), fold=1),
+    datetime(2026, 10, 25, 2, 30, 0, 1, tzinfo=ZoneInfo("Europe/Berlin"), fold=0),
+    datetime(2026, 3, 5, 12, tzinfo=timezone(timedelta(hours=5, minutes=45))) + ODD,
+]
+
+
+@pytest.mark.parametrize("at", INSTANTS, ids=str)
+def test_an_instant_comes_back_in_utc_to_the_microsecond(open_ledger: OpenLedger, at: datetime) -> None:
+    ledger = open_ledger()
+    store, view = ledger.store, ledger.view
+    times = dict.fromkeys(("scheduled_for", "queued_at", "not_before", "start_by", "ended_at"), at)
+    queue(store, a_run(state=RunState.FAILED, **times))
+    with store.transaction():
+        epoch = store.add_generation(
+            generation()._replace(applied_at=at), tzdata_version="x", cron_semantics=1
+        )
+        store.add_job(OTHER, generation=epoch)
+        store.add_schedule(a_job(schedule=every(minutes=1)), schedule_key="x", generation=epoch, now=at)
+        store.pauses.add(Pause("hello", "hand", "anna", "", at, at, None, ""))
+        store.incidents.begin_hold(detail="", now=at)
+        store.reject(digest="x", diagnostics=[], now=at)
+        store.audit(actor="a", action="b", object="c", detail="", now=at)
+        store.outbox.add(Owed("1", at, "failure", "mail", "hello", "", "{}"))
+    store.open_session(kind="engine", boot_id="b", pid=1, version="1", now=at, boot_seconds=1.0)
+    run = run_of(store, a_run().id)
+    (one, *_), (line,) = ledger.view.soundness.schedules(view.soundness.set_keys()[0]), view.audit_of("c")
+    hold, refused, session, newest = (
+        store.incidents.hold(),
+        view.open_rejection(),
+        store.last_session(),
+        store.current_generation(),
+    )
+    assert hold is not None
+    assert refused is not None
+    assert session is not None
+    assert newest is not None
+    pauses = store.pauses.between("hello", since=at - HOUR, until=at)
+    found = {
+        **{name: getattr(run, name) for name in times},
+        "applied": newest.applied_at,
+        "of its job": view.job_versions("other")[0].applied_at,
+        "active": one.active_from,
+        "covered": one.covered_until,
+        "paused": pauses[0].paused_at,
+        "paused until": pauses[0].until,
+        "held": hold.began_at,
+        "refused": refused.rejected_at,
+        "audited": line.at,
+        "owed": store.outbox.due(now=at, limit=1)[0].at,
+        "oldest owed": view.soundness.backlog().oldest,
+        "began": session.started_at,
+        "seen": session.last_seen_at,
+        "accounted": store.max_covered_until(),
+    }
+    for name, read in found.items():
+        assert read == at.astimezone(UTC), name
+        assert read is not None
+        assert read.utcoffset() == timedelta(0), name
+        assert read.microsecond == at.microsecond, name
+
+
+def test_a_time_without_a_zone_is_no_instant(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    naive = datetime(2026, 3, 5, 12)  # noqa: DTZ001  it is what is refused
+    with pytest.raises(TypeError), store.transaction():
+        store.audit(actor="a", action="b", object="c", detail="", now=naive)
+    with pytest.raises(TypeError), store.transaction():
+        store.add_definition(compiled(a_job()))
+        store.add_run(a_run(trigger=TriggerKind.MANUAL, scheduled_for=naive))
+    assert store.open_runs() == ()
