@@ -178,6 +178,9 @@ def test_commands_parse_ask_and_print(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             assert not (node.module or "").startswith("engine.cli.commands"), "no command imports another"
+        if isinstance(node, ast.FunctionDef):
+            is_shape = node.name.endswith(("as_json", "to_json"))
+            assert not is_shape, f"{node.name}: the JSON of an answer is made beside the answer"
         if isinstance(node, ast.FunctionDef) and node.name == "command" and path.parent.name == "commands":
             body = node.body[1:] if ast.get_docstring(node) else node.body
             assert node.end_lineno - body[0].lineno < LONGEST_COMMAND

@@ -32,6 +32,11 @@ def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[
     return plain
 
 
+def ended_runs_to_json(runs: Sequence[tuple[Run, Sequence[Attempt]]]) -> dict[str, object]:
+    """Runs that were waited for, each with its attempts."""
+    return {"format": 1, "runs": [run_to_json(run, attempts=attempts) for run, attempts in runs]}
+
+
 def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
     return {
         "number": attempt.number,

@@ -9,7 +9,14 @@ from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ENGINE_UNABLE
-from engine.core.vocabulary import in_words, instant_text, reason_words, short
+from engine.core.vocabulary import (
+    in_words,
+    instant_text,
+    reason_words,
+    seconds_text,
+    short,
+    start_error_words,
+)
 from engine.ledger.ports import Current, EngineHistory, History, View
 
 WAITS_LONG = timedelta(seconds=2)
@@ -122,3 +129,16 @@ def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> s
     oldest = f"run {short(busy[0].id)} since {instant_text(busy[0].started_at or busy[0].queued_at, zone)}"
     places = "the only place is" if len(busy) == 1 else f"all {len(busy)} places are"
     return f"{places} taken, oldest: {oldest}"
+
+
+def end_line(run: Run) -> str:
+    """How a run ended, in one line."""
+    took = ""
+    if run.started_at and run.ended_at and run.attempt:
+        took = f" after {seconds_text((run.ended_at - run.started_at).total_seconds())}"
+    tries = f", {run.attempt} attempts" if run.attempt > 1 else ""
+    words = in_words(run)
+    if run.state is RunState.FAILED and not run.was_executed:
+        took, words = "", start_error_words(words)
+    why = f": {words}" if words else ""
+    return f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})"

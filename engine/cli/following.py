@@ -16,7 +16,7 @@ from engine.answers.as_json import run_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
-from engine.answers.reasons import item_words
+from engine.answers.reasons import end_line, item_words
 from engine.cli.alone import Alone
 from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json
@@ -25,7 +25,7 @@ from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.core.errors import JobfileError, StoreRefusedError
 from engine.core.lifecycle import Run, RunState
-from engine.core.vocabulary import in_words, reason_words, seconds_text, short, start_error_words
+from engine.core.vocabulary import reason_words, seconds_text, short
 from engine.execution.attendance import Attendance
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
@@ -236,12 +236,4 @@ def _tell(view: View, run: Run, *, as_json: bool) -> int:
 
 def tell_end(run: Run) -> None:
     """One line on stderr: how a run ended."""
-    took = ""
-    if run.started_at and run.ended_at and run.attempt:
-        took = f" after {seconds_text((run.ended_at - run.started_at).total_seconds())}"
-    tries = f", {run.attempt} attempts" if run.attempt > 1 else ""
-    words = in_words(run)
-    if run.state is RunState.FAILED and not run.was_executed:
-        took, words = "", start_error_words(words)
-    why = f": {words}" if words else ""
-    _say(message(f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})"))
+    _say(message(end_line(run)))

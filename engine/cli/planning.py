@@ -12,16 +12,14 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.findings import print_errors
 from engine.cli.output import is_coloured, print_json, width
 from engine.cli.place import Place
-from engine.core.events import GenerationApplied
 from engine.host.keys import make_key
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
-from engine.journal.lines import tell_text
 from engine.ledger.opening import open_ledger
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Store
-from engine.planning.enforcing import Intent, put_in_force
+from engine.planning.enforcing import Intent, applied_to_json, applied_to_text, put_in_force
 from engine.planning.facts import facts_of
 from engine.planning.saved import refuse_without_ledger, write_plan_file
 from engine.planning.sides import InvalidSideError
@@ -98,14 +96,10 @@ def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
     finally:
         store.close()
     poke(place.state_dir)
-    applied = next((event for event in events if isinstance(event, GenerationApplied)), None)
     if as_json:
-        number = applied.number if applied else intent.base or None
-        print_json({"format": 1, "applied": applied is not None, "generation": number})
-    elif applied is None:
-        click.echo("nothing to apply: the files are what is in force")
+        print_json(applied_to_json(events, intent))
     else:
-        click.echo(tell_text(applied).strip())
+        click.echo(applied_to_text(events))
     return GOOD
 
 

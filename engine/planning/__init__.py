@@ -1,3 +1,3 @@
 """Plans around the engine: where the two sides come from, what the ledger knows, and putting one in force."""
 
-__all__ = ["drift", "enforcing", "facts", "saved", "sides"]
+__all__ = ["drift", "enforcing", "facts", "invalid", "saved", "sides"]

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from engine.actions.unsupported import beyond_engine, needs_beyond
 from engine.core.errors import JobfileError
-from engine.core.events import Event
+from engine.core.events import Event, GenerationApplied
 from engine.core.records import Generation
+from engine.journal.lines import tell_text
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Applying
 from engine.planning.saved import PlanRefusedError, SavedPlan
@@ -119,6 +120,25 @@ def put_in_force(
         )
         store.accept(now=now)
     return events
+
+
+def applied_to_text(events: Sequence[Event]) -> str:
+    """What was put in force, for people."""
+    applied = _applied(events)
+    if applied is None:
+        return "nothing to apply: the files are what is in force"
+    return tell_text(applied).strip()
+
+
+def applied_to_json(events: Sequence[Event], intent: Intent) -> dict[str, object]:
+    """What was put in force, for programs; the generation is that which is in force now."""
+    applied = _applied(events)
+    number = applied.number if applied else intent.base or None
+    return {"format": 1, "applied": applied is not None, "generation": number}
+
+
+def _applied(events: Sequence[Event]) -> GenerationApplied | None:
+    return next((event for event in events if isinstance(event, GenerationApplied)), None)
 
 
 def _moved(name: str, *, planned: int, now: int) -> str:

@@ -17,6 +17,7 @@ from engine.cli.simulating import Options, Reader
 from engine.simulation.subject import Absence, Setting
 from jobfile.model.jobs import CommandAction, JobSpec
 from tests.cli.conftest import Jobfile
+from tests.cli.test_files import fits
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "simulate.schema.json"
 FILE = """\
@@ -176,6 +177,7 @@ def test_a_revision_is_compared(jobfile: Jobfile, tmp_path: Path) -> None:
     assert "db-backup" not in said
     assert jobfile(*MARCH, "--compare", "nothing").code != 0
     both = jobfile(*MARCH, "--compare", "HEAD", "--json").json
+    fits(both, "simulate-compare")
     jsonschema.validate(both["before"], json.loads(SCHEMA.read_text()))
 
 

@@ -12,18 +12,16 @@ from engine.cli.planning import planned, print_plan, save_plan
 from engine.cli.times import parse_instant
 from engine.ledger.ports import View
 from engine.planning.drift import drift_of
+from engine.planning.invalid import Invalid, invalid_of, invalid_to_json, invalid_to_markdown, invalid_to_text
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__
 from jobfile.diagnostics.escapes import printable
 from jobfile.plan import Plan
 from jobfile.plan.as_json import text_of, to_json
-from jobfile.plan.markdown import render_invalid, render_markdown
+from jobfile.plan.markdown import render_markdown
 from jobfile.plan.page import render_page
 from jobfile.plan.text import render_text
-from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_short
-from jobfile.render.text import render_text as render_findings
-from jobfile.render.text import to_json as findings_to_json
 from jobfile.schedule.occurrences import load_zone
 
 FORMATS = ("text", "markdown", "json", "html")
@@ -76,7 +74,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
         )
         target = side_named(after, main_file=place.main_file, state_dir=place.state_dir, view=view)
     except InvalidSideError as error:
-        _tell_invalid(error, form, name)
+        _print_invalid(invalid_of(error), form, name=name)
         return NOT_WELL
     plan = planned(base, target, view=view, place=place, now=now)
     if out is not None:
@@ -111,21 +109,14 @@ def _print(plan: Plan, form: str, *, name: str, links: str, is_full: bool) -> No
         print_plan(plan, is_full=is_full)
 
 
-def _tell_invalid(error: InvalidSideError, form: str, name: str) -> None:
-    compiled = error.compiled
-    errors = [one for one in compiled.diagnostics if one.is_error]
-    sources = without_secrets(compiled.diagnostics, compiled.sources)
+def _print_invalid(invalid: Invalid, form: str, *, name: str) -> None:
     if form == "json":
-        found = findings_to_json(errors, sources=sources, files=list(sources))
-        print_json({"format": 1, "jobfile": __version__, "valid": False, "side": error.name, "check": found})
+        print_json(invalid_to_json(invalid, version=__version__))
     elif form == "markdown":
-        text = f"{error.name} has errors\n\n{render_findings(errors, sources=sources, width=100)}"
-        click.echo(render_invalid(text, name=name), nl=False)
+        click.echo(invalid_to_markdown(invalid, name=name), nl=False)
+        click.echo(render_short(invalid.errors), err=True, nl=False)
     else:
-        head = printable(f"{error.name} has errors:")
-        click.echo(f"{head}\n\n{render_findings(errors, sources=sources)}", err=True)
-    if form == "markdown":
-        click.echo(render_short(errors), err=True, nl=False)
+        click.echo(invalid_to_text(invalid), err=True)
 
 
 def _tells_drift(plan: Plan, view: View | None, *, form: str, now: datetime) -> bool:

@@ -1,0 +1,125 @@
+"""Every JSON that a command prints has a schema, and fits it."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import click
+import jsonschema
+import pytest
+
+from engine.cli.main import COMMANDS, group
+from engine.core.events import Event
+from tests.cli.conftest import JOBS, Jobfile
+from tests.cli.test_files import SCHEMAS, fits
+from tests.known import known_files
+
+CASES = """\
+version: 1
+tests:
+  it succeeds:
+    job: good
+    expect: {state: succeeded}
+  it fails:
+    job: good
+    expect: {state: failed}
+"""
+SIMULATED = ("simulate", "--from", "2026-03-01", "--days", "1", "--json")
+
+PRINTED = {
+    "init": (("init", "new", "--json"),),
+    "diagnostic": (("check", "--json"), ("check", "-f", "wrong/jobs.yaml", "--json")),
+    "show": (("show", "good", "--json"), ("show", "RUN", "--json")),
+    "next": (("next", "--json"), ("next", "good", "--json"), ("next", "10m", "--json")),
+    "explain-schedule": (("explain-schedule", "30 2 * * *", "--timezone", "Europe/Oslo", "--json"),),
+    "simulate": (SIMULATED,),
+    "test": (("test", "--json"),),
+    "run": (("run", "bad", "--json"), ("retry", "RUN", "--json"), ("run", "good", "--detach", "--json")),
+    "dry-run": (("run", "good", "--dry", "--json"),),
+    "wait": (("wait", "RUN", "--json"),),
+    "plan": (("plan", "--json"), ("plan", "--to", "wrong/jobs.yaml", "--json")),
+    "apply": (("apply", "--json"),),
+    "generations": (("generations", "--json"),),
+    "status": (("status", "--json"),),
+    "doctor": (("doctor", "--json"),),
+    "did": (("did", "good", "--json"), ("did", "bad", "--json"), ("did", "slow", "--json")),
+    "why": (("why", "good", "--json"), ("why", "bad", "--json")),
+    "report": (("report", "--json"),),
+    "runs": (("runs", "--json"), ("runs", "RUN", "--json")),
+    "logs": (("logs", "bad", "--json"),),
+    "pause": (("pause", "good", "--json"),),
+    "resume": (("resume", "good", "--json"),),
+    "audit": (("audit", "--json"), ("audit", "verify", "--json")),
+    "clock": (("clock", "--json"),),
+    "clock-accept": (("clock", "accept", "--json"),),
+    "explain": (("explain", "--json"), ("explain", "JF110", "--json"), ("explain", "keys", "job", "--json")),
+}
+ELSEWHERE = {
+    "job": "the form of job files",
+    "event": "lines of `up --json`: test_each_line_of_the_engine_fits_its_schema",
+    "simulate-compare": "needs a revision: test_simulate.py",
+}
+NAMED_IN_OTHERS = {
+    "rollback": "prints what `apply` prints",
+    "cancel": "prints a run",
+    "up": "prints events",
+}
+
+
+@pytest.fixture
+def run_id(jobfile: Jobfile, tmp_path: Path) -> str:
+    """A ledger with a generation and a run that failed; beside it files that are wrong, and cases."""
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "jobs.yaml").write_text("version: 1\njobs: {a: {run: echo, retires: 2}}\n")
+    (tmp_path / "good.test.yaml").write_text(CASES)
+    assert jobfile("apply", "--yes").code == 0
+    (tmp_path / "jobs.yaml").write_text(JOBS.replace("hello,", "hi,"))
+    jobfile("run", "bad")
+    return str(jobfile("runs", "--json").json[0]["id"])
+
+
+@pytest.mark.parametrize("schema", PRINTED)
+def test_what_a_command_prints_fits_its_schema(jobfile: Jobfile, run_id: str, schema: str) -> None:
+    for arguments in PRINTED[schema]:
+        said = jobfile(*(run_id if one == "RUN" else one for one in arguments))
+        fits(said.json, schema)
+
+
+def test_each_command_that_prints_json_and_each_schema_is_tried() -> None:
+    tried = {arguments[0] for listed in PRINTED.values() for arguments in listed}
+    for name in COMMANDS:
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        if any("--json" in option.opts for option in command.params):
+            assert name in tried or name in NAMED_IN_OTHERS, name
+    schemas = {path.name.removesuffix(".schema.json") for path in known_files(SCHEMAS, "*.schema.json")}
+    assert schemas == PRINTED.keys() | ELSEWHERE.keys()
+
+
+def test_each_finding_on_a_line_of_its_own_fits_the_schema(jobfile: Jobfile, run_id: str) -> None:
+    schema = json.loads((SCHEMAS / "diagnostic.schema.json").read_text())
+    one = {**schema["definitions"]["diagnostic"], "definitions": schema["definitions"]}
+    lines = jobfile("check", "-f", "wrong/jobs.yaml", "--format", "jsonl").out.splitlines()
+    assert lines
+    for line in lines:
+        jsonschema.validate(json.loads(line), one)
+
+
+def test_each_line_of_the_engine_fits_its_schema(jobfile: Jobfile) -> None:
+    lines = [json.loads(line) for line in jobfile("up", "--for", "1s", "--json").out.splitlines()]
+    for line in lines:
+        fits(line, "event")
+    assert {"EngineStarted", "GenerationApplied"} <= {line["event"] for line in lines}
+    schema = json.loads((SCHEMAS / "event.schema.json").read_text())
+    assert schema["properties"]["event"]["enum"] == [one.__name__ for one in get_args(Event)]
+
+
+def test_a_cancelled_run_fits_the_schema_of_a_run(jobfile: Jobfile) -> None:
+    started = jobfile("run", "slow", "--detach", "--json").json
+    fits(started, "run")
+    fits(jobfile("cancel", started["id"], "--json").json, "run")
+
+
+def test_what_a_rollback_prints_fits_the_schema_of_apply(jobfile: Jobfile, run_id: str) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    fits(jobfile("rollback", "--json").json, "apply")
