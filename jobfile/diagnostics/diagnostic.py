@@ -9,10 +9,10 @@ from jobfile.diagnostics.source import Span
 from jobfile.model.values import Shown
 
 MAX_SHOWN: Final = 1_000
-"""Findings that are shown at once, in any form: more is read by nobody, and no service takes it."""
+"""Findings shown at once, in any output format. Nobody reads more, and no CI service accepts more."""
 
 MAX_TEXT: Final = 2_000
-"""Characters of one text of a finding: what is quoted from a file may be of any length."""
+"""Maximum characters in one text of a finding: a quotation from a file can have any length."""
 
 DocumentPath = tuple[str | int, ...]
 """A place in a document: keys and list indexes from the top."""
@@ -44,7 +44,7 @@ class Edit(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Fix(Shown):
-    """A mend a machine can make; safe when it cannot change what the author meant."""
+    """A change that a machine can make; safe when it cannot change what the author meant."""
 
     title: str
     edits: tuple[Edit, ...]
@@ -53,9 +53,9 @@ class Fix(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Diagnostic(Shown):
-    """One finding. `label` says what the marked place is; `notes` are facts; only `help` suggests.
+    """One finding. `label` describes the marked place; `notes` are facts; only `help` makes suggestions.
 
-    `suppressed` is the reason that a comment in the file gives for not wanting to hear of it.
+    `suppressed` is the reason given by the comment in the file that suppresses the finding.
     """
 
     code: str
@@ -90,7 +90,7 @@ class Code(Shown):
 
 
 def arrange(diagnostics: Iterable[Diagnostic], *, files: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
-    """Sort by file (in the order given, others after by name), line and column; drop what is said twice."""
+    """Sort by file (in the given order, then by name), line and column; drop duplicates."""
     order = {name: index for index, name in enumerate(files)}
 
     def key(diagnostic: Diagnostic) -> tuple[int, str, Span, str, str]:
@@ -102,7 +102,7 @@ def arrange(diagnostics: Iterable[Diagnostic], *, files: Iterable[str] = ()) -> 
 
 
 def _bounded(one: Diagnostic) -> Diagnostic:
-    """A finding none of whose texts is too long to be shown."""
+    """The finding with each text cut to the length that can be shown."""
     texts = (one.message, one.label, *one.notes, *one.help)
     if max(map(len, texts)) <= MAX_TEXT:
         return one
@@ -115,7 +115,7 @@ def _cut(text: str) -> str:
 
 
 def most_severe(diagnostics: Iterable[Diagnostic]) -> tuple[Sequence[Diagnostic], int]:
-    """As many findings as are shown, in the order given, and the number of the others: warnings go first."""
+    """The findings to show, in the given order, and the number left out: warnings are left out first."""
     every = list(diagnostics)
     if len(every) <= MAX_SHOWN:
         return every, 0
@@ -125,7 +125,7 @@ def most_severe(diagnostics: Iterable[Diagnostic]) -> tuple[Sequence[Diagnostic]
 
 
 def left_off_words(count: int) -> str:
-    """What is said of findings that are not shown."""
+    """The line about findings that are not shown."""
     return f"and {count:,} more, not shown: at most {MAX_SHOWN:,} are, errors before warnings"
 
 

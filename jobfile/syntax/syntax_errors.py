@@ -1,6 +1,6 @@
-"""YAML's accidents: from the place where a parser stumbled to what the author did, and where.
+"""Syntax errors: from the place where a YAML parser failed to the author's mistake and its place.
 
-No parser here: the raw text, the parser's words, its marks and its tokens are enough.
+It does not parse: the raw text, the parser's message, its marks and its tokens are enough.
 """
 
 import re
@@ -38,7 +38,7 @@ def explain(stumble: Stumble) -> Diagnostic:
 
 
 def glued_key(source: Source, start: int, end: int) -> Diagnostic | None:
-    """JF016 when a stretch of plain text begins like `key:value`, at the colon."""
+    """JF016 at the colon, if a plain text begins like `key:value`."""
     match = _GLUED_KEY.match(source.text, start, end)
     if match is None:
         return None
@@ -67,7 +67,7 @@ def _unclosed_quote(stumble: Stumble) -> Diagnostic | None:
 
 
 def _swallowing_quote(stumble: Stumble) -> int | None:
-    """Where a quote opens that ran over lines up to the next quote, which was meant to open another text."""
+    """Where the unclosed quote opens: it ran over lines to the next quote, which was meant to open a text."""
     last = stumble.before
     if last is None or last.style not in ("'", '"') or "\n" in stumble.text[last.end : stumble.at]:
         return None
@@ -119,7 +119,7 @@ def _open_bracket(stumble: Stumble) -> Diagnostic | None:
 
 
 def _second_colon(stumble: Stumble) -> Diagnostic | None:
-    """A `: ` where no key can stand: behind a plain text, or on a line that YAML took as more of it."""
+    """A `: ` where no key is possible: after a plain text, or on a line that continues it."""
     last = stumble.before
     if (
         not stumble.says("mapping values are not allowed")
@@ -153,7 +153,7 @@ def _colon_in_text(stumble: Stumble, start: int) -> Diagnostic:
 
 
 def _below_a_text(stumble: Stumble, value: Token, lead: str) -> Diagnostic:
-    """JF007 for a key that is indented under a sibling whose value is a text."""
+    """JF007 for a key that is indented below a sibling whose value is text."""
     key = lead.lstrip(" -")
     column = len(lead) - len(key) + 1
     line = stumble.source.position(value.start).line
@@ -211,7 +211,7 @@ def _misaligned(stumble: Stumble, start: int, end: int, label: str, column: int)
 
 
 def _left_over(stumble: Stumble) -> Diagnostic | None:
-    """Text behind a value that was complete, a sign that closes nothing, an item among keys."""
+    """Text after a complete value, a bracket that closes nothing, a list item among keys."""
     if not stumble.says(*_BLOCK_ENDS):
         return None
     last = stumble.before
