@@ -1,4 +1,4 @@
-"""A broken rule of the JSON Schema, said so that a person can mend the line."""
+"""Explains a violation of the JSON Schema so that the user can fix the line."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from jobfile.syntax.document import Document
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """A value, the keyword of JSON Schema that refuses it, and the schemas it could have met.
+    """A value, the JSON Schema keyword that rejects it, and the schemas it could have matched.
 
-    For `propertyNames` the value is the name, and the path is that of the map it stands in.
+    For `propertyNames`, the value is the name and the path is that of its map.
     """
 
     path: DocumentPath
@@ -28,12 +28,12 @@ class Violation:
 
     @property
     def schema(self) -> Mapping[str, object]:
-        """The schema whose keyword is broken."""
+        """The schema whose keyword is violated."""
         return self.accepts[0]
 
 
 def explain(document: Document, violations: Iterable[Violation], *, keys: Keys) -> tuple[Diagnostic, ...]:
-    """The findings for the violations, one for each mistake."""
+    """One finding for each mistake among the violations."""
     mistakes = _without_echoes(violations)
     strays = [path for one in mistakes if one.keyword == "additionalProperties" for path in _strays(one)]
     said = chain.from_iterable(
@@ -43,7 +43,7 @@ def explain(document: Document, violations: Iterable[Violation], *, keys: Keys) 
 
 
 def _without_echoes(violations: Iterable[Violation]) -> list[Violation]:
-    """One violation a place, the wrong type before all: such a value is not also out of range."""
+    """One violation per place. A wrong type comes first: such a value is not also out of range."""
     first: dict[tuple[object, ...], Violation] = {}
     for one in sorted(violations, key=lambda one: one.keyword != "type"):
         about = one.keyword if one.keyword in ("additionalProperties", "required") else ""
@@ -77,7 +77,7 @@ _TYPE_WORDS = {
 }
 
 _TEXT = {"string", "number", "boolean"}
-"""What the schema says where any scalar is taken as its text."""
+"""The types in the schema where any scalar is accepted and read as text."""
 
 
 def _expected(accepts: Iterable[Mapping[str, object]]) -> str:
@@ -115,7 +115,7 @@ def _subject(path: DocumentPath) -> str:
 
 
 def _span(document: Document, one: Violation) -> Span:
-    """The value, unless it is nothing or so long that its key is the better place."""
+    """The place of the value, or of its key if the value is empty or very long."""
     span = document.span(one.path)
     is_long = isinstance(one.value, (list, dict)) and span.end.line > span.start.line
     return document.key_span(one.path) if is_long or span.start == span.end else span
@@ -182,7 +182,7 @@ def _wrong_type(document: Document, one: Violation) -> list[Diagnostic]:
 
 
 def _converted(document: Document, one: Violation) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
-    """The value that was meant, when a scalar says it in the wrong type."""
+    """The intended value, when a scalar has it in the wrong type."""
     types = {name for schema in one.accepts for name in _words(schema["type"])}
     text = document.text(one.path)
     if "boolean" in types and text.lower() in _SWITCHES:
@@ -242,7 +242,7 @@ def _split(text: str) -> list[str]:
 
 
 def _is_plain(word: str) -> bool:
-    """Whether a word stands for itself, unquoted, in a list in brackets."""
+    """Whether a word needs no quotes in a list in brackets."""
     is_safe = re.fullmatch(r"[A-Za-z0-9_./-][A-Za-z0-9_./=@%+-]*", word)
     return bool(is_safe) and any(c.isalnum() for c in word) and word.lower() != "null"
 
@@ -305,7 +305,7 @@ def _name_not_allowed(document: Document, one: Violation) -> list[Diagnostic]:
 
 
 def _name_help(one: Violation) -> str:
-    """A hyphen in a name that expressions use would be a subtraction."""
+    """Why a name used in expressions has no hyphen: it would be a subtraction."""
     rule = str(one.schema["patternErrorMessage"])
     name = str(one.value)
     if one.path[-1] == "steps" and re.fullmatch(str(one.schema["pattern"]), name.replace("-", "_")):
