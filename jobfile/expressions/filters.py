@@ -1,4 +1,4 @@
-"""The filters of expressions: a fixed list, each with the types it takes and gives."""
+"""The filters of expressions: a fixed list, each with its input and output types."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,12 +12,12 @@ MAX_DAYS: Final = 36_600
 
 
 class EvaluationError(Exception):
-    """A checked expression that cannot be given a value; the message never holds one."""
+    """A checked expression that has no value; the message never contains a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """One filter. `gives` is a kind, or same, item, default, list of string."""
+    """One filter. `gives` is a kind, or one of: same, item, default, list of string."""
 
     accepts: tuple[str, ...]
     gives: str
@@ -27,7 +27,7 @@ class Filter:
 
     @property
     def takes(self) -> str:
-        """How many arguments, in words."""
+        """The number of arguments, in words."""
         few = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
         return "no argument" if self.most == 0 else f"{few} argument{'s' if self.most > 1 else ''}"
 

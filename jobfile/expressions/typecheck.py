@@ -1,4 +1,4 @@
-"""The type of an expression, and everything wrong with it, before anything runs."""
+"""Finds the type of an expression and all its type errors before anything runs."""
 
 import re
 from dataclasses import replace
@@ -29,13 +29,13 @@ EQUALITY: Final = ("==", "!=")
 ORDER: Final = ("<", "<=", ">", ">=")
 _ANY: Final = Type(Kind.ANY)
 _HARMLESS: Final = re.compile(r"[\w .,:/@%+-]*", re.ASCII)
-"""Forms of dates in which no sign means anything to a shell but the blank between words."""
+"""Date formats without a character that is special to a shell, except blanks between words."""
 _NUMERIC: Final = (Kind.INTEGER, Kind.NUMBER)
 _KINDS: Final = {str: Kind.STRING, bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER}
 
 
 class _Checker:
-    """Finds the type of a tree, and everything wrong on the way."""
+    """Finds the type of a tree, and collects its errors."""
 
     def __init__(self, source: str, scope: Scope, *, allow_secrets: bool) -> None:
         self.source = source
@@ -185,7 +185,7 @@ class _Checker:
         return _ANY if Kind.ANY in (then.kind, otherwise.kind) else self._mixed(then, otherwise)
 
     def _within(self, kind: str, node: Expression) -> Type:
-        """The type of a part that is only looked at when the run was started in this way."""
+        """The type of a part that is evaluated only if the run was started in this way."""
         outer, self.scope = self.scope, self.scope.knowing_trigger(kind)
         found = self._used(node)
         self.scope = outer
@@ -227,7 +227,7 @@ class _Checker:
         return replace(found, is_trusted=is_trusted)
 
     def _used(self, node: Expression) -> Type:
-        """The type of a part whose value is needed: null is not."""
+        """The type of a part that needs a value; null is an error."""
         found = self.type_of(node)
         if found.may_be_null:
             self._say(
@@ -260,7 +260,7 @@ class _Checker:
 
 
 def _trigger_tested(node: Expression) -> str | None:
-    """The kind of trigger that is known when a test is true: `run.trigger == 'file'`, and more after it."""
+    """The kind of trigger that a true test implies: `run.trigger == 'file'`, also with `and`."""
     match node:
         case Binary(sign="==", left=Name(path="run.trigger"), right=Literal(value=str(kind))):
             return kind
@@ -274,14 +274,14 @@ def _trigger_tested(node: Expression) -> str | None:
 
 @lru_cache(maxsize=4)
 def _some(names: tuple[str, ...]) -> list[str]:
-    """A few of the names there are."""
+    """A few of the known names."""
     return nsmallest(8, names)
 
 
 def check(
     node: Expression, scope: Scope, *, source: str, allow_secrets: bool = False
 ) -> tuple[Type, tuple[Problem, ...]]:
-    """The type of an expression, and what is wrong with it; offsets are into `source`."""
+    """The type of an expression, and its problems; offsets are into `source`."""
     checker = _Checker(source, scope, allow_secrets=allow_secrets)
     found = checker.type_of(node)
     return found, tuple(dict.fromkeys(checker.problems))
