@@ -1,7 +1,7 @@
-"""What a script for sh has that only bash reads as it is meant, and what sh does with it instead.
+"""Finds bash syntax in scripts for sh, and describes what sh does with it.
 
-Measured with Debian's sh (dash); POSIX has none of it. `tests/language/test_bashisms.py` asks the sh of the
-machine about each row.
+Measured with Debian's sh (dash); none of it is in POSIX. `tests/language/test_bashisms.py` tests each row
+with the machine's sh.
 """
 
 import re
@@ -13,10 +13,10 @@ from jobfile.shell.variables import ONLY_BASH, assigned_names, head_of
 
 
 class Bashism(NamedTuple):
-    """What sh does with something that bash knows, and the way to write it for sh.
+    """What sh does with a construct of bash, and how to write it for sh.
 
-    With `is_refused` sh cannot read the script at all, which JF420 reports; with `loses` it drops the result
-    of a command.
+    With `is_refused`, sh cannot read the script at all, which JF420 reports; with `loses`, it ignores the
+    result of a command.
     """
 
     sh_does: str
@@ -106,10 +106,10 @@ BASHISMS: Final[dict[str, Bashism]] = {
 _COMMANDS: Final = frozenset(
     "shopt popd dirs caller disown enable compgen complete compopt bind logout suspend history help".split()  # noqa: SIM905  words
 )
-"""Commands of bash that no row of their own has."""
+"""Bash commands without a row of their own."""
 _BUILTINS: Final = frozenset("source let declare typeset pushd builtin mapfile readarray".split())  # noqa: SIM905  words
 COMMANDS: Final = _COMMANDS | _BUILTINS
-"""Commands that bash has and sh has not."""
+"""Commands that only bash has."""
 _SH_OPTIONS: Final = frozenset("aefnuxvmbCIVE")
 _SH_OPTION_NAMES: Final = frozenset(
     "allexport emacs errexit ignoreeof interactive monitor noclobber noexec noglob nolog notify nounset "  # noqa: SIM905  words
@@ -124,7 +124,7 @@ _OPTIONS: Final = {
     "hash": "dlpt",
     "type": "afptP",
 }
-"""Options that bash alone knows, of commands that both have."""
+"""Options that only bash has, of commands that both shells have."""
 _SIGNALS: Final = re.compile(r"ERR|DEBUG|RETURN|SIG[A-Z0-9]+")
 _UNARY: Final = frozenset({"-N", "-R", "-o", "-a"})
 _FORMAT: Final = re.compile(r"(?<!%)(?:%%)*%[-+ #0-9.*]*(?:q|Q|\()")
@@ -132,9 +132,9 @@ _BY_ITSELF: Final = re.compile(r"[A-Za-z_]\w*(?P<array>\[.*\])?(?P<more>\+)?=", 
 
 
 def find_bashisms(script: Script, given: Collection[str] = ()) -> list[Part]:
-    """Everything in a script that sh takes for something else than bash does, in order; none inside another.
+    """All parts of a script that sh reads differently from bash, in order and not nested.
 
-    `given` are the variables that the script has from outside.
+    `given` are the variables passed to the script.
     """
     found = [*script.notes.bash]
     for command in script.commands:

@@ -1,6 +1,6 @@
-"""Names of variables whose values a loader, shell, interpreter or tool evaluates, and what it does with them.
+"""Variables whose values a loader, shell, interpreter or tool evaluates, and what it does with them.
 
-One table for `env` and for assignments in scripts. Whoever gives such a variable a value decides what runs.
+One table for `env` and for assignments in scripts. The value of such a variable decides what runs.
 Sources: ld.so(8), dash(1), bash(1), zshparam(1), git(1), less(1), make(1) and the interpreters' manuals.
 """
 
@@ -55,7 +55,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "an editor runs commands from it": "VIMINIT EXINIT GVIMINIT VIM VIMRUNTIME MYVIMRC EMACSLOADPATH",
     "terraform reads options from it": "TF_CLI_ARGS(_.+)?",
 }
-"""What reads the variables, and patterns of their whole names."""
+"""What evaluates the variables, and patterns of their full names."""
 _TABLE: Final = tuple(
     (re.compile("|".join(names.split()), re.ASCII), reason) for reason, names in _REASONS.items()
 )
@@ -63,5 +63,5 @@ _TABLE: Final = tuple(
 
 @lru_cache(maxsize=4096)
 def evaluated_by(name: str) -> str:
-    """What evaluates the variable of this name, as the end of a sentence; nothing for an ordinary one."""
+    """What evaluates the variable with this name, as the end of a sentence; "" for an ordinary one."""
     return next((reason for names, reason in _TABLE if names.fullmatch(name)), "")

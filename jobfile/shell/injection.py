@@ -1,4 +1,4 @@
-"""Where a value in a command would be read a second time, as code, names or arithmetic."""
+"""Finds values in a command that would be read again, as code, names or arithmetic."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,15 +39,15 @@ _AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
     "alias": ("write a function instead of an alias",),
     **dict.fromkeys(("bind", "complete", "compgen", "fc", "enable"), (_AS_CHOICE,)),
 }
-"""Commands that read their arguments as commands, and what to write instead."""
+"""Commands that run their arguments as commands, and what to write instead."""
 _NAMES: Final = frozenset(
     "declare typeset local readonly export unset read mapfile readarray let getopts wait".split()  # noqa: SIM905  words
 )
-"""Commands that take names, in which bash evaluates subscripts: `a[$(command)]` runs the command."""
+"""Commands that take names. Bash evaluates subscripts in them: `a[$(command)]` runs the command."""
 _SOURCES: Final = frozenset({"source", "."})
 _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
 _EVALUATES: Final = re.compile(r"[-+][b-hj-mo-zB-Z]*[aAin][A-Za-z]*")
-"""Options of those after which bash evaluates what is assigned: arrays, integers, references."""
+"""Their options after which bash evaluates the assigned value: arrays, integers, references."""
 _LITERAL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=(?!\()", re.ASCII)
 _EVALUATED: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
 """Variables that are arithmetic in bash."""
@@ -83,7 +83,7 @@ _WRITERS: Final = frozenset({"echo", "printf"})
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A template whose value would be read again: its number, and what to say."""
+    """A template whose value would be read again: its number, and the message."""
 
     slot: int
     code: str
@@ -93,7 +93,7 @@ class Finding:
 
 
 def find_rereads(command: Command) -> Iterator[Finding]:
-    """The templates of one command whose values something would parse."""
+    """The templates of one command whose values would be parsed."""
     words = command.words
     for word in words:
         for slot in word.subscript:
@@ -117,7 +117,7 @@ def find_rereads(command: Command) -> Iterator[Finding]:
 
 
 def find_in_arguments(words: Sequence[Word]) -> Iterator[Finding]:
-    """The same for a list of arguments that no shell reads: nothing in it is built in, or expanded."""
+    """The same for a list of arguments without a shell: it has no builtins, and nothing is expanded."""
     at_heads = heads(words)
     for at, is_certain in at_heads.items():
         if words[at].name == "find":
@@ -132,7 +132,7 @@ def find_in_arguments(words: Sequence[Word]) -> Iterator[Finding]:
 
 
 def find_evaluated(script: Script) -> Iterator[Finding]:
-    """Templates that bash evaluates because of where they go: to a special variable, or after `>&`."""
+    """Templates that bash evaluates because of their place: a special variable, or after `>&`."""
     for slot in (slot for word in script.notes.targets for slot in word.slots):
         message = "bash reads this redirection again"
         yield Finding(slot, "JF421", message, ways=("write  >{{ x }} 2>&1  instead of  >&{{ x }}",))
@@ -148,7 +148,7 @@ def find_evaluated(script: Script) -> Iterator[Finding]:
 
 
 def _given(name: str, slot: int) -> Iterator[Finding]:
-    """What is said of a value that becomes that of this variable."""
+    """The finding for a value that is assigned to this variable."""
     reason = evaluated_by(name)
     if reason:
         message, label = f"the value goes into `{name}`: {reason}", "who gives it decides what runs"
@@ -156,7 +156,7 @@ def _given(name: str, slot: int) -> Iterator[Finding]:
 
 
 def _arrays(script: Script) -> Iterator[Finding]:
-    """`declare a={{ x }}` where `a` is an array: bash reads a value `(…)` as the items of one."""
+    """`declare a={{ x }}` where `a` is an array: bash reads a value `(…)` as a list of items."""
     declared = [
         (word.text.partition("=")[0].rstrip("+"), word)
         for command in script.commands
@@ -187,7 +187,7 @@ def _assigned_in(words: Sequence[Word]) -> Iterator[tuple[str, int]]:
 
 
 def _declared_as_numbers(script: Script) -> Iterator[str]:
-    """Variables that `declare -i` makes integers, or -n references: bash evaluates what is assigned."""
+    """Variables that `declare` makes integers (-i) or references (-n): bash evaluates assigned values."""
     for command in script.commands:
         texts = [word.text for word in command.words]
         if _ASSIGNS.intersection(texts) and any(
@@ -202,7 +202,7 @@ def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
 
 
 def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[Part]:
-    """Words that are read as code, by which command, and the ways out."""
+    """Words that are run as code, by which command, and what to do instead."""
     for at in (*at_heads, *behind_unknown(words, at_heads)):
         name, after = words[at].name, words[at + 1 :]
         is_certain = at_heads.get(at, False)
@@ -227,7 +227,7 @@ def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator
 
 
 def _from_file(words: Sequence[Word], at: int) -> Iterator[Part]:
-    """A file with a value in it that the command here runs: itself, its script, or what it sources."""
+    """A file that contains a value and that the command runs: the program, its script, or a sourced file."""
     name = words[at].name
     if name in _SOURCES:
         script = sourced(words[at + 1 :])
@@ -238,7 +238,7 @@ def _from_file(words: Sequence[Word], at: int) -> Iterator[Part]:
 
 
 def _behind_computed(command: Word, after: Sequence[Word]) -> Iterator[Part]:
-    """Values in the arguments of a command of which only the run knows the name."""
+    """Values in the arguments of a command whose name is known only at run time."""
     if is_several(command):
         shown = f"${command.variables[0]}" if command.variables else command.name
         found = (word for word in after if _may_be_code(command, word))
@@ -246,9 +246,9 @@ def _behind_computed(command: Word, after: Sequence[Word]) -> Iterator[Part]:
 
 
 def _may_be_code(command: Word, word: Word) -> bool:
-    """Whether a program of which only the run knows the name may read a value in this word as code.
+    """Whether a program whose name is known only at run time could run a value in this word as code.
 
-    A value that is a word of its own passes; so does that of an option, if the program is one word.
+    A value that is a separate word is allowed; so is the value of an option, if the program is one word.
     """
     if not word.slots or (word.text == SLOT and not word.may_vanish):
         return False
@@ -274,15 +274,15 @@ def _names(name: str, after: Sequence[Word]) -> Iterator[Finding]:
     is_plain = not any(begins_free(word) or _EVALUATES.fullmatch(word.text) for word in after)
     ways = (f"write the name:  {name} X={{{{ x }}}}" if assigns else _AS_CHOICE, _AS_INTEGER)
     for word in after:
-        # What a command prints into `x=$( … )` is its output, not the value.
+        # `x=$( … )` assigns the output of a command, not the value.
         inner = () if assigns and word.is_assignment else word.inner
-        # After a literal `x=` the value is one text, and nothing looks into it.
+        # After a literal `x=`, the value is one text that is not parsed.
         slots = () if assigns and is_plain and _LITERAL_NAME.match(word.text) else word.slots
         yield from (_code(name, slot, ways) for slot in (*slots, *inner))
 
 
 def _split(word: Word) -> list[int]:
-    """Templates whose values a shell makes several words of, and looks for files that they name."""
+    """Templates whose values a shell splits into words and expands to file names."""
     return word.slots if word.may_vanish else []
 
 
@@ -292,7 +292,7 @@ def _conditional(words: Sequence[Word]) -> Iterator[Finding]:
 
 
 def _operands(words: Sequence[Word]) -> list[Word]:
-    """The words of `[[ ]]` that bash reads as arithmetic or as a name."""
+    """The words of `[[ ]]` that bash evaluates as arithmetic or as a name."""
     found: list[Word] = []
     for at, word in enumerate(words):
         if word.text in _COMPARISONS:
@@ -303,14 +303,14 @@ def _operands(words: Sequence[Word]) -> list[Word]:
 
 
 def _tests(after: Sequence[Word]) -> Iterator[Finding]:
-    """The name after -v; and a word after one that may become -v."""
+    """The name after -v; and a word after one that can become -v."""
     for word, following in pairwise(after):
         if word.text in _VARIABLE_TESTS or set(word.text) == {SLOT}:
             yield from (_code("test -v", slot, (_AS_CHOICE,)) for slot in following.slots)
 
 
 def _printf(after: Sequence[Word]) -> Iterator[Finding]:
-    """The name after -v, and what may become -v with its name."""
+    """The name after -v, and a word that can become -v with its name."""
     first, second = ([*after[:2], Word(0), Word(0)])[:2]
     slots = list(second.slots) if first.text == "-v" or set(first.text) == {SLOT} else []
     may_be_option = first.text[:1] == SLOT and first.text[-1] in (SLOT, "]") and len(after) > 1
@@ -319,7 +319,7 @@ def _printf(after: Sequence[Word]) -> Iterator[Finding]:
 
 
 def _find(after: Sequence[Word]) -> Iterator[Finding]:
-    """`find X -exec sh -c '… {} …'`: the names that are found begin with X, and are read as code."""
+    """`find X -exec sh -c '… {} …'`: the found names begin with X, and the shell runs them as code."""
     for word in after:
         yield from (_code("find", slot, (_IN_QUOTES,)) for slot in _split(word))
     run = next((at for at, word in enumerate(after) if word.text.startswith("-exec")), len(after))
@@ -332,7 +332,7 @@ def _find(after: Sequence[Word]) -> Iterator[Finding]:
 
 
 def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
-    """The value is the name of what runs, or of a variable."""
+    """The value is the name of a program, or of a variable."""
     word = words[at]
     if _NAMED_BY_VALUE.match(word.text):
         for slot in word.slots:
@@ -359,7 +359,7 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
 
 
 def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
-    """Whether the value in place of a script may be an option with a program, in it or in the next word."""
+    """Whether the value in place of a script could be an option with code, in it or in the next word."""
     place = next(position for position, word in enumerate(words) if word is script)
     if any(word.text == "--" for word in words[at:place]):
         return False
@@ -367,7 +367,7 @@ def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
 
 
 def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
-    """Languages of other programs: one in awk runs commands; of the rest too little is known to refuse."""
+    """Languages of other programs: awk code can run commands; the others are known too little to refuse."""
     found: list[Word] = []
     if name in _QUERIES:
         options = _QUERIES[name]
@@ -398,7 +398,7 @@ def _first_operand(after: Sequence[Word], takes_next: frozenset[str]) -> list[Wo
 
 
 def _standard_input(command: Command, at_heads: Mapping[int, bool]) -> Iterator[Finding]:
-    """A program that comes as a here-document, or through a pipe from what prints the value."""
+    """Code that comes from a here-document, or through a pipe from a command that prints the value."""
     names = [command.words[at].name for at in at_heads]
     own = next((name for name in names if name in _OWN_LANGUAGE), "")
     is_code = reads_code(command, at_heads)

@@ -1,8 +1,8 @@
 """Templates in shell scripts: a value never enters the source.
 
-Each template is replaced by a reference to a variable, whose value comes in the environment; the place
-decides only how the reference is spelled. So the words, commands and quotes that the author wrote are those
-the shell sees, whatever the value. Places where a shell would read the value as code are refused.
+Each template is replaced by a reference to a variable, whose value is passed in the environment; the place
+only decides how the reference is written. So the shell sees the words, commands and quotes of the author,
+for any value. A place where a shell would run the value as code is refused.
 """
 
 import re
@@ -20,7 +20,7 @@ from jobfile.shell.values import follow
 from jobfile.shell.variables import alternatives
 
 MAX_SHOWN: Final = 40
-"""Characters of a command that a message repeats."""
+"""Maximum characters of a command that a message quotes."""
 _AS_INTEGER: Final = "declare the param as  type: integer"
 _AS_ARGUMENT: Final = 'do that in a script file, and pass the value as an argument:  ./script "$X"'
 _AS_CHECKED: Final = "look at it first:  case $x in *[!0-9]* | '') exit 2 ;; esac;  then use  [ … ]"
@@ -75,12 +75,12 @@ _REFUSED: Final[Mapping[Place, tuple[str, ...]]] = {
     ),
     Place.UNKNOWN: ("template after a shell construct that is not understood", "", ALWAYS_WORKS),
 }
-"""The message, the label and the ways out."""
+"""The message, the label and the advice."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledScript:
-    """What the shell gets, and which template is behind JF_1, JF_2, … in order."""
+    """The script for the shell, and the templates of JF_1, JF_2, … in order."""
 
     text: str
     used: tuple[int, ...]
@@ -96,12 +96,12 @@ def compile_script(
     constants: Mapping[int, str] = MappingProxyType({}),
     outside: Collection[str] = (),
 ) -> tuple[CompiledScript | None, tuple[Problem, ...]]:
-    """Put references in the place of templates; None when any of them stands where it cannot.
+    """Replace templates with references; None if a template is at a place where it is not allowed.
 
-    `slots` are the offsets of the templates in order, `kinds` the types of their values; those of `trusted`
-    cannot be code, however often they are read. `outside` are the variables that hold values before the
+    `slots` are the offsets of the templates in order, `kinds` the types of their values; `trusted` ones
+    cannot be code even if they are evaluated again. `outside` are the variables that hold values before the
     script begins. Warnings (JF426, JF427) come with a script.
-    `constants` are the templates that are nothing but a text: one with braces may also stand where nothing is
+    `constants` are the templates that are only a text: one with braces is also allowed where nothing is
     filled in, in a here-document with a quoted delimiter.
     """
     script = read_script(text, slots, dialect)
@@ -121,7 +121,7 @@ def compile_script(
 
 
 def _written(script: Script, constants: Mapping[int, str]) -> Mapping[int, str]:
-    """The texts that are put into the script itself; a line with braces in it is no delimiter."""
+    """The texts that are written into the script itself; a line with braces is not a delimiter."""
     is_raw = {index for index, place in enumerate(script.places) if place is Place.QUOTED_HEREDOC}
     return {
         index: text
@@ -168,7 +168,7 @@ def _broken(text: str, script: Script) -> Iterator[Problem]:
 def _misplaced(
     script: Script, slots: Sequence[tuple[int, int]], kinds: Sequence[str], written: Collection[int]
 ) -> Iterator[Problem]:
-    """Templates in places where no spelling of a reference is right."""
+    """Templates in places where no form of reference works."""
     for index, (slot, place, kind) in enumerate(zip(slots, script.places, kinds, strict=True)):
         if (
             place is Place.COMMENT
@@ -202,7 +202,7 @@ def _read_again(
     dialect: Dialect,
     trusted: Collection[int],
 ) -> Iterator[Problem]:
-    """Templates that something would parse again; a number stays one, however often it is read."""
+    """Templates whose values would be parsed again; a number stays a number when evaluated again."""
     where = "bash" if dialect == "bash" else "a shell (sh may be bash)"
     found = [one for command in alternatives(script, script.commands) for one in find_rereads(command)]
     for one in (*found, *find_evaluated(script)):
@@ -219,7 +219,7 @@ def _carried(
     sources: Collection[int],
     outside: Collection[str],
 ) -> Iterator[Problem]:
-    """Values that variables, pipes and files carry to where something would parse them again."""
+    """Values that reach code through variables, pipes and files."""
     names = sorted(name for name in outside if name in text.replace("\\\n", ""))
     if not (sources or names):
         return
@@ -247,14 +247,14 @@ def _carried(
 
 
 def _where_read(text: str, name: str) -> tuple[int, int]:
-    """Where a script reads a variable first: after a dollar, or by its name alone."""
+    """Where a script first reads a variable: after a dollar, or by its bare name."""
     read = re.search(rf"\$\{{?\W?({name})\b", text, re.ASCII)
     start = read.start(1) if read else max(0, text.find(name))
     return start, start + len(name)
 
 
 def _comes_to(text: str, start: int, end: int = 0) -> str:
-    """Where in a script a value comes to, for a person who sees the place where it came in."""
+    """A note on where in the script a value goes; the marked place is where it enters."""
     whole = text[start : end if end > start else None].partition("\n")[0].strip()
     return "it comes to  " + (whole if len(whole) <= MAX_SHOWN else whole[: MAX_SHOWN - 1] + "…")
 
