@@ -18,10 +18,10 @@ from jobfile.schedule.cron_fields import (
 __all__ = ["CRON_SEMANTICS_VERSION", "CronExpression", "CronProblem", "SpecialDay", "parse_cron"]
 
 CRON_SEMANTICS_VERSION = 1
-"""Stored with every generation: what an expression means never changes under a user."""
+"""Stored with every generation: the meaning of an expression never changes for a user."""
 
 MAX_LENGTH = 128
-"""Characters of an expression; more is a mistake, and work for nothing."""
+"""Maximum characters of an expression; a longer one is a mistake."""
 
 ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -33,7 +33,7 @@ ALIASES = {
     "@hourly": "0 * * * *",
 }
 MONTH_LENGTHS = ((31,), (28, 29), (31,), (30,), (31,), (30,), (31,), (31,), (30,), (31,), (30,), (31,))
-"""The lengths that each month has over the years."""
+"""The possible lengths of each month."""
 
 _WORDS = re.compile(r"[^ \t]+")
 _CRON_WORD = re.compile(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?+)++", re.ASCII | re.IGNORECASE)
@@ -41,17 +41,17 @@ _ZONE_PREFIX = re.compile(r"(?:CRON_)?TZ=([^ \t]*)", re.ASCII)
 _ALL_WEEKDAYS = 0b1111111
 _EVERY_DAY = (2 << 31) - 2
 _FIVE_WEEKS = 0b10000001000000100000010000001
-"""One bit a week: multiplied by seven bits it repeats them over 35 days."""
+"""One bit per week: multiplying seven bits by it repeats them over 35 days."""
 _SUNDAY, _SATURDAY = 0, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronExpression:
-    """What a cron text matches, as bit sets: bit n is minute, hour, day, month or weekday n (0 is Sunday).
+    """A cron text as bit sets: bit n is minute, hour, day, month or weekday n (0 is Sunday).
 
-    `fields` are its five texts. A fixed expression names its minutes and hours, which decides what a
-    change of the clock does to it. `is_either` says that a day fits when one of its two fields does.
-    `restricts_both_days` says that neither day field is a plain star, so that an author may mean either.
+    `fields` are its five texts. A fixed expression names its minutes and hours; this decides how a clock
+    change affects it. With `is_either`, a day matches if one of the two day fields does. With
+    `restricts_both_days`, neither day field is a plain star, so the author may mean either rule.
     """
 
     fields: tuple[str, ...]
@@ -68,7 +68,7 @@ class CronExpression:
     uneven_step: str | None
 
     def days(self, length: int, first_weekday: int) -> int:
-        """The days that match in a month with so many days whose first is such a weekday: bit n is day n."""
+        """The days that match in a month with this length and this first weekday: bit n is day n."""
         every_day = (2 << length) - 2
         week = self.day_of_week
         if week != _ALL_WEEKDAYS:
@@ -86,7 +86,7 @@ class CronExpression:
 
 @lru_cache(maxsize=16_384)
 def parse_cron(text: str, *, days: DayRule = DayRule.CRON) -> CronExpression | CronProblem:
-    """The expression that a text means, or what is wrong with it. Never raises."""
+    """The expression in a text, or the problem with it. Never raises."""
     refused = _refused_text(text)
     if refused is not None:
         return refused
@@ -139,7 +139,7 @@ def _expression(fields: tuple[str, ...], sets: list[FieldSet], days: DayRule) ->
 
 
 def _special_bit(special: SpecialDay, length: int, first_weekday: int) -> int:
-    """The bit of the day that is meant in such a month; none when the month has no such day."""
+    """The bit of the special day in such a month; 0 if the month has no such day."""
     if special.kind == "L":
         return 1 << length
     if special.kind == "LW":
@@ -164,8 +164,8 @@ def _nearest_weekday(day: int, length: int, first_weekday: int) -> int:
 def _fires(expression: CronExpression) -> bool:
     """Whether any day ever matches.
 
-    Every month begins on every weekday with every length it has within the 400 years after which the
-    calendar repeats, so these are all the months there are.
+    The calendar repeats after 400 years, and in them each month begins on every weekday with each of its
+    lengths. So these are all possible months.
     """
     return any(
         expression.days(length, first_weekday)
@@ -191,7 +191,7 @@ def _never(words: list[tuple[str, int]], expression: CronExpression) -> CronProb
     )
 
 
-# --- texts that are refused as a whole
+# --- texts that are refused completely
 
 
 def _refused_text(text: str) -> CronProblem | None:
@@ -222,7 +222,7 @@ def _refused_text(text: str) -> CronProblem | None:
 
 
 def _refused_character(sign: str, at: int) -> CronProblem:
-    """A character outside ASCII, or a control character, by its number: it may be invisible."""
+    """A character outside ASCII or a control character; named by its position, as it can be invisible."""
     number = f"U+{ord(sign):04X}"
     if sign.isdecimal():
         message, fix = f"digit {number} is not one of 0 to 9", str(int(sign))
@@ -293,7 +293,7 @@ def _unknown_alias(alias: str, start: int) -> CronProblem:
 
 
 def _wrong_count(text: str, words: list[tuple[str, int]]) -> CronProblem:
-    """Six or seven fields have seconds or years; more words are a line of a crontab."""
+    """Six or seven fields contain seconds or years; more words are a crontab line."""
     first_five = _parse_fields(words[:5], DayRule.CRON) if len(words) > 5 else None
     if len(words) in (6, 7) and all(_CRON_WORD.fullmatch(word) for word, _ in words):
         return _seconds(words, last_is_good=isinstance(first_five, CronExpression))
@@ -316,7 +316,7 @@ def _wrong_count(text: str, words: list[tuple[str, int]]) -> CronProblem:
 
 
 def _seconds(words: list[tuple[str, int]], *, last_is_good: bool) -> CronProblem:
-    """Programs differ in which end the seconds stand at, so both readings are shown."""
+    """Programs differ on whether seconds come first or last, so both readings are shown."""
     texts = [word for word, _ in words]
     first_is_good = isinstance(
         _parse_fields([(word, 0) for word in texts[1:6]], DayRule.CRON), CronExpression
