@@ -15,7 +15,7 @@ from jobfile.schedule.duration import meant_duration, parse_duration, why_no_dur
 
 ACTIONS = ("run", "command", "python", "http", "steps")
 PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotency_key"})
-"""Fields in which templates may stand; `concurrency.key` is the one more."""
+"""Fields that can have templates; `concurrency.key` can too."""
 ELSEWHERE_CHECKED = frozenset({"steps", "if", "for_each"})
 MIN_START_DEADLINE = 60
 
@@ -27,7 +27,7 @@ _SHELL_SIGNS = re.compile(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
 
 
 def check_action(payload: Payload) -> Iterator[Diagnostic]:
-    """JF107: a job or step does exactly one thing."""
+    """JF107: a job or step has exactly one action."""
     allowed = ACTIONS[:-1] if isinstance(payload, StepText) else ACTIONS
     own = [key for key in payload.settings if key in allowed]
     if not own:
@@ -51,7 +51,7 @@ def check_action(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def check_durations(payload: Payload) -> Iterator[Diagnostic]:
-    """JF110: a duration is a number with a unit; JF106: and not too short."""
+    """JF110: a duration is a number with a unit; JF106: it is not too short."""
     for setting in _durations_of(payload):
         text = setting.text
         parsed = parse_duration(text)
@@ -78,7 +78,7 @@ _NEVER_ZERO: Final[Mapping[str, tuple[str, str]]] = {
     "success_every": ("no job can hold that", "write a time above 0"),
     "max_duration": ("every run takes longer", "write a time above 0"),
 }
-"""Keys for which 0 would mean something that nobody wants: what it would do, and what to write."""
+"""Keys where 0 makes no sense: its effect, and what to write."""
 
 
 def _no_duration(setting: Setting, key: str | int) -> Diagnostic:
@@ -92,7 +92,7 @@ def _no_duration(setting: Setting, key: str | int) -> Diagnostic:
 
 
 def check_umask(payload: Payload) -> Iterator[Diagnostic]:
-    """JF106: a umask is three octal digits as they are written; some readers of YAML take 027 for 23."""
+    """JF106: a umask is three octal digits as written; some YAML parsers read 027 as 23."""
     setting = payload.settings.get("umask")
     if setting is None or _UMASK.fullmatch(setting.text):
         return
@@ -108,7 +108,7 @@ def check_umask(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def check_core_limit(payload: Payload) -> Iterator[Diagnostic]:
-    """JF106: how large a core file may be is a size, or `none`."""
+    """JF106: the limit for core files is a size, or `none`."""
     limits = payload.settings.get("limits")
     core = None if limits is None else limits.part("core")
     if core is None or core.text == NO_LIMIT or parse_size(core.text) is not None:
@@ -120,7 +120,7 @@ def check_core_limit(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def _meant_umask(text: str) -> str | None:
-    """What somebody who wrote fewer digits, or the octal form of a programming language, meant."""
+    """The umask meant by fewer digits, or by the octal notation of a programming language."""
     digits = text.lower().removeprefix("0o").lstrip("0").rjust(3, "0")
     return digits if _UMASK.fullmatch(digits) else None
 
@@ -147,7 +147,7 @@ def _durations_of(payload: Payload) -> Iterator[Setting]:
 
 
 def _fields(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]:
-    """Fields of a setting that is given as a map."""
+    """Fields of a setting that is a map."""
     if setting is not None and isinstance(setting.value, Mapping):
         for key in keys:
             part = setting.part(key)
@@ -156,7 +156,7 @@ def _fields(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]
 
 
 def check_literal_fields(payload: Payload) -> Iterator[Diagnostic]:
-    """JF113: a template in a field that decides when and whether: a plan must not depend on values."""
+    """JF113: a template in a field that decides when or whether a run starts: a plan must not need values."""
     for key, setting in payload.settings.items():
         if key in PAYLOAD or key in ELSEWHERE_CHECKED or not any_text(setting.value, _has_braces):
             continue
@@ -172,7 +172,7 @@ def _has_braces(text: str) -> bool:
 
 
 def _is_inherited(payload: Payload, setting: Setting) -> bool:
-    """Whether a step has it from its job, where it is looked at."""
+    """Whether a step inherits it from its job, where it is checked."""
     return isinstance(payload, StepText) and not setting.is_below(payload.path)
 
 
@@ -195,12 +195,12 @@ def literal_only(setting: Setting, key: str) -> Iterator[Diagnostic]:
 
 
 def check_secrets(payload: Payload) -> Iterator[Diagnostic]:
-    """JF104: a secret is named by the place it is read from; the value itself never stands in a file."""
+    """JF104: a secret is given by the place to read it from; its value is never in the file."""
     yield from secrets_named(payload.secrets)
 
 
 def secrets_named(secrets: Settings) -> Iterator[Diagnostic]:
-    """JF104 for each secret that names no place."""
+    """JF104 for each secret without a place."""
     for name, setting in secrets.items():
         if not _SECRET_SOURCE.fullmatch(setting.text):
             yield finding(
@@ -213,7 +213,7 @@ def secrets_named(secrets: Settings) -> Iterator[Diagnostic]:
 
 
 def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
-    """JF104, JF106: the conditions under which a failed run is tried again fit what runs."""
+    """JF104, JF106: the retry conditions are possible for the action."""
     setting = payload.settings.get("retry")
     when = setting.part("when") if setting is not None else None
     for one in () if when is None else when.parts():
@@ -249,7 +249,7 @@ def _other_kind(setting: Setting, what: str, expected: str) -> Diagnostic:
 
 
 def check_timeout_is_set(payload: Payload) -> Iterator[Diagnostic]:
-    """JF617: without a timeout a run that hangs keeps every later one from starting."""
+    """JF617: without a timeout, a run that hangs keeps all later runs from starting."""
     setting = payload.settings.get("timeout")
     if setting is not None and setting.text == "none":
         yield finding(
@@ -262,7 +262,7 @@ def check_timeout_is_set(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def check_command_is_no_shell(payload: Payload) -> Iterator[Diagnostic]:
-    """JF623: the items of `command` go to the program as they are."""
+    """JF623: the items of `command` are passed to the program unchanged."""
     setting = payload.settings.get("command")
     if setting is None:
         return
@@ -285,7 +285,7 @@ def _is_for_a_shell(text: str, *, is_first: bool) -> bool:
 
 
 def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:
-    """JF102, JF109: fields that need each other, or exclude each other."""
+    """JF102, JF109: fields that require or exclude each other."""
     http = payload.settings.get("http")
     if http is not None:
         yield from exclusive(http, "body", "json")
@@ -304,7 +304,7 @@ def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def exclusive(setting: Setting, first: str, second: str) -> Iterator[Diagnostic]:
-    """JF109: two keys of one map of which one too many is given."""
+    """JF109: two keys of one map that exclude each other."""
     one, other = setting.part(first), setting.part(second)
     if one is not None and other is not None:
         yield finding(
@@ -318,7 +318,7 @@ def exclusive(setting: Setting, first: str, second: str) -> Iterator[Diagnostic]
 
 
 def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Iterator[Diagnostic]:
-    """JF613: a request that changes something may have arrived although no answer came."""
+    """JF613: a request that changes something can arrive even if its answer is lost."""
     job = payload if isinstance(payload, JobText) else payload.job
     method = http.value.get("method")
     if retry is None or method not in ("POST", "PATCH") or "idempotency_key" in job.settings:

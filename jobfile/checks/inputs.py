@@ -1,4 +1,4 @@
-"""Rules about params, outputs, the values given for them, and the matrix."""
+"""Rules about params, outputs, their values, and the matrix."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ from jobfile.model.jobs import ParamSpec, ParamType
 
 
 def check_params(job: JobText) -> Iterator[Diagnostic]:
-    """JF102, JF501, JF508: a param is declared so that values can be checked against it."""
+    """JF102, JF501, JF508: the declaration of a param is complete and consistent."""
     setting = job.settings.get("params")
     for one in () if setting is None else setting.parts():
         yield from _check_declared(one, "param")
@@ -62,7 +62,7 @@ def _check_declared(setting: Setting, word: str) -> Iterator[Diagnostic]:
 
 
 def check_arguments(job: JobText) -> Iterator[Diagnostic]:
-    """JF502, JF503, JF504: what starts a job by itself must be able to."""
+    """JF502, JF503, JF504: a schedule or trigger sets valid values for all params it must set."""
     params = {param.name: param for param in job.params}
     for entry in entries_of(job):
         given = entry.part("with") if isinstance(entry.value, Mapping) else None
@@ -110,7 +110,7 @@ def _check_argument(job: JobText, params: Mapping[str, ParamSpec], value: Settin
 
 
 def check_matrix(job: JobText) -> Iterator[Diagnostic]:
-    """JF505, JF506: a matrix has a number of combinations that a person can oversee."""
+    """JF505, JF506: the number of combinations of a matrix is limited, and `exclude` matches some of them."""
     setting = job.settings.get("matrix")
     if setting is None:
         return

@@ -1,4 +1,4 @@
-"""Rules that compare the time between runs with what a run may take."""
+"""Rules that compare the time between runs with the time a run can take."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -20,14 +20,14 @@ from jobfile.schedule.occurrences import fires, load_zone
 
 _DAY = timedelta(days=1)
 _ORDINARY = datetime(2026, 1, 14, tzinfo=UTC)
-"""A time of year in which clocks change nowhere that people plan for."""
+"""A time of year without clock changes in common time zones."""
 _SHORT_LOOK = 2 * _DAY
 _LONG_LOOK = 70 * _DAY
-"""Longer than two months: a monthly schedule shows its distance in it."""
+"""Longer than two months, so that it contains the interval of a monthly schedule."""
 
 
 def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
-    """JF607: a run that may take longer than the time between runs makes the next one be skipped."""
+    """JF607: a run that takes longer than the time between runs makes the next one be skipped."""
     setting = job.settings.get("timeout")
     timeout = duration_of(setting)
     if setting is None or timeout is None or "concurrency" in job.settings:
@@ -44,7 +44,7 @@ def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
-    """JF614: all tries and the waits between them end before the next run."""
+    """JF614: all attempts and the delays between them end before the next run."""
     retry, timeout = job.settings.get("retry"), duration_of(job.settings.get("timeout"))
     if retry is None or timeout is None or "concurrency" in job.settings or _has_bad_duration(retry):
         return
@@ -71,7 +71,7 @@ def _has_bad_duration(setting: Setting) -> bool:
 
 
 def waits(spec: RetrySpec) -> timedelta:
-    """The longest that all waits between the tries can take."""
+    """The longest time that all delays between attempts can take."""
     delay, most = spec.delay.total_seconds(), spec.max_delay.total_seconds()
     seconds = 0.0
     for number in range(1, spec.attempts):
@@ -85,7 +85,7 @@ def _whole(length: timedelta) -> timedelta:
 
 
 def shortest_interval(job: JobText) -> timedelta | None:
-    """The shortest time between two runs of one entry; None when it is not known."""
+    """The shortest time between two runs of one entry; None if unknown."""
     found = (_shortest(job, entry) for entry in entries_of(job))
     return min((one for one in found if one is not None), default=None)
 
@@ -113,7 +113,7 @@ def _days_rule(entry: Setting) -> DayRule:
 
 @lru_cache(maxsize=4096)
 def _distances(text: str, zone: str, days: DayRule) -> tuple[timedelta | None, timedelta | None]:
-    """The shortest distance among the fires of two ordinary days, and the longest of a month or more."""
+    """The shortest interval between fires on two ordinary days, and the longest within a month or more."""
     entry = (CronEntry(cron=text, timezone=zone, days=days),)
     near = [fire.at for fire in fires(entry, after=_ORDINARY, until=_ORDINARY + _SHORT_LOOK)]
     shortest = min((after - before for before, after in pairwise(near)), default=None)
@@ -124,7 +124,7 @@ def _distances(text: str, zone: str, days: DayRule) -> tuple[timedelta | None, t
 
 
 def check_spread(job: JobText) -> Iterator[Diagnostic]:
-    """JF314: the job's own delay stays below the time to its next run, or the order of runs is lost."""
+    """JF314: the job's fixed delay is below the time between its runs; else their order could change."""
     for entry in entries_of(job):
         spread = entry.part("spread") if isinstance(entry.value, Mapping) else None
         length = duration_of(spread)
@@ -143,7 +143,7 @@ def check_spread(job: JobText) -> Iterator[Diagnostic]:
 
 
 def _check_spread_fits_deadline(job: JobText, spread: Setting, length: timedelta) -> Iterator[Diagnostic]:
-    """JF314: a deadline counts from the nominal time, so a delay as long as it would miss every run."""
+    """JF314: a deadline counts from the nominal time, so a delay of that length would miss every run."""
     setting = job.settings.get("start_deadline")
     deadline = duration_of(setting)
     if setting is not None and deadline is not None and length >= deadline:
@@ -158,7 +158,7 @@ def _check_spread_fits_deadline(job: JobText, spread: Setting, length: timedelta
 
 
 def check_tries_have_pauses(payload: Payload) -> Iterator[Diagnostic]:
-    """JF629: many tries with hardly a pause between them are a load on what just failed."""
+    """JF629: many attempts with little delay put load on the system that just failed."""
     setting = payload.settings.get("retry")
     if setting is None or any(part is None for part in _delays_read(setting)):
         return
@@ -179,7 +179,7 @@ def check_tries_have_pauses(payload: Payload) -> Iterator[Diagnostic]:
 
 MANY_TRIES: Final = 10
 MOST_COUNTED: Final = 1_000
-"""Tries whose waits are added up."""
+"""Maximum attempts whose delays are added up."""
 MIN_MEAN_WAIT: Final = timedelta(seconds=1)
 
 
@@ -190,7 +190,7 @@ def _wait(retry: RetrySpec, attempt: int) -> timedelta:
 
 
 def _delays_read(setting: Setting) -> list[timedelta | None]:
-    """The waits that are written, each None when it is no duration."""
+    """The delays in the file; None for one that is not a duration."""
     if not isinstance(setting.value, Mapping):
         return []
     written = [setting.part(key) for key in ("delay", "max_delay")]
@@ -198,7 +198,7 @@ def _delays_read(setting: Setting) -> list[timedelta | None]:
 
 
 def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
-    """JF615: an expectation that no run can meet tells of a lateness that is none."""
+    """JF615: an expectation that no run can meet would report healthy jobs as late."""
     setting = job.settings.get("expect")
     if setting is None:
         return
@@ -219,7 +219,7 @@ def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
 
 
 def longest_interval(job: JobText) -> timedelta | None:
-    """The longest time between two runs of a job with one entry, when nothing else can start it."""
+    """The longest time between two runs of a job with one entry, if nothing else can start it."""
     entries = list(entries_of(job))
     if len(entries) != 1 or "triggers" in job.settings:
         return None
@@ -253,7 +253,7 @@ def _check_done_by(job: JobText, done_by: Setting) -> Iterator[Diagnostic]:
 
 
 def first_time(entry: Setting) -> time | None:
-    """The first local time of day at which an entry fires; None when that has no meaning."""
+    """The first local time of day at which an entry fires; None if it has none."""
     if isinstance(entry.value, Mapping):
         at = entry.part("time")
         if at is not None:
@@ -267,7 +267,7 @@ def first_time(entry: Setting) -> time | None:
 
 
 def check_not_over(job: JobText, now: datetime) -> Iterator[Diagnostic]:
-    """JF309, JF628: an entry that lies in the past starts nothing."""
+    """JF309, JF628: an entry in the past starts nothing."""
     for entry in entries_of(job):
         if not isinstance(entry.value, Mapping):
             continue

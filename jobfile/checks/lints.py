@@ -1,4 +1,4 @@
-"""Remarks about jobs that are right and may still not be what was meant."""
+"""Lints: the job is valid, but may not do what the author wants."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*
 
 
 def check_described(job: JobText) -> Iterator[Diagnostic]:
-    """JF601: told on request only; whoever is woken at night wants to know what a job is for."""
+    """JF601: shown on request only; a person on call needs to know what a job is for."""
     missing = [key for key in ("owner", "description") if key not in job.settings]
     if missing:
         yield finding(
@@ -34,7 +34,7 @@ def check_described(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_started_by_something(job: JobText) -> Iterator[Diagnostic]:
-    """JF619: told on request only; a job for people is a fine job."""
+    """JF619: shown on request only; a job that is started by hand is fine."""
     if "schedule" not in job.settings and not list(job.triggers):
         yield finding(
             job.here,
@@ -46,7 +46,7 @@ def check_started_by_something(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_params_used(job: JobText) -> Iterator[Diagnostic]:
-    """JF602: a param that nothing reads is a typing mistake or a leftover."""
+    """JF602: an unused param is a typing mistake or a leftover."""
     if not job.params or any("python" in payload.settings for payload in job.payloads):
         return
     texts = list(_texts_that_read(job.payloads))
@@ -80,7 +80,7 @@ def _texts_that_read(payloads: tuple[Payload, ...]) -> Iterator[str]:
 
 
 def check_reads_no_clock(payload: Payload) -> Iterator[Diagnostic]:
-    """JF610: a run that is made up for later works on the wrong day when it asks the clock."""
+    """JF610: a catch-up run that reads the clock works on the wrong day."""
     job = payload if isinstance(payload, JobText) else payload.job
     catchup = job.settings.get("catchup")
     if "schedule" not in job.settings or (catchup is not None and catchup.value == "none"):

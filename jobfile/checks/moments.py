@@ -1,4 +1,4 @@
-"""Rules about the moments of `at`."""
+"""Rules about the times in `at`."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from jobfile.schedule.zones import load_zone
 
 
 def check_moments(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
-    """JF308, JF630: moments that can be understood, that exist, and once."""
+    """JF308, JF630: each time can be read, exists, and occurs once."""
     at = entry.part("at")
     assert at is not None
     zone = entry_zone(job, entry)
@@ -28,7 +28,7 @@ def check_moments(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
 
 
 def _there_twice(setting: Setting, zone: str, *, first: datetime, second: datetime) -> Diagnostic:
-    """JF630: the author means one of two instants."""
+    """JF630: the local time is one of two instants."""
     loaded = load_zone(zone)
     earlier, later = first.astimezone(loaded), second.astimezone(loaded)
     return finding(

@@ -1,4 +1,4 @@
-"""JF622: plain scalars that mean a text here and something else to another YAML reader."""
+"""JF622: plain scalars that are text here but not in other YAML parsers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from jobfile.syntax.scalars import is_read_otherwise
 
 
 def check_other_readers(files: FileSet) -> Iterator[Diagnostic]:
-    """JF622: told on request only; this language knows which values are texts."""
+    """JF622: shown on request only; jobfile itself reads these values as text."""
     for document in files.documents:
         if not any_text(document.tree, is_read_otherwise):
             continue

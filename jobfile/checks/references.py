@@ -1,4 +1,4 @@
-"""Rules about names that stand for something written elsewhere: steps, jobs, calendars, queues, channels."""
+"""Rules about references by name: to steps, jobs, calendars, queues, channels."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ from jobfile.files.merged_settings import Setting, map_at
 from jobfile.model.names import is_job_name
 
 MOST_FOLLOWED: Final = 256
-"""So many of the jobs that a job follows are looked at for one that starts it twice."""
+"""Maximum jobs searched, among those that a job follows, for one that starts it twice."""
 
 
 def check_needs(job: JobText) -> Iterator[Diagnostic]:
-    """JF201, JF202: steps wait for steps of their job, and not for each other."""
+    """JF201, JF202: steps wait for steps of their own job, and not in a circle."""
     steps = job.steps
     for step in steps.values():
         needs = step.settings.get("needs")
@@ -63,7 +63,7 @@ def _turned(circle: list[str], first: str) -> list[str]:
 
 
 def _circle(edges: Mapping[str, list[str]]) -> list[str]:
-    """The first circle of a graph, each node before the one it leads to; empty when there is none."""
+    """The first circle of a graph, each node before the one it leads to; empty if there is none."""
     done: set[str] = set()
     for start in edges:
         path: list[str] = []
@@ -85,7 +85,7 @@ def _circle(edges: Mapping[str, list[str]]) -> list[str]:
 
 
 def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
-    """JF203: a schedule names a calendar that there is."""
+    """JF203: the calendar of a schedule exists."""
     known = map_at(job.files.main, ("calendars",))
     for entry in entries_of(job):
         name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
@@ -101,7 +101,7 @@ def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_queue_name(job: JobText) -> Iterator[Diagnostic]:
-    """JF204: a job names a queue that there is."""
+    """JF204: the queue of a job exists."""
     setting = job.settings.get("queue")
     known = map_at(job.files.main, ("queues",))
     if setting is not None and setting.text not in known and setting.text != DEFAULT_QUEUE:
@@ -112,7 +112,7 @@ def check_queue_name(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
-    """JF205: a job tells channels that there are."""
+    """JF205: the channels of a job exist."""
     setting = job.settings.get("notify")
     known = map_at(job.files.main, ("channels",))
     for event in () if setting is None else setting.parts():
@@ -129,7 +129,7 @@ def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_after(job: JobText) -> Iterator[Diagnostic]:
-    """JF206: a job follows a job that there is."""
+    """JF206: the job in an `after` trigger exists."""
     for trigger in job.triggers:
         name = after_setting(trigger)
         if name is None or name.text in job.files.job_names or not job.files.is_whole:
@@ -139,13 +139,13 @@ def check_after(job: JobText) -> Iterator[Diagnostic]:
 
 
 def after_setting(trigger: Setting) -> Setting | None:
-    """Where a trigger names the job it follows."""
+    """The place where a trigger names the job it follows."""
     after = trigger.part("after")
     return after.part("job") if after is not None and isinstance(after.value, Mapping) else after
 
 
 def check_webhook(job: JobText) -> Iterator[Diagnostic]:
-    """JF102, JF109, JF210: a webhook is signed with a secret of the job, or is public on purpose."""
+    """JF102, JF109, JF210: a webhook is signed with a secret of the job, or explicitly public."""
     for trigger in job.triggers:
         webhook = trigger.part("webhook")
         if webhook is None:
@@ -188,7 +188,7 @@ def no_such_secret(setting: Setting, known: list[str]) -> Diagnostic:
 
 
 def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
-    """JF209, JF212: a former name is one that a job can have, and is free."""
+    """JF209, JF212: a former name is a valid job name and no longer in use."""
     setting = job.settings.get("renamed_from")
     if setting is not None and not is_job_name(setting.text):
         yield finding(
@@ -211,7 +211,7 @@ def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_jobs_once(files: FileSet) -> Iterator[Diagnostic]:
-    """JF208: one name is one job, over all files."""
+    """JF208: a job name is unique across all files."""
     first: dict[str, Setting] = {}
     for document in files.documents:
         for name in map_at(document, ("jobs",)):
@@ -233,7 +233,7 @@ def check_jobs_once(files: FileSet) -> Iterator[Diagnostic]:
 
 
 def check_chains(files: FileSet) -> Iterator[Diagnostic]:
-    """JF207, JF627: jobs do not start each other in a circle, nor one job twice for one event."""
+    """JF207, JF627: jobs do not start each other in a circle, and one event does not start a job twice."""
     edges = {name: _upstream(job) for name, job in files.jobs.items()}
     if not any(edges.values()):
         return
@@ -289,7 +289,7 @@ def _started_twice(job: JobText, ups: list[str], edges: Mapping[str, list[str]])
 
 
 def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
-    """The jobs that a job follows, through others too; the nearest of very many."""
+    """The jobs that a job follows, directly or through others; the nearest ones if there are very many."""
     found: set[str] = set()
     waiting = deque(edges.get(name, []))
     while waiting and len(found) < MOST_FOLLOWED:
@@ -301,7 +301,7 @@ def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
 
 
 def check_webhook_path(job: JobText) -> Iterator[Diagnostic]:
-    """JF213: every part of an address is a name: others read `.`, `..` and nothing as another address."""
+    """JF213: every part of a path is a name; other programs change paths with `.`, `..` or an empty part."""
     for trigger in job.triggers:
         webhook = trigger.part("webhook")
         path = webhook.part("path") if webhook is not None else None
@@ -318,7 +318,7 @@ def check_webhook_path(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_webhook_paths(files: FileSet) -> Iterator[Diagnostic]:
-    """JF211: an address starts one job."""
+    """JF211: a webhook path starts one job."""
     first: dict[str, tuple[Setting, str]] = {}
     for job in files.jobs.values():
         for trigger in job.triggers:

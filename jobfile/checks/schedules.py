@@ -22,22 +22,22 @@ from jobfile.schedule.occurrences import fold_dates, gap_dates, load_zone, next_
 
 MIN_PERIOD = timedelta(seconds=1)
 KINDS = ("cron", "every", "at", "business_day")
-"""What an entry may be; each has exactly one."""
+"""The kinds of an entry; each entry has exactly one."""
 _ONLY_WITH = {
     "days": ("cron",),
     "time": ("business_day",),
     "calendar": ("cron", "business_day"),
     "on_closed": ("cron",),
 }
-"""Keys that go with some kinds of entry only."""
+"""Keys that are valid only for some kinds of entry."""
 
 _PLAIN_KEYS = frozenset({"cron", "every", "at", "timezone", "from", "until", "spread", "with"})
-"""Keys that need no other and go with every kind."""
+"""Keys that are valid for every kind."""
 _DAY = timedelta(days=1)
 
 
 def check_schedules(job: JobText) -> Iterator[Diagnostic]:
-    """JF102, JF106, JF109, JF301-JF314, JF608-JF616: every entry fires, and when its author thinks."""
+    """JF102, JF106, JF109, JF301-JF314, JF608-JF616: every entry fires, and at the expected times."""
     for entry in entries_of(job):
         if not isinstance(entry.value, Mapping):
             yield from _check_cron(job, entry, entry, DayRule.CRON)
@@ -49,7 +49,7 @@ def check_schedules(job: JobText) -> Iterator[Diagnostic]:
 
 
 def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
-    """JF102, JF109: exactly one kind, and only keys that go with it."""
+    """JF102, JF109: exactly one kind, and only keys that are valid for it."""
     kinds = [key for key in KINDS if entry.value.get(key) is not None]
     if len(kinds) == 1 and entry.value.keys() <= _PLAIN_KEYS:
         return
@@ -169,7 +169,7 @@ def _check_every(every: Setting) -> Iterator[Diagnostic]:
 
 
 def _check_business_day(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
-    """JF308, JF311: a day that some month has, at a time of day."""
+    """JF308, JF311: a day that at least one month has, and a valid time of day."""
     number, at, calendar = entry.part("business_day"), entry.part("time"), entry.part("calendar")
     assert number is not None
     assert at is not None
@@ -202,7 +202,7 @@ def _most_open_days(job: JobText, name: str) -> int:
 
 
 def _check_fires_inside(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
-    """JF304: an entry with a calendar, a first or a last day still has a day on which it fires."""
+    """JF304: an entry with a calendar, a first or a last day fires on at least one day."""
     name, cron = entry.part("calendar"), entry.part("cron")
     limits = [key for key in ("from", "until", "calendar") if entry.part(key) is not None]
     if not limits or load_zone(entry_zone(job, entry)) is None:
@@ -231,7 +231,7 @@ _BEFORE_ALL = datetime.fromisoformat("1999-12-31T00:00:00+00:00")
 
 
 def calendar_days(setting: Setting) -> Iterator[object]:
-    """What a calendar has that makes days open."""
+    """The keys of a calendar that open days."""
     for key in ("weekdays", "also"):
         yield from setting.value.get(key) or ()
 
@@ -260,7 +260,7 @@ def _check_cron(job: JobText, entry: Setting, cron: Setting, days: DayRule) -> I
 
 
 def _both_days(cron: Setting, text: str, *, is_map: bool) -> Diagnostic:
-    """The worst trap of cron: it means either day, and its authors mean both."""
+    """The worst trap of cron: a day must match either field, but authors usually mean both."""
     fields = text.split()
     written = " ".join(fields)
     week_span = cron.document.within(cron.path, *_field_span(text, 4))
@@ -309,7 +309,7 @@ def _lint_cron(cron: Setting, parsed: CronExpression) -> Iterator[Diagnostic]:
 
 
 def _closing(job: JobText, entry: Setting) -> tuple[CalendarSpec | None, OnClosed]:
-    """The calendar of an entry, when it is one, and what becomes of closed days."""
+    """The calendar of an entry, if it has one, and its rule for closed days."""
     name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
     if name is None or name.text not in map_at(job.files.main, ("calendars",)):
         return None, OnClosed.SKIP
@@ -342,13 +342,13 @@ def _lint_clocks(cron: Setting, folds: tuple[str, ...], gaps: tuple[str, ...]) -
 def _notes_of(
     cron: str, zone: str, days: DayRule, calendar: CalendarSpec | None, on_closed: OnClosed
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The first fold and the first gap that an expression meets on the days of a year on which it fires."""
+    """The first fold and the first gap in a year that affect a day on which an expression fires."""
     entry = CronEntry(cron=cron, timezone=zone, days=days, calendar=calendar, on_closed=on_closed)
     return fold_dates(entry)[:1], gap_dates(entry)[:1]
 
 
 def _lint_late_days(cron: Setting, parsed: CronExpression) -> Iterator[Diagnostic]:
-    """JF616: a day that some of the months lack."""
+    """JF616: a day that some of the matching months do not have."""
     if text_is_alias(cron.text):
         return
     field = parsed.fields[2]

@@ -1,4 +1,4 @@
-"""Comments that allow a lint at a place, with the reason: `# jobfile: allow JF607 the probe overlaps`."""
+"""Comments that suppress a lint, with a reason: `# jobfile: allow JF607 the probe overlaps`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ class _Allowance:
 
 
 def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source]) -> tuple[Diagnostic, ...]:
-    """Mark what comments allow, and say which of them lack a reason [JF620] or allow nothing [JF621]."""
+    """Mark suppressed findings; report comments without a reason [JF620] or without effect [JF621]."""
     allowances = [one for source in sources.values() for one in _allowances(source)]
     if not allowances:
         return diagnostics
@@ -66,7 +66,7 @@ def _allowances(source: Source) -> Iterator[_Allowance]:
 
 
 def _next_line(source: Source, line: int) -> int:
-    """The next line that holds something; a comment that stands alone is about that one."""
+    """The next line with content; a comment on its own line applies to it."""
     for number in range(line + 1, len(source.line_starts) + 1):
         if not _NO_CONTENT.fullmatch(source.line(number)):
             return number

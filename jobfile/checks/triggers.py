@@ -39,7 +39,7 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:
-    """JF624: a job that writes into the folder that starts it starts itself."""
+    """JF624: a job that writes into the folder that it watches starts itself."""
     for trigger in job.triggers:
         file = trigger.part("file")
         folder = file.part("path") if file is not None else None
@@ -61,7 +61,7 @@ def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:
 
 
 def _writes_into(payload: Payload, watched: str, *, is_recursive: bool) -> Setting | None:
-    """Where a job or step works in the folder, or sends its output there."""
+    """Where a job or step works in the folder, or writes its output there."""
     folder, script = payload.settings.get("working_dir"), payload.settings.get("run")
     if folder is not None:
         named = normpath(folder.text)
@@ -75,7 +75,7 @@ def _writes_into(payload: Payload, watched: str, *, is_recursive: bool) -> Setti
 
 
 def check_expect(job: JobText) -> Iterator[Diagnostic]:
-    """JF308: the time by which the work of a day is done."""
+    """JF308: the time of day by which a job must succeed."""
     setting = job.settings.get("expect")
     done_by = setting.part("done_by") if setting is not None else None
     if done_by is not None and parse_time(done_by.text) is None:
@@ -83,7 +83,7 @@ def check_expect(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_cancels_what_it_retries(job: JobText) -> Iterator[Diagnostic]:
-    """JF625: a run that is cancelled for the next one is not tried again."""
+    """JF625: a run that is cancelled for the next one is not retried."""
     concurrency, retry = job.settings.get("concurrency"), job.settings.get("retry")
     if concurrency is None or retry is None or not isinstance(concurrency.value, Mapping):
         return

@@ -1,4 +1,4 @@
-"""Rules about variables: scripts that read what nothing gives, and values that nothing expands."""
+"""Rules about variables: scripts that read unset variables, and values that are not expanded."""
 
 import re
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ from jobfile.shell.variables import is_set_by_bash, unknown_variables
 
 _OWN_PREFIX: Final = "JOBFILE_"
 _NAMED: Final = re.compile(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Z_][A-Z0-9_]+)\b)", re.ASCII)
-"""A variable in a text, written as a shell has it: in braces, or in capital letters."""
+"""A variable in a text, in shell notation: in braces, or in capital letters."""
 _AS_A_PATH: Final = re.compile(r"(?:^|(?<=[:/ ,=]))\$([A-Za-z_]\w*)(?=[:/ ,]|$)", re.ASCII)
-"""A variable in small letters where a folder or a word would be."""
+"""A variable in small letters in place of a folder or a word."""
 _COMMAND: Final = re.compile(r"(?<![\\$])\$\([A-Za-z/][^)]*\)|`[a-z/][^`]*`")
 _READ_BY_A_SHELL: Final = frozenset({"PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND", "ENV", "BASH_ENV"})
 """Variables whose values a shell itself expands."""
 _EXPANDERS: Final = re.compile(r"\b(?:envsubst|eval)\b")
-"""Words of a script that may expand a value later."""
+"""Words of a script that could expand a value later."""
 
 
 def check_variables_are_given(payload: Payload) -> Iterator[Diagnostic]:
-    """JF430: a script reads a variable that neither the file nor the script gives."""
+    """JF430: a script reads a variable that neither the file nor the script sets."""
     if "run" not in payload.settings or "$" not in payload.settings["run"].text:
         return
     read = script_of(payload)
@@ -99,7 +99,7 @@ def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
 
 
 def check_env_is_not_expanded(payload: Payload) -> Iterator[Diagnostic]:
-    """JF431, JF432: nothing expands a value of `env` or `working_dir`; it is passed on as it is written."""
+    """JF431, JF432: a value of `env` or `working_dir` is not expanded; it is passed as written."""
     run = payload.settings.get("run")
     is_expanded_later = run is not None and _EXPANDERS.search(run.text) is not None
     for name, setting in payload.env.items():
@@ -143,7 +143,7 @@ def _unexpanded(setting: Setting, name: str, *, is_expanded_later: bool) -> Iter
 
 
 def _variable_in(text: str, name: str) -> tuple[int, int] | None:
-    """The first part of a value that only a shell would expand; a dollar in a password is none."""
+    """The first part of a value that only a shell would expand; a dollar in a password does not count."""
     slots, _ = find_slots(text)
     whole = _NAMED.fullmatch(text) or _AS_A_PATH.fullmatch(text)
     if sounds_secret(name) and not whole:
@@ -155,7 +155,7 @@ def _variable_in(text: str, name: str) -> tuple[int, int] | None:
 
 
 def check_passed_variables(payload: Payload) -> Iterator[Diagnostic]:
-    """JF434: a variable that jobfile sets itself cannot be passed on."""
+    """JF434: a variable that jobfile sets itself cannot be in `pass_env`."""
     passed = payload.settings.get("pass_env")
     if passed is None or not isinstance(payload, JobText):
         return
