@@ -31,15 +31,15 @@ MANY_A_DAY: Final = 1_000
 SOON: Final = timedelta(hours=24)
 AT_ONCE: Final = timedelta(minutes=1)
 MANY_JOBS: Final = 3
-"""So many jobs do not change their zone one by one."""
+"""From this number of jobs on, changes of zone count as one change."""
 MOST_NAMED: Final = 5
-"""Jobs that the engine would refuse, and that a message names."""
+"""Maximum refused jobs named in a message."""
 MOST_REMOVED: Final = 3
-"""The part of all jobs, a third, above which removing them looks like a mistake."""
+"""Removing more than this share of all jobs looks like a mistake."""
 
 
 class _Asked(NamedTuple):
-    """One job's change and what the rules about it need."""
+    """One job's change, and the data that the rules need."""
 
     change: JobChange
     before: JobSpec | None
@@ -49,12 +49,12 @@ class _Asked(NamedTuple):
 
     @property
     def facts(self) -> JobFacts:
-        """What the engine knows."""
+        """What the engine knows about the job."""
         return self.change.facts
 
 
 def job_risks(change: JobChange, *, followers: Sequence[str], now: datetime) -> tuple[Risk, ...]:
-    """The risks of one job's change; `followers` are the jobs that started after it and go on to exist."""
+    """The risks of one job's change; `followers` are the jobs that start after it and still exist."""
     before = None if change.before is None else change.before.spec
     after = None if change.after is None else change.after.spec
     asked = _Asked(change, before, after, followers, now)
@@ -64,7 +64,7 @@ def job_risks(change: JobChange, *, followers: Sequence[str], now: datetime) -> 
 def risks_of_all(
     changes: Sequence[JobChange], *, jobs_before: int, beyond: Mapping[str, Sequence[str]]
 ) -> tuple[Risk, ...]:
-    """The risks that no single job shows."""
+    """The risks that concern several jobs."""
     found = []
     removed = [one.name for one in changes if one.action is Action.REMOVE]
     if removes_many(len(removed), jobs_before):
@@ -85,7 +85,7 @@ def risks_of_all(
 
 
 def _refused(beyond: Mapping[str, Sequence[str]]) -> Risk:
-    """The engine puts in force all of a set or nothing."""
+    """The engine puts a whole set in force, or nothing."""
     told = [f"{', '.join(f'`{key}`' for key in keys)} of {job}" for job, keys in beyond.items()]
     more = f" and of {plural(len(told) - MOST_NAMED, 'more job')}" if len(told) > MOST_NAMED else ""
     message = (
@@ -95,12 +95,12 @@ def _refused(beyond: Mapping[str, Sequence[str]]) -> Risk:
 
 
 def removes_many(removed: int, jobs: int) -> bool:
-    """Whether so many of all jobs go that a file may be missing: RISK11."""
+    """Whether enough jobs are removed that a file may be missing: RISK11."""
     return removed * MOST_REMOVED > jobs
 
 
 def followers_of(jobs: Sequence[JobSpec]) -> Mapping[str, Sequence[str]]:
-    """Which jobs start after which."""
+    """The jobs that start after each job."""
     found: dict[str, list[str]] = {}
     for job in jobs:
         for trigger in job.triggers:
@@ -133,7 +133,7 @@ def _short_timeout(asked: _Asked) -> Iterator[Risk]:
 
 
 def _open_runs(asked: _Asked) -> Iterator[Risk]:
-    """What becomes of runs that are under way; a retry keeps the definition that it began with."""
+    """What happens to open runs; a retry keeps the definition that its run started with."""
     facts, after = asked.facts, asked.after
     is_off = after is None or not after.enabled
     says = []
