@@ -65,7 +65,7 @@ def read_file(name: str, content: bytes) -> Checked:
     if source is None:
         return Checked(name=name, diagnostics=diagnostics)
     document, found = parse_document(source)
-    if document is not None:  # its meaning is looked at only where its shape is known to be right
+    if document is not None:  # meaning is checked only where the shape is right
         found = (*found, *validate(document))
     return Checked(name=name, diagnostics=(*diagnostics, *found), source=source, document=document)
 
@@ -111,7 +111,7 @@ def check_files(
         fileset = FileSet(main.document, included, values, _skipped(read), is_whole, is_good)
         found += [*problems, *stray]
         found += [finding for document in included for finding in check_included(document)]
-        too_much = find_too_much(fileset)  # that alone is said: every other rule would pay for the size
+        too_much = find_too_much(fileset)  # reported alone: every other rule would pay for the size
         found += too_much or (*check(fileset, now=now), *check_beyond(fileset, unable))
         if ask_shells is not None and not too_much:
             found += check_scripts(fileset, ask_shells, but=found)

@@ -45,8 +45,8 @@ def _beyond(job: JobText, setting: Setting, key: str, *, at_key: bool = True) ->
         setting,
         "JF631",
         f"the engine cannot run `{key}` of {job.words} yet",
-        label="right in the language, and refused by the engine",
-        notes=("it puts nothing of these files in force, the other jobs neither",),
-        help=("leave it out until the engine can",),
+        label="valid, but the engine does not support it",
+        notes=("the engine refuses all of these files, including the other jobs",),
+        help=("remove it until the engine supports it",),
         at_key=at_key,
     )

@@ -112,8 +112,8 @@ def _crowded(entry: Setting, minute: int, jobs: int) -> Diagnostic:
         f"{jobs} jobs start at {clock} on the same day",
         label="they all start together",
         help=(
-            "spread them:  {cron: …, spread: 20m}  starts each a fixed while later",
-            "or choose another minute",
+            "spread them:  {cron: …, spread: 20m}  gives each job its own fixed delay",
+            "or choose a different minute",
         ),
     )
     if not is_text:

@@ -34,7 +34,7 @@ def check_action(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             payload.here,
             "JF107",
-            f"{payload.words} says nothing to do",
+            f"{payload.words} has no action",
             label=f"needs one of {', '.join(f'`{key}`' for key in allowed)}",
             help=("give it a script:  run: echo hello",),
             at_key=True,
@@ -43,9 +43,9 @@ def check_action(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             payload.settings[own[1]],
             "JF107",
-            f"{payload.words} says two things to do: `{own[0]}` and `{own[1]}`",
-            label="a second one",
-            help=("keep one of them; a script can call a program, and a job can have steps",),
+            f"{payload.words} has two actions: `{own[0]}` and `{own[1]}`",
+            label="the second action",
+            help=("keep one of them; for more than one, use a script or `steps`",),
             at_key=True,
         )
 
@@ -62,8 +62,8 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(
                 setting,
                 "JF106",
-                f"a start deadline of at least {MIN_START_DEADLINE}s is needed",
-                label="an engine that was busy for a moment would miss it",
+                f"`start_deadline` must be at least {MIN_START_DEADLINE}s",
+                label="a busy engine would miss it",
             )
         elif parsed == timedelta(0) and key in _NEVER_ZERO:
             label, way = _NEVER_ZERO[str(key)]
@@ -74,8 +74,8 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
 
 _NEVER_ZERO: Final[Mapping[str, tuple[str, str]]] = {
     "timeout": ("it would end every run at once", "write  none  for no limit, or a time above 0"),
-    "window": ("nothing that was missed is so young", "write  catchup: none  or a time above 0"),
-    "success_every": ("no job can hold that", "write a time above 0"),
+    "window": ("every missed run is older than this", "write  catchup: none  or a time above 0"),
+    "success_every": ("no job can meet this", "write a time above 0"),
     "max_duration": ("every run takes longer", "write a time above 0"),
 }
 """Keys where 0 makes no sense: its effect, and what to write."""
@@ -101,8 +101,8 @@ def check_umask(payload: Payload) -> Iterator[Diagnostic]:
         setting,
         "JF106",
         f"`{setting.text[:40]}` is not a umask",
-        label="expected three octal digits, 000 to 777: the rights that files do not get",
-        help=(f'write "{meant}"',) if meant else ('for files that others may read write "022"',),
+        label="expected three octal digits, 000 to 777: the permissions that new files do not get",
+        help=(f'write "{meant}"',) if meant else ('for files that others can read, write "022"',),
         fix=f'"{meant}"' if meant else None,
     )
 
@@ -115,7 +115,9 @@ def check_core_limit(payload: Payload) -> Iterator[Diagnostic]:
         return
     meant = meant_size(core.text)
     why, expected = why_no_size(core.text)
-    help_ = f"write {meant}" if meant else "units are KiB, MiB, GiB and TiB, each 1,024 of the one before"
+    help_ = (
+        f"write {meant}" if meant else "units are KiB, MiB, GiB and TiB; each is 1,024 times the previous one"
+    )
     yield finding(core, "JF106", f"`{core.text[:40]}` {why}", label=expected, help=(help_,), fix=meant)
 
 
@@ -188,8 +190,8 @@ def literal_only(setting: Setting, key: str) -> Iterator[Diagnostic]:
         message=f"template in `{key}`, which must be literal",
         start=start,
         end=end if end > start else len(text),
-        label="values are filled in when a run starts; this is needed before",
-        help=("templates may stand in run, command, env, http, working_dir and in keys",),
+        label="templates are filled in when a run starts, but this value is needed earlier",
+        help=("templates are allowed in run, command, env, http, working_dir and in keys",),
     )
     yield located(setting, problem)
 
@@ -206,9 +208,9 @@ def secrets_named(secrets: Settings) -> Iterator[Diagnostic]:
             yield finding(
                 setting,
                 "JF104",
-                f"secret `{name}` names no place to read it from",
+                f"secret `{name}` does not say where to read it",
                 label="expected env:NAME or file:/path",
-                help=(f"{name}: env:{name}", "the value itself must not stand in the file"),
+                help=(f"{name}: env:{name}", "the value itself must not be in the file"),
             )
 
 
@@ -223,8 +225,8 @@ def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(
                 one,
                 "JF106",
-                f"`{text}` names no exit code of a failure",
-                label="expected 1 to 255, the smaller first",
+                f"`{text}` is not an exit code of a failure",
+                label="expected 1 to 255, with the smaller one first",
             )
         elif "http" in payload.settings and (codes or text == "signal"):
             yield _other_kind(one, "a request", "timeout, connect, http:NNN or http:5xx")
@@ -243,8 +245,8 @@ def _other_kind(setting: Setting, what: str, expected: str) -> Diagnostic:
     return finding(
         setting,
         "JF104",
-        f"`{setting.text}` never happens to {what}",
-        label=f"of {what} expected {expected}",
+        f"`{setting.text}` cannot happen to {what}",
+        label=f"for {what}, expected {expected}",
     )
 
 
@@ -256,8 +258,8 @@ def check_timeout_is_set(payload: Payload) -> Iterator[Diagnostic]:
             setting,
             "JF617",
             f"{payload.words} has no timeout",
-            label="a run that hangs is never ended",
-            help=("give the longest time that a good run may take:  timeout: 2h",),
+            label="a run that hangs is never stopped",
+            help=("set the longest time that a good run can take:  timeout: 2h",),
         )
 
 
@@ -271,7 +273,7 @@ def check_command_is_no_shell(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(
                 setting.part(index) or setting,
                 "JF623",
-                f"`{text[:40]}` in a command list is passed on as it is",
+                f"`{text[:40]}` in a command list is passed to the program unchanged",
                 label="no shell reads this",
                 help=("use  run:  for a shell script",),
             )
@@ -297,8 +299,8 @@ def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:
             parallel,
             "JF102",
             "`max_parallel` needs `for_each`",
-            label="the step runs once",
-            help=("add  for_each:  with a list, or leave this out",),
+            label="the step runs only once",
+            help=("add  for_each:  with a list, or remove this",),
             at_key=True,
         )
 
@@ -311,7 +313,7 @@ def exclusive(setting: Setting, first: str, second: str) -> Iterator[Diagnostic]
             other,
             "JF109",
             f"`{first}` and `{second}` exclude each other",
-            label="and the other is given too",
+            label="the second of the two keys",
             help=("keep one of them",),
             at_key=True,
         )
@@ -328,8 +330,8 @@ def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Ite
         yield finding(
             retry,
             "JF613",
-            f"a {method} that is tried again without an idempotency key may act twice",
-            label="an answer that got lost looks like a failure",
+            f"a retried {method} without an idempotency key may take effect twice",
+            label="a lost answer looks like a failure",
             help=('add  idempotency_key: "…"  to the job, and send it as a header',),
             at_key=True,
         )

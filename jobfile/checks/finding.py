@@ -71,11 +71,11 @@ def unknown_name(
     near = suggest(setting.text, names)
     some = nsmallest(8, names) if isinstance(names, frozenset) else islice(names, 8)
     listed = ", ".join(f"`{name}`" for name in some)
-    advice = did_you_mean(near) if near else f"there are {listed}" if names else known
+    advice = did_you_mean(near) if near else f"known names: {listed}" if names else known
     return finding(
         setting,
         code,
-        f"no {what} `{setting.text[:63]}`",
+        f"unknown {what} `{setting.text[:63]}`",
         label=label,
         help=(advice,),
         fix=near[0] if len(near) == 1 else None,

@@ -38,8 +38,8 @@ def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
             setting,
             "JF607",
             f"timeout {format_duration(timeout)} is longer than the {format_duration(shortest)} between runs",
-            label="a run that takes so long is in the way of the next",
-            help=("shorten the timeout, or say what then happens with  concurrency: {on_overlap: …}",),
+            label="a run that takes this long blocks the next one",
+            help=("shorten the timeout, or choose what happens then:  concurrency: {on_overlap: …}",),
         )
 
 
@@ -55,10 +55,10 @@ def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             retry,
             "JF614",
-            f"all {spec.attempts} tries can take {format_duration(_whole(longest))}, "
+            f"all {spec.attempts} attempts can take {format_duration(_whole(longest))}, "
             f"longer than the {format_duration(shortest)} between runs",
-            label="the last tries are in the way of the next run",
-            help=("fewer tries, a shorter timeout, or  concurrency: {on_overlap: …}",),
+            label="the last attempts block the next run",
+            help=("use fewer attempts, a shorter timeout, or  concurrency: {on_overlap: …}",),
             at_key=retry.value.__class__ is dict,
         )
 
@@ -136,7 +136,7 @@ def check_spread(job: JobText) -> Iterator[Diagnostic]:
                 f"a spread of {format_duration(length)} is not smaller than "
                 f"the {format_duration(shortest)} between runs",
                 label="a run could start after the next one is due",
-                help=(f"less than {format_duration(shortest)}",),
+                help=(f"use less than {format_duration(shortest)}",),
             )
         elif spread is not None and length is not None:
             yield from _check_spread_fits_deadline(job, spread, length)
@@ -152,8 +152,8 @@ def _check_spread_fits_deadline(job: JobText, spread: Setting, length: timedelta
             "JF314",
             f"a spread of {format_duration(length)} is not smaller than "
             f"the start_deadline of {format_duration(deadline)}",
-            label="its delay could be too late to start",
-            help=(f"less than {format_duration(deadline)}, or a longer `start_deadline`",),
+            label="the delay could pass the deadline",
+            help=(f"use less than {format_duration(deadline)}, or a longer `start_deadline`",),
         )
 
 
@@ -171,9 +171,9 @@ def check_tries_have_pauses(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             setting.part("delay") or setting,
             "JF629",
-            f"{retry.attempts:,} tries with less than a second between them",
-            label="a program that fails at once is started again and again",
-            help=("give it time:  delay: 10s", "or fewer tries:  attempts: 3"),
+            f"{retry.attempts:,} attempts with less than a second between them",
+            label="a program that fails at once is restarted again and again",
+            help=("wait longer:  delay: 10s", "or use fewer attempts:  attempts: 3"),
         )
 
 
@@ -211,10 +211,10 @@ def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             every,
             "JF615",
-            f"a success every {format_duration(wanted)} cannot be: "
-            f"up to {format_duration(longest)} lie between runs",
-            label="late again and again, without a fault",
-            help=(f"give it more than {format_duration(longest)}",),
+            f"a success every {format_duration(wanted)} is impossible: "
+            f"the time between runs is up to {format_duration(longest)}",
+            label="the job would be late without a failure",
+            help=(f"set more than {format_duration(longest)}",),
         )
 
 
@@ -245,9 +245,9 @@ def _check_done_by(job: JobText, done_by: Setting) -> Iterator[Diagnostic]:
             yield finding(
                 done_by,
                 "JF615",
-                f"done by {wanted:%H:%M} cannot be: the first run of a day starts at {first:%H:%M}",
+                f"a success by {wanted:%H:%M} is impossible: the first run of a day starts at {first:%H:%M}",
                 label="before the job has started",
-                help=("give it a time after the start, with room for the run",),
+                help=("set a time after the start that leaves enough time for the run",),
             )
             return
 
@@ -280,9 +280,9 @@ def check_not_over(job: JobText, now: datetime) -> Iterator[Diagnostic]:
                 yield finding(
                     at,
                     "JF309",
-                    f"`at` lies in the past: {at.text or max(known).date()}",
+                    f"`at` is in the past: {at.text or max(known).date()}",
                     label="never fires",
-                    help=("leave the schedule out, or the job; its history stays",),
+                    help=("remove the schedule or the job; the history is kept",),
                 )
         last = None if until is None else parse_date(until.text)
         loaded = load_zone(zone)
@@ -291,6 +291,6 @@ def check_not_over(job: JobText, now: datetime) -> Iterator[Diagnostic]:
                 until,
                 "JF628",
                 f"the schedule ended on {last}: the job never fires again",
-                label="this day is over",
-                help=("leave the entry out, or give it a later day",),
+                label="this day is past",
+                help=("remove the entry, or set a later day",),
             )

@@ -47,7 +47,7 @@ def pass_variable(payload: Payload, action: str, name: str) -> tuple[Fix, ...]:
     if isinstance(own, list) and own and passed is not None:
         return _one_more(passed, name)
     if passed is not None or own is not None:
-        return ()  # a list of the job would replace that of the defaults
+        return ()  # a list in the job would replace the list in the defaults
     fix = key_before(payload, action, "pass_env", f"[{name}]")
     return () if fix is None else (fix,)
 

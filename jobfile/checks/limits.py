@@ -30,10 +30,10 @@ MAX_COMPARED: Final = 50_000_000
 _TO_PREPARE: Final = 20
 """Compiling a pattern takes as long as matching this number of characters."""
 _MANY: Final = (
-    ("steps", MAX_STEPS, "put work that is alike in one step with `for_each`"),
-    ("params", MAX_PARAMS, "put large tables in a file that the job reads"),
-    ("outputs", MAX_PARAMS, "put large tables in a file that the job writes"),
-    ("schedule", MAX_ENTRIES, "one cron expression can name many times, and a calendar many days"),
+    ("steps", MAX_STEPS, "combine similar steps into one step with `for_each`"),
+    ("params", MAX_PARAMS, "put large tables into a file that the job reads"),
+    ("outputs", MAX_PARAMS, "put large tables into a file that the job writes"),
+    ("schedule", MAX_ENTRIES, "one cron expression can match many times, and a calendar many days"),
 )
 
 
@@ -45,9 +45,9 @@ def find_too_much(files: FileSet) -> tuple[Diagnostic, ...]:
             finding(
                 job.here,
                 "JF017",
-                f"{len(files.jobs):,} jobs; at most {MAX_JOBS:,} may stand in all files together",
-                label="the first one too many",
-                help=("give some of them a main file and an engine of their own",),
+                f"{len(files.jobs):,} jobs; all files together can have at most {MAX_JOBS:,}",
+                label="the first job above the limit",
+                help=("move some of them to another main file with its own engine",),
                 at_key=True,
             ),
         )
@@ -74,7 +74,7 @@ def _one_too_many(words: str, setting: Setting, most: int, help_: str) -> Diagno
         next(islice(setting.parts(), most, None)),
         "JF017",
         f"{words} has {len(setting.value):,} {what}; at most {most:,} are allowed",
-        label="the first one too many",
+        label="the first one above the limit",
         help=(help_,),
         at_key=isinstance(setting.value, Mapping),
     )
@@ -125,8 +125,8 @@ def _together(job: JobText, message: str) -> Diagnostic:
         job.here,
         "JF017",
         message,
-        label="with this job it is too much",
-        help=("give some of the jobs a main file and an engine of their own",),
+        label="this job exceeds the limit",
+        help=("move some jobs to another main file with its own engine",),
         at_key=True,
     )
 
@@ -143,9 +143,9 @@ def check_brought(files: FileSet) -> Iterator[Diagnostic]:
             yield finding(
                 job.here,
                 "JF017",
-                f"defaults and matrices bring more than {MAX_BROUGHT:,} values to the jobs",
-                label="with this job it is too much",
-                help=("put large tables in a file that the jobs read",),
+                f"defaults and matrices add more than {MAX_BROUGHT:,} values to the jobs",
+                label="this job exceeds the limit",
+                help=("put large tables into a file that the jobs read",),
                 at_key=True,
             )
             return

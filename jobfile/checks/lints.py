@@ -27,7 +27,7 @@ def check_described(job: JobText) -> Iterator[Diagnostic]:
             job.here,
             "JF601",
             f"{job.words} has no {' and no '.join(missing)}",
-            label="who answers for it, and what is it for?",
+            label="who owns it, and what is it for?",
             help=tuple(f"add  {key}: …" for key in missing),
             at_key=True,
         )
@@ -39,7 +39,7 @@ def check_started_by_something(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             job.here,
             "JF619",
-            f"nothing starts {job.words} but a person or the API",
+            f"{job.words} only starts by hand or through the API",
             label="no schedule and no trigger",
             at_key=True,
         )
@@ -124,13 +124,13 @@ def _reads_clock(words: Sequence[str]) -> bool:
 def _reads_the_clock(setting: Setting, start: int, end: int) -> Diagnostic:
     problem = Problem(
         code="JF610",
-        message="reads the clock, and a run may be made up for on a later day",
+        message="this reads the clock, but a catch-up run can start on a later day",
         start=start,
         end=end,
-        label="the day of the run, not the day it is for",
+        label="the day on which it runs, not the day it is for",
         help=(
             "use  {{ run.scheduled_at | date('%Y-%m-%d') }}",
-            "or, when the day does not matter,  catchup: none",
+            "or, if late runs are not needed,  catchup: none",
         ),
     )
     return located(setting, problem)

@@ -20,7 +20,7 @@ def check_moments(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
     for one in at.entries():
         found = parse_moment(one.text, zone)
         if isinstance(found, str) and found:
-            yield finding(one, "JF308", f"`{one.text[:40]}` is not a moment", label=found)
+            yield finding(one, "JF308", f"`{one.text[:40]}` is not a date and time", label=found)
         elif isinstance(found, datetime):
             second = second_moment(one.text, zone)
             if second is not None:
@@ -34,8 +34,8 @@ def _there_twice(setting: Setting, zone: str, *, first: datetime, second: dateti
     return finding(
         setting,
         "JF630",
-        f"`{setting.text}` exists twice in {zone}",
+        f"`{setting.text}` occurs twice in {zone}",
         label=f"{earlier:%H:%M %Z} comes first, then {later:%H:%M %Z}",
-        notes=(f"the first is taken: {first:%Y-%m-%dT%H:%MZ}",),
-        help=(f"for the second write  {second:%Y-%m-%dT%H:%MZ}",),
+        notes=(f"the first is used: {first:%Y-%m-%dT%H:%MZ}",),
+        help=(f"for the second, write  {second:%Y-%m-%dT%H:%MZ}",),
     )

@@ -82,7 +82,7 @@ def _check_evaluated(setting: Setting, scope: Scope) -> Iterator[Diagnostic]:
                 message=f"the value goes into `{name}`: {reason}",
                 start=slot.start,
                 end=slot.end,
-                label="who gives it decides what runs",
+                label="this value decides what runs",
                 help=(FIXED_VALUES[0], f"or {FIXED_VALUES[1]}"),
             )
             yield located(setting, problem)
@@ -131,8 +131,8 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
                 end=slots[0].end,
                 label="only sh and bash scripts take templates",
                 help=(
-                    f'give the value as  env: {{X: "{{{{ {slots[0].source} }}}}"}}  and read X in the script',
-                    f"or, as braces of the script's own:  {as_literal(braces)}",
+                    f'pass the value as  env: {{X: "{{{{ {slots[0].source} }}}}"}}  and read X in the script',
+                    f"or, for literal braces:  {as_literal(braces)}",
                 ),
             )
             yield located(setting, problem)
@@ -236,15 +236,15 @@ def _with_braces(setting: Setting, text: str) -> Diagnostic:
     fixes: tuple[Fix, ...] = ()
     if bare is not None:
         quoted = bare if _is_plain(bare) else "'" + bare.replace("'", "''") + "'"
-        fixes = (Fix(title="drop the braces", edits=(Edit(span=span, text=quoted),)),)
+        fixes = (Fix(title="remove the braces", edits=(Edit(span=span, text=quoted),)),)
     return Diagnostic(
         code="JF405",
-        message=f"`{setting.path[-1]}` is an expression already: drop the braces",
+        message=f"`{setting.path[-1]}` is already an expression: remove the braces",
         file=setting.document.source.name,
         span=span,
         label="no braces here",
         path=setting.path,
-        help=(f"write  {setting.path[-1]}: {bare}",) if bare else ("write the expression alone",),
+        help=(f"write  {setting.path[-1]}: {bare}",) if bare else ("write only the expression",),
         fixes=fixes,
     )
 

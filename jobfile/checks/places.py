@@ -53,9 +53,9 @@ def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
     yield finding(
         others[0],
         "JF435",
-        f"{user} is in {zone}, and this entry fires in {others[0].text}",
+        f"{user} is in {zone}, but this entry fires in {others[0].text}",
         label=label,
-        notes=("templates, TZ and the variables JOBFILE_… use the job's zone; it can be another day there",),
+        notes=("templates, TZ and the variables JOBFILE_… use the job's zone, where the date can differ",),
         help=(
             f"set the job's own zone:  timezone: {others[0].text}",
             f"or name the zone of the time:  {{{{ run.scheduled_at | in_zone('{others[0].text}') }}}}",
@@ -105,8 +105,8 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
             setting,
             "JF626",
             f"zone `{name}` is a fixed offset or a leftover, not a place",
-            label="no summer time of any place",
-            help=(f"name the place whose clocks you mean, such as {meant}",),
+            label="fixed offset: no daylight saving time",
+            help=(f"name a place, such as {meant}",),
         )
     else:
         yield from _with_offset(setting, name)
@@ -131,10 +131,10 @@ def _with_offset(setting: Setting, name: str) -> Iterator[Diagnostic]:
         setting,
         "JF626",
         f"zone `{name}` is {length} {place}",
-        label=f"elsewhere this is called {usual}",
-        notes=("in these names the sign is turned round; the offset is the same all year",),
+        label=f"this is usually written {usual}",
+        notes=("the sign is reversed in these names; the offset is the same all year",),
         help=(
-            "name the place whose clocks you mean, such as America/New_York",
-            f"or, for {length} {'ahead of' if is_west else 'behind'} UTC, {other}",
+            "name a place, such as America/New_York",
+            f"or, for {length} {'ahead of' if is_west else 'behind'} UTC, write {other}",
         ),
     )

@@ -117,10 +117,10 @@ def _in_value(name: str, setting: Setting) -> Iterator[Diagnostic]:
         message="this looks like a secret in plain text",
         start=place[0],
         end=place[1],
-        label="everybody who can read the repository can read it",
+        label="everyone who can read the repository can read it",
         help=(
             "keep it out of the file:  secrets: {NAME: env:NAME}  or  file:/run/secrets/name",
-            "and change it where it is used: it stays in the history of the repository",
+            "then replace the secret itself: the old one stays in the history of the repository",
         ),
     )
     yield located(setting, problem)

@@ -33,11 +33,11 @@ def check_gained_rights(payload: Payload) -> Iterator[Diagnostic]:
     for setting, word in _programs(payload):
         problem = Problem(
             code="JF632",
-            message=f"`{word.name}` gains rights, and this job may gain none",
+            message=f"`{word.name}` needs to gain privileges, but this job cannot",
             start=word.start,
             end=word.end,
-            label="it fails, unless the engine runs as root",
-            help=("if the job is meant to have more rights than the engine:  new_privileges: true",),
+            label="it fails unless the engine runs as root",
+            help=("to let the job gain more privileges than the engine:  new_privileges: true",),
         )
         action = "run" if "run" in payload.settings else "command"
         fix = key_before(payload, action, "new_privileges", "true") if payload is job else None
@@ -84,8 +84,8 @@ def _reserved(setting: Setting, name: str, key: str, *, at_key: bool) -> Diagnos
     return finding(
         setting,
         "JF214",
-        f"`{name}` in {key} is a name of jobfile's own",
+        f"`{name}` in {key} is reserved by jobfile",
         label="names that begin with JF_ or JOBFILE_ are reserved",
-        help=("give it another name",),
+        help=("choose a different name",),
         at_key=at_key,
     )

@@ -25,8 +25,8 @@ def _otherwise(setting: Setting) -> Diagnostic:
     found = finding(
         setting,
         "JF622",
-        f"other YAML readers take `{setting.value}` for something else than text",
-        label="a text here",
+        f"other YAML parsers do not read `{setting.value}` as text",
+        label="jobfile reads this as text",
         help=(f'write "{setting.value}"',),
     )
     fix = Fix(title="quote it", edits=(Edit(span=span, text=f'"{setting.value}"'),))

@@ -27,7 +27,12 @@ def check_needs(job: JobText) -> Iterator[Diagnostic]:
             if one.text not in steps:
                 others = [name for name in steps if name != step.name]
                 missing = unknown_name(
-                    one, "JF201", "step", others, label="not a step of this job", known="there is no other"
+                    one,
+                    "JF201",
+                    "step",
+                    others,
+                    label="not a step of this job",
+                    known="the job has no other step",
                 )
                 yield _in_job(missing, job)
     circle = _circle({name: [one for one in step.needs if one in steps] for name, step in steps.items()})
@@ -48,13 +53,13 @@ def _waits_for_itself(job: JobText, circle: list[str]) -> Diagnostic:
     needs = step.settings.get("needs")
     edge = next((one for one in needs.parts() if one.text == ordered[1]), None) if needs else None
     chain = " -> ".join(ordered)
-    message = f"steps of {job.words} wait for each other: {chain}"
+    message = f"steps of {job.words} depend on each other in a circle: {chain}"
     if len(circle) == 1:
         message = f"step `{first}` of {job.words} waits for itself"
-    help_ = ("none of them could ever start; take one of the `needs` away",)
+    help_ = ("none of them could ever start; remove one of the `needs`",)
     if edge is not None:
-        return finding(edge, "JF202", message, label="and so the circle closes", help=help_)
-    return finding(step.here, "JF202", message, label="and so the circle closes", help=help_, at_key=True)
+        return finding(edge, "JF202", message, label="this closes the circle", help=help_)
+    return finding(step.here, "JF202", message, label="this closes the circle", help=help_, at_key=True)
 
 
 def _turned(circle: list[str], first: str) -> list[str]:
@@ -135,7 +140,9 @@ def check_after(job: JobText) -> Iterator[Diagnostic]:
         if name is None or name.text in job.files.job_names or not job.files.is_whole:
             continue
         names = job.files.job_names if len(job.files.job_names) > MANY else job.files.job_names - {job.name}
-        yield unknown_name(name, "JF206", "job", names, label="no file has such a job", known="there is none")
+        yield unknown_name(
+            name, "JF206", "job", names, label="no file has this job", known="there are no other jobs"
+        )
 
 
 def after_setting(trigger: Setting) -> Setting | None:
@@ -157,7 +164,7 @@ def check_webhook(job: JobText) -> Iterator[Diagnostic]:
                 webhook.part("public") or webhook,
                 "JF109",
                 "`secret` and `public: true` exclude each other",
-                label="and a secret is given too",
+                label="there is a secret too",
                 help=("keep one of them",),
                 at_key=True,
             )
@@ -166,8 +173,8 @@ def check_webhook(job: JobText) -> Iterator[Diagnostic]:
                 webhook,
                 "JF102",
                 "a webhook needs `secret`, or `public: true`",
-                label="anybody could start the job",
-                help=("secret: NAME  with an entry NAME in `secrets`, or  public: true",),
+                label="anyone could start the job",
+                help=("add  secret: NAME  with an entry NAME in `secrets`, or  public: true",),
                 at_key=True,
             )
         elif secret is not None and secret.text not in job.secrets:
@@ -180,10 +187,10 @@ def no_such_secret(setting: Setting, known: list[str]) -> Diagnostic:
     return unknown_name(
         setting,
         "JF210",
-        "entry in secrets",
+        "secret",
         known,
-        label="not among the secrets",
-        known=f"secrets: {{{name}: env:{name}}}",
+        label="not an entry of `secrets`",
+        known=f"add  secrets: {{{name}: env:{name}}}",
     )
 
 
@@ -194,9 +201,9 @@ def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF212",
-            "`renamed_from` is not the name of a job",
-            label="no job was ever called so",
-            help=("a name has small letters, digits, _ and -, a letter first, at most 63 in all",),
+            "`renamed_from` is not a valid job name",
+            label="no job can have had this name",
+            help=("use small letters, digits, _ and -, with a letter first, at most 63 characters",),
         )
     elif setting is not None and setting.text in job.files.job_names:
         is_own = setting.text == job.name
@@ -205,8 +212,8 @@ def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
             setting,
             "JF209",
             f"`renamed_from` names {what}",
-            label="its history can have one owner",
-            help=("leave it out when nothing was renamed",),
+            label="its history can belong to one job only",
+            help=("remove it if no job was renamed",),
         )
 
 
@@ -225,7 +232,7 @@ def check_jobs_once(files: FileSet) -> Iterator[Diagnostic]:
                 here,
                 "JF208",
                 f"job `{name}` is defined in two files",
-                label="a second one",
+                label="the second definition",
                 notes=(f"the first is at {other.document.source.name}:{line}",),
                 help=("rename one of them",),
                 at_key=True,
@@ -257,13 +264,15 @@ def _starts_itself(files: FileSet, circle: list[str]) -> Diagnostic:
     settings = (after_setting(trigger) for trigger in files.jobs[first].triggers)
     edge = next(one for one in settings if one is not None and one.text == ordered[1])
     chain = " -> ".join(reversed(ordered))
-    message = f"jobs start each other: {chain}" if len(circle) > 1 else f"job `{first}` starts itself"
+    message = (
+        f"jobs start each other in a circle: {chain}" if len(circle) > 1 else f"job `{first}` starts itself"
+    )
     return finding(
         edge,
         "JF207",
         message,
-        label="and so the circle closes",
-        help=("once started they would never stop; take one of the triggers away",),
+        label="this closes the circle",
+        help=("once started, they would never stop; remove one of the triggers",),
     )
 
 
@@ -281,8 +290,8 @@ def _started_twice(job: JobText, ups: list[str], edges: Mapping[str, list[str]])
                 early,
                 "JF627",
                 f"{job.words} follows both `{other}` and `{later}`, which itself follows `{other}`",
-                label="one end of this starts the job",
-                related=(Label(span=late.document.span(late.path), text="and then this does, again"),),
+                label="this starts the job",
+                related=(Label(span=late.document.span(late.path), text="this starts it again"),),
                 help=(f"keep  after: {later}",),
             )
             return
@@ -312,8 +321,8 @@ def check_webhook_path(job: JobText) -> Iterator[Diagnostic]:
                 path,
                 "JF213",
                 f"the path of a webhook has the part `{odd}`" if odd else "the path of a webhook has `//`",
-                label="not every sender and proxy would keep it",
-                help=("name each part, such as  path: shop/orders",),
+                label="some senders and proxies would change it",
+                help=("use a name for each part, such as  path: shop/orders",),
             )
 
 
@@ -336,7 +345,7 @@ def check_webhook_paths(files: FileSet) -> Iterator[Diagnostic]:
                 path,
                 "JF211",
                 f"two webhooks have the path `{path.text}`",
-                label="taken already",
-                notes=(f"job `{name}` has it at {other.document.source.name}:{line}",),
-                help=("give one of them another path",),
+                label="already in use",
+                notes=(f"job `{name}` uses it at {other.document.source.name}:{line}",),
+                help=("change one of the paths",),
             )

@@ -71,7 +71,7 @@ def _with_bash(script: _Script, found: Diagnostic, slots: list[tuple[int, int]])
     names = ", ".join(dict.fromkeys(f"`{one.what}`" for one in refused))
     ways = tuple(dict.fromkeys(BASHISMS[one.what].instead for one in refused if BASHISMS[one.what].instead))
     help_ = (
-        f"{names}: only bash reads this; write  shell: bash",
+        f"{names}: this works only in bash; write  shell: bash",
         *(f"or {way}" for way in ways),
         *found.help,
     )

@@ -31,8 +31,8 @@ def check_calendars(files: FileSet) -> Iterator[Diagnostic]:
                 setting.part("weekdays") or setting,
                 "JF312",
                 f"calendar `{name}` has no open day",
-                label="nothing that follows it would ever start",
-                help=("weekdays: [mon, tue, wed, thu, fri]",),
+                label="a job with this calendar would never start",
+                help=("add  weekdays: [mon, tue, wed, thu, fri]",),
                 at_key=True,
             )
 
@@ -45,9 +45,9 @@ def check_channels(files: FileSet) -> Iterator[Diagnostic]:
             yield finding(
                 setting,
                 "JF102",
-                f"channel `{name}` goes nowhere",
+                f"channel `{name}` has no destination",
                 label="needs one of `apprise`, `http`, `command`",
-                help=('command: [notify-send, "{{ event.title }}"]',),
+                help=('add  command: [notify-send, "{{ event.title }}"]',),
                 at_key=True,
             )
         for other in kinds[1:]:
@@ -85,8 +85,8 @@ def check_unused(files: FileSet) -> Iterator[Diagnostic]:
                 setting,
                 "JF604",
                 f"{code_word} `{name}` is never used",
-                label="no job names it",
-                help=("leave it out, or name it in a job",),
+                label="no job uses it",
+                help=("remove it, or use it in a job",),
                 at_key=True,
             )
     for job in files.jobs.values():

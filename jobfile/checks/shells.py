@@ -207,7 +207,7 @@ def _only_bash(payload: Payload, setting: Setting, part: Part, shown: str) -> Di
     ways = (row.instead, f"or  {bash}") if row.instead else (f"write  {bash}",)
     problem = Problem(
         code="JF428" if row.loses else "JF429",
-        message=f"`{shown}` is bash, and this script runs in sh",
+        message=f"`{shown}` is bash syntax, but this script runs in sh",
         start=part.start,
         end=part.end,
         label=row.sh_does,

@@ -53,7 +53,7 @@ def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source])
 def _allowances(source: Source) -> Iterator[_Allowance]:
     if _WORD not in source.text and "jobfile:" not in source.text:
         return
-    following = 0  # of comments below each other the line is looked for once
+    following = 0  # consecutive comments share one search for the line
     for comment in _COMMENT.finditer(source.text):
         line = source.position(comment.start()).line
         before = source.text[source.line_starts[line - 1] : comment.start()]
@@ -77,18 +77,18 @@ def _about(one: _Allowance, *, is_used: bool) -> Iterator[Diagnostic]:
     known = CODES.get(one.code)
     span = one.source.span(one.start, one.start + len(one.code))
     if not is_used:
-        label = "nothing is said there"
+        label = "it suppresses nothing"
         if known is None:
             label = "there is no such code"
         elif known.severity is Severity.ERROR:
             label = "errors cannot be allowed"
         yield Diagnostic(
             code="JF621",
-            message=f"this comment allows {one.code}, which is not said on line {one.line}",
+            message=f"this comment allows {one.code}, but line {one.line} has no such finding",
             file=one.source.name,
             span=span,
             label=label,
-            help=("take the comment away",),
+            help=("remove the comment",),
         )
     elif not one.reason:
         yield Diagnostic(
@@ -97,5 +97,5 @@ def _about(one: _Allowance, *, is_used: bool) -> Iterator[Diagnostic]:
             file=one.source.name,
             span=span,
             label="why?",
-            help=(f"write it behind the code:  # jobfile: allow {one.code} because …",),
+            help=(f"write it after the code:  # jobfile: allow {one.code} because …",),
         )

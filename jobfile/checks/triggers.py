@@ -21,9 +21,9 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
             yield finding(
                 trigger,
                 "JF102",
-                f"a trigger of {job.words} says nothing",
+                f"a trigger of {job.words} is empty",
                 label="needs one of `webhook`, `file`, `after`",
-                help=("triggers: [{after: other-job}]",),
+                help=("write  triggers: [{after: other-job}]",),
             )
         elif len(kinds) > 1:
             second = trigger.part(kinds[1])
@@ -32,7 +32,7 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
                 second,
                 "JF109",
                 f"`{kinds[0]}` and `{kinds[1]}` in one trigger exclude each other",
-                label="and the other is given too",
+                label="the second of the two keys",
                 help=("write two triggers, each after a dash",),
                 at_key=True,
             )
@@ -53,9 +53,9 @@ def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:
                 yield finding(
                     where,
                     "JF624",
-                    f"{job.words} writes into the folder `{watched}` that starts it",
-                    label="what is written here starts the job again",
-                    help=("write somewhere else, or move finished files away from there",),
+                    f"{job.words} writes into the folder `{watched}` that it watches",
+                    label="a file written here starts the job again",
+                    help=("write to a different folder, or move finished files out of it",),
                 )
                 return
 
@@ -93,7 +93,7 @@ def check_cancels_what_it_retries(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             policy,
             "JF625",
-            f"`{policy.text}` with `retry`: a run that is cancelled is not tried again",
-            label="ends a run in the middle of its tries",
-            help=("leave `retry` out, or let the next run wait:  on_overlap: queue",),
+            f"`{policy.text}` with `retry`: a cancelled run is not retried",
+            label="it can end a run between its attempts",
+            help=("remove `retry`, or let the next run wait:  on_overlap: queue",),
         )

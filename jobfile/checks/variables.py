@@ -49,7 +49,7 @@ def _nothing_gives(payload: Payload, read: ShellScript, one: Read, given: frozen
     is_own = one.name.startswith(_OWN_PREFIX)
     problem = Problem(
         code="JF430",
-        message=f"nothing gives `${one.name}` to this script",
+        message=f"this script reads `${one.name}`, but nothing sets it",
         start=one.start,
         end=one.end,
         label=_without_value(read, one),
@@ -63,7 +63,7 @@ def _nothing_gives(payload: Payload, read: ShellScript, one: Read, given: frozen
 
 def _without_value(read: ShellScript, one: Read) -> str:
     if one.is_arithmetic and read.dialect == "sh":
-        return "sh counts with 0"
+        return "sh uses 0"
     return "the script ends here" if read.has_nounset else "it is empty"
 
 
@@ -74,7 +74,7 @@ def _own_ways(name: str, given: frozenset[str]) -> tuple[str, ...]:
         return (did_you_mean(near),)
     if name.startswith(PARAM_PREFIX):
         return ("declare the param:  params: {NAME: {type: string}}",)
-    return ("there are " + ", ".join(f"`{one}`" for one in known),)
+    return ("known variables: " + ", ".join(f"`{one}`" for one in known),)
 
 
 def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
         yield f"add it to pass_env, env or secrets:  pass_env: [{name}]"
     if is_set_by_bash(name):
         yield "or  shell: bash, which sets it"
-    yield f"or say what to do without it:  ${{{name}:-}}"
+    yield f"or allow it to be missing:  ${{{name}:-}}"
 
 
 def check_env_is_not_expanded(payload: Payload) -> Iterator[Diagnostic]:
@@ -121,19 +121,19 @@ def _unexpanded(setting: Setting, name: str, *, is_expanded_later: bool) -> Iter
     is_path = name == "PATH"
     if is_path:
         label = "no program would be found there"
-        help_: tuple[str, ...] = ("write the folders:  PATH: /opt/x/bin:/usr/local/bin:/usr/bin:/bin",)
+        help_: tuple[str, ...] = ("write all folders:  PATH: /opt/x/bin:/usr/local/bin:/usr/bin:/bin",)
         help_ += ("or set it in the script:  PATH=/opt/x/bin:$PATH",)
     elif name == "working_dir":
         label = "no folder has this name"
-        help_ = ("write the folder, or a constant of the file:  {{ vars.NAME }}",)
+        help_ = ("write the full path, or use a constant of the file:  {{ vars.NAME }}",)
     else:
         label = "no shell reads this"
-        help_ = ("write the value, or a constant of the file:  {{ vars.NAME }}",)
+        help_ = ("write the value, or use a constant of the file:  {{ vars.NAME }}",)
         help_ += (f"or set it in the script:  export {name}=…",)
     where = "a working_dir" if name == "working_dir" else "a value of env"
     problem = Problem(
         code="JF432" if is_path else "JF431",
-        message=f"`{shown[:40]}` in {where} is passed on as it is",
+        message=f"`{shown[:40]}` in {where} is not expanded",
         start=start,
         end=end,
         label=label,
@@ -162,7 +162,7 @@ def check_passed_variables(payload: Payload) -> Iterator[Diagnostic]:
     for one in passed.parts():
         name = one.text
         if name in SET_FOR_EACH_RUN:
-            value = "the job's time zone" if name == "TZ" else "a folder of the run, which goes with it"
+            value = "the job's time zone" if name == "TZ" else "a folder of the run, removed with it"
             way = "set `timezone`, or  env: {TZ: …}" if name == "TZ" else "set it:  env: {TMPDIR: /var/big}"
             yield finding(
                 one,

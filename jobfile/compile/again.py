@@ -46,16 +46,16 @@ def find_foreign(jobs: Sequence[JobSpec]) -> Iterator[str]:
     """
     names = [spec.name for spec in jobs]
     if not all(map(is_job_name, names)):
-        yield "a job has a name that no job can have"
+        yield "a job has an invalid name"
         return
     if len(set(names)) < len(names):
-        yield "two jobs have one name"
+        yield "two jobs have the same name"
     outputs = {spec.name: spec.outputs for spec in jobs}
     for spec in jobs:
         if not all(is_named(name) for is_named, given in _names(spec) for name in given):
-            yield f"job `{spec.name}` has a part with a name that none can have"
+            yield f"job `{spec.name}` has a part with an invalid name"
         elif not all(_is_compiled(action, scope) for action, scope in _scripts(spec, outputs)):
-            yield f"what job `{spec.name}` would run is not what its text says"
+            yield f"job `{spec.name}` would run something different from its text"
 
 
 def _names(spec: JobSpec) -> Iterator[tuple[Callable[[str], bool], Iterable[str]]]:

@@ -63,7 +63,7 @@ def names_of(files: FileSet, kind: str, path: DocumentPath) -> list[str]:
         payload = payload_at(files, path)
         return list(payload.secrets) if payload else list(map_at(files.main, (*path[:2], "secrets")))
     if kind == "zone":
-        from jobfile.schedule.zones import zone_names  # noqa: PLC0415  only where a zone is asked for
+        from jobfile.schedule.zones import zone_names  # noqa: PLC0415  only for a zone
 
         return sorted(zone_names())
     return [*map_at(files.main, (SECTIONS[kind],)), *(["default"] if kind == "queue" else [])]

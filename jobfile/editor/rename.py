@@ -26,9 +26,11 @@ def job_named_at(
 def rename_edits(files: FileSet, old: str, new: str) -> list[tuple[Source, Span]]:
     """Every place to replace. Raises RenameError for a name that is invalid or already in use."""
     if not is_job_name(new):
-        raise RenameError(f"`{new}`: small letters, digits, _ and -, a letter first, at most 63 in all")
+        raise RenameError(
+            f"`{new}` is not a valid job name: use small letters, digits, _ and -, with a letter first"
+        )
     if new != old and new in files.job_names:
-        raise RenameError(f"there is a job `{new}` already")
+        raise RenameError(f"there is already a job `{new}`")
     job = files.jobs[old]
     places = [(job.document.source, job.document.key_span(job.path))]
     places += [(one.document.source, one.document.span(one.path)) for one in references(files, old)]

@@ -245,7 +245,7 @@ def _pick(target: object, index: object) -> object:
     assert isinstance(target, (tuple, list, str))
     assert isinstance(index, int)
     if not -len(target) <= index < len(target):
-        raise EvaluationError(f"there is no item {index} in {len(target)}")
+        raise EvaluationError(f"no item {index}: the length is {len(target)}")
     return target[index]
 
 
@@ -259,16 +259,16 @@ def _combine(node: Binary, values: Mapping[str, object]) -> object:
     try:
         return _bounded(_OPERATIONS[node.sign](left, right))
     except ZeroDivisionError:
-        raise EvaluationError(f"`{node.sign}` by nought") from None
+        raise EvaluationError(f"`{node.sign}`: division by zero") from None
     except (TypeError, ValueError, OverflowError) as error:
-        raise EvaluationError(f"`{node.sign}` cannot be done with these values") from error
+        raise EvaluationError(f"`{node.sign}` does not work with these values") from error
 
 
 def _bounded(value: object) -> object:
     if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise EvaluationError(f"a text longer than {MAX_TEXT} characters")
+        raise EvaluationError(f"the text is longer than {MAX_TEXT} characters")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise EvaluationError("a number larger than 64 bits")
+        raise EvaluationError("the number does not fit in 64 bits")
     return value
 
 

@@ -47,7 +47,7 @@ def bind_params(
     known = {spec.name: spec for spec in specs}
     for name in given.keys() - known.keys():
         near = suggest(name, known)
-        hint = did_you_mean(near) if near else f"there are {', '.join(known) or 'none'}"
+        hint = did_you_mean(near) if near else f"known params: {', '.join(known) or 'none'}"
         problems.append(ParamProblem(name, f"no such param; {hint}", "JF503"))
     for spec in specs:
         if spec.name not in given:
@@ -65,7 +65,7 @@ def bind_params(
         if trouble is not None:
             problems.append(ParamProblem(spec.name, trouble))
     if sum(len(str(value).encode("utf-8", "replace")) for value in bound.values()) > MAX_ALL_BYTES:
-        problems.append(ParamProblem("", f"all params together are larger than {MAX_ALL_BYTES} bytes"))
+        problems.append(ParamProblem("", f"the params together are larger than {MAX_ALL_BYTES} bytes"))
     return bound, tuple(problems)
 
 
@@ -93,7 +93,7 @@ def _check_list(spec: ParamSpec, value: Value) -> str | None:
     if not isinstance(value, tuple):
         return f"expected a list, found `{_shown(value)}`"
     if spec.max_items is not None and len(value) > spec.max_items:
-        return f"{len(value)} items, and at most {spec.max_items} are allowed"
+        return f"{len(value)} items; at most {spec.max_items} are allowed"
     for item in value:
         if spec.item_type is not None and not _has_type(spec.item_type, item):
             return f"expected items of type {spec.item_type.value}, found `{_shown(item)}`"
@@ -124,7 +124,7 @@ def as_written(value: Scalar) -> str:
 
 def _check_text(value: str) -> str | None:
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-        return "a character that no process can be given"
+        return "has a character that cannot be passed to a process"
     if len(value.encode("utf-8")) > MAX_STRING_BYTES:
         return f"longer than {MAX_STRING_BYTES} bytes"
     return None

@@ -8,7 +8,7 @@ a comparison costs at most `MAX_LENGTH` steps over `MAX_PLACES` bits.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from re import _parser  # type: ignore[attr-defined]  # the one reader of patterns that agrees with `re`
+from re import _parser  # type: ignore[attr-defined]  # the only pattern parser that agrees with `re`
 from typing import Any, Final, NamedTuple  # the parser's tree is not typed
 
 MAX_LENGTH: Final = 1024
@@ -31,12 +31,12 @@ _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
 _REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT")
 _CHARACTERS: Final = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
 _REFUSED: Final = {
-    "GROUPREF": "backreferences and looking around are not supported",
-    "GROUPREF_EXISTS": "backreferences and looking around are not supported",
-    "ASSERT": "backreferences and looking around are not supported",
-    "ASSERT_NOT": "backreferences and looking around are not supported",
-    "ATOMIC_GROUP": "atomic groups, as `(?>…)`, are not supported",
-    "POSSESSIVE_REPEAT": "possessive repetitions, as `a++`, are not supported",
+    "GROUPREF": "backreferences and lookaround are not supported",
+    "GROUPREF_EXISTS": "backreferences and lookaround are not supported",
+    "ASSERT": "backreferences and lookaround are not supported",
+    "ASSERT_NOT": "backreferences and lookaround are not supported",
+    "ATOMIC_GROUP": "atomic groups such as `(?>…)` are not supported",
+    "POSSESSIVE_REPEAT": "possessive repetitions such as `a++` are not supported",
 }
 
 Items = Sequence[Any]
@@ -72,12 +72,14 @@ def size_of(pattern: str) -> int:
     try:
         tree = _parser.parse(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise UnsupportedError(f"not a pattern: {error}") from error
+        raise UnsupportedError(f"invalid pattern: {error}") from error
     if tree.state.flags & ~_parser.SRE_FLAG_UNICODE:
         raise UnsupportedError("flags, as `(?i)`, are not supported")
     size = _size(tree)
     if size > MAX_PLACES:
-        raise UnsupportedError(f"its repetitions, written out, have {size:,} places; at most {MAX_PLACES:,}")
+        raise UnsupportedError(
+            f"it has {size:,} places with its repetitions expanded; the limit is {MAX_PLACES:,}"
+        )
     return size
 
 
@@ -200,7 +202,7 @@ class _Machine:
                 if self._follow[node] and not self._is_character[node] and self._is_open(node, around)
             ]
             is_changed = True
-            while is_changed:  # once more for each repetition inside a repetition: only they lead back
+            while is_changed:  # one more pass for each repetition inside a repetition: only they lead back
                 is_changed = False
                 for node in inner:
                     bits = found[node]

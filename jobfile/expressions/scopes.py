@@ -50,7 +50,7 @@ EVENT: Final[Names] = {
     **{f"event.{name}": _WORD for name in ("job", "run_id", "status")},
 }
 _ELSEWHERE: Final = {
-    "steps": "in a job with steps, in the steps after the one that is named",
+    "steps": "in a job with steps, in the steps after the named one",
     "item": "in a step with `for_each`",
     "matrix": "in a job with a matrix",
     "trigger": "in a job with a `file` or `after` trigger",
@@ -131,7 +131,7 @@ def build(
     if steps:
         heads.add("steps")
     if "run" in heads:
-        heads.add("params")  # a job may have some, and this one has none
+        heads.add("params")  # a job can have params, but this one has none
     said = {head: _elsewhere(head) for head in _ELSEWHERE if head not in heads}
     for kind, own in kinds.items():
         for name in own.keys() - shared.keys():
@@ -161,8 +161,8 @@ def _elsewhere(head: str) -> Refusal:
 def _only_after_a_test(name: str, kind: str) -> Refusal:
     return Refusal(
         "JF403",
-        f"`{name}` is there only when the run was started by `{kind}`",
-        "other runs of this job have none",
+        f"`{name}` exists only in runs started by `{kind}`",
+        "other runs of this job do not have it",
         (f"test it first:  {name} if run.trigger == '{kind}' else …",),
     )
 

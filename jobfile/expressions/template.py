@@ -131,7 +131,7 @@ def _with_literal(problem: Problem, braces: str) -> Problem:
     is_theirs = _OF_ANOTHER_TOOL.match(source) is not None
     if not is_theirs and not _LIKE_ANOTHER_TOOL.match(source):
         return problem
-    help_ = f"braces for another program:  {literal}"
+    help_ = f"for literal braces, write:  {literal}"
     return replace(problem, help=(help_,), fix=literal if is_theirs else None)
 
 
@@ -195,9 +195,9 @@ def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem
     if found.may_be_null:
         message, tip = f"`{slot.source}` may be null", f"{slot.source} | default('never')"
     elif found.kind is Kind.LIST:
-        message, tip = "a list cannot stand in text", f"{slot.source} | join(',')"
+        message, tip = "a list cannot be part of text", f"{slot.source} | join(',')"
     else:
-        message, tip = f"a {found.kind.value} cannot stand inside text", f"'yes' if {slot.source} else 'no'"
+        message, tip = f"a {found.kind.value} cannot be part of text", f"'yes' if {slot.source} else 'no'"
     help_ = (f"{{{{ {tip} }}}}",)
     return (
         Problem(
@@ -233,7 +233,7 @@ def render_text(text: str, values: Mapping[str, object]) -> str:
         at = slot.end
     result = "".join([*parts, text[at:]])
     if len(result) > len(text) + MAX_TEXT:
-        raise EvaluationError(f"a template gives more than {MAX_TEXT} characters")
+        raise EvaluationError(f"the result of a template is longer than {MAX_TEXT} characters")
     return result
 
 
@@ -256,10 +256,10 @@ def _statements(text: str) -> Iterable[Problem]:
                 break
             yield Problem(
                 code="JF407",
-                message="statements and comments of templates are not part of the language",
+                message="template statements and comments are not supported",
                 start=match.start(),
                 end=end + len(closing),
-                label="only {{ expressions }}",
+                label="only {{ expressions }} are allowed",
                 help=("for a choice:  {{ a if test else b }}",),
             )
             match = opening.search(text, end + len(closing))
@@ -296,7 +296,7 @@ class _NotAllowedError(Exception):
 def _parse(source: str) -> "Expression | _Refused":
     """An expression's tree, or why there is none. Limits are checked first, before the parser can fail."""
     if not source.strip():
-        return _Refused("there is nothing between the braces")
+        return _Refused("the braces are empty")
     if len(source) > MAX_SOURCE or sum(source.count(sign) for sign in "([{") > MAX_BRACKETS:
         return _Refused("the expression is too large")
     from jinja2 import Environment, TemplateSyntaxError, nodes  # noqa: PLC0415  start-up time: 80 ms
@@ -322,7 +322,7 @@ def _plainly(message: str) -> str:
     if message == f"unexpected {end}":
         return "it ends too early"
     found = re.fullmatch(f"expected token {end}, got (.*)", message)
-    return f"{found[1]} is not expected here" if found else message.rstrip(".")
+    return f"{found[1]} is unexpected here" if found else message.rstrip(".")
 
 
 class _Converter:
@@ -345,7 +345,7 @@ class _Converter:
             sign = {"Not": "not", "Neg": "-", "Pos": "+"}[kind]
             return Unary(sign, self.convert(_field(node, "node"), depth + 1))
         if method is None:
-            raise _NotAllowedError(f"{_REFUSED.get(kind, kind.lower())} is not part of expressions")
+            raise _NotAllowedError(f"{_REFUSED.get(kind, kind.lower())} is not allowed in an expression")
         result = method(node, depth)
         assert isinstance(result, (Literal, Name, Item, Listing, Unary, Binary, Conditional, Filtered))
         return result
@@ -361,24 +361,24 @@ class _Converter:
             raise _NotAllowedError("the number is too large")
         if isinstance(value, (str, bool, int, float)) or value is None:
             return Literal(value)
-        raise _NotAllowedError("this constant is not part of expressions")
+        raise _NotAllowedError("this constant is not allowed in an expression")
 
     def _name(self, node: "nodes.Name", _depth: int) -> Expression:
         if node.name.startswith("_"):
-            raise _NotAllowedError(f"no name begins with `_`: `{node.name}`")
+            raise _NotAllowedError(f"a name cannot begin with `_`: `{node.name}`")
         return Name(node.name)
 
     def _getattr(self, node: "nodes.Getattr", depth: int) -> Expression:
         target = self.convert(node.node, depth + 1)
         if node.attr.startswith("_") or not isinstance(target, Name):
-            raise _NotAllowedError(f"there is no `.{node.attr}` of this")
+            raise _NotAllowedError(f"this value has no `.{node.attr}`")
         return Name(f"{target.path}.{node.attr}")
 
     def _getitem(self, node: "nodes.Getitem", depth: int) -> Expression:
         target, index = self.convert(node.node, depth + 1), self.convert(node.arg, depth + 1)
         if isinstance(target, Name) and isinstance(index, Literal) and isinstance(index.value, str):
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", index.value, re.ASCII):
-                raise _NotAllowedError(f"no name `{index.value[:40]}`")
+                raise _NotAllowedError(f"unknown name `{index.value[:40]}`")
             return Name(f"{target.path}.{index.value}")
         return Item(target, index)
 
@@ -386,7 +386,7 @@ class _Converter:
         return Listing(tuple(self.convert(item, depth + 1) for item in node.items))
 
     def _tuple(self, _node: "nodes.Tuple", _depth: int) -> Expression:
-        raise _NotAllowedError("a list is written [a, b]")
+        raise _NotAllowedError("write a list as [a, b]")
 
     def _condexpr(self, node: "nodes.CondExpr", depth: int) -> Expression:
         if node.expr2 is None:
@@ -418,7 +418,7 @@ class _Converter:
 
     def _filter(self, node: "nodes.Filter", depth: int) -> Expression:
         if node.node is None or node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise _NotAllowedError(f"filter `{node.name}` takes its arguments by place")
+            raise _NotAllowedError(f"filter `{node.name}` takes no named arguments")
         arguments = tuple(self.convert(argument, depth + 1) for argument in node.args)
         return Filtered(self.convert(node.node, depth + 1), node.name, arguments)
 
@@ -426,4 +426,4 @@ class _Converter:
 def _field(node: "nodes.Node", name: str) -> "nodes.Node":
     found = getattr(node, name)
     assert found is not None
-    return found  # type: ignore[no-any-return]  # a node has nodes
+    return found  # type: ignore[no-any-return]  # a node's children are nodes

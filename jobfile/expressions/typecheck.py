@@ -78,8 +78,8 @@ class _Checker:
                 "JF423",
                 f"secret `{node.path}` in a script or argument",
                 node.path,
-                label="anybody on the machine could read it there",
-                help=("a secret is already in the environment of the job: read it as a variable",),
+                label="every user of the machine could read it there",
+                help=("read it from the job's environment: each secret is a variable there",),
             )
             return _ANY
         return found
@@ -95,11 +95,11 @@ class _Checker:
             self._say_near("JF424", f"output `{path.rpartition('.')[2]}` is not declared", path, near)
         elif head == "secrets" and rest:
             near = self.scope.below.get("secrets", ())
-            self._say_near("JF210", f"no entry `{rest}` in secrets", path, near)
+            self._say_near("JF210", f"`secrets` has no entry `{rest}`", path, near)
         else:
-            what = f"no name `{path}` here"
+            what = f"unknown name `{path}`"
             if head in self.scope.heads and rest and head != "run":
-                what = f"no `{rest}` in {head}"
+                what = f"`{head}` has no `{rest}`"
             self._say_near("JF402", what, path, self.scope.every)
         return _ANY
 
@@ -111,7 +111,7 @@ class _Checker:
             message,
             path,
             label="not defined",
-            help=(did_you_mean(near) if near else f"there are {known}",),
+            help=(did_you_mean(near) if near else f"known names: {known}",),
             fix=near[0] if len(near) == 1 else None,
         )
 
@@ -120,7 +120,7 @@ class _Checker:
         if target.kind not in (Kind.LIST, Kind.STRING, Kind.ANY):
             self._wrong(f"a {target.kind.value} has no items")
         if index.kind not in (Kind.INTEGER, Kind.ANY):
-            self._wrong(f"an item is named by an integer, found {index.kind.value}")
+            self._wrong(f"a list index must be an integer, found {index.kind.value}")
         return _item_of(target)
 
     def _unary(self, node: Unary) -> Type:
@@ -166,7 +166,7 @@ class _Checker:
 
     def _need(self, sign: str, is_good: bool, left: Type, right: Type) -> None:
         if not is_good:
-            self._wrong(f"`{sign}` cannot stand between {left.kind.value} and {right.kind.value}")
+            self._wrong(f"`{sign}` does not work between {left.kind.value} and {right.kind.value}")
 
     def _conditional(self, node: Conditional) -> Type:
         test = self._used(node.test)
@@ -195,7 +195,7 @@ class _Checker:
         if then.kind in _NUMERIC and otherwise.kind in _NUMERIC:
             return Type(Kind.NUMBER)
         self._wrong(
-            f"both sides of `if` and `else` need one type, found {then.kind.value} and {otherwise.kind.value}"
+            f"`if` and `else` need values of one type, found {then.kind.value} and {otherwise.kind.value}"
         )
         return _ANY
 
@@ -210,7 +210,7 @@ class _Checker:
                 f"unknown filter `{node.name}`",
                 node.name,
                 label="not a filter",
-                help=(did_you_mean(near) if near else f"there are {', '.join(FILTERS)}",),
+                help=(did_you_mean(near) if near else f"filters: {', '.join(FILTERS)}",),
                 fix=near[0] if len(near) == 1 else None,
             )
             return _ANY
@@ -234,13 +234,13 @@ class _Checker:
                 "JF404",
                 f"`{node.path if isinstance(node, Name) else 'this'}` may be null",
                 node.path if isinstance(node, Name) else "",
-                label="there may be none",
-                help=("say what to use then:  … | default('never')",),
+                label="it may have no value",
+                help=("set a default:  … | default('never')",),
             )
         return found
 
     def _wrong(self, message: str) -> None:
-        self._say("JF404", message, "", label="this type cannot stand here")
+        self._say("JF404", message, "", label="wrong type here")
 
     def _say(
         self,

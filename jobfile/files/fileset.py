@@ -224,7 +224,9 @@ class JobText:
     def key_scope(self) -> Scope:
         """The names in `concurrency.key` and `idempotency_key`, which are computed before any attempt."""
         names = {name: one for name, one in self.base_names.items() if name != "run.attempt"}
-        refusal = Refusal("JF403", "`run.attempt` is not available here", "a key is made before any attempt")
+        refusal = Refusal(
+            "JF403", "`run.attempt` is not available here", "the key is computed before any attempt"
+        )
         constants, refused = self.files.vars_names, {"run.attempt": refusal}
         return build(names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused)
 
@@ -360,8 +362,8 @@ class StepText:
             return Refusal("JF425", f"step `{name}` reads itself", "it has not run yet")
         return Refusal(
             "JF425",
-            f"step `{name}` has not run yet when `{self.name}` starts",
-            "not among the steps before this one",
+            f"step `{name}` may not have run when `{self.name}` starts",
+            "this step does not wait for it",
             (f"wait for it:  needs: [{', '.join((*self.needs, name))}]",),
         )
 

@@ -115,17 +115,17 @@ def check_include(
 
 def too_large(document: Document) -> Diagnostic:
     """JF017 for files that are too large or too many."""
-    return _too_many(document, f"more than {MAX_TREE_BYTES:,} bytes in all files together")
+    return _too_many(document, f"all files together are larger than {MAX_TREE_BYTES:,} bytes")
 
 
 def _too_many(document: Document, what: str) -> Diagnostic:
     return Diagnostic(
         code="JF017",
-        message=f"{what}: the limit of what one main file may include",
+        message=f"{what}: the limit for one main file",
         file=document.source.name,
         span=document.key_span(("include",)),
         path=("include",),
-        help=("give some of the jobs a main file and an engine of their own",),
+        help=("move some jobs to another main file with its own engine",),
     )
 
 
@@ -141,7 +141,7 @@ def _leaves(setting: Setting) -> Diagnostic:
         span=setting.document.span(setting.path),
         label="not inside the folder",
         path=setting.path,
-        help=("put the file below the main file; a repository is reviewed as a whole",),
+        help=("move the file into the folder of the main file, so that it is reviewed with it",),
     )
 
 
@@ -149,12 +149,12 @@ def _is_link(setting: Setting, name: str) -> Diagnostic:
     through = f" means `{name}`, which" if name != setting.text else ""
     return Diagnostic(
         code="JF023",
-        message=f"include `{setting.text}`{through} is a symbolic link, or behind one",
+        message=f"include `{setting.text}`{through} is a symbolic link, or inside one",
         file=setting.document.source.name,
         span=setting.document.span(setting.path),
-        label="a link is no job file",
+        label="links are not allowed",
         path=setting.path,
-        help=("put the file itself there; what a link leads to was not reviewed with it",),
+        help=("put the file itself there; the target of a link is not reviewed with it",),
     )
 
 
@@ -165,7 +165,7 @@ def _matches_nothing(setting: Setting, known: tuple[str, ...]) -> Diagnostic:
         message=f"include `{setting.text}` matches no file",
         file=setting.document.source.name,
         span=setting.document.span(setting.path),
-        label="no such file" if not is_pattern(setting.text) else "no file has such a name",
+        label="no such file" if not is_pattern(setting.text) else "no file has a matching name",
         path=setting.path,
         help=(did_you_mean(near),) if near else ("paths are relative to the folder of the main file",),
     )
@@ -181,7 +181,7 @@ def check_included(document: Document) -> Iterator[Diagnostic]:
             message=f"`{key}` is not allowed in an included file",
             file=document.source.name,
             span=document.key_span((key,)),
-            label="only the main file may have it",
+            label="only the main file may have this key",
             path=(key,),
-            help=("move it to the main file; here stand `version`, `defaults` and `jobs`",),
+            help=("move it to the main file; an included file has only `version`, `defaults` and `jobs`",),
         )

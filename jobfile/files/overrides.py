@@ -51,11 +51,11 @@ def _unknown(document: Document, name: str, declared: Mapping[str, object]) -> D
     top = document.source.position(0)
     return Diagnostic(
         code="JF402",
-        message=f"`--set {name}=…` names no var of this file",
+        message=f"`--set {name}=…`: this file has no var `{name}`",
         file=document.source.name,
         span=Span(top, top),
         path=("vars", name),
-        help=(did_you_mean(near) if near else f"there are {known}",),
+        help=(did_you_mean(near) if near else f"known vars: {known}",),
     )
 
 
@@ -64,11 +64,11 @@ def _wrong_type(document: Document, name: str, old: object) -> Diagnostic:
     path = ("vars", name)
     return Diagnostic(
         code="JF103",
-        message=f"`--set {name}=…` has another type than `{name}` has here",
+        message=f"`--set {name}=…` has the wrong type",
         file=document.source.name,
         span=document.span(path),
         label=f"expected {kinds.get(type(old), 'text')}",
         path=path,
         related=(Label(span=document.key_span(path), text="declared here"),),
-        help=("give a value of the same type; the type of a var stays",),
+        help=("give a value of the type that the var has in the file",),
     )

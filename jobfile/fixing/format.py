@@ -33,9 +33,9 @@ def format_source(source: Source) -> Formatted:
         tokens = list(read_tokens(plain))
         new = _Printer(plain, lay_out(plain, tokens), _in_quotes(plain, tokens)).text()
     except UnusualError:
-        return Formatted(text=source.text, problem="it holds `? ` keys, which are left as they are")
+        return Formatted(text=source.text, problem="it has `? ` keys, which cannot be formatted")
     if not _means_the_same(document, new):
-        return Formatted(text=source.text, problem="it cannot be laid out without changing what it means")
+        return Formatted(text=source.text, problem="formatting would change its meaning")
     return Formatted(text=new.replace("\n", "\r\n") if "\r\n" in source.text else new)
 
 

@@ -121,7 +121,7 @@ def _by_name(value: object) -> dict[str, object]:
 def _action(above: Path, old: object, new: object) -> Iterator[FieldChange]:
     """The action; a different kind of action is one field removed and one added."""
     if type(old) is not type(new):
-        order = list(_ACTIONS)  # the same whichever of the two comes first in time
+        order = list(_ACTIONS)  # the same order in both directions of time
         present = [(side, one) for side, one in (("before", old), ("after", new)) if one is not None]
         for side, value in sorted(present, key=lambda one: order.index(type(one[1]))):
             told, kind = _told(value)
@@ -207,7 +207,7 @@ def normal_form(item: object) -> str:
 def _hidden(change: FieldChange) -> FieldChange:
     """A change, marked as hidden if a side must not be shown."""
     if "secrets" in change.path:
-        return change  # the names of places, never what is there
+        return change  # the names of places, never the secrets
     texts = [pair for side in (change.before, change.after) for pair in _texts(change.path[-1], side)]
     names = [(name, text) for _, text in texts for name in change.path]
     return change._replace(is_hidden=any(looks_like_secret(name, text) for name, text in (*texts, *names)))

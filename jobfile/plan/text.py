@@ -205,7 +205,7 @@ def _script(label: str, field: FieldChange, *, is_full: bool) -> list[str]:
     size = f"{plural(len(after or before), 'line')}"
     size += f", {sum(line[0] == '+' for line in more)} new, {sum(line[0] == '-' for line in more)} gone"
     if before == after:
-        return [_row(label, "the same text, compiled in another way by this version")]
+        return [_row(label, "the same text, compiled differently by this version")]
     if not before or not after:
         size = f"{plural(len(after or before), 'line')}{'' if after else ', gone'}"
     shown = changed if is_full else changed[:DIFF_LINES]
@@ -255,7 +255,7 @@ def _fires(change: JobChange, now: datetime, width: int) -> list[str]:
         if max(map(len, lines)) <= width:
             break
     if not pairs:
-        lines = [f"{space}never fires in the year to come, before or after"]
+        lines = [f"{space}never fires in the next year, before or after"]
     counts = f"{' ' * (_LABEL + 4)}fires in 30 days  {runs.count_before:,} -> {runs.count_after:,}"
     told = told_runs(change, now)
     return [*lines, counts + told] if len(counts + told) <= width else [*lines, counts, space + told.strip()]

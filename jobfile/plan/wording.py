@@ -165,5 +165,5 @@ def hidden_text(change: FieldChange) -> str:
     """The text for a field that looks like a secret: its length, and whether it changed."""
     what = "changed" if change.before is not None and change.after is not None else "new"
     if change.after is None:
-        return "(hidden, gone)"
+        return "(hidden, removed)"
     return f"(hidden, {len(value_text(change.after))} characters, {what})"

@@ -187,7 +187,7 @@ def _never(words: list[tuple[str, int]], expression: CronExpression) -> CronProb
         start=words[2][1],
         end=week_at + len(week) if is_about_week else month_at + len(month),
         label="no year has such a day",
-        help=(DAY_OF_MONTH.advice, *(["a day has to fit both day fields"] if is_about_week else [])),
+        help=(DAY_OF_MONTH.advice, *(["a day must match both day fields"] if is_about_week else [])),
     )
 
 
@@ -201,13 +201,13 @@ def _refused_text(text: str) -> CronProblem | None:
             MAX_LENGTH,
             len(text),
             label="beyond the limit",
-            help_=("several schedules can stand in a list",),
+            help_=("split it into several schedules in a list",),
         )
     for at, sign in enumerate(text):
         if not (" " <= sign <= "~" or sign == "\t"):
             return _refused_character(sign, at)
     if not text or text.isspace():
-        return _problem("an empty text is not a cron expression", 0, len(text), help_=(ORDER_OF_FIELDS,))
+        return _problem("the cron expression is empty", 0, len(text), help_=(ORDER_OF_FIELDS,))
     prefix = _ZONE_PREFIX.match(text.lstrip(" \t"))
     if prefix is not None:
         start = len(text) - len(text.lstrip(" \t"))
@@ -227,13 +227,13 @@ def _refused_character(sign: str, at: int) -> CronProblem:
     if sign.isdecimal():
         message, fix = f"digit {number} is not one of 0 to 9", str(int(sign))
     elif sign.isspace():
-        message, fix = f"character {number} does not part fields", " "
+        message, fix = f"character {number} is not a valid separator", " "
     elif sign in "‐‑‒–—−":
-        message, fix = f"character {number} is not the minus of a range", "-"
+        message, fix = f"character {number} is not the hyphen of a range", "-"
     else:
-        message, fix = f"character {number} has no place in a cron expression", None
-    label = "only spaces and tabs part fields" if fix == " " else "only plain ASCII characters"
-    help_ = "a field has digits, names of three letters, and the signs  * , - / ? #"
+        message, fix = f"character {number} is not allowed in a cron expression", None
+    label = "separate fields with spaces or tabs" if fix == " " else "only ASCII characters are allowed"
+    help_ = "a field consists of digits, names of three letters, and the signs  * , - / ? #"
     if fix is not None:
         help_ = "write a space" if fix == " " else f"write `{fix}`"
     return _problem(message, at, at + 1, label=label, help_=(help_,), fix=fix)
@@ -248,8 +248,8 @@ def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> Cron
             message="`@reboot` is not a time",
             start=start,
             end=end,
-            label="the start of a machine is not on the calendar",
-            help=("leave `schedule` out, and let the machine's start-up call  jobfile run JOB",),
+            label="a machine can start at any time",
+            help=("remove `schedule`, and call  jobfile run JOB  when the machine starts",),
         )
     if alias == "@every":
         period = rest[0][0] if rest else "10m"
@@ -257,18 +257,18 @@ def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> Cron
             "`@every` is not part of a cron expression",
             start,
             end,
-            label="a period, not a time of day",
+            label="this is a period, not a time of day",
             help_=(f"write `every: {period}` instead of `cron:`",),
         )
     if alias not in ALIASES:
         return _unknown_alias(alias, start)
     if rest:
         return _problem(
-            f"`{alias}` stands alone",
+            f"`{alias}` must be the whole expression",
             rest[0][1],
             len(text.rstrip(" \t")),
             label="one word too many",
-            help_=(f"for another time leave the alias out: {ORDER_OF_FIELDS}",),
+            help_=(f"for another time, write {ORDER_OF_FIELDS}",),
         )
     parsed = _parse_fields([(field, 0) for field in ALIASES[alias].split()], days)
     assert isinstance(parsed, CronExpression)
@@ -299,11 +299,11 @@ def _wrong_count(text: str, words: list[tuple[str, int]]) -> CronProblem:
         return _seconds(words, last_is_good=isinstance(first_five, CronExpression))
     if isinstance(first_five, CronExpression):
         return _problem(
-            f"a cron expression ends after five fields, this one has {len(words)}",
+            f"a cron expression has five fields, this one has {len(words)}",
             words[5][1],
             len(text.rstrip(" \t")),
             label="not part of the expression",
-            help_=("what is to be run belongs under `run:` or `command:`",),
+            help_=("put the command under `run:` or `command:`",),
         )
     start, end = words[0][1], words[-1][1] + len(words[-1][0])
     return _problem(
@@ -321,7 +321,7 @@ def _seconds(words: list[tuple[str, int]], *, last_is_good: bool) -> CronProblem
     first_is_good = isinstance(
         _parse_fields([(word, 0) for word in texts[1:6]], DayRule.CRON), CronExpression
     )
-    help_ = ["for a distance of seconds write `every: 10s` instead of `cron:`"]
+    help_ = ["for a period in seconds, write `every: 10s` instead of `cron:`"]
     if last_is_good and len(words) == 6:
         help_.insert(0, f"if the seconds come last:  {' '.join(texts[:5])}")
     if first_is_good:
@@ -334,7 +334,7 @@ def _seconds(words: list[tuple[str, int]], *, last_is_good: bool) -> CronProblem
         message=f"{what}: a cron expression has five fields, this one has {len(words)}",
         start=start,
         end=words[1][1] if start == words[0][1] else words[5][1] + len(words[5][0]),
-        label="the finest field is the minute",
+        label="the smallest unit is the minute",
         help=tuple(help_),
         fix="" if is_plain else None,
     )

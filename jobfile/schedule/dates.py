@@ -8,7 +8,7 @@ from jobfile.schedule.zones import load_zone
 
 DATE_FORM: Final = "YYYY-MM-DD"
 TIME_FORM: Final = "HH:MM"
-MOMENT_FORM: Final = "YYYY-MM-DDTHH:MM, with seconds, Z or an offset if need be"
+MOMENT_FORM: Final = "YYYY-MM-DDTHH:MM, with optional seconds and Z or an offset"
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -52,7 +52,7 @@ def parse_moment(text: str, zone: str) -> datetime | str:
         return ""
     at = named.replace(tzinfo=loaded).astimezone(UTC)
     if at.astimezone(loaded).replace(tzinfo=None) != named:
-        return f"this local time does not exist in {zone}: the clock is set forward over it"
+        return f"this local time does not exist in {zone}: the clock skips it when it is set forward"
     return at
 
 

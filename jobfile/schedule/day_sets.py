@@ -124,7 +124,7 @@ class OpenMatchingDays:
 
     def _from_before(self, year: int, month: int, first: int) -> int:
         """The first open day, if a closed day of an earlier month is moved to it."""
-        while True:  # an expression matches some day in any 40 years
+        while True:  # an expression matches at least one day in any 40 years
             year, month = (year, month - 1) if month > 1 else (year - 1, 12)
             if year not in YEARS:
                 return 0

@@ -41,9 +41,9 @@ class ClockEffect:
     @property
     def note(self) -> str:
         """The effect in one line."""
-        says = "do not exist" if self.is_gap else "exist twice"
+        says = "do not exist" if self.is_gap else "occur twice"
         if " " not in self.times:
-            says = "does not exist" if self.is_gap else "exists twice"
+            says = "does not exist" if self.is_gap else "occurs twice"
         return f"{self.times} {says} on {self.date.isoformat()}"
 
 
@@ -107,7 +107,7 @@ def _first_pass_note(zone: str, at: datetime, *, is_fixed: bool) -> str:
     for change in clock_changes(zone, after=at, days=1):
         if not change.is_gap and change.at - change.size <= at and change.size < LONGEST_SHIFT:
             local = _clock(seconds_of(at + change.offset_before) // 60)
-            return f"{local} exists twice: {'the first is used' if is_fixed else 'this is the first'}"
+            return f"{local} occurs twice: {'the first is used' if is_fixed else 'this is the first'}"
     return ""
 
 
@@ -115,7 +115,7 @@ def _second_pass_note(zone: str, at: datetime) -> str:
     second = seconds_of(at)
     for piece in pieces_of_year(zone, within_calendar(at).year):
         if piece.start <= second < min(piece.end, piece.repeats_until):
-            return f"{_clock((second + piece.offset) // 60)} exists twice: this is the second"
+            return f"{_clock((second + piece.offset) // 60)} occurs twice: this is the second"
     return ""
 
 

@@ -81,8 +81,8 @@ def _calendar(calendar: CalendarSpec) -> str:
 
 _ON_CLOSED = {
     OnClosed.SKIP: "only on open days",
-    OnClosed.NEXT: "on the next open day if that one is closed",
-    OnClosed.PREVIOUS: "on the open day before if that one is closed",
+    OnClosed.NEXT: "on the next open day if that day is closed",
+    OnClosed.PREVIOUS: "on the previous open day if that day is closed",
 }
 
 
@@ -236,7 +236,7 @@ def _clock_class(zone: str, *, is_fixed: bool, is_once: bool) -> str:
     if zone == "UTC":
         return "UTC"
     if not is_fixed:
-        return f"{zone} (wildcard: as often as the clock shows it)"
+        return f"{zone} (wildcard: each time the clock shows it)"
     return f"{zone} (fixed: {'one run per local day' if is_once else 'each local time once'})"
 
 

@@ -54,7 +54,7 @@ class Piece:
 def seconds_of(instant: datetime) -> int:
     """Whole seconds since the epoch."""
     since = instant - EPOCH
-    return since.days * 86_400 + since.seconds  # the floor, in half the time of a division
+    return since.days * 86_400 + since.seconds  # rounds down, in half the time of a division
 
 
 @lru_cache(maxsize=4096)
@@ -158,7 +158,7 @@ def local_batches(
     last_fire = max(after.year, times.last_listed_year, LAST_SINGULAR_YEAR)
     for year in range(after.year, until.year + 1):
         if year > after.year and not _has_days(times, year):
-            pieces: tuple[Piece, ...] = ()  # that need not be looked for
+            pieces: tuple[Piece, ...] = ()  # those already known
         else:
             pieces = pieces_of_year(zone, year)
         for piece in pieces:

@@ -78,10 +78,10 @@ _SAME_MEANING = {
 _FOREIGN_NOTES = {
     "name": "the key above a job is its name",
     "id": "the key above a job is its name",
-    "image": "jobs run on the machine of the engine; containers are not supported",
-    "container": "jobs run on the machine of the engine; containers are not supported",
-    "retries": "`retry` counts the first try too",
-    "max_retries": "`retry` counts the first try too",
+    "image": "jobs run on the engine's machine; containers are not supported",
+    "container": "jobs run on the engine's machine; containers are not supported",
+    "retries": "use `retry`, which counts the first attempt too",
+    "max_retries": "use `retry`, which counts the first attempt too",
 }
 
 _FOREIGN_HELP = {
@@ -241,7 +241,7 @@ def _foreign(diagnostic: Diagnostic, stray: _Stray, word: str) -> Diagnostic:
     target = FOREIGN_WORDS[word]
     key = target if stray.kind in ("file", "job") else target.rpartition(".")[2]
     first = key.partition(".")[0]
-    message = f"{quoted(stray.key)} is the word of another tool"
+    message = f"{quoted(stray.key)} is a key of another tool, not of jobfile"
     notes = (_FOREIGN_NOTES[word],) if word in _FOREIGN_NOTES else ()
     advice: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
@@ -291,5 +291,5 @@ def _listed(stray: _Stray) -> str:
     if stray.kind == "limits":
         return "valid here: `core`; set other limits in the script, such as  ulimit -n 1024"
     if len(stray.valid) > FEW_KEYS:
-        return f"the keys it may have: jobfile explain keys {stray.kind}"
+        return f"for the valid keys:  jobfile explain keys {stray.kind}"
     return f"valid here: {', '.join(f'`{key}`' for key in stray.valid)}"

@@ -54,14 +54,14 @@ def schema_text() -> str:
         data = pkgutil.get_data("jobfile", _IN_A_WHEEL)
     except FileNotFoundError:
         data = pkgutil.get_data("jobfile", _IN_A_CHECKOUT)
-    assert data is not None, "the package is read from files"
+    assert data is not None, "the package must be installed as files"
     return data.decode()
 
 
 @cache
 def _fast_validator(part: str = "") -> "jsonschema_rs.Draft7Validator":
     """A validator for the whole schema, or for one of its definitions."""
-    import jsonschema_rs  # noqa: PLC0415  start-up time: 20 ms, for those who check a file
+    import jsonschema_rs  # noqa: PLC0415  start-up time: 20 ms, only when a file is checked
 
     if not part:
         return jsonschema_rs.Draft7Validator(schema_text())
@@ -71,7 +71,7 @@ def _fast_validator(part: str = "") -> "jsonschema_rs.Draft7Validator":
 
 @cache
 def _explaining_validator() -> "Validator":
-    import jsonschema  # noqa: PLC0415  start-up time: 50 ms, only for those who made a mistake
+    import jsonschema  # noqa: PLC0415  start-up time: 50 ms, only for an invalid file
 
     own = {"pattern": _pattern}
     kind: type[Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # it has no types
@@ -84,7 +84,7 @@ def _pattern(
     _validator: "Validator", pattern: str, instance: object, _schema: Mapping[str, object]
 ) -> Iterator["ValidationError"]:
     """The keyword `pattern`, where `$` is the very end: Python's `$` also matches before a last newline."""
-    import jsonschema  # noqa: PLC0415  start-up time: already there when this is called
+    import jsonschema  # noqa: PLC0415  start-up time: already loaded when this is called
 
     if isinstance(instance, str) and not re.fullmatch(pattern, instance):
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
@@ -125,7 +125,7 @@ def _mismatch(errors: list["ValidationError"]) -> "ValidationError | None":
 
 
 def _schema_of(error: "ValidationError") -> Mapping[str, object]:
-    assert isinstance(error.schema, dict), "a schema that can be broken is a map"
+    assert isinstance(error.schema, dict), "a schema that can be violated is a map"
     return error.schema
 
 

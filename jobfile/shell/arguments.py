@@ -25,7 +25,7 @@ _TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
 Placed = tuple[int, Slot, Type]
 """The number of an item, a template in it, and the type of its value."""
 _IN_A_LIST: Final[Mapping[str, str]] = {
-    AS_ARGUMENT: 'pass it as an item of its own:  [sh, -c, \'… "$1"\', sh, "{{ x }}"]',
+    AS_ARGUMENT: 'pass it as a separate item:  [sh, -c, \'… "$1"\', sh, "{{ x }}"]',
     AS_INPUT: f"use  run:  and {AS_INPUT}",
 }
 """What to write instead, for advice that differs in a list."""
@@ -112,6 +112,6 @@ def _problem(finding: Finding, slot: Slot, *, takes_env: bool) -> Problem:
         message=finding.message,
         start=slot.start,
         end=slot.end,
-        label=finding.label or "it would run what is in the value",
+        label=finding.label or "it would run the value as code",
         help=tuple(f"or {way}" if at else way for at, way in enumerate(ways)),
     )

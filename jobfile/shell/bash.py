@@ -79,7 +79,7 @@ class BashWords(Quotes, ABC):
         if sign in " \t":
             return
         if self.dialect == "sh" or sign == ";" or (sign == "\n" and self.waits_for_heredoc):
-            raise LostError(begin, "an operator in [[ ]], which only bash knows: say shell: bash")
+            raise LostError(begin, "an operator in [[ ]], which is only in bash: set shell: bash")
         if sign in "&|":
             if not self.looks_at(sign):
                 raise LostError(begin, f"a single `{sign}` in [[ ]]")
@@ -132,7 +132,7 @@ class BashWords(Quotes, ABC):
             sign = self.text[self.at]
             depth += {"[": 1, "]": -1}.get(sign, 0)
             if sign == "\n" or (self.dialect == "sh" and sign in " \t#" + BREAKS):
-                raise LostError(begin, f"`{word.text}`, which only bash reads as an array")
+                raise LostError(begin, f"`{word.text}`, which is an array only in bash")
             self.part_of_word(sign)
         if depth:
             raise BrokenError(begin, "a bracket")

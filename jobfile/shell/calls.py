@@ -13,10 +13,10 @@ _SU_TAKES: Final = frozenset("csgGw")
 _SU_ALONE: Final = frozenset({"--login", "--preserve-environment", "--fast", "--pty"})
 _SU_HARMLESS: Final = _SU_ALONE | {"--group", "--supp-group", "--whitelist-environment"}
 
-AS_INPUT: Final = "send it as input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
+AS_INPUT: Final = "pass it on standard input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
 _AFTER_DASHES: Final = "write  --  before it:  ssh -- {{ host }}"
-_AFTER_USER: Final = "begin with the user:  ssh user@{{ host }}"
-_IN_FILE: Final = "write it into ~/.ssh/config"
+_AFTER_USER: Final = "put the user first:  ssh user@{{ host }}"
+_IN_FILE: Final = "set it in ~/.ssh/config"
 _CHOICE: Final = "choose between fixed words with  case … in … esac"
 
 Part = tuple[str, Word, tuple[str, ...]]

@@ -44,7 +44,7 @@ _ENDS: Final = frozenset({"exit", "return", "false", "kill", "exec"})
 
 
 _PIPEFAIL_WAYS: Final = {
-    "sh": "run it with bash, which jobfile starts with pipefail:  shell: bash",
+    "sh": "use bash, which jobfile starts with pipefail:  shell: bash",
     "bash": "begin the script with  set -o pipefail",
 }
 
@@ -87,11 +87,11 @@ def _in_pipes(script: Script, way: str) -> Iterator[Dropped]:
                 yield Dropped(
                     head.start,
                     head.end,
-                    f"a failure of `{_shown(head)}` in this pipeline is not seen",
-                    "only the last command of a pipeline counts here",
+                    f"a failure of `{_shown(head)}` in this pipeline is ignored",
+                    "only the last command of the pipeline counts here",
                     (
                         way,
-                        "or write to a file first, and read that",
+                        "or write to a file first, then read the file",
                     ),
                     is_pipe=True,
                 )
@@ -145,9 +145,9 @@ def _not_waited_for(script: Script) -> Iterator[Dropped]:
             yield Dropped(
                 at,
                 at + 1,
-                "nothing waits for this command",
-                "its failure is not seen, and it is ended when the script ends",
-                ("add  wait  with its number:  command & pid=$!; …; wait $pid", "or leave the `&` out"),
+                "the script does not wait for this command",
+                "its failure is ignored, and it is killed when the script ends",
+                ("wait for it:  command & pid=$!; …; wait $pid", "or remove the `&`"),
             )
 
 
@@ -166,9 +166,9 @@ def _only_told(commands: Sequence[Command]) -> Iterator[Dropped]:
             yield Dropped(
                 head.start,
                 last.end,
-                "this only prints that a command failed, and the script goes on",
+                "this only prints that a command failed, and the script continues",
                 "this command succeeds, and so does the run",
-                ("end the script:  || { echo …; exit 1; }", "or leave this out: jobfile reports the failure"),
+                ("end the script:  || { echo …; exit 1; }", "or remove this: jobfile reports the failure"),
             )
 
 
@@ -189,7 +189,7 @@ def _in_the_middle(commands: Sequence[Command]) -> Iterator[Dropped]:
                 head.start,
                 head.end,
                 f"a failure of `{_shown(head)}` before `&&` does not end the script",
-                "what comes after the `&&` is left out, and the next line runs",
+                "the command after `&&` is skipped, and the next line runs",
                 ("write each command on its own line: a failure ends the script",),
             )
 

@@ -62,7 +62,7 @@ def note_parameter(notes: Notes, word: Word, parameter: re.Match[str], begin: in
     """Record the variable in `${ … }`, and whether bash evaluates its value again, as in `${!x}`."""
     name, after = parameter[1], parameter.string[parameter.end() : parameter.end() + 2]
     word.variables.append(name)
-    if not parameter[0].startswith("#") and parameter[3] != "+":  # a length, or another word
+    if not parameter[0].startswith("#") and parameter[3] != "+":  # a length, or an alternative value
         word.spots.append((len(word.text) - 1, name))
     is_list = parameter[2] in ("[@]", "[*]") or after[:1] in ("*", "@")
     if (parameter[0].startswith("!") and not is_list) or after == "@P":

@@ -109,7 +109,7 @@ class Frame:
         self.is_target = self.is_redirected = True
         self.redirection = sign
         if self.next is Next.COMMAND:
-            self.next = Next.ARGUMENT  # reserved words are none after a redirection
+            self.next = Next.ARGUMENT  # there are no reserved words after a redirection
 
     def _handle(self, word: Word, at: int) -> None:
         """The number of a redirection, or the variable for it."""

@@ -71,7 +71,7 @@ class Heredocs(BashWords, ABC):
                     self.literal()
                 else:
                     self.inside_double(self.text[self.at])
-        except BrokenError as error:  # shells differ on whether it may go on after the delimiter
+        except BrokenError as error:  # shells differ on whether it may continue after the delimiter
             raise LostError(error.at, f"{error.what} that does not end in its here-document") from None
         heredoc.texts.append(word)
         frame.word, self.limit, self.at = outer, limit, after

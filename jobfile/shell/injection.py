@@ -22,17 +22,17 @@ from jobfile.shell.programs import (
 )
 from jobfile.shell.variables import array_names
 
-_AS_SCRIPT: Final = ("write  --  before it", "begin with the folder:  ./{{ x }}")
+_AS_SCRIPT: Final = ("write  --  before it", "add the folder:  ./{{ x }}")
 ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'
 _IN_PROGRAM: Final = 'set  env: {X: "{{ … }}"}  and write  "$X"  in single quotes'
 AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
-_AS_AWK_VARIABLE: Final = "give it a name:  awk -v x={{ x }} '… x …'"
+_AS_AWK_VARIABLE: Final = "assign it to a variable:  awk -v x={{ x }} '… x …'"
 _AS_INTEGER: Final = "declare the param as  type: integer"
-_AS_WORD: Final = "write the name of the command, or give the value as a word of its own"
+_AS_WORD: Final = "write the name of the command, or pass the value as a separate word"
 _IN_QUOTES: Final = 'put it in double quotes:  "$x"'
 _AS_CHOICE: Final = "choose between fixed words with  case … in … esac"
 _AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
-    "eval": ("leave `eval` out", _IN_PROGRAM),
+    "eval": ("remove `eval`", _IN_PROGRAM),
     "watch": (_IN_PROGRAM,),
     "parallel": (_IN_PROGRAM,),
     "trap": ("assign first:  x={{ x }};  then  trap '… \"$x\"' EXIT", _IN_PROGRAM),
@@ -97,7 +97,7 @@ def find_rereads(command: Command) -> Iterator[Finding]:
     words = command.words
     for word in words:
         for slot in word.subscript:
-            message = "a subscript is evaluated again by bash"
+            message = "bash evaluates this subscript as code"
             yield Finding(slot, "JF421", message, ways=(_AS_INTEGER,))
     if words and words[0].text == "[[":
         yield from _conditional(words)
@@ -134,14 +134,14 @@ def find_in_arguments(words: Sequence[Word]) -> Iterator[Finding]:
 def find_evaluated(script: Script) -> Iterator[Finding]:
     """Templates that bash evaluates because of their place: a special variable, or after `>&`."""
     for slot in (slot for word in script.notes.targets for slot in word.slots):
-        message = "bash reads this redirection again"
+        message = "bash expands the target of this redirection again"
         yield Finding(slot, "JF421", message, ways=("write  >{{ x }} 2>&1  instead of  >&{{ x }}",))
     yield from _arrays(script)
     assigned = [*_assigned(script), *((name, slot) for name, one in script.notes.loops for slot in one.slots)]
     evaluated = _EVALUATED | (set(_declared_as_numbers(script)) if assigned else set())
     for name, slot in assigned:
         if name in evaluated:
-            message = f"an assignment to `{name}` is evaluated again"
+            message = f"bash evaluates the value assigned to `{name}` as code"
             yield Finding(slot, "JF421", message, ways=("use another name", _AS_INTEGER))
         else:
             yield from _given(name, slot)
@@ -151,7 +151,7 @@ def _given(name: str, slot: int) -> Iterator[Finding]:
     """The finding for a value that is assigned to this variable."""
     reason = evaluated_by(name)
     if reason:
-        message, label = f"the value goes into `{name}`: {reason}", "who gives it decides what runs"
+        message, label = f"the value goes into `{name}`: {reason}", "this value decides what runs"
         yield Finding(slot, "JF439", message, label, FIXED_VALUES)
 
 
@@ -168,7 +168,7 @@ def _arrays(script: Script) -> Iterator[Finding]:
     for name, word in declared:
         if name in arrays:
             for slot in word.slots:
-                message = f"`{name}` is an array, of which the value may be the items"
+                message = f"`{name}` is an array: bash would read a value such as `(…)` as its items"
                 yield Finding(slot, "JF421", message, ways=("use another name",))
 
 
@@ -198,7 +198,7 @@ def _declared_as_numbers(script: Script) -> Iterator[str]:
 
 def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
     name = name.replace(SLOT, "…")
-    return Finding(slot, "JF421", f"`{name}` would parse this value as code", ways=ways)
+    return Finding(slot, "JF421", f"`{name}` would run this value as code", ways=ways)
 
 
 def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[Part]:
@@ -213,7 +213,7 @@ def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator
             yield from ssh_code(after)
         elif name == "su":
             yield from su_code(after, (_IN_PROGRAM,))
-        elif name in (".", "source") and is_certain:  # `.` is also a folder: of `find .` after sudo, for one
+        elif name in (".", "source") and is_certain:  # `.` can also be a folder, as in `sudo find .`
             file = sourced(after)
             if file is not None and (begins_free(file) or file.inner):
                 yield name, file, (_AS_CHOICE,)
@@ -326,8 +326,8 @@ def _find(after: Sequence[Word]) -> Iterator[Finding]:
     if any("{}" in word.text and word.text != "{}" for _, word in all_programs(after[run:], {})):
         for word in after[:run]:
             for slot in word.slots:
-                message = "the names that `find` finds are parsed as code"
-                label, ways = "they begin with this value", ("-exec sh -c '… \"$1\"' sh {} \\;",)
+                message = "the shell would run the names that `find` finds as code"
+                label, ways = "the names begin with this value", ("-exec sh -c '… \"$1\"' sh {} \\;",)
                 yield Finding(slot, "JF427", message, label, ways)
 
 
@@ -343,8 +343,8 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
     chosen = [(slot, "this is the name of a program") for slot in word.slots[:1]]
     if script is not None and script.slots and begins_free(script):
         if _may_bring_program(words, at, script):
-            message = f"`{word.name.replace(SLOT, '…')}` would parse this value as code"
-            label = "it may be an option that brings a program"
+            message = f"`{word.name.replace(SLOT, '…')}` would run this value as code"
+            label = "it could be an option followed by code"
             yield Finding(script.slots[0], "JF421", message, label, _AS_SCRIPT)
             return
         chosen.append((script.slots[0], "this is the name of a script"))
@@ -355,7 +355,9 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
         yield Finding(slot, "JF426", "the value chooses the program that runs", label)
     if word.name == "hash" and any(one.text == "-p" for one in words):
         for slot in (slot for one in words for slot in one.slots):
-            yield Finding(slot, "JF426", "the value chooses the program that runs", "remembered as a program")
+            yield Finding(
+                slot, "JF426", "the value chooses the program that runs", "bash remembers this as a program"
+            )
 
 
 def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
@@ -383,8 +385,8 @@ def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
             yield from (_code(name, slot, (_AS_AWK_VARIABLE, _IN_PROGRAM)) for slot in word.slots)
             continue
         for slot in word.slots:
-            message = f"the value stands in a program for `{name}`"
-            yield Finding(slot, "JF427", message, "read in that program's own language")
+            message = f"the value becomes part of the code for `{name}`"
+            yield Finding(slot, "JF427", message, "read as code in that language")
 
 
 def _first_operand(after: Sequence[Word], takes_next: frozenset[str]) -> list[Word]:
@@ -412,7 +414,7 @@ def _standard_input(command: Command, at_heads: Mapping[int, bool]) -> Iterator[
             if writes or slot in before.stdin:
                 yield _read_from(names[0] if is_code else own, slot, is_code=is_code)
             elif is_code:
-                label = f"`{names[0]}` runs what this command prints"
+                label = f"`{names[0]}` runs the output of this command"
                 yield Finding(slot, "JF426", "the value chooses the program that runs", label)
 
 
@@ -433,5 +435,5 @@ def _read_from(name: str, slot: int, *, is_code: bool) -> Finding:
         return _code(
             name, slot, (AS_ARGUMENT, 'quote the delimiter, set  env: {X: "{{ … }}"}  and use  "$X"')
         )
-    label = "read in that program's own language"
-    return Finding(slot, "JF427", f"the value stands in a program for `{name}`", label)
+    label = "read as code in that language"
+    return Finding(slot, "JF427", f"the value becomes part of the code for `{name}`", label)

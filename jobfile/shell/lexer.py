@@ -186,7 +186,7 @@ class _Lexer(Heredocs):
             self.at += 1
             return False
         if frame.cases or not is_inner:
-            raise LostError(self.at, "a `)` that nothing opened")
+            raise LostError(self.at, "a `)` without an opening bracket")
         frame.separate(self.at, ")")
         self.at += 1
         return True
@@ -236,7 +236,7 @@ class _Lexer(Heredocs):
         noted = len(self.notes.bash)
         self.at += 1
         self.arithmetic(begin, end)
-        del self.notes.bash[noted:]  # what is in it is part of the one construct
+        del self.notes.bash[noted:]  # its contents are part of the one construct
         self.bash("for ((" if is_loop else "((", begin)
         frame.word = None
 

@@ -189,7 +189,7 @@ def heads(words: Sequence[Word]) -> dict[int, bool]:
         if name == "find":
             runs = (position for position, word in enumerate(words) if word.text in _FIND_RUNS)
             waiting += ((position + 1, is_certain) for position in runs if position > at)
-        elif name in _WRAPPERS or words[at].text.startswith("-"):  # `time -p` where time is a program
+        elif name in _WRAPPERS or words[at].text.startswith("-"):  # `time -p`, where time is a program
             waiting += ((position, is_certain and is_it) for position, is_it in _wrapped(words, at))
     return found
 
@@ -256,7 +256,7 @@ def programs(
         if word.text[:1] in ("-", "+") and word.text not in ("-", "--"):
             is_after_option = True
             if word.slots or word.inner:
-                yield word  # it may be -c with its program
+                yield word  # it can be -c with its code
             if word.text == "-m" and option is not _SHELL:
                 return
             if option.fullmatch(word.text):
@@ -266,7 +266,7 @@ def programs(
         elif is_after_option or is_computed(word):
             is_after_option = False
             if is_head and option is not _ANY_PROGRAM and word.slots and word.may_vanish:
-                yield word  # it may be several words, -c and a program among them
+                yield word  # it can be several words, with -c and code among them
         else:
             return
 

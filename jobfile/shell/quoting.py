@@ -132,7 +132,7 @@ class Quotes:
         """Count nested brackets."""
         self.depth += by
         if self.depth > MAX_DEPTH:
-            raise LostError(self.at, "too many constructs inside each other")
+            raise LostError(self.at, "constructs that are nested too deeply")
 
     def literal(self) -> None:
         """Read literal characters."""
@@ -483,6 +483,6 @@ class Quotes:
             else:
                 self.at += 1
         if self.at != end:
-            raise LostError(begin, "what stands in (( ))")
+            raise LostError(begin, "the text in (( ))")
         self.evaluates((first, end), known, reader="arithmetic")
         self.at += 2

@@ -23,7 +23,7 @@ MAX_SHOWN: Final = 40
 """Maximum characters of a command that a message quotes."""
 _AS_INTEGER: Final = "declare the param as  type: integer"
 _AS_ARGUMENT: Final = 'do that in a script file, and pass the value as an argument:  ./script "$X"'
-_AS_CHECKED: Final = "look at it first:  case $x in *[!0-9]* | '') exit 2 ;; esac;  then use  [ … ]"
+_AS_CHECKED: Final = "check it first:  case $x in *[!0-9]* | '') exit 2 ;; esac;  then use  [ … ]"
 NUMERIC: Final = frozenset({"integer", "number"})
 
 _REFUSED: Final[Mapping[Place, tuple[str, ...]]] = {
@@ -35,42 +35,42 @@ _REFUSED: Final[Mapping[Place, tuple[str, ...]]] = {
     ),
     Place.BRACES: (
         "template inside ${ }",
-        "the shell reads this part again as a pattern",
+        "the shell reads this part as a pattern",
         'assign first:  x={{ x }};  then  ${y#"$x"}',
         ALWAYS_WORKS,
     ),
     Place.DOLLAR_QUOTE: (
         "template inside $' '",
-        "nothing is filled in here",
+        "variables are not expanded here",
         'use " " instead',
         ALWAYS_WORKS,
     ),
     Place.QUOTED_HEREDOC: (
         "template in a here-document with a quoted delimiter",
-        "nothing is filled in here",
-        "take the quotes off the delimiter",
+        "variables are not expanded here",
+        "remove the quotes from the delimiter",
         ALWAYS_WORKS,
     ),
     Place.AFTER_DOLLAR: (
         "template after $",
-        "the value would become a variable's name",
-        "leave the $ out:  {{ x }}",
+        "the value would become the name of a variable",
+        "remove the $:  {{ x }}",
         ALWAYS_WORKS,
     ),
     Place.AFTER_BACKSLASH: (
         "template after a backslash",
-        "the backslash would take the quote away",
-        "leave the backslash out:  {{ x }}",
+        "the backslash would escape the quote",
+        "remove the backslash:  {{ x }}",
         ALWAYS_WORKS,
     ),
     Place.DELIMITER: (
         "template as a here-document delimiter",
-        "a delimiter is fixed text",
+        "a delimiter must be fixed text",
         "write a word, such as END",
     ),
     Place.NAME: (
         "template as a name",
-        "a name is fixed text",
+        "a name must be fixed text",
         "choose between fixed words with  case … in … esac",
     ),
     Place.UNKNOWN: ("template after a shell construct that is not understood", "", ALWAYS_WORKS),
@@ -146,7 +146,7 @@ def _put_references(
         used.append(index)
         reference = f"${{JF_{len(used)}}}"
         if place is Place.ARITHMETIC and text[start - 1] in "+-":
-            reference = f"({reference})"  # `x-` and `-5` together are no sum to a shell
+            reference = f"({reference})"  # to a shell, `x-` followed by `-5` is not a subtraction
         spelled = {Place.BARE: f'"{reference}"', Place.SINGLE: f"'\"{reference}\"'"}.get(place, reference)
         parts += [text[at:start], spelled]
         at = end
@@ -190,7 +190,7 @@ def _misplaced(
                 "JF414",
                 f"{kind} in shell arithmetic",
                 slot,
-                "bash would evaluate it again",
+                "bash would evaluate it as code",
                 ["declare the param as  type: integer"],
             )
 
@@ -208,7 +208,7 @@ def _read_again(
     for one in (*found, *find_evaluated(script)):
         is_harmless = one.slot in trusted or (kinds[one.slot] in NUMERIC and one.code != "JF426")
         if not is_harmless or one.code == "JF417":
-            label = one.label or f"{where} would run what is in the value"
+            label = one.label or f"{where} would run the value as code"
             yield _problem(one.code, one.message, slots[one.slot], label, one.ways)
 
 
@@ -232,7 +232,7 @@ def _carried(
             label = f"it cannot be followed after {one.script.lost[1]}"
             yield _problem("JF410", message, spans[one.carried], label, (_AS_ARGUMENT,))
         for slot, reader, start in one.seen:
-            message = f"{reader} would evaluate this value as code"
+            message = f"{reader} would run this value as code"
             yield _problem(
                 "JF421", message, spans[slot], _comes_to(one.text, start), (_AS_INTEGER, _AS_CHECKED)
             )
@@ -242,7 +242,7 @@ def _carried(
                 label = _comes_to(one.text, command.words[0].start, end)
                 yield _problem(found.code, found.message, spans[found.slot], label, found.ways)
         for found in (found for found in find_evaluated(one.script) if found.slot in followed):
-            label = found.label or "a variable carries it there"
+            label = found.label or "it gets there through a variable"
             yield _problem(found.code, found.message, spans[found.slot], label, found.ways)
 
 
@@ -256,7 +256,7 @@ def _where_read(text: str, name: str) -> tuple[int, int]:
 def _comes_to(text: str, start: int, end: int = 0) -> str:
     """A note on where in the script a value goes; the marked place is where it enters."""
     whole = text[start : end if end > start else None].partition("\n")[0].strip()
-    return "it comes to  " + (whole if len(whole) <= MAX_SHOWN else whole[: MAX_SHOWN - 1] + "…")
+    return "it goes to  " + (whole if len(whole) <= MAX_SHOWN else whole[: MAX_SHOWN - 1] + "…")
 
 
 def _problem(code: str, message: str, slot: tuple[int, int], label: str, ways: Sequence[str]) -> Problem:

@@ -207,7 +207,7 @@ def _too_large(name: str, found: str) -> Diagnostic:
         message=message,
         file=name,
         span=Span(top, top),
-        help=("split it, and bring the parts together with `include`",),
+        help=("split the file, and combine the parts with `include`",),
     )
 
 
@@ -220,7 +220,7 @@ def _not_utf8(name: str, data: bytes, at: int) -> Diagnostic:
         message=f"byte 0x{data[at]:02x} is not UTF-8",
         file=name,
         span=Span(place, place),
-        notes=("the file begins like UTF-16",) if is_utf16 else (),
+        notes=("the file looks like UTF-16",) if is_utf16 else (),
         help=("save the file as UTF-8",),
     )
 

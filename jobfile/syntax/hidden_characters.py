@@ -48,7 +48,7 @@ def has_hidden(text: str) -> bool:
 
 def describe(character: str) -> str:
     """A character by number and name: `U+00A0 (no-break space)`."""
-    fallback = "control character" if category(character) == "Cc" else "no character"
+    fallback = "control character" if category(character) == "Cc" else "not a character"
     known = "carriage return" if character == "\r" else name(character, fallback).lower()
     return f"U+{ord(character):04X} ({known})"
 
@@ -65,7 +65,7 @@ def _diagnose(source: Source, at: int, notes: tuple[str, ...]) -> Diagnostic:
     label, help_ = "not allowed in a file", "remove it"
     fixes: tuple[Fix, ...] = ()
     if character == "\xa0":
-        label, help_ = "looks like a space and is none", "write a space"
+        label, help_ = "looks like a space but is not one", "write a space"
         fixes = (Fix(title="replace with a space", edits=(Edit(span=span, text=" "),)),)
     elif character in _LINE_ENDS:
         label, help_ = "some programs end the line here, editors do not", "end lines with LF or CR LF"

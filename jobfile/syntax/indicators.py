@@ -12,14 +12,14 @@ _KEY_END: Final = re.compile(r":(?=[ \t]|$)")
 _TAG_WORD: Final = re.compile(r"\btags?\b")
 _TAG: Final = re.compile(r"![^\s,\[\]{}]*")
 _SIGNS: Final = {
-    "*": "stands for an alias",
-    "&": "names an anchor",
+    "*": "starts an alias",
+    "&": "starts an anchor",
     "@": "is reserved by YAML",
     "`": "is reserved by YAML",
-    "%": "starts a directive of YAML",
+    "%": "starts a YAML directive",
     "]": "ends a list",
     "}": "ends a map",
-    ",": "parts the items of a list",
+    ",": "separates list items",
 }
 
 
@@ -69,8 +69,8 @@ def find_escape(stumble: Stumble) -> Diagnostic | None:
         "JF010",
         f"unknown escape `{sign}` in a double-quoted text",
         (at, at + len(sign)),
-        label="not an escape of YAML",
-        help_=(f"write `\\{sign}` for a backslash, or use single quotes, which know no escapes",),
+        label="YAML has no such escape",
+        help_=(f"write `\\{sign}` for a backslash, or use single quotes, which have no escapes",),
         fix=Fix(title="double the backslash", edits=(Edit(span=stumble.source.span(at, at), text="\\"),)),
     )
 

@@ -192,7 +192,7 @@ class _Walk:
         last = self.place(max(token.start, token.end - 1))[0]
         if "+" not in header.split("#")[0]:
             while last > row and not self.source.line(last + 1).strip(" "):
-                last -= 1  # blank lines behind the text are not part of it
+                last -= 1  # blank lines after the text are not part of it
         rows = range(row + 1, min(last + 1, len(self.out.lines)))
         texts = {inner: self.source.line(inner + 1) for inner in rows}
         least = min((_margin(text) for text in texts.values() if text.strip(" ")), default=0)

@@ -191,7 +191,7 @@ class _Reader:
             line_end = self.source.text.find("\n", event.start)
             place = (event.start, self.end if line_end == -1 else min(self.end, line_end))
             found = "a list" if isinstance(tree, list) else "a single value"
-            self.report("JF019", f"the top of a file is a map of keys, not {found}", place)
+            self.report("JF019", f"the top of a file must be a map of keys, not {found}", place)
 
     def node(self, event: Event, path: DocumentPath, depth: int) -> Node:
         """Read the value that begins with an event; keep its anchor, mark its place."""
@@ -226,11 +226,11 @@ class _Reader:
             self.report("JF018", f"no anchor for the alias `{name}`", place, path=path, help_=help_)
             return None
         if anchored.is_open:
-            self.report("JF012", f"the alias `{name}` stands inside its own anchor", place, path=path)
+            self.report("JF012", f"the alias `{name}` is inside its own anchor", place, path=path)
             return None
         self.alias_weight += anchored.weight
         if self.alias_weight > MAX_ALIAS_WEIGHT:
-            self.stop("JF012", f"the aliases of one file bring more than {MAX_ALIAS_WEIGHT:,} values", event)
+            self.stop("JF012", f"the aliases of one file add more than {MAX_ALIAS_WEIGHT:,} values", event)
         self.descend(event, depth + anchored.height)
         self.aliases[path] = anchored.path
         return anchored.value
@@ -273,7 +273,7 @@ class _Reader:
         if len(value) > MAX_SCALAR_BYTES // 4 and len(value.encode()) > MAX_SCALAR_BYTES:
             self.report("JF017", f"one value has more than {MAX_SCALAR_BYTES:,} bytes", place, path=path)
         if event.style == '"' and has_forbidden(value):
-            self.report_character("an escape makes the forbidden character", event, place, path)
+            self.report_character("an escape produces the forbidden character", event, place, path)
 
     def report_character(
         self, message: str, event: Event, place: tuple[int, int], path: DocumentPath
@@ -313,7 +313,7 @@ class _Reader:
         self.end = event.end
         self.check_scalar(event, place, path)
         if has_hidden(event.value):
-            self.report_character("a key holds the invisible character", event, place, path)
+            self.report_character("a key contains the invisible character", event, place, path)
         if event.value == "<<" and not event.style:
             help_ = ("write the keys out, or use `defaults`",)
             self.report("JF013", "merge keys are not supported", place, path=path, help_=help_)
@@ -347,7 +347,7 @@ class _Reader:
             self.problems.append(template_needs_quotes(self.source, opening, is_in_flow=is_in_flow))
         else:
             place = (event.start, max(event.end, event.start + 1))
-            self.report("JF105", f"a key is a text, not {_ARTICLES[event.kind]}", place, path=path)
+            self.report("JF105", f"a key must be text, not {_ARTICLES[event.kind]}", place, path=path)
         known = len(self.problems)
         self.node(event, (*path, "?"), depth + 1)
         self.node(self.next(), (*path, "?"), depth + 1)

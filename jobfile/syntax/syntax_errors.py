@@ -157,7 +157,7 @@ def _below_a_text(stumble: Stumble, value: Token, lead: str) -> Diagnostic:
     key = lead.lstrip(" -")
     column = len(lead) - len(key) + 1
     line = stumble.source.position(value.start).line
-    label = f"`{shorten(key.rstrip(': '))}` in line {line} has a value already"
+    label = f"`{shorten(key.rstrip(': '))}` in line {line} already has a value"
     return _misaligned(stumble, stumble.line_start + len(stumble.indent), stumble.at, label, column)
 
 
@@ -218,18 +218,20 @@ def _left_over(stumble: Stumble) -> Diagnostic | None:
     start, end = stumble.at, max(value_end(stumble.text, stumble.at), stumble.visible()[1])
     sign = stumble.text[start : start + 1]
     if sign in ("]", "}", ","):
-        return mistake(stumble.source, "JF001", f"this `{sign}` belongs to no bracket", (start, start + 1))
+        return mistake(stumble.source, "JF001", f"this `{sign}` closes nothing", (start, start + 1))
     if last is not None and last.kind == "<document end>":
         help_ = ("one file holds one document",)
         return mistake(stumble.source, "JF014", "a second document begins here", (start, end), help_=help_)
     if stumble.is_first_on_line and stumble.levels:
-        what = "a list item stands among keys" if sign == "-" else "a key stands among list items"
+        what = "a list item among keys" if sign == "-" else "a key among list items"
         return mistake(
             stumble.source, "JF001", what, (start, end), label="does not belong to the level above"
         )
     advice = _QUOTE_IN_QUOTES.get(last.style if last else "", "put the whole value in quotes")
     message = "text after the end of a value"
-    return mistake(stumble.source, "JF001", message, (start, end), label="not part of it", help_=(advice,))
+    return mistake(
+        stumble.source, "JF001", message, (start, end), label="not part of the value", help_=(advice,)
+    )
 
 
 _QUOTE_IN_QUOTES: Final = {
@@ -242,13 +244,13 @@ _OWN_WORDS: Final = {
         "a list cannot start on the line of its key",
         "start the list on the next line",
     ),
-    "mapping values are not allowed": ("a `:` cannot stand here", "put the whole value in quotes"),
-    "mapping keys are not allowed": ("a `?` cannot stand here", "put the whole value in quotes"),
+    "mapping values are not allowed": ("a `:` is not allowed here", "put the whole value in quotes"),
+    "mapping keys are not allowed": ("a `?` is not allowed here", "put the whole value in quotes"),
     "comment or line break": _NEXT_LINE,
     "comment or a line break": _NEXT_LINE,
     "chomping": _NEXT_LINE,
-    "indentation indicator": ("the number after `|` or `>` must be 1 to 9", "leave the number away"),
-    "incompatible": ("this version of YAML is not supported", "leave the %YAML line away"),
+    "indentation indicator": ("the number after `|` or `>` must be 1 to 9", "remove the number"),
+    "incompatible": ("this version of YAML is not supported", "remove the %YAML line"),
 }
 
 
@@ -264,7 +266,7 @@ def _explain_otherwise(stumble: Stumble) -> Diagnostic:
         "this is not valid YAML",
         place,
         label="the structure breaks here",
-        notes=(f"the parser says: {said}",) if said else (),
+        notes=(f"the YAML parser reports: {said}",) if said else (),
     )
 
 
