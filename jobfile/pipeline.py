@@ -25,7 +25,7 @@ File = tuple[str, bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A file with all that is to be said about its text and shape; no document when it could not be read."""
+    """A file with every diagnostic about its text and shape; no document when it could not be read."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...]
@@ -60,18 +60,18 @@ class Compiled(Looked):
 
 
 def read_file(name: str, content: bytes) -> Checked:
-    """Text -> document -> shape. Each stage runs only when the ones before left something to look at."""
+    """Text -> document -> shape. A stage runs only if the stages before it left something to examine."""
     source, diagnostics = decode_source(name, content)
     if source is None:
         return Checked(name=name, diagnostics=diagnostics)
     document, found = parse_document(source)
-    if document is not None:  # its meaning is looked at only where its shape is known to be right
+    if document is not None:  # meaning is checked only where the shape is right
         found = (*found, *validate(document))
     return Checked(name=name, diagnostics=(*diagnostics, *found), source=source, document=document)
 
 
 def check_file(name: str, content: bytes, *, now: datetime | None = None) -> Checked:
-    """One file by itself, with what its jobs mean."""
+    """One file alone, with the diagnostics about the meaning of its jobs."""
     looked = check_files([(name, content)], now=now)
     document = None if looked.files is None else looked.files.main
     source = looked.sources.get(name)
@@ -87,10 +87,10 @@ def check_files(
     ask_shells: AskShells | None = None,
     unable: Collection[str] = (),
 ) -> Looked:
-    """A main file and what it includes, with all that is to be said about them.
+    """A main file and what it includes, with every diagnostic about them.
 
-    `outside` are included files that lie outside of the folder; `overrides` are the values of `--set`;
-    without `now` nothing is said about what is past, without `ask_shells` nothing that only a shell knows.
+    `outside` are included files outside the folder; `overrides` are the values of `--set`.
+    Without `now`, times in the past are not checked. Without `ask_shells`, no shell checks the scripts.
     `unable` are the keys that the engine cannot run yet.
     """
     given = list(files)
@@ -111,7 +111,7 @@ def check_files(
         fileset = FileSet(main.document, included, values, _skipped(read), is_whole, is_good)
         found += [*problems, *stray]
         found += [finding for document in included for finding in check_included(document)]
-        too_much = find_too_much(fileset)  # that alone is said: every other rule would pay for the size
+        too_much = find_too_much(fileset)  # reported alone: every other rule would pay for the size
         found += too_much or (*check(fileset, now=now), *check_beyond(fileset, unable))
         if ask_shells is not None and not too_much:
             found += check_scripts(fileset, ask_shells, but=found)
@@ -128,7 +128,7 @@ def compile_files(
     ask_shells: AskShells | None = None,
     unable: Collection[str] = (),
 ) -> Compiled:
-    """A main file and what it includes -> one catalog, or none when anything in it is an error."""
+    """A main file and what it includes -> one catalog, or none if there is any error."""
     looked = check_files(
         files, outside=outside, overrides=overrides, now=now, ask_shells=ask_shells, unable=unable
     )
@@ -141,9 +141,9 @@ def compile_files(
 
 
 def _skipped(read: Sequence[Checked]) -> frozenset[JobPlace]:
-    """The jobs with an error in their shape; all of a file in which something else is wrong.
+    """The jobs with an error in their shape; all jobs of a file that has an error outside its jobs.
 
-    What is wrong in the main file beside its jobs holds for the jobs of every file.
+    An error in the main file outside its jobs affects the jobs of every file.
     """
     is_all = any(not _is_in_a_job(one, read[0]) for one in read[0].diagnostics if one.is_error)
     found: set[JobPlace] = set()

@@ -1,4 +1,4 @@
-"""What a set of files means, looked at by one small function for each rule. All findings, in one pass."""
+"""Checks the meaning of a set of files: one small function for each rule, all findings in one pass."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -105,7 +105,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_gained_rights,
     check_reserved_names,
 )
-"""Every rule about what does something: a job, and each of its steps."""
+"""Rules about actions: for a job and each of its steps."""
 
 JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_needs,
@@ -134,7 +134,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_described,
     check_started_by_something,
 )
-"""Every rule about one job."""
+"""Rules about one job."""
 
 FILE_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_jobs_once,
@@ -145,7 +145,7 @@ FILE_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_other_readers,
     check_unused,
 )
-"""Every rule about what stands in several places."""
+"""Rules about several places."""
 
 SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_vars,
@@ -153,11 +153,11 @@ SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_channels,
     check_file_secrets,
 )
-"""Every rule about what stands beside the jobs; only where the shape of it is right."""
+"""Rules about the sections beside the jobs; only where their shape is valid."""
 
 
 def check(files: FileSet, *, now: datetime | None = None) -> tuple[Diagnostic, ...]:
-    """All findings about the meaning of files that are not too large; of what is past when `now` is known."""
+    """All findings about the meaning of files that are not too large; without `now`, none about the past."""
     found: list[Diagnostic] = []
     for job in files.jobs.values():
         for rule in JOB_CHECKS:

@@ -1,4 +1,4 @@
-"""JF631: what the language has and the engine cannot run yet. Which keys these are comes in from outside."""
+"""JF631: keys that the language has but the engine cannot run yet. The caller passes these keys."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -10,11 +10,11 @@ from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting
 
 RETRY_WORDS: Final = ("http:", "connect")
-"""Conditions of a retry that only a request can meet."""
+"""Retry conditions that only apply to a request."""
 
 
 def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic]:
-    """JF631 for each key of a job that the engine would refuse, with everything else in the files."""
+    """JF631 for each key of a job that makes the engine refuse the files."""
     for job in files.jobs.values():
         for key in unable:
             setting = job.settings.get(key)
@@ -26,7 +26,7 @@ def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic
 
 
 def _is_used(key: str, setting: Setting) -> bool:
-    """Whether the value asks for something: an empty one, or the default queue, does not."""
+    """Whether the value has an effect: an empty one, or the default queue, has none."""
     if key == "queue":
         return setting.text != DEFAULT_QUEUE
     return key != "retry" and (key == "if" or bool(setting.value))
@@ -45,8 +45,8 @@ def _beyond(job: JobText, setting: Setting, key: str, *, at_key: bool = True) ->
         setting,
         "JF631",
         f"the engine cannot run `{key}` of {job.words} yet",
-        label="right in the language, and refused by the engine",
-        notes=("it puts nothing of these files in force, the other jobs neither",),
-        help=("leave it out until the engine can",),
+        label="valid, but the engine does not support it",
+        notes=("the engine refuses all of these files, including the other jobs",),
+        help=("remove it until the engine supports it",),
         at_key=at_key,
     )

@@ -18,18 +18,18 @@ from jobfile.schedule.day_sets import MatchingDays
 from jobfile.schedule.local_times import EPOCH_DAY, days_between
 
 CROWD: Final = 4
-"""So many jobs in one minute are a crowd; told of each from this one on."""
+"""From this number of jobs in one minute on, each further job is reported."""
 MOST_MINUTES: Final = 24
-"""What starts more often than this in a day does not gather at a time of day."""
+"""A job that starts more often than this in a day is not compared: it has no time of day of its own."""
 
 _FIRST: Final = date(2027, 1, 1).toordinal() - EPOCH_DAY
 _LAST: Final = date(2027, 12, 31).toordinal() - EPOCH_DAY
-"""An ordinary year, in which days are compared."""
+"""An ordinary year, used to compare days."""
 
 
 @dataclass(slots=True)
 class _Minute:
-    """The jobs of one local minute: the days of the year with one, two, three of them; and all of them."""
+    """The jobs of one local minute: the days of the year with one, two or three jobs; and how many in all."""
 
     once: int = 0
     twice: int = 0
@@ -37,7 +37,7 @@ class _Minute:
     jobs: int = 0
 
     def crowds(self, days: int) -> bool:
-        """Add a job that starts on these days; whether on any of them three others do."""
+        """Add a job that starts on these days; return whether three others start on any of them."""
         is_crowd = bool(self.thrice & days)
         self.thrice |= self.twice & days
         self.twice |= self.once & days
@@ -47,7 +47,7 @@ class _Minute:
 
 
 def check_crowds(files: FileSet) -> Iterator[Diagnostic]:
-    """JF606: the first three are fine; the fourth is told, and each that comes after it."""
+    """JF606: the fourth job in a minute is reported, and each one after it."""
     minutes: dict[tuple[str, int], _Minute] = {}
     for job in files.jobs.values():
         told = False
@@ -91,7 +91,7 @@ def _parsed(text: str, rule: DayRule) -> tuple[tuple[int, ...], int]:
 
 @lru_cache(maxsize=4096)
 def _year(day_fields: str, rule: DayRule) -> int:
-    """The days of the year that fit the last three fields of an expression, as bits."""
+    """The days of the year that match the last three fields of an expression, as bits."""
     text = f"0 0 {day_fields}" if len(day_fields.split()) == 3 else day_fields
     parsed = parse_cron(text, days=rule)
     if not isinstance(parsed, CronExpression):
@@ -112,8 +112,8 @@ def _crowded(entry: Setting, minute: int, jobs: int) -> Diagnostic:
         f"{jobs} jobs start at {clock} on the same day",
         label="they all start together",
         help=(
-            "spread them:  {cron: …, spread: 20m}  starts each a fixed while later",
-            "or choose another minute",
+            "spread them:  {cron: …, spread: 20m}  gives each job its own fixed delay",
+            "or choose a different minute",
         ),
     )
     if not is_text:

@@ -15,7 +15,7 @@ from jobfile.schedule.duration import meant_duration, parse_duration, why_no_dur
 
 ACTIONS = ("run", "command", "python", "http", "steps")
 PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotency_key"})
-"""Fields in which templates may stand; `concurrency.key` is the one more."""
+"""Fields that can have templates; `concurrency.key` can too."""
 ELSEWHERE_CHECKED = frozenset({"steps", "if", "for_each"})
 MIN_START_DEADLINE = 60
 
@@ -27,14 +27,14 @@ _SHELL_SIGNS = re.compile(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
 
 
 def check_action(payload: Payload) -> Iterator[Diagnostic]:
-    """JF107: a job or step does exactly one thing."""
+    """JF107: a job or step has exactly one action."""
     allowed = ACTIONS[:-1] if isinstance(payload, StepText) else ACTIONS
     own = [key for key in payload.settings if key in allowed]
     if not own:
         yield finding(
             payload.here,
             "JF107",
-            f"{payload.words} says nothing to do",
+            f"{payload.words} has no action",
             label=f"needs one of {', '.join(f'`{key}`' for key in allowed)}",
             help=("give it a script:  run: echo hello",),
             at_key=True,
@@ -43,15 +43,15 @@ def check_action(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             payload.settings[own[1]],
             "JF107",
-            f"{payload.words} says two things to do: `{own[0]}` and `{own[1]}`",
-            label="a second one",
-            help=("keep one of them; a script can call a program, and a job can have steps",),
+            f"{payload.words} has two actions: `{own[0]}` and `{own[1]}`",
+            label="the second action",
+            help=("keep one of them; for more than one, use a script or `steps`",),
             at_key=True,
         )
 
 
 def check_durations(payload: Payload) -> Iterator[Diagnostic]:
-    """JF110: a duration is a number with a unit; JF106: and not too short."""
+    """JF110: a duration is a number with a unit; JF106: it is not too short."""
     for setting in _durations_of(payload):
         text = setting.text
         parsed = parse_duration(text)
@@ -62,8 +62,8 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(
                 setting,
                 "JF106",
-                f"a start deadline of at least {MIN_START_DEADLINE}s is needed",
-                label="an engine that was busy for a moment would miss it",
+                f"`start_deadline` must be at least {MIN_START_DEADLINE}s",
+                label="a busy engine would miss it",
             )
         elif parsed == timedelta(0) and key in _NEVER_ZERO:
             label, way = _NEVER_ZERO[str(key)]
@@ -74,11 +74,11 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
 
 _NEVER_ZERO: Final[Mapping[str, tuple[str, str]]] = {
     "timeout": ("it would end every run at once", "write  none  for no limit, or a time above 0"),
-    "window": ("nothing that was missed is so young", "write  catchup: none  or a time above 0"),
-    "success_every": ("no job can hold that", "write a time above 0"),
+    "window": ("every missed run is older than this", "write  catchup: none  or a time above 0"),
+    "success_every": ("no job can meet this", "write a time above 0"),
     "max_duration": ("every run takes longer", "write a time above 0"),
 }
-"""Keys for which 0 would mean something that nobody wants: what it would do, and what to write."""
+"""Keys where 0 makes no sense: its effect, and what to write."""
 
 
 def _no_duration(setting: Setting, key: str | int) -> Diagnostic:
@@ -92,7 +92,7 @@ def _no_duration(setting: Setting, key: str | int) -> Diagnostic:
 
 
 def check_umask(payload: Payload) -> Iterator[Diagnostic]:
-    """JF106: a umask is three octal digits as they are written; some readers of YAML take 027 for 23."""
+    """JF106: a umask is three octal digits as written; some YAML parsers read 027 as 23."""
     setting = payload.settings.get("umask")
     if setting is None or _UMASK.fullmatch(setting.text):
         return
@@ -101,26 +101,28 @@ def check_umask(payload: Payload) -> Iterator[Diagnostic]:
         setting,
         "JF106",
         f"`{setting.text[:40]}` is not a umask",
-        label="expected three octal digits, 000 to 777: the rights that files do not get",
-        help=(f'write "{meant}"',) if meant else ('for files that others may read write "022"',),
+        label="expected three octal digits, 000 to 777: the permissions that new files do not get",
+        help=(f'write "{meant}"',) if meant else ('for files that others can read, write "022"',),
         fix=f'"{meant}"' if meant else None,
     )
 
 
 def check_core_limit(payload: Payload) -> Iterator[Diagnostic]:
-    """JF106: how large a core file may be is a size, or `none`."""
+    """JF106: the limit for core files is a size, or `none`."""
     limits = payload.settings.get("limits")
     core = None if limits is None else limits.part("core")
     if core is None or core.text == NO_LIMIT or parse_size(core.text) is not None:
         return
     meant = meant_size(core.text)
     why, expected = why_no_size(core.text)
-    help_ = f"write {meant}" if meant else "units are KiB, MiB, GiB and TiB, each 1,024 of the one before"
+    help_ = (
+        f"write {meant}" if meant else "units are KiB, MiB, GiB and TiB; each is 1,024 times the previous one"
+    )
     yield finding(core, "JF106", f"`{core.text[:40]}` {why}", label=expected, help=(help_,), fix=meant)
 
 
 def _meant_umask(text: str) -> str | None:
-    """What somebody who wrote fewer digits, or the octal form of a programming language, meant."""
+    """The umask meant by fewer digits, or by the octal notation of a programming language."""
     digits = text.lower().removeprefix("0o").lstrip("0").rjust(3, "0")
     return digits if _UMASK.fullmatch(digits) else None
 
@@ -147,7 +149,7 @@ def _durations_of(payload: Payload) -> Iterator[Setting]:
 
 
 def _fields(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]:
-    """Fields of a setting that is given as a map."""
+    """Fields of a setting that is a map."""
     if setting is not None and isinstance(setting.value, Mapping):
         for key in keys:
             part = setting.part(key)
@@ -156,7 +158,7 @@ def _fields(setting: Setting | None, keys: tuple[str, ...]) -> Iterator[Setting]
 
 
 def check_literal_fields(payload: Payload) -> Iterator[Diagnostic]:
-    """JF113: a template in a field that decides when and whether: a plan must not depend on values."""
+    """JF113: a template in a field that decides when or whether a run starts: a plan must not need values."""
     for key, setting in payload.settings.items():
         if key in PAYLOAD or key in ELSEWHERE_CHECKED or not any_text(setting.value, _has_braces):
             continue
@@ -172,7 +174,7 @@ def _has_braces(text: str) -> bool:
 
 
 def _is_inherited(payload: Payload, setting: Setting) -> bool:
-    """Whether a step has it from its job, where it is looked at."""
+    """Whether a step inherits it from its job, where it is checked."""
     return isinstance(payload, StepText) and not setting.is_below(payload.path)
 
 
@@ -188,32 +190,32 @@ def literal_only(setting: Setting, key: str) -> Iterator[Diagnostic]:
         message=f"template in `{key}`, which must be literal",
         start=start,
         end=end if end > start else len(text),
-        label="values are filled in when a run starts; this is needed before",
-        help=("templates may stand in run, command, env, http, working_dir and in keys",),
+        label="templates are filled in when a run starts, but this value is needed earlier",
+        help=("templates are allowed in run, command, env, http, working_dir and in keys",),
     )
     yield located(setting, problem)
 
 
 def check_secrets(payload: Payload) -> Iterator[Diagnostic]:
-    """JF104: a secret is named by the place it is read from; the value itself never stands in a file."""
+    """JF104: a secret is given by the place to read it from; its value is never in the file."""
     yield from secrets_named(payload.secrets)
 
 
 def secrets_named(secrets: Settings) -> Iterator[Diagnostic]:
-    """JF104 for each secret that names no place."""
+    """JF104 for each secret without a place."""
     for name, setting in secrets.items():
         if not _SECRET_SOURCE.fullmatch(setting.text):
             yield finding(
                 setting,
                 "JF104",
-                f"secret `{name}` names no place to read it from",
+                f"secret `{name}` does not say where to read it",
                 label="expected env:NAME or file:/path",
-                help=(f"{name}: env:{name}", "the value itself must not stand in the file"),
+                help=(f"{name}: env:{name}", "the value itself must not be in the file"),
             )
 
 
 def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
-    """JF104, JF106: the conditions under which a failed run is tried again fit what runs."""
+    """JF104, JF106: the retry conditions are possible for the action."""
     setting = payload.settings.get("retry")
     when = setting.part("when") if setting is not None else None
     for one in () if when is None else when.parts():
@@ -223,8 +225,8 @@ def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(
                 one,
                 "JF106",
-                f"`{text}` names no exit code of a failure",
-                label="expected 1 to 255, the smaller first",
+                f"`{text}` is not an exit code of a failure",
+                label="expected 1 to 255, with the smaller one first",
             )
         elif "http" in payload.settings and (codes or text == "signal"):
             yield _other_kind(one, "a request", "timeout, connect, http:NNN or http:5xx")
@@ -243,26 +245,26 @@ def _other_kind(setting: Setting, what: str, expected: str) -> Diagnostic:
     return finding(
         setting,
         "JF104",
-        f"`{setting.text}` never happens to {what}",
-        label=f"of {what} expected {expected}",
+        f"`{setting.text}` cannot happen to {what}",
+        label=f"for {what}, expected {expected}",
     )
 
 
 def check_timeout_is_set(payload: Payload) -> Iterator[Diagnostic]:
-    """JF617: without a timeout a run that hangs keeps every later one from starting."""
+    """JF617: without a timeout, a run that hangs keeps all later runs from starting."""
     setting = payload.settings.get("timeout")
     if setting is not None and setting.text == "none":
         yield finding(
             setting,
             "JF617",
             f"{payload.words} has no timeout",
-            label="a run that hangs is never ended",
-            help=("give the longest time that a good run may take:  timeout: 2h",),
+            label="a run that hangs is never stopped",
+            help=("set the longest time that a good run can take:  timeout: 2h",),
         )
 
 
 def check_command_is_no_shell(payload: Payload) -> Iterator[Diagnostic]:
-    """JF623: the items of `command` go to the program as they are."""
+    """JF623: the items of `command` are passed to the program unchanged."""
     setting = payload.settings.get("command")
     if setting is None:
         return
@@ -271,7 +273,7 @@ def check_command_is_no_shell(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(
                 setting.part(index) or setting,
                 "JF623",
-                f"`{text[:40]}` in a command list is passed on as it is",
+                f"`{text[:40]}` in a command list is passed to the program unchanged",
                 label="no shell reads this",
                 help=("use  run:  for a shell script",),
             )
@@ -285,7 +287,7 @@ def _is_for_a_shell(text: str, *, is_first: bool) -> bool:
 
 
 def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:
-    """JF102, JF109: fields that need each other, or exclude each other."""
+    """JF102, JF109: fields that require or exclude each other."""
     http = payload.settings.get("http")
     if http is not None:
         yield from exclusive(http, "body", "json")
@@ -297,28 +299,28 @@ def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:
             parallel,
             "JF102",
             "`max_parallel` needs `for_each`",
-            label="the step runs once",
-            help=("add  for_each:  with a list, or leave this out",),
+            label="the step runs only once",
+            help=("add  for_each:  with a list, or remove this",),
             at_key=True,
         )
 
 
 def exclusive(setting: Setting, first: str, second: str) -> Iterator[Diagnostic]:
-    """JF109: two keys of one map of which one too many is given."""
+    """JF109: two keys of one map that exclude each other."""
     one, other = setting.part(first), setting.part(second)
     if one is not None and other is not None:
         yield finding(
             other,
             "JF109",
             f"`{first}` and `{second}` exclude each other",
-            label="and the other is given too",
+            label="the second of the two keys",
             help=("keep one of them",),
             at_key=True,
         )
 
 
 def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Iterator[Diagnostic]:
-    """JF613: a request that changes something may have arrived although no answer came."""
+    """JF613: a request that changes something can arrive even if its answer is lost."""
     job = payload if isinstance(payload, JobText) else payload.job
     method = http.value.get("method")
     if retry is None or method not in ("POST", "PATCH") or "idempotency_key" in job.settings:
@@ -328,8 +330,8 @@ def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Ite
         yield finding(
             retry,
             "JF613",
-            f"a {method} that is tried again without an idempotency key may act twice",
-            label="an answer that got lost looks like a failure",
+            f"a retried {method} without an idempotency key may take effect twice",
+            label="a lost answer looks like a failure",
             help=('add  idempotency_key: "…"  to the job, and send it as a header',),
             at_key=True,
         )

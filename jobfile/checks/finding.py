@@ -1,4 +1,4 @@
-"""How a finding is made, of a setting or of a part of its text."""
+"""Makes a finding for a setting, or for a part of its text."""
 
 from collections.abc import Collection
 from heapq import nsmallest
@@ -22,7 +22,7 @@ def finding(
     at_key: bool = False,
     related: tuple[Label, ...] = (),
 ) -> Diagnostic:
-    """A finding about a value, or with `at_key` about its key."""
+    """A finding about a value or, with `at_key`, about its key."""
     document = setting.document
     span = document.key_span(setting.path) if at_key else document.span(setting.path)
     fixes = () if fix is None else (Fix(title=f"replace with `{fix}`", edits=(Edit(span=span, text=fix),)),)
@@ -50,7 +50,7 @@ def located(setting: Setting, problem: Problem) -> Diagnostic:
     if text is not None:
         title = f"replace with `{problem.fix}`" if problem.fix else "remove it"
         fixes = (Fix(title=title, edits=(Edit(span=span, text=text),)),)
-        # What a message says to write is what has to be written there, quotes of YAML and all.
+        # The message shows the exact text to write, with YAML's quotes.
         help_ = tuple(one.replace(problem.fix, text) for one in help_) if problem.fix else help_
     return Diagnostic(
         code=problem.code,
@@ -67,15 +67,15 @@ def located(setting: Setting, problem: Problem) -> Diagnostic:
 def unknown_name(
     setting: Setting, code: str, what: str, names: Collection[str], *, label: str, known: str
 ) -> Diagnostic:
-    """A name that stands for nothing: the nearest one, or those there are."""
+    """An unknown name: suggests the nearest one, or lists the known names."""
     near = suggest(setting.text, names)
     some = nsmallest(8, names) if isinstance(names, frozenset) else islice(names, 8)
     listed = ", ".join(f"`{name}`" for name in some)
-    advice = did_you_mean(near) if near else f"there are {listed}" if names else known
+    advice = did_you_mean(near) if near else f"known names: {listed}" if names else known
     return finding(
         setting,
         code,
-        f"no {what} `{setting.text[:63]}`",
+        f"unknown {what} `{setting.text[:63]}`",
         label=label,
         help=(advice,),
         fix=near[0] if len(near) == 1 else None,

@@ -1,4 +1,4 @@
-"""Rules about params, outputs, the values given for them, and the matrix."""
+"""Rules about params, outputs, their values, and the matrix."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ from jobfile.model.jobs import ParamSpec, ParamType
 
 
 def check_params(job: JobText) -> Iterator[Diagnostic]:
-    """JF102, JF501, JF508: a param is declared so that values can be checked against it."""
+    """JF102, JF501, JF508: the declaration of a param is complete and consistent."""
     setting = job.settings.get("params")
     for one in () if setting is None else setting.parts():
         yield from _check_declared(one, "param")
@@ -30,7 +30,7 @@ def check_outputs(payload: Payload) -> Iterator[Diagnostic]:
                 default,
                 "JF101",
                 f"output `{one.path[-1]}` of {payload.words} cannot have a default",
-                label="the process gives it, or the run fails",
+                label="the process must set it, or the run fails",
                 at_key=True,
             )
         else:
@@ -44,9 +44,9 @@ def _check_declared(setting: Setting, word: str) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF102",
-            f"{word} `{name}` is an array of what?",
+            f"{word} `{name}` is an array without a type for its items",
             label="`items` is missing",
-            help=("items: {type: string}",),
+            help=("add  items: {type: string}",),
             at_key=True,
         )
         return
@@ -58,11 +58,11 @@ def _check_declared(setting: Setting, word: str) -> Iterator[Diagnostic]:
         return
     trouble = check_value(spec, spec.default) if spec.default is not None else None
     if default is not None and trouble is not None:
-        yield finding(default, "JF501", f"default of {word} `{name}` breaks its own rules", label=trouble)
+        yield finding(default, "JF501", f"the default of {word} `{name}` breaks its own rules", label=trouble)
 
 
 def check_arguments(job: JobText) -> Iterator[Diagnostic]:
-    """JF502, JF503, JF504: what starts a job by itself must be able to."""
+    """JF502, JF503, JF504: a schedule or trigger sets valid values for all params it must set."""
     params = {param.name: param for param in job.params}
     for entry in entries_of(job):
         given = entry.part("with") if isinstance(entry.value, Mapping) else None
@@ -80,12 +80,12 @@ def _check_required(
 ) -> Iterator[Diagnostic]:
     for param in job.params:
         if param.is_required and param.name not in given:
-            advice = (f"give one:  with: {{{param.name}: …}}",) if what == "schedule" else ()
+            advice = (f"set it:  with: {{{param.name}: …}}",) if what == "schedule" else ()
             yield finding(
                 setting,
                 "JF502",
-                f"the {what} gives no value for param `{param.name}`",
-                label="each run started here needs one",
+                f"the {what} sets no value for param `{param.name}`",
+                label="each run started here needs it",
                 help=(*advice, f"{'or ' if advice else ''}give `{param.name}` a default"),
             )
 
@@ -110,7 +110,7 @@ def _check_argument(job: JobText, params: Mapping[str, ParamSpec], value: Settin
 
 
 def check_matrix(job: JobText) -> Iterator[Diagnostic]:
-    """JF505, JF506: a matrix has a number of combinations that a person can oversee."""
+    """JF505, JF506: the number of combinations of a matrix is limited, and `exclude` matches some of them."""
     setting = job.settings.get("matrix")
     if setting is None:
         return
@@ -120,8 +120,8 @@ def check_matrix(job: JobText) -> Iterator[Diagnostic]:
             setting,
             "JF505",
             f"the matrix of {job.words} has {'at least ' * (count == MOST_COUNTED)}{count:,} combinations",
-            label=f"at most {MAX_COMBINATIONS} runs may come of one fire",
-            help=("leave some values out, or run several of them in one script",),
+            label=f"one fire can start at most {MAX_COMBINATIONS} runs",
+            help=("remove some values, or handle several of them in one script",),
             at_key=True,
         )
         return
@@ -134,10 +134,10 @@ def check_matrix(job: JobText) -> Iterator[Diagnostic]:
                 "JF506",
                 "`exclude` names a combination that does not exist",
                 label="matches nothing",
-                help=("each name is an axis of the matrix, each value one of its values",),
+                help=("each name must be an axis of the matrix, and each value one of its values",),
             )
     if not job.matrix:
-        what = "`exclude` leaves none" if every else "it has no axis"
+        what = "`exclude` removes all of them" if every else "it has no axis"
         yield finding(
             setting,
             "JF505",

@@ -1,4 +1,4 @@
-"""Rules that compare the time between runs with what a run may take."""
+"""Rules that compare the time between runs with the time a run can take."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -20,14 +20,14 @@ from jobfile.schedule.occurrences import fires, load_zone
 
 _DAY = timedelta(days=1)
 _ORDINARY = datetime(2026, 1, 14, tzinfo=UTC)
-"""A time of year in which clocks change nowhere that people plan for."""
+"""A time of year without clock changes in common time zones."""
 _SHORT_LOOK = 2 * _DAY
 _LONG_LOOK = 70 * _DAY
-"""Longer than two months: a monthly schedule shows its distance in it."""
+"""Longer than two months, so that it contains the interval of a monthly schedule."""
 
 
 def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
-    """JF607: a run that may take longer than the time between runs makes the next one be skipped."""
+    """JF607: a run that takes longer than the time between runs makes the next one be skipped."""
     setting = job.settings.get("timeout")
     timeout = duration_of(setting)
     if setting is None or timeout is None or "concurrency" in job.settings:
@@ -38,13 +38,13 @@ def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
             setting,
             "JF607",
             f"timeout {format_duration(timeout)} is longer than the {format_duration(shortest)} between runs",
-            label="a run that takes so long is in the way of the next",
-            help=("shorten the timeout, or say what then happens with  concurrency: {on_overlap: …}",),
+            label="a run that takes this long blocks the next one",
+            help=("shorten the timeout, or choose what happens then:  concurrency: {on_overlap: …}",),
         )
 
 
 def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
-    """JF614: all tries and the waits between them end before the next run."""
+    """JF614: all attempts and the delays between them end before the next run."""
     retry, timeout = job.settings.get("retry"), duration_of(job.settings.get("timeout"))
     if retry is None or timeout is None or "concurrency" in job.settings or _has_bad_duration(retry):
         return
@@ -55,10 +55,10 @@ def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             retry,
             "JF614",
-            f"all {spec.attempts} tries can take {format_duration(_whole(longest))}, "
+            f"all {spec.attempts} attempts can take {format_duration(_whole(longest))}, "
             f"longer than the {format_duration(shortest)} between runs",
-            label="the last tries are in the way of the next run",
-            help=("fewer tries, a shorter timeout, or  concurrency: {on_overlap: …}",),
+            label="the last attempts block the next run",
+            help=("use fewer attempts, a shorter timeout, or  concurrency: {on_overlap: …}",),
             at_key=retry.value.__class__ is dict,
         )
 
@@ -71,7 +71,7 @@ def _has_bad_duration(setting: Setting) -> bool:
 
 
 def waits(spec: RetrySpec) -> timedelta:
-    """The longest that all waits between the tries can take."""
+    """The longest time that all delays between attempts can take."""
     delay, most = spec.delay.total_seconds(), spec.max_delay.total_seconds()
     seconds = 0.0
     for number in range(1, spec.attempts):
@@ -85,7 +85,7 @@ def _whole(length: timedelta) -> timedelta:
 
 
 def shortest_interval(job: JobText) -> timedelta | None:
-    """The shortest time between two runs of one entry; None when it is not known."""
+    """The shortest time between two runs of one entry; None if unknown."""
     found = (_shortest(job, entry) for entry in entries_of(job))
     return min((one for one in found if one is not None), default=None)
 
@@ -113,7 +113,7 @@ def _days_rule(entry: Setting) -> DayRule:
 
 @lru_cache(maxsize=4096)
 def _distances(text: str, zone: str, days: DayRule) -> tuple[timedelta | None, timedelta | None]:
-    """The shortest distance among the fires of two ordinary days, and the longest of a month or more."""
+    """The shortest interval between fires on two ordinary days, and the longest within a month or more."""
     entry = (CronEntry(cron=text, timezone=zone, days=days),)
     near = [fire.at for fire in fires(entry, after=_ORDINARY, until=_ORDINARY + _SHORT_LOOK)]
     shortest = min((after - before for before, after in pairwise(near)), default=None)
@@ -124,7 +124,7 @@ def _distances(text: str, zone: str, days: DayRule) -> tuple[timedelta | None, t
 
 
 def check_spread(job: JobText) -> Iterator[Diagnostic]:
-    """JF314: the job's own delay stays below the time to its next run, or the order of runs is lost."""
+    """JF314: the job's fixed delay is below the time between its runs; else their order could change."""
     for entry in entries_of(job):
         spread = entry.part("spread") if isinstance(entry.value, Mapping) else None
         length = duration_of(spread)
@@ -136,14 +136,14 @@ def check_spread(job: JobText) -> Iterator[Diagnostic]:
                 f"a spread of {format_duration(length)} is not smaller than "
                 f"the {format_duration(shortest)} between runs",
                 label="a run could start after the next one is due",
-                help=(f"less than {format_duration(shortest)}",),
+                help=(f"use less than {format_duration(shortest)}",),
             )
         elif spread is not None and length is not None:
             yield from _check_spread_fits_deadline(job, spread, length)
 
 
 def _check_spread_fits_deadline(job: JobText, spread: Setting, length: timedelta) -> Iterator[Diagnostic]:
-    """JF314: a deadline counts from the nominal time, so a delay as long as it would miss every run."""
+    """JF314: a deadline counts from the nominal time, so a delay of that length would miss every run."""
     setting = job.settings.get("start_deadline")
     deadline = duration_of(setting)
     if setting is not None and deadline is not None and length >= deadline:
@@ -152,13 +152,13 @@ def _check_spread_fits_deadline(job: JobText, spread: Setting, length: timedelta
             "JF314",
             f"a spread of {format_duration(length)} is not smaller than "
             f"the start_deadline of {format_duration(deadline)}",
-            label="its delay could be too late to start",
-            help=(f"less than {format_duration(deadline)}, or a longer `start_deadline`",),
+            label="the delay could pass the deadline",
+            help=(f"use less than {format_duration(deadline)}, or a longer `start_deadline`",),
         )
 
 
 def check_tries_have_pauses(payload: Payload) -> Iterator[Diagnostic]:
-    """JF629: many tries with hardly a pause between them are a load on what just failed."""
+    """JF629: many attempts with little delay put load on the system that just failed."""
     setting = payload.settings.get("retry")
     if setting is None or any(part is None for part in _delays_read(setting)):
         return
@@ -171,15 +171,15 @@ def check_tries_have_pauses(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             setting.part("delay") or setting,
             "JF629",
-            f"{retry.attempts:,} tries with less than a second between them",
-            label="a program that fails at once is started again and again",
-            help=("give it time:  delay: 10s", "or fewer tries:  attempts: 3"),
+            f"{retry.attempts:,} attempts with less than a second between them",
+            label="a program that fails at once is restarted again and again",
+            help=("wait longer:  delay: 10s", "or use fewer attempts:  attempts: 3"),
         )
 
 
 MANY_TRIES: Final = 10
 MOST_COUNTED: Final = 1_000
-"""Tries whose waits are added up."""
+"""Maximum attempts whose delays are added up."""
 MIN_MEAN_WAIT: Final = timedelta(seconds=1)
 
 
@@ -190,7 +190,7 @@ def _wait(retry: RetrySpec, attempt: int) -> timedelta:
 
 
 def _delays_read(setting: Setting) -> list[timedelta | None]:
-    """The waits that are written, each None when it is no duration."""
+    """The delays in the file; None for one that is not a duration."""
     if not isinstance(setting.value, Mapping):
         return []
     written = [setting.part(key) for key in ("delay", "max_delay")]
@@ -198,7 +198,7 @@ def _delays_read(setting: Setting) -> list[timedelta | None]:
 
 
 def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
-    """JF615: an expectation that no run can meet tells of a lateness that is none."""
+    """JF615: an expectation that no run can meet would report healthy jobs as late."""
     setting = job.settings.get("expect")
     if setting is None:
         return
@@ -211,15 +211,15 @@ def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             every,
             "JF615",
-            f"a success every {format_duration(wanted)} cannot be: "
-            f"up to {format_duration(longest)} lie between runs",
-            label="late again and again, without a fault",
-            help=(f"give it more than {format_duration(longest)}",),
+            f"a success every {format_duration(wanted)} is impossible: "
+            f"the time between runs is up to {format_duration(longest)}",
+            label="the job would be late without a failure",
+            help=(f"set more than {format_duration(longest)}",),
         )
 
 
 def longest_interval(job: JobText) -> timedelta | None:
-    """The longest time between two runs of a job with one entry, when nothing else can start it."""
+    """The longest time between two runs of a job with one entry, if nothing else can start it."""
     entries = list(entries_of(job))
     if len(entries) != 1 or "triggers" in job.settings:
         return None
@@ -245,15 +245,15 @@ def _check_done_by(job: JobText, done_by: Setting) -> Iterator[Diagnostic]:
             yield finding(
                 done_by,
                 "JF615",
-                f"done by {wanted:%H:%M} cannot be: the first run of a day starts at {first:%H:%M}",
+                f"a success by {wanted:%H:%M} is impossible: the first run of a day starts at {first:%H:%M}",
                 label="before the job has started",
-                help=("give it a time after the start, with room for the run",),
+                help=("set a time after the start that leaves enough time for the run",),
             )
             return
 
 
 def first_time(entry: Setting) -> time | None:
-    """The first local time of day at which an entry fires; None when that has no meaning."""
+    """The first local time of day at which an entry fires; None if it has none."""
     if isinstance(entry.value, Mapping):
         at = entry.part("time")
         if at is not None:
@@ -267,7 +267,7 @@ def first_time(entry: Setting) -> time | None:
 
 
 def check_not_over(job: JobText, now: datetime) -> Iterator[Diagnostic]:
-    """JF309, JF628: an entry that lies in the past starts nothing."""
+    """JF309, JF628: an entry in the past starts nothing."""
     for entry in entries_of(job):
         if not isinstance(entry.value, Mapping):
             continue
@@ -280,9 +280,9 @@ def check_not_over(job: JobText, now: datetime) -> Iterator[Diagnostic]:
                 yield finding(
                     at,
                     "JF309",
-                    f"`at` lies in the past: {at.text or max(known).date()}",
+                    f"`at` is in the past: {at.text or max(known).date()}",
                     label="never fires",
-                    help=("leave the schedule out, or the job; its history stays",),
+                    help=("remove the schedule or the job; the history is kept",),
                 )
         last = None if until is None else parse_date(until.text)
         loaded = load_zone(zone)
@@ -291,6 +291,6 @@ def check_not_over(job: JobText, now: datetime) -> Iterator[Diagnostic]:
                 until,
                 "JF628",
                 f"the schedule ended on {last}: the job never fires again",
-                label="this day is over",
-                help=("leave the entry out, or give it a later day",),
+                label="this day is past",
+                help=("remove the entry, or set a later day",),
             )

@@ -1,4 +1,4 @@
-"""Edits that give a job another key: where the place allows it, as a fix that an editor offers."""
+"""Fixes that add a key to a job, where the text allows it; an editor offers them."""
 
 from jobfile.diagnostics.diagnostic import Edit, Fix
 from jobfile.diagnostics.source import Span
@@ -24,7 +24,7 @@ def key_before(payload: Payload, action: str, key: str, value: str) -> Fix | Non
 
 
 def use_bash(payload: Payload) -> tuple[Fix, ...]:
-    """A fix that makes the script of a job or step one for bash."""
+    """A fix that runs the script of a job or step in bash."""
     if "run" not in payload.settings:
         return ()
     shell = payload.settings.get("shell")
@@ -47,13 +47,13 @@ def pass_variable(payload: Payload, action: str, name: str) -> tuple[Fix, ...]:
     if isinstance(own, list) and own and passed is not None:
         return _one_more(passed, name)
     if passed is not None or own is not None:
-        return ()  # a list of the job would replace that of the defaults
+        return ()  # a list in the job would replace the list in the defaults
     fix = key_before(payload, action, "pass_env", f"[{name}]")
     return () if fix is None else (fix,)
 
 
 def _one_more(passed: Setting, name: str) -> tuple[Fix, ...]:
-    """One more item at the end of a list, in the style that the list has."""
+    """Add an item at the end of a list, in the style of the list."""
     last = passed.document.span((*passed.path, len(passed.value) - 1))
     before = passed.document.source.line(last.start.line)[: last.start.column - 1]
     text = f"\n{before}{name}" if before.strip() == "-" else f", {name}"

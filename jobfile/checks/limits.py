@@ -1,4 +1,4 @@
-"""JF017: how much of a kind there may be. (What a file may weigh is checked while it is read.)"""
+"""JF017: limits on the number of things. (The size of a file is checked when it is read.)"""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -12,42 +12,42 @@ from jobfile.files.matrix import MAX_COMBINATIONS, axes, combination_count
 from jobfile.files.merged_settings import Setting, map_at
 
 MAX_JOBS: Final = 20_000
-"""Jobs in all files together."""
+"""Maximum jobs in all files together."""
 MAX_STEPS: Final = 100
-"""Steps of one job."""
+"""Maximum steps of one job."""
 MAX_BROUGHT: Final = 1_000_000
-"""Values that defaults and matrices bring to all jobs and steps together."""
+"""Maximum values that defaults and matrices add to all jobs and steps together."""
 
 
 MAX_PARAMS: Final = 200
-"""Params of one job, or outputs of one job or step."""
+"""Maximum params of one job, or outputs of one job or step."""
 MAX_ENTRIES: Final = 1_000
-"""Entries of the schedule of one job."""
+"""Maximum schedule entries of one job."""
 MAX_ALL_ENTRIES: Final = 40_000
-"""Entries of the schedules of all jobs together."""
+"""Maximum schedule entries of all jobs together."""
 MAX_COMPARED: Final = 50_000_000
-"""Characters of written values times places of the patterns they are compared with: a few seconds at most."""
+"""Maximum of characters times places of the pattern, summed over all values: at most a few seconds."""
 _TO_PREPARE: Final = 20
-"""Preparing a pattern takes as long as comparing so many characters with it."""
+"""Compiling a pattern takes as long as matching this number of characters."""
 _MANY: Final = (
-    ("steps", MAX_STEPS, "put work that is alike in one step with `for_each`"),
-    ("params", MAX_PARAMS, "put large tables in a file that the job reads"),
-    ("outputs", MAX_PARAMS, "put large tables in a file that the job writes"),
-    ("schedule", MAX_ENTRIES, "one cron expression can name many times, and a calendar many days"),
+    ("steps", MAX_STEPS, "combine similar steps into one step with `for_each`"),
+    ("params", MAX_PARAMS, "put large tables into a file that the job reads"),
+    ("outputs", MAX_PARAMS, "put large tables into a file that the job writes"),
+    ("schedule", MAX_ENTRIES, "one cron expression can match many times, and a calendar many days"),
 )
 
 
 def find_too_much(files: FileSet) -> tuple[Diagnostic, ...]:
-    """JF017: all that is too much, found from the plain values alone, before anything is made of them."""
+    """JF017: everything above a limit, found from the plain values before anything is built from them."""
     if len(files.jobs) > MAX_JOBS:
         job = files.jobs[files.nth_job(MAX_JOBS)]
         return (
             finding(
                 job.here,
                 "JF017",
-                f"{len(files.jobs):,} jobs; at most {MAX_JOBS:,} may stand in all files together",
-                label="the first one too many",
-                help=("give some of them a main file and an engine of their own",),
+                f"{len(files.jobs):,} jobs; all files together can have at most {MAX_JOBS:,}",
+                label="the first job above the limit",
+                help=("move some of them to another main file with its own engine",),
                 at_key=True,
             ),
         )
@@ -74,7 +74,7 @@ def _one_too_many(words: str, setting: Setting, most: int, help_: str) -> Diagno
         next(islice(setting.parts(), most, None)),
         "JF017",
         f"{words} has {len(setting.value):,} {what}; at most {most:,} are allowed",
-        label="the first one too many",
+        label="the first one above the limit",
         help=(help_,),
         at_key=isinstance(setting.value, Mapping),
     )
@@ -100,7 +100,7 @@ def _check_compared(files: FileSet) -> Iterator[Diagnostic]:
 
 
 def _work_of_patterns(job: JobText) -> int:
-    """What comparing the values that are written with their patterns costs."""
+    """The cost of matching the values in the file with their patterns."""
     sizes = {one.name: _size(one.pattern) for one in job.params if one.pattern is not None}
     if not sizes:
         return 0
@@ -125,14 +125,14 @@ def _together(job: JobText, message: str) -> Diagnostic:
         job.here,
         "JF017",
         message,
-        label="with this job it is too much",
-        help=("give some of the jobs a main file and an engine of their own",),
+        label="this job exceeds the limit",
+        help=("move some jobs to another main file with its own engine",),
         at_key=True,
     )
 
 
 def check_brought(files: FileSet) -> Iterator[Diagnostic]:
-    """JF017: at the job with which it is too much, what is written once and holds for many."""
+    """JF017 at the job that exceeds the limit on values written once and applied to many jobs."""
     weights = {one.source.name: _weight(map_at(one, ("defaults",))) for one in files.documents}
     shared = weights[files.main.source.name]
     brought = 0
@@ -143,16 +143,16 @@ def check_brought(files: FileSet) -> Iterator[Diagnostic]:
             yield finding(
                 job.here,
                 "JF017",
-                f"defaults and matrices bring more than {MAX_BROUGHT:,} values to the jobs",
-                label="with this job it is too much",
-                help=("put large tables in a file that the jobs read",),
+                f"defaults and matrices add more than {MAX_BROUGHT:,} values to the jobs",
+                label="this job exceeds the limit",
+                help=("put large tables into a file that the jobs read",),
                 at_key=True,
             )
             return
 
 
 def _brought_to_steps(job: JobText) -> int:
-    """What each step of a job has from above it by name."""
+    """The number of named values that each step inherits."""
     steps = map_at(job.document, (*job.path, "steps"))
     return len(steps) * sum(
         len(map_at(document, (*path, key))) for document, path in job.layers for key in ("env", "secrets")
@@ -169,7 +169,7 @@ def _brought_by_matrix(job: JobText) -> int:
 
 
 def _weight(value: object) -> int:
-    """How many values a value holds, itself included."""
+    """The number of values in a value, including itself."""
     if isinstance(value, Mapping):
         return 1 + sum(_weight(part) for part in value.values())
     return 1 + sum(_weight(part) for part in value) if isinstance(value, list) else 1

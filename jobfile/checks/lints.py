@@ -1,4 +1,4 @@
-"""Remarks about jobs that are right and may still not be what was meant."""
+"""Lints: the job is valid, but may not do what the author wants."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,33 +20,33 @@ _GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*
 
 
 def check_described(job: JobText) -> Iterator[Diagnostic]:
-    """JF601: told on request only; whoever is woken at night wants to know what a job is for."""
+    """JF601: shown on request only; a person on call needs to know what a job is for."""
     missing = [key for key in ("owner", "description") if key not in job.settings]
     if missing:
         yield finding(
             job.here,
             "JF601",
             f"{job.words} has no {' and no '.join(missing)}",
-            label="who answers for it, and what is it for?",
+            label="who owns it, and what is it for?",
             help=tuple(f"add  {key}: …" for key in missing),
             at_key=True,
         )
 
 
 def check_started_by_something(job: JobText) -> Iterator[Diagnostic]:
-    """JF619: told on request only; a job for people is a fine job."""
+    """JF619: shown on request only; a job that is started by hand is fine."""
     if "schedule" not in job.settings and not list(job.triggers):
         yield finding(
             job.here,
             "JF619",
-            f"nothing starts {job.words} but a person or the API",
+            f"{job.words} only starts by hand or through the API",
             label="no schedule and no trigger",
             at_key=True,
         )
 
 
 def check_params_used(job: JobText) -> Iterator[Diagnostic]:
-    """JF602: a param that nothing reads is a typing mistake or a leftover."""
+    """JF602: an unused param is a typing mistake or a leftover."""
     if not job.params or any("python" in payload.settings for payload in job.payloads):
         return
     texts = list(_texts_that_read(job.payloads))
@@ -80,7 +80,7 @@ def _texts_that_read(payloads: tuple[Payload, ...]) -> Iterator[str]:
 
 
 def check_reads_no_clock(payload: Payload) -> Iterator[Diagnostic]:
-    """JF610: a run that is made up for later works on the wrong day when it asks the clock."""
+    """JF610: a catch-up run that reads the clock works on the wrong day."""
     job = payload if isinstance(payload, JobText) else payload.job
     catchup = job.settings.get("catchup")
     if "schedule" not in job.settings or (catchup is not None and catchup.value == "none"):
@@ -124,13 +124,13 @@ def _reads_clock(words: Sequence[str]) -> bool:
 def _reads_the_clock(setting: Setting, start: int, end: int) -> Diagnostic:
     problem = Problem(
         code="JF610",
-        message="reads the clock, and a run may be made up for on a later day",
+        message="this reads the clock, but a catch-up run can start on a later day",
         start=start,
         end=end,
-        label="the day of the run, not the day it is for",
+        label="the day on which it runs, not the day it is for",
         help=(
             "use  {{ run.scheduled_at | date('%Y-%m-%d') }}",
-            "or, when the day does not matter,  catchup: none",
+            "or, if late runs are not needed,  catchup: none",
         ),
     )
     return located(setting, problem)

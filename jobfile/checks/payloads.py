@@ -1,4 +1,4 @@
-"""Rules about templates and expressions, and about the scripts that values go into."""
+"""Rules about templates and expressions, and about scripts with values."""
 
 from collections.abc import Iterator
 from typing import Any  # values of a document are not typed yet
@@ -28,7 +28,7 @@ _WITH_TEMPLATES = ("run", "command", "http", "working_dir", "concurrency", "idem
 
 
 def check_payloads(payload: Payload) -> Iterator[Diagnostic]:
-    """JF401-JF427: every template, wherever it may stand."""
+    """JF401-JF427: every template, in each field that can have one."""
     settings = payload.settings
     values = [settings[key].value for key in _WITH_TEMPLATES if key in settings]
     values += [one.value for one in payload.env.values()]
@@ -71,7 +71,7 @@ def _check_env(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def _check_evaluated(setting: Setting, scope: Scope) -> Iterator[Diagnostic]:
-    """JF439: of a variable that something evaluates, the author decides the value."""
+    """JF439: only the author decides the value of a variable that a program evaluates."""
     name = str(setting.path[-1])
     reason = evaluated_by(name) if has_template(setting.text) else ""
     for slot in find_slots(setting.text)[0] if reason else ():
@@ -82,14 +82,14 @@ def _check_evaluated(setting: Setting, scope: Scope) -> Iterator[Diagnostic]:
                 message=f"the value goes into `{name}`: {reason}",
                 start=slot.start,
                 end=slot.end,
-                label="who gives it decides what runs",
+                label="this value decides what runs",
                 help=(FIXED_VALUES[0], f"or {FIXED_VALUES[1]}"),
             )
             yield located(setting, problem)
 
 
 def _is_own(payload: Payload, setting: Setting) -> bool:
-    """Whether it is written in the step itself; what it has from its job is looked at there."""
+    """Whether it is in the step itself; settings inherited from the job are checked there."""
     return isinstance(payload, JobText) or setting.is_below(payload.path)
 
 
@@ -131,8 +131,8 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
                 end=slots[0].end,
                 label="only sh and bash scripts take templates",
                 help=(
-                    f'give the value as  env: {{X: "{{{{ {slots[0].source} }}}}"}}  and read X in the script',
-                    f"or, as braces of the script's own:  {as_literal(braces)}",
+                    f'pass the value as  env: {{X: "{{{{ {slots[0].source} }}}}"}}  and read X in the script',
+                    f"or, for literal braces:  {as_literal(braces)}",
                 ),
             )
             yield located(setting, problem)
@@ -143,7 +143,7 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
 
 
 def _check_known_shell(payload: Payload) -> Iterator[Diagnostic]:
-    """The values that come by a variable into a script of `shell: [bash, …]` or `[bash, -c, …]`."""
+    """The values that reach a script of `shell: [bash, …]` or `[bash, -c, …]` through a variable."""
     read = script_of(payload)
     outside = carried_names(payload)
     if read is None or not any(name in read.setting.text for name in outside):
@@ -162,7 +162,7 @@ def check_text(
     is_argument: bool = False,
     keeps_type: bool = False,
 ) -> Iterator[Diagnostic]:
-    """The templates of a text; an argument may be a list, and a value of JSON anything but nothing."""
+    """The templates of a text; an argument can be a list, and a JSON value anything but null."""
     value = setting.text
     if not has_template(value):
         return
@@ -180,7 +180,7 @@ def check_text(
 
 
 def check_condition(payload: Payload) -> Iterator[Diagnostic]:
-    """JF401, JF402, JF405, JF406: `if` is an expression that is true or false, and nothing between."""
+    """JF401, JF402, JF405, JF406: `if` is a boolean expression."""
     setting = payload.settings.get("if")
     if setting is None:
         return
@@ -197,7 +197,7 @@ def check_condition(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def check_loop(payload: Payload) -> Iterator[Diagnostic]:
-    """JF401, JF402, JF404, JF405: `for_each` is an expression that gives a list."""
+    """JF401, JF402, JF404, JF405: `for_each` is an expression whose value is a list."""
     setting = payload.settings.get("for_each")
     if setting is None or not isinstance(payload, StepText):
         return
@@ -214,7 +214,7 @@ def check_loop(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def _expression(setting: Setting, scope: Scope) -> tuple[Type, list[Diagnostic]]:
-    """The type of an expression without braces, and what is wrong with it."""
+    """The type of an expression without braces, and its problems."""
     text = setting.text
     key = setting.path[-1]
     if has_template(text):
@@ -236,21 +236,21 @@ def _with_braces(setting: Setting, text: str) -> Diagnostic:
     fixes: tuple[Fix, ...] = ()
     if bare is not None:
         quoted = bare if _is_plain(bare) else "'" + bare.replace("'", "''") + "'"
-        fixes = (Fix(title="drop the braces", edits=(Edit(span=span, text=quoted),)),)
+        fixes = (Fix(title="remove the braces", edits=(Edit(span=span, text=quoted),)),)
     return Diagnostic(
         code="JF405",
-        message=f"`{setting.path[-1]}` is an expression already: drop the braces",
+        message=f"`{setting.path[-1]}` is already an expression: remove the braces",
         file=setting.document.source.name,
         span=span,
         label="no braces here",
         path=setting.path,
-        help=(f"write  {setting.path[-1]}: {bare}",) if bare else ("write the expression alone",),
+        help=(f"write  {setting.path[-1]}: {bare}",) if bare else ("write only the expression",),
         fixes=fixes,
     )
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text stands for itself in YAML without quotes."""
+    """Whether a text needs no quotes in YAML."""
     first = text[:1]
     return first.isalpha() and ": " not in text and " #" not in text and not text.endswith(":")
 

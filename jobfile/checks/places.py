@@ -1,4 +1,4 @@
-"""Rules about time zones: a zone is a place whose clocks are known."""
+"""Rules about time zones: a zone is a place with known clock changes."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from jobfile.schedule.zones import load_zone, zone_names
 FIXED_ZONES = frozenset(
     {"EST", "MST", "HST", "CET", "MET", "EET", "WET", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"}
 )
-"""Names that are an offset without the summer time of any place, or a leftover of old systems."""
+"""Names that are a fixed offset without daylight saving time, or a leftover of old systems."""
 _ZONE_MEANT = {
     "EST": "America/New_York",
     "EST5EDT": "America/New_York",
@@ -33,13 +33,13 @@ _ZONE_MEANT = {
 
 
 def check_timezone(job: JobText) -> Iterator[Diagnostic]:
-    """JF305, JF626: a zone is a place whose clocks are known."""
+    """JF305, JF626: a zone is a place with known clock changes."""
     if "timezone" in job.settings:
         yield from check_zone(job.settings["timezone"])
 
 
 def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
-    """JF435: a job formats a time in its own zone, and a schedule entry has another one."""
+    """JF435: a job formats a time in its own zone, but a schedule entry has a different one."""
     zone = zone_of(job)
     zones = [one for one in map(own_zone, entries_of(job)) if one is not None]
     others = [one for one in zones if one.text != zone and load_zone(one.text) is not None]
@@ -53,9 +53,9 @@ def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
     yield finding(
         others[0],
         "JF435",
-        f"{user} is in {zone}, and this entry fires in {others[0].text}",
+        f"{user} is in {zone}, but this entry fires in {others[0].text}",
         label=label,
-        notes=("templates, TZ and the variables JOBFILE_… use the job's zone; it can be another day there",),
+        notes=("templates, TZ and the variables JOBFILE_… use the job's zone, where the date can differ",),
         help=(
             f"set the job's own zone:  timezone: {others[0].text}",
             f"or name the zone of the time:  {{{{ run.scheduled_at | in_zone('{others[0].text}') }}}}",
@@ -65,14 +65,14 @@ def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
 
 _TIME_NAMES: Final = re.compile(r"\brun\.(?:scheduled_at|started_at|previous_success)\b|\bdate\(")
 _NAMES_ZONE: Final = re.compile(r"\bin_zone\(|%[zZ]")
-"""With either of these a template says itself which zone its time is in."""
+"""With one of these, a template names the zone of its time."""
 _TIME_VARIABLES: Final = re.compile(
     r"\$\{?(JOBFILE_(?:SCHEDULED_AT|NOT_BEFORE|PREV_SUCCESS_AT|INTERVAL_START|INTERVAL_END))\b"
 )
 
 
 def _times_used(payload: Payload) -> Iterator[str]:
-    """The first time that a job or step writes in its zone, as a message names it."""
+    """The first time that a job or step formats in its zone, as named in a message."""
     settings = [payload.settings[key] for key in _WITH_TIMES if key in payload.settings]
     for text in (text for setting in (*settings, *payload.env.values()) for text in setting.texts()):
         for slot in find_slots(text.text)[0] if has_template(text.text) else ():
@@ -105,8 +105,8 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
             setting,
             "JF626",
             f"zone `{name}` is a fixed offset or a leftover, not a place",
-            label="no summer time of any place",
-            help=(f"name the place whose clocks you mean, such as {meant}",),
+            label="fixed offset: no daylight saving time",
+            help=(f"name a place, such as {meant}",),
         )
     else:
         yield from _with_offset(setting, name)
@@ -117,7 +117,7 @@ _OFFSET: Final = re.compile(r"Etc/GMT([+-])(\d{1,2})")
 
 
 def _with_offset(setting: Setting, name: str) -> Iterator[Diagnostic]:
-    """JF626 for `Etc/GMT+5`, which is what everybody else writes as UTC-5."""
+    """JF626 for `Etc/GMT+5`, which is usually written UTC-5."""
     found = _OFFSET.fullmatch(name)
     if found is None or int(found[2]) == 0:
         return
@@ -131,10 +131,10 @@ def _with_offset(setting: Setting, name: str) -> Iterator[Diagnostic]:
         setting,
         "JF626",
         f"zone `{name}` is {length} {place}",
-        label=f"elsewhere this is called {usual}",
-        notes=("in these names the sign is turned round; the offset is the same all year",),
+        label=f"this is usually written {usual}",
+        notes=("the sign is reversed in these names; the offset is the same all year",),
         help=(
-            "name the place whose clocks you mean, such as America/New_York",
-            f"or, for {length} {'ahead of' if is_west else 'behind'} UTC, {other}",
+            "name a place, such as America/New_York",
+            f"or, for {length} {'ahead of' if is_west else 'behind'} UTC, write {other}",
         ),
     )

@@ -1,4 +1,4 @@
-"""JF605: what looks like a secret in plain text. The value is never repeated, only its place."""
+"""JF605: text that looks like a secret. The message gives only its place, never the value."""
 
 import re
 from collections import Counter
@@ -13,9 +13,9 @@ from jobfile.files.fileset import FileSet, JobText, Payload
 from jobfile.files.merged_settings import Setting, map_at
 
 MIN_LENGTH: Final = 8
-"""A shorter value under a telling name is more often a word than a secret."""
+"""A shorter value with a suspicious name is usually a word, not a secret."""
 MIN_ENTROPY: Final = 2.7
-"""Bits a character; words of a language have less, generated values more."""
+"""Bits per character; words have fewer, generated values more."""
 
 _NAME: Final = re.compile(
     r"(?:^|[_.-])(?:pass(?:wd|word|phrase)?|pwd|secret|token|api_?key|access_?key|private_?key|credentials?|auth)"
@@ -43,11 +43,11 @@ _HINTS: Final = (
     *("://", "pass", "pwd", "secret", "token", "key", "cred", "auth", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
     *("github_pat_", "glpat-", "xox", "akia", "_live_", "aiza", "npm_", "pypi-", "eyj", "-----begin"),
 )
-"""A file that holds none of these holds nothing that looks like a secret."""
+"""A file without any of these has nothing that looks like a secret."""
 
 
 def sounds_secret(name: str) -> bool:
-    """Whether a variable of this name most likely holds a secret."""
+    """Whether a variable with this name probably holds a secret."""
     return _NAME.search(name) is not None
 
 
@@ -57,7 +57,7 @@ def _may_hold_secrets(text: str) -> bool:
 
 
 def check_plain_secrets(files: FileSet) -> Iterator[Diagnostic]:
-    """JF605 in jobs. Most files hold nothing that could be a secret by its name or form."""
+    """JF605 in jobs. Most files have nothing that could be a secret by its name or form."""
     suspects = {one.source.name for one in files.documents if _may_hold_secrets(one.source.text)}
     if not suspects:
         return
@@ -107,7 +107,7 @@ def looks_like_secret(name: str, text: str) -> bool:
 
 
 def _in_value(name: str, setting: Setting) -> Iterator[Diagnostic]:
-    """The first secret in a value, by its form or by the name it stands under."""
+    """The first secret in a value, judged by its form or its name."""
     text = setting.text
     place = _place(name, text)
     if place is None:
@@ -117,10 +117,10 @@ def _in_value(name: str, setting: Setting) -> Iterator[Diagnostic]:
         message="this looks like a secret in plain text",
         start=place[0],
         end=place[1],
-        label="everybody who can read the repository can read it",
+        label="everyone who can read the repository can read it",
         help=(
             "keep it out of the file:  secrets: {NAME: env:NAME}  or  file:/run/secrets/name",
-            "and change it where it is used: it stays in the history of the repository",
+            "then replace the secret itself: the old one stays in the history of the repository",
         ),
     )
     yield located(setting, problem)
@@ -143,7 +143,7 @@ def _place(name: str, text: str) -> tuple[int, int] | None:
 
 
 def _is_random(text: str) -> bool:
-    """Whether a value looks generated: long, of several kinds of signs, evenly spread, and no path."""
+    """Whether a value looks generated: long, mixed kinds of characters, evenly spread, and not a path."""
     if len(text) < MIN_LENGTH or "/" in text[:1] or " " in text or _PLACEHOLDER.fullmatch(text):
         return False
     kinds = sum(any(test(sign) for sign in text) for test in (str.islower, str.isupper, str.isdigit))

@@ -1,4 +1,4 @@
-"""Rules about rights: programs that need more than a job may gain, and names that are jobfile's own."""
+"""Rules about privileges and reserved names: programs that need more privileges, and jobfile's own names."""
 
 import re
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ GAINS_RIGHTS: Final = frozenset(
     "sudo sudoedit su doas pkexec runuser mount umount fusermount fusermount3 newuidmap newgidmap newgrp sg "  # noqa: SIM905  words
     "crontab at batch passwd chsh chfn gpasswd".split()
 )
-"""Programs that work by gaining rights: their files are setuid or setgid on most systems."""
+"""Programs that gain privileges: their files are setuid or setgid on most systems."""
 _WORTH_READING: Final = re.compile(rf"\b(?:{'|'.join(sorted(GAINS_RIGHTS))})\b")
 
 
 def check_gained_rights(payload: Payload) -> Iterator[Diagnostic]:
-    """JF632: a program that gains rights is called by a job that may gain none."""
+    """JF632: a job that cannot gain privileges calls a program that needs them."""
     job = payload if isinstance(payload, JobText) else payload.job
     allowed = job.settings.get("new_privileges")
     if allowed is not None and allowed.value is True:
@@ -33,11 +33,11 @@ def check_gained_rights(payload: Payload) -> Iterator[Diagnostic]:
     for setting, word in _programs(payload):
         problem = Problem(
             code="JF632",
-            message=f"`{word.name}` gains rights, and this job may gain none",
+            message=f"`{word.name}` needs to gain privileges, but this job cannot",
             start=word.start,
             end=word.end,
-            label="it fails, unless the engine runs as root",
-            help=("if the job is meant to have more rights than the engine:  new_privileges: true",),
+            label="it fails unless the engine runs as root",
+            help=("to let the job gain more privileges than the engine:  new_privileges: true",),
         )
         action = "run" if "run" in payload.settings else "command"
         fix = key_before(payload, action, "new_privileges", "true") if payload is job else None
@@ -47,7 +47,7 @@ def check_gained_rights(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def _programs(payload: Payload) -> Iterator[tuple[Setting, Word]]:
-    """The programs of a script or command that gain rights, with the places of their names."""
+    """The programs in a script or command that gain privileges, with the places of their names."""
     command = payload.settings.get("command")
     if command is not None:
         items = list(command.parts())
@@ -69,7 +69,7 @@ def _programs(payload: Payload) -> Iterator[tuple[Setting, Word]]:
 
 
 def check_reserved_names(payload: Payload) -> Iterator[Diagnostic]:
-    """JF214: names that jobfile gives to variables itself cannot be given to others."""
+    """JF214: a file cannot use the variable names that jobfile reserves."""
     for key, settings in (("env", payload.env), ("secrets", payload.secrets)):
         for name, setting in settings.items():
             if is_reserved(name):
@@ -84,8 +84,8 @@ def _reserved(setting: Setting, name: str, key: str, *, at_key: bool) -> Diagnos
     return finding(
         setting,
         "JF214",
-        f"`{name}` in {key} is a name of jobfile's own",
+        f"`{name}` in {key} is reserved by jobfile",
         label="names that begin with JF_ or JOBFILE_ are reserved",
-        help=("give it another name",),
+        help=("choose a different name",),
         at_key=at_key,
     )

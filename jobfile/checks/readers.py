@@ -1,4 +1,4 @@
-"""JF622: plain scalars that mean a text here and something else to another YAML reader."""
+"""JF622: plain scalars that are text here but not in other YAML parsers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from jobfile.syntax.scalars import is_read_otherwise
 
 
 def check_other_readers(files: FileSet) -> Iterator[Diagnostic]:
-    """JF622: told on request only; this language knows which values are texts."""
+    """JF622: shown on request only; jobfile itself reads these values as text."""
     for document in files.documents:
         if not any_text(document.tree, is_read_otherwise):
             continue
@@ -25,8 +25,8 @@ def _otherwise(setting: Setting) -> Diagnostic:
     found = finding(
         setting,
         "JF622",
-        f"other YAML readers take `{setting.value}` for something else than text",
-        label="a text here",
+        f"other YAML parsers do not read `{setting.value}` as text",
+        label="jobfile reads this as text",
         help=(f'write "{setting.value}"',),
     )
     fix = Fix(title="quote it", edits=(Edit(span=span, text=f'"{setting.value}"'),))

@@ -1,4 +1,4 @@
-"""Rules about names that stand for something written elsewhere: steps, jobs, calendars, queues, channels."""
+"""Rules about references by name: to steps, jobs, calendars, queues, channels."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ from jobfile.files.merged_settings import Setting, map_at
 from jobfile.model.names import is_job_name
 
 MOST_FOLLOWED: Final = 256
-"""So many of the jobs that a job follows are looked at for one that starts it twice."""
+"""Maximum jobs searched, among those that a job follows, for one that starts it twice."""
 
 
 def check_needs(job: JobText) -> Iterator[Diagnostic]:
-    """JF201, JF202: steps wait for steps of their job, and not for each other."""
+    """JF201, JF202: steps wait for steps of their own job, and not in a circle."""
     steps = job.steps
     for step in steps.values():
         needs = step.settings.get("needs")
@@ -27,7 +27,12 @@ def check_needs(job: JobText) -> Iterator[Diagnostic]:
             if one.text not in steps:
                 others = [name for name in steps if name != step.name]
                 missing = unknown_name(
-                    one, "JF201", "step", others, label="not a step of this job", known="there is no other"
+                    one,
+                    "JF201",
+                    "step",
+                    others,
+                    label="not a step of this job",
+                    known="the job has no other step",
                 )
                 yield _in_job(missing, job)
     circle = _circle({name: [one for one in step.needs if one in steps] for name, step in steps.items()})
@@ -48,13 +53,13 @@ def _waits_for_itself(job: JobText, circle: list[str]) -> Diagnostic:
     needs = step.settings.get("needs")
     edge = next((one for one in needs.parts() if one.text == ordered[1]), None) if needs else None
     chain = " -> ".join(ordered)
-    message = f"steps of {job.words} wait for each other: {chain}"
+    message = f"steps of {job.words} depend on each other in a circle: {chain}"
     if len(circle) == 1:
         message = f"step `{first}` of {job.words} waits for itself"
-    help_ = ("none of them could ever start; take one of the `needs` away",)
+    help_ = ("none of them could ever start; remove one of the `needs`",)
     if edge is not None:
-        return finding(edge, "JF202", message, label="and so the circle closes", help=help_)
-    return finding(step.here, "JF202", message, label="and so the circle closes", help=help_, at_key=True)
+        return finding(edge, "JF202", message, label="this closes the circle", help=help_)
+    return finding(step.here, "JF202", message, label="this closes the circle", help=help_, at_key=True)
 
 
 def _turned(circle: list[str], first: str) -> list[str]:
@@ -63,7 +68,7 @@ def _turned(circle: list[str], first: str) -> list[str]:
 
 
 def _circle(edges: Mapping[str, list[str]]) -> list[str]:
-    """The first circle of a graph, each node before the one it leads to; empty when there is none."""
+    """The first circle of a graph, each node before the one it leads to; empty if there is none."""
     done: set[str] = set()
     for start in edges:
         path: list[str] = []
@@ -85,7 +90,7 @@ def _circle(edges: Mapping[str, list[str]]) -> list[str]:
 
 
 def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
-    """JF203: a schedule names a calendar that there is."""
+    """JF203: the calendar of a schedule exists."""
     known = map_at(job.files.main, ("calendars",))
     for entry in entries_of(job):
         name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
@@ -101,7 +106,7 @@ def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_queue_name(job: JobText) -> Iterator[Diagnostic]:
-    """JF204: a job names a queue that there is."""
+    """JF204: the queue of a job exists."""
     setting = job.settings.get("queue")
     known = map_at(job.files.main, ("queues",))
     if setting is not None and setting.text not in known and setting.text != DEFAULT_QUEUE:
@@ -112,7 +117,7 @@ def check_queue_name(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
-    """JF205: a job tells channels that there are."""
+    """JF205: the channels of a job exist."""
     setting = job.settings.get("notify")
     known = map_at(job.files.main, ("channels",))
     for event in () if setting is None else setting.parts():
@@ -129,23 +134,25 @@ def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_after(job: JobText) -> Iterator[Diagnostic]:
-    """JF206: a job follows a job that there is."""
+    """JF206: the job in an `after` trigger exists."""
     for trigger in job.triggers:
         name = after_setting(trigger)
         if name is None or name.text in job.files.job_names or not job.files.is_whole:
             continue
         names = job.files.job_names if len(job.files.job_names) > MANY else job.files.job_names - {job.name}
-        yield unknown_name(name, "JF206", "job", names, label="no file has such a job", known="there is none")
+        yield unknown_name(
+            name, "JF206", "job", names, label="no file has this job", known="there are no other jobs"
+        )
 
 
 def after_setting(trigger: Setting) -> Setting | None:
-    """Where a trigger names the job it follows."""
+    """The place where a trigger names the job it follows."""
     after = trigger.part("after")
     return after.part("job") if after is not None and isinstance(after.value, Mapping) else after
 
 
 def check_webhook(job: JobText) -> Iterator[Diagnostic]:
-    """JF102, JF109, JF210: a webhook is signed with a secret of the job, or is public on purpose."""
+    """JF102, JF109, JF210: a webhook is signed with a secret of the job, or explicitly public."""
     for trigger in job.triggers:
         webhook = trigger.part("webhook")
         if webhook is None:
@@ -157,7 +164,7 @@ def check_webhook(job: JobText) -> Iterator[Diagnostic]:
                 webhook.part("public") or webhook,
                 "JF109",
                 "`secret` and `public: true` exclude each other",
-                label="and a secret is given too",
+                label="there is a secret too",
                 help=("keep one of them",),
                 at_key=True,
             )
@@ -166,8 +173,8 @@ def check_webhook(job: JobText) -> Iterator[Diagnostic]:
                 webhook,
                 "JF102",
                 "a webhook needs `secret`, or `public: true`",
-                label="anybody could start the job",
-                help=("secret: NAME  with an entry NAME in `secrets`, or  public: true",),
+                label="anyone could start the job",
+                help=("add  secret: NAME  with an entry NAME in `secrets`, or  public: true",),
                 at_key=True,
             )
         elif secret is not None and secret.text not in job.secrets:
@@ -180,23 +187,23 @@ def no_such_secret(setting: Setting, known: list[str]) -> Diagnostic:
     return unknown_name(
         setting,
         "JF210",
-        "entry in secrets",
+        "secret",
         known,
-        label="not among the secrets",
-        known=f"secrets: {{{name}: env:{name}}}",
+        label="not an entry of `secrets`",
+        known=f"add  secrets: {{{name}: env:{name}}}",
     )
 
 
 def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
-    """JF209, JF212: a former name is one that a job can have, and is free."""
+    """JF209, JF212: a former name is a valid job name and no longer in use."""
     setting = job.settings.get("renamed_from")
     if setting is not None and not is_job_name(setting.text):
         yield finding(
             setting,
             "JF212",
-            "`renamed_from` is not the name of a job",
-            label="no job was ever called so",
-            help=("a name has small letters, digits, _ and -, a letter first, at most 63 in all",),
+            "`renamed_from` is not a valid job name",
+            label="no job can have had this name",
+            help=("use small letters, digits, _ and -, with a letter first, at most 63 characters",),
         )
     elif setting is not None and setting.text in job.files.job_names:
         is_own = setting.text == job.name
@@ -205,13 +212,13 @@ def check_renamed_from(job: JobText) -> Iterator[Diagnostic]:
             setting,
             "JF209",
             f"`renamed_from` names {what}",
-            label="its history can have one owner",
-            help=("leave it out when nothing was renamed",),
+            label="its history can belong to one job only",
+            help=("remove it if no job was renamed",),
         )
 
 
 def check_jobs_once(files: FileSet) -> Iterator[Diagnostic]:
-    """JF208: one name is one job, over all files."""
+    """JF208: a job name is unique across all files."""
     first: dict[str, Setting] = {}
     for document in files.documents:
         for name in map_at(document, ("jobs",)):
@@ -225,7 +232,7 @@ def check_jobs_once(files: FileSet) -> Iterator[Diagnostic]:
                 here,
                 "JF208",
                 f"job `{name}` is defined in two files",
-                label="a second one",
+                label="the second definition",
                 notes=(f"the first is at {other.document.source.name}:{line}",),
                 help=("rename one of them",),
                 at_key=True,
@@ -233,7 +240,7 @@ def check_jobs_once(files: FileSet) -> Iterator[Diagnostic]:
 
 
 def check_chains(files: FileSet) -> Iterator[Diagnostic]:
-    """JF207, JF627: jobs do not start each other in a circle, nor one job twice for one event."""
+    """JF207, JF627: jobs do not start each other in a circle, and one event does not start a job twice."""
     edges = {name: _upstream(job) for name, job in files.jobs.items()}
     if not any(edges.values()):
         return
@@ -257,13 +264,15 @@ def _starts_itself(files: FileSet, circle: list[str]) -> Diagnostic:
     settings = (after_setting(trigger) for trigger in files.jobs[first].triggers)
     edge = next(one for one in settings if one is not None and one.text == ordered[1])
     chain = " -> ".join(reversed(ordered))
-    message = f"jobs start each other: {chain}" if len(circle) > 1 else f"job `{first}` starts itself"
+    message = (
+        f"jobs start each other in a circle: {chain}" if len(circle) > 1 else f"job `{first}` starts itself"
+    )
     return finding(
         edge,
         "JF207",
         message,
-        label="and so the circle closes",
-        help=("once started they would never stop; take one of the triggers away",),
+        label="this closes the circle",
+        help=("once started, they would never stop; remove one of the triggers",),
     )
 
 
@@ -281,15 +290,15 @@ def _started_twice(job: JobText, ups: list[str], edges: Mapping[str, list[str]])
                 early,
                 "JF627",
                 f"{job.words} follows both `{other}` and `{later}`, which itself follows `{other}`",
-                label="one end of this starts the job",
-                related=(Label(span=late.document.span(late.path), text="and then this does, again"),),
+                label="this starts the job",
+                related=(Label(span=late.document.span(late.path), text="this starts it again"),),
                 help=(f"keep  after: {later}",),
             )
             return
 
 
 def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
-    """The jobs that a job follows, through others too; the nearest of very many."""
+    """The jobs that a job follows, directly or through others; the nearest ones if there are very many."""
     found: set[str] = set()
     waiting = deque(edges.get(name, []))
     while waiting and len(found) < MOST_FOLLOWED:
@@ -301,7 +310,7 @@ def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
 
 
 def check_webhook_path(job: JobText) -> Iterator[Diagnostic]:
-    """JF213: every part of an address is a name: others read `.`, `..` and nothing as another address."""
+    """JF213: every part of a path is a name; other programs change paths with `.`, `..` or an empty part."""
     for trigger in job.triggers:
         webhook = trigger.part("webhook")
         path = webhook.part("path") if webhook is not None else None
@@ -312,13 +321,13 @@ def check_webhook_path(job: JobText) -> Iterator[Diagnostic]:
                 path,
                 "JF213",
                 f"the path of a webhook has the part `{odd}`" if odd else "the path of a webhook has `//`",
-                label="not every sender and proxy would keep it",
-                help=("name each part, such as  path: shop/orders",),
+                label="some senders and proxies would change it",
+                help=("use a name for each part, such as  path: shop/orders",),
             )
 
 
 def check_webhook_paths(files: FileSet) -> Iterator[Diagnostic]:
-    """JF211: an address starts one job."""
+    """JF211: a webhook path starts one job."""
     first: dict[str, tuple[Setting, str]] = {}
     for job in files.jobs.values():
         for trigger in job.triggers:
@@ -336,7 +345,7 @@ def check_webhook_paths(files: FileSet) -> Iterator[Diagnostic]:
                 path,
                 "JF211",
                 f"two webhooks have the path `{path.text}`",
-                label="taken already",
-                notes=(f"job `{name}` has it at {other.document.source.name}:{line}",),
-                help=("give one of them another path",),
+                label="already in use",
+                notes=(f"job `{name}` uses it at {other.document.source.name}:{line}",),
+                help=("change one of the paths",),
             )

@@ -22,22 +22,22 @@ from jobfile.schedule.occurrences import fold_dates, gap_dates, load_zone, next_
 
 MIN_PERIOD = timedelta(seconds=1)
 KINDS = ("cron", "every", "at", "business_day")
-"""What an entry may be; each has exactly one."""
+"""The kinds of an entry; each entry has exactly one."""
 _ONLY_WITH = {
     "days": ("cron",),
     "time": ("business_day",),
     "calendar": ("cron", "business_day"),
     "on_closed": ("cron",),
 }
-"""Keys that go with some kinds of entry only."""
+"""Keys that are valid only for some kinds of entry."""
 
 _PLAIN_KEYS = frozenset({"cron", "every", "at", "timezone", "from", "until", "spread", "with"})
-"""Keys that need no other and go with every kind."""
+"""Keys that are valid for every kind."""
 _DAY = timedelta(days=1)
 
 
 def check_schedules(job: JobText) -> Iterator[Diagnostic]:
-    """JF102, JF106, JF109, JF301-JF314, JF608-JF616: every entry fires, and when its author thinks."""
+    """JF102, JF106, JF109, JF301-JF314, JF608-JF616: every entry fires, and at the expected times."""
     for entry in entries_of(job):
         if not isinstance(entry.value, Mapping):
             yield from _check_cron(job, entry, entry, DayRule.CRON)
@@ -49,7 +49,7 @@ def check_schedules(job: JobText) -> Iterator[Diagnostic]:
 
 
 def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
-    """JF102, JF109: exactly one kind, and only keys that go with it."""
+    """JF102, JF109: exactly one kind, and only keys that are valid for it."""
     kinds = [key for key in KINDS if entry.value.get(key) is not None]
     if len(kinds) == 1 and entry.value.keys() <= _PLAIN_KEYS:
         return
@@ -58,7 +58,7 @@ def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
             entry,
             "JF109",
             "a schedule needs one of `cron`, `every`, `at`, `business_day`",
-            label="says no time",
+            label="sets no time",
             help=('cron: "0 2 * * *"', "every: 10m"),
         )
         return
@@ -69,7 +69,7 @@ def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
             second,
             "JF109",
             f"`{kinds[0]}` and `{kinds[1]}` exclude each other",
-            label="and the other is given too",
+            label="the second of the two keys",
             help=("write two schedules as a list",),
             at_key=True,
         )
@@ -81,7 +81,7 @@ def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
                 part,
                 "JF109",
                 f"`{key}` and `{kinds[0]}` exclude each other",
-                label=f"only with {' or '.join(f'`{one}`' for one in allowed)}",
+                label=f"allowed only with {' or '.join(f'`{one}`' for one in allowed)}",
                 at_key=True,
             )
     needed = {"business_day": ("calendar", "time")}.get(kinds[0], ())
@@ -129,10 +129,10 @@ def _check_days(entry: Setting) -> Iterator[Diagnostic]:
         yield finding(
             until,
             "JF310",
-            f"`until` {last} lies before `from` {first}",
-            label="before the first day",
+            f"`until` {last} is earlier than `from` {first}",
+            label="the last day",
             related=(Label(span=begin.document.span(begin.path), text="the first day"),),
-            help=("both days belong to the time in which the job fires",),
+            help=("set `until` to the day of `from` or later; both days are included",),
         )
 
 
@@ -157,19 +157,19 @@ def _check_every(every: Setting) -> Iterator[Diagnostic]:
     if period is None:
         return
     if period < MIN_PERIOD:
-        yield finding(every, "JF106", "a period of at least 1s is needed", label="expected 1s or more")
+        yield finding(every, "JF106", "`every` must be at least 1s", label="expected 1s or more")
     elif period % _DAY == timedelta(0):
         yield finding(
             every,
             "JF612",
-            f"every {format_duration(period)} is not the same local time all year",
-            label="counts seconds, not days",
+            f"every {format_duration(period)} is not at the same local time all year",
+            label="this counts seconds, not days",
             help=('for the same local time:  cron: "0 2 * * *"',),
         )
 
 
 def _check_business_day(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
-    """JF308, JF311: a day that some month has, at a time of day."""
+    """JF308, JF311: a day that at least one month has, and a valid time of day."""
     number, at, calendar = entry.part("business_day"), entry.part("time"), entry.part("calendar")
     assert number is not None
     assert at is not None
@@ -180,8 +180,8 @@ def _check_business_day(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
             number,
             "JF311",
             "there is no business day 0",
-            label="the first is 1, the last -1",
-            help=("1 is the first open day of the month, -1 the last",),
+            label="the first is 1, the last is -1",
+            help=("write 1 for the first open day of the month, -1 for the last",),
         )
     elif calendar is not None and calendar.text in map_at(job.files.main, ("calendars",)):
         most = _most_open_days(job, calendar.text)
@@ -202,7 +202,7 @@ def _most_open_days(job: JobText, name: str) -> int:
 
 
 def _check_fires_inside(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
-    """JF304: an entry with a calendar, a first or a last day still has a day on which it fires."""
+    """JF304: an entry with a calendar, a first or a last day fires on at least one day."""
     name, cron = entry.part("calendar"), entry.part("cron")
     limits = [key for key in ("from", "until", "calendar") if entry.part(key) is not None]
     if not limits or load_zone(entry_zone(job, entry)) is None:
@@ -223,7 +223,7 @@ def _check_fires_inside(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
             part,
             "JF304",
             f"`{part.text}` never fires with this {limits_text}",
-            label="no such day is left",
+            label="no day matches",
         )
 
 
@@ -231,7 +231,7 @@ _BEFORE_ALL = datetime.fromisoformat("1999-12-31T00:00:00+00:00")
 
 
 def calendar_days(setting: Setting) -> Iterator[object]:
-    """What a calendar has that makes days open."""
+    """The keys of a calendar that open days."""
     for key in ("weekdays", "also"):
         yield from setting.value.get(key) or ()
 
@@ -260,7 +260,7 @@ def _check_cron(job: JobText, entry: Setting, cron: Setting, days: DayRule) -> I
 
 
 def _both_days(cron: Setting, text: str, *, is_map: bool) -> Diagnostic:
-    """The worst trap of cron: it means either day, and its authors mean both."""
+    """The worst trap of cron: a day must match either field, but authors usually mean both."""
     fields = text.split()
     written = " ".join(fields)
     week_span = cron.document.within(cron.path, *_field_span(text, 4))
@@ -275,13 +275,12 @@ def _both_days(cron: Setting, text: str, *, is_map: bool) -> Diagnostic:
         message="day of month and day of week are both set",
         start=start,
         end=end,
-        label="the day of month",
         help=("add `days: both` or `days: either`",) if is_map else (*help_map, f"as a list, {either}"),
     )
     return replace(
         located(cron, problem),
         related=(Label(span=week_span, text="and the day of week"),),
-        notes=("cron would run on each day that fits one of them, not only where both fit",),
+        notes=("cron would run on each day that matches one of them, not only on days that match both",),
     )
 
 
@@ -301,15 +300,15 @@ def _lint_cron(cron: Setting, parsed: CronExpression) -> Iterator[Diagnostic]:
         yield finding(
             cron,
             "JF611",
-            f"uneven step in `{text}`: the last one of each round is shorter",
+            f"uneven step in `{text}`: the last interval of each cycle is shorter",
             label=parsed.uneven_step,
-            help=("for an even distance use  every:",),
+            help=("for equal intervals, use  every:",),
         )
     yield from _lint_late_days(cron, parsed)
 
 
 def _closing(job: JobText, entry: Setting) -> tuple[CalendarSpec | None, OnClosed]:
-    """The calendar of an entry, when it is one, and what becomes of closed days."""
+    """The calendar of an entry, if it has one, and its rule for closed days."""
     name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
     if name is None or name.text not in map_at(job.files.main, ("calendars",)):
         return None, OnClosed.SKIP
@@ -322,18 +321,18 @@ def _lint_clocks(cron: Setting, folds: tuple[str, ...], gaps: tuple[str, ...]) -
         yield finding(
             cron,
             "JF609",
-            f"`{text}` names a local time that exists twice on some day each year",
+            f"`{text}` matches a local time that occurs twice on some day each year",
             label=note,
-            notes=("the first of the two is used, once",),
+            notes=("it fires once, at the first of the two",),
         )
     for note in gaps:
         yield finding(
             cron,
             "JF608",
-            f"`{text}` names a local time that does not exist on some day each year",
+            f"`{text}` matches a local time that is skipped on some day each year",
             label=note,
             help=(
-                "choose a time outside the hour that is skipped, or leave it: one run, right after the gap",
+                "choose a time outside the skipped hour, or keep it: the job runs once, right after the gap",
             ),
         )
 
@@ -342,13 +341,13 @@ def _lint_clocks(cron: Setting, folds: tuple[str, ...], gaps: tuple[str, ...]) -
 def _notes_of(
     cron: str, zone: str, days: DayRule, calendar: CalendarSpec | None, on_closed: OnClosed
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The first fold and the first gap that an expression meets on the days of a year on which it fires."""
+    """The first fold and the first gap in a year that affect a day on which an expression fires."""
     entry = CronEntry(cron=cron, timezone=zone, days=days, calendar=calendar, on_closed=on_closed)
     return fold_dates(entry)[:1], gap_dates(entry)[:1]
 
 
 def _lint_late_days(cron: Setting, parsed: CronExpression) -> Iterator[Diagnostic]:
-    """JF616: a day that some of the months lack."""
+    """JF616: a day that some of the matching months do not have."""
     if text_is_alias(cron.text):
         return
     field = parsed.fields[2]
@@ -361,11 +360,11 @@ def _lint_late_days(cron: Setting, parsed: CronExpression) -> Iterator[Diagnosti
     start, end = _field_span(cron.text, 2)
     problem = Problem(
         code="JF616",
-        message=f"not every month that is meant has day {late[0]}",
+        message=f"some of these months do not have day {late[0]}",
         start=start,
         end=end,
         label=f"no run in a month without day {late[0]}",
-        help=("the last day of the month is `L`",),
+        help=("for the last day of the month, write `L`",),
     )
     yield located(cron, problem)
 

@@ -1,4 +1,4 @@
-"""JF420: what the shells themselves say of scripts. Asking comes in from outside: it starts processes."""
+"""JF420: syntax errors that the shells report. The caller runs the shells, as this starts processes."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from jobfile.shell.syntax_errors import syntax_problem
 
 Dialect = Literal["sh", "bash"]
 AskShells = Callable[[Sequence[tuple[str, Dialect]]], Sequence[tuple[int, str] | None]]
-"""Scripts and their shells -> of each the line and words of the shell's complaint, or None."""
+"""Scripts and their shells -> for each, the line and text of the shell's error, or None."""
 
 _VARIABLE: Final = r"\$\w++|\$\{\w+\}"
 _WORD: Final = rf"(?:[\w./:=@%+,-]|{_VARIABLE}|\"(?:[^\"`$\\]|{_VARIABLE})*+\"|'[^']*')++"
@@ -28,9 +28,9 @@ _RESERVED: Final = (
 _COMMAND: Final = rf"{_RESERVED}{_WORD}(?:[ \t]++(?:[12]?>>?[ \t]*+)?{_WORD})*"
 _JOINED: Final = rf"{_COMMAND}(?:[ \t]*+(?:\|\||&&|\|)[ \t]*+{_COMMAND})*"
 _PLAIN: Final = re.compile(rf"[ \t]*+(?:{_JOINED})?[ \t]*+(?:(?<!\S)#.*)?")
-"""A line of commands with plain or quoted words: of these no shell has anything to complain about.
+"""A line of commands with plain or quoted words: every shell accepts these.
 
-No part gives back what it took (`++`): else the time would double with each variable of a line that is none.
+The parts do not backtrack (`++`): else the time would double with each variable of another line.
 """
 
 
@@ -43,7 +43,7 @@ class _Script:
 
 
 def check_scripts(files: FileSet, ask: AskShells, *, but: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
-    """JF420 for each script that its shell cannot read, unless something is said of it already."""
+    """JF420 for each script that its shell cannot read, unless it already has a finding."""
     known = {(one.file, one.path) for one in but if one.is_error}
     scripts = [
         script
@@ -62,7 +62,7 @@ def check_scripts(files: FileSet, ask: AskShells, *, but: Sequence[Diagnostic]) 
 
 
 def _with_bash(script: _Script, found: Diagnostic, slots: list[tuple[int, int]]) -> Diagnostic:
-    """The finding, with the words of bash that sh cannot read, if that is why."""
+    """The finding, with the bash syntax that sh cannot read, if that is the reason."""
     text = script.setting.text
     parts = find_bashisms(read_script(text, slots)) if script.dialect == "sh" else []
     refused = [one for one in parts if BASHISMS[one.what].is_refused]
@@ -71,7 +71,7 @@ def _with_bash(script: _Script, found: Diagnostic, slots: list[tuple[int, int]])
     names = ", ".join(dict.fromkeys(f"`{one.what}`" for one in refused))
     ways = tuple(dict.fromkeys(BASHISMS[one.what].instead for one in refused if BASHISMS[one.what].instead))
     help_ = (
-        f"{names}: only bash reads this; write  shell: bash",
+        f"{names}: this works only in bash; write  shell: bash",
         *(f"or {way}" for way in ways),
         *found.help,
     )
@@ -79,7 +79,7 @@ def _with_bash(script: _Script, found: Diagnostic, slots: list[tuple[int, int]])
 
 
 def _script_of(payload: Payload) -> Iterator[_Script]:
-    """The script of a job or step as its shell gets it, if there is anything in it to complain about."""
+    """The script of a job or step as its shell reads it, if it can have a syntax error."""
     setting, shell = payload.settings.get("run"), payload.settings.get("shell")
     dialect: Any = "sh" if shell is None else shell.value
     if setting is None or isinstance(dialect, list):
@@ -90,5 +90,5 @@ def _script_of(payload: Payload) -> Iterator[_Script]:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a script is nothing but simple commands with words that every shell reads alike."""
+    """Whether a script has only simple commands with words that every shell reads the same way."""
     return all(_PLAIN.fullmatch(line) for line in text.splitlines())

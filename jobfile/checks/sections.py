@@ -1,4 +1,4 @@
-"""Rules about what stands beside the jobs: calendars, queues, channels, vars; and what nothing uses."""
+"""Rules about the sections beside the jobs: calendars, queues, channels, vars; and about unused names."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from jobfile.schedule.dates import parse_date
 
 CHANNEL_KINDS = ("apprise", "http", "command")
 CONFIG_CHANNEL = "config"
-"""The channel that the engine itself tells when a set of files is refused."""
+"""The channel that the engine notifies if it refuses a set of files."""
 
 
 def check_calendars(files: FileSet) -> Iterator[Diagnostic]:
@@ -31,23 +31,23 @@ def check_calendars(files: FileSet) -> Iterator[Diagnostic]:
                 setting.part("weekdays") or setting,
                 "JF312",
                 f"calendar `{name}` has no open day",
-                label="nothing that follows it would ever start",
-                help=("weekdays: [mon, tue, wed, thu, fri]",),
+                label="a job with this calendar would never start",
+                help=("add  weekdays: [mon, tue, wed, thu, fri]",),
                 at_key=True,
             )
 
 
 def check_channels(files: FileSet) -> Iterator[Diagnostic]:
-    """JF102, JF104, JF109, JF210, JF401-JF423: a channel goes to one place, by names that there are."""
+    """JF102, JF104, JF109, JF210, JF401-JF423: a channel has one destination, and its names exist."""
     for name, setting in files.section("channels").items():
         kinds = [key for key in CHANNEL_KINDS if setting.part(key) is not None]
         if not kinds:
             yield finding(
                 setting,
                 "JF102",
-                f"channel `{name}` goes nowhere",
+                f"channel `{name}` has no destination",
                 label="needs one of `apprise`, `http`, `command`",
-                help=('command: [notify-send, "{{ event.title }}"]',),
+                help=('add  command: [notify-send, "{{ event.title }}"]',),
                 at_key=True,
             )
         for other in kinds[1:]:
@@ -72,7 +72,7 @@ def check_vars(files: FileSet) -> Iterator[Diagnostic]:
 
 
 def check_unused(files: FileSet) -> Iterator[Diagnostic]:
-    """JF602, JF603, JF604: what nothing uses is a typing mistake or a leftover."""
+    """JF602, JF603, JF604: an unused name is a typing mistake or a leftover."""
     if not files.is_whole:
         return
     yield from _unused_vars(files)
@@ -85,8 +85,8 @@ def check_unused(files: FileSet) -> Iterator[Diagnostic]:
                 setting,
                 "JF604",
                 f"{code_word} `{name}` is never used",
-                label="no job names it",
-                help=("leave it out, or name it in a job",),
+                label="no job uses it",
+                help=("remove it, or use it in a job",),
                 at_key=True,
             )
     for job in files.jobs.values():
@@ -126,14 +126,14 @@ def _unused_outputs(step: str, outputs: Setting | None) -> Iterator[Diagnostic]:
 
 
 def names_read(head: str, texts: Iterable[str]) -> set[str]:
-    """The names below a dotted head that stand anywhere in some texts."""
+    """The names below a dotted head that occur in some texts."""
     dotted = r"\s*(?:\.\s*|\[\s*['\"])".join(map(re.escape, head.split(".")))
     pattern = re.compile(rf"\b{dotted}['\"\]]*\s*(?:\.\s*|\[\s*['\"])([A-Za-z_][A-Za-z0-9_]*)")
     return {found for text in texts for found in pattern.findall(text)}
 
 
 def _names_used(files: FileSet) -> Mapping[str, set[str]]:
-    """The calendars, queues and channels that jobs name, disabled ones too."""
+    """The calendars, queues and channels that jobs use, including disabled jobs."""
     used: dict[str, set[str]] = {"calendars": set(), "queues": set(), "channels": set()}
     for job in files.jobs.values():
         if "queue" in job.settings:

@@ -1,4 +1,4 @@
-"""Rules about what scripts say to their shell: words of bash in a script for sh."""
+"""Rules about shell scripts: bash syntax in a script for sh, and ignored failures."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -22,13 +22,13 @@ from jobfile.shell.payload import SHELLS, compiled_script
 from jobfile.shell.places import Part, Script
 
 MAX_READ: Final = 128 * 1024
-"""Characters of a script; a longer one is none that a person wrote."""
+"""Maximum characters of a checked script; nobody writes a longer one by hand."""
 _WORTH_READING: Final = re.compile(rf"[^\w./ :,@%]|\b(?:trap|read|coproc|{'|'.join(sorted(COMMANDS))})\b")
-"""What each of the constructs that these rules know has in it; many scripts are one plain command."""
+"""Each construct in these rules has one of these; most scripts are one plain command."""
 MAX_SHOWN: Final = 30
-"""Characters of a construct that a message repeats."""
+"""Maximum characters of a construct that a message quotes."""
 _SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
-"""The programs whose language is known, when `shell` is a list."""
+"""The programs whose language is known if `shell` is a list."""
 _STARTED_AS: Final = {name: list(words) for name, words in SHELLS.items()}
 _TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
 _PIPEFAIL: Final = "pipefail"
@@ -37,7 +37,7 @@ _NOUNSET: Final = re.compile(r"-[a-tv-zA-Z]*u[a-zA-Z]*|nounset")
 
 
 class ShellScript(NamedTuple):
-    """A script, the language that its shell reads, and whether a failure inside a pipeline ends it."""
+    """A script, the language of its shell, and whether a failure inside a pipeline ends it."""
 
     setting: Setting
     dialect: str
@@ -48,7 +48,7 @@ class ShellScript(NamedTuple):
 
 
 def script_of(payload: Payload) -> ShellScript | None:
-    """The script of a job or step if its shell is known, read as bash reads it: that is how it was meant."""
+    """The script of a job or step if its shell is known, parsed as bash: this is what the author meant."""
     setting, shell = payload.settings.get("run"), payload.settings.get("shell")
     if setting is None:
         return _script_in_command(payload)
@@ -58,7 +58,7 @@ def script_of(payload: Payload) -> ShellScript | None:
 
 
 def script_read(payload: Payload) -> Script | None:
-    """What is in the script of `run`, if its shell is known and it can be read: also of one plain command."""
+    """The parsed script of `run`, if its shell is known and it can be read; also for one plain command."""
     setting, shell = payload.settings.get("run"), payload.settings.get("shell")
     value = "sh" if shell is None else shell.value
     words = [str(word) for word in value] if isinstance(value, list) else _STARTED_AS.get(value, [])
@@ -80,7 +80,7 @@ def _script_in_command(payload: Payload) -> ShellScript | None:
 
 
 def _script(setting: Setting, words: Sequence[str]) -> ShellScript | None:
-    """A script that a shell gets which is started with these words."""
+    """A script for a shell that is started with these words."""
     text = setting.text
     dialect = _SHELLS.get(words[0].rpartition("/")[2]) if words else None
     if dialect is None or len(text) > MAX_READ or not _WORTH_READING.search(text):
@@ -100,13 +100,13 @@ def _script(setting: Setting, words: Sequence[str]) -> ShellScript | None:
 
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Script | None:
-    """What is in a script; nothing when its templates cannot be read, which is said elsewhere."""
+    """The parsed script; None if its templates cannot be read, which another rule reports."""
     slots, problems = find_slots(text)
     return None if problems else read_script(text, [(slot.start, slot.end) for slot in slots])
 
 
 def carried_names(payload: Payload) -> frozenset[str]:
-    """The variables with values that whoever starts a run may choose: of params, of templates in `env`."""
+    """The variables whose values are chosen at the start of a run: params, and templates in `env`."""
     job = payload if isinstance(payload, JobText) else payload.job
     return frozenset(
         {f"{PARAM_PREFIX}{one.name.upper()}" for one in job.params if not type_of_param(one).cannot_be_code}
@@ -115,7 +115,7 @@ def carried_names(payload: Payload) -> frozenset[str]:
 
 
 def _has_value(setting: Setting, scope: Scope) -> bool:
-    """Whether a text has a template whose value may be code."""
+    """Whether a text has a template whose value could be code."""
     if not isinstance(setting.value, str) or not has_template(setting.value):
         return False
     return any(
@@ -125,7 +125,7 @@ def _has_value(setting: Setting, scope: Scope) -> bool:
 
 
 def variables_of(payload: Payload) -> frozenset[str]:
-    """The variables that the process of a job or step has from outside of its script."""
+    """The variables that the process of a job or step has before its script starts."""
     job = payload if isinstance(payload, JobText) else payload.job
     passed = job.settings.get("pass_env")
     return frozenset(
@@ -143,7 +143,7 @@ def variables_of(payload: Payload) -> frozenset[str]:
 
 
 def check_bash_in_sh(payload: Payload) -> Iterator[Diagnostic]:
-    """JF428, JF429: sh takes a word of bash for something else, or does not know it."""
+    """JF428, JF429: sh reads a construct of bash differently, or does not know it."""
     read = script_of(payload)
     if read is None or read.dialect != "sh":
         return
@@ -163,7 +163,7 @@ def check_bash_in_sh(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def check_failures_are_seen(payload: Payload) -> Iterator[Diagnostic]:
-    """JF433: a failure that the shell drops, so that the run succeeds."""
+    """JF433: a failure that the shell ignores, so that the run succeeds."""
     read = script_of(payload)
     if read is None or read.script.lost or read.script.broken:
         return
@@ -179,7 +179,7 @@ def check_failures_are_seen(payload: Payload) -> Iterator[Diagnostic]:
 
 
 def _reported_places(payload: Payload, text: str) -> list[int]:
-    """Where templates are in the wrong place, and what makes their place unknown (JF410)."""
+    """The templates in a wrong place, and the construct that makes their place unknown (JF410)."""
     slots, _ = find_slots(text)
     if not slots:
         return []
@@ -189,7 +189,7 @@ def _reported_places(payload: Payload, text: str) -> list[int]:
 
 
 def _shown(part: Part, text: str) -> str:
-    """The construct as the message names it."""
+    """The construct as named in the message."""
     written = text[part.start : part.end]
     if part.what == "&>":
         return "&>>" if written.startswith("&>>") else "&>"
@@ -207,7 +207,7 @@ def _only_bash(payload: Payload, setting: Setting, part: Part, shown: str) -> Di
     ways = (row.instead, f"or  {bash}") if row.instead else (f"write  {bash}",)
     problem = Problem(
         code="JF428" if row.loses else "JF429",
-        message=f"`{shown}` is bash, and this script runs in sh",
+        message=f"`{shown}` is bash syntax, but this script runs in sh",
         start=part.start,
         end=part.end,
         label=row.sh_does,
@@ -219,7 +219,7 @@ def _only_bash(payload: Payload, setting: Setting, part: Part, shown: str) -> Di
 
 
 def _redirected_for_sh(setting: Setting, part: Part, found: Diagnostic) -> tuple[Fix, ...]:
-    """`&> FILE` as sh has it; only where the place in the file is known."""
+    """`&> FILE` rewritten for sh; only if the place in the file is known."""
     if found.span == setting.document.span(setting.path):
         return ()
     written = setting.text[part.start : part.end]

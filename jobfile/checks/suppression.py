@@ -1,4 +1,4 @@
-"""Comments that allow a lint at a place, with the reason: `# jobfile: allow JF607 the probe overlaps`."""
+"""Comments that suppress a lint, with a reason: `# jobfile: allow JF607 the probe overlaps`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ class _Allowance:
 
 
 def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source]) -> tuple[Diagnostic, ...]:
-    """Mark what comments allow, and say which of them lack a reason [JF620] or allow nothing [JF621]."""
+    """Mark suppressed findings; report comments without a reason [JF620] or without effect [JF621]."""
     allowances = [one for source in sources.values() for one in _allowances(source)]
     if not allowances:
         return diagnostics
@@ -53,7 +53,7 @@ def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source])
 def _allowances(source: Source) -> Iterator[_Allowance]:
     if _WORD not in source.text and "jobfile:" not in source.text:
         return
-    following = 0  # of comments below each other the line is looked for once
+    following = 0  # consecutive comments share one search for the line
     for comment in _COMMENT.finditer(source.text):
         line = source.position(comment.start()).line
         before = source.text[source.line_starts[line - 1] : comment.start()]
@@ -66,7 +66,7 @@ def _allowances(source: Source) -> Iterator[_Allowance]:
 
 
 def _next_line(source: Source, line: int) -> int:
-    """The next line that holds something; a comment that stands alone is about that one."""
+    """The next line with content; a comment on its own line applies to it."""
     for number in range(line + 1, len(source.line_starts) + 1):
         if not _NO_CONTENT.fullmatch(source.line(number)):
             return number
@@ -77,18 +77,18 @@ def _about(one: _Allowance, *, is_used: bool) -> Iterator[Diagnostic]:
     known = CODES.get(one.code)
     span = one.source.span(one.start, one.start + len(one.code))
     if not is_used:
-        label = "nothing is said there"
+        label = "it suppresses nothing"
         if known is None:
             label = "there is no such code"
         elif known.severity is Severity.ERROR:
             label = "errors cannot be allowed"
         yield Diagnostic(
             code="JF621",
-            message=f"this comment allows {one.code}, which is not said on line {one.line}",
+            message=f"this comment allows {one.code}, but line {one.line} has no such finding",
             file=one.source.name,
             span=span,
             label=label,
-            help=("take the comment away",),
+            help=("remove the comment",),
         )
     elif not one.reason:
         yield Diagnostic(
@@ -97,5 +97,5 @@ def _about(one: _Allowance, *, is_used: bool) -> Iterator[Diagnostic]:
             file=one.source.name,
             span=span,
             label="why?",
-            help=(f"write it behind the code:  # jobfile: allow {one.code} because …",),
+            help=(f"write it after the code:  # jobfile: allow {one.code} because …",),
         )

@@ -21,9 +21,9 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
             yield finding(
                 trigger,
                 "JF102",
-                f"a trigger of {job.words} says nothing",
+                f"a trigger of {job.words} is empty",
                 label="needs one of `webhook`, `file`, `after`",
-                help=("triggers: [{after: other-job}]",),
+                help=("write  triggers: [{after: other-job}]",),
             )
         elif len(kinds) > 1:
             second = trigger.part(kinds[1])
@@ -32,14 +32,14 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
                 second,
                 "JF109",
                 f"`{kinds[0]}` and `{kinds[1]}` in one trigger exclude each other",
-                label="and the other is given too",
+                label="the second of the two keys",
                 help=("write two triggers, each after a dash",),
                 at_key=True,
             )
 
 
 def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:
-    """JF624: a job that writes into the folder that starts it starts itself."""
+    """JF624: a job that writes into the folder that it watches starts itself."""
     for trigger in job.triggers:
         file = trigger.part("file")
         folder = file.part("path") if file is not None else None
@@ -53,15 +53,15 @@ def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:
                 yield finding(
                     where,
                     "JF624",
-                    f"{job.words} writes into the folder `{watched}` that starts it",
-                    label="what is written here starts the job again",
-                    help=("write somewhere else, or move finished files away from there",),
+                    f"{job.words} writes into the folder `{watched}` that it watches",
+                    label="a file written here starts the job again",
+                    help=("write to a different folder, or move finished files out of it",),
                 )
                 return
 
 
 def _writes_into(payload: Payload, watched: str, *, is_recursive: bool) -> Setting | None:
-    """Where a job or step works in the folder, or sends its output there."""
+    """Where a job or step works in the folder, or writes its output there."""
     folder, script = payload.settings.get("working_dir"), payload.settings.get("run")
     if folder is not None:
         named = normpath(folder.text)
@@ -75,7 +75,7 @@ def _writes_into(payload: Payload, watched: str, *, is_recursive: bool) -> Setti
 
 
 def check_expect(job: JobText) -> Iterator[Diagnostic]:
-    """JF308: the time by which the work of a day is done."""
+    """JF308: the time of day by which a job must succeed."""
     setting = job.settings.get("expect")
     done_by = setting.part("done_by") if setting is not None else None
     if done_by is not None and parse_time(done_by.text) is None:
@@ -83,7 +83,7 @@ def check_expect(job: JobText) -> Iterator[Diagnostic]:
 
 
 def check_cancels_what_it_retries(job: JobText) -> Iterator[Diagnostic]:
-    """JF625: a run that is cancelled for the next one is not tried again."""
+    """JF625: a run that is cancelled for the next one is not retried."""
     concurrency, retry = job.settings.get("concurrency"), job.settings.get("retry")
     if concurrency is None or retry is None or not isinstance(concurrency.value, Mapping):
         return
@@ -93,7 +93,7 @@ def check_cancels_what_it_retries(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             policy,
             "JF625",
-            f"`{policy.text}` with `retry`: a run that is cancelled is not tried again",
-            label="ends a run in the middle of its tries",
-            help=("leave `retry` out, or let the next run wait:  on_overlap: queue",),
+            f"`{policy.text}` with `retry`: a cancelled run is not retried",
+            label="it can end a run between its attempts",
+            help=("remove `retry`, or let the next run wait:  on_overlap: queue",),
         )

@@ -1,4 +1,4 @@
-"""Rules about variables: scripts that read what nothing gives, and values that nothing expands."""
+"""Rules about variables: scripts that read unset variables, and values that are not expanded."""
 
 import re
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ from jobfile.shell.variables import is_set_by_bash, unknown_variables
 
 _OWN_PREFIX: Final = "JOBFILE_"
 _NAMED: Final = re.compile(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Z_][A-Z0-9_]+)\b)", re.ASCII)
-"""A variable in a text, written as a shell has it: in braces, or in capital letters."""
+"""A variable in a text, in shell notation: in braces, or in capital letters."""
 _AS_A_PATH: Final = re.compile(r"(?:^|(?<=[:/ ,=]))\$([A-Za-z_]\w*)(?=[:/ ,]|$)", re.ASCII)
-"""A variable in small letters where a folder or a word would be."""
+"""A variable in small letters in place of a folder or a word."""
 _COMMAND: Final = re.compile(r"(?<![\\$])\$\([A-Za-z/][^)]*\)|`[a-z/][^`]*`")
 _READ_BY_A_SHELL: Final = frozenset({"PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND", "ENV", "BASH_ENV"})
 """Variables whose values a shell itself expands."""
 _EXPANDERS: Final = re.compile(r"\b(?:envsubst|eval)\b")
-"""Words of a script that may expand a value later."""
+"""Words of a script that could expand a value later."""
 
 
 def check_variables_are_given(payload: Payload) -> Iterator[Diagnostic]:
-    """JF430: a script reads a variable that neither the file nor the script gives."""
+    """JF430: a script reads a variable that neither the file nor the script sets."""
     if "run" not in payload.settings or "$" not in payload.settings["run"].text:
         return
     read = script_of(payload)
@@ -49,7 +49,7 @@ def _nothing_gives(payload: Payload, read: ShellScript, one: Read, given: frozen
     is_own = one.name.startswith(_OWN_PREFIX)
     problem = Problem(
         code="JF430",
-        message=f"nothing gives `${one.name}` to this script",
+        message=f"this script reads `${one.name}`, but nothing sets it",
         start=one.start,
         end=one.end,
         label=_without_value(read, one),
@@ -63,7 +63,7 @@ def _nothing_gives(payload: Payload, read: ShellScript, one: Read, given: frozen
 
 def _without_value(read: ShellScript, one: Read) -> str:
     if one.is_arithmetic and read.dialect == "sh":
-        return "sh counts with 0"
+        return "sh uses 0"
     return "the script ends here" if read.has_nounset else "it is empty"
 
 
@@ -74,7 +74,7 @@ def _own_ways(name: str, given: frozenset[str]) -> tuple[str, ...]:
         return (did_you_mean(near),)
     if name.startswith(PARAM_PREFIX):
         return ("declare the param:  params: {NAME: {type: string}}",)
-    return ("there are " + ", ".join(f"`{one}`" for one in known),)
+    return ("known variables: " + ", ".join(f"`{one}`" for one in known),)
 
 
 def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
@@ -95,11 +95,11 @@ def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
         yield f"add it to pass_env, env or secrets:  pass_env: [{name}]"
     if is_set_by_bash(name):
         yield "or  shell: bash, which sets it"
-    yield f"or say what to do without it:  ${{{name}:-}}"
+    yield f"or allow it to be missing:  ${{{name}:-}}"
 
 
 def check_env_is_not_expanded(payload: Payload) -> Iterator[Diagnostic]:
-    """JF431, JF432: nothing expands a value of `env` or `working_dir`; it is passed on as it is written."""
+    """JF431, JF432: a value of `env` or `working_dir` is not expanded; it is passed as written."""
     run = payload.settings.get("run")
     is_expanded_later = run is not None and _EXPANDERS.search(run.text) is not None
     for name, setting in payload.env.items():
@@ -121,19 +121,19 @@ def _unexpanded(setting: Setting, name: str, *, is_expanded_later: bool) -> Iter
     is_path = name == "PATH"
     if is_path:
         label = "no program would be found there"
-        help_: tuple[str, ...] = ("write the folders:  PATH: /opt/x/bin:/usr/local/bin:/usr/bin:/bin",)
+        help_: tuple[str, ...] = ("write all folders:  PATH: /opt/x/bin:/usr/local/bin:/usr/bin:/bin",)
         help_ += ("or set it in the script:  PATH=/opt/x/bin:$PATH",)
     elif name == "working_dir":
         label = "no folder has this name"
-        help_ = ("write the folder, or a constant of the file:  {{ vars.NAME }}",)
+        help_ = ("write the full path, or use a constant of the file:  {{ vars.NAME }}",)
     else:
         label = "no shell reads this"
-        help_ = ("write the value, or a constant of the file:  {{ vars.NAME }}",)
+        help_ = ("write the value, or use a constant of the file:  {{ vars.NAME }}",)
         help_ += (f"or set it in the script:  export {name}=…",)
     where = "a working_dir" if name == "working_dir" else "a value of env"
     problem = Problem(
         code="JF432" if is_path else "JF431",
-        message=f"`{shown[:40]}` in {where} is passed on as it is",
+        message=f"`{shown[:40]}` in {where} is not expanded",
         start=start,
         end=end,
         label=label,
@@ -143,7 +143,7 @@ def _unexpanded(setting: Setting, name: str, *, is_expanded_later: bool) -> Iter
 
 
 def _variable_in(text: str, name: str) -> tuple[int, int] | None:
-    """The first part of a value that only a shell would expand; a dollar in a password is none."""
+    """The first part of a value that only a shell would expand; a dollar in a password does not count."""
     slots, _ = find_slots(text)
     whole = _NAMED.fullmatch(text) or _AS_A_PATH.fullmatch(text)
     if sounds_secret(name) and not whole:
@@ -155,14 +155,14 @@ def _variable_in(text: str, name: str) -> tuple[int, int] | None:
 
 
 def check_passed_variables(payload: Payload) -> Iterator[Diagnostic]:
-    """JF434: a variable that jobfile sets itself cannot be passed on."""
+    """JF434: a variable that jobfile sets itself cannot be in `pass_env`."""
     passed = payload.settings.get("pass_env")
     if passed is None or not isinstance(payload, JobText):
         return
     for one in passed.parts():
         name = one.text
         if name in SET_FOR_EACH_RUN:
-            value = "the job's time zone" if name == "TZ" else "a folder of the run, which goes with it"
+            value = "the job's time zone" if name == "TZ" else "a folder of the run, removed with it"
             way = "set `timezone`, or  env: {TZ: …}" if name == "TZ" else "set it:  env: {TMPDIR: /var/big}"
             yield finding(
                 one,

@@ -1,4 +1,4 @@
-"""Checked files -> complete jobs. The only place where built-in values fill what a file leaves out."""
+"""Checked files -> complete jobs. The only place that fills in built-in defaults."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -30,13 +30,13 @@ _WORD: Final = re.compile("[a-z0-9_]+")
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_KILL_GRACE = timedelta(seconds=10)
 UMASK_DIGITS = 3
-"""Of a umask; a further nought before them says nothing."""
+"""Digits of a umask; a leading zero has no meaning."""
 DEFAULT_QUEUE = "default"
-"""The queue that always exists; its size is a setting of the engine."""
+"""The queue that always exists; its size is an engine setting."""
 
 
 def compile_jobs(files: FileSet) -> tuple[CompiledJob, ...]:
-    """The jobs of files without errors; asserts, never reports."""
+    """The jobs of files without errors; it asserts and never reports."""
     return tuple(_compile_job(job) for job in files.jobs.values())
 
 
@@ -103,7 +103,7 @@ def _or(found: timedelta | None, otherwise: timedelta) -> timedelta:
 
 
 def _vars_used(variables: Mapping[str, Value], texts: Iterable[str]) -> dict[str, Value]:
-    """The constants that a job reads: a change of another one does not change the job."""
+    """The constants that a job reads: a change of another constant does not change the job."""
     read = {word for text in texts if "vars" in text for word in _WORD.findall(text)}
     return {name: variables[name] for name in sorted(read & variables.keys())}
 
@@ -148,7 +148,7 @@ def _limits(setting: Setting | None) -> LimitsSpec:
 
 
 def _queue(job: JobText) -> QueueSpec | None:
-    """The queue a job names; None for the one that always exists and whose size no file knows."""
+    """The queue of a job; None for the queue that always exists, as its size is not in a file."""
     name = _text(job.settings, "queue")
     declared = job.files.section("queues").get(name)
     return None if declared is None else QueueSpec(name=name, slots=declared.value["slots"])

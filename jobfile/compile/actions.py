@@ -1,4 +1,4 @@
-"""What a job does, compiled: scripts, commands, functions, requests, steps, and channels."""
+"""Compiles actions: scripts, commands, functions, requests, steps, and channels."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -30,14 +30,14 @@ SUCCESS = ((200, 299),)
 
 
 def action_of(job: JobText) -> Action:
-    """What a checked job does."""
+    """The action of a checked job."""
     if "steps" in job.settings:
         return StepsAction(steps=tuple(_step(step) for step in job.steps.values()))
     return simple_action(job)
 
 
 def simple_action(payload: Payload) -> SimpleAction:
-    """What a job or step does that has no steps of its own."""
+    """The action of a step, or of a job without steps."""
     settings = payload.settings
     if "command" in settings:
         return CommandAction(argv=texts_of(settings["command"]))
@@ -77,7 +77,7 @@ def http_of(setting: Setting) -> HttpAction:
 
 
 def status_range(text: str) -> tuple[int, int]:
-    """`200` or `200..299` as the first and last status."""
+    """`200` or `200..299` as the first and the last status."""
     first, _, last = text.partition("..")
     return int(first), int(last or first)
 
@@ -105,7 +105,7 @@ def _step(step: StepText) -> StepSpec:
 
 
 def retry_of(setting: Setting | None) -> RetrySpec:
-    """When a failed run or step is tried again."""
+    """When a failed run or step is retried."""
     built_in = RetrySpec()
     if setting is None:
         return built_in
@@ -151,7 +151,7 @@ def named_texts(settings: Settings) -> dict[str, str]:
 
 
 def texts_in(action: Action) -> Iterator[str]:
-    """Every text of an action in which a template may stand."""
+    """Every text of an action that can contain a template."""
     match action:
         case ScriptAction():
             yield action.text

@@ -1,7 +1,7 @@
-"""Whether complete jobs are what some job file could have given: what comes from elsewhere is not believed.
+"""Checks that complete jobs could come from a job file; jobs from another source are not trusted.
 
-A job as it is stored holds what was derived from it too: the script that a shell gets, beside the text that
-people read. Whoever edits one of them alone shows something else than what runs.
+A stored job also contains derived values: the script for the shell, beside the text for people. If only one
+of them is edited, the text shows something different from what runs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,26 +40,26 @@ from jobfile.shell.payload import SHELLS, Dialect, compiled_script
 
 
 def find_foreign(jobs: Sequence[JobSpec]) -> Iterator[str]:
-    """What no job file could have given, a sentence each: a name outside the grammar, another script.
+    """What no job file could produce, a sentence each: an invalid name, a script that differs from its text.
 
-    The sentences hold no text of a job whose name is not one.
+    The sentences do not quote an invalid name.
     """
     names = [spec.name for spec in jobs]
     if not all(map(is_job_name, names)):
-        yield "a job has a name that no job can have"
+        yield "a job has an invalid name"
         return
     if len(set(names)) < len(names):
-        yield "two jobs have one name"
+        yield "two jobs have the same name"
     outputs = {spec.name: spec.outputs for spec in jobs}
     for spec in jobs:
         if not all(is_named(name) for is_named, given in _names(spec) for name in given):
-            yield f"job `{spec.name}` has a part with a name that none can have"
+            yield f"job `{spec.name}` has a part with an invalid name"
         elif not all(_is_compiled(action, scope) for action, scope in _scripts(spec, outputs)):
-            yield f"what job `{spec.name}` would run is not what its text says"
+            yield f"job `{spec.name}` would run something different from its text"
 
 
 def _names(spec: JobSpec) -> Iterator[tuple[Callable[[str], bool], Iterable[str]]]:
-    """Every name in a job, with the grammar it has to follow."""
+    """Every name in a job, with its grammar."""
     steps = _steps(spec)
     channels = [channel for found in spec.notify.values() for channel in found]
     yield is_job_name, [spec.renamed_from] if spec.renamed_from is not None else []
@@ -95,7 +95,7 @@ def _functions(spec: JobSpec) -> Iterator[PythonAction]:
 
 
 def _is_compiled(action: SimpleAction, scope: Scope) -> bool:
-    """Whether a script is what its text compiles to."""
+    """Whether a script is the compiled form of its text."""
     if not isinstance(action, ScriptAction):
         return True
     dialects: dict[tuple[str, ...], Dialect] = {SHELLS["sh"]: "sh", SHELLS["bash"]: "bash"}
@@ -109,7 +109,7 @@ def _is_compiled(action: SimpleAction, scope: Scope) -> bool:
 def _scripts(
     spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]
 ) -> Iterator[tuple[SimpleAction, Scope]]:
-    """What a job and its steps do, each with what names mean in its text."""
+    """The actions of a job and its steps, each with the names available in its text."""
     names = {**RUN, **params_names(spec.params), **matrix_names(spec.matrix)}
     constants, kinds = vars_names(spec.vars), _kinds(spec, outputs)
     if not isinstance(spec.action, StepsAction):
@@ -126,7 +126,7 @@ def _scripts(
 
 
 def _kinds(spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]) -> dict[str, Names]:
-    """The ways in which runs of a job start, each with the names it gives."""
+    """The ways in which runs of a job start, each with the names it adds."""
     found: dict[str, Names] = {"schedule": {}} if spec.schedule else {}
     for trigger in spec.triggers:
         match trigger:

@@ -1,4 +1,4 @@
-"""What starts a job, compiled: schedule entries, triggers, and when it is late."""
+"""Compiles schedule entries, triggers, and the conditions for a late job."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -31,12 +31,12 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def normal_cron(text: str) -> str:
-    """The text of a cron expression without meaningless spaces."""
+    """The text of a cron expression without extra spaces."""
     return " ".join(text.split())
 
 
 def zone_of(job: JobText) -> str:
-    """The zone of a job's times and dates: its own, or else the one that all entries of its schedule name."""
+    """The zone of a job's times and dates: its own, or else the one shared by all entries of its schedule."""
     setting = job.settings.get("timezone")
     if setting is not None:
         return setting.text
@@ -45,12 +45,12 @@ def zone_of(job: JobText) -> str:
 
 
 def own_zone(entry: Setting) -> Setting | None:
-    """The zone that an entry names itself."""
+    """The zone given in the entry itself."""
     return entry.part("timezone") if isinstance(entry.value, Mapping) else None
 
 
 def entries_of(job: JobText) -> Iterator[Setting]:
-    """The entries of a job's schedule as they are written, whether one or a list."""
+    """The entries of a job's schedule as written, from a single entry or a list."""
     setting = job.settings.get("schedule")
     if setting is not None:
         yield from setting.entries()
@@ -68,7 +68,7 @@ def schedule_of(job: JobText) -> tuple[ScheduleEntry, ...]:
 
 
 def entry_of(job: JobText, entry: Setting) -> ScheduleEntry:
-    """One entry, whose texts are right."""
+    """One entry with valid texts."""
     zone = entry_zone(job, entry)
     if not isinstance(entry.value, Mapping):
         return CronEntry(cron=normal_cron(entry.text), timezone=zone)
@@ -119,19 +119,19 @@ def entry_of(job: JobText, entry: Setting) -> ScheduleEntry:
 
 
 def arguments_of(entry: Setting) -> dict[str, Value]:
-    """The values that an entry gives for params."""
+    """The values that an entry sets for params."""
     given = entry.part("with") if isinstance(entry.value, Mapping) else None
     return {} if given is None else {name: value_of(value) for name, value in given.value.items()}
 
 
 def day_of(entry: Setting, key: str) -> date | None:
-    """A date of an entry; None when it has none, or none that can be read."""
+    """A date of an entry; None if it is missing or invalid."""
     setting = entry.part(key)
     return None if setting is None else parse_date(setting.text)
 
 
 def duration_of(setting: Setting | None) -> timedelta | None:
-    """A duration; None when there is none, or the word `none`."""
+    """A duration; None if it is missing or the word `none`."""
     return None if setting is None else parse_duration(setting.text)
 
 

@@ -9,10 +9,10 @@ from jobfile.diagnostics.source import Span
 from jobfile.model.values import Shown
 
 MAX_SHOWN: Final = 1_000
-"""Findings that are shown at once, in any form: more is read by nobody, and no service takes it."""
+"""Findings shown at once, in any output format. Nobody reads more, and no CI service accepts more."""
 
 MAX_TEXT: Final = 2_000
-"""Characters of one text of a finding: what is quoted from a file may be of any length."""
+"""Maximum characters in one text of a finding: a quotation from a file can have any length."""
 
 DocumentPath = tuple[str | int, ...]
 """A place in a document: keys and list indexes from the top."""
@@ -44,7 +44,7 @@ class Edit(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Fix(Shown):
-    """A mend a machine can make; safe when it cannot change what the author meant."""
+    """A change that a machine can make; safe when it cannot change what the author meant."""
 
     title: str
     edits: tuple[Edit, ...]
@@ -53,9 +53,9 @@ class Fix(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Diagnostic(Shown):
-    """One finding. `label` says what the marked place is; `notes` are facts; only `help` suggests.
+    """One finding. `label` describes the marked place; `notes` are facts; only `help` makes suggestions.
 
-    `suppressed` is the reason that a comment in the file gives for not wanting to hear of it.
+    `suppressed` is the reason given by the comment in the file that suppresses the finding.
     """
 
     code: str
@@ -90,7 +90,7 @@ class Code(Shown):
 
 
 def arrange(diagnostics: Iterable[Diagnostic], *, files: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
-    """Sort by file (in the order given, others after by name), line and column; drop what is said twice."""
+    """Sort by file (in the given order, then by name), line and column; drop duplicates."""
     order = {name: index for index, name in enumerate(files)}
 
     def key(diagnostic: Diagnostic) -> tuple[int, str, Span, str, str]:
@@ -102,7 +102,7 @@ def arrange(diagnostics: Iterable[Diagnostic], *, files: Iterable[str] = ()) -> 
 
 
 def _bounded(one: Diagnostic) -> Diagnostic:
-    """A finding none of whose texts is too long to be shown."""
+    """The finding with each text cut to the length that can be shown."""
     texts = (one.message, one.label, *one.notes, *one.help)
     if max(map(len, texts)) <= MAX_TEXT:
         return one
@@ -115,7 +115,7 @@ def _cut(text: str) -> str:
 
 
 def most_severe(diagnostics: Iterable[Diagnostic]) -> tuple[Sequence[Diagnostic], int]:
-    """As many findings as are shown, in the order given, and the number of the others: warnings go first."""
+    """The findings to show, in the given order, and the number left out: warnings are left out first."""
     every = list(diagnostics)
     if len(every) <= MAX_SHOWN:
         return every, 0
@@ -125,8 +125,8 @@ def most_severe(diagnostics: Iterable[Diagnostic]) -> tuple[Sequence[Diagnostic]
 
 
 def left_off_words(count: int) -> str:
-    """What is said of findings that are not shown."""
-    return f"and {count:,} more, not shown: at most {MAX_SHOWN:,} are, errors before warnings"
+    """The line about findings that are not shown."""
+    return f"and {count:,} more, not shown: the limit is {MAX_SHOWN:,}, errors before warnings"
 
 
 def _table(severity: Severity, rows: str) -> dict[str, Code]:
@@ -167,28 +167,28 @@ CODES: dict[str, Code] = {
         JF104 not one of the allowed values
         JF105 name not allowed
         JF106 out of range
-        JF107 none, or more than one, of the keys that say what a job does
+        JF107 exactly one action is needed
         JF108 no value
         JF109 keys exclude each other
         JF110 not a duration
         JF111 command is a list
         JF112 version
         JF113 template in a field that must be literal
-        JF115 this is the word of another tool
+        JF115 a key of another tool
         JF201 unknown step
-        JF202 steps wait for each other
+        JF202 steps depend on each other in a circle
         JF203 unknown calendar
         JF204 unknown queue
         JF205 unknown channel
         JF206 unknown job
-        JF207 jobs start each other
+        JF207 jobs start each other in a circle
         JF208 job defined in two files
         JF209 renamed_from names a job that still exists
         JF210 no such entry in secrets
         JF211 two webhooks with one path
-        JF212 renamed_from is no name of a job
-        JF213 a webhook's path has parts that are not names
-        JF214 a name of jobfile's own
+        JF212 renamed_from is not a valid job name
+        JF213 a webhook's path has a part that is not a name
+        JF214 name reserved by jobfile
         JF301 not a cron expression
         JF302 cron field out of range
         JF303 day of month and day of week both set
@@ -197,16 +197,16 @@ CODES: dict[str, Code] = {
         JF306 seconds field
         JF307 @reboot
         JF308 not a date or time
-        JF310 until before from
-        JF311 business_day is zero, or no month has that many
+        JF310 `until` is earlier than `from`
+        JF311 no month has this business day
         JF312 calendar has no open day
-        JF313 range backwards
+        JF313 range is backwards
         JF314 spread is not smaller than the interval
         JF401 template syntax
         JF402 undefined name
         JF403 not available here
-        JF404 this type cannot stand here
-        JF405 drop the braces
+        JF404 wrong type for this place
+        JF405 braces around a condition
         JF406 `if` is not boolean
         JF407 statements are not part of the language
         JF408 unknown filter
@@ -221,17 +221,17 @@ CODES: dict[str, Code] = {
         JF417 template after $ or as a variable name
         JF418 template after a backslash
         JF419 template as a here-document delimiter
-        JF420 the shell refuses the script
-        JF421 another interpreter would parse this value as code
+        JF420 the shell cannot read the script
+        JF421 another program would run this value as code
         JF422 templates only in sh and bash scripts
         JF423 secret in a script or argument
         JF424 output is not declared
         JF425 that step has not run yet
-        JF428 sh loses the result of a command
-        JF432 nothing expands a variable in PATH
-        JF439 a program evaluates the variable that this value goes into
+        JF428 sh ignores the result of a command
+        JF432 a variable in PATH is not expanded
+        JF439 a program runs code from the variable that gets this value
         JF501 default breaks its own rules
-        JF502 the schedule gives no value for a required param
+        JF502 the schedule sets no value for a required param
         JF503 unknown param
         JF504 value breaks the param's rules
         JF505 matrix too large
@@ -241,15 +241,15 @@ CODES: dict[str, Code] = {
     **_table(
         Severity.WARNING,
         """
-        JF309 `at` lies in the past
+        JF309 `at` is in the past
         JF426 the value chooses the program that runs
-        JF427 the value stands in another program's own language
-        JF429 only bash reads this as it is meant, and the script runs in sh
-        JF430 nothing gives this variable to the script
-        JF431 nothing expands this value
-        JF433 the shell drops a failure
+        JF427 the value becomes part of another program's code
+        JF429 this works only in bash, and the script runs in sh
+        JF430 the script reads a variable that nothing sets
+        JF431 this value is not expanded
+        JF433 the shell ignores a failure
         JF434 jobfile sets this variable itself
-        JF435 a schedule's time zone is not the one of the job's times
+        JF435 a schedule's time zone differs from the zone of the job's times
         JF506 exclude matches nothing
         JF602 param is never used
         JF603 var is never used
@@ -257,36 +257,36 @@ CODES: dict[str, Code] = {
         JF605 looks like a secret in plain text
         JF606 many jobs start in the same minute
         JF607 timeout is longer than the time between runs
-        JF608 this local time does not exist on some day each year
+        JF608 this local time is skipped on some day each year
         JF610 reads the clock while catchup is on
         JF611 uneven step
-        JF613 a request that is tried again may act twice
-        JF614 all tries together are longer than the time between runs
-        JF615 an expectation that can never hold
-        JF616 not every month has such a day
+        JF613 a retried request may take effect twice
+        JF614 all attempts together may take longer than the time between runs
+        JF615 an expectation that can never be met
+        JF616 some months do not have this day
         JF617 no timeout
         JF620 suppression without a reason
         JF621 suppression that suppresses nothing
         JF623 shell syntax in a command list
-        JF624 file trigger writes into the directory that it watches
+        JF624 the job writes into the directory that its file trigger watches
         JF625 cancelled runs are not retried
         JF626 fixed-offset zone name
-        JF627 two triggers of one chain
+        JF627 two triggers start the job for one cause
         JF628 the schedule is over
-        JF629 many tries with hardly a pause
-        JF630 this moment is there twice
+        JF629 many attempts with little delay
+        JF630 this local time occurs twice
         JF631 the engine cannot run this yet
-        JF632 a program that gains rights in a job that may gain none
+        JF632 the program needs privileges that the job cannot gain
         """,
     ),
     **_table(
         Severity.INFO,
         """
         JF601 no owner or description
-        JF609 this local time exists twice on some day
+        JF609 this local time occurs twice on some day
         JF612 a period of whole days is not the same local time all year
-        JF619 nothing starts this job but a person
-        JF622 other YAML readers take this text for something else
+        JF619 the job only starts by hand
+        JF622 other YAML parsers do not read this as text
         """,
     ),
 }

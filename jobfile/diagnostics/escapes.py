@@ -1,22 +1,22 @@
-"""Text that others chose, as text that UTF-8 can hold and a terminal prints."""
+"""Makes untrusted text valid UTF-8 and safe to print on a terminal."""
 
 import codecs
 import re
 from typing import Final
 
 READABLE = "readable"
-"""An error handler of codecs: what an encoding does not have is written as an escape, never refused."""
+"""A codec error handler: a character that the encoding lacks is written as an escape, never refused."""
 
 
 def readable(text: str) -> str:
-    """A text as UTF-8 can hold it: a byte of a name that is not UTF-8 becomes an escape, as in `gr\\xf6n`."""
+    """A text as valid UTF-8: a byte of a file name that is not UTF-8 becomes an escape, as in `gr\\xf6n`."""
     return text if text.isascii() else text.encode("utf-8", READABLE).decode()
 
 
 _STEERING: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
-"""What moves the cursor, begins a sequence, ends a line or turns the direction of writing.
+"""Characters that move the cursor, begin a sequence, end a line or change the writing direction.
 
 C0 without TAB and LF, DEL, C1 (ECMA-48), the separators and controls of Unicode (UAX 9).
 """
@@ -24,12 +24,12 @@ _OWN_COLOUR: Final = re.compile(r"\x1b\[(?:[0124]|22|39|3[1-7]|9[0-7])?m")
 
 
 def printable(text: str) -> str:
-    """Text that cannot steer a terminal, in one line: control characters are shown, line ends are blanks."""
+    """One line that cannot control a terminal: control characters are shown, line ends become spaces."""
     return text if text.isprintable() else "".join(map(_shown, readable(text)))
 
 
 def harmless(text: str) -> str:
-    """Text of many lines, in the colours that we use, that cannot steer a terminal."""
+    """Text of many lines that cannot control a terminal; our own colours stay."""
     if _STEERING.search(text) is None:
         return text
     parts, at = [], 0
@@ -40,7 +40,7 @@ def harmless(text: str) -> str:
 
 
 def message(text: str) -> str:
-    """A message that cannot steer a terminal: its further lines are indented, none passes for another's."""
+    """A message that cannot control a terminal; later lines are indented, so none looks like a new one."""
     first, *rest = map(printable, text.split("\n"))
     return "\n".join([first, *(line if line[:1] in ("", " ") else f"  {line}" for line in rest)])
 

@@ -1,4 +1,4 @@
-"""A few lines of a source with its places marked below them, as a terminal can show them."""
+"""A few lines of a source, with places marked below them, for a terminal."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -12,16 +12,16 @@ from jobfile.diagnostics.source import Source, Span
 CONTEXT_LINES: Final = 2
 """Lines shown above the marked one."""
 LONG_LINE: Final = 2_000
-"""Characters of a line that are looked at, around the place that matters."""
+"""Maximum characters read of a line, around the marked place."""
 STRIDE: Final = 500
-"""Such stretches of a long line begin at multiples of this, so that many findings share one."""
+"""The part read of a long line begins at a multiple of this, so that many findings share one part."""
 CUT: Final = "…"
 _ESCAPED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A place to mark and what to say of it; the primary one is the finding itself."""
+    """A place to mark and the text beside it; the primary mark is the finding itself."""
 
     span: Span
     text: str
@@ -32,7 +32,7 @@ class Mark:
 class Row:
     """A row of an excerpt: a line's number and text, or marks below it; `number` None for marks.
 
-    `parts` are stretches of the row, each with whether the primary mark, another one or none paints it.
+    `parts` are pieces of the row, each with its colour: the primary mark's, another mark's or none.
     """
 
     number: int | None
@@ -40,17 +40,17 @@ class Row:
 
     @property
     def text(self) -> str:
-        """The row without its paint."""
+        """The row without colours."""
         return "".join(text for text, _ in self.parts)
 
 
 def visible(text: str) -> str:
-    """A text with every control, format and line-breaking character written out: `\\x1b`, `\\u202e`."""
+    """A text with each control, format and line-breaking character as an escape: `\\x1b`, `\\u202e`."""
     return text if text.isascii() and text.isprintable() else "".join(_cell(sign) for sign in text)
 
 
 def excerpt(source: Source, marks: Sequence[Mark], *, width: int) -> Iterable[Row | None]:
-    """The lines of all marks and up to two above the primary one; None where lines are left out."""
+    """The lines of all marks and up to two above the primary one; None stands for omitted lines."""
     by_line: dict[int, list[Mark]] = {}
     for mark in marks:
         by_line.setdefault(_shown_line(source, mark), []).append(mark)
@@ -80,13 +80,13 @@ def _context(source: Source, primary: int) -> range:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line as cells: what each character shows as, and where it begins on the screen."""
+    """A line as cells: how each character is shown, and where it begins on the screen."""
 
     cells: tuple[str, ...]
     columns: tuple[int, ...]
 
     def column(self, index: int) -> int:
-        """Where a character begins on the screen; all behind the end of the line begin at its end."""
+        """Where a character begins on the screen; a place after the end of the line is its end."""
         return self.columns[max(0, min(index, len(self.cells)))]
 
 
@@ -129,14 +129,14 @@ def _cell(sign: str) -> str:
 
 
 def _width(sign: str) -> int:
-    """Columns of a terminal that a character takes."""
+    """Terminal columns that a character takes."""
     if combining(sign) or category(sign) in ("Mn", "Me"):
         return 0
     return 2 if east_asian_width(sign) in "WF" else 1
 
 
 def _place(line: _Line, mark: Mark, number: int, skipped: int) -> tuple[int, int]:
-    """The columns of a mark on its first line, of which some characters are skipped; at least one wide."""
+    """The columns of a mark on its first line, after the skipped characters; at least one wide."""
     first = mark.span.start.column - 1 - skipped if mark.span.start.line == number else len(line.cells)
     last = mark.span.end.column - 1 - skipped if mark.span.end.line == number else len(line.cells)
     start = line.column(first)
@@ -144,7 +144,7 @@ def _place(line: _Line, mark: Mark, number: int, skipped: int) -> tuple[int, int
 
 
 def _window(length: int, places: Sequence[tuple[int, int, Mark]], width: int) -> tuple[int, int]:
-    """The columns of a line to show: all, or as many as fit around the primary mark."""
+    """The columns of a line to show: all, or those that fit around the primary mark."""
     if length <= width or not places:
         return 0, min(length, width)
     start, end, _ = next((place for place in places if place[2].is_primary), places[0])
@@ -154,7 +154,7 @@ def _window(length: int, places: Sequence[tuple[int, int, Mark]], width: int) ->
 
 
 def _cut(line: _Line, left: int, right: int) -> str:
-    """The cells between two columns; a sign stands for what is left out at either end."""
+    """The cells between two columns; a sign shows that text is omitted at either end."""
     shown: list[str] = []
     first, last = max(0, bisect_left(line.columns, left) - 1), bisect_right(line.columns, right)
     columns = line.columns[first : last + 1]
@@ -169,7 +169,7 @@ def _cut(line: _Line, left: int, right: int) -> str:
 
 
 def _mark_rows(places: Sequence[tuple[int, int, Mark]]) -> Iterable[Row]:
-    """Signs below a line: the last mark's text beside it, those of the others hanging below, last first."""
+    """Marks below a line: the last mark has its text beside it, the others have theirs below, last first."""
     width = max(end for _, end, _ in places)
     signs: list[tuple[str, bool | None]] = [(" ", None)] * width
     for start, end, mark in sorted(places, key=lambda place: place[2].is_primary):
@@ -188,7 +188,7 @@ def _mark_rows(places: Sequence[tuple[int, int, Mark]]) -> Iterable[Row]:
 
 
 def _stems(places: Sequence[tuple[int, Mark]]) -> list[tuple[str, bool | None]]:
-    """Strokes that lead from marks down to their texts."""
+    """Lines that lead from marks down to their texts."""
     signs: list[tuple[str, bool | None]] = []
     for start, mark in places:
         signs += [(" ", None)] * (start - len(signs))
@@ -198,7 +198,7 @@ def _stems(places: Sequence[tuple[int, Mark]]) -> list[tuple[str, bool | None]]:
 
 
 def _merge(signs: Iterable[tuple[str, bool | None]]) -> tuple[tuple[str, bool | None], ...]:
-    """Neighbours of one paint as one part."""
+    """Adjacent pieces of one colour as one part."""
     parts: list[tuple[str, bool | None]] = []
     for text, paint in signs:
         if parts and parts[-1][1] is paint:

@@ -1,4 +1,4 @@
-"""Where text comes from, and places in it."""
+"""A named text, and places in it."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A stretch of a source, the end exclusive."""
+    """A range of a source; the end is exclusive."""
 
     start: Position
     end: Position

@@ -5,23 +5,23 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 MAX_WORD = 80
-"""Nothing longer is a mistyped name, or the name that was meant."""
+"""Longer names are not compared: neither the mistyped name nor the intended one."""
 MANY = 200
-"""Among more names than this a word has to be nearer: one mistake only, and found without a search."""
+"""Above this number of names only one mistake is allowed, which needs no search."""
 
 _SEPARATORS = str.maketrans("", "", "-_ ")
 
 
 @lru_cache(maxsize=4096)
 def fold(word: str) -> str:
-    """The word without what people vary freely: case, and how its parts are joined."""
+    """The word in lower case and without `-` and `_`: people vary these freely."""
     return word.casefold().translate(_SEPARATORS)
 
 
 def suggest(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
-    """The nearest candidate, both when two are tied, none when nothing is near or more are tied.
+    """The nearest candidate; both if two are equally near; none if nothing is near or more are tied.
 
-    A name that differs only in case or joining is at distance nought, so it wins over every other.
+    A name that differs only in case, `-` or `_` has distance 0, so it wins over all others.
     """
     if len(word) > MAX_WORD:
         return ()
@@ -55,7 +55,7 @@ def _within_one(wanted: str, names: tuple[str, ...] | frozenset[str]) -> list[st
 
 @lru_cache(maxsize=4)
 def _index(names: tuple[str, ...] | frozenset[str]) -> Mapping[str, list[str]]:
-    """Names by what they are, and by what is left of them without one letter."""
+    """An index of names: by the name, and by the name without any one letter."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
         if len(name) <= MAX_WORD:
@@ -74,7 +74,7 @@ def did_you_mean(names: Iterable[str]) -> str:
 
 
 def _tolerance(length: int) -> int:
-    """How many typing mistakes a word may hold and still be recognised: always less than half of it."""
+    """How many typing mistakes a word may have and still be recognised: always less than half its letters."""
     allowed = 1 if length <= 4 else 2 if length <= 8 else 3
     return min(allowed, max(0, (length - 1) // 2))
 
@@ -127,4 +127,4 @@ FOREIGN_WORDS: Mapping[str, str] = _words(
         "": "image container name id",
     }
 )
-"""What other tools call it -> the key here: a path from the job, empty when there is none."""
+"""The name in another tool -> the key here: a path from the job; empty if jobfile has none."""

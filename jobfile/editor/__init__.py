@@ -1,3 +1,3 @@
-"""What an editor asks about a place in a file: pure answers, whatever protocol carries them."""
+"""Answers an editor's questions about a place in a file; pure, and independent of the protocol."""
 
 __all__ = ["complete", "cursor", "hover", "names", "rename"]

@@ -1,4 +1,4 @@
-"""What could stand where a cursor is: keys, words of a choice, names, zones, expressions."""
+"""Completions at a cursor: keys, allowed values, names, zones, expressions."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from jobfile.syntax.document import Document
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One thing that could stand there; `text` is put in its place, `about` says what it is in Markdown."""
+    """One completion; `text` is inserted, `about` describes it in Markdown."""
 
     label: str
     text: str
@@ -34,7 +34,7 @@ def _schema() -> dict[str, Any]:
 
 
 def keys_of(kind: str) -> dict[str, dict[str, Any]]:
-    """The keys of a kind of map with what the schema says of each."""
+    """The keys of a kind of map, with their schemas."""
     schema = _schema()
     part = schema if kind == "file" else schema["definitions"][kind]
     job = schema["definitions"]["job"]["properties"]
@@ -42,7 +42,7 @@ def keys_of(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def about_key(path: DocumentPath) -> str:
-    """What a key at a path means, in Markdown; empty for names that the author chose."""
+    """The meaning of the key at a path, in Markdown; empty for a name chosen by the author."""
     if not path or not isinstance(path[-1], str):
         return ""
     kind = kind_of(path[:-1])
@@ -52,14 +52,14 @@ def about_key(path: DocumentPath) -> str:
 
 
 def _is_map_of(path: DocumentPath, kind: str) -> bool:
-    """Whether a path is that of a map of this kind itself, not of something deeper in it."""
+    """Whether a path leads to a map of this kind itself, not to something deeper in it."""
     while path and isinstance(path[-1], int):
         path = path[:-1]
     return kind in ("file", *_schema()["definitions"]) and nearest_map(path) == path
 
 
 def complete(files: FileSet | None, document: Document | None, cursor: Cursor) -> list[Proposal]:
-    """What could stand at a cursor; without files that could be read only what the language itself has."""
+    """The completions at a cursor; if no files could be read, only those of the language itself."""
     if cursor.template is not None:
         return _in_template(files, cursor)
     kind = named_kind(cursor.path)
@@ -86,7 +86,7 @@ def _keys(document: Document | None, path: DocumentPath) -> list[Proposal]:
 
 
 def _values(path: DocumentPath) -> list[Proposal]:
-    """The words of a choice, or true and false."""
+    """The allowed values, or true and false."""
     words = [step for step in path if isinstance(step, str)]
     if not words:
         return []

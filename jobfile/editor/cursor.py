@@ -1,4 +1,4 @@
-"""Where a cursor stands in a file that is being typed: found from indentation, whatever the text is like."""
+"""Finds the place of a cursor in an unfinished file from the indentation, even if the text is invalid."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 from jobfile.diagnostics.diagnostic import DocumentPath
 
 MAX_TEMPLATE: Final = 2_000
-"""Characters before a cursor in which an open template is looked for."""
+"""Maximum characters before a cursor that are searched for an open template."""
 
 _KEY: Final = re.compile(r"(\"[^\"]*\"|'[^']*'|[^\s#:{\[\"'&*!|>-][^:#{\[]*?)[ \t]*:(?=[ \t]|$)")
 _BLOCK: Final = re.compile(r":[ \t]*+(?:[&!]\S++[ \t]++)*+[|>][0-9+-]*[ \t]*(?:#.*)?$")
@@ -17,9 +17,9 @@ _NAME: Final = re.compile(r"(?<![\w.])[\w.]*$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """The map or value a cursor is in, and the part of a word before it.
+    """The map or value at a cursor, and the part of a word before it.
 
-    `path` leads to the value the cursor is in when `is_value`, else to the map in which a key begins.
+    With `is_value`, `path` leads to the value at the cursor, else to the map in which a key begins.
     `template` is the open expression before the cursor, None outside of templates.
     """
 
@@ -58,7 +58,7 @@ def find_cursor(text: str, offset: int) -> Cursor:
 
 
 def _read_line(line: str, stack: list[_Open], block: int | None) -> int | None:
-    """Take a whole line in; gives the column of the key whose block scalar goes on, if one does."""
+    """Process a whole line; return the column of the key whose block scalar continues, if any."""
     content = line.lstrip(" ")
     column = len(line) - len(content)
     if block is not None and (not content.strip() or column > block):
@@ -78,7 +78,7 @@ def _read_line(line: str, stack: list[_Open], block: int | None) -> int | None:
 
 
 def _dashes(column: int, content: str, stack: list[_Open]) -> tuple[int, str]:
-    """Take in the dashes before the content of a line."""
+    """Process the dashes before the content of a line."""
     while content.startswith("- ") or content == "-":
         while stack and (stack[-1].column > column or (stack[-1].column == column and stack[-1].is_dash)):
             stack.pop()
@@ -99,7 +99,7 @@ def _path(stack: list[_Open]) -> DocumentPath:
 
 
 def _on_line(line: str, stack: list[_Open], template: str | None) -> Cursor:
-    """The place on the line of the cursor, of which only what stands before it counts."""
+    """The place on the line of the cursor; only the text before the cursor counts."""
     content = line.lstrip(" ")
     column, content = _dashes(len(line) - len(content), content, stack)
     word = (_NAME if template is not None else _WORD).findall(content)[0]
@@ -119,7 +119,7 @@ def _on_line(line: str, stack: list[_Open], template: str | None) -> Cursor:
 
 
 def _in_flow(path: DocumentPath, text: str, word: str, template: str | None) -> Cursor:
-    """The place behind brackets that are open."""
+    """The place inside open brackets."""
     levels: list[tuple[str, DocumentPath]] = []
     here, start, quote = path, 0, ""
     for at, sign in enumerate(text):
@@ -143,7 +143,7 @@ def _in_flow(path: DocumentPath, text: str, word: str, template: str | None) -> 
 
 
 def _open_template(text: str, offset: int) -> str | None:
-    """What stands between the last `{{` and the cursor, when it is not closed."""
+    """The text between the last `{{` and the cursor, if it is not closed."""
     before = text[max(0, offset - MAX_TEMPLATE) : offset]
     opened = before.rfind("{{")
     if opened == -1 or "}}" in before[opened:] or "\n\n" in before[opened:]:

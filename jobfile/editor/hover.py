@@ -1,4 +1,4 @@
-"""What is to be known of the thing under a cursor: a key, a schedule, a name in a template, a job."""
+"""Describes the thing at a cursor: a key, a schedule, a name in a template, a job."""
 
 import re
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import explain_fire, load_zone, next_fire, spread_delay
 
 FIRES: Final = 5
-"""So many of the next fires are shown."""
+"""The number of next fires shown."""
 _NAME: Final = re.compile(r"[A-Za-z_][\w.]*")
 _SHOWN: Final = ("schedule", "timezone", "catchup", "timeout", "retry", "concurrency", "owner", "queue")
 
@@ -22,9 +22,9 @@ _SHOWN: Final = ("schedule", "timezone", "catchup", "timeout", "retry", "concurr
 def hover(
     files: FileSet, path: DocumentPath, *, is_key: bool, name: str = "", now: datetime, is_good: bool
 ) -> str:
-    """Markdown about a place; `name` is the dotted name under the cursor in a template.
+    """Markdown about a place; `name` is the dotted name at the cursor in a template.
 
-    Only of files without errors (`is_good`) can be said when something fires.
+    Fires are shown only if the files have no errors (`is_good`).
     """
     if name:
         return _about_name(files, name, path)
@@ -46,7 +46,7 @@ def _covers(entry: Setting, path: DocumentPath) -> bool:
 
 
 def _about_entry(job: JobText, entry: Setting, now: datetime) -> str:
-    """What an entry means in words, and the next times in its zone."""
+    """The meaning of an entry in words, and the next times in its zone."""
     compiled = entry_of(job, entry)
     zone = load_zone(entry_zone(job, entry))
     delay = spread_delay(compiled.spread, job.name)
@@ -64,13 +64,13 @@ def _about_entry(job: JobText, entry: Setting, now: datetime) -> str:
 
 
 def _about_job(job: JobText) -> str:
-    """What holds for a job, each value with where it comes from."""
+    """The settings in force for a job, each with its source."""
     rows = [_resolved(job, key) for key in _SHOWN if key in job.settings]
     return "\n".join(f"- {row}" for row in rows)
 
 
 def _resolved(job: JobText, key: str) -> str:
-    """The value that holds for a key of a job."""
+    """The value in force for a key of a job."""
     setting = job.settings.get(key)
     if setting is None:
         return ""
@@ -85,7 +85,7 @@ def _resolved(job: JobText, key: str) -> str:
 
 
 def _about_name(files: FileSet, name: str, path: DocumentPath) -> str:
-    """The type of a name in a template, and its value where it is known."""
+    """The type of a name in a template, and its value if known."""
     scope = scope_at(files, path)
     found = scope.find(name) if scope is not None else None
     if found is None:
@@ -104,7 +104,7 @@ def _about_name(files: FileSet, name: str, path: DocumentPath) -> str:
 
 
 def name_at(text: str, offset: int) -> str:
-    """The dotted name around an offset, if it stands in a template."""
+    """The dotted name around an offset, if it is in a template."""
     opened = text.rfind("{{", 0, offset)
     closed = text.find("}}", offset)
     if opened == -1 or closed == -1 or "}}" in text[opened:offset] or "{{" in text[offset:closed]:

@@ -1,4 +1,4 @@
-"""Which places of a file hold the name of something written elsewhere, and where that stands."""
+"""Finds the places of a file that refer to something by name, and the place of its definition."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from jobfile.schema.unknown_keys import kind_of
 from jobfile.syntax.document import Document
 
 SECTIONS = {"calendar": "calendars", "queue": "queues", "channel": "channels"}
-"""Kind of name -> the key of the main file under which such names stand."""
+"""Kind of name -> the key of the main file that defines such names."""
 
 
 def named_kind(path: DocumentPath) -> str | None:
-    """What kind of name a value at a path is: step, job, calendar, queue, channel, secret, zone."""
+    """The kind of name at a path: step, job, calendar, queue, channel, secret, zone."""
     words = tuple(step for step in path if isinstance(step, str))
     if not words:
         return None
@@ -31,12 +31,12 @@ def named_kind(path: DocumentPath) -> str | None:
 
 
 def job_at(files: FileSet, path: DocumentPath) -> JobText | None:
-    """The job that a path is in."""
+    """The job that contains a path."""
     return files.jobs.get(str(path[1])) if len(path) > 1 and path[0] == "jobs" else None
 
 
 def payload_at(files: FileSet, path: DocumentPath) -> Payload | None:
-    """The step that a path is in, or else the job."""
+    """The step that contains a path, or else the job."""
     job = job_at(files, path)
     if job is not None and len(path) > 3 and path[2] == "steps":
         return job.steps.get(str(path[3]), job)
@@ -44,7 +44,7 @@ def payload_at(files: FileSet, path: DocumentPath) -> Payload | None:
 
 
 def scope_at(files: FileSet, path: DocumentPath) -> Scope | None:
-    """What names mean in a template at a path."""
+    """The names available in a template at a path."""
     if path[:1] == ("channels",) and len(path) > 1:
         return files.channel_scope(merged_by_name([(files.main, path[:2])], "secrets"))
     payload = payload_at(files, path)
@@ -52,7 +52,7 @@ def scope_at(files: FileSet, path: DocumentPath) -> Scope | None:
 
 
 def names_of(files: FileSet, kind: str, path: DocumentPath) -> list[str]:
-    """The names of a kind that can stand at a path."""
+    """The names of a kind that are valid at a path."""
     job = job_at(files, path)
     if kind == "job":
         return sorted(files.job_names - {job.name if job else ""})
@@ -63,7 +63,7 @@ def names_of(files: FileSet, kind: str, path: DocumentPath) -> list[str]:
         payload = payload_at(files, path)
         return list(payload.secrets) if payload else list(map_at(files.main, (*path[:2], "secrets")))
     if kind == "zone":
-        from jobfile.schedule.zones import zone_names  # noqa: PLC0415  only where a zone is asked for
+        from jobfile.schedule.zones import zone_names  # noqa: PLC0415  only for a zone
 
         return sorted(zone_names())
     return [*map_at(files.main, (SECTIONS[kind],)), *(["default"] if kind == "queue" else [])]
@@ -73,7 +73,7 @@ Place = tuple[Document, DocumentPath]
 
 
 def definition_of(files: FileSet, kind: str, name: str, path: DocumentPath) -> Place | None:
-    """Where the thing of a name is written: its key."""
+    """The place of the definition of a name: its key."""
     job = job_at(files, path)
     if kind == "job":
         found = files.jobs.get(name)
@@ -90,7 +90,7 @@ def definition_of(files: FileSet, kind: str, name: str, path: DocumentPath) -> P
 
 
 def definition_in_template(files: FileSet, name: str, path: DocumentPath) -> Place | None:
-    """Where the thing of a dotted name is written: `params.day`, `vars.lake`, `steps.load.outputs.rows`."""
+    """The place of the definition of a dotted name: `params.day`, `vars.lake`, `steps.load.outputs.rows`."""
     head, _, rest = name.partition(".")
     parts = rest.split(".")
     job, payload = job_at(files, path), payload_at(files, path)
@@ -110,7 +110,7 @@ def definition_in_template(files: FileSet, name: str, path: DocumentPath) -> Pla
 
 
 def references(files: FileSet, name: str) -> Iterator[Setting]:
-    """Every place that names a job: `after` triggers in all files."""
+    """Every place that refers to a job: `after` triggers in all files."""
     from jobfile.checks.references import after_setting  # noqa: PLC0415  only for a rename
 
     for job in files.jobs.values():

@@ -1,4 +1,4 @@
-"""Another name for a job: everywhere it is named, in all files."""
+"""Renames a job everywhere, in all files."""
 
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.diagnostics.source import Source, Span
@@ -9,13 +9,13 @@ from jobfile.syntax.document import Document
 
 
 class RenameError(Exception):
-    """A name that a job cannot have; the message says why."""
+    """The new name is not possible; the message says why."""
 
 
 def job_named_at(
     files: FileSet, document: Document, path: DocumentPath, *, is_key: bool
 ) -> tuple[str, Span] | None:
-    """The job whose name stands at a place, and where: its own key, or a trigger that follows it."""
+    """The job whose name is at a place, and the place of the name: its key, or a trigger that follows it."""
     if is_key and len(path) == 2 and path[0] == "jobs":
         return str(path[1]), document.key_span(path)
     if not is_key and named_kind(path) == "job" and document.text(path) in files.jobs:
@@ -24,11 +24,13 @@ def job_named_at(
 
 
 def rename_edits(files: FileSet, old: str, new: str) -> list[tuple[Source, Span]]:
-    """Every place to replace. Raises RenameError for a name that no job may have, or that one has."""
+    """Every place to replace. Raises RenameError for a name that is invalid or already in use."""
     if not is_job_name(new):
-        raise RenameError(f"`{new}`: small letters, digits, _ and -, a letter first, at most 63 in all")
+        raise RenameError(
+            f"`{new}` is not a valid job name: use small letters, digits, _ and -, with a letter first"
+        )
     if new != old and new in files.job_names:
-        raise RenameError(f"there is a job `{new}` already")
+        raise RenameError(f"there is already a job `{new}`")
     job = files.jobs[old]
     places = [(job.document.source, job.document.key_span(job.path))]
     places += [(one.document.source, one.document.span(one.path)) for one in references(files, old)]

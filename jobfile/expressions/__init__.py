@@ -1,3 +1,3 @@
-"""Templates: their expressions, types, params and what each may read."""
+"""Templates: expressions, types, params, and the names that each place may read."""
 
 __all__ = ["expression", "filters", "params", "patterns", "scopes", "template"]

@@ -1,7 +1,7 @@
-"""Expressions: what stands between the braces of a template. A small typed tree, checked and then evaluated.
+"""Expressions: the text between the braces of a template. A small typed tree, checked and then evaluated.
 
-The tree has no node for a call, an assignment or an attribute of a Python object: there is nothing to escape
-with. Types are known before anything runs; there is no truthiness.
+The tree has no node for a call, an assignment or an attribute of a Python object, so an expression cannot
+escape. Types are known before anything runs; there is no truthiness.
 """
 
 from collections import ChainMap
@@ -19,7 +19,7 @@ __all__ = ["EvaluationError", "Kind", "Problem", "Scope", "Type", "evaluate"]
 
 
 class Kind(StrEnum):
-    """The types of expressions. `any` is what an unknown name has: it silences what follows from it."""
+    """The types of expressions. An unknown name has type `any`, which suppresses follow-up errors."""
 
     STRING = "string"
     INTEGER = "integer"
@@ -33,15 +33,15 @@ class Kind(StrEnum):
 
 
 _NEVER_CODE: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME})
-"""Kinds whose values are written in letters, digits and the signs of numbers and dates."""
+"""Kinds whose values consist of letters, digits and the signs of numbers and dates."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Type(Shown):
-    """A type; a list knows its items, and a value that may be null says so.
+    """A type; a list has the type of its items, and a value with `may_be_null` may be null.
 
-    A trusted value is no code of a stranger: the author or the operator chose it, or no sign in it means
-    anything to a shell.
+    A trusted value cannot be a stranger's code: the author or the operator chose it, or it has no character
+    that is special to a shell.
     """
 
     kind: Kind
@@ -51,14 +51,14 @@ class Type(Shown):
 
     @property
     def cannot_be_code(self) -> bool:
-        """Whether whoever gives the value has no way to make code of it."""
+        """Whether the value cannot be turned into code by the person who supplies it."""
         kind = self.item if self.kind is Kind.LIST else self.kind
         return self.is_trusted or kind in _NEVER_CODE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Problem(Shown):
-    """Something wrong with a part of a text; offsets are into that text, `fix` would replace the part."""
+    """A problem with a part of a text; offsets are into that text, `fix` replaces the part."""
 
     code: str
     message: str
@@ -71,7 +71,7 @@ class Problem(Shown):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Refusal(Shown):
-    """Why a name of the language cannot be used at a place."""
+    """Why a known name cannot be used at a place."""
 
     code: str
     message: str
@@ -81,9 +81,9 @@ class Refusal(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Scope(Shown):
-    """What names mean at a place: dotted name -> type; a name that ends in `.*` stands for all below it.
+    """The names available at a place: dotted name -> type; a name ending in `.*` covers all below it.
 
-    `by_trigger` has the names that exist only when a run was started in one way; `refused` what is said of
+    `by_trigger` has the names that exist only if a run was started in one way; `refused` has the message for
     names, or heads of names, that exist elsewhere.
     """
 
@@ -103,7 +103,7 @@ class Scope(Shown):
 
     @cached_property
     def below(self) -> Mapping[str, tuple[str, ...]]:
-        """The names that stand directly below each other name, or head of one."""
+        """The names directly below each name or head of a name."""
         found: dict[str, list[str]] = {}
         for name in self.names:
             found.setdefault(name.rpartition(".")[0], []).append(name)
@@ -118,7 +118,7 @@ class Scope(Shown):
         return self.names.get(f"{above}.*") if above else None
 
     def refusal(self, path: str) -> Refusal | None:
-        """What is said of a name, by the longest part of it of which anything is said."""
+        """The refusal for a name: that of its longest part which has one."""
         while path:
             if path in self.refused:
                 return self.refused[path]
@@ -126,17 +126,17 @@ class Scope(Shown):
         return None
 
     def knowing_trigger(self, kind: str) -> "Scope":
-        """The scope where it is known how the run was started."""
+        """The scope if the run's trigger is known."""
         return Scope(self.names_and(self.by_trigger.get(kind, {})), {}, self.refused)
 
     def names_and(self, more: Mapping[str, Type]) -> Mapping[str, Type]:
-        """The names with others that win; nothing is copied, as there may be very many."""
+        """The names, overridden by others; nothing is copied, as there may be very many."""
         return ChainMap(dict(more), self.names)  # type: ignore[arg-type]  # a mapping that is only read
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Literal(Shown):
-    """A text, number or boolean as it is written."""
+    """A literal text, number or boolean."""
 
     value: str | int | float | bool | None
 
@@ -158,7 +158,7 @@ class Item(Shown):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Listing(Shown):
-    """A list written out."""
+    """A literal list."""
 
     items: "tuple[Expression, ...]"
 
@@ -191,7 +191,7 @@ class Conditional(Shown):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Filtered(Shown):
-    """A value through a filter."""
+    """A value passed through a filter."""
 
     target: "Expression"
     name: str
@@ -245,7 +245,7 @@ def _pick(target: object, index: object) -> object:
     assert isinstance(target, (tuple, list, str))
     assert isinstance(index, int)
     if not -len(target) <= index < len(target):
-        raise EvaluationError(f"there is no item {index} in {len(target)}")
+        raise EvaluationError(f"no item {index}: the length is {len(target)}")
     return target[index]
 
 
@@ -259,16 +259,16 @@ def _combine(node: Binary, values: Mapping[str, object]) -> object:
     try:
         return _bounded(_OPERATIONS[node.sign](left, right))
     except ZeroDivisionError:
-        raise EvaluationError(f"`{node.sign}` by nought") from None
+        raise EvaluationError(f"`{node.sign}`: division by zero") from None
     except (TypeError, ValueError, OverflowError) as error:
-        raise EvaluationError(f"`{node.sign}` cannot be done with these values") from error
+        raise EvaluationError(f"`{node.sign}` does not work with these values") from error
 
 
 def _bounded(value: object) -> object:
     if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise EvaluationError(f"a text longer than {MAX_TEXT} characters")
+        raise EvaluationError(f"the text is longer than {MAX_TEXT} characters")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise EvaluationError("a number larger than 64 bits")
+        raise EvaluationError("the number does not fit in 64 bits")
     return value
 
 

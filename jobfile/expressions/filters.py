@@ -1,10 +1,10 @@
-"""The filters of expressions: a fixed list, each with the types it takes and gives."""
+"""The filters of expressions: a fixed list, each with its input and output types."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final  # values were checked before they come here
+from typing import Any, Final  # values are checked before they get here
 
 MAX_TEXT: Final = 64 * 1024
 MAX_ITEMS: Final = 10_000
@@ -12,12 +12,12 @@ MAX_DAYS: Final = 36_600
 
 
 class EvaluationError(Exception):
-    """A checked expression that cannot be given a value; the message never holds one."""
+    """A checked expression that has no value; the message never contains a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """One filter. `gives` is a kind, or same, item, default, list of string."""
+    """One filter. `gives` is a kind, or one of: same, item, default, list of string."""
 
     accepts: tuple[str, ...]
     gives: str
@@ -27,7 +27,7 @@ class Filter:
 
     @property
     def takes(self) -> str:
-        """How many arguments, in words."""
+        """The number of arguments, in words."""
         few = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
         return "no argument" if self.most == 0 else f"{few} argument{'s' if self.most > 1 else ''}"
 
@@ -55,11 +55,11 @@ def _guarded(function: Callable[..., object], name: str) -> Callable[..., object
         try:
             result = function(*values)
         except (ValueError, TypeError, OverflowError, IndexError, AttributeError, KeyError) as error:
-            raise EvaluationError(f"filter `{name}` cannot be done with this value") from error
+            raise EvaluationError(f"filter `{name}` does not work with this value") from error
         if isinstance(result, str) and len(result) > MAX_TEXT:
-            raise EvaluationError(f"filter `{name}` gives a text longer than {MAX_TEXT} characters")
+            raise EvaluationError(f"the result of filter `{name}` is longer than {MAX_TEXT} characters")
         if isinstance(result, tuple) and len(result) > MAX_ITEMS:
-            raise EvaluationError(f"filter `{name}` gives a list longer than {MAX_ITEMS} items")
+            raise EvaluationError(f"the result of filter `{name}` has more than {MAX_ITEMS} items")
         return result
 
     return apply
@@ -67,13 +67,13 @@ def _guarded(function: Callable[..., object], name: str) -> Callable[..., object
 
 def _replace(text: str, old: str, new: str) -> str:
     if len(text) + text.count(old) * max(0, len(new) - len(old)) > MAX_TEXT:
-        raise EvaluationError(f"filter `replace` gives a text longer than {MAX_TEXT} characters")
+        raise EvaluationError(f"the result of filter `replace` is longer than {MAX_TEXT} characters")
     return text.replace(old, new)
 
 
 def _join(items: Sequence[object], separator: str = "") -> str:
     if len(items) * len(separator) > MAX_TEXT:
-        raise EvaluationError(f"filter `join` gives a text longer than {MAX_TEXT} characters")
+        raise EvaluationError(f"the result of filter `join` is longer than {MAX_TEXT} characters")
     return separator.join(as_text(item) for item in items)
 
 
@@ -88,14 +88,14 @@ def _in_zone(at: datetime, name: str) -> datetime:
 
     zone = load_zone(name)
     if zone is None:
-        raise EvaluationError("filter `in_zone` was given no time zone that is known")
+        raise EvaluationError("filter `in_zone`: unknown time zone")
     return at.astimezone(zone)
 
 
 def _int(value: object) -> int:
     number = int(value.strip()) if isinstance(value, str) else int(value)  # type: ignore[call-overload]  # checked
     if abs(number) >= 2**63:
-        raise EvaluationError("a number larger than 64 bits")
+        raise EvaluationError("the number does not fit in 64 bits")
     return int(number)
 
 

@@ -1,4 +1,4 @@
-"""The values of params: bound, converted from text where they come as text, and checked."""
+"""Binds the values of params, converts them from text where needed, and checks them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,9 @@ MAX_STRING_BYTES: Final = 32 * 1024
 MAX_ALL_BYTES: Final = 128 * 1024
 MAX_PATTERN: Final = 200
 SHOWN: Final = 60
-"""How much of a wrong value a message repeats."""
+"""Maximum characters of a wrong value that a message quotes."""
 MAX_LISTED: Final = 20
-"""How many of the allowed values a message names."""
+"""Maximum allowed values that a message lists."""
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,300})(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -28,7 +28,7 @@ _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 
 @dataclass(frozen=True, slots=True)
 class ParamProblem:
-    """Something wrong with the value of a param, or its absence."""
+    """A wrong or missing value of a param."""
 
     name: str
     message: str
@@ -38,16 +38,16 @@ class ParamProblem:
 def bind_params(
     specs: Sequence[ParamSpec], given: Mapping[str, Value], *, from_text: bool
 ) -> tuple[dict[str, Value], tuple[ParamProblem, ...]]:
-    """The values of a run's params, defaults included, and what is wrong with what was given.
+    """The values of a run's params, with defaults, and the problems with the given values.
 
-    With `from_text` values are converted by type; otherwise they must have it.
+    With `from_text`, values are converted to their type; otherwise they must have it.
     """
     bound: dict[str, Value] = {}
     problems: list[ParamProblem] = []
     known = {spec.name: spec for spec in specs}
     for name in given.keys() - known.keys():
         near = suggest(name, known)
-        hint = did_you_mean(near) if near else f"there are {', '.join(known) or 'none'}"
+        hint = did_you_mean(near) if near else f"known params: {', '.join(known) or 'none'}"
         problems.append(ParamProblem(name, f"no such param; {hint}", "JF503"))
     for spec in specs:
         if spec.name not in given:
@@ -65,7 +65,7 @@ def bind_params(
         if trouble is not None:
             problems.append(ParamProblem(spec.name, trouble))
     if sum(len(str(value).encode("utf-8", "replace")) for value in bound.values()) > MAX_ALL_BYTES:
-        problems.append(ParamProblem("", f"all params together are larger than {MAX_ALL_BYTES} bytes"))
+        problems.append(ParamProblem("", f"the params together are larger than {MAX_ALL_BYTES} bytes"))
     return bound, tuple(problems)
 
 
@@ -79,7 +79,7 @@ def check_value(spec: ParamSpec, value: Value) -> str | None:
 
 
 def check_pattern(pattern: str) -> str | None:
-    """Why a pattern is not supported, or None: no backreference, no looking around, not too large."""
+    """Why a pattern is not supported, or None. Refused: backreferences, lookaround, large patterns."""
     if len(pattern) > MAX_PATTERN:
         return f"longer than {MAX_PATTERN} characters"
     try:
@@ -93,7 +93,7 @@ def _check_list(spec: ParamSpec, value: Value) -> str | None:
     if not isinstance(value, tuple):
         return f"expected a list, found `{_shown(value)}`"
     if spec.max_items is not None and len(value) > spec.max_items:
-        return f"{len(value)} items, and at most {spec.max_items} are allowed"
+        return f"{len(value)} items; at most {spec.max_items} are allowed"
     for item in value:
         if spec.item_type is not None and not _has_type(spec.item_type, item):
             return f"expected items of type {spec.item_type.value}, found `{_shown(item)}`"
@@ -116,7 +116,7 @@ def _check_scalar(spec: ParamSpec, value: Scalar) -> str | None:
 
 
 def as_written(value: Scalar) -> str:
-    """A scalar as it stands in a file: enum entries of any type are compared so."""
+    """A scalar as written in a file: enum entries of any type are compared in this form."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
@@ -124,7 +124,7 @@ def as_written(value: Scalar) -> str:
 
 def _check_text(value: str) -> str | None:
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-        return "a character that no process can be given"
+        return "has a character that cannot be passed to a process"
     if len(value.encode("utf-8")) > MAX_STRING_BYTES:
         return f"longer than {MAX_STRING_BYTES} bytes"
     return None

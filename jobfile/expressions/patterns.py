@@ -1,25 +1,25 @@
-"""Patterns of params, compared in linear time: each character of a text is read once, whatever the pattern.
+"""Matches patterns of params in linear time: each character of a text is read once, for any pattern.
 
-A backtracking search (`re`) can take a time that doubles with each character. Here all ways to read the text
-are followed at the same time, as a set of places in the pattern, so no pattern and no text takes long:
+The time of a backtracking search (`re`) can double with each character. Here all ways to match the text
+are followed at once, as a set of places in the pattern, so no pattern and no text takes long:
 a comparison costs at most `MAX_LENGTH` steps over `MAX_PLACES` bits.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from re import _parser  # type: ignore[attr-defined]  # the one reader of patterns that agrees with `re`
+from re import _parser  # type: ignore[attr-defined]  # the only pattern parser that agrees with `re`
 from typing import Any, Final, NamedTuple  # the parser's tree is not typed
 
 MAX_LENGTH: Final = 1024
-"""Characters of a value that is compared with a pattern."""
+"""Maximum characters of a value that is matched with a pattern."""
 MAX_PLACES: Final = 2048
-"""Characters and forks of a pattern, each repetition written out: `a{3}(b|c)` has 6, `[a-z]+` has 3."""
+"""Maximum characters and forks of a pattern with its repetitions expanded: `a{3}(b|c)` has 6, `[a-z]+` 3."""
 
 _KEPT: Final = 32
-"""Compiled patterns that are remembered, some 300 kB each at most."""
+"""Compiled patterns kept in a cache, at most about 300 kB each."""
 _KNOWN: Final = 4096
-"""Patterns of which the size is remembered."""
+"""Pattern sizes kept in a cache."""
 _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
     "CATEGORY_DIGIT": str.isdecimal,
     "CATEGORY_SPACE": str.isspace,
@@ -31,12 +31,12 @@ _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
 _REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT")
 _CHARACTERS: Final = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
 _REFUSED: Final = {
-    "GROUPREF": "backreferences and looking around are not supported",
-    "GROUPREF_EXISTS": "backreferences and looking around are not supported",
-    "ASSERT": "backreferences and looking around are not supported",
-    "ASSERT_NOT": "backreferences and looking around are not supported",
-    "ATOMIC_GROUP": "atomic groups, as `(?>…)`, are not supported",
-    "POSSESSIVE_REPEAT": "possessive repetitions, as `a++`, are not supported",
+    "GROUPREF": "backreferences and lookaround are not supported",
+    "GROUPREF_EXISTS": "backreferences and lookaround are not supported",
+    "ASSERT": "backreferences and lookaround are not supported",
+    "ASSERT_NOT": "backreferences and lookaround are not supported",
+    "ATOMIC_GROUP": "atomic groups such as `(?>…)` are not supported",
+    "POSSESSIVE_REPEAT": "possessive repetitions such as `a++` are not supported",
 }
 
 Items = Sequence[Any]
@@ -44,11 +44,11 @@ Test = Callable[[str], bool]
 
 
 class UnsupportedError(Exception):
-    """The pattern is none, or one that cannot be compared in linear time; the text says which."""
+    """The pattern is invalid, or cannot be matched in linear time; the message says why."""
 
 
 class _Around(NamedTuple):
-    """What `^`, `$` and `\\b` can see at one point of a text."""
+    """What `^`, `$` and `\\b` depend on at one point of a text."""
 
     before: str
     after: str
@@ -68,21 +68,23 @@ class _Around(NamedTuple):
 
 @lru_cache(maxsize=_KNOWN)
 def size_of(pattern: str) -> int:
-    """How many places a pattern has, without writing them out; raises when it is not supported."""
+    """The number of places in a pattern, without expanding it; raises if it is not supported."""
     try:
         tree = _parser.parse(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise UnsupportedError(f"not a pattern: {error}") from error
+        raise UnsupportedError(f"invalid pattern: {error}") from error
     if tree.state.flags & ~_parser.SRE_FLAG_UNICODE:
         raise UnsupportedError("flags, as `(?i)`, are not supported")
     size = _size(tree)
     if size > MAX_PLACES:
-        raise UnsupportedError(f"its repetitions, written out, have {size:,} places; at most {MAX_PLACES:,}")
+        raise UnsupportedError(
+            f"it has {size:,} places with its repetitions expanded; the limit is {MAX_PLACES:,}"
+        )
     return size
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether all of a text fits a supported pattern; one of more than `MAX_LENGTH` characters never does."""
+    """Whether a whole text matches a supported pattern; a text above `MAX_LENGTH` characters never does."""
     return len(text) <= MAX_LENGTH and _compiled(pattern).fits(text)
 
 
@@ -93,7 +95,7 @@ def _compiled(pattern: str) -> "_Machine":
 
 
 def _size(items: Items) -> int:
-    """At least 1: what is nothing costs time too when it is repeated."""
+    """At least 1: repeating an empty part costs time too."""
     return max(1, sum(_size_of_one(str(kind), about) for kind, about in items))
 
 
@@ -117,15 +119,15 @@ def _size_of_one(kind: str, about: Any) -> int:  # noqa: ANN401  the parser's tr
 
 
 def _copies(least: int, most: int) -> int:
-    """How often the body of a repetition is written out: once more for one without a limit."""
+    """How many copies of its body a repetition has: one more if it has no upper limit."""
     return least + 1 if most >= MAX_LENGTH else most
 
 
 class _Machine:
-    """A pattern as nodes: tests of one character, forks, and conditions on what is around.
+    """A pattern as nodes: tests of one character, forks, and conditions on the surrounding text.
 
-    Built from the end: a node knows what follows it. Sets of nodes are bits of a number, so that a
-    thousand of them are united in one operation.
+    Built from the end: a node knows what follows it. Sets of nodes are bits of an integer, so one operation
+    unites a thousand of them.
     """
 
     def __init__(self, tree: Items) -> None:
@@ -136,7 +138,7 @@ class _Machine:
         self._first = self._row(tree, 0)
 
     def fits(self, text: str) -> bool:
-        """Whether all of the text is read by some way through the nodes."""
+        """Whether some path through the nodes reads the whole text."""
         reached: dict[_Around | None, list[int]] = {}
         steps: dict[tuple[_Around | None, int, int], int] = {}
         accepted: dict[str, int] = {}
@@ -160,7 +162,7 @@ class _Machine:
         around: _Around | None,
         steps: dict[tuple[_Around | None, int, int], int],
     ) -> int:
-        """The nodes that are reached when each living one has read its character, eight by eight."""
+        """The nodes reached after each active node has read its character, eight at a time."""
         found = 0
         for index, byte in enumerate(alive.to_bytes(len(self._follow) // 8 + 1, "little")):
             if byte:
@@ -176,7 +178,7 @@ class _Machine:
         return found
 
     def _around(self, text: str, at: int) -> _Around | None:
-        """What a condition can see there, as one of a few cases; None where the pattern has no condition."""
+        """The surroundings of a point, as one of a few cases; None if the pattern has no condition."""
         if not self._conditions:
             return None
         is_word = _CATEGORIES["CATEGORY_WORD"]
@@ -189,7 +191,7 @@ class _Machine:
         )
 
     def _reached(self, around: _Around | None, known: dict[_Around | None, list[int]]) -> list[int]:
-        """For each node the characters' nodes, and the end, that are reached from it without reading."""
+        """For each node, the character nodes and the end that can be reached from it without reading."""
         found = known.get(around)
         if found is None:
             found = known[around] = [1 << node if self._is_character[node] else 0 for node in self._nodes()]
@@ -200,7 +202,7 @@ class _Machine:
                 if self._follow[node] and not self._is_character[node] and self._is_open(node, around)
             ]
             is_changed = True
-            while is_changed:  # once more for each repetition inside a repetition: only they lead back
+            while is_changed:  # one more pass for each repetition inside a repetition: only they lead back
                 is_changed = False
                 for node in inner:
                     bits = found[node]
@@ -270,7 +272,7 @@ def _test_of(kind: str, about: Any) -> Test:  # noqa: ANN401  the parser's tree
 
 
 def _tests_in(parts: Items) -> Iterator[Test]:
-    """The tests that a class in brackets is made of."""
+    """The tests of a class in brackets."""
     for kind, about in parts:
         if str(kind) == "RANGE":
             yield _is_between(*about)

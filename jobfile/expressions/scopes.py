@@ -1,4 +1,4 @@
-"""What names mean at each place of a job: the one table of what templates and conditions may read."""
+"""The names available at each place of a job: the one table of what templates and conditions may read."""
 
 import re
 from collections import ChainMap
@@ -14,11 +14,11 @@ Names = Mapping[str, Type]
 _Thing = TypeVar("_Thing")
 
 _PLAIN_WORD: Final = re.compile(r"[\w.,:/@%+][\w.,:/@%+-]*", re.ASCII)
-"""A word that is one word to every shell, and no option."""
+"""A text that every shell reads as one word, and that is not an option."""
 
 _STRING: Final = Type(Kind.STRING)
 _WORD: Final = Type(Kind.STRING, is_trusted=True)
-"""A text that the engine makes, of letters, digits and signs that mean nothing to a shell."""
+"""A text made by the engine, of letters, digits and characters that are not special to a shell."""
 _SECRET: Final = Type(Kind.SECRET, is_trusted=True)
 _INTEGER: Final = Type(Kind.INTEGER)
 _ANY: Final = Type(Kind.ANY)
@@ -50,7 +50,7 @@ EVENT: Final[Names] = {
     **{f"event.{name}": _WORD for name in ("job", "run_id", "status")},
 }
 _ELSEWHERE: Final = {
-    "steps": "in a job with steps, in the steps after the one that is named",
+    "steps": "in a job with steps, in the steps after the named one",
     "item": "in a step with `for_each`",
     "matrix": "in a job with a matrix",
     "trigger": "in a job with a `file` or `after` trigger",
@@ -58,7 +58,7 @@ _ELSEWHERE: Final = {
     "params": "in a job",
     "run": "in a job",
 }
-"""Heads of names that the language has at other places only."""
+"""Heads of names that are available only at other places."""
 
 
 def vars_names(variables: Mapping[str, Value]) -> dict[str, Type]:
@@ -76,7 +76,7 @@ def params_names(params: Sequence[ParamSpec]) -> Names:
 
 
 def matrix_names(combinations: Sequence[Mapping[str, Scalar]]) -> Names:
-    """The axes of a matrix; one with values of several types has any."""
+    """The axes of a matrix; an axis with values of several types has type `any`."""
     kinds: dict[str, set[Kind]] = {}
     for combination in combinations:
         for name, value in combination.items():
@@ -91,13 +91,13 @@ def _common(kinds: set[Kind]) -> Type:
 
 
 def outputs_names(holder: str, outputs: Sequence[ParamSpec], *, is_list: bool = False) -> Names:
-    """The declared outputs of a step or job; a step with `for_each` has a list of each."""
+    """The declared outputs of a step or job; each is a list in a step with `for_each`."""
     types = {f"{holder}.outputs.{one.name}": type_of_param(one) for one in outputs}
     return {name: Type(Kind.LIST, one.kind) if is_list else one for name, one in types.items()}
 
 
 def step_names(step: str, outputs: Sequence[ParamSpec], *, is_for_each: bool) -> Names:
-    """What later steps may read of a step."""
+    """The names of a step that later steps may read."""
     holder = f"steps.{step}"
     names = {f"{holder}.status": _WORD, **outputs_names(holder, outputs, is_list=is_for_each)}
     if is_for_each:
@@ -106,7 +106,7 @@ def step_names(step: str, outputs: Sequence[ParamSpec], *, is_for_each: bool) ->
 
 
 def item_of_loop(found: Type) -> Type:
-    """The type of one item of the list of `for_each`."""
+    """The type of an item of the `for_each` list."""
     is_list = found.kind is Kind.LIST
     return Type(found.item if is_list else Kind.ANY, is_trusted=is_list and found.is_trusted)
 
@@ -120,9 +120,9 @@ def build(
     steps: Names | None = None,
     refused: Mapping[str, Refusal] | None = None,
 ) -> Scope:
-    """The scope of a place; `kinds` are the ways in which its runs start, with the names that each gives.
+    """The scope of a place; `kinds` are the ways in which its runs start, with the names that each adds.
 
-    `constants`, and what is read of `steps` or refused, are shared by many places, and so not copied.
+    `constants`, the names of `steps` and the refusals are shared by many places, and so not copied.
     """
     kinds = kinds or {}
     shared = _shared(list(kinds.values()))
@@ -131,7 +131,7 @@ def build(
     if steps:
         heads.add("steps")
     if "run" in heads:
-        heads.add("params")  # a job may have some, and this one has none
+        heads.add("params")  # a job can have params, but this one has none
     said = {head: _elsewhere(head) for head in _ELSEWHERE if head not in heads}
     for kind, own in kinds.items():
         for name in own.keys() - shared.keys():
@@ -141,13 +141,13 @@ def build(
 
 
 def _together(*maps: Mapping[str, _Thing] | None) -> Mapping[str, _Thing]:
-    """Several maps as one that is only read; the first that has a name gives its value."""
+    """Several maps as one read-only map; the first one that has a name gives its value."""
     some = [one for one in maps if one]
     return ChainMap(*some) if len(some) > 1 else some[0] if some else {}  # type: ignore[arg-type]
 
 
 def _shared(kinds: Sequence[Names]) -> Names:
-    """The names that every way of starting gives, with one type."""
+    """The names that every way of starting has, with the same type."""
     if not kinds:
         return {}
     first, *rest = kinds
@@ -161,8 +161,8 @@ def _elsewhere(head: str) -> Refusal:
 def _only_after_a_test(name: str, kind: str) -> Refusal:
     return Refusal(
         "JF403",
-        f"`{name}` is there only when the run was started by `{kind}`",
-        "other runs of this job have none",
+        f"`{name}` exists only in runs started by `{kind}`",
+        "other runs of this job do not have it",
         (f"test it first:  {name} if run.trigger == '{kind}' else …",),
     )
 

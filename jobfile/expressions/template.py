@@ -1,6 +1,6 @@
-"""Templates: text with `{{ expression }}` in it. The one door to Jinja2, which only parses.
+"""Templates: text with `{{ expression }}` in it. The only module that uses Jinja2, and only as a parser.
 
-What Jinja2 parsed is converted by a list of allowed nodes; anything else is refused by name.
+Jinja2's tree is converted by a list of allowed nodes; any other node is refused by name.
 """
 
 import re
@@ -64,7 +64,7 @@ _OF_ANOTHER_TOOL: Final = re.compile(
     r"[-~]?\s*(?:[.$#/>^!&{@*]|(?:end|else|break|continue)\s*[-~]?$)|.*[\s(|][.$](?:[A-Za-z]|\s|$)|.*(?:\+\+|--)\s*$",
     re.DOTALL,
 )
-"""What only Go templates, Handlebars, awk and their kin write between braces."""
+"""Text that only Go templates, Handlebars, awk and similar tools have between braces."""
 _LIKE_ANOTHER_TOOL: Final = re.compile(
     r"(?:if|range|with|template|block|define|printf?|println|json|len|index|slice|html|js|call|eq|ne|lt|le|gt|ge"
     r"|join|split|upper|lower|title|truncate|table|tablerow|timefmt|each|unless|lookup|log)\s"
@@ -75,7 +75,7 @@ _IN_TEXT: Final = (Kind.STRING, Kind.INTEGER, Kind.NUMBER, Kind.DATETIME, Kind.A
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One `{{ … }}` of a text, where it stands, and where in it its expression begins."""
+    """One `{{ … }}` of a text, its place, and where its expression begins."""
 
     source: str
     start: int
@@ -83,17 +83,17 @@ class Slot:
     at: int
     expression: Expression
     written: str = ""
-    """All that stands between the braces, blanks too."""
+    """The text between the braces, with blanks."""
 
 
 def has_template(text: str) -> bool:
-    """Whether there is anything to fill in; without, Jinja2 is never loaded."""
+    """Whether there is anything to fill in; if not, Jinja2 is never loaded."""
     return "{{" in text or "{%" in text or "{#" in text
 
 
 @lru_cache(maxsize=8192)
 def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
-    """The templates of a text, and what is wrong with the way they are written."""
+    """The templates of a text, and the problems in their syntax."""
     slots: list[Slot] = []
     problems = list(_statements(text))
     at = text.find("{{")
@@ -123,7 +123,7 @@ def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
 
 
 def _with_literal(problem: Problem, braces: str) -> Problem:
-    """The problem, with the way to write braces that are, by their look, meant for another program."""
+    """The problem; if the braces look meant for another program, with the way to write them."""
     source = braces[2:-2].strip()
     if _OUR_NAMES.search(source):
         return problem
@@ -131,25 +131,25 @@ def _with_literal(problem: Problem, braces: str) -> Problem:
     is_theirs = _OF_ANOTHER_TOOL.match(source) is not None
     if not is_theirs and not _LIKE_ANOTHER_TOOL.match(source):
         return problem
-    help_ = f"braces for another program:  {literal}"
+    help_ = f"for literal braces, write:  {literal}"
     return replace(problem, help=(help_,), fix=literal if is_theirs else None)
 
 
 def as_literal(braces: str) -> str:
-    """How text with braces is written so that it stays as it is: `{{ '{{.Names}}' }}`."""
+    """How to write text with braces that must stay as it is: `{{ '{{.Names}}' }}`."""
     text = braces.replace("\\", "\\\\")
     quote = '"' if "'" in text and '"' not in text else "'"
     return f"{{{{ {quote}{text.replace(quote, chr(92) + quote)}{quote} }}}}"
 
 
 def constant_text(slot: Slot) -> str | None:
-    """The text of a template that is nothing but a text."""
+    """The text of a template that is only a text literal."""
     expression = slot.expression
     return expression.value if isinstance(expression, Literal) and isinstance(expression.value, str) else None
 
 
 def with_constants(text: str) -> str:
-    """A script that takes no values, with the texts of its templates that are nothing but a text."""
+    """A script that takes no values, with its text-literal templates filled in."""
     parts, at = [], 0
     for slot in find_slots(text)[0]:
         constant = constant_text(slot)
@@ -160,7 +160,7 @@ def with_constants(text: str) -> str:
 
 
 def parse_expression(text: str) -> Slot | None:
-    """A text that is an expression without braces, as in `if`; None when it is none."""
+    """A text that is an expression without braces, as in `if`; None if it is not one."""
     parsed = _parse(text)
     if isinstance(parsed, _Refused):
         return None
@@ -169,13 +169,13 @@ def parse_expression(text: str) -> Slot | None:
 
 
 def why_no_expression(text: str) -> str:
-    """What is wrong with a text that is no expression."""
+    """Why a text is not an expression."""
     parsed = _parse(text)
     return parsed.message if isinstance(parsed, _Refused) else ""
 
 
 def check_slot(slot: Slot, scope: Scope, *, allow_secrets: bool = False) -> tuple[Type, tuple[Problem, ...]]:
-    """The type of a template's expression, and what is wrong with it; offsets are into the whole text."""
+    """The type of a template's expression, and its problems; offsets are into the whole text."""
     found, problems = check(slot.expression, scope, source=slot.source, allow_secrets=allow_secrets)
     placed = tuple(
         replace(problem, start=problem.start + slot.at, end=problem.end + slot.at) for problem in problems
@@ -188,16 +188,16 @@ def check_slot(slot: Slot, scope: Scope, *, allow_secrets: bool = False) -> tupl
 
 
 def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem, ...]:
-    """Whether a value of this type can stand in text; a boolean only when it is all of it."""
+    """Whether a value of this type can be part of text; a boolean can only be all of it."""
     allowed = found.kind in _IN_TEXT or found.kind is Kind.SECRET or (is_whole and found.kind is Kind.BOOLEAN)
     if allowed and not found.may_be_null:
         return ()
     if found.may_be_null:
         message, tip = f"`{slot.source}` may be null", f"{slot.source} | default('never')"
     elif found.kind is Kind.LIST:
-        message, tip = "a list cannot stand in text", f"{slot.source} | join(',')"
+        message, tip = "a list cannot be part of text", f"{slot.source} | join(',')"
     else:
-        message, tip = f"a {found.kind.value} cannot stand inside text", f"'yes' if {slot.source} else 'no'"
+        message, tip = f"a {found.kind.value} cannot be part of text", f"'yes' if {slot.source} else 'no'"
     help_ = (f"{{{{ {tip} }}}}",)
     return (
         Problem(
@@ -212,7 +212,7 @@ def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem
 
 
 def to_text(value: object) -> str:
-    """A value as a process gets it."""
+    """A value as passed to a process."""
     return as_text(value)
 
 
@@ -225,7 +225,7 @@ def evaluate_source(source: str, values: Mapping[str, object]) -> object:
 
 
 def render_text(text: str, values: Mapping[str, object]) -> str:
-    """A text with its templates filled in. What comes out is never looked at for templates again."""
+    """A text with its templates filled in. The result is never searched for templates again."""
     slots, _ = find_slots(text)
     parts, at = [], 0
     for slot in slots:
@@ -233,12 +233,12 @@ def render_text(text: str, values: Mapping[str, object]) -> str:
         at = slot.end
     result = "".join([*parts, text[at:]])
     if len(result) > len(text) + MAX_TEXT:
-        raise EvaluationError(f"a template gives more than {MAX_TEXT} characters")
+        raise EvaluationError(f"the result of a template is longer than {MAX_TEXT} characters")
     return result
 
 
 def render_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
-    """One argument, or several when the text is exactly one template that gives a list."""
+    """One argument, or several if the text is exactly one template whose value is a list."""
     slots, _ = find_slots(text)
     if len(slots) == 1 and (slots[0].start, slots[0].end) == (0, len(text)):
         value = evaluate(slots[0].expression, values)
@@ -256,17 +256,17 @@ def _statements(text: str) -> Iterable[Problem]:
                 break
             yield Problem(
                 code="JF407",
-                message="statements and comments of templates are not part of the language",
+                message="template statements and comments are not supported",
                 start=match.start(),
                 end=end + len(closing),
-                label="only {{ expressions }}",
+                label="only {{ expressions }} are allowed",
                 help=("for a choice:  {{ a if test else b }}",),
             )
             match = opening.search(text, end + len(closing))
 
 
 def _end_of(text: str, at: int) -> int | None:
-    """Where the braces close, quotes respected."""
+    """Where the braces close; quoted braces do not count."""
     quote = ""
     while at < len(text):
         sign = text[at]
@@ -294,9 +294,9 @@ class _NotAllowedError(Exception):
 
 @lru_cache(maxsize=8192)
 def _parse(source: str) -> "Expression | _Refused":
-    """An expression's tree, or why it is none. Limits come first: a parser must not be the place to fail."""
+    """An expression's tree, or why there is none. Limits are checked first, before the parser can fail."""
     if not source.strip():
-        return _Refused("there is nothing between the braces")
+        return _Refused("the braces are empty")
     if len(source) > MAX_SOURCE or sum(source.count(sign) for sign in "([{") > MAX_BRACKETS:
         return _Refused("the expression is too large")
     from jinja2 import Environment, TemplateSyntaxError, nodes  # noqa: PLC0415  start-up time: 80 ms
@@ -317,16 +317,16 @@ def _parse(source: str) -> "Expression | _Refused":
 
 
 def _plainly(message: str) -> str:
-    """What Jinja2's parser says, without the words of its own trade."""
+    """Jinja2's error message without its jargon."""
     end = "'end of print statement'"
     if message == f"unexpected {end}":
         return "it ends too early"
     found = re.fullmatch(f"expected token {end}, got (.*)", message)
-    return f"{found[1]} is not expected here" if found else message.rstrip(".")
+    return f"{found[1]} is unexpected here" if found else message.rstrip(".")
 
 
 class _Converter:
-    """Turns Jinja2's nodes into ours, one kind after the other; what is not listed is refused."""
+    """Converts Jinja2's nodes into ours, kind by kind; other kinds are refused."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -345,7 +345,7 @@ class _Converter:
             sign = {"Not": "not", "Neg": "-", "Pos": "+"}[kind]
             return Unary(sign, self.convert(_field(node, "node"), depth + 1))
         if method is None:
-            raise _NotAllowedError(f"{_REFUSED.get(kind, kind.lower())} is not part of expressions")
+            raise _NotAllowedError(f"{_REFUSED.get(kind, kind.lower())} is not allowed in an expression")
         result = method(node, depth)
         assert isinstance(result, (Literal, Name, Item, Listing, Unary, Binary, Conditional, Filtered))
         return result
@@ -361,24 +361,24 @@ class _Converter:
             raise _NotAllowedError("the number is too large")
         if isinstance(value, (str, bool, int, float)) or value is None:
             return Literal(value)
-        raise _NotAllowedError("this constant is not part of expressions")
+        raise _NotAllowedError("this constant is not allowed in an expression")
 
     def _name(self, node: "nodes.Name", _depth: int) -> Expression:
         if node.name.startswith("_"):
-            raise _NotAllowedError(f"no name begins with `_`: `{node.name}`")
+            raise _NotAllowedError(f"a name cannot begin with `_`: `{node.name}`")
         return Name(node.name)
 
     def _getattr(self, node: "nodes.Getattr", depth: int) -> Expression:
         target = self.convert(node.node, depth + 1)
         if node.attr.startswith("_") or not isinstance(target, Name):
-            raise _NotAllowedError(f"there is no `.{node.attr}` of this")
+            raise _NotAllowedError(f"this value has no `.{node.attr}`")
         return Name(f"{target.path}.{node.attr}")
 
     def _getitem(self, node: "nodes.Getitem", depth: int) -> Expression:
         target, index = self.convert(node.node, depth + 1), self.convert(node.arg, depth + 1)
         if isinstance(target, Name) and isinstance(index, Literal) and isinstance(index.value, str):
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", index.value, re.ASCII):
-                raise _NotAllowedError(f"no name `{index.value[:40]}`")
+                raise _NotAllowedError(f"unknown name `{index.value[:40]}`")
             return Name(f"{target.path}.{index.value}")
         return Item(target, index)
 
@@ -386,7 +386,7 @@ class _Converter:
         return Listing(tuple(self.convert(item, depth + 1) for item in node.items))
 
     def _tuple(self, _node: "nodes.Tuple", _depth: int) -> Expression:
-        raise _NotAllowedError("a list is written [a, b]")
+        raise _NotAllowedError("write a list as [a, b]")
 
     def _condexpr(self, node: "nodes.CondExpr", depth: int) -> Expression:
         if node.expr2 is None:
@@ -401,7 +401,7 @@ class _Converter:
         return first
 
     def _chain(self, parts: "Sequence[nodes.Node]", depth: int) -> list[Expression]:
-        """Operands that become a tree leaning to one side, as deep as there are of them."""
+        """Operands as a tree that leans to one side, as deep as their number."""
         if depth + len(parts) > MAX_DEPTH:
             raise _NotAllowedError("the expression is too large")
         return [self.convert(part, depth + len(parts) - 1) for part in parts]
@@ -418,7 +418,7 @@ class _Converter:
 
     def _filter(self, node: "nodes.Filter", depth: int) -> Expression:
         if node.node is None or node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise _NotAllowedError(f"filter `{node.name}` takes its arguments by place")
+            raise _NotAllowedError(f"filter `{node.name}` takes no named arguments")
         arguments = tuple(self.convert(argument, depth + 1) for argument in node.args)
         return Filtered(self.convert(node.node, depth + 1), node.name, arguments)
 
@@ -426,4 +426,4 @@ class _Converter:
 def _field(node: "nodes.Node", name: str) -> "nodes.Node":
     found = getattr(node, name)
     assert found is not None
-    return found  # type: ignore[no-any-return]  # a node has nodes
+    return found  # type: ignore[no-any-return]  # a node's children are nodes

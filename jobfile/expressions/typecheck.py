@@ -1,4 +1,4 @@
-"""The type of an expression, and everything wrong with it, before anything runs."""
+"""Finds the type of an expression and all its type errors before anything runs."""
 
 import re
 from dataclasses import replace
@@ -29,13 +29,13 @@ EQUALITY: Final = ("==", "!=")
 ORDER: Final = ("<", "<=", ">", ">=")
 _ANY: Final = Type(Kind.ANY)
 _HARMLESS: Final = re.compile(r"[\w .,:/@%+-]*", re.ASCII)
-"""Forms of dates in which no sign means anything to a shell but the blank between words."""
+"""Date formats without a character that is special to a shell, except blanks between words."""
 _NUMERIC: Final = (Kind.INTEGER, Kind.NUMBER)
 _KINDS: Final = {str: Kind.STRING, bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER}
 
 
 class _Checker:
-    """Finds the type of a tree, and everything wrong on the way."""
+    """Finds the type of a tree, and collects its errors."""
 
     def __init__(self, source: str, scope: Scope, *, allow_secrets: bool) -> None:
         self.source = source
@@ -78,8 +78,8 @@ class _Checker:
                 "JF423",
                 f"secret `{node.path}` in a script or argument",
                 node.path,
-                label="anybody on the machine could read it there",
-                help=("a secret is already in the environment of the job: read it as a variable",),
+                label="every user of the machine could read it there",
+                help=("read it from the job's environment: each secret is a variable there",),
             )
             return _ANY
         return found
@@ -95,11 +95,11 @@ class _Checker:
             self._say_near("JF424", f"output `{path.rpartition('.')[2]}` is not declared", path, near)
         elif head == "secrets" and rest:
             near = self.scope.below.get("secrets", ())
-            self._say_near("JF210", f"no entry `{rest}` in secrets", path, near)
+            self._say_near("JF210", f"`secrets` has no entry `{rest}`", path, near)
         else:
-            what = f"no name `{path}` here"
+            what = f"unknown name `{path}`"
             if head in self.scope.heads and rest and head != "run":
-                what = f"no `{rest}` in {head}"
+                what = f"`{head}` has no `{rest}`"
             self._say_near("JF402", what, path, self.scope.every)
         return _ANY
 
@@ -111,7 +111,7 @@ class _Checker:
             message,
             path,
             label="not defined",
-            help=(did_you_mean(near) if near else f"there are {known}",),
+            help=(did_you_mean(near) if near else f"known names: {known}",),
             fix=near[0] if len(near) == 1 else None,
         )
 
@@ -120,7 +120,7 @@ class _Checker:
         if target.kind not in (Kind.LIST, Kind.STRING, Kind.ANY):
             self._wrong(f"a {target.kind.value} has no items")
         if index.kind not in (Kind.INTEGER, Kind.ANY):
-            self._wrong(f"an item is named by an integer, found {index.kind.value}")
+            self._wrong(f"a list index must be an integer, found {index.kind.value}")
         return _item_of(target)
 
     def _unary(self, node: Unary) -> Type:
@@ -166,7 +166,7 @@ class _Checker:
 
     def _need(self, sign: str, is_good: bool, left: Type, right: Type) -> None:
         if not is_good:
-            self._wrong(f"`{sign}` cannot stand between {left.kind.value} and {right.kind.value}")
+            self._wrong(f"`{sign}` does not work between {left.kind.value} and {right.kind.value}")
 
     def _conditional(self, node: Conditional) -> Type:
         test = self._used(node.test)
@@ -185,7 +185,7 @@ class _Checker:
         return _ANY if Kind.ANY in (then.kind, otherwise.kind) else self._mixed(then, otherwise)
 
     def _within(self, kind: str, node: Expression) -> Type:
-        """The type of a part that is only looked at when the run was started in this way."""
+        """The type of a part that is evaluated only if the run was started in this way."""
         outer, self.scope = self.scope, self.scope.knowing_trigger(kind)
         found = self._used(node)
         self.scope = outer
@@ -195,7 +195,7 @@ class _Checker:
         if then.kind in _NUMERIC and otherwise.kind in _NUMERIC:
             return Type(Kind.NUMBER)
         self._wrong(
-            f"both sides of `if` and `else` need one type, found {then.kind.value} and {otherwise.kind.value}"
+            f"`if` and `else` need values of one type, found {then.kind.value} and {otherwise.kind.value}"
         )
         return _ANY
 
@@ -210,7 +210,7 @@ class _Checker:
                 f"unknown filter `{node.name}`",
                 node.name,
                 label="not a filter",
-                help=(did_you_mean(near) if near else f"there are {', '.join(FILTERS)}",),
+                help=(did_you_mean(near) if near else f"filters: {', '.join(FILTERS)}",),
                 fix=near[0] if len(near) == 1 else None,
             )
             return _ANY
@@ -227,20 +227,20 @@ class _Checker:
         return replace(found, is_trusted=is_trusted)
 
     def _used(self, node: Expression) -> Type:
-        """The type of a part whose value is needed: null is not."""
+        """The type of a part that needs a value; null is an error."""
         found = self.type_of(node)
         if found.may_be_null:
             self._say(
                 "JF404",
                 f"`{node.path if isinstance(node, Name) else 'this'}` may be null",
                 node.path if isinstance(node, Name) else "",
-                label="there may be none",
-                help=("say what to use then:  … | default('never')",),
+                label="it may have no value",
+                help=("set a default:  … | default('never')",),
             )
         return found
 
     def _wrong(self, message: str) -> None:
-        self._say("JF404", message, "", label="this type cannot stand here")
+        self._say("JF404", message, "", label="wrong type here")
 
     def _say(
         self,
@@ -260,7 +260,7 @@ class _Checker:
 
 
 def _trigger_tested(node: Expression) -> str | None:
-    """The kind of trigger that is known when a test is true: `run.trigger == 'file'`, and more after it."""
+    """The kind of trigger that a true test implies: `run.trigger == 'file'`, also with `and`."""
     match node:
         case Binary(sign="==", left=Name(path="run.trigger"), right=Literal(value=str(kind))):
             return kind
@@ -274,14 +274,14 @@ def _trigger_tested(node: Expression) -> str | None:
 
 @lru_cache(maxsize=4)
 def _some(names: tuple[str, ...]) -> list[str]:
-    """A few of the names there are."""
+    """A few of the known names."""
     return nsmallest(8, names)
 
 
 def check(
     node: Expression, scope: Scope, *, source: str, allow_secrets: bool = False
 ) -> tuple[Type, tuple[Problem, ...]]:
-    """The type of an expression, and what is wrong with it; offsets are into `source`."""
+    """The type of an expression, and its problems; offsets are into `source`."""
     checker = _Checker(source, scope, allow_secrets=allow_secrets)
     found = checker.type_of(node)
     return found, tuple(dict.fromkeys(checker.problems))

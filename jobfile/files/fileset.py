@@ -1,4 +1,4 @@
-"""A set of files as the checks and the compiler see it: its jobs and steps, with what holds for each."""
+"""A set of files for the checks and the compiler: its jobs and steps, with the settings in force for each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ from jobfile.model.values import Scalar, Value
 from jobfile.syntax.document import Document
 
 INHERITED_BY_STEPS = ("shell", "working_dir")
-"""Keys of a job that hold for its steps too; `env` and `secrets` merge by name."""
+"""Keys of a job that also apply to its steps; `env` and `secrets` merge by name."""
 
 JobPlace = tuple[str, str]
 """A file and the name of a job in it."""
@@ -37,10 +37,9 @@ JobPlace = tuple[str, str]
 
 @dataclass(frozen=True)
 class FileSet:
-    """A main file with the files it includes; `skipped` are the jobs that are too broken to look at.
+    """A main file with the files it includes; `skipped` are the jobs that are too broken to check.
 
-    It is whole when every file could be read and every shape is right: only then is it known that a name
-    stands nowhere.
+    It is whole if every file could be read and every shape is right: only then can a name be called missing.
     """
 
     main: Document
@@ -57,13 +56,13 @@ class FileSet:
 
     @cached_property
     def vars(self) -> Mapping[str, Value]:
-        """The constants, as they are written or as `--set` has them."""
+        """The constants, as written or as replaced by `--set`."""
         written = {name: value_of(value) for name, value in map_at(self.main, ("vars",)).items()}
         return {**written, **self.overrides}
 
     @cached_property
     def jobs(self) -> "Mapping[str, JobText]":
-        """The jobs worth looking at, by name; of one that is written twice the first."""
+        """The jobs that can be checked, by name; the first one if a name occurs twice."""
         found: dict[str, JobText] = {}
         for document in self.documents:
             for name in map_at(document, ("jobs",)):
@@ -82,7 +81,7 @@ class FileSet:
 
     @cached_property
     def job_names(self) -> frozenset[str]:
-        """The names of all jobs, broken ones too."""
+        """The names of all jobs, including broken ones."""
         return frozenset(name for document in self.documents for name in map_at(document, ("jobs",)))
 
     def section(self, key: str) -> dict[str, Setting]:
@@ -91,13 +90,13 @@ class FileSet:
         return {name: Setting(value, (key, name), self.main) for name, value in entries.items()}
 
     def channel_scope(self, secrets: Settings) -> Scope:
-        """What names mean in a channel."""
+        """The names available in a channel."""
         return build(EVENT, constants=self.vars_names, secrets=secrets)
 
 
 @dataclass(frozen=True)
 class JobText:
-    """One job as it is written, with its defaults merged in."""
+    """One job as written, with its defaults merged in."""
 
     files: FileSet
     document: Document
@@ -105,7 +104,7 @@ class JobText:
 
     @property
     def path(self) -> DocumentPath:
-        """Where the job stands in its document."""
+        """The path of the job in its document."""
         return ("jobs", self.name)
 
     @property
@@ -115,12 +114,12 @@ class JobText:
 
     @property
     def words(self) -> str:
-        """The job as messages name it."""
+        """The job's name in messages."""
         return f"job `{self.name}`"
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The maps whose keys hold, the one that wins last."""
+        """The maps whose keys are in force; the last one wins."""
         main: Layer = (self.files.main, ("defaults",))
         own: Layer = (self.document, ("defaults",))
         job: Layer = (self.document, self.path)
@@ -128,17 +127,17 @@ class JobText:
 
     @cached_property
     def settings(self) -> Settings:
-        """The keys that hold."""
+        """The keys in force."""
         return merged(self.layers)
 
     @cached_property
     def env(self) -> Settings:
-        """The environment that holds."""
+        """The environment in force."""
         return merged_by_name(self.layers, "env")
 
     @cached_property
     def secrets(self) -> Settings:
-        """The secrets that hold."""
+        """The secrets in force."""
         return merged_by_name(self.layers, "secrets")
 
     @cached_property
@@ -153,7 +152,7 @@ class JobText:
 
     @cached_property
     def matrix(self) -> tuple[Mapping[str, Scalar], ...]:
-        """The combinations of the matrix, those that `exclude` names left out; none without a matrix."""
+        """The combinations of the matrix without those in `exclude`; none without a matrix."""
         setting = self.settings.get("matrix")
         if setting is None or combination_count(setting) > MAX_COMBINATIONS:
             return ()
@@ -162,7 +161,7 @@ class JobText:
 
     @cached_property
     def steps(self) -> "Mapping[str, StepText]":
-        """The steps in their order."""
+        """The steps in order."""
         setting = self.settings.get("steps")
         names = list(setting.value) if setting is not None else []
         before = [None, *names]
@@ -170,7 +169,7 @@ class JobText:
 
     @cached_property
     def names_of_steps(self) -> Mapping[str, Names]:
-        """What a step that has ended gives to be read, for each step: one table for all of them."""
+        """For each step, the names that can be read after it has ended: one table for all steps."""
         return {
             name: step_names(name, step.outputs, is_for_each="for_each" in step.settings)
             for name, step in self.steps.items()
@@ -178,14 +177,14 @@ class JobText:
 
     @cached_property
     def step_places(self) -> Mapping[str, int]:
-        """The place of each step among the steps."""
+        """The index of each step."""
         return {name: at for at, name in enumerate(self.steps)}
 
     @cached_property
     def ended_steps(self) -> Mapping[str, int]:
-        """For each step those that have ended when it starts, as bits by their place among the steps.
+        """For each step, the steps that have ended when it starts, as bits by their index.
 
-        One unknown need makes all of them possible. Needs mostly point backwards, so a pass or two is enough.
+        An unknown name in `needs` counts as all steps. Most needs point backwards: one or two passes do.
         """
         places = self.step_places
         every = (1 << len(places)) - 1
@@ -208,7 +207,7 @@ class JobText:
 
     @cached_property
     def base_names(self) -> Names:
-        """The names that mean the same all over the job."""
+        """The names that mean the same everywhere in the job."""
         return {
             **RUN,
             **params_names(self.params),
@@ -218,20 +217,22 @@ class JobText:
 
     @cached_property
     def scope(self) -> Scope:
-        """What names mean in the job's templates."""
+        """The names available in the job's templates."""
         return build(self.base_names, constants=self.files.vars_names, secrets=self.secrets, kinds=self.kinds)
 
     @cached_property
     def key_scope(self) -> Scope:
-        """What names mean in `concurrency.key` and `idempotency_key`, which are known before any attempt."""
+        """The names in `concurrency.key` and `idempotency_key`, which are computed before any attempt."""
         names = {name: one for name, one in self.base_names.items() if name != "run.attempt"}
-        refusal = Refusal("JF403", "`run.attempt` is not available here", "a key is made before any attempt")
+        refusal = Refusal(
+            "JF403", "`run.attempt` is not available here", "the key is computed before any attempt"
+        )
         constants, refused = self.files.vars_names, {"run.attempt": refusal}
         return build(names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused)
 
     @cached_property
     def kinds(self) -> Mapping[str, Names]:
-        """The ways in which runs start, each with the names it gives."""
+        """The ways in which runs start, each with the names it adds."""
         found: dict[str, Names] = {"schedule": {}} if "schedule" in self.settings else {}
         for trigger in self.triggers:
             if trigger.part("file") is not None:
@@ -247,7 +248,7 @@ class JobText:
 
     @cached_property
     def entry_zones(self) -> frozenset[str | None]:
-        """The zones that the entries of the schedule name; None among them when one names none."""
+        """The zones of the schedule's entries; None for an entry without a zone."""
         setting = self.settings.get("schedule")
         entries = () if setting is None else setting.entries()
         named = (one.part("timezone") if isinstance(one.value, Mapping) else None for one in entries)
@@ -255,7 +256,7 @@ class JobText:
 
     @property
     def triggers(self) -> Iterator[Setting]:
-        """The triggers, one after the other."""
+        """Each trigger."""
         setting = self.settings.get("triggers")
         return iter(()) if setting is None else setting.parts()
 
@@ -268,7 +269,7 @@ class JobText:
 
 @dataclass(frozen=True)
 class StepText:
-    """One step of a job as it is written; `before` is the step written above it."""
+    """One step of a job as written; `before` is the step above it."""
 
     job: JobText
     name: str
@@ -276,17 +277,17 @@ class StepText:
 
     @property
     def path(self) -> DocumentPath:
-        """Where the step stands in its document."""
+        """The path of the step in its document."""
         return (*self.job.path, "steps", self.name)
 
     @property
     def document(self) -> Document:
-        """The document it stands in."""
+        """The document that contains it."""
         return self.job.document
 
     @property
     def words(self) -> str:
-        """The step as messages name it."""
+        """The step's name in messages."""
         return f"step `{self.name}` of job `{self.job.name}`"
 
     @property
@@ -296,7 +297,7 @@ class StepText:
 
     @cached_property
     def settings(self) -> Settings:
-        """The keys that hold, those of the job that steps inherit too."""
+        """The keys in force, with those that a step inherits from the job."""
         inherited = {key: one for key, one in self.job.settings.items() if key in INHERITED_BY_STEPS}
         own = map_at(self.document, self.path)
         found = {key: Setting(value, (*self.path, key), self.document) for key, value in own.items()}
@@ -304,12 +305,12 @@ class StepText:
 
     @cached_property
     def env(self) -> Settings:
-        """The environment that holds."""
+        """The environment in force."""
         return merged_by_name((*self.job.layers, (self.document, self.path)), "env")
 
     @cached_property
     def secrets(self) -> Settings:
-        """The secrets that hold."""
+        """The secrets in force."""
         return merged_by_name((*self.job.layers, (self.document, self.path)), "secrets")
 
     @cached_property
@@ -319,7 +320,7 @@ class StepText:
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
-        """The steps it waits for: those named, else the one written before."""
+        """The steps it waits for: those in `needs`, or else the step before it."""
         setting = self.settings.get("needs")
         if setting is None:
             return () if self.before is None else (self.before,)
@@ -332,7 +333,7 @@ class StepText:
 
     @cached_property
     def item(self) -> Type | None:
-        """The type of one item of `for_each`; None when there is no such loop."""
+        """The type of one item of `for_each`; None without `for_each`."""
         setting = self.settings.get("for_each")
         if setting is None:
             return None
@@ -342,7 +343,7 @@ class StepText:
 
     @cached_property
     def loop_scope(self) -> Scope:
-        """What names mean in `for_each`."""
+        """The names available in `for_each`."""
         return self._scope_with(self.job.base_names)
 
     def _scope_with(self, names: Names) -> Scope:
@@ -356,26 +357,26 @@ class StepText:
         )
 
     def not_yet(self, name: str) -> Refusal:
-        """What is said of a step that has not ended when this one starts."""
+        """The refusal for a step that has not ended when this one starts."""
         if name == self.name:
             return Refusal("JF425", f"step `{name}` reads itself", "it has not run yet")
         return Refusal(
             "JF425",
-            f"step `{name}` has not run yet when `{self.name}` starts",
-            "not among the steps before this one",
+            f"step `{name}` may not have run when `{self.name}` starts",
+            "this step does not wait for it",
             (f"wait for it:  needs: [{', '.join((*self.needs, name))}]",),
         )
 
     @cached_property
     def scope(self) -> Scope:
-        """What names mean in the step's templates."""
+        """The names available in the step's templates."""
         if self.item is None:
             return self.loop_scope
         return self._scope_with({**self.job.base_names, "item": self.item})
 
 
 class _StepNames(Mapping[str, Type]):
-    """What a step may read of the steps before it: a view of the job's one table, and no copy."""
+    """The names of earlier steps that a step may read: a view of the job's table, not a copy."""
 
     def __init__(self, step: StepText) -> None:
         self._step = step
@@ -396,7 +397,7 @@ class _StepNames(Mapping[str, Type]):
 
 
 class _NotEnded(Mapping[str, Refusal]):
-    """What is said of each step that has not ended when one starts, made when it is said."""
+    """The refusals for steps that have not ended when one starts, made on demand."""
 
     def __init__(self, step: StepText) -> None:
         self._step = step
@@ -415,11 +416,11 @@ class _NotEnded(Mapping[str, Refusal]):
 
 
 Payload = JobText | StepText
-"""What does something: a job, or one of its steps."""
+"""A job or one of its steps: it has an action."""
 
 
 def after_name(trigger: Setting) -> str | None:
-    """The job that an `after` trigger names."""
+    """The job named by an `after` trigger."""
     after = trigger.part("after")
     if after is None:
         return None
@@ -428,13 +429,13 @@ def after_name(trigger: Setting) -> str | None:
 
 
 def value_of(value: object) -> Value:
-    """A value of a document as one of the model."""
+    """A value of a document as a value of the model."""
     assert isinstance(value, (str, int, float, bool, list))
     return tuple(value) if isinstance(value, list) else value
 
 
 def _declared(setting: Setting | None) -> tuple[ParamSpec, ...]:
-    """Declared inputs or outputs, by name: their order in the file has no meaning."""
+    """Declared inputs or outputs, sorted by name: their order in the file has no meaning."""
     if setting is None:
         return ()
     found = (param_of(str(one.path[-1]), one) for one in setting.parts())
@@ -442,7 +443,7 @@ def _declared(setting: Setting | None) -> tuple[ParamSpec, ...]:
 
 
 def param_of(name: str, setting: Setting) -> ParamSpec:
-    """One declared input or output, from fields whose shape is right."""
+    """One declared input or output, from fields with a valid shape."""
     fields = setting.value or {}
     items = fields.get("items") or {}
     pattern = setting.part("pattern")

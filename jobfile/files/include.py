@@ -1,4 +1,4 @@
-"""Which files a main file brings in: patterns of paths, and the rules that keep them inside its folder."""
+"""Resolves the includes of a main file: path patterns, and the rules that keep them inside its folder."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,11 +12,11 @@ from jobfile.files.merged_settings import Setting, map_at
 from jobfile.syntax.document import Document
 
 MAX_FILES: Final = 2_000
-"""Files of one tree."""
+"""Maximum files of one main file with its includes."""
 MAX_TREE_BYTES: Final = 16 * 1024 * 1024
-"""All files of one tree together."""
+"""Maximum size of all these files together."""
 IN_INCLUDED: Final = ("version", "defaults", "jobs")
-"""The keys an included file may have."""
+"""The keys allowed in an included file."""
 
 
 def patterns_of(document: Document) -> Iterator[Setting]:
@@ -32,7 +32,7 @@ def leaves_folder(pattern: str) -> bool:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a pattern means a path; `*` and `?` stay within a folder, `**` is any number of folders."""
+    """Whether a pattern matches a path; `*` and `?` stay within a folder, `**` is any number of folders."""
     return _expression(pattern).fullmatch(name) is not None
 
 
@@ -50,7 +50,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def _split(parts: list[str], sign: str) -> list[list[str]]:
-    """What stands before, between and behind the signs."""
+    """The text before, between and after the signs."""
     found: list[list[str]] = [[]]
     for part in parts:
         if part == sign:
@@ -61,12 +61,12 @@ def _split(parts: list[str], sign: str) -> list[list[str]]:
 
 
 def _nearest(one: str, then: str) -> str:
-    """As few of one thing as there can be before another; never searched again, so the time is linear."""
+    """Non-greedy match without backtracking: linear time."""
     return f"(?>{one}*?{then})"
 
 
 def _part(part: str) -> str:
-    """One part of a path; a leading dot is matched by a dot only."""
+    """A pattern for one part of a path; only a dot matches a leading dot."""
     first, *others = (
         "".join("[^/]" if sign == "?" else re.escape(sign) for sign in piece) for piece in part.split("*")
     )
@@ -76,12 +76,12 @@ def _part(part: str) -> str:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a path may mean several files."""
+    """Whether a path can match several files."""
     return "*" in text or "?" in text
 
 
 def relative_name(main: str, name: str) -> str:
-    """A file's path as seen from the folder of the main file."""
+    """A file's path relative to the folder of the main file."""
     folder = main.rpartition("/")[0]
     return name.removeprefix(f"{folder}/") if folder else name
 
@@ -89,9 +89,9 @@ def relative_name(main: str, name: str) -> str:
 def check_include(
     document: Document, names: Iterable[str], *, outside: Iterable[str] = ()
 ) -> Iterator[Diagnostic]:
-    """JF020, JF022, JF023: each entry means at least one file, every one inside the folder, and none a link.
+    """JF020, JF022, JF023: each entry matches at least one file; every file is in the folder and not a link.
 
-    `outside` are files that an entry means by its text and that lie behind a symbolic link.
+    `outside` are files that match an entry but are reached through a symbolic link.
     """
     main = document.source.name
     known = tuple(relative_name(main, name) for name in names)
@@ -114,18 +114,18 @@ def check_include(
 
 
 def too_large(document: Document) -> Diagnostic:
-    """JF017 for a tree of files that is too large."""
-    return _too_many(document, f"more than {MAX_TREE_BYTES:,} bytes in all files together")
+    """JF017 for files that are too large or too many."""
+    return _too_many(document, f"all files together are larger than {MAX_TREE_BYTES:,} bytes")
 
 
 def _too_many(document: Document, what: str) -> Diagnostic:
     return Diagnostic(
         code="JF017",
-        message=f"{what}: the limit of what one main file may include",
+        message=f"{what}: the limit for one main file",
         file=document.source.name,
         span=document.key_span(("include",)),
         path=("include",),
-        help=("give some of the jobs a main file and an engine of their own",),
+        help=("move some jobs to another main file with its own engine",),
     )
 
 
@@ -141,7 +141,7 @@ def _leaves(setting: Setting) -> Diagnostic:
         span=setting.document.span(setting.path),
         label="not inside the folder",
         path=setting.path,
-        help=("put the file below the main file; a repository is reviewed as a whole",),
+        help=("move the file into the folder of the main file, so that it is reviewed with it",),
     )
 
 
@@ -149,12 +149,12 @@ def _is_link(setting: Setting, name: str) -> Diagnostic:
     through = f" means `{name}`, which" if name != setting.text else ""
     return Diagnostic(
         code="JF023",
-        message=f"include `{setting.text}`{through} is a symbolic link, or behind one",
+        message=f"include `{setting.text}`{through} is a symbolic link, or inside one",
         file=setting.document.source.name,
         span=setting.document.span(setting.path),
-        label="a link is no job file",
+        label="links are not allowed",
         path=setting.path,
-        help=("put the file itself there; what a link leads to was not reviewed with it",),
+        help=("put the file itself there; the target of a link is not reviewed with it",),
     )
 
 
@@ -165,14 +165,14 @@ def _matches_nothing(setting: Setting, known: tuple[str, ...]) -> Diagnostic:
         message=f"include `{setting.text}` matches no file",
         file=setting.document.source.name,
         span=setting.document.span(setting.path),
-        label="no such file" if not is_pattern(setting.text) else "no file has such a name",
+        label="no such file" if not is_pattern(setting.text) else "no file has a matching name",
         path=setting.path,
         help=(did_you_mean(near),) if near else ("paths are relative to the folder of the main file",),
     )
 
 
 def check_included(document: Document) -> Iterator[Diagnostic]:
-    """JF021: an included file holds jobs and their defaults, nothing that would hold for other files."""
+    """JF021: an included file has jobs and their defaults, and nothing that would apply to other files."""
     for key in document.tree:
         if key in IN_INCLUDED or key.startswith("x-"):
             continue
@@ -181,7 +181,7 @@ def check_included(document: Document) -> Iterator[Diagnostic]:
             message=f"`{key}` is not allowed in an included file",
             file=document.source.name,
             span=document.key_span((key,)),
-            label="only the main file may have it",
+            label="only the main file may have this key",
             path=(key,),
-            help=("move it to the main file; here stand `version`, `defaults` and `jobs`",),
+            help=("move it to the main file; an included file has only `version`, `defaults` and `jobs`",),
         )

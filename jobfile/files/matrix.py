@@ -7,9 +7,9 @@ from jobfile.files.merged_settings import Setting
 from jobfile.model.values import Scalar
 
 MAX_COMBINATIONS = 256
-"""Runs that one fire of a job with a matrix makes."""
+"""Maximum runs from one fire of a job with a matrix."""
 MOST_COUNTED = 10**9
-"""So far combinations are counted; a number with thousands of digits tells nobody more."""
+"""Combinations are counted up to here; a number with thousands of digits helps nobody."""
 
 
 def axes(setting: Setting) -> dict[str, list[Scalar]]:
@@ -18,7 +18,7 @@ def axes(setting: Setting) -> dict[str, list[Scalar]]:
 
 
 def combination_count(setting: Setting) -> int:
-    """How many combinations a matrix has, known before any is made; of very many `MOST_COUNTED`."""
+    """The number of combinations of a matrix, without making them; at most `MOST_COUNTED`."""
     count = 1
     for values in axes(setting).values():
         count = min(count * len(values), MOST_COUNTED) if count else 0
@@ -26,12 +26,12 @@ def combination_count(setting: Setting) -> int:
 
 
 def combinations(setting: Setting) -> Iterator[Mapping[str, Scalar]]:
-    """All combinations of a matrix, the last axis turning fastest."""
+    """All combinations of a matrix; the last axis changes fastest."""
     names = axes(setting)
     for values in product(*names.values()):
         yield dict(zip(names, values, strict=True))
 
 
 def fits(combination: Mapping[str, Scalar], rule: Mapping[str, object]) -> bool:
-    """Whether an entry of `exclude` means a combination; text and number of one look are one value."""
+    """Whether an entry of `exclude` matches a combination; a text equals a number written the same way."""
     return all(name in combination and str(combination[name]) == str(value) for name, value in rule.items())

@@ -1,4 +1,4 @@
-"""What holds for a job after defaults are merged in, each value with the place it comes from."""
+"""The settings in force for a job after defaults are merged in, each with its place in a file."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.syntax.document import Document
 
 MERGED_BY_NAME = ("env", "secrets")
-"""Keys whose entries merge one by one; every other key replaces the whole value below it."""
+"""Keys whose entries merge one by one; every other key replaces the whole value from a lower layer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """A value with its path and the document it stands in."""
+    """A value with its path and its document."""
 
     value: Any
     path: DocumentPath
@@ -21,15 +21,15 @@ class Setting:
 
     @property
     def text(self) -> str:
-        """A scalar as it is written."""
+        """A scalar as written."""
         return self.document.text(self.path)
 
     def is_below(self, path: DocumentPath) -> bool:
-        """Whether it stands in the map at a path of its document."""
+        """Whether it is inside the map at a path of its document."""
         return self.path[: len(path)] == path
 
     def part(self, key: str | int) -> "Setting | None":
-        """One value of a map or list; None when it is not there or nothing."""
+        """One value of a map or list; None if it is missing or null."""
         if isinstance(self.value, Mapping):
             value = self.value.get(key)
         else:
@@ -37,7 +37,7 @@ class Setting:
         return None if value is None else Setting(value, (*self.path, key), self.document)
 
     def parts(self) -> "Iterator[Setting]":
-        """The values of a map or list, one after the other."""
+        """The values of a map or list."""
         if isinstance(self.value, Mapping):
             for key, value in self.value.items():
                 yield Setting(value, (*self.path, key), self.document)
@@ -46,14 +46,14 @@ class Setting:
                 yield Setting(value, (*self.path, index), self.document)
 
     def entries(self) -> "Iterator[Setting]":
-        """The values of a list, or the value itself where one may stand for a list of one."""
+        """The values of a list, or the value itself if a single value is allowed in place of a list."""
         if isinstance(self.value, list):
             yield from self.parts()
         else:
             yield self
 
     def texts(self) -> Iterator["Setting"]:
-        """Every text in the value, however deep."""
+        """Every text in the value, at any depth."""
         if isinstance(self.value, str):
             yield self
         else:
@@ -62,7 +62,7 @@ class Setting:
 
 
 def any_text(value: object, test: Callable[[str], bool]) -> bool:
-    """Whether any text in a value passes a test: known without making a setting for each part."""
+    """Whether any text in a value passes a test, without making a setting for each part."""
     if isinstance(value, str):
         return test(value)
     if isinstance(value, dict):
@@ -72,11 +72,11 @@ def any_text(value: object, test: Callable[[str], bool]) -> bool:
 
 Settings = Mapping[str, Setting]
 Layer = tuple[Document, DocumentPath]
-"""A map of settings, by its place; a later layer lies above an earlier one."""
+"""A map of settings, by its place; a later layer overrides an earlier one."""
 
 
 def merged(layers: Iterable[Layer]) -> dict[str, Setting]:
-    """The keys that hold: each replaces the one below it, and `null` removes it."""
+    """The keys in force: each replaces that of a lower layer, and `null` removes it."""
     found: dict[str, Setting] = {}
     for document, path in layers:
         for key, value in map_at(document, path).items():
@@ -85,7 +85,7 @@ def merged(layers: Iterable[Layer]) -> dict[str, Setting]:
 
 
 def merged_by_name(layers: Iterable[Layer], key: str) -> dict[str, Setting]:
-    """The entries of `env` or `secrets` that hold, merged by name; a `null` for all of them removes all."""
+    """The entries of `env` or `secrets` in force, merged by name; `null` for the map removes all."""
     found: dict[str, Setting] = {}
     for document, path in layers:
         holder = map_at(document, path)
@@ -100,7 +100,7 @@ def merged_by_name(layers: Iterable[Layer], key: str) -> dict[str, Setting]:
 
 
 def map_at(document: Document, path: DocumentPath) -> Mapping[str, Any]:
-    """The map at a path; an empty one when there is none."""
+    """The map at a path; an empty one if there is none."""
     here: Any = document.tree
     for step in path:
         here = here.get(step) if isinstance(here, Mapping) else None

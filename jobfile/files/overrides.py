@@ -1,4 +1,4 @@
-"""`--set name=value`: another value for a constant, of the type it has in the file."""
+"""`--set name=value`: replaces a constant by a value of the same type."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from jobfile.syntax.scalars import core_value
 
 
 def override(document: Document, given: Mapping[str, str]) -> tuple[dict[str, Value], tuple[Diagnostic, ...]]:
-    """The new values, and what is wrong with them [JF103, JF402]; a list is given with commas."""
+    """The new values, and the problems with them [JF103, JF402]; a list is written with commas."""
     declared = map_at(document, ("vars",))
     values: dict[str, Value] = {}
     problems = []
@@ -30,7 +30,7 @@ def override(document: Document, given: Mapping[str, str]) -> tuple[dict[str, Va
 
 
 def _converted(text: str, old: Value) -> Value | None:
-    """The text as a value of the old one's type; None when it is none."""
+    """The text as a value of the old value's type; None if it does not have this type."""
     if isinstance(old, tuple):
         parts = [_converted(part.strip(), old[0]) if old else part.strip() for part in text.split(",")]
         good = [part for part in parts if part is not None and not isinstance(part, tuple)]
@@ -51,11 +51,11 @@ def _unknown(document: Document, name: str, declared: Mapping[str, object]) -> D
     top = document.source.position(0)
     return Diagnostic(
         code="JF402",
-        message=f"`--set {name}=…` names no var of this file",
+        message=f"`--set {name}=…`: this file has no var `{name}`",
         file=document.source.name,
         span=Span(top, top),
         path=("vars", name),
-        help=(did_you_mean(near) if near else f"there are {known}",),
+        help=(did_you_mean(near) if near else f"known vars: {known}",),
     )
 
 
@@ -64,11 +64,11 @@ def _wrong_type(document: Document, name: str, old: object) -> Diagnostic:
     path = ("vars", name)
     return Diagnostic(
         code="JF103",
-        message=f"`--set {name}=…` has another type than `{name}` has here",
+        message=f"`--set {name}=…` has the wrong type",
         file=document.source.name,
         span=document.span(path),
         label=f"expected {kinds.get(type(old), 'text')}",
         path=path,
         related=(Label(span=document.key_span(path), text="declared here"),),
-        help=("give a value of the same type; the type of a var stays",),
+        help=("give a value of the type that the var has in the file",),
     )

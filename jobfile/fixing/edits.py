@@ -1,4 +1,4 @@
-"""The mends that findings carry, made in a text: as many at once as do not touch each other."""
+"""Applies the fixes attached to diagnostics; overlapping fixes are left for the next pass."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -8,18 +8,18 @@ from jobfile.diagnostics.source import Source
 
 
 def fix_for(diagnostic: Diagnostic, *, unsafe: bool) -> Fix | None:
-    """The mend to make for a finding: the first that may be made. More than one are a choice, not a list."""
+    """The fix to apply for a finding: the first allowed one. Several fixes are alternatives."""
     return next((fix for fix in diagnostic.fixes if fix.edits and (fix.safe or unsafe)), None)
 
 
 def apply_fixes(
     source: Source, diagnostics: Iterable[Diagnostic], *, unsafe: bool
 ) -> tuple[str, tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
-    """The text with mends made, the findings they were made for, and those whose mend has to wait.
+    """The text with fixes applied, the findings they fix, and the findings whose fix must wait.
 
-    A mend is made whole or not at all. Of two that touch the first in order is made: after it the other's
-    places are no longer true, so it waits for the next look at the text. Without `unsafe` only mends that
-    cannot change what the author meant. Findings that have no mend are in neither list.
+    A fix is applied completely or not at all. If two overlap, the first in order is applied. The places of
+    the other are then wrong, so it waits for the next pass. Without `unsafe`, only fixes that cannot change
+    what the author meant are applied. Findings without a fix are in neither list.
     """
     edits: list[Edit] = []
     applied: list[Diagnostic] = []
@@ -37,7 +37,7 @@ def apply_fixes(
 
 
 def _is_sound(fix: Fix, source: Source) -> bool:
-    """Whether the places of a mend are in the text, and none of them is in another."""
+    """Whether the places of a fix are in the text and do not overlap."""
     ordered = sorted(fix.edits, key=_place)
     return all(0 <= start <= end <= len(source.text) for start, end in map(_place, ordered)) and all(
         _place(one)[1] <= _place(next_)[0] for one, next_ in pairwise(ordered)
@@ -45,7 +45,7 @@ def _is_sound(fix: Fix, source: Source) -> bool:
 
 
 def _touch(one: Edit, other: Edit) -> bool:
-    """Whether two edits meet. An insertion meets what ends or begins at its place: which goes first?"""
+    """Whether two edits touch. An insertion touches an edit that begins or ends there: no order is right."""
     (start, end), (other_start, other_end) = _place(one), _place(other)
     if start == end or other_start == other_end:
         return start <= other_end and other_start <= end

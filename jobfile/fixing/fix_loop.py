@@ -1,4 +1,4 @@
-"""A file's text with the mends made that its findings offer: make them, look again, until nothing changes."""
+"""Applies the fixes of a file's findings and checks again, until nothing changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from jobfile.pipeline import File, check_files, read_file
 from jobfile.schema.validator import validate
 
 MAX_ROUNDS: Final = 10
-"""Looks at one file; a mend that calls for another, and so on, has to end."""
+"""Maximum passes over one file, as one fix can lead to another."""
 _MARK: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mended:
-    """A file's new content, and the findings whose mends were made."""
+    """A file's new content, and the fixed findings."""
 
     content: bytes
     mended: tuple[Diagnostic, ...] = ()
@@ -25,7 +25,7 @@ class Mended:
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
-    """What is found in a text; `depth` counts the stages that were reached: syntax, shape, meaning."""
+    """The findings of a text; `depth` is the number of stages reached: syntax, shape, meaning."""
 
     source: Source
     found: tuple[Diagnostic, ...]
@@ -38,9 +38,9 @@ class _Look:
 
 
 def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[File] = ()) -> Mended:
-    """Make every mend that makes the file no worse; byte order mark and line ends stay as they are.
+    """Apply every fix that does not make the file worse; keep the byte order mark and line ends.
 
-    `files` are the whole set that the file is part of, the main one first.
+    `files` is the whole set that contains the file; the main one comes first.
     """
     rest = tuple(files) or ((name, content),)
     look = _look(name, content, rest)
@@ -66,7 +66,7 @@ def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[Fil
 def _most(
     look: _Look, made: Sequence[Diagnostic], more: Sequence[Diagnostic], *, unsafe: bool
 ) -> tuple[Diagnostic, ...]:
-    """`made` and as many of `more` as can be made with it; halved to find those that do harm."""
+    """`made` with the fixes in `more` that do no harm; harmful ones are found by halving."""
     together = (*made, *more)
     if not more or _is_no_worse(look, _after(look, together, unsafe=unsafe), together):
         return together
@@ -98,9 +98,9 @@ def _look(name: str, content: bytes, files: tuple[File, ...]) -> _Look | None:
 
 
 def _is_no_worse(before: _Look, after: _Look | None, made: Sequence[Diagnostic]) -> bool:
-    """Whether mends did good: what they were for is gone, and no new mistake came with them.
+    """Whether fixes helped: their findings are gone, and there is no new error.
 
-    Where a later stage is reached than before, its errors were there all along and only now come to light.
+    If a later stage is reached than before, its errors are not new: they were hidden.
     """
     if after is None or {_identity(one) for one in made} & {_identity(one) for one in after.found}:
         return False

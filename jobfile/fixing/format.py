@@ -1,4 +1,4 @@
-"""Job files in one layout: two columns a level, comments kept, and nothing of what the file means changed."""
+"""Formats job files: two columns per level; comments and the meaning of the file are kept."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,7 @@ _WHITE: Final = " \t"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formatted:
-    """The new text, the same as the old one when nothing is to be done; or why it was left alone."""
+    """The new text, equal to the old one if nothing changed; or why it was not formatted."""
 
     text: str
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -24,7 +24,7 @@ class Formatted:
 
 
 def format_source(source: Source) -> Formatted:
-    """The text in the one layout. A text with mistakes, or whose meaning would change, stays as it is."""
+    """The formatted text. A text with errors, or whose meaning would change, is not changed."""
     document, diagnostics = parse_document(source)
     if document is None or any(one.is_error for one in diagnostics):
         return Formatted(text=source.text, diagnostics=diagnostics)
@@ -33,9 +33,9 @@ def format_source(source: Source) -> Formatted:
         tokens = list(read_tokens(plain))
         new = _Printer(plain, lay_out(plain, tokens), _in_quotes(plain, tokens)).text()
     except UnusualError:
-        return Formatted(text=source.text, problem="it holds `? ` keys, which are left as they are")
+        return Formatted(text=source.text, problem="it has `? ` keys, which cannot be formatted")
     if not _means_the_same(document, new):
-        return Formatted(text=source.text, problem="it cannot be laid out without changing what it means")
+        return Formatted(text=source.text, problem="formatting would change its meaning")
     return Formatted(text=new.replace("\n", "\r\n") if "\r\n" in source.text else new)
 
 
@@ -45,7 +45,7 @@ def _means_the_same(document: Document, text: str) -> bool:
 
 
 def _ordered(tree: Node) -> object:
-    """A tree in which the order of keys counts, and `1` is not `1.0`."""
+    """A tree for comparison: the order of keys counts, and `1` differs from `1.0`."""
     if isinstance(tree, dict):
         return [(key, _ordered(value)) for key, value in tree.items()]
     if isinstance(tree, list):
@@ -54,7 +54,7 @@ def _ordered(tree: Node) -> object:
 
 
 def _in_quotes(source: Source, tokens: list[Token]) -> dict[int, tuple[int, str]]:
-    """Plain values that other YAML readers would not read as text: start -> end, and the value quoted."""
+    """Plain values that other YAML parsers would not read as text: start -> end, and the quoted value."""
     found = {}
     is_key = False
     for token in tokens:
@@ -68,7 +68,7 @@ def _in_quotes(source: Source, tokens: list[Token]) -> dict[int, tuple[int, str]
 
 
 class _Printer:
-    """Writes the lines of a text anew."""
+    """Formats the lines of a text."""
 
     def __init__(self, source: Source, layout: Layout, quoted: dict[int, tuple[int, str]]) -> None:
         self.source = source
@@ -100,7 +100,7 @@ class _Printer:
         return " " * line.new + self.code(row, line, written)
 
     def code(self, row: int, line: Line, written: str) -> str:
-        """The code of a line with its edits, and its comment one space behind it."""
+        """The code of a line with its edits, and its comment after one space."""
         start = self.source.line_starts[row]
         at, end = start + line.old, start + len(written)
         stop = end if line.comment is None else line.comment
@@ -114,7 +114,7 @@ class _Printer:
         return "".join(parts).rstrip(_WHITE) + comment
 
     def comment_column(self, row: int, written: str) -> int:
-        """A comment stands at the level it stood at; else where the next code begins."""
+        """A comment keeps its level if that is still open; else it begins where the next code begins."""
         column = len(written) - len(written.lstrip(_WHITE))
         following = next((line for line in self.layout.lines[row:] if line.what is What.CODE), None)
         if following is not None and following.old == column:

@@ -1,3 +1,3 @@
-"""What a complete job is: its values, its canonical text and digest, and all jobs of a set of files."""
+"""Complete jobs: their values, canonical text and digest, and the catalog of all jobs of a set of files."""
 
 __all__ = ["canonical", "catalog", "environment", "hashing", "jobs", "names", "size", "values"]

@@ -1,4 +1,4 @@
-"""A compiled job as plain data and back: what is hashed, stored in a generation and compared."""
+"""Converts a compiled job to plain data and back; the data is hashed, stored in a generation and compared."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,10 @@ Plain = dict[str, Any]
 
 
 def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data
-    """Plain data for a value of the model: durations as seconds, dates as text, mappings by sorted key.
+    """Plain data for a value of the model: durations as seconds, dates as text, mappings with sorted keys.
 
-    What is absent (None, nothing in it) is left out where absence is the rule: a field that a later version
-    adds then changes the text of no job that does not use it.
+    A field that is None or empty is omitted if that is its default. So a field added in a later version does
+    not change the text of jobs that do not use it.
     """
     if isinstance(value, (str, int, float)) or value is None:
         return value
@@ -55,7 +55,7 @@ def spec_to_json(spec: JobSpec) -> str:
 
 
 def spec_from_json(text: str) -> JobSpec:
-    """The job whose canonical text this is."""
+    """The job with this canonical text."""
     spec = from_plain(JobSpec, json.loads(text))
     assert isinstance(spec, JobSpec)
     return spec
@@ -74,7 +74,7 @@ def catchup_from_plain(plain: Plain) -> CatchupSpec:
 
 
 def from_plain(kind: Any, plain: Any) -> Any:  # noqa: ANN401  JSON data, and types as values
-    """The value of a type of the model whose plain form this is."""
+    """The value of a model type with this plain form."""
     if plain is None:
         return None
     if isinstance(kind, UnionType):
@@ -101,7 +101,7 @@ def _tuple_from(parts: tuple[Any, ...], plain: Sequence[Any]) -> tuple[Any, ...]
 
 
 def _one_of(kind: UnionType, plain: Any) -> Any:  # noqa: ANN401  JSON data
-    """A union's value: a list is its tuple; a map the first class whose required fields are all there."""
+    """A value of a union: a list is the tuple; a map is the first class whose required fields are present."""
     for part in _parts(kind):
         if isinstance(plain, list) and get_origin(part) is tuple:
             return from_plain(part, plain)
@@ -126,7 +126,7 @@ def _required(kind: Any) -> frozenset[str]:  # noqa: ANN401  a class as a value
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of a class, and whether absence is a value of it that can be told from any other."""
+    """A field of a class, and whether its empty value can be omitted without ambiguity."""
 
     name: str
     kind: Any
@@ -134,7 +134,7 @@ class _Field:
     default: Callable[[], Any]
 
     def is_absent(self, part: object) -> bool:
-        """Whether plain data stands for nothing: None where that is a value, else what is empty."""
+        """Whether plain data is the field's empty value: None if the field can be None, else an empty one."""
         is_empty = not _has_none(self.kind) and part in ("", [], {})
         return self.may_be_absent and (part is None or is_empty)
 
@@ -158,7 +158,7 @@ def _default_of(one: "Field[Any]") -> Callable[[], Any]:
 
 @cache
 def _nothing(kind: Any) -> Any:  # noqa: ANN401  a type as a value
-    """What a field holds when nothing is there: None where it may be, else what is empty."""
+    """The value of a field that is missing: None if allowed, else the empty value."""
     if _has_none(kind):
         return None
     if is_dataclass(kind):
@@ -168,12 +168,12 @@ def _nothing(kind: Any) -> Any:  # noqa: ANN401  a type as a value
 
 
 def _has_none(kind: object) -> bool:
-    """Whether None stands for nothing, so that what is empty is a value like any other."""
+    """Whether None is the missing value, so that an empty value is an ordinary value."""
     return kind is object or isinstance(kind, UnionType)
 
 
 def _may_be_absent(one: "Field[Any]") -> bool:
-    """Whether a field has a value when nothing is said, and one that can be told from any other."""
+    """Whether a field can be omitted: its missing value differs from every other value."""
     has_default = one.default is not MISSING or one.default_factory is not MISSING
     kind = one.type
     can_be_empty = kind in (str, object) or get_origin(kind) is not None or is_dataclass(kind)

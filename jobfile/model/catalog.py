@@ -1,4 +1,4 @@
-"""All valid jobs at one moment."""
+"""The catalog: all valid jobs at one moment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from jobfile.model.jobs import JobSpec, Origin
 
 @dataclass(frozen=True)
 class CompiledJob:
-    """A complete job with its canonical text, the hash of it, and where it is written."""
+    """A complete job with its canonical text, its digest and its place in a file."""
 
     spec: JobSpec
     origin: Origin
 
     @cached_property
     def canonical(self) -> str:
-        """The one text for the meaning of the job."""
+        """The canonical text of the job's meaning."""
         return spec_to_json(self.spec)
 
     @cached_property

@@ -1,13 +1,13 @@
-"""Which variables a job's process has without being given them in the file."""
+"""The variables that a job's process has in addition to those in the file."""
 
 from typing import Final
 
 PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG")
-"""What a process gets of the engine's own environment; everything else is named in the file."""
+"""Variables passed from the engine's environment; the file must name all others."""
 GIVEN: Final = ("SHELL",)
-"""What every process has, and a file may replace."""
+"""Variables that every process has, and that a file may replace."""
 SET_FOR_EACH_RUN: Final = ("TZ", "TMPDIR")
-"""What jobfile sets for each run; a job's own `env` comes after it and replaces it."""
+"""Variables that jobfile sets for each run; a job's `env` can replace them."""
 ABOUT_THE_RUN: Final = (
     "JOBFILE_RUN_ID",
     "JOBFILE_JOB",
@@ -23,13 +23,13 @@ ABOUT_THE_RUN: Final = (
     "JOBFILE_INTERVAL_END",
     "JOBFILE_OUTPUT",
 )
-"""What tells a process about its run; nothing in a file replaces it."""
+"""Variables that describe the run to its process; a file cannot replace them."""
 RESERVED: Final = ("JF_", "JOBFILE_")
-"""What names begin with that are jobfile's own: values of templates, facts of the run, its own settings."""
+"""Prefixes reserved by jobfile: for the values of templates, facts about the run, and its settings."""
 PARAM_PREFIX: Final = "JOBFILE_PARAM_"
-"""Before the name of a param in capital letters: the variable with its value."""
+"""The variable of a param is this prefix and the param's name in capital letters."""
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a variable may not be given by a file, because jobfile gives it."""
+    """Whether a file may not set a variable because jobfile sets it."""
     return name.startswith(RESERVED)

@@ -1,4 +1,4 @@
-"""What a job is once it is complete: frozen values, defaults filled, standard library types only."""
+"""Complete jobs: frozen values with defaults filled in; standard library types only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from jobfile.model.values import Scalar, Shown, Value
 
 
 class ParamType(StrEnum):
-    """The types of params and of expressions that yield them."""
+    """The types of params, and of expressions for them."""
 
     STRING = "string"
     INTEGER = "integer"
@@ -59,7 +59,7 @@ class CalendarSpec(Shown):
 
 
 class OnClosed(StrEnum):
-    """What becomes of a fire on a closed day."""
+    """What happens to a fire on a closed day."""
 
     SKIP = "skip"
     NEXT = "next"
@@ -68,10 +68,10 @@ class OnClosed(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CronEntry(Shown):
-    """Fires at the local times that a cron expression matches in a zone, on open days of a calendar if any.
+    """Fires at the local times that a cron expression matches in a zone; with a calendar, on its open days.
 
-    Of every kind of entry: `from_day` and `until_day` are the first and the last local date; `spread` is
-    the length in which the job's own fixed delay lies; `arguments` are values for params.
+    In every kind of entry: `from_day` and `until_day` are the first and the last local date; `spread` is
+    the upper limit of the job's own fixed delay; `arguments` are values for params.
     """
 
     cron: str
@@ -87,7 +87,7 @@ class CronEntry(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EveryEntry(Shown):
-    """Fires at whole multiples of a period since 1970-01-01T00:00Z; the zone only dates its days."""
+    """Fires at whole multiples of a period since 1970-01-01T00:00Z; the zone only sets its local dates."""
 
     every: timedelta
     timezone: str
@@ -111,7 +111,7 @@ class AtEntry(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BusinessDayEntry(Shown):
-    """Fires at a local time (HH:MM) on the n-th open day of each month, from its end when negative."""
+    """Fires at a local time (HH:MM) on the n-th open day of each month, counted from the end if negative."""
 
     business_day: int
     time: str
@@ -136,7 +136,7 @@ class WebhookTrigger(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FileTrigger(Shown):
-    """A file that arrives in a folder starts the job once it has been quiet for `settle`."""
+    """A file that arrives in a folder starts the job once it has not changed for `settle`."""
 
     folder: str
     match: str = "*"
@@ -146,7 +146,7 @@ class FileTrigger(Shown):
 
 
 class AfterWhen(StrEnum):
-    """Which end of the other job's run counts."""
+    """Which outcomes of the other job start this one."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -166,7 +166,7 @@ Trigger = WebhookTrigger | FileTrigger | AfterTrigger
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ExpectSpec(Shown):
-    """When the job is late: no success by a local time (HH:MM), for a while, or a run that takes longer."""
+    """When the job is late: no success by a local time (HH:MM) or within a period, or too long a run."""
 
     done_by: str | None = None
     success_every: timedelta | None = None
@@ -182,7 +182,7 @@ class QueueSpec(Shown):
 
 
 class Backoff(StrEnum):
-    """How the wait between attempts grows."""
+    """How the delay between attempts grows."""
 
     EXPONENTIAL = "exponential"
     LINEAR = "linear"
@@ -190,7 +190,7 @@ class Backoff(StrEnum):
 
 
 class Jitter(StrEnum):
-    """How much of the wait is chance: `half` keeps at least half of it."""
+    """How much of the delay is random: `half` keeps at least half of it."""
 
     HALF = "half"
     FULL = "full"
@@ -199,7 +199,7 @@ class Jitter(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RetrySpec(Shown):
-    """When a failed run is tried again. `attempts` counts the first."""
+    """When a failed run is retried. `attempts` counts the first one too."""
 
     attempts: int = 1
     delay: timedelta = timedelta(seconds=10)
@@ -221,9 +221,9 @@ class OverlapPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ConcurrencySpec(Shown):
-    """At most `limit` active runs with one key; None lifts the limit.
+    """At most `limit` active runs with the same key; None removes the limit.
 
-    `on_overlap` None is the default of the language: a schedule's occurrence is skipped, an event queues.
+    `on_overlap` None is the default: an occurrence of a schedule is skipped, an event is queued.
     """
 
     limit: int | None = 1
@@ -242,7 +242,7 @@ class CatchupMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CatchupSpec(Shown):
-    """`window` bounds how far back runs are made up for; `limit` how many."""
+    """`window` limits the age of runs that are made up for, `limit` their number."""
 
     mode: CatchupMode = CatchupMode.LAST
     window: timedelta | None = None
@@ -251,7 +251,7 @@ class CatchupSpec(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LimitsSpec(Shown):
-    """How much the processes of a job may take; None is what the engine was started with.
+    """Resource limits for the processes of a job; None keeps the engine's own limit.
 
     `core` is the size of a core file as `format_size` writes it, or `none`.
     """
@@ -263,7 +263,7 @@ class LimitsSpec(Shown):
 class ScriptAction(Shown):
     """A script for a shell.
 
-    `text` is as written; `compiled` is what the shell gets, the same for every run: each template is
+    `text` is as written; `compiled` is for the shell and the same for every run: each template is
     replaced by a reference to a variable `JF_n`, whose value is the n-th expression of `values`.
     """
 
@@ -282,7 +282,7 @@ class CommandAction(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PythonAction(Shown):
-    """A function called with the params as keyword arguments, in a fresh process."""
+    """A function, called with the params as keyword arguments in a new process."""
 
     module: str
     function: str
@@ -290,10 +290,10 @@ class PythonAction(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HttpAction(Shown):
-    """A request. `status` holds the ranges that count as success, both ends inclusive.
+    """A request. `status` has the ranges that count as success, both ends inclusive.
 
-    Every text in `url`, `headers`, `body`, `json` and `contains` may hold templates; a text of `json` that
-    is nothing but one template gives the value with its type.
+    Every text in `url`, `headers`, `body`, `json` and `contains` can have templates; a text of `json` that is
+    exactly one template becomes the value with its type.
     """
 
     url: str
@@ -310,7 +310,7 @@ SimpleAction = ScriptAction | CommandAction | PythonAction | HttpAction
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StepSpec(Shown):
-    """One command of a job. `needs` is complete: the step written before stands in it when none was named."""
+    """One command of a job. `needs` is complete: it has the step before this one if the file names none."""
 
     name: str
     action: SimpleAction
@@ -330,7 +330,7 @@ class StepSpec(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StepsAction(Shown):
-    """Several steps, in the order in which they are written."""
+    """Several steps, in the order of the file."""
 
     steps: tuple[StepSpec, ...]
 
@@ -387,7 +387,7 @@ class JobSpec(Shown):
     pass_env: tuple[str, ...] = ()
     umask: str | None = None
     new_privileges: bool | None = None
-    """True: its programs may gain rights that the engine's user has not, as sudo does. Else None."""
+    """True: its programs may gain privileges that the engine's user lacks, as sudo does. Else None."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     start_deadline: timedelta | None = None
     pause_on_failure: int | None = None
@@ -401,5 +401,5 @@ class JobSpec(Shown):
 
     @property
     def is_manual(self) -> bool:
-        """Whether nothing but a person starts this job."""
+        """Whether this job only starts by hand."""
         return not self.schedule and not self.triggers

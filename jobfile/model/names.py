@@ -1,7 +1,7 @@
-"""The grammar of names: what a job, a word, a step and a variable may be called. The schema says the same.
+"""The grammar of names of jobs, words, steps and variables. The schema has the same rules.
 
-What comes from elsewhere than a checked file (a saved plan, a command line) is held against it before it is
-looked up, shown or made part of a path.
+A name that does not come from a checked file (but from a saved plan or the command line) is checked against
+it before it is looked up, shown or used in a path.
 """
 
 import re
@@ -14,20 +14,20 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 def is_job_name(text: str) -> bool:
-    """Whether a job may be called so; calendars, queues and channels too."""
+    """Whether this is a valid name for a job, a calendar, a queue or a channel."""
     return _JOB.fullmatch(text) is not None
 
 
 def is_word(text: str) -> bool:
-    """Whether a param, an output, a constant or an axis of a matrix may be called so."""
+    """Whether this is a valid name for a param, an output, a constant or an axis of a matrix."""
     return _WORD.fullmatch(text) is not None
 
 
 def is_step_name(text: str) -> bool:
-    """Whether a step may be called so."""
+    """Whether this is a valid name for a step."""
     return _STEP.fullmatch(text) is not None
 
 
 def is_variable(text: str) -> bool:
-    """Whether a variable of the environment may be called so."""
+    """Whether this is a valid name for an environment variable."""
     return _VARIABLE.fullmatch(text) is not None

@@ -1,12 +1,12 @@
-"""The values that params, vars and outputs hold; and how frozen values show themselves."""
+"""The values of params, vars and outputs; and the `repr` of frozen values."""
 
 Scalar = str | int | float | bool
 Value = Scalar | tuple[Scalar, ...]
-"""What a param or a var may hold."""
+"""The value of a param or a var."""
 
 
 class Shown:
-    """Shows the fields of a frozen value: one method for all, as generating each costs start-up time."""
+    """`repr` for frozen values: one method for all, as generating one for each costs start-up time."""
 
     __slots__ = ()
 

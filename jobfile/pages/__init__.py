@@ -1,6 +1,6 @@
-"""The pages behind `jobfile explain`: one Markdown file for each code, and for each kind of map its keys.
+"""The pages of `jobfile explain`: one Markdown file for each code, and the keys of each kind of map.
 
-A page holds a bad example, what is said about it, the good form, and why. A test runs the examples.
+A page has a bad example, its message, the good form, and the reason. A test runs the examples.
 """
 
 import json
@@ -26,7 +26,7 @@ KINDS = {
 
 
 def page_text(code: str) -> str | None:
-    """The page of a code as Markdown; None when there is none."""
+    """The page of a code as Markdown; None if there is none."""
     try:
         data = pkgutil.get_data("jobfile.pages", f"{code}.md")
     except FileNotFoundError:
@@ -35,7 +35,7 @@ def page_text(code: str) -> str | None:
 
 
 def keys_text(kind: str) -> str:
-    """The keys that a kind of map may have, each with what it means."""
+    """The keys of a kind of map, each with its meaning."""
     schema = json.loads(schema_text())
     part = schema["definitions"][KINDS[kind]] if KINDS[kind] else schema
     rows = [(key, _about(schema, key, about)) for key, about in part["properties"].items()]
@@ -44,7 +44,7 @@ def keys_text(kind: str) -> str:
 
 
 def _about(schema: dict[str, Any], key: str, about: dict[str, Any]) -> str:
-    """What a key means; keys that several kinds share are described at one of them."""
+    """The meaning of a key; a key shared by several kinds is described in one of them."""
     if "$ref" in about:
         about = schema["definitions"]["job"]["properties"][key]
     return str(about.get("description", ""))

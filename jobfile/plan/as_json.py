@@ -1,4 +1,4 @@
-"""A plan as programs read it; schemas/plan.schema.json says its form. The same plan gives the same bytes."""
+"""A plan as JSON, in the form of schemas/plan.schema.json. The same plan gives the same bytes."""
 
 import json
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk
 from jobfile.plan.wording import zone_of
 
 FORMAT: Final = 1
-"""Number of the JSON form; it changes when a reader of the old one would misread the new."""
+"""Version of the JSON form; it changes when the old reader would misread the new form."""
 RUNS_LISTED: Final = 50
-"""Gained, lost and moved runs of a job that are listed beside their number."""
+"""Maximum gained, lost and moved runs of a job that are listed beside their number."""
 
 
 def to_json(plan: Plan, *, version: str) -> Plain:
-    """The plan as plain data; `version` is that of this program."""
+    """The plan as plain data; `version` is the version of this program."""
     return {
         "format": FORMAT,
         "jobfile": version,
@@ -151,7 +151,7 @@ def _listed(starts: Sequence[Start], job: JobSpec | None) -> Plain:
 
 
 def _start(start: Start, job: JobSpec | None) -> Plain:
-    """A run; its local time is by the clock of the entry that gives it."""
+    """A run; its local time is in the zone of its schedule entry."""
     local = start.starts if job is None else start.starts.astimezone(zone_of(start, job))
     return {"for": _instant(start.at), "starts": _instant(start.starts), "local": local.isoformat()}
 

@@ -1,4 +1,4 @@
-"""Two meanings of a job -> the fields in which they differ, in the language's order and words."""
+"""Compares two versions of a job: the fields that differ, in the order and words of the language."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -31,11 +31,11 @@ _ORDER: Final = (
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "queue", "priority", "idempotent"),
     *("idempotency_key", "pause_on_failure", "outputs", "artifacts", "notify", "renamed_from"),
 )
-"""The order in which the language tells the fields of a job."""
+"""The order of a job's fields."""
 _WORDS: Final = {"condition": "if", "item_type": "items", "is_required": "required"}
-"""Fields whose word in the file is another."""
+"""Fields that have a different name in the file."""
 _SETS: Final = frozenset({"tags", "when", "pass_env", "artifacts", "enum", "needs", "matrix", "triggers"})
-"""Lists of which only the items that come and go are told."""
+"""Lists that show only added and removed items."""
 _ACTIONS: Final = {
     ScriptAction: "run",
     CommandAction: "command",
@@ -46,7 +46,7 @@ _ACTIONS: Final = {
 
 
 def changed_fields(before: JobSpec, after: JobSpec) -> tuple[FieldChange, ...]:
-    """Every field in which two jobs differ; the name is not one of them."""
+    """Every field in which two jobs differ, except the name."""
     assert {*_ORDER, "name"} == {one.name for one in fields(JobSpec)}
     found: list[FieldChange] = []
     for name in _ORDER:
@@ -57,7 +57,7 @@ def changed_fields(before: JobSpec, after: JobSpec) -> tuple[FieldChange, ...]:
 
 
 def whole_fields(job: JobSpec) -> tuple[FieldChange, ...]:
-    """What is worth telling of a new job beside its schedule and owner: all that is not built in."""
+    """The fields of a new job to show beside its schedule and owner: all that differ from the defaults."""
     known = {"action": job.action, "schedule": job.schedule, "timezone": job.timezone, "owner": job.owner}
     plain = replace(JobSpec(name=job.name, action=job.action), **known)  # type: ignore[arg-type]  # its own fields
     told = changed_fields(plain, job)
@@ -82,7 +82,7 @@ def _field(name: str, old: object, new: object, above: Path) -> Iterator[FieldCh
 
 
 def _differences(path: Path, old: object, new: object) -> Iterator[FieldChange]:
-    """What differs below a path: part by part where both sides have parts, else whole."""
+    """The differences below a path: part by part if both sides have parts, else as a whole."""
     if old == new:
         return
     parts = _parts(old, new)
@@ -95,7 +95,7 @@ def _differences(path: Path, old: object, new: object) -> Iterator[FieldChange]:
 
 
 def _parts(old: object, new: object) -> dict[str, tuple[object, object]] | None:
-    """The parts of two values by name, None for a part that one lacks; None when they are not told apart."""
+    """The parts of two values by name, None for a missing part; None if the values have no parts."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return {str(key): (old.get(key), new.get(key)) for key in sorted({*old, *new})}
     if _is_named(old) and _is_named(new):
@@ -119,9 +119,9 @@ def _by_name(value: object) -> dict[str, object]:
 
 
 def _action(above: Path, old: object, new: object) -> Iterator[FieldChange]:
-    """What is executed; another kind of it is a field that goes and one that comes."""
+    """The action; a different kind of action is one field removed and one added."""
     if type(old) is not type(new):
-        order = list(_ACTIONS)  # the same whichever of the two comes first in time
+        order = list(_ACTIONS)  # the same order in both directions of time
         present = [(side, one) for side, one in (("before", old), ("after", new)) if one is not None]
         for side, value in sorted(present, key=lambda one: order.index(type(one[1]))):
             told, kind = _told(value)
@@ -161,7 +161,7 @@ def _steps(path: Path, old: StepsAction, new: StepsAction) -> Iterator[FieldChan
 
 
 def _told(action: object) -> tuple[object, Kind]:
-    """What is executed, as it is written."""
+    """The action as written in the file."""
     match action:
         case ScriptAction():
             return action.text, Kind.SCRIPT
@@ -178,7 +178,7 @@ def _told(action: object) -> tuple[object, Kind]:
 
 
 def _list(path: Path, old: object, new: object, kind: Kind) -> Iterator[FieldChange]:
-    """The items that only one side has, in its order; their order alone means nothing."""
+    """The items that only one side has, in its order; a change of order alone is not a difference."""
     before, after = (() if side is None else side for side in (old, new))
     assert isinstance(before, tuple)
     assert isinstance(after, tuple)
@@ -190,7 +190,7 @@ def _list(path: Path, old: object, new: object, kind: Kind) -> Iterator[FieldCha
 
 
 def normal_form(item: object) -> str:
-    """The one text for what an item means: a cron expression as the sets that it stands for."""
+    """A canonical text for the meaning of an item: a cron expression becomes its sets."""
     plain = to_plain(item)
     if isinstance(item, CronEntry):
         parsed = parse_cron(item.cron, days=item.days)
@@ -205,16 +205,16 @@ def normal_form(item: object) -> str:
 
 
 def _hidden(change: FieldChange) -> FieldChange:
-    """A change with the note that a side of it must not be shown."""
+    """A change, marked as hidden if a side must not be shown."""
     if "secrets" in change.path:
-        return change  # the names of places, never what is there
+        return change  # the names of places, never the secrets
     texts = [pair for side in (change.before, change.after) for pair in _texts(change.path[-1], side)]
     names = [(name, text) for _, text in texts for name in change.path]
     return change._replace(is_hidden=any(looks_like_secret(name, text) for name, text in (*texts, *names)))
 
 
 def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """Every text in a value, with the name that it stands under."""
+    """Every text in a value, with its name."""
     if isinstance(value, str) and not isinstance(value, Enum):
         yield name, value
     elif isinstance(value, Mapping):

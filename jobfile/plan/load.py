@@ -1,4 +1,4 @@
-"""How many runs start in each hour of the day and in the fullest minute, before and after a change."""
+"""Counts the starts in each hour of the day and in the busiest minute, before and after a change."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,13 +11,13 @@ from jobfile.plan.runs import count_starts, starts_of
 from jobfile.plan.values import DAYS, Load
 
 MAX_STARTS: Final = 2_000_000
-"""Starts that are placed one by one; a set with more is looked at for fewer days."""
+"""Maximum starts that are counted one by one; a set with more is counted over fewer days."""
 
 _MINUTES_A_DAY: Final = 1440
 
 
 class _Rule(NamedTuple):
-    """A schedule as some jobs share it, with one of them; and how often the rule is there on each side."""
+    """A schedule shared by some jobs, with one of them; and the number of jobs with it on each side."""
 
     job: JobSpec
     before: int
@@ -25,13 +25,13 @@ class _Rule(NamedTuple):
 
 
 def compare_load(before: Iterable[JobSpec], after: Iterable[JobSpec], *, now: datetime) -> Load:
-    """The starts of all jobs of two sides; what several jobs share is walked once."""
+    """The starts of all jobs of two sides; a schedule that several jobs share is walked once."""
     rules = _rules(before, after)
     days = _days(rules, now)
     old, new = [0] * (days * _MINUTES_A_DAY), [0] * (days * _MINUTES_A_DAY)
     for rule in rules:
         for start in starts_of(rule.job, after=now, until=now + timedelta(days=days)):
-            # A spread may carry a start over the end: there is a later day, on which it is counted.
+            # A spread can move a start past the end; it is then counted on a later day.
             minute = int((start.starts - now).total_seconds() // 60) % len(old)
             old[minute] += rule.before
             new[minute] += rule.after
@@ -66,7 +66,7 @@ def _counted(jobs: Iterable[JobSpec]) -> dict[str, tuple[JobSpec, int]]:
 
 
 def _days(rules: Sequence[_Rule], now: datetime) -> int:
-    """For how many days the starts are placed one by one: thirty, or fewer when a day holds too many."""
+    """The number of days whose starts are counted one by one: thirty, or fewer if a day has too many."""
     a_day = sum(count_starts(rule.job, after=now, until=now + timedelta(days=1)) for rule in rules)
     return max(1, min(DAYS, MAX_STARTS // max(1, a_day)))
 

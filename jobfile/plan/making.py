@@ -1,4 +1,4 @@
-"""Two sets of jobs and an instant -> the plan: row by row what changes, and what that does. Pure."""
+"""Makes a plan from two sets of jobs and an instant: each change and its effects. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from jobfile.plan.values import NO_FACTS, Action, FieldChange, JobChange, JobFac
 _NO_ENGINE: Mapping[str, JobFacts] = {}
 _NOTHING: Mapping[str, Sequence[str]] = {}
 _OWN_EFFECTS = frozenset({"JF608"})
-"""Findings that a plan makes itself, as seen from its instant."""
+"""Findings that a plan makes itself, relative to its instant."""
 
 
 def make_plan(
@@ -29,8 +29,8 @@ def make_plan(
 ) -> Plan:
     """Compare two sets of jobs, job by job and field by field. The same input gives the same plan.
 
-    `now` is the instant from which runs to come are looked at; `facts` is what the engine knows of the jobs
-    of the first side, by name. `beyond` is what the engine cannot run of the second side: keys, by job.
+    `now` is the instant after which runs are compared; `facts` is what the engine knows about the jobs of the
+    first side, by name. `beyond` has the keys of the second side that the engine cannot run, by job.
     """
     pairs = pair_jobs(before.catalog, after.catalog)
     changes, same = [], []
@@ -97,7 +97,7 @@ def _place(change: JobChange) -> tuple[int, str]:
 
 
 def _fresh(before: Sequence[Diagnostic], after: Sequence[Diagnostic]) -> dict[str, list[Diagnostic]]:
-    """The warnings of the second side that the first did not have, by job."""
+    """The warnings of the second side that are not on the first, by job."""
     known = {(one.code, one.path[:2], one.message) for one in before}
     found: dict[str, list[Diagnostic]] = {}
     for one in after:

@@ -1,4 +1,4 @@
-"""A plan as one comment on a pull request; names and values of a file are input, and stay text."""
+"""A plan as one comment on a pull request; names and values from a file are escaped."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from jobfile.plan.values import Action, JobChange, Plan
 from jobfile.plan.wording import SYMBOLS, entry_text, path_text, plural
 
 LIMIT: Final = 60_000
-"""Characters of a comment; GitHub refuses more than 65,536."""
+"""Maximum characters of a comment; GitHub refuses more than 65,536."""
 SHA_SHOWN: Final = 12
 
 _HEADS: Final = (
@@ -29,13 +29,13 @@ _ROOM_FOR_ENDS: Final = 300
 
 
 def marker(name: str) -> str:
-    """The first line of the comment about a main file, by which its next version finds it."""
+    """The first line of the comment about a main file; the next version of the comment is found by it."""
     kept = "".join(one if one.isprintable() else "?" for one in name)
     return f"<!-- jobfile-plan:{kept.replace('>', '?').replace('--', '-?')} -->"
 
 
 def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> str:
-    """The comment, at most LIMIT characters; `links` is the address of the files' folder."""
+    """The comment, at most LIMIT characters; `links` is the URL of the files' folder."""
     end = _end(plan, version)
     if not plan.has_changes:
         return f"{marker(name)}\njobfile plan: no change, {plural(len(plan.same), 'job')}\n\n{end}\n"
@@ -55,7 +55,7 @@ def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> 
 
 
 def render_invalid(findings: str, *, name: str) -> str:
-    """The comment when a side has mistakes: what `check` says of them."""
+    """The comment if a side has errors: the output of `check`."""
     head = f"{marker(name)}\n### jobfile plan: the job files have errors\n\n"
     text = findings.rstrip("\n")
     room = LIMIT - len(head) - _ROOM_FOR_ENDS
@@ -65,9 +65,9 @@ def render_invalid(findings: str, *, name: str) -> str:
 
 
 def code(text: str) -> str:
-    """A text in a code span: nothing in it is markup, a mention or a link."""
+    """A text in a code span: no part of it becomes markup, a mention or a link."""
     text = _ACTIVE.sub(lambda found: found[0] + _JOINER, visible(text))
-    # A table is split first: a bar needs a backslash, and that one no other before it.
+    # A table is split first: a bar needs exactly one backslash before it.
     text = text.replace("\\|", f"\\{_JOINER}|").replace("|", "\\|")
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     space = " " if text[:1] == "`" or text[-1:] == "`" or not text.strip() else ""
@@ -75,13 +75,13 @@ def code(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A text as text: no markup, no mention, no link, no HTML."""
+    """An escaped text: no markup, no mention, no link, no HTML."""
     text = _SPECIAL.sub(r"\\\1", visible(text)).replace("&", "&amp;")
     return _ACTIVE.sub(lambda found: found[0] + _JOINER, text)
 
 
 def fenced(text: str, language: str) -> str:
-    """Lines in a fence that none of them can close."""
+    """Lines in a code block that no line can close."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}{language}\n{text}\n{fence}"
 
@@ -94,7 +94,7 @@ def _title(plan: Plan) -> str:
 
 
 def _fit(texts: Sequence[str], changes: Sequence[JobChange], room: int) -> tuple[list[str], int]:
-    """As many texts as there is room for, in their order; those of jobs with a risk before the others."""
+    """The texts that fit, in their order; those of jobs with a risk are kept first."""
     kept: set[int] = set()
     for index in sorted(range(len(texts)), key=lambda at: (not changes[at].risks, at)):
         if len(texts[index]) <= room:

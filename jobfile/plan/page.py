@@ -1,4 +1,4 @@
-"""A plan as one HTML page with the picture of its load: no script, nothing loaded from anywhere."""
+"""A plan as one HTML page with a chart of its load: no scripts, no external resources."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,4 +1,4 @@
-"""How often a schedule fires over whole periods: the same whatever the day on which it is asked."""
+"""The rate of a schedule over whole periods, which does not depend on the current day."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,16 +9,16 @@ from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry,
 from jobfile.schedule.local_times import LocalTimes, local_times
 
 YEARS: Final = range(2001, 2029)
-"""After 28 years the days of the week fall on the same dates again."""
+"""After 28 years, weekdays fall on the same dates again."""
 DAYS_IN_ALL: Final = 28 * 365 + 7
 _DAY: Final = timedelta(days=1)
 
 
 def runs_a_day(job: JobSpec | None) -> Fraction:
-    """The runs that a job's schedule wants, on average a day, while it is in force.
+    """The average number of runs per day of a job's schedule, while it is in force.
 
-    Local times are counted as the clock names them: a day without half past two counts as one with it. A
-    moment that is written by itself counts once in all the years.
+    Local times are counted without clock changes: a day without half past two counts like any other. An
+    instant in `at` counts once in the whole period.
     """
     if job is None or not job.enabled:
         return Fraction(0)
@@ -33,7 +33,7 @@ def runs_a_day(job: JobSpec | None) -> Fraction:
 
 
 def _count(named: list[LocalTimes]) -> int:
-    """How many minutes of all the years some entry names; what two of them name counts once."""
+    """The number of minutes in the whole period matched by any entry; each minute counts once."""
     if not named:
         return 0
     minutes = [_minutes(times) for times in named]
@@ -50,12 +50,12 @@ def _count(named: list[LocalTimes]) -> int:
 
 
 def _months(named: list[LocalTimes]) -> Iterator[list[int]]:
-    """For each month of the years the days of each entry, as a bit set."""
+    """For each month of the period, the days of each entry as a bit set."""
     for year in YEARS:
         for month in range(1, 13):
             yield [times.days.in_month(year, month) for times in named]
 
 
 def _minutes(times: LocalTimes) -> int:
-    """The minutes of a day that an entry names, as a bit set."""
+    """The minutes of a day that an entry matches, as a bit set."""
     return sum(times.minute << 60 * hour for hour in range(24) if times.hour >> hour & 1)

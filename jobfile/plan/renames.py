@@ -1,4 +1,4 @@
-"""Which job of the one side is which job of the other: by name, by `renamed_from`, or by its looks."""
+"""Matches the jobs of two sides: by name, by `renamed_from`, or by similarity."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -9,16 +9,16 @@ from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec
 
 ALIKE: Final = 0.7
-"""From this share of equal fields on, a removed and an added job look like one that was renamed."""
+"""From this share of equal fields on, a removed and an added job look like a rename."""
 MOST_COMPARED: Final = 50
-"""So many removed and so many added jobs are compared with each other."""
+"""Maximum removed jobs, and maximum added jobs, that are compared with each other."""
 
 _WEIGHTS: Final = {"action": 5, "schedule": 2}
 _NOT_MEANT: Final = frozenset({"name", "renamed_from"})
 
 
 class Pairs(NamedTuple):
-    """How the jobs of two sides belong together; `guessed`: removed jobs by added ones."""
+    """The matched jobs of two sides; `guessed` maps added jobs to removed ones."""
 
     both: tuple[tuple[CompiledJob, CompiledJob], ...]
     renamed: tuple[tuple[CompiledJob, CompiledJob], ...]
@@ -48,9 +48,9 @@ def pair_jobs(before: Catalog, after: Catalog) -> Pairs:
 
 
 def renamed_names(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> dict[str, str]:
-    """The new name of each job that is renamed for certain; both sides map names to what `renamed_from` says.
+    """The new name of each job that is certainly renamed; both sides map names to `renamed_from`.
 
-    It is read in both directions: whoever takes a rename back means the same job too.
+    It is read in both directions: reverting a rename also means the same job.
     """
     found: dict[str, str] = {}
     for name, source in after.items():
@@ -64,7 +64,7 @@ def renamed_names(before: Mapping[str, str | None], after: Mapping[str, str | No
 
 
 def _guess(removed: Sequence[CompiledJob], added: Sequence[CompiledJob]) -> dict[str, str]:
-    """Pairs that look alike, the most alike first, each job in one pair at most."""
+    """Similar pairs, the most similar first; each job is in at most one pair."""
     found = []
     for one in removed[:MOST_COMPARED]:
         for other in added[:MOST_COMPARED]:
@@ -79,9 +79,9 @@ def _guess(removed: Sequence[CompiledJob], added: Sequence[CompiledJob]) -> dict
 
 
 def _likeness(one: JobSpec, other: JobSpec) -> float:
-    """The share of equal fields by their weight: what is executed counts 5, the schedule 2, all else 1.
+    """The weighted share of equal fields: the action counts 5, the schedule 2, any other field 1.
 
-    A field that neither job uses says nothing about them.
+    A field that neither job uses does not count.
     """
     alike = whole = 0
     first, second = to_plain(one), to_plain(other)

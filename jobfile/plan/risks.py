@@ -13,33 +13,33 @@ from jobfile.plan.wording import moment_text, plural, span_text, times_text
 RISKS: Final = {
     "RISK01": "many more runs",
     "RISK02": "the timeout is shorter than runs take",
-    "RISK03": "runs that wait or are running are touched",
+    "RISK03": "waiting or running runs are affected",
     "RISK04": "other jobs follow this one",
     "RISK05": "a run that was due soon does not happen, or one starts at once",
     "RISK06": "a run may now be executed twice",
     "RISK07": "more runs at once",
-    "RISK08": "another secret, or another way in",
-    "RISK09": "another shell or folder",
+    "RISK08": "a different secret, or a different webhook",
+    "RISK09": "a different shell or folder",
     "RISK10": "switched off or on",
     "RISK11": "more than a third of all jobs removed",
     "RISK12": "the time zone of many jobs changed",
-    "RISK13": "the engine would refuse all of it",
-    "RISK14": "a job may gain rights",
+    "RISK13": "the engine would refuse the whole change",
+    "RISK14": "a job may gain privileges",
 }
 MANY_TIMES: Final = 3
 MANY_A_DAY: Final = 1_000
 SOON: Final = timedelta(hours=24)
 AT_ONCE: Final = timedelta(minutes=1)
 MANY_JOBS: Final = 3
-"""So many jobs do not change their zone one by one."""
+"""From this number of jobs on, changes of zone count as one change."""
 MOST_NAMED: Final = 5
-"""Jobs that the engine would refuse, and that a message names."""
+"""Maximum refused jobs named in a message."""
 MOST_REMOVED: Final = 3
-"""The part of all jobs, a third, above which removing them looks like a mistake."""
+"""Removing more than this share of all jobs looks like a mistake."""
 
 
 class _Asked(NamedTuple):
-    """One job's change and what the rules about it need."""
+    """One job's change, and the data that the rules need."""
 
     change: JobChange
     before: JobSpec | None
@@ -49,12 +49,12 @@ class _Asked(NamedTuple):
 
     @property
     def facts(self) -> JobFacts:
-        """What the engine knows."""
+        """What the engine knows about the job."""
         return self.change.facts
 
 
 def job_risks(change: JobChange, *, followers: Sequence[str], now: datetime) -> tuple[Risk, ...]:
-    """The risks of one job's change; `followers` are the jobs that started after it and go on to exist."""
+    """The risks of one job's change; `followers` are the jobs that start after it and still exist."""
     before = None if change.before is None else change.before.spec
     after = None if change.after is None else change.after.spec
     asked = _Asked(change, before, after, followers, now)
@@ -64,7 +64,7 @@ def job_risks(change: JobChange, *, followers: Sequence[str], now: datetime) -> 
 def risks_of_all(
     changes: Sequence[JobChange], *, jobs_before: int, beyond: Mapping[str, Sequence[str]]
 ) -> tuple[Risk, ...]:
-    """The risks that no single job shows."""
+    """The risks that concern several jobs."""
     found = []
     removed = [one.name for one in changes if one.action is Action.REMOVE]
     if removes_many(len(removed), jobs_before):
@@ -85,22 +85,22 @@ def risks_of_all(
 
 
 def _refused(beyond: Mapping[str, Sequence[str]]) -> Risk:
-    """The engine puts in force all of a set or nothing."""
+    """The engine puts a whole set in force, or nothing."""
     told = [f"{', '.join(f'`{key}`' for key in keys)} of {job}" for job, keys in beyond.items()]
     more = f" and of {plural(len(told) - MOST_NAMED, 'more job')}" if len(told) > MOST_NAMED else ""
     message = (
-        f"nothing of this can be put in force: the engine cannot run {'; '.join(told[:MOST_NAMED])}{more} yet"
+        f"the engine would refuse the whole change: it cannot run {'; '.join(told[:MOST_NAMED])}{more} yet"
     )
     return Risk("RISK13", message, {"beyond": {job: list(keys) for job, keys in beyond.items()}})
 
 
 def removes_many(removed: int, jobs: int) -> bool:
-    """Whether so many of all jobs go that a file may be missing: RISK11."""
+    """Whether enough jobs are removed that a file may be missing: RISK11."""
     return removed * MOST_REMOVED > jobs
 
 
 def followers_of(jobs: Sequence[JobSpec]) -> Mapping[str, Sequence[str]]:
-    """Which jobs start after which."""
+    """The jobs that start after each job."""
     found: dict[str, list[str]] = {}
     for job in jobs:
         for trigger in job.triggers:
@@ -133,7 +133,7 @@ def _short_timeout(asked: _Asked) -> Iterator[Risk]:
 
 
 def _open_runs(asked: _Asked) -> Iterator[Risk]:
-    """What becomes of runs that are under way; a retry keeps the definition that it began with."""
+    """What happens to open runs; a retry keeps the definition that its run started with."""
     facts, after = asked.facts, asked.after
     is_off = after is None or not after.enabled
     says = []
@@ -141,9 +141,8 @@ def _open_runs(asked: _Asked) -> Iterator[Risk]:
         what = "will be cancelled" if is_off else "will run the new definition"
         says.append(f"{plural(facts.waiting, 'waiting run')} {what}")
     if facts.running:
-        says.append(
-            f"{plural(facts.running, 'running run')} {'end' if facts.running > 1 else 'ends'} as begun"
-        )
+        keep = "keep" if facts.running > 1 else "keeps"
+        says.append(f"{plural(facts.running, 'running run')} {keep} the old definition")
     if facts.retrying:
         keep = "keep" if facts.retrying > 1 else "keeps"
         says.append(f"{plural(facts.retrying, 'run')} between attempts {keep} the old definition")
@@ -162,7 +161,7 @@ def _followed(asked: _Asked) -> Iterator[Risk]:
     elif before.enabled and not after.enabled:
         what = "is disabled"
     elif before.outputs != after.outputs:
-        what = "has other outputs"
+        what = "has different outputs"
     if what:
         names = ", ".join(asked.followers[:5]) + (", …" if len(asked.followers) > 5 else "")
         starts = "starts" if len(asked.followers) == 1 else "start"
@@ -191,10 +190,10 @@ def _twice(asked: _Asked) -> Iterator[Risk]:
     if before is None or after is None or after.idempotency_key is not None or after.idempotent:
         return
     if before.retry.attempts == 1 and after.retry.attempts > 1:
-        message = "a failed run is now tried again; it has no idempotency_key and is not idempotent"
+        message = "a failed run is now retried; the job has no idempotency_key and is not idempotent"
         yield Risk("RISK06", message, {"attempts": after.retry.attempts})
     if before.catchup.mode is CatchupMode.NONE and after.catchup.mode is not CatchupMode.NONE:
-        message = "missed runs are now made up for; it has no idempotency_key and is not idempotent"
+        message = "missed runs are now made up for; the job has no idempotency_key and is not idempotent"
         yield Risk("RISK06", message, {"catchup": after.catchup.mode.value})
 
 
@@ -207,18 +206,18 @@ def _wider(asked: _Asked) -> Iterator[Risk]:
         message = f"at most {old.limit} at once becomes {new.limit or 'any number'}"
         yield Risk("RISK07", message, {"before": old.limit, "after": new.limit})
     elif old.key is None and new.key is not None:
-        yield Risk("RISK07", "the limit now holds for each key by itself", {"key": new.key})
+        yield Risk("RISK07", "the limit now applies to each key separately", {"key": new.key})
 
 
 def _way_in(asked: _Asked) -> Iterator[Risk]:
     told = [field for field in asked.change.fields if "secrets" in field.path]
     if told and asked.before is not None and asked.after is not None:
         names = sorted({field.path[-1] for field in told})
-        yield Risk("RISK08", f"another source for {', '.join(names)}", {"secrets": names})
+        yield Risk("RISK08", f"a different source for {', '.join(names)}", {"secrets": names})
     ways = [{one.webhook: one.secret for one in _webhooks(job)} for job in (asked.before, asked.after)]
     for path in sorted(ways[0].keys() & ways[1].keys()):
         if ways[0][path] != ways[1][path]:
-            how = "is open to everybody" if ways[1][path] is None else f"is signed with {ways[1][path]}"
+            how = "is open to everyone" if ways[1][path] is None else f"is signed with {ways[1][path]}"
             yield Risk("RISK08", f"the webhook {path} {how}", {"webhook": path})
 
 
@@ -233,13 +232,13 @@ def _elsewhere(asked: _Asked) -> Iterator[Risk]:
         {field.path[-1] for field in asked.change.fields if field.path[-1] in {"shell", "working_dir"}}
     )
     if names:
-        yield Risk("RISK09", f"another {' and '.join(names)}", {"fields": names})
+        yield Risk("RISK09", f"a different {' and '.join(names)}", {"fields": names})
 
 
 def _gains_rights(asked: _Asked) -> Iterator[Risk]:
     before, after = asked.before, asked.after
     if after is not None and after.new_privileges and not (before is not None and before.new_privileges):
-        yield Risk("RISK14", "its programs may now gain rights, as sudo does", {"new_privileges": True})
+        yield Risk("RISK14", "its programs may now gain privileges, as sudo does", {"new_privileges": True})
 
 
 def _switched(asked: _Asked) -> Iterator[Risk]:

@@ -1,4 +1,4 @@
-"""The runs to come under two meanings of a job: which are gained, lost and moved, and when the next are."""
+"""Compares the future runs of two versions of a job: gained, lost and moved runs, and the next runs."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ from jobfile.schedule.occurrences import clock_effects, fires, spread_delay
 
 NEXT_SHOWN: Final = 4
 MAX_COMPARED: Final = 50_000
-"""Runs of a job that are compared one by one: more than one a minute for thirty days."""
+"""Maximum runs of a job that are compared one by one: enough for one a minute in thirty days."""
 
 
 def starts_of(job: JobSpec | None, *, after: datetime, until: datetime) -> Iterator[Start]:
-    """The runs that a job's schedule wants in (after, until], in order of the instants they are for."""
+    """The runs of a job's schedule in (after, until], ordered by the instants they are for."""
     if job is None or not job.enabled or not job.schedule:
         return
     delays = [spread_delay(entry.spread, job.name) for entry in job.schedule]
@@ -27,7 +27,7 @@ def starts_of(job: JobSpec | None, *, after: datetime, until: datetime) -> Itera
 
 
 def count_starts(job: JobSpec | None, *, after: datetime, until: datetime) -> int:
-    """How many runs the schedule wants in (after, until]."""
+    """The number of runs of the schedule in (after, until]."""
     if job is None or not job.enabled or not job.schedule:
         return 0
     first = job.schedule[0]
@@ -40,7 +40,7 @@ def count_starts(job: JobSpec | None, *, after: datetime, until: datetime) -> in
 
 
 def compare_runs(before: JobSpec | None, after: JobSpec | None, *, now: datetime) -> Runs:
-    """What becomes of the runs of the next thirty days when one meaning takes the place of another."""
+    """What happens to the runs of the next thirty days when one version of a job replaces another."""
     end = now + timedelta(days=DAYS)
     old, new = (list(islice(_all(job, now, end), MAX_COMPARED)) for job in (before, after))
     until = min([end, *(starts[-1].at for starts in (old, new) if len(starts) == MAX_COMPARED)])
@@ -67,7 +67,7 @@ def compare_runs(before: JobSpec | None, after: JobSpec | None, *, now: datetime
 
 
 def _usual_distance(rate: Fraction, jobs: Sequence[JobSpec | None]) -> timedelta | None:
-    """The mean time between runs; None when a job has moments that are written one by one."""
+    """The mean time between runs; None if a job has instants in `at`."""
     entries = [entry for job in jobs if job is not None for entry in job.schedule]
     if not rate or any(isinstance(entry, AtEntry) for entry in entries):
         return None
@@ -75,7 +75,7 @@ def _usual_distance(rate: Fraction, jobs: Sequence[JobSpec | None]) -> timedelta
 
 
 def effects_of(before: JobSpec | None, after: JobSpec | None, *, now: datetime) -> tuple[str, ...]:
-    """What changes of the clock in the year to come do to entries that were not there before."""
+    """How clock changes in the next year affect entries that are new."""
     known = () if before is None else before.schedule
     if after is None or not after.enabled:
         return ()
@@ -93,7 +93,7 @@ def _all(job: JobSpec | None, now: datetime, end: datetime) -> Iterator[Start]:
 
 
 def _nearest(job: JobSpec | None, starts: Sequence[Start], now: datetime) -> Iterator[Start]:
-    """The next few runs; looked for beyond the thirty days when these hold too few."""
+    """The next few runs; searched beyond the thirty days if these have too few."""
     if len(starts) >= NEXT_SHOWN or job is None:
         yield from starts[:NEXT_SHOWN]
     else:
@@ -109,10 +109,10 @@ def _only(starts: Sequence[Start], others: Sequence[Start]) -> list[Start]:
 def _pair(
     gone: Sequence[Start], come: Sequence[Start], distance: timedelta
 ) -> tuple[tuple[tuple[Start, Start], ...], tuple[Start, ...], tuple[Start, ...]]:
-    """Runs that have another time, those that go, those that come.
+    """The moved, the lost and the gained runs.
 
-    In the order of time; two are one that moved when they are no further apart than runs usually are.
-    Both sides are treated alike, so that the way back is the same way.
+    In order of time. A lost and a gained run are one moved run if they are no further apart than runs usually
+    are. Both sides are treated the same, so that the reverse plan is the exact opposite.
     """
     moved, lost, gained = [], [], []
     i = j = 0

@@ -1,4 +1,4 @@
-"""A plan as people read it in a terminal; every text of a file is shown, none of it is obeyed."""
+"""A plan as text for a terminal; control characters in texts of a file are shown as escapes."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -24,22 +24,22 @@ from jobfile.plan.wording import (
 
 WIDTH: Final = 110
 DIFF_LINES: Final = 20
-"""Lines of a script's change that are shown unless all are asked for."""
+"""Lines of a script's change that are shown without `--full`."""
 MOST: Final = 300
-"""Characters of a script's line that are shown unless all are asked for."""
+"""Characters of a script's line that are shown without `--full`."""
 NAMED: Final = 3
-"""Runs that are lost or gained and named one by one."""
+"""Maximum lost or gained runs that are listed."""
 SAME_NAMES: Final = 12
-"""Jobs without a change that are named."""
+"""Maximum unchanged jobs that are named."""
 
 _LABEL: Final = 12
 _COLUMN: Final = 20
 _MUCH: Final = 1.5
-"""A load that grows by so much is marked."""
+"""A load that grows by this factor is marked."""
 
 
 def render_text(plan: Plan, *, width: int = WIDTH, is_full: bool = False) -> str:
-    """The whole plan; at most `width` columns wherever what is said fits there."""
+    """The whole plan; at most `width` columns where the text fits."""
     lines = list(_head(plan, width))
     for change in plan.jobs:
         lines += ["", *job_lines(change, plan.now, width=width, is_full=is_full)]
@@ -59,7 +59,7 @@ def render_text(plan: Plan, *, width: int = WIDTH, is_full: bool = False) -> str
 
 
 def summary_line(plan: Plan) -> str:
-    """The last line: what there is to do."""
+    """The last line: the number of changes, risks and warnings."""
     if not plan.has_changes:
         return f"plan: no change, {plural(len(plan.same), 'job')}"
     told = [
@@ -72,7 +72,7 @@ def summary_line(plan: Plan) -> str:
 
 
 def side_text(side: Side) -> str:
-    """Where a set of jobs comes from."""
+    """The source of a set of jobs."""
     commit = side.revision[:7]
     if side.kind == "engine":
         if not side.generation:
@@ -144,7 +144,7 @@ def _farewell(change: JobChange) -> list[str]:
 
 
 def _with_schedule(change: JobChange) -> list[FieldChange]:
-    """The fields; with the schedule where its runs are to be told though the entries stay."""
+    """The fields; with the schedule if its runs change although its entries do not."""
     if any(one.kind is Kind.SCHEDULE for one in change.fields) or change.runs.is_same:
         return list(change.fields)
     before = () if change.before is None else change.before.spec.schedule
@@ -158,7 +158,7 @@ def _with_schedule(change: JobChange) -> list[FieldChange]:
 def field_lines(
     field: FieldChange, change: JobChange, now: datetime, *, width: int = WIDTH, is_full: bool = False
 ) -> list[str]:
-    """One field: what it was and what it becomes."""
+    """One field: the old and the new value."""
     label = path_text(field.path)
     if field.kind is Kind.SCHEDULE:
         return [*_schedule(field, change, width), *_fires(change, now, width), *_named_runs(change, now)]
@@ -205,7 +205,7 @@ def _script(label: str, field: FieldChange, *, is_full: bool) -> list[str]:
     size = f"{plural(len(after or before), 'line')}"
     size += f", {sum(line[0] == '+' for line in more)} new, {sum(line[0] == '-' for line in more)} gone"
     if before == after:
-        return [_row(label, "the same text, compiled in another way by this version")]
+        return [_row(label, "the same text, compiled differently by this version")]
     if not before or not after:
         size = f"{plural(len(after or before), 'line')}{'' if after else ', gone'}"
     shown = changed if is_full else changed[:DIFF_LINES]
@@ -234,7 +234,7 @@ def _schedule(field: FieldChange, change: JobChange, width: int) -> list[str]:
 
 
 def _fires(change: JobChange, now: datetime, width: int) -> list[str]:
-    """The next runs on both sides, and how many there are in thirty days."""
+    """The next runs on both sides, and the number of runs in thirty days."""
     runs = change.runs
     before = None if change.before is None else change.before.spec
     after = None if change.after is None else change.after.spec
@@ -255,14 +255,14 @@ def _fires(change: JobChange, now: datetime, width: int) -> list[str]:
         if max(map(len, lines)) <= width:
             break
     if not pairs:
-        lines = [f"{space}never fires in the year to come, before or after"]
+        lines = [f"{space}never fires in the next year, before or after"]
     counts = f"{' ' * (_LABEL + 4)}fires in 30 days  {runs.count_before:,} -> {runs.count_after:,}"
     told = told_runs(change, now)
     return [*lines, counts + told] if len(counts + told) <= width else [*lines, counts, space + told.strip()]
 
 
 def _cell(start: Start | None, job: JobSpec | None, now: datetime, *, is_brief: bool) -> str:
-    """A run in a column; `is_brief` leaves out what a change of the clock does to it, but not the mark."""
+    """A run in a column; `is_brief` omits the note about a clock change, but not the mark."""
     if start is None:
         return "-"
     text, is_odd = _moment(start, job, now, is_brief=is_brief)
@@ -270,7 +270,7 @@ def _cell(start: Start | None, job: JobSpec | None, now: datetime, *, is_brief: 
 
 
 def _named_runs(change: JobChange, now: datetime) -> list[str]:
-    """The first runs that are lost, and those that are gained when they are few."""
+    """The first lost runs, and the gained runs if they are few."""
     runs = change.runs
     before, after = (None if one is None else one.spec for one in (change.before, change.after))
     gained = runs.gained if len(runs.gained) <= NAMED else ()
@@ -284,7 +284,7 @@ def _named_runs(change: JobChange, now: datetime) -> list[str]:
 
 
 def told_runs(change: JobChange, now: datetime) -> str:
-    """How many runs are gained, lost and moved, in brackets."""
+    """The number of gained, lost and moved runs, in brackets."""
     runs = change.runs
     ratio = runs.times_as_many if runs.count_before else 0.0
     told = [f"x{ratio:,.0f}"] if ratio >= 3 else []
@@ -299,7 +299,7 @@ def told_runs(change: JobChange, now: datetime) -> str:
 
 
 def _moment(start: Start, job: JobSpec | None, now: datetime, *, is_brief: bool = False) -> tuple[str, bool]:
-    """A start as day, UTC and local time; and whether a change of the clock has to do with it."""
+    """A start as day, UTC and local time; and whether a clock change affects it."""
     local, note = ("", "") if job is None else local_note(start, job)
     inside = ", ".join(part for part in (local, "" if is_brief else note.partition(": ")[0]) if part)
     text = f"{day_text(start.starts, now)}  {clock_text(start.starts)}"

@@ -1,4 +1,4 @@
-"""What a plan is: the changes between two sets of jobs, and what they do to the runs to come."""
+"""A plan: the changes between two sets of jobs, and their effects on future runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from jobfile.model.catalog import Catalog, CompiledJob
 DAYS = 30
 """How far ahead runs are counted and compared."""
 EFFECT_DAYS = 366
-"""How far ahead local times that do not exist are looked for."""
+"""How far ahead to look for local times that do not exist."""
 
 
 class Action(StrEnum):
-    """What becomes of a job, in the order in which a plan tells it."""
+    """The change of a job, in the order of a plan."""
 
     CHANGE = "change"
     RENAME = "rename"
@@ -26,7 +26,7 @@ class Action(StrEnum):
 
 
 class Kind(StrEnum):
-    """How a changed field is to be read."""
+    """The form of a changed field."""
 
     VALUE = "value"
     SCRIPT = "script"
@@ -35,9 +35,9 @@ class Kind(StrEnum):
 
 
 class FieldChange(NamedTuple):
-    """A field with two meanings; None where there is none. Lists hold only the items that differ.
+    """A field with its old and new value; None if it has none. Lists have only the items that differ.
 
-    `is_hidden` says that a side looks like a secret: neither is ever shown.
+    With `is_hidden`, a side looks like a secret: neither side is ever shown.
     """
 
     path: tuple[str, ...]
@@ -48,7 +48,7 @@ class FieldChange(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A run to come: the instant it is for, and when it may start, which a spread makes later."""
+    """A future run: the instant it is for, and when it may start, which is later with a spread."""
 
     at: datetime
     starts: datetime
@@ -56,10 +56,10 @@ class Start(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """What a change does to the runs of a job.
+    """The effect of a change on the runs of a job.
 
-    The counts are of the thirty days. `gained`, `lost` and `moved` are whole up to `compared_until`, which is
-    the end of the thirty days unless a side has more runs than are compared one by one.
+    The counts are for thirty days. `gained`, `lost` and `moved` are complete up to `compared_until`: this is
+    the end of the thirty days, unless a side has more runs than are compared one by one.
     """
 
     compared_until: datetime
@@ -72,17 +72,17 @@ class Runs:
     moved: tuple[tuple[Start, Start], ...] = ()
     usual_distance: timedelta = timedelta(days=DAYS)
     rate_before: Fraction = Fraction(0)
-    """Runs a day over whole periods, which is what is compared: counts depend on where the days begin."""
+    """Runs per day over whole periods. These are compared, as counts depend on where the days begin."""
     rate_after: Fraction = Fraction(0)
 
     @property
     def times_as_many(self) -> float:
-        """How many times as many runs there are afterwards; 0 when there were none."""
+        """The factor by which the number of runs grows; 0 if there were none."""
         return float(self.rate_after / self.rate_before) if self.rate_before else 0.0
 
     @property
     def is_same(self) -> bool:
-        """Whether every run stays where it is."""
+        """Whether every run stays the same."""
         return not (self.gained or self.lost or self.moved) and self.count_before == self.count_after
 
 
@@ -95,7 +95,7 @@ class Risk(NamedTuple):
 
 
 class JobFacts(NamedTuple):
-    """What the engine knows of a job: its open runs, how long its newest runs took, its pause."""
+    """What the engine knows about a job: its open runs, how long its latest runs took, its pause."""
 
     running: int = 0
     waiting: int = 0
@@ -111,7 +111,7 @@ NO_FACTS = JobFacts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobChange:
-    """One job that is not the same on both sides."""
+    """One job that differs between the sides."""
 
     action: Action
     before: CompiledJob | None
@@ -126,25 +126,25 @@ class JobChange:
 
     @property
     def job(self) -> CompiledJob:
-        """The job as it will be, or was."""
+        """The new version of the job, or the old one if it is removed."""
         found = self.after or self.before
         assert found is not None
         return found
 
     @property
     def name(self) -> str:
-        """Its name, the new one when there are two."""
+        """Its name; the new one after a rename."""
         return self.job.spec.name
 
     @property
     def has_new_times(self) -> bool:
-        """Whether its runs are to be shown: they change, or the schedule does."""
+        """Whether to show its runs: they or the schedule change."""
         return not self.runs.is_same or any(one.kind is Kind.SCHEDULE for one in self.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two sets of jobs and where it comes from.
+    """One of the two sets of jobs, and its source.
 
     `kind` is engine, revision, worktree, file or plan. `files` holds names and SHA-256 digests.
     """
@@ -163,7 +163,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Starts for each hour of the day (UTC), the mean of some days; and the most in one minute."""
+    """Starts in each hour of the day (UTC), as a mean over some days; and the most in one minute."""
 
     days: int
     before: tuple[float, ...]
@@ -176,7 +176,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that a change of job files means, as seen from one instant."""
+    """The full meaning of a change of job files, as of one instant."""
 
     now: datetime
     before: Side
@@ -189,19 +189,19 @@ class Plan:
 
     @property
     def has_changes(self) -> bool:
-        """Whether anything means something else."""
+        """Whether anything changes."""
         return bool(self.jobs)
 
     @property
     def all_risks(self) -> tuple[Risk, ...]:
-        """The risks of the whole and of each job."""
+        """The risks of the whole change and of each job."""
         return (*self.risks, *(risk for job in self.jobs for risk in job.risks))
 
     @property
     def warnings(self) -> int:
-        """How many findings about jobs that change were not there before."""
+        """The number of new findings about changed jobs."""
         return sum(len(job.diagnostics) + len(job.effects) for job in self.jobs)
 
     def count(self, action: Action) -> int:
-        """How many jobs an action is told of."""
+        """The number of jobs with this change."""
         return sum(1 for job in self.jobs if job.action is action)

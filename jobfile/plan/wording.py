@@ -1,4 +1,4 @@
-"""Values, schedules and moments of a plan in words."""
+"""Formats the values, schedules and times of a plan."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
@@ -23,7 +23,7 @@ from jobfile.schedule.occurrences import explain_fire, fires, load_zone, spread_
 
 SYMBOLS: Final = {Action.CHANGE: "~", Action.RENAME: ">", Action.ADD: "+", Action.REMOVE: "-"}
 NEAR: Final = timedelta(days=25)
-"""A day that is nearer is known by its number."""
+"""A day nearer than this is shown without its month."""
 
 _INSTANT: Final = timedelta.resolution
 _WORDS: Final = {"from_day": "from", "until_day": "until", "arguments": "with"}
@@ -40,19 +40,19 @@ def times_text(ratio: float) -> str:
 
 
 def span_text(length: timedelta) -> str:
-    """A length of time as people say it, to two units: 2h11m, 45s."""
+    """A length of time in at most two units: 2h11m, 45s."""
     seconds = round(length.total_seconds())
     step = 1 if seconds < 3600 else 60 if seconds < 86_400 else 3600
     return format_duration(timedelta(seconds=seconds // step * step))
 
 
 def clock_text(at: datetime) -> str:
-    """A time of day in UTC: 02:00Z, with seconds where there are any."""
+    """A time of day in UTC: 02:00Z, with seconds unless they are 0."""
     return f"{at:%H:%M:%SZ}" if at.second else f"{at:%H:%MZ}"
 
 
 def day_text(at: datetime, now: datetime) -> str:
-    """A day: `Fri 06`, with month and year when it is far."""
+    """A day: `Fri 06`, with month and year if it is far away."""
     return f"{at:%a %d}" if abs(at - now) < NEAR else f"{at:%a %d %b %Y}"
 
 
@@ -62,19 +62,19 @@ def moment_text(start: Start, now: datetime) -> str:
 
 
 def _entry_of(start: Start, job: JobSpec) -> ScheduleEntry | None:
-    """The entry of a schedule that gives a run."""
+    """The schedule entry of a run."""
     found = next(fires(job.schedule, after=start.at - _INSTANT, until=start.at), None)
     return None if found is None else job.schedule[found.entry]
 
 
 def zone_of(start: Start, job: JobSpec) -> ZoneInfo | None:
-    """The zone of the entry that gives a run."""
+    """The zone of the schedule entry of a run."""
     entry = _entry_of(start, job)
     return load_zone(job.timezone if entry is None else entry.timezone)
 
 
 def local_note(start: Start, job: JobSpec) -> tuple[str, str]:
-    """The start by the clock of its entry, and what a change of that clock has to do with it."""
+    """The start in the zone of its entry, and a note if a clock change affects it."""
     entry = _entry_of(start, job)
     if entry is None:
         return "", ""
@@ -88,7 +88,7 @@ def local_note(start: Start, job: JobSpec) -> tuple[str, str]:
 
 
 def entry_text(entry: ScheduleEntry, job: str = "") -> str:
-    """An entry of a schedule as it is written, in one line; `job` places it in its spread."""
+    """A schedule entry as written, in one line; with `job`, also the offset within its spread."""
     match entry:
         case CronEntry():
             text = f'cron "{entry.cron}" {entry.timezone}'
@@ -140,7 +140,7 @@ def value_text(value: object) -> str:
 
 
 def _said(value: object) -> dict[str, object]:
-    """The fields of a value that say anything but what is built in."""
+    """The fields of a value that differ from the defaults."""
     assert is_dataclass(value)
     found = {}
     for one in fields(value):
@@ -157,13 +157,13 @@ def path_text(path: Sequence[str]) -> str:
 
 
 def side_texts(change: FieldChange) -> tuple[str, str]:
-    """Both meanings of a field in one line each."""
+    """The old and the new value of a field, in one line each."""
     return value_text(change.before), value_text(change.after)
 
 
 def hidden_text(change: FieldChange) -> str:
-    """What is said of a field that looks like a secret: how long it is, and what became of it."""
+    """The text for a field that looks like a secret: its length, and whether it changed."""
     what = "changed" if change.before is not None and change.after is not None else "new"
     if change.after is None:
-        return "(hidden, gone)"
+        return "(hidden, removed)"
     return f"(hidden, {len(value_text(change.after))} characters, {what})"

@@ -1,3 +1,3 @@
-"""Shows diagnostics: as text, as JSON, for CI; never a secret."""
+"""Shows diagnostics as text, as JSON and for CI; never shows a secret."""
 
 __all__ = ["ci", "redact", "text"]

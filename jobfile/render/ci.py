@@ -1,4 +1,4 @@
-"""Diagnostics as the services that show them beside a change read them: GitHub, GitLab, SARIF."""
+"""Diagnostics in the formats of services that show them beside a change: GitHub, GitLab, SARIF."""
 
 import json
 import re
@@ -22,25 +22,25 @@ from jobfile.diagnostics.source import Span
 from jobfile.pages import page_text
 
 GITHUB_LIMIT: Final = 10
-"""Annotations of one level that GitHub shows for a step."""
+"""Maximum annotations of one level that GitHub shows for a step."""
 SUMMARY_LIMIT: Final = 1_000_000
-"""Bytes of a step's summary; GitHub drops a summary of more than 1 MiB whole."""
+"""Maximum bytes of a step's summary; GitHub drops a summary above 1 MiB completely."""
 SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 _GITHUB_LEVEL: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _GITLAB_LEVEL: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}
 _SARIF_LEVEL: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _ROOT: Final = "%SRCROOT%"
-"""SARIF's usual name for the top of the repository, to which relative paths belong."""
+"""SARIF's usual name for the top of the repository, the base of relative paths."""
 
 
 def render_github(
     diagnostics: Iterable[Diagnostic], *, paths: Mapping[str, str] | None = None, log: str = ""
 ) -> str:
-    """Workflow commands that GitHub shows at the lines of a change, errors first, and the text for its log.
+    """Workflow commands that GitHub shows at the lines of a change, errors first; and the text for its log.
 
-    Of each level as many as GitHub shows, in the order given. `paths` are the files' names as GitHub knows
-    them, where those are others than in the findings.
+    For each level, up to GitHub's limit, in the given order. `paths` has GitHub's names for files, where they
+    differ from those in the findings.
     """
     by_level: dict[Severity, list[Diagnostic]] = {level: [] for level in Severity}
     for one in diagnostics:
@@ -53,14 +53,14 @@ def render_github(
 
 
 def render_summary(text: str) -> str:
-    """A text as Markdown for the summary of a GitHub step: in a fence that nothing in the text can close."""
+    """A text as Markdown for the summary of a GitHub step, in a code block that the text cannot close."""
     kept = text.encode("utf-8", "replace")[:SUMMARY_LIMIT].decode("utf-8", "ignore").rstrip("\n")
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", kept)), default=0))
     return f"{fence}text\n{kept}\n{fence}\n"
 
 
 def render_gitlab(diagnostics: Iterable[Diagnostic], *, paths: Mapping[str, str] | None = None) -> str:
-    """A Code Quality report. A fingerprint knows no line, so a finding that moved is not a new one."""
+    """A Code Quality report. A fingerprint has no line number, so a moved finding is not new."""
     names, seen = paths or {}, Counter[str]()
     report: list[dict[str, object]] = []
     shown, left_off = most_severe(diagnostics)
@@ -87,7 +87,7 @@ def render_gitlab(diagnostics: Iterable[Diagnostic], *, paths: Mapping[str, str]
 def render_sarif(
     diagnostics: Sequence[Diagnostic], *, version: str, paths: Mapping[str, str] | None = None
 ) -> str:
-    """A SARIF 2.1.0 log with one run; `version` is that of this program."""
+    """A SARIF 2.1.0 log with one run; `version` is the version of this program."""
     diagnostics, left_off = most_severe(diagnostics)
     codes = sorted({one.code for one in diagnostics})
     indexes = {code: index for index, code in enumerate(codes)}
@@ -131,9 +131,9 @@ def _github(one: Diagnostic, paths: Mapping[str, str]) -> str:
 
 
 def _uncommanded(log: str) -> str:
-    """A text that the runner does not search for commands: it shows files, which anybody may have written.
+    """A text in which the runner does not look for commands: it quotes files, which anyone can have written.
 
-    The token that starts the search again is a digest of the text, so the text cannot contain it.
+    The token that turns commands on again is a digest of the text, so the text cannot contain it.
     """
     token = _digest(log)
     return f"::stop-commands::{token}\n{log.rstrip()}\n::{token}::\n" if log else ""
@@ -158,7 +158,7 @@ def _digest(*parts: str) -> str:
 def _sarif_rule(code: str) -> dict[str, object]:
     about, page = CODES[code], page_text(code) or ""
     says = f"{visible(about.says)}."
-    # A page is a title, what the code means, a bad and a good example, and why.
+    # A page has a title, the meaning of the code, a bad and a good example, and the reason.
     meaning = re.search(r"\A# .*\n\n(.+)", page)
     why = re.search(r"^Why: (.+(?:\n.+)*)", page, re.MULTILINE)
     full = " ".join(match[1].replace("\n", " ") for match in (meaning, why) if match)
@@ -177,7 +177,7 @@ def _sarif_result(one: Diagnostic, artifact: Mapping[str, object]) -> dict[str, 
     result: dict[str, object] = {
         "ruleId": one.code,
         "level": _SARIF_LEVEL[one.severity],
-        # What looks like a link would become one, and the words may be those of whoever wrote the file.
+        # Text that looks like a link would become one, and the author of the file could have chosen it.
         "message": {"text": _all_said(one).replace("](", "] (")},
         "locations": [{"physicalLocation": _sarif_place(one.span, artifact)}],
     }
@@ -222,9 +222,9 @@ def _sarif_region(span: Span) -> dict[str, int]:
 
 
 def _sarif_artifact(path: str) -> dict[str, object]:
-    """A path as a URI: relative to the top of the repository, or whole when it lies elsewhere.
+    """A path as a URI: relative to the top of the repository, or absolute if it is outside.
 
-    A colon is escaped too: before the first slash it would end a scheme.
+    A colon is escaped too: before the first slash it would end a URI scheme.
     """
     uri = quote(path.encode("utf-8", "surrogateescape"))
     return {"uri": f"file://{uri}"} if path.startswith("/") else {"uri": uri, "uriBaseId": _ROOT}

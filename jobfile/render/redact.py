@@ -1,4 +1,4 @@
-"""What looks like a secret is not repeated: no excerpt of a file that is shown holds it."""
+"""Hides text that looks like a secret, so that no excerpt shows it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ COVER = "*"
 
 
 def without_secrets(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> Mapping[str, Source]:
-    """The sources with every such place covered; each character by one sign, so that no place moves."""
+    """The sources with each character of such a text replaced by one sign, so that columns stay the same."""
     found = [one for one in diagnostics if one.code in SECRET_CODES and one.file in sources]
     if not found:
         return sources

@@ -1,4 +1,4 @@
-"""Diagnostics as people and programs read them: excerpts with carets, lines, JSON."""
+"""Shows diagnostics as excerpts with carets, as lines, or as JSON."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from jobfile.diagnostics.excerpt import LONG_LINE, Mark, Row, excerpt, visible
 from jobfile.diagnostics.source import Position, Source, Span
 
 JSON_FORMAT: Final = 1
-"""Number of the JSON form; it changes when a reader of the old one would misread the new."""
+"""Version of the JSON form; it changes when the old reader would misread the new form."""
 
 _RESET: Final = "\x1b[0m"
 _BOLD: Final = "\x1b[1m"
@@ -24,7 +24,7 @@ def render_text(
     color: bool = False,
     width: int = 120,
 ) -> str:
-    """Each finding with its excerpt, notes and help, a blank line between two; files are cut to `width`."""
+    """Each finding with excerpt, notes and help, a blank line between two; excerpts are cut to `width`."""
     shown, left_off = most_severe(diagnostics)
     blocks = ["\n".join(_text_lines(one, sources.get(one.file), color=color, width=width)) for one in shown]
     blocks += [left_off_words(left_off)] if left_off else []
@@ -32,7 +32,7 @@ def render_text(
 
 
 def render_short(diagnostics: Iterable[Diagnostic]) -> str:
-    """One line a finding, as editors read them: `jobs.yaml:8:17: error JF201: no step …`."""
+    """One line per finding, for editors: `jobs.yaml:8:17: error JF201: unknown step …`."""
     shown, left_off = most_severe(diagnostics)
     lines = [f"{_arrow(one)}: {one.severity} {one.code}: {visible(one.message)}" for one in shown]
     lines += [left_off_words(left_off)] if left_off else []
@@ -57,7 +57,7 @@ def summary_line(diagnostics: Iterable[Diagnostic], *, files: int, jobs: int) ->
 def to_json(
     diagnostics: Sequence[Diagnostic], *, sources: Mapping[str, Source], files: Sequence[str]
 ) -> dict[str, object]:
-    """All findings as one object; schemas/diagnostic.schema.json says its form."""
+    """All findings as one object, in the form of schemas/diagnostic.schema.json."""
     errors = sum(one.severity is Severity.ERROR for one in diagnostics)
     shown, left_off = most_severe(diagnostics)
     return {
@@ -176,7 +176,7 @@ def _json_edit(edit: Edit) -> dict[str, object]:
 
 
 def _snippet(span: Span, source: Source | None) -> str | None:
-    """The line on which a span begins, of a very long one its first part; None without a source."""
+    """The line on which a span begins, or the first part of a very long line; None without a source."""
     if source is None or span.start.line > len(source.line_starts):
         return None
     return source.line(span.start.line)[:LONG_LINE]

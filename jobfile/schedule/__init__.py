@@ -1,4 +1,4 @@
-"""Schedule entries in, instants out: cron, calendars, time zones, and the same in words."""
+"""Turns schedule entries into instants and into words: cron, calendars, time zones."""
 
 __all__ = [
     "cron",

@@ -18,10 +18,10 @@ from jobfile.schedule.cron_fields import (
 __all__ = ["CRON_SEMANTICS_VERSION", "CronExpression", "CronProblem", "SpecialDay", "parse_cron"]
 
 CRON_SEMANTICS_VERSION = 1
-"""Stored with every generation: what an expression means never changes under a user."""
+"""Stored with every generation: the meaning of an expression never changes for a user."""
 
 MAX_LENGTH = 128
-"""Characters of an expression; more is a mistake, and work for nothing."""
+"""Maximum characters of an expression; a longer one is a mistake."""
 
 ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -33,7 +33,7 @@ ALIASES = {
     "@hourly": "0 * * * *",
 }
 MONTH_LENGTHS = ((31,), (28, 29), (31,), (30,), (31,), (30,), (31,), (31,), (30,), (31,), (30,), (31,))
-"""The lengths that each month has over the years."""
+"""The possible lengths of each month."""
 
 _WORDS = re.compile(r"[^ \t]+")
 _CRON_WORD = re.compile(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?+)++", re.ASCII | re.IGNORECASE)
@@ -41,17 +41,17 @@ _ZONE_PREFIX = re.compile(r"(?:CRON_)?TZ=([^ \t]*)", re.ASCII)
 _ALL_WEEKDAYS = 0b1111111
 _EVERY_DAY = (2 << 31) - 2
 _FIVE_WEEKS = 0b10000001000000100000010000001
-"""One bit a week: multiplied by seven bits it repeats them over 35 days."""
+"""One bit per week: multiplying seven bits by it repeats them over 35 days."""
 _SUNDAY, _SATURDAY = 0, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronExpression:
-    """What a cron text matches, as bit sets: bit n is minute, hour, day, month or weekday n (0 is Sunday).
+    """A cron text as bit sets: bit n is minute, hour, day, month or weekday n (0 is Sunday).
 
-    `fields` are its five texts. A fixed expression names its minutes and hours, which decides what a
-    change of the clock does to it. `is_either` says that a day fits when one of its two fields does.
-    `restricts_both_days` says that neither day field is a plain star, so that an author may mean either.
+    `fields` are its five texts. A fixed expression names its minutes and hours; this decides how a clock
+    change affects it. With `is_either`, a day matches if one of the two day fields does. With
+    `restricts_both_days`, neither day field is a plain star, so the author may mean either rule.
     """
 
     fields: tuple[str, ...]
@@ -68,7 +68,7 @@ class CronExpression:
     uneven_step: str | None
 
     def days(self, length: int, first_weekday: int) -> int:
-        """The days that match in a month with so many days whose first is such a weekday: bit n is day n."""
+        """The days that match in a month with this length and this first weekday: bit n is day n."""
         every_day = (2 << length) - 2
         week = self.day_of_week
         if week != _ALL_WEEKDAYS:
@@ -86,7 +86,7 @@ class CronExpression:
 
 @lru_cache(maxsize=16_384)
 def parse_cron(text: str, *, days: DayRule = DayRule.CRON) -> CronExpression | CronProblem:
-    """The expression that a text means, or what is wrong with it. Never raises."""
+    """The expression in a text, or the problem with it. Never raises."""
     refused = _refused_text(text)
     if refused is not None:
         return refused
@@ -139,7 +139,7 @@ def _expression(fields: tuple[str, ...], sets: list[FieldSet], days: DayRule) ->
 
 
 def _special_bit(special: SpecialDay, length: int, first_weekday: int) -> int:
-    """The bit of the day that is meant in such a month; none when the month has no such day."""
+    """The bit of the special day in such a month; 0 if the month has no such day."""
     if special.kind == "L":
         return 1 << length
     if special.kind == "LW":
@@ -164,8 +164,8 @@ def _nearest_weekday(day: int, length: int, first_weekday: int) -> int:
 def _fires(expression: CronExpression) -> bool:
     """Whether any day ever matches.
 
-    Every month begins on every weekday with every length it has within the 400 years after which the
-    calendar repeats, so these are all the months there are.
+    The calendar repeats after 400 years, and in them each month begins on every weekday with each of its
+    lengths. So these are all possible months.
     """
     return any(
         expression.days(length, first_weekday)
@@ -187,11 +187,11 @@ def _never(words: list[tuple[str, int]], expression: CronExpression) -> CronProb
         start=words[2][1],
         end=week_at + len(week) if is_about_week else month_at + len(month),
         label="no year has such a day",
-        help=(DAY_OF_MONTH.advice, *(["a day has to fit both day fields"] if is_about_week else [])),
+        help=(DAY_OF_MONTH.advice, *(["a day must match both day fields"] if is_about_week else [])),
     )
 
 
-# --- texts that are refused as a whole
+# --- texts that are refused completely
 
 
 def _refused_text(text: str) -> CronProblem | None:
@@ -201,13 +201,13 @@ def _refused_text(text: str) -> CronProblem | None:
             MAX_LENGTH,
             len(text),
             label="beyond the limit",
-            help_=("several schedules can stand in a list",),
+            help_=("split it into several schedules in a list",),
         )
     for at, sign in enumerate(text):
         if not (" " <= sign <= "~" or sign == "\t"):
             return _refused_character(sign, at)
     if not text or text.isspace():
-        return _problem("an empty text is not a cron expression", 0, len(text), help_=(ORDER_OF_FIELDS,))
+        return _problem("the cron expression is empty", 0, len(text), help_=(ORDER_OF_FIELDS,))
     prefix = _ZONE_PREFIX.match(text.lstrip(" \t"))
     if prefix is not None:
         start = len(text) - len(text.lstrip(" \t"))
@@ -222,18 +222,18 @@ def _refused_text(text: str) -> CronProblem | None:
 
 
 def _refused_character(sign: str, at: int) -> CronProblem:
-    """A character outside ASCII, or a control character, by its number: it may be invisible."""
+    """A character outside ASCII or a control character; named by its position, as it can be invisible."""
     number = f"U+{ord(sign):04X}"
     if sign.isdecimal():
         message, fix = f"digit {number} is not one of 0 to 9", str(int(sign))
     elif sign.isspace():
-        message, fix = f"character {number} does not part fields", " "
+        message, fix = f"character {number} is not a valid separator", " "
     elif sign in "‐‑‒–—−":
-        message, fix = f"character {number} is not the minus of a range", "-"
+        message, fix = f"character {number} is not the hyphen of a range", "-"
     else:
-        message, fix = f"character {number} has no place in a cron expression", None
-    label = "only spaces and tabs part fields" if fix == " " else "only plain ASCII characters"
-    help_ = "a field has digits, names of three letters, and the signs  * , - / ? #"
+        message, fix = f"character {number} is not allowed in a cron expression", None
+    label = "separate fields with spaces or tabs" if fix == " " else "only ASCII characters are allowed"
+    help_ = "a field consists of digits, names of three letters, and the signs  * , - / ? #"
     if fix is not None:
         help_ = "write a space" if fix == " " else f"write `{fix}`"
     return _problem(message, at, at + 1, label=label, help_=(help_,), fix=fix)
@@ -248,8 +248,8 @@ def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> Cron
             message="`@reboot` is not a time",
             start=start,
             end=end,
-            label="the start of a machine is not on the calendar",
-            help=("leave `schedule` out, and let the machine's start-up call  jobfile run JOB",),
+            label="a machine can start at any time",
+            help=("remove `schedule`, and call  jobfile run JOB  when the machine starts",),
         )
     if alias == "@every":
         period = rest[0][0] if rest else "10m"
@@ -257,18 +257,18 @@ def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> Cron
             "`@every` is not part of a cron expression",
             start,
             end,
-            label="a period, not a time of day",
+            label="this is a period, not a time of day",
             help_=(f"write `every: {period}` instead of `cron:`",),
         )
     if alias not in ALIASES:
         return _unknown_alias(alias, start)
     if rest:
         return _problem(
-            f"`{alias}` stands alone",
+            f"`{alias}` must be the whole expression",
             rest[0][1],
             len(text.rstrip(" \t")),
             label="one word too many",
-            help_=(f"for another time leave the alias out: {ORDER_OF_FIELDS}",),
+            help_=(f"for another time, write {ORDER_OF_FIELDS}",),
         )
     parsed = _parse_fields([(field, 0) for field in ALIASES[alias].split()], days)
     assert isinstance(parsed, CronExpression)
@@ -293,17 +293,17 @@ def _unknown_alias(alias: str, start: int) -> CronProblem:
 
 
 def _wrong_count(text: str, words: list[tuple[str, int]]) -> CronProblem:
-    """Six or seven fields have seconds or years; more words are a line of a crontab."""
+    """Six or seven fields contain seconds or years; more words are a crontab line."""
     first_five = _parse_fields(words[:5], DayRule.CRON) if len(words) > 5 else None
     if len(words) in (6, 7) and all(_CRON_WORD.fullmatch(word) for word, _ in words):
         return _seconds(words, last_is_good=isinstance(first_five, CronExpression))
     if isinstance(first_five, CronExpression):
         return _problem(
-            f"a cron expression ends after five fields, this one has {len(words)}",
+            f"a cron expression has five fields, this one has {len(words)}",
             words[5][1],
             len(text.rstrip(" \t")),
             label="not part of the expression",
-            help_=("what is to be run belongs under `run:` or `command:`",),
+            help_=("put the command under `run:` or `command:`",),
         )
     start, end = words[0][1], words[-1][1] + len(words[-1][0])
     return _problem(
@@ -316,12 +316,12 @@ def _wrong_count(text: str, words: list[tuple[str, int]]) -> CronProblem:
 
 
 def _seconds(words: list[tuple[str, int]], *, last_is_good: bool) -> CronProblem:
-    """Programs differ in which end the seconds stand at, so both readings are shown."""
+    """Programs differ on whether seconds come first or last, so both readings are shown."""
     texts = [word for word, _ in words]
     first_is_good = isinstance(
         _parse_fields([(word, 0) for word in texts[1:6]], DayRule.CRON), CronExpression
     )
-    help_ = ["for a distance of seconds write `every: 10s` instead of `cron:`"]
+    help_ = ["for a period in seconds, write `every: 10s` instead of `cron:`"]
     if last_is_good and len(words) == 6:
         help_.insert(0, f"if the seconds come last:  {' '.join(texts[:5])}")
     if first_is_good:
@@ -334,7 +334,7 @@ def _seconds(words: list[tuple[str, int]], *, last_is_good: bool) -> CronProblem
         message=f"{what}: a cron expression has five fields, this one has {len(words)}",
         start=start,
         end=words[1][1] if start == words[0][1] else words[5][1] + len(words[5][0]),
-        label="the finest field is the minute",
+        label="the smallest unit is the minute",
         help=tuple(help_),
         fix="" if is_plain else None,
     )

@@ -1,4 +1,4 @@
-"""One field of a cron expression: its numbers, names, ranges, steps and special days, and what is refused."""
+"""Parses one field of a cron expression: numbers, names, ranges, steps, special days; explains mistakes."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronProblem:
-    """A mistake in a cron text. `start` and `end` are offsets in it; `fix` is a text to put between them."""
+    """A mistake in a cron text. `start` and `end` are offsets in it; `fix` is a text to replace it."""
 
     code: str
     message: str
@@ -29,7 +29,7 @@ class SpecialDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSet:
-    """What a field matches. `uneven_step` tells of a step whose last distance is another one."""
+    """The values that a field matches. `uneven_step` describes a step whose last interval is different."""
 
     bits: int
     special_days: tuple[SpecialDay, ...] = ()
@@ -38,7 +38,7 @@ class FieldSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Field:
-    """The rules of one field. `last` is where an open range (`5/10`) ends; `advice` is for a wrong number."""
+    """The rules of one field. `last` is the end of an open range (`5/10`); `advice` is for a wrong number."""
 
     name: str
     low: int
@@ -78,12 +78,12 @@ ORDER_OF_FIELDS = "five fields: minute hour day-of-month month day-of-week, such
 
 SUNDAY_AT_END = 7
 MAX_NTH = 5
-"""A weekday comes at most five times in a month."""
+"""A weekday occurs at most five times in a month."""
 
 
 @lru_cache(maxsize=4096)
 def parse_field(field: Field, text: str) -> FieldSet | CronProblem:
-    """What the text of a field matches, or what is wrong with it; offsets are those in the field."""
+    """The values that a field's text matches, or the problem with it; offsets are within the field."""
     if text == "?" and field in DAY_FIELDS:
         return FieldSet(bits=_bits(field, field.low, field.last, 1))
     bits, at = 0, 0
@@ -154,7 +154,7 @@ def _open_range(field: Field, low: int, head: str, at: int) -> tuple[int, int] |
         return low, field.last
     return CronProblem(
         code="JF313",
-        message=f"a step that starts at `{head}` in the {field.name} field has nowhere to go",
+        message=f"a step that starts at `{head}` in the {field.name} field has no next value",
         start=at,
         end=at + len(head),
         label="the week ends at 6, Saturday",
@@ -178,11 +178,11 @@ def _step(field: Field, text: str, at: int) -> int | CronProblem:
     if text.isdigit():
         return CronProblem(
             code="JF302",
-            message=f"step {text} in the {field.name} field goes nowhere",
+            message=f"step {text} in the {field.name} field never advances",
             start=at,
             end=end,
-            label="a step is 1 or more",
-            help=(f"for every {field.name} leave the step out",),
+            label="a step must be 1 or more",
+            help=(f"for every {field.name}, remove the step",),
         )
     found = f"`{text}` is not a step" if text else "a step is missing after `/`"
     return CronProblem(
@@ -196,9 +196,9 @@ def _step(field: Field, text: str, at: int) -> int | CronProblem:
 
 
 def _uneven(field: Field, item: str, low: int, high: int, step: int, *, is_range: bool) -> str | None:
-    """What to say of a step that does not keep its distance for ever."""
+    """A note on a step whose interval is not always the same."""
     if step > 1 and step > high - low:
-        return f"`{item}` is longer than the range: only {field.name} {low}"
+        return f"the step of `{item}` is longer than the range: it matches only {field.name} {low}"
     is_round = (low, high) == (field.low, field.last) if is_range else low - field.low < step
     if is_round and (field.last - field.low + 1) % step:
         return f"`{item}` starts again each {field.cycle_name}"
@@ -209,7 +209,7 @@ def _uneven(field: Field, item: str, low: int, high: int, step: int, *, is_range
 
 
 def _special_day(field: Field, item: str, at: int) -> SpecialDay | CronProblem | None:
-    """The day that depends on the month, or None when the item is none."""
+    """The special day, which depends on the month, or None if the item is not one."""
     upper = item.upper()
     if field is DAY_OF_MONTH:
         return _special_day_of_month(upper, item, at)
@@ -278,7 +278,7 @@ def _bad_special(field: Field, item: str, at: int, help_: str) -> CronProblem:
     )
 
 
-# --- what is refused, and what it says
+# --- mistakes and their messages
 
 
 def _empty_item(field: Field, at: int) -> CronProblem:
@@ -288,29 +288,29 @@ def _empty_item(field: Field, at: int) -> CronProblem:
         message=f"an item of the list in the {field.name} field is empty",
         start=comma,
         end=comma + 1,
-        label="nothing stands beside this comma",
-        help=("leave the comma out, or write a value beside it",),
+        label="a value is missing beside this comma",
+        help=("remove the comma, or write a value beside it",),
     )
 
 
 def _refused_item(field: Field, item: str, at: int, *, is_only: bool) -> CronProblem | None:
-    """The signs of other programs, each with what to write instead."""
+    """Signs used by other programs, each with what to write instead."""
     if "~" in item or (item[0] in "Hh" and (len(item) == 1 or item[1] in "/(")):
         return CronProblem(
             code="JF301",
-            message=f"`{item}` in the {field.name} field leaves the choice to a program",
+            message=f"`{item}` in the {field.name} field would let the program choose",
             start=at,
             end=at + len(item),
-            label="a schedule is the same on every machine",
+            label="a schedule must be the same on every machine",
             help=(f"choose the {field.name} yourself; `spread:` keeps jobs apart",),
         )
     if "?" in item:
         return CronProblem(
             code="JF301",
-            message=f"`{item}` is not possible in the {field.name} field",
+            message=f"`{item}` is not allowed in the {field.name} field",
             start=at,
             end=at + len(item),
-            label="`?` stands alone" if field in DAY_FIELDS else "`?` stands only in the two day fields",
+            label="`?` must be alone" if field in DAY_FIELDS else "`?` is allowed only in the two day fields",
             help=("write `*`",),
             fix="*" if is_only and item == "?" else None,
         )
@@ -331,13 +331,13 @@ def _out_of_range(field: Field, word: str, at: int) -> CronProblem:
 def _not_a_value(field: Field, word: str, at: int) -> CronProblem:
     meant = _nearest_name(field, word)
     own = [one.name for one in FIELDS if one is not field and _nearest_name(one, word)]
-    advice = [f"`{word}` belongs into the {name} field" for name in own]
+    advice = [f"`{word}` belongs in the {name} field" for name in own]
     expected = f"{field.low} to {field.high}"
     if field.names:
         expected += f", or {field.names[0]} to {field.names[-1]}"
     return CronProblem(
         code="JF301",
-        message=f"`{word}` is not possible in the {field.name} field",
+        message=f"`{word}` is not allowed in the {field.name} field",
         start=at,
         end=at + len(word),
         label=f"expected {expected}, `a-b`, `a,b` or `*`",
@@ -347,7 +347,7 @@ def _not_a_value(field: Field, word: str, at: int) -> CronProblem:
 
 
 def _nearest_name(field: Field, word: str) -> str | None:
-    """The name that a longer or mistyped one begins with or is an anagram of, when there is only one."""
+    """The single name that a longer or mistyped word begins with or is an anagram of, if any."""
     lower = word.lower()
     near = [
         name
@@ -373,7 +373,7 @@ def _not_a_range(field: Field, head: str, at: int) -> CronProblem:
 def _backwards(field: Field, head: str, at: int, low: int, high: int, *, has_step: bool) -> CronProblem:
     first, _, second = head.partition("-")
     split = [_range_text(field, first, low, field.high), _range_text(field, second, high, field.low)]
-    advice = f"for a range over the end write `{','.join(split)}`"
+    advice = f"for a range that wraps around, write `{','.join(split)}`"
     if has_step:
         advice = f"write two ranges, one up to {field.last} and one from {field.low}"
     if field is DAY_OF_WEEK and low == SUNDAY_AT_END:
@@ -389,9 +389,9 @@ def _backwards(field: Field, head: str, at: int, low: int, high: int, *, has_ste
 
 
 def _range_text(field: Field, word: str, value: int, edge: int) -> str:
-    """The range between a value and an edge of the field, written in the value's own way."""
+    """The range between a value and the start or end of the field, in the notation of the value."""
     if field is DAY_OF_WEEK and edge == field.low:
-        edge = 1  # Sunday closes the first half
+        edge = 1  # Sunday ends the first half
     if value == edge:
         return word
     name = str(edge) if word.isdigit() else field.names[(edge - field.low) % len(field.names)]

@@ -1,4 +1,4 @@
-"""Dates, times of day and moments as files write them: strict forms, read the same everywhere."""
+"""Parses dates, times of day and date-times in strict forms, the same everywhere."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,7 +8,7 @@ from jobfile.schedule.zones import load_zone
 
 DATE_FORM: Final = "YYYY-MM-DD"
 TIME_FORM: Final = "HH:MM"
-MOMENT_FORM: Final = "YYYY-MM-DDTHH:MM, with seconds, Z or an offset if need be"
+MOMENT_FORM: Final = "YYYY-MM-DDTHH:MM, with optional seconds and Z or an offset"
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -16,11 +16,11 @@ _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 YEARS: Final = range(1970, 2400)
-"""Outside of these a date is a mistake, and arithmetic with it may leave the calendar."""
+"""A date outside these years is a mistake, and arithmetic with it could leave the calendar."""
 
 
 def parse_date(text: str) -> date | None:
-    """A date as YYYY-MM-DD, of a year that people plan for; None for anything else."""
+    """A date as YYYY-MM-DD, in a plausible year; None for anything else."""
     if not _DATE.fullmatch(text):
         return None
     try:
@@ -37,9 +37,9 @@ def parse_time(text: str) -> time | None:
 
 
 def parse_moment(text: str, zone: str) -> datetime | str:
-    """The instant (UTC) that a text names in a zone, or why it names none.
+    """The instant (UTC) that a text means in a zone, or why it means none.
 
-    A local time that comes twice is the first of the two.
+    A local time that occurs twice means the first of the two.
     """
     form = _MOMENT.fullmatch(text)
     if form is None or parse_date(text[:10]) is None:
@@ -52,12 +52,12 @@ def parse_moment(text: str, zone: str) -> datetime | str:
         return ""
     at = named.replace(tzinfo=loaded).astimezone(UTC)
     if at.astimezone(loaded).replace(tzinfo=None) != named:
-        return f"this local time does not exist in {zone}: the clock is set forward over it"
+        return f"this local time does not exist in {zone}: the clock skips it when it is set forward"
     return at
 
 
 def second_moment(text: str, zone: str) -> datetime | None:
-    """The later of the two instants that a local time names when clocks are set back; None when it is one."""
+    """The later of the two instants of a local time that occurs twice; None if it occurs once."""
     first = parse_moment(text, zone)
     loaded = load_zone(zone)
     if isinstance(first, str) or loaded is None:
@@ -70,5 +70,5 @@ def second_moment(text: str, zone: str) -> datetime | None:
 
 
 def days_between(first: date, last: date) -> timedelta:
-    """The length of both days and all between."""
+    """The number of days from first to last, both included."""
     return last - first + timedelta(days=1)

@@ -1,6 +1,6 @@
-"""The local days that an entry names, a month at a time, as bits: bit n is day n of the month.
+"""The local days that an entry matches, one month at a time, as bits: bit n is day n of the month.
 
-Days are those of the calendar on the wall: no zone and no change of a clock has a part in them.
+Days are plain calendar days: time zones and clock changes do not matter here.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from jobfile.model.jobs import CalendarSpec, OnClosed
 from jobfile.schedule.cron import CronExpression
 
 YEARS = range(1, 10_000)
-"""The years of the standard library's calendar."""
+"""The years that the standard library's calendar supports."""
 
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _ALL_WEEKDAYS = 0b1111111
 _FIVE_WEEKS = 0b10000001000000100000010000001
-"""One bit a week: multiplied by seven bits it repeats them over 35 days."""
+"""One bit per week: multiplying seven bits by it repeats them over 35 days."""
 
 
 class Days(Protocol):
@@ -75,7 +75,7 @@ class OpenDays:
 
 @lru_cache(maxsize=256)
 def open_days(calendar: CalendarSpec) -> OpenDays:
-    """The open days of a calendar, whose lists are read once."""
+    """The open days of a calendar; its lists are parsed once."""
     return OpenDays(calendar)
 
 
@@ -89,7 +89,7 @@ def _bits_by_month(days: Sequence[date]) -> dict[tuple[int, int], int]:
 
 @dataclass(frozen=True, slots=True)
 class NumberedDays:
-    """The n-th open day of each month, from its end when negative; none in a month that has too few."""
+    """The n-th open day of each month, counted from the end if negative; none in a month with too few."""
 
     number: int
     open_days: OpenDays
@@ -105,7 +105,7 @@ class NumberedDays:
 
 @dataclass(frozen=True, slots=True)
 class OpenMatchingDays:
-    """Matching days that are open; those that are closed are dropped, or stand for another day."""
+    """Matching days that are open; a closed day is dropped, or moved to another day."""
 
     matching: Days
     open_days: OpenDays
@@ -123,8 +123,8 @@ class OpenMatchingDays:
         return _moved_back(matching, is_open) | self._from_after(year, month, last)
 
     def _from_before(self, year: int, month: int, first: int) -> int:
-        """The first open day, if a closed day of an earlier month is moved on to it."""
-        while True:  # an expression matches some day in any 40 years
+        """The first open day, if a closed day of an earlier month is moved to it."""
+        while True:  # an expression matches at least one day in any 40 years
             year, month = (year, month - 1) if month > 1 else (year - 1, 12)
             if year not in YEARS:
                 return 0
@@ -148,7 +148,7 @@ class OpenMatchingDays:
 
 
 def _moved_on(matching: int, is_open: int) -> int:
-    """The open days that a matching day of the same month falls on, or is moved on to."""
+    """The open days that are a matching day of the same month, or to which one is moved forward."""
     moved = 0
     while is_open and matching:
         day = is_open & -is_open
@@ -161,7 +161,7 @@ def _moved_on(matching: int, is_open: int) -> int:
 
 
 def _moved_back(matching: int, is_open: int) -> int:
-    """The open days that a matching day of the same month falls on, or is moved back to."""
+    """The open days that are a matching day of the same month, or to which one is moved back."""
     moved = 0
     while is_open and matching:
         day = 1 << is_open.bit_length() - 1

@@ -1,4 +1,4 @@
-"""What a change of the clock does to an entry: local times that do not exist, or exist twice."""
+"""The effects of clock changes on an entry: local times that do not exist, or occur twice."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,14 +17,14 @@ from jobfile.schedule.local_times import (
 from jobfile.schedule.zones import HORIZON, LEAST_YEAR, TZDATA_VERSION, clock_changes
 
 BEGINNING = datetime(LEAST_YEAR + 1, 1, 1, tzinfo=UTC)
-"""The first instant from which fires are looked for."""
+"""The first instant that a search for fires can start from."""
 
 _SECOND = timedelta(seconds=1)
 _MINUTES_A_DAY = 1440
 
 
 def within_calendar(instant: datetime) -> datetime:
-    """The instant in UTC, or the nearest one that can be calculated with."""
+    """The instant in UTC, moved into the supported range."""
     if instant.tzinfo is UTC and BEGINNING <= instant <= HORIZON:
         return instant
     return min(max(instant, BEGINNING), HORIZON).astimezone(UTC)
@@ -32,7 +32,7 @@ def within_calendar(instant: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockEffect:
-    """A local date on which times that a fixed entry names are left out (gap) or come twice (fold)."""
+    """A local date on which times of a fixed entry do not exist (gap) or occur twice (fold)."""
 
     date: date
     is_gap: bool
@@ -41,18 +41,18 @@ class ClockEffect:
     @property
     def note(self) -> str:
         """The effect in one line."""
-        says = "do not exist" if self.is_gap else "exist twice"
+        says = "do not exist" if self.is_gap else "occur twice"
         if " " not in self.times:
-            says = "does not exist" if self.is_gap else "exists twice"
+            says = "does not exist" if self.is_gap else "occurs twice"
         return f"{self.times} {says} on {self.date.isoformat()}"
 
 
 def clock_effects(
     entry: ScheduleEntry, *, after: datetime | None = None, days: int = 366
 ) -> tuple[ClockEffect, ...]:
-    """The effects in the days after an instant, by default the year after the one of the zone rules.
+    """The effects in the days after an instant; by default, in the year after the release of the zone rules.
 
-    Wildcard entries, `every` and `at` have none: they name no time that could be missing.
+    Wildcard entries, `every` and `at` have no effects: they name no local time that could be missing.
     """
     if not isinstance(entry, CronEntry | BusinessDayEntry):
         return ()
@@ -71,17 +71,17 @@ def clock_effects(
 
 
 def gap_dates(entry: ScheduleEntry, *, after: datetime | None = None, days: int = 366) -> tuple[str, ...]:
-    """The days on which a time that the entry names does not exist, each as a note."""
+    """A note for each day on which a time of the entry does not exist."""
     return tuple(one.note for one in clock_effects(entry, after=after, days=days) if one.is_gap)
 
 
 def fold_dates(entry: ScheduleEntry, *, after: datetime | None = None, days: int = 366) -> tuple[str, ...]:
-    """The days on which a time that the entry names exists twice, each as a note."""
+    """A note for each day on which a time of the entry occurs twice."""
     return tuple(one.note for one in clock_effects(entry, after=after, days=days) if not one.is_gap)
 
 
 def explain_fire(entry: ScheduleEntry, at: datetime) -> str:
-    """What a change of the clock has to do with the fire of an entry at an instant; "" when nothing."""
+    """How a clock change affects the fire of an entry at an instant; "" if it does not."""
     if isinstance(entry, AtEntry):
         return _first_pass_note(entry.timezone, at, is_fixed=False) or _second_pass_note(entry.timezone, at)
     if not isinstance(entry, CronEntry | BusinessDayEntry):
@@ -107,7 +107,7 @@ def _first_pass_note(zone: str, at: datetime, *, is_fixed: bool) -> str:
     for change in clock_changes(zone, after=at, days=1):
         if not change.is_gap and change.at - change.size <= at and change.size < LONGEST_SHIFT:
             local = _clock(seconds_of(at + change.offset_before) // 60)
-            return f"{local} exists twice: {'the first is used' if is_fixed else 'this is the first'}"
+            return f"{local} occurs twice: {'the first is used' if is_fixed else 'this is the first'}"
     return ""
 
 
@@ -115,12 +115,12 @@ def _second_pass_note(zone: str, at: datetime) -> str:
     second = seconds_of(at)
     for piece in pieces_of_year(zone, within_calendar(at).year):
         if piece.start <= second < min(piece.end, piece.repeats_until):
-            return f"{_clock((second + piece.offset) // 60)} exists twice: this is the second"
+            return f"{_clock((second + piece.offset) // 60)} occurs twice: this is the second"
     return ""
 
 
 def _times(minutes: list[int]) -> str:
-    """Minutes as times of day, the first and the last when they are many."""
+    """Minutes as times of day; only the first and the last if there are many."""
     if len(minutes) == 1:
         return _clock(minutes[0])
     return f"{_clock(minutes[0])} {'and' if len(minutes) == 2 else 'to'} {_clock(minutes[-1])}"

@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `5m`, `1h30m`, `2d`."""
+"""Parses and formats durations: `90s`, `5m`, `1h30m`, `2d`."""
 
 import re
 from datetime import timedelta
@@ -9,11 +9,11 @@ _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _SHAPE = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 
 MAX_DURATION = timedelta(days=3_660)
-"""Ten years: longer is a typing mistake, and still far from overflow."""
+"""Ten years: a longer one is a typing mistake. This is still far from overflow."""
 
 EXPECTED = "a number with a unit: 30s, 5m, 2h, 1h30m, 7d"
 _LONG_SHAPE = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?", re.ASCII)
-"""A duration of any length, however many digits it has."""
+"""A duration with any number of digits."""
 
 _SECONDS = {**_UNITS, "w": 604_800}
 _FINE = {"ms": Fraction(1, 1000), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9)}
@@ -30,15 +30,15 @@ _NAMES = {
     "mo": ("mo", "mos", "mon", "mth", "month", "months"),
     "y": ("y", "yr", "yrs", "year", "years"),
 }
-"""What people call units, those of other tools too."""
+"""Names that people and other tools use for units."""
 _WORDED = re.compile("([0-9]{1,18}(?:[.][0-9]{1,18})?) ?([A-Za-z\u00b5\u03bc]{1,12})")
 _GAP = re.compile(r"(?<=\d) (?=[dhms])|(?<=[dhms]) (?=\d)", re.ASCII)
-"""A blank beside a number and its unit; never one between two digits."""
+"""A blank next to a unit; never one between two digits."""
 
 
 @lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta | None:
-    """The duration that the text says, or None. Units d, h, m, s, largest first, each at most once."""
+    """The duration in a text, or None. Units d, h, m, s, largest first, each at most once."""
     match = _SHAPE.fullmatch(text)
     if match is None or not text:
         return None
@@ -48,7 +48,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def why_no_duration(text: str) -> tuple[str, str]:
-    """Why a text is no duration, as the end of a sentence about it; and what was expected."""
+    """Why a text is not a duration, as the end of a sentence; and what was expected."""
     if text and _LONG_SHAPE.fullmatch(text):
         return "is too long", f"expected at most {MAX_DURATION.days}d, which is ten years"
     words = _WORDED.fullmatch(text.strip())
@@ -62,7 +62,7 @@ def why_no_duration(text: str) -> tuple[str, str]:
 
 
 def meant_duration(text: str) -> str | None:
-    """The duration that a text says in other words, never one of another length; a bare number is seconds."""
+    """The duration meant by a text in another notation, with the same length; a bare number is seconds."""
     if text.isascii() and text.isdigit():
         meant = f"{text.lstrip('0') or '0'}s"
         return meant if parse_duration(meant) is not None else None
@@ -81,14 +81,14 @@ def meant_duration(text: str) -> str | None:
 
 
 def _of_seconds(seconds: Fraction) -> str | None:
-    """The duration of a whole number of seconds; the language has nothing finer."""
+    """The duration of a whole number of seconds, the smallest unit of the language."""
     if seconds.denominator != 1 or seconds > MAX_DURATION.total_seconds():
         return None
     return format_duration(timedelta(seconds=int(seconds)))
 
 
 def _unit_of(word: str) -> str:
-    """The unit that a word names. `M` alone is a month for some tools, so it is none here."""
+    """The unit that a word means. `M` alone is a month in some tools, so it is not a unit here."""
     if word == "M":
         return "mo"
     word = word.lower().replace("\N{GREEK SMALL LETTER MU}", "u").replace("\N{MICRO SIGN}", "u")

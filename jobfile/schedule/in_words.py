@@ -1,4 +1,4 @@
-"""A schedule entry in words, so that a person can check it against what was meant."""
+"""Describes a schedule entry in words, so that the author can check its meaning."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -34,11 +34,11 @@ _MONTHS = (
 _NTH = ("first", "second", "third", "fourth", "fifth")
 _MONDAY_TO_FRIDAY = [1, 2, 3, 4, 5]
 _MOST_TIMES = 6
-"""So many times of day are listed; more are told as minutes past hours."""
+"""Maximum times of day listed; more are shown as minutes past hours."""
 
 
 def describe(entry: ScheduleEntry) -> str:
-    """What an entry means, in one line: when, on which days, by which clock."""
+    """The meaning of an entry in one line: times, days, time zone."""
     return ", ".join([_when(entry), *_limits(entry)])
 
 
@@ -81,13 +81,13 @@ def _calendar(calendar: CalendarSpec) -> str:
 
 _ON_CLOSED = {
     OnClosed.SKIP: "only on open days",
-    OnClosed.NEXT: "on the next open day if that one is closed",
-    OnClosed.PREVIOUS: "on the open day before if that one is closed",
+    OnClosed.NEXT: "on the next open day if that day is closed",
+    OnClosed.PREVIOUS: "on the previous open day if that day is closed",
 }
 
 
 def _limits(entry: ScheduleEntry) -> list[str]:
-    """What else holds for an entry: a calendar, a first and a last day, a spread."""
+    """The other parts of an entry: a calendar, a first and a last day, a spread."""
     parts = []
     if isinstance(entry, CronEntry) and entry.calendar is not None:
         parts.append(f"{_ON_CLOSED[entry.on_closed]} ({_calendar(entry.calendar)})")
@@ -113,7 +113,7 @@ def _first_and_last(first: date | None, last: date | None) -> str:
 
 
 def describe_clock_effects(entry: ScheduleEntry, *, after: datetime, days: int = 366) -> str:
-    """The local dates in the days after an instant that a change of the clock touches, in one line."""
+    """The local dates affected by a clock change in the days after an instant, in one line."""
     effects = clock_effects(entry, after=after, days=days)
     gaps = [f"{one.date.isoformat()} (gap)" for one in effects if one.is_gap]
     folds = [f"{one.date.isoformat()} (fold)" for one in effects if not one.is_gap]
@@ -169,7 +169,7 @@ def _hours(hours: list[int]) -> str:
 
 
 def _even_step(values: list[int], cycle: int) -> int | None:
-    """The distance of values that are spread evenly over the whole cycle, from its beginning."""
+    """The distance of values that divide the whole cycle evenly from its beginning."""
     step = cycle // len(values)
     return step if len(values) > 2 and values == list(range(0, cycle, step)) else None
 
@@ -232,11 +232,11 @@ def _cron_clock(zone: str, expression: CronExpression) -> str:
 
 
 def _clock_class(zone: str, *, is_fixed: bool, is_once: bool) -> str:
-    """The zone, and what a change of its clock does."""
+    """The zone, and the effect of a clock change."""
     if zone == "UTC":
         return "UTC"
     if not is_fixed:
-        return f"{zone} (wildcard: as often as the clock shows it)"
+        return f"{zone} (wildcard: each time the clock shows it)"
     return f"{zone} (fixed: {'one run per local day' if is_once else 'each local time once'})"
 
 
@@ -248,7 +248,7 @@ def _members(bits: int) -> list[int]:
 
 
 def _runs(values: list[int], text: Callable[[int], str]) -> str:
-    """Numbers with neighbours drawn together: "1, 3 and 5 to 9"."""
+    """Numbers with consecutive ones joined: "1, 3 and 5 to 9"."""
     runs: list[list[int]] = []
     for value in values:
         if runs and value == runs[-1][-1] + 1:

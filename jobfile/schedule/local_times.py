@@ -1,7 +1,7 @@
-"""The instants of an entry that names local times: pieces of time, each walked along the local calendar.
+"""Finds the instants of an entry that names local times, piece by piece along the local calendar.
 
-Between two changes of a clock local time runs evenly, so a piece is walked along the local calendar, and
-what a change does to it is decided where the piece begins.
+Between two clock changes local time runs evenly, so a piece is walked along the local calendar. The effect
+of a change is decided at the start of the piece after it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -23,13 +23,13 @@ from jobfile.schedule.day_sets import (
 from jobfile.schedule.zones import EPOCH, ClockChange, changes_of_year, load_zone
 
 LONGEST_SHIFT = timedelta(hours=3)
-"""A clock set by this much has moved to another date or place: nothing is made up for or held back."""
+"""A clock change this large moves to another date or place: no time counts as skipped or repeated."""
 
 LAST_SINGULAR_YEAR = 2100
-"""After it every zone goes by a yearly rule: the package `tzdata` lists no single change."""
+"""After this year every zone follows a yearly rule: the package `tzdata` lists no individual changes."""
 
 CYCLE_YEARS = 400
-"""After so many years the calendar repeats. What does not fire in one such cycle never does."""
+"""The calendar repeats after this number of years: an entry that never fires in them never fires."""
 
 EPOCH_DAY = EPOCH.toordinal()
 _SECOND = timedelta(seconds=1)
@@ -38,10 +38,10 @@ _MINUTES_A_DAY = 1440
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of UTC, in seconds since the epoch, [start, end), whose local time has one offset.
+    """A range of UTC, in seconds since the epoch, [start, end), in which the offset is constant.
 
-    `gap_from` is the local second at which a gap begins that ends where the piece starts;
-    `repeats_until` the instant up to which the piece shows local times for the second time.
+    `gap_from` is the local second at which a gap begins that ends at the start of the piece;
+    `repeats_until` is the instant until which the piece repeats local times.
     """
 
     start: int
@@ -54,12 +54,12 @@ class Piece:
 def seconds_of(instant: datetime) -> int:
     """Whole seconds since the epoch."""
     since = instant - EPOCH
-    return since.days * 86_400 + since.seconds  # the floor, in half the time of a division
+    return since.days * 86_400 + since.seconds  # rounds down, in half the time of a division
 
 
 @lru_cache(maxsize=4096)
 def pieces_of_year(zone: str, year: int) -> tuple[Piece, ...]:
-    """The pieces of a year of UTC. Its edges are no changes, but a fold may reach over the first."""
+    """The pieces of a year of UTC. Its edges are not changes, but a fold can cross its start."""
     loaded = load_zone(zone)
     assert loaded is not None, f"zone {zone} was checked"
     begin = datetime(year, 1, 1, tzinfo=UTC)
@@ -88,17 +88,17 @@ def _piece_after(change: ClockChange, end: int) -> Piece:
 
 
 def _repeats_until(change: ClockChange) -> int:
-    """The end of the second pass after a clock was set back; the change itself when nothing is held back."""
+    """The end of the repeated time after a clock was set back; the change itself if nothing is repeated."""
     is_repeated = not change.is_gap and change.size < LONGEST_SHIFT
     return seconds_of(change.at + change.size if is_repeated else change.at)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalTimes:
-    """The local times that an entry names: minutes and hours as bit sets, on days of [first_day, last_day].
+    """The local times of an entry: minutes and hours as bit sets, on days in [first_day, last_day].
 
-    Days are counted from the epoch. `last_listed_year` is the last that a calendar says something of:
-    from then on its days repeat.
+    Days are counted from the epoch. `last_listed_year` is the last year with dates in the calendar's lists;
+    after it, the days repeat.
     """
 
     minute: int
@@ -111,7 +111,7 @@ class LocalTimes:
 
 
 def local_times(entry: CronEntry | BusinessDayEntry) -> LocalTimes:
-    """What a checked entry names. The nominal local day decides, whatever the clock does on it."""
+    """The local times of a checked entry. The nominal local day decides, whatever the clock does on it."""
     window = (entry.from_day, entry.until_day)
     if isinstance(entry, CronEntry):
         return _cron_times(entry.cron, entry.days, entry.calendar, entry.on_closed, window)
@@ -158,7 +158,7 @@ def local_batches(
     last_fire = max(after.year, times.last_listed_year, LAST_SINGULAR_YEAR)
     for year in range(after.year, until.year + 1):
         if year > after.year and not _has_days(times, year):
-            pieces: tuple[Piece, ...] = ()  # that need not be looked for
+            pieces: tuple[Piece, ...] = ()  # those already known
         else:
             pieces = pieces_of_year(zone, year)
         for piece in pieces:
@@ -171,7 +171,7 @@ def local_batches(
 
 
 def _has_days(times: LocalTimes, year: int) -> bool:
-    """Whether a year or the days around it, since local time may be a day off, have a day that is named."""
+    """Whether a year has a matching day; includes the days around it, as local time may be a day off."""
     first_day = date(year, 1, 1).toordinal() - EPOCH_DAY
     return next(_days_inside(times, first_day - 1, first_day + 366), None) is not None
 
@@ -207,21 +207,21 @@ def _piece_batches(times: LocalTimes, piece: Piece, low: int, high: int) -> Iter
 
 
 def moved_instant(piece: Piece) -> int | None:
-    """The first whole local minute after the gap that ends where the piece starts."""
+    """The first whole local minute after the gap that ends at the start of the piece."""
     if piece.gap_from is None:
         return None
     return -((piece.start + piece.offset) // -60) * 60 - piece.offset
 
 
 def minutes_in_gap(times: LocalTimes, piece: Piece) -> list[int]:
-    """The nominal local minutes (since the epoch) in the gap before a piece that are named."""
+    """The matching local minutes (since the epoch) in the gap before a piece."""
     return (
         [] if piece.gap_from is None else minutes_between(times, piece.gap_from, piece.start + piece.offset)
     )
 
 
 def minutes_between(times: LocalTimes, start: int, end: int) -> list[int]:
-    """The named minutes (since the epoch) that begin in [start, end), seconds of an unchanged calendar."""
+    """The matching minutes (since the epoch) that begin in [start, end), in local seconds."""
     first, last = -(start // -60), -(end // -60) - 1
     minutes, _ = _minutes_of_day(times.minute, times.hour)
     return [
@@ -234,7 +234,7 @@ def minutes_between(times: LocalTimes, start: int, end: int) -> list[int]:
 
 @lru_cache(maxsize=4096)
 def _minutes_of_day(minute: int, hour: int) -> tuple[tuple[int, ...], tuple[timedelta, ...]]:
-    """The minutes of a day that match, counted from midnight, and the same as distances."""
+    """The matching minutes of a day, counted from midnight, and the same as durations."""
     minutes = tuple(60 * h + m for h in range(24) if hour >> h & 1 for m in range(60) if minute >> m & 1)
     distances = _distances()
     return minutes, tuple(distances[m] for m in minutes)

@@ -1,8 +1,8 @@
 """Schedule entries and a window -> the instants at which they fire. Pure: no clock, no host zone.
 
-An entry's instants depend on its text, its zone and tzdata alone, never on where a search begins. They
-are found piece by piece: between two changes of a clock local time runs evenly, so a piece is walked
-along the local calendar, and what a change does to it is decided where the piece begins.
+An entry's instants depend only on its text, its zone and tzdata, never on where a search begins. They are
+found piece by piece: between two clock changes local time runs evenly, so a piece is walked along the local
+calendar. The effect of a change is decided at the start of the piece after it.
 """
 
 import heapq
@@ -57,13 +57,13 @@ _FAR_BACK = timedelta(days=20 * 366)
 
 
 class NotAdvancingError(Exception):
-    """A search found an instant that is not after its start: whoever trusted it would never end."""
+    """A search returned an instant that is not after its start: the caller would loop forever."""
 
 
 class Fire(NamedTuple):
-    """An instant (aware, UTC) and the index of the entry that gives it: the first, when several do.
+    """An instant (aware, UTC) and the index of its entry; the first entry, if several match.
 
-    A tuple, because millions are made when a month is looked at.
+    A tuple, because looking at a month can create millions of them.
     """
 
     at: datetime
@@ -71,7 +71,7 @@ class Fire(NamedTuple):
 
 
 def fires(entries: Sequence[ScheduleEntry], *, after: datetime, until: datetime) -> Iterator[Fire]:
-    """The fires of a union of checked entries in (after, until], strictly increasing, found one at a time."""
+    """The fires of several checked entries in (after, until], strictly increasing, found one at a time."""
     after, until = within_calendar(after), within_calendar(until)
     streams = [_fires_of(entry, index, after, until) for index, entry in enumerate(entries)]
     return streams[0] if len(streams) == 1 else _once_each(heapq.merge(*streams))
@@ -85,7 +85,7 @@ _new_fire: Callable[[tuple[datetime, int]], Fire] = partial(tuple.__new__, Fire)
 
 
 def _once_each(merged: Iterable[Fire]) -> Iterator[Fire]:
-    """Fires at one instant come ordered by entry, so the first entry wins."""
+    """Fires at the same instant are ordered by entry, so the first entry wins."""
     last = None
     for fire in merged:
         if fire.at != last:
@@ -94,7 +94,7 @@ def _once_each(merged: Iterable[Fire]) -> Iterator[Fire]:
 
 
 def next_fire(entries: Sequence[ScheduleEntry], *, after: datetime) -> Fire | None:
-    """The first fire after an instant; None when there is none before the calendar ends."""
+    """The first fire after an instant; None if there is none before the calendar ends."""
     after = within_calendar(after)
     until = HORIZON
     first = None
@@ -108,7 +108,7 @@ def next_fire(entries: Sequence[ScheduleEntry], *, after: datetime) -> Fire | No
 
 
 def previous_fire(entries: Sequence[ScheduleEntry], *, before: datetime) -> Fire | None:
-    """The last fire before an instant; None when there is none in the twenty years before."""
+    """The last fire before an instant; None if there is none in the twenty years before."""
     until, span = before - timedelta.resolution, timedelta(hours=1)
     while span < _FAR_BACK:
         found = None
@@ -121,7 +121,7 @@ def previous_fire(entries: Sequence[ScheduleEntry], *, before: datetime) -> Fire
 
 
 def spread_delay(spread: timedelta | None, job: str) -> timedelta:
-    """How much later than its nominal time a job starts: the same on every day and on every engine."""
+    """The delay of a job after its nominal time: the same on every day and on every engine."""
     seconds = 0 if spread is None else spread // timedelta(seconds=1)
     if seconds < 1:
         return timedelta(0)
@@ -130,7 +130,7 @@ def spread_delay(spread: timedelta | None, job: str) -> timedelta:
 
 
 def _instants(entry: ScheduleEntry, after: datetime, until: datetime) -> Iterator[datetime]:
-    """The nominal instants of one entry in (after, until], on its own first to last local day."""
+    """The nominal instants of one entry in (after, until], from its first to its last local day."""
     if entry.from_day is not None:
         after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY)
     if entry.until_day is not None:
@@ -153,7 +153,7 @@ def _instants(entry: ScheduleEntry, after: datetime, until: datetime) -> Iterato
 
 
 _AROUND_A_DAY = timedelta(days=2)
-"""A local day lies within so much of the midnight of UTC with which the same date begins."""
+"""The maximum distance of a local day from the UTC midnight at which the same date begins."""
 
 
 def _utc_midnight(day: date) -> datetime:
@@ -163,9 +163,9 @@ def _utc_midnight(day: date) -> datetime:
 def _inside_days(
     entry: EveryEntry | AtEntry, after: datetime, until: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
-    """The stretches (low, high] of (after, until] that lie on the local days of an entry.
+    """The ranges (low, high] of (after, until] that are on the local days of an entry.
 
-    At either end there may be several: a clock that is set back over midnight shows a day again.
+    There may be several at each end: a clock set back over midnight repeats a day.
     """
     first, last = entry.from_day, entry.until_day
     begin = after if first is None else min(until, max(after, _utc_midnight(first) + _AROUND_A_DAY))
@@ -192,7 +192,7 @@ def _pieces_inside_days(
 
 
 def _every_instants(entry: EveryEntry, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Whole multiples of the period since the epoch; anchored there, not at the start of any engine."""
+    """Whole multiples of the period since the epoch; they do not depend on the start of an engine."""
     period = entry.every
     at = after
     wait = period - (after - EPOCH) % period

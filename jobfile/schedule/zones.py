@@ -10,24 +10,24 @@ from zoneinfo import ZoneInfo
 import tzdata  # type: ignore[import-untyped]  # the package has no types
 
 TZDATA_VERSION: Final[str] = tzdata.IANA_VERSION
-"""Stored with every generation: the rules by which local times were turned into instants."""
+"""Stored with every generation: the version of the rules that turned local times into instants."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HORIZON: Final = datetime(9998, 1, 1, tzinfo=UTC)
-"""No search goes beyond: the calendar of the standard library ends two years later."""
+"""The end of every search: the standard library's calendar ends two years later."""
 
 LEAST_YEAR: Final = 2
 """The first whole year whose instants have a local time everywhere."""
 
 STEP_SECONDS: Final = 3 * 86_400
-"""Shorter than the time between any two changes of one zone, so that probing at this step misses none."""
+"""Shorter than the time between any two changes of a zone, so probing in these steps misses none."""
 
 _SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockChange:
-    """A zone's clock is set forward (a gap in local time) or back (a fold, local times that come twice)."""
+    """A zone's clock is set forward (a gap in local time) or back (a fold: local times occur twice)."""
 
     at: datetime
     offset_before: timedelta
@@ -35,22 +35,22 @@ class ClockChange:
 
     @property
     def is_gap(self) -> bool:
-        """Whether local times are left out."""
+        """Whether local times are skipped."""
         return self.offset_after > self.offset_before
 
     @property
     def size(self) -> timedelta:
-        """How far the clock is set."""
+        """By how much the clock changes."""
         return abs(self.offset_after - self.offset_before)
 
     @property
     def local_from(self) -> datetime:
-        """The first local time, without a zone, that does not exist or exists twice."""
+        """The first local time, without a zone, that does not exist or occurs twice."""
         return self.at.replace(tzinfo=None) + min(self.offset_before, self.offset_after)
 
     @property
     def local_to(self) -> datetime:
-        """The first local time, without a zone, that exists once again."""
+        """The first local time, without a zone, that occurs once again."""
         return self.local_from + self.size
 
 
@@ -66,7 +66,7 @@ def zone_names() -> frozenset[str]:
 def load_zone(name: str) -> ZoneInfo | None:
     """The zone with exactly this name, or None.
 
-    Only listed names are looked up, so a path, another case or an empty text is simply not a zone.
+    Only listed names are looked up, so a path, a name in different case or an empty text is not a zone.
     """
     if name not in zone_names():
         return None
@@ -76,14 +76,14 @@ def load_zone(name: str) -> ZoneInfo | None:
 
 
 class _Bytes:
-    """The two operations of a binary file that a zone is read with; the language opens no files."""
+    """The two file operations needed to read a zone; the language opens no files."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next bytes, all that remain when `size` is negative."""
+        """The next bytes; all remaining ones if `size` is negative."""
         end = len(self._data) if size < 0 else self._at + size
         taken = self._data[self._at : end]
         self._at += len(taken)
@@ -108,7 +108,7 @@ def clock_changes(zone: str, *, after: datetime, days: int = 366) -> tuple[Clock
 
 @lru_cache(maxsize=4096)
 def changes_of_year(zone: str, year: int) -> tuple[ClockChange, ...]:
-    """The changes in a year of UTC, its first instant included, oldest first; none for an unknown zone."""
+    """The changes in a year of UTC, with its first instant, oldest first; none for an unknown zone."""
     loaded = load_zone(zone)
     if loaded is None:
         return ()
@@ -127,7 +127,7 @@ def changes_of_year(zone: str, year: int) -> tuple[ClockChange, ...]:
 
 
 def _first_change(zone: ZoneInfo, low: int, high: int) -> int:
-    """The second at which the offset at `low` becomes the one at `high`, when there is one change between."""
+    """The second at which the offset at `low` becomes that at `high`, if there is one change between them."""
     before = _offset(zone, low)
     while high - low > 1:
         middle = (low + high) // 2

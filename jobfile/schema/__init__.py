@@ -1,3 +1,3 @@
-"""The shape of a job file, from its JSON Schema, and each deviation explained."""
+"""Checks the shape of a job file against its JSON Schema, and explains each deviation."""
 
 __all__ = ["unknown_keys", "validator"]

@@ -1,4 +1,4 @@
-"""A broken rule of the JSON Schema, said so that a person can mend the line."""
+"""Explains a violation of the JSON Schema so that the user can fix the line."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from jobfile.syntax.document import Document
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """A value, the keyword of JSON Schema that refuses it, and the schemas it could have met.
+    """A value, the JSON Schema keyword that rejects it, and the schemas it could have matched.
 
-    For `propertyNames` the value is the name, and the path is that of the map it stands in.
+    For `propertyNames`, the value is the name and the path is that of its map.
     """
 
     path: DocumentPath
@@ -28,12 +28,12 @@ class Violation:
 
     @property
     def schema(self) -> Mapping[str, object]:
-        """The schema whose keyword is broken."""
+        """The schema whose keyword is violated."""
         return self.accepts[0]
 
 
 def explain(document: Document, violations: Iterable[Violation], *, keys: Keys) -> tuple[Diagnostic, ...]:
-    """The findings for the violations, one for each mistake."""
+    """One finding for each mistake among the violations."""
     mistakes = _without_echoes(violations)
     strays = [path for one in mistakes if one.keyword == "additionalProperties" for path in _strays(one)]
     said = chain.from_iterable(
@@ -43,7 +43,7 @@ def explain(document: Document, violations: Iterable[Violation], *, keys: Keys) 
 
 
 def _without_echoes(violations: Iterable[Violation]) -> list[Violation]:
-    """One violation a place, the wrong type before all: such a value is not also out of range."""
+    """One violation per place. A wrong type comes first: such a value is not also out of range."""
     first: dict[tuple[object, ...], Violation] = {}
     for one in sorted(violations, key=lambda one: one.keyword != "type"):
         about = one.keyword if one.keyword in ("additionalProperties", "required") else ""
@@ -77,7 +77,7 @@ _TYPE_WORDS = {
 }
 
 _TEXT = {"string", "number", "boolean"}
-"""What the schema says where any scalar is taken as its text."""
+"""The types in the schema where any scalar is accepted and read as text."""
 
 
 def _expected(accepts: Iterable[Mapping[str, object]]) -> str:
@@ -115,7 +115,7 @@ def _subject(path: DocumentPath) -> str:
 
 
 def _span(document: Document, one: Violation) -> Span:
-    """The value, unless it is nothing or so long that its key is the better place."""
+    """The place of the value, or of its key if the value is empty or very long."""
     span = document.span(one.path)
     is_long = isinstance(one.value, (list, dict)) and span.end.line > span.start.line
     return document.key_span(one.path) if is_long or span.start == span.end else span
@@ -156,7 +156,7 @@ _SWITCHES = {
 
 _TYPE_HELP = {
     ("run", "a list"): "a list of words is a `command`; a script is text: `run: |`",
-    ("env", "a list"): "write each as `NAME: value`, one a line",
+    ("env", "a list"): "write one `NAME: value` on each line",
     ("secrets", "a list"): "write each as `NAME: env:NAME` or `NAME: file:/path`",
     ("jobs", "a list"): "write each job under its name: `hello: {run: echo hello}`",
     ("params", "a list"): "write each param under its name: `day: {type: string}`",
@@ -182,14 +182,14 @@ def _wrong_type(document: Document, one: Violation) -> list[Diagnostic]:
 
 
 def _converted(document: Document, one: Violation) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
-    """The value that was meant, when a scalar says it in the wrong type."""
+    """The intended value, when a scalar has it in the wrong type."""
     types = {name for schema in one.accepts for name in _words(schema["type"])}
     text = document.text(one.path)
     if "boolean" in types and text.lower() in _SWITCHES:
         word = _SWITCHES[text.lower()]
         return (f"write `{word}`",), _replaced(document, one.path, word)
     if types & {"integer", "number"} and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):
-        return (f"write it without quotes: `{text}`",), _replaced(document, one.path, text)
+        return (f"remove the quotes: `{text}`",), _replaced(document, one.path, text)
     if "array" in types and "object" not in types and _is_plain(text):
         return (f"write a list: `[{text}]`",), _replaced(document, one.path, f"[{text}]")
     return (), ()
@@ -198,17 +198,17 @@ def _converted(document: Document, one: Violation) -> tuple[tuple[str, ...], tup
 def _no_value(document: Document, one: Violation) -> Diagnostic:
     types = {name for schema in one.accepts for name in _words(schema["type"])}
     is_map = types == {"object"} and len(one.path) == 1
-    advice = f"write `{one.path[-1]}: {{}}` when there is nothing in it" if is_map else None
+    advice = f"write `{one.path[-1]}: {{}}` if it is empty" if is_map else None
     if one.path[0] == "jobs" and len(one.path) == 2:
-        advice = "a job has at least `run`, `command`, `python`, `http` or `steps`"
+        advice = "a job needs `run`, `command`, `python`, `http` or `steps`"
     message = f"{_subject(one.path)} has no value"
     return _diagnostic(document, one, "JF108", message, help=(advice,) if advice else ())
 
 
 def _wrong_version(document: Document, one: Violation) -> Diagnostic:
-    message = f"version {quoted(document.text(one.path))} of the language is not known"
+    message = f"unknown language version {quoted(document.text(one.path))}"
     fixes = _replaced(document, one.path, "1", safe=False)
-    label = "this jobfile reads version 1"
+    label = "this jobfile supports version 1"
     return _diagnostic(
         document, one, "JF112", message, label=label, help=("write `version: 1`",), fixes=fixes
     )
@@ -223,15 +223,13 @@ def _command_as_text(document: Document, one: Violation) -> Diagnostic:
     advice = "write the words as a list, such as `[ls, -l]`, or a script as `run`"
     fixes: tuple[Fix, ...] = ()
     if _SHELL_SYNTAX.search(text):
-        advice = "use `run` for what only a shell understands"
+        advice = "use `run` for shell syntax"
     elif words:
         as_list = f"[{', '.join(_flow(word) for word in words)}]"
         advice = f"write `command: {as_list}`"
         fixes = _replaced(document, one.path, as_list)
-    message = f"`command` of {place_of(one.path[:2])} is one text"
-    return _diagnostic(
-        document, one, "JF111", message, label="one text, not a list of words", help=(advice,), fixes=fixes
-    )
+    message = f"`command` of {place_of(one.path[:2])} must be a list of words"
+    return _diagnostic(document, one, "JF111", message, label="this is one text", help=(advice,), fixes=fixes)
 
 
 def _split(text: str) -> list[str]:
@@ -242,7 +240,7 @@ def _split(text: str) -> list[str]:
 
 
 def _is_plain(word: str) -> bool:
-    """Whether a word stands for itself, unquoted, in a list in brackets."""
+    """Whether a word needs no quotes in a list in brackets."""
     is_safe = re.fullmatch(r"[A-Za-z0-9_./-][A-Za-z0-9_./=@%+-]*", word)
     return bool(is_safe) and any(c.isalnum() for c in word) and word.lower() != "null"
 
@@ -258,7 +256,7 @@ def _not_one_of(document: Document, one: Violation) -> list[Diagnostic]:
     text = document.text(one.path)
     advice = f"write {_either(f'`{word}`' for word in words)}"
     fixes: tuple[Fix, ...] = ()
-    if one.path[-1] == "shell":  # another shell is not a typing mistake
+    if one.path[-1] == "shell":  # the name of another shell is not a typing mistake
         advice += f", or a list: `[{text}, -eu]`" if _is_plain(text) else ", or a list"
     elif nearest := suggest(text, words):
         advice = did_you_mean(nearest)
@@ -269,7 +267,7 @@ def _not_one_of(document: Document, one: Violation) -> list[Diagnostic]:
 
 def _not_of_the_form(document: Document, one: Violation) -> list[Diagnostic]:
     code = "JF105" if "tags" in one.path else "JF104"
-    message = f"{_subject(one.path)} does not have the form it must have"
+    message = f"{_subject(one.path)} has the wrong form"
     return [_diagnostic(document, one, code, message, help=(str(one.schema["patternErrorMessage"]),))]
 
 
@@ -295,7 +293,7 @@ def _name_not_allowed(document: Document, one: Violation) -> list[Diagnostic]:
     return [
         Diagnostic(
             code="JF105",
-            message=f"{quoted(str(one.value))} is not allowed as the name of {_NAMED[str(one.path[-1])]}",
+            message=f"{quoted(str(one.value))} is not a valid name for {_NAMED[str(one.path[-1])]}",
             file=document.source.name,
             span=document.key_span(path),
             path=path,
@@ -305,7 +303,7 @@ def _name_not_allowed(document: Document, one: Violation) -> list[Diagnostic]:
 
 
 def _name_help(one: Violation) -> str:
-    """A hyphen in a name that expressions use would be a subtraction."""
+    """Why a name used in expressions has no hyphen: it would be a subtraction."""
     rule = str(one.schema["patternErrorMessage"])
     name = str(one.value)
     if one.path[-1] == "steps" and re.fullmatch(str(one.schema["pattern"]), name.replace("-", "_")):
@@ -320,7 +318,7 @@ def _unknown_event(document: Document, path: DocumentPath, events: list[str]) ->
     edit = Edit(span=span, text=near[0] if near else "")
     return Diagnostic(
         code="JF104",
-        message=f"no event {quoted(name)} to notify of",
+        message=f"unknown event {quoted(name)} in `notify`",
         file=document.source.name,
         span=span,
         path=path,

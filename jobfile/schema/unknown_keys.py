@@ -1,4 +1,4 @@
-"""Keys that the language does not have at their place, and what was probably meant."""
+"""Finds keys that are unknown at their place, and suggests what was meant."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,13 +13,13 @@ Keys = Mapping[str, tuple[str, ...]]
 """Kind of map -> its keys; the kinds are those of `kind_of`."""
 
 SAME_MISTAKE = 5
-"""One unknown key in more places than this is one finding."""
+"""An unknown key in more places than this becomes one finding."""
 
 MOST_PLACES = 2
-"""So many places are named where a key does belong."""
+"""Maximum places named where a key does belong."""
 
 FEW_KEYS = 8
-"""So many keys are listed; of more, the page that has them is named."""
+"""Maximum keys listed in a message; if there are more, it names the page that lists them."""
 
 _NAMED_MAPS = {
     ("file", "jobs"): "job",
@@ -31,7 +31,7 @@ _NAMED_MAPS = {
     ("job", "steps"): "step",
     ("step", "outputs"): "param",
 }
-"""(kind of map, key) -> the kind of each map that stands under a name of its author's choice."""
+"""(kind of map, key) -> the kind of each map under a name chosen by the author."""
 
 _ONE_MAPS = {
     ("file", "defaults"): "defaults",
@@ -47,20 +47,20 @@ _ONE_MAPS = {
     **{(holder, "retry"): "retry" for holder in ("job", "step", "defaults")},
     **{(holder, key): key for holder in ("job", "defaults") for key in ("concurrency", "catchup", "limits")},
 }
-"""(kind of map, key) -> the kind of the map that stands there, alone or in a list."""
+"""(kind of map, key) -> the kind of the map under that key, alone or in a list."""
 
 _MAPS = {**_NAMED_MAPS, **_ONE_MAPS}
 _PART_OF: dict[str, tuple[str, ...]] = {
     kind: tuple(dict.fromkeys(holder for (holder, _), part in _MAPS.items() if part == kind))
     for kind in _MAPS.values()
 }
-"""Kind of map -> the kinds of map it stands in."""
+"""Kind of map -> the kinds of map that contain it."""
 
 _KEY_OF = {part: key for (_, key), part in _MAPS.items()} | {"param": "params"}
-"""Kind of map -> the key it stands under."""
+"""Kind of map -> its key."""
 
 _WORDS = {"pool": "queue", "files": "file"}
-"""Kinds that people call otherwise."""
+"""Kinds whose name in messages differs."""
 
 _SAME_MEANING = {
     "cron": str,
@@ -73,15 +73,15 @@ _SAME_MEANING = {
     "tz": str,
     "max_active_runs": int,
 }
-"""Foreign words that can be replaced as they stand, when their value has this type."""
+"""Keys of other tools that can simply be renamed if their value has this type."""
 
 _FOREIGN_NOTES = {
     "name": "the key above a job is its name",
     "id": "the key above a job is its name",
-    "image": "jobs run on the machine of the engine; containers are not supported",
-    "container": "jobs run on the machine of the engine; containers are not supported",
-    "retries": "`retry` counts the first try too",
-    "max_retries": "`retry` counts the first try too",
+    "image": "jobs run on the engine's machine; containers are not supported",
+    "container": "jobs run on the engine's machine; containers are not supported",
+    "retries": "use `retry`, which counts the first attempt too",
+    "max_retries": "use `retry`, which counts the first attempt too",
 }
 
 _FOREIGN_HELP = {
@@ -97,7 +97,7 @@ _FOREIGN_HELP = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stray:
-    """A key, the map it was found in, and the keys the language has there."""
+    """An unknown key, the map that contains it, and the keys that are valid there."""
 
     path: DocumentPath
     kind: str
@@ -114,17 +114,17 @@ class _Stray:
 
 
 def kind_of(path: DocumentPath) -> str:
-    """What kind of map with fixed keys stands at a path of the document, or nearest above it."""
+    """The kind of the map with fixed keys at a path of the document, or nearest above it."""
     return _steps_to(path)[-1][0]
 
 
 def nearest_map(path: DocumentPath) -> DocumentPath:
-    """The path of the map with fixed keys that stands at a path, or nearest above it."""
+    """The path of the map with fixed keys at a path, or nearest above it."""
     return _steps_to(path)[-1][1]
 
 
 def is_named(path: DocumentPath) -> bool:
-    """Whether the last step of a path is a name that the author chose."""
+    """Whether the last step of a path is a name chosen by the author."""
     return len(path) > 1 and (kind_of(path[:-2]), path[-2]) in _NAMED_MAPS
 
 
@@ -158,13 +158,13 @@ def place_of(path: DocumentPath) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text in backticks, on one line and not longer than a line can bear."""
+    """The text in backticks, on one line and cut to the length of a message."""
     line = text.split("\n", 1)[0]
     return f"`{text}`" if line == text and len(text) <= 60 else f"`{line[:60]}…`"
 
 
 def unknown_keys(document: Document, paths: Iterable[DocumentPath], *, keys: Keys) -> list[Diagnostic]:
-    """One finding a key, but one for all places where the same key is wrong in the same way."""
+    """One finding for each key; one for all places if the same key is wrong in many places."""
     groups: dict[tuple[str, str, str], list[Diagnostic]] = defaultdict(list)
     for path in sorted(paths, key=document.key_span):
         siblings = _map_at(document, path[:-1])
@@ -227,7 +227,7 @@ def _folded_words() -> Mapping[str, str]:
 
 
 def _foreign_word(stray: _Stray) -> str | None:
-    """The word of the table that the key is, when what it stands for belongs at this place."""
+    """The table's word for the key, if the key it stands for is valid at this place."""
     word = _folded_words().get(fold(stray.key))
     if word is None:
         return None
@@ -241,7 +241,7 @@ def _foreign(diagnostic: Diagnostic, stray: _Stray, word: str) -> Diagnostic:
     target = FOREIGN_WORDS[word]
     key = target if stray.kind in ("file", "job") else target.rpartition(".")[2]
     first = key.partition(".")[0]
-    message = f"{quoted(stray.key)} is the word of another tool"
+    message = f"{quoted(stray.key)} is a key of another tool, not of jobfile"
     notes = (_FOREIGN_NOTES[word],) if word in _FOREIGN_NOTES else ()
     advice: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
@@ -259,7 +259,7 @@ def _fits(stray: _Stray, word: str) -> bool:
 
 
 def _elsewhere(stray: _Stray) -> str | None:
-    """Where the key does belong, one level down or up."""
+    """Where the key belongs: one level down or up."""
     parts = [kind for kind in _PART_OF if stray.kind in _PART_OF[kind] and kind not in ("param", "items")]
     down = [_under(kind) for kind in parts if stray.key in stray.keys[kind]]
     if down:
@@ -291,5 +291,5 @@ def _listed(stray: _Stray) -> str:
     if stray.kind == "limits":
         return "valid here: `core`; set other limits in the script, such as  ulimit -n 1024"
     if len(stray.valid) > FEW_KEYS:
-        return f"the keys it may have: jobfile explain keys {stray.kind}"
+        return f"for the valid keys:  jobfile explain keys {stray.kind}"
     return f"valid here: {', '.join(f'`{key}`' for key in stray.valid)}"

@@ -1,4 +1,4 @@
-"""Whether a document has the shape of the language, and where not: the one door to JSON Schema."""
+"""Validates the shape of a document. The only module that uses JSON Schema."""
 
 import json
 import pkgutil
@@ -21,9 +21,9 @@ _IN_A_CHECKOUT = "../schemas/job.schema.json"
 
 
 def validate(document: Document) -> tuple[Diagnostic, ...]:
-    """What is wrong with the document's shape, in the order of the file; empty when nothing is.
+    """Findings about the document's shape, in file order.
 
-    jsonschema-rs gives the fast yes; only after its no does jsonschema look for the reasons.
+    jsonschema-rs quickly accepts a good document; jsonschema looks for the reasons only if it does not.
     """
     fast = _fast_validator()
     nothing = list(_unset_defaults(document.tree))
@@ -35,7 +35,7 @@ def validate(document: Document) -> tuple[Diagnostic, ...]:
 
 
 def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
-    """Each null in the maps of `defaults`: only a job has something to unset. Both share the schema."""
+    """Each null in the maps of `defaults`: only a job can unset a value. Both share the schema."""
     defaults = tree.get("defaults")
     if not isinstance(defaults, dict):
         return
@@ -49,19 +49,19 @@ def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
 
 @cache
 def schema_text() -> str:
-    """The JSON Schema of the language, as text."""
+    """The JSON Schema of job files, as text."""
     try:
         data = pkgutil.get_data("jobfile", _IN_A_WHEEL)
     except FileNotFoundError:
         data = pkgutil.get_data("jobfile", _IN_A_CHECKOUT)
-    assert data is not None, "the package is read from files"
+    assert data is not None, "the package must be installed as files"
     return data.decode()
 
 
 @cache
 def _fast_validator(part: str = "") -> "jsonschema_rs.Draft7Validator":
-    """A validator for the whole, or for what one definition of the schema describes."""
-    import jsonschema_rs  # noqa: PLC0415  start-up time: 20 ms, for those who check a file
+    """A validator for the whole schema, or for one of its definitions."""
+    import jsonschema_rs  # noqa: PLC0415  start-up time: 20 ms, only when a file is checked
 
     if not part:
         return jsonschema_rs.Draft7Validator(schema_text())
@@ -71,7 +71,7 @@ def _fast_validator(part: str = "") -> "jsonschema_rs.Draft7Validator":
 
 @cache
 def _explaining_validator() -> "Validator":
-    import jsonschema  # noqa: PLC0415  start-up time: 50 ms, only for those who made a mistake
+    import jsonschema  # noqa: PLC0415  start-up time: 50 ms, only for an invalid file
 
     own = {"pattern": _pattern}
     kind: type[Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # it has no types
@@ -83,17 +83,17 @@ def _explaining_validator() -> "Validator":
 def _pattern(
     _validator: "Validator", pattern: str, instance: object, _schema: Mapping[str, object]
 ) -> Iterator["ValidationError"]:
-    """The keyword `pattern` with a `$` that means the very end: Python's own lets a last line end pass."""
-    import jsonschema  # noqa: PLC0415  start-up time: already there when this is called
+    """The keyword `pattern`, where `$` is the very end: Python's `$` also matches before a last newline."""
+    import jsonschema  # noqa: PLC0415  start-up time: already loaded when this is called
 
     if isinstance(instance, str) and not re.fullmatch(pattern, instance):
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 def _without_good_jobs(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree with every good job empty: explaining costs seventy times as much as knowing.
+    """The tree with every valid job emptied: explaining an error takes seventy times as long as finding one.
 
-    Each job is asked about by itself: jsonschema-rs copies all jobs into every error about one of them.
+    Each job is validated alone: jsonschema-rs copies all jobs into every error about one of them.
     """
     fast = _fast_validator("job")
     jobs = tree.get("jobs")
@@ -103,7 +103,7 @@ def _without_good_jobs(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _violations(error: "ValidationError") -> Iterator[Violation]:
-    """The error in the words of `shape`; of an anyOf only the branch that is for the value's type."""
+    """The error as a violation; for an anyOf, only the branch for the value's type."""
     if error.validator != "anyOf":
         yield _violation(error, accepts=(_schema_of(error),))
         return
@@ -120,12 +120,12 @@ def _violations(error: "ValidationError") -> Iterator[Violation]:
 
 
 def _mismatch(errors: list["ValidationError"]) -> "ValidationError | None":
-    """The error that says the value itself, not something inside it, has another type."""
+    """The error that the value itself, not something inside it, has the wrong type."""
     return next((error for error in errors if error.validator == "type" and not error.relative_path), None)
 
 
 def _schema_of(error: "ValidationError") -> Mapping[str, object]:
-    assert isinstance(error.schema, dict), "a schema that can be broken is a map"
+    assert isinstance(error.schema, dict), "a schema that can be violated is a map"
     return error.schema
 
 

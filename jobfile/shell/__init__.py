@@ -1,4 +1,4 @@
-"""Shell scripts as jobs hold them: where a value may stand, and what a shell would make of it."""
+"""Shell scripts in jobs: where a value is allowed, and how a shell would read it."""
 
 __all__ = [
     "arguments",

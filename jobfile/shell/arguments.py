@@ -1,7 +1,7 @@
-"""Templates in lists of arguments: an item is one word, but some programs read an item as code.
+"""Templates in argument lists: an item is one word, but some programs run an item as code.
 
-The same table of programs serves scripts and lists: the items are read as the words of one command, in which
-no shell expands anything.
+Scripts and lists share one table of programs: the items are read as the words of one command in which no
+shell expands anything.
 """
 
 import re
@@ -16,7 +16,7 @@ from jobfile.shell.places import SLOT, Word
 from jobfile.shell.script import NUMERIC, compile_script
 
 MOST_OF_A_LIST: Final = 9
-"""Arguments that a list in one item is taken to become."""
+"""The number of arguments assumed for an item that is a list."""
 _DIALECTS: Final[Mapping[str, Literal["sh", "bash"]]] = {
     **dict.fromkeys(("sh", "dash", "ash"), "sh"),
     **dict.fromkeys(("bash", "ksh", "zsh"), "bash"),
@@ -25,18 +25,18 @@ _TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
 Placed = tuple[int, Slot, Type]
 """The number of an item, a template in it, and the type of its value."""
 _IN_A_LIST: Final[Mapping[str, str]] = {
-    AS_ARGUMENT: 'pass it as an item of its own:  [sh, -c, \'… "$1"\', sh, "{{ x }}"]',
+    AS_ARGUMENT: 'pass it as a separate item:  [sh, -c, \'… "$1"\', sh, "{{ x }}"]',
     AS_INPUT: f"use  run:  and {AS_INPUT}",
 }
-"""What to write instead, for those ways that are written otherwise in a list."""
+"""What to write instead, for advice that differs in a list."""
 
 
 def argument_problems(
     items: Sequence[str], scope: Scope, *, takes_env: bool = True
 ) -> Iterator[tuple[int, Problem]]:
-    """What is wrong with where the values of a list of arguments go: the number of the item, and the problem.
+    """The problems with values in a list of arguments: the number of the item, and the problem.
 
-    Nothing is said while a template is wrong in itself. `takes_env`: a value can also be given by `env`.
+    There are none while a template itself is wrong. `takes_env`: a value can also be passed through `env`.
     """
     if not any(map(has_template, items)):
         return
@@ -59,7 +59,7 @@ def argument_problems(
 
 
 def _into_scripts(items: Sequence[str], slots: Sequence[Placed]) -> Iterator[tuple[int, Problem]]:
-    """Values that come as `$1`, `$2`, … into a script among the items, which reads them as code."""
+    """Values passed as `$1`, `$2`, … to a script among the items, which runs them as code."""
     for at, item in enumerate(items):
         dialect = _DIALECTS.get(item.rpartition("/")[2])
         place = None if dialect is None else _script_place(items, at)
@@ -77,7 +77,7 @@ def _into_scripts(items: Sequence[str], slots: Sequence[Placed]) -> Iterator[tup
 
 
 def _script_place(items: Sequence[str], shell: int) -> int | None:
-    """Where the script stands of the shell at this place: after -c, when only options come before."""
+    """The position of the script for the shell at this place: after -c, with only options before it."""
     for at in range(shell + 1, len(items) - 1):
         if _TAKES_SCRIPT.fullmatch(items[at]):
             return at + 1
@@ -87,7 +87,7 @@ def _script_place(items: Sequence[str], shell: int) -> int | None:
 
 
 def _word(item: str, slots: Sequence[Slot], types: Sequence[Type], first: int) -> Word:
-    """One item as a word of a command; a list may become no word, or several."""
+    """One item as a word of a command; a list can become no word, or several."""
     numbers = list(range(first, first + len(slots)))
     is_list = any(one.kind is Kind.LIST for one in types)
     parts, at = [], 0
@@ -99,7 +99,7 @@ def _word(item: str, slots: Sequence[Slot], types: Sequence[Type], first: int) -
 
 
 def _is_harmless(code: str, type_: Type) -> bool:
-    """Whether whoever gives the value can do nothing with it here."""
+    """Whether no value can do harm here."""
     if code == "JF417" or (code == "JF426" and not type_.is_trusted and type_.kind in NUMERIC):
         return False
     return type_.cannot_be_code
@@ -112,6 +112,6 @@ def _problem(finding: Finding, slot: Slot, *, takes_env: bool) -> Problem:
         message=finding.message,
         start=slot.start,
         end=slot.end,
-        label=finding.label or "it would run what is in the value",
+        label=finding.label or "it would run the value as code",
         help=tuple(f"or {way}" if at else way for at, way in enumerate(ways)),
     )

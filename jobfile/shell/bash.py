@@ -1,6 +1,6 @@
-"""Reads what only bash has in the words of a script: `[[ ]]`, arrays, subscripts and patterns in brackets.
+"""Reads bash syntax in the words of a script: `[[ ]]`, arrays, subscripts and patterns in brackets.
 
-A script for `sh` may meet a bash as well as another shell: what the two read differently is not understood.
+A script for `sh` may run in bash or another shell: text that the two read differently is not understood.
 """
 
 import re
@@ -16,7 +16,7 @@ ARRAY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 
 
 class BashWords(Quotes, ABC):
-    """Words with brackets in them."""
+    """Words that contain brackets."""
 
     waits_for_heredoc = False
     """Whether the text of a here-document begins after the next newline."""
@@ -45,7 +45,7 @@ class BashWords(Quotes, ABC):
                 self.break_conditional(sign, words)
 
     def reads_brackets(self, sign: str, *, is_expression: bool) -> bool:
-        """Read an operator that is part of a word after all."""
+        """Read an operator that turns out to be part of a word."""
         if sign == "(" and is_expression:
             self.brackets_in_word()
         elif sign == "|" and is_expression:
@@ -57,7 +57,7 @@ class BashWords(Quotes, ABC):
         return True
 
     def part_of_condition(self, sign: str) -> None:
-        """A part of a word of `[[ ]]`, where patterns need no option of bash."""
+        """A part of a word of `[[ ]]`, where patterns need no bash option."""
         if sign == "#" and self.frame.word is None:
             self.comment()
         elif sign in "?*+@!" and self.text.startswith("(", self.at + 1, self.limit):
@@ -79,7 +79,7 @@ class BashWords(Quotes, ABC):
         if sign in " \t":
             return
         if self.dialect == "sh" or sign == ";" or (sign == "\n" and self.waits_for_heredoc):
-            raise LostError(begin, "an operator in [[ ]], which only bash knows: say shell: bash")
+            raise LostError(begin, "an operator in [[ ]], which is only in bash: set shell: bash")
         if sign in "&|":
             if not self.looks_at(sign):
                 raise LostError(begin, f"a single `{sign}` in [[ ]]")
@@ -120,7 +120,7 @@ class BashWords(Quotes, ABC):
         self.brackets_in_word()
 
     def subscript(self) -> None:
-        """`name[ … ]`: where `=` follows, bash evaluates what is in the brackets."""
+        """`name[ … ]`: if `=` follows, bash evaluates the text in the brackets."""
         word, begin = self.word(), self.at
         first, known = len(word.slots), self.known()
         array = word.text.rpartition("(")[2]
@@ -132,7 +132,7 @@ class BashWords(Quotes, ABC):
             sign = self.text[self.at]
             depth += {"[": 1, "]": -1}.get(sign, 0)
             if sign == "\n" or (self.dialect == "sh" and sign in " \t#" + BREAKS):
-                raise LostError(begin, f"`{word.text}`, which only bash reads as an array")
+                raise LostError(begin, f"`{word.text}`, which is an array only in bash")
             self.part_of_word(sign)
         if depth:
             raise BrokenError(begin, "a bracket")

@@ -1,7 +1,7 @@
-"""What a script for sh has that only bash reads as it is meant, and what sh does with it instead.
+"""Finds bash syntax in scripts for sh, and describes what sh does with it.
 
-Measured with Debian's sh (dash); POSIX has none of it. `tests/language/test_bashisms.py` asks the sh of the
-machine about each row.
+Measured with Debian's sh (dash); none of it is in POSIX. `tests/language/test_bashisms.py` tests each row
+with the machine's sh.
 """
 
 import re
@@ -13,10 +13,10 @@ from jobfile.shell.variables import ONLY_BASH, assigned_names, head_of
 
 
 class Bashism(NamedTuple):
-    """What sh does with something that bash knows, and the way to write it for sh.
+    """What sh does with a construct of bash, and how to write it for sh.
 
-    With `is_refused` sh cannot read the script at all, which JF420 reports; with `loses` it drops the result
-    of a command.
+    With `is_refused`, sh cannot read the script at all, which JF420 reports; with `loses`, it ignores the
+    result of a command.
     """
 
     sh_does: str
@@ -25,17 +25,17 @@ class Bashism(NamedTuple):
     loses: bool = False
 
 
-_NOT_FOUND: Final = "sh looks for a program of this name; in a condition that counts as false"
+_NOT_FOUND: Final = "sh looks for a program with this name; a condition with it is false"
 _BAD: Final = "sh ends the script here: Bad substitution"
-_LITERAL: Final = "sh passes this on as it is written"
+_LITERAL: Final = "sh does not expand this"
 
 BASHISMS: Final[dict[str, Bashism]] = {
     "&>": Bashism(
-        "sh starts the command in the background, and nobody sees its result",
+        "sh starts the command in the background and ignores its result",
         "write  > FILE 2>&1  (or  >> FILE 2>&1)",
         loses=True,
     ),
-    ">&": Bashism("sh takes a number here: Bad fd number", "write  > FILE 2>&1"),
+    ">&": Bashism("sh expects a number here: Bad fd number", "write  > FILE 2>&1"),
     "|&": Bashism("", "write  2>&1 |", is_refused=True),
     "<<<": Bashism("", "write  printf '%s\\n' \"$x\" | command", is_refused=True),
     "<( )": Bashism("", "write to a file in $TMPDIR first", is_refused=True),
@@ -47,18 +47,16 @@ BASHISMS: Final[dict[str, Bashism]] = {
     "select": Bashism("", "", is_refused=True),
     "coproc": Bashism(_NOT_FOUND),
     "((": Bashism(
-        "sh reads this as commands in brackets, and `>` in it as a file",
+        "sh reads this as commands in brackets, and `>` as a redirection to a file",
         'write  [ "$x" -gt 0 ]  or  x=$((x + 1))',
     ),
     "[[": Bashism(_NOT_FOUND, "write  [ … ]  with quotes around each variable"),
-    "{fd}>": Bashism("sh passes this on as an argument", "write a number from 3 to 9"),
-    "10>": Bashism(
-        "sh takes one digit here, and passes this on as an argument", "write a number from 3 to 9"
-    ),
+    "{fd}>": Bashism("sh passes this as an argument", "write a number from 3 to 9"),
+    "10>": Bashism("sh allows one digit here, and passes this as an argument", "write a number from 3 to 9"),
     "{a,b}": Bashism(_LITERAL, "write the words one by one, or  $(seq 1 3)"),
-    "[^": Bashism("sh takes `^` for one of the characters", "write  [!…]"),
-    "$'": Bashism("sh passes on the `$` and the backslashes", "write  $(printf '…')"),
-    '$"': Bashism("sh passes on the `$`", "leave the `$` out"),
+    "[^": Bashism("sh reads `^` as one of the characters", "write  [!…]"),
+    "$'": Bashism("sh keeps the `$` and the backslashes", "write  $(printf '…')"),
+    '$"': Bashism("sh keeps the `$`", "remove the `$`"),
     "$[": Bashism(_LITERAL, "write  $((…))"),
     "$(<": Bashism("sh reads nothing here", "write  $(cat FILE)"),
     "${!x}": Bashism(_BAD, "choose with  case … in … esac"),
@@ -79,7 +77,7 @@ BASHISMS: Final[dict[str, Bashism]] = {
     "readarray": Bashism(_NOT_FOUND, "write  while read -r line; do …; done"),
     "a[0]=": Bashism(_NOT_FOUND, "write  a_0=VALUE"),
     "x+=": Bashism(_NOT_FOUND, 'write  x="$x…"'),
-    "echo -e": Bashism("sh writes the option too", "write  printf 'a\\tb\\n'"),
+    "echo -e": Bashism("sh prints the option too", "write  printf 'a\\tb\\n'"),
     "printf": Bashism("sh ends the script here: invalid directive or option"),
     "set": Bashism("sh ends the script here: Illegal option"),
     "pipefail": Bashism(
@@ -89,27 +87,25 @@ BASHISMS: Final[dict[str, Bashism]] = {
     "read": Bashism("sh ends the script here: Illegal option"),
     "read x": Bashism("sh needs the name of a variable: arg count", "write  read -r REPLY"),
     "local": Bashism("sh ends the script here: bad variable name", "write  local x"),
-    "option": Bashism("sh ends the script here, or takes the option for a name"),
+    "option": Bashism("sh ends the script here, or reads the option as a name"),
     "trap": Bashism("sh does not know this signal: bad trap", "write the name without SIG; sh has no ERR"),
-    "kill": Bashism("sh knows signals without SIG only", "write  kill -s TERM"),
-    "==": Bashism("sh does not know this operator; in a condition that counts as false", "write  ="),
-    "-v": Bashism(
-        "sh does not know this test; in a condition that counts as false", 'write  [ -n "${x+x}" ]'
-    ),
-    "test": Bashism("sh does not know this test; in a condition that counts as false"),
+    "kill": Bashism("sh knows signal names only without SIG", "write  kill -s TERM"),
+    "==": Bashism("sh does not know this operator; a condition with it is false", "write  ="),
+    "-v": Bashism("sh does not know this test; a condition with it is false", 'write  [ -n "${x+x}" ]'),
+    "test": Bashism("sh does not know this test; a condition with it is false"),
     "exit": Bashism("sh ends the script here: Illegal number", "write  exit 1"),
     "variable": Bashism("sh does not set this variable"),
-    "arithmetic variable": Bashism("sh does not set this variable, and counts with 0"),
+    "arithmetic variable": Bashism("sh does not set this variable, and uses 0"),
 }
 """Each construct by its name."""
 
 _COMMANDS: Final = frozenset(
     "shopt popd dirs caller disown enable compgen complete compopt bind logout suspend history help".split()  # noqa: SIM905  words
 )
-"""Commands of bash that no row of their own has."""
+"""Bash commands without a row of their own."""
 _BUILTINS: Final = frozenset("source let declare typeset pushd builtin mapfile readarray".split())  # noqa: SIM905  words
 COMMANDS: Final = _COMMANDS | _BUILTINS
-"""Commands that bash has and sh has not."""
+"""Commands that only bash has."""
 _SH_OPTIONS: Final = frozenset("aefnuxvmbCIVE")
 _SH_OPTION_NAMES: Final = frozenset(
     "allexport emacs errexit ignoreeof interactive monitor noclobber noexec noglob nolog notify nounset "  # noqa: SIM905  words
@@ -124,7 +120,7 @@ _OPTIONS: Final = {
     "hash": "dlpt",
     "type": "afptP",
 }
-"""Options that bash alone knows, of commands that both have."""
+"""Options that only bash has, of commands that both shells have."""
 _SIGNALS: Final = re.compile(r"ERR|DEBUG|RETURN|SIG[A-Z0-9]+")
 _UNARY: Final = frozenset({"-N", "-R", "-o", "-a"})
 _FORMAT: Final = re.compile(r"(?<!%)(?:%%)*%[-+ #0-9.*]*(?:q|Q|\()")
@@ -132,9 +128,9 @@ _BY_ITSELF: Final = re.compile(r"[A-Za-z_]\w*(?P<array>\[.*\])?(?P<more>\+)?=", 
 
 
 def find_bashisms(script: Script, given: Collection[str] = ()) -> list[Part]:
-    """Everything in a script that sh takes for something else than bash does, in order; none inside another.
+    """All parts of a script that sh reads differently from bash, in order and not nested.
 
-    `given` are the variables that the script has from outside.
+    `given` are the variables passed to the script.
     """
     found = [*script.notes.bash]
     for command in script.commands:

@@ -1,4 +1,4 @@
-"""Commands of whose arguments only some are code: which words those are of `ssh`, `su` and `.`."""
+"""Commands with some arguments that are code: finds these words for `ssh`, `su` and `.`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,30 +6,30 @@ from typing import Final
 from jobfile.shell.places import SLOT, Word
 
 _SSH_TAKES: Final = frozenset("BbcDEeFIiJLlmOopQRSWw")
-"""Letters of options of ssh(1) that take an argument."""
+"""Option letters of ssh(1) that take an argument."""
 _SSH_CODE: Final = frozenset("oFIJ")
-"""Those whose argument may bring a command or a library: -J becomes part of a ProxyCommand."""
+"""Options whose argument can name a command or a library: -J becomes part of a ProxyCommand."""
 _SU_TAKES: Final = frozenset("csgGw")
 _SU_ALONE: Final = frozenset({"--login", "--preserve-environment", "--fast", "--pty"})
 _SU_HARMLESS: Final = _SU_ALONE | {"--group", "--supp-group", "--whitelist-environment"}
 
-AS_INPUT: Final = "send it as input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
+AS_INPUT: Final = "pass it on standard input:  printf '%s' {{ x }} | ssh host 'x=$(cat); …'"
 _AFTER_DASHES: Final = "write  --  before it:  ssh -- {{ host }}"
-_AFTER_USER: Final = "begin with the user:  ssh user@{{ host }}"
-_IN_FILE: Final = "write it into ~/.ssh/config"
+_AFTER_USER: Final = "put the user first:  ssh user@{{ host }}"
+_IN_FILE: Final = "set it in ~/.ssh/config"
 _CHOICE: Final = "choose between fixed words with  case … in … esac"
 
 Part = tuple[str, Word, tuple[str, ...]]
-"""What reads a word as code, the word, and the ways out."""
+"""What runs a word as code, the word, and what to do instead."""
 
 
 def begins_free(word: Word) -> bool:
-    """Whether a value or variable begins the word: it may be any option."""
+    """Whether the word begins with a value or variable: it can be any option."""
     return word.text[:1] in (SLOT, "$")
 
 
 def ssh_code(words: Sequence[Word]) -> Iterator[Part]:
-    """What ssh or the shell on the other host reads as commands: all but the host and harmless options."""
+    """The words that ssh or the remote shell runs as commands: all but the host and harmless options."""
     takes, has_host, is_over = "", False, False
     for at, word in enumerate(words):
         if takes:
@@ -52,7 +52,7 @@ def ssh_code(words: Sequence[Word]) -> Iterator[Part]:
 
 
 def su_code(words: Sequence[Word], ways: tuple[str, ...]) -> Iterator[Part]:
-    """What su or the shell it starts reads as commands. Its options may stand after the user too."""
+    """The words that su or the shell it starts runs as commands. Options may also follow the user."""
     takes, operands, is_over = "", 0, False
     for word in words:
         is_code = takes in ("c", "s")
@@ -78,7 +78,7 @@ def _su_option(text: str) -> tuple[bool, str]:
 
 
 def _cluster(letters: str, takes: frozenset[str], code: frozenset[str]) -> tuple[bool, str]:
-    """Whether letters of options bring an argument that is code, and the letter that takes the next word."""
+    """Whether option letters take an argument that is code, and the letter that takes the next word."""
     for at, letter in enumerate(letters):
         if letter in (SLOT, "$"):
             return True, ""
@@ -89,7 +89,7 @@ def _cluster(letters: str, takes: frozenset[str], code: frozenset[str]) -> tuple
 
 
 def sourced(words: Sequence[Word]) -> Word | None:
-    """The file that `.` or `source` reads; what follows it are plain arguments."""
+    """The file that `.` or `source` reads; the words after it are plain arguments."""
     rest = [*words]
     while rest and rest[0].text[:1] == "-" and rest[0].text != "-":
         takes_path = rest[0].text == "-p"

@@ -1,7 +1,7 @@
-"""Failures that a shell drops: the script goes on, ends with 0, and the run succeeds.
+"""Failures that a shell ignores: the script continues and ends with 0, and the run succeeds.
 
-What an author knows and means is not reported: conditions, `|| true`, filters that feed filters. The lists of
-programs are for that, and no more than lists.
+Intended cases are not reported: conditions, `|| true`, filters that feed filters. The lists of programs serve
+this purpose; they are not complete.
 """
 
 import re
@@ -19,16 +19,16 @@ _FILTERS: Final = frozenset(
     "sha1sum sha256sum xargs which type test [ uptime free mount ip ss netstat lsblk lsof "
     "dmesg last stat file pwd whoami journalctl export set shift cd tput time".split()
 )
-"""Programs whose failure in front of a pipe surprises nobody, or that hardly fail."""
+"""Programs whose failure before a pipe is expected, or that hardly ever fail."""
 _CONTAINERS: Final = frozenset({"docker", "podman", "kubectl", "oc", "docker-compose", "git", "systemctl"})
-"""Programs that run another one with `exec` or `run`, and are questions otherwise."""
+"""Programs that run another program with `exec` or `run`, and otherwise only print information."""
 _SINKS: Final = frozenset(
     "gzip pigz zstd xz bzip2 lz4 lzop tee gpg gpg2 openssl age split ts logger ssh rclone "  # noqa: SIM905  words
     "aws gsutil gcloud az s3cmd mc restic borg psql mysql mariadb mongorestore pg_restore "
     "redis-cli sqlite3 dd sponge pv mail mailx sendmail sh bash dash zsh python python3 "
     "perl curl".split()
 )
-"""Programs that keep, send or run what comes through a pipe, and are content with half of it."""
+"""Programs that store, send or run their piped input, even if it is incomplete."""
 _DOERS: Final = frozenset(
     "cd mkdir cp mv rm ln rsync scp tar unzip make cmake ninja cargo go npm yarn pnpm pip "  # noqa: SIM905  words
     "pip3 poetry uv bundle composer mvn gradle curl wget pg_dump pg_restore mysqldump "
@@ -36,7 +36,7 @@ _DOERS: Final = frozenset(
     "borg rclone aws gsutil ssh python python3 node ruby perl php java sh bash certbot "
     "apt-get dnf yum apk pushd install chown chmod source .".split()
 )
-"""Programs that do something, so that their failure is none of the answers they are asked for."""
+"""Programs that act, so that a failure is not an answer such as "no"."""
 _ASKS: Final = re.compile(r"(?:is|has|can|check|test|should|needs?)[-_.].*")
 _TELLERS: Final = frozenset({"echo", "printf", "logger"})
 _SAYS_FAILED: Final = re.compile(r"fail|error|unable|could not|cannot|went wrong|problem", re.IGNORECASE)
@@ -44,13 +44,13 @@ _ENDS: Final = frozenset({"exit", "return", "false", "kill", "exec"})
 
 
 _PIPEFAIL_WAYS: Final = {
-    "sh": "run it with bash, which jobfile starts with pipefail:  shell: bash",
+    "sh": "use bash, which jobfile starts with pipefail:  shell: bash",
     "bash": "begin the script with  set -o pipefail",
 }
 
 
 class Dropped(NamedTuple):
-    """A failure that nobody sees: where, what is said of it, and the ways out."""
+    """An ignored failure: its place, the message, and what to do."""
 
     start: int
     end: int
@@ -61,7 +61,7 @@ class Dropped(NamedTuple):
 
 
 def find_dropped(script: Script, *, dialect: str, has_pipefail: bool, has_errexit: bool) -> list[Dropped]:
-    """Every failure that the shell would drop and that the author would want to know of, in order."""
+    """Every failure that the shell would ignore and the author would want to know about, in order."""
     commands = sorted(script.commands, key=lambda one: one.words[0].start)
     found = [*_not_waited_for(script), *_only_told(commands)]
     if not has_pipefail and not _cares_for_pipes(script):
@@ -72,7 +72,7 @@ def find_dropped(script: Script, *, dialect: str, has_pipefail: bool, has_errexi
 
 
 def _cares_for_pipes(script: Script) -> bool:
-    """Whether the script asks for pipefail itself (which sh may refuse: JF429), or looks at PIPESTATUS."""
+    """Whether the script sets pipefail itself (which sh may refuse: JF429), or reads PIPESTATUS."""
     asks = any("pipefail" in [word.text for word in one.words] for one in script.commands)
     return asks or any(one.name == "PIPESTATUS" for one in script.notes.reads)
 
@@ -87,18 +87,18 @@ def _in_pipes(script: Script, way: str) -> Iterator[Dropped]:
                 yield Dropped(
                     head.start,
                     head.end,
-                    f"a failure of `{_shown(head)}` in this pipeline is not seen",
-                    "only the last command of a pipeline counts here",
+                    f"a failure of `{_shown(head)}` in this pipeline is ignored",
+                    "only the last command of the pipeline counts here",
                     (
                         way,
-                        "or write to a file first, and read that",
+                        "or write to a file first, then read the file",
                     ),
                     is_pipe=True,
                 )
 
 
 def _keeps(command: Command) -> bool:
-    """Whether the last command of a pipeline keeps, sends or runs what it gets."""
+    """Whether the last command of a pipeline stores, sends or runs its input."""
     head = _program(command)
     is_sink = head is not None and head.name in _SINKS
     return is_sink or any(not one.startswith("/dev/") for one in (word.text for word in command.outputs))
@@ -116,7 +116,7 @@ def _upstream(command: Command) -> Iterator[Command]:
 
 
 def _program(command: Command) -> Word | None:
-    """The word that names what runs in the end, through wrappers such as sudo and timeout."""
+    """The word that names the program that finally runs, through wrappers such as sudo and timeout."""
     at_heads = heads(command.words)
     last = max((at for at, is_certain in at_heads.items() if is_certain), default=None)
     return None if last is None or last >= len(command.words) else command.words[last]
@@ -145,14 +145,14 @@ def _not_waited_for(script: Script) -> Iterator[Dropped]:
             yield Dropped(
                 at,
                 at + 1,
-                "nothing waits for this command",
-                "its failure is not seen, and it is ended when the script ends",
-                ("add  wait  with its number:  command & pid=$!; …; wait $pid", "or leave the `&` out"),
+                "the script does not wait for this command",
+                "its failure is ignored, and it is killed when the script ends",
+                ("wait for it:  command & pid=$!; …; wait $pid", "or remove the `&`"),
             )
 
 
 def _only_told(commands: Sequence[Command]) -> Iterator[Dropped]:
-    """`command || echo failed`: what is told in words only is no failure."""
+    """`command || echo failed`: the failure is printed, and then ignored."""
     for index, command in enumerate(commands):
         head = head_of(command)
         if head is None or command.follows != "||" or head.text not in _TELLERS or command.is_condition:
@@ -166,14 +166,14 @@ def _only_told(commands: Sequence[Command]) -> Iterator[Dropped]:
             yield Dropped(
                 head.start,
                 last.end,
-                "this only prints that a command failed, and the script goes on",
+                "this only prints that a command failed, and the script continues",
                 "this command succeeds, and so does the run",
-                ("end the script:  || { echo …; exit 1; }", "or leave this out: jobfile reports the failure"),
+                ("end the script:  || { echo …; exit 1; }", "or remove this: jobfile reports the failure"),
             )
 
 
 def _in_the_middle(commands: Sequence[Command]) -> Iterator[Dropped]:
-    """`a && b` before other commands: when `a` fails, `-e` does not end the script."""
+    """`a && b` before other commands: if `a` fails, `-e` does not end the script."""
     top = [one for one in commands if one.is_top]
     for index, command in enumerate(top):
         if command.after != "&&" or command.follows in ("&&", "||", "|", "|&") or not _is_doer(command):
@@ -189,13 +189,13 @@ def _in_the_middle(commands: Sequence[Command]) -> Iterator[Dropped]:
                 head.start,
                 head.end,
                 f"a failure of `{_shown(head)}` before `&&` does not end the script",
-                "what comes after the `&&` is left out, and the next line runs",
+                "the command after `&&` is skipped, and the next line runs",
                 ("write each command on its own line: a failure ends the script",),
             )
 
 
 def _is_doer(command: Command) -> bool:
-    """Whether a failure of this command is more than the answer no."""
+    """Whether a failure of this command means more than the answer "no"."""
     head = _program(command) or head_of(command)
     if head is None or _ASKS.fullmatch(head.name):
         return False

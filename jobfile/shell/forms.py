@@ -1,4 +1,4 @@
-"""Notes about an expansion of a shell script: the variables in it, and whether only bash has this form."""
+"""Records the variables in an expansion of a shell script, and whether only bash has this form."""
 
 import re
 from typing import Final
@@ -10,7 +10,7 @@ _BASH_FORM: Final = re.compile(
     r"|(?P<part>:(?![-=+?])))",
     re.ASCII,
 )
-"""What follows `${` in the forms that only bash has."""
+"""The text after `${` in forms that only bash has."""
 _FORMS: Final = {
     "indirect": "${!x}",
     "array": "${x[0]}",
@@ -22,7 +22,7 @@ _FORMS: Final = {
 _ARITHMETIC_NAME: Final = re.compile(
     r"(?<![\w$#{])([A-Za-z_]\w*)(?=(\s*(?:=(?!=)|\+\+|--|(?:[-+*/%&|^]|<<|>>)=))?)", re.ASCII
 )
-"""A variable in arithmetic, and the operator after it that gives it a value."""
+"""A variable in arithmetic, and the operator after it that assigns to it."""
 _BASH_ARITHMETIC: Final = re.compile(
     r"\*\*|\b[A-Za-z_]\w*+\s*+(?:\+\+|--)(?!\s*[\w$(])|(?:\+\+|--)[A-Za-z_]|\b\d+#|,", re.ASCII
 )
@@ -30,12 +30,12 @@ _BARE_NAME: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*", re.ASCII)
 """A variable in arithmetic, without a dollar."""
 _EXPANDED: Final = re.compile(r"\$\{?(\w+)", re.ASCII)
 _EXPANSION: Final = re.compile(r"\$(?:\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|\w+)", re.ASCII)
-"""An expansion in arithmetic, as far as it is simple: its names are read elsewhere."""
+"""A simple expansion in arithmetic; its names are read elsewhere."""
 _GUARDS: Final = ("-", "=", "+")
 
 
 def note_expansion(notes: Notes, text: str, parameter: re.Match[str], *, limit: int) -> None:
-    """Note what `${ … }` reads; `parameter` is the match of its name and of the operator after it."""
+    """Record what `${ … }` reads; `parameter` is the match of its name and the operator after it."""
     begin, name, operator = parameter.start() - 2, parameter[1], parameter[3]
     close = text.find("}", parameter.end(), limit)
     end = parameter.end() if close == -1 else close + 1
@@ -48,7 +48,7 @@ def note_expansion(notes: Notes, text: str, parameter: re.Match[str], *, limit: 
 
 
 def note_arithmetic(notes: Notes, text: str, begin: int) -> None:
-    """Note what this arithmetic reads and what it gives a value; it begins at this offset of the script."""
+    """Record what this arithmetic reads and assigns; it begins at this offset of the script."""
     for name in _ARITHMETIC_NAME.finditer(text):
         if name[2] is not None:
             notes.given.add(name[1])
@@ -59,10 +59,10 @@ def note_arithmetic(notes: Notes, text: str, begin: int) -> None:
 
 
 def note_parameter(notes: Notes, word: Word, parameter: re.Match[str], begin: int) -> None:
-    """Note the variable in `${ … }`, and whether bash reads its value once more, as in `${!x}`."""
+    """Record the variable in `${ … }`, and whether bash evaluates its value again, as in `${!x}`."""
     name, after = parameter[1], parameter.string[parameter.end() : parameter.end() + 2]
     word.variables.append(name)
-    if not parameter[0].startswith("#") and parameter[3] != "+":  # a length, or another word
+    if not parameter[0].startswith("#") and parameter[3] != "+":  # a length, or an alternative value
         word.spots.append((len(word.text) - 1, name))
     is_list = parameter[2] in ("[@]", "[*]") or after[:1] in ("*", "@")
     if (parameter[0].startswith("!") and not is_list) or after == "@P":
@@ -71,12 +71,12 @@ def note_parameter(notes: Notes, word: Word, parameter: re.Match[str], begin: in
 
 
 def expanded_names(text: str) -> list[str]:
-    """The variables that a text has with a dollar."""
+    """The variables written with a dollar in a text."""
     return _EXPANDED.findall(text)
 
 
 def read_since(word: Word, known: tuple[int, int], text: str, *, start: int) -> Word:
-    """What was read of a word since it had so many expansions and commands, and the bare names in a text."""
+    """The expansions and commands read in a word since these counts, and the bare names in a text."""
     names = _BARE_NAME.findall(_EXPANSION.sub(" ", text))
     spots = [*word.spots[known[0] :], *((0, name) for name in names)]
     return Word(start, spots=spots, within=word.within[known[1] :])

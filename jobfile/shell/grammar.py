@@ -1,7 +1,7 @@
-"""Which words make a command: the grammar of one bracket of a shell script, fed with words and separators.
+"""Groups words into commands: the grammar of one bracket of a shell script, fed with words and separators.
 
-POSIX.1-2017 XCU 2.10, and what bash adds, as far as it decides where a command begins, whose bracket a `)`
-is, and which words are only data (the list of a `for`, the patterns of a `case`).
+POSIX.1-2017 XCU 2.10 and bash's additions, as far as needed to know where a command begins, what a `)`
+closes, and which words are only data (the list of a `for`, the patterns of a `case`).
 """
 
 import re
@@ -11,25 +11,25 @@ from typing import Final
 from jobfile.shell.places import SLOT, Body, Command, LostError, Notes, Part, Word
 
 MAX_WORDS: Final = 1000
-"""Words of one simple command."""
+"""Maximum words of one simple command."""
 _OPENERS: Final = frozenset(
     {"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "!", "{", "}", "time"}
 )
 """Reserved words after which a command may begin."""
 _COMPOUND: Final = frozenset({"if", "while", "until", "for", "case", "select", "{"})
 _HANDLE: Final = re.compile(r"[0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\}")
-"""A word directly before a redirection that is its number, or the variable for its number."""
+"""A word directly before a redirection: its number, or the variable for its number."""
 _CLOSERS: Final = frozenset({"fi", "done", "esac", "}"})
 _ONLY_BASH: Final = frozenset({"function", "select", "coproc"})
 BRACES: Final = re.compile(
     r"\{(?:[^{},]*,[^{}]*|-?\d+\.\.-?\d+(?:\.\.-?\d+)?|[A-Za-z]\.\.[A-Za-z](?:\.\.-?\d+)?)\}"
 )
-"""Braces that bash makes several words of."""
+"""Braces that bash expands to several words."""
 RESERVED: Final = _OPENERS | _COMPOUND | {"esac", "function", "coproc"}
 
 
 class Next(Enum):
-    """What the next word of a frame will be."""
+    """The role of the next word of a frame."""
 
     COMMAND = auto()
     ARGUMENT = auto()
@@ -49,7 +49,7 @@ class Frame:
     """The commands of one bracket, or of the whole script."""
 
     def __init__(self, notes: Notes, *, is_inner: bool = False) -> None:
-        """What is found goes to the notes, which all frames share."""
+        """Results are recorded in the notes, which all frames share."""
         self.notes = notes
         self.loop = ""
         self.word: Word | None = None
@@ -78,7 +78,7 @@ class Frame:
         return self.next in (Next.COMMAND, Next.ARGUMENT) and all(one.is_assignment for one in self.words)
 
     def end_word(self) -> None:
-        """The current word, if there is one, is complete."""
+        """End the current word, if there is one."""
         word, self.word = self.word, None
         if word is None:
             return
@@ -95,7 +95,7 @@ class Frame:
             self._take(word)
 
     def redirect(self, at: int, sign: str) -> None:
-        """A redirection was read at this offset: the next word is its target, and none of the command."""
+        """A redirection was read at this offset: the next word is its target, not part of the command."""
         word = self.word
         self.begin, self.handle = at, ""
         if word is not None and word.is_plain and _HANDLE.fullmatch(word.text):
@@ -109,10 +109,10 @@ class Frame:
         self.is_target = self.is_redirected = True
         self.redirection = sign
         if self.next is Next.COMMAND:
-            self.next = Next.ARGUMENT  # reserved words are none after a redirection
+            self.next = Next.ARGUMENT  # there are no reserved words after a redirection
 
     def _handle(self, word: Word, at: int) -> None:
-        """The number, or variable for a number, of a redirection."""
+        """The number of a redirection, or the variable for it."""
         self.handle = word.text
         if word.text.startswith("{"):
             self.notes.given.add(word.text[1:-1])
@@ -121,7 +121,7 @@ class Frame:
             self.notes.bash.append(Part("10>", word.start, at))
 
     def _redirected(self, word: Word) -> None:
-        """The target of a redirection is complete."""
+        """End the target of a redirection."""
         if self.redirection in (">", ">>", ">|", "&>") and self.handle in ("", "1"):
             self.outputs.append(word)
         if self.redirection == "&>":
@@ -160,18 +160,18 @@ class Frame:
         return not is_begun and self.follows in ("|", "|&", "&&", "||")
 
     def open_bracket(self) -> None:
-        """A `(` where a command may stand was read: after its end comes another command."""
+        """A `(` was read where a command can begin: another command follows its end."""
         for word in self.words:  # the name of a coproc
             self.notes.names += word.slots
             self.notes.given.add(word.text)
         self.words, self.next = [], Next.COMMAND
 
     def close_bracket(self, first: int, end: int) -> None:
-        """The commands from this one on were those of a bracket that has ended."""
+        """The commands from this one on belong to a bracket that has ended."""
         self._close(first, self.before, end)
 
     def _close(self, first: int, before: tuple[Command, ...], end: int) -> None:
-        """A compound command ended here: its commands begin with this one, and read what these print."""
+        """A compound command ended here: its commands begin with this one, and read the output of these."""
         self.compound = tuple(one for one in self.notes.commands[first:] if not one.is_captured)
         for command in self.compound if before else ():
             command.feeds += before
@@ -187,7 +187,7 @@ class Frame:
         return True
 
     def name_function(self) -> None:
-        """`()` was read: the one word before it is the name of a function."""
+        """`()` was read: the single word before it is the name of a function."""
         self.end_word()
         if len(self.words) == 1 and self.next in (Next.ARGUMENT, Next.COMMAND):
             self.notes.names += self.words[0].slots
@@ -196,12 +196,12 @@ class Frame:
         self.words, self.next = [], Next.COMMAND
 
     def add(self, words: list[Word]) -> None:
-        """A command that was read in another way, as `[[ ]]` is."""
+        """Add a command that was read by other code, such as `[[ ]]`."""
         self.notes.commands.append(self._command(words))
         self.next = Next.COMMAND
 
     def end(self) -> None:
-        """Nothing follows."""
+        """End of the text."""
         self.end_word()
         self._flush()
 
@@ -217,7 +217,7 @@ class Frame:
         return command
 
     def _redirect_compound(self) -> None:
-        """Redirections after `done` or `}` are those of each command inside."""
+        """Redirections after `done` or `}` apply to each command inside."""
         for command in self.compound:
             command.around.append((self.texts, self.inputs))
             command.writes += self.outputs
@@ -226,7 +226,7 @@ class Frame:
                 taker.feeds += self.compound
 
     def _command(self, words: list[Word], sign: str = "") -> Command:
-        """A command with what is known of its surroundings."""
+        """A command with its surroundings."""
         command = Command(
             words,
             self.texts,
@@ -277,12 +277,12 @@ class Frame:
             raise LostError(word.start, f"a command of more than {MAX_WORDS} words")
 
     def _braces(self, word: Word) -> None:
-        """Note braces that bash makes several words of."""
+        """Record braces that bash expands to several words."""
         if "{" in word.bare and BRACES.search(word.bare):
             self.notes.bash.append(Part("{a,b}", word.start, word.end))
 
     def _block(self, text: str) -> None:
-        """Note what is around the commands from here on."""
+        """Record what surrounds the commands from here on."""
         if text in ("if", "while", "until"):
             self.blocks.append("if")
         elif text in ("for", "select", "{"):

@@ -19,15 +19,15 @@ class _Heredoc:
 
 
 class Heredocs(BashWords, ABC):
-    """Keeps the here-documents whose text has not come yet."""
+    """Keeps the here-documents whose text has not been read yet."""
 
     def __init__(self, text: str, slots: Sequence[tuple[int, int]], dialect: Dialect) -> None:
-        """As `Quotes`."""
+        """See `Quotes`."""
         super().__init__(text, slots, dialect)
         self.heredocs: list[_Heredoc] = []
 
     def delimiter(self, begin: int, *, strips_tabs: bool) -> None:
-        """The word that ends a here-document: quotes are taken off, nothing is expanded."""
+        """The word that ends a here-document: without quotes, and not expanded."""
         while self.skips_continuation() or self.skips_blank():
             pass
         first = self.at
@@ -51,7 +51,7 @@ class Heredocs(BashWords, ABC):
         self.waits_for_heredoc = True
 
     def read_heredocs(self) -> None:
-        """The texts of the here-documents that were begun on the line that just ended."""
+        """Read the texts of the here-documents that began on the line that just ended."""
         waiting, self.heredocs = self.heredocs, []
         self.waits_for_heredoc = False
         for heredoc in waiting:
@@ -71,13 +71,13 @@ class Heredocs(BashWords, ABC):
                     self.literal()
                 else:
                     self.inside_double(self.text[self.at])
-        except BrokenError as error:  # shells differ on whether it may go on after the delimiter
+        except BrokenError as error:  # shells differ on whether it may continue after the delimiter
             raise LostError(error.at, f"{error.what} that does not end in its here-document") from None
         heredoc.texts.append(word)
         frame.word, self.limit, self.at = outer, limit, after
 
     def _end(self, heredoc: _Heredoc) -> tuple[int, int]:
-        """Where the line of the delimiter begins, and where the next one does."""
+        """Where the line of the delimiter begins, and where the next line begins."""
         begin = self.at
         while begin < self.limit:
             end = self._end_of_line(begin)

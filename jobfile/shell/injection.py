@@ -1,4 +1,4 @@
-"""Where a value in a command would be read a second time, as code, names or arithmetic."""
+"""Finds values in a command that would be read again, as code, names or arithmetic."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,32 +22,32 @@ from jobfile.shell.programs import (
 )
 from jobfile.shell.variables import array_names
 
-_AS_SCRIPT: Final = ("write  --  before it", "begin with the folder:  ./{{ x }}")
+_AS_SCRIPT: Final = ("write  --  before it", "add the folder:  ./{{ x }}")
 ALWAYS_WORKS: Final = 'set  env: {X: "{{ … }}"}  and use  "$X"'
 _IN_PROGRAM: Final = 'set  env: {X: "{{ … }}"}  and write  "$X"  in single quotes'
 AS_ARGUMENT: Final = "pass it as an argument:  sh -c '… \"$1\"' sh {{ x }}"
-_AS_AWK_VARIABLE: Final = "give it a name:  awk -v x={{ x }} '… x …'"
+_AS_AWK_VARIABLE: Final = "assign it to a variable:  awk -v x={{ x }} '… x …'"
 _AS_INTEGER: Final = "declare the param as  type: integer"
-_AS_WORD: Final = "write the name of the command, or give the value as a word of its own"
+_AS_WORD: Final = "write the name of the command, or pass the value as a separate word"
 _IN_QUOTES: Final = 'put it in double quotes:  "$x"'
 _AS_CHOICE: Final = "choose between fixed words with  case … in … esac"
 _AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
-    "eval": ("leave `eval` out", _IN_PROGRAM),
+    "eval": ("remove `eval`", _IN_PROGRAM),
     "watch": (_IN_PROGRAM,),
     "parallel": (_IN_PROGRAM,),
     "trap": ("assign first:  x={{ x }};  then  trap '… \"$x\"' EXIT", _IN_PROGRAM),
     "alias": ("write a function instead of an alias",),
     **dict.fromkeys(("bind", "complete", "compgen", "fc", "enable"), (_AS_CHOICE,)),
 }
-"""Commands that read their arguments as commands, and what to write instead."""
+"""Commands that run their arguments as commands, and what to write instead."""
 _NAMES: Final = frozenset(
     "declare typeset local readonly export unset read mapfile readarray let getopts wait".split()  # noqa: SIM905  words
 )
-"""Commands that take names, in which bash evaluates subscripts: `a[$(command)]` runs the command."""
+"""Commands that take names. Bash evaluates subscripts in them: `a[$(command)]` runs the command."""
 _SOURCES: Final = frozenset({"source", "."})
 _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
 _EVALUATES: Final = re.compile(r"[-+][b-hj-mo-zB-Z]*[aAin][A-Za-z]*")
-"""Options of those after which bash evaluates what is assigned: arrays, integers, references."""
+"""Their options after which bash evaluates the assigned value: arrays, integers, references."""
 _LITERAL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=(?!\()", re.ASCII)
 _EVALUATED: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
 """Variables that are arithmetic in bash."""
@@ -83,7 +83,7 @@ _WRITERS: Final = frozenset({"echo", "printf"})
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A template whose value would be read again: its number, and what to say."""
+    """A template whose value would be read again: its number, and the message."""
 
     slot: int
     code: str
@@ -93,11 +93,11 @@ class Finding:
 
 
 def find_rereads(command: Command) -> Iterator[Finding]:
-    """The templates of one command whose values something would parse."""
+    """The templates of one command whose values would be parsed."""
     words = command.words
     for word in words:
         for slot in word.subscript:
-            message = "a subscript is evaluated again by bash"
+            message = "bash evaluates this subscript as code"
             yield Finding(slot, "JF421", message, ways=(_AS_INTEGER,))
     if words and words[0].text == "[[":
         yield from _conditional(words)
@@ -117,7 +117,7 @@ def find_rereads(command: Command) -> Iterator[Finding]:
 
 
 def find_in_arguments(words: Sequence[Word]) -> Iterator[Finding]:
-    """The same for a list of arguments that no shell reads: nothing in it is built in, or expanded."""
+    """The same for a list of arguments without a shell: it has no builtins, and nothing is expanded."""
     at_heads = heads(words)
     for at, is_certain in at_heads.items():
         if words[at].name == "find":
@@ -132,31 +132,31 @@ def find_in_arguments(words: Sequence[Word]) -> Iterator[Finding]:
 
 
 def find_evaluated(script: Script) -> Iterator[Finding]:
-    """Templates that bash evaluates because of where they go: to a special variable, or after `>&`."""
+    """Templates that bash evaluates because of their place: a special variable, or after `>&`."""
     for slot in (slot for word in script.notes.targets for slot in word.slots):
-        message = "bash reads this redirection again"
+        message = "bash expands the target of this redirection again"
         yield Finding(slot, "JF421", message, ways=("write  >{{ x }} 2>&1  instead of  >&{{ x }}",))
     yield from _arrays(script)
     assigned = [*_assigned(script), *((name, slot) for name, one in script.notes.loops for slot in one.slots)]
     evaluated = _EVALUATED | (set(_declared_as_numbers(script)) if assigned else set())
     for name, slot in assigned:
         if name in evaluated:
-            message = f"an assignment to `{name}` is evaluated again"
+            message = f"bash evaluates the value assigned to `{name}` as code"
             yield Finding(slot, "JF421", message, ways=("use another name", _AS_INTEGER))
         else:
             yield from _given(name, slot)
 
 
 def _given(name: str, slot: int) -> Iterator[Finding]:
-    """What is said of a value that becomes that of this variable."""
+    """The finding for a value that is assigned to this variable."""
     reason = evaluated_by(name)
     if reason:
-        message, label = f"the value goes into `{name}`: {reason}", "who gives it decides what runs"
+        message, label = f"the value goes into `{name}`: {reason}", "this value decides what runs"
         yield Finding(slot, "JF439", message, label, FIXED_VALUES)
 
 
 def _arrays(script: Script) -> Iterator[Finding]:
-    """`declare a={{ x }}` where `a` is an array: bash reads a value `(…)` as the items of one."""
+    """`declare a={{ x }}` where `a` is an array: bash reads a value `(…)` as a list of items."""
     declared = [
         (word.text.partition("=")[0].rstrip("+"), word)
         for command in script.commands
@@ -168,7 +168,7 @@ def _arrays(script: Script) -> Iterator[Finding]:
     for name, word in declared:
         if name in arrays:
             for slot in word.slots:
-                message = f"`{name}` is an array, of which the value may be the items"
+                message = f"`{name}` is an array: bash would read a value such as `(…)` as its items"
                 yield Finding(slot, "JF421", message, ways=("use another name",))
 
 
@@ -187,7 +187,7 @@ def _assigned_in(words: Sequence[Word]) -> Iterator[tuple[str, int]]:
 
 
 def _declared_as_numbers(script: Script) -> Iterator[str]:
-    """Variables that `declare -i` makes integers, or -n references: bash evaluates what is assigned."""
+    """Variables that `declare` makes integers (-i) or references (-n): bash evaluates assigned values."""
     for command in script.commands:
         texts = [word.text for word in command.words]
         if _ASSIGNS.intersection(texts) and any(
@@ -198,11 +198,11 @@ def _declared_as_numbers(script: Script) -> Iterator[str]:
 
 def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
     name = name.replace(SLOT, "…")
-    return Finding(slot, "JF421", f"`{name}` would parse this value as code", ways=ways)
+    return Finding(slot, "JF421", f"`{name}` would run this value as code", ways=ways)
 
 
 def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[Part]:
-    """Words that are read as code, by which command, and the ways out."""
+    """Words that are run as code, by which command, and what to do instead."""
     for at in (*at_heads, *behind_unknown(words, at_heads)):
         name, after = words[at].name, words[at + 1 :]
         is_certain = at_heads.get(at, False)
@@ -213,7 +213,7 @@ def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator
             yield from ssh_code(after)
         elif name == "su":
             yield from su_code(after, (_IN_PROGRAM,))
-        elif name in (".", "source") and is_certain:  # `.` is also a folder: of `find .` after sudo, for one
+        elif name in (".", "source") and is_certain:  # `.` can also be a folder, as in `sudo find .`
             file = sourced(after)
             if file is not None and (begins_free(file) or file.inner):
                 yield name, file, (_AS_CHOICE,)
@@ -227,7 +227,7 @@ def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator
 
 
 def _from_file(words: Sequence[Word], at: int) -> Iterator[Part]:
-    """A file with a value in it that the command here runs: itself, its script, or what it sources."""
+    """A file that contains a value and that the command runs: the program, its script, or a sourced file."""
     name = words[at].name
     if name in _SOURCES:
         script = sourced(words[at + 1 :])
@@ -238,7 +238,7 @@ def _from_file(words: Sequence[Word], at: int) -> Iterator[Part]:
 
 
 def _behind_computed(command: Word, after: Sequence[Word]) -> Iterator[Part]:
-    """Values in the arguments of a command of which only the run knows the name."""
+    """Values in the arguments of a command whose name is known only at run time."""
     if is_several(command):
         shown = f"${command.variables[0]}" if command.variables else command.name
         found = (word for word in after if _may_be_code(command, word))
@@ -246,9 +246,9 @@ def _behind_computed(command: Word, after: Sequence[Word]) -> Iterator[Part]:
 
 
 def _may_be_code(command: Word, word: Word) -> bool:
-    """Whether a program of which only the run knows the name may read a value in this word as code.
+    """Whether a program whose name is known only at run time could run a value in this word as code.
 
-    A value that is a word of its own passes; so does that of an option, if the program is one word.
+    A value that is a separate word is allowed; so is the value of an option, if the program is one word.
     """
     if not word.slots or (word.text == SLOT and not word.may_vanish):
         return False
@@ -274,15 +274,15 @@ def _names(name: str, after: Sequence[Word]) -> Iterator[Finding]:
     is_plain = not any(begins_free(word) or _EVALUATES.fullmatch(word.text) for word in after)
     ways = (f"write the name:  {name} X={{{{ x }}}}" if assigns else _AS_CHOICE, _AS_INTEGER)
     for word in after:
-        # What a command prints into `x=$( … )` is its output, not the value.
+        # `x=$( … )` assigns the output of a command, not the value.
         inner = () if assigns and word.is_assignment else word.inner
-        # After a literal `x=` the value is one text, and nothing looks into it.
+        # After a literal `x=`, the value is one text that is not parsed.
         slots = () if assigns and is_plain and _LITERAL_NAME.match(word.text) else word.slots
         yield from (_code(name, slot, ways) for slot in (*slots, *inner))
 
 
 def _split(word: Word) -> list[int]:
-    """Templates whose values a shell makes several words of, and looks for files that they name."""
+    """Templates whose values a shell splits into words and expands to file names."""
     return word.slots if word.may_vanish else []
 
 
@@ -292,7 +292,7 @@ def _conditional(words: Sequence[Word]) -> Iterator[Finding]:
 
 
 def _operands(words: Sequence[Word]) -> list[Word]:
-    """The words of `[[ ]]` that bash reads as arithmetic or as a name."""
+    """The words of `[[ ]]` that bash evaluates as arithmetic or as a name."""
     found: list[Word] = []
     for at, word in enumerate(words):
         if word.text in _COMPARISONS:
@@ -303,14 +303,14 @@ def _operands(words: Sequence[Word]) -> list[Word]:
 
 
 def _tests(after: Sequence[Word]) -> Iterator[Finding]:
-    """The name after -v; and a word after one that may become -v."""
+    """The name after -v; and a word after one that can become -v."""
     for word, following in pairwise(after):
         if word.text in _VARIABLE_TESTS or set(word.text) == {SLOT}:
             yield from (_code("test -v", slot, (_AS_CHOICE,)) for slot in following.slots)
 
 
 def _printf(after: Sequence[Word]) -> Iterator[Finding]:
-    """The name after -v, and what may become -v with its name."""
+    """The name after -v, and a word that can become -v with its name."""
     first, second = ([*after[:2], Word(0), Word(0)])[:2]
     slots = list(second.slots) if first.text == "-v" or set(first.text) == {SLOT} else []
     may_be_option = first.text[:1] == SLOT and first.text[-1] in (SLOT, "]") and len(after) > 1
@@ -319,20 +319,20 @@ def _printf(after: Sequence[Word]) -> Iterator[Finding]:
 
 
 def _find(after: Sequence[Word]) -> Iterator[Finding]:
-    """`find X -exec sh -c '… {} …'`: the names that are found begin with X, and are read as code."""
+    """`find X -exec sh -c '… {} …'`: the found names begin with X, and the shell runs them as code."""
     for word in after:
         yield from (_code("find", slot, (_IN_QUOTES,)) for slot in _split(word))
     run = next((at for at, word in enumerate(after) if word.text.startswith("-exec")), len(after))
     if any("{}" in word.text and word.text != "{}" for _, word in all_programs(after[run:], {})):
         for word in after[:run]:
             for slot in word.slots:
-                message = "the names that `find` finds are parsed as code"
-                label, ways = "they begin with this value", ("-exec sh -c '… \"$1\"' sh {} \\;",)
+                message = "the shell would run the names that `find` finds as code"
+                label, ways = "the names begin with this value", ("-exec sh -c '… \"$1\"' sh {} \\;",)
                 yield Finding(slot, "JF427", message, label, ways)
 
 
 def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
-    """The value is the name of what runs, or of a variable."""
+    """The value is the name of a program, or of a variable."""
     word = words[at]
     if _NAMED_BY_VALUE.match(word.text):
         for slot in word.slots:
@@ -343,8 +343,8 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
     chosen = [(slot, "this is the name of a program") for slot in word.slots[:1]]
     if script is not None and script.slots and begins_free(script):
         if _may_bring_program(words, at, script):
-            message = f"`{word.name.replace(SLOT, '…')}` would parse this value as code"
-            label = "it may be an option that brings a program"
+            message = f"`{word.name.replace(SLOT, '…')}` would run this value as code"
+            label = "it could be an option followed by code"
             yield Finding(script.slots[0], "JF421", message, label, _AS_SCRIPT)
             return
         chosen.append((script.slots[0], "this is the name of a script"))
@@ -355,11 +355,13 @@ def _chosen(words: Sequence[Word], at: int) -> Iterator[Finding]:
         yield Finding(slot, "JF426", "the value chooses the program that runs", label)
     if word.name == "hash" and any(one.text == "-p" for one in words):
         for slot in (slot for one in words for slot in one.slots):
-            yield Finding(slot, "JF426", "the value chooses the program that runs", "remembered as a program")
+            yield Finding(
+                slot, "JF426", "the value chooses the program that runs", "bash remembers this as a program"
+            )
 
 
 def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
-    """Whether the value in place of a script may be an option with a program, in it or in the next word."""
+    """Whether the value in place of a script could be an option with code, in it or in the next word."""
     place = next(position for position, word in enumerate(words) if word is script)
     if any(word.text == "--" for word in words[at:place]):
         return False
@@ -367,7 +369,7 @@ def _may_bring_program(words: Sequence[Word], at: int, script: Word) -> bool:
 
 
 def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
-    """Languages of other programs: one in awk runs commands; of the rest too little is known to refuse."""
+    """Languages of other programs: awk code can run commands; the others are known too little to refuse."""
     found: list[Word] = []
     if name in _QUERIES:
         options = _QUERIES[name]
@@ -383,8 +385,8 @@ def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
             yield from (_code(name, slot, (_AS_AWK_VARIABLE, _IN_PROGRAM)) for slot in word.slots)
             continue
         for slot in word.slots:
-            message = f"the value stands in a program for `{name}`"
-            yield Finding(slot, "JF427", message, "read in that program's own language")
+            message = f"the value becomes part of the code for `{name}`"
+            yield Finding(slot, "JF427", message, "read as code in that language")
 
 
 def _first_operand(after: Sequence[Word], takes_next: frozenset[str]) -> list[Word]:
@@ -398,7 +400,7 @@ def _first_operand(after: Sequence[Word], takes_next: frozenset[str]) -> list[Wo
 
 
 def _standard_input(command: Command, at_heads: Mapping[int, bool]) -> Iterator[Finding]:
-    """A program that comes as a here-document, or through a pipe from what prints the value."""
+    """Code that comes from a here-document, or through a pipe from a command that prints the value."""
     names = [command.words[at].name for at in at_heads]
     own = next((name for name in names if name in _OWN_LANGUAGE), "")
     is_code = reads_code(command, at_heads)
@@ -412,7 +414,7 @@ def _standard_input(command: Command, at_heads: Mapping[int, bool]) -> Iterator[
             if writes or slot in before.stdin:
                 yield _read_from(names[0] if is_code else own, slot, is_code=is_code)
             elif is_code:
-                label = f"`{names[0]}` runs what this command prints"
+                label = f"`{names[0]}` runs the output of this command"
                 yield Finding(slot, "JF426", "the value chooses the program that runs", label)
 
 
@@ -433,5 +435,5 @@ def _read_from(name: str, slot: int, *, is_code: bool) -> Finding:
         return _code(
             name, slot, (AS_ARGUMENT, 'quote the delimiter, set  env: {X: "{{ … }}"}  and use  "$X"')
         )
-    label = "read in that program's own language"
-    return Finding(slot, "JF427", f"the value stands in a program for `{name}`", label)
+    label = "read as code in that language"
+    return Finding(slot, "JF427", f"the value becomes part of the code for `{name}`", label)

@@ -1,7 +1,7 @@
-"""Reads a shell script as far as is needed to know in which place each template stands.
+"""Reads a shell script as far as needed to find the place of each template.
 
 The places follow POSIX.1-2017 XCU 2.2 (quoting), 2.3 (tokens), 2.6 (expansions) and 2.7.4 (here-documents).
-What is not understood makes every template after it refused: fail closed.
+After text that is not understood, every template is refused: it fails closed.
 """
 
 import re
@@ -29,7 +29,7 @@ def read_script(text: str, slots: Sequence[tuple[int, int]], dialect: Dialect = 
         lexer.script()
     except LostError as error:
         lost = (error.at, error.what)
-        # The words around it may mean something else as well.
+        # The words around it may mean something different as well.
         open_slots = lexer.close_all()
     except BrokenError as error:
         broken = (error.at, error.what)
@@ -71,7 +71,7 @@ class _Lexer(Heredocs):
     # Commands
 
     def commands(self) -> None:
-        """Commands in `$( )`: here-documents of the outside do not begin in it."""
+        """Commands in `$( )`: here-documents from outside do not begin in it."""
         waiting, self.heredocs = self.heredocs, []
         begin = self.at
         self.group()
@@ -80,7 +80,7 @@ class _Lexer(Heredocs):
         self.heredocs, self.waits_for_heredoc = waiting, bool(waiting)
 
     def look_into(self, begin: int, end: int) -> None:
-        """Note the commands between these offsets; what cannot be read there is left alone."""
+        """Record the commands between these offsets; text that cannot be read is skipped."""
         at, limit, depth, count = self.at, self.limit, self.depth, len(self.frames)
         waiting, self.heredocs = self.heredocs, []
         self.at, self.limit = begin, end
@@ -108,7 +108,7 @@ class _Lexer(Heredocs):
         raise BrokenError(begin, "a bracket")
 
     def step(self, *, is_inner: bool) -> bool:
-        """Read one sign, or the construct that it begins, outside of quotes; tells whether it closes."""
+        """Read one sign outside quotes, or the construct it begins; return whether it closes the frame."""
         if self.slot(Place.BARE):
             return False
         if self.frame.word is None and self.skips_continuation():
@@ -132,7 +132,7 @@ class _Lexer(Heredocs):
         return False
 
     def part_of_command_word(self, sign: str) -> None:
-        """A part of a word, in which brackets may be those of an array or of a pattern."""
+        """A part of a word, where brackets can belong to an array or a pattern."""
         word = self.word()
         if sign == "[" and word.is_plain and self.frame.may_assign and _IDENTIFIER.fullmatch(word.text):
             bare, length = word.bare, len(word.text)
@@ -145,7 +145,7 @@ class _Lexer(Heredocs):
             self.part_of_word(sign)
 
     def end_word(self) -> None:
-        """The current word is complete; `[[` has a grammar of its own."""
+        """End the current word; `[[` has its own grammar."""
         frame = self.frame
         word = frame.word
         is_conditional = word is not None and word.is_plain and word.text == "[["
@@ -179,14 +179,14 @@ class _Lexer(Heredocs):
             self.read_heredocs()
 
     def closing(self, *, is_inner: bool) -> bool:
-        """`)`: of a pattern of `case`, or of this frame, which it ends."""
+        """`)`: ends a pattern of `case`, or this frame."""
         frame = self.frame
         self.end_word()
         if frame.close_pattern():
             self.at += 1
             return False
         if frame.cases or not is_inner:
-            raise LostError(self.at, "a `)` that nothing opened")
+            raise LostError(self.at, "a `)` without an opening bracket")
         frame.separate(self.at, ")")
         self.at += 1
         return True
@@ -221,7 +221,7 @@ class _Lexer(Heredocs):
         return match is not None
 
     def bracket(self, begin: int) -> None:
-        """`(( … ))` or `( … )` where a command may stand."""
+        """`(( … ))` or `( … )` where a command can begin."""
         frame = self.frame
         end = self.arithmetic_end(self.at + 1) if self.looks_at("(") else None
         if end is None and frame.next is Next.LOOP_NAME:
@@ -236,7 +236,7 @@ class _Lexer(Heredocs):
         noted = len(self.notes.bash)
         self.at += 1
         self.arithmetic(begin, end)
-        del self.notes.bash[noted:]  # what is in it is part of the one construct
+        del self.notes.bash[noted:]  # its contents are part of the one construct
         self.bash("for ((" if is_loop else "((", begin)
         frame.word = None
 

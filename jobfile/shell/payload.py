@@ -1,4 +1,4 @@
-"""Scripts with templates in them: what the shell gets, and the expressions behind its variables."""
+"""Scripts with templates: the script for the shell, and the expressions for its variables."""
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
@@ -9,7 +9,7 @@ from jobfile.expressions.template import check_slot, constant_text, find_slots, 
 from jobfile.shell.script import NUMERIC, compile_script
 
 SHELLS: Mapping[str, tuple[str, ...]] = {"sh": ("sh", "-eu"), "bash": ("bash", "-euo", "pipefail")}
-"""How a shell that the language knows is started; the path of the script is appended."""
+"""How each supported shell is started; the path of the script is appended."""
 
 Dialect = Literal["sh", "bash"]
 
@@ -39,10 +39,10 @@ def _slots_and_shell(
 def compiled_script(
     text: str, scope: Scope, *, dialect: Dialect, outside: Collection[str] = ()
 ) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
-    """What the shell gets, the expressions behind its variables JF_1, JF_2, …, and what is wrong.
+    """The script for the shell, the expressions for its variables JF_1, JF_2, …, and the problems.
 
-    A value never enters the source of the script: it is the same text for every run. `outside` are the
-    variables that hold values when it begins: where it reads them as code is wrong too.
+    A value never enters the source of the script, which is the same for every run. `outside` are the
+    variables that hold values when the script begins: running them as code is a problem too.
     """
     read = frozenset(name for name in outside if name in text.replace("\\\n", ""))
     if not has_template(text) and not read:
@@ -55,7 +55,7 @@ def compiled_script(
         type_, slot_problems = check_slot(slot, scope)
         found.extend(slot_problems)
         kinds.append(str(type_.kind))
-        # A number is no code either, but as a program's name it is still somebody else's choice.
+        # A number is not code either, but as the name of a program it is still chosen by somebody else.
         if type_.cannot_be_code and (type_.is_trusted or type_.kind not in NUMERIC):
             trusted.add(index)
     if found:

@@ -1,4 +1,4 @@
-"""The places of a shell script in which a template may stand, and what was read of the script."""
+"""The places of templates in a shell script, and the result of reading the script."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[.*\])?\+?=", re.DOTAL
 
 
 class Place(StrEnum):
-    """Where a template stands."""
+    """The place of a template."""
 
     BARE = "bare"
     DOUBLE = "double"
@@ -40,9 +40,9 @@ class Word:
     start: int
     text: str = ""
     is_plain: bool = True
-    """Nothing of it is quoted, expanded or filled in: only such a word can be a reserved one."""
+    """No part of it is quoted, expanded or filled in: only such a word can be a reserved word."""
     may_vanish: bool = False
-    """It has an expansion outside of quotes: it may become no word, or several."""
+    """It has an expansion outside quotes: it can become no word, or several."""
     slots: list[int] = field(default_factory=list)
     inner: list[int] = field(default_factory=list)
     """Templates in the commands whose output is part of the word."""
@@ -50,61 +50,61 @@ class Word:
     """Templates in the brackets of `name[…]=`."""
     variables: list[str] = field(default_factory=list)
     spots: list[tuple[int, str]] = field(default_factory=list)
-    """Where in the text an expansion stands, and its variable; no name where it is `$( )`."""
+    """The place of an expansion in the text, and its variable; no name for `$( )`."""
     within: "list[Command]" = field(default_factory=list)
-    """The commands whose output is part of the word, or is what it names: `$( )`, `<( )`."""
+    """The commands whose output is part of the word, or named by it: `$( )`, `<( )`."""
     takers: "list[Command]" = field(default_factory=list)
-    """The commands in `>( )`: they read what is written to the word."""
+    """The commands in `>( )`: they read the text written to the word."""
     is_stream: bool = False
-    """It names the output of commands, as `<( )` does."""
+    """It names the output of commands: `<( )`."""
     contents: list[int] = field(default_factory=list)
     """Templates whose values are in the file that the word names."""
     carried: list[int] = field(default_factory=list)
-    """Templates whose values come into an assignment through variables."""
+    """Templates whose values reach an assignment through variables."""
     bare: str = ""
-    """The unquoted text: only in it a shell finds braces, patterns and assignments."""
+    """The unquoted text: a shell finds braces, patterns and assignments only here."""
     end: int = 0
 
     @property
     def is_assignment(self) -> bool:
-        """Whether it is `name=…`, as far as the text without quotes tells."""
+        """Whether it is `name=…`, judged by the text without quotes."""
         return _ASSIGNMENT.match(self.text) is not None
 
     @property
     def name(self) -> str:
-        """What it is called as a command: without the folder."""
+        """Its name as a command, without the folder."""
         return self.text.rpartition("/")[2]
 
 
 @dataclass(slots=True)
 class Command:
-    """A simple command, or the words of `[[ ]]`; and what it reads."""
+    """A simple command or the words of `[[ ]]`, and its input."""
 
     words: list[Word]
     texts: list[Word] = field(default_factory=list)
     """Its here-documents and here-strings."""
     before: "tuple[Command, ...]" = ()
-    """The command whose output it reads, or all those of the compound one."""
+    """The command whose output it reads, or all commands of a compound command."""
     after: str = ""
-    """The operator that ends it; nothing at the end of a bracket."""
+    """The operator that ends it; empty at the end of a bracket."""
     is_condition: bool = False
-    """It decides what `if`, `while`, `&&` or `||` does: its failure is not one of the script."""
+    """It is the condition of `if`, `while`, `&&` or `||`: its failure does not fail the script."""
     is_top: bool = False
-    """No bracket, loop, branch or function is around it."""
+    """It is not inside a bracket, loop, branch or function."""
     is_captured: bool = False
     """Its output is part of a word."""
     follows: str = ""
     """The operator before it."""
     outputs: list[Word] = field(default_factory=list)
-    """The files that its standard output goes to."""
+    """The files to which its standard output goes."""
     writes: list[Word] = field(default_factory=list)
-    """The files that the standard output of a compound command around it goes to."""
+    """The files to which the standard output of a surrounding compound command goes."""
     inputs: list[Word] = field(default_factory=list)
-    """The files that its standard input comes from."""
+    """The files from which its standard input comes."""
     around: "list[tuple[list[Word], list[Word]]]" = field(default_factory=list)
-    """The `texts` and `inputs` of each compound command around it."""
+    """The `texts` and `inputs` of each surrounding compound command."""
     feeds: "list[Command]" = field(default_factory=list)
-    """Commands whose output comes to it through a compound command around it, or through `>( )`."""
+    """Commands whose output reaches it through a surrounding compound command, or through `>( )`."""
 
     @property
     def stdin(self) -> list[int]:
@@ -113,7 +113,7 @@ class Command:
 
 
 class Part(NamedTuple):
-    """A part of a script that only bash reads so: what it is, and where."""
+    """A part of a script that only bash reads this way: its construct, and its place."""
 
     what: str
     start: int
@@ -121,7 +121,7 @@ class Part(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A variable that a script reads; one is guarded when the script says what to do without a value."""
+    """A variable that a script reads; `is_guarded` if the script handles a missing value."""
 
     name: str
     start: int
@@ -131,7 +131,7 @@ class Read(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """Something whose value bash evaluates, where, and by what; the array whose subscript it is."""
+    """A text whose value bash evaluates, its place, and what evaluates it; the array of a subscript."""
 
     word: Word
     start: int
@@ -149,52 +149,52 @@ class Body(NamedTuple):
 
 @dataclass(slots=True)
 class Notes:
-    """What the brackets of a script have in common: all that was found on the way."""
+    """Everything found in a script, shared by its brackets."""
 
     commands: list[Command] = field(default_factory=list)
     names: list[int] = field(default_factory=list)
-    """Templates that stand for the name of a function or variable."""
+    """Templates in the name of a function or variable."""
     targets: list[Word] = field(default_factory=list)
-    """The targets of redirections that bash expands once more: `>&word`, `{name[…]}>`."""
+    """The targets of redirections that bash expands again: `>&word`, `{name[…]}>`."""
     loops: list[tuple[str, Word]] = field(default_factory=list)
     """The variable of a loop, and a word of its list."""
     defaults: list[tuple[str, Word]] = field(default_factory=list)
-    """A variable that `${name:=…}` gives a value, and what is in the value."""
+    """A variable set by `${name:=…}`, and what is in its value."""
     evaluated: list[Evaluated] = field(default_factory=list)
-    """What bash evaluates: `$((name))`, `a[name]=`, `${!name}`, `${name@P}`."""
+    """Text that bash evaluates: `$((name))`, `a[name]=`, `${!name}`, `${name@P}`."""
     bodies: list[Body] = field(default_factory=list)
     """The functions with a body in brackets."""
     bash: list[Part] = field(default_factory=list)
-    """What only bash reads so."""
+    """Constructs of bash."""
     reads: list[Read] = field(default_factory=list)
     """The variables whose values are used."""
     given: set[str] = field(default_factory=set)
-    """The variables that get a value other than by `name=`: of loops, of arithmetic, by `${name:=…}`."""
+    """The variables set without `name=`: by loops, by arithmetic, by `${name:=…}`."""
     background: list[tuple[int, str]] = field(default_factory=list)
-    """Where a command is put in the background, and its name if it is a simple one."""
+    """Where a command is put in the background, and its name if it is a simple command."""
     functions: set[str] = field(default_factory=set)
     """The functions that the script defines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What was read: the place of each template, the commands, and where reading ended early."""
+    """The result: the place of each template, the commands, and where reading stopped early."""
 
     places: tuple[Place, ...]
     notes: Notes
     broken: tuple[int, str] | None
-    """Where something begins that never ends, and what."""
+    """The place and name of a construct that never ends."""
     lost: tuple[int, str] | None
-    """Where the first construct stands that is not understood, and what it is."""
+    """The place and name of the first construct that is not understood."""
 
     @property
     def commands(self) -> list[Command]:
-        """The simple commands, those of inner brackets first."""
+        """The simple commands; inner brackets come first."""
         return self.notes.commands
 
 
 class BrokenError(Exception):
-    """Something was opened and never closed."""
+    """A construct was opened and never closed."""
 
     def __init__(self, at: int, what: str) -> None:
         super().__init__(what)
@@ -203,4 +203,4 @@ class BrokenError(Exception):
 
 
 class LostError(BrokenError):
-    """From here on it is not certain how a shell would read the script."""
+    """From here on, it is not certain how a shell would read the script."""

@@ -1,12 +1,12 @@
-"""What is known of the programs that scripts call: which words of a command are commands, and which code.
+"""Programs that scripts call: which words of a command are commands, and which are code.
 
-The lists are those of the project's threat model, and no more than lists: what they do not name is not seen.
+The lists come from the project's threat model and are not complete: other programs are not checked.
 
-To add a program: a command that runs the command in its arguments goes to `_WRAPPERS`, with the number of
-operands before that command. One with an option or subcommand after which code comes goes to `_CODE_AFTER`.
-One that takes its standard input as code goes to `_STDIN_IS_CODE`. An interpreter whose first operand is a
-script goes to `_FAMILIES`, with a pattern of its options for code. Each row is a line of `REFUSED` in
-tests/language too.
+To add a program: a command that runs the command in its arguments goes into `_WRAPPERS`, with the number of
+operands before that command. One with an option or subcommand followed by code goes into `_CODE_AFTER`.
+One that runs its standard input goes into `_STDIN_IS_CODE`. An interpreter whose first operand is a
+script goes into `_FAMILIES`, with a pattern of its options for code. Each row also needs a line in `REFUSED`
+in tests/language.
 """
 
 import re
@@ -19,7 +19,7 @@ Dialect = Literal["sh", "bash"]
 _SHELL: Final = re.compile(r"[-+][abd-zA-Z]*c[A-Za-z]*")
 _EXPRESSION: Final = re.compile(r"-[A-Za-z0-9]*[eE]")
 MAX_HEADS: Final = 100
-"""Wrappers of one command that are told apart; with more of them any word may be a command."""
+"""Maximum wrappers of one command that are followed; above it, any word can be a command."""
 _FAMILIES: Final = (
     (re.compile(r"(sh|bash|rbash|dash|[mok]?ksh|pdksh|zsh|ash|busybox|fish|t?csh)[0-9.-]*"), _SHELL),
     (re.compile(r"python[0-9.]*t?|pypy[0-9.]*"), re.compile(r"-[A-Za-z]*c.*")),
@@ -28,11 +28,11 @@ _FAMILIES: Final = (
     (re.compile(r"php[0-9.]*"), re.compile(r"-[rBREc]|--run")),
     (re.compile(r"[gmn]?awk|original-awk"), re.compile(r"-e|--source")),
 )
-"""Names of interpreters, and the options after which a program comes."""
+"""Names of interpreters, and their options that are followed by code."""
 _ANY_PROGRAM: Final = re.compile(r"-e|-[A-Za-z]*c|-[abefhklmnpuvx]*c[abefhklmnpuvx]*")
-"""The options after which a program comes, of what may be any interpreter."""
+"""The options followed by code, for a word that can be any interpreter."""
 _TAKES_PROGRAM: Final = frozenset({"flock", "script", "runuser", "sg", "expect"})
-"""Programs with an option -c as that of a shell."""
+"""Programs with an option -c like that of a shell."""
 _SHELL_ARGUMENT: Final = frozenset(
     {"-o", "+o", "-O", "+O", "--rcfile", "--init-file", "-W", "-X", "-I", "-d"}
 )
@@ -47,7 +47,7 @@ _WRAPPERS: Final[Mapping[str, int]] = dict.fromkeys(
     "timeout flock chroot taskset chrt gosu su-exec s6-setuidgid setuidgid envdir".split(),  # noqa: SIM905  words
     1,
 )
-"""Programs that run the command in their arguments, and how many operands come before it."""
+"""Programs that run the command in their arguments, and the number of operands before it."""
 _CODE_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "ansible": ("-a", "--args"),
     "deno": ("eval",),
@@ -85,11 +85,11 @@ _CODE_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "vim": ("-c", "--cmd", "-S"),
     "zip": ("-TT", "--unzip-command"),
 }
-"""Programs, and their options or subcommands after which code comes: after an option as the next word or in
-the same one, after a subcommand as all that follow."""
+"""Programs, and their options or subcommands that are followed by code: after an option, the next word or the
+rest of the same word; after a subcommand, all words that follow."""
 _MAKES: Final = frozenset({"make", "gmake"})
 _REMOTE: Final = frozenset({"eval", "ssh", "su"})
-"""Commands that are looked for behind a program that is not known: it may run what follows it."""
+"""Commands that are looked for after an unknown program, which could run them."""
 _ORDINARY: Final = frozenset(
     "[ adduser ansible apk apt apt-get aws awk basename borg brew cat cd chmod chown cp "  # noqa: SIM905  words
     "curl cut date dd df diff dirname dnf docker dpkg du echo egrep false fgrep gcloud "
@@ -100,18 +100,18 @@ _ORDINARY: Final = frozenset(
     "tee terraform test touch tr true type ufw umount unset useradd usermod wait wc wget "
     "which yum zip".split()
 )
-"""Programs and builtins that run no command in their arguments, but for what other lists say."""
+"""Programs and builtins that run no command from their arguments, except where other lists say so."""
 _WHOLE_OPTIONS: Final = {
     "xargs": re.compile(r"-[0rtpxoie]+|-[0rtpxo]*[IiLlnPsdEea].+|--(null|no-run-if-empty|verbose|exit)"),
     "flock": re.compile(r"-[nxseuoF]+|--(nonblock|nb|shared|exclusive|close|no-fork|verbose)"),
     "sudo": re.compile(r"-[EHnSkKibPA]+|--(preserve-env|set-home|non-interactive|login)"),
 }
-"""Options of wrappers that take no other word."""
+"""Options of wrappers that take no argument."""
 _FIND_RUNS: Final = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _ELSEWHERE: Final = frozenset(
     {"ssh", "docker", "podman", "kubectl", "oc", "nsenter", "lxc", "incus", "docker-compose", "vagrant"}
 )
-"""Programs that hand their standard input to a command somewhere in their arguments."""
+"""Programs that pass their standard input to a command in their arguments."""
 _SSH_ARGUMENT: Final = frozenset("-" + letter for letter in "BbcDEeFIiJLlmOopQRSWw")
 _STDIN_IS_CODE: Final = frozenset(
     "su at batch parallel crontab m4 tclsh wish expect sftp ftp gdb lldb "  # noqa: SIM905  words
@@ -131,7 +131,7 @@ class Inner(NamedTuple):
 
 
 def literal_scripts(command: Command) -> Iterator[Inner]:
-    """The scripts in a command that are plain text: of `sh -c`, `eval`, `trap` and `sh <<'END'`."""
+    """The scripts in a command that are plain text: in `sh -c`, `eval`, `trap` and `sh <<'END'`."""
     words, at_heads = command.words, heads(command.words)
     for at, word in enumerate(words):
         if program_option(word) is _SHELL:
@@ -156,7 +156,7 @@ def _after_dash_s(words: Sequence[Word]) -> Sequence[Word]:
 
 
 def _script_word(words: Sequence[Word]) -> int | None:
-    """Which word after the name of a shell is its program."""
+    """The word after the name of a shell that is its code."""
     has_option = is_argument = False
     for at, word in enumerate(words):
         if is_argument:
@@ -170,12 +170,12 @@ def _script_word(words: Sequence[Word]) -> int | None:
 
 
 def is_literal(word: Word) -> bool:
-    """Whether the text of a word is all there is to it."""
+    """Whether a word consists only of its text."""
     return not (word.slots or word.spots or word.within or word.may_vanish or not word.text)
 
 
 def heads(words: Sequence[Word]) -> dict[int, bool]:
-    """Which words may name the program that runs, through wrappers; and whether each certainly does."""
+    """The words that can name the program that runs, through wrappers; and whether each certainly does."""
     found: dict[int, bool] = {}
     waiting = [(next((at for at, word in enumerate(words) if not word.is_assignment), len(words)), True)]
     while waiting:
@@ -189,7 +189,7 @@ def heads(words: Sequence[Word]) -> dict[int, bool]:
         if name == "find":
             runs = (position for position, word in enumerate(words) if word.text in _FIND_RUNS)
             waiting += ((position + 1, is_certain) for position in runs if position > at)
-        elif name in _WRAPPERS or words[at].text.startswith("-"):  # `time -p` where time is a program
+        elif name in _WRAPPERS or words[at].text.startswith("-"):  # `time -p`, where time is a program
             waiting += ((position, is_certain and is_it) for position, is_it in _wrapped(words, at))
     return found
 
@@ -201,7 +201,7 @@ def between(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Sequence[Wor
 
 
 def _wrapped(words: Sequence[Word], at: int) -> Iterator[tuple[int, bool]]:
-    """What the wrapper here may run: a word after an option may be its argument, or the command."""
+    """What this wrapper can run: a word after an option can be its argument, or the command."""
     operands = _WRAPPERS.get(words[at].name, 0)
     is_after_option = False
     for position in range(at + 1, len(words)):
@@ -220,13 +220,13 @@ def _wrapped(words: Sequence[Word], at: int) -> Iterator[tuple[int, bool]]:
 
 
 def _is_whole(wrapper: str, option: str) -> bool:
-    """Whether no argument of this option comes in the next word."""
+    """Whether this option takes no argument from the next word."""
     known = _WHOLE_OPTIONS.get(wrapper)
     return "=" in option or (known is not None and known.fullmatch(option) is not None)
 
 
 def program_option(word: Word) -> re.Pattern[str] | None:
-    """The options after which a program comes, if this word names an interpreter."""
+    """The options followed by code, if this word names an interpreter."""
     name = word.name
     for names, option in _FAMILIES:
         if names.fullmatch(name):
@@ -240,7 +240,7 @@ def is_shell(word: Word) -> bool:
 
 
 def is_computed(word: Word) -> bool:
-    """Whether the author did not write the whole of this word: it may be the name of any program."""
+    """Whether the author did not write the whole word: it can be the name of any program."""
     if word.text in ("[", "[["):
         return False
     return word.text[:1] in ("$", SLOT) or word.name[:1] in ("$", SLOT) or bool(set("*?[{") & set(word.name))
@@ -249,14 +249,14 @@ def is_computed(word: Word) -> bool:
 def programs(
     words: Sequence[Word], first: int, option: re.Pattern[str], *, is_head: bool = True
 ) -> Iterator[Word]:
-    """The words that the interpreter before `first` reads as code; what follows them are plain arguments."""
+    """The words that the interpreter before `first` runs as code; later words are plain arguments."""
     is_after_option = False
     for position in range(first, len(words)):
         word = words[position]
         if word.text[:1] in ("-", "+") and word.text not in ("-", "--"):
             is_after_option = True
             if word.slots or word.inner:
-                yield word  # it may be -c with its program
+                yield word  # it can be -c with its code
             if word.text == "-m" and option is not _SHELL:
                 return
             if option.fullmatch(word.text):
@@ -266,13 +266,13 @@ def programs(
         elif is_after_option or is_computed(word):
             is_after_option = False
             if is_head and option is not _ANY_PROGRAM and word.slots and word.may_vanish:
-                yield word  # it may be several words, -c and a program among them
+                yield word  # it can be several words, with -c and code among them
         else:
             return
 
 
 def _operand(words: Sequence[Word], *, skips_options: bool) -> Iterator[Word]:
-    """The program after -c: the next word, or the first one that is certainly neither option nor nothing."""
+    """The code after -c: the next word, or the first word that is certainly not empty or an option."""
     is_argument = False
     for word in words:
         yield word
@@ -285,7 +285,7 @@ def _operand(words: Sequence[Word], *, skips_options: bool) -> Iterator[Word]:
 
 
 def behind_unknown(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[int]:
-    """Where `eval`, `ssh` or `su` stands behind a command word that may run it."""
+    """Where `eval`, `ssh` or `su` follows a command word that can run it."""
     known = _ORDINARY | set(_WRAPPERS)
     certain = (at for at, is_certain in at_heads.items() if is_certain)
     unknown = (at for at in certain if is_computed(words[at]) or words[at].name not in known)
@@ -296,12 +296,12 @@ def behind_unknown(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Itera
 
 
 def is_several(word: Word) -> bool:
-    """Whether the author did not write the name of what this word runs, nor how many words it is."""
+    """Whether the author wrote neither the name of the program in this word nor its number of words."""
     return bool({"$", SLOT} & set(word.name))
 
 
 def code_after(words: Sequence[Word], at: int) -> Iterator[Word]:
-    """The words that the program here takes for code, by the options and subcommands before them."""
+    """The words that this program runs as code, judged by the options and subcommands before them."""
     name, after = words[at].name, words[at + 1 :]
     if name in _MAKES:
         yield from (word for word in after if word.is_assignment)
@@ -321,7 +321,7 @@ def _is_glued(text: str, option: str) -> bool:
 
 
 def all_programs(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[tuple[str, Word]]:
-    """Each word that an interpreter anywhere in the command reads as code, with the interpreter's name."""
+    """Each word that an interpreter anywhere in the command runs as code, with the interpreter's name."""
     for position, word in enumerate(words):
         option = program_option(word)
         if option is None and position in at_heads:
@@ -344,7 +344,7 @@ def _after_option(words: Sequence[Word], option: re.Pattern[str]) -> Iterator[Wo
 
 
 def script_operand(words: Sequence[Word], at: int) -> Word | None:
-    """The script that the interpreter at this position runs, if it runs one from a file."""
+    """The script file that the interpreter at this position runs, if any."""
     option = program_option(words[at])
     is_argument = False
     for word in words[at + 1 :]:
@@ -361,7 +361,7 @@ def script_operand(words: Sequence[Word], at: int) -> Word | None:
 
 
 def reads_code(command: Command, at_heads: Mapping[int, bool]) -> bool:
-    """Whether what comes on the standard input of the command is a program to it."""
+    """Whether the command runs its standard input as code."""
     words = command.words
     first = min(at_heads, default=0)
     is_elsewhere = any(words[at].name in _ELSEWHERE for at in at_heads)
@@ -383,7 +383,7 @@ def reads_code(command: Command, at_heads: Mapping[int, bool]) -> bool:
 
 
 def _reads_file_from_stdin(words: Sequence[Word]) -> bool:
-    """Whether `-f -` says that the program comes on the standard input."""
+    """Whether `-f -` makes it read its code from standard input."""
     pairs = zip(words, [*words[1:], Word(0)], strict=False)
     return any(
         _FILE_IS_STDIN.fullmatch(word.text + following.text if word.text in ("-f", "--file=") else word.text)

@@ -1,7 +1,7 @@
-"""Reads the inside of the words of a shell script: quotes and expansions, and where they end.
+"""Reads the words of a shell script: quotes and expansions, and where they end.
 
-POSIX.1-2017 XCU 2.2 (quoting) and 2.6 (expansions). Where shells differ on where something ends, reading
-stops: `LostError`.
+POSIX.1-2017 XCU 2.2 (quoting) and 2.6 (expansions). Reading stops where shells
+disagree on the end of a construct: `LostError`.
 """
 
 import re
@@ -27,7 +27,7 @@ from jobfile.shell.places import (
 
 Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
-"""Brackets and expansions inside each other."""
+"""Maximum depth of nested brackets and expansions."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _IDENTIFIER_PART: Final = re.compile(r"\w+", re.ASCII)
 _PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
@@ -36,11 +36,11 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:,%-]+")
 _ONLY_A_FILE: Final = re.compile(r"\(\s*<(?![<(&])")
 _CONTINUATIONS: Final = re.compile(r"(?:\\\n)+")
 _DELICATE: Final = frozenset("}\"'`$\\")
-"""Signs that end a `${ }`, or begin something in it, unless they are quoted."""
+"""Signs that end a `${ }` or begin a construct in it, unless they are quoted."""
 
 
 class Quotes:
-    """A place in a script, moved on past whole quotes and expansions; templates on the way are noted."""
+    """A position in a script that moves past whole quotes and expansions, and records the templates."""
 
     def __init__(self, text: str, slots: Sequence[tuple[int, int]], dialect: Dialect) -> None:
         """`slots` are the offsets of the templates, in order."""
@@ -62,7 +62,7 @@ class Quotes:
 
     @abstractmethod
     def look_into(self, begin: int, end: int) -> None:
-        """Note the commands between these offsets, which hold no template."""
+        """Record the commands between these offsets, which contain no template."""
 
     # Templates and signs
 
@@ -72,13 +72,13 @@ class Quotes:
         return self.frames[-1]
 
     def word(self) -> Word:
-        """The word being read; one begins here if there is none."""
+        """The word being read; if there is none, a new one begins here."""
         if self.frame.word is None:
             self.frame.word = Word(self.at)
         return self.frame.word
 
     def slot(self, place: Place) -> bool:
-        """Note the template that begins here, if one does."""
+        """Record the template that begins here, if there is one."""
         end = self.ends.get(self.at)
         if end is None:
             return False
@@ -102,11 +102,11 @@ class Quotes:
         return min(self.starts[index], self.limit) if index < len(self.starts) else self.limit
 
     def looks_at(self, sign: str) -> bool:
-        """Whether these signs come next, and none of them is of a template."""
+        """Whether these signs come next, outside a template."""
         return self.text.startswith(sign, self.at, self.limit) and self.next_slot() >= self.at + len(sign)
 
     def skips_continuation(self) -> bool:
-        """Read a line continuation, if one comes next: between words it is nothing (XCU 2.2.1)."""
+        """Read a line continuation, if one comes next: between words it has no effect (XCU 2.2.1)."""
         if not self.looks_at("\\\n"):
             return False
         self.at += 2
@@ -120,22 +120,22 @@ class Quotes:
         return True
 
     def refuse_continuation(self, signs: str = "") -> None:
-        """A line continuation in the middle of an operator is not worth a wrong guess.
+        """Refuse a line continuation in the middle of an operator, rather than guess.
 
-        `signs` are those that would go on with the operator; without them anything may.
+        `signs` are those that would continue the operator; if empty, any sign could.
         """
         after = _CONTINUATIONS.match(self.text, self.at, self.limit)
         if after and (not signs or self.text[after.end() : after.end() + 1] in [*signs]):
             raise LostError(self.at, "a line continuation in the middle of an operator")
 
     def deeper(self, by: int) -> None:
-        """Count brackets inside each other."""
+        """Count nested brackets."""
         self.depth += by
         if self.depth > MAX_DEPTH:
-            raise LostError(self.at, "too many constructs inside each other")
+            raise LostError(self.at, "constructs that are nested too deeply")
 
     def literal(self) -> None:
-        """Read signs that mean themselves."""
+        """Read literal characters."""
         word = self.word()
         match = _PLAIN.match(self.text, self.at, self.next_slot())
         end = match.end() if match else self.at + 1
@@ -143,7 +143,7 @@ class Quotes:
         self.at = end
 
     def part_of_word(self, sign: str) -> None:
-        """Read the next part of a word outside of quotes."""
+        """Read the next part of a word outside quotes."""
         word = self.word()
         length = len(word.text)
         match sign:
@@ -163,13 +163,13 @@ class Quotes:
         word.end = self.at
 
     def bash(self, what: str, start: int) -> None:
-        """Note something that ends here and that only bash reads so."""
+        """Record a construct of bash that ends here."""
         self.notes.bash.append(Part(what, start, self.at))
 
     # Quotes
 
     def backslash(self) -> None:
-        """A backslash and what it quotes."""
+        """A backslash and the character that it quotes."""
         self.at += 1
         if self.slot(Place.AFTER_BACKSLASH) or self.at >= self.limit:
             return
@@ -184,7 +184,7 @@ class Quotes:
         self._quoted("'", Place.SINGLE, "a single quote", has_escapes=False)
 
     def _quoted(self, close: str, place: Place, what: str, *, has_escapes: bool) -> None:
-        """Text up to the closing sign, in which nothing is expanded."""
+        """Text up to the closing sign, without expansions."""
         begin = self.at
         word = self.word()
         word.is_plain = False
@@ -217,7 +217,7 @@ class Quotes:
         raise BrokenError(begin, "a double quote")
 
     def inside_double(self, sign: str) -> None:
-        """The next part of what stands in double quotes, or in a here-document."""
+        """The next part of the text in double quotes, or in a here-document."""
         if sign == "\\":
             self.backslash()
         elif sign == "`":
@@ -228,7 +228,7 @@ class Quotes:
             self.literal()
 
     def backticks(self) -> None:
-        """Backticks: everything in them is refused, so only their end matters."""
+        """Backticks: every template in them is refused, so only their end matters."""
         word = self.word()
         word.text += "$"
         word.may_vanish = True
@@ -284,7 +284,7 @@ class Quotes:
         self.deeper(-1)
 
     def rest_of_name(self, name: str) -> str:
-        """A name that goes on after a line continuation."""
+        """A name that continues after a line continuation."""
         after = _CONTINUATIONS.match(self.text, self.at, self.next_slot())
         rest = _IDENTIFIER_PART.match(self.text, after.end(), self.next_slot()) if after else None
         if rest is None or not (name[0].isalpha() or name[0] == "_"):
@@ -293,7 +293,7 @@ class Quotes:
         return self.rest_of_name(name + rest.group())
 
     def nested(self) -> None:
-        """Commands in `$( )`, `<( )` or `>( )`: a frame of its own, with its own quotes."""
+        """Commands in `$( )`, `<( )` or `>( )`: a separate frame with its own quotes."""
         word = self.word()
         word.is_plain = False
         first, begin, known = bisect_left(self.starts, self.at), self.at, len(self.notes.commands)
@@ -309,7 +309,7 @@ class Quotes:
             command.is_captured = True
 
     def stream(self) -> None:
-        """`<( )` or `>( )`: a word that names what commands print, or read."""
+        """`<( )` or `>( )`: a word that names the output or the input of commands."""
         word, known, is_output = self.word(), len(self.notes.commands), self.looks_at(">")
         word.text += "$"
         self.at += 1
@@ -321,12 +321,12 @@ class Quotes:
     def evaluates(
         self, span: tuple[int, int], known: tuple[int, int], *, reader: str, array: str = ""
     ) -> None:
-        """Note what bash evaluates between these offsets; `known` is how much of the word was read before."""
+        """Record text that bash evaluates between these offsets; `known` counts earlier parts of the word."""
         word = read_since(self.word(), known, self._own_text(*span), start=span[0])
         self.notes.evaluated.append(Evaluated(word, span[0], reader, array))
 
     def known(self) -> tuple[int, int]:
-        """How many expansions and inner commands the current word has so far."""
+        """The number of expansions and inner commands in the current word so far."""
         word = self.word()
         return len(word.spots), len(word.within)
 
@@ -339,7 +339,7 @@ class Quotes:
         self.bash("$'", begin)
 
     def _old_arithmetic(self, begin: int) -> None:
-        """`$[ ]`: forgotten arithmetic of bash, and plain text in other shells."""
+        """`$[ ]`: obsolete arithmetic of bash, and plain text in other shells."""
         match = _OLD_ARITHMETIC.match(self.text, self.at + 1, self.next_slot())
         if match is None:
             raise LostError(begin, "$[ ]")
@@ -349,7 +349,7 @@ class Quotes:
         self.bash("$[", begin)
 
     def braces(self, begin: int, *, is_double: bool) -> None:
-        """`${ … }`: everything inside is refused; quotes and inner expansions only find its end."""
+        """`${ … }`: templates inside are refused; quotes and inner expansions matter only to find its end."""
         parameter = _PARAMETER.match(self.text, self.at + 1, self.next_slot())
         if parameter is None and self.at + 1 not in self.ends:
             raise LostError(begin, "this ${ }")
@@ -383,7 +383,7 @@ class Quotes:
         raise BrokenError(begin, "${ }")
 
     def _parameter(self, parameter: re.Match[str], begin: int) -> None:
-        """Note the variable in `${ … }`, and what bash evaluates in it."""
+        """Record the variable in `${ … }`, and the text that bash evaluates in it."""
         word = self.word()
         note_parameter(self.notes, word, parameter, begin)
         if parameter[2]:
@@ -392,7 +392,7 @@ class Quotes:
             self.evaluates(parameter.span(2), known, reader="a subscript", array=parameter[1])
 
     def _after_parameter(self, parameter: re.Match[str], begin: int, known: tuple[int, int]) -> None:
-        """Note what is expanded after the name in `${ … }`: in a subscript, an offset or a default."""
+        """Record what is expanded after the name in `${ … }`: in a subscript, an offset or a default."""
         name, operator, is_offset = parameter[1], parameter[3], ":" in parameter[0]
         if operator == "=":
             whole = self.word()
@@ -403,7 +403,7 @@ class Quotes:
             self.evaluates((begin, self.at), known, reader=reader, array="" if is_offset else name)
 
     def _quote_in_braces(self, sign: str, begin: int, *, is_text: bool) -> None:
-        """A quote in `"${ … }"`: shells agree on its end only where nothing delicate is between."""
+        """A quote in `"${ … }"`: shells agree on its end only without special characters between."""
         if sign == "'" and is_text:
             self.at += 1
             return
@@ -414,7 +414,7 @@ class Quotes:
         self.at = end + 1
 
     def mark(self, end: int, place: Place) -> None:
-        """Go on to this offset; templates before it stand in this place."""
+        """Move to this offset; templates before it are in this place."""
         while (start := self.next_slot()) < end:
             self.at = start
             self.slot(place)
@@ -437,7 +437,7 @@ class Quotes:
         self.arithmetic(begin, end)
 
     def arithmetic_end(self, at: int) -> int | None:
-        """Where `))` closes the arithmetic that begins here; None if it is brackets in brackets."""
+        """Where `))` closes the arithmetic that begins here; None if it is nested brackets."""
         depth = 0
         while at < self.limit:
             sign = self.text[at]
@@ -463,7 +463,7 @@ class Quotes:
         return end
 
     def _own_text(self, begin: int, end: int) -> str:
-        """The text between these offsets, with blanks in the place of templates."""
+        """The text between these offsets, with templates replaced by blanks."""
         text = self.text[begin:end]
         for start in self.starts[bisect_left(self.starts, begin) : bisect_left(self.starts, end)]:
             length = min(self.ends[start], end) - start
@@ -483,6 +483,6 @@ class Quotes:
             else:
                 self.at += 1
         if self.at != end:
-            raise LostError(begin, "what stands in (( ))")
+            raise LostError(begin, "the text in (( ))")
         self.evaluates((first, end), known, reader="arithmetic")
         self.at += 2

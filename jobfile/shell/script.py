@@ -1,8 +1,8 @@
 """Templates in shell scripts: a value never enters the source.
 
-Each template is replaced by a reference to a variable, whose value comes in the environment; the place
-decides only how the reference is spelled. So the words, commands and quotes that the author wrote are those
-the shell sees, whatever the value. Places where a shell would read the value as code are refused.
+Each template is replaced by a reference to a variable, whose value is passed in the environment; the place
+only decides how the reference is written. So the shell sees the words, commands and quotes of the author,
+for any value. A place where a shell would run the value as code is refused.
 """
 
 import re
@@ -20,10 +20,10 @@ from jobfile.shell.values import follow
 from jobfile.shell.variables import alternatives
 
 MAX_SHOWN: Final = 40
-"""Characters of a command that a message repeats."""
+"""Maximum characters of a command that a message quotes."""
 _AS_INTEGER: Final = "declare the param as  type: integer"
 _AS_ARGUMENT: Final = 'do that in a script file, and pass the value as an argument:  ./script "$X"'
-_AS_CHECKED: Final = "look at it first:  case $x in *[!0-9]* | '') exit 2 ;; esac;  then use  [ … ]"
+_AS_CHECKED: Final = "check it first:  case $x in *[!0-9]* | '') exit 2 ;; esac;  then use  [ … ]"
 NUMERIC: Final = frozenset({"integer", "number"})
 
 _REFUSED: Final[Mapping[Place, tuple[str, ...]]] = {
@@ -35,52 +35,52 @@ _REFUSED: Final[Mapping[Place, tuple[str, ...]]] = {
     ),
     Place.BRACES: (
         "template inside ${ }",
-        "the shell reads this part again as a pattern",
+        "the shell reads this part as a pattern",
         'assign first:  x={{ x }};  then  ${y#"$x"}',
         ALWAYS_WORKS,
     ),
     Place.DOLLAR_QUOTE: (
         "template inside $' '",
-        "nothing is filled in here",
+        "variables are not expanded here",
         'use " " instead',
         ALWAYS_WORKS,
     ),
     Place.QUOTED_HEREDOC: (
         "template in a here-document with a quoted delimiter",
-        "nothing is filled in here",
-        "take the quotes off the delimiter",
+        "variables are not expanded here",
+        "remove the quotes from the delimiter",
         ALWAYS_WORKS,
     ),
     Place.AFTER_DOLLAR: (
         "template after $",
-        "the value would become a variable's name",
-        "leave the $ out:  {{ x }}",
+        "the value would become the name of a variable",
+        "remove the $:  {{ x }}",
         ALWAYS_WORKS,
     ),
     Place.AFTER_BACKSLASH: (
         "template after a backslash",
-        "the backslash would take the quote away",
-        "leave the backslash out:  {{ x }}",
+        "the backslash would escape the quote",
+        "remove the backslash:  {{ x }}",
         ALWAYS_WORKS,
     ),
     Place.DELIMITER: (
         "template as a here-document delimiter",
-        "a delimiter is fixed text",
+        "a delimiter must be fixed text",
         "write a word, such as END",
     ),
     Place.NAME: (
         "template as a name",
-        "a name is fixed text",
+        "a name must be fixed text",
         "choose between fixed words with  case … in … esac",
     ),
     Place.UNKNOWN: ("template after a shell construct that is not understood", "", ALWAYS_WORKS),
 }
-"""The message, the label and the ways out."""
+"""The message, the label and the advice."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledScript:
-    """What the shell gets, and which template is behind JF_1, JF_2, … in order."""
+    """The script for the shell, and the templates of JF_1, JF_2, … in order."""
 
     text: str
     used: tuple[int, ...]
@@ -96,12 +96,12 @@ def compile_script(
     constants: Mapping[int, str] = MappingProxyType({}),
     outside: Collection[str] = (),
 ) -> tuple[CompiledScript | None, tuple[Problem, ...]]:
-    """Put references in the place of templates; None when any of them stands where it cannot.
+    """Replace templates with references; None if a template is at a place where it is not allowed.
 
-    `slots` are the offsets of the templates in order, `kinds` the types of their values; those of `trusted`
-    cannot be code, however often they are read. `outside` are the variables that hold values before the
+    `slots` are the offsets of the templates in order, `kinds` the types of their values; `trusted` ones
+    cannot be code even if they are evaluated again. `outside` are the variables that hold values before the
     script begins. Warnings (JF426, JF427) come with a script.
-    `constants` are the templates that are nothing but a text: one with braces may also stand where nothing is
+    `constants` are the templates that are only a text: one with braces is also allowed where nothing is
     filled in, in a here-document with a quoted delimiter.
     """
     script = read_script(text, slots, dialect)
@@ -121,7 +121,7 @@ def compile_script(
 
 
 def _written(script: Script, constants: Mapping[int, str]) -> Mapping[int, str]:
-    """The texts that are put into the script itself; a line with braces in it is no delimiter."""
+    """The texts that are written into the script itself; a line with braces is not a delimiter."""
     is_raw = {index for index, place in enumerate(script.places) if place is Place.QUOTED_HEREDOC}
     return {
         index: text
@@ -146,7 +146,7 @@ def _put_references(
         used.append(index)
         reference = f"${{JF_{len(used)}}}"
         if place is Place.ARITHMETIC and text[start - 1] in "+-":
-            reference = f"({reference})"  # `x-` and `-5` together are no sum to a shell
+            reference = f"({reference})"  # to a shell, `x-` followed by `-5` is not a subtraction
         spelled = {Place.BARE: f'"{reference}"', Place.SINGLE: f"'\"{reference}\"'"}.get(place, reference)
         parts += [text[at:start], spelled]
         at = end
@@ -168,7 +168,7 @@ def _broken(text: str, script: Script) -> Iterator[Problem]:
 def _misplaced(
     script: Script, slots: Sequence[tuple[int, int]], kinds: Sequence[str], written: Collection[int]
 ) -> Iterator[Problem]:
-    """Templates in places where no spelling of a reference is right."""
+    """Templates in places where no form of reference works."""
     for index, (slot, place, kind) in enumerate(zip(slots, script.places, kinds, strict=True)):
         if (
             place is Place.COMMENT
@@ -190,7 +190,7 @@ def _misplaced(
                 "JF414",
                 f"{kind} in shell arithmetic",
                 slot,
-                "bash would evaluate it again",
+                "bash would evaluate it as code",
                 ["declare the param as  type: integer"],
             )
 
@@ -202,13 +202,13 @@ def _read_again(
     dialect: Dialect,
     trusted: Collection[int],
 ) -> Iterator[Problem]:
-    """Templates that something would parse again; a number stays one, however often it is read."""
+    """Templates whose values would be parsed again; a number stays a number when evaluated again."""
     where = "bash" if dialect == "bash" else "a shell (sh may be bash)"
     found = [one for command in alternatives(script, script.commands) for one in find_rereads(command)]
     for one in (*found, *find_evaluated(script)):
         is_harmless = one.slot in trusted or (kinds[one.slot] in NUMERIC and one.code != "JF426")
         if not is_harmless or one.code == "JF417":
-            label = one.label or f"{where} would run what is in the value"
+            label = one.label or f"{where} would run the value as code"
             yield _problem(one.code, one.message, slots[one.slot], label, one.ways)
 
 
@@ -219,7 +219,7 @@ def _carried(
     sources: Collection[int],
     outside: Collection[str],
 ) -> Iterator[Problem]:
-    """Values that variables, pipes and files carry to where something would parse them again."""
+    """Values that reach code through variables, pipes and files."""
     names = sorted(name for name in outside if name in text.replace("\\\n", ""))
     if not (sources or names):
         return
@@ -232,7 +232,7 @@ def _carried(
             label = f"it cannot be followed after {one.script.lost[1]}"
             yield _problem("JF410", message, spans[one.carried], label, (_AS_ARGUMENT,))
         for slot, reader, start in one.seen:
-            message = f"{reader} would evaluate this value as code"
+            message = f"{reader} would run this value as code"
             yield _problem(
                 "JF421", message, spans[slot], _comes_to(one.text, start), (_AS_INTEGER, _AS_CHECKED)
             )
@@ -242,21 +242,21 @@ def _carried(
                 label = _comes_to(one.text, command.words[0].start, end)
                 yield _problem(found.code, found.message, spans[found.slot], label, found.ways)
         for found in (found for found in find_evaluated(one.script) if found.slot in followed):
-            label = found.label or "a variable carries it there"
+            label = found.label or "it gets there through a variable"
             yield _problem(found.code, found.message, spans[found.slot], label, found.ways)
 
 
 def _where_read(text: str, name: str) -> tuple[int, int]:
-    """Where a script reads a variable first: after a dollar, or by its name alone."""
+    """Where a script first reads a variable: after a dollar, or by its bare name."""
     read = re.search(rf"\$\{{?\W?({name})\b", text, re.ASCII)
     start = read.start(1) if read else max(0, text.find(name))
     return start, start + len(name)
 
 
 def _comes_to(text: str, start: int, end: int = 0) -> str:
-    """Where in a script a value comes to, for a person who sees the place where it came in."""
+    """A note on where in the script a value goes; the marked place is where it enters."""
     whole = text[start : end if end > start else None].partition("\n")[0].strip()
-    return "it comes to  " + (whole if len(whole) <= MAX_SHOWN else whole[: MAX_SHOWN - 1] + "…")
+    return "it goes to  " + (whole if len(whole) <= MAX_SHOWN else whole[: MAX_SHOWN - 1] + "…")
 
 
 def _problem(code: str, message: str, slot: tuple[int, int], label: str, ways: Sequence[str]) -> Problem:

@@ -1,4 +1,4 @@
-"""What a shell says of a script that it cannot read, as a problem of the job file."""
+"""A shell's syntax error in a script, as a problem of the job file."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _PREFIX: Final = re.compile(r"^(?:[^\s:]+: )*(?:[Ss]yntax|parse) error(?: at lin
 
 
 def read_complaint(said: str) -> tuple[int, str]:
-    """The line and the message in what `sh -n` or `bash -n` prints; line 1 where it names none."""
+    """The line and the message in the output of `sh -n` or `bash -n`; line 1 if it names none."""
     lines = [line for line in said.splitlines() if line.strip() and ": warning: " not in line]
     first = lines[0] if lines else "not a script that this shell can read"
     numbered = _NUMBERED.match(first)
@@ -26,9 +26,9 @@ def read_complaint(said: str) -> tuple[int, str]:
 def syntax_problem(
     text: str, complaint: tuple[int, str], *, shell: str, slots: Sequence[tuple[int, int]] = ()
 ) -> Problem:
-    """The complaint at its line of the script as it was written; `slots` are the offsets of the templates.
+    """The error at its line of the script as written; `slots` are the offsets of the templates.
 
-    A template of several lines is one line of the compiled script, which is what the shell saw.
+    A template of several lines is one line of the compiled script, which the shell has read.
     """
     wanted, message = complaint
     breaks = [

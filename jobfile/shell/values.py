@@ -1,7 +1,7 @@
-"""Where the values of templates go in a shell script: through names, pipes, functions and files.
+"""Tracks where the values of templates go in a shell script: through names, pipes, functions and files.
 
-A lexer sees no run, so the order of commands does not count: a name that holds a value somewhere holds it
-everywhere. What is not followed is said in docs/security.md.
+The script is not executed, so the order of commands does not count: a name that holds a value somewhere
+holds it everywhere. docs/security.md lists what is not followed.
 """
 
 import re
@@ -14,15 +14,15 @@ from jobfile.shell.places import SLOT, Body, Command, Script, Word
 from jobfile.shell.programs import Inner, heads, literal_scripts
 
 MAX_ROUNDS: Final = 12
-"""How many times a script is gone through: a value that takes more turns against the order is let go."""
+"""Maximum passes over a script: a value that needs more passes is not followed."""
 MAX_NESTING: Final = 3
-"""Scripts in scripts: `sh -c 'sh -c "…"'`."""
+"""Maximum depth of scripts in scripts: `sh -c 'sh -c "…"'`."""
 ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
-"""Commands whose operands may be assignments."""
+"""Commands whose operands can be assignments."""
 ARITHMETIC: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
-"""Variables that are arithmetic in bash: what is assigned is evaluated."""
+"""Integer variables of bash: an assigned value is evaluated."""
 _COUNTS: Final = re.compile(r"-[a-hj-mo-zA-Z]*[in][A-Za-z]*")
-"""Options of `declare` that make a variable a number, or a reference to another one."""
+"""Options of `declare` that make a variable an integer, or a reference to another one."""
 _PRINTS_ARGUMENTS: Final = frozenset(
     {"echo", "printf", "basename", "dirname", "realpath", "readlink", "yes", "print", "expr"}
 )
@@ -31,10 +31,10 @@ _PRINTS_INPUT: Final = frozenset(
     "nl column expand unexpand shuf iconv base64 envsubst perl xargs dd pv sponge".split()
 )
 _PRINTS_PROGRAM: Final = frozenset({"sed", "awk", "gawk", "mawk", "jq", "perl"})
-"""Programs that may print what stands in their own program, which comes before their files."""
+"""Programs that can print parts of their own code, which comes before their files."""
 _COPIES: Final = frozenset({"cp", "mv", "install", "ln"})
 _TAKES_NEXT: Final = {"read": "dinNptu", "mapfile": "dnOsuCc", "readarray": "dnOsuCc"}
-"""The commands that read variables, and the letters of their options that take the next word."""
+"""The commands that read into variables, and their option letters that take the next word."""
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _POSITIONAL: Final = re.compile(r"[0-9]+|[@*]")
 _LITERAL_NAME: Final = re.compile(r"[A-Za-z_]\w*(\[[\w@*]*\])?\+?=", re.ASCII)
@@ -44,7 +44,7 @@ FileKey = tuple[str, tuple[str, ...]]
 
 
 class Seen(NamedTuple):
-    """A finding that only the way of a value tells: the template, what reads its value, and where."""
+    """A finding about a followed value: the template, what runs its value, and where."""
 
     slot: int
     reader: str
@@ -53,12 +53,12 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A script with its templates noted also where their values come; and what evaluates them."""
+    """A script whose templates are also recorded where their values go; and what evaluates them."""
 
     text: str
     script: Script
     changed: tuple[Command, ...]
-    """The commands to which a variable, pipe or file carries a value."""
+    """The commands that a value reaches through a variable, pipe or file."""
     seen: tuple[Seen, ...]
     carried: int | None
     """A template whose value a variable, function or file holds, if there is any."""
@@ -67,7 +67,7 @@ class Followed:
 def follow(
     text: str, script: Script, *, sources: Collection[int], outside: Mapping[str, int]
 ) -> list[Followed]:
-    """The script, and each script in it that is plain text, with the values that come to its commands.
+    """The script, and each script in it that is plain text, with the values that reach its commands.
 
     `sources` are the templates whose values are followed; `outside` has a number for each variable that
     holds a value before the script begins.
@@ -88,7 +88,7 @@ def follow(
 
 @dataclass(slots=True)
 class _Values:
-    """What is known of the values so far; it only grows."""
+    """What is known about the values so far; it only grows."""
 
     script: Script
     sources: frozenset[int]
@@ -99,22 +99,22 @@ class _Values:
     """By the identity of a command."""
     files: dict[FileKey, int] = field(default_factory=dict)
     fed: dict[str, int] = field(default_factory=dict)
-    """What comes to the standard input of a function."""
+    """What reaches the standard input of a function."""
     scopes: dict[int, str] = field(default_factory=dict)
-    """The function around each place where something begins."""
+    """The function around each place where a command begins."""
     heads: dict[int, Mapping[int, bool]] = field(default_factory=dict)
     shifts: dict[str, int] = field(default_factory=dict)
-    """How far `shift` moves the arguments of each function."""
+    """By how much `shift` moves the arguments of each function."""
     shifted: set[str] = field(default_factory=set)
     taken: frozenset[int] = frozenset()
-    """Commands whose output goes into another one."""
+    """Commands whose output goes to another command."""
     bodies: dict[str, list[Command]] = field(default_factory=dict)
     maps: set[str] = field(default_factory=set)
-    """Arrays with words as keys: their subscripts are no arithmetic."""
+    """Associative arrays: their subscripts are not arithmetic."""
     exported: set[str] = field(default_factory=set)
 
     def settle(self) -> None:
-        """Go through the script until nothing is new."""
+        """Go through the script until nothing new is found."""
         notes, commands = self.script.notes, self.script.commands
         starts = [one.words[0].start for one in commands] + [one.start for one in notes.evaluated]
         starts += [word.start for _, word in (*notes.loops, *notes.defaults)]
@@ -143,7 +143,7 @@ class _Values:
         return self.scopes[command.words[0].start]
 
     def _note(self, command: Command, scope: str) -> None:
-        """Note what a command says whatever the values are."""
+        """Record facts about a command that do not depend on values."""
         texts = [word.text for word in command.words]
         if "shift" in texts[:2]:
             self.shifted.add(scope)
@@ -176,13 +176,13 @@ class _Values:
         return self.brought(word, scope) if own is None else own
 
     def brought(self, word: Word, scope: str) -> int | None:
-        """The first template whose value comes into this word through a variable or command."""
+        """The first template whose value reaches this word through a variable or command."""
         held = (self.holds(name, scope) for _, name in word.spots if name)
         found = (*held, *(() if word.is_stream else (self._output(one) for one in word.within)))
         return _first(found)
 
     def _output(self, command: Command) -> int | None:
-        """What a command in `$( )` adds to the output of the whole."""
+        """What a command in `$( )` adds to the whole output."""
         is_inner = id(command) in self.taken or command.outputs or command.writes
         return None if is_inner else self.printed.get(id(command))
 
@@ -198,7 +198,7 @@ class _Values:
         return _first(self.of_word(word, scope) for word in words)
 
     def input_of(self, command: Command, scope: str) -> int | None:
-        """The first template whose value comes on the standard input of a command."""
+        """The first template whose value reaches the standard input of a command."""
         pairs = [(command.texts, command.inputs), *command.around]
         found = [self.of_words(texts, scope) for texts, _ in pairs]
         found += [self.contents(word) for _, inputs in pairs for word in inputs]
@@ -238,7 +238,7 @@ class _Values:
         return _first(self.holds(one, "") for one in value if _IDENTIFIER.fullmatch(one))
 
     def _set(self, name: str, after: Sequence[Word], scope: str, coming: int | None) -> None:
-        """The variables that a builtin, or the call of a function, gives values."""
+        """The variables set by a builtin, or by the call of a function."""
         if name in ASSIGNS:
             self._assign(after, scope)
         elif name in _TAKES_NEXT:
@@ -286,10 +286,10 @@ class _Values:
             if key is not None and slot is not None:
                 self.files.setdefault(key, slot)
 
-    # The script with all that
+    # The annotated script
 
     def followed(self, text: str) -> Followed:
-        """The script with its templates noted also where their values come."""
+        """The script with its templates also recorded where their values go."""
         new: dict[int, Command] = {}
         changed: list[Command] = []
         for command in self.script.commands:
@@ -310,7 +310,7 @@ class _Values:
                 yield Seen(slot, one.reader, one.start)
 
     def _command(self, command: Command, new: Mapping[int, Command]) -> Command:
-        """A command with the values that come to it."""
+        """A command with the values that reach it."""
         scope = self._scope(command)
         at_heads = self.heads[id(command)]
         is_names = command.words[0].text == "[[" or any(command.words[at].text == "let" for at in at_heads)
@@ -336,12 +336,12 @@ class _Values:
         return replace(command, words=words, texts=texts, before=before)
 
     def _runs_arguments(self, word: Word, scope: str) -> bool:
-        """Whether it is `"$@"` of a function whose callers write the name of the command themselves."""
+        """Whether it is `"$@"` of a function whose callers write the command name literally."""
         first = str(1 + self.shifts.get(scope, 0))
         return word.text == "$" and word.variables == ["@"] and (scope, first) not in self.held
 
     def _word(self, word: Word, scope: str, *, is_value: bool = False, reads_names: bool = False) -> Word:
-        """A word with the values that come into it."""
+        """A word with the values that reach it."""
         slot, contents = self.brought(word, scope), self.contents(word)
         if slot is None and reads_names and word.is_plain:
             written = word.text.partition("=")[2] if is_value else word.text
@@ -381,7 +381,7 @@ class _Values:
 
 
 def _positional(words: Sequence[Word]) -> dict[str, int]:
-    """`$0`, `$1`, … of a script that is started with these words, as far as they hold values."""
+    """The variables `$0`, `$1`, … that hold values in a script started with these words."""
     found: dict[str, int] = {}
     is_sure = True
     for at, word in enumerate(words):
@@ -393,7 +393,7 @@ def _positional(words: Sequence[Word]) -> dict[str, int]:
 
 
 def _with_arguments(words: list[Word], at_heads: Mapping[int, bool], slot: int) -> list[Word]:
-    """The words of a command in which `xargs` puts what it reads, or adds it at the end."""
+    """The words of a command into which `xargs` inserts its input, or after which it adds it."""
     at = next((at for at in at_heads if words[at].name == "xargs"), None)
     if at is None:
         return words
@@ -425,7 +425,7 @@ def _name_of(word: Word) -> str:
 
 
 def _names_read(reader: str, after: Sequence[Word]) -> list[str]:
-    """The variables that `read` or `mapfile` sets."""
+    """The variables set by `read` or `mapfile`."""
     found: list[str] = []
     is_argument = False
     for word in after:
@@ -439,14 +439,14 @@ def _names_read(reader: str, after: Sequence[Word]) -> list[str]:
 
 
 def _file_key(word: Word) -> FileKey | None:
-    """What a file is called in the script, if that is the same at each place."""
+    """The name of a file in the script, if it is the same at each place."""
     if not word.text or SLOT in word.text or word.within or word.slots:
         return None
     return word.text.removeprefix("./"), tuple(word.variables)
 
 
 def _owners(starts: Iterable[int], bodies: Iterable[Body]) -> Iterator[tuple[int, str]]:
-    """For each offset the innermost function around it; nothing outside of all."""
+    """For each offset, the innermost function around it; None outside all functions."""
     waiting = sorted(bodies, key=lambda body: body.start, reverse=True)
     around: list[Body] = []
     for start in sorted(starts):

@@ -1,4 +1,4 @@
-"""Which variables a shell script reads, and which of them it gives a value itself."""
+"""Finds the variables that a shell script reads, and those that it sets itself."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -14,23 +14,23 @@ ONLY_BASH: Final = frozenset(
     "HOSTTYPE LINENO MACHTYPE MAPFILE OSTYPE PIPESTATUS RANDOM REPLY SECONDS SHELLOPTS "
     "SRANDOM UID".split()
 )
-"""Variables that bash sets and sh does not."""
+"""Variables set by bash but not by sh."""
 BY_SH: Final = frozenset({"PPID", "PWD", "OLDPWD", "IFS", "OPTIND", "OPTARG", "PS1", "PS2", "PS4", "_"})
-"""Variables that each shell sets."""
+"""Variables set by every shell."""
 _BY_BASH: Final = frozenset(
     {"HOSTNAME", "SHLVL", "SHELL", "TERM", "COLUMNS", "LINES", "OPTERR", "PS0", "HISTCMD", "MAILCHECK"}
 )
-"""Variables that bash sets, and that are often in an environment too."""
+"""Variables set by bash that are also often in the environment."""
 _ALL_BASH: Final = re.compile(r"(?:BASH|COMP|HIST|READLINE)_?[A-Z_]*")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _OWN: Final = re.compile(r"JF_\d+", re.ASCII)
-"""What jobfile puts into a script for a template."""
+"""The variables that jobfile puts into a script for templates."""
 _GIVERS: Final = frozenset(
     "read getopts export local readonly declare typeset mapfile readarray printf wait".split()  # noqa: SIM905  words
 )
 """Commands whose operands name variables that they set or declare."""
 _OPENERS: Final = frozenset({"eval", ".", "source"})
-"""Commands after which any variable may have a value."""
+"""Commands after which any variable could have a value."""
 
 _READS_ARRAY: Final = frozenset({"mapfile", "readarray"})
 _DECLARES: Final = frozenset({"declare", "typeset", "local", "readonly", "export", "read"})
@@ -40,10 +40,10 @@ _ARRAY_OPTION: Final = re.compile(r"[-+][b-zB-Z]*[aA][A-Za-z]*")
 def unknown_variables(
     script: Script, *, given: Collection[str], dialect: str, has_nounset: bool
 ) -> Iterator[Read]:
-    """The first use of each variable that neither `given`, nor the shell, nor the script gives a value.
+    """The first use of each variable that is not in `given` and is set by neither the shell nor the script.
 
-    Where a script says what to do without the value, or where it may get values in a way that cannot be seen,
-    nothing is said.
+    A use is not reported if the script handles a missing value, or could get a value in a way that cannot be
+    seen.
     """
     if script.lost or script.broken or any(map(_may_give_anything, script.commands)):
         return
@@ -56,7 +56,7 @@ def unknown_variables(
 
 
 def _sets(dialect: str, name: str) -> bool:
-    """Whether the shell itself sets this variable, or another rule speaks about it."""
+    """Whether the shell itself sets this variable, or another rule reports it."""
     if name in BY_SH or name in ONLY_BASH or _OWN.fullmatch(name):
         return True
     return dialect == "bash" and (name in _BY_BASH or _ALL_BASH.fullmatch(name) is not None)
@@ -68,7 +68,7 @@ def is_set_by_bash(name: str) -> bool:
 
 
 def assigned_names(script: Script) -> set[str]:
-    """The variables that a script gives a value: by `name=`, in a loop, by `read` and its like."""
+    """The variables that a script sets: by `name=`, in a loop, by `read` and similar commands."""
     found = set(script.notes.given)
     for command in script.commands:
         words = [word.text for word in command.words]
@@ -92,7 +92,7 @@ def _given_by(name: str, operands: list[Word]) -> set[str]:
 
 
 def head_of(command: Command) -> Word | None:
-    """The word that names what runs; `command` and assignments before it are passed over."""
+    """The word that names the program; `command` and assignments before it are skipped."""
     for word in command.words:
         if not word.is_assignment and word.text != "command":
             return word
@@ -110,7 +110,7 @@ def _may_give_anything(command: Command) -> bool:
 
 
 def _tested(script: Script, *, has_nounset: bool) -> set[str]:
-    """The variables of which the script asks whether they have a value."""
+    """The variables that the script tests for a value."""
     found: set[str] = set()
     for command in script.commands:
         if command.words[0].text in ("[", "[[", "test"):
@@ -131,7 +131,7 @@ def _switches_nounset_off(command: Command) -> bool:
 
 
 def array_names(script: Script) -> frozenset[str]:
-    """The variables that are arrays in bash, or that a command of the script may make one."""
+    """The variables that are arrays in bash, or that a command of the script can make an array."""
     found = set(ONLY_BASH)
     found |= {read.name for read in script.notes.reads if read.is_arithmetic}
     for command in script.commands:
@@ -145,7 +145,7 @@ def array_names(script: Script) -> frozenset[str]:
 
 
 def alternatives(script: Script, commands: Iterable[Command]) -> Iterator[Command]:
-    """These commands; one that begins with `$NAME` once for each of the fixed texts given to NAME."""
+    """The commands; one that begins with `$NAME` occurs once for each fixed text assigned to NAME."""
     texts: dict[str, set[str]] | None = None
     for command in commands:
         at = next((at for at, word in enumerate(command.words) if not word.is_assignment), -1)
@@ -165,7 +165,7 @@ def alternatives(script: Script, commands: Iterable[Command]) -> Iterator[Comman
 
 
 def _fixed_values(script: Script) -> dict[str, set[str]]:
-    """The texts of each variable that the script gives nothing but fixed texts."""
+    """The texts of each variable that is only assigned fixed texts."""
     found: dict[str, set[str]] = {}
     other = set(script.notes.given)
     for command in script.commands:

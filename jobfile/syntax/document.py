@@ -1,7 +1,7 @@
-"""From a file's text to a plain tree, and the place of each value when somebody asks for it.
+"""Reads a file's text into a plain tree, and finds the place of a value on demand.
 
-A good file is read once, quickly, for its tree alone. A file that holds anything unusual, and every file
-whose places are asked for, is read a second time by the careful reader. The only importer of yaml.
+A good file is read once, quickly, for its tree only. A file with anything unusual, and every file whose
+places are needed, is read a second time by the careful reader. This is the only module that imports yaml.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,14 +44,14 @@ from jobfile.syntax.located_reader import (
 from jobfile.syntax.scalars import Place, core_value, value_places
 
 MAX_FILE_BYTES: Final = 1024 * 1024
-"""Size of one file in UTF-8."""
+"""Maximum size of one file, in bytes of UTF-8."""
 
 ParserFactory: TypeAlias = Callable[[str], Any]
-"""Makes one of PyYAML's parsers, which give events and tokens, for a text."""
+"""Makes one of PyYAML's parsers for a text; a parser gives events and tokens."""
 
 
 class PurePythonParser(Reader, Scanner, Parser):
-    """The parser of a PyYAML without libyaml: the same events, some ten times slower."""
+    """PyYAML's own parser, used without libyaml: the same events, about ten times slower."""
 
     def __init__(self, stream: str) -> None:
         Reader.__init__(self, stream)
@@ -60,33 +60,33 @@ class PurePythonParser(Reader, Scanner, Parser):
 
 
 PARSER: Final[ParserFactory] = getattr(getattr(yaml, "cyaml", None), "CParser", PurePythonParser)
-"""libyaml's parser where PyYAML was built with it."""
+"""libyaml's parser, if PyYAML was built with it."""
 _LIBRARY_FAULTS: Final = (yaml.YAMLError, ValueError, OverflowError, RecursionError, IndexError)
-"""What a YAML parser raises on some text: its own errors; its faults with numbers, nesting and buffers."""
+"""What a YAML parser can raise: its own errors, and its faults with numbers, nesting and buffers."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file as a plain tree; the place of a value is found when the first is asked for."""
+    """A file as a plain tree; places are computed when the first one is needed."""
 
     source: Source
     tree: dict[str, Any]
     known: Index | None = field(default=None, repr=False, compare=False)
 
     def span(self, path: DocumentPath) -> Span:
-        """Where the value at a path stands; the nearest value above it when there is none."""
+        """The place of the value at a path, or of the nearest value above it if there is none."""
         mark = self._index.nearest(path)
         return self.source.span(mark.start, mark.end)
 
     def key_span(self, path: DocumentPath) -> Span:
-        """Where the key of a map's entry stands; for the item of a list the item."""
+        """The place of the key of a map's entry; for the item of a list, the place of the item."""
         mark = self._index.find(path)
         if mark is None or mark.key is None:
             return self.span(path)
         return self.source.span(*mark.key)
 
     def text(self, path: DocumentPath) -> str:
-        """A scalar as text: a plain one as it is written, any other by its value; empty for all else."""
+        """A scalar as text: as written if it is plain, else its value; empty for a list or map."""
         value = self._at(path)
         if isinstance(value, str):
             return value
@@ -98,14 +98,14 @@ class Document:
         return "" if mark is None or mark.value is None else mark.value
 
     def is_quoted(self, path: DocumentPath) -> bool:
-        """Whether the value at a path is a quoted or block scalar, and so text whatever it looks like."""
+        """Whether the value at a path is a quoted or block scalar, which is always text."""
         if not isinstance(self._at(path), str):
             return False
         mark = self._index.find(path)
         return mark is not None and bool(mark.style)
 
     def within(self, path: DocumentPath, start: int, end: int) -> Span:
-        """Where value[start:end] of the scalar at a path stands; the whole scalar when that is unclear."""
+        """The place of value[start:end] in the scalar at a path; the whole scalar if that is unclear."""
         mark = self._index.find(path)
         if mark is None or mark.value is None:
             return self.span(path)
@@ -117,7 +117,7 @@ class Document:
         return self.source.span(mark.start + first, mark.start + last)
 
     def spelled(self, path: DocumentPath, text: str) -> str | None:
-        """How a text is written inside the scalar at a path; None when it cannot be without quotes."""
+        """How to write a text inside the scalar at a path; None if it would need quotes."""
         mark = self._index.find(path)
         style = "" if mark is None else mark.style
         if style == "'":
@@ -128,7 +128,7 @@ class Document:
         return None if is_plain and (": " in text or " #" in text or text.endswith(":")) else text
 
     def path_at(self, offset: int) -> tuple[DocumentPath, bool]:
-        """The innermost value that a place in the text belongs to, and whether the place is its key."""
+        """The innermost value at a place in the text, and whether the place is in its key."""
         best: DocumentPath = ()
         size = len(self.source.text) + 1
         for path, mark in self._index.marks.items():
@@ -140,7 +140,7 @@ class Document:
         return best, False
 
     def _places(self, path: DocumentPath, mark: Mark) -> tuple[Place, ...] | None:
-        """The places in a scalar; those of the last one are kept, as most questions are about one of many."""
+        """The places in a scalar. The last result is kept: most calls ask about the same scalar."""
         if path not in self._last_places:
             written = self.source.text[mark.start : mark.written_end]
             self._last_places.clear()
@@ -179,7 +179,7 @@ def decode_source(name: str, data: bytes) -> tuple[Source | None, tuple[Diagnost
 def parse_document(
     source: Source, *, parser: ParserFactory = PARSER
 ) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    """The tree of a text and what is wrong with it; no tree when an error leaves none worth checking."""
+    """The tree of a text and its diagnostics; no tree if an error leaves nothing worth checking."""
     if len(source.text) > MAX_FILE_BYTES:
         return None, (_too_large(source.name, f"{len(source.text):,} characters"),)
     forbidden = check_characters(source)
@@ -196,7 +196,7 @@ def parse_document(
 
 
 _HARMLESS: Final = frozenset({"JF006"})
-"""Mistakes that leave a tree worth checking: of a key that is given twice the second value."""
+"""Mistakes that leave a tree worth checking: a key given twice keeps its second value."""
 
 
 def _too_large(name: str, found: str) -> Diagnostic:
@@ -207,7 +207,7 @@ def _too_large(name: str, found: str) -> Diagnostic:
         message=message,
         file=name,
         span=Span(top, top),
-        help=("split it, and bring the parts together with `include`",),
+        help=("split the file, and combine the parts with `include`",),
     )
 
 
@@ -220,13 +220,13 @@ def _not_utf8(name: str, data: bytes, at: int) -> Diagnostic:
         message=f"byte 0x{data[at]:02x} is not UTF-8",
         file=name,
         span=Span(place, place),
-        notes=("the file begins like UTF-16",) if is_utf16 else (),
+        notes=("the file looks like UTF-16",) if is_utf16 else (),
         help=("save the file as UTF-8",),
     )
 
 
 class _UnusualError(Exception):
-    """The text holds something that the quick reader leaves to the careful one."""
+    """The text has something that only the careful reader handles."""
 
 
 def read_quickly(text: str, parser: ParserFactory) -> dict[str, Any] | None:
@@ -238,7 +238,7 @@ def read_quickly(text: str, parser: ParserFactory) -> dict[str, Any] | None:
 
 
 class _QuickReader:
-    """Builds the tree and nothing else; whatever it has no place for is unusual."""
+    """Builds the tree and nothing else; anything it does not handle is unusual."""
 
     __slots__ = ("get", "nodes")
 
@@ -318,11 +318,11 @@ _KINDS: Final = {
 
 
 _LIBRARY_DEPTH: Final = "exceeded maximum nesting depth"
-"""What libyaml from 0.2.6 on says at a depth of 1,000, before it gives the events that lead there."""
+"""libyaml's error at a depth of 1,000 (since 0.2.6); it comes before the events that lead there."""
 
 
 def read_events(source: Source, parser: ParserFactory) -> Iterator[Event]:
-    """The events that a careful reader wants, the last one a stumble when the text is not YAML."""
+    """The events for the careful reader; the last one is an error if the text is not YAML."""
     given = 0
     try:
         for event in _events(source, source.text, parser):
@@ -331,7 +331,7 @@ def read_events(source: Source, parser: ParserFactory) -> Iterator[Event]:
     except _LIBRARY_FAULTS as error:
         stumble = _stumble(source, parser, error)
         if stumble.problem == _LIBRARY_DEPTH:
-            # Its scanner runs ahead; the text before that place gives the events it held back.
+            # The scanner runs ahead of the parser; the text before that place gives the missing events.
             with suppress(*_LIBRARY_FAULTS):
                 yield from islice(_events(source, source.text[: stumble.at], parser), given, None)
         yield Event(Kind.STUMBLE, stumble.at, stumble.at, stumble=stumble)
@@ -358,14 +358,14 @@ def _event(source: Source, kind: Kind, event: yaml.Event) -> Event:
 
 
 class _Marked(Protocol):
-    """What the marks of both parsers have: line and column from 0."""
+    """The part of a mark that both parsers have: line and column from 0."""
 
     line: int
     column: int
 
 
 def _offset(source: Source, mark: _Marked | None) -> int:
-    """A parser's mark as an offset: by line and column, which all parsers count alike."""
+    """A parser's mark as an offset, from its line and column: all parsers count these the same way."""
     starts = source.line_starts
     if mark is None or mark.line >= len(starts):
         return len(source.text)
@@ -373,7 +373,7 @@ def _offset(source: Source, mark: _Marked | None) -> int:
 
 
 def read_tokens(source: Source, parser: ParserFactory = PARSER) -> Iterator[Token]:
-    """The tokens of a text, for those who change its layout; they end where it cannot be read."""
+    """The tokens of a text, for the formatter; they end where the text cannot be read."""
     return _tokens(source, parser)
 
 
@@ -392,7 +392,7 @@ def _stumble(source: Source, parser: ParserFactory, error: Exception) -> Stumble
 
 
 def _tokens(source: Source, parser: ParserFactory) -> Iterator[Token]:
-    """The tokens of a text up to the first that cannot be read."""
+    """The tokens of a text up to the first one that cannot be read."""
     try:
         get = parser(source.text).get_token
         while (token := get()) is not None:

@@ -1,4 +1,4 @@
-"""Where a YAML parser stumbled and what stands around that place, as text and tokens; no parser here."""
+"""Where a YAML parser failed, with the text and tokens around that place. This module does not parse."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.source import Source
 
 MAX_NAMED: Final = 60
-"""Characters of a text that a message repeats."""
+"""Maximum characters of a text that a message quotes."""
 
 _INDENT: Final = re.compile(r"[ \t]*")
 _LEAD: Final = re.compile(
@@ -23,7 +23,7 @@ _FLOW_STOPS: Final = re.compile(r"\{\{|\}\}|[ \t]#|[,\[\]{}]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A piece of YAML: `kind` is its sign (`{`, `-`) or `<scalar>`; `style` a scalar's quote, if any."""
+    """A token of YAML: `kind` is its sign (`{`, `-`) or `<scalar>`; `style` is a scalar's quote, if any."""
 
     kind: str
     start: int
@@ -33,7 +33,7 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True)
 class Stumble:
-    """What a YAML parser said and where, with the tokens that can be read; places are offsets."""
+    """A YAML parser's error and its place, with the tokens that can be read; places are offsets."""
 
     source: Source
     problem: str
@@ -54,7 +54,7 @@ class Stumble:
 
     @cached_property
     def indent(self) -> str:
-        """The space before the text of the line of the problem."""
+        """The indentation of the line of the problem."""
         found = _INDENT.match(self.text, self.line_start)
         return found[0] if found else ""
 
@@ -65,13 +65,13 @@ class Stumble:
 
     @cached_property
     def before(self) -> Token | None:
-        """The last piece of text that begins before the problem."""
+        """The last scalar that begins before the problem."""
         seen = [token for token in self.tokens if token.start < self.at and token.end > token.start]
         return seen[-1] if seen else None
 
     @cached_property
     def levels(self) -> tuple[int, ...]:
-        """Columns at which the blocks begin that are open on the lines before the problem."""
+        """The columns of the blocks that are open before the line of the problem."""
         columns: list[int] = []
         for token in self.tokens:
             if token.start >= self.at:
@@ -84,12 +84,12 @@ class Stumble:
 
     @property
     def value_start(self) -> int:
-        """Where the value begins on the line of the problem, behind dashes and a key."""
+        """Where the value begins on the line of the problem, after dashes and a key."""
         lead = _LEAD.match(self.text, self.line_start)
         return lead.end() if lead else self.line_start
 
     def says(self, *words: str) -> bool:
-        """Whether the parser's problem holds one of these words."""
+        """Whether the parser's message contains one of these words."""
         return any(word in self.problem for word in words)
 
     def brackets_before(self, at: int) -> list[int]:
@@ -115,9 +115,9 @@ def unclosed_brackets(tokens: Iterable[Token]) -> list[int]:
 
 
 def value_end(text: str, start: int, *, is_in_flow: bool = False) -> int:
-    """Where an unquoted value ends: at a comment, at the line's end or, in brackets, at a sign of theirs.
+    """Where an unquoted value ends: at a comment, at the line's end or, in brackets, at `,` or a bracket.
 
-    What stands in a template belongs to the value, whatever it looks like.
+    Everything inside a template belongs to the value.
     """
     line_end = text.find("\n", start)
     line = text[start : len(text) if line_end == -1 else line_end]
@@ -134,24 +134,24 @@ def value_end(text: str, start: int, *, is_in_flow: bool = False) -> int:
 
 
 def quote(text: str) -> str:
-    """A text of one line as a quoted YAML scalar, in the quotes that need no escape if there are such."""
+    """A text of one line as a quoted YAML scalar, in the quotes that need no escape if possible."""
     if '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"
 
 
 def shorten(text: str) -> str:
-    """A text of a file as a message can name it."""
+    """A text from a file, short enough for a message."""
     return text if len(text) <= MAX_NAMED else text[: MAX_NAMED - 1] + "…"
 
 
 def advise_quotes(text: str) -> str:
-    """What to do about an unquoted text."""
+    """Advice for an unquoted text."""
     return f"write {quote(text)}" if len(text) <= MAX_NAMED else "put the whole value in quotes"
 
 
 def quoting(source: Source, start: int, end: int) -> Fix:
-    """The fix that puts a stretch of a text in quotes."""
+    """The fix that puts a range of the text in quotes."""
     edit = Edit(span=source.span(start, end), text=quote(source.text[start:end]))
     return Fix(title="quote the value", edits=(edit,))
 
@@ -168,7 +168,7 @@ def mistake(
     help_: tuple[str, ...] = (),
     fix: Fix | None = None,
 ) -> Diagnostic:
-    """A diagnostic for a stretch of a text given by offsets."""
+    """A diagnostic for a range of the text, given by offsets."""
     return Diagnostic(
         code=code,
         message=message,

@@ -1,4 +1,4 @@
-"""Characters that show a reader one file and a parser another: found before anything is parsed."""
+"""Finds characters that make a file look different from what a parser reads; runs before parsing."""
 
 import re
 from typing import Final
@@ -8,7 +8,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.diagnostics.source import Source
 
 MAX_REPORTED: Final = 5
-"""Characters reported one by one in a file; the rest are counted."""
+"""Maximum characters reported one by one in a file; the rest are counted."""
 
 _HARMLESS_BYTES: Final = bytes([*b"\t\n", *range(0x20, 0x7F)])
 _FORBIDDEN: Final = re.compile(
@@ -22,7 +22,7 @@ _REORDERING: Final = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe
 
 
 def check_characters(source: Source) -> tuple[Diagnostic, ...]:
-    """Each forbidden character of a text [JF015]; the first few one by one, the rest as a number."""
+    """The forbidden characters of a text [JF015]; the first few one by one, the rest as a number."""
     text = source.text
     if text.isascii() and not text.encode().translate(None, _HARMLESS_BYTES):
         return ()
@@ -37,18 +37,18 @@ def check_characters(source: Source) -> tuple[Diagnostic, ...]:
 
 
 def has_forbidden(value: str) -> bool:
-    """Whether a value holds a character that may not stand in a file, not even through an escape."""
+    """Whether a value has a character that is forbidden in a file, even as an escape."""
     return not value.isprintable() and _FORBIDDEN.search(value) is not None
 
 
 def has_hidden(text: str) -> bool:
-    """Whether a text holds a character that has no width; a key or a name may not."""
+    """Whether a text has a character without width; a key or a name may not."""
     return not text.isascii() and _HIDDEN.search(text) is not None
 
 
 def describe(character: str) -> str:
     """A character by number and name: `U+00A0 (no-break space)`."""
-    fallback = "control character" if category(character) == "Cc" else "no character"
+    fallback = "control character" if category(character) == "Cc" else "not a character"
     known = "carriage return" if character == "\r" else name(character, fallback).lower()
     return f"U+{ord(character):04X} ({known})"
 
@@ -65,7 +65,7 @@ def _diagnose(source: Source, at: int, notes: tuple[str, ...]) -> Diagnostic:
     label, help_ = "not allowed in a file", "remove it"
     fixes: tuple[Fix, ...] = ()
     if character == "\xa0":
-        label, help_ = "looks like a space and is none", "write a space"
+        label, help_ = "looks like a space but is not one", "write a space"
         fixes = (Fix(title="replace with a space", edits=(Edit(span=span, text=" "),)),)
     elif character in _LINE_ENDS:
         label, help_ = "some programs end the line here, editors do not", "end lines with LF or CR LF"

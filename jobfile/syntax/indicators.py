@@ -1,4 +1,4 @@
-"""Values whose first signs mean something to YAML that their author did not mean."""
+"""Values that begin with a sign that has a special meaning in YAML."""
 
 import re
 from typing import Final
@@ -12,14 +12,14 @@ _KEY_END: Final = re.compile(r":(?=[ \t]|$)")
 _TAG_WORD: Final = re.compile(r"\btags?\b")
 _TAG: Final = re.compile(r"![^\s,\[\]{}]*")
 _SIGNS: Final = {
-    "*": "stands for an alias",
-    "&": "names an anchor",
+    "*": "starts an alias",
+    "&": "starts an anchor",
     "@": "is reserved by YAML",
     "`": "is reserved by YAML",
-    "%": "starts a directive of YAML",
+    "%": "starts a YAML directive",
     "]": "ends a list",
     "}": "ends a map",
-    ",": "parts the items of a list",
+    ",": "separates list items",
 }
 
 
@@ -38,7 +38,7 @@ def template_needs_quotes(source: Source, start: int, *, is_in_flow: bool) -> Di
 
 
 def find_template(stumble: Stumble) -> Diagnostic | None:
-    """JF003: a `{{` that is open at the problem, or was closed on its line."""
+    """JF003: a `{{` that is open at the problem, or was closed on the same line."""
     text = stumble.text
     opened = stumble.brackets_before(stumble.at + 1)
     still_open = [at for at in opened if text.startswith("{{", at)]
@@ -57,7 +57,7 @@ def find_template(stumble: Stumble) -> Diagnostic | None:
 
 
 def find_escape(stumble: Stumble) -> Diagnostic | None:
-    """JF010: a backslash in double quotes before something that YAML has no escape for."""
+    """JF010: a backslash in double quotes that does not start a YAML escape."""
     if not stumble.says("escape", "decimal number"):
         return None
     at = stumble.text.rfind("\\", stumble.context_at or 0, stumble.at + 1)
@@ -69,14 +69,14 @@ def find_escape(stumble: Stumble) -> Diagnostic | None:
         "JF010",
         f"unknown escape `{sign}` in a double-quoted text",
         (at, at + len(sign)),
-        label="not an escape of YAML",
-        help_=(f"write `\\{sign}` for a backslash, or use single quotes, which know no escapes",),
+        label="YAML has no such escape",
+        help_=(f"write `\\{sign}` for a backslash, or use single quotes, which have no escapes",),
         fix=Fix(title="double the backslash", edits=(Edit(span=stumble.source.span(at, at), text="\\"),)),
     )
 
 
 def find_cron(stumble: Stumble) -> Diagnostic | None:
-    """JF004: a value of fields like those of cron, the first a star."""
+    """JF004: a value that looks like a cron expression and starts with a star."""
     start = stumble.value_start
     is_in_flow = bool(stumble.brackets_before(stumble.at))
     if is_in_flow and stumble.context_at is not None and "alias" in stumble.context:
@@ -97,7 +97,7 @@ def find_cron(stumble: Stumble) -> Diagnostic | None:
 
 
 def find_reserved(stumble: Stumble) -> Diagnostic | None:
-    """JF009: a value that starts with a sign that YAML keeps for itself."""
+    """JF009: a value that starts with a sign reserved by YAML."""
     at = _reserved_place(stumble)
     if at is None:
         return None
@@ -120,7 +120,7 @@ def find_reserved(stumble: Stumble) -> Diagnostic | None:
 
 
 def _reserved_place(stumble: Stumble) -> int | None:
-    """Where the sign stands that YAML could not go on from."""
+    """The place of the sign that YAML could not read."""
     if stumble.says("alphabetic or numeric") or "directive" in stumble.context:
         return stumble.at if stumble.context_at is None else stumble.context_at
     if stumble.says("cannot start any token", "expected node content", "expected the node content"):
@@ -131,7 +131,7 @@ def _reserved_place(stumble: Stumble) -> int | None:
 
 
 def find_tag(stumble: Stumble) -> Diagnostic | None:
-    """JF011: a `!` that YAML reads as a tag and cannot even read as such."""
+    """JF011: a `!` that starts a tag which YAML cannot read."""
     if not _TAG_WORD.search(f"{stumble.context} {stumble.problem}"):
         return None
     start = stumble.at if stumble.context_at is None else stumble.context_at

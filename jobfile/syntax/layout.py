@@ -1,4 +1,4 @@
-"""The layout of a YAML text: for each line what stands on it, and the column at which it should begin."""
+"""The layout of a YAML text: what each line is, and the column at which it should begin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from jobfile.diagnostics.source import Source
 from jobfile.syntax.error_context import Token
 
 STEP: Final = 2
-"""Columns of one level."""
+"""Columns of indentation for one level."""
 
 _MAP: Final = "<block mapping start>"
 _LIST: Final = "<block sequence start>"
@@ -18,7 +18,7 @@ _WHITE: Final = " \t"
 
 
 class What(StrEnum):
-    """What a line is to the layout."""
+    """The kind of a line."""
 
     CODE = "code"
     INSIDE = "inside a value of several lines"
@@ -28,9 +28,9 @@ class What(StrEnum):
 
 @dataclass(slots=True)
 class Line:
-    """A line: what it is, and where it begins now and should begin; a comment's place is found later.
+    """A line: its kind, where it begins now and where it should begin; a comment's place is found later.
 
-    `comment` is the offset of the `#` of a comment behind code.
+    `comment` is the offset of the `#` of a comment after code.
     """
 
     what: What = What.NOTHING
@@ -47,11 +47,11 @@ class Level:
     old: int
     new: int
     is_flush: bool = False
-    """A list at the column of its key, of which the tokens tell neither begin nor end."""
+    """A list at the column of its key: the tokens mark neither its begin nor its end."""
 
 
 class UnusualError(Exception):
-    """The text holds something that the layout leaves as it is."""
+    """The text has something that the formatter does not change."""
 
 
 @dataclass(slots=True)
@@ -65,12 +65,12 @@ class Layout:
 
 
 def lay_out(source: Source, tokens: Sequence[Token]) -> Layout:
-    """The layout of a text that is valid YAML. Raises UnusualError for what it leaves alone."""
+    """The layout of a text that is valid YAML. Raises UnusualError for text that it does not handle."""
     return _Walk(source, tokens).layout()
 
 
 class _Walk:
-    """Goes through the tokens once, with the levels that are open."""
+    """Goes through the tokens once and tracks the open levels."""
 
     def __init__(self, source: Source, tokens: Sequence[Token]) -> None:
         self.source = source
@@ -83,7 +83,7 @@ class _Walk:
         self.seen = -1
 
     def layout(self) -> Layout:
-        """The whole walk."""
+        """Walk through all tokens."""
         for index, token in enumerate(self.tokens):
             self.token(token, self.tokens[index + 1] if index + 1 < len(self.tokens) else None)
         return self.out
@@ -118,7 +118,7 @@ class _Walk:
         return not self.source.text[self.source.line_starts[row] : offset].strip(_WHITE)
 
     def begin(self, token: Token) -> None:
-        """A block map or list is one step further in than what it stands in; behind a dash too."""
+        """A block map or list is one step deeper than its parent; after a dash too."""
         _, column = self.place(token.start)
         is_list = token.kind == _LIST
         if not is_list:
@@ -156,7 +156,7 @@ class _Walk:
         self.seen = row
 
     def content(self, token: Token, row: int) -> None:
-        """What a token covers: lines of its own, a bracket, or a place behind which a comment may stand."""
+        """What a token covers: lines of its own, a bracket, or a place after which a comment may follow."""
         if token.kind in ("[", "{"):
             if not self.brackets:
                 self.bracket_shift = self.shift_of(row)
@@ -175,7 +175,7 @@ class _Walk:
         return self.out.lines[row].new - self.out.lines[row].old
 
     def inside(self, inner: int, row: int) -> None:
-        """A further line of a plain or quoted value moves with the line it began on."""
+        """A continuation line of a plain or quoted value moves with the value's first line."""
         line = self.out.lines[inner]
         text = self.source.line(inner + 1)
         line.what, line.old = What.INSIDE, len(text) - len(text.lstrip(_WHITE))
@@ -184,7 +184,7 @@ class _Walk:
         self.seen = max(self.seen, inner)
 
     def block(self, token: Token, row: int) -> None:
-        """A block scalar moves as a whole: its text begins one step further in than its key."""
+        """A block scalar moves as a whole: its text begins one step deeper than its key."""
         header = self.source.line(row + 1)[self.place(token.start)[1] :]
         has_indicator = any(sign.isdigit() for sign in header.split("#")[0])
         if "#" in header:
@@ -192,7 +192,7 @@ class _Walk:
         last = self.place(max(token.start, token.end - 1))[0]
         if "+" not in header.split("#")[0]:
             while last > row and not self.source.line(last + 1).strip(" "):
-                last -= 1  # blank lines behind the text are not part of it
+                last -= 1  # blank lines after the text are not part of it
         rows = range(row + 1, min(last + 1, len(self.out.lines)))
         texts = {inner: self.source.line(inner + 1) for inner in rows}
         least = min((_margin(text) for text in texts.values() if text.strip(" ")), default=0)
@@ -209,7 +209,7 @@ class _Walk:
         self.out.levels[row] = tuple(self.open)
 
     def note_comment(self, offset: int, row: int) -> None:
-        """Remember where a comment stands behind the code of a line, and the levels that are open there."""
+        """Remember the place of a comment after code, and the levels that are open there."""
         starts = self.source.line_starts
         end = starts[row + 1] if row + 1 < len(starts) else len(self.source.text)
         rest = self.source.text[offset:end]

@@ -1,4 +1,4 @@
-"""The careful reading of a file's events: the place of every value, and every mistake in words."""
+"""The careful reader: finds the place of every value, and explains every mistake."""
 
 import re
 from collections.abc import Iterator
@@ -15,26 +15,26 @@ from jobfile.syntax.scalars import core_value, value_places
 from jobfile.syntax.syntax_errors import explain, glued_key
 
 MAX_DEPTH: Final = 32
-"""Maps and lists inside each other, those that an alias brings included."""
+"""Maximum depth of nested maps and lists, with those that aliases add."""
 MAX_NODES: Final = 50_000
-"""Keys, values, lists and maps that a file writes down."""
+"""Maximum keys, values, lists and maps written in a file."""
 MAX_SCALAR_BYTES: Final = 256 * 1024
-"""One value in UTF-8."""
+"""Maximum size of one value, in bytes of UTF-8."""
 MAX_ALIASES: Final = 100
-"""Aliases in one file."""
+"""Maximum aliases in one file."""
 MAX_ALIAS_WEIGHT: Final = 20_000
-"""Nodes that all aliases of a file bring."""
+"""Maximum nodes that all aliases of a file add."""
 MAX_ANCHOR_NAME: Final = 64
-"""Characters of an anchor's name."""
+"""Maximum characters of an anchor's name."""
 MAX_PROBLEMS: Final = 100
-"""Findings after which the rest of a file is not read."""
+"""After this number of findings, the rest of a file is not read."""
 
 Node: TypeAlias = "dict[str, Node] | list[Node] | str | int | float | bool | None"
 """A value of a document."""
 
 
 class Kind(StrEnum):
-    """What an event tells."""
+    """The kind of an event."""
 
     DOCUMENT = "document"
     SCALAR = "scalar"
@@ -61,7 +61,7 @@ class Event(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Offsets of a value and its key; a scalar's text, style and the end of all that was written for it."""
+    """Offsets of a value and its key; a scalar's text, its style and the end of its source text."""
 
     start: int
     end: int
@@ -79,7 +79,7 @@ class Index:
     aliases: dict[DocumentPath, DocumentPath]
 
     def find(self, path: DocumentPath) -> Mark | None:
-        """The mark of a path, if there is such a value."""
+        """The mark of a path, if there is a value."""
         for _ in range(MAX_ALIASES):
             if path in self.marks:
                 return self.marks[path]
@@ -101,7 +101,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a careful reading gives; the tree is None when it could not be read to its end."""
+    """The result of a careful reading; the tree is None if the file could not be read to its end."""
 
     tree: Node
     index: Index
@@ -124,7 +124,7 @@ class _StopError(Exception):
 
 
 class _Anchored(NamedTuple):
-    """What an anchor stands for; `is_open` while it is still being read."""
+    """The value of an anchor; `is_open` while it is still being read."""
 
     path: DocumentPath
     value: Node = None
@@ -180,7 +180,7 @@ class _Reader:
         return tree
 
     def report_top(self, event: Event, tree: Node) -> None:
-        """The top is a scalar or a list [JF019], or a first key without a space after its colon [JF016]."""
+        """The top is a scalar or a list [JF019], or a first key has no space after its colon [JF016]."""
         is_plain = event.kind is Kind.SCALAR and not event.style
         glued = glued_key(self.source, event.start, self.end) if is_plain else None
         if glued is not None:
@@ -191,10 +191,10 @@ class _Reader:
             line_end = self.source.text.find("\n", event.start)
             place = (event.start, self.end if line_end == -1 else min(self.end, line_end))
             found = "a list" if isinstance(tree, list) else "a single value"
-            self.report("JF019", f"the top of a file is a map of keys, not {found}", place)
+            self.report("JF019", f"the top of a file must be a map of keys, not {found}", place)
 
     def node(self, event: Event, path: DocumentPath, depth: int) -> Node:
-        """The value that begins with an event; its anchor is kept, its place is marked."""
+        """Read the value that begins with an event; keep its anchor, mark its place."""
         if event.kind is Kind.ALIAS:
             return self.alias(event, path, depth)
         self.count(event)
@@ -212,7 +212,7 @@ class _Reader:
         return value
 
     def alias(self, event: Event, path: DocumentPath, depth: int) -> Node:
-        """What an alias stands for [JF012, JF018]."""
+        """The value of an alias [JF012, JF018]."""
         place = (event.start, event.end)
         name = shorten(self.source.text[event.start : event.end])
         self.marks[path] = Mark(*place)
@@ -226,17 +226,17 @@ class _Reader:
             self.report("JF018", f"no anchor for the alias `{name}`", place, path=path, help_=help_)
             return None
         if anchored.is_open:
-            self.report("JF012", f"the alias `{name}` stands inside its own anchor", place, path=path)
+            self.report("JF012", f"the alias `{name}` is inside its own anchor", place, path=path)
             return None
         self.alias_weight += anchored.weight
         if self.alias_weight > MAX_ALIAS_WEIGHT:
-            self.stop("JF012", f"the aliases of one file bring more than {MAX_ALIAS_WEIGHT:,} values", event)
+            self.stop("JF012", f"the aliases of one file add more than {MAX_ALIAS_WEIGHT:,} values", event)
         self.descend(event, depth + anchored.height)
         self.aliases[path] = anchored.path
         return anchored.value
 
     def content(self, event: Event, path: DocumentPath, depth: int) -> Node:
-        """A scalar, a list or a map behind its anchor and tag."""
+        """A scalar, a list or a map, after its anchor and tag."""
         start = self.begin(event)
         if event.kind is Kind.SCALAR:
             return self.scalar(event, path, start)
@@ -248,13 +248,13 @@ class _Reader:
         return value
 
     def begin(self, event: Event) -> int:
-        """Where a value begins behind its anchor and tag; a tag is a mistake [JF011]."""
+        """Where a value begins after its anchor and tag; a tag is a mistake [JF011]."""
         if not event.anchor and not event.has_tag:
             return event.start
         if event.has_tag:
             tag = _TAG.search(self.source.text, event.start)
             self.problems.append(report_tag(self.source, tag.span() if tag else (event.start, event.end)))
-        # A scalar that is nothing ends with them, and what follows is no part of it.
+        # An empty scalar ends with its anchor or tag; what follows is not part of it.
         most = event.end if event.kind is Kind.SCALAR else len(self.source.text)
         properties = _PROPERTIES.match(self.source.text, event.start, most)
         return properties.end() if properties else event.start
@@ -273,12 +273,12 @@ class _Reader:
         if len(value) > MAX_SCALAR_BYTES // 4 and len(value.encode()) > MAX_SCALAR_BYTES:
             self.report("JF017", f"one value has more than {MAX_SCALAR_BYTES:,} bytes", place, path=path)
         if event.style == '"' and has_forbidden(value):
-            self.report_character("an escape makes the forbidden character", event, place, path)
+            self.report_character("an escape produces the forbidden character", event, place, path)
 
     def report_character(
         self, message: str, event: Event, place: tuple[int, int], path: DocumentPath
     ) -> None:
-        """JF015 at the character of a scalar, as it is written."""
+        """JF015 at the character of a scalar, as written in the file."""
         at = first_forbidden(event.value) or 0
         places = value_places(self.source.text[slice(*place)], event.style, event.value)
         if places:
@@ -307,13 +307,13 @@ class _Reader:
         return tree
 
     def key(self, event: Event, path: DocumentPath, first: dict[str, tuple[int, int]]) -> tuple[int, int]:
-        """Check a key and give its place: written out, once, visible, not a merge key."""
+        """Check a key and return its place: a visible text, given once, not a merge key."""
         self.count(event)
         place = (self.begin(event), event.end)
         self.end = event.end
         self.check_scalar(event, place, path)
         if has_hidden(event.value):
-            self.report_character("a key holds the invisible character", event, place, path)
+            self.report_character("a key contains the invisible character", event, place, path)
         if event.value == "<<" and not event.style:
             help_ = ("write the keys out, or use `defaults`",)
             self.report("JF013", "merge keys are not supported", place, path=path, help_=help_)
@@ -337,7 +337,7 @@ class _Reader:
         )
 
     def odd_key(self, event: Event, path: DocumentPath, depth: int) -> None:
-        """A key that is a list, a map or an alias [JF105]; most often a template without quotes [JF003]."""
+        """A key that is a list, a map or an alias [JF105]; usually a template without quotes [JF003]."""
         text = self.source.text
         starts = (at for at in (event.start, event.start - 1) if at >= 0 and text.startswith("{{", at))
         opening = next(starts, None)
@@ -347,14 +347,14 @@ class _Reader:
             self.problems.append(template_needs_quotes(self.source, opening, is_in_flow=is_in_flow))
         else:
             place = (event.start, max(event.end, event.start + 1))
-            self.report("JF105", f"a key is a text, not {_ARTICLES[event.kind]}", place, path=path)
+            self.report("JF105", f"a key must be text, not {_ARTICLES[event.kind]}", place, path=path)
         known = len(self.problems)
         self.node(event, (*path, "?"), depth + 1)
         self.node(self.next(), (*path, "?"), depth + 1)
         del self.problems[known:]
 
     def close(self, event: Event) -> None:
-        """A collection in brackets ends with its bracket, a block with its last value."""
+        """Where a collection ends: in brackets at its bracket, in a block at its last value."""
         if event.end > event.start:
             self.end = event.end
 

@@ -1,4 +1,4 @@
-"""How a scalar is written: what a plain one means, and which character gave which of the value."""
+"""How a scalar is written: the value of a plain one, and the place of each character of a value."""
 
 import re
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ _NEVER: Final = re.compile(r"(?!)")
 
 
 def core_value(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar by YAML 1.2's core schema: decimal numbers, true, false, null; else text.
+    """The value of a plain scalar under YAML 1.2's core schema: decimal number, true, false, null, or text.
 
-    Integers of more than 18 digits and numbers that are not finite stay text.
+    Integers of more than 18 digits and infinite numbers stay text.
     """
     if text[:1] not in _STARTS:
         return text or None
@@ -48,7 +48,7 @@ _OTHER_STARTS: Final = frozenset("yYnNoOtTfF0123456789+-.=")
 
 
 def is_read_otherwise(text: str) -> bool:
-    """Whether YAML 1.1 or another schema reads a plain scalar, a text here, as something else."""
+    """Whether YAML 1.1 or another schema would not read a plain scalar as text, as we do."""
     return text[:1] in _OTHER_STARTS and _OTHER.fullmatch(text) is not None
 
 
@@ -58,9 +58,9 @@ Place = tuple[int, int]
 
 @lru_cache(maxsize=2)
 def value_places(written: str, style: str, value: str) -> tuple[Place, ...] | None:
-    """For each character of a value its place in the scalar as written.
+    """The place of each character of a value in the scalar as written.
 
-    `style` is the scalar's first sign, empty for a plain one. None when the two cannot be brought together.
+    `style` is the scalar's first sign, empty for a plain one. None if value and text do not match.
     """
     if style in ("|", ">"):
         return _block_places(written, value)
@@ -68,7 +68,7 @@ def value_places(written: str, style: str, value: str) -> tuple[Place, ...] | No
 
 
 def _flow_places(written: str, style: str, value: str) -> tuple[Place, ...] | None:
-    """A plain or quoted scalar: line breaks fold, and escapes stand for one character."""
+    """A plain or quoted scalar: line breaks fold, and an escape is one character."""
     escape = {'"': _ESCAPE, "'": _QUOTED_PAIR}.get(style, _NEVER)
     at, end = (1, len(written) - 1) if style else (0, len(written))
     places: list[Place] = []
@@ -95,7 +95,7 @@ def _flow_places(written: str, style: str, value: str) -> tuple[Place, ...] | No
 
 
 def _block_places(written: str, value: str) -> tuple[Place, ...] | None:
-    """A literal or folded scalar: lines as they are after the indentation, with breaks or a space between."""
+    """A literal or folded scalar: lines without indentation, joined by breaks or a space."""
     places: list[Place] = []
     end = 0
     for start, line in _content_lines(written, value):
@@ -115,7 +115,7 @@ def _begins(value: str, places: list[Place], line: str) -> bool:
 
 
 def _content_lines(written: str, value: str) -> Iterator[tuple[int, str]]:
-    """The lines below the header that hold anything, each with its offset, without indentation."""
+    """The lines below the header that are not empty, each with its offset, without indentation."""
     indent = _indentation(written, value)
     at = written.find("\n") + 1
     while 0 < at < len(written):
@@ -128,7 +128,7 @@ def _content_lines(written: str, value: str) -> Iterator[tuple[int, str]]:
 
 
 def _indentation(written: str, value: str) -> int:
-    """Columns before the text: what the first line with text has in the file and not in the value."""
+    """The indentation: what the first line with text has in the file and not in the value."""
     body = written[written.find("\n") + 1 :]
     return max(0, _first_margin(body) - _first_margin(value))
 

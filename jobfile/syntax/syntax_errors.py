@@ -1,6 +1,6 @@
-"""YAML's accidents: from the place where a parser stumbled to what the author did, and where.
+"""Syntax errors: from the place where a YAML parser failed to the author's mistake and its place.
 
-No parser here: the raw text, the parser's words, its marks and its tokens are enough.
+It does not parse: the raw text, the parser's message, its marks and its tokens are enough.
 """
 
 import re
@@ -38,7 +38,7 @@ def explain(stumble: Stumble) -> Diagnostic:
 
 
 def glued_key(source: Source, start: int, end: int) -> Diagnostic | None:
-    """JF016 when a stretch of plain text begins like `key:value`, at the colon."""
+    """JF016 at the colon, if a plain text begins like `key:value`."""
     match = _GLUED_KEY.match(source.text, start, end)
     if match is None:
         return None
@@ -67,7 +67,7 @@ def _unclosed_quote(stumble: Stumble) -> Diagnostic | None:
 
 
 def _swallowing_quote(stumble: Stumble) -> int | None:
-    """Where a quote opens that ran over lines up to the next quote, which was meant to open another text."""
+    """Where the unclosed quote opens: it ran over lines to the next quote, which was meant to open a text."""
     last = stumble.before
     if last is None or last.style not in ("'", '"') or "\n" in stumble.text[last.end : stumble.at]:
         return None
@@ -119,7 +119,7 @@ def _open_bracket(stumble: Stumble) -> Diagnostic | None:
 
 
 def _second_colon(stumble: Stumble) -> Diagnostic | None:
-    """A `: ` where no key can stand: behind a plain text, or on a line that YAML took as more of it."""
+    """A `: ` where no key is possible: after a plain text, or on a line that continues it."""
     last = stumble.before
     if (
         not stumble.says("mapping values are not allowed")
@@ -153,11 +153,11 @@ def _colon_in_text(stumble: Stumble, start: int) -> Diagnostic:
 
 
 def _below_a_text(stumble: Stumble, value: Token, lead: str) -> Diagnostic:
-    """JF007 for a key that is indented under a sibling whose value is a text."""
+    """JF007 for a key that is indented below a sibling whose value is text."""
     key = lead.lstrip(" -")
     column = len(lead) - len(key) + 1
     line = stumble.source.position(value.start).line
-    label = f"`{shorten(key.rstrip(': '))}` in line {line} has a value already"
+    label = f"`{shorten(key.rstrip(': '))}` in line {line} already has a value"
     return _misaligned(stumble, stumble.line_start + len(stumble.indent), stumble.at, label, column)
 
 
@@ -211,25 +211,27 @@ def _misaligned(stumble: Stumble, start: int, end: int, label: str, column: int)
 
 
 def _left_over(stumble: Stumble) -> Diagnostic | None:
-    """Text behind a value that was complete, a sign that closes nothing, an item among keys."""
+    """Text after a complete value, a bracket that closes nothing, a list item among keys."""
     if not stumble.says(*_BLOCK_ENDS):
         return None
     last = stumble.before
     start, end = stumble.at, max(value_end(stumble.text, stumble.at), stumble.visible()[1])
     sign = stumble.text[start : start + 1]
     if sign in ("]", "}", ","):
-        return mistake(stumble.source, "JF001", f"this `{sign}` belongs to no bracket", (start, start + 1))
+        return mistake(stumble.source, "JF001", f"this `{sign}` closes nothing", (start, start + 1))
     if last is not None and last.kind == "<document end>":
         help_ = ("one file holds one document",)
         return mistake(stumble.source, "JF014", "a second document begins here", (start, end), help_=help_)
     if stumble.is_first_on_line and stumble.levels:
-        what = "a list item stands among keys" if sign == "-" else "a key stands among list items"
+        what = "a list item among keys" if sign == "-" else "a key among list items"
         return mistake(
             stumble.source, "JF001", what, (start, end), label="does not belong to the level above"
         )
     advice = _QUOTE_IN_QUOTES.get(last.style if last else "", "put the whole value in quotes")
     message = "text after the end of a value"
-    return mistake(stumble.source, "JF001", message, (start, end), label="not part of it", help_=(advice,))
+    return mistake(
+        stumble.source, "JF001", message, (start, end), label="not part of the value", help_=(advice,)
+    )
 
 
 _QUOTE_IN_QUOTES: Final = {
@@ -242,13 +244,13 @@ _OWN_WORDS: Final = {
         "a list cannot start on the line of its key",
         "start the list on the next line",
     ),
-    "mapping values are not allowed": ("a `:` cannot stand here", "put the whole value in quotes"),
-    "mapping keys are not allowed": ("a `?` cannot stand here", "put the whole value in quotes"),
+    "mapping values are not allowed": ("a `:` is not allowed here", "put the whole value in quotes"),
+    "mapping keys are not allowed": ("a `?` is not allowed here", "put the whole value in quotes"),
     "comment or line break": _NEXT_LINE,
     "comment or a line break": _NEXT_LINE,
     "chomping": _NEXT_LINE,
-    "indentation indicator": ("the number after `|` or `>` must be 1 to 9", "leave the number away"),
-    "incompatible": ("this version of YAML is not supported", "leave the %YAML line away"),
+    "indentation indicator": ("the number after `|` or `>` must be 1 to 9", "remove the number"),
+    "incompatible": ("this version of YAML is not supported", "remove the %YAML line"),
 }
 
 
@@ -264,7 +266,7 @@ def _explain_otherwise(stumble: Stumble) -> Diagnostic:
         "this is not valid YAML",
         place,
         label="the structure breaks here",
-        notes=(f"the parser says: {said}",) if said else (),
+        notes=(f"the YAML parser reports: {said}",) if said else (),
     )
 
 

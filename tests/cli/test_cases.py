@@ -188,7 +188,7 @@ CANNOT = {
     "    job: nightly-report\n    given: {at: 2026-03-07T02:30, trigger: schedule}\n"
     "    expect: {state: failed}\n": "the schedule of `nightly-report` names no run at 2026-03-07T02:30",
     "    job: nightly-report\n    given: {params: {x: 1}}\n    expect: {state: failed}\n": (
-        "param `x`: no such param; there are customer"
+        "param `x`: no such param; known params: customer"
     ),
     "    job: nightly-report\n    given: {attempts: [succeeds, succeeds]}\n    expect: {attempts: 1}\n": (
         "never starts: the run is succeeded after 1"

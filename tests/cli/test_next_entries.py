@@ -24,7 +24,7 @@ KINDS = {
         '{at: "2026-10-25T02:30"}',
         """\
 once, at 2026-10-25 02:30, Europe/Oslo
-  Sun 2026-10-25 02:30 CEST  00:30Z   in 24d 0h   02:30 exists twice: this is the first
+  Sun 2026-10-25 02:30 CEST  00:30Z   in 24d 0h   02:30 occurs twice: this is the first
   none after that
 gaps and folds in 366 days: none
 """,
@@ -89,7 +89,8 @@ gaps and folds in 366 days: none
         '{cron: "0 17 L * *", calendar: bank, on_closed: previous, spread: 20m}',
         """\
 at 17:00 on the last day of the month, Europe/Oslo (fixed: one run per local day), \
-on the open day before if that one is closed (calendar bank), started up to 20 minutes later by a fixed delay
+on the previous open day if that day is closed (calendar bank), \
+started up to 20 minutes later by a fixed delay
   runs start 13m46s later: the place of month-end in its spread of 20m
   Fri 2026-10-30 17:00 CET   16:00Z   in 29d 16h
   Mon 2026-11-30 17:00 CET   16:00Z
@@ -103,7 +104,7 @@ gaps and folds in 366 days: none
         '[{cron: "0 6 1 1,4,7,10 *", calendar: bank, on_closed: next}, {every: 90d, until: "2027-06-30"}]',
         """\
 at 06:00 on the 1st in January, April, July and October, Europe/Oslo (fixed: one run per local day), \
-on the next open day if that one is closed (calendar bank); \
+on the next open day if that day is closed (calendar bank); \
 every 90 days, until 2027-06-30 inclusive (Europe/Oslo)
   Thu 2026-10-01 06:00 CEST  04:00Z   in 4h00m
   Thu 2026-12-03 01:00 CET   00:00Z
@@ -248,8 +249,8 @@ def test_a_moment_that_is_there_twice_has_a_note(jobfile: Jobfile, tmp_path: Pat
     )
     rows = jobfile("next", "a", "--now", "2027-11-01", "--json").json["fires"]
     assert [row["note"] for row in rows] == [
-        "01:30 exists twice: this is the first",
-        "01:45 exists twice: this is the second",
+        "01:30 occurs twice: this is the first",
+        "01:45 occurs twice: this is the second",
     ]
 
 

@@ -33,7 +33,7 @@ class ServerError(Exception):
 
 
 class LanguageServer:
-    """A language server that runs as long as the `with` block: `request` asks it, `notify` tells it."""
+    """A language server that runs as long as the `with` block: `request` asks it, `notify` informs it."""
 
     def __init__(
         self, command: Sequence[str | Path], *, settings: Mapping[str, Any] | None = None, said: Path
@@ -106,7 +106,7 @@ class LanguageServer:
         self.notify("textDocument/didOpen", {"textDocument": document})
 
     def change(self, uri: str, text: str) -> None:
-        """Type: the document has another text now; its marks come anew."""
+        """Type: the document has a new text, and gets new marks."""
         self._marks[uri] = Future()
         document = {"uri": uri, "version": next(self._versions)}
         self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})

@@ -78,7 +78,7 @@ def test_values_are_offered_with_what_they_mean(editor: Editor, name: str, key: 
 
 
 def taken(snippet: str) -> str:
-    """The text that stands there when every proposal of a snippet is accepted."""
+    """The text after every proposal of a snippet is accepted."""
     return re.sub(r"\$\{\d+:((?:[^}\\]|\\.)*)\}", r"\1", snippet)
 
 

@@ -36,7 +36,7 @@ def messages(editor: Editor, files: dict[str, str]) -> dict[str, list[str]]:
 
 
 def covered(text: str, mark: dict) -> str:
-    """What a mark of one line stands under."""
+    """The text above a mark of one line."""
     start, end = mark["range"]["start"], mark["range"]["end"]
     assert start["line"] == end["line"]
     return text.splitlines()[start["line"]][start["character"] : end["character"]]
@@ -118,7 +118,7 @@ def test_every_mistake_is_marked_at_its_place(editor: Editor, *, by_settings: bo
         ("env: {A-B: x}", "A-B", "letters, digits and _, no digit first"),
     ],
 )
-def test_a_mark_stands_under_what_is_wrong_and_says_what(
+def test_a_mark_is_under_the_mistake_and_describes_it(
     editor: Editor, line: str, under: str, message: str
 ) -> None:
     text = f"{JOB}    run: echo\n    {line}\n"

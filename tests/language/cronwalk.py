@@ -25,7 +25,7 @@ ALIASES = {
 }
 DAY = 86_400
 NOT_SPECIAL = 3 * 3600
-"""A clock that is set by so many seconds or more is not made up for."""
+"""No time is made up for after a clock change of this many seconds or more."""
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 LAST_DAY = date(9990, 1, 1).toordinal()
 
@@ -145,7 +145,7 @@ class ClockDay:
 
 @lru_cache(maxsize=64)
 def clock_day(zone: str, day: int) -> ClockDay:
-    """The day of UTC that is so many days after the epoch."""
+    """The day of UTC at this number of days after the epoch."""
     clock = zone_of(zone)
     begin, end = day * DAY - NOT_SPECIAL, (day + 1) * DAY
     offsets = {offset_at(clock, at) % 60 for at in range(begin, end, 60)}

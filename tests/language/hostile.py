@@ -277,7 +277,7 @@ def cost(made: str | list[File]) -> tuple[float, list[str]]:
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (1024 * MEBIBYTE, 1024 * MEBIBYTE))
     seconds, codes = cost(BOMBS[sys.argv[1]][0])
-    # The peak of this process's own memory: ru_maxrss begins with that of whoever started it.
+    # The peak of this process's own memory: ru_maxrss begins with that of its parent.
     about = Path("/proc/self/status").read_text().splitlines()
     (peak_line,) = [line for line in about if line.startswith("VmHWM:")]
     peak = int(peak_line.split()[1]) // 1024

@@ -1,4 +1,4 @@
-"""What must hold for any bytes: nothing raises, places lie inside the file, answers are the same twice."""
+"""What must be true for any bytes: nothing raises, places are inside the file, answers are repeatable."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -90,7 +90,7 @@ def _is_mended(files: Sequence[File], looked: Compiled) -> None:
             after = compile_files([(one, mended.content if one == name else old) for one, old in files])
             assert after.sources.get(name) is not None
             if looked.catalog is not None:
-                assert after.catalog is not None, "a mend made a good file bad"
+                assert after.catalog is not None, "a fix made a good file bad"
 
 
 def split_files(content: bytes) -> list[File]:

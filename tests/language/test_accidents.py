@@ -118,7 +118,7 @@ def test_a_parser_without_libyaml_says_the_same(text, code, line, column):
 
 
 @pytest.mark.parametrize(("text", "code", "line", "column"), CASES)
-def test_an_accident_is_told_in_words_of_our_own(text, code, line, column):
+def test_an_accident_is_reported_in_our_own_words(text, code, line, column):
     (one,) = parse_document(Source("jobs.yaml", text))[1]
     words = " ".join((one.message, one.label, *one.help))
     assert not any(jargon in words for jargon in ("token", "scalar", "mapping", "sequence", "node", "stream"))
@@ -126,7 +126,7 @@ def test_an_accident_is_told_in_words_of_our_own(text, code, line, column):
 
 
 @pytest.mark.parametrize(("text", "code", "line", "column"), [case for case in CASES if case[1] != "JF001"])
-def test_a_safe_fix_mends_what_it_says(text, code, line, column):
+def test_a_safe_fix_does_what_it_says(text, code, line, column):
     source = Source("jobs.yaml", text)
     for fix in (fix for one in parse_document(source)[1] for fix in one.fixes if fix.safe):
         (edit,) = fix.edits

@@ -63,17 +63,17 @@ def test_another_script_behind_a_text_is_found() -> None:
     for one, other in ((first, etl), (etl, first)):
         for changed in edited(one):
             found = list(find_foreign([changed, other]))
-            assert found == [f"what job `{one.name}` would run is not what its text says"]
+            assert found == [f"job `{one.name}` would run something different from its text"]
 
 
 @pytest.mark.parametrize("name", ["../x", "a\x1b[2J", "", "A b"])
 def test_a_name_outside_the_grammar_is_found_and_not_repeated(name: str) -> None:
     (spec,) = compiled(b"version: 1\njobs: {a: {run: echo}}\n")
-    assert list(find_foreign([replace(spec, name=name)])) == ["a job has a name that no job can have"]
+    assert list(find_foreign([replace(spec, name=name)])) == ["a job has an invalid name"]
     for change in ({"renamed_from": name}, {"pass_env": (name,)}, {"env": {name: "x"}}, {"vars": {name: 1}}):
         (found,) = find_foreign([replace(spec, **change)])
-        assert found == "job `a` has a part with a name that none can have"
-    assert list(find_foreign([spec, spec])) == ["two jobs have one name"]
+        assert found == "job `a` has a part with an invalid name"
+    assert list(find_foreign([spec, spec])) == ["two jobs have the same name"]
 
 
 TRUSTED = """\

@@ -70,7 +70,7 @@ def test_the_message_names_the_way_and_the_fix_writes_it(braces: str, form: str)
     assert {one.code for one in errors} <= {"JF401", "JF402"}
     (advice,) = errors[0].help
     said, _, literal = advice.partition(":  ")
-    assert said == "braces for another program"
+    assert said == "for literal braces, write"
     mended = mend("jobs.yaml", text.encode())
     assert literal in mended.content.decode()
     after = [one for one in check_files([("jobs.yaml", mended.content)]).diagnostics if one.is_error]
@@ -84,7 +84,7 @@ def test_a_mistake_of_ours_is_not_taken_for_theirs(mistake: str) -> None:
     text = f"version: 1\njobs:\n  a:\n    params: {{x: {{type: string}}}}\n    run: echo {mistake}\n"
     errors = [one for one in check_files([("jobs.yaml", text.encode())]).diagnostics if one.is_error]
     assert errors
-    assert not any("another program" in line for one in errors for line in one.help)
+    assert not any("literal braces" in line for one in errors for line in one.help)
 
 
 QUOTED = [
@@ -146,7 +146,7 @@ def test_a_script_for_another_shell_and_a_list_get_the_braces_too() -> None:
         assert render_items(command.argv[1], {}) == (one,)
 
 
-def test_only_braces_stand_in_a_quoted_here_document() -> None:
+def test_only_braces_are_allowed_in_a_quoted_here_document() -> None:
     text = "version: 1\njobs:\n  a:\n    run: |\n      cat <<'END'\n      {{ 'END' }}\n      END\n"
     errors = [one.code for one in check_files([("jobs.yaml", text.encode())]).diagnostics if one.is_error]
     assert errors == ["JF415"]

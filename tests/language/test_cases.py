@@ -40,7 +40,7 @@ def compiled(content: bytes) -> Compiled:
 
 
 def said_about(content: bytes, *, code: str = "") -> tuple[str, tuple[Diagnostic, ...]]:
-    """What is said from level warning up; of remarks only the one that a case is about."""
+    """The findings from level warning up; of remarks, only the one that a case is about."""
     found = compiled(content)
     shown = tuple(
         one
@@ -58,10 +58,10 @@ def same_or_updated(path: Path, text: str, request: pytest.FixtureRequest) -> No
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_a_bad_file_is_told_what_is_wrong(path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_bad_file_gets_its_expected_findings(path: Path, request: pytest.FixtureRequest) -> None:
     code = path.stem.split("-")[0].upper()
     text, diagnostics = said_about(path.read_bytes(), code=code)
-    assert diagnostics, "a bad case that nothing is said about"
+    assert diagnostics, "a bad case without a finding"
     same_or_updated(path.with_suffix(".out"), text, request)
     assert diagnostics[0].code == code, "the case is named for the code that comes first"
 

@@ -72,7 +72,7 @@ def test_a_job_says_its_limit_in_one_form(written: str, core: str) -> None:
 
 
 @pytest.mark.parametrize("written", WRONG)
-def test_what_is_no_size_is_refused_and_fixed_only_where_there_is_no_doubt(written: str) -> None:
+def test_an_invalid_size_is_refused_and_fixed_only_if_its_meaning_is_clear(written: str) -> None:
     diagnostics = check_file("jobs.yaml", text(f"{{core: {written}}}")).diagnostics
     (found,) = [one for one in diagnostics if one.code == "JF106"]
     assert [fix.edits[0].text for fix in found.fixes] == ([WRONG[written]] if WRONG[written] else [])
@@ -101,7 +101,7 @@ def test_a_limit_belongs_in_the_map_of_limits(content: bytes, codes: list[str]) 
     assert findings(content) == codes
 
 
-def test_defaults_give_it_and_null_takes_it_away() -> None:
+def test_defaults_set_it_and_null_removes_it() -> None:
     assert spec(text("", defaults="{core: 0}")).limits.core == "0"
     assert spec(text("{core: none}", defaults="{core: 0}")).limits.core == "none"
     assert spec(text("null", defaults="{core: 0}")).limits.core is None

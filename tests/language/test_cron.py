@@ -1,4 +1,4 @@
-"""The cron dialect: what each form means, and what is said of each that is refused."""
+"""The cron dialect: the meaning of each form, and the message for each refused form."""
 
 import calendar
 from datetime import date
@@ -189,22 +189,22 @@ def test_an_alias_is_the_expression_it_stands_for(alias: str, text: str) -> None
         ("0 0 */2 * *", "`*/2` starts again each month"),
         ("0 0 * * */2", "`*/2` starts again each week"),
         ("0 0 1 */5 *", "`*/5` starts again each year"),
-        ("*/90 * * * *", "`*/90` is longer than the range: only minute 0"),
-        ("55/10 * * * *", "`55/10` is longer than the range: only minute 55"),
+        ("*/90 * * * *", "the step of `*/90` is longer than the range: it matches only minute 0"),
+        ("55/10 * * * *", "the step of `55/10` is longer than the range: it matches only minute 55"),
         ("*/15 * * * *", None),
         ("5/10 * * * *", None),
         ("0 8-17/2 * * *", None),
         ("*/1 * * * *", None),
     ],
 )
-def test_a_step_that_does_not_keep_its_distance_is_told(text: str, label: str | None) -> None:
+def test_an_uneven_step_is_reported(text: str, label: str | None) -> None:
     assert parsed(text).uneven_step == label
 
 
 @pytest.mark.parametrize(
     ("text", "code", "marked", "says"),
     [
-        ("", "JF301", "", "an empty text is not a cron expression"),
+        ("", "JF301", "", "the cron expression is empty"),
         ("0 2 * *", "JF301", "0 2 * *", "a cron expression has five fields, this one has 4"),
         ("hello", "JF301", "hello", "a cron expression has five fields, this one has 1"),
         ("60 * * * *", "JF302", "60", "minute 60 is out of range"),
@@ -214,30 +214,30 @@ def test_a_step_that_does_not_keep_its_distance_is_told(text: str, label: str | 
         ("0 0 * * 8", "JF302", "8", "day-of-week 8 is out of range"),
         ("0 0 32W * *", "JF302", "32", "day-of-month 32 is out of range"),
         ("0 0 * * fri#6", "JF302", "6", "`fri#6` in the day-of-week field does not say which fri"),
-        ("*/0 * * * *", "JF302", "0", "step 0 in the minute field goes nowhere"),
+        ("*/0 * * * *", "JF302", "0", "step 0 in the minute field never advances"),
         ("0 22-2 * * *", "JF313", "22-2", "range `22-2` in the hour field runs backwards"),
         ("0 0 * * sat-mon", "JF313", "sat-mon", "range `sat-mon` in the day-of-week field runs backwards"),
         ("0 0 * * 7-3", "JF313", "7-3", "range `7-3` in the day-of-week field runs backwards"),
-        ("0 0 * * 7/2", "JF313", "7", "a step that starts at `7` in the day-of-week field has nowhere to go"),
+        ("0 0 * * 7/2", "JF313", "7", "a step that starts at `7` in the day-of-week field has no next value"),
         ("*/ * * * *", "JF301", "/", "a step is missing after `/` in the minute field"),
         ("/5 * * * *", "JF301", "/", "a range is missing before `/` in the minute field"),
         ("*/1/2 * * * *", "JF301", "1/2", "`1/2` is not a step in the minute field"),
         ("1-2-3 * * * *", "JF301", "1-2-3", "`1-2-3` is not a range in the minute field"),
         ("-5 * * * *", "JF301", "-5", "`-5` is not a range in the minute field"),
-        ("*5 * * * *", "JF301", "*5", "`*5` is not possible in the minute field"),
+        ("*5 * * * *", "JF301", "*5", "`*5` is not allowed in the minute field"),
         ("1,,2 * * * *", "JF301", ",", "an item of the list in the minute field is empty"),
         ("0 ,1 * * *", "JF301", ",", "an item of the list in the hour field is empty"),
-        ("0 jan * * *", "JF301", "jan", "`jan` is not possible in the hour field"),
-        ("? * * * *", "JF301", "?", "`?` is not possible in the minute field"),
-        ("0 0 ?/2 * *", "JF301", "?/2", "`?/2` is not possible in the day-of-month field"),
+        ("0 jan * * *", "JF301", "jan", "`jan` is not allowed in the hour field"),
+        ("? * * * *", "JF301", "?", "`?` is not allowed in the minute field"),
+        ("0 0 ?/2 * *", "JF301", "?/2", "`?/2` is not allowed in the day-of-month field"),
         ("0 0 * * L", "JF301", "L", "`L` in the day-of-week field does not say which day"),
         ("0 0 L-3 * *", "JF301", "L-3", "`L-3` is not a special day of the day-of-month field"),
         ("0 0 L/2 * *", "JF301", "L/2", "`L/2` is not a special day of the day-of-month field"),
         ("0 0 * * 1-5#2", "JF301", "1-5#2", "`1-5#2` is not a special day of the day-of-week field"),
-        ("H 2 * * *", "JF301", "H", "`H` in the minute field leaves the choice to a program"),
-        ("1~5 2 * * *", "JF301", "1~5", "`1~5` in the minute field leaves the choice to a program"),
+        ("H 2 * * *", "JF301", "H", "`H` in the minute field would let the program choose"),
+        ("1~5 2 * * *", "JF301", "1~5", "`1~5` in the minute field would let the program choose"),
         ("@every 10m", "JF301", "@every", "`@every` is not part of a cron expression"),
-        ("@daily 5", "JF301", "5", "`@daily` stands alone"),
+        ("@daily 5", "JF301", "5", "`@daily` must be the whole expression"),
         ("@reboot", "JF307", "@reboot", "`@reboot` is not a time"),
         (
             "TZ=Asia/Tokyo 0 2 * * *",
@@ -246,12 +246,12 @@ def test_a_step_that_does_not_keep_its_distance_is_told(text: str, label: str | 
             "the time zone is not part of a cron expression",
         ),
         ("CRON_TZ=UTC 0 2 * * *", "JF301", "CRON_TZ=UTC", "the time zone is not part of a cron expression"),
-        ("0 2 * * * root /bin/x", "JF301", "root /bin/x", "ends after five fields, this one has 7"),
+        ("0 2 * * * root /bin/x", "JF301", "root /bin/x", "has five fields, this one has 7"),
         ("٣ 2 * * *", "JF301", "٣", "digit U+0663 is not one of 0 to 9"),
-        ("0\u00a02 * * *", "JF301", "\u00a0", "character U+00A0 does not part fields"),
-        ("0 2 * * *\n", "JF301", "\n", "character U+000A does not part fields"),
-        ("0 2 1–5 * *", "JF301", "–", "character U+2013 is not the minus of a range"),
-        ("0 2 * * lörd", "JF301", "ö", "character U+00F6 has no place in a cron expression"),
+        ("0\u00a02 * * *", "JF301", "\u00a0", "character U+00A0 is not a valid separator"),
+        ("0 2 * * *\n", "JF301", "\n", "character U+000A is not a valid separator"),
+        ("0 2 1–5 * *", "JF301", "–", "character U+2013 is not the hyphen of a range"),
+        ("0 2 * * lörd", "JF301", "ö", "character U+00F6 is not allowed in a cron expression"),
         ("0 0 30 2 *", "JF304", "30 2", "`0 0 30 2 *` never fires"),
         ("0 0 31 4,6,9,11 ?", "JF304", "31 4,6,9,11", "never fires"),
         ("0 0 31W feb,jun *", "JF304", "31W feb,jun", "never fires"),
@@ -270,14 +270,14 @@ def test_a_mistake_has_its_code_the_smallest_place_and_a_reason(
 @pytest.mark.parametrize(
     ("text", "help_"),
     [
-        ("0 22-2 * * *", "for a range over the end write `22-23,0-2`"),
-        ("0 0 * * sat-mon", "for a range over the end write `sat-sun,mon`"),
-        ("0 0 1 nov-feb *", "for a range over the end write `nov-dec,jan-feb`"),
+        ("0 22-2 * * *", "for a range that wraps around, write `22-23,0-2`"),
+        ("0 0 * * sat-mon", "for a range that wraps around, write `sat-sun,mon`"),
+        ("0 0 1 nov-feb *", "for a range that wraps around, write `nov-dec,jan-feb`"),
         ("@every 90s", "write `every: 90s` instead of `cron:`"),
         ("TZ=Asia/Tokyo 0 2 * * *", "write `timezone: Asia/Tokyo` beside `cron:`"),
         ("0 2 * * * *", "if the seconds come first:  2 * * * *"),
         ("0 2 * * * *", "if the seconds come last:  0 2 * * *"),
-        ("0 2 * * * *", "for a distance of seconds write `every: 10s` instead of `cron:`"),
+        ("0 2 * * * *", "for a period in seconds, write `every: 10s` instead of `cron:`"),
         ("0 0 * * L", "for the last Friday of the month write 5L"),
         ("0 0 * * wednesday", "names have three letters: `wed`"),
     ],
@@ -294,7 +294,7 @@ def test_a_mistake_comes_with_what_to_write_instead(text: str, help_: str) -> No
 def test_seconds_are_found_at_the_end_at_which_the_rest_is_good(
     seconds: str, five: str, is_first: bool, is_last: bool
 ) -> None:
-    """Only seconds of nought can be left out: the runs stay the same."""
+    """Only seconds of 0 can be removed: the runs stay the same."""
     before = problem(f"{seconds} {five}")
     assert (before.start, before.end) == (0, len(seconds) + 1)
     assert (f"if the seconds come first:  {five}" in before.help) is is_first
@@ -325,7 +325,7 @@ def test_seconds_are_found_at_the_end_at_which_the_rest_is_good(
         ("@hours", "@hourly"),
     ],
 )
-def test_a_certain_mistake_has_a_fix_that_mends_it(text: str, mended: str) -> None:
+def test_a_certain_mistake_has_a_fix_that_corrects_it(text: str, mended: str) -> None:
     found = problem(text)
     assert found.fix is not None
     assert text[: found.start] + found.fix + text[found.end :] == mended

@@ -20,7 +20,7 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table, as it is written."""
+    """A row of the table as written."""
 
     category: str
     expression: str

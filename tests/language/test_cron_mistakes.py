@@ -8,7 +8,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import compile_files
 
 LAYOUTS = {
-    # lines before, and what stands before the expression on its own line
+    # lines before, and the text before the expression on its own line
     "text": ("version: 1\njobs:\n  a:\n    timeout: 1h\n    run: echo\n", '    schedule: "'),
     "entry": (
         "version: 1\njobs:\n  a:\n    timeout: 1h\n    run: echo\n    schedule:\n      - every: 1h\n",
@@ -16,7 +16,7 @@ LAYOUTS = {
     ),
 }
 
-# expression with its guilty part in brackets | code | field, when one is guilty | what is said | help
+# expression with its guilty part in brackets | code | field, if one is guilty | message | help
 MISTAKES = """
 [60] * * * *              | JF302 | minute       | minute 60 is out of range | full hour is minute 0
 5,[99] 2 * * *            | JF302 | minute       | minute 99 is out of range | full hour is minute 0
@@ -40,10 +40,10 @@ MISTAKES = """
 0 0 * * 5#[0]             | JF302 | day-of-week  | does not say which 5 | 5L
 0 0 * * fri[#]            | JF301 | day-of-week  | does not say which fri | friL
 0 0 * * fri#[x]           | JF301 | day-of-week  | does not say which fri | friL
-*/[0] * * * *             | JF302 | minute       | step 0 | for every minute leave the step out
-0 */[0] * * *             | JF302 | hour         | step 0 | for every hour leave the step out
-0 0 2-20/[00] * *         | JF302 | day-of-month | step 00 | for every day-of-month leave the step out
-0 0 * * 1-5/[0]           | JF302 | day-of-week  | step 0 | for every day-of-week leave the step out
+*/[0] * * * *             | JF302 | minute       | step 0 | for every minute, remove the step
+0 */[0] * * *             | JF302 | hour         | step 0 | for every hour, remove the step
+0 0 2-20/[00] * *         | JF302 | day-of-month | step 00 | for every day-of-month, remove the step
+0 0 * * 1-5/[0]           | JF302 | day-of-week  | step 0 | for every day-of-week, remove the step
 [30-10] * * * *           | JF313 | minute       | `30-10` in the minute field runs backwards | 30-59,0-10
 0 [22-2] * * *            | JF313 | hour         | `22-2` in the hour field runs backwards | 22-23,0-2
 0 [22-2]/2 * * *          | JF313 | hour         | `22-2` in the hour field | one up to 23 and one from 0
@@ -51,7 +51,7 @@ MISTAKES = """
 0 0 1 [nov-feb] *         | JF313 | month        | `nov-feb` in the month field | nov-dec,jan-feb
 0 0 * * [sat-mon]         | JF313 | day-of-week  | `sat-mon` in the day-of-week field | sat-sun,mon
 0 0 * * [7-3]             | JF313 | day-of-week  | `7-3` in the day-of-week field | 0-3
-0 0 * * [7]/2             | JF313 | day-of-week  | has nowhere to go | write 0
+0 0 * * [7]/2             | JF313 | day-of-week  | has no next value | write 0
 *[/] * * * *              | JF301 | minute       | a step is missing | `*/3`
 0 */[x] * * *             | JF301 | hour         | `x` is not a step | `*/3`
 */[1/2] * * * *           | JF301 | minute       | `1/2` is not a step | `*/3`
@@ -59,58 +59,58 @@ MISTAKES = """
 0 [1-2-3] * * *           | JF301 | hour         | `1-2-3` is not a range | `1-5`
 [-5] * * * *              | JF301 | minute       | `-5` is not a range | `1-5`
 0 2 * * [1-]              | JF301 | day-of-week  | `1-` is not a range | `1-5`
-[*5] * * * *              | JF301 | minute       | `*5` is not possible | five fields: minute hour
-1[,],2 * * * *            | JF301 | minute       | an item of the list | leave the comma out
-0 [,]1 * * *              | JF301 | hour         | an item of the list | leave the comma out
-0 0 1[,] * *              | JF301 | day-of-month | an item of the list | leave the comma out
-0 0 1 jan[,] *            | JF301 | month        | an item of the list | leave the comma out
-0 [jan] * * *             | JF301 | hour         | `jan` is not possible | belongs into the month field
-0 0 [mon] * *             | JF301 | day-of-month | `mon` is not possible | into the day-of-week field
-0 0 1 [monday] *          | JF301 | month        | `monday` is not possible | into the day-of-week field
-0 0 * * [feb]             | JF301 | day-of-week  | `feb` is not possible | belongs into the month field
-0 0 1 [sept] *            | JF301 | month        | `sept` is not possible | `sep`
-0 0 * * [monday]          | JF301 | day-of-week  | `monday` is not possible | `mon`
-0 0 * * mon,[thurs]       | JF301 | day-of-week  | `thurs` is not possible | `thu`
-0 0 * * mon-[fir]         | JF301 | day-of-week  | `fir` is not possible | `fri`
-[x] 2 * * *               | JF301 | minute       | `x` is not possible | five fields: minute hour
-[2.5] 2 * * *             | JF301 | minute       | `2.5` is not possible | five fields: minute hour
-[2:30] 2 * * *            | JF301 | minute       | `2:30` is not possible | five fields: minute hour
-[?] * * * *               | JF301 | minute       | `?` is not possible | write `*`
-0 [?] * * *               | JF301 | hour         | `?` is not possible | write `*`
-0 0 1 [?] *               | JF301 | month        | `?` is not possible | write `*`
-0 0 [?/2] * *             | JF301 | day-of-month | `?/2` is not possible | write `*`
-0 0 * * 1,[?]             | JF301 | day-of-week  | `?` is not possible | write `*`
+[*5] * * * *              | JF301 | minute       | `*5` is not allowed | five fields: minute hour
+1[,],2 * * * *            | JF301 | minute       | an item of the list | remove the comma
+0 [,]1 * * *              | JF301 | hour         | an item of the list | remove the comma
+0 0 1[,] * *              | JF301 | day-of-month | an item of the list | remove the comma
+0 0 1 jan[,] *            | JF301 | month        | an item of the list | remove the comma
+0 [jan] * * *             | JF301 | hour         | `jan` is not allowed | belongs in the month field
+0 0 [mon] * *             | JF301 | day-of-month | `mon` is not allowed | in the day-of-week field
+0 0 1 [monday] *          | JF301 | month        | `monday` is not allowed | in the day-of-week field
+0 0 * * [feb]             | JF301 | day-of-week  | `feb` is not allowed | belongs in the month field
+0 0 1 [sept] *            | JF301 | month        | `sept` is not allowed | `sep`
+0 0 * * [monday]          | JF301 | day-of-week  | `monday` is not allowed | `mon`
+0 0 * * mon,[thurs]       | JF301 | day-of-week  | `thurs` is not allowed | `thu`
+0 0 * * mon-[fir]         | JF301 | day-of-week  | `fir` is not allowed | `fri`
+[x] 2 * * *               | JF301 | minute       | `x` is not allowed | five fields: minute hour
+[2.5] 2 * * *             | JF301 | minute       | `2.5` is not allowed | five fields: minute hour
+[2:30] 2 * * *            | JF301 | minute       | `2:30` is not allowed | five fields: minute hour
+[?] * * * *               | JF301 | minute       | `?` is not allowed | write `*`
+0 [?] * * *               | JF301 | hour         | `?` is not allowed | write `*`
+0 0 1 [?] *               | JF301 | month        | `?` is not allowed | write `*`
+0 0 [?/2] * *             | JF301 | day-of-month | `?/2` is not allowed | write `*`
+0 0 * * 1,[?]             | JF301 | day-of-week  | `?` is not allowed | write `*`
 0 0 * * [L]               | JF301 | day-of-week  | does not say which day | for Saturday write 6
 0 0 [L-3] * *             | JF301 | day-of-month | `L-3` is not a special day | `LW` last weekday
 0 0 15,[L/2] * *          | JF301 | day-of-month | `L/2` is not a special day | `LW` last weekday
 0 0 [W] * *               | JF301 | day-of-month | `W` is not a special day | `15W` nearest
 0 0 * * [1-5#2]           | JF301 | day-of-week  | `1-5#2` is not a special day | `mon#1` first Monday
 0 0 * * [#2]              | JF301 | day-of-week  | `#2` is not a special day | `mon#1` first Monday
-0 [L] * * *               | JF301 | hour         | `L` is not possible | five fields: minute hour
-0 [15W] * * *             | JF301 | hour         | `15W` is not possible | five fields: minute hour
-[H] 2 * * *               | JF301 | minute       | leaves the choice to a program | choose the minute yourself
-0 [H/2] * * *             | JF301 | hour         | leaves the choice to a program | choose the hour yourself
-[H(0-7)] 2 * * *          | JF301 | minute       | leaves the choice to a program | choose the minute yourself
-0 [1~5] * * *             | JF301 | hour         | leaves the choice to a program | choose the hour yourself
+0 [L] * * *               | JF301 | hour         | `L` is not allowed | five fields: minute hour
+0 [15W] * * *             | JF301 | hour         | `15W` is not allowed | five fields: minute hour
+[H] 2 * * *               | JF301 | minute       | would let the program choose | choose the minute yourself
+0 [H/2] * * *             | JF301 | hour         | would let the program choose | choose the hour yourself
+[H(0-7)] 2 * * *          | JF301 | minute       | would let the program choose | choose the minute yourself
+0 [1~5] * * *             | JF301 | hour         | would let the program choose | choose the hour yourself
 [٣] 2 * * *               | JF301 | -            | digit U+0663 | write `3`
-0 2 1[–]5 * *             | JF301 | -            | U+2013 is not the minus of a range | write `-`
-0[\u00a0]2 * * *          | JF301 | -            | U+00A0 does not part fields | write a space
-0 2 * * l[ö]rd            | JF301 | -            | U+00F6 has no place | names of three letters
+0 2 1[–]5 * *             | JF301 | -            | U+2013 is not the hyphen of a range | write `-`
+0[\u00a0]2 * * *          | JF301 | -            | U+00A0 is not a valid separator | write a space
+0 2 * * l[ö]rd            | JF301 | -            | U+00F6 is not allowed | names of three letters
 [0 2 * *]                 | JF301 | -            | this one has 4 | five fields: minute hour
 [hello]                   | JF301 | -            | this one has 1 | five fields: minute hour
-0 2 * * * [root /bin/x]   | JF301 | -            | ends after five fields | under `run:` or `command:`
+0 2 * * * [root /bin/x]   | JF301 | -            | has five fields | under `run:` or `command:`
 [0 ]30 2 * * *            | JF306 | -            | seconds are not supported | every: 10s
 [0 ]0 12 ? * mon 2026     | JF306 | -            | seconds and years are not supported | every: 10s
 [@every] 10m              | JF301 | -            | `@every` is not part | write `every: 10m`
-[@reboot]                 | JF307 | -            | `@reboot` is not a time | leave `schedule` out
+[@reboot]                 | JF307 | -            | `@reboot` is not a time | remove `schedule`
 [@Daily]                  | JF301 | -            | `@Daily` is not an alias | did you mean `@daily`?
 [@fortnightly]            | JF301 | -            | `@fortnightly` is not an alias | five fields: minute hour
-@daily [5]                | JF301 | -            | `@daily` stands alone | leave the alias out
+@daily [5]                | JF301 | -            | `@daily` must be | another time, write five fields
 [TZ=Asia/Tokyo] 0 2 * * * | JF301 | -            | time zone is not part | timezone: Asia/Tokyo
 [CRON_TZ=UTC] 0 2 * * *   | JF301 | -            | time zone is not part | timezone: UTC
 0 0 [30 2] *              | JF304 | -            | never fires | the last day of a month is `L`
 0 0 [31W feb,jun] *       | JF304 | -            | never fires | the last day of a month is `L`
-0 0 [31 feb */2]          | JF304 | -            | never fires | has to fit both day fields
+0 0 [31 feb */2]          | JF304 | -            | never fires | must match both day fields
 """.strip("\n").split("\n")
 
 
@@ -120,7 +120,7 @@ def test_at_least_60_mistakes_are_in_the_list_and_none_twice() -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("row", MISTAKES, ids=lambda row: row.split("|")[0].strip())
-def test_a_wrong_expression_is_told_with_its_field_its_place_and_what_would_be_right(
+def test_a_wrong_expression_is_reported_with_its_field_its_place_and_a_correction(
     row: str, layout: str
 ) -> None:
     marked, code, field, said, help_ = (part.strip() for part in row.split(" | "))

@@ -107,7 +107,7 @@ def test_what_is_not_utf8_is_reported_at_its_byte():
     assert source is None
     assert (one.code, one.span.start) == ("JF015", Position(2, 4, 8))
     source, (one,) = decode_source("jobs.yaml", "a: 1".encode("utf-16"))
-    assert (one.code, one.notes) == ("JF015", ("the file begins like UTF-16",))
+    assert (one.code, one.notes) == ("JF015", ("the file looks like UTF-16",))
 
 
 def test_a_file_has_a_size_limit():
@@ -420,7 +420,7 @@ def test_a_merge_key_in_quotes_is_a_key():
         for sign in "\x00\x07\x0b\x0c\x1b\x7f\x85\x9f\u2028\u2029\u202e\u2066\ufeff\ufffe\uffff\ud800\r"
     ],
 )
-def test_a_forbidden_character_is_reported_where_it_stands(sign, line, column):
+def test_a_forbidden_character_is_reported_at_its_place(sign, line, column):
     assert found(f"a: x{sign}y\n") == [("JF015", line, column)]
     assert found(f"# note {sign}run: y\n") == [("JF015", 1, 8)]
 

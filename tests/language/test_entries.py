@@ -517,7 +517,7 @@ def test_a_fire_is_moved_over_a_closure_of_any_length() -> None:
         assert instants([entry], utc("2026-01-01"), utc("2090-01-01")) == [utc("2030-06-03T08:00")]
 
 
-def test_what_a_clock_change_does_is_told_of_open_days_only() -> None:
+def test_effects_of_a_clock_change_are_reported_for_open_days_only() -> None:
     sunday = CalendarSpec(name="sunday", weekdays=(6,))
     after = utc("2026-01-01")
     for entry, effects in (
@@ -534,7 +534,7 @@ def test_what_a_clock_change_does_is_told_of_open_days_only() -> None:
         "02:30 does not exist: first instant after the gap"
     )
     assert explain_fire(business(-1, "02:30", sunday, OSLO), utc("2026-10-25T00:30")) == (
-        "02:30 exists twice: the first is used"
+        "02:30 occurs twice: the first is used"
     )
     assert explain_fire(cron("0 3 * * *", OSLO, calendar=sunday), utc("2026-03-29T01:00")) == ""
 
@@ -569,7 +569,7 @@ def test_the_spread_of_a_name_is_frozen() -> None:
     assert found == [1099, 355, 757]
 
 
-# --- dates, times and moments as they are written
+# --- dates, times and date-times
 
 HOSTILE_DATES = (
     "", " ", "2026", "2026-1-1", "20260101", "2026-W01-1", "2026-001", "2026/01/01", " 2026-01-01",
@@ -589,12 +589,12 @@ def test_a_date_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE_DATES)
-def test_what_is_no_date_is_none(text: str) -> None:
+def test_an_invalid_date_is_none(text: str) -> None:
     assert parse_date(text) is None
 
 
 @pytest.mark.parametrize("text", HOSTILE_TIMES)
-def test_what_is_no_time_is_none(text: str) -> None:
+def test_an_invalid_time_is_none(text: str) -> None:
     assert parse_time(text) is None
 
 
@@ -604,8 +604,8 @@ def test_every_minute_of_a_day_is_a_time() -> None:
         assert parse_time(f"{hour:02}:{rest:02}") == time(hour, rest)
 
 
-GAP = "this local time does not exist in {}: the clock is set forward over it"
-FORM = "expected YYYY-MM-DDTHH:MM, with seconds, Z or an offset if need be"
+GAP = "this local time does not exist in {}: the clock skips it when it is set forward"
+FORM = "expected YYYY-MM-DDTHH:MM, with optional seconds and Z or an offset"
 
 
 @pytest.mark.parametrize(
@@ -694,7 +694,7 @@ def test_a_moment_is_an_instant_or_says_why_it_is_none(text: str, zone: str, fou
         ('{cron: "30 2 * * *", calendar: week, on_closed: next}', []),
     ],
 )
-def test_a_file_is_told_of_times_that_do_not_exist(schedule: str, codes: list[str]) -> None:
+def test_times_that_do_not_exist_are_reported(schedule: str, codes: list[str]) -> None:
     week = "{weekdays: [mon, tue, wed, thu, fri]}"
     head = f"version: 1\ncalendars: {{week: {week}, sundays: {{weekdays: [sun]}}}}\n"
     text = f"{head}jobs: {{a: {{timezone: Europe/Oslo, schedule: {schedule}, timeout: 1m, run: echo}}}}\n"
@@ -770,12 +770,12 @@ def test_no_text_breaks_the_reading_of_dates(text: str, zone: str) -> None:
         (
             cron("0 9 L * *", calendar=BANK, to=OnClosed.NEXT),
             "at 09:00 on the last day of the month, UTC, "
-            "on the next open day if that one is closed (calendar bank)",
+            "on the next open day if that day is closed (calendar bank)",
         ),
         (
             cron("0 9 L * *", calendar=BANK, to=OnClosed.PREVIOUS, until_day=date(2026, 12, 31)),
             "at 09:00 on the last day of the month, UTC, "
-            "on the open day before if that one is closed (calendar bank), until 2026-12-31 inclusive",
+            "on the previous open day if that day is closed (calendar bank), until 2026-12-31 inclusive",
         ),
         (
             cron("0 4 * * *", from_day=date(2026, 1, 1), until_day=date(2026, 12, 31)),

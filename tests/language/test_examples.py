@@ -39,7 +39,7 @@ def test_nothing_is_said_of_an_example(path: Path) -> None:
 
 
 def first_job(text: str) -> tuple[str, str, str]:
-    """What stands before the first job's keys, its name, and the rest."""
+    """The text before the first job's keys, its name, and the rest."""
     before, _, rest = text.partition("\njobs:\n")
     name = rest.lstrip("\n").split(":")[0].strip()
     line = f"  {name}:\n"
@@ -81,7 +81,7 @@ def twice(text: str) -> str:
 
 SLIPS: list[tuple[str, Callable[[str], str], str, str]] = [
     ("mistyped key", with_line("descripton: x"), "JF101", "descripton"),
-    ("word of another tool", with_line("depends_on: [x]"), "JF115", "depends_on"),
+    ("key of another tool", with_line("depends_on: [x]"), "JF115", "depends_on"),
     ("number for a duration", with_line("kill_grace: 30"), "JF110", "30"),
     ("zone that is none", with_line("timezone: Europe/Olso"), "JF305", "Europe/Olso"),
     ("queue that is none", with_line("queue: nowhere"), "JF204", "nowhere"),
@@ -110,7 +110,7 @@ SLIPS: list[tuple[str, Callable[[str], str], str, str]] = [
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.parametrize(("slip", "breaks", "code", "marked"), SLIPS, ids=[row[0] for row in SLIPS])
-def test_a_broken_example_is_told_the_one_right_thing_first(
+def test_a_broken_example_gets_the_right_finding_first(
     path: Path, slip: str, breaks: Callable[[str], str], code: str, marked: str
 ) -> None:
     text = breaks(good_text(path))

@@ -1,4 +1,4 @@
-"""The mends that findings offer, made in a text."""
+"""The fixes that findings offer, applied to a text."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ TEXT = "0123456789"
 
 
 def with_fixes(source, *fixes):
-    """A finding whose mends are (safe, (start, end, text), …)."""
+    """A finding whose fixes are (safe, (start, end, text), …)."""
     return Diagnostic(
         code="JF101",
         message=f"{fixes}",
@@ -34,14 +34,14 @@ def with_fixes(source, *fixes):
 
 
 def apply(*fixes, text=TEXT, unsafe=False):
-    """The text after mends, each of a finding of its own, and which were made and left, by number."""
+    """The text after fixes, each of a separate finding; and the numbers of those applied and those left."""
     source = Source("jobs.yaml", text)
     found = [with_fixes(source, fix) for fix in fixes]
     after, made, left = apply_fixes(source, found, unsafe=unsafe)
     return after, [found.index(one) for one in made], [found.index(one) for one in left]
 
 
-def test_mends_that_do_not_touch_are_made_at_once():
+def test_fixes_that_do_not_touch_are_applied_at_once():
     assert apply((True, (8, 9, "h")), (True, (0, 2, "ab")), (True, (5, 5, "+"))) == (
         "ab234+567h9",
         [0, 1, 2],
@@ -49,25 +49,25 @@ def test_mends_that_do_not_touch_are_made_at_once():
     )
 
 
-def test_of_two_that_touch_the_first_is_made_and_the_other_waits():
+def test_the_first_of_two_fixes_that_touch_is_applied_and_the_other_waits():
     assert apply((True, (2, 5, "x")), (True, (4, 6, "y"))) == ("01x56789", [0], [1])
     assert apply((True, (2, 2, "x")), (True, (2, 2, "y"))) == ("01x23456789", [0], [1])
     assert apply((True, (2, 4, "x")), (True, (4, 4, "y"))) == ("01x456789", [0], [1])
     assert apply((True, (2, 4, "x")), (True, (4, 6, "y"))) == ("01xy6789", [0, 1], [])
 
 
-def test_a_mend_is_made_whole_or_not_at_all():
+def test_a_fix_is_applied_completely_or_not_at_all():
     assert apply((True, (2, 3, "x")), (True, (0, 1, "y"), (2, 3, "z"))) == ("01x3456789", [0], [1])
     assert apply((True, (0, 5, "x"), (3, 6, "y"))) == (TEXT, [], [0])
     assert apply((True, (0, 1, "x"), (9, 99, "y"))) == (TEXT, [], [0])
 
 
-def test_a_mend_that_may_change_the_meaning_is_made_only_when_asked_for():
+def test_a_fix_that_may_change_the_meaning_is_applied_only_on_request():
     assert apply((False, (0, 1, "x"))) == (TEXT, [], [])
     assert apply((False, (0, 1, "x")), unsafe=True) == ("x123456789", [0], [])
 
 
-def test_of_several_mends_for_a_finding_one_is_made():
+def test_one_of_several_fixes_for_a_finding_is_applied():
     source = Source("jobs.yaml", TEXT)
     found = with_fixes(source, (False, (0, 1, "a")), (True, (1, 2, "b")), (True, (2, 3, "c")))
     assert apply_fixes(source, [found], unsafe=False)[0] == "0b23456789"
@@ -84,7 +84,7 @@ edits = st.builds(lambda place, text: (*place, text), places, st.text("xyz", max
 
 
 @given(st.lists(st.lists(edits, min_size=1, max_size=3).map(lambda some: (True, *some)), max_size=6))
-def test_what_no_mend_covers_stays_and_nothing_is_lost(fixes):
+def test_what_no_fix_covers_stays_and_nothing_is_lost(fixes):
     after, made, left = apply(*fixes)
     assert len(made) + len(left) <= len(fixes)  # equal findings have one number
     done = sorted(edit for number in made for edit in fixes[number][1:])
@@ -102,14 +102,14 @@ def mended(text, *, unsafe=False):
     return mend("jobs.yaml", text.encode(), unsafe=unsafe).content.decode()
 
 
-def test_mends_of_all_stages_are_made_one_after_the_other():
+def test_fixes_of_all_stages_are_applied_one_after_the_other():
     bad = GOOD.replace("version: 1\n", "").replace("timeout: 5m", "timeuot:5 minutes")
     assert mended(bad, unsafe=True) == GOOD
     codes = [one.code for one in mend("jobs.yaml", bad.encode(), unsafe=True).mended]
     assert codes == ["JF016", "JF102", "JF101", "JF110"]
 
 
-def test_a_mend_that_brings_a_new_mistake_is_not_made_and_the_others_are():
+def test_a_fix_that_causes_a_mistake_is_not_applied_and_the_others_are():
     bad = GOOD.replace("timeout: 5m", "timeuot: [5m]")
     assert mended(bad) == bad
     assert mended(bad.replace("version: 1\n", "")) == bad
@@ -127,7 +127,7 @@ def test_a_good_file_and_one_that_is_no_text_stay_as_they_are():
 
 @pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "all"])
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_mending_ends_and_makes_no_file_worse(path, unsafe):
+def test_fixing_ends_and_makes_no_file_worse(path, unsafe):
     before = path.read_bytes()
     once = mend("jobs.yaml", before, unsafe=unsafe)
     assert bool(once.mended) == (once.content != before)
@@ -139,7 +139,7 @@ def test_mending_ends_and_makes_no_file_worse(path, unsafe):
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_every_mend_on_offer_is_made_or_known_not_to_be(path):
+def test_every_offered_fix_is_applied_or_known_not_to_be(path):
     found = check_file("jobs.yaml", path.read_bytes()).diagnostics
     offered = [one.code for one in found if one.fixes]
     made = [one.code for one in mend("jobs.yaml", path.read_bytes(), unsafe=True).mended]

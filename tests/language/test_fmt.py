@@ -83,7 +83,7 @@ def blocks(draw: st.DrawFn, indent: int, depth: int) -> str:
 
 @st.composite
 def values(draw: st.DrawFn, least: int, indent: int, depth: int, after_key: bool = False) -> str:
-    """What stands behind a key or a dash, with the line end."""
+    """The text after a key or a dash, with the line end."""
     kind = draw(st.sampled_from(["plain", "quoted", "flow", "block", "nested", "nested"]))
     space = " " if after_key else ""
     if kind == "nested" and depth < 4:
@@ -128,7 +128,7 @@ def test_nothing_raises_and_no_meaning_changes(text: str) -> None:
         assert laid_out(done.text).text == done.text
 
 
-def test_a_file_with_mistakes_is_left_alone() -> None:
+def test_a_file_with_mistakes_is_not_changed() -> None:
     text = "version: 1\n\n\njobs:\n    a: [1\n"
     done = laid_out(text)
     assert done.text == text

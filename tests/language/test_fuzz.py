@@ -1,4 +1,4 @@
-"""Any bytes at all: nothing raises, every place lies in its file, good jobs come back as they were.
+"""Any bytes at all: nothing raises, every place is in its file, good jobs come back unchanged.
 
 JOBFILE_FUZZ_SECONDS gives each kind of test a time instead of a number of examples.
 """
@@ -28,7 +28,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 def examples(count: int) -> settings:
-    """As many examples as are wanted, or as fit in the time that is given: one is about 10 ms."""
+    """The given number of examples, or those that fit in the given time: one takes about 10 ms."""
     more = int(SECONDS * 100)
     return settings(
         deadline=None, max_examples=more or count, derandomize=not more, suppress_health_check=SLOW

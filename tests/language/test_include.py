@@ -1,4 +1,4 @@
-"""Files that bring in files: what a pattern means, what may stand in them, and whose defaults win."""
+"""Included files: the meaning of a pattern, the allowed keys, and whose defaults win."""
 
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -88,7 +88,7 @@ def test_constants_queues_and_calendars_of_the_main_file_are_known_in_included_o
     assert [one.code for one in compiled(main, more=more).diagnostics if one.severity != "info"] == []
 
 
-def test_only_jobs_and_their_defaults_stand_in_an_included_file() -> None:
+def test_only_jobs_and_their_defaults_are_allowed_in_an_included_file() -> None:
     for key in ("vars: {a: 1}", "include: [x.yaml]", "calendars: {}", "queues: {}", "channels: {}"):
         found = compiled(MAIN + "jobs: {}\n", jobs__x=f"version: 1\n{key}\njobs: {{}}\n")
         assert ("JF021", "jobs/x.yaml") in codes(found), key

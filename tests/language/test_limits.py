@@ -64,7 +64,7 @@ def test_a_job_has_a_hundred_steps() -> None:
     assert told(job(*steps, "  more: {run: x}")) == at("JF017", 5 + MAX_STEPS, 7)
 
 
-def test_a_matrix_has_so_many_combinations() -> None:
+def test_the_combinations_of_a_matrix_are_limited() -> None:
     values = ", ".join(str(number) for number in range(MAX_COMBINATIONS))
     assert told(job("run: x", f"matrix: {{m: [{values}]}}")) == []
     assert told(job("run: x", f"matrix: {{m: [{values}, 256]}}")) == at("JF505", 5, 5)
@@ -90,7 +90,7 @@ def test_all_files_have_twenty_thousand_jobs() -> None:
     assert told(*many_jobs(MAX_JOBS)) == []
 
 
-def test_a_tree_has_so_many_files_and_bytes() -> None:
+def test_the_files_and_bytes_of_a_tree_are_limited() -> None:
     main = 'version: 1\ninclude: ["jobs/*.yaml"]\n'
     files = [(f"jobs/{number}.yaml", b"version: 1\n") for number in range(MAX_FILES + 1)]
     assert told(main, *files[:-1]) == []
@@ -103,7 +103,7 @@ def test_a_tree_has_so_many_files_and_bytes() -> None:
     assert told(main, *large[:-1], (large[-1][0], large[-1][1] + b"x")) == at("JF017", 2, 1)
 
 
-def test_defaults_and_matrices_bring_so_many_values() -> None:
+def test_the_values_from_defaults_and_matrices_are_limited() -> None:
     names = 499
     head = "defaults: {env: {" + ", ".join(f"V{number}: x" for number in range(names)) + "}}\n"
     jobs = [f"  j{number}: {{run: x}}\n" for number in range(MAX_BROUGHT // (names + 2) + 1)]

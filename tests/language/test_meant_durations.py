@@ -57,7 +57,7 @@ OTHER = {
 
 
 @pytest.mark.parametrize("text", OTHER)
-def test_what_is_no_duration_is_refused_with_its_equal_or_with_the_reason(text: str) -> None:
+def test_an_invalid_duration_is_refused_with_its_equal_or_with_the_reason(text: str) -> None:
     meant, reason = OTHER[text]
     content = f"version: 1\njobs:\n  a: {{run: echo, timeout: '{text}'}}\n".encode()
     (found,) = [one for one in check_file("jobs.yaml", content).diagnostics if one.code == "JF110"]

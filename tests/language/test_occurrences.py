@@ -12,8 +12,8 @@ from cronsim import CronSim
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jobfile import occurrences
 from jobfile.model.jobs import AtEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
+from jobfile.schedule import occurrences
 from jobfile.schedule.occurrences import (
     TZDATA_VERSION,
     Fire,
@@ -398,7 +398,7 @@ def test_cronsim_agrees_on_changes_by_an_hour_seen_from_before(
 ) -> None:
     zone, at = change
     moved = clock_changes(zone, after=at - 5 * timedelta(days=366), days=10 * 366)
-    # It loses minutes when half an hour repeats, and stands still when an hour repeats over midnight.
+    # It loses minutes when half an hour repeats, and stops when an hour repeats over midnight.
     assume(all(one.size == timedelta(hours=1) for one in moved))
     assume(all(one.local_from.date() == (one.local_to - MINUTE).date() for one in moved))
     after = at - minutes * MINUTE
@@ -451,7 +451,7 @@ def test_an_instant_of_two_entries_fires_once_and_the_first_entry_gives_it() -> 
     assert [(fire.at.minute, fire.entry) for fire in found] == [(0, 1), (30, 0), (0, 2)]
 
 
-# --- what is told about clock changes
+# --- notes about clock changes
 
 
 @pytest.mark.parametrize(
@@ -474,9 +474,9 @@ def test_an_instant_of_two_entries_fires_once_and_the_first_entry_gives_it() -> 
         ),
         (cron("0 3 * * *", NEW_YORK), "2026-03-08T07:00", ""),
         (cron("0 * * * *", NEW_YORK), "2026-03-08T07:00", ""),
-        (cron("30 1 * * *", NEW_YORK), "2026-11-01T05:30", "01:30 exists twice: the first is used"),
-        (cron("*/30 * * * *", NEW_YORK), "2026-11-01T05:30", "01:30 exists twice: this is the first"),
-        (cron("*/30 * * * *", NEW_YORK), "2026-11-01T06:30", "01:30 exists twice: this is the second"),
+        (cron("30 1 * * *", NEW_YORK), "2026-11-01T05:30", "01:30 occurs twice: the first is used"),
+        (cron("*/30 * * * *", NEW_YORK), "2026-11-01T05:30", "01:30 occurs twice: this is the first"),
+        (cron("*/30 * * * *", NEW_YORK), "2026-11-01T06:30", "01:30 occurs twice: this is the second"),
         (cron("*/30 * * * *", NEW_YORK), "2026-11-01T07:00", ""),
         (cron("30 1 * * *", NEW_YORK), "2026-07-01T05:30", ""),
         (every(1800), "2026-11-01T05:30", ""),
@@ -491,7 +491,7 @@ def test_gap_and_fold_dates_are_the_days_on_which_a_fixed_time_is_missing_or_dou
     assert gap_dates(cron("30 2 * * *", NEW_YORK), after=after) == ("02:30 does not exist on 2026-03-08",)
     assert fold_dates(cron("30 2 * * *", NEW_YORK), after=after) == ()
     assert fold_dates(cron("0,30 1 * * *", NEW_YORK), after=after) == (
-        "01:00 and 01:30 exist twice on 2026-11-01",
+        "01:00 and 01:30 occur twice on 2026-11-01",
     )
     assert gap_dates(cron("30 2 * * 1-5", NEW_YORK), after=after) == ()
     assert gap_dates(cron("30 * * * *", NEW_YORK), after=after) == ()
@@ -561,7 +561,7 @@ def test_no_zone_changes_its_clock_twice_within_a_probing_step() -> None:
     "name", ["Africa/Casablanca", NEW_YORK, "Asia/Gaza", "Europe/Riga", "Pacific/Apia", "UTC"]
 )
 def test_the_changes_found_are_those_that_the_zone_lists(name: str) -> None:
-    """Up to the last one listed: after it a rule goes on, whose changes are months apart."""
+    """Up to the last one listed: after it a rule continues, whose changes are months apart."""
     listed = [row for row in transitions(name) if 1890 <= datetime.fromtimestamp(row[0], UTC).year < 2030]
     last = max((row[0] for row in listed), default=0)
     found = [
@@ -578,7 +578,7 @@ def test_the_changes_found_are_those_that_the_zone_lists(name: str) -> None:
 def test_a_fire_that_is_not_after_the_start_of_a_search_is_a_bug_and_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever goes on from fire to fire would never end."""
+    """A caller that moves from fire to fire would never end."""
     at = utc("2026-03-01T12:00")
     entry = CronEntry(cron="0 12 * * *", timezone="UTC")
     for found in (at, at - timedelta(hours=1)):

@@ -149,7 +149,7 @@ def test_no_pattern_takes_more_than_a_few_steps_for_each_character(part: Part, t
         assert long <= 5 * short + 5_000
 
 
-def test_a_pattern_has_so_many_places() -> None:
+def test_the_places_of_a_pattern_are_limited() -> None:
     assert size_of("(a{512}){4}") == MAX_PLACES
     assert check_pattern("(a{512}){4}") is None
     assert "2,049 places" in str(check_pattern("(a{512}){4}a"))

@@ -142,7 +142,7 @@ def test_every_change_of_meaning_changes_the_digest() -> None:
     assert len(digests | {digest(GOOD)}) == len(changes) + 1
 
 
-def test_null_in_a_job_takes_a_default_away() -> None:
+def test_null_in_a_job_removes_a_default() -> None:
     defaults = "defaults: {retry: 5, env: {A: x, B: y}}"
     text = f"version: 1\n{defaults}\njobs: {{a: {{run: x, retry: null, env: {{A: null}}}}}}\n"
     catalog = compile_files([("jobs.yaml", text.encode())]).catalog

@@ -118,7 +118,7 @@ def test_a_place_in_a_script_is_marked_in_the_script():
     one = finding(
         source,
         "JF421",
-        "`sh -c` would parse this value as code",
+        "`sh -c` would run this value as code",
         "{{ params.x }}",
         label="the value becomes part of a program",
         help=(
@@ -128,7 +128,7 @@ def test_a_place_in_a_script_is_marked_in_the_script():
     )
     assert (
         show(source, one)
-        == """error[JF421]: `sh -c` would parse this value as code
+        == """error[JF421]: `sh -c` would run this value as code
   --> jobs.yaml:7:17
    |
  7 |       sh -c "ls {{ params.x }}"
@@ -214,7 +214,7 @@ def test_lines_far_apart_have_a_sign_for_what_is_left_out():
         ("😀 word", "word", "😀 word", "   ^^^^"),
     ],
 )
-def test_carets_stand_under_what_a_terminal_shows(line, target, shown, carets):
+def test_carets_are_under_what_a_terminal_shows(line, target, shown, carets):
     source = Source(NAME, line + "\n")
     lines = show(source, finding(source, "JF001", "m", target)).splitlines()
     assert lines[3:5] == [f" 1 | {shown}", f"   | {carets}"]

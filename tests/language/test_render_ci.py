@@ -59,7 +59,7 @@ def test_github_gets_paths_as_it_knows_them():
     assert render_github([one], paths={NAME: "deploy/jobs.yaml"}).startswith("::error file=deploy/jobs.yaml,")
 
 
-def test_githubs_runner_does_not_obey_what_stands_in_a_file():
+def test_githubs_runner_does_not_obey_commands_in_a_file():
     lines = render_github([], log="a: 1\n::add-mask::x\n\n").splitlines()
     token = lines[0].removeprefix("::stop-commands::")
     assert re.fullmatch("[0-9a-f]{64}", token)
@@ -93,7 +93,7 @@ def test_gitlabs_fingerprints_stay_when_lines_move_and_differ_for_repeats():
     assert twice == gitlab(one, moved, replace(one, message="other"))
 
 
-def test_sarif_tells_a_finding_with_its_place_its_rule_and_its_fix():
+def test_sarif_shows_a_finding_with_its_place_its_rule_and_its_fix():
     source, one = unknown_step()
     label = Label(span=source.span(0, 7), text="the version")
     run = sarif(replace(one, related=(label,)))
@@ -144,8 +144,8 @@ def test_sarifs_rules_are_those_of_the_results():
     ]
     assert rules[1]["name"] == "TimeoutIsLongerThanTheTimeBetweenRuns"
     assert rules[1]["fullDescription"]["text"] == (
-        "A timeout that is longer than the time between runs. "
-        "A run that takes so long is in the way of the next one, which is then skipped."
+        "A timeout is longer than the time between runs. "
+        "A run that takes this long blocks the next one, which is then skipped."
     )
     assert rules[1]["help"]["markdown"].startswith("# JF607 ")
 

@@ -1,4 +1,4 @@
-"""Rules whose edges one pair of case files cannot show: tables of what is told and what is not."""
+"""Rules whose limits one pair of case files cannot show: tables of what is reported and what is not."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ def job(keys: str) -> list[str]:
         "sk_live_0123456789abcdefgh",
     ],
 )
-def test_a_known_form_of_secret_is_told_wherever_it_stands(value: str) -> None:
+def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
     assert job(f"run: 'curl {value}'") == ["JF605"]
     assert job(f"env: {{X: '{value}'}}, run: echo") == ["JF605"]
     assert job(f"command: [tool, '{value}']") == ["JF605"]
@@ -114,7 +114,7 @@ def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: i
         ("# date", False),
     ],
 )
-def test_reading_the_clock_is_told_where_runs_are_made_up_for(script: str, is_told: bool) -> None:
+def test_reading_the_clock_is_reported_where_runs_are_made_up_for(script: str, is_told: bool) -> None:
     text = f"jobs:\n  a:\n    schedule: '0 4 * * *'\n    run: |\n      {script}\n"
     assert ("JF610" in codes(text)) is is_told
     assert "JF610" not in codes(text.replace("run: |", "catchup: none\n    run: |"))

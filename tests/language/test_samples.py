@@ -31,7 +31,7 @@ from tests.language.cronwalk import (
 SAMPLES = int(os.environ.get("JOBFILE_SAMPLES", "20000"))
 SEED = os.environ.get("JOBFILE_SEED", "1")
 PARTS = 4
-"""So many tests share the samples, for as many cores."""
+"""The number of tests that share the samples, for the same number of cores."""
 
 EXPRESSIONS_A_WINDOW = 4
 STARTS_AN_EXPRESSION = 25

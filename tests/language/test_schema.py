@@ -339,7 +339,14 @@ BAD = [
     (in_a_job("steps: {}"), "JF106", 5, 12, "`steps` must not be an empty map", None),
     (in_a_job("schedule: {at: []}"), "JF106", 5, 20, "`at` must not be an empty list", None),
     (in_a_job("steps: {load-orders: {run: x}}"), "JF105", 5, 13, "`load-orders`", "write `load_orders`"),
-    (in_a_job("notify: {on_failed: [x]}"), "JF104", 5, 14, "no event `on_failed`", "did you mean `failed`?"),
+    (
+        in_a_job("notify: {on_failed: [x]}"),
+        "JF104",
+        5,
+        14,
+        "unknown event `on_failed`",
+        "did you mean `failed`?",
+    ),
     (
         in_a_job("http: {method: GET}"),
         "JF102",
@@ -427,10 +434,17 @@ BAD = [
         "JF115",
         5,
         5,
-        "`cron` is the word of another tool",
+        "`cron` is a key of another tool, not of jobfile",
         "did you mean `schedule`?",
     ),
-    (in_a_job("depends_on: [b]"), "JF115", 5, 5, "`depends_on` is the word of another tool", None),
+    (
+        in_a_job("depends_on: [b]"),
+        "JF115",
+        5,
+        5,
+        "`depends_on` is a key of another tool, not of jobfile",
+        None,
+    ),
     (in_a_job("timeout-minutes: 30"), "JF115", 5, 5, "`timeout-minutes`", "write the unit: `timeout: 30m`"),
     (in_a_job("paused: true"), "JF115", 5, 5, "`paused`", "write `enabled: false`"),
     (in_a_job("retries: 3"), "JF115", 5, 5, "`retries`", "did you mean `retry`?"),
@@ -438,7 +452,14 @@ BAD = [
     (in_a_job("interval: 5m"), "JF115", 5, 5, "`interval`", "write `schedule: {every: 15m}`"),
     (in_a_job("schedule: {interval: 5m}"), "JF115", 5, 16, "`interval`", "write `schedule: {every: 15m}`"),
     (in_a_job("schedule: {tz: UTC, cron: 0 4 * * *}"), "JF115", 5, 16, "`tz`", "did you mean `timezone`?"),
-    ("version: 1\non: {push: 1}\n", "JF115", 2, 1, "`on` is the word", "did you mean `schedule` in a job?"),
+    (
+        "version: 1\non: {push: 1}\n",
+        "JF115",
+        2,
+        1,
+        "`on` is a key of another tool",
+        "did you mean `schedule` in a job?",
+    ),
     # missing
     ("jobs: {}\n", "JF102", 1, 1, "`version` is missing", "begin the file with `version: 1`"),
     ("# c\n\njobs: {}\n", "JF102", 3, 1, "`version` is missing", "begin the file with `version: 1`"),
@@ -468,7 +489,7 @@ BAD = [
         5,
         12,
         "expected an integer or a map for `retry`, found text",
-        "write it without quotes: `3`",
+        "remove the quotes: `3`",
     ),
     (
         in_a_job("retry: 1.5"),
@@ -504,7 +525,7 @@ BAD = [
         5,
         10,
         "expected a map for `env`, found a list",
-        "write each as `NAME: value`",
+        "write one `NAME: value`",
     ),
     (in_a_job("env:\n  - A=b\n  - C=d"), "JF103", 5, 5, "expected a map for `env`, found a list", None),
     (in_a_job("schedule: [[x]]"), "JF103", 5, 16, "expected text or a map for item 1 of `schedule`", None),
@@ -526,7 +547,7 @@ BAD = [
         1,
         10,
         "expected an integer for `version`, found text",
-        "without quotes: `1`",
+        "remove the quotes: `1`",
     ),
     # not one of
     (
@@ -546,7 +567,7 @@ BAD = [
         "JF104",
         5,
         18,
-        "`A` does not have the form",
+        "`A` has the wrong form",
         "env:NAME or file:/path",
     ),
     (
@@ -571,7 +592,7 @@ BAD = [
         "JF105",
         2,
         8,
-        "`Night` is not allowed as the name of a job",
+        "`Night` is not a valid name for a job",
         "small",
     ),
     (
@@ -579,20 +600,20 @@ BAD = [
         "JF105",
         2,
         8,
-        "is not allowed as the name of a job",
+        "is not a valid name for a job",
         "small letter",
     ),
-    (in_a_job("params: {a-b: {type: string}}"), "JF105", 5, 14, "the name of a param", "digits and _"),
+    (in_a_job("params: {a-b: {type: string}}"), "JF105", 5, 14, "a valid name for a param", "digits and _"),
     (
         in_a_job("env: {A-B: x}"),
         "JF105",
         5,
         11,
-        "`A-B` is not allowed as the name of a variable",
+        "`A-B` is not a valid name for a variable",
         "digits and _",
     ),
-    (in_a_job("tags: [Nightly]"), "JF105", 5, 12, "item 1 of `tags` does not have the form", "small letters"),
-    ("version: 1\nvars: {A: 1}\n", "JF105", 2, 8, "`A` is not allowed as the name of a var", None),
+    (in_a_job("tags: [Nightly]"), "JF105", 5, 12, "item 1 of `tags` has the wrong form", "small letters"),
+    ("version: 1\nvars: {A: 1}\n", "JF105", 2, 8, "`A` is not a valid name for a var", None),
     # ranges
     (in_a_job("retry: 0"), "JF106", 5, 12, "`retry` must be at least 1", None),
     (in_a_job("retry: {attempts: 1001}"), "JF106", 5, 23, "`attempts` must be at most 1000", None),
@@ -612,21 +633,21 @@ BAD = [
         "JF111",
         2,
         21,
-        "`command` of job `a` is one text",
+        "`command` of job `a` must be a list of words",
         'write `command: [ls, -l, "a b"]`',
     ),
-    ("version: 1\njobs: {a: {command: 'ls | wc'}}\n", "JF111", 2, 21, "is one text", "use `run`"),
+    ("version: 1\njobs: {a: {command: 'ls | wc'}}\n", "JF111", 2, 21, "must be a list of words", "use `run`"),
     (
         "version: 1\njobs: {a: {command: 'it''s'}}\n",
         "JF111",
         2,
         21,
-        "is one text",
+        "must be a list of words",
         "write the words as a list",
     ),
     # version
-    ("version: 2\n", "JF112", 1, 10, "version `2` of the language is not known", "write `version: 1`"),
-    ("version: 1.1\n", "JF112", 1, 10, "version `1.1` of the language is not known", "write `version: 1`"),
+    ("version: 2\n", "JF112", 1, 10, "unknown language version `2`", "write `version: 1`"),
+    ("version: 1.1\n", "JF112", 1, 10, "unknown language version `1.1`", "write `version: 1`"),
     ("version:\n", "JF108", 1, 1, "`version` has no value", None),
 ]
 
@@ -641,7 +662,7 @@ def test_a_mistake_is_one_finding_at_its_place(text, code, line, column, message
 
 
 @pytest.mark.parametrize("text", [row[0] for row in BAD])
-def test_a_fix_mends_what_it_is_for(text):
+def test_a_fix_removes_its_finding(text):
     for found in findings(text):
         for fix in found.fixes:
             assert findings(mended(text, fix)) == ()
@@ -708,7 +729,7 @@ def test_one_unknown_key_in_many_places_is_one_finding(places):
     assert findings(mended(text, one.fixes[0])) == ()
 
 
-def test_a_mistake_that_aliases_repeat_is_mended_once():
+def test_a_mistake_that_aliases_repeat_is_fixed_once():
     jobs = "".join(f"  a{n}: *same\n" for n in range(9))
     text = f"version: 1\nx-same: &same {{run: x, retrry: 2}}\njobs:\n{jobs}"
     (one,) = findings(text)

@@ -1,4 +1,4 @@
-"""What names mean where: triggers, steps, items, keys, channels; and what is said of the others."""
+"""The names available in triggers, steps, items, keys and channels; and the message for other names."""
 
 import pytest
 
@@ -49,13 +49,13 @@ def test_these_names_are_known(keys: str, text: str) -> None:
     ("keys", "text", "code", "message"),
     [
         ("description: x", "trigger.path", "JF403", "`trigger` is not available here"),
-        (AFTER, "trigger.path", "JF402", "no `path` in trigger"),
+        (AFTER, "trigger.path", "JF402", "`trigger` has no `path`"),
         (AFTER, "trigger.outputs.row", "JF424", "output `row` is not declared"),
         (
             AFTER + ", schedule: '0 4 * * *'",
             "trigger.job",
             "JF403",
-            "only when the run was started by `after`",
+            "only in runs started by `after`",
         ),
         (
             "triggers: [{after: load}, {webhook: {path: x, public: true}}]",
@@ -65,10 +65,10 @@ def test_these_names_are_known(keys: str, text: str) -> None:
         ),
         ("description: x", "item", "JF403", "`item` is not available here"),
         ("description: x", "matrix.n", "JF403", "`matrix` is not available here"),
-        ("matrix: {n: [1]}", "matrix.m", "JF402", "no `m` in matrix"),
+        ("matrix: {n: [1]}", "matrix.m", "JF402", "`matrix` has no `m`"),
         ("description: x", "event.title", "JF403", "`event` is not available here"),
         ("description: x", "steps.a.status", "JF403", "`steps` is not available here"),
-        ("description: x", "secrets.X", "JF210", "no entry `X` in secrets"),
+        ("description: x", "secrets.X", "JF210", "`secrets` has no entry `X`"),
     ],
 )
 def test_of_these_names_is_said_why_not(keys: str, text: str, code: str, message: str) -> None:
@@ -134,7 +134,7 @@ def test_a_key_is_made_before_any_attempt() -> None:
     assert said(good) == []
 
 
-def test_secrets_stand_in_the_environment_and_in_requests_only() -> None:
+def test_secrets_are_allowed_in_the_environment_and_in_requests_only() -> None:
     def job(keys: str) -> list[str]:
         return [code for code, _ in said(f"  a: {{secrets: {{T: env:T}}, {keys}}}\n")]
 

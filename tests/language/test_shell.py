@@ -387,7 +387,7 @@ def test_a_message_names_the_shell_that_reads_its_input(program: str) -> None:
         assert f"`{program}`" in problem.message
 
 
-def test_an_integer_may_stand_in_arithmetic_and_a_list_nowhere() -> None:
+def test_an_integer_is_allowed_in_arithmetic_and_a_list_nowhere() -> None:
     assert compiled("echo $(( {{v}} + 1 ))", "integer") == "echo $(( ${JF_1} + 1 ))"
     assert codes("echo {{v}}", "list") == {"JF416"}
     assert compiled("[[ {{v}} -eq 1 ]]", "integer", "bash") is not None
@@ -430,16 +430,16 @@ ADVICE = [
     ("${y#{{v}}}", "assign first", 'y=a{{v}}; x={{v}}; y=${y%"$x"}; printf \'%s\' "${y#a}"{{v}}'),
     ("${y#{{v}}}", 'use  "$X"', 'y=a$X; y=${y%"$X"}; printf \'%s\' "${y#a}$X"'),
     ("echo $'{{v}}'", 'use " "', "printf '%s' \"{{v}}\""),
-    ("cat <<'E'\n{{v}}\nE", "take the quotes off", "y=$(cat <<E\n{{v}}.\nE\n)\nprintf '%s' \"${y%.}\""),
+    ("cat <<'E'\n{{v}}\nE", "remove the quotes", "y=$(cat <<E\n{{v}}.\nE\n)\nprintf '%s' \"${y%.}\""),
     ("cat <<'E'\n{{v}}\nE", 'use  "$X"', "y=$(cat <<E\n$X.\nE\n)\nprintf '%s' \"${y%.}\""),
-    ("echo ${{v}}", "leave the $ out", "printf '%s' {{v}}"),
+    ("echo ${{v}}", "remove the $", "printf '%s' {{v}}"),
     ("{{v}}=1", "case … in", "case {{v}} in a) a=1 ;; *) printf '%s' {{v}} ;; esac"),
-    ("echo \\{{v}}", "leave the backslash out", "printf '%s' {{v}}"),
+    ("echo \\{{v}}", "remove the backslash", "printf '%s' {{v}}"),
     ("cat <<{{v}}\nE\n", "such as END", "cat <<END >/dev/null\nx\nEND\nprintf '%s' {{v}}"),
     ("echo $[ {{v}} ]", 'use  "$X"', "echo $[ 1 ] >/dev/null; printf '%s' \"$X\""),
     ("sh -c 'echo {{v}}'", "as an argument", "sh -c 'printf %s \"$1\"' sh {{v}}"),
     ("sh -c 'echo {{v}}'", "in single quotes", "sh -c 'printf %s \"$X\"'"),
-    ("eval echo {{v}}", "leave `eval` out", "printf '%s' {{v}}"),
+    ("eval echo {{v}}", "remove `eval`", "printf '%s' {{v}}"),
     ("eval echo {{v}}", "in single quotes", "eval 'printf %s \"$X\"'"),
     ("trap 'echo {{v}}' EXIT", "assign first", "x={{v}}; trap 'printf %s \"$x\"' EXIT"),
     ("trap 'echo {{v}}' EXIT", "in single quotes", "trap 'printf %s \"$X\"' EXIT"),
@@ -448,7 +448,7 @@ ADVICE = [
     ("printf -v {{v}} x", "printf '%s'", "printf '%s' {{v}}"),
     ("alias a={{v}}", "function", "a() { printf '%s' {{v}}; }; a"),
     ("sh <<E\n{{v}}\nE", "quote the delimiter", "sh <<'E'\nprintf %s \"$X\"\nE"),
-    ("ssh host {{v}}", "as input", "printf '%s.' {{v}} | sh -c 'x=$(cat); printf %s \"${x%.}\"'"),
+    ("ssh host {{v}}", "standard input", "printf '%s.' {{v}} | sh -c 'x=$(cat); printf %s \"${x%.}\"'"),
 ]
 
 

@@ -132,7 +132,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "code"), BAD)
-def test_a_bad_template_is_told_before_anything_runs(text: str, code: str) -> None:
+def test_a_bad_template_is_reported_before_anything_runs(text: str, code: str) -> None:
     assert code in codes(text)
 
 
@@ -150,7 +150,7 @@ def test_the_mark_is_exact_whatever_the_blanks() -> None:
     assert problem.fix == "upper"
 
 
-def test_shell_that_looks_like_a_template_comment_is_none() -> None:
+def test_shell_that_looks_like_a_template_comment_is_not_one() -> None:
     assert codes('echo "${#array[@]}"; echo "${x#}"') == set()
     assert not has_template("echo ${x}")
 
@@ -160,7 +160,7 @@ def test_a_list_becomes_several_arguments_and_text_one() -> None:
     assert render_items("--x={{ params.n }}", VALUES) == ("--x=7",)
 
 
-def test_a_secret_stands_only_where_it_may() -> None:
+def test_a_secret_is_used_only_where_it_is_allowed() -> None:
     assert codes("Bearer {{ secrets.TOKEN }}", secrets=True) == set()
     (slot,), _ = find_slots("{{ secrets.TOKEN }}")
     assert check_slot(slot, SCOPE, allow_secrets=True)[0].kind is Kind.SECRET
@@ -176,7 +176,7 @@ def test_a_secret_stands_only_where_it_may() -> None:
         "run.scheduled_at | in_zone('x')",
     ],
 )
-def test_what_only_a_value_shows_is_told_without_the_value(source: str) -> None:
+def test_what_only_a_value_shows_is_reported_without_the_value(source: str) -> None:
     with pytest.raises(EvaluationError) as caught:
         evaluate_source(source, VALUES)
     assert "it's" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The umask of a job: octal digits as they are written, whatever a reader of YAML makes of them."""
+"""The umask of a job: octal digits as written, even if YAML parsers read them differently."""
 
 import pytest
 
@@ -44,14 +44,14 @@ def spec(content: bytes) -> JobSpec:
 
 
 @pytest.mark.parametrize("number", [*range(0, 0o1000, 37), 0o777])
-def test_a_umask_means_the_same_with_and_without_a_nought_and_quotes(number: int) -> None:
+def test_a_umask_means_the_same_with_and_without_a_leading_zero_and_quotes(number: int) -> None:
     digits = f"{number:03o}"
     forms = (digits, f'"{digits}"', f"'0{digits}'", f"0{digits}")
     assert {spec(text(form)).umask for form in forms} == {digits}
 
 
 @pytest.mark.parametrize("written", WRONG)
-def test_what_is_no_umask_is_refused_with_what_was_meant(written: str) -> None:
+def test_an_invalid_umask_is_refused_with_what_was_meant(written: str) -> None:
     findings = check_file("jobs.yaml", text(written)).diagnostics
     (found,) = [one for one in findings if one.code == "JF106"]
     assert "is not a umask" in found.message
@@ -59,7 +59,7 @@ def test_what_is_no_umask_is_refused_with_what_was_meant(written: str) -> None:
     assert offered == ([WRONG[written]] if WRONG[written] else [])
 
 
-def test_defaults_give_it_and_null_takes_it_away() -> None:
+def test_defaults_set_it_and_null_removes_it() -> None:
     assert spec(text("", defaults='"077"')).umask == "077"
     assert spec(text("022", defaults='"077"')).umask == "022"
     assert spec(text("null", defaults='"077"')).umask is None

@@ -49,7 +49,7 @@ def unknown(script: str, keys: str = "") -> list[str]:
     ],
 )
 @pytest.mark.parametrize("shell", ["sh", "bash", "[sh, -eu]", "[bash, -e, -u]"])
-def test_a_variable_that_nothing_gives_is_reported_once(script: str, shell: str) -> None:
+def test_a_variable_that_nothing_sets_is_reported_once(script: str, shell: str) -> None:
     assert unknown(f"{script}\necho $HOME $X", f"shell: {shell}") == ["X"]
 
 
@@ -81,7 +81,7 @@ def test_a_variable_that_nothing_gives_is_reported_once(script: str, shell: str)
         'set +u\nif [ -z "$X" ]; then echo $X; fi',
     ],
 )
-def test_a_variable_that_the_script_gives_or_does_without_is_not_reported(script: str) -> None:
+def test_a_variable_that_the_script_sets_or_does_without_is_not_reported(script: str) -> None:
     assert unknown(script) == []
     assert unknown(script, "shell: bash") == []
 
@@ -103,7 +103,7 @@ def test_a_variable_that_the_script_gives_or_does_without_is_not_reported(script
         "echo $HOSTNAME $RANDOM $SECONDS $UID $BASH_VERSION $SHELL $SHLVL $BASH_COMPAT ${PIPESTATUS[0]}",
     ],
 )
-def test_what_bash_gives_is_not_reported_under_bash(script: str) -> None:
+def test_what_bash_sets_is_not_reported_under_bash(script: str) -> None:
     assert unknown(script, "shell: bash") == []
 
 
@@ -111,7 +111,7 @@ def test_what_bash_gives_is_not_reported_under_bash(script: str) -> None:
     "keys",
     ["env: {X: a}", "secrets: {X: env:X}", "pass_env: [X]", "pass_env: [Y, X]"],
 )
-def test_what_the_file_gives_is_not_reported(keys: str) -> None:
+def test_what_the_file_sets_is_not_reported(keys: str) -> None:
     assert unknown("echo $X", keys) == []
 
 
@@ -188,7 +188,7 @@ def test_a_value_of_env_is_not_expanded(name: str, value: str, code: str) -> Non
     assert [one.code for one in told] == ([code] if code else [])
 
 
-def test_a_value_that_the_script_expands_itself_is_left_alone() -> None:
+def test_a_value_that_the_script_expands_itself_is_not_reported() -> None:
     assert not found("env: {A: '$HOME/x'}", 'eval "echo $A"', "JF431")
     assert found("working_dir: $HOME/x", "echo", "JF431")
 

@@ -31,7 +31,7 @@ def every(seconds: int) -> EveryEntry:
         ),
         (
             cron("0 * * * *", NEW_YORK),
-            "at minute 0 of every hour, America/New_York (wildcard: as often as the clock shows it)",
+            "at minute 0 of every hour, America/New_York (wildcard: each time the clock shows it)",
         ),
         (cron("*/10 * * * *"), "every 10 minutes, UTC"),
         (cron("* * * * *"), "every minute, UTC"),
@@ -63,7 +63,7 @@ def test_an_entry_is_described_as_a_person_would(entry: ScheduleEntry, words: st
     assert describe(entry) == words
 
 
-def test_the_clock_effects_of_a_year_stand_in_one_line() -> None:
+def test_the_clock_effects_of_a_year_are_in_one_line() -> None:
     after = datetime(2026, 3, 5, 12, tzinfo=UTC)
     assert (
         describe_clock_effects(cron("30 2 * * *", NEW_YORK), after=after)

@@ -111,7 +111,7 @@ def test_an_included_file_is_looked_at_with_its_set(client: Client) -> None:
     assert client.server.marks(uri) == []
     other = uri.replace("jobs.yaml", "more.yaml")
     Path(uri.removeprefix("file://")).write_text(main)
-    client.at("hover", uri, "")  # by its answer all that was told before has come
+    client.at("hover", uri, "")  # once it answers, all earlier notifications have arrived
     client.server.open(other, "version: 1\njobs: {a: {queue: bd, run: echo}}\n")
     assert [mark["code"] for mark in client.server.marks(other)] == ["JF204"]
 
@@ -130,7 +130,7 @@ def test_an_included_file_is_looked_at_with_its_set(client: Client) -> None:
         ("        nee", "Steps to wait for"),
     ],
 )
-def test_hover_tells_what_a_thing_is(client: Client, after: str, expected: str) -> None:
+def test_hover_shows_what_a_thing_is(client: Client, after: str, expected: str) -> None:
     assert expected in client.hover(cursor(after))
 
 
@@ -154,7 +154,7 @@ def test_hover_shows_nothing_where_there_is_nothing(client: Client) -> None:
         ("version: 1\njobs:\n  a:\n    run: x\n    retry: {backoff: §", {"linear"}, {"delay"}),
     ],
 )
-def test_completion_offers_what_can_stand_there(
+def test_completion_offers_what_is_possible_there(
     client: Client, text: str, offered: set[str], not_offered: set[str]
 ) -> None:
     labels = set(client.labels(text))
@@ -206,7 +206,7 @@ def test_a_name_leads_to_where_it_is_written(client: Client, after: str, line: i
     assert found["range"]["start"] == {"line": line, "character": column}
 
 
-def test_a_mistake_with_a_fix_is_mended_by_it(client: Client) -> None:
+def test_a_mistake_with_a_fix_is_corrected_by_it(client: Client) -> None:
     text = "version: 1\njobs:\n  a: {tags: [🚀], rum: echo, timeout: 30}\n"
     uri = client.open(text)
     marks = client.server.marks(uri)
@@ -247,7 +247,7 @@ def test_a_job_is_renamed_everywhere(client: Client) -> None:
 def test_a_name_that_no_job_can_have_is_refused(client: Client) -> None:
     before, _, rest = cursor("jobs:\n  lo").partition("§")
     uri = client.open(before + rest)
-    with pytest.raises(ServerError, match="a job `tell` already"):
+    with pytest.raises(ServerError, match="already a job `tell`"):
         client.at("rename", uri, before, newName="tell")
     with pytest.raises(ServerError, match="a letter first"):
         client.at("rename", uri, before, newName="No Name")
@@ -297,8 +297,8 @@ def test_a_fix_keeps_the_line_ends_of_its_file(client: Client) -> None:
                 assert edit["newText"].count("\n") == edit["newText"].count("\r\n")
 
 
-def test_of_two_fixes_that_touch_one_is_made_whole(client: Client) -> None:
-    """A key given twice, with a mistake in it: no half of a mend is left."""
+def test_one_of_two_fixes_that_touch_is_applied_completely(client: Client) -> None:
+    """A key given twice, with a mistake in it: no fix is applied partly."""
     text = "version: 1\njobs:\n  a: {rum: x}\n  b: {timout: 5m, run: x, retrie: 2}\n"
     uri = client.open(text)
     client.server.marks(uri)

@@ -269,10 +269,10 @@ def test_a_set_and_itself_have_an_empty_plan_and_equal_input_gives_equal_bytes(s
     assert json.loads(texts[0][0])["summary"]["add"] == len(compiled.catalog.jobs)
 
 
-# What is told of a job
+# What is shown of a job
 
 
-def test_a_time_zone_moves_runs_and_the_day_without_that_time_is_told() -> None:
+def test_a_time_zone_moves_runs_and_a_day_without_that_time_is_reported() -> None:
     one = only(
         plan_of(
             hello('schedule: "0 2 * * *"'),
@@ -327,7 +327,7 @@ def test_fields_come_in_the_order_and_words_of_the_language() -> None:
     ]
 
 
-def test_steps_are_told_one_by_one() -> None:
+def test_steps_are_shown_one_by_one() -> None:
     before = hello("command: [x]").replace(
         "command: [x]", "steps:\n      one: {run: echo 1}\n      two: {run: echo 2}"
     )
@@ -409,7 +409,7 @@ FOLLOWED = "  next:\n    triggers: [{after: hello}]\n    command: [x]\n"
         ([DAILY, "enabled: false"], [DAILY], "RISK10"),
     ],
 )
-def test_a_risk_is_told_in_one_direction(before: list[str], after: list[str], code: str) -> None:
+def test_a_risk_is_reported_in_one_direction(before: list[str], after: list[str], code: str) -> None:
     one, other = hello(*before) + FOLLOWED, hello(*after) + FOLLOWED
     assert code in risks_of(plan_of(one, other, facts=BUSY))
     if code not in ("RISK03", "RISK08", "RISK09", "RISK10"):
@@ -449,7 +449,7 @@ PARAMS = "params: {a: {type: string, default: x}}"
             [DAILY, "retry: 2"],
             [DAILY, "retry: 3"],
             "RISK03",
-            "2 waiting runs will run the new definition; 1 running run ends as begun; "
+            "2 waiting runs will run the new definition; 1 running run keeps the old definition; "
             "1 run between attempts keeps the old definition",
             {"waiting": 2, "running": 1, "retrying": 1},
         ),
@@ -471,14 +471,14 @@ PARAMS = "params: {a: {type: string, default: x}}"
             ["retry: 1"],
             ["retry: 3"],
             "RISK06",
-            "a failed run is now tried again; it has no idempotency_key and is not idempotent",
+            "a failed run is now retried; the job has no idempotency_key and is not idempotent",
             {"attempts": 3},
         ),
         (
             ["catchup: none"],
             ["catchup: last"],
             "RISK06",
-            "missed runs are now made up for; it has no idempotency_key and is not idempotent",
+            "missed runs are now made up for; the job has no idempotency_key and is not idempotent",
             {"catchup": "last"},
         ),
         (
@@ -492,21 +492,21 @@ PARAMS = "params: {a: {type: string, default: x}}"
             ["concurrency: 1", PARAMS],
             ["concurrency: {limit: 1, key: '{{ params.a }}'}", PARAMS],
             "RISK07",
-            "the limit now holds for each key by itself",
+            "the limit now applies to each key separately",
             {"key": "{{ params.a }}"},
         ),
         (
             ["secrets: {A: env:A}"],
             ["secrets: {A: file:/b}"],
             "RISK08",
-            "another source for A",
+            "a different source for A",
             {"secrets": ["A"]},
         ),
         (
             ["run: a", "shell: [bash, -eu]"],
             ["run: a", "shell: [sh, -eu]"],
             "RISK09",
-            "another shell",
+            "a different shell",
             {"fields": ["shell"]},
         ),
         ([DAILY, "enabled: false"], [DAILY], "RISK10", "switched on", {"enabled": True}),
@@ -537,13 +537,13 @@ def test_a_risk_says_what_it_rests_on(
         (["concurrency: 3"], ["concurrency: 3", "owner: me"], "RISK07"),
     ],
 )
-def test_what_is_no_risk_is_none(before: list[str], after: list[str], code: str) -> None:
+def test_a_harmless_change_is_no_risk(before: list[str], after: list[str], code: str) -> None:
     assert code not in risks_of(plan_of(hello(*before), hello(*after), facts=BUSY))
 
 
 CHANGES_OF_A_FOLLOWED_JOB = {
     "enabled: false": "is disabled",
-    "outputs: {rows: {type: integer}}": "has other outputs",
+    "outputs: {rows: {type: integer}}": "has different outputs",
     "owner: me": None,
     "timeout: 2h": None,
     "retry: 3": None,
@@ -599,7 +599,7 @@ def risks_with(plan: Plan, code: str) -> list[tuple[str, object]]:
     return [(one.message, one.evidence) for one in plan.all_risks if one.code == code]
 
 
-def test_a_run_that_starts_at_once_is_told_unless_it_was_to_start_then_before() -> None:
+def test_a_run_that_starts_at_once_is_reported_unless_it_was_due_then_before() -> None:
     soon = hello('schedule: {at: "2026-03-05T12:00:30Z"}')
     told = risks_with(plan_of(hello('schedule: {at: "2026-03-07T02:00:00Z"}'), soon), "RISK05")
     assert any(
@@ -624,7 +624,7 @@ def webhook(path: str, secret: str = "") -> str:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        (webhook("a", "KEY"), webhook("a"), "the webhook a is open to everybody"),
+        (webhook("a", "KEY"), webhook("a"), "the webhook a is open to everyone"),
         (webhook("a", "KEY"), webhook("a", "OTHER"), "the webhook a is signed with OTHER"),
         (webhook("a"), webhook("a", "KEY"), "the webhook a is signed with KEY"),
         (webhook("a", "KEY"), webhook("a", "KEY"), None),
@@ -652,17 +652,17 @@ def test_a_zone_that_changes_for_many_is_one_risk() -> None:
     assert "RISK12 the time zone of 3 jobs changes from UTC to Asia/Tokyo" in render_text(plan)
 
 
-def test_runs_under_way_are_told_with_what_becomes_of_them() -> None:
+def test_open_runs_are_shown_with_what_happens_to_them() -> None:
     plan = plan_of(hello(DAILY, "retry: 2"), hello(DAILY, "retry: 3"), facts=BUSY)
     assert (
-        "2 waiting runs will run the new definition; 1 running run ends as begun; "
+        "2 waiting runs will run the new definition; 1 running run keeps the old definition; "
         "1 run between attempts keeps the old definition" in render_text(plan)
     )
     gone = plan_of(hello(DAILY), "version: 1\njobs: {}\n", facts=BUSY)
     assert "2 waiting runs will be cancelled" in render_text(gone)
 
 
-def test_a_paused_job_is_told_as_that() -> None:
+def test_a_paused_job_is_shown_as_paused() -> None:
     facts = {"hello": JobFacts(paused="by anna since 2026-03-04 08:10Z")}
     assert "paused      by anna since 2026-03-04 08:10Z; it stays paused" in render_text(
         plan_of(hello("timeout: 1h"), hello("timeout: 2h"), facts=facts)
