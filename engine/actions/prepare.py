@@ -1,11 +1,13 @@
 """One attempt, prepared: bound values, rendered templates, secrets read, everything the launcher needs."""
 
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 
+from engine.actions.kind import CannotStartError, Values
+from engine.actions.registry import runnable_kind_of
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run, StartError, attempt_id
@@ -14,9 +16,9 @@ from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
 from jobfile.expressions.expression import EvaluationError
-from jobfile.expressions.template import evaluate_source, has_template, render_items, render_text, to_text
+from jobfile.expressions.template import has_template, render_text, to_text
 from jobfile.model.environment import PASSED_ON, is_reserved
-from jobfile.model.jobs import CommandAction, HttpAction, JobSpec, PythonAction, ScriptAction, StepsAction
+from jobfile.model.jobs import CommandAction, JobSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 from jobfile.schedule.occurrences import previous_fire
 
@@ -35,19 +37,6 @@ MAX_VALUE_BYTES = 128 * 1024 - 64
 """Linux limits one argument or environment entry to 128 KiB (MAX_ARG_STRLEN), its name included."""
 
 
-Values = Callable[[], Mapping[str, object]]
-"""What names mean in templates, put together when the first template asks: most jobs have none."""
-
-
-class _CannotStartError(Exception):
-    """Carries the reason out of the preparation; never leaves this module."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
 def prepare(
     run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
 ) -> LaunchOrder | StartError | None:
@@ -58,7 +47,7 @@ def prepare(
     secrets: dict[str, str] = {}
     try:
         return _order(run, spec, config, secrets, now=now, last_success=last_success)
-    except _CannotStartError as error:
+    except CannotStartError as error:
         reason, detail = error.reason, error.detail
     except NotYetError:
         return None
@@ -97,7 +86,7 @@ def _order(
     """The order; `secrets` is filled as they are read, so that the caller can keep them out of errors."""
     for name, source in spec.secrets.items():
         if is_reserved(name):  # no file says so, but what is recorded may be older, or from elsewhere
-            raise _CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that is jobfile's own")
+            raise CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that is jobfile's own")
         secrets[name] = _secret(name, source, config.environ)
 
     @cache
@@ -106,28 +95,19 @@ def _order(
 
     folder = config.run_folder(run.id)
     env = _environment(run, spec, config, values, folder=folder, now=now, last_success=last_success)
-    script = None
-    match spec.action:
-        case ScriptAction():
-            argv = spec.action.shell
-            script = spec.action.compiled
-            for index, source in enumerate(spec.action.values, start=1):
-                env[f"JF_{index}"] = to_text(evaluate_source(source, values()))
-        case CommandAction():
-            argv = _arguments(spec.action.argv, values)
-        case PythonAction() | HttpAction() | StepsAction():
-            raise AssertionError(f"{spec.name} was refused when it was applied")
-    _refuse_what_exec_refuses(env, argv)
+    prepared = runnable_kind_of(spec.action).prepare(spec.action, values)
+    env |= prepared.env
+    _refuse_what_exec_refuses(env, prepared.argv)
     return LaunchOrder(
         attempt_id=attempt_id(run.id, run.attempt),
         run_dir=config.attempt_dir(run.id, run.attempt),
-        argv=argv,
+        argv=prepared.argv,
         env=env,
         secrets=secrets,
         working_dir=_folder(spec, config, values),
         timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
         kill_grace_seconds=spec.kill_grace.total_seconds(),
-        script=script,
+        script=prepared.script,
         scratch_dir=f"{folder}/{SCRATCH}",
         umask=None if spec.umask is None else int(spec.umask, 8),
         may_gain_rights=bool(spec.new_privileges),
@@ -147,7 +127,7 @@ def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
         return base
     folder = base / render_text(spec.working_dir, values())
     if trouble := folder_trouble(folder):
-        raise _CannotStartError(Reason.WORKING_DIR_MISSING, trouble)
+        raise CannotStartError(Reason.WORKING_DIR_MISSING, trouble)
     return folder
 
 
@@ -169,20 +149,6 @@ def folder_trouble(folder: Path) -> str:
 @cache
 def _folder_of(main_file: Path) -> Path:
     return main_file.absolute().parent
-
-
-def _arguments(items: Sequence[str], values: Values) -> tuple[str, ...]:
-    """Program and arguments. A value may not turn into an option that the author did not write."""
-    argv: list[str] = []
-    for item in items:
-        parts = render_items(item, values()) if has_template(item) else (item,)
-        if item.startswith("{{") and "--" not in argv and any(part.startswith("-") for part in parts):
-            raise _CannotStartError(
-                Reason.TEMPLATE_ERROR,
-                f"the value of `{item}` begins with `-` and would be an option; write `--` before it",
-            )
-        argv += parts
-    return tuple(argv)
 
 
 def _values(
@@ -253,7 +219,7 @@ def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:
     """Why a run that needs a secret could not start now, without its value; empty if it could."""
     try:
         wait_for(partial(_secret, name, source, environ))
-    except _CannotStartError as error:
+    except CannotStartError as error:
         return error.detail
     return ""
 
@@ -275,11 +241,11 @@ def refusals(
     decisions.append(partial(_folder, spec, config, known))
     decisions += [partial(render_text, text, values) for text in spec.env.values() if has_template(text)]
     if isinstance(spec.action, CommandAction):
-        decisions.append(partial(_arguments, spec.action.argv, known))
+        decisions.append(partial(runnable_kind_of(spec.action).prepare, spec.action, known))
     for decide in decisions:
         try:
             wait_for(decide)
-        except _CannotStartError as error:
+        except CannotStartError as error:
             yield error.detail
         except EvaluationError as error:
             yield str(error)
@@ -317,9 +283,9 @@ def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
     return value
 
 
-def _no_secret(name: str, why: str) -> _CannotStartError:
+def _no_secret(name: str, why: str) -> CannotStartError:
     between = "" if why.startswith(":") else " "
-    return _CannotStartError(Reason.SECRET_NOT_AVAILABLE, f"secret `{name}`{between}{why}")
+    return CannotStartError(Reason.SECRET_NOT_AVAILABLE, f"secret `{name}`{between}{why}")
 
 
 def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:
@@ -328,9 +294,9 @@ def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> 
         return  # a character is at most four bytes: most values need not be looked at one by one
     for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
         if "\0" in value:
-            raise _CannotStartError(Reason.TEMPLATE_ERROR, f"{what} holds a NUL character")
+            raise CannotStartError(Reason.TEMPLATE_ERROR, f"{what} holds a NUL character")
         if _size(value) > MAX_VALUE_BYTES:
-            raise _CannotStartError(
+            raise CannotStartError(
                 Reason.TEMPLATE_ERROR, f"{what} is a value too large for a script or argument"
             )
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from engine.actions.registry import is_runnable
+from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import ExpectSpec, HttpAction, JobSpec, PythonAction, StepsAction
+from jobfile.model.jobs import ExpectSpec, JobSpec
 
 UNABLE: Final = (
     *("steps", "http", "python", "expect", "triggers", "matrix", "if", "queue", "priority"),
@@ -41,9 +43,8 @@ def needs_of(spec: JobSpec) -> tuple[str, ...]:
 
 def _needs(spec: JobSpec) -> Iterator[str]:
     """The keys of a job that the engine does not know what to do with."""
-    actions = {StepsAction: "steps", HttpAction: "http", PythonAction: "python"}
-    if type(spec.action) in actions:
-        yield actions[type(spec.action)]
+    if not is_runnable(spec.action):
+        yield key_of(spec.action)
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {

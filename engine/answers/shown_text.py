@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from engine.answers.shown import Shown
+from jobfile.actions.kind import Written
+from jobfile.actions.registry import kind_of
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import Plain, to_plain
 from jobfile.model.jobs import (
     Action,
-    CommandAction,
     HttpAction,
     JobSpec,
-    PythonAction,
-    ScriptAction,
+    StepsAction,
     StepSpec,
 )
 from jobfile.schedule.duration import format_duration
@@ -90,17 +90,17 @@ def _lines(spec: JobSpec) -> list[Row]:
 
 
 def _action_rows(action: Action) -> list[Row]:
-    match action:
-        case ScriptAction():
-            return [("run", "|\n" + action.text), ("shell", _value(list(action.shell)))]
-        case CommandAction():
-            return [("command", _value(list(action.argv)))]
-        case PythonAction():
-            return [("python", f"{action.module}:{action.function}")]
-        case HttpAction():
-            return [("http", _value(to_plain(action)))]
-        case _:
-            return [row for step in action.steps for row in _step_rows(step)]
+    if isinstance(action, StepsAction):
+        return [row for step in action.steps for row in _step_rows(step)]
+    if isinstance(action, HttpAction):
+        return [("http", _value(to_plain(action)))]
+    return [_written_row(one) for one in kind_of(action).written(action)]
+
+
+def _written_row(one: Written) -> Row:
+    if one.is_script:
+        return one.key, f"|\n{one.value}"
+    return one.key, one.value if isinstance(one.value, str) else _value(to_plain(one.value))
 
 
 def _step_rows(step: StepSpec) -> list[Row]:

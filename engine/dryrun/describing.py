@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.actions.registry import kind_of
 from engine.dryrun.unknowns import (
     UNKNOWN,
     StillUnknownError,
@@ -17,13 +18,10 @@ from jobfile.expressions.template import evaluate_source, to_text
 from jobfile.model.jobs import (
     Action,
     AfterTrigger,
-    CommandAction,
-    HttpAction,
     JobSpec,
-    PythonAction,
     RetrySpec,
-    ScriptAction,
     SimpleAction,
+    StepsAction,
     StepSpec,
 )
 from jobfile.model.values import Value
@@ -42,6 +40,10 @@ class Around:
     is_set: Callable[[str], bool]
     find_program: Callable[[str], str | None]
     has_file: Callable[[str], bool]
+
+
+_NOTHING = Around(is_set=lambda _: False, find_program=lambda _: None, has_file=lambda _: False)
+"""Where nothing is asked of the machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,38 +66,34 @@ def payload_rows(
 ) -> list[Row]:
     """What is executed, with its environment; a secret by its place."""
     rows = environment_rows(values, around, env=env, secrets=secrets)
-    match action:
-        case ScriptAction():
-            rows += [
-                ("env", f"JF_{index} = {shown(source, values)!r}   {{{{ {source} }}}}")
-                for index, source in enumerate(action.values, start=1)
-            ]
-            rows += [("shell", " ".join(action.shell))]
-            rows += [
-                ("script" if index == 1 else "", f"{index:>2}  {line}")
-                for index, line in enumerate(action.compiled.splitlines(), start=1)
-            ]
-            rows.append(("program", _program(action.shell[0], around)))
-        case CommandAction():
-            argv = [part for item in action.argv for part in shown_items(item, values)]
-            rows += [("argument", part) for part in argv[1:]]
-            rows.append(("program", _program(argv[0] if argv else "", around)))
-        case PythonAction():
-            rows.append(("python", f"{action.module}:{action.function}, with the params as keywords"))
-        case HttpAction():
-            rows += _request(action, values)
-    return rows
+    return rows + kind_of(action).describe(action, _Filled(values, around))
 
 
 def program_of(action: Action, values: Mapping[str, object]) -> str:
     """The program that would be executed; empty where there is none."""
-    match action:
-        case ScriptAction():
-            return action.shell[0]
-        case CommandAction():
-            return next((part for item in action.argv for part in shown_items(item, values)), "")
-        case _:
-            return ""
+    if isinstance(action, StepsAction):
+        return ""
+    return kind_of(action).program(action, _Filled(values, _NOTHING))
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """Templates filled in as far as that can be done before the run."""
+
+    values: Mapping[str, object]
+    around: Around
+
+    def expression(self, source: str) -> str:
+        return shown(source, self.values)
+
+    def text(self, text: str) -> str:
+        return shown_text(text, self.values)
+
+    def items(self, text: str) -> tuple[str, ...]:
+        return shown_items(text, self.values)
+
+    def program(self, name: str) -> str:
+        return _program(name, self.around)
 
 
 def environment_rows(
@@ -104,25 +102,6 @@ def environment_rows(
     """The variables of a job or step; a secret by its place."""
     rows = [("env", f"{name} = {shown_text(text, values)}") for name, text in sorted(env.items())]
     return rows + [("env", f"{name} = {_secret(source, around)}") for name, source in sorted(secrets.items())]
-
-
-def _request(action: HttpAction, values: Mapping[str, object]) -> list[Row]:
-    rows = [("request", f"{action.method} {shown_text(action.url, values)}")]
-    rows += [("header", f"{name}: {shown_text(text, values)}") for name, text in action.headers.items()]
-    if action.body is not None:
-        rows.append(("body", shown_text(action.body, values)))
-    if action.json is not None:
-        rows.append(("body", to_text(_filled(action.json, values))))
-    ranges = ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in action.status)
-    return [*rows, ("succeeds on", ranges)]
-
-
-def _filled(value: object, values: Mapping[str, object]) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_filled(one, values)}" for key, one in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(_filled(one, values) for one in value) + "]"
-    return shown_text(value, values) if isinstance(value, str) else to_text(value)
 
 
 def _secret(source: str, around: Around) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final  # values of a document are not typed yet
 
-from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_in, texts_of
+from jobfile.actions.registry import texts_in
+from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_of
 from jobfile.compile.timing import duration_of, expect_of, schedule_of, triggers_of, zone_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings

@@ -1,85 +1,32 @@
 """Compiles actions: scripts, commands, functions, requests, steps, and channels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any  # values of a document are not typed yet
 
+from jobfile.actions.http import request_of
+from jobfile.actions.registry import compiled_action
 from jobfile.compile.timing import duration_of
-from jobfile.expressions.template import with_constants
-from jobfile.files.fileset import FileSet, JobText, Payload, StepText
+from jobfile.files.fileset import FileSet, JobText, StepText
 from jobfile.files.merged_settings import Setting, Settings, merged_by_name
 from jobfile.model.jobs import (
     Action,
     Backoff,
     ChannelSpec,
-    CommandAction,
-    HttpAction,
     Jitter,
-    PythonAction,
     RetrySpec,
-    ScriptAction,
-    SimpleAction,
     StepsAction,
     StepSpec,
 )
-from jobfile.shell.payload import SHELLS, compiled_script
 
-DEFAULT_SHELL = "sh"
 DEFAULT_MAX_PARALLEL = 4
-SUCCESS = ((200, 299),)
 
 
 def action_of(job: JobText) -> Action:
     """The action of a checked job."""
     if "steps" in job.settings:
         return StepsAction(steps=tuple(_step(step) for step in job.steps.values()))
-    return simple_action(job)
-
-
-def simple_action(payload: Payload) -> SimpleAction:
-    """The action of a step, or of a job without steps."""
-    settings = payload.settings
-    if "command" in settings:
-        return CommandAction(argv=texts_of(settings["command"]))
-    if "python" in settings:
-        module, _, function = settings["python"].text.partition(":")
-        return PythonAction(module=module, function=function)
-    if "http" in settings:
-        return http_of(settings["http"])
-    return _script(payload)
-
-
-def _script(payload: Payload) -> ScriptAction:
-    text = payload.settings["run"].text
-    shell = payload.settings.get("shell")
-    if shell is not None and isinstance(shell.value, list):
-        return ScriptAction(text=text, compiled=with_constants(text), values=(), shell=texts_of(shell))
-    dialect: Any = DEFAULT_SHELL if shell is None else shell.value
-    script, sources, _ = compiled_script(text, payload.scope, dialect=dialect)
-    assert script is not None, f"{payload.words} was checked"
-    return ScriptAction(text=text, compiled=script, values=sources, shell=SHELLS[dialect])
-
-
-def http_of(setting: Setting) -> HttpAction:
-    """A request."""
-    body, contains, json = setting.part("body"), setting.part("contains"), setting.part("json")
-    url, headers, status = setting.part("url"), setting.part("headers"), setting.part("status")
-    assert url is not None
-    return HttpAction(
-        url=url.text,
-        method=setting.value.get("method", "GET"),
-        headers={} if headers is None else {str(one.path[-1]): one.text for one in headers.parts()},
-        body=None if body is None else body.text,
-        json=None if json is None else json.value,
-        status=SUCCESS if status is None else tuple(status_range(one.text) for one in status.parts()),
-        contains=None if contains is None else contains.text,
-    )
-
-
-def status_range(text: str) -> tuple[int, int]:
-    """`200` or `200..299` as the first and the last status."""
-    first, _, last = text.partition("..")
-    return int(first), int(last or first)
+    action: Action = compiled_action(job)
+    return action
 
 
 def _step(step: StepText) -> StepSpec:
@@ -88,7 +35,7 @@ def _step(step: StepText) -> StepSpec:
     description, folder = settings.get("description"), settings.get("working_dir")
     return StepSpec(
         name=step.name,
-        action=simple_action(step),
+        action=compiled_action(step),
         description="" if description is None else description.text,
         needs=step.needs,
         condition=None if condition is None else condition.text,
@@ -134,7 +81,7 @@ def channel_of(files: FileSet, name: str) -> ChannelSpec:
     return ChannelSpec(
         name=name,
         apprise=() if apprise is None else tuple(one.text for one in apprise.entries()),
-        http=None if http is None else http_of(http),
+        http=None if http is None else request_of(http),
         command=() if command is None else texts_of(command),
         secrets=named_texts(secrets),
     )
@@ -148,33 +95,3 @@ def texts_of(setting: Setting | None) -> tuple[str, ...]:
 def named_texts(settings: Settings) -> dict[str, str]:
     """The values of a map as text."""
     return {name: one.text for name, one in settings.items()}
-
-
-def texts_in(action: Action) -> Iterator[str]:
-    """Every text of an action that can contain a template."""
-    match action:
-        case ScriptAction():
-            yield action.text
-        case CommandAction():
-            yield from action.argv
-        case HttpAction():
-            yield from (action.url, *action.headers.values(), action.body or "", action.contains or "")
-            yield from _strings(action.json)
-        case StepsAction():
-            for step in action.steps:
-                yield from texts_in(step.action)
-                yield from (*step.env.values(), step.working_dir or "")
-                yield from (f"{{{{ {one} }}}}" for one in (step.condition, step.for_each) if one)
-        case PythonAction():
-            pass
-
-
-def _strings(tree: object) -> Iterator[str]:
-    if isinstance(tree, str):
-        yield tree
-    elif isinstance(tree, Mapping):
-        for part in tree.values():
-            yield from _strings(part)
-    elif isinstance(tree, (list, tuple)):
-        for part in tree:
-            yield from _strings(part)

@@ -3,19 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Final, cast
 
+from jobfile.actions.registry import KEYS, key_of, kind_of
 from jobfile.checks.plain_secrets import looks_like_secret
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.jobs import (
+    Action,
     ChannelSpec,
-    CommandAction,
     CronEntry,
-    HttpAction,
     JobSpec,
     ParamSpec,
-    PythonAction,
-    ScriptAction,
+    SimpleAction,
     StepsAction,
     StepSpec,
 )
@@ -36,13 +35,6 @@ _WORDS: Final = {"condition": "if", "item_type": "items", "is_required": "requir
 """Fields that have a different name in the file."""
 _SETS: Final = frozenset({"tags", "when", "pass_env", "artifacts", "enum", "needs", "matrix", "triggers"})
 """Lists that show only added and removed items."""
-_ACTIONS: Final = {
-    ScriptAction: "run",
-    CommandAction: "command",
-    PythonAction: "python",
-    HttpAction: "http",
-    StepsAction: "steps",
-}
 
 
 def changed_fields(before: JobSpec, after: JobSpec) -> tuple[FieldChange, ...]:
@@ -61,7 +53,7 @@ def whole_fields(job: JobSpec) -> tuple[FieldChange, ...]:
     known = {"action": job.action, "schedule": job.schedule, "timezone": job.timezone, "owner": job.owner}
     plain = replace(JobSpec(name=job.name, action=job.action), **known)  # type: ignore[arg-type]  # its own fields
     told = changed_fields(plain, job)
-    word = _ACTIONS[type(job.action)]
+    word = key_of(job.action)
     if isinstance(job.action, StepsAction):
         action = FieldChange((word,), None, tuple(step.name for step in job.action.steps))
     else:
@@ -74,7 +66,7 @@ def _field(name: str, old: object, new: object, above: Path) -> Iterator[FieldCh
     if name == "schedule":
         yield from _list(path, old, new, Kind.SCHEDULE)
     elif name == "action":
-        yield from _action(above, old, new)
+        yield from _action(above, cast("Action", old), cast("Action", new))
     elif name in _SETS:
         yield from _list(path, old, new, Kind.LIST)
     else:
@@ -118,30 +110,29 @@ def _by_name(value: object) -> dict[str, object]:
     return {one.name: one for one in value}
 
 
-def _action(above: Path, old: object, new: object) -> Iterator[FieldChange]:
+def _action(above: Path, old: Action | None, new: Action | None) -> Iterator[FieldChange]:
     """The action; a different kind of action is one field removed and one added."""
-    if type(old) is not type(new):
-        order = list(_ACTIONS)  # the same order in both directions of time
+    if old is None or new is None or type(old) is not type(new):
         present = [(side, one) for side, one in (("before", old), ("after", new)) if one is not None]
-        for side, value in sorted(present, key=lambda one: order.index(type(one[1]))):
+        # The same order in both directions of time.
+        for side, value in sorted(present, key=lambda one: KEYS.index(key_of(one[1]))):
             told, kind = _told(value)
-            path = (*above, _ACTIONS[type(value)])
             sides = {"before": None, "after": None, side: told}
-            yield FieldChange(path, sides["before"], sides["after"], kind)
+            yield FieldChange((*above, key_of(value)), sides["before"], sides["after"], kind)
         return
-    path = (*above, _ACTIONS[type(old)])
-    match old, new:
-        case ScriptAction(), ScriptAction():
-            if old.text != new.text or old.shell == new.shell:
-                yield FieldChange(path, old.text, new.text, Kind.SCRIPT)
-            if old.shell != new.shell:
-                yield FieldChange((*above, "shell"), old.shell, new.shell)
-        case StepsAction(), StepsAction():
-            yield from _steps(path, old, new)
-        case HttpAction(), HttpAction():
-            yield from _differences(path, old, new)
-        case _:
-            yield FieldChange(path, _told(old)[0], _told(new)[0])
+    path = (*above, key_of(old))
+    if isinstance(old, StepsAction) and isinstance(new, StepsAction):
+        yield from _steps(path, old, new)
+    elif not isinstance(old, StepsAction) and not isinstance(new, StepsAction):
+        yield from _differences(path, old, new) if kind_of(old).has_parts else _written(above, old, new)
+
+
+def _written(above: Path, old: SimpleAction, new: SimpleAction) -> Iterator[FieldChange]:
+    """The keys of an action that differ; the one that names it where only its compiled form does."""
+    pairs = list(zip(kind_of(old).written(old), kind_of(new).written(new), strict=True))
+    for before, after in [(one, other) for one, other in pairs if one != other] or pairs[:1]:
+        kind = Kind.SCRIPT if before.is_script else Kind.VALUE
+        yield FieldChange((*above, before.key), before.value, after.value, kind)
 
 
 def _steps(path: Path, old: StepsAction, new: StepsAction) -> Iterator[FieldChange]:
@@ -160,21 +151,12 @@ def _steps(path: Path, old: StepsAction, new: StepsAction) -> Iterator[FieldChan
         yield FieldChange((*path, "order"), tuple(before), tuple(after))
 
 
-def _told(action: object) -> tuple[object, Kind]:
+def _told(action: Action) -> tuple[object, Kind]:
     """The action as written in the file."""
-    match action:
-        case ScriptAction():
-            return action.text, Kind.SCRIPT
-        case CommandAction():
-            return action.argv, Kind.VALUE
-        case PythonAction():
-            return f"{action.module}:{action.function}", Kind.VALUE
-        case HttpAction():
-            return f"{action.method} {action.url}", Kind.VALUE
-        case StepsAction():
-            return tuple(step.name for step in action.steps), Kind.VALUE
-        case _:
-            raise AssertionError(f"{type(action).__name__} is not an action")
+    if isinstance(action, StepsAction):
+        return tuple(step.name for step in action.steps), Kind.VALUE
+    first = kind_of(action).written(action)[0]
+    return first.value, Kind.SCRIPT if first.is_script else Kind.VALUE
 
 
 def _list(path: Path, old: object, new: object, kind: Kind) -> Iterator[FieldChange]:

@@ -191,7 +191,7 @@ def test_f60_what_cannot_be_started_is_told_and_its_schedule_goes_on(tmp_path: P
         "missing": ("start_error", "not found"),
         "plain": ("start_error", "not executable"),
         "nowhere": ("working_dir_missing", "is not a folder"),
-        "template": ("template_error", "by nought"),
+        "template": ("template_error", "division by zero"),
     }
     with engine(tmp_path):
         for name in (*words, "good"):

@@ -82,7 +82,7 @@ def test_every_command_says_it_before_the_engine_does(
     assert "JF631" in json.dumps(jobfile("check", "--json").json)
     plan = jobfile("plan", "--from", "before.yaml", "--fail-on", "risk")
     assert plan.code == 3
-    assert "RISK13 nothing of this can be put in force" in plan.out
+    assert "RISK13 the engine would refuse the whole change" in plan.out
     told_plan = jobfile("plan", "--from", "before.yaml", "--json").json
     fits(told_plan, "plan")
     risks = told_plan["risks"]

@@ -32,7 +32,7 @@ BAD: dict[str, tuple[str, str]] = {
     "secret-folder": ("secrets: {S: 'file:/tmp'}", "is not a file but a folder"),
     "template": (
         "env: {X: '{{ 1 // params.zero }}'}\n    params: {zero: {type: integer, default: 0}}",
-        "nought",
+        "division by zero",
     ),
 }
 """A key that keeps a job from being prepared, and a word of the reason."""

@@ -1,0 +1,71 @@
+"""What the engine asks of a kind of action."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol  # an action of a kind is known to its module alone
+
+from engine.core.reasons import Reason
+
+Row = tuple[str, str]
+Values = Callable[[], Mapping[str, object]]
+"""What names mean in templates, put together when the first template asks: most jobs have none."""
+
+
+class CannotStartError(Exception):
+    """Why an attempt cannot start; `prepare` makes a StartError of it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        """`detail` says it for people."""
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Prepared(NamedTuple):
+    """What is executed: program and arguments, a script for its input, and variables beside the job's own."""
+
+    argv: tuple[str, ...]
+    script: str | None = None
+    env: Mapping[str, str] = {}
+
+
+class Filled(Protocol):
+    """Templates before a run: a value that is not known yet is shown by what stands for it."""
+
+    def expression(self, source: str) -> str:
+        """The value of an expression."""
+        ...
+
+    def text(self, text: str) -> str:
+        """A text with its templates filled in."""
+        ...
+
+    def items(self, text: str) -> tuple[str, ...]:
+        """One argument, or several when it is a list."""
+        ...
+
+    def program(self, name: str) -> str:
+        """A program, and where it was found."""
+        ...
+
+
+class ActionKind(Protocol):
+    """A kind of action. One that `is_runnable` not yet is refused before it is put in force."""
+
+    is_runnable: bool
+
+    @property
+    def made(self) -> type:
+        """The class of its values."""
+        ...
+
+    def prepare(self, action: Any, values: Values) -> Prepared:  # noqa: ANN401  a value of `made`
+        """What an attempt executes. Raises CannotStartError and EvaluationError."""
+        ...
+
+    def describe(self, action: Any, filled: Filled) -> list[Row]:  # noqa: ANN401  a value of `made`
+        """What a run would execute, as rows of a dry run."""
+        ...
+
+    def program(self, action: Any, filled: Filled) -> str:  # noqa: ANN401  a value of `made`
+        """The program that would be executed; '' where there is none."""
+        ...

@@ -1,0 +1,32 @@
+"""Every kind of action that the engine knows; one more kind is one more line here. Steps are around them."""
+
+from typing import Final
+
+from engine.actions.command import Command
+from engine.actions.http import Http
+from engine.actions.kind import ActionKind
+from engine.actions.python import Python
+from engine.actions.refused import refuse
+from engine.actions.run import Run
+from jobfile.actions.registry import STEPS
+from jobfile.model.jobs import Action, SimpleAction, StepsAction
+
+KINDS: Final[tuple[ActionKind, ...]] = (Run(), Command(), Python(), Http())
+_BY_TYPE: Final = {kind.made: kind for kind in KINDS}
+
+
+def kind_of(action: SimpleAction) -> ActionKind:
+    """The kind of an action that is not a list of steps."""
+    return _BY_TYPE[type(action)]
+
+
+def runnable_kind_of(action: Action) -> ActionKind:
+    """The kind of an action that is in force: the engine can run it."""
+    if isinstance(action, StepsAction):
+        refuse(STEPS)
+    return kind_of(action)
+
+
+def is_runnable(action: Action) -> bool:
+    """Whether the engine can run an action."""
+    return not isinstance(action, StepsAction) and kind_of(action).is_runnable
