@@ -1,7 +1,8 @@
 """Two simulations of the same time, side by side."""
 
+from engine.core.columns import table
 from engine.simulation.notes import notes_of
-from engine.simulation.printing import clock_text, to_json
+from engine.simulation.printing import clock_text, head_line, to_json
 from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
 
@@ -26,6 +27,29 @@ def compare_rows(
             note = "; ".join(notes_of(row, spec, setting)) if job in new else ""
             rows.append([sign, job, *cells, note])
     return _HEADS, rows
+
+
+def compare_to_text(
+    before: Outcome,
+    before_setting: Setting,
+    after: Outcome,
+    after_setting: Setting,
+    *,
+    revision: str,
+    width: int,
+) -> str:
+    """Both simulations for people: the jobs that do something else than with the files of a revision."""
+    heads, found = compare_rows(before, before_setting, after, after_setting)
+    return "\n".join(
+        [
+            head_line(after, after_setting),
+            f"before is {revision}; a job that does the same is left out",
+            "",
+            table(heads, found, width=width) if found else "no difference",
+            "",
+            f"at most {before.load.most} -> {after.load.most} runs at once",
+        ]
+    )
 
 
 def compare_to_json(

@@ -5,15 +5,37 @@ import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from engine.core.columns import cut, display_width, facts, table
 from engine.simulation.notes import absence_lines, length_text, notes_of, zone_changes, zone_line
 from engine.simulation.subject import Setting, SimRun
 from engine.simulation.tally import JobTally, Outcome
 
 HEADS = ("job", "fires", "ran", "skipped", "missed", "waited max", "late", "busy", "note")
 RIGHT = (1, 2, 3, 4, 5, 6, 7)
+NARROW = 90
+"""With fewer columns the table of the load stands closer together."""
 _LEVELS = "▁▂▃▄▅▆▇█"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NOTHING = timedelta(0)
+
+
+def outcome_to_text(outcome: Outcome, setting: Setting, beyond: Sequence[str], *, width: int) -> str:
+    """A simulation for people; `beyond` is what the jobs need and the engine cannot do yet."""
+    parts = [head_line(outcome, setting), "", _table(rows(outcome, setting), width)]
+    if outcome.load.most:
+        parts += ["", *load_lines(outcome, is_narrow=width < NARROW)]
+    parts += [f"not yet: {line}" for line in beyond]
+    return "\n".join([*parts, *(cut(line, width) for line in closing_lines(outcome, setting))])
+
+
+def _table(found: Sequence[Sequence[str]], width: int) -> str:
+    """The table; with the notes below it where they do not fit beside."""
+    whole = table(HEADS, found, right=RIGHT, width=None)
+    if max(map(display_width, whole.splitlines())) <= width:
+        return whole
+    lines = table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT, width=width)
+    notes = [(row[0], row[-1]) for row in found if row[-1]]
+    return f"{lines}\n\n{facts(notes, width=width)}" if notes else lines
 
 
 def head_line(outcome: Outcome, setting: Setting) -> str:
@@ -43,11 +65,11 @@ def _row(row: JobTally, notes: Sequence[str]) -> list[str]:
 
 def load_lines(outcome: Outcome, *, is_narrow: bool) -> list[str]:
     """The mean number of runs at once, for each hour of each day of the week."""
-    table = outcome.load.by_weekday()
-    most = max(max(row) for row in table)
+    week = outcome.load.by_weekday()
+    most = max(max(row) for row in week)
     gap = "" if is_narrow else " "
     lines = ["     " + gap.join(f"{hour:02}" for hour in range(24))]
-    for name, row in zip(_WEEKDAYS, table, strict=True):
+    for name, row in zip(_WEEKDAYS, week, strict=True):
         cells = (" " + (_level(value, most) if value else "·") for value in row)
         lines.append(f"{name:<5}{gap.join(cells)}")
     lines.append(f"█ = {most:.2f} runs at once in the mean of that hour, UTC")
@@ -69,6 +91,11 @@ def closing_lines(outcome: Outcome, setting: Setting) -> list[str]:
         )
     lines += [f"DST: {zone_line(change)}" for change in zone_changes(setting)]
     return lines + list(absence_lines(outcome))
+
+
+def outcome_to_json(outcome: Outcome, setting: Setting, beyond: Sequence[str]) -> dict[str, object]:
+    """A simulation for programs; `beyond` is what the jobs need and the engine cannot do yet."""
+    return {**to_json(outcome, setting), "beyond": list(beyond)}
 
 
 def to_json(outcome: Outcome, setting: Setting) -> dict[str, object]:

@@ -12,31 +12,19 @@ from engine.cli.findings import print_errors
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
-from engine.core.columns import cut, display_width, facts, table
 from engine.core.errors import JobfileError
 from engine.host.given_files import write_text
 from engine.ports import Snapshot
-from engine.simulation.comparing import compare_rows, compare_to_json
+from engine.simulation.comparing import compare_to_json, compare_to_text
 from engine.simulation.core import simulate
 from engine.simulation.drawing import Days, draw
-from engine.simulation.printing import (
-    HEADS,
-    RIGHT,
-    EventLines,
-    closing_lines,
-    head_line,
-    load_lines,
-    rows,
-    to_json,
-)
+from engine.simulation.printing import EventLines, outcome_to_json, outcome_to_text
 from engine.simulation.subject import Setting, SimRun
 from engine.sources.folder import FolderTree
 from engine.sources.git_revisions import snapshot_at
 from jobfile.model.catalog import Catalog
 from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import compile_files
-
-NARROW = 90
 
 
 @click.command("simulate")
@@ -102,29 +90,10 @@ def command(  # noqa: PLR0917  click hands over the options by name
     if svg_file:
         _write(svg_file, draw(outcome, setting, days_told))
     if as_json:
-        print_json({**to_json(outcome, setting), "beyond": list(beyond)})
-        return GOOD
-    click.echo(f"{head_line(outcome, setting)}\n")
-    _print_rows(rows(outcome, setting))
-    if outcome.load.most:
-        click.echo("\n" + "\n".join(load_lines(outcome, is_narrow=width() < NARROW)))
-    for line in beyond:
-        click.echo(f"not yet: {line}")
-    for line in closing_lines(outcome, setting):
-        click.echo(cut(line, width()))
+        print_json(outcome_to_json(outcome, setting, beyond))
+    else:
+        click.echo(outcome_to_text(outcome, setting, beyond, width=width()))
     return GOOD
-
-
-def _print_rows(found: Sequence[Sequence[str]]) -> None:
-    """The table; with the notes below it where they do not fit beside."""
-    whole = table(HEADS, found, right=RIGHT, width=None)
-    if max(map(display_width, whole.splitlines())) <= width():
-        click.echo(whole)
-        return
-    click.echo(table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT, width=width()))
-    notes = [(row[0], row[-1]) for row in found if row[-1]]
-    if notes:
-        click.echo("\n" + facts(notes, width=width()))
 
 
 def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
@@ -162,10 +131,8 @@ def _compare(
     if as_json:
         print_json(compare_to_json(before, before_setting, after, setting))
         return GOOD
-    click.echo(f"{head_line(after, setting)}\nbefore is {revision}; a job that does the same is left out\n")
-    heads, found = compare_rows(before, before_setting, after, setting)
-    click.echo(table(heads, found, width=width()) if found else "no difference")
-    click.echo(f"\nat most {before.load.most} -> {after.load.most} runs at once")
+    text = compare_to_text(before, before_setting, after, setting, revision=revision, width=width())
+    click.echo(text)
     return GOOD
 
 
