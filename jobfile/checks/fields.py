@@ -179,7 +179,7 @@ def _is_inherited(payload: Payload, setting: Setting) -> bool:
 
 
 def literal_only(setting: Setting, key: str) -> Iterator[Diagnostic]:
-    """JF113 for a text that holds a template."""
+    """JF113 for a text with a template."""
     text = setting.value
     if "{{" not in text:
         return

@@ -65,7 +65,7 @@ def check_channels(files: FileSet) -> Iterator[Diagnostic]:
 
 
 def check_vars(files: FileSet) -> Iterator[Diagnostic]:
-    """JF113: a constant holds no template."""
+    """JF113: a constant has no templates."""
     for value in Setting(map_at(files.main, ("vars",)), ("vars",), files.main).parts():
         for text in value.texts():
             yield from literal_only(text, "vars")

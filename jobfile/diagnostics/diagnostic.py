@@ -284,7 +284,7 @@ CODES: dict[str, Code] = {
         """
         JF601 no owner or description
         JF609 this local time occurs twice on some day
-        JF612 a period of whole days is not the same local time all year
+        JF612 a period of whole days is not at the same local time all year
         JF619 the job only starts by hand
         JF622 other YAML parsers do not read this as text
         """,

@@ -65,7 +65,7 @@ def _shown(sign: str) -> str:
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Python holds such a byte as a surrogate, U+DC80 to U+DCFF: os.fsdecode()."""
+    """Python stores such a byte as a surrogate, U+DC80 to U+DCFF: os.fsdecode()."""
     assert isinstance(error, UnicodeEncodeError)
     part = error.object[error.start : error.end]
     escapes = (

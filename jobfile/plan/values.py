@@ -146,7 +146,7 @@ class JobChange:
 class Side:
     """One of the two sets of jobs, and its source.
 
-    `kind` is engine, revision, worktree, file or plan. `files` holds names and SHA-256 digests.
+    `kind` is engine, revision, worktree, file or plan. `files` has names and SHA-256 digests.
     """
 
     kind: str

@@ -55,7 +55,7 @@ def compiled_script(
         type_, slot_problems = check_slot(slot, scope)
         found.extend(slot_problems)
         kinds.append(str(type_.kind))
-        # A number is not code either, but as the name of a program it is still chosen by somebody else.
+        # A number is not code, but as the name of a program it would still be a stranger's choice.
         if type_.cannot_be_code and (type_.is_trusted or type_.kind not in NUMERIC):
             trusted.add(index)
     if found:

@@ -168,7 +168,7 @@ class _Values:
         found = self.held.get((scope, name.replace("*", "@")))
         return self.held.get((scope, "@")) if found is None and scope in self.shifted else found
 
-    # What a word holds
+    # The values in a word
 
     def of_word(self, word: Word, scope: str) -> int | None:
         """The first template whose value is in this word, itself or through a variable or command."""
@@ -205,7 +205,7 @@ class _Values:
         found += [self.printed.get(id(one)) for one in (*command.before, *command.feeds)]
         return _first((*found, self.fed.get(scope)))
 
-    # What a command does with it
+    # The effect of a command on values
 
     def _run(self, command: Command, scope: str) -> None:
         words = command.words
