@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from jobfile.actions.kind import Written, strings
 from jobfile.files.fileset import Payload
 from jobfile.files.merged_settings import Setting
-from jobfile.model.jobs import HttpAction
-
-SUCCESS = ((200, 299),)
+from jobfile.model.jobs import DEFAULT_STATUS, HttpAction
 
 
 class Http:
@@ -42,7 +40,7 @@ def request_of(setting: Setting) -> HttpAction:
         headers={} if headers is None else {str(one.path[-1]): one.text for one in headers.parts()},
         body=None if body is None else body.text,
         json=None if json is None else json.value,
-        status=SUCCESS if status is None else tuple(_range(one.text) for one in status.parts()),
+        status=DEFAULT_STATUS if status is None else tuple(_range(one.text) for one in status.parts()),
         contains=None if contains is None else contains.text,
     )
 

@@ -12,6 +12,8 @@ from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import (
+    DEFAULT_KILL_GRACE,
+    DEFAULT_TIMEOUT,
     CatchupMode,
     CatchupSpec,
     ChannelSpec,
@@ -28,8 +30,6 @@ from jobfile.model.values import Value
 __all__ = ["DEFAULT_QUEUE", "actions", "again", "compile_jobs", "timing"]
 
 _WORD: Final = re.compile("[a-z0-9_]+")
-DEFAULT_TIMEOUT = timedelta(hours=24)
-DEFAULT_KILL_GRACE = timedelta(seconds=10)
 UMASK_DIGITS = 3
 """Digits of a umask; a leading zero has no meaning."""
 DEFAULT_QUEUE = "default"

@@ -9,6 +9,7 @@ from jobfile.compile.timing import duration_of
 from jobfile.files.fileset import FileSet, JobText, StepText
 from jobfile.files.merged_settings import Setting, Settings, merged_by_name
 from jobfile.model.jobs import (
+    DEFAULT_MAX_PARALLEL,
     Action,
     Backoff,
     ChannelSpec,
@@ -17,8 +18,6 @@ from jobfile.model.jobs import (
     StepsAction,
     StepSpec,
 )
-
-DEFAULT_MAX_PARALLEL = 4
 
 
 def action_of(job: JobText) -> Action:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from jobfile.files.fileset import FileSet, JobText, value_of
 from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import (
+    DEFAULT_SETTLE,
     AfterTrigger,
     AfterWhen,
     AtEntry,
@@ -26,7 +27,6 @@ from jobfile.schedule.dates import parse_date, parse_moment
 from jobfile.schedule.duration import parse_duration
 
 DEFAULT_ZONE = "UTC"
-DEFAULT_SETTLE = timedelta(seconds=2)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

@@ -7,6 +7,13 @@ from enum import StrEnum
 
 from jobfile.model.values import Scalar, Shown, Value
 
+DEFAULT_TIMEOUT = timedelta(hours=24)
+DEFAULT_KILL_GRACE = timedelta(seconds=10)
+DEFAULT_SETTLE = timedelta(seconds=2)
+DEFAULT_MAX_PARALLEL = 4
+DEFAULT_STATUS = ((200, 299),)
+"""What a file leaves out: here and nowhere else."""
+
 
 class ParamType(StrEnum):
     """The types of params, and of expressions for them."""
@@ -141,7 +148,7 @@ class FileTrigger(Shown):
     folder: str
     match: str = "*"
     events: tuple[str, ...] = ("closed", "moved")
-    settle: timedelta = timedelta(seconds=2)
+    settle: timedelta = DEFAULT_SETTLE
     recursive: bool = False
 
 
@@ -301,7 +308,7 @@ class HttpAction(Shown):
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
     json: object = None
-    status: tuple[tuple[int, int], ...] = ((200, 299),)
+    status: tuple[tuple[int, int], ...] = DEFAULT_STATUS
     contains: str | None = None
 
 
@@ -318,7 +325,7 @@ class StepSpec(Shown):
     needs: tuple[str, ...] = ()
     condition: str | None = None
     for_each: str | None = None
-    max_parallel: int = 4
+    max_parallel: int = DEFAULT_MAX_PARALLEL
     working_dir: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -373,8 +380,8 @@ class JobSpec(Shown):
     vars: Mapping[str, Value] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
-    timeout: timedelta | None = timedelta(hours=24)
-    kill_grace: timedelta = timedelta(seconds=10)
+    timeout: timedelta | None = DEFAULT_TIMEOUT
+    kill_grace: timedelta = DEFAULT_KILL_GRACE
     retry: RetrySpec = field(default_factory=RetrySpec)
     concurrency: ConcurrencySpec = field(default_factory=ConcurrencySpec)
     catchup: CatchupSpec = field(default_factory=CatchupSpec)
