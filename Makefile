@@ -15,8 +15,10 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(READY)          ## the shop sample, live, in under a minute
 	@$(BIN)/python samples/shop/demo.py
 
-test: check             ## everything CI runs
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
+test: $(READY)          ## everything CI runs
+	@# Meanwhile the tests are compiled once: each of the workers would do it again.
+	@$(BIN)/python -m pytest -q --collect-only > /dev/null & $(MAKE) --no-print-directory check && wait && \
+	  $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 check: $(READY)         ## format, lint, types, import contracts, dependencies, spelling
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
