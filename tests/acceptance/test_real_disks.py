@@ -229,7 +229,7 @@ def test_f54_a_sync_that_fails_reports_no_success_and_the_file_is_checked_before
     engine = Engine(tmp_path, tmp_path / "state", **control.environ)
     try:
         run_id = engine.begin_long_run()
-        until(lambda: engine.core.events("RunSettled"), "a run that ends")
+        until(lambda: engine.events("RunSettled"), "a run that ends")
         # First a single one, then for a while.
         control.arm(tmp_path / "state" / "ledger.db", Mode.FAIL_ONCE, 1, error=errno.EIO, kinds=Kind.SYNC)
         until(lambda: len(engine.warnings()) == 2, "a trouble that is over at once")

@@ -20,6 +20,7 @@ from tests.acceptance.engines import (
     descendants_of,
     engine,
     final,
+    generation,
     is_gone,
     kill,
     ledger,
@@ -29,6 +30,7 @@ from tests.acceptance.engines import (
     put,
     run_of,
     runs,
+    sessions,
     start_ready,
     submit,
     supervisor,
@@ -146,7 +148,7 @@ def test_f11_f12_a_new_container_loses_what_ran_and_signals_nobody_who_has_its_p
     """In the second container every pid up to that of the first one's job belongs to somebody else."""
     write(tmp_path, a_job("a", "echo $$ > pid; sleep 66"), a_job("b", "exit 0"))
     first = in_a_container('"$JOBFILE" up & wait', tmp_path)
-    until(lambda: ledger(tmp_path).exists(), "a ledger")
+    until(lambda: sessions(tmp_path) and generation(tmp_path) is not None, "an engine")
     run_id = submit(tmp_path, "a")
     job = number_in(tmp_path / "pid")
     until(lambda: run_of(tmp_path, run_id).state is RunState.RUNNING, "it runs")
@@ -195,7 +197,7 @@ def test_f12_what_ran_in_a_container_that_is_gone_says_so(tmp_path: Path) -> Non
     """The next pid namespace may have the name of the first: the kernel gives numbers out again."""
     write(tmp_path, a_job("a", "sleep 66"))
     first = in_a_container('"$JOBFILE" up & wait', tmp_path)
-    until(lambda: ledger(tmp_path).exists(), "a ledger")
+    until(lambda: sessions(tmp_path) and generation(tmp_path) is not None, "an engine")
     run_id = submit(tmp_path, "a")
     until(lambda: lines_of(tmp_path / "executed"), "it runs")
     kill(first)

@@ -15,6 +15,7 @@ _ANSWERS = ("tests/cli/test_answers.py", "tests/cli/test_showing.py")
 _PRINTED = ("tests/cli/test_printed_times.py",)
 _UNSOUND = ("tests/doctor/test_findings.py",)
 _EDGES = ("tests/doctor/test_invariants.py",)
+_SCHEMAS = ("tests/cli/test_schemas.py",)
 _RUNS = ("tests/cli/test_runs.py",)
 _CLI = (*_RUNS, "tests/cli/test_doctor.py")
 _TIMES = ("tests/language/test_occurrences.py", "tests/language/test_cron.py")
@@ -82,6 +83,21 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/overdue.py", _OVERDUE, _ANSWERS),
         ("engine/answers/presence.py", ("tests/engine/test_presence.py",), _OVERDUE, _ANSWERS),
         ("engine/answers/reasons.py", _WHY, _ANSWERS, _ENGINE),
+        ("engine/answers/as_json.py", _RUNS, _ANSWERS),
+        ("engine/answers/asked.py", _WHY, _ANSWERS),
+        ("engine/answers/audit.py", ("tests/cli/test_audit.py",)),
+        ("engine/answers/clock.py", _SCHEMAS, _CLI),
+        ("engine/answers/explained.py", ("tests/cli/test_showing.py",), _SCHEMAS),
+        ("engine/answers/generations.py", _ANSWERS, _SCHEMAS),
+        ("engine/answers/logs.py", _RUNS, _SCHEMAS),
+        ("engine/answers/pauses.py", _ANSWERS, _SCHEMAS),
+        ("engine/answers/report_text.py", _ANSWERS, _OVERDUE),
+        ("engine/answers/runs.py", _RUNS, _ANSWERS),
+        ("engine/answers/shown.py", ("tests/cli/test_showing.py",), _SCHEMAS),
+        ("engine/answers/shown_text.py", ("tests/cli/test_showing.py",)),
+        ("engine/answers/status_text.py", _ANSWERS, _PRINTED),
+        ("engine/answers/upcoming.py", ("tests/cli/test_next_entries.py",), _SCHEMAS),
+        ("engine/answers/zones.py", _PRINTED, _ANSWERS),
         ("engine/answers/invariants/checking.py", _EDGES, _UNSOUND, _ENGINE),
         ("engine/answers/invariants/coverage.py", _EDGES, _UNSOUND, _ENGINE),
         ("engine/answers/invariants/liveness.py", _EDGES, _UNSOUND, _ENGINE),
