@@ -11,7 +11,7 @@ from enum import StrEnum
 from engine.core.reasons import Reason
 from jobfile.model.values import Shown, Value
 
-NOT_AGAIN = "not tried again: "
+NOT_AGAIN = "not retried: "
 """Begins the detail of a run that would have been tried again, were its job still there."""
 
 

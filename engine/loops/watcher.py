@@ -173,7 +173,7 @@ class Watcher:
         names = ", ".join(version.job for version in change.removed[:MAX_NAMED])
         told = (
             f"{len(change.removed)} jobs would be removed at once ({names}, …): not applied. "
-            "If they are meant to go:  jobfile apply --yes-remove-many, or leave the files for 5 minutes",
+            "If this is intended:  jobfile apply --yes-remove-many, or wait 5 minutes",
         )
         if self._doubted_since is None:
             with self._store.transaction():

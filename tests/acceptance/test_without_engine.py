@@ -165,7 +165,9 @@ def test_a_request_that_nobody_waits_for_is_never_started(
     (asked,) = in_state(tmp_path, "slow", RunState.QUEUED, count=2)
     if how is not signal.SIGKILL:
         until(
-            lambda: b"is in the way" in os.read(second.stderr.fileno(), 999) if second.stderr else False,
+            lambda: (
+                b"blocked by another run" in os.read(second.stderr.fileno(), 999) if second.stderr else False
+            ),
             "words",
         )
     second.send_signal(how)

@@ -355,9 +355,10 @@ def test_a_full_disk_stops_nothing_but_what_cannot_be_recorded(tmp_path: Path) -
         ("clock_hold", "clock    NOT BELIEVED: why: jobfile clock"),
         (
             "restored_hold",
-            "ledger   AN OLDER COPY, nothing starts: why: put the newer one back, or  jobfile up",
+            "ledger   RESTORED FROM AN OLDER COPY, starts are suspended: why: put the newer one back, "
+            "or  jobfile up",
         ),
-        ("disk_hold", "room     TOO LITTLE, nothing starts: why"),
+        ("disk_hold", "space    LOW DISK SPACE, starts are suspended: why"),
     ],
 )
 def test_status_tells_what_holds_the_engine_back(

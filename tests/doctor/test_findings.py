@@ -548,7 +548,7 @@ def an_attempt_was_lost_while_nobody_was_there(patient: Patient) -> None:
     Path(beside(str(folder), NAME)).write_bytes(pack(about, key))
 
 
-@brings("leftovers.attempt", "what it left behind is gone")
+@brings("leftovers.attempt", "its evidence is gone")
 def the_folder_of_an_attempt_is_gone(patient: Patient) -> None:
     patient.no_engine_runs()
 
