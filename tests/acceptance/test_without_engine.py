@@ -271,7 +271,7 @@ def test_each_attempt_is_followed_by_its_end_and_then_by_the_next(tmp_path: Path
     )
     first, told, second, ended = done.stdout.decode().splitlines()
     assert (first, second) == ("n1", "n2")
-    assert told.startswith("attempt 1: exit code 1; tried again")
+    assert told.startswith("attempt 1: exit code 1; next attempt")
     assert ended.startswith("twice: succeeded")
 
 

@@ -81,7 +81,7 @@ def test_a_run_prints_its_output_and_exits_as_it_ended(jobfile: Jobfile) -> None
 def test_a_retry_is_told_and_followed(jobfile: Jobfile) -> None:
     said = jobfile("run", "flaky")
     assert said.code == 0
-    assert "tried again in" in said.err
+    assert "next attempt in" in said.err
     assert "2 attempts" in said.err
 
 
