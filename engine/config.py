@@ -7,35 +7,35 @@ from pathlib import Path
 from typing import TypedDict
 
 MAX_RUNNING = 16
-"""Attempts running at once in one engine, unless JOBFILE_MAX_RUNNING says other."""
+"""Maximum number of concurrent attempts in one engine; overridden by JOBFILE_MAX_RUNNING."""
 
 CATCHUP_STARTS = 2
-"""Runs made up for after an absence that start within a second, unless JOBFILE_CATCHUP_STARTS says other."""
+"""Maximum number of catch-up runs that start per second; overridden by JOBFILE_CATCHUP_STARTS."""
 
 KEEP_RUNS = 10_000
-"""Runs of one job that are kept whole, unless JOBFILE_KEEP_RUNS says other."""
+"""Number of runs of one job that are kept in full; overridden by JOBFILE_KEEP_RUNS."""
 KEEP_DAYS = 30
-"""For so long runs are kept whole, unless JOBFILE_KEEP_DAYS says other."""
+"""Number of days for which runs are kept in full; overridden by JOBFILE_KEEP_DAYS."""
 MIN_FREE_MIB = 512
-"""With less room on the disk nothing starts, unless JOBFILE_MIN_FREE_MIB says other."""
+"""With less free disk space nothing starts; overridden by JOBFILE_MIN_FREE_MIB."""
 KEEP_MIB = 10_240
-"""What the folders of all runs may keep on the disk together, unless JOBFILE_KEEP_MIB says other."""
+"""Maximum size of all run folders together; overridden by JOBFILE_KEEP_MIB."""
 MAX_FOLDER_MIB = 10_240
-"""What one run may put into its folder, unless JOBFILE_MAX_FOLDER_MIB says other."""
+"""Maximum size of one run's folder; overridden by JOBFILE_MAX_FOLDER_MIB."""
 _MIB = 2**20
 KEPT_FOLDERS = 1_024
-"""Paths of runs and attempts that are kept as they were made."""
+"""Number of cached paths of runs and attempts."""
 LASTING_PARTS = 2
-"""Links with so few parts belong to the system's own layout."""
+"""Links with at most this many parts belong to the system's own layout."""
 MAX_DIGITS = 9
-"""Of a number in the environment; a longer one is a mistake."""
+"""Maximum digits of a number in the environment; a longer one is a mistake."""
 
 STATE_FOLDER = ".jobfile"
 MAIN_FILE = "jobs.yaml"
 
 
 class Limits(TypedDict):
-    """What an engine is allowed at most, or must leave at least."""
+    """The limits of an engine."""
 
     max_running: int
     catchup_starts: int
@@ -48,13 +48,13 @@ class Limits(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """Everything an engine is told from outside."""
+    """All settings of an engine from outside."""
 
     main_file: Path
     state_dir: Path
     environ: Mapping[str, str]
     account: Callable[[], Mapping[str, str]] = dict
-    """HOME, USER and LOGNAME of the user that the engine runs as; asked for when something is executed."""
+    """HOME, USER and LOGNAME of the user that the engine runs as; read when something is executed."""
     max_running: int = MAX_RUNNING
     catchup_starts: int = CATCHUP_STARTS
     allows_removals: bool = False
@@ -95,13 +95,13 @@ class EngineConfig:
         return Path(self.run_folder(run_id))
 
     def attempt_dir(self, run_id: str, number: int) -> Path:
-        """The folder of an attempt, where it wrote something; what proves it has that name and an ending."""
+        """The folder of an attempt, if it wrote something; its evidence has that name and a suffix."""
         return _folder(f"{self.run_folder(run_id)}.{number}")
 
 
 @lru_cache(maxsize=KEPT_FOLDERS)
 def _folder(name: str) -> Path:
-    """Asked for several times a run, and making a path costs more than all that is done with it."""
+    """Cached: it is needed several times a run, and making a path is slow."""
     return Path(name)
 
 
@@ -111,8 +111,8 @@ def find_main_file(given: str | None, *, here: Path) -> Path:
         return Path(given)
     for folder in (here, *here.parents):
         main = folder / MAIN_FILE
-        if main.is_symlink() or main.is_file():  # a link is told as one, not passed over
-            # Kept relative where possible: it is the name that people see in messages.
+        if main.is_symlink() or main.is_file():  # a link is reported as one, not skipped
+            # Kept relative where possible, because people see it in messages.
             return Path(MAIN_FILE) if folder == here else main
     return Path(MAIN_FILE)
 
@@ -138,7 +138,7 @@ def repository_root(environ: Mapping[str, str], *, here: Path) -> Path:
 
 
 def limits(environ: Mapping[str, str]) -> Limits:
-    """The engine's limits: each has its variable, and one that is no number from 1 up is ignored."""
+    """The engine's limits: each has a variable; a value that is not a number from 1 up is ignored."""
     return {
         "max_running": _number(environ, "JOBFILE_MAX_RUNNING", MAX_RUNNING),
         "catchup_starts": _number(environ, "JOBFILE_CATCHUP_STARTS", CATCHUP_STARTS),

@@ -30,7 +30,7 @@ UNLIMITED: Final = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOrder:
-    """Everything needed to execute one attempt, its secrets included: never stored, never logged."""
+    """Everything needed to execute one attempt, including its secrets: never stored, never logged."""
 
     attempt_id: str
     run_dir: Path
@@ -43,11 +43,11 @@ class LaunchOrder:
     script: str | None = None
     scratch_dir: str = ""
     umask: int | None = None
-    """None is that which the engine was started with."""
+    """None: the one that the engine was started with."""
     may_gain_rights: bool = False
-    """Its programs may gain rights that the engine's user has not: no_new_privs is left off."""
+    """Its programs may gain rights that the engine's user does not have: no_new_privs is not set."""
     core_bytes: int | None = None
-    """The size of a core file; UNLIMITED is all that the engine may give, None what it was started with."""
+    """The size of a core file; UNLIMITED is the engine's own maximum, None what it was started with."""
 
 
 class Stop(StrEnum):
@@ -80,11 +80,11 @@ class Launcher(Protocol):
         ...
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
-        """What is known of an attempt, from what it left alone. `boot_id` is the boot it was intended in."""
+        """What is known of an attempt, only from its evidence. `boot_id` is the boot of its intent."""
         ...
 
     def keep_going(self, run_dir: Path) -> bool:
-        """Let the attempt's supervisor go on if somebody has stopped it; whether it stood still."""
+        """Continue the attempt's supervisor if it was stopped; returns whether it was."""
         ...
 
     def end_leftovers(self, run_id: str, number: int) -> int:
@@ -92,9 +92,9 @@ class Launcher(Protocol):
         ...
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
-        """Ask the attempt's supervisor to end it; False when none heard it (yet, or any more).
+        """Ask the attempt's supervisor to end it; False when none received it (yet, or any more).
 
-        Asking again changes nothing; asking harder does.
+        Asking again changes nothing; only a stronger request does.
         """
         ...
 
@@ -114,12 +114,12 @@ class Snapshot:
 
     @property
     def trouble(self) -> str:
-        """Why they could not be read, and what to do about it."""
+        """Why they could not be read, and what to do."""
         return f"{self.problem}; {self.advice}" if self.advice else self.problem
 
 
 class SourceTree(Protocol):
-    """The job files. Whoever watches them may be told late or never: `snapshot` is the truth."""
+    """The job files. Change events may come late or never: `snapshot` is the truth."""
 
     def snapshot(self) -> Snapshot:
         """Read all files now."""
@@ -127,8 +127,8 @@ class SourceTree(Protocol):
 
 
 class Journal(Protocol):
-    """Where the engine tells what happens."""
+    """Where the engine reports events."""
 
     def tell(self, *events: "Event") -> None:
-        """Tell what happened, in order. Never raises: a full disk must not stop the engine's duty."""
+        """Report events, in order. Never raises: a full disk must not stop the engine."""
         ...

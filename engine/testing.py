@@ -1,4 +1,4 @@
-"""The test kit: a clock that is set, a launcher that is told what happens, files that are given."""
+"""The test kit: a clock that the test sets, a scripted launcher, and files in memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from jobfile import __version__
 
 @dataclass
 class FakeClock:
-    """A clock that stands until it is moved."""
+    """A clock that moves only when the test moves it."""
 
     wall: datetime
     boot_seconds: float = 1000.0
@@ -34,7 +34,7 @@ class FakeClock:
         self.boot_seconds += seconds
 
     def jump(self, *, seconds: float) -> None:
-        """Somebody sets the wall clock; no time passes."""
+        """Set the wall clock; no time passes."""
         self.wall += timedelta(seconds=seconds)
 
 
@@ -72,7 +72,7 @@ class ScriptedLauncher:
         return flight.end or Alive(started_at=flight.launched_at)
 
     def keep_going(self, run_dir: Path) -> bool:  # noqa: ARG002  the port's signature
-        """No supervisor is there that could stand still."""
+        """There is no supervisor that could be stopped."""
         return False
 
     def end_leftovers(self, run_id: str, number: int) -> int:  # noqa: ARG002  the port's signature
@@ -80,7 +80,7 @@ class ScriptedLauncher:
         return 0
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
-        """Note the wish; what the job makes of it is the test's to say."""
+        """Note the request; the test decides how the job reacts."""
         flight = self.flights.get(run_dir)
         if flight is None or flight.end is not None:
             return False
@@ -100,11 +100,11 @@ class ScriptedLauncher:
         self._end(attempt_id, exit_code=None, signal=15, timed_out=True)
 
     def obey(self, attempt_id: str) -> None:
-        """The attempt ends because it was told to stop."""
+        """The attempt ends because of a stop request."""
         self._end(attempt_id, exit_code=None, signal=15, stopped=True)
 
     def lose(self, attempt_id: str) -> None:
-        """The supervisor dies without a word."""
+        """The supervisor dies without a record."""
         self._flight(attempt_id).end = Lost(at=self._clock.now(), reason=Reason.SUPERVISOR_KILLED)
 
     def _end(
@@ -131,7 +131,7 @@ class ScriptedLauncher:
 
 
 def start_session(store: Store, clock: FakeClock, *, boot_id: str) -> tuple[int, Session | None]:
-    """Note the session of an engine that a test turns; its epoch, and the session before it."""
+    """Note the session of an engine that a test drives; its epoch, and the session before it."""
     before = store.last_session()
     epoch = store.open_session(
         kind="engine",
@@ -146,7 +146,7 @@ def start_session(store: Store, clock: FakeClock, *, boot_id: str) -> tuple[int,
 
 @dataclass
 class GivenTree:
-    """Job files that a test holds in its hand."""
+    """Job files in memory."""
 
     text: str
     problem: str = ""
@@ -161,10 +161,10 @@ class GivenTree:
 
 @dataclass
 class KeptJournal:
-    """Keeps what was told."""
+    """Keeps the reported events."""
 
     events: list[Event] = field(default_factory=list)
 
     def tell(self, *events: Event) -> None:
-        """Keep what happened."""
+        """Keep the events."""
         self.events += events

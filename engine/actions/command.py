@@ -13,7 +13,7 @@ class Command:
     is_runnable = True
 
     def prepare(self, action: CommandAction, values: Values) -> Prepared:
-        """A value may not turn into an option that the author did not write."""
+        """A value must not become an option that the author did not write."""
         argv: list[str] = []
         for item in action.argv:
             parts = render_items(item, values()) if has_template(item) else (item,)

@@ -7,14 +7,14 @@ from engine.core.reasons import Reason
 
 Row = tuple[str, str]
 Values = Callable[[], Mapping[str, object]]
-"""What names mean in templates, put together when the first template asks: most jobs have none."""
+"""The values of names in templates, built for the first template: most jobs have none."""
 
 
 class CannotStartError(Exception):
     """Why an attempt cannot start; `prepare` makes a StartError of it."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        """`detail` says it for people."""
+        """`detail` is the message for people."""
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
 
 
 class Filled(Protocol):
-    """Templates before a run: a value that is not known yet is shown by what stands for it."""
+    """Templates before a run: a value that is not known yet is shown as a placeholder."""
 
     def expression(self, source: str) -> str:
         """The value of an expression."""
@@ -49,7 +49,7 @@ class Filled(Protocol):
 
 
 class ActionKind(Protocol):
-    """A kind of action. One that `is_runnable` not yet is refused before it is put in force."""
+    """A kind of action. One that is not `is_runnable` yet is refused before it is put in force."""
 
     is_runnable: bool
 

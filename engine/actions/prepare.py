@@ -1,4 +1,4 @@
-"""One attempt, prepared: bound values, rendered templates, secrets read, everything the launcher needs."""
+"""Prepares an attempt: binds values, renders templates, reads secrets, for the launcher."""
 
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -23,16 +23,16 @@ from jobfile.model.size import NO_LIMIT, parse_size
 from jobfile.schedule.occurrences import previous_fire
 
 SHELL = "/bin/sh"
-"""The same for every user, as cron has it: that of a service's user is often one that refuses to start."""
+"""The same for every user, as in cron: a service user's own shell often refuses to start."""
 
 MIN_SECRET_BYTES = 6
-"""A shorter secret cannot be masked in output without hiding half of the text."""
+"""Minimum length of a secret in bytes: masking a shorter one would hide half of the output."""
 
 SCRATCH = "tmp"
-"""The temporary folder of a run, in its own folder: it goes with it."""
+"""The temporary folder of a run, inside its folder and deleted with it."""
 
 MAX_DETAIL = 2_000
-"""Characters of an error that are kept; a path or a value in it may be as long as an argument."""
+"""Maximum characters of an error message; a path or value in it may be very long."""
 MAX_VALUE_BYTES = 128 * 1024 - 64
 """Linux limits one argument or environment entry to 128 KiB (MAX_ARG_STRLEN), its name included."""
 
@@ -40,9 +40,9 @@ MAX_VALUE_BYTES = 128 * 1024 - 64
 def prepare(
     run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
 ) -> LaunchOrder | StartError | None:
-    """Everything needed to execute attempt `run.attempt`, or why it cannot start. Never raises.
+    """Everything to execute attempt `run.attempt`, or why it cannot start. Never raises.
 
-    None when a file or folder has not answered yet: it is to be asked again soon.
+    None when a file or folder has not answered yet: call again soon.
     """
     secrets: dict[str, str] = {}
     try:
@@ -59,7 +59,7 @@ def prepare(
 
 
 def _unforeseen(error: Exception, secrets: Mapping[str, str]) -> str:
-    """An error that nothing here expects, in words; it may quote a value, so secrets are taken out."""
+    """An unexpected error, in words; it may quote a value, so secrets are removed."""
     text = f"it could not be prepared: {type(error).__name__}: {error}"
     for secret in secrets.values():
         for form in (secret, repr(secret)[1:-1]):
@@ -68,9 +68,9 @@ def _unforeseen(error: Exception, secrets: Mapping[str, str]) -> str:
 
 
 def _storable(detail: str) -> str:
-    """The ledger takes UTF-8, and a path or a value may hold other bytes, or be very long."""
+    """A text for the ledger: UTF-8 and not too long; a path or value may be neither."""
     text = detail.encode("utf-8", "backslashreplace").decode()
-    half = MAX_DETAIL // 2  # the beginning says what, and the end says why
+    half = MAX_DETAIL // 2  # the start has the subject, and the end has the reason
     return text if len(text) <= MAX_DETAIL else f"{text[:half]}…{text[-half:]}"
 
 
@@ -85,8 +85,8 @@ def _order(
 ) -> LaunchOrder:
     """The order; `secrets` is filled as they are read, so that the caller can keep them out of errors."""
     for name, source in spec.secrets.items():
-        if is_reserved(name):  # no file says so, but what is recorded may be older, or from elsewhere
-            raise CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that is jobfile's own")
+        if is_reserved(name):  # not possible in job files, but a recorded job may be older, or from elsewhere
+            raise CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that jobfile reserves")
         secrets[name] = _secret(name, source, config.environ)
 
     @cache
@@ -121,7 +121,7 @@ def _core_bytes(spec: JobSpec) -> int | None:
 
 
 def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
-    """Where the process runs: what the job names, from the main file's folder, which is it otherwise."""
+    """Where the process runs: the job's folder, relative to the main file's folder; that one by default."""
     base = _folder_of(config.main_file)
     if spec.working_dir is None:
         return base
@@ -201,7 +201,7 @@ def _environment(
         "JOBFILE_RUN_DIR": folder,
     }
     if run.trigger.is_scheduled and spec.schedule:
-        # What a run is about is the time since the occurrence before it, whenever it starts.
+        # A run covers the time since the occurrence before it, whenever it starts.
         before = previous_fire(spec.schedule, before=run.scheduled_for)
         env["JOBFILE_INTERVAL_START"] = before.at.astimezone(zone).isoformat() if before else ""
         env["JOBFILE_INTERVAL_END"] = env["JOBFILE_SCHEDULED_AT"]
@@ -229,7 +229,7 @@ def refusals(
 ) -> Iterator[str]:
     """Why a run could not start now, each reason in words; no secret is read.
 
-    `values` are as far as they are known: one that is not raises `unknown`, and nothing is said of it.
+    `values` may be incomplete: a missing one raises `unknown`, and is not reported.
     """
 
     def known() -> Mapping[str, object]:
@@ -256,7 +256,7 @@ def refusals(
 
 
 def _refuse_unread_secret(name: str, source: str, environ: Mapping[str, str]) -> None:
-    """What can be told of a secret by its place. The content of a file is looked at when a run begins."""
+    """Check a secret by its place. The content of a file is checked when a run starts."""
     kind, _, place = source.partition(":")
     if kind == "env":
         _secret(name, source, environ)
@@ -291,7 +291,7 @@ def _no_secret(name: str, why: str) -> CannotStartError:
 def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:
     values = (*env.values(), *argv)
     if "\0" not in "".join(values) and max(map(len, values)) * 4 <= MAX_VALUE_BYTES:
-        return  # a character is at most four bytes: most values need not be looked at one by one
+        return  # a character is at most four bytes: most values need no closer check
     for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
         if "\0" in value:
             raise CannotStartError(Reason.TEMPLATE_ERROR, f"{what} holds a NUL character")

@@ -1,4 +1,4 @@
-"""The one refusal: what the language has and this engine cannot run yet never comes as far as an attempt."""
+"""The refusal: an action that this engine cannot run yet never gets as far as an attempt."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""The value of a secret that is a file: read so that nothing blocks; no refusal ever holds the value."""
+"""Reads a secret from a file without blocking; no error message ever has its value."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ _KINDS: Final = {
 
 
 class NotAvailableError(Exception):
-    """Why a secret cannot be had, in words that follow its name."""
+    """Why a secret is not available, in words that follow its name."""
 
 
 def read_secret(path: Path) -> str:
@@ -42,7 +42,7 @@ def read_secret(path: Path) -> str:
 
 
 def refuse_unreadable(path: Path) -> None:
-    """Raise NotAvailableError for what can be told of the file without reading it."""
+    """Raise NotAvailableError for problems that are visible without reading the file."""
     try:
         ask(f"the rights of {path}", lambda: os.close(_opened(path)))
     except NoAnswerError as error:
@@ -58,14 +58,14 @@ def _content(path: Path) -> bytes:
 
 
 def _opened(path: Path) -> int:
-    """The file, open; what is looked at is what is read. Raises OSError and NotAvailableError.
+    """The file, open; the checked file is the one that is read. Raises OSError and NotAvailableError.
 
-    A link is followed, for Kubernetes mounts secrets so; but only one that this user or root made.
+    A link is followed, because Kubernetes mounts secrets that way; but only one that this user or root made.
     """
     link = os.lstat(path)
     if stat.S_ISLNK(link.st_mode) and is_foreign(link):
         raise NotAvailableError(f": {path} is a symbolic link that belongs to {owner_name(link)}")
-    _refuse_rights(path, path.stat())  # without opening it, which of a device may do something
+    _refuse_rights(path, path.stat())  # without opening it: opening a device may have effects
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         _refuse_rights(path, os.fstat(handle))
@@ -76,9 +76,9 @@ def _opened(path: Path) -> int:
 
 
 def _refuse_rights(path: Path, about: os.stat_result) -> None:
-    """Only a regular file, ours or root's, that nobody else can change; what is ours, nobody may read either.
+    """Only a regular file, ours or root's, that no other user can change; ours must not be readable either.
 
-    What root made may be read by others: a container's secrets are, and this user could not change that.
+    Root's may be readable by others: a container's secrets are, and this user could not change that.
     """
     if not stat.S_ISREG(about.st_mode):
         kind = _KINDS.get(stat.S_IFMT(about.st_mode), "something else")

@@ -1,4 +1,4 @@
-"""What the language has and this engine cannot do yet: told before anything is put in force."""
+"""Features of the language that this engine cannot run yet: reported before anything is put in force."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,37 +12,37 @@ UNABLE: Final = (
     *("steps", "http", "python", "expect", "triggers", "matrix", "if", "queue", "priority"),
     *("idempotency_key", "outputs", "artifacts", "notify", "retry"),
 )
-"""The keys of which `check` says so; of `retry` only the conditions that a request meets."""
+"""The keys that `check` reports; for `retry`, only the conditions about HTTP requests."""
 
 
 def beyond_engine(catalog: Catalog) -> tuple[str, ...]:
-    """One line for each job that needs more than the engine can do; nothing of such a set is put in force."""
+    """One line for each job that the engine cannot run yet; such a set is not put in force."""
     return tuple(told for told in map(beyond_engine_of, catalog.jobs) if told)
 
 
 def beyond_engine_of(job: CompiledJob) -> str:
-    """What the engine cannot do of a job, in one line; empty when it can do all of it."""
+    """The unsupported keys of a job, in one line; empty if there are none."""
     needs = needs_of(job.spec)
     if not needs:
         return ""
     keys = ", ".join(f"`{key}`" for key in needs)
     place = f"{job.origin.file}:{job.origin.line}"
-    return f"{place}: job `{job.spec.name}` is right, but this engine cannot run {keys} yet; leave it out"
+    return f"{place}: job `{job.spec.name}` is valid, but this engine cannot run {keys} yet; remove it"
 
 
 def needs_beyond(catalog: Catalog) -> dict[str, tuple[str, ...]]:
-    """What the engine cannot do, by job; jobs of which it can do all are left out."""
+    """The unsupported keys by job, without jobs that have none."""
     found = {job.spec.name: needs_of(job.spec) for job in catalog.jobs}
     return {job: keys for job, keys in found.items() if keys}
 
 
 def needs_of(spec: JobSpec) -> tuple[str, ...]:
-    """The keys of a job that the engine does not know what to do with, each once."""
+    """The keys of a job that the engine does not support, each once."""
     return tuple(dict.fromkeys(_needs(spec)))
 
 
 def _needs(spec: JobSpec) -> Iterator[str]:
-    """The keys of a job that the engine does not know what to do with."""
+    """The keys of a job that the engine does not support."""
     if not is_runnable(spec.action):
         yield key_of(spec.action)
     if spec.expect != ExpectSpec():

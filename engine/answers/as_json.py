@@ -7,7 +7,7 @@ from engine.core.lifecycle import Attempt, Run
 
 
 def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
-    """A run as programs get it; with the attempts given, `attempt_list` tells of each."""
+    """A run as programs get it; with the attempts given, `attempt_list` describes each."""
     plain: dict[str, object] = {
         "id": run.id,
         "job": run.job,

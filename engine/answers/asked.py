@@ -1,4 +1,4 @@
-"""What an answer about a job needs: the ledger, the zone of its words, the time, and who starts runs."""
+"""What an answer about a job needs: the ledger, the zone of its times, now, and whether an engine runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from engine.ledger.ports import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A job that is asked about, here and now."""
+    """A job that a question is about, with the ledger and the time of the answer."""
 
     view: View
     job: str
@@ -26,5 +26,5 @@ class Asked:
         return is_overdue(item, self.presence, self.now)
 
     def words(self, item: Item) -> str:
-        """Why an expected run stands as it does; empty where there is nothing to say."""
+        """Why an expected run is in its state; empty where there is nothing to say."""
         return item_words(self.view, item, self.presence, zone=self.zone, now=self.now)

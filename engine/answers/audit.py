@@ -1,4 +1,4 @@
-"""Who changed what, and whether the record of it is whole."""
+"""Who changed what, and whether the audit is complete."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Records = Sequence[tuple[int, Audited]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """Whether each record follows from the one before, and whether a hash that was noted is there."""
+    """Whether each record follows from the one before, and whether a noted hash is among them."""
 
     chain: Chain
     noted: str
@@ -51,7 +51,7 @@ def records_to_json(records: Records) -> dict[str, object]:
 
 def verified_to_text(verified: Verified) -> str:
     """Whether the audit is whole, for people."""
-    missing = f"no record has the hash {verified.noted}: records were cut off, or all were made anew"
+    missing = f"no record has the hash {verified.noted}: records were cut off, or all were rewritten"
     return "\n".join([_chain_line(verified.chain), *([missing] if verified.is_missing else [])])
 
 

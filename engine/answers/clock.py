@@ -10,15 +10,15 @@ from engine.core.vocabulary import instant_text
 from engine.ledger.ports import View
 
 SHOWN = 5
-"""Events of the clock that are shown."""
+"""Maximum number of clock events shown."""
 LOOKED_AT = 50
-"""Incidents among which they are looked for."""
+"""Number of newest incidents that are searched for them."""
 _WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """The time here, and what the engine thought of it lately."""
+    """The time on this host, and how the engine judged it lately."""
 
     now: datetime
     is_synchronized: bool | None

@@ -41,9 +41,9 @@ class Did:
     line: str
     items: tuple[Item, ...]
     states: tuple[str, ...] = ()
-    """Of each item: its state, or that it is overdue."""
+    """The verdict of each item: its state, or overdue."""
     asked_since: Run | None = None
-    """A run that a person asked for since, where it came out otherwise."""
+    """A run that was requested since, where its result is different."""
 
 
 def did(
@@ -91,7 +91,7 @@ def did_to_json(found: Did) -> dict[str, object]:
 
 
 def _honest(found: Did, asked: Asked) -> Did:
-    """Where what the job was expected to do cannot be read, nobody knows whether it did."""
+    """Where the ledger's record of what was expected cannot be read, the answer is uncertain."""
     broken = [
         one
         for one in asked.view.unreadable
@@ -100,7 +100,7 @@ def _honest(found: Did, asked: Asked) -> Did:
     is_known = found.answer is Answer.NOT_WELL and bool(found.items)
     if not broken or is_known:
         return found
-    line = f"{found.line}; nobody knows for sure: {broken[0].words}"
+    line = f"{found.line}; not certain: {broken[0].words}"
     return replace(found, answer=Answer.NOT_WELL, line=line)
 
 
@@ -143,7 +143,7 @@ def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def answer_of(state: RunState, *, was_started: bool) -> Answer:
-    """What a state answers to: did it run, did it succeed."""
+    """The answer that a state gives to: did it run, did it succeed."""
     if state is RunState.SUCCEEDED:
         return Answer.SUCCEEDED
     if state in OPEN_STATES:
@@ -160,7 +160,7 @@ def _answer(asked: Asked, item: Item) -> Answer:
 
 
 def worst_of(asked: Asked, items: Sequence[Item]) -> Item:
-    """The run that decides the answer for all; of several alike the last."""
+    """The run that decides the answer for all; of several equal ones the last."""
     worst = _worst(asked, items)
     return next((item for item in reversed(items) if _answer(asked, item) is worst), items[-1])
 
@@ -172,12 +172,12 @@ def _worst(asked: Asked, items: Sequence[Item]) -> Answer:
 
 
 def _did_run(asked: Asked, run: Run) -> Did:
-    """Answer for one run, and say what became of it when it was tried again."""
+    """Answer for one run, and report the result of its retries."""
     item = item_of(run)
     last = after_retries(asked.view, item).run
     again = ""
     if last is not None and last.id != run.id:
-        again = f"; tried again by hand: {last.verdict.value} (run {short(last.id)})"
+        again = f"; retried by hand: {last.verdict.value} (run {short(last.id)})"
     return _did(asked, _answer(asked, item), f"{asked.job}: {_one(asked, item)}{again}", (item,))
 
 
@@ -186,7 +186,7 @@ def chosen_item(
 ) -> tuple[Item | None, datetime | None]:
     """The run that an answer without a day or time is about; if there is none, the instant expected next.
 
-    That is the newest run that the schedule wanted where one is in force, else the newest of any kind.
+    That is the newest run of the schedule where one is in force, else the newest of any kind.
     """
     view, job, now = asked.view, asked.job, asked.now
     fits = _fitting(asked, params)
@@ -203,7 +203,7 @@ def chosen_item(
 def _did_newest(asked: Asked, params: Mapping[str, str]) -> Did:
     """Answer for the schedule where one is in force, else for the newest run of any kind.
 
-    A test by hand must not hide that the schedule's own run failed: it is told in the same line.
+    A manual test must not hide that the schedule's own run failed: the same line reports both.
     """
     view, job, now = asked.view, asked.job, asked.now
     item, coming = chosen_item(asked, params)
@@ -229,7 +229,7 @@ def _did_newest(asked: Asked, params: Mapping[str, str]) -> Did:
 
 
 def _since_words(asked: Asked, run: Run) -> str:
-    """How a run came out that a person asked for after the one that the answer is about."""
+    """The result of a run that was requested after the one that the answer is about."""
     by = f" by {run.requested_by}" if run.requested_by else ""
     at = instant_text(run.queued_at, asked.zone)
     fate = asked.presence.fates.get(run.id)
@@ -242,7 +242,7 @@ def _is_retry(item: Item) -> bool:
 
 
 def after_retries(view: History, item: Item) -> Item:
-    """The item as it stands after people tried it again."""
+    """The item with the result of its manual retries."""
     while item.run is not None:
         retries = view.retries_of(item.run.id)
         if not retries:
@@ -252,9 +252,9 @@ def after_retries(view: History, item: Item) -> Item:
 
 
 def _fitting(asked: Asked, params: Mapping[str, str]) -> Callable[[Item], bool]:
-    """Whether an expected run has these params and is no new try of another.
+    """Whether an expected run has these params and is not a retry of another.
 
-    Where no run was made, the job's defaults are what it would have had.
+    Where no run was made, the job's defaults count: the run would have had them.
     """
     defaults = _defaults(asked) if params else {}
 
@@ -283,7 +283,7 @@ def _not_expected(asked: Asked, when: str, *, since: datetime, until: datetime) 
     if pruned := view.pruned_requests(job, since=since, until=until):
         counts = ", ".join(f"{count} {state.value}" for state, count in sorted(pruned.items()))
         line = (
-            f"{job} {when}: nobody knows any more: of runs asked for by hand only the sum is kept ({counts})"
+            f"{job} {when}: details were removed by retention; only a count of manual runs is kept ({counts})"
         )
         return Did(job=job, answer=Answer.NOT_WELL, line=line, items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
@@ -329,20 +329,20 @@ def _one(asked: Asked, item: Item) -> str:
     wanted = "scheduled for" if item.is_scheduled else "asked for at"
     again = ""
     if run is not None and run.retry_of is not None:
-        wanted, again = "for", f", tried again by hand at {instant_text(run.queued_at, asked.zone)}"
+        wanted, again = "for", f", retried by hand at {instant_text(run.queued_at, asked.zone)}"
     place = f"{wanted} {instant_text(item.scheduled_for, asked.zone)}{again}"
     known = f", run {short(run.id)}" if run else ""
     match _answer(asked, item):
         case Answer.SUCCEEDED if run is None:
-            return f"yes, it ran and succeeded ({place}; no more of it is kept)"
+            return f"yes, it ran and succeeded ({place}; no details are kept)"
         case Answer.SUCCEEDED:
             assert run is not None
-            late = ", as was found out later" if run.resolved else ""
+            late = ", as was found later" if run.resolved else ""
             took = f", took {_took(run)}" if run.started_at and run.ended_at else ""
             tries = f", attempt {run.attempt}" if run.attempt > 1 else ""
             return f"yes, it ran and succeeded{late} ({place}{tries}{took}{known})"
         case Answer.NOT_WELL if item.state is RunState.LOST:
-            return f"nobody knows: it started, and its end was not seen: {_why(asked, item)} ({place}{known})"
+            return f"unknown: it started, but its end was not observed: {_why(asked, item)} ({place}{known})"
         case Answer.NOT_WELL:
             tries = f" after {run.attempt} attempts" if run and run.attempt > 1 else ""
             why = _why(asked, item)

@@ -16,17 +16,17 @@ INSTANT = timedelta(microseconds=1)
 """Windows are half open, [since, until); occurrences are enumerated in (after, until]."""
 
 MAX_ITEMS = 100_000
-"""Expected runs of one job that one answer lists."""
+"""Maximum number of expected runs of one job in one answer."""
 
 NOT_ACCOUNTED = "not_accounted"
-"""The reason of an occurrence that fell due while no engine was there to decide about it."""
+"""The reason of an occurrence that fell due while no engine was running to decide about it."""
 
 
 class Item(NamedTuple):
-    """One expected run. `run` is missing when a gap record tells of it, or nobody has decided yet.
+    """One expected run. `run` is missing when a gap record holds it, or no engine has decided yet.
 
-    `pruned_at` is since when no more than the state is known. `due_at` is when an undecided one has to start;
-    it is None where nothing has to: the run is there, or its job was paused, and then `detail` says by whom.
+    After `pruned_at` only the state is known. `due_at` is when an undecided one has to start; it is None
+    where none has to: the run exists, or its job was paused, and then `detail` says by whom.
     """
 
     scheduled_for: datetime
@@ -68,7 +68,7 @@ def expected_items(
 
 
 def upcoming(view: History, job: str, *, now: datetime, until: datetime) -> Iterator[datetime]:
-    """The instants after `now` at which the schedule in force will want a run."""
+    """The instants after `now` at which the schedule in force has runs."""
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     for schedule in view.schedules_between(job, since=now, until=until):
@@ -99,14 +99,14 @@ def start_of(schedule: Schedule, fire: "Fire") -> datetime:
 
 
 def pause_at(pauses: Sequence[Pause], at: datetime) -> Pause | None:
-    """The pause because of which an occurrence does not run, if there is one."""
+    """The pause that prevents an occurrence from running, if there is one."""
     return next((pause for pause in pauses if pause.holds_at(at)), None)
 
 
 def _scheduled(
     schedule: Schedule, fire: "Fire", by_instant: Mapping[tuple[int, datetime], Run], gaps: tuple[Gap, ...]
 ) -> Item | None:
-    """What the ledger says of an occurrence; None when nobody has decided about it."""
+    """What the ledger says of an occurrence; None when no engine has decided about it."""
     run = by_instant.get((schedule.clock_epoch, fire.at))
     if run is not None:
         return item_of(run)

@@ -7,7 +7,7 @@ from jobfile.pages import keys_text, page_text
 
 
 class Page(NamedTuple):
-    """What a code means: in a few words, and at length with examples."""
+    """What a code means: in a few words, and in full with examples."""
 
     code: str
     severity: str
@@ -16,7 +16,7 @@ class Page(NamedTuple):
 
 
 def page_of(code: str) -> Page:
-    """The page of a code that there is."""
+    """The page of an existing code."""
     one = CODES[code]
     return Page(code=code, severity=one.severity.value, says=one.says, text=page_text(code) or "")
 

@@ -1,4 +1,4 @@
-"""What is known about an expected run: schedule, definition, engine, attempts, what people did."""
+"""What is known about an expected run: schedule, definition, engine, attempts, manual actions."""
 
 import re
 from datetime import datetime, timedelta
@@ -17,14 +17,14 @@ ON_TIME_SECONDS = 10
 """A record that is made within this time was made on time."""
 
 SILENCE = timedelta(seconds=15)
-"""How long after its last sign of life a session that has no end may have been there."""
+"""How long after its last sign of life a session without an end may still have been running."""
 
 Fact = tuple[str, str]
-"""A label, and what is said under it."""
+"""A label, and the text beside it."""
 
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _TOLD_ELSEWHERE = ("run",)
-"""Actions that another fact tells already."""
+"""Actions that another fact shows already."""
 
 
 def instant_facts(asked: Asked, item: Item) -> list[Fact]:
@@ -66,7 +66,7 @@ def _place(view: Generations, version: JobVersion) -> str:
 
 
 def _decision_facts(asked: Asked, item: Item) -> list[Fact]:
-    """When it was decided, how late that was, and which engine was there, or was not."""
+    """When it was decided, how late that was, and which engine was running, if any."""
     if not item.is_scheduled:
         return []
     facts = []
@@ -80,9 +80,9 @@ def _decision_facts(asked: Asked, item: Item) -> list[Fact]:
 
 
 def _engine_facts(view: View, at: datetime, zone: ZoneInfo, *, is_there: bool) -> list[Fact]:
-    """The engine of an instant. Without `is_there` nobody has decided about it, and no engine runs now.
+    """The engine of an instant. Without `is_there` no engine has decided about it, and none runs now.
 
-    A session that was killed has no end: only then is it known that it cannot have been there.
+    A session that was killed has no end; only a missing decision proves that it was not running.
     """
     before, after = view.session_before(at), view.session_after(at)
     facts = []
@@ -94,14 +94,14 @@ def _engine_facts(view: View, at: datetime, zone: ZoneInfo, *, is_there: bool) -
         back = (
             f", the next one started {instant_text(after.started_at, zone)}" if after else ", and none since"
         )
-        facts.append(("engine", f"absent: the one before {how} about {instant_text(end, zone)}{back}"))
+        facts.append(("engine", f"absent: the previous one {how} about {instant_text(end, zone)}{back}"))
     else:
         facts.append(("engine", f"epoch {before.epoch}, since {instant_text(before.started_at, zone)}"))
     return facts + _trouble_facts(view, at, zone)
 
 
 def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fact]:
-    """What else was out of order at an instant: files that were refused, a clock that was not believed."""
+    """Other problems at an instant: files that were refused, a clock that was not believed."""
     facts = [
         ("clock", f"not believed from {instant_text(one.began_at, zone)}: {one.detail}")
         for one in view.recent_incidents(limit=1_000)
@@ -117,18 +117,18 @@ def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fa
 
 
 def _covers(session: Session, at: datetime, after: Session | None) -> bool:
-    """Whether a session was there at an instant, as far as its signs of life tell."""
+    """Whether a session was running at an instant, as far as its signs of life show."""
     if session.ended_at is not None:
         return at <= session.ended_at
     return after is None or at <= session.last_seen_at + SILENCE
 
 
 def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
-    """A run with its params and attempts, and what people did about it."""
+    """A run with its params and attempts, and the manual actions on it."""
     resolved = f", found later to have {run.verdict.value}" if run.resolved else ""
     facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
     if run.retry_of:
-        facts.append(("", f"a new try of run {short(run.retry_of)}"))
+        facts.append(("", f"a retry of run {short(run.retry_of)}"))
     if run.params:
         told = ", ".join(f"{name}={value_text(value)}" for name, value in run.params.items())
         facts.append(("params", told))
@@ -138,10 +138,10 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
         for index, attempt in enumerate(attempts)
     ]
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
-        facts.append(("next try", instant_text(run.retry_at, zone)))
+        facts.append(("next attempt", instant_text(run.retry_at, zone)))
     done = [one for one in view.audit_of(run.id) if one.action not in _TOLD_ELSEWHERE]
     facts += [("by hand", _audit_line(one, zone)) for one in done]
-    facts += [("tried again", f"run {short(one.id)}, {one.verdict.value}") for one in view.retries_of(run.id)]
+    facts += [("retried", f"run {short(one.id)}, {one.verdict.value}") for one in view.retries_of(run.id)]
     if any(attempt.state is not AttemptState.NOT_STARTED for attempt in attempts):
         facts.append(("output", f"jobfile logs {short(run.id)}"))
     return facts
@@ -153,7 +153,7 @@ def _audit_line(one: Audited, zone: ZoneInfo) -> str:
 
 
 def _pause_facts(view: History, job: str, at: datetime, zone: ZoneInfo) -> list[Fact]:
-    """Who had paused the job at an instant, why, and how it went on."""
+    """Who had paused the job at an instant, why, and how the pause ended."""
     facts = []
     for pause in view.pauses_between(job, since=at, until=at):
         if pause.holds_at(at):
@@ -176,7 +176,7 @@ def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
 
 
 def _used(attempt: Attempt) -> str:
-    """What it used of the machine, and what it left running, which was ended."""
+    """The memory that it used, and the processes that it left running, which were ended."""
     memory = f", peak memory {attempt.max_rss_kb / 1024:.0f} MiB" if attempt.max_rss_kb else ""
     left = attempt.leftover_processes
     return memory + (f", left {left} process{'es' if left > 1 else ''} behind (ended)" if left else "")

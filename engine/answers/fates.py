@@ -1,4 +1,4 @@
-"""What the next engine makes of an attempt that has no end in the ledger: told from its evidence."""
+"""What the next engine will do with an attempt that has no end in the ledger, judged by its evidence."""
 
 from typing import assert_never
 
@@ -8,12 +8,12 @@ from engine.ports import Alive, Evidence, NotStarted
 
 
 def fate_of(evidence: Evidence, attempt: Attempt) -> str:
-    """What the next engine will make of an attempt; empty for one that goes on under its supervisor."""
+    """What the next engine will do with an attempt; empty for one that continues under its supervisor."""
     match evidence:
         case Alive():
             return ""
         case NotStarted() | Lost(reason=Reason.EVIDENCE_GONE) if attempt.state is AttemptState.RUNNING:
-            return "what it left behind is gone, and it will be recorded as lost"
+            return "its evidence is gone, and it will be recorded as lost"
         case Lost(reason=Reason.EVIDENCE_FORGED):
             return f"{evidence.detail}, and it will be recorded as lost"
         case NotStarted():
@@ -21,7 +21,7 @@ def fate_of(evidence: Evidence, attempt: Attempt) -> str:
         case StartError():
             return "it could not be started, and will fail"
         case Lost():
-            return "nobody saw its end, and it will be recorded as lost"
+            return "its end was not observed, and it will be recorded as lost"
         case Ended():
             how = f"signal {evidence.signal}" if evidence.signal else f"exit code {evidence.exit_code}"
             return f"it ended with {how}, which will be recorded"

@@ -1,4 +1,4 @@
-"""What a look at the soundness of ledger and machine finds: which findings there are, and how bad each is."""
+"""The findings of `doctor` about the ledger and the machine, and how severe each is."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Final
 
 MAX_TOLD: Final = 10
-"""Findings of one code that are told one by one."""
+"""Maximum number of findings of one code that are shown one by one."""
 
 
 class Severity(StrEnum):
-    """How bad it is: an answer or a run is wrong; something will go wrong; good to know."""
+    """How severe it is: an answer or a run is wrong; something will go wrong; good to know."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -88,7 +88,7 @@ AREAS: Final[Mapping[str, str]] = {
     "notifications": "notifications",
     "engine": "engine",
 }
-"""The areas in the order in which they are told, each with its name for people."""
+"""The areas in the order of the output, each with its name for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +104,13 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """How bad it is: a code has one severity."""
+        """How severe it is: a code has one severity."""
         return CODES[self.code]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """One area: what was looked at, in a few words, and what was found; or that it could not be looked at."""
+    """One area: what was checked, in a few words, and what was found; or that it could not be checked."""
 
     area: str
     looked_at: str
@@ -119,7 +119,7 @@ class Examined:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing here wants a person."""
+        """Whether nothing here needs attention."""
         return all(one.severity is Severity.INFO for one in self.findings)
 
     @property
@@ -129,9 +129,9 @@ class Examined:
 
 
 def told(findings: Iterable[Finding], *, total: int = 0) -> Iterator[Finding]:
-    """Of each code as many findings as a person reads, and then how many more there are.
+    """The first findings of each code, and then how many more there are.
 
-    `total` is how many there are where not all of them are given.
+    `total` is their number where not all of them are given.
     """
     last: dict[str, tuple[int, Finding]] = {}
     for one in findings:

@@ -11,7 +11,7 @@ from engine.core.vocabulary import instant_text, short
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """A run, and of each attempt that is asked for what it wrote."""
+    """A run, and the output of each requested attempt."""
 
     run: Run
     attempts: tuple[Attempt, ...]
@@ -42,7 +42,7 @@ def logs_to_json(logs: Logs) -> dict[str, object]:
 
 
 def about_run(asked: Asked, run: Run) -> str:
-    """Which run it is, and how it stands."""
+    """Which run it is, and its state."""
     words = asked.words(item_of(run))
     at = instant_text(run.scheduled_for, asked.zone)
     return f"run {short(run.id)} of {run.job}, {at}: {run.state.value}{f', {words}' if words else ''}"

@@ -7,16 +7,16 @@ from engine.answers.expected import INSTANT, Item, expected_items, item_of
 from engine.ledger.ports import History
 
 Fits = Callable[[Item], bool]
-"""Whether an expected run is one that is asked about."""
+"""Whether an expected run is one that the question is about."""
 
 LOOK_BACK = timedelta(days=400)
-"""How far back the newest expected run is looked for when no day is named."""
+"""How far back the newest expected run is searched when no day is named."""
 
 FIRST_LOOK = timedelta(hours=1)
-"""The first stretch that is looked at; each one before it is four times as long."""
+"""The first period that is searched; each earlier one is four times as long."""
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
-"""After every instant that a run is for: a run may be asked for now and be about a time to come."""
+"""Later than the time of any run: a run that is requested now may be for a future time."""
 
 
 def has_schedule(view: History, job: str, *, now: datetime) -> bool:
@@ -27,7 +27,7 @@ def has_schedule(view: History, job: str, *, now: datetime) -> bool:
 
 
 def newest_item(view: History, job: str, *, now: datetime, fits: Fits) -> Item | None:
-    """The newest expected run that fits, whatever asked for it; None when there is none."""
+    """The newest expected run that fits, scheduled or requested; None when there is none."""
     found = _newest_in(view, job, since=now + INSTANT, until=FAR, now=now, fits=fits)
     until, span = now + INSTANT, FIRST_LOOK
     while found is None and until > now - LOOK_BACK:
@@ -41,7 +41,7 @@ def newest_item(view: History, job: str, *, now: datetime, fits: Fits) -> Item |
 
 
 def asked_since(view: History, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
-    """The newest run that a person asked for after an instant, about that instant or a later time."""
+    """The newest run that was requested after an instant, for that instant or a later time."""
 
     def is_since(item: Item) -> bool:
         is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at

@@ -1,4 +1,4 @@
-"""What was due and was not started: since when, and what the next engine makes of it."""
+"""What was due and was not started: since when, and what the next engine will do with it."""
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from jobfile.schedule.occurrences import Fire
 
 OVERDUE = "overdue"
-"""The verdict of a run that was due and that nothing has started; the next engine makes a state of it."""
+"""The verdict of a due run that nothing has started; the next engine gives it a state."""
 
 MAX_COUNTED = 10_000
-"""Overdue occurrences of one schedule that are counted."""
+"""Maximum number of overdue occurrences counted for one schedule."""
 
 
 def is_overdue(item: Item, presence: Presence, now: datetime) -> bool:
-    """Whether an expected run was due a while ago, and nothing has started it.
+    """Whether an expected run was due some time ago, and nothing has started it.
 
-    A running engine decides at once: what it has not decided about is overdue as well. A run that waits under
-    it has a reason to wait.
+    A running engine decides at once, so an undecided occurrence is overdue as well. A run that waits under a
+    running engine has a reason to wait.
     """
     due_at = _due_at(item)
     is_waiting_for_engine = item.run is None or presence.is_idle
@@ -39,7 +39,7 @@ def overdue_runs(view: Current, presence: Presence, now: datetime) -> tuple[Run,
 
 
 def count_overdue(view: View, presence: Presence, now: datetime) -> int:
-    """How many runs are overdue of all jobs; at most MAX_COUNTED of each."""
+    """The number of overdue runs of all jobs; at most MAX_COUNTED of each."""
     undecided = sum(
         sum(
             1
@@ -51,7 +51,7 @@ def count_overdue(view: View, presence: Presence, now: datetime) -> int:
 
 
 def overdue_fires(view: History, schedule: Schedule, *, after: datetime, now: datetime) -> "Iterator[Fire]":
-    """The occurrences of a schedule after an instant that are overdue: nobody has decided about them."""
+    """The overdue occurrences of a schedule after an instant: no engine has decided about them."""
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     found = fires(schedule.entries, after=max(after, schedule.covered_until), until=now - GRACE)
@@ -65,8 +65,8 @@ def overdue_fires(view: History, schedule: Schedule, *, after: datetime, now: da
 
 
 def overdue_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now: datetime) -> str:
-    """Why an overdue run has not run, and what the next engine makes of it."""
-    obstacle = presence.obstacle(zone) or "the engine is running, and has not decided about it"
+    """Why an overdue run has not run, and what the next engine will do with it."""
+    obstacle = presence.obstacle(zone) or "the engine is running but has not decided about it"
     upshot = "" if presence.is_running else _upshot(view, item, now)
     return f"{obstacle}{f'; `jobfile up` {upshot}' if upshot else ''}"
 
@@ -92,9 +92,9 @@ def _upshot(view: View, item: Item, now: datetime) -> str:
 
 
 def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime) -> str:
-    """What the job's catch-up policy makes of an occurrence: asked of the engine's own decision.
+    """What the job's catch-up policy does with an occurrence, from the engine's own decision.
 
-    It depends on no earlier occurrence, so the time before is left out.
+    It depends on no earlier occurrence, so earlier time is left out.
     """
     from engine.core.due import due  # noqa: PLC0415  start-up time: only where something is overdue
     from engine.transactions.account import rules_of  # noqa: PLC0415  start-up time: only where something is overdue
@@ -110,7 +110,7 @@ def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime)
     found = due(rules, covered_until=at - INSTANT, now=now, pauses=pauses)
     policy = f"(catchup: {spec.catchup.mode.value})"
     if any(one.fire.at == at for one in found.to_run):
-        return f"then makes up for it {policy}"
+        return f"then runs it late {policy}"
     not_run = next((one for one in found.not_run if one.first <= at <= one.last), None)
     if not_run is None:
         return ""

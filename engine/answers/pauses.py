@@ -1,4 +1,4 @@
-"""What became of a wish to pause a job, or to resume it."""
+"""The result of pausing a job, or of resuming it."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -11,13 +11,13 @@ _GOES_ON = {
     RunState.QUEUED: "waits to start",
     RunState.RUNNING: "is running",
     RunState.CANCELLING: "is being cancelled",
-    RunState.RETRY_WAIT: "waits to be tried again",
+    RunState.RETRY_WAIT: "waits for its retry",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """A job that is paused now, and its open runs, which go on."""
+    """A job that is paused now, and its open runs, which continue."""
 
     pause: Pause
     zone: ZoneInfo
@@ -36,10 +36,10 @@ def paused_to_text(paused: Paused) -> str:
     """A pause for people."""
     pause = paused.pause
     until = f" until {instant_text(pause.until, paused.zone)}" if pause.until else ""
-    lines = [f"{pause.job} is paused{until or f'; go on with  jobfile resume {pause.job}'}"]
+    lines = [f"{pause.job} is paused{until or f'; continue with  jobfile resume {pause.job}'}"]
     for run in paused.going_on:
         end_it = f"end it with  jobfile cancel {short(run.id)}"
-        lines.append(f"run {short(run.id)} {_GOES_ON[run.state]} and goes on; {end_it}")
+        lines.append(f"run {short(run.id)} {_GOES_ON[run.state]} and continues; {end_it}")
     return "\n".join(lines)
 
 
@@ -52,7 +52,7 @@ def paused_to_json(paused: Paused) -> dict[str, object]:
 
 def resumed_to_text(resumed: Resumed) -> str:
     """The end of a pause for people."""
-    return f"{resumed.job} goes on" if resumed.was_paused else f"{resumed.job} was not paused"
+    return f"{resumed.job} is resumed" if resumed.was_paused else f"{resumed.job} was not paused"
 
 
 def resumed_to_json(resumed: Resumed) -> dict[str, object]:

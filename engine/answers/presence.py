@@ -1,4 +1,4 @@
-"""Whether anything starts runs now, since when nothing does, and what the next engine finds."""
+"""Whether runs can start now, since when they cannot, and what the next engine will find."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
@@ -12,17 +12,17 @@ from engine.ledger.ports import View
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 
 SILENT = timedelta(seconds=35)
-"""An engine that did not touch its session for three beats is not doing its duty."""
+"""An engine that has missed three heartbeats is not doing its work."""
 
 GRACE: timedelta = ON_TIME
-"""How long after its time a run may wait before it is overdue: a restart of the engine takes less."""
+"""A run is overdue when it waits longer than this; a restart of the engine takes less."""
 
 
 class Presence(NamedTuple):
-    """Whether an engine serves the schedules, and what keeps it from starting anything.
+    """Whether an engine serves the schedules, and what prevents it from starting runs.
 
     `since` is the last sign of life of the last engine, when none runs; None when none ever ran. `fates` says
-    what the next engine makes of each run whose process is gone and whose end no engine has recorded.
+    what the next engine will do with each run whose process is gone and whose end no engine has recorded.
     """
 
     is_running: bool
@@ -32,7 +32,7 @@ class Presence(NamedTuple):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing that is due starts."""
+        """Whether no due run can start."""
         return not self.is_running or bool(self.trouble)
 
     def obstacle(self, zone: tzinfo) -> str:
@@ -50,10 +50,10 @@ RUNNING = Presence(is_running=True)
 def presence_of(
     view: View, *, is_locked: bool, trouble: str, stuck: str = "", fates: Mapping[str, str], now: datetime
 ) -> Presence:
-    """Read who holds the engine's lock, if anybody does: an engine, or a single run that serves no schedule.
+    """Read what holds the engine's lock, if anything: an engine, or a single run that serves no schedule.
 
     `trouble` is what the engine noted beside its lock: why it cannot write the ledger; `stuck` which of its
-    loops do not go on.
+    loops are stuck.
     """
     session = view.last_session()
     is_engine = is_locked and (session.epoch if session else 0) == view.soundness.newest_epoch()
@@ -65,20 +65,20 @@ def presence_of(
             is_running=True, trouble=f"the engine cannot write its ledger: {trouble}", fates=fates
         )
     if stuck:
-        return Presence(is_running=True, trouble=f"a part of the engine stands still: {stuck}", fates=fates)
+        return Presence(is_running=True, trouble=f"part of the engine is stuck: {stuck}", fates=fates)
     for kind in HOLDS:
         hold = view.soundness.hold(kind)
         if hold is not None:
             return Presence(is_running=True, trouble=_hold_words(hold), fates=fates)
     silence = now - session.last_seen_at if session is not None and session.ended_at is None else timedelta()
     if silence > SILENT:
-        words = f"the engine has not been heard of for {seconds_text(silence.total_seconds())}"
+        words = f"the engine has shown no sign of life for {seconds_text(silence.total_seconds())}"
         return Presence(is_running=True, trouble=words, fates=fates)
     return Presence(is_running=True, fates=fates)
 
 
 def unsettled_words(fate: str) -> str:
-    """That a run which stands as running is over, and that no engine has recorded its end."""
+    """Says that a run recorded as running is over, and that no engine has recorded its end."""
     return f"it ended, or was killed, and no engine has recorded it yet: {fate}; `jobfile up` settles it"
 
 
@@ -88,6 +88,6 @@ def _hold_words(hold: Incident) -> str:
         case IncidentKind.CLOCK_HOLD:
             return f"the engine does not believe the clock: {hold.detail}"
         case IncidentKind.DISK_HOLD:
-            return f"the engine starts nothing, for want of room on the disk: {hold.detail}"
+            return f"the engine starts nothing, because disk space is low: {hold.detail}"
         case _:
-            return f"the engine starts nothing, for its ledger is an older copy: {hold.detail}"
+            return f"the engine starts nothing, because its ledger is an older copy: {hold.detail}"

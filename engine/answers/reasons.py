@@ -1,4 +1,4 @@
-"""Why a run stands where it stands, in words, with what the ledger knows beyond the run itself."""
+"""Why a run is in its state, in words, with what the ledger knows beyond the run itself."""
 
 from datetime import datetime, timedelta, tzinfo
 from itertools import takewhile
@@ -20,7 +20,7 @@ from engine.core.vocabulary import (
 from engine.ledger.ports import Current, EngineHistory, History, View
 
 WAITS_LONG = timedelta(seconds=2)
-"""A startable run that waits longer than this waits for a place: the engine starts what it can at once."""
+"""A startable run that waits longer than this waits for a slot: the engine starts what it can at once."""
 
 SOON = timedelta(days=40)
 """How far after a superseded occurrence the run that took its place is looked for."""
@@ -31,7 +31,7 @@ _WAITS = (Reason.OVERLAP, "")
 
 
 def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now: datetime) -> str:
-    """Why an expected run stands as it does; empty where there is nothing to say."""
+    """Why an expected run is in its state; empty where there is nothing to say."""
     if is_overdue(item, presence, now):
         return overdue_words(view, item, presence, zone=zone, now=now)
     run = item.run
@@ -64,7 +64,7 @@ def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
 
 
 def absence_words(view: EngineHistory, at: datetime) -> str:
-    """Why no engine decided about an instant in time; that none was running only where it is known."""
+    """Why no engine decided about an instant in time; says that none was running only where that is known."""
     session = view.session_before(at)
     if session is not None and at <= (session.ended_at or session.last_seen_at):
         return reason_words(ENGINE_UNABLE, "")
@@ -91,12 +91,12 @@ def _superseded_words(view: History, item: Item, zone: tzinfo) -> str:
 
 
 def _skipped_words(view: Current, run: Run) -> str:
-    """Which run was in the way; one that had not started then waited itself, and its reason is the reason."""
+    """Which run blocked it. If that one had not started then, its own reason for waiting is the reason."""
     other = view.run(run.detail)
     words = in_words(run)
     if other is None or run.ended_at is None or (other.started_at and other.started_at <= run.ended_at):
         return words
-    return f"{words}, which waited itself"
+    return f"{words}, which was waiting itself"
 
 
 def _cancelled_words(view: EngineHistory, run: Run) -> str:
@@ -107,7 +107,7 @@ def _cancelled_words(view: EngineHistory, run: Run) -> str:
 
 
 def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> str:
-    """What a run that may start waits for: the run in its way as it is now, else a free place."""
+    """What a startable run waits for: the run that blocks it now, else a free slot."""
     if run.not_before > now:
         return ""
     opened = view.open_runs()
@@ -116,18 +116,18 @@ def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> s
     if run.concurrency_limit is not None and len(in_way) >= run.concurrency_limit:
         words = reason_words(Reason.OVERLAP, in_way[0].id)
         is_between = in_way[0].state is RunState.RETRY_WAIT
-        return f"{words}, which waits to be tried again" if is_between else words
+        return f"{words}, which waits for its retry" if is_between else words
     before = takewhile(lambda one: one.id != run.id, opened)
     first = next((one for one in before if one.concurrency_key == run.concurrency_key), None)
     if run.reason == Reason.OVERLAP and first is not None:
-        return f"{reason_words('overlap', first.id)}, which waits itself"
+        return f"{reason_words('overlap', first.id)}, which is waiting itself"
     busy = sorted(
         (one for one in active if one.state in _HELD_A_PLACE), key=lambda one: one.started_at or one.queued_at
     )
     if not busy or now - max(run.not_before, run.queued_at) < WAITS_LONG:
         return ""
     oldest = f"run {short(busy[0].id)} since {instant_text(busy[0].started_at or busy[0].queued_at, zone)}"
-    places = "the only place is" if len(busy) == 1 else f"all {len(busy)} places are"
+    places = "the only slot is" if len(busy) == 1 else f"all {len(busy)} slots are"
     return f"{places} taken, oldest: {oldest}"
 
 

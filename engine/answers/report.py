@@ -14,7 +14,7 @@ from engine.ledger.ports import View
 
 OPEN = "open"
 FIXED = "fixed_by_hand"
-"""The verdict of a run that was not well, and succeeded when a person tried it again."""
+"""The verdict of a run that did not end well, and succeeded when it was retried by hand."""
 
 VERDICTS = (
     "succeeded",
@@ -29,7 +29,7 @@ VERDICTS = (
     OPEN,
 )
 NOT_WELL = ("failed", "timed_out", "lost", "missed", OVERDUE)
-"""Verdicts that need a person. A skip was a decision of the author, a cancel one of a person."""
+"""Verdicts that need attention. A skip was the author's decision, a cancel a user's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def expected(self) -> int:
-        """Runs that a schedule or a person wanted."""
+        """Runs that a schedule expected or a user requested."""
         return self.scheduled + self.requested
 
     @property
@@ -53,7 +53,7 @@ class Row:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing expected wants a person."""
+        """Whether nothing that was expected needs attention."""
         return not any(self.verdicts.get(verdict) for verdict in NOT_WELL)
 
 
@@ -66,11 +66,11 @@ class Report:
     rows: tuple[Row, ...]
     presence: Presence
     unsettled: int = 0
-    """Of the open runs, those whose process is gone and whose end no engine has recorded."""
+    """Open runs whose process is gone and whose end no engine has recorded."""
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing needs a person: an end that nobody records stays open for ever."""
+        """Whether nothing needs attention: a run whose end no engine records stays open for ever."""
         return self.total.is_well and not self.unsettled
 
     @property
@@ -93,7 +93,7 @@ class Report:
 
 
 def make_report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
-    """Count what was expected in [since, until) and due by `now`, and what became of it."""
+    """Count what was expected in [since, until) and due by `now`, and the results."""
     with view.soundness.snapshot():  # the two sides are compared: an engine may write between
         return _report(view, since=since, until=until, now=now, presence=presence)
 
@@ -133,7 +133,7 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
 def _count_once(
     retries: Sequence[Run], view: View, verdicts: Mapping[str, Counter[str]], requested: Counter[str]
 ) -> set[str]:
-    """A run that was tried again counts once, with its last end; returns the runs that count no more."""
+    """A retried run counts once, with its last end; returns the runs that no longer count."""
     replaced: set[str] = set()
     by_id = {run.id: run for run in retries}
     newest = {run.retry_of: run for run in retries}  # the last of several wins, as in every answer
@@ -160,7 +160,7 @@ def _verdict(run: Run) -> str:
 def _count_fires(
     view: View, schedule: Schedule, verdicts: Counter[str], *, since: datetime, until: datetime, now: datetime
 ) -> int:
-    """The occurrences of a schedule in a window; those that nobody has decided about become verdicts."""
+    """The occurrences of a schedule in a window; undecided ones get a verdict here."""
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     after, end = window_of(schedule, since=since, until=until)
@@ -182,7 +182,7 @@ def _move(verdicts: Counter[str], before: str, after: str) -> None:
 
 
 def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
-    """Occurrences of a gap inside the window; its own count when all of it is."""
+    """Occurrences of a gap inside the window; the gap's own count when all of it is inside."""
     if since <= gap.first_at and gap.last_at < until:
         return gap.count
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed

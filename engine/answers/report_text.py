@@ -9,7 +9,7 @@ from engine.core.vocabulary import instant_text
 
 
 def report_to_text(report: Report, *, width: int) -> str:
-    """The answer for people: one line for each job, and above them what waits for an engine."""
+    """The answer for people: what waits for an engine, then one line for each job."""
     total = report.total
     shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
     heads = ("job", "expected", *("fixed by hand" if one == FIXED else one for one in shown))
@@ -22,7 +22,7 @@ def report_to_text(report: Report, *, width: int) -> str:
 
 
 def _idle_lines(report: Report) -> list[str]:
-    """What waits for an engine, and why: it must not look like a number among others."""
+    """What waits for an engine, and why: it must stand out from the other numbers."""
     overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
     told = []
     if overdue:
@@ -37,7 +37,7 @@ def _idle_lines(report: Report) -> list[str]:
     if not told:
         return []
     runs = "; ".join(told)
-    obstacle = report.presence.obstacle(UTC) or "the engine is running, and has not decided about them"
+    obstacle = report.presence.obstacle(UTC) or "the engine is running but has not decided about them"
     if report.presence.is_running:
         return [f"NOTHING STARTS, {obstacle}: {runs}"]
     since = obstacle.partition(" since ")[2]

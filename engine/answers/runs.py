@@ -21,17 +21,17 @@ from jobfile.diagnostics.escapes import printable
 HEADS = ("run", "job", "scheduled for", "state", "took", "why")
 
 MAX_GAPS = 5
-"""Gap records that are told below the runs."""
+"""Maximum number of gap records shown below the runs."""
 
 BAD = tuple(RunState(name) for name in NOT_WELL if name in list(RunState))
-"""The states of runs that are not well."""
+"""The states of runs that did not end well."""
 
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """Runs, the newest first, each with why it stands as it does; and gap records of the same time."""
+    """Runs, the newest first, each with the reason of its state; and gap records of the same time."""
 
     runs: tuple[Run, ...]
     words: tuple[str, ...]
@@ -39,7 +39,7 @@ class Runs:
     zones: Mapping[str, ZoneInfo]
     """In which zone the times of each job are shown."""
     has_states: bool
-    """Whether only runs in some states were asked for."""
+    """Whether the list is limited to some states."""
 
 
 def newest_runs(
@@ -116,5 +116,5 @@ def _gap_line(found: Runs, gap: Gap) -> str:
     zone = found.zones[gap.job]
     first, last = instant_text(gap.first_at, zone), instant_text(gap.last_at, zone)
     span = first if gap.count == 1 else f"{first} to {last}"
-    why = "only what became of them is kept" if gap.pruned_at else reason_words(gap.reason, gap.detail)
+    why = "only their results are kept" if gap.pruned_at else reason_words(gap.reason, gap.detail)
     return f"{gap.job}  {gap.count:,} {gap.state.value}, {span}{f': {why}' if why else ''}"

@@ -1,4 +1,4 @@
-"""A job as it is understood, with the place of each value: as the files say it, or as a run had it."""
+"""A job in full, with the place of each value: as the files define it, or as a run had it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ class Shown:
     about: str
     """Where the job was taken from, in words."""
     origins: Mapping[str, str] | None
-    """None when that is not known. A key that is not in it has the value that is built in."""
+    """None when that is not known. A key that is missing here has its built-in value."""
 
 
 def show_job(found: CompiledJob, text: JobText) -> Shown:
-    """A job as the files say it."""
+    """A job as the files define it."""
     place = f"{found.origin.file}:{found.origin.line}"
     about = f"{place}, digest {found.digest[:DIGITS]}"
     return Shown(spec=found.spec, digest=found.digest, about=about, origins=_origins(text))
@@ -57,7 +57,7 @@ def shown_to_json(shown: Shown) -> dict[str, object]:
 
 
 def _origins(job: JobText) -> dict[str, str]:
-    """Key -> `file:line` of the value that holds; built-in values are not here."""
+    """Key -> `file:line` of the value in force; built-in values are not here."""
     settings: dict[str, Setting] = dict(job.settings)
     for key, named in (("env", job.env), ("secrets", job.secrets)):
         settings |= {f"{key}.{name}": one for name, one in named.items()}

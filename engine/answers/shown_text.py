@@ -1,4 +1,4 @@
-"""`show` for people: every key that holds, in the language's order and words."""
+"""`show` for people: every key in force, in the order and words of the language."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Row = tuple[str, str]
 
 
 def shown_to_text(shown: Shown) -> str:
-    """A line for each value, and behind it where it was written, if that is known."""
+    """A line for each value, followed by where it was written, if that is known."""
     lines = [printable(f"{shown.spec.name}:  # {shown.about}")]
     for key, text in _lines(shown.spec):
         first, *rest = printable_lines(text)
@@ -43,12 +43,12 @@ def _origin_of(key: str, origins: Mapping[str, str] | None) -> str:
 
 
 def printable_lines(text: str) -> list[str]:
-    """The lines of a text, none of which can steer a terminal."""
+    """The lines of a text, free of terminal control sequences."""
     return [printable(line) for line in text.rstrip("\n").split("\n")]
 
 
 def _lines(spec: JobSpec) -> list[Row]:
-    """Key and value of everything that holds, in the language's order and words."""
+    """Key and value of everything in force, in the order and words of the language."""
     plain: Plain = to_plain(spec)
     rows = [(key, _value(plain.get(key, ""))) for key in ("description", "owner", "tags", "enabled")]
     schedule = [_value(_entry(one)) for one in plain.get("schedule", ())]

@@ -27,14 +27,14 @@ from jobfile.model.catalog import Catalog
 
 THE_FILES = Source()
 RECENT = 5
-"""Incidents that are shown."""
+"""Maximum number of incidents shown."""
 
 LOW_DISK_BYTES = MIN_FREE_MIB * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The engine, what is in force, and what is wrong."""
+    """The engine, the generation in force, and the problems."""
 
     is_running: bool
     session: Session | None
@@ -46,7 +46,7 @@ class Status:
     overdue: int
     """Runs that were due and that nothing has started."""
     unsettled: int
-    """Of those that are running: whose process is gone, which no engine has recorded."""
+    """Running ones whose process is gone, which no engine has recorded."""
     file_digest: str | None
     differing: int
     free_bytes: int
@@ -61,15 +61,15 @@ class Status:
     away_words: str = ""
     """Why no engine decided during the newest absence."""
     holds: tuple[Incident, ...] = ()
-    """What keeps the engine from starting anything."""
+    """What prevents the engine from starting runs."""
     trouble: str = ""
-    """What keeps the engine from its duty and could not be written to the ledger."""
+    """A problem of the engine that could not be written to the ledger."""
     bug: str = ""
     """A bug in jobfile that a loop of the engine reports."""
     unreadable: tuple[str, ...] = ()
     """Rows of the ledger that cannot be read, in words."""
     stuck: str = ""
-    """Which loops of the engine do not go on, and since when."""
+    """Which loops of the engine are stuck, and since when."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
     main_file: str = ""
@@ -82,7 +82,7 @@ class Status:
 
     @property
     def is_silent(self) -> bool:
-        """Whether an engine is there but has not been heard of."""
+        """Whether an engine holds the lock but shows no sign of life."""
         session = self.session
         if self.hold is not None:
             return False  # what its clock says is not written down then
@@ -90,21 +90,21 @@ class Status:
 
     @property
     def differs(self) -> bool:
-        """Whether the files mean something other than what is in force."""
+        """Whether the files differ from what is in force."""
         if self.file_digest is None:
             return False
         return self.generation is None or self.generation.digest != self.file_digest
 
     @property
     def waits_for_apply(self) -> bool:
-        """Whether a commit that the engine follows is not in force until a person applies it."""
+        """Whether a commit that the engine follows waits for a user to apply it."""
         applied = self.generation.revision if self.generation is not None else ""
         is_news = bool(self.source.commit) and self.source.commit != applied
         return self.source.is_manual and is_news and self.rejection is None
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing here wants a person."""
+        """Whether nothing here needs attention."""
         is_low = self.free_bytes < LOW_DISK_BYTES
         is_troubled = bool(
             self.rejection or self.holds or self.trouble or self.bug or self.stuck or self.unreadable
@@ -169,18 +169,18 @@ def _away_words(view: View, incidents: Sequence[Incident]) -> str:
 
 
 def _waits_for(view: View, open_runs: Sequence[Run], presence: Presence, now: datetime) -> str:
-    """What the run waits for that has waited longest."""
+    """What the longest waiting run waits for."""
     queued = [run for run in open_runs if run.state is RunState.QUEUED]
     return item_words(view, item_of(queued[0]), presence, zone=UTC, now=now) if queued else ""
 
 
 def _unreadable(view: View) -> tuple[str, ...]:
-    """What the engine met, and what was met here: asked for last, when everything else is read."""
+    """Rows that the engine or this command could not read: asked for last, after everything else is read."""
     return tuple(dict.fromkeys((*view.set_aside(), *(found.words for found in view.unreadable))))
 
 
 def _differing(view: Current, file: Catalog) -> int:
-    """How many jobs are not the same in the files and in force."""
+    """The number of jobs that differ between the files and the generation in force."""
     written = {(one.spec.name, one.digest) for one in file.jobs}
     applied = {(one.job, one.digest) for one in view.jobs_in_force()}
     return len({name for name, _ in written ^ applied})
@@ -233,7 +233,7 @@ def status_to_json(status: Status) -> dict[str, object]:
 
 
 def _in_force(status: Status) -> dict[str, object]:
-    """What is in force, and what the files or the commits that it comes from say by now."""
+    """What is in force, and what the files or commits that it comes from say now."""
     generation, rejection = status.generation, status.rejection
     return {
         "generation": generation.number if generation else None,
@@ -263,7 +263,7 @@ def _in_force(status: Status) -> dict[str, object]:
 
 
 def _troubles(status: Status) -> dict[str, object]:
-    """What holds the engine back, and what happened to it."""
+    """What holds the engine back, and its incidents."""
     return {
         "stuck": status.stuck,
         "holds": [

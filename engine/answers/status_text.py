@@ -11,13 +11,13 @@ from engine.core.vocabulary import instant_text, other_version, paused_though_en
 from jobfile import __version__
 
 MAX_ROWS = 3
-"""Rows that cannot be read which are named."""
+"""Maximum number of unreadable rows that are named."""
 COMMIT_DIGITS = 12
 """Digits of a commit that people are shown."""
 
 
 def status_to_text(status: Status, *, width: int) -> str:
-    """The answer for people: a line under each label, what is wrong in capitals."""
+    """The answer for people: a line under each label, with problems in capitals."""
     return facts(_rows(status), width=width)
 
 
@@ -25,7 +25,7 @@ def _rows(status: Status) -> list[Fact]:
     return [
         ("engine", _engine_line(status)),
         *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
-        *([("STUCK", f"{status.stuck}: it does not go on; see engine.log")] if status.stuck else []),
+        *([("STUCK", f"{status.stuck}; see engine.log")] if status.stuck else []),
         *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
         *_unreadable_lines(status),
         *_version_lines(status),
@@ -65,15 +65,15 @@ def _incident_lines(status: Status) -> list[Fact]:
 
 
 def _hold_line(hold: Incident) -> Fact:
-    """What keeps everything from starting, and what to do about it."""
+    """Why nothing starts, and what to do about it."""
     match hold.kind:
         case IncidentKind.CLOCK_HOLD:
             return "clock", f"NOT BELIEVED: {hold.detail}: jobfile clock"
         case IncidentKind.RESTORED_HOLD:
             detail = f"{hold.detail}: put the newer one back, or  jobfile up --accept-rewind"
-            return "ledger", f"AN OLDER COPY, nothing starts: {detail}"
+            return "ledger", f"RESTORED FROM AN OLDER COPY, starts are suspended: {detail}"
         case _:
-            return "room", f"TOO LITTLE, nothing starts: {hold.detail}"
+            return "space", f"LOW DISK SPACE, starts are suspended: {hold.detail}"
 
 
 def _engine_line(status: Status) -> str:
@@ -85,7 +85,7 @@ def _engine_line(status: Status) -> str:
         how = "stopped" if session.ended_at else "was killed; last seen"
         return f"NOT RUNNING, {how} {instant_text(end, UTC)}: jobfile up"
     silent = seconds_text((status.now - session.last_seen_at).total_seconds())
-    trouble = f", NOT HEARD OF for {silent}" if status.is_silent else ""
+    trouble = f", NO SIGN OF LIFE for {silent}" if status.is_silent else ""
     return f"running since {instant_text(session.started_at, UTC)} (process {session.pid}){trouble}"
 
 
@@ -95,7 +95,7 @@ def _unreadable_lines(status: Status) -> list[Fact]:
     if not found:
         return []
     rows = "1 row" if len(found) == 1 else f"{len(found)} rows"
-    first = f"{rows} of the ledger CANNOT BE READ, and the rest goes on: jobfile doctor"
+    first = f"{rows} of the ledger CANNOT BE READ, and the rest continues: jobfile doctor"
     return [("rows", first), *(("", one) for one in found[:MAX_ROWS])]
 
 
@@ -115,7 +115,7 @@ def _generation_line(status: Status) -> str:
 
 
 def _git_line(status: Status) -> str:
-    """Which ref the engine follows, how far it is, and what became of the commit that it looked at last."""
+    """Which ref the engine follows, its position, and the result of the last commit that it looked at."""
     source = status.source
     line = f"follows {source.ref}, at {source.commit[:COMMIT_DIGITS] or 'no commit yet'}"
     if source.trouble:
@@ -129,7 +129,8 @@ def _git_line(status: Status) -> str:
 
 def _rejected(status: Status) -> str:
     assert status.rejection is not None
-    on = f"generation {status.generation.number} goes on" if status.generation else "nothing is in force"
+    running = status.generation
+    on = f"generation {running.number} stays in force" if running else "nothing is in force"
     return f"REJECTED since {instant_text(status.rejection.rejected_at, UTC)}, {on}:"
 
 

@@ -1,4 +1,4 @@
-"""When schedules fire next, what they mean in words, and what changes of clocks do to them."""
+"""When schedules fire next, what they mean in words, and how clock changes affect them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Upcoming:
     at: datetime
     local: datetime
     note: str
-    """What a change of clocks does to it; empty when nothing."""
+    """How a clock change affects it; empty when it does not."""
 
     @property
     def zone(self) -> str:
@@ -159,7 +159,7 @@ def _rows(found: Fires) -> list[dict[str, str]]:
 
 def _lines(found: Fires, *, has_head: bool) -> list[str]:
     """One line of words, one for each fire, and how much later the runs start."""
-    words = "; ".join(describe(entry) for entry in found.entries) or "no schedule: started by a person"
+    words = "; ".join(describe(entry) for entry in found.entries) or "no schedule: started by hand"
     lines = [f"{found.name}: {words}" if has_head else words]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
         delay = _length(spread_delay(spread, found.name))
@@ -182,7 +182,7 @@ def _ending(found: Fires, *, is_always: bool = False) -> list[str]:
 
 
 def _effects(found: Fires) -> tuple[ClockEffect, ...]:
-    """What changes of clocks do to a union in the year to come; what several entries share, once."""
+    """How clock changes affect a union in the year to come; an effect that several entries share, once."""
     effects = {
         (one.date, one.is_gap, one.times): one
         for entry in found.entries

@@ -24,12 +24,12 @@ from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fires, next_fire
 
 NEAR = timedelta(days=40)
-"""How far around an instant that was not expected the nearest expected ones are looked for."""
+"""How far around an unexpected instant the nearest expected ones are searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What is known about an instant: a headline, and facts under short labels."""
+    """What is known about an instant: a headline, and facts with short labels."""
 
     job: str
     headline: str
@@ -42,11 +42,11 @@ class Story:
     attempts: tuple[tuple[Attempt, ...], ...] = ()
     """Of each run."""
     last_lines: tuple[str, ...] = ()
-    """The end of what the run wrote, where it was looked up."""
+    """The last lines of the run's output, where they were read."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """The runs that the story is about."""
+        """The runs of the story."""
         return tuple(run.id for run in self.runs)
 
 
@@ -125,7 +125,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     if item.state is RunState.FAILED and not item.ran:
         found.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
-        told = f"no longer kept: retention took them away {instant_text(item.pruned_at, asked.zone)}"
+        told = f"no longer kept: removed by retention {instant_text(item.pruned_at, asked.zone)}"
         found.append(("details", told))
     last = after_retries(asked.view, item)
     if last is not item and (words := asked.words(item)):
@@ -144,13 +144,13 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
 
 
 def _headline(asked: Asked, item: Item, last: Item) -> str:
-    """How an expected run stands, and why; or what became of it when it was tried again."""
+    """The state of an expected run, and why; or the result of its retry."""
     words = asked.words(item)
     if asked.is_overdue(item):
         return f"{'its next attempt has not started' if item.ran else 'has not run'}: {words}"
     if last.run is not None and last is not item:
         again = f"{last.state.value} (run {short(last.run.id)})"
-        return f"{item.state.value}, then tried again by hand: {again}"
+        return f"{item.state.value}, then retried by hand: {again}"
     if item.run is None and item.reason == NOT_ACCOUNTED:
         return f"has not run: {words}"
     if item.state is RunState.FAILED and not item.ran:
@@ -167,7 +167,7 @@ def _not_expected_on(asked: Asked, day: date, since: datetime, until: datetime) 
         return _not_expected(asked, coming.at)
     story = _not_expected(asked, since)
     has_schedule = schedule_at(asked.view, asked.job, since) is not None
-    because = "its schedule names no time of that day" if has_schedule else story.reason
+    because = "its schedule has no run on that day" if has_schedule else story.reason
     return replace(story, headline=f"{asked.job}, {day.isoformat()}: not expected: {because}", reason=because)
 
 
@@ -176,7 +176,7 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
     schedule = schedule_at(view, job, at)
     found: list[Fact] = []
     if schedule is not None:
-        because = "its schedule does not name that time"
+        because = "its schedule has no run at that time"
         found.append(("schedule", "; ".join(describe(entry) for entry in schedule.entries)))
         found += _neighbours(schedule, at, zone)
     else:
@@ -206,18 +206,18 @@ def _neighbours(schedule: Schedule, at: datetime, zone: ZoneInfo) -> list[Fact]:
         looked, span = min(span, NEAR), span * 4
         before = [fire.at for fire in fires(schedule.entries, after=at - looked, until=at - INSTANT)]
         if before:
-            found.append(("the one before", instant_text(before[-1], zone)))
+            found.append(("previous", instant_text(before[-1], zone)))
             break
     after = next_fire(schedule.entries, after=at)
     if after is not None:
-        found.append(("the one after", instant_text(after.at, zone)))
+        found.append(("next", instant_text(after.at, zone)))
     return found
 
 
 def _why_no_schedule(view: View, job: str, at: datetime, zone: ZoneInfo) -> str:
     versions = view.job_versions(job)
     if not versions:
-        return "no generation knows the job"
+        return "no generation has the job"
     first = versions[0].applied_at
     if first is not None and at <= first:
         return f"the job was first applied {instant_text(first, zone)}"

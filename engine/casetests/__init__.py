@@ -1,3 +1,3 @@
-"""Cases in YAML beside the jobs: what is given, what is expected, and what the engine makes of it."""
+"""Cases in YAML beside the jobs: what is given, what is expected, and the engine's result."""
 
 __all__ = ["cases", "judging", "reading", "reporting"]

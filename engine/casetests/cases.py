@@ -1,4 +1,4 @@
-"""A case as it was written: what is given, and what is expected. Each value knows its place in the file."""
+"""A case as written: what is given, and what is expected. Each value has its place in the file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

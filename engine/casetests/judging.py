@@ -1,4 +1,4 @@
-"""What a case expected against what was found: one failure for each expectation that does not hold."""
+"""Compares a case with its result: one failure for each expectation that does not hold."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from jobfile.schedule.dates import parse_moment
 from jobfile.schedule.occurrences import fires, load_zone
 
 SOME_TIME = "2026-01-15T12:00"
-"""When a run is wanted in a case that does not say."""
+"""The time of the run in a case that gives none."""
 
 MAX_FIRES = 100_000
 
@@ -49,7 +49,7 @@ class Judged:
 
 
 def judge(case: Case, catalog: Catalog, ledger: Path) -> Judged:
-    """Try one case on a new ledger."""
+    """Run one case on a new ledger."""
     job = catalog.job(case.job)
     if job is None:
         near = suggest(case.job, catalog.names)
@@ -77,7 +77,7 @@ def _failures(case: Case, job: CompiledJob, ledger: Path) -> Iterator[Failure]:
 def _at(text: str, spec: JobSpec) -> datetime:
     found = parse_moment(text, spec.timezone)
     if isinstance(found, str):
-        raise CannotTestError(f"`{text}` is no time: {found}")
+        raise CannotTestError(f"`{text}` is not a time: {found}")
     return found
 
 

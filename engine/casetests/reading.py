@@ -40,7 +40,7 @@ Read = TypeVar("Read")
 
 
 class _WrongError(Exception):
-    """Carries a finding out of the reading; never leaves this module."""
+    """Carries a finding out of the reading; used only in this module."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _Reader:
     def wrong(
         self, code: str, message: str, path: DocumentPath, *, help: tuple[str, ...] = (), is_key: bool = False
     ) -> _WrongError:
-        """Note a mistake; the error to raise where nothing can be read on."""
+        """Note a mistake; returns the error to raise if reading cannot continue."""
         source = self.document.source
         span = self.document.key_span(path) if is_key else self.document.span(path)
         self.found.append(
@@ -116,7 +116,7 @@ class _Reader:
         return text
 
     def tried(self, read: Callable[[], Read]) -> Read | None:
-        """What can be read, or nothing when it was wrong: then it is told, and the rest is looked at."""
+        """A readable value, or None: then the mistake is noted, and the rest is still read."""
         try:
             return read()
         except _WrongError:
@@ -202,7 +202,7 @@ def _given(reader: _Reader, value: object, path: DocumentPath) -> Given:
             "JF109",
             "a run of the schedule gets its params from the schedule's `with`",
             (*path, "params"),
-            help=("leave `params` out, or write `trigger: manual`",),
+            help=("remove `params`, or write `trigger: manual`",),
         )
     is_running = parts.get("running", False)
     if not isinstance(is_running, bool):
@@ -236,7 +236,7 @@ def _attempt(reader: _Reader, value: object, path: DocumentPath) -> GivenAttempt
         return GivenAttempt(kind=text)
     raise reader.wrong(
         "JF104",
-        f"`{text}` is nothing that an attempt does",
+        f"`{text}` is not something that an attempt does",
         path,
         help=("one of succeeds, exit 1, signal 9, times out, lost; or {exit: 0, after: 90s}",),
     )
@@ -283,7 +283,7 @@ def _expected(reader: _Reader, key: str, value: object, path: DocumentPath) -> o
             events = reader.mapping(value, path)
             return {event: reader.texts(events[event], (*path, event)) for event in events}
         case _:
-            return value  # told as an unknown key already
+            return value  # reported as an unknown key already
 
 
 def _value(value: object) -> Value:

@@ -27,7 +27,7 @@ def text_lines(results: Results) -> Iterator[str]:
 
 
 def summary_line(results: Results, seconds: float) -> str:
-    """How many of what, in how long."""
+    """The numbers of results, and the time."""
     every = [one for _, judged in results for one in judged]
     errors = sum(bool(one.error) for one in every)
     failed = sum(bool(one.failures) for one in every)
@@ -123,7 +123,7 @@ def _is_in_xml(code: int) -> bool:
 
 
 def shown_name(path: Path) -> str:
-    """A file's name as people know it: from here, when it lies below."""
+    """A file's name for people: relative, if it is below the current folder."""
     here = Path.cwd()
     whole = path.absolute()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)

@@ -30,16 +30,16 @@ NEVER_TOO_EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _INSTANT = timedelta.resolution
 MAX_WAIT = timedelta(days=366)
-"""The longest time that a case lets pass."""
+"""The longest time that may pass in a case."""
 
 
 class CannotTestError(Exception):
-    """The case cannot be tried: what it gives does not fit the job, or the engine cannot run the job yet."""
+    """The case cannot run: its input does not fit the job, or the engine cannot run the job yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lived:
-    """What became of the run of a case."""
+    """The result of the run of a case."""
 
     run: Run
     spec: JobSpec
@@ -49,7 +49,7 @@ class Lived:
 
 
 def live(case: Case, job: CompiledJob, *, at: datetime, ledger: Path) -> Lived:
-    """Let a run of the job go through what the case gives."""
+    """Run the job with the input of the case."""
     engine = _Engine(case, _without_outside(job), ledger, at)
     try:
         engine.begin()
@@ -59,7 +59,7 @@ def live(case: Case, job: CompiledJob, *, at: datetime, ledger: Path) -> Lived:
 
 
 def _without_outside(job: CompiledJob) -> CompiledJob:
-    """The job without what only the outside world could give, and without what decides nothing here."""
+    """The job without parts that need the outside world, or that do not matter here."""
     bare = replace(
         job.spec,
         secrets={name: f"env:{_secret_name(name)}" for name in job.spec.secrets},
@@ -120,7 +120,7 @@ class _Engine:
         return f"{next(self.ids):032x}"
 
     def begin(self) -> None:
-        """The job is put in force, perhaps runs already, and the run of the case is wanted."""
+        """Put the job in force, start an earlier run if the case has one, and request the run."""
         now = self.clock.now()
         catalog = build_catalog([self.job])
         generation = Generation(0, catalog.digest, now, "test", "jobs.yaml", "")
@@ -142,7 +142,7 @@ class _Engine:
         return Moment(now=self.clock.now(), generation=1, new_id=self.new_id)
 
     def request(self, at: datetime) -> str:
-        """Somebody asks for a run."""
+        """Request a run."""
         spec = self.job.spec
         params, problems = bind_params(spec.params, self.case.given.params, from_text=False)
         if problems:
@@ -197,7 +197,7 @@ class _Engine:
         self.loops.settle_and_start()
 
     def end(self, attempt: GivenAttempt) -> None:
-        """The running attempt does what the case says, within its timeout."""
+        """End the running attempt as the case says, within its timeout."""
         name = f"{self.run_id}-{self.run().attempt}"
         timeout = self.job.spec.timeout
         if attempt.kind == "times out" and timeout is None:
@@ -231,21 +231,21 @@ class _Engine:
 
 
 def _written(retry: RetrySpec, attempt: int) -> timedelta:
-    """The wait after an attempt without the chance in it: what the file says."""
+    """The wait after an attempt without jitter, as in the file."""
     return retry_delay(retry, run_id="", attempt=attempt)
 
 
 def trigger_of(case: Case, spec: JobSpec, at: datetime) -> TriggerKind:
-    """Whether the run of a case is the schedule's or a person's."""
+    """Whether the run of a case is scheduled or requested."""
     is_scheduled = spec.enabled and any(True for _ in fires(spec.schedule, after=at - _INSTANT, until=at))
     if case.given.trigger == "schedule" and not is_scheduled:
-        raise CannotTestError(f"the schedule of `{spec.name}` names no run at {case.given.at}")
+        raise CannotTestError(f"`{spec.name}` has no scheduled run at {case.given.at}")
     wants_manual = case.given.trigger == "manual" or bool(case.given.params)
     return TriggerKind.SCHEDULE if is_scheduled and not wants_manual else TriggerKind.MANUAL
 
 
 def environment_of(lived: Lived) -> Mapping[str, str]:
-    """What the process would get, its secrets as placeholders."""
+    """The input of the process, with placeholders for secrets."""
     if lived.order is None:
         return {}
     return {**lived.order.env, **lived.order.secrets}

@@ -1,4 +1,4 @@
-"""Run jobs without an engine: a command takes the engine's place for as long as it needs it."""
+"""Run jobs without an engine: a command takes the engine's place while it needs it."""
 
 import time
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from engine.service.session import open_session
 from engine.service.single import SingleRun
 
 TRY_SECONDS = 0.1
-"""How often a command looks whether the engine's place is free."""
+"""How often a command checks whether the engine's place is free, in seconds."""
 GIVE_WAY_SECONDS = 2.0
-"""A command waits this long after it saw an engine: one that is restarted comes back first."""
+"""How long a command waits after it saw an engine, so that a restarting engine comes first."""
 
 
 class Alone:
-    """Takes the engine's place while it is free: what was left over is settled, and what is served starts.
+    """Takes the engine's place while it is free: settles leftovers and starts the runs that it serves.
 
-    Several commands work side by side: one has the place and starts the runs of all that wait; when it
-    ends, the next one takes it. An engine that starts gets it at once.
+    Several commands work side by side: one has the place and starts the runs of all that wait. When it
+    ends, the next one takes the place. An engine that starts gets it at once.
     """
 
     def __init__(self, place: Place, command: str, serves: Callable[[str], bool]) -> None:
-        """`command` is what others are shown; `serves` says which runs, by their ids, this command starts."""
+        """`command` is the name shown to others; `serves` selects, by id, the runs that it starts."""
         self._place = place
         self._command = command
         self._serves = serves
@@ -34,15 +34,15 @@ class Alone:
         self._not_before = 0.0
 
     def __enter__(self) -> "Alone":
-        """Nothing is taken yet."""
+        """Take nothing yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the place back. What runs goes on under its supervisor."""
+        """Give the place back. Running jobs continue under their supervisors."""
         self._leave()
 
     def look(self) -> None:
-        """Take the place if it is free, leave it if an engine wants it. Call it often."""
+        """Take the place if it is free; leave it if an engine asks for it. Call it often."""
         service = self._service
         if service is not None:
             if service.trouble is not None:
@@ -59,7 +59,7 @@ class Alone:
         return self._service is not None
 
     def wake(self) -> None:
-        """Something was written to the ledger."""
+        """Note that something was written to the ledger."""
         if self._service is not None:
             self._service.wake()
 
@@ -75,7 +75,7 @@ class Alone:
         try:
             session = open_session(config, journal, clock, command=self._command)
         except EngineRunningError:
-            return  # somebody was faster
+            return  # another process was faster
         service = SingleRun(session, journal, clock, serves=self._serves)
         service.start()
         self._service = service

@@ -1,4 +1,4 @@
-"""What a person asks of the engine through the ledger: one transaction, recorded with who and when."""
+"""Requests to the engine through the ledger: one transaction each, recorded with who and when."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,7 +30,7 @@ def new_run(
     now: datetime,
     retry_of: str | None = None,
 ) -> Run:
-    """A run that a person asks for, before it is recorded."""
+    """A requested run, before it is recorded."""
     return requested_run(
         spec,
         id=new_run_id(),
@@ -45,7 +45,7 @@ def new_run(
 
 
 def record(store: Accounting, run: Run, job: CompiledJob, *, now: datetime) -> Run:
-    """Write a run that a person asked for; what the overlap policy made of it is in the result."""
+    """Write a requested run; the result shows what the overlap policy decided."""
     moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
@@ -62,13 +62,13 @@ def record(store: Accounting, run: Run, job: CompiledJob, *, now: datetime) -> R
 
 
 def prepare_state(place: Place) -> None:
-    """Make the state folder and an empty ledger, closed to others, where there are none."""
+    """Create the state folder and an empty ledger, closed to other users, if they do not exist."""
     make_state_dir(place.state_dir)
     make_private_file(place.config.ledger)
 
 
 def hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run:
-    """Record a run that a person asked for, and wake whoever may start it."""
+    """Record a requested run, and wake the process that may start it."""
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:

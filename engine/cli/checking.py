@@ -1,4 +1,4 @@
-"""Sets of job files, each a main file with what it includes: read, mended if asked for, and checked."""
+"""Sets of job files, each a main file with its includes: read, fixed on request, and checked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from jobfile.pipeline import check_files
 
 @dataclass(slots=True, kw_only=True)
 class CheckedSets:
-    """What was found in some files: the names of those that could be read, and of the others why not."""
+    """The findings in some files: names of the readable files, and why others could not be read."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict)
@@ -29,9 +29,9 @@ class CheckedSets:
 def check_sets(
     names: Sequence[str], place: Place, *, overrides: Mapping[str, str], fix: str = ""
 ) -> CheckedSets:
-    """Check each named file as a main file; one that is included by another is looked at there.
+    """Check each named file as a main file; a file that another one includes is checked there.
 
-    `fix` is `safe` or `unsafe` when files are to be mended first.
+    `fix` is `safe` or `unsafe` when files are fixed first.
     """
     found, shells = CheckedSets(), SyntaxChecker()
     sets = [one for name in names for one in _read(name, found)]

@@ -7,7 +7,7 @@ Commands return these names. Two families share the numbers from 2 to 6: a comma
 from typing import Final
 
 GOOD: Final = 0
-"""What was asked for is done, or what was looked at is well."""
+"""The request is done, or everything checked is well."""
 NOT_WELL: Final = 1
 """Something needs attention: files with errors, a run that did not succeed, a finding, a failed case."""
 
@@ -38,8 +38,8 @@ UNREADABLE: Final = 65
 BUG: Final = 70
 """A bug in jobfile, or numbers that do not add up. EX_SOFTWARE."""
 UNWRITTEN: Final = 74
-"""What the command had to say could not be written. EX_IOERR."""
+"""The command's output could not be written. EX_IOERR."""
 TRY_AGAIN: Final = 75
 """The ledger cannot be used now, or another engine has it. EX_TEMPFAIL."""
 BROKEN_OFF: Final = 130
-"""The user broke the command off with Ctrl-C."""
+"""The user stopped the command with Ctrl-C."""

@@ -1,4 +1,4 @@
-"""Schedules as they are typed on the command line: an expression, a period, and a zone."""
+"""Schedules typed on the command line: an expression, a period, and a zone."""
 
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ def zone_named(name: str | None) -> ZoneInfo:
 
 
 def entry_of(text: str, zone: str, days: DayRule = DayRule.CRON) -> ScheduleEntry:
-    """The entry that an expression or a period means; a mistake is told with its place."""
+    """The entry that an expression or a period means; an error shows the place of the mistake."""
     period = parse_duration(text)
     if period:
         return EveryEntry(every=period, timezone=zone)

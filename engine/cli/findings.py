@@ -44,12 +44,12 @@ def print_diagnostics(
 
 
 def print_errors(compiled: Looked) -> None:
-    """Print why files are not valid: the errors, and no more than the number of everything else."""
+    """Print why files are not valid: the errors, and only the number of warnings."""
     errors = [one for one in compiled.diagnostics if one.is_error]
     print_diagnostics(errors, compiled.sources)
     others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)
     if others:
-        click.echo(f"and {others} warning{'s' if others > 1 else ''}; all of it:  jobfile check", err=True)
+        click.echo(f"and {others} warning{'s' if others > 1 else ''}; to see them:  jobfile check", err=True)
 
 
 def _print_if_any(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Follow a run to its end: its output as it comes, and a last line that says how it ended."""
+"""Follow a run to its end: its output as it comes, and a last line with its result."""
 
 import contextlib
 import os
@@ -35,16 +35,16 @@ from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
 
 LOOK_SECONDS = 0.03
-"""How often the ledger is asked; a person does not see the difference to at once."""
+"""How often the ledger is read, in seconds; people see no delay."""
 TELL_WAIT_SECONDS = 0.3
-"""A run that starts within this time did not wait."""
+"""A run that starts within this many seconds did not wait."""
 TELL_AGAIN_SECONDS = 1.0
-"""How often it is looked whether a run waits for something else by now."""
+"""How often to check, in seconds, whether a run now waits for something else."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class EndingSignals:
-    """The signals that end a command, noted while it is inside: nothing is broken off halfway."""
+    """The signals that end a command, noted instead of acted on, so that no step stops halfway."""
 
     def __init__(self) -> None:
         """No signal has come."""
@@ -54,16 +54,15 @@ class EndingSignals:
         self._names.append(signal.Signals(number).name)
 
     def take(self) -> str:
-        """The signal that came and was not taken yet; empty when none did."""
+        """The signal that came and was not handled yet; empty when none did."""
         return self._names.pop(0) if self._names else ""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["EndingSignals"]:
-        """Note signals instead of dying of them, also where the parent blocked or ignored them.
+        """Note signals instead of dying from them, even if the parent blocked or ignored them.
 
-        SIGHUP and SIGINT stay ignored where they were: nohup(1) asks for that, and so does a shell for
-        a command in the background. SIGTERM is what a container and a service manager end a
-        command with.
+        SIGHUP and SIGINT stay ignored if they were: nohup(1) relies on that, and so does a shell for a
+        command in the background. Containers and service managers end a command with SIGTERM.
         """
         heard = [
             one for one in ENDING if one is signal.SIGTERM or signal.getsignal(one) is not signal.SIG_IGN
@@ -79,10 +78,10 @@ class EndingSignals:
 
 
 class Followed:
-    """A run that is followed: each look prints what is new. A reader that is gone stops nothing."""
+    """A run that is followed: each look prints new output. A reader that has left stops nothing."""
 
     def __init__(self, place: Place, view: View, run_id: str, *, output_to_stderr: bool) -> None:
-        """Nothing was printed yet."""
+        """Print nothing yet."""
         self._place = place
         self._view = view
         self._run_id = run_id
@@ -101,7 +100,7 @@ class Followed:
         run = self._view.run(self._run_id)
         assert run is not None
         is_between = run.state is RunState.RETRY_WAIT
-        while self._number < run.attempt:  # one that is over gets its end before the next one begins
+        while self._number < run.attempt:  # an attempt that is over is printed to its end before the next one
             if self._number:
                 self._end_attempt(run, is_last=False)
             self._number += 1
@@ -127,7 +126,7 @@ class Followed:
         wait = ""
         if run.state is RunState.RETRY_WAIT and run.attempt == self._number and run.retry_at is not None:
             wait = f" in {seconds_text(max(0.0, (run.retry_at - self._place.now()).total_seconds()))}"
-        _say(f"attempt {self._number}: {reason_words(ended.reason, ended.detail)}; tried again{wait}")
+        _say(f"attempt {self._number}: {reason_words(ended.reason, ended.detail)}; next attempt{wait}")
 
     def _print(self, *, finish: bool) -> None:
         if self._shown is None or not self._is_read:
@@ -138,7 +137,7 @@ class Followed:
             else:
                 self._shown.show_new()
         except BrokenPipeError:
-            self._is_read = False  # nobody reads it any more: the run goes on, and so do its supervisors
+            self._is_read = False  # the reader has left: the run and its supervisors continue
         except OSError as error:
             self._is_read = False
             why = error.strerror or error
@@ -154,36 +153,36 @@ class Followed:
             _say(f"waits: {text}  (run {short(run.id)})")
 
     def _wait_words(self, run: Run) -> str:
-        """What a queued run waits for. Where no engine is, this command or another one starts it."""
+        """What a queued run waits for. Without an engine, this command or another one starts it."""
         presence = presence_at(self._place, self._view)
         if presence.is_running and presence.trouble:
             return presence.trouble
         return item_words(self._view, item_of(run), RUNNING, zone=UTC, now=self._place.now())
 
     def _refuse_when_gone(self) -> None:
-        """A view goes on reading a file that was deleted: nobody would ever write the end into it."""
+        """Refuse to follow a ledger file that was deleted: no engine would ever write the end into it."""
         with contextlib.suppress(OSError):
             if os.path.samestat(self._place.config.ledger.stat(), self._ledger):
                 return
         raise StoreRefusedError(
-            f"the state folder {self._place.state_dir} was taken away or replaced while the run was "
-            "followed: what became of the run is not known here"
+            f"the state folder {self._place.state_dir} was removed or replaced while the run was "
+            "followed: the run's result is not known here"
         )
 
 
 def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
-    """Record a run, see to it that it starts, and follow it to its end; the exit code.
+    """Record a run, make sure that it starts, and follow it to its end; the exit code.
 
-    With an engine it is handed over. Without one this command takes the engine's place. On a signal that ends
-    a command, a run that has not started is withdrawn; one that has started goes on under an engine, and is
-    cancelled where there is none.
+    With an engine, the engine starts it. Without one this command takes the engine's place. On a signal that
+    ends a command, a run that has not started is withdrawn; one that has started continues under an engine,
+    and is cancelled if there is none.
     """
     prepare_state(place)
     with (
         EndingSignals().listening() as told,
         Alone(place, f"jobfile run {run.job}", lambda run_id: run_id == run.id) as alone,
     ):
-        alone.look()  # before anything is recorded: it refuses a ledger that nothing may start from
+        alone.look()  # before anything is recorded: it refuses a ledger from which nothing may start
         attendance = Attendance.begin(place.state_dir, run.id)
         recorded = hand_over(place, run, job, now=place.now())
         view = place.view()
@@ -194,7 +193,7 @@ def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
 
 
 def _until_over(place: Place, followed: Followed, alone: Alone, told: EndingSignals) -> Run:
-    """Follow a run until it is over, or until this command is told to end and the run goes on without it."""
+    """Follow a run until it is over, or until a signal ends this command and the run continues."""
     pause = threading.Event()
     how = Stop.CANCEL
     while True:
@@ -203,7 +202,7 @@ def _until_over(place: Place, followed: Followed, alone: Alone, told: EndingSign
             return run
         if signal_name := told.take():
             if run.state is not RunState.QUEUED and is_engine_running(place.state_dir):
-                _say(f"\nstill going; end it with  jobfile cancel {short(run.id)}")
+                _say(f"\nstill running; end it with  jobfile cancel {short(run.id)}")
                 return run
             _end(place, run, how, why=signal_name)
             alone.wake()
@@ -216,12 +215,12 @@ def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
     ending = "cancelling" if how is Stop.CANCEL else "killing"
     word = "withdrawing" if run.attempt == 0 else ending
     _say(f"\n{word} run {short(run.id)}")
-    with contextlib.suppress(JobfileError):  # it was over before
+    with contextlib.suppress(JobfileError):  # it was already over
         ask_to_stop(place, run, how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
 
 
 def _say(text: str) -> None:
-    """A terminal that is gone stops nothing."""
+    """Print to standard error; a closed terminal stops nothing."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
 

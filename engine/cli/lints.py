@@ -16,7 +16,7 @@ _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lints:
-    """What one run of a check wants to hear, and what it does not let pass."""
+    """Which findings one check shows, and which make it fail."""
 
     level: Severity = Severity.WARNING
     is_strict: bool = False
@@ -24,7 +24,7 @@ class Lints:
     denied: frozenset[str] = frozenset()
 
     def is_shown(self, one: Diagnostic) -> bool:
-        """Whether to tell a finding; one that is denied is told whatever the level."""
+        """Whether to show a finding; a denied one is shown at any level."""
         if one.code in self.allowed:
             return False
         return one.code in self.denied or _ORDER.index(one.severity) <= _ORDER.index(self.level)
@@ -38,12 +38,12 @@ class Lints:
 
 
 def read_lints(*, level: str, strict: bool, allow: Iterable[str], deny: Iterable[str]) -> Lints:
-    """What the options say; a code that does not exist, or may not be allowed, is a wrong use."""
+    """The lints of the options; an unknown code, or one that may not be allowed, is wrong usage."""
     allowed, denied = frozenset(map(_known, allow)), frozenset(map(_known, deny))
     for code in sorted(allowed):
         if CODES[code].severity is Severity.ERROR:
             raise click.UsageError(
-                f"{code} is an error, and errors cannot be allowed; what to do:  jobfile explain {code}"
+                f"{code} is an error, and errors cannot be allowed; see  jobfile explain {code}"
             )
         if code in denied:
             raise click.UsageError(f"{code} is both allowed and denied; keep one of them")
@@ -51,7 +51,7 @@ def read_lints(*, level: str, strict: bool, allow: Iterable[str], deny: Iterable
 
 
 def project_lints(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What `[lint]` in .jobfile.toml beside the main file allows and denies; options come on top of it."""
+    """The codes that `[lint]` in .jobfile.toml beside the main file allows and denies; options add more."""
     path = folder / PROJECT_FILE
     try:
         text = read_limited(path, what="file of settings").decode()

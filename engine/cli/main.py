@@ -1,4 +1,4 @@
-"""The command `jobfile`: which commands there are, and what becomes of every error."""
+"""The command `jobfile`: its commands, and how every error is handled."""
 
 import contextlib
 import importlib
@@ -16,14 +16,14 @@ from jobfile import __version__
 from jobfile.diagnostics.escapes import message
 
 COMMANDS = {
-    "init": "write a jobs.yaml that works, and what an editor needs",
+    "init": "write a working jobs.yaml, and the schema for an editor",
     "check": "find every mistake in job files",
     "fmt": "lay out job files, comments kept",
-    "show": "a job as it is understood, with the origin of each value",
+    "show": "a job with all its defaults, and the origin of each value",
     "next": "when a job, or a cron expression, fires next",
     "explain-schedule": "what a cron expression or a period means",
     "simulate": "a month of the jobs in a second",
-    "test": "try the cases beside the jobs",
+    "test": "run the test cases beside the jobs",
     "up": "run the engine in the foreground",
     "run": "run a job now and follow it",
     "plan": "what a change means for the runs to come",
@@ -35,15 +35,15 @@ COMMANDS = {
     "doctor": "is the machine and the ledger sound?",
     "did": "did this job run, did it succeed?",
     "why": "the whole story of one expected run",
-    "report": "everything expected, and what became of it",
+    "report": "everything expected, and the results",
     "runs": "the newest runs",
     "logs": "what a run wrote",
     "wait": "wait for runs to end",
     "cancel": "end a run",
-    "retry": "try a run again",
+    "retry": "run a job's run again",
     "pause": "stop a job from running on its schedule",
     "resume": "let a paused job run again",
-    "audit": "who changed what, and whether the record of it is whole",
+    "audit": "who changed what, and whether the record is complete",
     "clock": "whether the engine believes the clock",
     "schema": "print the JSON Schema of job files",
     "lsp": "serve an editor",
@@ -52,10 +52,10 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Loads a command's module when the command is used: start-up time is a promise."""
+    """Loads the module of a command when the command is used, to start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """The commands in the order of use."""
+        """The commands in the order in which people need them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  click's signature
@@ -75,7 +75,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """A wrong command gets the near ones."""
+        """An unknown command gets suggestions."""
         if args and args[0] not in COMMANDS:
             from jobfile.diagnostics.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
 
@@ -92,15 +92,15 @@ def group() -> None:
 
     State lives in .jobfile beside the job file. Every command that prints takes --json.
 
-    Exit codes beside those of each command: 64 usage, 70 a bug in jobfile, 74 the output could not be
-    written, 75 try again.
+    Besides its own exit codes, each command uses: 64 wrong usage, 70 a bug in jobfile, 74 the output could
+    not be written, 75 the ledger cannot be used now.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code.
 
-    Who started this process may block signals, and nobody could end it then.
+    The parent of this process may block signals, and then nothing could end it.
     """
     use_utf8()
     print_anything(environment())
@@ -148,7 +148,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _quiet_end() -> int:
-    """The reader of our output has left: nothing to say, and nobody to say it to."""
+    """The reader of our output is gone, so nothing more is printed."""
     sys.stderr.close()
     return GOOD
 

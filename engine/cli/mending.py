@@ -1,4 +1,4 @@
-"""`check --fix`: mend job files on disk, and say so."""
+"""`check --fix`: fix job files on disk, and report it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from jobfile.fixing.fix_loop import mend
 
 
 def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> JobFiles:
-    """Mend each file of a set and say so on standard error; the set as it is afterwards.
+    """Fix each file of a set and report it on standard error; returns the set after the fixes.
 
     With `only`, no file but these (by their whole paths) is touched.
     """
@@ -27,5 +27,5 @@ def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> 
             codes = ", ".join(sorted({one.code for one in done.mended}))
             count = len(done.mended)
             fixes = "fix" if count == 1 else "fixes"
-            click.echo(printable(f"mended {name}: {count} {fixes} ({codes})"), err=True)
+            click.echo(printable(f"fixed {name}: {count} {fixes} ({codes})"), err=True)
     return replace(given, files=tuple(files))

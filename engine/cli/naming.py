@@ -1,4 +1,4 @@
-"""What a command is asked about: a job by its name, else a run by the beginning of its id."""
+"""The subject of a command: a job by its name, else a run by the beginning of its id."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -13,25 +13,25 @@ from engine.core.vocabulary import short
 from engine.ledger.ports import View
 
 MIN_PREFIX = 4
-"""Characters of a run's id that name it, if no other begins so."""
+"""Minimum number of characters of a run's id that identify it, if they are unique."""
 
 ID_DIGITS = 32
-"""Of a run's whole id."""
+"""Number of characters of a whole run id."""
 
 MAX_KNOWN = 12
-"""Jobs that are listed for a name that is none of them."""
+"""Maximum number of jobs listed after an unknown name."""
 
 _FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 
 
 class UnknownRunError(JobfileError):
-    """A run that is not in the ledger, or an id that fits several."""
+    """A run that is not in the ledger, or an id that matches several."""
 
     exit_code = USAGE
 
 
 class NeverAppliedError(JobfileError):
-    """A job that is in the job file, and that the ledger has never heard of."""
+    """A job that is in the job file but not in the ledger."""
 
     exit_code = USAGE
 
@@ -62,7 +62,7 @@ def subject(place: Place, text: str) -> Subject:
 
 
 def job_named(place: Place, text: str) -> Subject:
-    """The job with this name, where a run would not do."""
+    """The job with this name, for commands that do not take a run."""
     found = subject(place, text)
     if found.run is not None:
         raise UnknownJobError(f"`{text}` is run {short(found.run.id)} of job {found.job}; name the job")
@@ -70,7 +70,7 @@ def job_named(place: Place, text: str) -> Subject:
 
 
 def is_known(view: View, job: str) -> bool:
-    """Whether the ledger has heard of a job of this name."""
+    """Whether the ledger has a job of this name."""
     return bool(view.job_in_force(job) or view.job_versions(job) or view.newest_run(job, until=_FAR))
 
 
@@ -80,9 +80,9 @@ def is_run_id(text: str) -> bool:
 
 
 def find_run(view: View, given: str) -> Run:
-    """The run whose id begins so."""
+    """The run whose id begins with this text."""
     if not is_run_id(given):
-        raise UnknownRunError(f"'{given}' is no run; give at least {MIN_PREFIX} characters of its id")
+        raise UnknownRunError(f"'{given}' is not a run; give at least {MIN_PREFIX} characters of its id")
     found = view.runs_with_prefix(given.lower())
     if len(found) > 1:
         raise UnknownRunError(f"more than one run begins with {given}; give more of the id")
@@ -92,7 +92,7 @@ def find_run(view: View, given: str) -> Run:
 
 
 def _unknown(place: Place, view: View, text: str) -> JobfileError:
-    """What to say of a name that the ledger does not know. Only now are the files read."""
+    """The error for a name that is not in the ledger. The files are read only now."""
     in_file = _names_in_file(place)
     if text in in_file:
         return _never_applied(place, text)
@@ -103,16 +103,16 @@ def _unknown(place: Place, view: View, text: str) -> JobfileError:
     hint = (
         f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:MAX_KNOWN]) or 'none'}"
     )
-    or_run = ", and no run begins so" if is_run_id(text) else ""
+    or_run = ", and no run id begins with it" if is_run_id(text) else ""
     return UnknownJobError(f"no job `{text}` was ever applied or run here{or_run}; {hint}")
 
 
 def _never_applied(place: Place, job: str) -> NeverAppliedError:
-    return NeverAppliedError(f"job `{job}` is in {place.main_file}, and was never applied or run")
+    return NeverAppliedError(f"job `{job}` is in {place.main_file}, but was never applied or run")
 
 
 def _names_in_file(place: Place) -> tuple[str, ...]:
-    """The jobs of the files as they are now; none when they have errors."""
+    """The jobs in the files now; none when they have errors."""
     from engine.sources.folder import FolderTree  # noqa: PLC0415  start-up time: only after a mistake
     from jobfile.pipeline import compile_files  # noqa: PLC0415  start-up time: only after a mistake
 

@@ -1,4 +1,4 @@
-"""How commands print: as wide as the terminal, JSON for programs, colour only on a terminal."""
+"""How commands print: terminal width, JSON for programs, colour only on a terminal."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Params as they are typed on the command line."""
+"""Params typed on the command line."""
 
 import click
 

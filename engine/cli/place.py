@@ -1,4 +1,4 @@
-"""Where a command works: the main file, the state folder, the ledger. And the options that say so."""
+"""Where a command works: the main file, the state folder, the ledger; and the options for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 
 MAX_TOLD = 5
-"""Rows that cannot be read of which an answer tells; `doctor` names all."""
+"""Maximum number of unreadable rows that an answer names; `doctor` names all."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class UnknownJobError(JobfileError):
-    """A job that nothing here knows."""
+    """A job that does not exist here."""
 
     exit_code = USAGE
 
@@ -38,7 +38,7 @@ class NothingRecordedError(JobfileError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What -f and --state name, and the time."""
+    """The places that -f and --state name, and the time."""
 
     main_file: Path
     state_dir: Path
@@ -75,7 +75,7 @@ class Place:
         return _watched(open_view(self.config.ledger_url))
 
     def trace_free_view(self) -> View | None:
-        """The ledger for one look that writes nothing at all; None when there is none that can be read so."""
+        """The ledger for one read that writes nothing at all; None when no ledger can be read that way."""
         from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
 
         refuse_foreign_state(self.state_dir)
@@ -93,7 +93,7 @@ class Place:
 
 
 def _watched(view: View) -> View:
-    """When the command is over it tells what of the ledger it could not read."""
+    """At the end of the command, warn about ledger rows that it could not read."""
     context = click.get_current_context(silent=True)
     if context is not None:
         context.call_on_close(lambda: _tell_unreadable(view))
@@ -129,7 +129,7 @@ def place_options(function: Function) -> Function:
 def refuse_unsafe_files(place: "Place", *, is_strict: bool) -> None:
     """Refuse job files that others could change, before anything of them runs; without `is_strict` warn.
 
-    What cannot be read is told by whoever reads it next.
+    A file that cannot be read is reported where it is read next.
     """
     from engine.sources.file_reader import read_job_files  # noqa: PLC0415  start-up time: few commands run files
 
@@ -142,7 +142,7 @@ def refuse_unsafe_files(place: "Place", *, is_strict: bool) -> None:
         return
     found = next(file_troubles(names), None)
     if found is not None:
-        click.echo(f"warning: {found.found}, and so what runs as you:  {found.help}", err=True)
+        click.echo(f"warning: {found.found}, and so the commands that run as you:  {found.help}", err=True)
 
 
 strict_option = click.option(
@@ -151,7 +151,7 @@ strict_option = click.option(
     is_flag=True,
     flag_value=False,
     default=True,
-    help="Only warn of job files that others may change.",
+    help="Only warn when other users can change the job files.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,4 +1,4 @@
-"""What plan, apply and rollback share: making the plan of two sides, and printing it."""
+"""Shared by plan, apply and rollback: making the plan of two sides, and printing it."""
 
 import sys
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _PAINT = {"~": "yellow", ">": "cyan", "+": "green", "-": "red", "!": "magenta", 
 def planned(
     before: Side, after: Side, *, view: View | None, place: Place, now: datetime | None = None
 ) -> Plan:
-    """The plan of two sides, with what the ledger knows by now when the first is what is in force."""
+    """The plan of two sides, with the ledger's current state when the old side is what is in force."""
     facts = {}
     if view is not None and before.lineage:
         digests = {one.spec.name: one.digest for one in after.catalog.jobs}
@@ -51,7 +51,7 @@ def planned(
 
 
 def told(side: Callable[[], Side]) -> Side | None:
-    """A side; None when its files have errors, which are told."""
+    """A side; None when its files have errors, which are printed."""
     try:
         return side()
     except InvalidSideError as error:
@@ -67,29 +67,29 @@ def print_plan(plan: Plan, *, is_full: bool) -> None:
 
 
 def save_plan(path: Path, plan: Plan, *, place: Place, text: str) -> None:
-    """Write a plan for `apply` in a file, with the seal of the state folder here."""
+    """Save a plan for `apply` to a file, with the seal of this state folder."""
     refuse_without_ledger(plan)
     write_plan_file(path, plan, key=make_key(place.state_dir), main_file=place.main_file, text=text)
 
 
 def confirmed(question: str, *, is_sure: bool) -> bool:
-    """Whether a person says yes; where nobody can be asked, the answer must be given with --yes."""
+    """Whether the user confirms; without a terminal the answer must be given with --yes."""
     if is_sure:
         return True
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here; to apply without a question:  --yes")
+        raise click.UsageError("there is no terminal to ask on; to apply without a question:  --yes")
     return click.confirm(question)
 
 
 def open_store(place: Place) -> Store:
-    """The ledger for writing; made when there is none."""
+    """The ledger for writing; created if there is none."""
     make_state_dir(place.state_dir)
     make_private_file(place.config.ledger)
     return open_ledger(place.config.ledger_url)
 
 
 def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
-    """Put a set in force and say which generation it is."""
+    """Put a set in force and print its generation."""
     store = open_store(place)
     try:
         events = put_in_force(store, intent, now=place.now(), new_id=new_run_id)
@@ -104,7 +104,7 @@ def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
 
 
 def _painted(text: str) -> str:
-    """Colour by the sign that a line begins with; the sign alone says the same."""
+    """Colour by the sign at the start of a line; the sign alone has the same meaning."""
     lines = []
     for line in text.split("\n"):
         sign = line.lstrip()[:1]

@@ -1,4 +1,4 @@
-"""Whether an engine is there, asked of the machine: its lock, its ledger, and the evidence that runs left."""
+"""Whether an engine is running: from its lock, its ledger, and the evidence that runs left."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from engine.ledger.ports import View
 
 
 def presence_at(place: Place, view: View) -> Presence:
-    """Look whether anything starts runs here now; without an engine, also at what its runs left behind."""
+    """Check whether runs can start here now; without an engine, also check what its runs left behind."""
     is_locked = is_engine_running(place.state_dir)
     trouble = engine_trouble(place.state_dir) if is_locked else ""
     stuck = engine_stuck(place.state_dir) if is_locked else ""
@@ -18,7 +18,7 @@ def presence_at(place: Place, view: View) -> Presence:
 
 
 def _fates(place: Place, view: View) -> Mapping[str, str]:
-    """What will become of each attempt that is over and has no end in the ledger, by its run."""
+    """What will happen to each attempt that is over and has no end in the ledger, by its run."""
     found = {}
     for live in view.soundness.live_attempts():
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed

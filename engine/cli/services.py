@@ -1,4 +1,4 @@
-"""What a check does for services that build and review: their forms, their paths, and what changed."""
+"""Output of a check for CI and review services: their formats, their paths, and changed files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def print_for_service(
     files: Sequence[str],
     jobs: int | None,
 ) -> None:
-    """Print findings for GitLab, as SARIF, or for GitHub, whose step's summary has them too."""
+    """Print findings for GitLab, as SARIF, or for GitHub, where the step summary has them too."""
     paths = _repository_paths({one.file for one in diagnostics})
     if form == "gitlab":
         click.echo(render_gitlab(diagnostics, paths=paths), nl=False)
@@ -39,12 +39,12 @@ def print_for_service(
 
 
 def changed_since(revision: str, files: Mapping[str, bytes]) -> frozenset[str]:
-    """Those of some files, by their names, that differ from a revision in git."""
+    """The names of the given files that differ from a revision in git."""
     return changed_files(files.items(), since=revision, here=Path.cwd())
 
 
 def _repository_paths(names: Iterable[str]) -> Mapping[str, str]:
-    """Each file's path from the top of the repository; the whole path of one that lies elsewhere."""
+    """Each file's path from the top of the repository; the whole path of a file outside it."""
     root = repository_root(environment(), here=Path.cwd()).resolve()
     return {name: _from_root(_whole_path(name), root) for name in names}
 
@@ -54,7 +54,7 @@ def _from_root(path: Path, root: Path) -> str:
 
 
 def _whole_path(name: str) -> Path:
-    """A file's path from the top, as git tells it: links are followed, but the file's own name stays."""
+    """A file's path from the top, as git shows it: links are followed, but the file's own name stays."""
     path = Path(name)
     return path.parent.resolve() / path.name
 
@@ -68,5 +68,5 @@ def _write_step_summary(text: str) -> None:
         with Path(name).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(render_summary(text))
     except OSError as error:
-        # The findings are in the log all the same, and what counts is the exit code.
+        # The findings are in the log anyway, and the exit code is what counts.
         click.echo(f"warning: cannot write the step's summary: {error.strerror or error}", err=True)

@@ -1,4 +1,4 @@
-"""What a job wrote, shown on a terminal: as text that cannot steer it. A pipe gets the bytes as they are."""
+"""A job's output on a terminal: without control sequences. A pipe gets the bytes as they are."""
 
 import codecs
 import re
@@ -10,16 +10,16 @@ from engine.cli.output import is_coloured
 from engine.supervisor.output import OutputTail
 
 MAX_HELD: Final = 4096
-"""So long a sequence may be that has not ended; a longer one is none."""
+"""Maximum length of an unfinished control sequence; anything longer is not one."""
 
 TAIL_BYTES: Final = 65_536
-"""The end of what an attempt wrote in which its last lines are looked for."""
+"""Number of bytes at the end of an attempt's output that are searched for its last lines."""
 
 MAX_LINE: Final = 200
-"""Characters of one of the last lines that are shown."""
+"""Maximum number of characters shown of one of the last lines."""
 
 _STRING: Final = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])(?:(?!\x1b\\)[^\n\x07\x9c])*"
-"""Titles, clipboards and the like. A string without an end ends with its line, so it swallows no other."""
+"""Titles, clipboards and the like. An unfinished string ends with its line and hides no other line."""
 
 _SEQUENCE: Final = re.compile(
     rf"(?:\x1b\[|\x9b)(?P<colour>[0-9;:]*)m|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
@@ -32,10 +32,10 @@ _RESET: Final = "\x1b[0m"
 
 
 class NeutralText:
-    """Bytes in, text out that moves no cursor, sets no title and hides nothing. Colour may be let through."""
+    """Bytes in, text out that moves no cursor, sets no title and hides nothing. Colour may be kept."""
 
     def __init__(self, *, has_colour: bool) -> None:
-        """Begin at the beginning of what a job wrote."""
+        """Start at the beginning of a job's output."""
         self._has_colour = has_colour
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
@@ -60,7 +60,7 @@ class NeutralText:
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         for number, line in enumerate(lines):
             is_whole = number < len(lines) - 1
-            # The line end is part of the search: a string without an end ends there.
+            # The line end is part of the search: an unfinished string ends there.
             shown = self._line(f"{line}\n" if is_whole else line)
             lines[number] = shown.removesuffix("\n") + (self._reset() if is_whole else "")
         return "\n".join(lines)
@@ -89,7 +89,7 @@ def _shown(found: re.Match[str]) -> str:
 
 
 def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
-    """The last lines that an attempt wrote, as text that cannot steer a terminal; empty ones left out."""
+    """The last lines of an attempt's output, without control sequences and empty lines."""
     tail, reader = b"", OutputTail(folder)
     while part := reader.read():
         tail = (tail + part)[-TAIL_BYTES:]
@@ -100,23 +100,23 @@ def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
 
 
 class OutputShown:
-    """Prints what an attempt wrote, as it comes."""
+    """Prints an attempt's output as it comes."""
 
     def __init__(self, tail: OutputTail, *, stream: TextIO | None = None) -> None:
-        """Nothing is printed yet. The stream is standard output, unless another is given."""
+        """Print nothing yet. The stream is standard output, unless another is given."""
         self.has_shown = False
         self._tail = tail
         self._stream = stream or sys.stdout
         self._text = NeutralText(has_colour=is_coloured()) if self._stream.isatty() else None
 
     def show_new(self) -> None:
-        """Print what came since the last time."""
+        """Print the output since the last call."""
         part = self._tail.read()
         self.has_shown = self.has_shown or bool(part)
         self._write(part if self._text is None else self._text.feed(part).encode())
 
     def finish(self) -> None:
-        """Print what is left."""
+        """Print the rest."""
         self.show_new()
         if self._text is not None:
             self._write(self._text.rest().encode())

@@ -23,11 +23,11 @@ from jobfile.syntax.document import decode_source, parse_document
 
 DEFAULT_LENGTH = timedelta(minutes=1)
 HISTORY = 200
-"""Runs of a job whose lengths are looked at."""
+"""Number of newest runs of a job whose lengths count."""
 
 MAX_DAYS = 3660
 MAX_STARTS = 10_000_000
-"""Starts that the schedules may want in all the time: about a minute of work."""
+"""Maximum number of starts in a simulation: about a minute of work."""
 MAX_EVENTS = 1_000_000
 MAX_EVENT_BYTES = 128 * 1024 * 1024
 UTC_ZONE = ZoneInfo("UTC")
@@ -35,7 +35,7 @@ UTC_ZONE = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What stands on the command line."""
+    """The options of the command line."""
 
     start: str | None
     days: int
@@ -51,7 +51,7 @@ class Reader:
     """Reads the options for one set of jobs."""
 
     def __init__(self, options: Options, jobs: Sequence[JobSpec], *, now: datetime) -> None:
-        """`now` is from where relative times count; its day is simulated where --from is not given."""
+        """Relative times are relative to `now`; without --from its day is the start."""
         self.options = options
         self._now = now
         self.jobs = {job.name: job for job in jobs}
@@ -61,11 +61,11 @@ class Reader:
         self.until = self.since + timedelta(days=options.days)
 
     def setting(self, view: View | None, *, max_running: int, catchup_starts: int) -> Setting:
-        """The setting of the simulation; `view` tells how long runs took."""
+        """The setting of the simulation; `view` gives the lengths of past runs."""
         starts = int(sum(map(runs_a_day, self.jobs.values())) * self.options.days)
         if starts > MAX_STARTS:
             message = (
-                f"the schedules want {starts:,} starts in that time; at most {MAX_STARTS:,} are simulated"
+                f"the schedules have {starts:,} starts in that time; at most {MAX_STARTS:,} can be simulated"
             )
             raise click.UsageError(f"{message}: give fewer --days")
         return Setting(
@@ -91,7 +91,7 @@ class Reader:
         return name
 
     def _absences(self) -> tuple[Absence, ...]:
-        """Times without an engine, those that touch made one."""
+        """Times without an engine; adjacent ones are joined."""
         found: list[Absence] = []
         for text in self.options.down:
             begin, slash, length = text.rpartition("/")
@@ -126,7 +126,7 @@ class Reader:
         return found
 
     def _lengths(self) -> dict[str, timedelta]:
-        """Lengths that were given, by job; under the empty name the one for all others."""
+        """The given lengths by job; the empty name holds the one for all other jobs."""
         found = {}
         if self.options.durations not in ("p50", "p95"):
             found = self._lengths_of_file(self.options.durations)
@@ -157,7 +157,7 @@ class Reader:
                 raise click.UsageError(f"{name}: {job}: '{length}' {why}: {expected}")
             found[self._job(str(job), name)] = duration
         if not found:
-            raise click.UsageError(f"{name} is no map of jobs to lengths such as  nightly-orders: 5m")
+            raise click.UsageError(f"{name} is not a map of jobs to lengths such as  nightly-orders: 5m")
         return found
 
     def _failing(self, text: str) -> tuple[str, float]:

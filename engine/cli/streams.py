@@ -1,6 +1,6 @@
-"""Standard output and error as a command writes them: the one door for text that goes to a person.
+"""Standard output and error: all text for people goes through here.
 
-A failed write is told apart from a bug, and nothing in the text steers a terminal.
+A failed write is distinguished from a bug, and nothing in the text controls the terminal.
 """
 
 import contextlib
@@ -13,14 +13,14 @@ from jobfile.diagnostics.escapes import harmless
 
 
 class UnwrittenError(OSError):
-    """What a command had to say could not be written."""
+    """A command's output could not be written."""
 
 
 class _Checked:
-    """A stream of harmless text, whose failed writes can be told from every other error."""
+    """A stream of harmless text, whose failed writes raise their own error."""
 
     def __init__(self, stream: IO[Any]) -> None:
-        """Take a stream of text or of bytes."""
+        """Wrap a stream of text or of bytes."""
         self._stream = stream
 
     def __getattr__(self, name: str) -> object:
@@ -28,7 +28,7 @@ class _Checked:
         return _Checked(found) if name == "buffer" else found
 
     def write(self, part: str | bytes) -> int:
-        """Write, as the stream does; text that cannot steer a terminal, whoever chose it."""
+        """Write, as the stream does; control sequences are removed from any text."""
         with _told():
             return int(self._stream.write(harmless(part) if isinstance(part, str) else part))
 
@@ -50,7 +50,7 @@ def checked_streams() -> Iterator[None]:
 
 
 def give_up() -> None:
-    """What is still held is thrown away, or the interpreter would complain about it again at its end."""
+    """Discard the buffered rest, or the interpreter would report the error again when it ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

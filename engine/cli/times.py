@@ -1,4 +1,4 @@
-"""Times as people type them: one grammar for all commands, read in the job's zone where none is named."""
+"""Times typed by people: one grammar for all commands, in the job's zone unless they name one."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,10 +14,10 @@ from jobfile.schedule.zones import EPOCH, load_zone
 FORMS = "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, yesterday, now, 7d, '2h ago', or epoch seconds"
 
 MIN_EPOCH_DIGITS = 9
-"""A number with fewer digits is no epoch time: 20261128 is a day."""
+"""A number with fewer digits is not an epoch time: 20261128 is a day."""
 
 MAX_CHOICES = 4
-"""Zones that the message about an ambiguous abbreviation names."""
+"""Maximum number of zones in the message about an ambiguous abbreviation."""
 
 _DAY = r"\d{4}-\d\d-\d\d|today|yesterday"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
@@ -40,15 +40,15 @@ def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     try:
         at = _before(given, now) or _named(given, zone, now)
     except (ValueError, OverflowError):
-        raise click.UsageError(f"'{text}' is no time; write {FORMS}") from None
+        raise click.UsageError(f"'{text}' is not a time; write {FORMS}") from None
     if at.year not in YEARS:
         known = f"it knows the years {YEARS[0]} to {YEARS[-1]}"
-        raise click.UsageError(f"'{text}' is no time that jobfile knows; {known}")
+        raise click.UsageError(f"'{text}' is not a time that jobfile knows; {known}")
     return at.astimezone(UTC)
 
 
 def parse_day(text: str, zone: ZoneInfo, *, now: datetime) -> date:
-    """The day that a text names, or that holds the instant it names, as the clocks of `zone` show it."""
+    """The day that a text names, or the day of the instant that it names, in `zone`."""
     return named_day(text, zone, now=now) or parse_instant(text, zone, now=now).astimezone(zone).date()
 
 
@@ -78,7 +78,7 @@ def _before(given: str, now: datetime) -> datetime | None:
 
 
 def _named(given: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """A time by its date and clock; ValueError when the text is none."""
+    """A time from its date and clock; ValueError when the text is not one."""
     if _EPOCH.fullmatch(given):
         return EPOCH + timedelta(seconds=float(given.removeprefix("@")))
     found = _TIME.fullmatch(given)

@@ -1,4 +1,4 @@
-"""Pure decisions: what is due, what may start, what is tried again; and the values they are about."""
+"""Pure decisions: what is due, what may start, what is retried; and the values that they use."""
 
 __all__ = [
     "admission",

@@ -1,4 +1,4 @@
-"""Whether a run may start now, must wait, or is not made: overlap, decided on durable state."""
+"""Whether a run may start now, must wait, or is not made: the overlap policy, decided on durable state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jobfile.model.jobs import CatchupMode, ConcurrencySpec, JobSpec, OverlapPol
 
 
 class Named(Protocol):
-    """All that a decision needs to know of another run: its name."""
+    """All that a decision needs to know about another run: its name."""
 
     @property
     def id(self) -> str:
@@ -25,27 +25,27 @@ class Others(Protocol[AnyRun_co]):
     """The open runs with the same concurrency key. There may be many: each answer reads what it needs."""
 
     def count(self, *, at_most: int) -> tuple[int, int]:
-        """How many are active and how many wait, each counted no further than asked for."""
+        """The numbers of active and waiting runs, each counted up to a given maximum."""
         ...
 
     def rows(self, *, limit: int | None = None) -> tuple[Sequence[AnyRun_co], Sequence[AnyRun_co]]:
-        """Those that are active and those that wait, each oldest first; with a limit the first of all."""
+        """The active and the waiting runs, each oldest first; with a limit, only the first of them."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[AnyRun]):
-    """Others that are at hand. The active run, are being cancelled or wait for a retry."""
+    """Other runs in memory. Active ones run, are being cancelled or wait for a retry."""
 
     active: Sequence[AnyRun]
     waiting: Sequence[AnyRun]
 
     def count(self, *, at_most: int) -> tuple[int, int]:
-        """How many are active and how many wait."""
+        """The numbers of active and waiting runs."""
         return min(len(self.active), at_most), min(len(self.waiting), at_most)
 
     def rows(self, *, limit: int | None = None) -> tuple[Sequence[AnyRun], Sequence[AnyRun]]:
-        """Those that are active and those that wait."""
+        """The active and the waiting runs."""
         if limit is None:
             return self.active, self.waiting
         return self.active[:limit], self.waiting[: max(0, limit - len(self.active))]
@@ -53,12 +53,12 @@ class Listed(Generic[AnyRun]):
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """There is room."""
+    """The run may start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """The run is not made; `detail` names the run that stood in the way."""
+    """The run is not made; `detail` names the run that blocked it."""
 
     state: RunState
     reason: str
@@ -67,7 +67,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold(Generic[AnyRun]):
-    """The run waits. What is in its way may be superseded or stopped first, as the policy says."""
+    """The run waits. The runs that block it are superseded or stopped first if the policy says so."""
 
     superseded: tuple[AnyRun, ...] = ()
     cancelled: tuple[AnyRun, ...] = ()
@@ -79,7 +79,7 @@ _ADMIT = Admit()
 
 
 def policy_for(spec: JobSpec, trigger: TriggerKind) -> OverlapPolicy:
-    """The policy for a run. A tick is redundant and an event is not: by default one skips, the other queues.
+    """The policy for a run. A schedule's tick is redundant, an event is not: ticks skip, events queue.
 
     `catchup: all` promises each of its runs, in order, so these queue instead of being skipped.
     """
@@ -93,8 +93,8 @@ def policy_for(spec: JobSpec, trigger: TriggerKind) -> OverlapPolicy:
 def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others[AnyRun]) -> Decision[AnyRun]:
     """Decide about one more run with the same concurrency key as `others`.
 
-    Active runs count, those started by hand included, and queued ones: they start first. Nothing is asked of
-    the others where there is no limit; they are counted where there is one, and read where they are replaced.
+    Active runs count, including those started by hand, and so do queued ones: they start first. Without a
+    limit the others are not read; with one they are counted, and read only if they are replaced.
     """
     if concurrency.limit is None or sum(others.count(at_most=concurrency.limit)) < concurrency.limit:
         return _ADMIT
@@ -119,6 +119,6 @@ def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others
 
 
 def _first(others: Others[AnyRun]) -> str:
-    """The id of the run that has been in the way for longest; '' when its row cannot be read."""
+    """The id of the run that has blocked for longest; '' when its row cannot be read."""
     active, waiting = others.rows(limit=1)
     return next((run.id for run in (*active, *waiting)), "")

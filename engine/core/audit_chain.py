@@ -1,8 +1,8 @@
-"""The chain of the audit: each record carries a hash of itself and of the record before.
+"""The hash chain of the audit: each record has a hash over itself and the record before.
 
-So a record in the middle cannot be edited, removed or put in without a break that can be named. It does not
-tell when the newest records were cut off, or when everything was written anew by somebody who may write to
-the ledger: for that the newest hash, noted elsewhere, is looked up again.
+So editing, removing or inserting a record in the middle breaks the chain at a known place. The chain does
+not show that the newest records were cut off, or that a user with write access to the ledger rewrote
+everything. To detect that, look up the newest hash, noted elsewhere, again.
 """
 
 import json
@@ -13,7 +13,7 @@ from jobfile.model.hashing import sha256
 
 
 class Link(NamedTuple):
-    """A record of the audit as it stands in the ledger; `at` is in microseconds since 1970."""
+    """A record of the audit as in the ledger; `at` is in microseconds since 1970."""
 
     seq: int
     at: int
@@ -25,25 +25,25 @@ class Link(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """What is found when the chain is followed: how many records, the newest, and where it breaks first."""
+    """The result of following the chain: the number of records, the newest, and the first break."""
 
     records: int
     head: Link | None
     broken_at: int | None
-    """The number of the first record that is missing, or that does not follow from the one before."""
+    """The number of the first record that is missing or does not follow from the one before."""
     why: str
     is_noted: bool
-    """Whether a record has the hash that was looked for."""
+    """Whether a record has the noted hash."""
 
 
 def link_hash(previous: str, *record: object) -> str:
-    """The hash of a record, in the order of its fields, after another one's; '' before the first."""
+    """The hash of a record's fields in order, chained to the hash before; '' before the first."""
     text = json.dumps([previous, *record], separators=(",", ":"), ensure_ascii=True, default=repr)
     return sha256(text.encode()).hexdigest()
 
 
 def follow(links: Iterable[Link], *, noted: str = "") -> Chain:
-    """Follow the chain from its first record; `noted` is the beginning of a hash that should be in it."""
+    """Follow the chain from its first record; `noted` is the start of a hash that should be in it."""
     before: Link | None = None
     count, broken_at, why, is_noted = 0, None, "", False
     for link in links:

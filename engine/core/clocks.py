@@ -1,32 +1,32 @@
-"""What to believe of the wall clock: whether it was set, and whether it can be true. Pure."""
+"""Whether to believe the wall clock: whether it was set, and whether it can be right. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 JUMP: Final = timedelta(seconds=2)
-"""A wall clock that differs by more than this from the time that passed was set."""
+"""A wall clock that differs from the elapsed time by more than this was set."""
 
 FAR_AHEAD: Final = timedelta(hours=24)
-"""No clock is set so far ahead in order; coverage cannot be undone, so such a clock is not believed."""
+"""Nobody sets a clock this far ahead on purpose. Coverage cannot be undone, so the clock is not believed."""
 
 FAR_BEHIND: Final = timedelta(hours=3)
-"""So far behind what is accounted for, one of the two clocks was wrong: this one, or the earlier one."""
+"""If the clock is this far behind the ledger, this clock or the earlier one was wrong."""
 
 LONGEST_ABSENCE: Final = timedelta(days=366)
-"""After a reboot nobody knows how long the host was off; longer than this is not believed."""
+"""How long the host can have been off before a reboot; a longer time is not believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Both clocks at one moment; `elapsed` is seconds since boot, suspend included."""
+    """Both clocks at one moment; `elapsed` is seconds since boot, including suspend."""
 
     wall: datetime
     elapsed: float
 
 
 def jump_between(before: Reading, after: Reading) -> timedelta:
-    """By how much the wall clock was set between two readings of one boot; positive is forward."""
+    """How far the wall clock was set between two readings of one boot; positive is forward."""
     return after.wall - before.wall - timedelta(seconds=after.elapsed - before.elapsed)
 
 
@@ -38,7 +38,7 @@ def implausible(
     covered_until: datetime | None,
     built_at: datetime,
 ) -> str:
-    """Why the wall clock cannot be true; empty when it can.
+    """Why the wall clock cannot be right; empty when it can.
 
     `trusted` is the last believed reading of this boot, `last_seen` the wall clock of an earlier one.
     """

@@ -1,4 +1,4 @@
-"""Text in columns: tables, and facts under labels, as wide as the reader wants them."""
+"""Text in columns: tables, and facts with labels, at a given width."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from jobfile.diagnostics.escapes import printable
 
 MIN_ROOM = 20
-"""Columns in which a fact is wrapped at least, however narrow the terminal is."""
+"""Minimum width of a wrapped fact, however narrow the terminal is."""
 
 
 def display_width(text: str) -> int:
-    """Columns a text takes on a terminal; wide characters take two."""
+    """Columns that a text takes on a terminal; wide characters take two."""
     return sum(
         0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
         for one in text
@@ -32,7 +32,7 @@ def table(
 
 
 def cut(line: str, columns: int) -> str:
-    """A line that fits, with … where something is left out."""
+    """A line cut to the width, with … at the end if it was cut."""
     if display_width(line) <= columns:
         return line
     kept = ""
@@ -44,7 +44,7 @@ def cut(line: str, columns: int) -> str:
 
 
 def facts(rows: Sequence[tuple[str, str]], *, width: int) -> str:
-    """Labels in a column, and what is said about each, wrapped under itself."""
+    """Labels in a column, and the text of each beside it, wrapped under itself."""
     column = max((len(label) for label, _ in rows), default=0) + 2
     room = max(MIN_ROOM, width - column)
     lines = []

@@ -1,6 +1,6 @@
-"""Which occurrences of a schedule are due, and what becomes of each: the catch-up policy.
+"""Which occurrences of a schedule are due, and what happens to each: the catch-up policy.
 
-One path for the engine being down, the host suspended, the process stalled and the clock set forward.
+The same code handles a stopped engine, a suspended host, a stalled process and a clock set forward.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.schedule.occurrences import Fire, fires
 
 GAP_FROM = 8
-"""So many occurrences in a row that do not run are told by one gap record instead of a row each."""
+"""From this many consecutive occurrences that do not run, one gap record replaces individual rows."""
 
 ALL_WINDOW = timedelta(hours=24)
 """How far back `catchup: all` looks when it names no window."""
@@ -29,7 +29,7 @@ _TOO_LATE = Reason.CATCHUP_LIMIT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a schedule's job says about its occurrences. `delays` holds the fixed spread of each entry."""
+    """The job's rules for the occurrences of its schedule. `delays` holds the fixed spread of each entry."""
 
     entries: Sequence[ScheduleEntry]
     catchup: CatchupSpec = field(default_factory=CatchupSpec)
@@ -37,13 +37,13 @@ class Rules:
     start_deadline: timedelta | None = None
 
     def not_before(self, fire: Fire) -> datetime:
-        """When the run of a fire may start: its instant, and the spread of the entry that gives it."""
+        """When the run of a fire may start: its instant plus the spread of its entry."""
         return fire.at + self.delays[fire.entry] if self.delays else fire.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToRun:
-    """An occurrence that should run; `is_late` when it is made up for after its time."""
+    """An occurrence that should run; `is_late` when it is caught up after its time."""
 
     fire: Fire
     is_late: bool
@@ -51,7 +51,7 @@ class ToRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotRun:
-    """Occurrences in a row that will not run, and why. `fires` is empty when a gap record tells them."""
+    """Consecutive occurrences that will not run, and why. `fires` is empty when a gap record holds them."""
 
     first: datetime
     last: datetime
@@ -64,20 +64,20 @@ class NotRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """Every occurrence in (covered_until, now], each in exactly one of the two, oldest first."""
+    """Every occurrence in (covered_until, now], each in exactly one of the two lists, oldest first."""
 
     to_run: tuple[ToRun, ...] = ()
     not_run: tuple[NotRun, ...] = ()
 
     @property
     def unseen(self) -> int:
-        """How many fell due while nobody was there; a pause was there."""
+        """The number that fell due while no engine was running; a pause does not count."""
         late = sum(1 for one in self.to_run if one.is_late)
         return late + sum(one.count for one in self.not_run if one.reason != _PAUSED)
 
 
 class _Window(NamedTuple):
-    """A part of the time that is looked at, (after, until]: paused, too long ago to start, or open."""
+    """A part of the window, (after, until]: paused, too old to start, or open."""
 
     after: datetime
     until: datetime
@@ -95,7 +95,7 @@ def due(
 ) -> Due:
     """Account for every occurrence of a schedule after `covered_until` up to and including `now`.
 
-    `absence` is the reason of those that nobody saw in time.
+    `absence` is the reason of those that no engine saw in time.
     """
     first = next(fires(rules.entries, after=covered_until, until=now), None)
     if first is None:
@@ -118,7 +118,7 @@ def due(
 def _windows(
     rules: Rules, pauses: Sequence[Pause], covered_until: datetime, now: datetime
 ) -> Iterator[_Window]:
-    """The time to look at, cut where a pause begins or ends and where the start deadline lies."""
+    """The window, cut where a pause begins or ends and at the start deadline."""
     expires = now - rules.start_deadline - _INSTANT if rules.start_deadline is not None else covered_until
     cuts = {covered_until, now, expires}
     for pause in pauses:
@@ -136,7 +136,7 @@ def _who(pause: Pause) -> str:
 def _wanted(
     rules: Rules, windows: Sequence[_Window], now: datetime, absence: str
 ) -> tuple[tuple[Fire, ...], RunState, str]:
-    """Which occurrences run, oldest first, and what the others are called unless paused or expired."""
+    """The occurrences that run, oldest first, and the reason of the others unless paused or expired."""
     usable = [window for window in windows if window.paused is None and not window.is_expired]
     timely = tuple(_timely(rules, usable, now))
     catchup = rules.catchup
@@ -162,7 +162,7 @@ def _wanted(
 
 
 def _timely(rules: Rules, windows: Sequence[_Window], now: datetime) -> Iterator[Fire]:
-    """The occurrences that were to start only now, or later still because of their spread; oldest first."""
+    """The occurrences whose start is now, or later because of their spread; oldest first."""
     longest = max(rules.delays, default=timedelta(0))
     for window in windows:
         after = max(window.after, now - longest - ON_TIME - _INSTANT)
@@ -175,7 +175,7 @@ def _timely(rules: Rules, windows: Sequence[_Window], now: datetime) -> Iterator
 def _newest(
     rules: Rules, windows: Sequence[_Window], count: int, *, but: frozenset[Fire] = frozenset()
 ) -> tuple[Fire, ...]:
-    """The last `count` occurrences of some windows, oldest first; looked for from the end backwards."""
+    """The last `count` occurrences of some windows, oldest first; searched backwards from the end."""
     found: list[Fire] = []
     for window in reversed(windows):
         until, span = window.until, _HOUR

@@ -1,20 +1,20 @@
-"""What can be wrong with the world around the engine. A user's mistake is a diagnostic, not one of these."""
+"""Operational errors: problems around the engine. A mistake in a job file is a diagnostic instead."""
 
 
 class JobfileError(Exception):
-    """A broken world, told in a full sentence that says what to do. Exit code 1 unless a child says other."""
+    """An operational error; its message says what to do. Exit code 1 unless a subclass overrides it."""
 
     exit_code = 1
 
 
 class StoreUnavailableError(JobfileError):
-    """The ledger cannot be written or read now: disk full, read-only, busy. Nothing was half done."""
+    """The ledger cannot be written or read now: disk full, read-only, busy. No change was half made."""
 
     exit_code = 75
 
 
 class StoreUnwritableError(StoreUnavailableError):
-    """The disk does not take what is written: it is full, read-only or broken. It is tried again."""
+    """The disk refuses a write: it is full, read-only or broken. The write is retried."""
 
 
 class StoreRefusedError(JobfileError):
@@ -22,17 +22,17 @@ class StoreRefusedError(JobfileError):
 
 
 class StoreDamagedError(StoreRefusedError):
-    """The ledger's file is damaged: an engine that finds this ends, and its jobs go on."""
+    """The ledger's file is damaged: an engine that finds this ends, and its jobs continue."""
 
 
 class UnreadableDefinitionError(JobfileError):
-    """The definition of a job is not the one that was applied, or is gone."""
+    """The definition of a job is missing, or differs from the one that was applied."""
 
     def __init__(self, job: str) -> None:
-        """Say it of this job."""
+        """The error for this job."""
         super().__init__(
             f"the definition of job `{job}` in the ledger cannot be read, so it is not used: `jobfile doctor`"
-            " says why; a change of the job in its file, however small, puts a new one in force"
+            " says why; any change to the job in its file puts a new one in force"
         )
 
 
@@ -43,14 +43,14 @@ class EngineRunningError(JobfileError):
 
 
 class SupersededError(JobfileError):
-    """A newer engine has taken the ledger, or somebody the state folder; this one must stop."""
+    """A newer engine has taken the ledger, or the state folder was replaced; this engine must stop."""
 
 
 class PartialTurnError(Exception):
-    """A loop did its duty for everything but one thing, which a bug in jobfile keeps from being done."""
+    """A loop did all its work except one item, which failed because of a bug in jobfile."""
 
 
 class RevisionError(JobfileError):
-    """What changed since a revision cannot be told: no git, no repository, or no such revision."""
+    """Changes since a revision are unknown: no git, no repository, or no such revision."""
 
     exit_code = 64

@@ -1,4 +1,4 @@
-"""What the engine tells: one value for each thing worth telling, in the glossary's words."""
+"""What the engine reports: one value for each kind of event, named as in the glossary."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ class EngineStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStopped:
-    """The engine ends; `running` attempts go on without it."""
+    """The engine ends; `running` attempts continue without it."""
 
     running: int
 
@@ -41,7 +41,7 @@ class GenerationApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigRejected:
-    """A set of files was refused; generation `running` goes on."""
+    """A set of files was refused; generation `running` stays in force."""
 
     running: int | None
     diagnostics: tuple[str, ...]
@@ -49,21 +49,21 @@ class ConfigRejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigChanged:
-    """The files differ from what is applied, and the engine was told not to apply by itself."""
+    """The files differ from what is applied, and the engine does not apply by itself."""
 
     running: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigAccepted:
-    """Files that were refused are good again, and mean what is in force already."""
+    """Files that were refused are valid again, and are the same as what is in force."""
 
     running: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefUnread:
-    """The ref whose commits are applied cannot be read or fetched; what is in force goes on."""
+    """The followed ref cannot be read or fetched; the generation in force stays."""
 
     ref: str
     detail: str
@@ -84,7 +84,7 @@ class NotRunTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FellDueUnseen:
-    """Occurrences of a job that fell due while no engine was awake; told in sum, as one absence."""
+    """Occurrences of a job that fell due while no engine was awake; reported in sum, as one absence."""
 
     job: str
     count: int
@@ -93,7 +93,7 @@ class FellDueUnseen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineWasAway:
-    """What fell due while nobody was there: the sum over all jobs."""
+    """What fell due while no engine was running: the sum over all jobs."""
 
     since: datetime
     until: datetime
@@ -104,7 +104,7 @@ class EngineWasAway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipsInARow:
-    """A run in the way has made a job skip again and again; it may hang."""
+    """One run has blocked its job many times in a row; it may be stuck."""
 
     job: str
     count: int
@@ -121,7 +121,7 @@ class JobPaused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRenamed:
-    """A job's history goes with its new name; or cannot, because that name has a history of its own."""
+    """A job's history moves to its new name; or it cannot, because that name has its own history."""
 
     old: str
     new: str
@@ -130,7 +130,7 @@ class JobRenamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalsHeld:
-    """A set of files would remove so many jobs at once that it is not believed yet."""
+    """A set of files would remove many jobs at once, so it is not applied yet."""
 
     removed: int
     jobs: int
@@ -138,7 +138,7 @@ class RemovalsHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJumped:
-    """The wall clock was set: by how much more than the time that passed."""
+    """The wall clock was set, by this much more than the elapsed time."""
 
     seconds: float
 
@@ -159,7 +159,7 @@ class ClockBelieved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleQuarantined:
-    """A schedule does not advance: a bug in jobfile, which stops this job alone."""
+    """A schedule does not advance because of a bug in jobfile; it stops only this job."""
 
     job: str
     message: str
@@ -167,7 +167,7 @@ class ScheduleQuarantined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowUnreadable:
-    """A row of the ledger cannot be read: it is left alone, and everything else goes on."""
+    """A row of the ledger cannot be read: it is ignored, and everything else continues."""
 
     found: Unreadable
 
@@ -197,7 +197,7 @@ class AttemptAdopted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettled:
-    """An attempt ended; `run` is how its run stands now."""
+    """An attempt ended; `run` is its run after that."""
 
     run: Run
     number: int
@@ -206,7 +206,7 @@ class RunSettled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResolved:
-    """The end of a lost attempt was found; `run` is how its run stood before."""
+    """The end of a lost attempt was found; `run` is its run before that."""
 
     run: Run
     number: int
@@ -216,14 +216,14 @@ class RunResolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsPruned:
-    """Old runs were taken away; what became of each is still known."""
+    """Old runs were deleted; the result of each is still known."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputsDropped:
-    """The folders of the oldest runs were taken away: all of them together held too much."""
+    """The folders of the oldest runs were deleted: all folders together were over their limit."""
 
     count: int
     bytes: int
@@ -238,35 +238,35 @@ class DiskHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskReleased:
-    """There is room on the disk again."""
+    """The disk has enough space again."""
 
     free_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerHeld:
-    """The ledger is an older copy: nothing starts before a person accepts it."""
+    """The ledger is an older copy: nothing starts until a user accepts it."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerUnwritable:
-    """The disk does not take what is written to the ledger: nothing new starts, and it is tried again."""
+    """The ledger cannot be written to the disk: nothing new starts, and the write is retried."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerWritable:
-    """The ledger can be written again, after so long."""
+    """The ledger is writable again, after this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopFailed:
-    """A loop could not do its duty and tries again."""
+    """A loop failed and tries again."""
 
     loop: str
     message: str
@@ -274,14 +274,14 @@ class LoopFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotShown:
-    """Lines were not shown, because their reader stood still. They are in the log."""
+    """Lines were not shown, because their reader was too slow. They are in the log."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoneByOthers:
-    """Somebody changed something through a command: applied files, paused a job, cancelled a run."""
+    """A user changed something with a command: applied files, paused a job, cancelled a run."""
 
     actor: str
     action: str

@@ -1,4 +1,4 @@
-"""The values that a job passes through on its way to an answer, and the moves that are legal.
+"""The values from a job to its answer, and the legal moves between states.
 
 occurrence -> run -> attempt -> outcome -> state. Times are aware UTC datetimes.
 """
@@ -11,12 +11,12 @@ from enum import StrEnum
 from engine.core.reasons import Reason
 from jobfile.model.values import Shown, Value
 
-NOT_AGAIN = "not tried again: "
-"""Begins the detail of a run that would have been tried again, were its job still there."""
+NOT_AGAIN = "not retried: "
+"""The start of the detail of a run that would have been retried if its job still existed."""
 
 
 class RunState(StrEnum):
-    """Where a run stands. The same words in YAML, tables, commands and JSON."""
+    """The state of a run. The same words in YAML, tables, commands and JSON."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -32,11 +32,11 @@ class RunState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will happen to the run by itself."""
+        """Whether the run is over."""
         return self not in OPEN_STATES
 
     def assert_becomes(self, after: "RunState") -> None:
-        """A store asks this before it writes a state that its caller decided."""
+        """Check a move before a store writes a state that its caller decided."""
         assert after in LEGAL_MOVES[self], f"illegal_transition of a run from {self} to {after}"
 
 
@@ -61,7 +61,7 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
         }
     ),
     RunState.CANCELLING: frozenset(
-        # Evidence beats the wish: a job that ended by itself before the signal keeps its own outcome.
+        # Evidence beats the request: a job that ended by itself before the signal keeps its own outcome.
         {RunState.CANCELLED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
     ),
     RunState.RETRY_WAIT: frozenset({RunState.RUNNING, RunState.CANCELLED}),
@@ -71,7 +71,7 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
 
 
 class AttemptState(StrEnum):
-    """Where one process execution stands. `starting`: the intent is recorded, the execution not proven."""
+    """The state of one process execution. `starting`: the intent is recorded, the execution not proven."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -90,7 +90,7 @@ START_REASONS = frozenset(
 
 
 class TriggerKind(StrEnum):
-    """Why a run exists. `catchup` is a schedule's occurrence that was made up for after its time."""
+    """Why a run exists. `catchup` is a schedule's occurrence that runs after its time."""
 
     SCHEDULE = "schedule"
     CATCHUP = "catchup"
@@ -104,7 +104,7 @@ class TriggerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Occurrence(Shown):
-    """One moment at which a schedule wants a run; (job, schedule_key, scheduled_for) is its identity."""
+    """One moment at which a schedule expects a run; (job, schedule_key, scheduled_for) is its identity."""
 
     job: str
     schedule_key: str
@@ -146,14 +146,14 @@ class Run(Shown):
 
     @property
     def verdict(self) -> RunState:
-        """The state that answers count: a lost run whose end was found later ended so."""
+        """The state that answers count: a lost run whose end was found later has that end."""
         return RunState(self.resolved) if self.resolved else self.state
 
     @property
     def was_executed(self) -> bool:
         """Whether its command ran, or may have run.
 
-        An attempt that could not be started is never tried again, so a later one follows one that ran.
+        An attempt that could not be started is never retried, so a later one follows one that ran.
         """
         is_start_error = self.state is RunState.FAILED and self.reason in START_REASONS
         return self.attempt > (1 if is_start_error else 0)
@@ -188,7 +188,7 @@ class Attempt(Shown):
 
 
 def attempt_id(run_id: str, number: int) -> str:
-    """The name of a run's attempt: what its supervisor calls it when it has ended."""
+    """The name of a run's attempt, which its supervisor reports when it has ended."""
     return f"{run_id}-{number}"
 
 
@@ -206,7 +206,7 @@ class Ended(Shown):
     timed_out: bool = False
     stopped: bool = False
     out_of_memory: bool = False
-    """The system killed a process for want of memory while it ran, and nobody else killed it."""
+    """The kernel killed a process because memory ran out, and nothing else killed the attempt."""
     max_rss_kb: int | None = None
     cpu_seconds: float | None = None
     output_bytes: int = 0
@@ -216,20 +216,20 @@ class Ended(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StartError(Shown):
-    """The program could not be executed, or what it needs was not there: it did not run."""
+    """The program could not be executed, or something that it needs was missing: it did not run."""
 
     at: datetime
     reason: str
     detail: str = ""
 
     def __post_init__(self) -> None:
-        """The reason alone says in every answer that nothing ran."""
+        """Only these reasons make every answer say that nothing ran."""
         assert self.reason in START_REASONS, f"{self.reason} is no reason of a start error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Lost(Shown):
-    """Supervision ended without a result: neither success nor failure may be inferred."""
+    """Supervision ended without a result: neither success nor failure can be concluded."""
 
     at: datetime
     reason: str
@@ -242,7 +242,7 @@ Outcome = Ended | StartError | Lost
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Verdict(Shown):
-    """What the store should make true after an outcome: the attempt's end and the run's next state."""
+    """What the store records after an outcome: the attempt's end and the run's next state."""
 
     attempt_state: AttemptState
     run_state: RunState

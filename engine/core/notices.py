@@ -14,13 +14,13 @@ _EVENTS: Mapping[RunState, str] = {
     RunState.SUCCEEDED: "succeeded",
 }
 TROUBLE = ("failed", "missed", "late")
-"""What a success after it is a recovery from."""
+"""States after which a success is a recovery."""
 
 
 def notices(spec: JobSpec, state: RunState, *, previous: str = "") -> dict[str, tuple[str, ...]]:
-    """The channels that get each event of a run that stands so; `previous` is the event before it.
+    """The channels for each event of a run in this state; `previous` is the event before it.
 
-    An open run calls for nothing: a failure is told after the last try.
+    An open run sends nothing: a failure is notified after the last attempt.
     """
     events = [_EVENTS[state]] if state in _EVENTS else []
     if state is RunState.SUCCEEDED and previous in TROUBLE:

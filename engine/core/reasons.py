@@ -1,16 +1,16 @@
-"""The closed words of the ledger, each with its sentence: why a run stands as it does, and incidents."""
+"""The fixed words of the ledger, each with its sentence: reasons of a run's state, and incidents."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class _Word(StrEnum):
-    """A word of the ledger. `words` says to people what it means."""
+    """A word of the ledger. `words` is its meaning for people."""
 
     words: str
 
     def __new__(cls, value: str, words: str) -> Self:
-        """The ledger, the JSON and the code share the value."""
+        """The ledger, the JSON and the code use the same value."""
         word = str.__new__(cls, value)
         word._value_ = value
         word.words = words
@@ -18,21 +18,21 @@ class _Word(StrEnum):
 
 
 class Reason(_Word):
-    """Why a run is not (only) well, or why it waits. How a process ended is none of them: `exit(2)`."""
+    """Why a run did not simply succeed, or why it waits. The end of a process is not a reason: `exit(2)`."""
 
-    OVERLAP = "overlap", "another run is in the way"
+    OVERLAP = "overlap", "blocked by another run"
     SUPERSEDED = "superseded", "a later one runs instead"
     ENGINE_DOWN = "engine_down", "the engine was not running"
     ENGINE_UNABLE = (
         "engine_unable",
-        "the engine was running and could decide nothing: its ledger was not writable, or the host slept",
+        "the engine was running but could not decide: its ledger was not writable, or the host slept",
     )
     ENGINE_DOWN_AND_UNABLE = (
         "engine_down_and_unable",
-        "the engine was not running; then it ran and could decide nothing: its ledger was not writable, "
+        "the engine was not running; then it ran but could not decide: its ledger was not writable, "
         "or the host slept",
     )
-    CATCHUP_LIMIT = "catchup_limit", "too long ago to be made up for"
+    CATCHUP_LIMIT = "catchup_limit", "too old to catch up"
     BUFFER_FULL = "buffer_full", "too many runs are waiting"
     START_ERROR = "start_error", "it could not be started"
     TEMPLATE_ERROR = "template_error", "a template could not be filled in"
@@ -41,26 +41,26 @@ class Reason(_Word):
     SCHEDULE_CHANGED = "schedule_changed", "its schedule was changed"
     DISABLED = "disabled", "the job was disabled"
     REPLACED = "replaced", "a newer run took its place"
-    SPREAD = "spread", "its spread has not passed"
-    CATCHUP_PACING = "catchup_pacing", "it is made up for, and these start at a pace"
+    SPREAD = "spread", "its spread delay has not passed"
+    CATCHUP_PACING = "catchup_pacing", "catch-up runs start at a limited rate"
     PAUSED = "paused", "the job is paused"
     START_DEADLINE = "start_deadline", "it could not start in time"
-    CLOCK_JUMP = "clock_jump", "the clock was set forward over it"
+    CLOCK_JUMP = "clock_jump", "the clock was set forward past it"
     CLOCK_REWOUND = "clock_rewound", "the clock it followed was wrong"
     BY_HAND = "by_hand", "cancelled by hand"
     WITHDRAWN = "withdrawn", "the command that asked for it ended before it started"
     TIMEOUT = "timeout", "it ran longer than its timeout"
     STOPPED = "stopped", "it was stopped"
-    SECRET_NOT_AVAILABLE = "secret not available", "a secret is not there"
-    FOLDER_LIMIT = "folder_limit", "it filled its folder"
+    SECRET_NOT_AVAILABLE = "secret not available", "a secret is not available"
+    FOLDER_LIMIT = "folder_limit", "its folder exceeded its size limit"
     OOM = "oom", "the system was out of memory"
     SUPERVISOR_KILLED = "supervisor_killed", "its supervisor was killed"
     HOST_REBOOT = "host_reboot", "the host was restarted"
     CONTAINER_RESTART = "container_restart", "its container was restarted"
-    EVIDENCE_GONE = "evidence_gone", "what it left behind was deleted"
-    EVIDENCE_FORGED = "evidence_forged", "what it left behind is not its supervisor's"
-    RESTORED = "restored", "an older ledger was put in place"
-    SUPERVISOR_ERROR = "supervisor_error", "its supervisor could not go on"
+    EVIDENCE_GONE = "evidence_gone", "its evidence was deleted"
+    EVIDENCE_FORGED = "evidence_forged", "its evidence does not come from its supervisor"
+    RESTORED = "restored", "an older ledger was restored"
+    SUPERVISOR_ERROR = "supervisor_error", "its supervisor failed"
     UNREADABLE = "unreadable", "its row in the ledger cannot be read"
 
 
@@ -69,9 +69,9 @@ class IncidentKind(_Word):
 
     CLOCK_JUMP = "clock_jump", "the clock was set"
     CLOCK_HOLD = "clock_hold", "the clock is not believed"
-    DISK_HOLD = "disk_hold", "there is too little room on the disk"
+    DISK_HOLD = "disk_hold", "disk space is low"
     RESTORED_HOLD = "restored_hold", "the ledger is an older copy that nobody has accepted"
-    AWAY = "away", "nobody accounted for what was due"
+    AWAY = "away", "due runs were not accounted for"
 
 
 REASONS = {reason.value: reason.words for reason in Reason}

@@ -1,7 +1,7 @@
 """What the ledger keeps beside runs and attempts: generations, schedules with coverage, gaps, sessions.
 
-Named tuples where a field is not called `count`: every answer loads them, and they cost a quarter of a
-dataclass at start-up.
+NamedTuples start faster than dataclasses, and every answer loads these. A dataclass is used only where a
+field is named `count`.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ ON_TIME = timedelta(seconds=10)
 """An occurrence that is recorded within this time counts as on time."""
 ENGINE_DOWN = Reason.ENGINE_DOWN
 ENGINE_UNABLE, DOWN_AND_UNABLE = Reason.ENGINE_UNABLE, Reason.ENGINE_DOWN_AND_UNABLE
-"""An absence in words only: an engine ran all the time, or a part of it, and decided nothing."""
+"""The detail of an absence during which an engine ran, at least for a time, and decided nothing."""
 SET_ASIDE = "set_aside"
-"""The fact about a ledger that says which of its rows the engine cannot read, as a JSON list of texts."""
+"""The ledger fact with the rows that the engine cannot read, as a JSON list of texts."""
 SOURCE = "source"
-"""The fact about a ledger that says where its engine takes the jobs from."""
+"""The ledger fact that says where its engine takes the jobs from."""
 
 
 class Generation(NamedTuple):
@@ -47,7 +47,7 @@ class Generation(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """A generation, and how many jobs it brought, changed and took away."""
+    """A generation, and the numbers of jobs that it added, changed and removed."""
 
     generation: Generation
     added: int
@@ -56,7 +56,7 @@ class Applied(NamedTuple):
 
 
 class JobVersion(NamedTuple):
-    """A job as a range of generations had it, and where it is written."""
+    """A job as a range of generations had it, and its place in the files."""
 
     job: str
     digest: str
@@ -68,7 +68,7 @@ class JobVersion(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """A schedule and the time it was in force; every occurrence up to `covered_until` is accounted for."""
+    """A schedule and its time in force; every occurrence up to `covered_until` is accounted for."""
 
     id: int
     job: str
@@ -85,8 +85,8 @@ class Schedule(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Occurrences in a row that share a fate, those of `entries` in [first_at, last_at]: they did not run, or
-    they ran and retention took their runs away at `pruned_at`.
+    """Consecutive occurrences with the same result, those of `entries` in [first_at, last_at]: they did not
+    run, or they ran and retention deleted their runs at `pruned_at`.
     """
 
     schedule_id: int
@@ -129,7 +129,7 @@ class Rejection(NamedTuple):
 
 
 class LiveAttempt(NamedTuple):
-    """An attempt without an end, with what its run asks of it."""
+    """An attempt without an end, with the requests of its run."""
 
     attempt: Attempt
     run_state: RunState
@@ -150,7 +150,7 @@ class Pause(NamedTuple):
 
     @property
     def end(self) -> datetime | None:
-        """The first instant at which the pause holds no more; None when nobody knows yet."""
+        """The first instant after the pause; None while it is not known."""
         ends = [at for at in (self.until, self.ended_at) if at is not None]
         return min(ends) if ends else None
 
@@ -176,14 +176,14 @@ class Source(NamedTuple):
 
     ref: str = ""
     commit: str = ""
-    """The commit that was looked at last, applied or refused."""
+    """The last commit that was tried, applied or refused."""
     is_manual: bool = False
     trouble: str = ""
-    """Why the ref cannot be read now."""
+    """Why the ref cannot be read now; empty when it can."""
 
 
 class Audited(NamedTuple):
-    """One thing that a person or the engine changed."""
+    """One change by a user or the engine."""
 
     at: datetime
     actor: str
@@ -194,7 +194,7 @@ class Audited(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateCount:
-    """How many runs of a job, wanted in a window, stand in a state."""
+    """The number of a job's runs in a state, expected in a window."""
 
     job: str
     is_scheduled: bool
@@ -203,7 +203,7 @@ class StateCount:
 
 
 class Unreadable(NamedTuple):
-    """A row of the ledger that cannot be read: which, why, and whom it concerns as far as is known."""
+    """A row of the ledger that cannot be read: which, why, and the job it concerns as far as known."""
 
     table: str
     key: str
@@ -211,17 +211,17 @@ class Unreadable(NamedTuple):
     job: str = ""
     run: str = ""
     seq: int = 0
-    """Of a run, or of an attempt: the run's place in the ledger."""
+    """The place of the run in the ledger, for a row of a run or attempt."""
 
     @property
     def words(self) -> str:
-        """Which row, whose, and what is wrong with it, in one line."""
+        """The row, its job, and the problem, in one line."""
         whose = f" (job {self.job})" if self.job else ""
         return f"{self.table} row {self.key}{whose} cannot be read: {self.why}"
 
 
 class Owed(NamedTuple):
-    """A notification that is owed to a channel. `id` is the same however often it is sent."""
+    """An undelivered notification for a channel. `id` stays the same when it is sent again."""
 
     id: str
     at: datetime
@@ -233,11 +233,11 @@ class Owed(NamedTuple):
     tries: int = 0
 
 
-# What a look at the ledger's own soundness finds: plain words and numbers, for a row may hold anything.
+# Findings of the ledger's own checks: plain words and numbers, because a row may hold anything.
 
 
 class Tally(NamedTuple):
-    """How much a ledger holds."""
+    """The numbers of rows in a ledger."""
 
     runs: int
     attempts: int
@@ -246,7 +246,7 @@ class Tally(NamedTuple):
 
 
 class SetKey(NamedTuple):
-    """Names one set of occurrences: at each of its instants at most one record may be."""
+    """Identifies one set of occurrences: each of its instants has at most one record."""
 
     job: str
     schedule_key: str
@@ -254,7 +254,7 @@ class SetKey(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """A run whose rows contradict each other, and what they say; one of `total` of its kind."""
+    """A run whose rows contradict each other, and how; one of `total` of its kind."""
 
     run_id: str
     job: str
@@ -263,7 +263,7 @@ class Suspect(NamedTuple):
 
 
 class LastState(NamedTuple):
-    """Runs in one state whose last attempt stands in another: how many, and one of them."""
+    """Runs whose last attempt has a state that does not fit: how many, and one of them."""
 
     run_state: str
     attempt_state: str
@@ -272,7 +272,7 @@ class LastState(NamedTuple):
 
 
 class Crowd(NamedTuple):
-    """Active runs under one concurrency key, and the largest limit that one of them was started with."""
+    """Active runs with one concurrency key, and the largest limit with which one of them was started."""
 
     concurrency_key: str
     active: int
@@ -280,14 +280,14 @@ class Crowd(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """Notifications that nobody has delivered, and since when the oldest is owed."""
+    """Undelivered notifications, and the time of the oldest."""
 
     owed: int
     oldest: datetime | None
 
 
 class Examination(NamedTuple):
-    """What a check of the ledger's file found. `damage` and `broken_references` are empty for a sound one."""
+    """The result of checking the ledger's file. `damage` and `broken_references` are empty if it is sound."""
 
     damage: tuple[str, ...]
     broken_references: tuple[str, ...]
@@ -296,4 +296,4 @@ class Examination(NamedTuple):
     journal_mode: str
     is_quick: bool
     foreign: tuple[str, ...] = ()
-    """What somebody else put into the ledger, or took from it."""
+    """Foreign parts in the ledger's schema, and missing ones."""

@@ -1,4 +1,4 @@
-"""What follows from an outcome: the run's next state, and when it is tried again."""
+"""What follows from an outcome: the run's next state, and when it is retried."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,15 +12,15 @@ from jobfile.model.jobs import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
 SIGKILL = 9
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh"})
 OF_A_SIGNAL: Final = range(128 + 1, 128 + 31 + 1)
-"""The exit codes with which a shell says that a signal ended its command."""
+"""The exit codes by which a shell reports that a signal ended its command."""
 
 
 class Tried(Protocol):
-    """All that a verdict needs to know of a run."""
+    """All that a verdict needs to know about a run."""
 
     @property
     def id(self) -> str:
-        """The run's id: the chance in the wait is a hash of it."""
+        """The run's id: the jitter of the wait is a hash of it."""
 
     @property
     def state(self) -> RunState:
@@ -36,13 +36,13 @@ class Tried(Protocol):
 
     @property
     def detail(self) -> str:
-        """What is known about that."""
+        """Details of that reason."""
 
 
 def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:
-    """Decide what the store should make true after an attempt of `run` ended.
+    """Decide what the store records after an attempt of `run` ended.
 
-    `gone` says why the job is tried no more, whatever its retries allow: it was removed or disabled.
+    `gone` says why the job is not retried, even if its retries allow it: it was removed or disabled.
 
     Success comes only from a recorded exit code 0. A job that ended by itself before the signal of a
     cancel or timeout reached it keeps its own outcome: evidence wins.
@@ -51,7 +51,7 @@ def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime, gone: 
         case Ended():
             verdict = _after_end(outcome, run)
         case StartError():
-            # Not an execution: nothing ran, so there is nothing that a second try would repeat.
+            # Not an execution: nothing ran, so a second attempt would repeat nothing.
             verdict = Verdict(
                 attempt_state=AttemptState.NOT_STARTED,
                 run_state=RunState.FAILED,
@@ -86,7 +86,7 @@ def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime, gone: 
 def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     """The wait after attempt number `attempt`.
 
-    Deterministic: the chance in it is a hash of run and attempt, so a restart computes the same.
+    Deterministic: the jitter is a hash of run and attempt, so a restart computes the same wait.
     """
     match retry.backoff:
         case Backoff.EXPONENTIAL:
@@ -112,7 +112,7 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
 
 
 def state_after(ended: Ended, run: Tried) -> RunState:
-    """The state that a recorded end means, when it is found after its run was given up as lost."""
+    """The state for a recorded end that is found after its run was recorded as lost."""
     return _after_end(ended, run).run_state
 
 
@@ -120,7 +120,7 @@ def _after_end(ended: Ended, run: Tried) -> Verdict:
     attempt_state, run_state, reason = AttemptState.FAILED, RunState.FAILED, f"exit({ended.exit_code})"
     detail = ""
     if ended.stopped and run.state is not RunState.CANCELLING:
-        reason = Reason.STOPPED  # by somebody whose wish is not in the ledger: not a cancel of ours
+        reason = Reason.STOPPED  # by a request that is not in the ledger: not a cancel of ours
     elif ended.stopped:
         attempt_state, run_state = AttemptState.CANCELLED, RunState.CANCELLED
         reason, detail = run.reason or Reason.STOPPED, run.detail
@@ -149,7 +149,7 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
         case StartError():
             return False
         case Lost():
-            # Whether the command ran is unknown: only a job that may run twice is tried again.
+            # Whether the command ran is unknown: only a job that may run twice is retried.
             return spec.idempotent
         case Ended():
             is_bad = verdict.run_state in (RunState.FAILED, RunState.TIMED_OUT)
@@ -162,16 +162,16 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
 
 
 def _runs_in_a_shell(spec: JobSpec) -> bool:
-    """Whether what runs is a script for a shell that is known to end with 128+N after signal N."""
+    """Whether the job runs a script in a shell that is known to exit with 128+N after signal N."""
     action = spec.action
     return isinstance(action, ScriptAction) and action.shell[0].rpartition("/")[2] in SHELLS
 
 
 def _matches(condition: str, ended: Ended, *, has_shell: bool) -> bool:
-    """Whether one item of `retry.when` names this end: any, timeout, signal, exit:N, exit:N-M.
+    """Whether one item of `retry.when` matches this end: any, timeout, signal, exit:N, exit:N-M.
 
-    A shell whose last command was killed by a signal is not killed itself: it ends with 128 and the number of
-    the signal. For a script that counts as the signal too.
+    A shell whose last command was killed by a signal is not killed itself: it exits with 128 plus the
+    number of the signal. For a script that counts as the signal too.
     """
     match condition.partition(":"):
         case ("any", _, _):

@@ -9,7 +9,7 @@ from engine.core.lifecycle import NOT_AGAIN, Run
 from engine.core.reasons import REASONS, Reason
 
 SHORT_ID = 8
-"""Characters of a run's id that people are shown; commands take any unique beginning."""
+"""Number of characters of a run's id in output; commands take any unique beginning."""
 _MAX_NAMES = 6
 
 
@@ -21,7 +21,7 @@ _MAY_STILL_RUN = (
     Reason.EVIDENCE_GONE,
     Reason.EVIDENCE_FORGED,
 )
-"""Lost, and the system has not ended all processes since, as it does when it is started anew."""
+"""Reasons of lost runs after which processes may still run: the host was not restarted since."""
 _SAYS_IT_ALL = (
     Reason.START_ERROR,
     Reason.SUPERVISOR_ERROR,
@@ -35,20 +35,20 @@ _SAYS_IT_ALL = (
 
 
 def in_words(run: Run) -> str:
-    """Why a run stands where it stands; the reason in words, with what is known beside it."""
+    """Why a run is in its state: the reason in words, with its details."""
     words = reason_words(run.reason, run.detail)
     may_run = run.reason in _MAY_STILL_RUN and not run.resolved
     return f"{words}; processes of it may still run" if may_run else words
 
 
 def start_error_words(words: str) -> str:
-    """That a run could not be started, with the words that say why."""
+    """Says that a run could not be started, and why."""
     known = REASONS[Reason.START_ERROR]
     return known if words in ("", known) else f"{known}: {words}"
 
 
 def reason_words(reason: str, detail: str) -> str:
-    """A reason of the ledger in words, with what is known beside it."""
+    """A reason of the ledger in words, with its details."""
     words = REASONS.get(reason) or _ended_words(reason)
     if not detail:
         return words
@@ -79,7 +79,7 @@ def _ended_words(reason: str) -> str:
 
 
 def value_text(value: object) -> str:
-    """An argument as it is written in a job file or after -p: true, 3, a,b."""
+    """An argument as written in a job file or after -p: true, 3, a,b."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
@@ -90,12 +90,12 @@ def value_text(value: object) -> str:
 
 
 def short(run_id: str) -> str:
-    """As much of a run's id as people need."""
+    """The short form of a run's id."""
     return run_id[:SHORT_ID]
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time as people say it: 15ms, 2.1s, 12s, 4m05s, 2h10m."""
+    """A length of time for people: 15ms, 2.1s, 12s, 4m05s, 2h10m."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
     if seconds < 10:
@@ -120,7 +120,7 @@ def instant_text(at: datetime, zone: tzinfo, *, has_seconds: bool = False) -> st
 
 
 def zone_text(local: datetime) -> str:
-    """The abbreviation of a local time's zone; its offset where the abbreviation would not tell it apart.
+    """The abbreviation of a local time's zone; its offset where the abbreviation is ambiguous.
 
     When Moscow went from UTC+4 to UTC+3 in 2014, one hour came twice and both times are called MSK.
     """
@@ -132,13 +132,13 @@ def zone_text(local: datetime) -> str:
 
 
 def paused_though_enabled(jobs: int) -> str:
-    """That jobs are enabled in the file and do not run."""
+    """Says that jobs are enabled in the file but do not run."""
     are = "1 job enabled in the file is" if jobs == 1 else f"{jobs} jobs enabled in the file are"
     return f"{are} paused in the engine"
 
 
 def other_version(engine: str, here: str) -> str:
-    """That the engine is another jobfile than the one that is asked."""
+    """Says that the engine is a different version of jobfile than this command."""
     return f"the engine is jobfile {engine}, this is {here}"
 
 

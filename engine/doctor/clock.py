@@ -23,7 +23,7 @@ def _check_system(subject: Subject) -> Iterator[Finding]:
     if subject.machine.is_synchronized is False:
         yield Finding(
             code="clock.unsynchronized",
-            found="the system says that its clock is not synchronized; runs start when it says so",
+            found="the system reports its clock as not synchronized; runs start by this clock",
             help="start a time service (`timedatectl set-ntp true`, or chrony); in a container, on its host",
         )
 
@@ -34,7 +34,7 @@ def _check_ledger(subject: Subject, view: View) -> Iterator[Finding]:
         yield Finding(
             code="clock.held",
             found=f"the engine does not believe the clock, so nothing starts: {hold.detail}",
-            help="set the clock right, or say that it is: `jobfile clock accept`",
+            help="correct the clock, or confirm that it is right: `jobfile clock accept`",
         )
     covered = view.soundness.covered_in_force()
     if covered is not None and covered - subject.now > JUMP:
@@ -43,5 +43,5 @@ def _check_ledger(subject: Subject, view: View) -> Iterator[Finding]:
             code="clock.behind",
             found=f"the clock is {behind} behind the ledger, where everything up to "
             f"{covered:%Y-%m-%dT%H:%M:%SZ} is accounted for: until then nothing is due",
-            help="set the clock right; `jobfile clock` tells when it was set",
+            help="correct the clock; `jobfile clock` shows when it was set",
         )

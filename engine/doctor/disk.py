@@ -1,4 +1,4 @@
-"""Area: room on the disk, and what holds an engine back for want of it."""
+"""Area: space on the disk, and whether the engine is held back because it is low."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from engine.doctor.subject import Subject, size_text
 from engine.execution.run_folders import Room, Survey, room
 
 MIN_FREE_FILES: Final = 10_000
-"""Files that can still be made on the disk; each attempt makes three, and more for a script or output."""
+"""Minimum number of files that can still be created; each attempt needs three, more with script or output."""
 
 
 def examine_disk(subject: Subject, runs: Survey) -> Examined:
@@ -25,25 +25,25 @@ def examine_disk(subject: Subject, runs: Survey) -> Examined:
 
 
 def nearest(folder: Path) -> Path:
-    """A folder, or the nearest one above it that is there."""
+    """A folder, or its nearest existing parent."""
     return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
 
 
 def check_room(subject: Subject, folder: Path, left: Room) -> Iterator[Finding]:
-    """Whether the disk takes what is to come."""
+    """Whether the disk has enough space and files left."""
     floor = subject.config.min_free_bytes
     if left.free_bytes < floor:
         yield Finding(
             code="disk.low",
-            found=f"{size_text(left.free_bytes)} free, and below {size_text(floor)} nothing starts",
-            help=f"`du -xh {quote(str(folder))} | sort -h | tail` tells what is large",
+            found=f"{size_text(left.free_bytes)} free; below {size_text(floor)} nothing starts",
+            help=f"find large files with `du -xh {quote(str(folder))} | sort -h | tail`",
             path=str(folder),
         )
     if left.files and left.free_files < MIN_FREE_FILES:
         yield Finding(
             code="disk.inodes",
-            found=f"only {left.free_files:,} more files can be made on the disk (of {left.files:,})",
-            help=f"`du --inodes -x {quote(str(folder))} | sort -n | tail` tells where they are",
+            found=f"only {left.free_files:,} more files can be created on the disk (of {left.files:,})",
+            help=f"find folders with many files with `du --inodes -x {quote(str(folder))} | sort -n | tail`",
             path=str(folder),
         )
 
@@ -54,6 +54,6 @@ def _check_hold(subject: Subject, folder: Path) -> Iterator[Finding]:
         yield Finding(
             code="disk.held",
             found=f"the engine starts nothing since {hold.began_at:%Y-%m-%dT%H:%M:%SZ}: {hold.detail}",
-            help="free space; a running engine goes on by itself, else `jobfile up`",
+            help="free space; a running engine continues by itself, else `jobfile up`",
             path=str(folder),
         )

@@ -1,4 +1,4 @@
-"""Area: the invariants, in the ledger and beside it: recorded ends, and the note of how far it had come."""
+"""Area: the invariants, in the ledger and beside it: recorded ends, and the ledger's high-water mark."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from engine.ledger.ports import View
 from engine.supervisor.evidence import NAME, beside
 
 MAX_RESULTS: Final = 1_000
-"""Recorded ends of the newest good runs that are read again."""
+"""Number of newest successful runs whose recorded ends are read again."""
 
 
 def examine_invariants(subject: Subject) -> Examined:
@@ -34,7 +34,7 @@ def examine_invariants(subject: Subject) -> Examined:
 
 
 def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
-    """I7 on the disk: where the folder of a good run is still there, its recorded end says so too."""
+    """I7 on the disk: if the folder of a successful run still exists, its recorded end is a success too."""
     key = read_key(subject.config.state_dir)
     for run in view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=MAX_RESULTS):
         folder = subject.config.attempt_dir(run.id, run.attempt)
@@ -45,7 +45,7 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
         is_there = evidence.exists() or subject.config.run_dir(run.id).exists()
         if result is None and (not is_there or view.run(run.id) is None):
             continue
-        said = "is missing or torn" if result is None else "says otherwise"
+        said = "is missing or torn" if result is None else "is not a success"
         yield Finding(
             code="invariant.I7",
             found=f"run {short(run.id)} succeeded, and its recorded end {said}",
@@ -57,7 +57,7 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
 
 
 def _check_note(subject: Subject, view: View) -> Iterator[Finding]:
-    """I9 beside the ledger: the note of how far a ledger had come is not ahead of this one."""
+    """I9 beside the ledger: the high-water mark is not ahead of this ledger."""
     rewind = find_rewind(
         subject.config.state_dir,
         epoch=view.soundness.newest_epoch(),
@@ -68,6 +68,6 @@ def _check_note(subject: Subject, view: View) -> Iterator[Finding]:
         yield Finding(
             code="invariant.I9",
             found=f"the ledger is an older copy: engine {rewind.epoch} has run here{upto}",
-            help="put the newer ledger back, or go on from the copy with `jobfile up --accept-rewind`",
+            help="put the newer ledger back, or continue from the copy with `jobfile up --accept-rewind`",
             path=str(subject.config.ledger),
         )

@@ -1,4 +1,4 @@
-"""Area: the ledger's file. Is it whole, of this program's version, and on a disk that it can trust."""
+"""Area: the ledger's file. Is it intact, of this program's version, and on a suitable disk."""
 
 from collections.abc import Iterator
 from shlex import quote
@@ -34,7 +34,7 @@ def open_ledger(subject: Subject) -> Opened:
 def _open_ledger(subject: Subject) -> Opened:
     path = subject.config.ledger
     if not path.exists():
-        start = "`jobfile up` begins one"
+        start = "`jobfile up` creates one"
         none = Finding(
             code="ledger.none",
             found=f"nothing is recorded yet in {subject.config.state_dir}",
@@ -71,14 +71,12 @@ def check_rows(subject: Subject, view: View) -> Iterator[Finding]:
 
 
 def _mending(one: Unreadable, path: str) -> str:
-    """What a person can do about a row that is left alone; the engine never changes it."""
+    """What to do about an unreadable row; the engine never changes it."""
     look = quote(f"select * from {one.table} where {one.key}")  # noqa: S608  shown, never executed
     where = f"`sqlite3 {quote(path)} {look}` shows it"
     if one.table == "definition":
-        return f"{where}; a change of the job in its file, however small, puts a new one in force"
-    return (
-        f"{where}; all else goes on without it. Stop the engine, and put right what it says, or a copy back"
-    )
+        return f"{where}; any change to the job in its file puts a new one in force"
+    return f"{where}; everything else continues. Stop the engine, and correct the row or restore a copy"
 
 
 def unreadable(subject: Subject, error: Exception) -> Finding:
@@ -91,11 +89,11 @@ def unreadable(subject: Subject, error: Exception) -> Finding:
 def _restoring(subject: Subject) -> str:
     folder = subject.config.state_dir
     away = f"`mv {quote(str(folder))} {quote(str(folder.with_name(f'{folder.name}.old')))}`"
-    return f"stop the engine and put a copy back, or begin anew: {away}"
+    return f"stop the engine and restore a copy, or start from scratch: {away}"
 
 
 def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
-    """What SQLite says of the file, and the disk under it."""
+    """The state of the file by SQLite, and the disk that it is on."""
     path = str(subject.config.ledger)
     for one in found.damage:
         said = f"the file is damaged: {' '.join(one.split())}"
@@ -103,8 +101,8 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     for one in found.foreign:
         yield Finding(
             code="ledger.foreign",
-            found=f"it is not as this program made it: {one}",
-            help=f"drop what is not its own with sqlite3, or {_restoring(subject)}",
+            found=f"it is not as this program created it: {one}",
+            help=f"drop the foreign parts with sqlite3, or {_restoring(subject)}",
             path=path,
         )
     for one in found.broken_references:
@@ -115,15 +113,15 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     if found.version < found.known_version:
         yield Finding(
             code="ledger.older",
-            found=f"{about}; nothing else of it was checked",
+            found=f"{about}; nothing else in it was checked",
             help="`jobfile up` brings it up to date",
             path=path,
         )
     if found.version > found.known_version:
         yield Finding(
             code="ledger.newer",
-            found=f"{about}; nothing else of it was checked",
-            help="upgrade this program: `pip install --upgrade jobfile`",
+            found=f"{about}; nothing else in it was checked",
+            help="upgrade this program:  `pip install --upgrade jobfile`",
             path=path,
         )
     if found.journal_mode != "wal":
@@ -149,7 +147,7 @@ def _check_hold(view: View) -> Iterator[Finding]:
         yield Finding(
             code="ledger.restored",
             found=f"it is an older copy that nobody has accepted, so nothing starts: {hold.detail}",
-            help="put the newer ledger back, or go on from the copy with `jobfile up --accept-rewind`",
+            help="put the newer ledger back, or continue from the copy with `jobfile up --accept-rewind`",
         )
 
 
@@ -164,7 +162,7 @@ def _check_audit(view: EngineHistory) -> Iterator[Finding]:
 
 
 def summed_up(view: View) -> str:
-    """How much the ledger holds, in words."""
+    """The contents of the ledger, in words."""
     tally = view.soundness.tally()
     return (
         f"{many(tally.runs, 'run')}, {many(tally.attempts, 'attempt')}, "

@@ -1,4 +1,4 @@
-"""Area: what nobody owns any more: folders, files, processes, and attempts that no engine looks after."""
+"""Area: leftovers without an owner: folders, files, processes, and attempts that no engine manages."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,11 +17,11 @@ from engine.host.machine import RunProcess, process_of_run, processes_of_runs
 from engine.ledger.ports import Current, View
 
 FRESH_SECONDS: Final = 60.0
-"""A half made file that is younger than this may be one that is being made."""
+"""A partial file that is younger than this many seconds may still be in work."""
 
 
 def examine_leftovers(subject: Subject, runs: Survey) -> Examined:
-    """What was left by engines and runs that are gone. Nothing is touched."""
+    """What engines and runs that are gone left behind. Nothing is changed."""
     findings = [*told(_check_half_made(subject, runs))]
     looked_at = "files"
     if subject.view is not None:
@@ -42,14 +42,14 @@ def _check_half_made(subject: Subject, runs: Survey) -> Iterator[Finding]:
         if age > FRESH_SECONDS:
             yield Finding(
                 code="leftovers.new_file",
-                found=f"{path} was half made by a process that is gone",
-                help=f"it does no harm: `rm {quote(str(path))}`",
+                found=f"{path} was left unfinished by a process that is gone",
+                help=f"it is harmless: `rm {quote(str(path))}`",
                 path=str(path),
             )
 
 
 def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
-    """Folders first, then the ledger: a row is there before its folder is, and away before it."""
+    """Folders first, then the ledger: a row is created before its folder, and deleted before it."""
     names = tuple(run_names(subject.config.runs_dir))
     for name in list(_not_among(names, view.soundness.run_ids())):
         left = min(subject.config.run_dir(name).parent.glob(f"{name}*"), default=None)
@@ -57,14 +57,14 @@ def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
             continue
         yield Finding(
             code="leftovers.folder",
-            found=f"{left} is of no run that the ledger knows",
-            help=f"the engine takes it away after {subject.config.keep_days} days without a change in it",
+            found=f"{left} belongs to no run in the ledger",
+            help=f"the engine deletes it after {subject.config.keep_days} days without a change in it",
             path=str(left),
         )
 
 
 def _not_among(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
-    """Of names in their order those that another ordered list lacks."""
+    """The names of one sorted list that another sorted list lacks."""
     rest = iter(known)
     other = next(rest, None)
     for name in names:
@@ -75,7 +75,7 @@ def _not_among(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
 
 
 def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
-    """Attempts without an end and without anybody who looks after them, and what will become of them."""
+    """Attempts without an end and without an engine that manages them, and what will happen to them."""
     if subject.is_running:
         return
     launcher = ProcessLauncher(None, key=read_key(subject.config.state_dir))
@@ -96,18 +96,18 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
 
 
 def _check_processes(subject: Subject, view: Current, processes: tuple[RunProcess, ...]) -> Iterator[Finding]:
-    """Looked at once more after the ledger: a run may have ended between the two."""
+    """Checked once more after the ledger: a run may have ended between the two."""
     for one in processes:
         run = view.run(one.run_id)
         is_ours = Path(one.run_dir).is_relative_to(subject.config.runs_dir)
         is_over = is_ours if run is None else run.state.is_final
         if not is_over or process_of_run(one.pid) != one:
             continue
-        about = "which the ledger does not know" if run is None else f"which is {run.state.value}"
+        about = "which is not in the ledger" if run is None else f"which is {run.state.value}"
         yield Finding(
             code="leftovers.process",
             found=f"process {one.pid} was started by run {short(one.run_id)}, {about}",
-            help=f"`ps -fp {one.pid}` tells what it is, `kill {one.pid}` ends it",
+            help=f"`ps -fp {one.pid}` shows what it is, `kill {one.pid}` ends it",
             job="" if run is None else run.job,
             run=one.run_id,
         )

@@ -1,4 +1,4 @@
-"""Area: what the system gives the engine: its limits, its libraries, and what it is."""
+"""Area: the machine: its limits, its libraries, and its kind."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,14 +11,14 @@ from jobfile import __version__
 from jobfile.schedule.occurrences import TZDATA_VERSION
 
 FILES_OF_ENGINE: Final = 64
-"""Files that an engine has open for itself; each running attempt may need one more while it is looked at."""
+"""Open files of an engine itself; each running attempt may need one more while it is checked."""
 
 PROCESSES_OF_ATTEMPT: Final = 2
 """An attempt is a supervisor and at least one process of the job."""
 
 
 def examine_machine(subject: Subject) -> Examined:
-    """Versions and limits, against what the engine's own limits ask for."""
+    """Versions and limits, against what the engine's own limits need."""
     findings = (*_check_limits(subject), *(_check_versions(subject, subject.view) if subject.view else ()))
     looked_at = f"Python {subject.machine.python}, tzdata {TZDATA_VERSION}, jobfile {__version__}"
     return Examined(area="machine", looked_at=looked_at, findings=findings)
@@ -29,34 +29,34 @@ def _check_limits(subject: Subject) -> Iterator[Finding]:
     if not machine.has_libyaml:
         yield Finding(
             code="machine.libyaml",
-            found="PyYAML was built without libyaml: job files are read some ten times slower",
+            found="PyYAML was built without libyaml: reading job files is about ten times slower",
             help="`pip install --force-reinstall --only-binary :all: pyyaml`",
         )
     if not machine.has_spawn:
         yield Finding(
             code="machine.spawn",
-            found="jobfile was installed without its compiled part: jobs are started more slowly",
-            help="where `cc` is found: `pip install --force-reinstall --no-binary jobfile jobfile`",
+            found="jobfile was installed without its compiled part: jobs start more slowly",
+            help="with a C compiler: `pip install --force-reinstall --no-binary jobfile jobfile`",
         )
     files = FILES_OF_ENGINE + most
     if machine.open_files is not None and machine.open_files < files:
         yield Finding(
             code="machine.files",
-            found=f"{machine.open_files:,} files may be open, and {most} attempts at once want {files:,}",
+            found=f"open-file limit is {machine.open_files:,}; {most} concurrent attempts need {files:,}",
             help=f"`ulimit -n {files}` before `jobfile up`, or LimitNOFILE= in its unit",
         )
     processes = PROCESSES_OF_ATTEMPT * most
     if machine.processes is not None and machine.processes < processes:
         yield Finding(
             code="machine.processes",
-            found=f"{machine.processes:,} processes may run, and {most} attempts at once want {processes:,}",
+            found=f"process limit is {machine.processes:,}; {most} concurrent attempts need {processes:,}",
             help=f"`ulimit -u {processes}` before `jobfile up`, or a smaller JOBFILE_MAX_RUNNING",
         )
     if machine.container:
         yield Finding(
             code="machine.container",
             found=f"this is a container ({machine.container}): its restart ends all running jobs",
-            help="their runs are recorded as lost; `idempotent: true` and `retry` in a job try them again",
+            help="their runs are recorded as lost; with `idempotent: true` and `retry` a job is retried",
         )
 
 

@@ -6,7 +6,7 @@ from engine.doctor.subject import many
 
 
 def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int) -> str:
-    """A line for each area that is well; below the others, what was found and what to do."""
+    """A line for each area; below those with findings, what was found and what to do."""
     rows = []
     for one in examined:
         rows.append((_label(one.verdict), f"{AREAS[one.area]}: {one.looked_at}"))
@@ -18,7 +18,7 @@ def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int) -> str:
 
 
 def _label(word: str) -> str:
-    """As wide whatever was found: two answers can be compared line by line."""
+    """Of fixed width, so that two answers can be compared line by line."""
     return f"{word:<{len(Severity.WARNING)}}"
 
 

@@ -1,4 +1,4 @@
-"""Area: who may read and change what the engine trusts: its state, the job file, the files of secrets."""
+"""Area: who may read and change what the engine trusts: its state, the job file, secret files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,12 +35,12 @@ def _told(trouble: Trouble) -> Finding:
 
 
 def unreadable_place(subject: Subject, error: OSError) -> Finding:
-    """The finding that the state folder, or something in it, cannot be looked at."""
+    """The finding that the state folder, or something in it, cannot be accessed."""
     path = str(error.filename or subject.config.state_dir)
     return Finding(
         code="rights.unreadable",
-        found=f"{path} cannot be looked at ({error.strerror or error})",
-        help=f"`ls -ld {quote(str(subject.config.state_dir))}` tells whose it is; ask as that user",
+        found=f"{path} cannot be accessed ({error.strerror or error})",
+        help=f"`ls -ld {quote(str(subject.config.state_dir))}` shows the owner; run this as that user",
         path=path,
     )
 
@@ -69,8 +69,8 @@ def _check_secrets(subject: Subject, secrets: tuple[tuple[str, str, str], ...]) 
             if place not in subject.config.environ:
                 yield Finding(
                     code="rights.secret_env",
-                    found=f"secret `{name}` wants {place}, which is not in the environment of this command",
-                    help=f"set it where the engine is started; `jobfile did {job}` tells whether it runs",
+                    found=f"secret `{name}` needs {place}, which is not in the environment of this command",
+                    help=f"set it where the engine is started; `jobfile did {job}` shows whether it runs",
                     job=job,
                 )
             continue
@@ -79,7 +79,7 @@ def _check_secrets(subject: Subject, secrets: tuple[tuple[str, str, str], ...]) 
             yield Finding(
                 code="rights.secret_file",
                 found=trouble,
-                help=f"`ls -l {quote(place)}` shows its rights; `chmod 600 {quote(place)}` closes it",
+                help=f"`ls -l {quote(place)}` shows its rights; `chmod 600 {quote(place)}` protects it",
                 job=job,
                 path=place,
             )

@@ -1,4 +1,4 @@
-"""Areas: the engine, in short (`jobfile status` tells more), and what it owes to people."""
+"""Areas: the engine, in short (`jobfile status` shows more), and undelivered notifications."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,11 +12,11 @@ from engine.doctor.subject import Subject, many
 from engine.ledger.ports import View
 
 OWED_LONG: Final = timedelta(minutes=10)
-"""A notification that is owed for so long did not wait for its turn."""
+"""A notification older than this was not just waiting for its turn."""
 
 
 def examine_engine(subject: Subject) -> Examined:
-    """Does it run, is it heard of, how did the last one end, are the files refused."""
+    """Is it running, is it alive, how did the last one end, were the files refused."""
     session = subject.view.last_session() if subject.view is not None else None
     looked_at = "running" if subject.is_running else "not running"
     if session is not None:
@@ -27,7 +27,7 @@ def examine_engine(subject: Subject) -> Examined:
 
 def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
     session = view.last_session()
-    status = "`jobfile status` tells more"
+    status = "`jobfile status` shows more"
     if not subject.is_running and (session is None or session.ended_at is not None):
         end = f" since {session.ended_at:%Y-%m-%dT%H:%M:%SZ}" if session and session.ended_at else ""
         yield Finding(
@@ -46,21 +46,21 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
         if session.epoch == view.soundness.newest_epoch() and silence > SILENT:
             yield Finding(
                 code="engine.silent",
-                found=f"an engine is running, not heard of for {seconds_text(silence.total_seconds())}",
-                help=f"`kill {session.pid}` ends it in order, `jobfile up` starts it again; {status}",
+                found=f"an engine is running, no sign of life for {seconds_text(silence.total_seconds())}",
+                help=f"`kill {session.pid}` stops it cleanly, `jobfile up` starts it again; {status}",
             )
     rejection = view.open_rejection()
     if rejection is not None:
         first = f": {rejection.diagnostics[0]}" if rejection.diagnostics else ""
         yield Finding(
             code="engine.rejected",
-            found=f"the job files are refused since {rejection.rejected_at:%Y-%m-%dT%H:%M:%SZ}{first}",
+            found=f"the job files have been refused since {rejection.rejected_at:%Y-%m-%dT%H:%M:%SZ}{first}",
             help="`jobfile check` shows every mistake in them",
         )
 
 
 def examine_notifications(subject: Subject) -> Examined:
-    """What is owed to people and was not delivered."""
+    """Notifications that were not delivered."""
     if subject.view is None:
         return Examined(area="notifications", looked_at="there is no ledger to ask", is_skipped=True)
     backlog = subject.view.soundness.backlog()
@@ -73,7 +73,7 @@ def examine_notifications(subject: Subject) -> Examined:
             Finding(
                 code="notifications.owed",
                 found=f"{are} owed, the oldest since {since}: this version of jobfile does not send them",
-                help="`jobfile report` tells what went wrong; watch its exit code meanwhile",
+                help="`jobfile report` shows what went wrong; check its exit code meanwhile",
             ),
         )
     return Examined(area="notifications", looked_at=looked_at, findings=findings)

@@ -1,4 +1,4 @@
-"""What the areas look at, gathered once."""
+"""What the areas check, gathered once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from engine.ledger.ports import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An engine's place and machine at a moment. `view` is None where there is no ledger that can be read."""
+    """An engine's place and machine at a moment. `view` is None if there is no readable ledger."""
 
     config: EngineConfig
     now: datetime
@@ -26,7 +26,7 @@ def many(count: int, one: str, more: str = "") -> str:
 
 
 def size_text(size: int) -> str:
-    """Bytes as people say them."""
+    """A size in bytes, KiB, MiB and so on."""
     for unit, bytes_of_it in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= bytes_of_it:
             return f"{size / bytes_of_it:.1f} {unit}"

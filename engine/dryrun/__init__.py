@@ -1,3 +1,3 @@
-"""What a run would be, said without starting, reading a secret or writing."""
+"""What a run would do, shown without starting it, reading a secret or writing."""
 
 __all__ = ["before", "describing", "rendering"]

@@ -1,4 +1,4 @@
-"""What a run would be: what would be executed, with what, and whether it would be at all."""
+"""What a run would do: what would be executed, with which values, and whether it would run at all."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ from jobfile.schedule.duration import format_duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A run that is only looked at; `jobs` are all jobs, `outputs` results supplied for steps."""
+    """A run that is only previewed; `jobs` are all jobs, `outputs` the supplied results of steps."""
 
     job: CompiledJob
     params: Mapping[str, Value]
@@ -52,7 +52,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """What a run would be, and whether it would run; None when only the run itself will show that."""
+    """A preview, and whether the run would start; None when only the run itself can show that."""
 
     job: str
     rows: tuple[Row, ...]
@@ -62,7 +62,7 @@ class DryRun:
 
 
 def look_before(wanted: Wanted, view: View | None, config: EngineConfig) -> DryRun:
-    """Look at a run before it begins, without executing, reading a secret or writing."""
+    """Preview a run without executing, reading a secret or writing."""
     spec = wanted.job.spec
 
     def make_values(skipped: frozenset[str]) -> dict[str, object]:
@@ -133,7 +133,7 @@ def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
 
 
 class _Where(NamedTuple):
-    """Where a run's process would be, and look for its program."""
+    """The working folder of a run's process, and where to find its program."""
 
     folder: Path
     shown: str
@@ -141,7 +141,7 @@ class _Where(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether the folder's name needs nothing that only the run has."""
+        """Whether the folder's name is known before the run."""
         return UNKNOWN not in self.shown
 
 
@@ -152,7 +152,7 @@ def _where(spec: JobSpec, values: Mapping[str, object], config: EngineConfig) ->
 
 
 def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig, where: _Where) -> list[str]:
-    """Why the run would be refused: what the engine cannot do, and what it would find when it prepares it."""
+    """Why the run would be refused: what the engine cannot do, and problems in preparing the run."""
     spec = wanted.job.spec
     beyond = beyond_engine_of(wanted.job)
     if beyond:
@@ -172,7 +172,7 @@ def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig
 def _verdict(
     wanted: Wanted, values: Mapping[str, object], view: View | None, config: EngineConfig, where: _Where
 ) -> tuple[str, bool | None]:
-    """Whether it would run, in the words of the language; None when only the run itself will tell."""
+    """Whether it would run, in the words of the language; None when only the run itself can show."""
     spec = wanted.job.spec
     found = decided(spec.condition, values)
     if found is False:
@@ -188,7 +188,7 @@ def _verdict(
     running = [one for one in active if one.state is not RunState.QUEUED]
     decision = admit(concurrency=spec.concurrency, policy=policy, others=Listed(running, waiting))
     if isinstance(decision, Skip):
-        return f"would skip (run {short(decision.detail)} is in the way)", False
+        return f"would skip (blocked by run {short(decision.detail)})", False
     if isinstance(decision, Hold) and active:
         first = active[0]
         since = f" since {first.started_at:%Y-%m-%d %H:%M:%SZ}" if first.started_at else ""

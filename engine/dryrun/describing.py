@@ -1,4 +1,4 @@
-"""A run and its steps before they begin, as rows of a label and a text."""
+"""A run and its steps before they start, as rows of a label and a text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ from jobfile.schedule.duration import format_duration
 Row = tuple[str, str]
 WOULD_RUN = "would run"
 MakeValues = Callable[[frozenset[str]], Mapping[str, object]]
-"""What names mean when so many steps are known to be skipped."""
+"""The values of names when these steps are known to be skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What may be asked of the machine: what is set, and where a program or a file is."""
+    """Questions to the machine: which variables are set, and where a program or file is."""
 
     is_set: Callable[[str], bool]
     find_program: Callable[[str], str | None]
@@ -110,7 +110,7 @@ def _secret(source: str, around: Around) -> str:
     state = (
         ("is set" if is_there else "IS NOT SET")
         if kind == "env"
-        else ("is there" if is_there else "IS NOT THERE")
+        else ("exists" if is_there else "DOES NOT EXIST")
     )
     return f"(secret {source}: {state})"
 
@@ -125,19 +125,19 @@ def _program(name: str, around: Around) -> str:
 
 
 def limits_row(timeout: str, retry: RetrySpec) -> Row:
-    """How long, and how often."""
-    again = "no second try"
+    """The timeout and the retries."""
+    again = "none"
     if retry.attempts > 1:
         jitter = "" if retry.jitter.value == "none" else f" ({retry.jitter.value} jitter)"
         on = "" if retry.when == ("any",) else f", on {', '.join(retry.when)}"
         most = format_duration(retry.max_delay)
         delay = f"{format_duration(retry.delay)}, {retry.backoff.value}, at most {most}"
-        again = f"up to {retry.attempts} tries: {delay}{jitter}{on}"
+        again = f"up to {retry.attempts} attempts: {delay}{jitter}{on}"
     return ("timeout", f"{timeout}   retry  {again}")
 
 
 def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
-    """Who is told, and which jobs start after this one."""
+    """Who is notified, and which jobs start after this one."""
     told = [
         f"{event}: {', '.join(one.name for one in found)}" for event, found in sorted(spec.notify.items())
     ]
@@ -151,7 +151,7 @@ def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
 
 
 def skipped_steps(spec: JobSpec, make_values: MakeValues) -> frozenset[str]:
-    """The steps whose own `if` is false by what is known; each may decide about those behind it."""
+    """The steps whose own `if` is known to be false; each may affect the steps after it."""
     skipped: frozenset[str] = frozenset()
     for step in steps_of(spec):
         if decided(step.condition, make_values(skipped)) is False:
@@ -162,7 +162,7 @@ def skipped_steps(spec: JobSpec, make_values: MakeValues) -> frozenset[str]:
 def step_plans(
     spec: JobSpec, values: Mapping[str, object], around: Around, skipped: frozenset[str]
 ) -> list[StepPlan]:
-    """The steps in the order in which they can start, those of one wave in the order they are written."""
+    """The steps in the order in which they can start, those of one wave in the order of the file."""
     waves: dict[str, int] = {}
     verdicts: dict[str, str] = {}
     for step in steps_of(spec):
@@ -186,11 +186,11 @@ def _verdict(step: StepSpec, values: Mapping[str, object], skipped: frozenset[st
     found = decided(step.condition, values)
     if isinstance(found, StillUnknownError):
         return f"cannot tell before {_waits_for(found)}"
-    return WOULD_RUN  # behind a step that its own `if` skips, too
+    return WOULD_RUN  # also after a step that its own `if` skips
 
 
 def _waits_for(unknown: StillUnknownError) -> str:
-    """The step, or the moment, that will have the value."""
+    """The step, or the moment, that will provide the value."""
     parts = unknown.path.split(".")
     return parts[1] if parts[0] == "steps" else "the run begins"
 
@@ -225,7 +225,7 @@ def _each(step: StepSpec, values: Mapping[str, object]) -> str:
 
 
 def given_outputs(spec: JobSpec, given: Mapping[str, str]) -> dict[str, Mapping[str, Value]]:
-    """Results that a user supplies, `join.rows=5`, by step; raises ValueError for what is none."""
+    """Results that a user supplies, `join.rows=5`, by step; raises ValueError for anything else."""
     texts: dict[str, dict[str, str]] = {}
     known = {step.name: step for step in steps_of(spec)}
     for name, text in given.items():

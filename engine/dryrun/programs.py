@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 FIRST_LINE_BYTES = 256
-"""So much of a script the system reads for its interpreter: execve(2)."""
+"""Number of bytes of a script that the system reads to find its interpreter: execve(2)."""
 
 
 def find_program(name: str, *, folder: Path, path: str) -> str | None:
-    """The file that would be executed; None where there is none that may be."""
+    """The file that would be executed; None if there is no executable one."""
     names = [name] if "/" in name else [f"{place or '.'}/{name}" for place in path.split(":")]
     found = (str(folder / one) for one in names)
     return next((one for one in found if Path(one).is_file() and os.access(one, os.X_OK)), None)
@@ -20,15 +20,15 @@ def program_trouble(name: str, *, folder: Path, path: str) -> str:
     if found is not None:
         interpreter = _interpreter_of(found)
         if interpreter and not (folder / interpreter).exists():
-            return f"program `{name}` cannot start: its first line names {interpreter}, which is not there"
+            return f"program `{name}` cannot start: its first line names {interpreter}, which does not exist"
         return ""
     if "/" in name and (folder / name).exists():
-        return f"program `{name}` may not be executed"
+        return f"program `{name}` is not executable"
     return f"program `{name}` not found{'' if '/' in name else ' in PATH'}"
 
 
 def _interpreter_of(file: str) -> str:
-    """What the first line of a script names; empty for anything else, and for what may not be read."""
+    """The interpreter in the first line of a script; empty for anything else, and for unreadable files."""
     try:
         with Path(file).open("rb") as opened:
             first = opened.read(FIRST_LINE_BYTES).partition(b"\n")[0]

@@ -9,7 +9,7 @@ FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written
 
 
 def dry_run_to_text(dry: DryRun, *, width: int) -> str:
-    """The answer for people: what is known of the run, then of each step, then whether it would run."""
+    """The answer for people: the run, then each step, then whether it would run."""
     parts = [FIRST_LINE, facts(dry.rows, width=width)]
     for step in dry.steps:
         lines = facts(step.rows, width=width).splitlines()

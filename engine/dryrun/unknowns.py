@@ -9,11 +9,11 @@ from jobfile.model.jobs import JobSpec, ParamSpec, StepSpec
 from jobfile.model.values import Value
 
 UNKNOWN: Final = "⟨"
-"""Begins what stands for a value that only the run has."""
+"""The first character of the placeholder for a value that only the run has."""
 
 
 class StillUnknownError(Exception):
-    """An expression needs a value that is not there before the run."""
+    """An expression needs a value that does not exist before the run."""
 
     def __init__(self, path: str, type_: str) -> None:
         """Name the value."""
@@ -28,10 +28,10 @@ class StillUnknownError(Exception):
 
 
 class Unknowns(Mapping[str, object]):
-    """Names of which some have a value and the others will have one of a type."""
+    """Names: some have a value, the others will have one of a known type."""
 
     def __init__(self, path: str, known: Mapping[str, object], types: Mapping[str, str]) -> None:
-        """`path` is the name that they stand below."""
+        """`path` is the name above them."""
         self._path = path
         self._known = known
         self._types = types
@@ -72,7 +72,7 @@ def values_before(
     outputs: Mapping[str, Mapping[str, Value]],
     skipped: frozenset[str],
 ) -> dict[str, object]:
-    """What names mean before a run begins; `outputs` are results that somebody supplied for steps."""
+    """The values of names before a run starts; `outputs` are supplied results of steps."""
     found = dict(values)
     given = found.get("run")
     assert isinstance(given, Mapping)
@@ -105,7 +105,7 @@ def type_text(output: ParamSpec, step: StepSpec) -> str:
 
 
 def shown(source: str, values: Mapping[str, object]) -> str:
-    """The value of an expression, or what stands for it before the run."""
+    """The value of an expression, or its placeholder before the run."""
     try:
         return to_text(evaluate_source(source, values))
     except StillUnknownError as unknown:
@@ -135,7 +135,7 @@ def shown_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def decided(condition: str | None, values: Mapping[str, object]) -> bool | StillUnknownError:
-    """Whether a condition holds, or what has to be known first; none holds always."""
+    """Whether a condition holds, or what has to be known first; no condition always holds."""
     if condition is None:
         return True
     slot = parse_expression(condition)

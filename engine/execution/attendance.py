@@ -1,7 +1,7 @@
-"""Who waits for a run: a file for each run that a command in the foreground asked for, locked for its life.
+"""Runs that a command waits for: a file for each run of a foreground command, locked for its life.
 
-A command that is killed cannot take its request back. The lock goes with it, so that an engine can see that
-nobody waits for the run any more.
+A killed command cannot withdraw its request. But its lock is released, so an engine can see that nothing
+waits for the run any more.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class Attendance:
 
     @classmethod
     def begin(cls, state_dir: Path, run_id: str) -> "Attendance":
-        """Say that this process waits for a run. Call it before the run is recorded."""
+        """Note that this process waits for a run. Call it before the run is recorded."""
         folder = state_dir / FOLDER
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -37,7 +37,7 @@ class Attendance:
         return cls(path, handle)
 
     def leave(self) -> None:
-        """The run is over, or goes on without anybody who waits for it."""
+        """Stop waiting: the run is over, or continues without this command."""
         if self._handle >= 0:
             self._path.unlink(missing_ok=True)
             os.close(self._handle)
@@ -45,7 +45,7 @@ class Attendance:
 
 
 def is_abandoned(state_dir: Path, run_id: str) -> bool:
-    """Whether a command asked for a run in the foreground and is gone. False for what was handed over."""
+    """Whether a foreground command requested the run and is gone. False for a run that was handed over."""
     path = state_dir / FOLDER / run_id
     try:
         handle = open_own(path, os.O_RDONLY)
@@ -61,12 +61,12 @@ def is_abandoned(state_dir: Path, run_id: str) -> bool:
 
 
 def is_attended(state_dir: Path, run_id: str) -> bool:
-    """Whether a command that asked for a run in the foreground still waits for it."""
+    """Whether a foreground command still waits for its run."""
     return (state_dir / FOLDER / run_id).exists() and not is_abandoned(state_dir, run_id)
 
 
 def forget(state_dir: Path, run_id: str) -> None:
-    """Take away what a command left that is gone."""
+    """Remove the file of a command that is gone."""
     with contextlib.suppress(OSError):
         (state_dir / FOLDER / run_id).unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
-"""What an attempt's evidence tells: its end, or whether a supervisor lives and anything was executed.
+"""Reads an attempt's evidence: its end, or whether a supervisor lives and anything was executed.
 
-A job may have written, locked or replaced any of it. Only what carries its supervisor's seal is believed, and
-an end only when the supervisor does not hold the evidence any more.
+A job may have written, locked or replaced any part of it. Only records with the supervisor's seal are
+believed, and an end only when the supervisor no longer holds the evidence.
 """
 
 import fcntl
@@ -21,24 +21,24 @@ from engine.supervisor.namespace import FILE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READ_BYTES = 65_536
-"""More than any evidence holds."""
+"""Maximum size in bytes; more than any evidence has."""
 LOOKS = 2
-"""A supervisor may have put its evidence in place between the looks for one name and the other."""
+"""A supervisor may put its evidence in place between the checks of its two names, so they are repeated."""
 MAX_INTEGER: Final = 2**63 - 1
-"""The largest that the ledger takes."""
+"""The largest number that the ledger takes."""
 MAX_MICROSECONDS: Final = 253_402_300_799_999_999
 """The last instant of the year 9999."""
 MAX_EXIT_CODE: Final = 255
 MAX_SIGNAL: Final = 64
 MAX_CPU_SECONDS: Final = 1e12
 _ABSENT = (FileNotFoundError, NotADirectoryError, PermissionError)
-"""What a living supervisor mends within a second; the worker waits longer than that."""
+"""Problems that a living supervisor fixes within a second; the worker waits longer than that."""
 _NONSENSE = (ValueError, KeyError, RecursionError)
-"""What a record raises that is none."""
-_NOT_ITS_MARKER = "what says that it began is not its supervisor's"
-_NOT_ITS_END = "what says how it ended is not its supervisor's"
-_NO_FILE = "there is no file where its evidence was"
-REPLACED: Final = "its supervisor lives, and what is there is not what it holds"
+"""The errors that an invalid record raises."""
+_NOT_ITS_MARKER = "its start record is not from its supervisor"
+_NOT_ITS_END = "its end record is not from its supervisor"
+_NO_FILE = "its evidence is not a file any more"
+REPLACED: Final = "its supervisor lives, but its evidence was replaced"
 
 
 def _no_number(name: str) -> Never:
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
     is_marked: bool
     started_at: datetime | None = None
     doubt: str = ""
-    """What is there and was not left by its supervisor. While that lives, it mends it within a second."""
+    """Foreign content in place of the evidence. A living supervisor restores it within a second."""
 
 
 class Marker(NamedTuple):
@@ -66,18 +66,18 @@ class Marker(NamedTuple):
 
 
 def read_result(folder: "str | os.PathLike[str]", key: bytes) -> Outcome | None:
-    """The recorded end of an attempt that is over. A torn or forged one is none, and never means success."""
+    """The recorded end of an attempt that is over. A torn or forged one is ignored: it is no success."""
     return result_in(read_evidence(folder) or b"", key_of(str(folder), key))
 
 
 def supervisor_in(folder: "str | os.PathLike[str]", key: bytes, *, boot_id: str) -> Process | None:
-    """Who supervises an attempt; None where it is not known, or was of another boot or container."""
+    """The supervisor of an attempt; None if unknown, or from another boot or container."""
     marker = marker_in(read_evidence(folder) or b"", key_of(str(folder), key))
     return None if marker is None or marker.supervisor.boot_id != boot_id else marker.supervisor
 
 
 def read_evidence(folder: "str | os.PathLike[str]") -> bytes | None:
-    """All of the file; None when it is not there."""
+    """All of the file; None if it does not exist."""
     try:
         file = os.open(beside(str(folder), NAME), os.O_RDONLY | FILE)
     except OSError:
@@ -89,8 +89,8 @@ def read_evidence(folder: "str | os.PathLike[str]") -> bytes | None:
 
 
 def look(folder: str, key: bytes, *, boot_id: str) -> Outcome | Seen:
-    """A shim lives from before its marker until after its result: so the marker is looked for before the
-    lock, and what could have come meanwhile is looked for again after the lock was found free.
+    """A shim lives from before its marker until after its result. So the marker is read before the lock is
+    checked, and read again after the lock was found free, because it may have come meanwhile.
     """
     own = key_of(folder, key)
     for _ in range(LOOKS):
@@ -104,15 +104,15 @@ def look(folder: str, key: bytes, *, boot_id: str) -> Outcome | Seen:
 
 
 def look_for_end(folder: str, key: bytes, *, boot_id: str) -> Outcome | None:
-    """How an attempt ended, if that is known: one look, for whoever waits for nothing else."""
+    """How an attempt ended, if that is known: a single read, for callers that need nothing else."""
     found = _look_at(beside(folder, NAME), key_of(folder, key), boot_id)
     return None if isinstance(found, Seen) else found
 
 
 def _look_at(path: str, key: bytes, boot_id: str) -> Outcome | Seen | None:
-    """What one file tells; None when it is not there, or was put elsewhere while it was looked at.
+    """The evidence in one file; None if it does not exist, or was moved while it was read.
 
-    Of what is there and cannot be opened, for want of descriptors perhaps, nobody says that it is dead.
+    A file that cannot be opened, perhaps because descriptors ran out, does not count as dead.
     """
     try:
         file = os.open(path, os.O_RDONLY | FILE)
@@ -125,7 +125,7 @@ def _look_at(path: str, key: bytes, boot_id: str) -> Outcome | Seen | None:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             return Seen(is_held=False, is_marked=True, doubt=_NO_FILE)
         is_locked = _is_locked(file)
-        content = _content(file)  # an end is written before the lock is let go
+        content = _content(file)  # an end is written before the lock is released
         if not is_locked and (end := result_in(content, key)) is not None:
             return end
         marker = marker_in(content, key)
@@ -156,7 +156,7 @@ def _mode_of(path: str) -> int:
 
 
 def _content(file: int) -> bytes:
-    """All of it that can be read: a disk that fails, or what is no file, proves nothing."""
+    """The readable part: a failing disk, or something that is not a file, proves nothing."""
     try:
         return os.pread(file, READ_BYTES, 0)
     except OSError:
@@ -171,7 +171,7 @@ def _is_still(file: int, path: str) -> bool:
 
 
 def _is_locked(handle: int) -> bool:
-    """Whether anybody holds the lock; its supervisor does for its life."""
+    """Whether any process holds the lock; the supervisor does for its life."""
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
@@ -179,11 +179,11 @@ def _is_locked(handle: int) -> bool:
     return False
 
 
-# What is in it: each field has a type and a range, and what has another is no record.
+# The content: each field has a type and a range; anything else is not a record.
 
 
 def marker_in(content: bytes, key: bytes) -> Marker | None:
-    """When and by whom it was begun; None where that is not whole, or not its supervisor's."""
+    """The start: when and by which supervisor; None if it is incomplete, or not from its supervisor."""
     try:
         record = _record(unpack(content, key))
         if record is None:
@@ -195,7 +195,7 @@ def marker_in(content: bytes, key: bytes) -> Marker | None:
 
 
 def result_in(content: bytes, key: bytes) -> Outcome | None:
-    """How it ended; None where that is not whole, or not its supervisor's. None never means success."""
+    """The end; None if it is incomplete, or not from its supervisor. None never means success."""
     try:
         record = _record(unpack(content, key, RESULT_AT))
         return None if record is None else _outcome(record)

@@ -1,4 +1,4 @@
-"""Executes attempts: the engine's end of the launcher process, and of what supervisors leave."""
+"""Executes attempts: the engine's side of the launcher process and of the supervisors' evidence."""
 
 import contextlib
 import marshal
@@ -29,21 +29,21 @@ from engine.supervisor.leftovers import end_marked, go_on, rouse
 
 LAUNCHER = Path(__file__).parents[1] / "supervisor" / "__main__.py"
 START_TRIES = 30
-"""So often an attempt that no supervisor could take is given to one again, at each look."""
+"""How many times an attempt that no supervisor accepted is handed over again."""
 MAX_REFUSED = 10_000
-"""Attempts of which it is remembered how often they could not be taken, or what they left."""
+"""Maximum number of attempts whose refusals, or leftovers, are remembered."""
 PART_BYTES = 65_536
 COMPLAINT_BYTES = 65_536
-"""Of what a program complains of, about so much is kept."""
+"""About how many bytes of a program's error output are kept."""
 LOOK_SECONDS = 0.1
-"""How often it is looked whether a program has ended whose output is still open."""
+"""How often, in seconds, to check whether a program with open output has ended."""
 
 
 class ProcessLauncher:
-    """Hands orders to a launcher process, which forks a shim for each; both outlive what made them."""
+    """Hands orders to a launcher process, which forks a shim for each; both outlive the engine."""
 
     def __init__(self, wake: Path | None, *, key: bytes, umask: int = -1) -> None:
-        """`wake` is the named pipe through which shims tell that they ended. Starts no process yet.
+        """`wake` is the named pipe through which shims report their end. Starts no process yet.
 
         With `key` their evidence is sealed: keys.py. `umask` is that of jobs; without it, as here.
         """
@@ -90,9 +90,9 @@ class ProcessLauncher:
         self._orders, self._acks = ours, acks
 
     def launch(self, *orders: LaunchOrder) -> None:
-        """Send orders; a launcher that has died is replaced, and its shims go on without it.
+        """Send orders; a launcher that has died is replaced, and its shims continue without it.
 
-        One that took some of them before it died is no harm: each attempt's evidence lets one shim have it.
+        It may have taken some of them before it died: each attempt's evidence accepts one shim only.
         """
         framed = b"".join([self._framed(order) for order in orders])
         with self._lock:  # one loop launches while another looks
@@ -109,7 +109,7 @@ class ProcessLauncher:
         raise JobfileError("the process that starts jobs cannot be started; see the system's limits")
 
     def _framed(self, order: LaunchOrder) -> bytes:
-        """Both ends are the same Python, and nobody else has the socket: so marshal, the fastest there is."""
+        """Both ends are the same Python and the socket is private, so marshal is safe, and fastest."""
         message = marshal.dumps(
             {
                 "attempt_id": order.attempt_id,
@@ -133,7 +133,7 @@ class ProcessLauncher:
         return struct.pack("!II", len(folder), len(message)) + folder + message
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
-        """What is known of an attempt, from its evidence alone."""
+        """What is known of an attempt, only from its evidence."""
         name = str(run_dir)
         outcome = look_for_end(name, self._key, boot_id=self._boot_id)
         if outcome is not None:
@@ -158,12 +158,12 @@ class ProcessLauncher:
         return self._why_not_taken(name, now) or NotStarted()
 
     def keep_going(self, run_dir: Path) -> bool:
-        """Let a supervisor go on that its job has stopped: its timeout holds. Whether it stood still."""
+        """Continue a supervisor that its job has stopped: its timeout must work; returns whether it was."""
         supervisor = supervisor_in(run_dir, self._key, boot_id=self._boot_id)
         return supervisor is not None and go_on(supervisor.pid, supervisor.began)
 
     def end_leftovers(self, run_id: str, number: int) -> int:
-        """Kill what an attempt whose supervisor died left running; how many processes there were."""
+        """Kill what an attempt whose supervisor died left running; returns the number of processes."""
         marks = (f"JOBFILE_RUN_ID={run_id}", f"JOBFILE_ATTEMPT={number}")
         ended = end_marked(tuple(mark.encode() for mark in marks))
         with self._lock:
@@ -171,9 +171,9 @@ class ProcessLauncher:
             return ended + self._left.pop(f"{run_id}.{number}", 0)
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
-        """Write the wish beside the evidence, and rouse who holds it; without that it is read in a second.
+        """Write the request beside the evidence and wake the supervisor, else it reads it in a second.
 
-        False when nobody is there to read it. Once is enough, however often it is told.
+        False when no supervisor is there to read it. One request is enough; repeating it changes nothing.
         """
         seen = look(str(run_dir), self._key, boot_id=self._boot_id)
         if not isinstance(seen, Seen) or not seen.is_held or not leave_wish(run_dir, how, self._key):
@@ -189,7 +189,7 @@ class ProcessLauncher:
         return process is not None and process.pid == pid
 
     def close(self) -> None:
-        """Let the launcher process end; shims go on."""
+        """Let the launcher process end; shims continue."""
         if self._orders is not None:
             self._orders.close()
             os.close(self._acks)
@@ -198,7 +198,7 @@ class ProcessLauncher:
             try:
                 self._process.wait(1.0)
             except subprocess.TimeoutExpired:
-                self._process.kill()  # its shims do not mind
+                self._process.kill()  # its shims are not affected
                 self._process.wait()
             self._process = None
         self._in_flight.clear()
@@ -218,14 +218,14 @@ class ProcessLauncher:
             return name in self._in_flight
 
     def _hear(self) -> None:
-        """Take in what supervisors have said of their orders; without a launcher nobody will say more."""
+        """Read the supervisors' replies to their orders; without a launcher there will be no more."""
         while self._orders is not None:
             try:
                 part = os.read(self._acks, 65_536)
             except BlockingIOError:
                 if self._process is not None and self._process.poll() is None:
                     return
-                part = b""  # its shims live on, but what it had not yet handed to one is gone with it
+                part = b""  # its shims live on, but orders that it had not yet handed over are lost
             if not part:
                 break
             *lines, self._heard = (self._heard + part).split(b"\n")
@@ -235,7 +235,7 @@ class ProcessLauncher:
 
     def _take_in(self, line: str) -> None:
         problem, _, name = line[1:].partition(" ")
-        if line.startswith("="):  # what its supervisor left was ended by the launcher process, which got it
+        if line.startswith("="):  # the launcher process has ended what its supervisor left
             if len(self._left) > MAX_REFUSED:
                 self._left.clear()
             self._left[name.rpartition("/")[2]] = int(problem)
@@ -251,7 +251,7 @@ class ProcessLauncher:
             self._refused.setdefault(name, []).append(int(problem))
 
     def _why_not_taken(self, name: str, now: datetime) -> StartError | None:
-        """After many tries an attempt that no supervisor can take is over: it did not run, and why."""
+        """After many refusals an attempt is over: it did not run, and why."""
         problems = self._refused.get(name, [])
         if len(problems) < START_TRIES:
             return None
@@ -261,7 +261,7 @@ class ProcessLauncher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What a program printed, and its exit code; `trouble` says why it was stopped, if it was."""
+    """A program's output and exit code; `trouble` says why it was stopped, if it was."""
 
     code: int
     out: bytes
@@ -278,10 +278,10 @@ def listen(
     memory_bytes: int,
     timeout_seconds: float,
 ) -> Heard:
-    """Run a program that reads a text, and take in so much of what it prints; raises OSError.
+    """Run a program that reads a text, and read its output up to a limit; raises OSError.
 
-    It is ended, with all that it started, when it takes too long or prints more. Its limit of memory is
-    RLIMIT_DATA (getrlimit(2)), set as soon as it has begun: with threads, nothing of ours may run between
+    It is killed, with all that it started, when it takes too long or prints more. Its memory limit is
+    RLIMIT_DATA (getrlimit(2)), set as soon as it has started: with threads, none of our code may run between
     fork and exec. Files that it maps do not count.
     """
     with os.fdopen(os.memfd_create("input"), "w+b") as given:
@@ -309,7 +309,7 @@ def listen(
 
 
 def _printed(process: "subprocess.Popen[bytes]", most: int, seconds: float) -> tuple[bytes, bytes, str]:
-    """What a process prints until it ends; what it left behind may hold its output open: not awaited."""
+    """The output of a process until it ends; does not wait for leftover processes that hold it open."""
     assert process.stdout is not None
     assert process.stderr is not None
     clock, out, complaint = SystemClock(), bytearray(), bytearray()
@@ -336,9 +336,9 @@ def _printed(process: "subprocess.Popen[bytes]", most: int, seconds: float) -> t
 
 
 def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int, str] | None:
-    """The exit code and the complaints of a short program that reads a text; None if it is not there or slow.
+    """The exit code and error output of a short program that reads a text; None if it is missing or too slow.
 
-    It gets no environment but a path, and a session of its own.
+    It gets only a PATH as environment, and its own session.
     """
     try:
         done = subprocess.run(  # noqa: S603  fixed words, found on a fixed path

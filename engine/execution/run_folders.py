@@ -1,4 +1,4 @@
-"""The folders of runs, once their runs are over: compressed after a while, then taken away."""
+"""The folders of finished runs: compressed after a while, then deleted."""
 
 import contextlib
 import fcntl
@@ -16,22 +16,22 @@ from engine.supervisor.namespace import FOLDER, open_file
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
 
 MAX_ENTRIES = 200_000
-"""Files of one run's folder that are counted; more of them are as bad as too many bytes."""
+"""Maximum number of files in one run's folder that are counted; more count as too large."""
 
 SHARDS = 256
-"""Folders between which the folders of runs are shared, by the first two digits of their names."""
+"""The shards that hold the folders of runs, by the first two digits of their names."""
 
 
 _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _TOP = 0x00020000
-"""ioctl_iflags(2), of ext4 alone: its folders are spread over the disk."""
+"""ioctl_iflags(2), only on ext4: subfolders are spread over the disk."""
 
 
 def make_runs_dir(path: Path) -> None:
-    """The folder of all runs, before there are any.
+    """Create the folder of all runs.
 
-    Where many files were deleted in the last minutes, as retention does, ext4 looks at each of them again for
-    every new one in the same group of blocks. Spread over the disk, the shelves do not share one group.
+    After many deletions, as by retention, ext4 checks each deleted file again for every new one in the same
+    group of blocks, for some minutes. Shards that are spread over the disk do not share one group.
     """
     with contextlib.suppress(OSError):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -46,10 +46,10 @@ def make_runs_dir(path: Path) -> None:
 
 
 def compress_attempt(folder: Path) -> bool:
-    """Compress the output of an attempt that is over, and drop what only its supervisor needed.
+    """Compress the output of a finished attempt, and delete what only its supervisor needed.
 
-    Whoever dies in between leaves either the plain file or both: the plain one is what is read then. False
-    when something could not be done; it stays as it is, as what is there instead of a folder or a file does.
+    A crash in between leaves either the plain file or both; then the plain one is read. False when something
+    could not be done; it stays as it is. Anything that is not the expected folder or file is not touched.
     """
     try:
         with _opened_shelf(folder.parent) as shelf:
@@ -74,7 +74,7 @@ def _compress(name: str, folder: int) -> None:
         os.unlink(new, dir_fd=folder)
     with os.fdopen(open_file(name, os.O_RDONLY, folder=folder), "rb") as plain:
         if os.fstat(plain.fileno()).st_size > max(HEAD_BYTES, SEGMENT_BYTES):
-            return  # no supervisor wrote so much into one file
+            return  # no supervisor writes that much into one file
         handle = open_file(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder=folder)
         with os.fdopen(handle, "wb") as file:
             with gzip.GzipFile("", fileobj=file, mode="wb", compresslevel=6) as pack:
@@ -87,7 +87,7 @@ def _compress(name: str, folder: int) -> None:
 
 @contextlib.contextmanager
 def _opened(name: "str | Path", above: int | None = None) -> Iterator[int]:
-    """A folder, while it is open. A link in its place is not followed: a job may have put it there."""
+    """An open folder. A link in its place is not followed: a job may have put it there."""
     handle = os.open(name, FOLDER, dir_fd=above)
     try:
         yield handle
@@ -102,26 +102,26 @@ def _opened_shelf(shelf: Path) -> Iterator[int]:
 
 
 def remove_run(folder: Path, *, attempts: int) -> None:
-    """Take away all that a run left; what proves its end goes last."""
+    """Delete all that a run left; its evidence last."""
     for path in left_by(folder, attempts=attempts):
         remove(path)
 
 
 def left_by(folder: Path, *, attempts: int) -> list[Path]:
-    """All that a run with so many attempts may have left, whether it is there or not."""
+    """All paths that a run with this number of attempts may have left, existing or not."""
     names = [f"{folder}.{number}" for number in range(1, attempts + 1)]
     proofs = [Path(beside(name, ending)) for name in names for ending in (CONTROL, NEW, NAME)]
     return [folder, *map(Path, names), *proofs]
 
 
 def remove(path: Path) -> None:
-    """Take a file or a folder of a shelf away; a job may have made parts of it unwritable, or a link."""
+    """Delete a file or folder of a shard; a job may have made parts of it unwritable, or a link."""
     with contextlib.suppress(OSError), _opened_shelf(path.parent) as shelf:
         emptying.remove(path.name, shelf)
 
 
 def empty_scratch(folder: Path) -> None:
-    """Take away what a run put into its temporary folder, and what its supervisors had no time for."""
+    """Delete a run's temporary folder, and what its supervisors had no time to delete."""
     with (
         contextlib.suppress(OSError),
         _opened_shelf(folder.parent) as shelf,
@@ -133,7 +133,7 @@ def empty_scratch(folder: Path) -> None:
 
 
 def old_entries(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Path]:
-    """What runs left in one of the 256 shards, and nobody has changed since an instant (Unix seconds)."""
+    """What runs left in one of the 256 shards, unchanged since an instant (Unix seconds)."""
     shelf = runs_dir / f"{shard:02x}"
     with contextlib.suppress(OSError), _opened_shelf(shelf) as handle, os.scandir(handle) as entries:
         for entry in entries:
@@ -142,12 +142,12 @@ def old_entries(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Pa
 
 
 def run_of(entry: str) -> str:
-    """The run that left something of this name: its folder, or what belongs to an attempt."""
+    """The run that owns a folder or file of this name."""
     return os.fsencode(entry.partition(".")[0]).decode("utf-8", "replace")  # a job may have named it
 
 
 def bytes_of_run(folder: Path, *, attempts: int) -> int:
-    """What a run and its attempts keep on the disk."""
+    """The bytes of a run and its attempts on the disk."""
     total = 0
     for path in left_by(folder, attempts=attempts):
         with contextlib.suppress(OSError):
@@ -156,7 +156,7 @@ def bytes_of_run(folder: Path, *, attempts: int) -> int:
 
 
 def exceeds(folder: Path, *, limit: int) -> bool:
-    """Whether the files under a folder take more bytes on the disk than allowed. Links are not followed."""
+    """Whether the files below a folder take more disk space than allowed. Links are not followed."""
     total = 0
     for count, (_, size) in enumerate(_sizes_below(folder), start=1):
         total += size
@@ -166,7 +166,7 @@ def exceeds(folder: Path, *, limit: int) -> bool:
 
 
 class Survey(NamedTuple):
-    """What is below a folder: bytes on the disk, whether all of it was looked at, files left half made."""
+    """What is below a folder: bytes on the disk, whether everything was counted, unfinished files."""
 
     total_bytes: int
     is_whole: bool
@@ -174,7 +174,7 @@ class Survey(NamedTuple):
 
 
 def survey(folder: Path) -> Survey:
-    """Look at all that is below a folder, or at so much as is allowed. Links are not followed."""
+    """Count everything below a folder, up to a limit. Links are not followed."""
     total = 0
     half_made: list[Path] = []
     for count, (path, size) in enumerate(_sizes_below(folder), start=1):
@@ -201,7 +201,7 @@ def _sizes_below(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def run_names(runs_dir: Path) -> Iterator[str]:
-    """All runs that left something, in their order, a shard at a time."""
+    """All runs that left something, sorted, one shard at a time."""
     for shard in range(SHARDS):
         try:
             with os.scandir(runs_dir / f"{shard:02x}") as entries:
@@ -211,7 +211,7 @@ def run_names(runs_dir: Path) -> Iterator[str]:
 
 
 class Room(NamedTuple):
-    """What a disk still takes: bytes, and files. `files` is 0 where their number has no limit."""
+    """Free space of a disk: bytes, and files. `files` is 0 if their number has no limit."""
 
     free_bytes: int
     free_files: int
@@ -219,11 +219,11 @@ class Room(NamedTuple):
 
 
 def room(folder: Path) -> Room:
-    """Room on the disk that holds a folder, for whoever asks."""
+    """Free space on the disk of a folder."""
     about = os.statvfs(folder)
     return Room(about.f_bavail * about.f_frsize, about.f_favail, about.f_files)
 
 
 def free_bytes(folder: Path) -> int:
-    """Room on the disk that holds a folder."""
+    """Free space on the disk of a folder."""
     return shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""What the engine wishes of a supervisor: a file beside the attempt's evidence, each line with a seal."""
+"""The engine's requests to a supervisor: a file beside the attempt's evidence, each line with a seal."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ from engine.supervisor.evidence import CONTROL, beside, wish_line
 from engine.supervisor.namespace import FILE, write_all_at
 
 CONTROL_BYTES = 4096
-"""More than all wishes together take."""
+"""Maximum size in bytes; more than all requests together."""
 
 
 def leave_wish(run_dir: Path, how: Stop, key: bytes) -> bool:
-    """Write a wish, with those that were written before; whether it is there. Once is enough.
+    """Add a request to those written before; returns whether it is there. Once is enough.
 
-    Whatever else is there, a job has put in its way: it goes.
+    Anything else in its place was put there by a job, and is removed.
     """
     control, own = beside(str(run_dir), CONTROL), key_of(str(run_dir), key)
     lines = {wish: wish_line(wish.value, own) for wish in Stop}
@@ -54,7 +54,7 @@ def _content(path: str) -> bytes:
 
 
 def _take_away(path: str) -> None:
-    """Of a folder only the name, until the run's old files go."""
+    """Remove what is in its place; a folder is only renamed, until the run's files are deleted."""
     with contextlib.suppress(FileNotFoundError):
         try:
             os.unlink(path)  # noqa: PTH108  a path is not made for each look

@@ -1,4 +1,4 @@
-"""What the engine asks of the machine: clock, locks, service manager, rights, files written whole."""
+"""The engine's access to the machine: clock, locks, service manager, rights, atomic writes."""
 
 __all__ = [
     "atomic_write",

@@ -1,4 +1,4 @@
-"""Writing a job file that is there already: all of it or nothing, and the file stays what it was else."""
+"""Replaces an existing job file: all of it or nothing; mode and owner stay the same."""
 
 import contextlib
 import os
@@ -10,9 +10,9 @@ from engine.core.errors import JobfileError
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put new content in a file. Who reads it meanwhile has the old or the new, never a part.
+    """Put new content in a file. A concurrent reader gets the old or the new content, never a part.
 
-    The mode stays. What may not be written is not replaced either, and nothing is written through a link.
+    The mode stays. A file that is not writable is not replaced, and nothing is written through a link.
     """
     try:
         _refuse(path)

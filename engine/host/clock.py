@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 
 _TIME_ERROR = 5
-"""What adjtimex answers while the clock is not synchronized."""
+"""The result of adjtimex while the clock is not synchronized."""
 
 _TIMEX_BYTES = 512
 """More than a `struct timex` of any platform; zeros ask and change nothing."""
@@ -23,7 +23,7 @@ class SystemClock:
 
 
 def is_synchronized() -> bool | None:
-    """Whether the system says that its wall clock is synchronized (adjtimex(2)); None when it cannot tell."""
+    """Whether the system reports its wall clock as synchronized (adjtimex(2)); None if it does not know."""
     import ctypes  # noqa: PLC0415  start-up time: only an engine asks
 
     libc = ctypes.CDLL(None, use_errno=True)

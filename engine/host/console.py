@@ -1,4 +1,4 @@
-"""Lines for a reader who may stand still: a terminal under Ctrl-S, a pager, a log collector that blocks."""
+"""Lines for a reader that may block: a terminal under Ctrl-S, a pager, a slow log collector."""
 
 import contextlib
 import os
@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Callable
 
 MAX_WAITING = 10_000
-"""Texts that wait for the reader; what comes then is counted and not shown."""
+"""Maximum number of texts that wait for the reader; further ones are counted and not shown."""
 CLOSE_SECONDS = 1.0
-"""How long the end waits for a reader to take the rest."""
+"""How long to wait at the end for a reader to take the rest, in seconds."""
 
 
 class Console:
-    """Writes in a thread of its own, so that no caller waits for the reader.
+    """Writes in its own thread, so that no caller waits for the reader.
 
-    It writes to the file descriptor itself. A thread that stands still inside Python's own stream would hold
+    It writes to the file descriptor itself. A thread that blocks inside Python's own stream would hold
     that stream's lock, and with it the end of the process.
     """
 
@@ -53,9 +53,7 @@ class Console:
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="console", daemon=True)
-        with contextlib.suppress(
-            RuntimeError
-        ):  # the system has no more threads now: the next text tries again
+        with contextlib.suppress(RuntimeError):  # the system has no thread left: the next text tries again
             thread.start()
             self._thread = thread
 

@@ -9,7 +9,7 @@ from jobfile.diagnostics.escapes import READABLE
 
 
 def use_utf8() -> None:
-    """Begin anew in UTF-8 mode where a locale has another encoding: the file is UTF-8, the supervisors are,
+    """Restart in UTF-8 mode if the locale has a different encoding: the file is UTF-8, the supervisors are,
     and one folder must have one name for all of them.
     """
     is_utf8 = sys.getfilesystemencoding() == "utf-8"

@@ -13,7 +13,7 @@ def environment() -> Mapping[str, str]:
 
 @cache
 def account() -> Mapping[str, str]:
-    """What the system knows of the user who runs this, as cron gives it to jobs; perhaps nothing."""
+    """What the system knows of the user who runs this, as cron sets it for jobs; may be empty."""
     try:
         entry = pwd.getpwuid(os.getuid())
     except KeyError:
@@ -23,7 +23,7 @@ def account() -> Mapping[str, str]:
 
 
 def user_name() -> str:
-    """Who is asking, for the audit."""
+    """The user of this command, for the audit."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

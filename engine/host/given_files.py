@@ -1,4 +1,4 @@
-"""Files that a person names beside the job files, written for their owner."""
+"""Output files that a user names, written for their owner."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 MODE: Final = 0o644
-"""Of a new file that others may read; the umask takes away more, and no umask lets others write."""
+"""The mode of a new file that others may read; the umask may remove rights, never let others write."""
 FOLDER_MODE: Final = 0o755
 
 SYSTEM_LINKS: Final = (("/", "dev"), ("/", "proc"))

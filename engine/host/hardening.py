@@ -1,4 +1,4 @@
-"""What the engine does for itself as it begins: closed to its neighbours, with room for its files."""
+"""What the engine does first: it closes itself to other processes, and raises its file limit."""
 
 import contextlib
 import ctypes
@@ -13,7 +13,7 @@ OWNER_RIGHTS = 0o700
 
 
 def settle_in() -> int:
-    """All that an engine does for itself before it makes its first file; the umask that its jobs get."""
+    """Everything an engine does before it creates its first file; returns the umask for its jobs."""
     hear_signals()
     make_undumpable()
     return keep_owner_rights()
@@ -32,7 +32,7 @@ def make_undumpable() -> None:
 
 
 def hear_signals() -> None:
-    """Take no blocked signal from whoever started this process, and let children be waited for.
+    """Unblock signals that the parent process blocked, and make children waitable.
 
     Runtimes with threads block signals, and start others so. Where SIGCHLD is ignored, the system forgets how
     children end: wait(2).
@@ -43,7 +43,7 @@ def hear_signals() -> None:
 
 
 def allow_many_files() -> None:
-    """Take as many open files as the system grants. Jobs keep the lower limit: select(2) knows 1,024 only."""
+    """Raise the open-file limit to its maximum. Jobs keep the lower one: select(2) handles only 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

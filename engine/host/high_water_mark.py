@@ -1,6 +1,6 @@
-"""A note beside the ledger of how far it has come: an older copy put in its place must not be believed.
+"""A note beside the ledger of how far it has come, to detect an older copy in its place.
 
-A restored ledger has forgotten runs that were made; starting from it would make them again.
+A restored ledger has forgotten runs; starting from it would run them again.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ MAX_EPOCH = 2**62
 
 
 def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> None:
-    """Write the note anew, whole or not at all. A note that cannot be written is left as it was."""
+    """Replace the note, whole or not at all. If it cannot be written, the old one stays."""
     path = state_dir / HIGH_WATER
     new = state_dir / f"{HIGH_WATER}.new"
     note = {"epoch": epoch, "covered_until": covered_until.isoformat() if covered_until else None}
@@ -35,7 +35,7 @@ def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | No
 
 
 class Rewind(NamedTuple):
-    """The ledger is behind the note: what the note says, and the sentence for a person."""
+    """The ledger is behind the note: the note's content, and the message."""
 
     epoch: int
     covered_until: datetime | None
@@ -65,6 +65,6 @@ def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) 
     message = (
         f"the ledger in {state_dir} is an older copy: it ends at engine {epoch}, and engine "
         f"{noted_epoch} has run here{upto}. Runs made since then would be made again. "
-        "Put the newer ledger back, or go on from the copy with  jobfile up --accept-rewind"
+        "Put the newer ledger back, or continue from the copy with  jobfile up --accept-rewind"
     )
     return Rewind(noted_epoch, noted, message)

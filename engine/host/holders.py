@@ -1,4 +1,4 @@
-"""Who holds a lock: the process that its file names, or somebody else.
+"""Which process holds a lock: the one that its file names, or a different one.
 
 Every process of a user can lock the user's files, so a lock alone proves nothing: an engine and a supervisor
 write into the file, under a seal, which process they are.
@@ -13,9 +13,9 @@ from engine.core.reasons import Reason
 from engine.supervisor.leftovers import began_at, has_ended
 
 LOCKS: Final = "/proc/locks"
-"""Which process has locked which file: proc(5). Of what other containers hold it shows nothing."""
+"""Which process has locked which file: proc(5). It does not show locks of other containers."""
 FRESH_SECONDS: Final = 1.0
-"""For so long the same list of locks says that somebody holds one; that nobody does, only a new one says."""
+"""How long a list of locks may prove that a lock is held; that it is free, only a new list proves."""
 _LOCK_WORDS: Final = 8
 """Number, kind, way, access, process, file (device and inode), first and last byte."""
 
@@ -49,7 +49,7 @@ _locks = _Locks()
 
 
 def current_boot_id() -> str:
-    """Names this boot of this machine, and its processes: in another container no recorded one is ours.
+    """Identifies this boot and pid namespace: in another container no recorded process is ours.
 
     The pid namespace, whose number may be given again, and when its first process started: namespaces(7).
     """
@@ -62,7 +62,7 @@ def current_boot_id() -> str:
 
 
 def why_gone(then: str, now: str) -> str:
-    """What happened between two boot ids that no process can have survived; empty when nothing did."""
+    """The event between two boot ids that no process can have survived; empty if there was none."""
     (boot, *before), (same, *after) = then.split("/"), now.split("/")
     if boot != same:
         return Reason.HOST_REBOOT
@@ -79,7 +79,7 @@ def this_process() -> Process:
 
 
 def lives(one: Process, *, boot_id: str) -> bool:
-    """Whether a process is there. Of another container's nobody here can say: it counts as there."""
+    """Whether a process exists. One of another container is not visible, so it counts as existing."""
     match why_gone(one.boot_id, boot_id):
         case Reason.HOST_REBOOT:
             return False
@@ -90,9 +90,9 @@ def lives(one: Process, *, boot_id: str) -> bool:
 
 
 def holds(one: Process, handle: int, *, boot_id: str) -> bool:
-    """Whether a locked file is held by the process that it names, as far as anybody can tell.
+    """Whether a locked file is held by the process that it names, as far as can be seen.
 
-    Somebody else holds it when that process is gone, or when the system lists others and not it.
+    A different process holds it when that one is gone, or when the system lists others and not it.
     """
     if not lives(one, boot_id=boot_id):
         return False

@@ -1,7 +1,7 @@
 """The key of a state folder: an engine and its supervisors seal with it what they leave for each other, and
 saved plans are sealed with it.
 
-It is a file of the state folder that only its owner may read. Who reads it can forge: docs/security.md.
+It is a file in the state folder that only its owner may read. A reader of it can forge: docs/security.md.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from engine.supervisor.namespace import FILE, write_all_at
 
 KEY = "engine.key"
 KEPT_KEYS = 1_024
-"""Keys of attempts that are kept: each is asked for when the attempt begins and when it ends."""
+"""Number of cached keys of attempts: each is needed when the attempt begins and when it ends."""
 
 
 def make_key(state_dir: Path) -> bytes:
@@ -26,7 +26,7 @@ def make_key(state_dir: Path) -> bytes:
     try:
         new = _write_beside(state_dir, os.urandom(KEY_BYTES))
         with contextlib.suppress(FileExistsError):
-            (state_dir / KEY).hardlink_to(new)  # unlike a rename it takes nobody else's away
+            (state_dir / KEY).hardlink_to(new)  # unlike a rename it never replaces another process's key
         new.unlink()
     except OSError as error:
         raise JobfileError(
@@ -34,7 +34,7 @@ def make_key(state_dir: Path) -> bytes:
         ) from error
     found = find_key(state_dir)
     if found is None:
-        raise JobfileError(f"the key {state_dir / KEY} was taken away while it was made; try again")
+        raise JobfileError(f"the key {state_dir / KEY} was removed while it was created; try again")
     return found
 
 
@@ -62,7 +62,7 @@ def find_key(state_dir: Path) -> bytes | None:
 
 
 def read_key(state_dir: Path) -> bytes:
-    """The key, for whoever only looks: where there is none that can be trusted, nothing is believed."""
+    """The key, for readers only: without a key that can be trusted, no evidence is believed."""
     with contextlib.suppress(JobfileError):
         if (found := find_key(state_dir)) is not None:
             return found
@@ -76,7 +76,7 @@ def key_of(folder: str, key: bytes) -> bytes:
 
 
 def keep_key(state_dir: Path, key: bytes) -> None:
-    """Put the key back where somebody took it away or changed it: what runs is sealed with it."""
+    """Restore the key if it was removed or changed: running attempts are sealed with it."""
     with contextlib.suppress(JobfileError):
         if find_key(state_dir) == key:
             return

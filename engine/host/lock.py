@@ -23,9 +23,9 @@ from engine.supervisor.evidence import seal_text
 
 LOCK = "engine.lock"
 ENGINE = "an engine"
-"""What the holder of the lock is, when it is not a command that runs jobs itself for a while."""
+"""The name of the lock's holder, unless it is a command that runs jobs itself for a while."""
 TROUBLE_BYTES = 1280
-"""Room in the lock's file for what troubles the engine, taken at once: a full disk cannot deny it."""
+"""Bytes reserved in the lock's file for the engine's problems, so that a full disk does not matter."""
 PRIVATE = 0o700
 LOCK_TRIES = 25
 LOCK_PAUSE_SECONDS = 0.02
@@ -49,7 +49,7 @@ def make_state_dir(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=PRIVATE)
-        os.scandir(path).close()  # a file is told as one
+        os.scandir(path).close()  # a file is reported as one
         if stat.S_IMODE(path.stat().st_mode) != PRIVATE:
             path.chmod(PRIVATE)  # an empty one, or what the umask of a command took from its owner
         with contextlib.suppress(FileExistsError):
@@ -79,7 +79,7 @@ def make_private_file(path: Path) -> None:
     """Make an empty file that only its owner may read, before a library makes a wider one.
 
     A file that is there is not opened: closing it again would drop the locks that SQLite holds on it in
-    this process (fcntl(2)), and its readers would go on with what an engine has since thrown away.
+    this process (fcntl(2)), and its readers would continue with data that an engine has since discarded.
     """
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -103,7 +103,7 @@ class Holder:
     bug: str
     """Which loop reports a bug in jobfile; empty when none does."""
     stuck: str
-    """Which loop does not go on, and since when; empty when all do."""
+    """Which loop is stuck, and since when; empty if none is."""
 
     @property
     def is_engine(self) -> bool:
@@ -125,7 +125,7 @@ class EngineLock:
 
     @classmethod
     def take(cls, state_dir: Path, what: str = ENGINE) -> Self:
-        """Take the lock, or say who has it. `what` tells others what the holder is."""
+        """Take the lock, or raise with its holder. `what` is the holder's name for others."""
         key = find_key(state_dir)
         others: set[int] = set()
         for path in _places(state_dir):
@@ -139,7 +139,7 @@ class EngineLock:
                 raise EngineRunningError(_who_runs(holder, state_dir))
         else:
             raise JobfileError(
-                f"the locks of the state folder {state_dir} are held by what is no engine (processes "
+                f"the locks of the state folder {state_dir} are held by processes that are not an engine ("
                 f"{', '.join(map(str, sorted(others)))}); end that, and try again"
             )
         lock = cls(handle, path, what, make_key(state_dir))
@@ -155,8 +155,8 @@ class EngineLock:
     def look_after(self, state_dir: Path) -> None:
         """Call it each second. What a job changed of the lock and the key is put right.
 
-        Raises SupersededError: an engine whose state folder was taken away or replaced must not go on as if
-        it had one, nor one that stood still for so long that another has taken its place.
+        Raises SupersededError: an engine whose state folder was removed or replaced must stop, and so must
+        one that was stopped until another engine took its place.
         """
         try:
             is_there = os.path.samestat(self._path.lstat(), os.fstat(self._handle))
@@ -164,8 +164,8 @@ class EngineLock:
             is_there = False
         if not is_there:
             raise SupersededError(
-                f"the state folder {state_dir} was taken away or replaced while this engine ran; it stops. "
-                "Jobs that run go on under their supervisors. Put the folder back, or start anew:  jobfile up"
+                f"the state folder {state_dir} was removed or replaced while this engine ran; it stops. "
+                "Running jobs continue under their supervisors. Put the folder back, or run  jobfile up"
             )
         if (other := self._other(state_dir)) is not None:
             raise SupersededError(
@@ -183,8 +183,8 @@ class EngineLock:
             os.pwrite(self._handle, self._content(), 0)
 
     def release(self) -> None:
-        """Let the next engine in."""
-        with contextlib.suppress(OSError):  # this process goes on perhaps, and holds it no more
+        """Release the lock for the next engine."""
+        with contextlib.suppress(OSError):  # this process may continue, without the lock
             os.pwrite(self._handle, b"\n" * TROUBLE_BYTES, 0)
         os.close(self._handle)
 
@@ -210,7 +210,7 @@ def _open(path: Path, flags: int) -> int:
 
 
 def _has_lock(handle: int) -> bool:
-    """Somebody who only asks whether an engine runs holds the lock for an instant; an engine for its life."""
+    """A status check holds the lock briefly; an engine holds it for its lifetime."""
     for _ in range(LOCK_TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -238,7 +238,7 @@ def _content(who: Process, key: bytes, *lines: str) -> bytes:
 
 
 def _written(content: bytes, key: bytes | None) -> tuple[Holder, Process] | None:
-    """Who holds the lock, by its file; None where that does not say so under the seal.
+    """The holder of the lock, from its file; None if it is not recorded with a valid seal.
 
     Where there is no key, an engine of a version without one may have written it.
     """
@@ -294,7 +294,7 @@ def _who_runs(holder: Holder, state_dir: Path) -> str:
 def lock_holder(state_dir: Path) -> Holder | None:
     """Who holds the lock now: an engine, or a command that runs jobs itself; None when nobody does."""
     key = None
-    with contextlib.suppress(JobfileError):  # who starts an engine is told that it cannot be trusted
+    with contextlib.suppress(JobfileError):  # starting an engine reports that it cannot be trusted
         key = find_key(state_dir)
     return next(_holders(_places(state_dir), key, tries=UNNAMED_TRIES), None)
 
@@ -312,7 +312,7 @@ def engine_bug(state_dir: Path) -> str:
 
 
 def engine_stuck(state_dir: Path) -> str:
-    """Which loops of the engine do not go on, as it noted beside its lock; empty when all do."""
+    """Which loops of the engine are stuck, as it noted beside its lock; empty if none is."""
     holder = lock_holder(state_dir)
     return "" if holder is None else holder.stuck
 

@@ -64,7 +64,7 @@ def container_kind(environ: Mapping[str, str], *, root: Path = Path("/")) -> str
 def processes_of_runs(proc: Path = Path("/proc")) -> Iterator[RunProcess]:
     """Every process of this machine that a run started, as far as its environment may be read."""
     me = str(os.getpid())
-    for entry in sorted(os.listdir(proc)):  # noqa: PTH208  only names are wanted
+    for entry in sorted(os.listdir(proc)):  # noqa: PTH208  only names are needed
         if entry.isdigit() and entry != me:
             found = process_of_run(int(entry), proc=proc)
             if found is not None:

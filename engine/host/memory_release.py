@@ -1,4 +1,4 @@
-"""What an engine at rest need not hold in its memory."""
+"""Frees memory that an idle engine does not need."""
 
 import ctypes
 import os

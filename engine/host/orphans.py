@@ -1,4 +1,4 @@
-"""The duty of a first process: what loses its parent is its child, and has to be let go of when it has ended.
+"""The duty of a first process: orphans become its children, and it must wait for them when they end.
 
 In a container without an init the engine is that process. Its own children are waited for by those who made
 them, at once; so only what is still unclaimed at the second look is an orphan: wait(2).
@@ -15,7 +15,7 @@ LOOK_SECONDS = 1.0
 
 
 class Orphans:
-    """What has ended and was not waited for by anybody."""
+    """Children that have ended and that no other part has waited for."""
 
     def __init__(self, *, is_own: Callable[[int], bool]) -> None:
         """`is_own` says of which child another part of the engine keeps the end, however late it asks."""
@@ -23,7 +23,7 @@ class Orphans:
         self._seen: set[tuple[int, str]] = set()
 
     def reap(self) -> int:
-        """Let go of what was unclaimed at the last look, too; how many there were."""
+        """Reap children that were unclaimed at the last check, too; returns their number."""
         now = {(pid, began_at(pid)) for pid in ended_children(os.getpid()) if not self._is_own(pid)}
         orphans = now & self._seen
         for pid, _ in orphans:

@@ -64,7 +64,7 @@ class Trouble(NamedTuple):
 def refuse_foreign_state(folder: Path) -> None:
     """Raise NotOursError when a state folder is not this user's own; ask before anything in it is read."""
     found = list(state_troubles(folder))
-    if not found or found[0].help == NAME_ONE:  # a file, which whoever makes the folder tells
+    if not found or found[0].help == NAME_ONE:  # a file; creating the folder reports that
         return
     told = "; ".join(one.found for one in found[:MOST_TOLD])
     more = f" (and {len(found) - MOST_TOLD} more)" if len(found) > MOST_TOLD else ""
@@ -127,7 +127,8 @@ def refuse_foreign_files(paths: Iterable[Path]) -> None:
 
 def unsafe_text(trouble: Trouble) -> str:
     """Why a job file is not put in force, and what to type."""
-    return f"{trouble.found}, and so what runs as you:  {trouble.help}  (or  --no-strict-modes  to go on)"
+    found = f"{trouble.found}, and so the commands that run as you"
+    return f"{found}:  {trouble.help}  (or continue with  --no-strict-modes)"
 
 
 def file_troubles(paths: Iterable[Path]) -> Iterator[Trouble]:

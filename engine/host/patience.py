@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 AT_ONCE_SECONDS: Final = 0.1
-"""How long a loop stands still for an answer; a disk that is well needs a hundredth of it."""
+"""How long a loop blocks for an answer, in seconds; a healthy disk needs a hundredth of it."""
 ANSWER_SECONDS: Final = 2.0
-"""How long an answer is waited for in all, by whoever comes back for it."""
+"""How long callers that come back wait for an answer in total."""
 STALE_SECONDS: Final = 10.0
-"""An answer that nobody came back for in this time is asked for anew."""
+"""If no caller comes back for an answer within this time, the question is asked again."""
 MOST_STUCK: Final = 32
 """Questions without an answer; beyond these none is asked that needs a thread of its own."""
 
@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 
 class NotYetError(Exception):
-    """The system has not answered yet: come back and ask the same."""
+    """The system has not answered yet: ask the same again later."""
 
 
 class NoAnswerError(Exception):
@@ -31,7 +31,7 @@ class NoAnswerError(Exception):
 
 
 class _Question:
-    """Asked in a thread of its own."""
+    """A question in its own thread."""
 
     def __init__(self, question: Callable[[], Any]) -> None:
         self._question = question
@@ -44,7 +44,7 @@ class _Question:
     def _ask(self) -> None:
         try:
             self._answer = self._question()
-        except BaseException as problem:  # noqa: BLE001  raised again by whoever asked
+        except BaseException as problem:  # noqa: BLE001  raised again in the caller
             self._problem = problem
 
     def answer(self) -> Any:  # noqa: ANN401  of whatever was asked
@@ -75,7 +75,7 @@ def ask(what: str, question: Callable[[], Answer]) -> Answer:
 
 
 def wait_for(what: Callable[[], Answer]) -> Answer:
-    """For who has the time: what is done with `ask`, again until it says what there is to say."""
+    """For callers that can block: repeat a function that uses `ask` until it has its answer."""
     while True:
         try:
             return what()

@@ -1,4 +1,4 @@
-"""What the service manager is told: that the engine is there, that it plans, that it ends. sd_notify(3)."""
+"""Notifications to the service manager: the engine is ready, works, ends. sd_notify(3)."""
 
 import contextlib
 import socket
@@ -25,7 +25,7 @@ class Manager:
         self.alive_seconds = int(microseconds) / 1e6 * ALIVE_EVERY if is_watched else None
 
     def ready(self, status: str) -> None:
-        """The engine has started, or has read its files anew."""
+        """The engine has started, or has read its files again."""
         self._tell("READY=1", f"STATUS={status}")
 
     def status(self, status: str) -> None:
@@ -38,11 +38,11 @@ class Manager:
             self._tell("WATCHDOG=1")
 
     def reloading(self, monotonic_microseconds: int) -> None:
-        """The files are being read anew; READY follows."""
+        """The files are being read again; READY follows."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={monotonic_microseconds}")
 
     def stopping(self) -> None:
-        """The engine ends; running jobs go on under their supervisors."""
+        """The engine ends; running jobs continue under their supervisors."""
         self._tell("STOPPING=1")
 
     def _tell(self, *lines: str) -> None:

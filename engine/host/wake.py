@@ -1,5 +1,5 @@
-"""A named pipe through which anybody wakes the engine: supervisors when an attempt ended, commands when
-they wrote to the ledger. Only a hint: what is lost here, or comes late, each loop finds by looking.
+"""A named pipe that wakes the engine: supervisors write when an attempt has ended, commands when they wrote
+to the ledger. Only a hint: if it is lost or late, each loop finds the change at its next check.
 """
 
 import contextlib
@@ -57,15 +57,15 @@ class WakePipe:
         try:
             return open_own(path, os.O_RDWR, kind=stat.S_IFIFO)
         except OSError as error:
-            raise JobfileError(f"{error.strerror}; remove it, and the engine makes it anew") from error
+            raise JobfileError(f"{error.strerror}; remove it, and the engine creates a new one") from error
 
     def wake(self) -> None:
-        """End the wait that is going on, or the next one."""
+        """End the current wait, or the next one."""
         with contextlib.suppress(OSError):  # what is full wakes, too
             os.write(self._pipe, b"\n")
 
     def wait(self, seconds: float) -> None:
-        """Until a line comes, at most so long; pass on what is there."""
+        """Wait for a line, or until the timeout; pass on what is there."""
         if not self._poll.poll(seconds * 1000):
             return
         self._slow_down()

@@ -1,3 +1,3 @@
-"""Programs of others that jobfile talks to: editors and forges."""
+"""External programs that jobfile talks to: editors and forges."""
 
 __all__ = ["forge", "lsp"]

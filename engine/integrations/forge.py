@@ -1,4 +1,4 @@
-"""One comment on a pull or merge request: found by its first line, made once, then kept up to date.
+"""One comment on a pull or merge request: found by its first line, created once, then updated.
 
 The token comes from the environment and goes into a header, over TLS (or to this machine), and nowhere else.
 """
@@ -77,7 +77,7 @@ def put_comment(forge: Forge, text: str) -> str:
     """Write the text as the one comment with its first line; `made`, `updated` or `unchanged`."""
     marker = text.partition("\n")[0]
     if not marker.startswith(MARKER):
-        raise ForgeError("this is no plan: make it with  jobfile plan --format markdown")
+        raise ForgeError("this is not a plan: make one with  jobfile plan --format markdown")
     ours = _find(forge, marker)
     if ours is None:
         _call(forge, "POST", forge.comments, {"body": text})
@@ -89,7 +89,7 @@ def put_comment(forge: Forge, text: str) -> str:
 
 
 def _find(forge: Forge, marker: str) -> dict[str, Any] | None:
-    """Our comment; one that somebody else begins with the same line is left alone."""
+    """Our comment; a comment of another user with the same first line is not changed."""
     me = _me(forge)
     for page in range(1, MAX_PAGES + 1):
         found = _call(forge, "GET", f"{forge.comments}?per_page={PAGE}&page={page}")

@@ -39,7 +39,7 @@ from jobfile.pipeline import Looked, check_files
 from jobfile.syntax.document import Document
 
 QUIET_SECONDS: Final = 0.15
-"""Files are looked at when nothing was typed for so long."""
+"""Files are checked when nothing was typed for this many seconds."""
 
 _NAMES: Final = ("jobs.yaml", "jobs.yml")
 _JOBS: Final = re.compile(r"^jobs[ \t]*:", re.MULTILINE)
@@ -398,7 +398,7 @@ def _fix_all(own: list[Diagnostic], looked: Looked, uri: str) -> Iterable[types.
     if fixes:
         edits = sorted((edit for fix in fixes for edit in fix.edits), key=lambda edit: edit.span)
         yield types.CodeAction(
-            title="mend what can safely be mended",
+            title="make all safe fixes",
             kind=types.CodeActionKind.SourceFixAll,
             edit=types.WorkspaceEdit(changes={uri: _edits(source, edits)}),
         )

@@ -9,7 +9,7 @@ from engine.ports import Journal
 from jobfile import __version__
 
 ENGINE = "engine"
-"""The actor of what the engine does itself, and tells when it does it."""
+"""The actor of what the engine does itself, and reports as it does it."""
 LINES_AT_ONCE = 1_000
 
 
@@ -23,23 +23,23 @@ def note_start(store: AuditTrail, main_file: Path, *, by: str, now: datetime) ->
 
 
 def note_stop(store: AuditTrail, *, running: int, now: datetime) -> None:
-    """Record that an engine stops in order; one that is killed leaves no such record."""
+    """Record that an engine stops cleanly; one that is killed leaves no such record."""
     with store.transaction():
         store.audit(actor=ENGINE, action="stop", object=ENGINE, detail=f"{running} running", now=now)
 
 
 class AuditTail:
-    """Reads on in the audit from where it was read last."""
+    """Reads new records of the audit, from where the last read ended."""
 
     def __init__(self, store: AuditTrail, journal: Journal) -> None:
-        """What was done before is past."""
+        """Start after the records that exist now."""
         self._store = store
         self._journal = journal
         self.record, self.head = store.past.newest_audit()
         self._seq = self.record
 
     def tell_new(self) -> None:
-        """Tell what was done since the last time."""
+        """Report what was done since the last call."""
         lines = self._store.past.audit_after(self._seq, limit=LINES_AT_ONCE)
         if not lines:
             return

@@ -11,11 +11,11 @@ from engine.host.ownership import open_own
 from engine.journal.lines import for_programs
 
 MAX_LOG_BYTES = 16 * 1024 * 1024
-"""The engine's own log is turned over at this size; one old part is kept."""
+"""The engine's log is rotated at this size; one old file is kept."""
 
 
 class LogFile:
-    """Appends each event to a file. What a full disk does not take is lost, and nothing else happens."""
+    """Appends each event to a file. On a full disk events are lost, and nothing else happens."""
 
     name = "log"
 
@@ -35,7 +35,7 @@ class LogFile:
         if self._handle < 0:
             self._handle = open_own(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             self._size = os.fstat(self._handle).st_size
-        # What a full disk has cut off stays a line of its own.
+        # A line that a full disk has cut off stays a line of its own.
         content = ("\n" * self._is_torn + lines).encode()
         written = os.write(self._handle, content)
         self._is_torn = written < len(content)

@@ -1,4 +1,4 @@
-"""In words: what happens to the engine as a whole, and what a job's person should know."""
+"""One line for each event that concerns the whole engine, its files and disk, or the owner of a job."""
 
 from typing import assert_never
 
@@ -40,20 +40,19 @@ def tell_incident(
             way = "forward" if event.seconds > 0 else "back"
             return f"the clock was set {way} by {seconds_text(abs(event.seconds))}"
         case ClockHeld():
-            return (
-                f"CLOCK NOT BELIEVED, nothing new starts: {event.reason}. Is it right?  jobfile clock accept"
-            )
+            right = "If it is right:  jobfile clock accept"
+            return f"CLOCK NOT BELIEVED, nothing new starts: {event.reason}. {right}"
         case ClockBelieved():
             return f"the clock is believed again: {event.by}"
         case RemovalsHeld():
             return (
                 f"NOT APPLIED: the files would remove {event.removed} of {event.jobs} jobs at once. "
-                "If they are meant to go:  jobfile apply --yes-remove-many, or leave the files for 5 minutes"
+                "If this is intended:  jobfile apply --yes-remove-many, or wait 5 minutes"
             )
         case JobRenamed():
             if event.is_kept:
-                return f"{event.old} is now {event.new}: history, coverage and pauses go with it"
-            return f"{event.old} is now {event.new}, which has a history of its own: a new beginning"
+                return f"{event.old} is now {event.new}: history, coverage and pauses move with it"
+            return f"{event.old} is now {event.new}, which has its own history; the old one is not used"
         case _:
             assert_never(event)
 
@@ -64,40 +63,41 @@ def tell_ledger(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
         case LedgerHeld():
             return f"OLDER LEDGER, nothing starts: {event.detail}"
         case LedgerUnwritable():
-            return f"NOTHING STARTS: {event.detail}; what runs goes on and is recorded then"
+            return f"NOTHING STARTS: {event.detail}; running jobs continue, and their ends are recorded later"
         case LedgerWritable():
-            return f"the ledger can be written again, after {seconds_text(event.seconds)}"
+            return f"the ledger is writable again after {seconds_text(event.seconds)}"
         case _:
             assert_never(event)
 
 
 def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) -> str:
-    """One line about the disk and what was taken away from it."""
+    """One line about the disk and what was deleted from it."""
     match event:
         case DiskHeld():
             return f"DISK NEARLY FULL, nothing new starts: {event.free_bytes // 2**20:,} MiB free"
         case DiskReleased():
-            return f"there is room on the disk again: {event.free_bytes // 2**20:,} MiB free"
+            return f"the disk has enough space again: {event.free_bytes // 2**20:,} MiB free"
         case RunsPruned():
             runs = "1 run" if event.count == 1 else f"{event.count} runs"
-            return f"{runs} taken away by retention; what became of each is still known"
+            return f"{runs} deleted by retention; the result of each is still known"
         case OutputsDropped():
             runs = "1 run" if event.count == 1 else f"the oldest {event.count} runs"
-            return f"what {runs} wrote was taken away, {event.bytes // 2**20:,} MiB: all runs held too much"
+            freed = f"{event.bytes // 2**20:,} MiB"
+            return f"the files of {runs} were deleted, {freed}: above the limit for all runs"
         case _:
             assert_never(event)
 
 
 def tell_about_job(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
-    """One line about a job; its name stands before it."""
+    """One line about a job; its name comes before it."""
     match event:
         case FellDueUnseen():
             return f"{event.count} fell due while no engine was awake"
         case SkipsInARow():
-            by = f"run {short(event.detail)} is in the way"
-            return f"SKIPPED {event.count} times in a row: {by}; does it hang?"
+            by = f"blocked by run {short(event.detail)}"
+            return f"SKIPPED {event.count} times in a row: {by}; is it stuck?"
         case JobPaused():
-            return f"PAUSED: {event.reason}; go on with  jobfile resume {event.job}"
+            return f"PAUSED: {event.reason}; continue with  jobfile resume {event.job}"
         case ScheduleQuarantined():
             return f"NOT SCHEDULED: {event.message}"
         case _:

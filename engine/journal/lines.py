@@ -69,7 +69,7 @@ def tell_text(event: Event) -> str:
         case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
             return _line("", event.job, tell_about_job(event))
         case RowUnreadable():
-            said = f"{event.found.words}; it is left alone, and the rest goes on: jobfile doctor"
+            said = f"{event.found.words}; it is ignored, and the rest continues: jobfile doctor"
             return _line(event.found.run, "", said)
         case NotRunTold():
             return _line("", event.job, _not_run(event))
@@ -90,12 +90,13 @@ def _about_run(event: RunWaits | AttemptStarted | AttemptAdopted | RunSettled | 
         case AttemptStarted():
             return _started(event)
         case AttemptAdopted():
-            return "still running from before"
+            return "still running, started by an earlier engine"
         case RunSettled():
             return _settled(event)
         case RunResolved():
-            twice = "" if event.is_last else f"; ANOTHER ATTEMPT RAN SINCE, after attempt {event.number}"
-            return f"was lost; found to have {event.state.value}{twice}"
+            twice = "" if event.is_last else ". WARNING: a later attempt has run since"
+            found = f"late evidence shows that attempt {event.number} {event.state.value}"
+            return f"was recorded as lost; {found}{twice}"
         case _:
             assert_never(event)
 
@@ -107,13 +108,13 @@ def _about_engine(event: EngineStarted | EngineStopped | LoopFailed | NotShown |
             head = f"; audit: record {event.audit_record}, hash {event.audit_hash[:_HASH_DIGITS]}"
             return told + (head if event.audit_hash else "")
         case EngineStopped():
-            left = f"; {event.running} running, left running" if event.running else ""
+            left = f"; {event.running} still running" if event.running else ""
             return f"engine stopped{left}"
         case LoopFailed():
             return f"{event.loop}: {event.message}"
         case NotShown():
             lines = "1 line was" if event.count == 1 else f"{event.count} lines were"
-            return f"{lines} not shown, as nothing read them; engine.log has them"
+            return f"{lines} not shown, because the reader was too slow; see engine.log"
         case DoneByOthers():
             return _by_others(event)
         case _:
@@ -127,15 +128,15 @@ def _about_config(
         case GenerationApplied():
             return f"generation {event.number} applied: {changes_text(event)}"
         case ConfigRejected():
-            on = f"generation {event.running} goes on" if event.running else "nothing is in force yet"
+            on = f"generation {event.running} stays in force" if event.running else "nothing is in force yet"
             return "\n".join((f"config rejected, {on}:", *(f"  {line}" for line in event.diagnostics)))
         case ConfigChanged():
             return "the files differ from what is applied: jobfile plan, then jobfile apply"
         case ConfigAccepted():
-            on = f"; generation {event.running} goes on" if event.running else ""
-            return f"the files are good again{on}"
+            on = f"; generation {event.running} stays in force" if event.running else ""
+            return f"the files are valid again{on}"
         case RefUnread():
-            return f"{event.ref} cannot be read, what is in force goes on: {event.detail}"
+            return f"{event.ref} cannot be read, the generation in force stays: {event.detail}"
         case _:
             assert_never(event)
 
@@ -143,12 +144,12 @@ def _about_config(
 _DONE = {
     "apply": "applied",
     "accept": "accepted",
-    "retry": "asked for again",
+    "retry": "requested again",
     "pause": "paused",
     "resume": "resumed",
     "cancel": "cancelled",
     "kill": "killed",
-    "run": "asked for",
+    "run": "requested",
 }
 
 
@@ -182,7 +183,7 @@ def _settled(event: RunSettled) -> str:
     took = f" after {seconds_text(event.seconds)}" if event.seconds is not None else ""
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None and run.ended_at is not None:
         wait = seconds_text(max(0.0, (run.retry_at - run.ended_at).total_seconds()))
-        return f"attempt {event.number} {in_words(run)}{took}, tried again in {wait}"
+        return f"attempt {event.number} {in_words(run)}{took}, next attempt in {wait}"
     why = in_words(run)
     return f"{run.state.value}{took}{f': {why}' if why else ''}"
 
@@ -199,7 +200,7 @@ def _not_run(event: NotRunTold) -> str:
 def _plain(value: object) -> object:
     match value:
         case Run():
-            # What tells runs apart; the ledger has the rest.
+            # Enough to tell runs apart; the ledger has the rest.
             return {
                 "id": value.id,
                 "job": value.job,

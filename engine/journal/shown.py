@@ -13,7 +13,7 @@ class Shown:
     name = "console"
 
     def __init__(self, show: Callable[[str], None], *, as_json: bool = False) -> None:
-        """`show` must not wait for a reader."""
+        """`show` must not block on a reader."""
         self._show = show
         self._lines = for_programs if as_json else for_people
 

@@ -20,7 +20,7 @@ class Sink(Protocol):
 
 
 class EventStream:
-    """Gives each event to every sink. A sink that fails is left out from then on, and the others say so."""
+    """Gives each event to every sink. A sink that fails gets no more events, and the others report it."""
 
     def __init__(self, *sinks: Sink, clock: Clock) -> None:
         """Sinks are served in their order."""
@@ -29,7 +29,7 @@ class EventStream:
         self._lock = threading.Lock()
 
     def tell(self, *events: Event) -> None:
-        """Say what happened, in order. Never raises: nothing else may depend on it."""
+        """Report what happened, in order. Never raises: nothing else may depend on it."""
         if not events:
             return
         with self._lock:

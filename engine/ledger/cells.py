@@ -1,4 +1,4 @@
-"""What each column of the ledger may hold, and what stands in for a value that this program never wrote.
+"""What each column of the ledger may hold, and the substitute for a value that this program never wrote.
 
 A row that somebody changed, or that a broken disk or another version left, concerns itself alone: it is read
 with stand-ins where a value cannot be read, told, and never acted upon.
@@ -24,7 +24,7 @@ KEPT_RULES: Final = 20_000
 KEPT_NAMES: Final = 20_000
 """Names of jobs that are known to be well formed: each is asked for with every row."""
 MAX_SHOWN: Final = 60
-"""Characters of a value that cannot be read which are told."""
+"""Maximum number of characters shown of an unreadable value."""
 MAX_ATTEMPT: Final = 1_000_000
 MAX_COUNT: Final = 2**53
 """The largest number that every reader of JSON takes, and that leaves SQLite room to add one."""
@@ -114,7 +114,7 @@ def texts_from_json(text: str) -> tuple[str, ...]:
 
 
 class Cell(NamedTuple):
-    """What a column may hold, in words, how that is told, and what stands in for anything else."""
+    """What a column may hold, in words, how it is checked, and the substitute for anything else."""
 
     expected: str
     is_good: Callable[[Any], bool]
@@ -353,7 +353,7 @@ def faults_of(table: str, row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def unreadable_row(table: str, row: Mapping[str, Any], why: str) -> Unreadable:
-    """What is told of a row that cannot be read."""
+    """The description of an unreadable row."""
     keys = KEYS.get(table, ("id",))
     key = " and ".join(f"{name} = {_shown(row[name])}" for name in keys if name in row)
     job = row.get("job", "")

@@ -9,16 +9,16 @@ from engine.core.events import LedgerUnwritable, LedgerWritable
 from engine.ports import Clock, Journal
 
 CALM_SECONDS = 5.0
-"""For so long no loop may have failed before the ledger is believed to be writable again."""
+"""How long all loops must have no failure before the ledger counts as writable again."""
 BUG_CALM_SECONDS = 60.0
 """A loop that has not repeated its bug for this long counts as well again."""
 STUCK_SECONDS = 30.0
-"""A loop that a bug keeps from every turn, or that is in one turn, for so long does not recover by itself."""
+"""A loop that a bug stops at every turn, or that is stuck in one turn, for this long does not recover."""
 LONG_TURN_SECONDS = 600.0
 """The same for a loop that works through many files in one turn."""
 WITH_LONG_TURNS = ("housekeeper",)
 NO_DUTY_OF_RUNS = ("housekeeper", "watcher")
-"""Loops without which what is in force goes on: they are no reason to start the engine anew."""
+"""Loops without which the generation in force continues: no reason to restart the engine."""
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class _Bug:
 
 
 class LedgerGuard:
-    """Decides nothing: what is not committed is not accounted for and not started, whoever asks.
+    """Only reports the error; no decision depends on it, because uncommitted work is never started.
 
     The loops try again by themselves; this puts their troubles together into one.
     """
@@ -60,7 +60,7 @@ class LedgerGuard:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a bug keeps a loop from every turn: a service manager should start the engine anew."""
+        """Whether a bug stops a loop at every turn: a service manager should restart the engine."""
         now = self._clock.elapsed()
         with self._lock:
             since = [bug.stuck_since for bug in self._bugs.values() if bug.stuck_since is not None]

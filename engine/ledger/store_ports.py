@@ -31,7 +31,7 @@ class Pauses(Protocol):
         ...
 
     def end(self, job: str, *, by: str, now: datetime) -> int:
-        """A job goes on; the number of pauses that this ended."""
+        """Resume a job; returns the number of pauses that this ended."""
         ...
 
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
@@ -73,7 +73,7 @@ class Incidents(Holds, Protocol):
         ...
 
     def rewind(self, *, now: datetime) -> None:
-        """A wrong clock has named instants to come: the schedules in force begin anew, in the next epoch."""
+        """A wrong clock has recorded future instants: schedules in force start again in the next epoch."""
         ...
 
 
@@ -93,7 +93,7 @@ class Outbox(Protocol):
         ...
 
     def failed(self, id: str, *, error: str, next_try_at: datetime) -> None:
-        """It could not be delivered and is tried again."""
+        """Note that it could not be delivered and is retried."""
         ...
 
     def drop_sent(self, *, before: datetime) -> int:
@@ -102,7 +102,7 @@ class Outbox(Protocol):
 
 
 class Past(Protocol):
-    """Runs that are over, what retention takes away, and what the engine notes about its own upkeep."""
+    """Finished runs, what retention deletes, and the engine's notes about its own upkeep."""
 
     def attempt(self, run_id: str, number: int) -> Attempt | None:
         """One attempt as the ledger knows it."""
@@ -117,7 +117,7 @@ class Past(Protocol):
         ...
 
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
-        """Runs that were over before an instant and may be taken away, oldest first; of one job or all."""
+        """Runs that ended before an instant and may be deleted, oldest first; of one job or all."""
         ...
 
     def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
@@ -125,7 +125,7 @@ class Past(Protocol):
         ...
 
     def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
-        """Take runs away; a gap record or a number goes on saying what became of each. Returns those gone.
+        """Delete runs; a gap record or a number keeps the result of each. Returns the deleted ones.
 
         A scheduled run without a schedule stays: its row cannot be read, and no gap record can replace it.
         """
@@ -160,7 +160,7 @@ class Transactions(Protocol):
     """A change to the ledger."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Everything inside becomes true at once, or nothing does, and then the exception goes on.
+        """Everything inside is committed at once, or nothing is, and then the exception is raised.
 
         One thread at a time is inside: the others wait, also those that only read. They do not nest. A store
         whose session was superseded by another cannot begin one.
@@ -323,7 +323,7 @@ class Applying(Accounting, Protocol):
         ...
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
-        """Runs of a job that wait, oldest first: to start, or to be tried again."""
+        """Runs of a job that wait to start or for a retry, oldest first."""
         ...
 
     def repin(self, run: Run) -> None:
@@ -340,7 +340,7 @@ class Applying(Accounting, Protocol):
 
 
 class SettingAside(Opened, Transactions, Protocol):
-    """To put aside what cannot be read, so that all else goes on."""
+    """Handles unreadable rows, so that everything else continues."""
 
     past: Past
 
@@ -389,7 +389,7 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
 
 
 class Retention(Stopping, Protocol):
-    """The housekeeper: late evidence of lost runs, and what is taken away."""
+    """The housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
     outbox: Outbox
@@ -433,7 +433,7 @@ class Sessions(Transactions, Protocol):
         ...
 
     def touch_session(self, *, epoch: int, now: datetime, boot_seconds: float) -> None:
-        """Note that the engine was alive at `now`, so long after the boot."""
+        """Note that the engine was alive at `now`, this many seconds after the boot."""
         ...
 
     def close_session(self, *, epoch: int, now: datetime, boot_seconds: float | None, reason: str) -> None:

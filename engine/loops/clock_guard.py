@@ -1,4 +1,4 @@
-"""Stands between the wall clock and all that acts on it: sees when it was set, holds when it is absurd."""
+"""Guards the wall clock: detects when it was set, and holds the engine while it is implausible."""
 
 import threading
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from engine.ledger.store_ports import ClockKeeping
 from engine.ports import Clock, Journal
 
 SYNCHRONIZED_SECONDS = 60.0
-"""A clock that the system has called synchronized for so long is believed."""
+"""A clock is believed after the system has reported it as synchronized for this long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one look at the clocks says; `jumped` is by how much the wall clock was set since the last."""
+    """One reading of the clocks; `jumped` is how far the wall clock was set since the last one."""
 
     now: datetime
     is_held: bool
@@ -28,7 +28,7 @@ class Look:
 
 
 class ClockGuard:
-    """Every loop that decides by the wall clock asks here first. One lock: many threads ask."""
+    """Every loop that decides by the wall clock asks here first. One lock, because many threads ask."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class ClockGuard:
         built_at: datetime,
         is_synchronized: Callable[[], bool | None],
     ) -> None:
-        """`before`, the session before this one, says what the clock said last."""
+        """`before` is the previous session, with the last known time."""
         self._store = store
         self._clock = clock
         self._journal = journal
@@ -104,8 +104,8 @@ class ClockGuard:
         return [ClockJumped(seconds=seconds)]
 
     def _mend_waits(self, now: datetime) -> None:
-        """What was asked for waits for nothing, and a retry never longer than its job says: what does was
-        given its time by a clock that was ahead.
+        """Correct times set by a clock that was ahead: a requested run waits for nothing, and a retry
+        waits no longer than its job allows.
         """
         mended: list[tuple[Run, datetime]] = []
         for run in self._store.open_runs():
@@ -121,7 +121,7 @@ class ClockGuard:
                     self._store.incidents.wait_until(run, at)
 
     def _judge(self, now: Reading, events: list[Event]) -> None:
-        """Begin or end a hold. Coverage is asked for only when the clock may be behind it."""
+        """Begin or end a hold. Coverage is read only when the clock may be behind it."""
         covered = self._store.covered_in_force() if self._must_ask or self._is_held else None
         why = implausible(
             now,
@@ -147,7 +147,7 @@ class ClockGuard:
         events.append(ClockHeld(reason=why))
 
     def _maybe_accept(self, now: Reading, covered: datetime | None, events: list[Event]) -> None:
-        """A person may say that the clock is right; so may the system, unless instants were named already."""
+        """A user may confirm the clock; so may the system, unless the clock is behind recorded instants."""
         hold = self._store.incidents.hold()
         is_behind = covered is not None and covered > now.wall
         if hold is not None and hold.accepted_by:

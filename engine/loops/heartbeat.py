@@ -1,4 +1,4 @@
-"""Loop: write down that the engine is alive, so that a later one can say when nobody was there."""
+"""Loop: record that the engine is alive, so that a later one knows when no engine was running."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from engine.ports import Clock
 
 BEAT_SECONDS = 10.0
 BEATS_A_NOTE = 6
-"""The note beside the ledger costs two more syncs, and a minute's precision is enough for it."""
+"""Seconds between notes beside the ledger: each costs two more syncs, and a minute is precise enough."""
 
 
 class Heartbeat:
@@ -24,7 +24,7 @@ class Heartbeat:
     ) -> None:
         """For the session with this epoch; `on_beat` is called once a minute, the first time at once.
 
-        While the clock is held, nothing that it says is written down.
+        While the clock is held, its time is not recorded.
         """
         self._is_held = is_held
         self._on_beat = on_beat
@@ -47,7 +47,7 @@ class Heartbeat:
         return BEAT_SECONDS
 
     def end(self, reason: str) -> None:
-        """Note that the engine ended in order. Both clocks are read together, as at every beat."""
+        """Note that the engine stopped cleanly. Both clocks are read together, as at every beat."""
         elapsed = None if self._is_held() else self._clock.elapsed()
         with self._store.transaction():
             self._store.close_session(

@@ -1,4 +1,4 @@
-"""Loop: what is past. Late evidence is taken in, old runs go, outputs are compressed, disks are watched."""
+"""Loop: retention. Collects late results, deletes old runs, compresses outputs, checks disk space."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,26 +16,26 @@ from engine.ports import Clock, Journal, Launcher, Stop
 
 LOOK_SECONDS = 10.0
 MORE_SECONDS = 0.1
-"""Between two batches that are taken away, so that others come to the ledger."""
+"""Seconds between two batches of deletions, so that others can use the ledger."""
 LOOKS_A_ROUND = 6
-"""Disk and folders are looked at each time, the past once a minute."""
+"""Disk and folders are checked each time, old runs once a minute."""
 ROUNDS_A_COUNT = 60
 """Runs of each job are counted once an hour: that reads an index of all runs."""
 
 BATCH = 200
-"""Runs that are taken away in one transaction: nobody waits long for the ledger."""
+"""Maximum number of runs deleted in one transaction, so that nothing waits long for the ledger."""
 COMPRESS_AFTER = timedelta(days=1)
 EVIDENCE_WITHIN = timedelta(days=7)
-"""For so long the end of a lost attempt is looked for."""
+"""How long the end of a lost attempt is searched for."""
 LOST_AT_ONCE = 500
 KEEP_OUTPUT_FOR = timedelta(hours=1)
-"""What younger runs wrote stays, however much all of them hold."""
+"""Output of younger runs is kept, however large all outputs are."""
 _COMPRESSED = "compressed_upto"
 _DROPPED = "dropped_upto"
 
 
 class Housekeeper:
-    """Nothing that it does changes an answer; everything it does may be interrupted anywhere."""
+    """Its work changes no answer, and may be interrupted anywhere."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Housekeeper:
         config: EngineConfig,
         is_held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """While `is_held`, nothing is taken away: the clock, or the ledger, is not believed."""
+        """While `is_held`, nothing is deleted: the clock or the ledger is not believed."""
         self._store = store
         self._clock = clock
         self._launcher = launcher
@@ -57,12 +57,12 @@ class Housekeeper:
         self._looks = 0
         self._shard = 0
         self._later: dict[str, Run] = {}
-        # An engine before this one may have found too little room, and there may be room again.
+        # An earlier engine may have found too little space, and there may be enough again.
         self.is_disk_low = store.incidents.hold(DISK_HOLD) is not None
         self._is_disk_noted = True
 
     def tick(self) -> float:
-        """Do a part of the work; returns the seconds until the next."""
+        """Do a part of the work; returns the seconds until the next part."""
         self.watch_disk()
         self._stop_hoarders()
         is_more = False
@@ -80,7 +80,7 @@ class Housekeeper:
         return MORE_SECONDS if is_more else LOOK_SECONDS
 
     def resolve(self) -> None:
-        """Take in the ends of lost attempts that turned up: a disk came back, a supervisor had lived."""
+        """Record late ends of lost attempts: a disk came back, or a supervisor was still alive."""
         since = self._clock.now() - EVIDENCE_WITHIN
         for attempt in self._store.past.lost_attempts(since=since, limit=LOST_AT_ONCE):
             folder = self._config.attempt_dir(attempt.run_id, attempt.number)
@@ -96,7 +96,7 @@ class Housekeeper:
             self._journal.tell(RunResolved(run=run, number=attempt.number, state=state, is_last=is_last))
 
     def prune(self, *, counts: bool) -> bool:
-        """Take away one batch of what is too old, or too many; whether there may be more."""
+        """Delete one batch of runs that are too old or too many; returns whether there may be more."""
         before = self._clock.now() - timedelta(days=self._config.keep_days)
         found = self._store.past.prunable(before=before, limit=BATCH)
         if not found and counts:
@@ -110,7 +110,7 @@ class Housekeeper:
             return False
         with self._store.transaction():
             gone = self._store.past.prune(found, now=self._clock.now())
-        # The rows first: a folder without a row is swept away later, a row without a folder would be a lie.
+        # The rows first: a folder without a row is deleted later, a row without a folder would be wrong.
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), attempts=run.attempt)
         if gone:
@@ -118,7 +118,7 @@ class Housekeeper:
         return bool(gone)
 
     def compress(self) -> None:
-        """Compress what runs wrote that were over a day ago, in the order in which they were recorded."""
+        """Compress the outputs of runs that ended over a day ago, in the order of their recording."""
         before = self._clock.now() - COMPRESS_AFTER
         after = self._store.past.number(_COMPRESSED)
         found = self._store.past.recorded_after(after, before=before, limit=BATCH)
@@ -139,7 +139,7 @@ class Housekeeper:
                 self._store.past.note(_COMPRESSED, str(found[-1][0]))
 
     def drop_outputs(self) -> None:
-        """While all folders of runs hold too much together, take away those of the oldest that are over."""
+        """While all run folders together are too large, delete those of the oldest finished runs."""
         over = run_folders.survey(self._config.runs_dir).total_bytes - self._config.keep_bytes
         seq, count, dropped = self._store.past.number(_DROPPED), 0, 0
         before = self._clock.now() - KEEP_OUTPUT_FOR
@@ -158,7 +158,7 @@ class Housekeeper:
             self._journal.tell(OutputsDropped(count=count, bytes=dropped))
 
     def _sweep(self) -> None:
-        """Take away what is old and of no run: an engine died between a row and its folder."""
+        """Delete old leftovers that belong to no run: an engine died between a row and its folder."""
         older_than = (self._clock.now() - timedelta(days=self._config.keep_days)).timestamp()
         for path in run_folders.old_entries(self._config.runs_dir, shard=self._shard, older_than=older_than):
             if self._store.run(run_folders.run_of(path.name)) is None:
@@ -166,7 +166,7 @@ class Housekeeper:
         self._shard = (self._shard + 1) % run_folders.SHARDS
 
     def watch_disk(self) -> None:
-        """Below the floor nothing starts: what runs needs the room, and the ledger for its end."""
+        """Below the floor nothing starts: running jobs need the space, and the ledger for their ends."""
         free = run_folders.free_bytes(self._config.state_dir)
         is_low = free < self._config.min_free_bytes
         if is_low != self.is_disk_low:
@@ -178,16 +178,16 @@ class Housekeeper:
         now = self._clock.now()
         with self._store.transaction():
             if not is_low:
-                self._store.incidents.end_hold(DISK_HOLD, by="there is room again", now=now)
+                self._store.incidents.end_hold(DISK_HOLD, by="there is enough space again", now=now)
             elif self._store.incidents.hold(DISK_HOLD) is None:
                 detail = (
-                    f"{free // 2**20} MiB free, at least {self._config.min_free_bytes // 2**20} are wanted"
+                    f"{free // 2**20} MiB free, at least {self._config.min_free_bytes // 2**20} are needed"
                 )
                 self._store.incidents.begin_hold(DISK_HOLD, detail=detail, now=now)
         self._is_disk_noted = True
 
     def _stop_hoarders(self) -> None:
-        """End runs whose folders hold more than they may."""
+        """End runs whose folders are too large."""
         for live in self._store.live_attempts():
             if live.run_state is not RunState.RUNNING or live.attempt.state is not AttemptState.RUNNING:
                 continue

@@ -18,34 +18,34 @@ from engine.ledger.health import LedgerGuard
 from engine.ports import Journal
 
 RETRY_SECONDS = 2.0
-"""How long a loop waits after it could not do its duty."""
+"""How long a loop waits after a failure, in seconds."""
 
 
 class Bell(Protocol):
     """What ends a loop's sleep."""
 
     def wake(self) -> None:
-        """End the wait that is going on, or the next one. From any thread."""
+        """End the current wait, or the next one. From any thread."""
         ...
 
     def wait(self, seconds: float) -> None:
-        """Until it is waked, at most so long."""
+        """Wait until woken, or until the timeout."""
         ...
 
 
 class QueueBell:
-    """A bell inside the process."""
+    """A wake-up inside the process."""
 
     def __init__(self) -> None:
         """Nobody has rung yet."""
         self._wakes: SimpleQueue[None] = SimpleQueue()
 
     def wake(self) -> None:
-        """End the wait that is going on, or the next one."""
+        """End the current wait, or the next one."""
         self._wakes.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Until it is waked, at most so long; however often it was waked, that is once."""
+        """Wait until woken, or until the timeout; several wake-ups count as one."""
         with suppress(Empty):
             self._wakes.get(timeout=seconds)
             while True:
@@ -53,7 +53,7 @@ class QueueBell:
 
 
 class Loop:
-    """Runs `tick` in a thread. `tick` does what is due and returns for how many seconds it may sleep."""
+    """Runs `tick` in a thread. `tick` does what is due and returns how many seconds the loop may sleep."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Loop:
         on_end: Callable[[BaseException], None],
         bell: Bell | None = None,
     ) -> None:
-        """Nothing runs before `start`. `on_end` takes what no further try can mend."""
+        """Nothing runs before `start`. `on_end` takes an error that no retry can fix."""
         self.name = name
         self._tick = tick
         self._journal = journal
@@ -81,22 +81,22 @@ class Loop:
         self._thread.start()
 
     def wake(self) -> None:
-        """Tick now, or again right after the tick that is going on."""
+        """Tick now, or again right after the current tick."""
         self._bell.wake()
 
     def stop(self) -> None:
-        """End after the tick that is going on."""
+        """End after the current tick."""
         self._is_stopping = True
         self.wake()
 
     def join(self, seconds: float | None = None) -> bool:
-        """Wait for the end, at most so long; whether it has come."""
+        """Wait for the end, or until the timeout; returns whether it has ended."""
         if self._thread.is_alive():
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def turn(self) -> float:
-        """Tick once, whatever comes of it; returns the seconds until the next turn."""
+        """Tick once and handle every error; returns the seconds until the next turn."""
         with self._ledger.turn(self.name):
             return self._turn()
 
@@ -133,7 +133,7 @@ class Loop:
         self._report(message)
 
     def _report(self, message: str) -> None:
-        """Tell a trouble once, not at every try."""
+        """Report a problem once, not at every attempt."""
         if message != self._last_trouble:
             self._last_trouble = message
             self._journal.tell(LoopFailed(loop=self.name, message=message))

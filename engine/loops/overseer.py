@@ -1,4 +1,4 @@
-"""Notes which loops stand still, in one turn for too long. It shares nothing that they may hold."""
+"""Notes which loops are stuck in one turn for too long. It shares no lock with them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,16 +8,16 @@ from engine.ledger.health import LedgerGuard
 from engine.ports import Clock, Journal
 
 OVERSEE_SECONDS = 5.0
-STANDS_STILL = "it has been in one turn for too long, as when the system does not answer for a file"
+STANDS_STILL = "one of its turns takes too long, for example because the system does not answer for a file"
 
 
 class Overseer:
-    """Looks at the loops, and writes beside the lock where that changes: `status` reads it there."""
+    """Watches the loops, and writes changes beside the lock, where `status` reads them."""
 
     def __init__(
         self, *, loops: LedgerGuard, clock: Clock, journal: Journal, note: Callable[[str], None]
     ) -> None:
-        """`note` writes which loops stand still, and since when, without the ledger; empty for none."""
+        """`note` records which loops are stuck, and since when, without the ledger; empty for none."""
         self._loops = loops
         self._clock = clock
         self._journal = journal
@@ -25,7 +25,7 @@ class Overseer:
         self._standing: set[str] = set()
 
     def tick(self) -> float:
-        """Look once; in how many seconds to look again."""
+        """Check once; returns the seconds until the next check."""
         now = self._clock.now()
         standing = self._loops.standing()
         if standing.keys() != self._standing:

@@ -1,4 +1,4 @@
-"""Rows of the ledger that cannot be read: each is told once, what it would hold up ends, the rest goes on."""
+"""Unreadable rows of the ledger: each is reported once, runs that they block end, the rest continues."""
 
 import json
 
@@ -8,14 +8,14 @@ from engine.ledger.store_ports import SettingAside
 from engine.ports import Clock, Journal
 
 MAX_NOTED = 20
-"""Rows that `status` names; `doctor` names all."""
+"""Maximum number of rows that `status` names; `doctor` names all."""
 
 
 class Quarantine:
-    """Looks at what the store met. A row is met again after a restart, and told once by each engine."""
+    """Collects the unreadable rows that the store finds. Each engine reports a row once."""
 
     def __init__(self, *, store: SettingAside, clock: Clock, journal: Journal) -> None:
-        """Nothing is told yet."""
+        """Nothing is reported yet."""
         self._store = store
         self._clock = clock
         self._journal = journal
@@ -23,12 +23,12 @@ class Quarantine:
         self._is_noted = store.past.fact(SET_ASIDE, default="[]") == "[]"
 
     def begin(self) -> None:
-        """Look at all that is open or in force, before any of it is due."""
+        """Read all that is open or in force, before any of it is due."""
         self._store.look_over()
         self.tick()
 
     def tick(self) -> None:
-        """Tell what was met since the last time, and end what could never start."""
+        """Report the rows found since the last call, and end runs that could never start."""
         met = self._store.unreadable
         if len(met) == self._told and self._is_noted:
             return

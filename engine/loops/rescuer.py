@@ -1,4 +1,4 @@
-"""Loop: look at every attempt that has no end. What died unnoticed is found here; what must stop is told."""
+"""Loop: check every attempt without an end. Finds attempts that died unnoticed; sends stop requests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ LOOK_SECONDS = 1.0
 
 
 class Rescuer:
-    """Finds; the worker settles."""
+    """Finds ended attempts; the worker settles them."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Rescuer:
         self._notice = notice
 
     def tick(self) -> float:
-        """Look once; returns the seconds until the next look."""
+        """Check once; returns the seconds until the next check."""
         live = self._store.live_attempts()
         proven = []
         for one in live:
@@ -49,7 +49,7 @@ class Rescuer:
         return LOOK_SECONDS
 
     def _pass_on_stop(self, one: LiveAttempt) -> None:
-        """The wish is in the ledger and is told at each look: hearing it again changes nothing."""
+        """The request is in the ledger and is sent at each check: receiving it again changes nothing."""
         if one.run_state is RunState.CANCELLING:
             self._launcher.stop(self._folder(one), Stop(one.stop_requested))
 

@@ -21,11 +21,11 @@ LONGEST_SLEEP_SECONDS = 15.0
 """The wall clock may be set at any time, so no sleep is longer than this."""
 
 BATCH = 32
-"""Schedules accounted for in one transaction, so that the first of a crowd need not wait for the last."""
+"""Maximum schedules in one transaction, so that a large batch does not delay its first schedules."""
 
 
 class Scheduler:
-    """Holds for each schedule the instant that is due next, and nothing else that a restart would lose."""
+    """Keeps the next due instant of each schedule, and nothing else that a restart would lose."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class Scheduler:
         on_recorded: Callable[[], None],
         settle_ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_recorded` is called when runs were recorded that may start. `before` is the session before this
-        one: since its end nobody looked.
+        """`on_recorded` is called when startable runs were recorded. `before` is the previous session: no
+        engine ran since its end.
 
-        `settle_ended` is called before what nobody saw in time is accounted for: a run that ended in the
-        meantime is in nobody's way.
+        `settle_ended` is called before an absence is accounted for, so that runs that ended in the meantime
+        block nothing.
         """
         self._settle_ended = settle_ended
         self._store = store
@@ -55,7 +55,7 @@ class Scheduler:
         self._followed: tuple[int, int] | None = None
         self._heap: list[tuple[datetime, int, Schedule]] = []
         self._failing: list[Schedule] = []
-        """Schedules that could not be accounted for: tried again at each turn, apart from the others."""
+        """Schedules that could not be accounted for: retried at each turn, apart from the others."""
         self._trouble: Exception | None = None
         self._awake_at = None if before is None else before.ended_at or before.last_seen_at
         self._absence = ENGINE_DOWN
@@ -88,7 +88,7 @@ class Scheduler:
         return self._rest()
 
     def _note_absence(self, look: Look) -> None:
-        """Where the clock was set forward, that is why nobody saw what lies between."""
+        """If the clock was set forward, that is the reason for the skipped time."""
         self._absence = Reason.CLOCK_JUMP if look.jumped > JUMP else ENGINE_DOWN
         if self._awake_at is not None and self._awake_at > look.now:
             self._awake_at = look.now
@@ -127,7 +127,7 @@ class Scheduler:
             yield heapq.heappop(self._heap)[2]
 
     def _account_each(self, batch: Sequence[Schedule]) -> None:
-        """Account for a batch; where one of it breaks the transaction, for each alone."""
+        """Account for a batch; if one schedule breaks the transaction, for each alone."""
         followed = self._followed
         try:
             self._account(batch)
@@ -191,7 +191,7 @@ class Scheduler:
         return (away,)
 
     def _known_of_absence(self, moment: Moment) -> str:
-        """Why nobody saw what fell due, as far as this engine knows: it may have run and been unable."""
+        """Why no engine saw what fell due, as far as this engine knows: it may have run but been unable."""
         if moment.absence != ENGINE_DOWN:
             return moment.absence
         if self._was_awake:
@@ -199,7 +199,7 @@ class Scheduler:
         return DOWN_AND_UNABLE if moment.now - self._began_at > ON_TIME else ENGINE_DOWN
 
     def _decide(self) -> bool:
-        """Decide about the runs whose spread has passed; whether there was one."""
+        """Decide about the runs whose spread has passed; returns whether there was one."""
         now = self._clock.now()
         if not (waiting := self._store.undecided(now=now, limit=BATCH)):
             return False
@@ -212,7 +212,7 @@ class Scheduler:
         return is_done
 
     def _decide_about(self, waiting: Sequence[Run], moment: Moment) -> bool:
-        """Decide in one transaction; False when one of the runs breaks it, and nothing is decided."""
+        """Decide in one transaction; False when one run breaks it, and nothing is decided."""
         try:
             with self._store.transaction():
                 events = [event for run in waiting for event in decide_waiting(self._store, run, moment)]

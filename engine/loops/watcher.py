@@ -16,27 +16,27 @@ from jobfile.pipeline import Compiled, compile_files
 from jobfile.render.text import render_short
 
 QUIET_SECONDS = 0.3
-"""A set of files counts only when it was the same twice, this far apart: a file half written is no file."""
+"""A set of files counts only when two reads, this far apart, are equal: a file may be half written."""
 
 SHORTEST_WAIT = 0.01
-"""What is left of a quiet time is never so short that nothing of it could pass."""
+"""Minimum rest of a quiet time, so that some time passes."""
 
 POLL_SECONDS = 30.0
-"""Events are hints; this is how late a lost one is noticed."""
+"""Events are hints; a lost one is noticed after this many seconds."""
 
 UNREADABLE_SECONDS = 2.0
-"""Files that are gone are looked for more often: with their folder the events went too."""
+"""Missing files are checked more often: if their folder is gone, events are gone too."""
 
 DOUBT_SECONDS = 300.0
-"""A set of files that removes many jobs at once is applied when it stands unchanged for so long."""
+"""A set of files that removes many jobs at once is applied after it was unchanged for this long."""
 
 FEW_JOBS = 5
-"""Removing so many, or a fifth of all, is nothing out of the ordinary."""
+"""Removing up to this many jobs, or a fifth of all, is normal."""
 
 MAX_NAMED = 5
 
 MAX_TOLD = 20
-"""Findings kept with a refusal; the command that checks shows all."""
+"""Maximum number of findings kept with a refusal; `jobfile check` shows all."""
 
 
 class Watcher:
@@ -57,7 +57,7 @@ class Watcher:
         on_unreadable: Callable[[], None],
         ask_shells: AskShells | None = None,
     ) -> None:
-        """With `applies` false nothing is put in force here; a difference is told instead.
+        """With `applies` false nothing is put in force here; a difference is reported instead.
 
         While the clock `is_held` nothing is: the instant of activation would be a wrong one.
         """
@@ -78,7 +78,7 @@ class Watcher:
         self._since = 0.0
 
     def tick(self) -> float:
-        """Look at the files; returns the seconds until the next look."""
+        """Check the files; returns the seconds until the next check."""
         snapshot = self._tree.snapshot()
         seen = _digest(snapshot)
         if snapshot.problem:
@@ -98,12 +98,12 @@ class Watcher:
         return poll
 
     def _is_to_be_believed(self) -> bool:
-        """Whether a set that would remove so many jobs has stood for long enough to be meant."""
+        """Whether a set that would remove many jobs has been unchanged for long enough to be intended."""
         since = self._doubted_since
         return since is not None and self._clock.elapsed() - since >= DOUBT_SECONDS
 
     def settle(self, snapshot: Snapshot) -> Compiled | None:
-        """Decide about one set of files: refuse it, apply it, or find that it says nothing new."""
+        """Decide about one set of files: refuse it, apply it, or find that it changes nothing."""
         if self._is_held():
             self._settled = None
             return None
@@ -142,7 +142,7 @@ class Watcher:
         )
         number = 0 if current is None else current.number
         change = compare(self._store, catalog)
-        # What a person took out of force comes back when the files say something new, not by itself.
+        # What a rollback took out of force comes back only when the files change.
         is_undone = current is not None and current.instead_of == catalog.digest
         applies = self._applies and not is_undone
         if applies and self._is_doubtful(change):
@@ -169,11 +169,11 @@ class Watcher:
         return is_mass_removal(removed=len(change.removed), jobs=len(self._store.jobs_in_force()))
 
     def _doubt(self, snapshot: Snapshot, change: Change) -> None:
-        """So many jobs gone at once look like a folder that is not there: the generation in force goes on."""
+        """Removing many jobs at once may mean a missing folder: the generation in force stays."""
         names = ", ".join(version.job for version in change.removed[:MAX_NAMED])
         told = (
             f"{len(change.removed)} jobs would be removed at once ({names}, …): not applied. "
-            "If they are meant to go:  jobfile apply --yes-remove-many, or leave the files for 5 minutes",
+            "If this is intended:  jobfile apply --yes-remove-many, or wait 5 minutes",
         )
         if self._doubted_since is None:
             with self._store.transaction():
@@ -184,7 +184,7 @@ class Watcher:
 
 
 def is_mass_removal(*, removed: int, jobs: int) -> bool:
-    """Whether one load of the files takes away more jobs than people remove at once."""
+    """Whether one load of the files removes more jobs than people remove at once."""
     return removed > max(FEW_JOBS, jobs * 0.2)
 
 

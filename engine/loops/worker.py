@@ -32,34 +32,34 @@ from engine.transactions.stop import is_withdrawn, why_gone, withdraw
 from jobfile.model.jobs import JobSpec
 
 IDLE_SECONDS = 15.0
-"""The longest sleep: a lost hint costs no more than this."""
+"""The longest sleep in seconds: a lost hint delays no more than this."""
 
 PACE_SECONDS = 1.0
-"""In so long at most `config.catchup_starts` runs that are made up for start: no stampede."""
+"""At most `config.catchup_starts` catch-up runs start per this many seconds, to avoid a stampede."""
 
 LAUNCHED_AT_ONCE = 8
-"""So many attempts are handed over in one go: of a crowd the first need not wait for the last."""
+"""Maximum attempts handed over at once, so that a large batch does not delay its first attempts."""
 
 STARTED = (RunState.RUNNING, RunState.CANCELLING)
 
 MAX_WAITING = 10_000
-"""Startable runs that a command without an engine looks through for the few that it serves."""
+"""Number of startable runs that a command without an engine searches for the few that it serves."""
 
 GONE_SECONDS = 3.0
-"""For so long the folder of an attempt that was executed may be away before the attempt is lost."""
+"""How long the evidence of an executed attempt may be missing before the attempt is lost."""
 STILL_GONE_SECONDS = 2.5
-"""What is gone is looked at every second; after a longer pause it was there."""
+"""Missing evidence is checked every second; after a longer pause it counts as found in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """An attempt that was committed to and is not settled."""
+    """An attempt that was recorded as intended and is not settled."""
 
     run_id: str
     number: int
     boot_id: str
     run: Run | None = None
-    """As it was when this engine started the attempt."""
+    """The run when this engine started the attempt."""
 
 
 class Worker:
@@ -78,10 +78,10 @@ class Worker:
         is_abandoned: Callable[[str], bool] = lambda _: False,
         is_held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """With `serves`, only the runs that it takes are started: what `jobfile run` does without an engine.
+        """With `serves`, only the runs that it accepts start: `jobfile run` does that without an engine.
 
-        `is_abandoned` says of a run's id that the command which waited for it is gone. While the clock
-        `is_held`, what ends is settled and nothing starts.
+        `is_abandoned` says whether the command that waited for a run is gone. While the clock `is_held`,
+        ended attempts are settled and nothing starts.
         """
         self._is_held = is_held
         self._caught_up_at: deque[float] = deque(maxlen=config.catchup_starts)
@@ -96,7 +96,7 @@ class Worker:
         self._flights: dict[str, _Flight] = {}
         self._noticed: set[str] = set()
         self._unsettled: set[str] = set()
-        """Attempts whose end could not be recorded: they are settled apart from the others."""
+        """Attempts whose end could not be recorded: settled apart from the others."""
         self._missed: dict[str, tuple[float, float]] = {}
         self.had_work = False
         """Whether the last turn ended or started anything."""
@@ -104,24 +104,24 @@ class Worker:
         self._turn = threading.Lock()
 
     def notice(self, name: str) -> None:
-        """Somebody says that an attempt may have ended; the next tick looks."""
+        """Note that an attempt may have ended; the next tick checks it."""
         with self._lock:
             self._noticed.add(name)
 
     def adopt(self, attempt: Attempt) -> None:
-        """Take over an attempt that an earlier engine committed to; the next tick looks at it."""
+        """Take over an attempt of an earlier engine; the next tick checks it."""
         self._flights[attempt.id] = _Flight(attempt.run_id, attempt.number, attempt.boot_id)
         self.notice(attempt.id)
 
     @property
     def has_noticed(self) -> bool:
-        """Whether an attempt may have ended that no turn has looked at yet."""
+        """Whether an attempt may have ended that no turn has checked yet."""
         with self._lock:
             return bool(self._noticed)
 
     @property
     def running(self) -> int:
-        """Attempts that are committed to and not settled."""
+        """The number of attempts that are not settled."""
         return len(self._flights)
 
     def tick(self) -> float:
@@ -150,7 +150,7 @@ class Worker:
             events.append(AttemptStarted(run=run, number=run.attempt, late_seconds=max(0.0, late)))
         try:
             events += self._launch([*claimed, *unstarted])
-        finally:  # after the launch: what waits to be started does not wait for words
+        finally:  # after the launch: reporting must not delay starts
             self._journal.tell(*events)
         self._settle_aside(aside, now)
         self.had_work = bool(ended or claimed or unstarted)
@@ -167,7 +167,7 @@ class Worker:
         return min(seconds, self._pace() or IDLE_SECONDS)
 
     def _look(self, noticed: set[str]) -> tuple[dict[str, Outcome], list[Run]]:
-        """What the folders of the noticed attempts say: which ended, and which never started."""
+        """The evidence of the noticed attempts: which ended, and which never started."""
         ended: dict[str, Outcome] = {}
         unstarted: list[Run] = []
         for name in noticed & self._flights.keys():
@@ -200,11 +200,11 @@ class Worker:
         return known is not None and known.state is not AttemptState.STARTING
 
     def _is_gone(self, name: str) -> bool:
-        """What an attempt left was deleted or replaced. If its supervisor lives, it mends that: wait."""
+        """An attempt's evidence was deleted or replaced. If its supervisor lives, it restores it: wait."""
         now = self._clock.elapsed()
         first, last = self._missed.get(name, (now, now))
         if now - last > STILL_GONE_SECONDS:
-            first = now  # it was there in between: only what is gone is looked at again at once
+            first = now  # it was there in between: only missing evidence is checked again at once
         self._missed[name] = (first, now)
         if now - first < GONE_SECONDS:
             return False
@@ -212,11 +212,11 @@ class Worker:
         return True
 
     def _end_lost(self, flight: _Flight, lost: Lost) -> Lost:
-        """Nothing of a lost attempt goes on: what its supervisor did not take with it is ended here."""
+        """Nothing of a lost attempt continues: processes that outlived its supervisor are ended here."""
         return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.run_id, flight.number))
 
     def _settle_aside(self, ended: Mapping[str, Outcome], now: datetime) -> None:
-        """Settle what broke an earlier turn, each alone and after all others: it may break this one again."""
+        """Settle attempts that broke an earlier turn, each alone and last: they may break this one too."""
         trouble: Exception | None = None
         for name, outcome in ended.items():
             try:
@@ -256,13 +256,13 @@ class Worker:
         return self._make_true(run, outcome, now) or []
 
     def _end_unreadable(self, run_id: str, now: datetime) -> None:
-        """A run whose row cannot be read is over when its attempt is: nobody knows how it ended."""
+        """A run whose row cannot be read is over when its attempt is; its result is unknown."""
         for found in self._store.unreadable:
             if found.run == run_id and found.seq:
                 self._store.set_aside(found, is_over=True, now=now)
 
     def _make_true(self, run: Run, outcome: Outcome, now: datetime) -> list[Event] | None:
-        """Settle a run, and what follows from that; None if it is not what it was when it was read."""
+        """Settle a run and its consequences; None if it has changed since it was read."""
         spec, _ = self._definition(run)
         verdict = settle(run, outcome, spec=spec, now=now)
         if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(self._store, run)):
@@ -286,13 +286,13 @@ class Worker:
         return told + pause_after_failures(self._store, settled, spec, now=now)
 
     def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[Run]:
-        """End what could not start in time, and commit to attempts of runs that may start now."""
+        """End runs that could not start in time, and record attempts of runs that may start now."""
         for late in self._store.expire_waiting(now=now):
             events.append(_told_late(late))
             owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
         claimed: list[Run] = []
         is_asking = True
-        while is_asking:  # again when some were withdrawn: others take their places
+        while is_asking:  # again when some were withdrawn: other runs take their slots
             is_asking = False
             for run in self._startable(now, room - len(claimed), is_catchup=False):
                 if is_withdrawn(run, by_command=self._serves is not None) and self._is_abandoned(run.id):
@@ -310,7 +310,7 @@ class Worker:
         return claimed
 
     def _pace(self) -> float:
-        """Seconds until one more run that is made up for may start: after an absence all of them are due."""
+        """Seconds until one more catch-up run may start: after an absence all of them are due."""
         if len(self._caught_up_at) < self._config.catchup_starts:
             return 0
         return max(0.0, PACE_SECONDS - (self._clock.elapsed() - self._caught_up_at[0]))
@@ -367,7 +367,7 @@ class Worker:
 
     def _prepared(self, run: Run, succeeded: dict[str, datetime | None]) -> LaunchOrder | StartError | None:
         now = self._clock.now()
-        if run.job not in succeeded:  # nothing is settled meanwhile: once for a crowd of a job
+        if run.job not in succeeded:  # nothing is settled meanwhile: read once for many runs of a job
             succeeded[run.job] = self._store.last_success(run.job, before=now)
         spec, trouble = self._definition(run)
         if trouble:
@@ -375,7 +375,7 @@ class Worker:
         return prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:
-        """The job as the run has it, and why it cannot be read, as one of another version may be."""
+        """The run's definition of the job, or why it cannot be read, for example from another version."""
         return self._store.definition(run.digest), self._store.definition_trouble(run.digest)
 
 

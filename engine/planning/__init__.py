@@ -1,3 +1,3 @@
-"""Plans around the engine: where the two sides come from, what the ledger knows, and putting one in force."""
+"""Plans and the engine: the source of both sides, the ledger's facts, and putting a plan in force."""
 
 __all__ = ["drift", "enforcing", "facts", "invalid", "saved", "sides"]

@@ -1,4 +1,4 @@
-"""What is other in the running engine than the files say: pauses, params given by hand, another version."""
+"""Differences between the running engine and the files: pauses, params given by hand, the version."""
 
 from collections.abc import Iterator
 from datetime import datetime

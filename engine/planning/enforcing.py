@@ -26,7 +26,7 @@ _LASTING_OF_JOBS = ("job", "previous", "action", "owner", "hint", "fields", "sch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What is to be in force, by whom, and on which generation it builds; 0 is before the first."""
+    """The jobs to put in force, by whom, and on which generation they build; 0 is before the first."""
 
     catalog: Catalog
     base: int
@@ -39,17 +39,17 @@ class Intent:
 
 
 def refuse_what_cannot_run(catalog: Catalog) -> None:
-    """Raise in words when a job needs more than the engine can do."""
+    """Raise an error if the engine cannot run a job yet."""
     beyond = beyond_engine(catalog)
     if beyond:
-        raise JobfileError("nothing is applied:\n" + "\n".join(f"  {line}" for line in beyond))
+        raise JobfileError("nothing was applied:\n" + "\n".join(f"  {line}" for line in beyond))
 
 
 def refuse_mass_removal(removed: int, jobs: int) -> None:
-    """Raise, in the words of whoever may have lost a file."""
+    """Raise, with words for a user who may have lost a file."""
     raise JobfileError(
         f"{removed} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
-        "nothing is applied. If they are meant to go:  --yes-remove-many"
+        "nothing was applied. If this is intended:  --yes-remove-many"
     )
 
 
@@ -81,7 +81,7 @@ def refuse_other_meaning(saved: SavedPlan, before: Side, *, name: str) -> Plan:
     if not saved.is_sealed or _lasting(to_json(plan, version=__version__)) != _lasting(saved.plan):
         raise PlanRefusedError(
             f"what {name} would change is not what it shows: it was changed after it was made, or made by "
-            "another version of jobfile; nothing is applied. Make it again:  jobfile plan --out"
+            "another version of jobfile; nothing was applied. Make it again:  jobfile plan --out"
         )
     return plan
 
@@ -98,7 +98,7 @@ def put_in_force(
 ) -> Sequence[Event]:
     """Make a set the next generation, or raise and change nothing; nothing happens when it is in force."""
     if store.incidents.hold() is not None:
-        raise JobfileError("the engine does not believe the clock, so nothing is applied:  jobfile clock")
+        raise JobfileError("the engine does not believe the clock, so nothing was applied:  jobfile clock")
     wanted = Generation(
         number=0,
         digest=intent.catalog.digest,
@@ -143,6 +143,6 @@ def _applied(events: Sequence[Event]) -> GenerationApplied | None:
 
 def _moved(name: str, *, planned: int, now: int) -> str:
     return (
-        f"{name} was made from generation {planned}, and generation {now} is in force by now: "
-        "nothing is applied; make the plan again"
+        f"{name} was made from generation {planned}, but generation {now} is in force now: "
+        "nothing was applied; make the plan again"
     )

@@ -46,20 +46,20 @@ _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, AssertionError, Re
 
 
 class PlanRefusedError(JobfileError):
-    """A plan that cannot be applied any more, or never could: stale, used, edited, foreign."""
+    """A plan that cannot be applied: stale, used, edited or foreign."""
 
     exit_code = 4
 
 
 class NoBaseError(JobfileError):
-    """There is nothing to compare with: no engine's ledger, and no git."""
+    """There is nothing to compare with: no engine's ledger and no git."""
 
     exit_code = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What tells a ledger from others, and the key with which it seals plans; None when it has none."""
+    """The identity of a ledger, and the key with which it seals plans; None if it has none."""
 
     lineage: str
     key: bytes | None
@@ -173,7 +173,7 @@ def _changed(path: Path) -> PlanRefusedError:
 def _without_key(path: Path) -> PlanRefusedError:
     return PlanRefusedError(
         f"the key with which {path} was sealed, {KEY} in the state folder, is gone, so nobody can tell "
-        "whether it was changed; make the plan anew here:  jobfile plan --out"
+        "whether it was changed; make the plan again here:  jobfile plan --out"
     )
 
 
@@ -212,7 +212,7 @@ def refuse_without_ledger(plan: Plan) -> None:
 
 
 def _refuse_secrets(plan: Plan) -> None:
-    """A plan goes from hand to hand; what looks like a secret in a job would go with it."""
+    """Refuse to save what looks like a secret in a job: a plan is passed on, and the secret with it."""
     found = [
         one
         for one in plan.after.diagnostics
@@ -230,7 +230,7 @@ def _refuse_secrets(plan: Plan) -> None:
 def _refuse_foreign(plan: Plan) -> None:
     """Jobs of an old generation may have been compiled as this program would not any more."""
     for problem in find_foreign([one.spec for one in plan.after.catalog.jobs]):
-        raise JobfileError(f"not saved: {problem}, as this jobfile reads it; apply the job files anew first")
+        raise JobfileError(f"not saved: {problem}, as this jobfile reads it; apply the job files again first")
 
 
 def _write(path: Path, text: str) -> None:

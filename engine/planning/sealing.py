@@ -1,7 +1,7 @@
 """The seal of a saved plan: a keyed hash (HMAC-SHA256) of what is in it, with the key of the state folder.
 
-A digest alone can be made anew by whoever edits a plan; this cannot without the key, which leaves the folder
-neither in a plan nor on a screen.
+Anyone who edits a plan can compute a new digest; a new seal needs the key, which never leaves the folder in a
+plan or on a screen.
 """
 
 import hmac
@@ -13,5 +13,5 @@ def seal_of(content: bytes, key: bytes) -> str:
 
 
 def is_seal_of(seal: str, content: bytes, key: bytes) -> bool:
-    """Whether a seal is that of these bytes; tells nothing by how long it takes."""
+    """Whether a seal is that of these bytes, compared in constant time."""
     return hmac.compare_digest(seal_of(content, key), seal)

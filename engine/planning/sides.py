@@ -25,7 +25,7 @@ WORKTREE = "worktree"
 
 
 class InvalidSideError(Exception):
-    """The files of a side have errors; they are told as `check` tells them."""
+    """The files of a side have errors; they are shown as `check` shows them."""
 
     def __init__(self, name: str, compiled: Compiled) -> None:
         """Name the side."""
@@ -155,7 +155,7 @@ def _revision(generation: Generation | None) -> str:
 
 
 def _is_dirty(folder: Path, snapshot: Snapshot) -> bool:
-    """Whether these files are other than in the commit they are at; without git nobody can say."""
+    """Whether these files differ from their commit; False if git cannot tell."""
     try:
         return bool(changed_files(snapshot.files, since=snapshot.revision, here=folder))
     except RevisionError:

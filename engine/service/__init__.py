@@ -1,3 +1,3 @@
-"""The engine, and `jobfile run` without one: which part meets which, and the order of start and stop."""
+"""The engine, and `jobfile run` without one: the wiring of the parts, and the order of start and stop."""
 
 __all__ = ["duties", "engine", "session", "single"]

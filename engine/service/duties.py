@@ -21,12 +21,12 @@ from jobfile.schedule.occurrences import TZDATA_VERSION
 
 
 def _nothing() -> None:
-    """Nobody has to be told."""
+    """Do nothing: there is nothing to notify."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What the loops of a session stand on."""
+    """The parts that the loops of a session use."""
 
     store: Store
     clock: Clock
@@ -36,17 +36,17 @@ class Parts:
     boot_id: str
     epoch: int
     before: Session | None
-    """The session before this one."""
+    """The previous session."""
     new_id: Callable[[], str]
     is_restored: bool = False
     """Whether the ledger is an older copy that nobody has accepted."""
     watches_disk: bool = True
-    """Whether too little room on the disk holds runs back: not those of a command that runs jobs itself."""
+    """Whether low disk space holds runs back; it does not for a command that runs jobs itself."""
     built_at: datetime = datetime(int(TZDATA_VERSION[:4]), 1, 1, tzinfo=UTC)
-    """No clock that is right shows an earlier time."""
+    """A correct clock never shows an earlier time."""
     is_synchronized: Callable[[], bool | None] = lambda: None
     serves: Callable[[Run], bool] | None = None
-    """The runs that are started; None for all."""
+    """Selects the runs to start; None for all."""
     is_abandoned: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
@@ -54,7 +54,7 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class Duties:
-    """The loops of a session without threads: whoever holds them calls their ticks."""
+    """The loops of a session without threads: the caller calls their ticks."""
 
     holds: Holds
     guard: ClockGuard
@@ -66,7 +66,7 @@ class Duties:
     quarantine: Quarantine
 
     def settle_and_start(self) -> None:
-        """Record what has ended, and start what may start, until there is nothing more to do."""
+        """Record ended attempts and start startable runs, until there is nothing more to do."""
         self.rescuer.tick()
         while self.worker.tick() == 0:
             pass
@@ -85,7 +85,7 @@ def _make_guard(parts: Parts) -> ClockGuard:
 
 
 def make_loops(parts: Parts) -> Duties:
-    """Make the loops of a session that is open."""
+    """Make the loops of an open session."""
     store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
     guard = _make_guard(parts)
     holds = Holds(

@@ -1,4 +1,4 @@
-"""The engine: every loop of a session, and the watch over the job files."""
+"""The engine: every loop of a session, and the watcher of the job files."""
 
 import contextlib
 import os
@@ -34,8 +34,8 @@ class EngineService:
         manager: Manager | None = None,
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`ended` asks for the end, also when a loop sets it. `manager` hears of every finished planning
-        cycle; `alarm` takes why the ledger cannot be written, and '' when it can again.
+        """`ended` requests the end, also when a loop sets it. `manager` is notified of every finished
+        planning cycle; `alarm` takes the reason why the ledger cannot be written, and '' when it can again.
         """
         self.threads: Final = Threads(
             clock=clock, journal=journal, lock=session.lock, ended=ended, alarm=alarm
@@ -58,11 +58,11 @@ class EngineService:
 
     @property
     def trouble(self) -> BaseException | None:
-        """What ended a loop for good."""
+        """The error that ended a loop permanently."""
         return self.threads.trouble
 
     def start(self) -> Compiled | None:
-        """Start every loop; returns what became of the files that were found."""
+        """Start every loop; returns the result of the files that were found."""
         self._duties.housekeeper.watch_disk()  # before anything can start
         self.threads.add("housekeeper", self._duties.housekeeper.tick)
         self._journal.tell(
@@ -85,12 +85,12 @@ class EngineService:
         return compiled
 
     def plan(self) -> float:
-        """A planning cycle; when it is finished, and only then, it counts as a sign of life."""
+        """A planning cycle; only a finished one counts as a sign of life."""
         try:
             is_held = self._duties.holds.on_schedules
             wait = LONGEST_SLEEP_SECONDS if is_held else self._duties.scheduler.tick()
         except StoreUnwritableError:
-            # It does not stand still: to end it would end the only one who watches over what runs.
+            # It is not stuck: ending it would end the only process that watches over running jobs.
             if self._manager is not None:
                 self._manager.alive()
             raise
@@ -101,11 +101,11 @@ class EngineService:
         return min(wait, self._manager.alive_seconds)
 
     def wake(self) -> None:
-        """Look at the ledger and the files now."""
+        """Check the ledger and the files now."""
         self.threads.wake()
 
     def stop_jobs(self, *, why: str) -> bool:
-        """Start nothing more and end what runs; whether all of it has ended."""
+        """Start nothing more and end running jobs; returns whether all have ended."""
         self._duties.holds.is_ending = True
         self._ended.clear()
         return stop_running(
@@ -113,7 +113,7 @@ class EngineService:
         )
 
     def stop(self) -> tuple[str, ...]:
-        """End in order; running attempts go on. Returns the loops that did not end."""
+        """Stop cleanly; running attempts continue. Returns the loops that did not end."""
         return self._running.stop(and_then=self._say_goodbye)
 
     def _say_goodbye(self) -> None:

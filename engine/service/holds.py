@@ -1,15 +1,15 @@
-"""Why an engine starts nothing, in words: one object that every loop asks."""
+"""Why an engine starts nothing, in words: one object for every loop."""
 
 from collections.abc import Callable
 
 
 class Holds:
-    """What holds an engine back. Each property is a reason for people, and '' when nothing holds."""
+    """What holds an engine back. Each property is a reason for people, and '' when there is none."""
 
     def __init__(
         self, *, is_clock_held: Callable[[], bool], is_disk_low: Callable[[], bool], is_restored: bool
     ) -> None:
-        """`is_ending` is set when the process ends its jobs: no other starts then."""
+        """`is_ending` is set when the process ends its jobs: no new run starts then."""
         self._is_clock_held = is_clock_held
         self._is_disk_low = is_disk_low
         self._is_restored = is_restored
@@ -17,7 +17,7 @@ class Holds:
 
     @property
     def on_time(self) -> str:
-        """Why nothing that depends on the wall clock is written down."""
+        """Why nothing that depends on the wall clock is recorded."""
         return "the clock is not believed" if self._is_clock_held() else ""
 
     @property
@@ -36,5 +36,5 @@ class Holds:
         if words := self.on_retention:
             return words
         if self._is_disk_low():
-            return "there is too little room on the disk"
+            return "disk space is low"
         return "the engine is ending its jobs" if self.is_ending else ""

@@ -1,4 +1,4 @@
-"""A session with its loops in threads: what an engine and a command that runs jobs itself have in common."""
+"""A session with its loops in threads: shared by the engine and a command that runs jobs itself."""
 
 import contextlib
 from collections.abc import Callable
@@ -34,8 +34,8 @@ class Running:
         threads: Threads,
         serves: Callable[[Run], bool] | None = None,
     ) -> None:
-        """Starts the launcher, and no loop yet. With `serves`, only the runs that it takes are started: so a
-        command runs jobs.
+        """Starts the launcher, and no loop yet. With `serves`, only the runs that it accepts start: a command
+        runs jobs that way.
         """
         self.session: Final = session
         self.threads: Final = threads
@@ -45,7 +45,7 @@ class Running:
         self._is_command = serves is not None
         self.audit: Final = AuditTail(session.store, journal)
         self._wake_pipe = WakePipe(session.config.state_dir, self._take_hint)
-        # Before any thread: the process that starts supervisors must be alone in its beginnings.
+        # Before any thread: the process that starts supervisors must be forked from a single thread.
         self._launcher = ProcessLauncher(self._wake_pipe.path, key=session.lock.key, umask=session.umask)
         self._launcher.start()
         allow_many_files()
@@ -82,10 +82,10 @@ class Running:
         self._adopt()
 
     def stop(self, *, and_then: Callable[[], None] = lambda: None) -> tuple[str, ...]:
-        """End in order; running attempts go on under their supervisors.
+        """Stop cleanly; running attempts continue under their supervisors.
 
-        Returns the loops that did not end. They may hold what an orderly end needs, so there is none: the
-        process just ends, which is as safe as any end. `and_then` is called before the ledger is closed.
+        Returns the loops that did not end. They may hold locks that a clean stop needs, so the process then
+        just ends, which is as safe as any end. `and_then` is called before the ledger is closed.
         """
         standing = self.threads.stop()
         if standing:
@@ -110,7 +110,7 @@ class Running:
         return seconds
 
     def _look_for_ended(self) -> float:
-        # First of all, and well before anything that is not found counts as lost.
+        # First, and well before an attempt that is not found counts as lost.
         self.session.lock.look_after(self.session.config.state_dir)
         wait = self.duties.rescuer.tick()
         self.duties.quarantine.tick()
@@ -121,12 +121,12 @@ class Running:
     def _beat(self) -> float:
         self.audit.tell_new()
         now = self._clock.elapsed()
-        if now >= self._next_beat:  # a command that wakes all loops is no reason for one more commit
+        if now >= self._next_beat:  # a command that wakes all loops needs no extra commit
             self._next_beat = now + self.duties.heartbeat.tick()
         return self._next_beat - now
 
     def _withdraw_abandoned(self) -> None:
-        """End what commands that are gone have asked for, where it has not started."""
+        """End runs that have not started, if the commands that requested them are gone."""
         store, state_dir = self.session.store, self.session.config.state_dir
         events: list[Event] = []
         for run_id in abandoned(state_dir):

@@ -1,4 +1,4 @@
-"""A state folder taken for one process alone: its lock, its ledger, and the session noted there."""
+"""A state folder held by one process: its lock, its ledger, and the session noted there."""
 
 import os
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ class OpenSession:
     boot_id: str
     epoch: int
     before: Session | None
-    """The session before this one: it says what the clock said last, and since when nobody was there."""
+    """The previous session: the last known time, and since when no engine was running."""
     is_restored: bool
     """Whether the ledger is an older copy that nobody has accepted: then nothing starts from it."""
     umask: int
 
     def note_high_water(self) -> None:
-        """Note beside the ledger how far it has come. Not of a copy: there the note shows that it is one."""
+        """Update the note beside the ledger. Not for an older copy: there the note shows that it is one."""
         if not self.is_restored:
             covered_until = self.store.max_covered_until()
             note_high_water(self.config.state_dir, epoch=self.epoch, covered_until=covered_until)
@@ -95,13 +95,13 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
 
 
 def _refuse_copy(store: Store, config: EngineConfig, rewind: Rewind | None) -> None:
-    """A command starts nothing from a copy: nobody watches it who could accept the copy first."""
+    """A command starts nothing from an older copy: only `jobfile up` can accept it."""
     if rewind is not None:
         raise StoreRefusedError(rewind.message)
     if store.incidents.hold(RESTORED_HOLD) is not None:
         raise StoreRefusedError(
             f"the ledger in {config.state_dir} is an older copy that nobody has accepted: nothing starts "
-            "from it. Put the newer ledger back, or go on:  jobfile up --accept-rewind"
+            "from it. Put the newer ledger back, or continue from it:  jobfile up --accept-rewind"
         )
 
 

@@ -14,12 +14,12 @@ from engine.service.threads import Threads
 
 
 class SingleRun:
-    """Settles what is left over, and starts the runs that this command and others beside it wait for."""
+    """Settles leftovers, and starts the runs that this command and other commands wait for."""
 
     def __init__(
         self, session: OpenSession, journal: Journal, clock: Clock, *, serves: Callable[[str], bool]
     ) -> None:
-        """`serves` says which runs, by their ids, this command has asked for."""
+        """`serves` selects, by id, the runs that this command has requested."""
         state_dir = session.config.state_dir
 
         def serves_run(run: Run) -> bool:
@@ -34,12 +34,12 @@ class SingleRun:
 
     @property
     def trouble(self) -> BaseException | None:
-        """What ended a loop for good."""
+        """The error that ended a loop permanently."""
         return self._threads.trouble
 
     @property
     def is_wanted_elsewhere(self) -> bool:
-        """Whether an engine wants the state folder."""
+        """Whether an engine asks for the state folder."""
         return self._threads.is_wanted_elsewhere.is_set()
 
     def start(self) -> None:
@@ -49,9 +49,9 @@ class SingleRun:
         give_back_code()
 
     def wake(self) -> None:
-        """Look at the ledger now: it was written to."""
+        """Check the ledger now: it was written to."""
         self._threads.wake()
 
     def stop(self) -> None:
-        """End in order. What runs goes on under its supervisor."""
+        """Stop cleanly. Running jobs continue under their supervisors."""
         self._running.stop()

@@ -1,4 +1,4 @@
-"""The loops of a session in threads: each wakes the others, and their troubles reach whoever looks."""
+"""The loops of a session in threads: each wakes the others, and their problems are noted for `status`."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from engine.loops.overseer import Overseer
 from engine.ports import Clock, Journal
 
 STOP_SECONDS = 20.0
-"""How long the end of an engine waits for the turns that are going on; systemd gives it 30."""
+"""How many seconds a stopping engine waits for the current turns; systemd gives it 30."""
 
 
 class Threads:
@@ -26,8 +26,8 @@ class Threads:
         ended: threading.Event,
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`ended` is set when a loop met what no further try can help. `alarm` takes why the ledger cannot be
-        written, and '' when it can again.
+        """`ended` is set when a loop has an error that no retry can fix. `alarm` takes the reason why the
+        ledger cannot be written, and '' when it can again.
         """
         self._clock = clock
         self._journal = journal
@@ -37,19 +37,19 @@ class Threads:
         self._ended = ended
         self.trouble: BaseException | None = None
         self.is_wanted_elsewhere = threading.Event()
-        """An engine wants the state folder: a command that runs jobs itself should give it up."""
+        """Whether an engine asks for the state folder: a command that runs jobs itself should give it up."""
         self.ledger = LedgerGuard(
             clock=clock, journal=journal, alarm=self._raise_alarm, on_bug=lambda bugs: lock.note(bug=bugs)
         )
 
     def add(self, name: str, tick: Callable[[], float], *, bell: Bell | None = None) -> None:
-        """One more loop."""
+        """Add a loop."""
         self._loops[name] = Loop(
             name, tick, journal=self._journal, ledger=self.ledger, on_end=self._on_end, bell=bell
         )
 
     def add_overseer(self) -> None:
-        """A loop that notes beside the lock which of the others are stuck."""
+        """Add a loop that notes beside the lock which of the others are stuck."""
         overseer = Overseer(
             loops=self.ledger,
             clock=self._clock,
@@ -94,7 +94,7 @@ class Threads:
         )
 
     def _raise_alarm(self, trouble: str) -> None:
-        """By ways that need no room on a disk; and all loops try at once whether it is theirs too."""
+        """Report without using the disk; and wake all loops, to see whether they have the same problem."""
         self._lock.note(ledger=trouble)
         self._alarm(trouble)
         self.wake()

@@ -1,4 +1,4 @@
-"""Where an engine gets its job files: it watches a folder, or follows the commits of a ref."""
+"""The source of an engine's job files: it watches a folder, or follows the commits of a ref."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from jobfile.pipeline import Compiled
 
 
 class Watched(NamedTuple):
-    """What `settle` makes of the files at first, the duty that looks again, and what ends the watch."""
+    """The first read of the files, the loop that reads them again, and the end of the watch."""
 
     settle: Callable[[], Compiled | None]
     look: Callable[[], float]
@@ -39,7 +39,7 @@ class Watching:
         is_held: Callable[[], bool],
         wake: Callable[[str], None],
     ) -> None:
-        """`wake` wakes the loop of a name; while `is_held`, no generation is applied."""
+        """`wake` wakes a loop by name; while `is_held`, no generation is applied."""
         self._config = config
         self._store = store
         self._clock = clock
@@ -73,7 +73,7 @@ class Watching:
         return Watched(settle, look, watch.stop)
 
     def _follow_ref(self) -> Watched:
-        """Take the commits of a ref, each as a set of files of its own."""
+        """Apply the commits of a ref, each as its own set of files."""
         tree = GitTree(
             self._config.main_file,
             self._config.git_ref,
@@ -124,7 +124,7 @@ class Watching:
         return "" if current is None else current.revision
 
     def _note_source(self, commit: str = "", trouble: str = "") -> None:
-        """What `status` says of the files: an engine that follows commits never reads the work tree."""
+        """The source that `status` shows: an engine that follows commits never reads the work tree."""
         source = Source(self._config.git_ref, commit, not self._config.applies_by_itself, trouble)
         if source != self._source:
             with self._store.transaction():
@@ -133,4 +133,4 @@ class Watching:
 
 
 def _nothing() -> None:
-    """A ref has no folder that is watched."""
+    """Do nothing: a ref has no watched folder."""

@@ -1,4 +1,4 @@
-"""The questions that a simulation puts to the engine's core, in the core's own terms."""
+"""The simulation's calls to the engine's core, in the core's own terms."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ _ENDINGS: Final = {
 
 
 def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
-    """What the engine makes of the end of an attempt; the same for all runs of a job, so asked once."""
+    """The engine's verdict on the end of an attempt; the same for all runs of a job, so computed once."""
     known = run.subject.verdicts
     key = (run.state, run.attempt, ending)
     if key not in known:

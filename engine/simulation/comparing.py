@@ -12,7 +12,7 @@ _HEADS = ("", "job", "fires", "ran", "skipped", "missed", "waited max", "busy", 
 def compare_rows(
     before: Outcome, before_setting: Setting, after: Outcome, after_setting: Setting
 ) -> tuple[tuple[str, ...], list[list[str]]]:
-    """The heads, and a row for each job that does something else than before."""
+    """The heads, and a row for each job that behaves differently."""
     old = {row.job: row for row in before.jobs}
     new = {row.job: row for row in after.jobs}
     specs = {spec.name: (spec, before_setting) for spec in before_setting.jobs}

@@ -1,4 +1,4 @@
-"""Discrete events on a virtual clock; what is due, admitted, tried again and made up for, the core says.
+"""Discrete events on a virtual clock; the core decides what is due, admitted, retried and caught up.
 
 At one instant what falls due is decided first, then what ends is settled, then what may start starts: as in a
 turn of the engine. Written for speed where it says so: a month of a big set is a million occurrences.
@@ -91,7 +91,7 @@ class _Simulation:
                 act(now, about)
             if self.may_start and self.absent is None:
                 self.start_ready(now)
-            while self.stopped:  # what is told to stop ends after the turn in which it is told
+            while self.stopped:  # a run ends after the turn in which it gets a stop request
                 stopped, self.stopped = self.stopped, []
                 for run in stopped:
                     run.obeys = run.ended_at is None  # evidence wins: what ended by itself keeps its end
@@ -157,7 +157,7 @@ class _Simulation:
         self.decide(now, run)
 
     def decide(self, now: datetime, about: object) -> None:
-        """Whether a run is made: by its condition, then by what is in its way."""
+        """Whether a run is made: by its condition, then by the overlap policy."""
         run = about
         assert isinstance(run, SimRun)
         if run.is_over:
@@ -255,7 +255,7 @@ class _Simulation:
         return False
 
     def nothing(self, _now: datetime, _about: object) -> None:
-        """Only a moment at which to look again."""
+        """Only a time to check again."""
         self.may_start = True
 
     def start(self, now: datetime, run: SimRun) -> None:
@@ -338,7 +338,7 @@ class _Simulation:
             self.make_ready(about)
 
     def close(self, now: datetime, run: SimRun, state: RunState, reason: str) -> None:
-        """A run is over: its place is free, and what waited for its end begins."""
+        """A run is over: its slot is free, and jobs that waited for its end begin."""
         run.state, run.reason, run.ended_at, run.is_over = state, reason, now, True
         subject, lane = run.subject, run.lane
         row = self.rows[subject.index]

@@ -1,4 +1,4 @@
-"""A month as a picture (SVG): how much goes on in each hour of each day, and each job's days below it."""
+"""A month as a picture (SVG): the load in each hour of each day, and each job's days below it."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What stands out in a simulation, in words: of each job, of clocks, of times when nobody was there."""
+"""Notes on a simulation, in words: on each job, on clocks, on times without an engine."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 
 
 class ZoneChange(NamedTuple):
-    """A zone changes its clock in the time that is simulated; so many jobs name a time that this touches."""
+    """A zone changes its clock in the simulated time; the number of jobs with affected times."""
 
     zone: str
     day: datetime
@@ -24,7 +24,7 @@ class ZoneChange(NamedTuple):
 
 
 def notes_of(row: JobTally, spec: JobSpec, setting: Setting) -> tuple[str, ...]:
-    """What a reader should know of a job, the most important first."""
+    """Notes on a job, the most important first."""
     return tuple(_notes(row, spec, setting))
 
 
@@ -37,7 +37,7 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
         yield f"{many}: {takes}, timeout {length_text(spec.timeout)}" if timeout and spec.timeout else many
     for (state, reason), count in sorted(row.not_run.items()):
         if (state, reason) == ("skipped", Reason.OVERLAP):
-            yield f"{takes}: {_part(count, row.fires)} skipped, a run is in the way"
+            yield f"{takes}: {_part(count, row.fires)} skipped, blocked by another run"
         else:
             yield f"{count:,} {state}: {REASONS.get(reason, reason)}"
     if row.caught_up:
@@ -45,7 +45,7 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
     for what, count in sorted(row.waits.items()):
         yield f"waited for {what} {_times(count)}"
     if row.retries:
-        yield f"tried again {_times(row.retries)}"
+        yield f"retried {_times(row.retries)}"
     for entry in spec.schedule:
         for effect in clock_effects(entry, after=setting.since - _DAY, days=_days(setting) + 2):
             if setting.since.date() <= effect.date < setting.until.date() + _DAY:
@@ -78,7 +78,7 @@ def zone_line(change: ZoneChange) -> str:
 
 
 def absence_lines(outcome: Outcome) -> Iterator[str]:
-    """What became of what fell due while no engine was there, a line for each absence."""
+    """The results of occurrences that fell due without an engine, a line for each absence."""
     for since, until, returns in outcome.absences:
         parts = []
         for one in returns:
@@ -90,12 +90,12 @@ def absence_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def day_text(day: date) -> str:
-    """A day as people say it: Sun 8 Mar."""
+    """A day for people: Sun 8 Mar."""
     return f"{day:%a} {day.day} {day:%b}"
 
 
 def length_text(length: timedelta) -> str:
-    """A length of time, as it is written in files where it is a whole one."""
+    """A length of time, as written in files if it is a whole number of units."""
     seconds = length.total_seconds()
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
         if seconds >= size and seconds % size == 0:

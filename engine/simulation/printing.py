@@ -13,7 +13,7 @@ from engine.simulation.tally import JobTally, Outcome
 HEADS = ("job", "fires", "ran", "skipped", "missed", "waited max", "late", "busy", "note")
 RIGHT = (1, 2, 3, 4, 5, 6, 7)
 NARROW = 90
-"""With fewer columns the table of the load stands closer together."""
+"""With fewer columns the table of the load is narrower."""
 _LEVELS = "▁▂▃▄▅▆▇█"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NOTHING = timedelta(0)
@@ -29,7 +29,7 @@ def outcome_to_text(outcome: Outcome, setting: Setting, beyond: Sequence[str], *
 
 
 def _table(found: Sequence[Sequence[str]], width: int) -> str:
-    """The table; with the notes below it where they do not fit beside."""
+    """The table, with the notes beside it, or below it where they do not fit."""
     whole = table(HEADS, found, right=RIGHT, width=None)
     if max(map(display_width, whole.splitlines())) <= width:
         return whole
@@ -173,7 +173,7 @@ class EventLines:
     """Writes each event as a line of CSV; give `tell` to the simulation."""
 
     def __init__(self) -> None:
-        """Only the heads stand yet."""
+        """Start with the heads only."""
         self._text = io.StringIO()
         self._writer = csv.writer(self._text, lineterminator="\n")
         self._writer.writerow(("at", "event", "job", "scheduled_for", "trigger", "attempt", "reason"))

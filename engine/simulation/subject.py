@@ -18,7 +18,7 @@ CHANCES = 2**64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """No engine is there from `since` until just before `until`; what runs goes on."""
+    """No engine runs from `since` until just before `until`; running jobs continue."""
 
     since: datetime
     until: datetime
@@ -70,7 +70,7 @@ class Lane:
 
 
 class SimRun:
-    """A run, as far as decisions ask about it. There may be millions: defaults stand in the class."""
+    """A run, as far as decisions ask about it. There may be millions, so defaults are in the class."""
 
     id = ""
     number = 0

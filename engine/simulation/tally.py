@@ -1,4 +1,4 @@
-"""What came of a simulation, counted while it goes on: one row a job, the load by hour, the busiest time."""
+"""The results of a simulation, counted while it runs: one row a job, the load by hour, the busiest time."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class JobTally:
 
     @property
     def skipped(self) -> int:
-        """Runs that a policy left out."""
+        """Runs that a policy skipped."""
         return sum(count for (state, _), count in self.not_run.items() if state == "skipped")
 
     @property
@@ -40,10 +40,10 @@ class JobTally:
 
 
 class Load:
-    """How many runs go on at once: in the mean for each hour of each day, and at most."""
+    """The number of concurrent runs: the mean for each hour of each day, and the maximum."""
 
     def __init__(self, since: datetime, until: datetime) -> None:
-        """Of the time from `since` until `until`; what lies outside does not count."""
+        """Counts the time from `since` until `until`, nothing outside it."""
         self.since = since
         self.until = until
         self.first_hour = since.replace(minute=0, second=0, microsecond=0)
@@ -56,7 +56,7 @@ class Load:
         self.most_until: datetime | None = None
 
     def begin(self, at: datetime) -> None:
-        """One more run goes on."""
+        """One more run is active."""
         self.running += 1
         if self.running > self.most:
             self.most, self.most_since, self.most_until = self.running, at, None
@@ -112,7 +112,7 @@ class Return(NamedTuple):
 
 @dataclass
 class Outcome:
-    """Everything that came of a simulation."""
+    """All results of a simulation."""
 
     since: datetime
     until: datetime

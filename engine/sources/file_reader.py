@@ -1,4 +1,4 @@
-"""Reading job files, and no more of them than the language allows."""
+"""Reads job files, up to the limits of the language."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_
 from jobfile.syntax.document import MAX_FILE_BYTES, decode_source, parse_document
 
 MAX_ENTRIES: Final = 50_000
-"""Files and folders that are looked at for one pattern."""
+"""Maximum number of files and folders that are visited for one pattern."""
 _READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -34,7 +34,7 @@ class NoFileError(OSError):
 
 
 class LinkError(NoFileError):
-    """A symbolic link where a file was expected: what lies behind it was not reviewed with it."""
+    """A symbolic link where a file was expected: its target was not reviewed with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def _mode_behind(path: Path) -> int:
 
 
 def _read(handle: int, path: Path, most: int, what: str) -> bytes:
-    """Look at what was opened, then read it: nothing can be put in its place between the two."""
+    """Check the opened file, then read it: it cannot be replaced between the two."""
     try:
         _refuse_others(os.fstat(handle).st_mode, what)
         with os.fdopen(handle, "rb", closefd=False) as file:

@@ -1,4 +1,4 @@
-"""The job files on disk: reading them, being told that they changed, and the commit they are at."""
+"""The job files on disk: reading them, watching them for changes, and the commit they are at."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from engine.host.ownership import file_troubles, unsafe_text
 from engine.ports import Snapshot
 from engine.sources.file_reader import read_job_files, read_limited
 
-# A watch is a hint: what watchdog has to say of one that is being taken away is nobody's concern.
+# A watch is a hint: errors of watchdog while one is being removed do not matter.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 ADVICE = "name the job file with -f, or make one with  jobfile init"
@@ -32,7 +32,7 @@ class FolderTree:
 
     def __init__(self, main_file: Path, *, is_strict: bool = False) -> None:
         """Name the main file; nothing is read yet. With `is_strict` files that others could change count as
-        unreadable: for whoever puts them in force, or runs them.
+        unreadable: for commands that put them in force, or run them.
         """
         self.main_file = main_file
         self._is_strict = is_strict
@@ -59,7 +59,7 @@ class FolderTree:
 
 
 class FolderWatch(FileSystemEventHandler):
-    """Tells when something in a folder changed. A hint: it may be late, doubled or missing."""
+    """Reports changes in a folder. A hint: it may be late, doubled or missing."""
 
     def __init__(self, folder: Path, on_change: Callable[[], None]) -> None:
         """Watch nothing yet."""
@@ -93,7 +93,7 @@ class FolderWatch(FileSystemEventHandler):
                 self._observer = None
 
     def restart(self) -> None:
-        """Watch again: a folder that was deleted and made anew has lost its watch."""
+        """Watch again: a folder that was deleted and created again has lost its watch."""
         self.stop()
         self.start()
 
@@ -121,7 +121,7 @@ def revision_of(folder: Path) -> str:
 
 
 def _head(git: Path) -> str:
-    """What is read here may be anybody's: only what looks like a commit's name is told."""
+    """Any user may have written this file: only a valid commit name is used."""
     try:
         head = _line_of(git / "HEAD")
         if not head.startswith("ref: "):

@@ -1,4 +1,4 @@
-"""git, asked as one asks in a stranger's folder: whatever a repository says, git alone is executed.
+"""Runs git safely in an untrusted repository: whatever its settings say, only git is executed.
 
 A repository may come from a pull request, an archive or a shared folder, and its own settings can name
 programs: git-config(1). So git gets an environment of its own, settings that stand above those of the
@@ -21,7 +21,7 @@ GIT_SECONDS: Final = 60.0
 FETCH_SECONDS: Final = 120.0
 """How long a fetch may take."""
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""More than this is taken in of no answer."""
+"""Maximum size of an answer in bytes."""
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 """What git may allocate: a few bytes of a repository can stand for many."""
 MAX_REVISION: Final = 256
@@ -111,7 +111,7 @@ def git_bytes(
 
 
 def fetch(folder: Path, remote: str, spec: str) -> None:
-    """Bring what a remote has, whole: a fetch that broke off leaves the ref where it was.
+    """Fetch from a remote, completely: an interrupted fetch leaves the ref where it was.
 
     Programs that help with a password count when the user's own settings name them, not the repository's.
     """
@@ -147,7 +147,7 @@ def _ask(
     path = os.pathsep.join(_search_path(environ, top))
     program = shutil.which("git", path=path)
     if program is None:
-        raise RevisionError("there is no git here: install it, or put its folder in PATH")
+        raise RevisionError("git was not found: install it, or put its folder in PATH")
     taken = (*_TAKEN, *_FETCH_TAKEN) if fetches else _TAKEN
     env = {name: environ[name] for name in taken if name in environ}
     env |= {**_ENVIRONMENT, **(_FETCH_ENVIRONMENT if fetches else {})}
@@ -171,14 +171,14 @@ def _ask(
 
 
 def _search_path(environ: Mapping[str, str], top: Path) -> Iterator[str]:
-    """The folders of PATH but those that whoever wrote the repository may have filled."""
+    """The folders of PATH, without those that the author of the repository may have filled."""
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
         if folder.startswith("/") and not Path(os.path.realpath(folder)).is_relative_to(top):
             yield folder
 
 
 def _answer(heard: Heard) -> bytes:
-    """What git printed, when it ended well; raises RevisionError with what it complained of."""
+    """The output of git if it succeeded; raises RevisionError with its error message."""
     if heard.code == 0:
         return heard.out
     said = os.fsdecode(heard.complaint)

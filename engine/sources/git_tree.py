@@ -10,11 +10,11 @@ from engine.sources.git import fetch, git_bytes
 from engine.sources.git_revisions import commit_of, snapshot_at
 
 FETCH_SECONDS = 60.0
-"""How often a remote repository is asked for news."""
+"""How often a remote repository is fetched, in seconds."""
 LOOK_SECONDS = 5.0
 """How often a ref of the repository at hand is looked at."""
 MAX_COMMITS = 100
-"""Commits that are taken one by one; of more only the last is."""
+"""Maximum number of new commits applied one by one; with more, only the last is applied."""
 
 
 class GitTree:
@@ -32,7 +32,7 @@ class GitTree:
         """Begin behind the commit `after`, if the ref contains it; `signers` is a file of keys.
 
         With signers only what follows the commit `in_force` is taken. A signature says who wrote a commit,
-        not that it is the newest: whoever may push could bring back an old one, or one never merged.
+        not that it is the newest: a user who may push could bring back an old one, or one never merged.
         """
         self.main_file = main_file
         self.folders = frozenset[Path]()
@@ -87,7 +87,7 @@ class GitTree:
         return found, named.removeprefix(f"{found}/") if found else ""
 
     def _fetch(self) -> None:
-        """Bring what the remote has, whole: a fetch that broke off leaves the ref where it was."""
+        """Fetch from the remote, completely: an interrupted fetch leaves the ref where it was."""
         if self._remote:
             spec = f"+refs/heads/{self._branch}:refs/remotes/{self._remote}/{self._branch}"
             fetch(self._folder, self._remote, spec)

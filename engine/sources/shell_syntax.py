@@ -18,7 +18,7 @@ def shell_syntax(script_text: str, dialect: Dialect) -> Complaint | None:
     """The line and message of the shell's complaint; None if it has none, or there is no such shell."""
     from engine.execution.launcher_client import ask  # noqa: PLC0415  start-up time: only scripts that need it
 
-    # What a script switches on with shopt is not on for one that only reads it.
+    # Options that a script sets with shopt are not set while it is only read.
     options = ("-O", "extglob") if dialect == "bash" and "extglob" in script_text else ()
     answer = ask([dialect, *options, "-n"], script_text, timeout_seconds=TIMEOUT_SECONDS)
     if answer is None or answer[0] == 0:
@@ -27,7 +27,7 @@ def shell_syntax(script_text: str, dialect: Dialect) -> Complaint | None:
 
 
 class SyntaxChecker:
-    """Remembers what the shells said, so that a script that did not change is asked about once."""
+    """Caches the shells' answers, so that an unchanged script is checked only once."""
 
     def __init__(self) -> None:
         """Knows nothing yet."""

@@ -1,7 +1,7 @@
-"""What is to be taken away: of a run's temporary folder, by its supervisor, and of old runs, by the engine.
+"""Deletes files: of a run's temporary folder, for its supervisor, and of old runs, for the engine.
 
 What an attempt left in its temporary folder is set aside in one step while nobody else can be at work in the
-folder, and taken away after the attempt's end is recorded. Nothing else goes: a link is removed and not
+folder, and deleted after the attempt's end is recorded. Nothing else goes: a link is removed and not
 followed, and what is mounted there stays, for a mount point cannot be renamed: rename(2).
 """
 
@@ -45,7 +45,7 @@ class Litter:
 
 
 def remove(name: str, folder: int) -> None:
-    """Take away what has this name in an open folder, or as much of it as the time allows."""
+    """Delete what has this name in an open folder, or as much of it as the time allows."""
     try:
         if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             _own(name, folder)

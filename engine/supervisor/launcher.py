@@ -26,11 +26,11 @@ from engine.supervisor.waking import Wake
 IDLE_KEPT: Final = 16
 """Supervisors that wait for their next order; more of them end."""
 IDLE_SECONDS: Final = 10.0
-"""After so long without an order none of them waits any more."""
+"""After this long without an order no supervisor waits any more."""
 ATTEMPTS_EACH: Final = 1_000
-"""A supervisor ends after so many: what it may have gathered goes with it."""
+"""A supervisor ends after this number of attempts, to free the memory that it has gathered."""
 SMALL_ORDER_BYTES: Final = 32_768
-"""What a pipe takes at once, whoever reads it; a larger order goes to a new supervisor, with its memory."""
+"""What a pipe takes at once; a larger order goes to a new supervisor, with its memory."""
 READ_BYTES: Final = 65_536
 _HEAD: Final = struct.Struct("!II")
 GONE_MILLISECONDS: Final = 200
@@ -57,7 +57,7 @@ class Idle:
     def add(self, said: int, orders: int, folder: bytes, pid: int) -> None:
         """A supervisor was forked for an attempt; `said` is read, `orders` written."""
         self.orders[said], self.given[said], self.pids[said] = orders, folder, pid
-        self.wakes.register(said, 0)  # its end is told unasked: poll(2)
+        self.wakes.register(said, 0)  # its end is always reported: poll(2)
         self.said.register(said, select.POLLIN)
 
     def drop(self, said: int) -> None:
@@ -129,7 +129,7 @@ def _hand_over(folder: bytes, message: bytes, idle: Idle) -> bool:
 
 
 def _fork(folder: bytes, message: bytes, idle: Idle, mine: tuple[int, int, str]) -> None:
-    """Make one more supervisor. Where the system has no room for it, the attempt is told as not taken."""
+    """Start one more supervisor. If the system cannot, the attempt is reported as not accepted."""
     orders, acks, wake = mine
     pipes: list[int] = []
     try:
@@ -204,7 +204,7 @@ def _wait_until_gone(pid: int) -> None:
 
 
 def _acknowledge(acks: int, folder: bytes, problem: int = 0) -> None:
-    """Whatever became of an order, its folder tells it now. The engine may be gone; the next one looks."""
+    """Report that an order is decided: its folder has the result, for this engine or the next."""
     _tell(acks, b"-%d %s\n" % (problem, folder))
 
 

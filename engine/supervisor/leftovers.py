@@ -1,4 +1,4 @@
-"""Processes that an attempt left behind: found, and ended without ever hitting another.
+"""Processes that an attempt left behind: found and killed, without risk of killing an unrelated process.
 
 A process id is used again once its process is gone, so a signal goes through a handle (pidfd_open(2)) that
 was taken before the process was looked at once more.
@@ -109,7 +109,7 @@ def has_ended(pid: int, began: str) -> bool:
 
 
 def go_on(pid: int, began: str) -> bool:
-    """Let a process go on that somebody has stopped; whether it stood still. Another with its id is not."""
+    """Continue a stopped process, not another with its id; returns whether it was stopped."""
     if not _is_stopped(pid, began):
         return False
     rouse(pid, began)

@@ -21,9 +21,9 @@ BASE64_COLUMNS = (64, 76)
 """Where base64 is broken into lines: openssl and PEM (RFC 7468), coreutils and MIME (RFC 2045)."""
 _URL_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 _GRAM_BYTES = 4
-"""Output is compared in numbers of so many bytes: one look into a set instead of one for each form."""
+"""Output is compared in integers of this many bytes: one lookup in a set instead of one for each form."""
 _WINDOW_BYTES = 2 * _GRAM_BYTES - 1
-"""So many bytes in a row hold a whole number, wherever in the output they begin."""
+"""This many consecutive bytes contain a whole integer, wherever in the output they start."""
 _LAST_WINDOW, _WINDOW_STEP = 56, 8
 """A form is known by one of its first windows, so that its beginning is seen as soon as its whole."""
 _NUMBERS_AT_ONCE = 4096

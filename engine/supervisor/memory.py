@@ -25,7 +25,7 @@ def start_of_memory_kills() -> None:
 
 
 def memory_kills() -> int:
-    """So often a process was killed for want of memory; only its growth means anything."""
+    """How many processes were killed because memory ran out; only its growth counts."""
     return 0 if _counter < 0 else _count() or 0
 
 

@@ -31,7 +31,7 @@ def make_folder(path: Path) -> None:
 
 
 def open_folder(path: Path) -> int:
-    """An attempt's folder, made where it is not there; a link or a file in its place is taken away."""
+    """An attempt's folder, created if missing; a link or a file in its place is removed."""
     try:
         return os.open(path, FOLDER)
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def open_file(name: str, flags: int, *, folder: int) -> int:
 
 
 def append_to(name: str, *, folder: int) -> int:
-    """A file to write on at its end. What is no plain file is taken away first."""
+    """A file for appending. Anything else in its place is removed first."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     try:
         return open_file(name, flags, folder=folder)
@@ -77,7 +77,7 @@ def append_to(name: str, *, folder: int) -> int:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file anew."""
+    """Write a new file."""
     handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
         write_all_at(handle, content, 0)

@@ -1,7 +1,7 @@
 """What an attempt wrote: kept by its shim with head and tail, read back in order.
 
-The first HEAD_BYTES are kept for good; after them come segments of which the newest are kept. So a flood
-keeps its beginning and its end, needs no putting together, and survives whoever dies while it is written.
+The first HEAD_BYTES are always kept; after them come segments, of which the newest are kept. So a flood
+keeps its start and its end, needs no reassembly, and survives a crash of any process that writes it.
 """
 
 import os

@@ -3,7 +3,7 @@
  *
  * Two things cannot be done in Python. fork(2) gives a new process a copy of its parent's memory, and both pay for it:
  * for the tables of its pages, and for a fault at each page that either touches next. vfork(2) lends it its parent's
- * memory until it executes its program; meanwhile it must touch nothing that its parent goes on with. And after each
+ * memory until it executes its program; meanwhile it must touch nothing that its parent still uses. And after each
  * wait for a disk or a process an interpreter's working set has been evicted from the caches, which costs more than
  * what it does between two waits: so all waits of a beginning happen here, in one call.
  *
@@ -30,7 +30,7 @@
 /* Where a beginning failed; spawn.py has the same numbers. */
 enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT };
 
-/* What begin does; plain.py has the same fields. Bytes have their size beside them: NULs part the words in them. */
+/* What begin does; plain.py has the same fields. Bytes have their size beside them: NULs separate the words in them. */
 struct order {
     int file; /* the attempt's evidence, locked; its name until it is begun and from then on */
     const char *new, *name;
@@ -117,7 +117,7 @@ static void be_as_killable_as_others(void)
     }
 }
 
-/* In the child; never inlined, so that nothing of it is kept where its parent goes on. Returns only with what went
+/* In the child; never inlined, so that nothing of it is kept where its parent continues. Returns only with what went
  * wrong. */
 __attribute__((noinline)) static int become(const struct job *job, volatile int *stage)
 {

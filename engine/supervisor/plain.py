@@ -100,7 +100,7 @@ def is_built() -> bool:
 
 
 def leave_out() -> None:
-    """Go on as where it was not built; tests do."""
+    """Continue as if it was not built; for tests."""
     global _library
     _library = None
 

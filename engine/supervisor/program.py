@@ -73,7 +73,7 @@ class Program:
                 pass
 
     def reap_others(self) -> None:
-        """Let go of what lost its parent and has ended: until then each takes a place among the processes.
+        """Reap orphans that have ended: until then each takes a slot in the process table.
 
         Its own process is left as it is; once that has ended, everything is reaped.
         """
@@ -86,7 +86,7 @@ class Program:
         """How it ended; from now on its id may be another's, and its output can end.
 
         Until then that is held open here: a process closes what it has before it can be waited for, and
-        a supervisor that is waked twice for each end is waked once too often.
+        a supervisor that is woken twice for each end is woken once too often.
         """
         ended: Ended | None = plain.reap(self.pid, self._held, self.output)
         if ended is None:

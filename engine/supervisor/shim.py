@@ -1,4 +1,4 @@
-"""A shim: supervises one attempt, whoever else lives or dies.
+"""A shim: supervises one attempt, whether or not other processes live.
 
 It locks the attempt's evidence while it does, and leaves in it a marker before it executes anything (once: at
 most one execution of an attempt), and a checksummed result at the end. Forked by the launcher; standard
@@ -26,7 +26,7 @@ from engine.supervisor.storing import OutputFiles
 from engine.supervisor.waking import Wake, child_signals, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
-"""How long what a job left behind may go on after the job has ended by itself.
+"""How long leftover processes of a job may continue after the job has ended by itself.
 
 Also how long somebody else may keep its output open, and how long SIGKILL is repeated.
 """
@@ -53,9 +53,9 @@ _bereaved = -1
 def become_supervisor() -> None:
     """For its whole life a supervisor has a session of its own, and what loses its parent is its child.
 
-    Whoever ends everything politely, as a host that goes down does, ends the jobs: their supervisors stay to
+    A shutdown that sends SIGTERM to everything ends the jobs: their supervisors stay to
     record how. A caught signal, unlike an ignored one, is reset when the job is executed. SIGCONT lets a
-    stopped supervisor go on, and wakes another.
+    stopped supervisor continue, and wakes another.
     """
     global _roused, _bereaved
     os.setsid()
@@ -255,7 +255,7 @@ class Shim:
             self._kill()
 
     def _ask(self) -> None:
-        """SIGTERM to the job's group. From now on all of the job has its grace, whoever of it ends first."""
+        """Send SIGTERM to the job's group. From now on all of the job's processes have its grace."""
         self.told = group_within(os.getpid(), self.program.pid)
         self.program.signal(signal.SIGTERM)
         self.kill_at = boot_seconds() + self.order["kill_grace_seconds"]
@@ -268,7 +268,7 @@ class Shim:
         self.kill_at = boot_seconds() + LOOK_SECONDS
 
     def _give_up(self, problem: Exception) -> None:
-        """Supervision cannot go on: nothing of the job does either, and its end is not known."""
+        """Supervision failed: end everything of the job; its result is unknown."""
         signal_descendants(os.getpid(), signal.SIGKILL)
         self.result["supervisor_error"] = f"{type(problem).__name__}: {problem}"[:_DETAIL_CHARACTERS]
         self._has_children()
@@ -346,9 +346,9 @@ class Shim:
                 return True
 
     def _conclude(self) -> None:
-        """Evidence before anything else: the result is on the disk before anybody is told of it."""
+        """Evidence first: the result is on the disk before it is reported."""
         self.evidence.look_after()
-        self.output.renew()  # what was taken away counts as dropped
+        self.output.renew()  # deleted output counts as dropped
         self.output.close()
         self.program.close()
         self.result.setdefault("ended_at", now_us())

@@ -100,7 +100,7 @@ def note_umask_and_core(umask: int, core: tuple[int, int]) -> None:
 
 
 def core_of(size: "int | None") -> "tuple[int, int] | None":
-    """The limits, soft and hard, for a core of so many bytes; -1 is as many as this process may give."""
+    """The soft and hard limits for a core file of this many bytes; -1 is this process's own maximum."""
     if size is None:
         return None
     return (_core[1], _core[1]) if size == resource.RLIM_INFINITY else (size, size)

@@ -33,7 +33,7 @@ class OutputFiles:
         self.dropped = 0
 
     def write(self, part: bytes) -> None:
-        """Store the next bytes of output. A full disk drops them; the job goes on."""
+        """Store the next bytes of output. A full disk drops them; the job continues."""
         self.total += len(part)
         self._store(self._mask.feed(part))
 
@@ -45,7 +45,7 @@ class OutputFiles:
             self._file = -1
 
     def renew(self) -> None:
-        """Begin anew if what was stored was taken away with its folder; that counts as dropped."""
+        """Start again if the stored output was deleted with its folder; that counts as dropped."""
         if self._number < 0:
             return
         try:

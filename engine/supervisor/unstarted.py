@@ -43,7 +43,7 @@ def _why(name: str, paths: list[str], problem: int) -> str:
                 "(`getconf ARG_MAX` says how much it takes)"
             )
         case errno.ETXTBSY:
-            return "is open for writing; whoever replaces it should write a new file and rename it"
+            return "is open for writing; to replace it, write a new file and rename it"
         case _:
             return f"cannot be executed: {os.strerror(problem)}"
 
@@ -72,7 +72,7 @@ def _why_absent(path: str) -> str:
             return f"not found: {above} is a file, not a folder"
         return "not found"
     if not os.path.exists(path):  # noqa: PTH110
-        return f"not found: {path} is a link to {os.readlink(path)}, which is not there"  # noqa: PTH115
+        return f"not found: {path} is a link to {os.readlink(path)}, which does not exist"  # noqa: PTH115
     head = _head(path)
     if head.startswith(b"#!"):
         return _why_no_interpreter(path, head)
@@ -110,7 +110,7 @@ def _why_not_executable(path: str) -> str:
         return f"not executable by this user; make it so:  chmod +x {path}"
     head = _head(path)
     if head.startswith(b"#!"):
-        return f"is there, but its interpreter {_shown(_interpreter(head)[1])} may not be executed"
+        return f"is there, but its interpreter {_shown(_interpreter(head)[1])} is not executable"
     return f"not executable: {os.strerror(errno.EACCES)}"
 
 

@@ -1,4 +1,4 @@
-"""How a supervisor wakes its engine, and what it is waked by itself."""
+"""How a supervisor wakes its engine, and how it is woken itself."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ class Wake:
         self._pipe = -1
 
     def tell(self, line: bytes) -> None:
-        """Tell whoever listens. Where the pipe leads to nobody any more there may be another in its place."""
+        """Notify the engine. If the pipe has no reader any more, there may be a new one in its place."""
         for _ in range(2):
             try:
                 if self._pipe < 0:

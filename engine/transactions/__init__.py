@@ -1,3 +1,3 @@
-"""One change to the ledger each, inside the transaction of the caller."""
+"""Single changes to the ledger, each inside the transaction of the caller."""
 
 __all__ = ["account", "apply", "clock", "outbox", "pause", "restore", "stop"]

@@ -21,7 +21,7 @@ from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone, spread_delay
 
 SKIPS_IN_A_ROW = 3
-"""So many occurrences skipped one after the other want a person: a run that hangs silences its job."""
+"""After this many consecutive skips the user is warned: a stuck run silences its job."""
 
 DEFAULT_KEY = "default"
 """The schedule key of a job's one occurrence set: its schedules are a union."""
@@ -29,7 +29,7 @@ DEFAULT_KEY = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What a decision needs from outside: the time, the generation in force, and where ids come from."""
+    """What a decision needs from outside: the time, the generation in force, and a source of ids."""
 
     now: datetime
     generation: int
@@ -38,7 +38,7 @@ class Moment:
 
 
 class _Subject(NamedTuple):
-    """A schedule with what its job says about it."""
+    """A schedule with the rules of its job."""
 
     schedule: Schedule
     rules: Rules
@@ -48,7 +48,7 @@ class _Subject(NamedTuple):
 def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[Event]:
     """Record every occurrence of a schedule that fell due, and advance its coverage over them.
 
-    Run to its end inside one transaction: rows without coverage or coverage without rows must not exist.
+    Must complete inside one transaction: rows without coverage, or coverage without rows, must not exist.
     """
     spec = store.definition(schedule.digest)
     rules = rules_of(spec, schedule.entries)
@@ -69,7 +69,7 @@ def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[E
 
 
 def decide_waiting(store: Accounting, run: Run, moment: Moment) -> Iterator[Event]:
-    """Decide about a run whose spread has passed: what is in its way counts now, not when it fell due."""
+    """Decide about a run whose spread has passed: what counts is what blocks it now, not when it fell due."""
     spec = store.definition(run.digest)
     decision = _decision(store, run, spec)
     recorded = _decided(replace(run, reason=""), decision, moment)
@@ -78,7 +78,7 @@ def decide_waiting(store: Accounting, run: Run, moment: Moment) -> Iterator[Even
 
 
 def rules_of(spec: JobSpec, entries: Sequence[ScheduleEntry]) -> Rules:
-    """What a job says about the occurrences of its schedule."""
+    """The job's rules for the occurrences of its schedule."""
     has_spread = any(entry.spread for entry in entries)
     delays = tuple(spread_delay(entry.spread, spec.name) for entry in entries) if has_spread else ()
     deadline = spec.start_deadline
@@ -97,7 +97,7 @@ def requested_run(
     requested_by: str = "",
     retry_of: str | None = None,
 ) -> Run:
-    """A run that a person asks for, before it is recorded; `at` is the time that it is about."""
+    """A requested run, before it is recorded; `at` is the time that it is for."""
     run = Run(
         id=id,
         job=spec.name,
@@ -135,7 +135,7 @@ def concurrency_key(spec: JobSpec, run: Run) -> str:
 
 
 def template_values(spec: JobSpec, run: Run) -> dict[str, object]:
-    """What names mean in the templates of a run, as far as it is known before an attempt starts."""
+    """The values of names in a run's templates, as far as known before an attempt starts."""
     return {
         "vars": dict(spec.vars),
         "params": dict(run.params),
@@ -150,7 +150,7 @@ def template_values(spec: JobSpec, run: Run) -> dict[str, object]:
 
 
 def bound_params(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
-    """The arguments of a run: what was given, and the defaults for the rest."""
+    """The arguments of a run: the given ones, and defaults for the rest."""
     defaults = {param.name: param.default for param in spec.params if param.default is not None}
     return {**defaults, **arguments}
 
@@ -238,14 +238,14 @@ def _record_run(store: Accounting, run: Run, spec: JobSpec, moment: Moment) -> I
 
 
 def _decision(store: Accounting, run: Run, spec: JobSpec) -> Decision[Run]:
-    """What the overlap policy says of a run, from what the ledger says of the others."""
+    """The overlap policy's decision about a run, given the other runs in the ledger."""
     others = _InTheWay(store, run.concurrency_key)
     return admit(concurrency=spec.concurrency, policy=policy_for(spec, run.trigger), others=others)
 
 
 @dataclass(frozen=True, slots=True)
 class _InTheWay:
-    """The others, as the ledger has them: asked only for what a decision needs."""
+    """The other runs in the ledger; reads only what a decision needs."""
 
     store: Accounting
     key: str
@@ -282,7 +282,7 @@ def _consequences(store: Accounting, run: Run, decision: Decision[Run], moment: 
 
 
 def _is_blocked(store: Accounting, job: str) -> bool:
-    """Whether the Nth consecutive occurrence was just skipped because a run is in the way; true once."""
+    """Whether the Nth consecutive occurrence was just skipped because a run blocks it; true once."""
     newest = store.newest_occurrences(job, limit=SKIPS_IN_A_ROW + 1)
     skips = [(one.state, one.reason) == (RunState.SKIPPED, Reason.OVERLAP) for one in newest]
     return skips[:SKIPS_IN_A_ROW] == [True] * SKIPS_IN_A_ROW and skips[SKIPS_IN_A_ROW:] != [True]
@@ -291,7 +291,7 @@ def _is_blocked(store: Accounting, job: str) -> bool:
 def _decided(run: Run, decision: Decision[Run], moment: Moment) -> Run:
     match decision:
         case Admit():
-            # What is made up for starts at a pace; see the worker.
+            # Catch-up runs start at a limited rate; see the worker.
             return replace(run, reason=Reason.CATCHUP_PACING) if run.trigger is TriggerKind.CATCHUP else run
         case Hold():
             return replace(run, reason=Reason.OVERLAP)

@@ -31,7 +31,7 @@ class Change:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the catalog means what is in force."""
+        """Whether the catalog is the same as what is in force."""
         return not (self.added or self.changed or self.removed or self.renamed)
 
 
@@ -62,7 +62,7 @@ def compare(store: Applying, catalog: Catalog) -> Change:
 def apply_catalog(
     store: Applying, catalog: Catalog, generation: Generation, moment: Moment
 ) -> Iterator[Event]:
-    """Make a catalog the generation in force, if it means anything new.
+    """Make a catalog the generation in force, if it changes anything.
 
     The instant of activation splits time: up to it the old schedules are accounted for by their own
     rules, after it the new ones, and no instant belongs to both or to none.
@@ -105,7 +105,7 @@ def apply_catalog(
 def _rename(
     store: Applying, version: JobVersion, one: CompiledJob, number: int, moment: Moment
 ) -> Iterator[Event]:
-    """The job goes on under its new name, if that name is free; else one ends and another begins."""
+    """The job continues under its new name, if that name is free; else one job ends and another begins."""
     old, new = version.job, one.spec.name
     is_kept = not store.knows_job(new)
     if is_kept:
@@ -149,7 +149,7 @@ def _goes_on(schedule: Schedule, spec: JobSpec) -> bool:
 
 
 def _cancel_waiting(store: Applying, job: str, reason: str, moment: Moment) -> Iterator[Event]:
-    """What waits to start or to be tried again ends: what is not in the files does not run."""
+    """End runs that wait to start or for a retry: a job that is not in the files does not run."""
     for run in store.waiting_of_job(job):
         if store.request_stop(run.id, Stop.CANCEL, reason=reason, detail="", now=moment.now):
             ended = replace(run, state=RunState.CANCELLED, reason=reason, detail="", ended_at=moment.now)

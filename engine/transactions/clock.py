@@ -1,4 +1,4 @@
-"""A user says that the clock is right."""
+"""A user confirms that the clock is right."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from engine.ledger.store_ports import Scheduling
 
 
 def accept_clock(store: Scheduling, *, by: str, why: str, now: datetime) -> bool:
-    """Let the engine believe the clock; whether it did not."""
+    """Make the engine believe the clock; returns whether it did not before."""
     is_accepted = store.incidents.accept_hold(actor=by)
     if is_accepted:
         store.audit(actor=by, action="accept", object="clock", detail=why, now=now)

@@ -1,4 +1,4 @@
-"""What a record calls for: notifications that are owed, noted in the transaction of the record itself."""
+"""Notifications for a record, noted in the transaction of the record itself."""
 
 import json
 from datetime import datetime
@@ -12,7 +12,7 @@ from jobfile.model.jobs import JobSpec
 
 
 def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
-    """Note what the state of a run calls for, if it is final."""
+    """Note the notifications for the state of a run, if it is final."""
     if not spec.notify or run.state in OPEN_STATES:
         return
     about: dict[str, object] = {
@@ -39,7 +39,7 @@ def owe_for_gap(
     reason: str,
     now: datetime,
 ) -> None:
-    """Note what many occurrences call for that did not run: one notification for all of them."""
+    """Note one notification for many occurrences that did not run."""
     if not spec.notify:
         return
     about: dict[str, object] = {
@@ -75,7 +75,7 @@ def _owe(
     for event, channels in notices(spec, state, previous=previous).items():
         body = json.dumps({"event": event, "job": spec.name, **about}, sort_keys=True)
         for channel in channels:
-            # The same event has the same id however often the engine dies before it is told.
+            # The same event keeps its id, even if the engine dies several times before it is sent.
             name = sha256(f"{key}\0{event}\0{channel}".encode()).hexdigest()[:32]
             store.outbox.add(
                 Owed(id=name, at=now, event=event, channel=channel, job=spec.name, run_id=run_id, body=body)
@@ -83,7 +83,7 @@ def _owe(
 
 
 def _event_before(store: Notifications, run: Run) -> str:
-    """The event that the newest other end of the job stood for: a success after trouble is a recovery."""
+    """The event of the job's previous end: a success after a failure is a recovery."""
     since = run.scheduled_for.replace(year=1971, month=1, day=1)
     newest = store.newest_ends(run.job, since=since, limit=2)
     before = newest[1] if len(newest) > 1 else None

@@ -1,4 +1,4 @@
-"""Pauses: which hold, those that users make and end, and the one that a job makes itself when it fails."""
+"""Pauses: the ones in force, those by users, and the pause of a job after its own failures."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.ledger.store_ports import Pausing  # not when `status` starts: it asks only which pauses hold
 
 BAD_ENDS = (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)
-"""The ends that count: nobody knows how a lost run ended, and that is not well either."""
+"""The ends that count as failures; a lost run counts, because its end is unknown."""
 
 BY_FAILURES = "failures"
 BY_HAND = "hand"
@@ -22,9 +22,9 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def pause_after_failures(store: "Pausing", run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
-    """Pause the job of a run that has just ended, if this was the last failure that its author allows.
+    """Pause the job of a run that has just ended, if it has reached its limit of failures.
 
-    What failed before the job was resumed is forgiven.
+    Failures before the job was resumed do not count.
     """
     limit = spec.pause_on_failure
     if limit is None or run.state not in BAD_ENDS:
@@ -58,7 +58,7 @@ def holding(view: History, now: datetime) -> tuple[Pause, ...]:
 
 
 def pause_by_hand(store: "Pausing", pause: Pause) -> None:
-    """Pause a job because a user asks for it; raises when it is paused already."""
+    """Pause a job for a user; raises when it is paused already."""
     job, now = pause.job, pause.paused_at
     if any(one.holds_at(now) for one in store.pauses.between(job, since=now, until=now)):
         raise JobfileError(f"{job} is paused already; see  jobfile status")
@@ -69,7 +69,7 @@ def pause_by_hand(store: "Pausing", pause: Pause) -> None:
 
 
 def resume_by_hand(store: "Pausing", job: str, *, by: str, why: str, now: datetime) -> bool:
-    """End the pauses of a job because a user asks for it; whether there were any."""
+    """End the pauses of a job for a user; returns whether there were any."""
     ended = store.pauses.end(job, by=by, now=now)
     if ended:
         store.audit(actor=by, action="resume", object=job, detail=why, now=now)

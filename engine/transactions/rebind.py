@@ -11,10 +11,10 @@ from jobfile.model.jobs import JobSpec
 
 
 def rebind(run: Run, *, old: JobSpec, new: CompiledJob) -> Run | None:
-    """The run under another definition; None when what it was asked for with does not fit there.
+    """The run under another definition; None when its arguments do not fit there.
 
-    Of its params only those that differ from the old defaults were meant. A run that was tried already
-    keeps its definition: a retry repeats, and nothing else.
+    Only params that differ from the old defaults were given on purpose. A run that was attempted already
+    keeps its definition: a retry only repeats.
     """
     if run.digest == new.digest or run.attempt > 0:
         return None

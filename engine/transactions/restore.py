@@ -1,4 +1,4 @@
-"""An older copy of the ledger was put in its place: what would run again, and how to go on without that."""
+"""An older copy of the ledger was restored: what would run again, and how to continue without that."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -12,13 +12,13 @@ from engine.transactions.account import rules_of
 from jobfile.schedule.occurrences import fires
 
 RESTORED = Reason.RESTORED
-"""The reason of occurrences that a person let go because another ledger had accounted for them."""
+"""The reason of occurrences that a user marked as missed because another ledger had accounted for them."""
 
 MAX_JOBS_TOLD = 12
 
 
 class Again(NamedTuple):
-    """A job with occurrences that this copy knows nothing of, of which some would run again."""
+    """A job with occurrences that are missing in this copy; some of them would run again."""
 
     job: str
     unknown: int
@@ -27,7 +27,7 @@ class Again(NamedTuple):
 
 
 def would_run_again(store: Scheduling, *, until: datetime, now: datetime) -> tuple[Again, ...]:
-    """What the copy has not accounted for, although a newer ledger had, up to `until`."""
+    """What a newer ledger had accounted for up to `until`, and this copy has not."""
     found = []
     for schedule in store.schedules_in_force():
         spec = store.definition(schedule.digest)
@@ -49,11 +49,11 @@ def told(found: tuple[Again, ...]) -> str:
     ]
     if len(found) > MAX_JOBS_TOLD:
         lines.append(f"and {len(found) - MAX_JOBS_TOLD} more jobs")
-    return "; ".join(lines) or "no schedule of this copy has anything to make up for"
+    return "; ".join(lines) or "no schedule of this copy has anything to catch up"
 
 
 def accept_copy(store: Scheduling, *, by: str, marks_missed: bool, now: datetime) -> None:
-    """A person goes on from the copy; with `marks_missed` nothing of what it has forgotten runs again."""
+    """Continue from the copy; with `marks_missed` nothing that it has forgotten runs again."""
     with store.transaction():
         missed = _mark_missed(store, now=now) if marks_missed else 0
         store.incidents.end_hold(RESTORED_HOLD, by=by, now=now)
@@ -62,7 +62,7 @@ def accept_copy(store: Scheduling, *, by: str, marks_missed: bool, now: datetime
 
 
 def _mark_missed(store: Scheduling, *, now: datetime) -> int:
-    """Account for everything up to now as missed, so that nothing of it runs again; how many."""
+    """Record everything up to now as missed, so that nothing of it runs again; returns the number."""
     count = 0
     generation = store.current_generation()
     for schedule in store.schedules_in_force():

@@ -1,4 +1,4 @@
-"""End runs on purpose: those of an engine that takes its jobs with it, and requests without a command."""
+"""End runs on purpose: all runs of an engine that stops its jobs, and requests whose command is gone."""
 
 import threading
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from engine.ledger.store_ports import Stopping
 from engine.ports import Clock, Stop
 
 STOP_SLACK_SECONDS = 10.0
-"""Beyond the longest grace of what runs, so long is waited for it to end."""
+"""How many seconds to wait for runs to end, beyond their longest grace."""
 STOP_LOOK_SECONDS = 0.05
 
 
 def stop_running(
     store: Stopping, clock: Clock, *, why: str, wake: Callable[[], None], asked_again: threading.Event
 ) -> bool:
-    """Cancel everything that runs and wait, no longer than its grace; whether all of it has ended.
+    """Cancel all running jobs and wait, no longer than their grace; returns whether all have ended.
 
-    Whoever asks the engine to end once more does not wait for it.
+    A second request to end the engine stops the waiting.
     """
     until = None
     while store.live_attempts():
@@ -42,8 +42,8 @@ def stop_running(
 def is_withdrawn(run: Run, *, by_command: bool) -> bool:
     """Whether a run ends because the command that asked for it in the foreground is gone.
 
-    What never started is withdrawn: nobody expects it any more. A retry goes on where an engine is, which
-    the run was handed over to; with a command that runs jobs itself nothing would ever start it.
+    A run that never started is withdrawn: nobody expects it any more. A retry continues if an engine is
+    running, because the run was handed over to it; without an engine nothing would ever start it.
     """
     if run.trigger is not TriggerKind.MANUAL:
         return False
@@ -53,7 +53,7 @@ def is_withdrawn(run: Run, *, by_command: bool) -> bool:
 
 
 def withdraw(store: Stopping, run: Run, *, now: datetime) -> list[Event]:
-    """End a run that nobody waits for any more, inside the caller's transaction."""
+    """End a run that no command waits for any more, inside the caller's transaction."""
     detail = run.requested_by
     if not store.request_stop(run.id, Stop.CANCEL, reason=Reason.WITHDRAWN, detail=detail, now=now):
         return []
@@ -62,12 +62,12 @@ def withdraw(store: Stopping, run: Run, *, now: datetime) -> list[Event]:
 
 
 def why_gone(store: Stopping, run: Run) -> str:
-    """Why the job of a run is tried no more, in words; empty while it is. A job that was only ever run is."""
+    """Why a run's job is not retried, in words; empty if it is. A job that was never applied is retried."""
     if run.generation is None:
         return ""
     version = store.job_in_force(run.job)
     if version is None:
         return "the job was removed"
-    # What a person asks of a job that is disabled keeps its retries: only the schedule is off.
+    # A requested run of a disabled job keeps its retries: only the schedule is off.
     is_off = run.trigger is not TriggerKind.MANUAL and not store.definition(version.digest).enabled
     return "the job was disabled" if is_off else ""

@@ -129,7 +129,7 @@ def break_the_file(demo):
     edit_and_say("timeout: 1m", "timeoout: 1m")
     demo.watch(lambda _runs: demo.data("status")["rejected"], "the file to be rejected")
     status = demo.data("status")
-    demo.line(None, "engine", f"rejected the file: generation {status['generation']} goes on")
+    demo.line(None, "engine", f"rejected the file: generation {status['generation']} stays in force")
     expect(status["generation"] == 2, "generation 2 to go on")
     broken_at = datetime.now(UTC)
     demo.ask("check", code=1)

@@ -85,7 +85,7 @@ def test_below_the_floor_of_the_disk_nothing_starts_and_status_says_why(tmp_path
         until(lambda: events(tmp_path, "DiskHeld"), "too little room")
         status = say(tmp_path, "status")
         assert status.returncode == 1
-        assert "TOO LITTLE, nothing starts" in status.stdout
+        assert "LOW DISK SPACE, starts are suspended" in status.stdout
         assert [hold["kind"] for hold in ask(tmp_path, "status")["holds"]] == ["disk_hold"]
         assert run_of(tmp_path, run_id).state is RunState.QUEUED
         assert not (tmp_path / "done").exists()

@@ -88,7 +88,7 @@ def test_f56_an_older_copy_of_the_ledger_runs_nothing_before_somebody_accepts_it
     assert "would run again" in told["detail"]
     status = say(tmp_path, "status")
     assert status.returncode == 1
-    assert "AN OLDER COPY, nothing starts: tick: " in status.stdout
+    assert "RESTORED FROM AN OLDER COPY, starts are suspended: tick: " in status.stdout
     assert [hold["kind"] for hold in ask(tmp_path, "status")["holds"]] == ["restored_hold"]
     pause(2.5)  # that nothing happens takes time to see
     assert executed(tmp_path) == before

@@ -165,7 +165,9 @@ def test_a_request_that_nobody_waits_for_is_never_started(
     (asked,) = in_state(tmp_path, "slow", RunState.QUEUED, count=2)
     if how is not signal.SIGKILL:
         until(
-            lambda: b"is in the way" in os.read(second.stderr.fileno(), 999) if second.stderr else False,
+            lambda: (
+                b"blocked by another run" in os.read(second.stderr.fileno(), 999) if second.stderr else False
+            ),
             "words",
         )
     second.send_signal(how)
@@ -269,7 +271,7 @@ def test_each_attempt_is_followed_by_its_end_and_then_by_the_next(tmp_path: Path
     )
     first, told, second, ended = done.stdout.decode().splitlines()
     assert (first, second) == ("n1", "n2")
-    assert told.startswith("attempt 1: exit code 1; tried again")
+    assert told.startswith("attempt 1: exit code 1; next attempt")
     assert ended.startswith("twice: succeeded")
 
 

@@ -36,9 +36,7 @@ def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Job
     story = jobfile("why", "hello", f"{DUE[2]:%Y-%m-%dT%H:%MZ}", "--json").json
     fits(story, "why")
     assert story["state"] == "overdue"
-    assert (
-        f"has not run: no engine is running {since}; `jobfile up` then makes up for it" in story["headline"]
-    )
+    assert f"has not run: no engine is running {since}; `jobfile up` then runs it late" in story["headline"]
     said = jobfile("report")
     assert said.code == 1
     assert (
@@ -127,7 +125,7 @@ def test_what_is_no_job_and_no_run_is_refused_alike(jobfile: Jobfile) -> None:
         said = jobfile(command, "god")
         assert (command, said.code) == (command, 64)
         assert "no job `god` was ever applied or run here; did you mean good?" in said.err
-        assert "and no run begins so" in jobfile(command, "beef").err
+        assert "and no run id begins with it" in jobfile(command, "beef").err
 
 
 def test_a_job_that_is_only_in_the_file_is_known_and_was_not_expected(
@@ -136,7 +134,7 @@ def test_a_job_that_is_only_in_the_file_is_known_and_was_not_expected(
     for _ in range(2):
         said = jobfile("did", "flaky")
         assert said.code == 5
-        told = "is in jobs.yaml, and was never applied or run"
+        told = "is in jobs.yaml, but was never applied or run"
         assert told in said.out
         answer = jobfile("did", "flaky", "--json").json
         fits(answer, "did")
@@ -186,7 +184,7 @@ def test_runs_takes_several_states_and_all_that_is_not_well(jobfile: Jobfile) ->
     assert found("--not-ok", "--in", "succeeded") == {"bad", "good"}
     said = jobfile("runs", "--in", "broken")
     assert said.code == 64
-    assert "'broken' is no state; the states are queued, running" in said.err
+    assert "'broken' is not a state; the states are queued, running" in said.err
 
 
 WRITES_LINES = r"""

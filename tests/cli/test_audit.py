@@ -92,7 +92,7 @@ def test_what_the_chain_cannot_tell_a_noted_hash_does(jobfile: Jobfile, ledger: 
     do(ledger, "delete from audit where seq > 3")
     assert jobfile("audit", "verify").code == 0
     said = jobfile("audit", "verify", "--head", head["hash"])
-    assert (said.code, "records were cut off, or all were made anew" in said.out) == (1, True)
+    assert (said.code, "records were cut off, or all were rewritten" in said.out) == (1, True)
     found = jobfile("audit", "verify", "--head", head["hash"], "--json")
     fits(found.json, "audit")
     assert (found.code, found.json["whole"], found.json["broken_at"]) == (1, False, None)

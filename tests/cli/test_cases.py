@@ -186,7 +186,7 @@ CANNOT = {
     "    job: in-steps\n    expect: {state: failed}\n": "this engine cannot run `steps` yet",
     "    job: nightly-report\n    given: {at: someday}\n    expect: {state: failed}\n": "`someday` is no",
     "    job: nightly-report\n    given: {at: 2026-03-07T02:30, trigger: schedule}\n"
-    "    expect: {state: failed}\n": "the schedule of `nightly-report` names no run at 2026-03-07T02:30",
+    "    expect: {state: failed}\n": "`nightly-report` has no scheduled run at 2026-03-07T02:30",
     "    job: nightly-report\n    given: {params: {x: 1}}\n    expect: {state: failed}\n": (
         "param `x`: no such param; known params: customer"
     ),
@@ -229,12 +229,12 @@ MISTAKES = [
     (
         "tests: {a: {job: x, given: {attempts: [boom]}, expect: {state: failed}}}",
         "JF104",
-        "`boom` is nothing",
+        "`boom` is not something",
     ),
     (
         "tests: {a: {job: x, given: {trigger: schedule, params: {a: 1}}, expect: {state: failed}}}",
         "JF109",
-        "leave `params` out, or write `trigger: manual`",
+        "remove `params`, or write `trigger: manual`",
     ),
     ("tests: [a]", "JF103", "expected a map, found a list"),
     ("jobs: jobs.yaml", "JF102", "required key `tests` is missing"),

@@ -39,7 +39,7 @@ def git(folder: Path, *arguments: str) -> None:
 def test_fix_mends_what_is_safe_and_tells_what_is_left(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(BAD.replace("0 4 * * *", "0 24 * * *"))
     said = jobfile("check", "--fix")
-    assert said.err.splitlines()[0].startswith("mended jobs.yaml: ")
+    assert said.err.splitlines()[0].startswith("fixed jobs.yaml: ")
     assert "retry:" in (tmp_path / "jobs.yaml").read_text()
     assert (said.code, said.out.count("error[")) == (1, 1)
     again = jobfile("check", "--fix")
@@ -52,7 +52,7 @@ def test_fix_unsafe_mends_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> N
     assert (tmp_path / "jobs.yaml").read_text() == "version: 1\njobs:\n  a:\n\trun: echo hi\n"
     said = jobfile("check", "--fix", "--unsafe")
     assert (said.code, said.out) == (0, "")
-    assert said.err.startswith("mended jobs.yaml: 1 fix (JF002)\n")
+    assert said.err.startswith("fixed jobs.yaml: 1 fix (JF002)\n")
     assert (tmp_path / "jobs.yaml").read_text() == "version: 1\njobs:\n  a:\n    run: echo hi\n"
     assert jobfile("check", "--unsafe").code == 64
 

@@ -107,10 +107,10 @@ def test_steps_are_told_by_wave_and_what_only_the_run_knows_is_never_guessed(
     assert "if decided after fetch" in said
     assert "for_each 2 times, 4 at a time: 1, 2" in said
     assert "env DATABASE_URL = (secret env:ORDERS_DATABASE_URL: IS NOT SET)" in said
-    assert f"env KEY = (secret file:{tmp_path}/key: is there)" in said
+    assert f"env KEY = (secret file:{tmp_path}/key: exists)" in said
     assert "starts after (succeeded)" in said
     assert re.search(
-        r"would run: no; jobs.yaml:3: job `etl` is right, but this engine cannot run `steps`", said
+        r"would run: no; jobs.yaml:3: job `etl` is valid, but this engine cannot run `steps`", said
     )
 
 
@@ -180,7 +180,7 @@ def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
         for one in slow:
             one.wait(timeout=20)
     waiting = jobfile("run", "skips", "--detach").out.strip()
-    assert f"would skip (run {waiting[:8]} is in the way)" in dry(jobfile, "skips", code=6)
+    assert f"would skip (blocked by run {waiting[:8]})" in dry(jobfile, "skips", code=6)
     assert jobfile("runs", "--json").json[0]["id"] == waiting
 
 
@@ -266,8 +266,8 @@ REFUSED = {
     "secret file that is a folder": ('secrets: {S: "file:FOLDER"}', "FOLDER is not a file"),
     "program that is missing": ("command: [no-such-program-91]", "program `no-such-program-91` not found"),
     "program by a path": ("command: [./no-such-91]", "program `./no-such-91` not found"),
-    "program without rights": ("command: [./plain-file]", "program `./plain-file` may not be executed"),
-    "program of no interpreter": ("command: [./odd-script]", "names /none/python, which is not there"),
+    "program without rights": ("command: [./plain-file]", "program `./plain-file` is not executable"),
+    "program of no interpreter": ("command: [./odd-script]", "names /none/python, which does not exist"),
     "program not on its own PATH": (
         "env: {PATH: /none}\n    command: [ls]",
         "program `ls` not found in PATH",

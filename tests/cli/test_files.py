@@ -118,7 +118,7 @@ def test_next_takes_a_period_a_job_or_all_jobs(jobfile: Jobfile) -> None:
         (("61 * * * *",), 1, "minute 61 is out of range"),
         (("0 4 * * *", "--timezone", "Mars/Base"), 64, "unknown time zone"),
         (("god",), 64, "did you mean good?"),
-        (("0 4 * * *", "--now", "soon"), 64, "is no time"),
+        (("0 4 * * *", "--now", "soon"), 64, "is not a time"),
     ],
 )
 def test_next_says_what_is_wrong(jobfile: Jobfile, arguments: tuple[str, ...], code: int, words: str) -> None:

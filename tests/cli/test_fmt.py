@@ -15,7 +15,7 @@ def test_the_main_file_and_what_it_includes_are_laid_out(jobfile: Jobfile, tmp_p
     (tmp_path / "more" / "a.yaml").write_text(ODD)
     (tmp_path / "more" / "a.yaml").chmod(0o640)
     said = jobfile("fmt")
-    assert (said.code, said.err) == (0, "laid out more/a.yaml\n")
+    assert (said.code, said.err) == (0, "formatted more/a.yaml\n")
     assert (tmp_path / "more" / "a.yaml").read_text() == LAID_OUT
     assert stat.S_IMODE((tmp_path / "more" / "a.yaml").stat().st_mode) == 0o640
     assert jobfile("fmt").err == ""
@@ -46,6 +46,6 @@ def test_a_file_with_mistakes_is_told_and_left_alone(jobfile: Jobfile, tmp_path:
     said = jobfile("fmt", "jobs.yaml", "missing.yaml")
     assert said.code == 65
     assert "error[JF006]: key `a` is given twice" in said.out
-    assert "left alone jobs.yaml: it has mistakes" in said.err
+    assert "not changed jobs.yaml: it has mistakes" in said.err
     assert "cannot read missing.yaml: No such file" in said.err
     assert (tmp_path / "jobs.yaml").read_text() == text

@@ -175,7 +175,7 @@ def test_apply_asks_at_a_terminal_and_does_what_is_answered(repository: Path) ->
         return os.waitstatus_to_exitcode(status), said.decode()
 
     code, said = answer("n\n")
-    assert (code, "nothing is applied" in said) == (0, True)
+    assert (code, "nothing was applied" in said) == (0, True)
     code, said = answer("y\n")
     assert (code, "generation 1 applied" in said) == (0, True)
 
@@ -214,7 +214,7 @@ def test_removing_many_is_asked_about_twice(jobfile: Jobfile, repository: Path) 
 def saved(jobfile: Jobfile, folder: Path) -> Path:
     assert jobfile("apply", "--yes").code == 0
     put(folder, OTHER)
-    assert "to do exactly this:  jobfile apply p.jfplan" in jobfile("plan", "--out", "p.jfplan").out
+    assert "to apply it:  jobfile apply p.jfplan" in jobfile("plan", "--out", "p.jfplan").out
     return folder / "p.jfplan"
 
 
@@ -232,7 +232,7 @@ def test_a_saved_plan_is_what_is_applied_once(jobfile: Jobfile, repository: Path
     put(repository, OTHER.replace('"30 4 * * *"', '"45 4 * * *"'))
     said = jobfile("apply", "p.jfplan")
     assert (said.code, said.out.startswith("generation 2 applied")) == (0, True)
-    assert "jobs.yaml was changed since then; what is applied is the plan" in said.err
+    assert "jobs.yaml was changed since then; the plan is applied as it was saved" in said.err
     assert "45 4" in jobfile("plan").out
     refused(jobfile, "was applied already, as generation 2; a plan is used once")
     newest = jobfile("generations", "--json").json["generations"][0]
@@ -252,7 +252,7 @@ def test_the_very_first_plan_is_bound_to_its_ledger_too(jobfile: Jobfile, reposi
 def test_a_stale_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
     saved(jobfile, repository)
     assert jobfile("apply", "--yes").code == 0
-    refused(jobfile, "was made from generation 1, and generation 2 is in force by now")
+    refused(jobfile, "was made from generation 1, but generation 2 is in force now")
 
 
 def test_a_foreign_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_plan_can_be_shown_when_it_is_stale(jobfile: Jobfile, repository: Path
     assert jobfile("apply", "--yes").code == 0
     said = jobfile("show", "p.jfplan")
     assert said.code == 0
-    assert "was made from generation 1, and generation 2 is in force by now" in said.err
+    assert "was made from generation 1, but generation 2 is in force now" in said.err
     assert jobfile("show", "p.jfplan", "--json").json["summary"]["change"] == 1
 
 

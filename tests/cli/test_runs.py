@@ -81,7 +81,7 @@ def test_a_run_prints_its_output_and_exits_as_it_ended(jobfile: Jobfile) -> None
 def test_a_retry_is_told_and_followed(jobfile: Jobfile) -> None:
     said = jobfile("run", "flaky")
     assert said.code == 0
-    assert "tried again in" in said.err
+    assert "next attempt in" in said.err
     assert "2 attempts" in said.err
 
 
@@ -355,9 +355,10 @@ def test_a_full_disk_stops_nothing_but_what_cannot_be_recorded(tmp_path: Path) -
         ("clock_hold", "clock    NOT BELIEVED: why: jobfile clock"),
         (
             "restored_hold",
-            "ledger   AN OLDER COPY, nothing starts: why: put the newer one back, or  jobfile up",
+            "ledger   RESTORED FROM AN OLDER COPY, starts are suspended: why: put the newer one back, "
+            "or  jobfile up",
         ),
-        ("disk_hold", "room     TOO LITTLE, nothing starts: why"),
+        ("disk_hold", "space    LOW DISK SPACE, starts are suspended: why"),
     ],
 )
 def test_status_tells_what_holds_the_engine_back(

@@ -47,7 +47,7 @@ def put(path: Path, content: Content, key: bytes) -> None:
 
 
 def refused(jobfile: Jobfile, why: str) -> None:
-    """Exit code 4, the reason, and nothing is applied."""
+    """Exit code 4, the reason, and nothing was applied."""
     before = jobfile("generations", "--json").json["generations"]
     said = jobfile("apply", NAME)
     assert said.code == 4, said
@@ -166,7 +166,7 @@ def test_a_plan_whose_key_is_lost_or_another_is_made_anew(
     key = tmp_path / ".jobfile" / KEY
     assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, KEY_BYTES)
     key.unlink()
-    refused(jobfile, "make the plan anew here:  jobfile plan --out")
+    refused(jobfile, "make the plan again here:  jobfile plan --out")
     assert jobfile("show", NAME).code == 4
     assert jobfile("plan", "--out", "q.jfplan").code == 0
     refused(jobfile, CHANGED)
@@ -217,14 +217,14 @@ def test_a_plan_made_elsewhere_can_be_looked_at_and_not_applied(
 ) -> None:
     said = jobfile("show", NAME, "--state", "nowhere")
     assert (said.code, "plan: 1 to change." in said.out) == (0, True)
-    assert "nobody here can tell whether it was changed" in said.err
+    assert "changes since then cannot be detected" in said.err
     content = content_of(saved)
     content["plan"]["from"]["lineage"] = "0" * 32
     content["text"] = "harmless\x1b]0;x\x07\n"
     put(saved, content, bytes(KEY_BYTES))
     said = jobfile("show", NAME)
     assert (said.code, said.out) == (0, "harmless\\x1b]0;x\\x07\n")
-    assert "nobody here can tell whether it was changed" in said.err
+    assert "changes since then cannot be detected" in said.err
     refused(jobfile, "was made for another ledger than the one here")
 
 

@@ -97,7 +97,7 @@ def test_a_month_is_told_in_numbers_notes_and_load(jobfile: Jobfile) -> None:
     ]
     assert "waited for queue db 24 times" in said.out
     assert "Sun 8 Mar: 02:30 does not exist" in said.out
-    assert "22,140 of 44,640 skipped, a run is in the way" in said.out
+    assert "22,140 of 44,640 skipped, blocked by another run" in said.out
     assert "DST: America/New_York springs forward Sun 8 Mar; 1 job affected" in lines
     assert lines[-1].startswith("down 2026-03-10 01:00Z for 6h: ")
     assert "price-sync 360 skipped (superseded)" in lines[-1]
@@ -192,7 +192,7 @@ def test_a_revision_is_compared(jobfile: Jobfile, tmp_path: Path) -> None:
         (("--fail", "price-sync=often"), "a chance from 0 to 1"),
         (("--durations", "nothing.yaml"), "--durations takes p50, p95 or a file"),
         (("--event", "nothing.jsonl"), "--event: cannot read nothing.jsonl"),
-        (("--from", "soon"), "is no time"),
+        (("--from", "soon"), "is not a time"),
         (("--days", "0"), "0 is not in the range"),
     ],
 )
@@ -279,5 +279,5 @@ def test_what_would_take_for_ever_is_refused_before_it_begins(jobfile: Jobfile, 
     (tmp_path / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}")
     found = jobfile("simulate", "--days", "31")
     assert found.code == 64
-    assert "the schedules want 26,784,000 starts in that time" in found.err
+    assert "the schedules have 26,784,000 starts in that time" in found.err
     assert "--days" in found.err

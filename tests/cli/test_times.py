@@ -136,15 +136,15 @@ def test_an_abbreviation_of_several_zones_is_that_of_the_job_then_of_the_host() 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("soon", "is no time; write 2026-11-28T18:04Z"),
-        ("", "is no time"),
-        ("25:00", "is no time"),
-        ("2026-02-30", "is no time"),
-        ("12345678", "is no time"),
+        ("soon", "is not a time; write 2026-11-28T18:04Z"),
+        ("", "is not a time"),
+        ("25:00", "is not a time"),
+        ("2026-02-30", "is not a time"),
+        ("12345678", "is not a time"),
         ("2026-11-28 18:04 XYZ", "no zone is called 'XYZ' at that time; Europe/Oslo is called CET then"),
         ("2026-07-01 18:04 Europe/Nowhere", "there is no time zone 'Europe/Nowhere'"),
         ("1969-12-31", "it knows the years 1970 to 2399"),
-        ("0001-01-01", "is no time"),
+        ("0001-01-01", "is not a time"),
         ("9999-12-31T23:59", "it knows the years 1970 to 2399"),
     ],
 )

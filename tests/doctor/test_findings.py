@@ -178,7 +178,7 @@ def a_success_had_another_exit_code(patient: Patient) -> None:
     )
 
 
-@brings("invariant.I7", "its recorded end says otherwise")
+@brings("invariant.I7", "its recorded end is not a success")
 def a_success_is_recorded_as_a_failure(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
     write_result(patient.config.attempt_dir(run.id, run.attempt), exit_code=1)
@@ -282,7 +282,7 @@ def a_record_of_the_audit_is_edited(patient: Patient) -> None:
     patient.write("update audit set actor = 'eve' where seq = 1")
 
 
-@brings("invariant.I2", "is told of `nightly`, not of its own job")
+@brings("invariant.I2", "names `nightly`, not its own job")
 def a_gap_record_is_told_of_another_job(patient: Patient) -> None:
     patient.write("update gap set job = 'nightly' where job = 'hourly'")
 
@@ -384,7 +384,7 @@ def the_state_folder_is_a_file(patient: Patient) -> None:
     patient.config = replace(patient.config, state_dir=patient.config.main_file)
 
 
-@brings("rights.unreadable", "cannot be looked at (File name too long)")
+@brings("rights.unreadable", "cannot be accessed (File name too long)")
 def the_state_folder_cannot_be_looked_at(patient: Patient) -> None:
     patient.config = replace(patient.config, state_dir=patient.config.main_file.with_name("x" * 300))
 
@@ -445,7 +445,7 @@ def a_secret_is_not_there(patient: Patient) -> None:
     with_secret(patient, "file:/nowhere/token")
 
 
-@brings("rights.secret_env", "secret `TOKEN` wants NOT_SET")
+@brings("rights.secret_env", "secret `TOKEN` needs NOT_SET")
 def a_variable_is_not_there(patient: Patient) -> None:
     with_secret(patient, "env:NOT_SET")
 
@@ -469,12 +469,12 @@ def the_clock_is_set_back(patient: Patient) -> None:
     patient.world.clock.jump(seconds=-7_200)
 
 
-@brings("disk.low", "free, and below")
+@brings("disk.low", "free; below")
 def the_disk_is_nearly_full(patient: Patient) -> None:
     patient.config = replace(patient.config, min_free_bytes=2**60)
 
 
-@brings("disk.inodes", "only 12 more files can be made on the disk (of 5,000)")
+@brings("disk.inodes", "only 12 more files can be created on the disk (of 5,000)")
 def the_disk_takes_few_files(patient: Patient) -> Iterable[Finding]:
     subject = Subject(
         config=patient.config, now=patient.world.clock.now(), machine=patient.machine, is_running=True
@@ -493,17 +493,17 @@ def the_disk_holds_the_engine(patient: Patient) -> None:
 # Leftovers
 
 
-@brings("leftovers.folder", "is of no run that the ledger knows")
+@brings("leftovers.folder", "belongs to no run in the ledger")
 def a_folder_is_left(patient: Patient) -> None:
     patient.config.run_dir("ff" * 16).mkdir(parents=True)
 
 
-@brings("leftovers.folder", "is of no run that the ledger knows")
+@brings("leftovers.folder", "belongs to no run in the ledger")
 def evidence_is_left(patient: Patient) -> None:
     write_result(patient.config.attempt_dir("ff" * 16, 2), exit_code=0)
 
 
-@brings("leftovers.new_file", "was half made")
+@brings("leftovers.new_file", "was left unfinished")
 def a_note_is_half_made(patient: Patient) -> None:
     new = patient.config.state_dir / "high_water.new"
     new.touch()
@@ -511,7 +511,7 @@ def a_note_is_half_made(patient: Patient) -> None:
     os.utime(new, (old, old))
 
 
-@brings("leftovers.new_file", ".output.gz.new was half made")
+@brings("leftovers.new_file", ".output.gz.new was left unfinished")
 def an_output_is_half_compressed(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
     new = patient.config.attempt_dir(run.id, 1) / ".output.gz.new"
@@ -548,7 +548,7 @@ def an_attempt_was_lost_while_nobody_was_there(patient: Patient) -> None:
     Path(beside(str(folder), NAME)).write_bytes(pack(about, key))
 
 
-@brings("leftovers.attempt", "what it left behind is gone")
+@brings("leftovers.attempt", "its evidence is gone")
 def the_folder_of_an_attempt_is_gone(patient: Patient) -> None:
     patient.no_engine_runs()
 
@@ -566,12 +566,12 @@ def spawn_is_not_built(patient: Patient) -> None:
     patient.machine = SOUND._replace(has_spawn=False)
 
 
-@brings("machine.files", "40 files may be open, and 16 attempts at once want 80")
+@brings("machine.files", "open-file limit is 40; 16 concurrent attempts need 80")
 def few_files_may_be_open(patient: Patient) -> None:
     patient.machine = SOUND._replace(open_files=40)
 
 
-@brings("machine.processes", "20 processes may run, and 16 attempts at once want 32")
+@brings("machine.processes", "process limit is 20; 16 concurrent attempts need 32")
 def few_processes_may_run(patient: Patient) -> None:
     patient.machine = SOUND._replace(processes=20)
 
@@ -617,12 +617,12 @@ def the_engine_was_killed(patient: Patient) -> None:
     patient.no_engine_runs()
 
 
-@brings("engine.silent", "not heard of for 1m00s")
+@brings("engine.silent", "no sign of life for 1m00s")
 def the_engine_stands_still(patient: Patient) -> None:
     patient.world.clock.advance(seconds=60)
 
 
-@brings("engine.rejected", "the job files are refused since")
+@brings("engine.rejected", "the job files have been refused since")
 def the_files_are_refused(patient: Patient) -> None:
     patient.world.edit("version: 1\njobs: {one: {schedule: nonsense, command: ['true']}}\n")
 
@@ -633,7 +633,7 @@ def a_process_outlived_its_run(patient: Patient) -> Iterable[Finding]:
     return with_process(patient, env)
 
 
-@brings("leftovers.process", "which the ledger does not know")
+@brings("leftovers.process", "which is not in the ledger")
 def a_process_is_of_a_run_that_is_not_known(patient: Patient) -> Iterable[Finding]:
     folder = patient.config.run_dir("ff" * 16)
     return with_process(patient, {"JOBFILE_RUN_ID": "ff" * 16, "JOBFILE_RUN_DIR": str(folder)})

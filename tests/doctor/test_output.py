@@ -22,7 +22,7 @@ BROKEN = (
             Finding(
                 code="invariant.I1",
                 found="2026-03-05T12:00:00Z was due and has no record",
-                help="`jobfile why backup 2026-03-05T12:00:00Z` tells what is known",
+                help="`jobfile why backup 2026-03-05T12:00:00Z` shows what is known",
                 job="backup",
             ),
             Finding(code="invariant.I6", found="run 1234abcd: twice", help="`jobfile logs 1234abcd`"),
@@ -51,7 +51,7 @@ def test_what_is_not_sound_is_told_with_its_code_and_what_to_type() -> None:
         "ok       ledger file: 1.2 MiB, tables of version 4\n"
         "NOT OK   invariants I1-I12: 2 runs, 2 attempts, 1 schedule, 0 gap records\n"
         "error    backup: 2026-03-05T12:00:00Z was due and has no record [invariant.I1]\n"
-        "         `jobfile why backup 2026-03-05T12:00:00Z` tells what is known\n"
+        "         `jobfile why backup 2026-03-05T12:00:00Z` shows what is known\n"
         "warning  run 1234abcd: twice [invariant.I6]\n"
         "         `jobfile logs 1234abcd`\n"
         "ok       engine: not running\n"

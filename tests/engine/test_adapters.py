@@ -163,8 +163,8 @@ def test_a_ledger_behind_its_note_is_found_out(tmp_path: Path) -> None:
 
 RUN = a_run(id="a1b2c3d4" * 4, attempt=2)
 TOLD = [
-    (ConfigAccepted(running=3), "          the files are good again; generation 3 goes on"),
-    (NotShown(count=7), "          7 lines were not shown, as nothing read them; engine.log has them"),
+    (ConfigAccepted(running=3), "          the files are valid again; generation 3 stays in force"),
+    (NotShown(count=7), "          7 lines were not shown, because the reader was too slow; see engine.log"),
     (
         DoneByOthers(actor="anna", action="pause", object="nightly", detail="noisy"),
         "          nightly paused by anna: noisy",
@@ -183,7 +183,7 @@ TOLD = [
     ),
     (
         ConfigRejected(running=1, diagnostics=("jobs.yaml:4:5: error JF101: unknown key",)),
-        "          config rejected, generation 1 goes on:\n  jobs.yaml:4:5: error JF101: unknown key",
+        "          config rejected, generation 1 stays in force:\n  jobs.yaml:4:5: error JF101: unknown key",
     ),
     (AttemptStarted(run=RUN, number=1, late_seconds=75), "a1b2c3d4  hello  started, 1m15s late"),
     (
@@ -203,9 +203,9 @@ TOLD = [
     ),
     (
         RunWaits(run=a_run(id=RUN.id, reason="overlap")),
-        "a1b2c3d4  hello  waits: another run is in the way",
+        "a1b2c3d4  hello  waits: blocked by another run",
     ),
-    (EngineStopped(running=2), "          engine stopped; 2 running, left running"),
+    (EngineStopped(running=2), "          engine stopped; 2 still running"),
     (LoopFailed(loop="worker", message="the ledger is busy"), "          worker: the ledger is busy"),
 ]
 

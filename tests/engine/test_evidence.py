@@ -118,7 +118,7 @@ def test_an_end_that_is_forged_when_the_supervisor_is_dead_is_no_end_and_that_is
         assert isinstance(lost, Lost)
         assert (lost.reason, lost.detail) == (
             "evidence_forged",
-            "what says how it ended is not its supervisor's",
+            "its end record is not from its supervisor",
         )
 
 

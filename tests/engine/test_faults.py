@@ -152,7 +152,7 @@ def test_f23_f24_a_stalled_engine_takes_the_path_of_one_that_was_down(
     (away,) = told(world, EngineWasAway)
     assert isinstance(away, EngineWasAway)
     assert away.since == NOON + MINUTE
-    assert "the engine was running and could decide nothing" in tell_text(away)
+    assert "the engine was running but could not decide" in tell_text(away)
     assert "not running" not in tell_text(away)
     world.check()
 
@@ -174,7 +174,7 @@ class LateWorld(World):
         (0, ": the engine was not running"),
         (
             1800,
-            ": the engine was not running; then it ran and could decide nothing: its ledger was not writable",
+            ": the engine was not running; then it ran but could not decide: its ledger was not writable",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_told_once()
         LedgerWritable(seconds=10 + CALM_SECONDS),
     ]
     assert "NOTHING STARTS: the disk is full" in tell_text(duties.journal.events[0])
-    assert "can be written again, after 15s" in tell_text(duties.journal.events[1])
+    assert "is writable again after 15s" in tell_text(duties.journal.events[1])
 
 
 @given(

@@ -59,13 +59,13 @@ def overdue(world: World, found: Presence) -> tuple[Did, Story]:
 @pytest.mark.parametrize(
     ("catchup", "hours", "upshot"),
     [
-        ("last", 1, "`jobfile up` then makes up for it (catchup: last)"),
+        ("last", 1, "`jobfile up` then runs it late (catchup: last)"),
         ("none", 1, "`jobfile up` then records it as missed: the engine was not running (catchup: none)"),
-        ("all", 1, "`jobfile up` then makes up for it (catchup: all)"),
+        ("all", 1, "`jobfile up` then runs it late (catchup: all)"),
         (
             "{mode: last, window: 10m}",
             1.5,
-            "`jobfile up` then records it as missed: too long ago to be made up for (catchup: last)",
+            "`jobfile up` then records it as missed: too old to catch up (catchup: last)",
         ),
     ],
 )
@@ -81,14 +81,14 @@ def test_without_an_engine_what_was_due_is_overdue(
     assert story.headline == f"hello, 2026-03-05 13:00 UTC: has not run: {why_not}"
     assert (
         "engine",
-        "absent: the one before was killed about 2026-03-05 12:01 UTC, and none since",
+        "absent: the previous one was killed about 2026-03-05 12:01 UTC, and none since",
     ) in story.facts
 
 
 def test_what_the_next_engine_makes_of_it_is_what_the_answers_say(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.clock.advance(seconds=3 * 3600 + 60)
-    for hour, said in ((1, "records it as skipped"), (2, "records it as skipped"), (3, "makes up for it")):
+    for hour, said in ((1, "records it as skipped"), (2, "records it as skipped"), (3, "runs it late")):
         answer, _, _ = asked(world, presence(world), NOON + hour * HOUR)
         assert answer.answer is Answer.OVERDUE
         assert said in answer.line
@@ -102,7 +102,7 @@ def test_what_the_next_engine_makes_of_it_is_what_the_answers_say(tmp_path: Path
     [
         (CLOCK_HOLD, "the engine does not believe the clock: because"),
         (RESTORED_HOLD, "its ledger is an older copy: because"),
-        (DISK_HOLD, "for want of room on the disk: because"),
+        (DISK_HOLD, "because disk space is low: because"),
     ],
 )
 def test_under_a_hold_what_was_due_is_overdue(tmp_path: Path, kind: str, said: str) -> None:
@@ -122,9 +122,9 @@ def test_a_ledger_that_cannot_be_written_and_a_silent_engine_are_named(tmp_path:
     answer, _ = overdue(world, presence(world, is_locked=True, trouble="database or disk is full"))
     assert "it has not run: the engine cannot write its ledger: database or disk is full" in answer.line
     answer, _ = overdue(world, presence(world, is_locked=True))
-    assert "the engine has not been heard of for 1h01m" in answer.line
+    assert "the engine has shown no sign of life for 1h01m" in answer.line
     answer, _ = overdue(world, RUNNING)
-    assert "the engine is running, and has not decided about it" in answer.line
+    assert "the engine is running but has not decided about it" in answer.line
 
 
 def test_a_single_run_that_holds_the_lock_is_no_engine(tmp_path: Path) -> None:

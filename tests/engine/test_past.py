@@ -122,7 +122,7 @@ def test_every_instant_keeps_its_answer_and_its_exit_code(old: World) -> None:
     keep_house(old, keep_days=1)
     assert answers() == before
     story = why(old.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=now)
-    assert "retention took them away" in dict(story.facts)["details"]
+    assert "removed by retention" in dict(story.facts)["details"]
 
 
 def test_what_could_not_be_started_stays_so_when_its_run_is_taken_away(tmp_path: Path) -> None:

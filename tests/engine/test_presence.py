@@ -77,11 +77,11 @@ def test_a_second_engine_is_the_one_that_holds_the_lock(tmp_path: Path) -> None:
 def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.clock.advance(seconds=SILENT.total_seconds() + 1)
-    silent = "the engine has not been heard of for 36s"
+    silent = "the engine has shown no sign of life for 36s"
     assert presence(world) == Presence(is_running=True, trouble=silent, fates=FATES)
     for kind, words in (
-        (DISK_HOLD, "the engine starts nothing, for want of room on the disk: because"),
-        (RESTORED_HOLD, "the engine starts nothing, for its ledger is an older copy: because"),
+        (DISK_HOLD, "the engine starts nothing, because disk space is low: because"),
+        (RESTORED_HOLD, "the engine starts nothing, because its ledger is an older copy: because"),
         (CLOCK_HOLD, "the engine does not believe the clock: because"),
     ):
         with world.store.transaction():
@@ -102,8 +102,8 @@ def test_an_engine_that_ended_its_session_and_holds_its_lock_yet_is_not_silent(t
 
 ENDED = Ended(started_at=NOON, ended_at=NOON, exit_code=3)
 KILLED = Ended(started_at=NOON, ended_at=NOON, signal=9)
-GONE = "what it left behind is gone, and it will be recorded as lost"
-UNSEEN = "nobody saw its end, and it will be recorded as lost"
+GONE = "its evidence is gone, and it will be recorded as lost"
+UNSEEN = "its end was not observed, and it will be recorded as lost"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_nothing_is_started_of_a_job_that_is_gone(tmp_path: Path, wait: str, rea
     if wait == "running":
         assert last.state is RunState.FAILED
         word = "removed" if reason == "job_removed" else "disabled"
-        assert in_words(last) == f"exit code 1; not tried again: the job was {word}"
+        assert in_words(last) == f"exit code 1; not retried: the job was {word}"
     else:
         assert (last.state, last.reason) == (RunState.CANCELLED, reason)
         settled = [event for event in world.journal.events if isinstance(event, RunSettled)]

@@ -72,7 +72,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "interpreter that may not run": (
         lambda here: script(here / "it", b"#!/etc/passwd\n"),
         "./it",
-        "its interpreter /etc/passwd may not be executed",
+        "its interpreter /etc/passwd is not executable",
     ),
     "interpreter with a strange name": (
         lambda here: script(here / "it", b"#!/opt/\x1b[31m\xff\n"),
@@ -93,7 +93,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "folder": (lambda here: (here / "it").mkdir(), "./it", "it is a folder"),
     "pipe": (lambda here: os.mkfifo(here / "it", 0o755), "./it", "it is no regular file"),
     "below a file": (lambda here: script(here / "it", b"x"), "./it/it", "/it is a file, not a folder"),
-    "link": (lambda here: (here / "it").symlink_to("gone"), "./it", "is a link to gone, which is not there"),
+    "link": (lambda here: (here / "it").symlink_to("gone"), "./it", "a link to gone, which does not exist"),
     "circle": (circle, "./it", "links on its path lead in a circle"),
     "nested": (nested, "./n0", "its interpreter is a script of a script"),
     "closed": (closed, "above/below/it", "/above may not be searched by this user"),

@@ -53,7 +53,8 @@ ONCE = (
 
 
 ABSENT = (
-    "absent: the one before was killed about 2026-03-05 12:00 UTC, the next one started 2026-03-05 14:00 UTC"
+    "absent: the previous one was killed about 2026-03-05 12:00 UTC, "
+    "the next one started 2026-03-05 14:00 UTC"
 )
 
 
@@ -150,13 +151,13 @@ def test_the_story_of_an_instant_that_was_not_expected(tmp_path: Path) -> None:
     assert (
         story(world, NOON + 5 * HOUR)
         == """\
-hello, 2026-03-05 17:00 UTC: not expected: its schedule does not name that time
+hello, 2026-03-05 17:00 UTC: not expected: its schedule has no run at that time
 schedule| every day at 13:00, UTC
-the one before| 2026-03-05 13:00 UTC
-the one after| 2026-03-06 13:00 UTC"""
+previous| 2026-03-05 13:00 UTC
+next| 2026-03-06 13:00 UTC"""
     )
     assert story(world, NOON + 10 * DAY).startswith(
-        "hello, 2026-03-15 12:00 UTC: not expected: its schedule does not name that time\n"
+        "hello, 2026-03-15 12:00 UTC: not expected: its schedule has no run at that time\n"
     )
     assert story(world, NOON - HOUR) == (
         "hello, 2026-03-05 11:00 UTC: not expected: the job was first applied 2026-03-05 12:00 UTC"
@@ -172,9 +173,9 @@ def test_the_neighbours_of_an_instant_are_found_as_far_as_forty_days_away(tmp_pa
     world.clock.advance(seconds=60 * 86400)
     march = NOON - 4 * DAY
     assert story(world, march + days * DAY).endswith(
-        "\nthe one before| 2026-03-01 12:00 UTC\nthe one after| 2026-05-01 12:00 UTC"
+        "\nprevious| 2026-03-01 12:00 UTC\nnext| 2026-05-01 12:00 UTC"
     )
-    assert "the one before" not in story(world, march + 41 * DAY)
+    assert "previous|" not in story(world, march + 41 * DAY)
 
 
 def test_the_story_of_a_run_that_somebody_asked_for(tmp_path: Path) -> None:
@@ -207,13 +208,13 @@ def test_a_retry_by_hand_is_told_alike_by_all_answers(tmp_path: Path, code: int)
     end = "succeeded" if code == 0 else "failed"
     first = story(world, NOON + HOUR).split("\n")
     assert first[0] == (
-        f"hello, 2026-03-05 13:00 UTC: missed, then tried again by hand: {end} (run {retry.id[:8]})"
+        f"hello, 2026-03-05 13:00 UTC: missed, then retried by hand: {end} (run {retry.id[:8]})"
     )
     assert first[1] == "at first| missed, the engine was not running"
     for at in (None, NOON + HOUR):
         answer = did(world.view, "hello", zone=UTC_ZONE, params={}, on=None, at=at, now=now, presence=RUNNING)
         assert answer.answer is (Answer.SUCCEEDED if code == 0 else Answer.NOT_WELL)
-        assert "for 2026-03-05 13:00 UTC, tried again by hand at 2026-03-05 14:00 UTC" in answer.line
+        assert "for 2026-03-05 13:00 UTC, retried by hand at 2026-03-05 14:00 UTC" in answer.line
         assert "asked for" not in answer.line
     report = make_report(world.view, since=NOON, until=now + DAY, now=now, presence=RUNNING)
     assert (report.total.expected, report.total.requested, report.total.adds_up) == (1, 0, True)
@@ -256,9 +257,8 @@ def test_the_engine_of_an_instant_is_the_one_that_was_there(tmp_path: Path, how:
     world.pass_time(seconds=60)
     end = NOON + timedelta(seconds=600)
     last = end if how == "stopped" else end + SILENCE
-    absent = (
-        f"absent: the one before {how} about 2026-03-05 12:10 UTC, the next one started 2026-03-05 12:20 UTC"
-    )
+    back = "the next one started 2026-03-05 12:20 UTC"
+    absent = f"absent: the previous one {how} about 2026-03-05 12:10 UTC, {back}"
     second = timedelta(seconds=5)
     assert engine_fact(world, NOON + second) == "epoch 1, since 2026-03-05 12:00 UTC"
     assert engine_fact(world, end) == "epoch 1, since 2026-03-05 12:00 UTC"
@@ -273,7 +273,7 @@ def test_of_an_instant_without_a_decision_an_engine_that_started_since_is_known(
     world.pass_time(seconds=3590)
     world.clock.advance(seconds=600)
     dead = Presence(is_running=False, since=world.clock.now())
-    absent = "absent: the one before was killed about 2026-03-05 12:59:50 UTC, and none since"
+    absent = "absent: the previous one was killed about 2026-03-05 12:59:50 UTC, and none since"
     assert engine_fact(world, NOON + HOUR, presence=dead) == absent
     assert engine_fact(world, NOON + HOUR) == "epoch 1, since 2026-03-05 12:00 UTC"
     now = world.clock.now()
@@ -301,7 +301,7 @@ def test_a_run_that_waits_for_a_place_says_so_and_which_run_is_oldest(tmp_path: 
     world.pass_time(seconds=1800)
     world.pass_time(seconds=60)
     found = why(world.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=world.clock.now())
-    said = f"all 2 places are taken, oldest: run {oldest.id[:8]} since 2026-03-05 12:00 UTC"
+    said = f"all 2 slots are taken, oldest: run {oldest.id[:8]} since 2026-03-05 12:00 UTC"
     assert found.headline == f"hello, 2026-03-05 13:00 UTC: queued, {said}"
     now = world.clock.now()
     answer = did(world.view, "hello", zone=UTC_ZONE, params={}, on=None, at=None, now=now, presence=RUNNING)
@@ -311,7 +311,7 @@ def test_a_run_that_waits_for_a_place_says_so_and_which_run_is_oldest(tmp_path: 
     waiting = world.runs()[-1]
     world.pass_time(seconds=3600 - 60)
     found = why(world.view, "hello", NOON + 2 * HOUR, zone=UTC_ZONE, now=world.clock.now())
-    in_way = f"another run is in the way (run {waiting.id[:8]}), which waited itself"
+    in_way = f"blocked by another run (run {waiting.id[:8]}), which was waiting itself"
     assert found.headline == f"hello, 2026-03-05 14:00 UTC: skipped, {in_way}"
 
 
@@ -327,7 +327,7 @@ def test_a_run_waits_for_a_place_that_was_not_started_within_two_seconds(tmp_pat
     assert said() == "hello, 2026-03-05 13:00 UTC: queued"
     world.clock.advance(seconds=0.1)
     assert said().startswith(
-        "hello, 2026-03-05 13:00 UTC: queued, the only place is taken, oldest: run 00000001"
+        "hello, 2026-03-05 13:00 UTC: queued, the only slot is taken, oldest: run 00000001"
     )
 
 
@@ -338,18 +338,18 @@ def test_a_request_behind_one_that_waits_names_it(tmp_path: Path) -> None:
     first, second = ask(world), ask(world)
     world.pass_time(seconds=60)
     found = why_run(asked(world), world.view.run(second.id))  # type: ignore[arg-type]
-    assert f"another run is in the way (run {first.id[:8]}), which waits itself" in found.headline
+    assert f"blocked by another run (run {first.id[:8]}), which is waiting itself" in found.headline
 
 
 def test_a_run_that_waits_for_another_names_the_one_that_is_in_its_way_now(tmp_path: Path) -> None:
     world = World(tmp_path, a_file("concurrency: {on_overlap: queue}"), at=NOON)
     first, second, third = (ask(world), ask(world), ask(world))
     found = why_run(asked(world), world.view.run(third.id))  # type: ignore[arg-type]
-    assert f"another run is in the way (run {first.id[:8]})" in found.headline
+    assert f"blocked by another run (run {first.id[:8]})" in found.headline
     world.finish()
     world.pass_time(seconds=5)
     found = why_run(asked(world), world.view.run(third.id))  # type: ignore[arg-type]
-    assert f"another run is in the way (run {second.id[:8]})" in found.headline
+    assert f"blocked by another run (run {second.id[:8]})" in found.headline
 
 
 def test_an_engine_that_ran_and_could_not_write_was_not_away(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_an_engine_that_ran_and_could_not_write_was_not_away(tmp_path: Path) -> 
     world.step()
     found = why(world.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=world.clock.now())
     assert found.headline == (
-        "hello, 2026-03-05 13:00 UTC: missed, the engine was running and could decide nothing: "
+        "hello, 2026-03-05 13:00 UTC: missed, the engine was running but could not decide: "
         "its ledger was not writable, or the host slept"
     )
     status = make_status(world.view, presence=RUNNING, file=None, free_bytes=10**12, now=world.clock.now())
@@ -377,7 +377,7 @@ def test_an_engine_that_did_not_believe_its_clock_was_there_until_its_end(
         world.store.close_session(epoch=world.epoch, now=now, boot_seconds=None, reason="stopped")
     down(world, seconds=3600)
     found = why(world.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=world.clock.now())
-    said = "the engine was running and could decide nothing" if was_there else "the engine was not running"
+    said = "the engine was running but could not decide" if was_there else "the engine was not running"
     assert found.headline.startswith(f"hello, 2026-03-05 13:00 UTC: missed, {said}")
 
 
@@ -390,7 +390,7 @@ def test_an_engine_that_did_not_believe_its_clock_was_there_until_its_end(
         ("signal(11)", "", "killed (SIGSEGV)"),
         ("signal(63)", "", "killed (signal 63)"),
         ("by_hand", "", "cancelled by hand"),
-        ("start_deadline", "overlap", "it could not start in time: another run is in the way"),
+        ("start_deadline", "overlap", "it could not start in time: blocked by another run"),
     ],
 )
 def test_a_reason_is_told_in_words(reason: str, detail: str, words: str) -> None:

@@ -114,8 +114,8 @@ def _ended(key: SetKey, walk: _Walk, instant: datetime | None, hint: str) -> Ite
         if gap.job != key.job:
             yield Finding(
                 code="invariant.I2",
-                found=f"a gap record from {_utc(gap.first_at)} on is told of `{gap.job}`, not of its own job",
-                help=f"`jobfile why {key.job} {_utc(gap.first_at)}` tells the first of it; {REPORT_IT}",
+                found=f"a gap record from {_utc(gap.first_at)} on names `{gap.job}`, not its own job",
+                help=f"`jobfile why {key.job} {_utc(gap.first_at)}` shows the first of it; {REPORT_IT}",
                 job=key.job,
             )
         if gap.count == span.seen:
@@ -126,7 +126,7 @@ def _ended(key: SetKey, walk: _Walk, instant: datetime | None, hint: str) -> Ite
         yield Finding(
             code="invariant.I1",
             found=f"{counted}, and its schedule names {span.seen:,} of them that are accounted for{hint}",
-            help=f"`jobfile why {key.job} {_utc(gap.first_at)}` tells the first of them; {REPORT_IT}",
+            help=f"`jobfile why {key.job} {_utc(gap.first_at)}` shows the first of them; {REPORT_IT}",
             job=key.job,
         )
 
@@ -140,7 +140,7 @@ def _phantom(key: SetKey, run: tuple[datetime, str], covered: datetime | None, h
         found=f"{about}, after all that is accounted for"
         if is_early
         else f"{about}, which no schedule named{hint}",
-        help=f"`jobfile why {key.job} {_utc(at)}` tells its story; {REPORT_IT}",
+        help=f"`jobfile why {key.job} {_utc(at)}` shows its story; {REPORT_IT}",
         job=key.job,
         run=run_id,
     )
@@ -153,7 +153,7 @@ def _not_once(key: SetKey, at: datetime, records: int, hint: str) -> Finding:
         found=f"{_utc(at)} was due and has no record{hint}"
         if is_missing
         else f"{_utc(at)} has {records} records",
-        help=f"`jobfile why {key.job} {_utc(at)}` tells what is known; {REPORT_IT}",
+        help=f"`jobfile why {key.job} {_utc(at)}` shows what is known; {REPORT_IT}",
         job=key.job,
     )
 

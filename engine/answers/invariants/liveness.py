@@ -14,7 +14,7 @@ from engine.ledger.ports import View
 from jobfile.schedule.occurrences import next_fire
 
 OVERDUE: Final = timedelta(minutes=5)
-"""An engine that is awake leaves nothing undone for so long; a fresh one is given this time."""
+"""An awake engine leaves nothing undone for longer than this; a new one gets this time to start."""
 
 
 def check_liveness(view: View, *, now: datetime, is_running: bool, max_running: int) -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def _overdue(view: View, *, now: datetime, max_running: int) -> Iterator[Finding
             yield Finding(
                 code="invariant.I8",
                 found=f"an occurrence fell due {late} ago, and the engine has not accounted for it",
-                help="`jobfile status` tells whether the engine is well; start it again if it is not",
+                help="`jobfile status` shows whether the engine is well; start it again if it is not",
                 job=schedule.job,
             )
     if view.soundness.hold(DISK_HOLD) is not None or len(view.soundness.live_attempts()) >= max_running:
@@ -72,7 +72,7 @@ def _stuck(run: Run, *, now: datetime) -> Finding:
     return Finding(
         code="invariant.I8",
         found=f"run {short(run.id)} could have moved {late} ago, and is still {run.state.value}",
-        help="`jobfile status` tells whether the engine is well; start it again if it is not",
+        help="`jobfile status` shows whether the engine is well; start it again if it is not",
         job=run.job,
         run=run.id,
     )

@@ -24,7 +24,7 @@ def _schedules(look: Soundness) -> Iterator[Finding]:
                 yield Finding(
                     code="invariant.I9",
                     found=f"schedule {one.id} {said}",
-                    help=f"`jobfile generations` tells when it came into force; {REPORT_IT}",
+                    help=f"`jobfile generations` shows when it came into force; {REPORT_IT}",
                     job=one.job,
                 )
             before = one
@@ -54,7 +54,7 @@ def _sessions(look: Soundness) -> Iterator[Finding]:
             yield Finding(
                 code="invariant.I9",
                 found=f"engine {one.epoch} was last seen before engine {before.epoch} of the same boot",
-                help=f"`jobfile status` tells of the newest; {REPORT_IT}",
+                help=f"`jobfile status` shows the newest; {REPORT_IT}",
             )
         newest = {one.boot_id: one}
 

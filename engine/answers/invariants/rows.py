@@ -64,7 +64,7 @@ def _help(code: str, one: Suspect) -> str:
 def _check_last_states(look: Contradictions) -> Iterator[Finding]:
     for one in look.last_states():
         if one.run_state not in tuple(RunState) or one.attempt_state not in (*AttemptState, ""):
-            continue  # I4 tells of words that are no state
+            continue  # I4 reports words that are not a state
         attempt = AttemptState(one.attempt_state) if one.attempt_state else None
         if attempt in LAST_ATTEMPT[RunState(one.run_state)]:
             continue

@@ -17,7 +17,7 @@ MAX_SCHEDULES: Final = 100
 """Schedules of which instants are asked for: the newest of each job."""
 
 PARTS: Final = 4
-"""Into so many parts the life of a schedule is cut; one instant of each is asked for."""
+"""The life of a schedule is cut into this number of parts; one instant of each is checked."""
 
 
 def check_stories(view: View, *, now: datetime) -> Iterator[Finding]:

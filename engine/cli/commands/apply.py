@@ -34,10 +34,10 @@ UNCOMMITTED = "with changes that were not committed"
 
 @click.command("apply")
 @click.argument("plan_file", metavar="[PLAN]", required=False)
-@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
-@click.option("--git", "revision", metavar="REV", help="The files as a commit has them.")
-@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 when there is a risk.")
-@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Remove many jobs at once.")
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Apply without asking.")
+@click.option("--git", "revision", metavar="REV", help="Take the files from this commit.")
+@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk.")
+@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Allow removing many jobs at once.")
 @strict_option
 @json_option
 @place_options
@@ -54,13 +54,14 @@ def command(
 ) -> int:
     """Put the job files in force as the next generation, whole or not at all: shows the plan and asks.
 
-    With PLAN, a file of  jobfile plan --out, exactly what it says. An engine with --apply manual waits
-    for this.
-    Exit code: 0; 1 errors in the files; 3 a risk and --fail-on; 4 the plan is refused; 5 no engine's ledger.
+    With PLAN, a file of  jobfile plan --out, applies exactly that plan. An engine with --apply manual waits
+    for this command.
+    Exit code: 0 done; 1 errors in the files; 3 a risk and --fail-on; 4 the plan is refused; 5 no engine's
+    ledger.
     """
     if plan_file is not None:
         if revision is not None:
-            raise click.UsageError("a saved plan says itself what is applied; leave out --git")
+            raise click.UsageError("a saved plan already defines what is applied; remove --git")
         return _apply_saved(Path(plan_file), place, fail_on=fail_on, may_remove=may_remove, as_json=as_json)
     main_file = place.main_file
     if revision is None:
@@ -79,7 +80,7 @@ def command(
         return RISKS
     _refuse_removals(plan.count(Action.REMOVE), len(plan.before.catalog.jobs), may_remove=may_remove)
     if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure or as_json):
-        click.echo("nothing is applied")
+        click.echo("nothing was applied")
         return GOOD
     intent = Intent(
         catalog=after.catalog,
@@ -93,7 +94,7 @@ def command(
 
 
 def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: bool, as_json: bool) -> int:
-    """Apply what was reviewed, if it still builds on what is in force."""
+    """Apply a reviewed plan, if it still builds on what is in force."""
     view = place.view_if_any()
     saved = read_plan_file(path, here=ledger_here(view, place.state_dir))
     if view is None:
@@ -110,7 +111,7 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
         return RISKS
     _refuse_removals(removed, len(before.catalog.jobs), may_remove=may_remove)
     for name in files_differ(saved.files, place.main_file):
-        click.echo(f"{printable(name)} was changed since then; what is applied is the plan", err=True)
+        click.echo(f"{printable(name)} was changed since then; the plan is applied as it was saved", err=True)
     intent = Intent(
         catalog=saved.target,
         base=saved.generation,
@@ -124,7 +125,7 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
 
 
 def _refuse_removals(removed: int, jobs: int, *, may_remove: bool) -> None:
-    """Many jobs go only when somebody says so: as many as RISK11 tells, or as an engine would doubt."""
+    """Removing many jobs needs a yes: as many as RISK11 reports, or as an engine would hold back."""
     is_many = removes_many(removed, jobs) or is_mass_removal(removed=removed, jobs=jobs)
     if removed and is_many and not may_remove:
         refuse_mass_removal(removed, jobs)

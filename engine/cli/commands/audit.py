@@ -1,4 +1,4 @@
-"""`jobfile audit`: who changed what, and whether the record of it is whole."""
+"""`jobfile audit`: who changed what, and whether the record is complete."""
 
 import click
 
@@ -8,22 +8,28 @@ from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 
 SHORTEST_HASH = 12
-"""Digits of a hash by which a record is looked for: fewer could be met by chance."""
+"""Minimum digits of a hash to find a record by: fewer could match by chance."""
 
 
 @click.command("audit")
 @click.argument("what", metavar="[verify]", type=click.Choice(["verify"]), required=False)
-@click.option("--head", "noted", metavar="HASH", help="With verify: a hash noted earlier, must be there.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many.")
+@click.option("--head", "noted", metavar="HASH", help="With verify: an earlier hash that must be found.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    help="Maximum number of records.",
+)
 @json_option
 @place_options
 def command(what: str | None, noted: str | None, limit: int, *, as_json: bool, place: Place) -> int:
     """Who did what, when and why, the newest first: pauses, cancels, generations, starts and stops.
 
-    With `verify`, whether every record follows from the one before: one that was edited, removed or put in is
-    found. That the newest were cut off, or all were made anew, shows when a hash that was printed earlier,
-    here or as an engine started, is gone: --head HASH.
-    Exit code: 0; 1 the chain is broken, or the hash is not in it.
+    With `verify`, checks that every record follows from the one before, and so finds one that was edited,
+    removed or inserted. To find out whether the newest records were cut off, or all were rewritten, give a
+    hash that was printed earlier, here or when an engine started: --head HASH.
+    Exit code: 0 complete; 1 the chain is broken, or the hash is not in it.
     """
     if what:
         return _verify(place, _hash(noted), as_json=as_json)
@@ -42,7 +48,7 @@ def _hash(text: str | None) -> str:
         return ""
     given = text.lower()
     if len(given) < SHORTEST_HASH or not all(one in "0123456789abcdef" for one in given):
-        raise click.UsageError(f"--head: '{text}' is no hash; give at least {SHORTEST_HASH} digits of it")
+        raise click.UsageError(f"--head: '{text}' is not a hash; give at least {SHORTEST_HASH} digits of it")
     return given
 
 

@@ -19,14 +19,14 @@ from engine.ports import Stop
 from jobfile.model.canonical import spec_from_json
 
 SLACK_SECONDS = 5.0
-"""Beyond its grace, this long is waited for a cancelled run to end."""
+"""How long to wait for a cancelled run to end, beyond its grace."""
 LOOK_SECONDS = 0.05
 
 
 @click.command("cancel")
 @click.argument("run")
-@click.option("--kill", is_flag=True, help="Do not ask first: SIGKILL.")
-@click.option("--why", default="", metavar="TEXT", help="The reason, for the record.")
+@click.option("--kill", is_flag=True, help="Send SIGKILL at once, without SIGTERM.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
 @json_option
 @place_options
 def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> int:
@@ -44,7 +44,7 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
 
 
 def _end_without_engine(place: Place, view: View, run: Run) -> Run:
-    """Tell its supervisor and record the end here, as no engine does; for as long as its grace lasts."""
+    """Notify its supervisor and record the end here, as no engine is running; waits for the grace at most."""
     from engine.cli.alone import Alone  # noqa: PLC0415  start-up time: only without an engine
 
     text = view.definition_text(run.digest)

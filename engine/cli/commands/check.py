@@ -20,23 +20,23 @@ FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 @click.command("check")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print."
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--strict", is_flag=True, help="Warnings are errors too.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option(
     "--level",
     type=click.Choice(["error", "warning", "info"]),
     default="warning",
     show_default=True,
-    help="From here up.",
+    help="Lowest severity to show.",
 )
-@click.option("--allow", multiple=True, metavar="CODE", help="Do not tell this warning. Repeatable.")
-@click.option("--deny", multiple=True, metavar="CODE", help="This one is an error. Repeatable.")
-@click.option("--fix", is_flag=True, help="Mend the files where that cannot change what was meant.")
-@click.option("--unsafe", is_flag=True, help="With --fix: mend also where it may.")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Another value for a var.")
-@click.option("--changed-since", metavar="REV", help="First what is in files that changed since REV in git.")
+@click.option("--allow", multiple=True, metavar="CODE", help="Suppress this warning. Repeatable.")
+@click.option("--deny", multiple=True, metavar="CODE", help="Treat this code as an error. Repeatable.")
+@click.option("--fix", is_flag=True, help="Fix the files where the meaning cannot change.")
+@click.option("--unsafe", is_flag=True, help="With --fix: also fix where it can.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Override a var. Repeatable.")
+@click.option("--changed-since", metavar="REV", help="Show findings in files changed since REV first.")
 @place_options
 def command(
     files: tuple[str, ...],
@@ -55,16 +55,16 @@ def command(
 ) -> int:
     """Find every mistake in job FILEs and what they include, or in the main file. Starts nothing.
 
-    Of a FILE that the main file includes, only what is wrong in it is told. No secret is read.
+    For an included FILE, only problems in that file are reported. No secret is read.
 
-    Exit code: 0 good; 1 something is wrong; 65 a file cannot be read.
+    Exit code: 0 valid; 1 problems were found; 65 a file cannot be read.
     """
     own_allow, own_deny = project_lints(place.main_file.absolute().parent)
     allow = (*(code for code in own_allow if code not in deny), *allow)
     deny = (*(code for code in own_deny if code not in allow), *deny)
     lints = read_lints(level=level, strict=strict, allow=allow, deny=deny)
     if unsafe and not fix:
-        raise click.UsageError("--unsafe belongs to --fix; give both")
+        raise click.UsageError("--unsafe needs --fix; give both")
     mend = ("unsafe" if unsafe else "safe") if fix else ""
     checked = check_sets(files or (str(place.main_file),), place, overrides=split_params(given), fix=mend)
     for problem in checked.unreadable:

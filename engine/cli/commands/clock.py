@@ -1,4 +1,4 @@
-"""`jobfile clock`: whether the engine believes the clock; and to say that it is right."""
+"""`jobfile clock`: whether the engine believes the clock; and to confirm that it is right."""
 
 import click
 
@@ -21,15 +21,15 @@ from engine.transactions.clock import accept_clock
 
 @click.command("clock")
 @click.argument("what", required=False, type=click.Choice(["accept"]))
-@click.option("--why", default="", metavar="TEXT", help="The reason, for the record.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
 @json_option
 @place_options
 def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
-    """Whether the engine believes the clock. `clock accept` says that it is right.
+    """Whether the engine believes the clock. `clock accept` confirms that it is right.
 
-    An engine that sees an absurd clock starts nothing new until the clock is plausible again, or the
-    system has called it synchronized for a minute, or a person accepts it. Accepting a clock that is
-    behind what is accounted for begins its time anew: runs of the false time do not stand in its way.
+    When the clock is implausible, the engine starts nothing new until the clock is plausible again, the
+    system has reported it as synchronized for a minute, or a user accepts it. Accepting a clock that is
+    behind the ledger starts a new clock epoch; runs recorded under the wrong clock no longer block it.
     """
     if what == "accept":
         return _accept(place, why, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`jobfile comment`: put a plan on its pull or merge request, as one comment that is kept up to date."""
+"""`jobfile comment`: put a plan on its pull or merge request, as one comment that is updated."""
 
 import json
 import sys
@@ -18,10 +18,10 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 
 
 @click.command("comment")
-@click.option("--github", "service", flag_value="github", help="A pull request; $GITHUB_TOKEN.")
-@click.option("--gitlab", "service", flag_value="gitlab", help="A merge request; $GITLAB_TOKEN.")
+@click.option("--github", "service", flag_value="github", help="Comment on GitHub, with $GITHUB_TOKEN.")
+@click.option("--gitlab", "service", flag_value="gitlab", help="Comment on GitLab, with $GITLAB_TOKEN.")
 @click.option(
-    "--number", type=click.IntRange(min=1), help="Of the pull request [default: that of the event]."
+    "--number", type=click.IntRange(min=1), help="Number of the request [default: from the CI event]."
 )
 def command(service: str | None, number: int | None) -> int:
     """Post the plan on standard input, or update the comment that was posted before.
@@ -29,11 +29,11 @@ def command(service: str | None, number: int | None) -> int:
     For CI:  jobfile plan --format markdown | jobfile comment --github
     """
     if service is None:
-        raise click.UsageError("where to: --github or --gitlab")
+        raise click.UsageError("give --github or --gitlab")
     environ = environment()
     text = sys.stdin.read(MAX_CHARACTERS + 1)
     if len(text) > MAX_CHARACTERS:
-        raise click.UsageError("the text is longer than a comment can be")
+        raise click.UsageError("the text is too long for a comment")
     is_github = service == "github"
     forge = github(environ, number or _number_of_event(environ)) if is_github else gitlab(environ)
     click.echo(f"comment {put_comment(forge, text)}")
@@ -41,10 +41,10 @@ def command(service: str | None, number: int | None) -> int:
 
 
 def _number_of_event(environ: Mapping[str, str]) -> int:
-    """The pull request of the event that GitHub's runner tells of in a file."""
+    """The pull request of the event that GitHub's runner describes in a file."""
     try:
         path = Path(environ["GITHUB_EVENT_PATH"])
         event = json.loads(read_limited(path, most=MAX_EVENT_BYTES, what="event file"))
         return int(event["pull_request"]["number"])
     except (KeyError, OSError, ValueError, TypeError, RecursionError) as error:
-        raise click.UsageError("this run is of no pull request; name one with --number") from error
+        raise click.UsageError("this CI run has no pull request; name one with --number") from error

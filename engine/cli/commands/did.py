@@ -17,9 +17,14 @@ from jobfile.diagnostics.escapes import printable
 @click.command("did")
 @click.argument("job_or_run", metavar="JOB or RUN")
 @click.option(
-    "-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="Only runs with this value."
+    "-p",
+    "--param",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only runs with this value of a param.",
 )
-@click.option("--on", "day", metavar="DAY", help="That day in the job's zone: 2026-11-23, today, yesterday.")
+@click.option("--on", "day", metavar="DAY", help="A day in the job's zone: 2026-11-23, today, yesterday.")
 @click.option("--at", "instant", metavar="TIME", help="The run expected at that time.")
 @json_option
 @place_options
@@ -34,13 +39,13 @@ def command(
 ) -> int:
     """Did JOB run, did it succeed? Or: did that RUN, named by the beginning of its id?
 
-    Without --on or --at the answer is about the newest run that the job's schedule wanted; the same line
-    says when a run that was asked for since came out otherwise. For a job without a schedule it is about the
-    newest run that was asked for. With -p only runs with these values count.
+    Without --on or --at the answer is about the newest scheduled run; the same line says when a run that was
+    asked for since has a different result. For a job without a schedule it is about the newest run that was
+    asked for. With -p only runs with these values count.
 
-    Exit code: 0 it succeeded; 1 it ran and did not, or nobody knows; 3 it did not run, or could not be
-    started; 4 it is not over or not yet due; 5 it was not expected then; 6 it is overdue: it was due, and
-    nothing has started it, for no engine is running or it is held back; 64 unknown job or run.
+    Exit code: 0 it succeeded; 1 it ran and did not succeed, or its end is unknown; 3 it did not run, or could
+    not be started; 4 it is not over or not yet due; 5 it was not expected then; 6 it is overdue: it was due,
+    and nothing has started it, because no engine is running or it is held back; 64 unknown job or run.
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")

@@ -1,4 +1,4 @@
-"""`jobfile doctor`: is the machine and the ledger sound?"""
+"""`jobfile doctor`: are the machine and the ledger sound?"""
 
 import click
 
@@ -14,10 +14,10 @@ from engine.host.machine import read_machine
 @json_option
 @place_options
 def command(*, as_json: bool, place: Place) -> int:
-    """Is all sound: the ledger, file rights, clock, disk, leftovers, the machine. Nothing is changed.
+    """Check the ledger, file rights, clock, disk, leftovers and the machine. Nothing is changed.
 
-    Works with the engine running or stopped. Exit code: 0 nothing wants a person; 1 there is an error or a
-    warning. Whether the engine does its work is another question: jobfile status.
+    Works with the engine running or stopped. Exit code: 0 nothing needs attention; 1 there is an error or a
+    warning. To see whether the engine does its work: jobfile status.
     """
     examined = tuple(diagnose(place.config, now=place.now(), machine=read_machine()))
     if as_json:

@@ -14,7 +14,7 @@ from jobfile.pages import KINDS, keys_text
 @click.argument("words", nargs=-1, metavar="[CODE | keys KIND]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(words: tuple[str, ...], *, as_json: bool) -> int:
-    """What CODE means: a bad example, what is said about it, the good form, why. Without CODE: all.
+    """What CODE means: a bad example, its message, the good form, and why. Without CODE: all codes.
 
     `jobfile explain keys job` lists the keys of a job; other kinds are file, defaults, param.
     """

@@ -13,14 +13,16 @@ from jobfile.model.jobs import DayRule
 
 @click.command("explain-schedule")
 @click.argument("expression")
-@click.option("--timezone", "zone_name", metavar="ZONE", help="Its zone [default: UTC].")
+@click.option("--timezone", "zone_name", metavar="ZONE", help="Time zone of EXPRESSION [default: UTC].")
 @click.option(
     "--days",
     type=click.Choice(["either", "both"]),
     help="How day of month and day of week combine [default: as cron does].",
 )
-@click.option("--now", "start", metavar="TIME", help="Look from then on [default: now].")
-@click.option("--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many fires.")
+@click.option("--now", "start", metavar="TIME", help="Start at this time [default: now].")
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of fires."
+)
 @json_option
 @place_options
 def command(
@@ -35,8 +37,8 @@ def command(
 ) -> int:
     """What EXPRESSION means: a cron expression in quotes, an alias (@daily) or a period (10m).
 
-    In words, the next fires in local time and UTC, and the days of the year to come on which a clock
-    change touches them. Reads no file.
+    Shows it in words, its next fires in local time and UTC, and the days of the coming year on which a clock
+    change affects them. Reads no file.
     """
     zone = zone_named(zone_name)
     now = parse_instant(start, zone, now=place.now()) if start else place.now()

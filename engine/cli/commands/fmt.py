@@ -19,14 +19,16 @@ _MARK = b"\xef\xbb\xbf"
 
 @click.command("fmt")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--check", "only_check", is_flag=True, help="Change nothing; fail when a file would change.")
+@click.option(
+    "--check", "only_check", is_flag=True, help="Change nothing; exit with 1 if a file would change."
+)
 @click.option("--diff", "shows_diff", is_flag=True, help="Change nothing; show what would change.")
 @place_options
 def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place: Place) -> int:
     """Lay out job FILEs, or the main file and what it includes: two columns a level, comments kept.
 
     Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file with
-    mistakes is left alone. Exit code: 0 good; 1 a file would change (--check) or has mistakes; 65 unreadable.
+    mistakes is not changed. Exit code: 0; 1 a file would change (--check) or has mistakes; 65 unreadable.
     """
     code = GOOD
     for name in files or _of_the_set(place):
@@ -52,10 +54,10 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
     done = format_source(source) if source is not None else Formatted(text="", diagnostics=diagnostics)
     if source is None or any(one.is_error for one in done.diagnostics):
         print_diagnostics(done.diagnostics, {} if source is None else {name: source})
-        click.echo(printable(f"left alone {name}: it has mistakes"), err=True)
+        click.echo(printable(f"not changed {name}: it has mistakes"), err=True)
         return NOT_WELL
     if done.problem:
-        click.echo(printable(f"left alone {name}: {done.problem}"), err=True)
+        click.echo(printable(f"not changed {name}: {done.problem}"), err=True)
         return NOT_WELL
     if done.text == source.text:
         return GOOD
@@ -67,5 +69,5 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
     elif not shows_diff:
         mark = _MARK if content.startswith(_MARK) else b""
         replace_file(Path(name), mark + done.text.encode())
-        click.echo(printable(f"laid out {name}"), err=True)
+        click.echo(printable(f"formatted {name}"), err=True)
     return NOT_WELL if only_check else GOOD

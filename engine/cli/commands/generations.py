@@ -9,7 +9,13 @@ from engine.cli.place import Place, json_option, place_options
 
 
 @click.command("generations")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Maximum number of generations.",
+)
 @json_option
 @place_options
 def command(limit: int, *, as_json: bool, place: Place) -> int:

@@ -1,4 +1,4 @@
-"""`jobfile init`: a jobs.yaml that works, and what an editor needs."""
+"""`jobfile init`: a working jobs.yaml, and the schema for an editor."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ PRE_COMMIT = """\
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(folder: Path, *, as_json: bool) -> int:
-    """Write a jobs.yaml that works, and the schema for the editor. What is there is never overwritten."""
+    """Write a working jobs.yaml, and the schema for the editor. Existing files are never overwritten."""
     make_folders(folder)
     texts = {folder / "jobs.yaml": FIRST_FILE, folder / SCHEMA_FILE: schema_text()}
     wrote = {str(path): _write(path, text) for path, text in texts.items()}
@@ -48,7 +48,7 @@ def command(folder: Path, *, as_json: bool) -> int:
         print_json({"format": 1, "wrote": wrote})
         return GOOD
     for path, is_new in wrote.items():
-        click.echo(printable(f"wrote    {path}" if is_new else f"kept     {path}, which was there"))
+        click.echo(printable(f"wrote    {path}" if is_new else f"kept     {path}, which existed"))
     click.echo("\nnext:  jobfile check       find mistakes")
     if wrote[str(folder / "jobs.yaml")]:
         click.echo("       jobfile run hello   run it once, now")

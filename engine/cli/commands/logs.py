@@ -23,8 +23,8 @@ LOOK_SECONDS = 0.1
 
 @click.command("logs")
 @click.argument("run_or_job", metavar="RUN or JOB")
-@click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on until the run is over.")
-@click.option("--attempt", type=click.IntRange(1), help="Of this attempt [default: all].")
+@click.option("-f", "--follow", "is_followed", is_flag=True, help="Follow the output until the run is over.")
+@click.option("--attempt", type=click.IntRange(1), help="Only this attempt [default: all].")
 @json_option
 @click.option("--file", metavar="FILE", help="The main job file [default: jobs.yaml here or above].")
 @click.option("--state", metavar="DIR", help="The state folder [default: .jobfile beside the job file].")
@@ -39,9 +39,9 @@ def command(
 ) -> int:
     """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came.
 
-    A terminal gets text that cannot steer it; a pipe or a file gets the bytes as they are. Which run it is,
-    and why there is nothing to show, is said on standard error. So  jobfile logs JOB | tail  shows your
-    terminal the bytes as they are; end it with  | cat -v  where you do not trust the job.
+    On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. Which run it
+    is, and why there is nothing to show, goes to standard error. So  jobfile logs JOB | tail  sends raw bytes
+    to your terminal; append  | cat -v  if you do not trust the job.
     """
     place = Place.named(file, state)
     named, run = _find(place, run_or_job)
@@ -61,7 +61,7 @@ def command(
 
 
 def _show(place: Place, view: View, run: Run, attempt: int | None, *, is_followed: bool) -> bool:
-    """Print what was written as it comes; whether there was anything."""
+    """Print the output as it comes; whether there was any."""
     numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
     has_shown = False
     for number in numbers:

@@ -8,7 +8,7 @@ from engine.host.clock import SystemClock
 
 
 class NotInstalledError(JobfileError):
-    """The extra that the server needs is not there."""
+    """The extra that the server needs is not installed."""
 
     exit_code = USAGE
 

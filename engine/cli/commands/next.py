@@ -32,9 +32,11 @@ from jobfile.schedule.duration import parse_duration
 
 @click.command("next")
 @click.argument("what", metavar="JOB or EXPR", required=False)
-@click.option("--timezone", "zone_name", metavar="ZONE", help="The zone of EXPR [default: UTC].")
-@click.option("--now", "start", metavar="TIME", help="Look from then on [default: now].")
-@click.option("--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many fires.")
+@click.option("--timezone", "zone_name", metavar="ZONE", help="Time zone of EXPR [default: UTC].")
+@click.option("--now", "start", metavar="TIME", help="Start at this time [default: now].")
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of fires."
+)
 @json_option
 @place_options
 def command(
@@ -42,7 +44,7 @@ def command(
 ) -> int:
     """The next fires of JOB, of a cron EXPR in quotes, of a period (10m), or of all jobs.
 
-    A job that is paused, and an engine that is not running, are told below the fires.
+    A note below the fires says when a job is paused, or no engine is running.
     """
     zone = zone_named(zone_name)
     now = parse_instant(start, zone, now=place.now()) if start else place.now()

@@ -21,14 +21,15 @@ from jobfile.schedule.duration import parse_duration
 
 @click.command("pause")
 @click.argument("job")
-@click.option("--why", default="", metavar="TEXT", help="The reason, for the record.")
-@click.option("--until", metavar="TIME", help="Go on by itself then: 2h, 18:00, 2026-11-30T08:00.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
+@click.option("--until", metavar="TIME", help="Resume at this time: 2h, 18:00, 2026-11-30T08:00.")
 @json_option
 @place_options
 def command(job: str, *, why: str, until: str | None, as_json: bool, place: Place) -> int:
-    """Stop JOB from running on its schedule. What is left out is recorded, and not made up for.
+    """Stop JOB from running on its schedule. Runs left out are recorded, and not run later.
 
-    What runs or waits already goes on, and  jobfile run  still works. Who, why and until when is recorded.
+    Active and waiting runs continue, and  jobfile run  still works. The audit records who, why and
+    until when.
     """
     named = job_named(place, job)
     now = place.now()

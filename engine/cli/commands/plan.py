@@ -28,19 +28,19 @@ FORMATS = ("text", "markdown", "json", "html")
 
 
 @click.command("plan")
-@click.option("--from", "before", metavar="SIDE", help="engine, engine:N, a revision, a file.")
-@click.option("--to", "after", metavar="SIDE", default="worktree", show_default=True, help="As --from.")
+@click.option("--from", "before", metavar="SIDE", help="Old side: engine, engine:N, a revision, a file.")
+@click.option("--to", "after", metavar="SIDE", default="worktree", show_default=True, help="New side.")
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For whom."
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--full", "--verbose", "is_full", is_flag=True, help="Whole scripts, moved jobs.")
-@click.option("--out", metavar="FILE", help="Save the plan, to do exactly this:  jobfile apply FILE.")
-@click.option("--exit-code", "tells_changes", is_flag=True, help="Exit with 2 when anything changes.")
-@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 when there is a risk.")
-@click.option("--detect-drift", is_flag=True, help="Pauses too; exit with 2 on a difference.")
-@click.option("--links", metavar="URL", default="", help="For markdown: where the files can be read.")
-@click.option("--now", "instant", metavar="TIME", help="Plan as seen from then.")
+@click.option("--full", "--verbose", "is_full", is_flag=True, help="Show whole scripts, and moved jobs.")
+@click.option("--out", metavar="FILE", help="Save the plan for  jobfile apply FILE.")
+@click.option("--exit-code", "tells_changes", is_flag=True, help="Exit with 2 if anything changes.")
+@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk.")
+@click.option("--detect-drift", is_flag=True, help="Compare pauses too; exit with 2 on a difference.")
+@click.option("--links", metavar="URL", default="", help="With markdown: base URL for links to the files.")
+@click.option("--now", "instant", metavar="TIME", help="Plan as of this time [default: now].")
 @place_options
 def command(  # noqa: PLR0917  click hands over the options by name
     before: str | None,
@@ -57,10 +57,11 @@ def command(  # noqa: PLR0917  click hands over the options by name
     detect_drift: bool,
     place: Place,
 ) -> int:
-    """What a change means: jobs, fields, and the runs that appear, move and vanish. Nothing is changed.
+    """What a change means: jobs, fields, and the runs gained, moved and lost. Nothing is changed.
 
     Compares what is in force (without an engine: where the branch began) with the work tree.
-    Exit code: 0; 1 the files have errors; 3 risks and --fail-on; 5 no engine where one is needed.
+    Exit code: 0 done; 1 the files have errors; 2 a change and --exit-code or --detect-drift; 3 a risk and
+    --fail-on; 5 no engine's ledger where one is needed.
     """
     now = _instant(instant, place)
     view = place.view_if_any()
@@ -82,7 +83,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
         save_plan(Path(out), plan, place=place, text=text)
     _print(plan, form, name=name, links=links, is_full=is_full)
     if out is not None:
-        click.echo(printable(f"saved to {out}; to do exactly this:  jobfile apply {out}"), err=form != "text")
+        click.echo(printable(f"saved to {out}; to apply it:  jobfile apply {out}"), err=form != "text")
     is_drifted = detect_drift and _tells_drift(plan, view, form=form, now=place.now())
     return _exit_code(
         plan, fail_on=fail_on, tells_changes=tells_changes or detect_drift, is_drifted=is_drifted

@@ -1,4 +1,4 @@
-"""`jobfile report`: everything expected in a window, and what became of it."""
+"""`jobfile report`: everything expected in a window, and the results."""
 
 from datetime import datetime, timedelta
 
@@ -17,15 +17,15 @@ DEFAULT_WINDOW = timedelta(hours=24)
 
 
 @click.command("report")
-@click.option("--since", metavar="TIME", help="From then on: a time, a day, or 7d back [default: 24h].")
-@click.option("--until", metavar="TIME", help="Before then [default: now].")
+@click.option("--since", metavar="TIME", help="Start of the window: a time, a day, or 7d ago [default: 24h].")
+@click.option("--until", metavar="TIME", help="End of the window [default: now].")
 @json_option
 @place_options
 def command(since: str | None, until: str | None, *, as_json: bool, place: Place) -> int:
     """Expected runs, and how many of them succeeded, failed, were skipped, missed, lost, or are open.
 
-    An instant counts once: a run that was not well and succeeded when it was tried again is fixed by hand.
-    A run is overdue when it was due and nothing has started it: no engine is running, or it is held back.
+    An instant counts once: a run that did not end well and succeeded when retried is fixed by hand. A run is
+    overdue when it was due and nothing has started it: no engine is running, or it is held back.
 
     Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, is overdue, or ended and no
     engine has recorded it; 70 the sum does not add up. Times are read and shown in UTC unless they name

@@ -15,11 +15,11 @@ from engine.transactions.pause import resume_by_hand
 
 @click.command("resume")
 @click.argument("job")
-@click.option("--why", default="", metavar="TEXT", help="The reason, for the record.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
 @json_option
 @place_options
 def command(job: str, *, why: str, as_json: bool, place: Place) -> int:
-    """Let JOB run on its schedule again. What fell due while it was paused is not made up for."""
+    """Let JOB run on its schedule again. Runs that fell due while it was paused are not run later."""
     job_named(place, job)
     store = open_ledger(place.config.ledger_url)
     with store.transaction():

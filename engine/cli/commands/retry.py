@@ -1,4 +1,4 @@
-"""`jobfile retry`: try a run again."""
+"""`jobfile retry`: run a job's run again."""
 
 from datetime import datetime
 
@@ -23,21 +23,21 @@ _NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
 
 @click.command("retry")
 @click.argument("run")
-@click.option("--detach", is_flag=True, help="Do not follow; print the new run's id.")
-@click.option("--force", is_flag=True, help="Even if it succeeded.")
+@click.option("--detach", is_flag=True, help="Print the new run's id and exit.")
+@click.option("--force", is_flag=True, help="Retry even if it succeeded.")
 @json_option
 @place_options
 def command(run: str, *, detach: bool, force: bool, as_json: bool, place: Place) -> int:
-    """Do RUN again: a new run of the same job for the same time with the same params.
+    """Retry RUN: a new run of the same job for the same time with the same params.
 
-    The job is taken as it is in force now, or as it was if it is gone. The old run's record stays as it is.
+    It uses the job's definition in force now, or the old one if the job is gone. The old run's record stays.
     """
     view, now = place.view(), place.now()
     old = find_run(view, run)
     if not old.state.is_final:
         raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
     if old.state in _NOT_TRIED_AGAIN and not force:
-        raise JobfileError(f"run {old.id[:8]} succeeded; to do it again all the same: --force")
+        raise JobfileError(f"run {old.id[:8]} succeeded; to retry it anyway: --force")
     job = _job_of(view, old)
     new = _again(view, old, job, now=now)
     if not detach:

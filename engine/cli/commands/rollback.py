@@ -15,20 +15,20 @@ from jobfile.plan.values import Action
 
 @click.command("rollback")
 @click.argument("generation", type=click.IntRange(min=1), required=False)
-@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
-@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Remove many jobs at once.")
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Roll back without asking.")
+@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Allow removing many jobs at once.")
 @json_option
 @place_options
 def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json: bool, place: Place) -> int:
     """Put the jobs of GENERATION in force again, as a new generation: shows the plan and asks.
 
-    Without GENERATION it is the one before. The files are not touched: an engine that applies them by itself
-    leaves them alone until they say something new.
+    Without GENERATION it is the previous one. The files are not changed: an engine that applies them itself
+    ignores them until they change.
     """
     view = place.view()
     current = view.current_generation()
     if current is None:
-        raise JobfileError("nothing is in force yet, so there is nothing to go back to")
+        raise JobfileError("nothing is in force yet, so there is nothing to roll back to")
     number = generation if generation is not None else current.number - 1
     if number < 1:
         raise JobfileError("there is no generation before the one in force:  jobfile generations")
@@ -41,15 +41,15 @@ def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json:
     view.close()
     refuse_what_cannot_run(after.catalog)
     if not plan.has_changes:
-        click.echo(f"nothing to do: generation {number} says what is in force", err=as_json)
+        click.echo(f"nothing to do: generation {number} is the same as what is in force", err=as_json)
         return GOOD
     if not as_json:
         print_plan(plan, is_full=False)
     removed, jobs = plan.count(Action.REMOVE), len(before.catalog.jobs)
     if removes_many(removed, jobs) and not may_remove:
         refuse_mass_removal(removed, jobs)
-    if not confirmed(f"Go back to generation {number}?", is_sure=is_sure or as_json):
-        click.echo("nothing is applied")
+    if not confirmed(f"Roll back to generation {number}?", is_sure=is_sure or as_json):
+        click.echo("nothing was applied")
         return GOOD
     intent = Intent(
         catalog=after.catalog,

@@ -42,7 +42,7 @@ from jobfile.schedule.occurrences import load_zone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """The job to run, and the generation it comes from if it comes from one."""
+    """The job to run, and its generation, if it has one."""
 
     job: CompiledJob
     generation: int | None
@@ -53,10 +53,10 @@ class _Found:
 @click.argument("job")
 @click.option("-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="A value for a param.")
 @click.option("--at", "instant", metavar="TIME", help="The time the run is for [default: now].")
-@click.option("--detach", is_flag=True, help="Do not follow; print the run's id.")
+@click.option("--detach", is_flag=True, help="Print the run's id and exit.")
 @click.option("--dry-run", "--dry", "is_dry", is_flag=True, help="Show what would run; start nothing.")
 @click.option(
-    "--output", "outputs", multiple=True, metavar="STEP.NAME=VALUE", help="With --dry: a step's result."
+    "--output", "outputs", multiple=True, metavar="STEP.NAME=VALUE", help="With --dry: result of a step."
 )
 @strict_option
 @json_option
@@ -76,11 +76,11 @@ def command(
     """Run JOB now and follow it to its end.
 
     A running engine runs it; without one this command does, and several can do so at once. On Ctrl-C,
-    SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started goes on in the engine, and
-    is cancelled where there is none. With --json the job's output goes to stderr.
+    SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started continues in the engine,
+    or is cancelled if there is none. With --json the job's output goes to stderr.
 
-    Exit code: 0 it succeeded; 1 it ran and did not; 3 it did not run, or could not be started; 4 it is not
-    over and goes on. With --dry: 0 it would run, 6 it would not.
+    Exit code: 0 it succeeded; 1 it ran and did not succeed; 3 it did not run, or could not be started; 4 it
+    is not over and continues. With --dry: 0 it would run, 6 it would not.
     """
     now = place.now()
     is_running = is_engine_running(place.state_dir)
@@ -114,7 +114,7 @@ def command(
 
 
 def _from_engine(place: Place, name: str) -> _Found | None:
-    """The job as the running engine has it: what is in force, not what the file says by now."""
+    """The job as the running engine has it: the definition in force, not the file's current one."""
     view = place.view()
     version = view.job_in_force(name)
     generation = view.current_generation()
@@ -157,7 +157,7 @@ def _outputs(spec: JobSpec, given: Mapping[str, str]) -> Mapping[str, Mapping[st
 
 
 def _look_only(wanted: Wanted, place: Place, *, as_json: bool) -> int:
-    """Print what the run would be."""
+    """Print what would run."""
     view = place.trace_free_view()
     dry = look_before(wanted, view, place.config)
     if view is not None:

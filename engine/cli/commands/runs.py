@@ -18,11 +18,11 @@ _WORDS = ", ".join(state.value for state in RunState)
 @click.command("runs")
 @click.argument("job_or_run", metavar="[JOB or RUN]", required=False)
 @click.option(
-    "--in", "given", multiple=True, metavar="STATE", help="Only in these states: given again, or a,b."
+    "--in", "given", multiple=True, metavar="STATE", help="Only runs in these states: a,b. Repeatable."
 )
-@click.option("--not-ok", is_flag=True, help=f"Only what is not well: {', '.join(BAD)}.")
+@click.option("--not-ok", is_flag=True, help=f"Only runs that did not end well: {', '.join(BAD)}.")
 @click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many."
+    "--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Maximum number of runs."
 )
 @json_option
 @place_options
@@ -31,7 +31,7 @@ def command(
 ) -> int:
     """The newest runs, of JOB or of all, newest first; or one RUN, named by the beginning of its id.
 
-    Runs that did not happen are here too. Of many in a row there is one gap record, told below the table.
+    Runs that did not happen are listed too. Many in a row have one gap record, shown below the table.
     Each time is in the zone of its job.
     """
     found = _runs(place, job_or_run, _states(given, not_ok=not_ok), limit)
@@ -58,5 +58,5 @@ def _states(given: Sequence[str], *, not_ok: bool) -> tuple[RunState, ...]:
     names = [name for text in given for name in text.split(",") if name]
     unknown = [name for name in names if name not in list(RunState)]
     if unknown:
-        raise click.UsageError(f"--in: '{unknown[0]}' is no state; the states are {_WORDS}")
+        raise click.UsageError(f"--in: '{unknown[0]}' is not a state; the states are {_WORDS}")
     return tuple(RunState(name) for name in dict.fromkeys([*names, *(BAD if not_ok else ())]))

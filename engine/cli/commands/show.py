@@ -1,4 +1,4 @@
-"""`jobfile show`: a job as it is understood, with the origin of each value."""
+"""`jobfile show`: a job with all its defaults, and the origin of each value."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,12 +24,12 @@ from jobfile.diagnostics.suggest import suggest
 from jobfile.pipeline import compile_files
 from jobfile.plan.as_json import text_of
 
-UNSEALED = "was not saved here, so nobody here can tell whether it was changed since it was made"
+UNSEALED = "was not saved here, so changes since then cannot be detected"
 
 
 @click.command("show")
 @click.argument("job", metavar="JOB, RUN or PLAN")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Another value for a var.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Override a var. Repeatable.")
 @json_option
 @place_options
 def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) -> int:
@@ -76,7 +76,7 @@ def _run_named(text: str, place: Place) -> tuple[View, Run] | None:
 
 
 def _show_plan(path: Path, place: Place, *, as_json: bool) -> int:
-    """A saved plan as it was printed when it was made; whether it can still be applied is told beside it."""
+    """A saved plan as it was printed when it was made, with a warning if it can no longer be applied."""
     view = place.view_if_any()
     saved = read_plan_file(path, here=ledger_here(view, place.state_dir))
     if not saved.is_sealed:

@@ -28,19 +28,26 @@ from jobfile.pipeline import compile_files
 
 
 @click.command("simulate")
-@click.option("--from", "start", metavar="TIME", help="Begin there [default: today 00:00, UTC].")
-@click.option("--days", type=click.IntRange(1, MAX_DAYS), default=31, show_default=True, help="How long.")
-@click.option("--down", multiple=True, metavar="TIME/LENGTH", help="No engine then: 2026-03-10T01:00Z/6h.")
-@click.option("--assume", multiple=True, metavar="[JOB=]LENGTH", help="How long runs take [default: 1m].")
+@click.option("--from", "start", metavar="TIME", help="Start of the time [default: today 00:00, UTC].")
 @click.option(
-    "--durations", default="p50", metavar="p50|p95|FILE", help="Which part of history, or a file of JOB: 5m."
+    "--days", type=click.IntRange(1, MAX_DAYS), default=31, show_default=True, help="Number of days."
 )
-@click.option("--fail", multiple=True, metavar="[JOB=]CHANCE", help="How often an attempt fails: JOB=0.1.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the chances.")
-@click.option("--event", "events", metavar="FILE", help="Runs asked for: one JSON object a line.")
-@click.option("--compare", metavar="REV", help="Simulate the files of this revision too; print what differs.")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write every event.")
-@click.option("--svg", "svg_file", metavar="FILE", help="Draw the time as a picture.")
+@click.option(
+    "--down", multiple=True, metavar="TIME/LENGTH", help="A time without an engine: 2026-03-10T01:00Z/6h."
+)
+@click.option("--assume", multiple=True, metavar="[JOB=]LENGTH", help="Length of runs [default: 1m].")
+@click.option(
+    "--durations",
+    default="p50",
+    metavar="p50|p95|FILE",
+    help="Percentile of past lengths, or a file of JOB: 5m.",
+)
+@click.option("--fail", multiple=True, metavar="[JOB=]CHANCE", help="Chance that an attempt fails: JOB=0.1.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
+@click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object a line.")
+@click.option("--compare", metavar="REV", help="Compare with the files of this revision.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write every event as CSV.")
+@click.option("--svg", "svg_file", metavar="FILE", help="Draw the timeline as SVG.")
 @json_option
 @place_options
 def command(  # noqa: PLR0917  click hands over the options by name
@@ -59,10 +66,10 @@ def command(  # noqa: PLR0917  click hands over the options by name
     as_json: bool,
     place: Place,
 ) -> int:
-    """What the jobs would do: runs, skips, waits, retries, load. Nothing is started, and nothing sleeps.
+    """What the jobs would do: runs, skips, waits, retries, load. Starts nothing and does not wait.
 
-    What is due, skipped, tried again or made up for is decided by the engine's own rules. How long runs
-    take comes from the ledger's history, else from --assume. The same input gives the same bytes.
+    The engine's own rules decide what is due, skipped, retried or run late. How long runs take comes from the
+    ledger's history, else from --assume. The same input gives the same bytes.
     """
     options = Options(
         start=start,
@@ -101,7 +108,7 @@ def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
 
 
 def _catalog_of(snapshot: Snapshot) -> Catalog | None:
-    """The jobs of some files; None when they have mistakes, which are told."""
+    """The jobs of some files; None when they have mistakes, which are printed."""
     if snapshot.problem:
         raise JobfileError(snapshot.problem)
     compiled = compile_files(snapshot.files, outside=snapshot.outside)

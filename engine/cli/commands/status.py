@@ -23,7 +23,7 @@ from jobfile.pipeline import compile_files
 def command(*, as_json: bool, place: Place) -> int:
     """Is the system well: engine, generation, rejected config, disk. Exit code 0 or 1.
 
-    Whether a job ran is another question: jobfile did, jobfile report.
+    To see whether a job ran: jobfile did, jobfile report.
     """
     status = _status(place)
     if as_json:
@@ -42,7 +42,7 @@ def _status(place: Place) -> Status:
     return make_status(
         view,
         presence=presence_at(place, view) if view else Presence(is_running=is_locked),
-        file=None if follows else _catalog(place),  # what the engine never reads says nothing
+        file=None if follows else _catalog(place),  # files that the engine never reads do not matter
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
         trouble=engine_trouble(place.state_dir),

@@ -1,4 +1,4 @@
-"""`jobfile test`: cases beside the jobs, tried on the engine's own rules; nothing is started."""
+"""`jobfile test`: cases beside the jobs, run on the engine's own rules; nothing is started."""
 
 import tempfile
 import time
@@ -32,18 +32,18 @@ PATTERN = "*.test.yaml"
 
 @click.command("test")
 @click.argument("paths", nargs=-1, metavar="[FILE or FOLDER]...")
-@click.option("-k", "word", metavar="WORD", help="Only cases whose name or job has WORD in it.")
+@click.option("-k", "word", metavar="WORD", help="Only cases with WORD in their name or job.")
 @click.option("--junit", "junit_file", metavar="FILE", help="Write JUnit XML, for CI.")
 @json_option
 @place_options
 def command(
     paths: Sequence[str], word: str | None, junit_file: str | None, *, as_json: bool, place: Place
 ) -> int:
-    """Try the cases in *.test.yaml beside the job file and in its folder `tests`.
+    """Run the cases in *.test.yaml beside the job file and in its folder `tests`.
 
-    A case gives params, a time and what attempts do, and expects a command, a state, the waits between
-    tries, notifications, or the fires between two dates. Nothing is started, no secret is read, and no
-    time passes but on a virtual clock.
+    A case gives params, a time and what attempts do. It expects a command, a state, the waits between
+    attempts, notifications, or the fires between two dates. Nothing is started, no secret is read, and time
+    passes only on a virtual clock.
     """
     begin = time.monotonic()
     files = _files(paths, place)

@@ -33,33 +33,33 @@ from jobfile.schedule.duration import parse_duration, why_no_duration
 
 STDOUT, STDERR = 1, 2
 GIVE_UP_SECONDS = 30.0
-"""A command that holds the state folder gives it up after a turn of its loops; this is the limit."""
+"""How long to wait for a command that holds the state folder: it yields after one turn of its loops."""
 LOOK_SECONDS = 0.05
 
 
 @click.command("up")
-@click.option("--for", "length", metavar="TIME", help="Stop by itself after this long (30s, 5m).")
+@click.option("--for", "length", metavar="TIME", help="Stop after this long (30s, 5m).")
 @click.option(
     "--apply",
     "how",
     type=click.Choice(["auto", "manual"]),
     default="auto",
     show_default=True,
-    help="Put changed files in force by itself, or wait for  jobfile apply.",
+    help="Apply changed files by itself, or wait for  jobfile apply.",
 )
 @click.option(
     "--git", "ref", metavar="REF", default="", help="Follow a ref (main, origin/main), commit by commit."
 )
-@click.option("--git-signers", metavar="FILE", help="With --git: apply only what one of these keys signed.")
-@click.option("--accept-rewind", is_flag=True, help="Go on from an older copy of the ledger.")
+@click.option("--git-signers", metavar="FILE", help="With --git: apply only commits signed by a key in FILE.")
+@click.option("--accept-rewind", is_flag=True, help="Continue from an older copy of the ledger.")
 @click.option(
-    "--mark-missed", is_flag=True, help="With --accept-rewind: run nothing again, record it as missed."
+    "--mark-missed", is_flag=True, help="With --accept-rewind: record forgotten runs as missed, do not rerun."
 )
 @click.option(
-    "--yes-remove-many", "allows_removals", is_flag=True, help="Believe files that remove many jobs at once."
+    "--yes-remove-many", "allows_removals", is_flag=True, help="Accept files that remove many jobs at once."
 )
-@click.option("--stop-jobs", is_flag=True, help="At the end cancel what runs, instead of leaving it running.")
-@click.option("--json", "as_json", is_flag=True, help="Tell what happens as JSON lines.")
+@click.option("--stop-jobs", is_flag=True, help="At the end cancel running jobs instead of leaving them.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 @strict_option
 @place_options
 def command(
@@ -80,12 +80,12 @@ def command(
 
     With --git the job files are read from commits, never from the work tree; a remote's branch is fetched.
 
-    Running jobs go on when the engine ends, however it ends; the next one takes them over. SIGHUP reads
-    the files at once. systemd is told of every start, reload and end: packaging/jobfile.service.
+    Running jobs continue when the engine ends, however it ends; the next one takes them over. SIGHUP reads
+    the files at once. systemd is notified of every start, reload and end: packaging/jobfile.service.
     """
     duration = _length(length)
     if mark_missed and not accept_rewind:
-        raise click.UsageError("--mark-missed says how to go on from an older copy; it needs --accept-rewind")
+        raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
     config = replace(
         place.config,
         applies_by_itself=how == "auto",
@@ -97,14 +97,14 @@ def command(
         git_signers=_signers_file(git_signers, ref),
     )
     _look_who_may_change_it(place, config)
-    # Resolved once: a link that is switched later takes the job files along, and not what is recorded.
+    # Resolved once: a link that is switched later changes the job files, but not the recorded paths.
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
-    log = config.state_dir / "engine.log"
     manager = Manager(place.config.environ, pid=os.getpid())
     shown = for_programs if as_json else for_people
     console = Console(STDOUT, when_lost=lambda count: shown((NotShown(count=count),), clock.now()))
-    journal = EventStream(LogFile(log), Shown(console.tell, as_json=as_json), clock=clock)
+    log = LogFile(config.state_dir / "engine.log")
+    journal = EventStream(log, Shown(console.tell, as_json=as_json), clock=clock)
     signals = _Signals(manager, clock)
     signals.obey()  # first: others see the lock, and may end what holds it
     session = _open(config, journal, clock)
@@ -116,21 +116,23 @@ def command(
     signals.ended.wait(duration.total_seconds() if duration else None)
     manager.stopping()
     if stop_jobs and not service.trouble and not _stop_jobs(service):
-        click.echo("warning: not every job has ended; what runs goes on under its supervisor", err=True)
+        click.echo(
+            "warning: not every job has ended; running jobs continue under their supervisors", err=True
+        )
     _end(service, console)
     return GOOD
 
 
 def _end(service: EngineService, console: Console) -> None:
-    """End in order. Raises what ended the engine, or what did not end."""
+    """Stop cleanly. Raises what ended the engine, or names the loops that did not end."""
     standing = service.stop()
     console.close()
     if service.trouble is not None:
         raise service.trouble
     if standing:
         raise JobfileError(
-            f"the engine ended without the end of its loops ({', '.join(standing)}), which stood still; "
-            "what runs goes on under its supervisors, and the next engine takes it over"
+            f"the engine ended although loops were stuck ({', '.join(standing)}); "
+            "running jobs continue under their supervisors, and the next engine takes them over"
         )
 
 
@@ -144,7 +146,7 @@ def _length(text: str | None) -> timedelta | None:
 
 
 def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
-    """Refuse or warn of what others could make the engine do, before it does anything."""
+    """Refuse, or warn about, files with which other users could control the engine."""
     refuse_foreign_state(config.state_dir)
     if not config.git_ref:
         refuse_unsafe_files(place, is_strict=config.is_strict)
@@ -153,7 +155,7 @@ def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
 
 
 def _open(config: EngineConfig, journal: EventStream, clock: SystemClock) -> OpenSession:
-    """Take the state folder. A command that runs jobs itself gives it up, and goes on following its run."""
+    """Take the state folder. A command that runs jobs itself gives it up, and continues to follow its run."""
     pause = threading.Event()
     until = time.monotonic() + GIVE_UP_SECONDS
     while True:
@@ -165,13 +167,13 @@ def _open(config: EngineConfig, journal: EventStream, clock: SystemClock) -> Ope
 
 
 def _warn_of_root() -> None:
-    """Usual in a container; elsewhere mostly an accident that nothing else would tell."""
+    """Usual in a container; elsewhere mostly an accident that nothing else would report."""
     if os.geteuid() == 0:
         click.echo("warning: the engine runs as root, and so does every job", err=True)
 
 
 def _warn_of_links(place: Place, config: EngineConfig) -> None:
-    """A state folder behind a link that a deploy switches begins anew with each release."""
+    """A state folder behind a link that a deploy switches is empty after each release."""
     link = link_before(place.main_file.absolute().parent)
     if link is not None and config.state_dir.parent == place.main_file.absolute().parent:
         click.echo(
@@ -183,7 +185,7 @@ def _warn_of_links(place: Place, config: EngineConfig) -> None:
 
 
 def _stop_jobs(service: EngineService) -> bool:
-    """Whether every job has ended. On a full disk the wish cannot be written down, and they go on."""
+    """Whether every job has ended. On a full disk the request cannot be written, and they continue."""
     try:
         return service.stop_jobs(why="the engine ended with --stop-jobs")
     except StoreUnwritableError:
@@ -191,18 +193,18 @@ def _stop_jobs(service: EngineService) -> bool:
 
 
 def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
-    """Tells of a ledger that cannot be written where no disk is needed: on stderr and to systemd."""
+    """Reports that the ledger cannot be written, without needing the disk: on stderr and to systemd."""
     console = Console(STDERR)
 
     def alarm(trouble: str) -> None:
         manager.status(f"NOTHING STARTS: {trouble}" if trouble else f"runs {config.main_file}")
-        console.tell(f"warning: {trouble or 'the ledger can be written again'}\n")
+        console.tell(f"warning: {trouble or 'the ledger is writable again'}\n")
 
     return alarm
 
 
 class _Signals:
-    """SIGTERM and SIGINT end the engine; SIGHUP reads the files, where no terminal is that could hang up."""
+    """SIGTERM and SIGINT end the engine; SIGHUP reads the files if no terminal could have sent it."""
 
     def __init__(self, manager: Manager, clock: SystemClock) -> None:
         self.ended = threading.Event()
@@ -211,7 +213,7 @@ class _Signals:
         self._clock = clock
 
     def obey(self) -> None:
-        """From now on, also before there is an engine."""
+        """Handle signals from now on, also before there is an engine."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
         signal.signal(signal.SIGHUP, self._end if os.isatty(0) else self._reload)
@@ -222,11 +224,11 @@ class _Signals:
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
         self._manager.reloading(int(self._clock.elapsed() * 1_000_000))
         self.reload()
-        self._manager.ready("reading the job files anew")
+        self._manager.ready("reading the job files again")
 
 
 def _nothing() -> None:
-    """No engine has been started that could read its files."""
+    """Not called: no engine has been started yet."""
 
 
 def _signers_file(name: str | None, ref: str) -> Path | None:
@@ -234,7 +236,7 @@ def _signers_file(name: str | None, ref: str) -> Path | None:
     if name is None:
         return None
     if not ref:
-        raise click.UsageError("--git-signers says whose commits are applied; it needs --git REF")
+        raise click.UsageError("--git-signers limits whose commits are applied; it needs --git REF")
     path = Path(name).absolute()
     if not path.is_file():
         raise click.UsageError(f"--git-signers: there is no file {name}")

@@ -23,16 +23,16 @@ _WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
 
 @click.command("wait")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--timeout", "length", metavar="LENGTH", help="Wait no longer than this (30s, 5m).")
+@click.option("--timeout", "length", metavar="LENGTH", help="Stop waiting after this long (30s, 5m).")
 @json_option
 @place_options
 def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: Place) -> int:
-    """Wait until every RUN is over, and say how each ended.
+    """Wait until every RUN is over, and print how each ended.
 
     Ctrl-C and --timeout end the waiting, not the runs.
 
-    Exit code, the worst of all: 0 succeeded; 1 ran and did not succeed; 3 did not run; 4 not over: the time
-    is up, or the run has not started and no engine is running that could start it.
+    Exit code, the worst of all runs: 0 succeeded; 1 ran and did not succeed; 3 did not run; 4 not over: the
+    time is up, or the run has not started and no engine is running to start it.
     """
     duration = parse_duration(length) if length else None
     if length and duration is None:
@@ -48,7 +48,7 @@ def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: 
 
 
 def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_quiet: bool) -> list[Run]:
-    """The runs as they are when all are over, the time is up, or nothing will ever start the rest."""
+    """The runs when all are over, the time is up, or nothing will ever start the rest."""
     until = time.monotonic() + seconds
     pause = threading.Event()
     told: set[str] = set()
@@ -78,5 +78,5 @@ def _is_stuck(place: Place, run: Run) -> bool:
 
 
 def _stuck_words(run: Run) -> str:
-    what = "waits to be tried again" if run.state is RunState.RETRY_WAIT else "has not started"
+    what = "waits for its retry" if run.state is RunState.RETRY_WAIT else "has not started"
     return f"run {short(run.id)} of {run.job} {what}, and no engine is running; start one with  jobfile up"

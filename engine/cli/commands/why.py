@@ -15,7 +15,7 @@ from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
 
 LINES = 5
-"""Lines of what the run wrote that its story ends with."""
+"""Number of lines of the run's output at the end of its story."""
 
 
 @click.command("why")
@@ -30,8 +30,8 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     (2026-11-23, yesterday) for its worst run; in the job's zone unless it names another. A RUN is named by
     the beginning of its id, and needs no TIME.
 
-    Exit code: 0, whatever became of the run; 64 unknown job, run or time. Whether it succeeded is another
-    question: jobfile did.
+    Exit code: 0, whatever the run's result; 64 unknown job, run or time. To see whether it succeeded:
+    jobfile did.
     """
     named = subject(place, job_or_run)
     if time and named.run is not None:
@@ -61,7 +61,7 @@ def _story(place: Place, named: Subject, time: str) -> Story:
 
 
 def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
-    """The end of what the run wrote, if it is still kept; of the last of several."""
+    """The last lines of the output, if it is still kept; with several runs, of the last one."""
     run = next((run for run in reversed(story.runs) if run.attempt), None)
     if run is None:
         return ()

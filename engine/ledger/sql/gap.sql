@@ -6,7 +6,7 @@ insert into gap (schedule_id, job, first_at, last_at, count, state, reason, deta
 values (:schedule_id, :job, :first_at, :last_at, :count, :state, :reason, :detail, :generation, :epoch, :recorded_at);
 
 -- name: extend_gap
--- The newest gap record of a schedule goes on with more of the same kind, when nothing lies between.
+-- Extends the newest gap record of a schedule with more of the same kind, when nothing is between.
 update gap set last_at = :last_at, count = count + :count
 where schedule_id = :schedule_id and last_at = :covered_until and pruned_at is null
   and state = :state and reason = :reason and detail = :detail and generation = :generation;

@@ -19,7 +19,7 @@ order by one.at, one.id limit :limit;
 update outbox set sent_at = :now, tries = tries + 1, last_error = '' where id = :id and sent_at is null;
 
 -- name: mark_unsent
--- A notification could not be delivered and is tried again later.
+-- A notification could not be delivered and is retried later.
 update outbox set tries = tries + 1, last_error = :error, next_try_at = :next_try_at where id = :id and sent_at is null;
 
 -- name: drop_sent

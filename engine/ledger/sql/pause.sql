@@ -6,7 +6,7 @@ insert into pause (job, source, actor, reason, paused_at, until)
 values (:job, :source, :actor, :reason, :paused_at, :until);
 
 -- name: end_pauses
--- A job goes on.
+-- Resume a job.
 update pause set ended_at = :now, ended_by = :ended_by
 where job = :job and ended_at is null and (until is null or until > :now);
 

@@ -1,7 +1,7 @@
 -- Sets of files that were refused.
 
 -- name: add_rejection
--- A set of files is refused; the last good generation goes on.
+-- A set of files is refused; the last valid generation stays in force.
 insert into rejection (rejected_at, last_at, digest, diagnostics) values (:now, :now, :digest, :diagnostics);
 
 -- name: resolve_rejections

@@ -1,8 +1,8 @@
 -- Old runs: which may go, and what is kept in their place.
 
 -- name: prunable
--- Runs that are over and long ago, oldest first. What people tried again stays with what became of it, and so does
--- the newest success of each job: its next run is told of it.
+-- Old finished runs, oldest first. A run that was retried by hand stays, and so do its retries and the newest
+-- success of each job: the next run of the job gets its time.
 select * from run as one
 where one.scheduled_for < :before and one.queued_at < :before and (:job is null or one.job = :job)
   and one.state not in ('queued', 'running', 'cancelling', 'retry_wait') and one.ended_at < :before
@@ -17,7 +17,7 @@ order by one.scheduled_for, one.seq limit :limit;
 select job from run group by job having count(*) > :keep;
 
 -- name: kept_since
--- The oldest instant among so many newest runs of a job.
+-- The oldest instant among a number of newest runs of a job.
 select scheduled_for from run where job = :job order by scheduled_for desc limit 1 offset :keep;
 
 -- name: delete_attempts

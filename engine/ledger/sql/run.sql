@@ -103,7 +103,7 @@ where seq = :seq
 select * from run where id = :id;
 
 -- name: waiting_of_job
--- Runs of a job that wait: to start, or to be tried again.
+-- Runs of a job that wait to start or for a retry.
 select * from (
   select * from run where state = 'queued' and job = :job
   union all

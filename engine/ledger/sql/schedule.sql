@@ -9,7 +9,7 @@ update schedule set covered_until = :covered_until where id = :id and covered_un
 update schedule set active_until = covered_until, ended_because = 'clock_rewound' where active_until is null;
 
 -- name: renew_schedules
--- Every schedule in force goes on under a new clock epoch, from now.
+-- Every schedule in force continues under a new clock epoch, from now.
 insert into schedule (job, schedule_key, rule, generation, active_from, covered_until, clock_epoch)
 select s.job, s.schedule_key, s.rule, s.generation, :now, :now, :clock_epoch
 from schedule s where s.active_until is not null and s.ended_because = 'clock_rewound'

@@ -121,7 +121,7 @@ class Connection:
     def all(
         self, read: Callable[[Row], Read], name: str, values: Mapping[str, object] | None = None
     ) -> tuple[Read, ...]:
-        """What the rows of a query by name say; of a row that cannot be read, what stands in for it."""
+        """The rows of a query by name; for a row that cannot be read, its substitute."""
         found = self.rows(name, values)
         try:
             return tuple([read(row) for row in found])
@@ -255,8 +255,8 @@ class Connection:
             self._is_trusted = False
 
     def _replace_when_distrusted(self) -> None:
-        """The new connection is there before the old one goes: so long as one is, SQLite does not read the
-        log anew, in which the transaction that failed may stand whole.
+        """The new connection is opened before the old one is closed: while one is open, SQLite does not read
+        the log again, which may hold the failed transaction in full.
         """
         if self._is_trusted or self._db.in_transaction:
             return
@@ -298,7 +298,7 @@ class Connection:
 def objects_of(db: sqlite3.Connection) -> Iterator[tuple[tuple[str, str], str]]:
     """The tables, indexes, triggers and views of a database; SQLite's own have no text that could be another.
 
-    SQLite writes a text anew when a table is renamed, with quotes or without: they do not count.
+    SQLite rewrites a text when a table is renamed, with quotes or without, so quotes do not count.
     """
     for kind, name, text in db.execute("select type, name, sql from sqlite_schema"):
         if not str(name).startswith("sqlite_"):
@@ -329,7 +329,7 @@ def _explained(path: Path, name: str, message: str) -> JobfileError:
         what = f"{message}, {name}" if name.startswith(_DISTRUSTED) else message
         return StoreUnwritableError(
             f"the ledger {path} cannot be written ({what}); nothing new is started until it can. "
-            "Free space on its disk or mend its rights"
+            "Free space on its disk or correct its rights"
         )
     if name.startswith(_DAMAGED):
         return _damaged(path, message)

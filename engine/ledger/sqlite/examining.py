@@ -7,7 +7,7 @@ from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.migrate import MIGRATIONS, foreign_objects, known_version
 
 MAX_TROUBLES = 10
-"""Troubles of one kind that are told."""
+"""Maximum number of problems of one kind that are shown."""
 
 QUICK_FROM_BYTES = 2**30
 """A larger ledger is checked without comparing its indexes: that takes minutes."""

@@ -103,7 +103,7 @@ def migrate(connection: Connection, folder: Path) -> None:
         )
     if have == len(steps):
         return
-    with connection.transaction():  # whoever reads meanwhile sees the old ledger or the new one
+    with connection.transaction():  # a concurrent reader sees the old ledger or the new one
         for number, step in enumerate(steps, start=1):
             if connection.pragma("user_version") == number - 1:
                 connection.script(step.read_text())

@@ -1,4 +1,4 @@
-"""Runs that are over, in the SQLite ledger: late evidence, and what retention takes away."""
+"""Finished runs in the SQLite ledger: late evidence, and deletions by retention."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -54,7 +54,7 @@ EVERY_ROW = (
 
 
 class SqliteSoundness(SqliteStanding):
-    """Reads only; whoever wants one moment reads inside `snapshot()`."""
+    """Reads only; to see a single moment, read inside `snapshot()`."""
 
     def __init__(self, connection: Connection) -> None:
         """Take the view's connection."""

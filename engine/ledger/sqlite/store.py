@@ -178,7 +178,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.live_attempts()
         self.schedules_in_force()
         for row in self._db.rows("run.unowned"):
-            why = "it is said to run, or to be tried again, and its attempt or the time cannot be read"
+            why = "its state is running or waiting for a retry, but its attempt or the time cannot be read"
             job = row["job"] if is_job(row["job"]) else ""
             self._db.note_unreadable(Unreadable("run", f"seq = {row['seq']}", why, job=job, seq=row["seq"]))
 

@@ -11,7 +11,7 @@ order by not_before, seq limit :limit;
 select min(not_before) from run indexed by run_undecided where state = 'queued' and reason = 'spread';
 
 -- name: startable
--- Runs that may start now: decided, due, and with room under their concurrency limit; or due to be tried again. What
+-- Runs that may start now: decided, due, and with room under their concurrency limit; or due for a retry. What
 -- is made up for is not among them. Each part by an index of its own, whatever the size of the past. Of what waits for
 -- another run, the first few of each key are looked at: the rest cannot start before them.
 with recursive held (key) as (
@@ -63,7 +63,7 @@ order by one.not_before, one.seq
 limit :limit;
 
 -- name: unowned
--- Runs that are said to be running or to be tried again, and of which the ledger says nothing that could be followed.
+-- Runs recorded as running or waiting for a retry, without an attempt or time in the ledger that could be followed.
 select run.seq, run.job from run indexed by run_active
 where state in ('running', 'cancelling', 'retry_wait')
   and case state when 'retry_wait' then retry_at is null
