@@ -93,7 +93,7 @@ def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_t
         if process is not None:
             _, said = process.communicate(timeout=25)
             assert process.returncode == 1
-            assert "was taken away or replaced while" in said
+            assert "was removed or replaced while" in said
     (tmp_path / "elsewhere").rename(tmp_path / ".jobfile")
     with_engine = Jobfile([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: is_there(tmp_path), "the next one")

@@ -246,7 +246,7 @@ def test_with_an_engine_a_run_goes_on_when_its_command_is_told_to_end(
         until(lambda: b"begun" in os.read(command.stdout.fileno(), 99) if command.stdout else False, "output")
         command.send_signal(how)
         code, _, err = over(command)
-        assert (code, "still going" in err) == (4, True)
+        assert (code, "still running" in err) == (4, True)
         assert say(tmp_path, "wait", run.id).returncode == 0
 
 
