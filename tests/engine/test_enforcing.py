@@ -20,7 +20,7 @@ def test_what_was_applied_meanwhile_stands(tmp_path: Path) -> None:
     world = World(tmp_path, HOURLY)
     catalog = a_catalog(a_job("hello", schedule=every(minutes=5)))
     for base in (0, 2, 7):
-        with pytest.raises(PlanRefusedError, match=rf"from generation {base}, and generation 1 is in force"):
+        with pytest.raises(PlanRefusedError, match=rf"from generation {base}, but generation 1 is in force"):
             put_in_force(world.store, intent(catalog, base), now=NOON + MINUTE, new_id=world.new_id)
     assert [one.generation.number for one in world.view.generations(limit=9)] == [1]
     put_in_force(world.store, intent(catalog, 1), now=NOON + MINUTE, new_id=world.new_id)

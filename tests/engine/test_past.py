@@ -208,7 +208,7 @@ def test_what_was_asked_for_by_hand_is_counted_and_not_denied(tmp_path: Path) ->
         presence=RUNNING,
     )
     assert answer.answer is Answer.NOT_WELL
-    assert answer.line.endswith("only the sum is kept (1 succeeded)")
+    assert answer.line.endswith("only a count of manual runs is kept (1 succeeded)")
 
 
 def test_a_run_that_was_tried_again_by_hand_stays_with_what_became_of_it(tmp_path: Path) -> None:
