@@ -3,10 +3,13 @@
 import re
 import signal
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
-from engine.core.events import GenerationApplied
 from engine.core.lifecycle import NOT_AGAIN, Run
 from engine.core.reasons import REASONS, Reason
+
+if TYPE_CHECKING:
+    from engine.core.events import GenerationApplied  # 30 ms, and every answer imports this module
 
 SHORT_ID = 8
 """Number of characters of a run's id in output; commands take any unique beginning."""
@@ -142,7 +145,7 @@ def other_version(engine: str, here: str) -> str:
     return f"the engine is jobfile {engine}, this is {here}"
 
 
-def changes_text(event: GenerationApplied) -> str:
+def changes_text(event: "GenerationApplied") -> str:
     """What a generation changed, in a few words."""
     signs = (("+", event.added), ("~", event.changed), (">", event.renamed), ("-", event.removed))
     parts = [f"{sign} {_names(names)}" for sign, names in signs if names]
