@@ -53,7 +53,7 @@ struct order {
     unsigned long long core_soft, core_hard; /* how large its core may be */
     int is_spared;       /* this process is, when memory runs out; its job shall not be */
     int may_gain_rights; /* as sudo gives them: PR_SET_NO_NEW_PRIVS is left off */
-    int roused, bereaved; /* readable when somebody wishes, and when another child has ended */
+    int roused, bereaved; /* readable on a request, and when another child has ended */
     int milliseconds;
     unsigned long long changed; /* signals that are caught or ignored, a bit for each, the first for signal 1 */
 };
