@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from engine.core.lifecycle import AttemptKey
 
 MAX_RUNNING = 16
 """Maximum number of concurrent attempts in one engine; overridden by JOBFILE_MAX_RUNNING."""
@@ -94,9 +97,9 @@ class EngineConfig:
         """A run's private folder, as a path."""
         return Path(self.run_folder(run_id))
 
-    def attempt_dir(self, run_id: str, number: int) -> Path:
+    def attempt_dir(self, attempt: "AttemptKey") -> Path:
         """The folder of an attempt, if it wrote something; its evidence has that name and a suffix."""
-        return _folder(f"{self.run_folder(run_id)}.{number}")
+        return _folder(f"{self.state_dir}/runs/{attempt.run_id[:2]}/{attempt.folder}")
 
 
 @lru_cache(maxsize=KEPT_FOLDERS)

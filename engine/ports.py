@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from engine.core.events import Event
-from engine.core.lifecycle import Outcome
+from engine.core.lifecycle import AttemptKey, Outcome
 
 
 class Clock(Protocol):
@@ -32,7 +32,7 @@ UNLIMITED: Final = -1
 class LaunchOrder:
     """Everything needed to execute one attempt, including its secrets: never stored, never logged."""
 
-    attempt_id: str
+    attempt: AttemptKey
     run_dir: Path
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -48,6 +48,11 @@ class LaunchOrder:
     """Its programs may gain rights that the engine's user does not have: no_new_privs is not set."""
     core_bytes: int | None = None
     """The size of a core file; UNLIMITED is the engine's own maximum, None what it was started with."""
+
+    @property
+    def attempt_id(self) -> str:
+        """The attempt's name, which its supervisor reports when it has ended."""
+        return self.attempt.id
 
 
 class Stop(StrEnum):
@@ -87,7 +92,7 @@ class Launcher(Protocol):
         """Continue the attempt's supervisor if it was stopped; returns whether it was."""
         ...
 
-    def end_leftovers(self, run_id: str, number: int) -> int:
+    def end_leftovers(self, attempt: AttemptKey) -> int:
         """Kill what a lost attempt left running, so that lost also means over; how many processes."""
         ...
 

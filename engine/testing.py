@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.core.events import Event
-from engine.core.lifecycle import Ended, Lost, StartError
+from engine.core.lifecycle import AttemptKey, Ended, Lost, StartError
 from engine.core.reasons import Reason
 from engine.core.records import Session
 from engine.ledger.store_ports import Store
@@ -75,7 +75,7 @@ class ScriptedLauncher:
         """There is no supervisor that could be stopped."""
         return False
 
-    def end_leftovers(self, run_id: str, number: int) -> int:  # noqa: ARG002  the port's signature
+    def end_leftovers(self, attempt: AttemptKey) -> int:  # noqa: ARG002  the port's signature
         """Nothing was executed, so nothing is left."""
         return 0
 

@@ -10,7 +10,7 @@ from engine.actions.kind import CannotStartError, Values
 from engine.actions.registry import runnable_kind_of
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.config import EngineConfig
-from engine.core.lifecycle import Run, StartError, attempt_id
+from engine.core.lifecycle import Run, StartError
 from engine.core.reasons import Reason
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
@@ -99,8 +99,8 @@ def _order(
     env |= prepared.env
     _refuse_what_exec_refuses(env, prepared.argv)
     return LaunchOrder(
-        attempt_id=attempt_id(run.id, run.attempt),
-        run_dir=config.attempt_dir(run.id, run.attempt),
+        attempt=run.last_attempt,
+        run_dir=config.attempt_dir(run.last_attempt),
         argv=prepared.argv,
         env=env,
         secrets=secrets,
@@ -188,10 +188,8 @@ def _environment(
     env |= {
         name: render_text(text, values()) if has_template(text) else text for name, text in spec.env.items()
     }
-    env |= {
-        "JOBFILE_RUN_ID": run.id,
+    env |= run.last_attempt.marks | {
         "JOBFILE_JOB": run.job,
-        "JOBFILE_ATTEMPT": str(run.attempt),
         "JOBFILE_TRIGGER": run.trigger.value,
         "JOBFILE_SCHEDULED_AT": run.scheduled_for.astimezone(zone).isoformat(),
         "JOBFILE_NOT_BEFORE": run.not_before.astimezone(zone).isoformat(),

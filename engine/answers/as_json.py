@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from engine.core.lifecycle import Attempt, Run
+from engine.core.lifecycle import Attempt, AttemptKey, Run
 
 
 def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
@@ -37,9 +37,14 @@ def ended_runs_to_json(runs: Sequence[tuple[Run, Sequence[Attempt]]]) -> dict[st
     return {"format": 1, "runs": [run_to_json(run, attempts=attempts) for run, attempts in runs]}
 
 
+def place_to_json(attempt: AttemptKey) -> Mapping[str, object]:
+    """Which attempt of its run it is: the step, "" for a job with one action; the item; the number."""
+    return {"step": attempt.step, "item": attempt.item or None, "number": attempt.number}
+
+
 def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
     return {
-        "number": attempt.number,
+        **place_to_json(attempt.key),
         "state": attempt.state.value,
         "reason": attempt.reason,
         "detail": attempt.detail,

@@ -172,7 +172,15 @@ def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
     words = reason_words(attempt.reason, attempt.detail) if attempt.reason else ""
     detail = f": {attempt.detail}" if attempt.detail and attempt.detail not in words else ""
     how = f"{attempt.state.value}{f', {words}{detail}' if words or detail else ''}"
-    return f"{attempt.number}  {instant_text(start, zone, has_seconds=True)}  {how}{took}{_used(attempt)}"
+    which, began = _step_and_number(attempt), instant_text(start, zone, has_seconds=True)
+    return f"{which}  {began}  {how}{took}{_used(attempt)}"
+
+
+def _step_and_number(attempt: Attempt) -> str:
+    """Which attempt of its run it is, as `2`, `extract 2`, or `load[7] 1` for the seventh item."""
+    if not attempt.step:
+        return str(attempt.number)
+    return f"{attempt.step}{f'[{attempt.item}]' if attempt.item else ''} {attempt.number}"
 
 
 def _used(attempt: Attempt) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from engine.answers.as_json import place_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
-from engine.core.lifecycle import Attempt, AttemptState, Run
+from engine.core.lifecycle import Attempt, AttemptKey, AttemptState, Run
 from engine.core.vocabulary import instant_text, short
 
 
@@ -18,9 +19,9 @@ class Logs:
     outputs: tuple[bytes, ...]
 
 
-def logs_of(run: Run, attempts: Sequence[Attempt], read: Callable[[int], bytes]) -> Logs:
-    """What the attempts of a run wrote; `read` gives the output of an attempt by its number."""
-    return Logs(run=run, attempts=tuple(attempts), outputs=tuple(read(one.number) for one in attempts))
+def logs_of(run: Run, attempts: Sequence[Attempt], read: Callable[[AttemptKey], bytes]) -> Logs:
+    """What the attempts of a run wrote; `read` gives the output of an attempt."""
+    return Logs(run=run, attempts=tuple(attempts), outputs=tuple(read(one.key) for one in attempts))
 
 
 def logs_to_json(logs: Logs) -> dict[str, object]:
@@ -31,7 +32,7 @@ def logs_to_json(logs: Logs) -> dict[str, object]:
         "job": logs.run.job,
         "attempts": [
             {
-                "number": one.number,
+                **place_to_json(one.key),
                 "output": output.decode("utf-8", "replace"),
                 "output_bytes": one.output_bytes,
                 "output_dropped": one.output_dropped,

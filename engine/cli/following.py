@@ -24,7 +24,7 @@ from engine.cli.place import Place
 from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.core.errors import JobfileError, StoreRefusedError
-from engine.core.lifecycle import Run, RunState
+from engine.core.lifecycle import AttemptKey, Run, RunState
 from engine.core.vocabulary import reason_words, seconds_text, short
 from engine.execution.attendance import Attendance
 from engine.host.lock import is_engine_running
@@ -104,7 +104,7 @@ class Followed:
             if self._number:
                 self._end_attempt(run, is_last=False)
             self._number += 1
-            folder = self._place.config.attempt_dir(run.id, self._number)
+            folder = self._place.config.attempt_dir(AttemptKey(run.id, self._number))
             self._shown = OutputShown(OutputTail(folder), stream=self._stream)
         if is_between or run.state.is_final:
             self._end_attempt(run, is_last=not is_between)

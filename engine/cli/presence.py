@@ -26,7 +26,7 @@ def _fates(place: Place, view: View) -> Mapping[str, str]:
         from engine.host.keys import read_key  # noqa: PLC0415  start-up time: rarely needed
 
         attempt = live.attempt
-        folder = place.config.attempt_dir(attempt.run_id, attempt.number)
+        folder = place.config.attempt_dir(attempt.key)
         launcher = ProcessLauncher(None, key=read_key(place.state_dir))
         fate = fate_of(launcher.evidence(folder, boot_id=attempt.boot_id), attempt)
         if fate:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.core.reasons import Reason
 from jobfile.model.values import Shown, Value
@@ -112,6 +113,46 @@ class Occurrence(Shown):
     arguments: Mapping[str, Value] = field(default_factory=dict)
 
 
+class AttemptKey(NamedTuple):
+    """Which attempt: each executes one step of a run, or the whole of a job with one action."""
+
+    run_id: str
+    number: int
+    """From 1, for each step and item."""
+    step: str = ""
+    """The step's name; "" for a job with one action."""
+    item: int = 0
+    """Which item of a step with `for_each`, from 1; 0 for other steps."""
+
+    @property
+    def id(self) -> str:
+        """The attempt's name, which its supervisor reports when it has ended."""
+        return f"{self.run_id}-{self._place}{self.number}"
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder, and the start of the name of its evidence, beside the run's folder."""
+        return f"{self.run_id}.{self._place}{self.number}"
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The entries in the environment of its processes that tell which attempt they belong to."""
+        marks = {"JOBFILE_RUN_ID": self.run_id, "JOBFILE_ATTEMPT": str(self.number)}
+        if self.step:
+            marks["JOBFILE_STEP"] = self.step
+        if self.item:
+            marks["JOBFILE_ITEM"] = str(self.item)
+        return marks
+
+    @property
+    def _place(self) -> str:
+        # The number comes last, because `RUN.1.evidence` is a file of attempt 1: a step named `evidence` has
+        # `RUN.evidence.1`.
+        if not self.step:
+            return ""
+        return f"{self.step}.{self.item}." if self.item else f"{self.step}."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run(Shown):
     """One effort to do a job with bound arguments, or the record that it was not made."""
@@ -158,13 +199,20 @@ class Run(Shown):
         is_start_error = self.state is RunState.FAILED and self.reason in START_REASONS
         return self.attempt > (1 if is_start_error else 0)
 
+    @property
+    def last_attempt(self) -> AttemptKey:
+        """Its attempt with the highest number, if it has one action."""
+        return AttemptKey(self.id, self.attempt)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Attempt(Shown):
-    """One process execution of a run, numbered from 1."""
+    """One process execution of a run, numbered from 1 for each step and item."""
 
     run_id: str
     number: int
+    step: str = ""
+    item: int = 0
     state: AttemptState
     boot_id: str
     created_at: datetime
@@ -182,14 +230,14 @@ class Attempt(Shown):
     resolved: str = ""
 
     @property
+    def key(self) -> AttemptKey:
+        """Which attempt it is."""
+        return AttemptKey(self.run_id, self.number, self.step, self.item)
+
+    @property
     def id(self) -> str:
         """The name of the attempt everywhere outside the ledger."""
-        return attempt_id(self.run_id, self.number)
-
-
-def attempt_id(run_id: str, number: int) -> str:
-    """The name of a run's attempt, which its supervisor reports when it has ended."""
-    return f"{run_id}-{number}"
+        return self.key.id
 
 
 # Outcomes: how an attempt ended.

@@ -37,7 +37,7 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
     """I7 on the disk: if the folder of a successful run still exists, its recorded end is a success too."""
     key = read_key(subject.config.state_dir)
     for run in view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=MAX_RESULTS):
-        folder = subject.config.attempt_dir(run.id, run.attempt)
+        folder = subject.config.attempt_dir(run.last_attempt)
         result = read_result(folder, key)
         if isinstance(result, Ended) and result.exit_code == 0 and not result.timed_out:
             continue

@@ -80,7 +80,7 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
         return
     launcher = ProcessLauncher(None, key=read_key(subject.config.state_dir))
     for one in view.soundness.live_attempts():
-        folder = subject.config.attempt_dir(one.attempt.run_id, one.attempt.number)
+        folder = subject.config.attempt_dir(one.attempt.key)
         evidence = launcher.evidence(folder, boot_id=one.attempt.boot_id)
         fate = fate_of(evidence, one.attempt)
         run = view.run(one.attempt.run_id)

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.core.errors import JobfileError
-from engine.core.lifecycle import Lost, StartError
+from engine.core.lifecycle import AttemptKey, Lost, StartError
 from engine.core.reasons import Reason
 from engine.execution.evidence_reader import REPLACED, Seen, look, look_for_end, supervisor_in
 from engine.execution.wishing import leave_wish
@@ -162,13 +162,12 @@ class ProcessLauncher:
         supervisor = supervisor_in(run_dir, self._key, boot_id=self._boot_id)
         return supervisor is not None and go_on(supervisor.pid, supervisor.began)
 
-    def end_leftovers(self, run_id: str, number: int) -> int:
+    def end_leftovers(self, attempt: AttemptKey) -> int:
         """Kill what an attempt whose supervisor died left running; returns the number of processes."""
-        marks = (f"JOBFILE_RUN_ID={run_id}", f"JOBFILE_ATTEMPT={number}")
-        ended = end_marked(tuple(mark.encode() for mark in marks))
+        ended = end_marked(tuple(f"{name}={value}".encode() for name, value in attempt.marks.items()))
         with self._lock:
             self._hear()
-            return ended + self._left.pop(f"{run_id}.{number}", 0)
+            return ended + self._left.pop(attempt.folder, 0)
 
     def stop(self, run_dir: Path, how: Stop) -> bool:
         """Write the request beside the evidence and wake the supervisor, else it reads it in a second.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have
 
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
 from engine.core.records import Unreadable
+from jobfile.model.names import is_step_name
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ def is_run_id(value: object) -> bool:
 def is_job(value: object) -> bool:
     """Whether a text may be a job's name."""
     return isinstance(value, str) and _JOB.fullmatch(value) is not None
+
+
+def is_step(value: object) -> bool:
+    """Whether a text may be the step of an attempt: a name, or nothing for a job with one action."""
+    return isinstance(value, str) and (value == "" or is_step_name(value))
 
 
 def params_from_text(text: str) -> dict[str, Value]:
@@ -161,6 +167,7 @@ COUNT: Final = Cell("a count", _count, 0)
 REAL: Final = Cell("a number", lambda one: one is None or math.isfinite(one), None)
 TEXT: Final = Cell("a text", lambda one: isinstance(one, str) and not {"\0", "\ufffd"} & set(one), "")
 JOB: Final = Cell("a job's name", is_job, "unreadable")
+STEP: Final = Cell("a step's name", is_step, "")
 RUN_ID: Final = Cell("a run's id", is_run_id, UNREADABLE)
 STATE: Final = _one_of(RUN_STATES, RunState.LOST.value)
 PARAMS: Final = Cell("an object of params", _reads(params_from_text), "{}")
@@ -197,6 +204,8 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     },
     "attempt": {
         "run_id": RUN_ID,
+        "step": STEP,
+        "item": COUNT,
         "number": Cell("an attempt's number", lambda one: 0 <= one <= MAX_ATTEMPT, 0),
         "state": _one_of(frozenset(AttemptState), AttemptState.LOST.value),
         "boot_id": TEXT,
@@ -330,7 +339,7 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "run": ("seq",),
-    "attempt": ("run_seq", "number"),
+    "attempt": ("run_seq", "step", "item", "number"),
     "generation": ("number",),
     "job_version": ("job", "from_generation"),
     "session": ("epoch",),

@@ -31,6 +31,7 @@ from engine.ledger.cells import (
     entries_from_text,
     is_job,
     is_run_id,
+    is_step,
     params_from_text,
 )
 from jobfile.diagnostics.escapes import readable
@@ -176,11 +177,14 @@ def run_to_row(run: Run) -> dict[str, object]:
 
 def attempt_from_row(row: Row) -> Attempt:
     """An attempt as the engine knows it."""
-    is_known = is_run_id(row["run_id"]) and 0 <= row["number"] <= MAX_ATTEMPT
+    is_known = is_run_id(row["run_id"]) and is_step(row["step"]) and row["item"] >= 0
+    is_known = is_known and 0 <= row["number"] <= MAX_ATTEMPT
     _check(is_known and row["resolved"] in FINAL_OR_NONE, "an attempt")
     return Attempt(
         run_id=row["run_id"],
         number=row["number"],
+        step=row["step"],
+        item=row["item"],
         state=AttemptState(row["state"]),
         boot_id=row["boot_id"],
         created_at=from_us(row["created_at"]),

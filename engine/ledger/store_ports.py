@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from engine.core.lifecycle import Attempt, Ended, Outcome, Run, RunState, Verdict
+    from engine.core.lifecycle import Attempt, AttemptKey, Ended, Outcome, Run, RunState, Verdict
     from engine.core.records import Audited, Generation, Incident, Owed, Pause, Schedule, Unreadable
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
@@ -104,7 +104,7 @@ class Outbox(Protocol):
 class Past(Protocol):
     """Finished runs, what retention deletes, and the engine's notes about its own upkeep."""
 
-    def attempt(self, run_id: str, number: int) -> Attempt | None:
+    def attempt(self, key: AttemptKey) -> Attempt | None:
         """One attempt as the ledger knows it."""
         ...
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptState, Ended, Run, RunState
+from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Run, RunState
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
@@ -83,7 +83,7 @@ class Housekeeper:
         """Record late ends of lost attempts: a disk came back, or a supervisor was still alive."""
         since = self._clock.now() - EVIDENCE_WITHIN
         for attempt in self._store.past.lost_attempts(since=since, limit=LOST_AT_ONCE):
-            folder = self._config.attempt_dir(attempt.run_id, attempt.number)
+            folder = self._config.attempt_dir(attempt.key)
             found = self._launcher.evidence(folder, boot_id=attempt.boot_id)
             run = self._store.run(attempt.run_id)
             if not isinstance(found, Ended) or run is None:
@@ -132,7 +132,7 @@ class Housekeeper:
                 self._later[run.id] = run
                 continue
             for number in range(1, run.attempt + 1):
-                run_folders.compress_attempt(self._config.attempt_dir(run.id, number))
+                run_folders.compress_attempt(self._config.attempt_dir(AttemptKey(run.id, number)))
             run_folders.empty_scratch(self._config.run_dir(run.id))
         if found:
             with self._store.transaction():

@@ -54,4 +54,4 @@ class Rescuer:
             self._launcher.stop(self._folder(one), Stop(one.stop_requested))
 
     def _folder(self, one: LiveAttempt) -> Path:
-        return self._config.attempt_dir(one.attempt.run_id, one.attempt.number)
+        return self._config.attempt_dir(one.attempt.key)

@@ -13,6 +13,7 @@ from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import AttemptStarted, Event, NotRunTold, RunSettled
 from engine.core.lifecycle import (
     Attempt,
+    AttemptKey,
     AttemptState,
     Ended,
     Lost,
@@ -20,7 +21,6 @@ from engine.core.lifecycle import (
     Run,
     RunState,
     StartError,
-    attempt_id,
 )
 from engine.core.reasons import Reason
 from engine.core.retry import settle
@@ -55,8 +55,7 @@ STILL_GONE_SECONDS = 2.5
 class _Flight:
     """An attempt that was recorded as intended and is not settled."""
 
-    run_id: str
-    number: int
+    attempt: AttemptKey
     boot_id: str
     run: Run | None = None
     """The run when this engine started the attempt."""
@@ -110,7 +109,7 @@ class Worker:
 
     def adopt(self, attempt: Attempt) -> None:
         """Take over an attempt of an earlier engine; the next tick checks it."""
-        self._flights[attempt.id] = _Flight(attempt.run_id, attempt.number, attempt.boot_id)
+        self._flights[attempt.id] = _Flight(attempt.key, attempt.boot_id)
         self.notice(attempt.id)
 
     @property
@@ -145,7 +144,7 @@ class Worker:
         for name in ended:
             self._flights.pop(name, None)
         for run in claimed:
-            self._flights[attempt_id(run.id, run.attempt)] = _Flight(run.id, run.attempt, self._boot_id, run)
+            self._flights[run.last_attempt.id] = _Flight(run.last_attempt, self._boot_id, run)
             late = (now - run.not_before).total_seconds()
             events.append(AttemptStarted(run=run, number=run.attempt, late_seconds=max(0.0, late)))
         try:
@@ -172,14 +171,14 @@ class Worker:
         unstarted: list[Run] = []
         for name in noticed & self._flights.keys():
             flight = self._flights[name]
-            folder = self._config.attempt_dir(flight.run_id, flight.number)
+            folder = self._config.attempt_dir(flight.attempt)
             evidence = self._launcher.evidence(folder, boot_id=flight.boot_id)
             match evidence:
                 case Alive():
                     pass
                 case NotStarted() if not self._is_proven(flight):
-                    run = self._store.run(flight.run_id)
-                    if run is not None and run.attempt == flight.number:
+                    run = self._store.run(flight.attempt.run_id)
+                    if run is not None and run.last_attempt == flight.attempt:
                         unstarted.append(run)
                 case NotStarted() | Lost(reason=Reason.EVIDENCE_GONE | Reason.EVIDENCE_FORGED):
                     if self._is_gone(name):
@@ -196,7 +195,7 @@ class Worker:
 
     def _is_proven(self, flight: _Flight) -> bool:
         """Whether the ledger knows that the attempt was executed: it is never executed again then."""
-        known = self._store.past.attempt(flight.run_id, flight.number)
+        known = self._store.past.attempt(flight.attempt)
         return known is not None and known.state is not AttemptState.STARTING
 
     def _is_gone(self, name: str) -> bool:
@@ -213,7 +212,7 @@ class Worker:
 
     def _end_lost(self, flight: _Flight, lost: Lost) -> Lost:
         """Nothing of a lost attempt continues: processes that outlived its supervisor are ended here."""
-        return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.run_id, flight.number))
+        return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.attempt))
 
     def _settle_aside(self, ended: Mapping[str, Outcome], now: datetime) -> None:
         """Settle attempts that broke an earlier turn, each alone and last: they may break this one too."""
@@ -249,9 +248,9 @@ class Worker:
             if told is not None:
                 return told
         # It was cancelled, renamed or settled since, or an earlier engine started it.
-        run = self._store.run(flight.run_id)
-        if run is None or run.attempt != flight.number or run.state not in STARTED:
-            self._end_unreadable(flight.run_id, now)
+        run = self._store.run(flight.attempt.run_id)
+        if run is None or run.last_attempt != flight.attempt or run.state not in STARTED:
+            self._end_unreadable(flight.attempt.run_id, now)
             return []
         return self._make_true(run, outcome, now) or []
 
@@ -349,7 +348,7 @@ class Worker:
                     if order is None:
                         continue  # a file has not answered; the rescuer finds that it has not started
                     if isinstance(order, StartError):
-                        failed.append((attempt_id(run.id, run.attempt), order))
+                        failed.append((run.last_attempt.id, order))
                     else:
                         orders.append(order)
             finally:  # the ledger may fail to answer: those before it start

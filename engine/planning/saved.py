@@ -21,6 +21,7 @@ from engine.sources.file_reader import NoFileError, read_limited
 from jobfile import __version__
 from jobfile.compile.again import find_foreign
 from jobfile.diagnostics.diagnostic import Severity
+from jobfile.model.canonical import VERSION as CANONICAL
 from jobfile.model.canonical import Plain, canonical_json, spec_from_json, to_plain
 from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
 from jobfile.model.jobs import Origin
@@ -99,6 +100,7 @@ def write_plan_file(path: Path, plan: Plan, *, key: bytes, main_file: Path, text
         "id": plan_id,
         "jobfile": __version__,
         "language": LANGUAGE,
+        "canonical": CANONICAL,
         "cron_semantics": CRON_SEMANTICS_VERSION,
         "main_file": str(main_file),
         "plan": to_json(plan, version=__version__),
@@ -150,8 +152,8 @@ def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
         raise _changed(path) from error
     if here is not None and here.lineage == lineage and not is_whole:
         raise _changed(path) if here.key is not None else _without_key(path)
-    versions = (content.get("kind"), content.get("language"), content.get("cron_semantics"))
-    if versions != (KIND, LANGUAGE, CRON_SEMANTICS_VERSION):
+    versions = [content.get(one) for one in ("kind", "language", "canonical", "cron_semantics")]
+    if versions != [KIND, LANGUAGE, CANONICAL, CRON_SEMANTICS_VERSION]:
         raise PlanRefusedError(
             f"{path} was made by a jobfile that reads job files in another way than this one, {__version__}: "
             "make it again with  jobfile plan --out"

@@ -142,7 +142,7 @@ class Running:
         """Take over what an earlier engine left: running, ended unseen, or never started."""
         for live in self.session.store.live_attempts():
             self.duties.worker.adopt(live.attempt)
-            folder = self.session.config.attempt_dir(live.attempt.run_id, live.attempt.number)
+            folder = self.session.config.attempt_dir(live.attempt.key)
             run = self.session.store.run(live.attempt.run_id)
             is_alive = isinstance(self._launcher.evidence(folder, boot_id=live.attempt.boot_id), Alive)
             if is_alive and run is not None:

@@ -10,16 +10,20 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin  # plain JSON data has no narrower type than Any
 
 from jobfile.model.hashing import sha256
-from jobfile.model.jobs import CatchupSpec, JobSpec, ScheduleEntry
+from jobfile.model.jobs import JobSpec, ScheduleEntry
 
 Plain = dict[str, Any]
+VERSION = 2
+"""Of the canonical text, and so of all digests. Since 2 a member of a union says its kind."""
+TAG = "kind"
+"""The key that says which member of a union a map is."""
 
 
 def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data
     """Plain data for a value of the model: durations as seconds, dates as text, mappings with sorted keys.
 
     A field that is None or empty is omitted if that is its default. So a field added in a later version does
-    not change the text of jobs that do not use it.
+    not change the text of jobs that do not use it. A member of a union says which one it is, as `kind`.
     """
     if isinstance(value, (str, int, float)) or value is None:
         return value
@@ -30,7 +34,8 @@ def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data
         return value.isoformat()
     if is_dataclass(value):
         plain = ((one, to_plain(getattr(value, one.name))) for one in _fields(value.__class__))
-        return {one.name: part for one, part in plain if not one.is_absent(part)}
+        found = {one.name: part for one, part in plain if not one.is_absent(part)}
+        return found if (kind := _tag(value.__class__)) is None else {TAG: kind, **found}
     if isinstance(value, Mapping):
         return {str(key): to_plain(value[key]) for key in sorted(value)}
     if isinstance(value, Sequence):
@@ -66,13 +71,6 @@ def schedule_from_plain(plain: Sequence[Plain]) -> tuple[ScheduleEntry, ...]:
     return tuple(from_plain(ScheduleEntry, entry) for entry in plain)
 
 
-def catchup_from_plain(plain: Plain) -> CatchupSpec:
-    """A catch-up policy from its plain form."""
-    policy = from_plain(CatchupSpec, plain)
-    assert isinstance(policy, CatchupSpec)
-    return policy
-
-
 def from_plain(kind: Any, plain: Any) -> Any:  # noqa: ANN401  JSON data, and types as values
     """The value of a model type with this plain form."""
     if plain is None:
@@ -101,12 +99,13 @@ def _tuple_from(parts: tuple[Any, ...], plain: Sequence[Any]) -> tuple[Any, ...]
 
 
 def _one_of(kind: UnionType, plain: Any) -> Any:  # noqa: ANN401  JSON data
-    """A value of a union: a list is the tuple; a map is the first class whose required fields are present."""
+    """A value of a union: a list is the tuple, a map the class that its `kind` names, or the only one."""
+    classes = [part for part in _parts(kind) if is_dataclass(part)]
+    if classes and isinstance(plain, dict):
+        [member] = [part for part in classes if len(classes) == 1 or _tag(part) == plain[TAG]]
+        return from_plain(member, plain)
     for part in _parts(kind):
         if isinstance(plain, list) and get_origin(part) is tuple:
-            return from_plain(part, plain)
-        is_class = is_dataclass(part) and isinstance(part, type)
-        if isinstance(plain, dict) and is_class and _required(part) <= plain.keys():
             return from_plain(part, plain)
     scalars = [part for part in _parts(kind) if not is_dataclass(part) and get_origin(part) is None]
     return from_plain(scalars[0], plain) if len(scalars) == 1 else plain
@@ -117,11 +116,8 @@ def _parts(kind: UnionType) -> tuple[Any, ...]:
     return tuple(part for part in get_args(kind) if part is not NoneType)
 
 
-@cache
-def _required(kind: Any) -> frozenset[str]:  # noqa: ANN401  a class as a value
-    return frozenset(
-        one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING
-    )
+def _tag(kind: object) -> str | None:
+    return getattr(kind, "KIND", None)
 
 
 @dataclass(frozen=True, slots=True)

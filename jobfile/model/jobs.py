@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import ClassVar
 
 from jobfile.model.values import Scalar, Shown, Value
 
@@ -81,6 +82,7 @@ class CronEntry(Shown):
     the upper limit of the job's own fixed delay; `arguments` are values for params.
     """
 
+    KIND: ClassVar = "cron"
     cron: str
     timezone: str
     days: DayRule = DayRule.CRON
@@ -96,6 +98,7 @@ class CronEntry(Shown):
 class EveryEntry(Shown):
     """Fires at whole multiples of a period since 1970-01-01T00:00Z; the zone only sets its local dates."""
 
+    KIND: ClassVar = "every"
     every: timedelta
     timezone: str
     from_day: date | None = None
@@ -108,6 +111,7 @@ class EveryEntry(Shown):
 class AtEntry(Shown):
     """Fires at these instants, each once."""
 
+    KIND: ClassVar = "at"
     at: tuple[datetime, ...]
     timezone: str
     from_day: date | None = None
@@ -120,6 +124,7 @@ class AtEntry(Shown):
 class BusinessDayEntry(Shown):
     """Fires at a local time (HH:MM) on the n-th open day of each month, counted from the end if negative."""
 
+    KIND: ClassVar = "business_day"
     business_day: int
     time: str
     calendar: CalendarSpec
@@ -137,6 +142,7 @@ ScheduleEntry = CronEntry | EveryEntry | AtEntry | BusinessDayEntry
 class WebhookTrigger(Shown):
     """A POST to a path starts the job; signed with one of the job's secrets unless the path is public."""
 
+    KIND: ClassVar = "webhook"
     webhook: str
     secret: str | None = None
 
@@ -145,6 +151,7 @@ class WebhookTrigger(Shown):
 class FileTrigger(Shown):
     """A file that arrives in a folder starts the job once it has not changed for `settle`."""
 
+    KIND: ClassVar = "file"
     folder: str
     match: str = "*"
     events: tuple[str, ...] = ("closed", "moved")
@@ -164,6 +171,7 @@ class AfterWhen(StrEnum):
 class AfterTrigger(Shown):
     """The end of another job's run starts the job."""
 
+    KIND: ClassVar = "after"
     after: str
     when: AfterWhen = AfterWhen.SUCCEEDED
 
@@ -274,6 +282,7 @@ class ScriptAction(Shown):
     replaced by a reference to a variable `JF_n`, whose value is the n-th expression of `values`.
     """
 
+    KIND: ClassVar = "run"
     text: str
     compiled: str
     values: tuple[str, ...]
@@ -284,6 +293,7 @@ class ScriptAction(Shown):
 class CommandAction(Shown):
     """A program and its arguments, each a template; no shell."""
 
+    KIND: ClassVar = "command"
     argv: tuple[str, ...]
 
 
@@ -291,6 +301,7 @@ class CommandAction(Shown):
 class PythonAction(Shown):
     """A function, called with the params as keyword arguments in a new process."""
 
+    KIND: ClassVar = "python"
     module: str
     function: str
 
@@ -303,6 +314,7 @@ class HttpAction(Shown):
     exactly one template becomes the value with its type.
     """
 
+    KIND: ClassVar = "http"
     url: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -339,6 +351,7 @@ class StepSpec(Shown):
 class StepsAction(Shown):
     """Several steps, in the order of the file."""
 
+    KIND: ClassVar = "steps"
     steps: tuple[StepSpec, ...]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.lifecycle import Ended, Lost
+from engine.core.lifecycle import AttemptKey, Ended, Lost
 from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -28,7 +28,7 @@ def launcher() -> Iterator[ProcessLauncher]:
 
 def order(folder: Path, number: int) -> LaunchOrder:
     return LaunchOrder(
-        attempt_id=f"{number}-1",
+        attempt=AttemptKey(str(number), 1),
         run_dir=folder / f"{number % 256:02x}" / str(number) / "1",
         argv=("/bin/sh", "-c", f"exit {number % 251}"),
         env={"PATH": "/usr/bin:/bin"},

@@ -150,7 +150,7 @@ def act(world: World, turn: int) -> None:
 def record_results(world: World) -> None:
     """What the supervisors of the good runs would have left in their folders."""
     for run in world.view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=10**6):
-        write_result(world.config.attempt_dir(run.id, run.attempt), exit_code=0)
+        write_result(world.config.attempt_dir(run.last_attempt), exit_code=0)
 
 
 def write_result(folder: Path, *, exit_code: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
-from engine.core.lifecycle import RunState
+from engine.core.lifecycle import AttemptKey, RunState
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Owed
 from engine.doctor.disk import check_room
 from engine.doctor.subject import Subject
@@ -181,13 +181,13 @@ def a_success_had_another_exit_code(patient: Patient) -> None:
 @brings("invariant.I7", "its recorded end is not a success")
 def a_success_is_recorded_as_a_failure(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
-    write_result(patient.config.attempt_dir(run.id, run.attempt), exit_code=1)
+    write_result(patient.config.attempt_dir(run.last_attempt), exit_code=1)
 
 
 @brings("invariant.I7", "its recorded end is missing or torn")
 def a_recorded_success_is_torn(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
-    result = Path(beside(str(patient.config.attempt_dir(run.id, run.attempt)), NAME))
+    result = Path(beside(str(patient.config.attempt_dir(run.last_attempt)), NAME))
     result.write_bytes(result.read_bytes()[:-3])
 
 
@@ -500,7 +500,7 @@ def a_folder_is_left(patient: Patient) -> None:
 
 @brings("leftovers.folder", "belongs to no run in the ledger")
 def evidence_is_left(patient: Patient) -> None:
-    write_result(patient.config.attempt_dir("ff" * 16, 2), exit_code=0)
+    write_result(patient.config.attempt_dir(AttemptKey("ff" * 16, 2)), exit_code=0)
 
 
 @brings("leftovers.new_file", "was left unfinished")
@@ -514,7 +514,7 @@ def a_note_is_half_made(patient: Patient) -> None:
 @brings("leftovers.new_file", ".output.gz.new was left unfinished")
 def an_output_is_half_compressed(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)
-    new = patient.config.attempt_dir(run.id, 1) / ".output.gz.new"
+    new = patient.config.attempt_dir(AttemptKey(run.id, 1)) / ".output.gz.new"
     new.parent.mkdir()
     new.touch()
     old = patient.world.clock.now().timestamp() - 120
@@ -524,7 +524,7 @@ def an_output_is_half_compressed(patient: Patient) -> None:
 def folder_of_what_runs(patient: Patient) -> Path:
     patient.no_engine_runs()
     run = patient.run_in(RunState.RUNNING)
-    folder = patient.config.attempt_dir(run.id, run.attempt)
+    folder = patient.config.attempt_dir(run.last_attempt)
     folder.mkdir(parents=True)
     return folder
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.lifecycle import AttemptKey
 from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -31,7 +32,7 @@ class Real:
 
     def order(self, name: str, body: str, **fields: object) -> LaunchOrder:
         values: dict = {
-            "attempt_id": f"{name}-1",
+            "attempt": AttemptKey(name, 1),
             "run_dir": self.folder / "runs" / name / "1",
             "argv": ("sh", "-c", f'echo "$0" >> {self.folder}/{name}.executed\n{body}', name),
             "env": {"PATH": PATH},

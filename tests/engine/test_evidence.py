@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.lifecycle import Ended, Lost, StartError
+from engine.core.lifecycle import AttemptKey, Ended, Lost, StartError
 from engine.execution.evidence_reader import marker_in, result_in
 from engine.host.holders import current_boot_id
 from engine.host.keys import key_of
@@ -354,7 +354,7 @@ def test_what_hides_its_name_is_ended_with_its_supervisor_and_counted(world: Rea
     os.kill(supervisor_of(order.run_dir), signal.SIGKILL)
     assert isinstance(world.end_of(order), Lost)
     until(lambda: is_gone(hidden))
-    assert until(lambda: world.launcher.end_leftovers("cd", 1)) >= 1
+    assert until(lambda: world.launcher.end_leftovers(AttemptKey("cd", 1))) >= 1
     after = world.launch("after", "exit 2")
     ended = world.end_of(after)
     assert isinstance(ended, Ended)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.lifecycle import Ended, Lost, StartError
+from engine.core.lifecycle import AttemptKey, Ended, Lost, StartError
 from engine.execution.evidence_reader import Marker, marker_in
 from engine.execution.launcher_client import LAUNCHER, START_TRIES, ProcessLauncher
 from engine.host.holders import current_boot_id
@@ -443,10 +443,12 @@ def test_what_a_killed_supervisor_left_running_is_found_and_ended_by_another_eng
     os.kill(supervisor_of(order.run_dir), signal.SIGKILL)
     assert isinstance(world.end_of(order), Lost)
     assert not is_gone(daemon)
-    assert world.launcher.end_leftovers("ab" * 16, 1) >= 1
+    assert world.launcher.end_leftovers(AttemptKey("ab" * 16, 1)) >= 1
     until(lambda: is_gone(daemon))
     assert other.poll() is None, "another attempt's process is not touched"
-    until(lambda: world.launcher.end_leftovers("ab" * 16, 1) == 0)  # the shell may take a moment to die
+    until(
+        lambda: world.launcher.end_leftovers(AttemptKey("ab" * 16, 1)) == 0
+    )  # the shell may take a moment to die
     other.kill()
     other.wait()
 

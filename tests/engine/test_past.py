@@ -17,7 +17,7 @@ from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
 from engine.config import EngineConfig, limits
 from engine.core.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import Ended, Run, RunState
+from engine.core.lifecycle import AttemptKey, Ended, Run, RunState
 from engine.core.records import DISK_HOLD
 from engine.execution.run_folders import (
     bytes_of_run,
@@ -283,7 +283,7 @@ def test_when_all_runs_hold_too_much_the_folders_of_the_oldest_go_and_no_answer(
     runs = sorted((run for run in old.runs() if run.attempt), key=lambda run: run.queued_at)
     for run in runs:
         old.config.run_dir(run.id).mkdir(parents=True)
-        folder = old.config.attempt_dir(run.id, 1)
+        folder = old.config.attempt_dir(AttemptKey(run.id, 1))
         folder.mkdir()
         (folder / "output").write_bytes(b"x" * 100_000)
     before = numbers(old)
@@ -315,7 +315,7 @@ def test_outputs_are_compressed_after_a_day_and_read_as_before(tmp_path: Path) -
     world = World(tmp_path, a_file(), at=NOON)
     world.pass_time(seconds=3600)
     (run,) = world.runs()
-    folder = world.config.attempt_dir(run.id, 1)
+    folder = world.config.attempt_dir(AttemptKey(run.id, 1))
     folder.mkdir(parents=True)
     output = storing.OutputFiles(str(folder), Plain())
     flood = b"".join(b"line %d\n" % number for number in range(3_000_000))
@@ -406,7 +406,7 @@ def a_lost_run(tmp_path: Path, *lines: str) -> tuple[World, Run]:
 
 def found_later(world: World, run: Run, *, exit_code: int) -> None:
     """The disk is back, and with it the result of the first attempt."""
-    folder = world.config.attempt_dir(run.id, 1)
+    folder = world.config.attempt_dir(AttemptKey(run.id, 1))
     end = Ended(started_at=run.scheduled_for, ended_at=run.scheduled_for + MINUTE, exit_code=exit_code)
     world.launcher.flights[folder].end = end
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.lifecycle import AttemptKey
 from engine.ports import Evidence, LaunchOrder, Stop
 from engine.testing import FakeClock, ScriptedLauncher
 from tests.builders import NOON
@@ -19,7 +20,7 @@ class Scripted:
 
     def order(self, name: str, script: str, **_fields: object) -> LaunchOrder:
         return LaunchOrder(
-            attempt_id=f"{name}-1",
+            attempt=AttemptKey(name, 1),
             run_dir=self.folder / name / "1",
             argv=("sh", "-c", script),
             env={},

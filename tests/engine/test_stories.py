@@ -17,7 +17,7 @@ from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import make_report, report_to_json
 from engine.answers.status import make_status
 from engine.answers.why import Story, why_day, why_newest, why_run
-from engine.core.lifecycle import Ended
+from engine.core.lifecycle import AttemptKey, Ended
 from engine.core.records import CLOCK_HOLD
 from engine.ports import Stop
 from tests.builders import DAY, HOUR, NOON
@@ -74,7 +74,7 @@ def is_lost_and_found(world: World) -> None:
     is_lost(world)
     (run,) = world.runs()
     end = Ended(started_at=run.scheduled_for, ended_at=run.scheduled_for + timedelta(seconds=61), exit_code=0)
-    world.launcher.flights[world.config.attempt_dir(run.id, 1)].end = end
+    world.launcher.flights[world.config.attempt_dir(AttemptKey(run.id, 1))].end = end
     world.housekeeper().resolve()
 
 
@@ -82,7 +82,7 @@ def uses_memory_and_leaves_processes(world: World) -> None:
     world.pass_time(seconds=3600)
     (run,) = world.runs()
     at = world.clock.now()
-    world.launcher.flights[world.config.attempt_dir(run.id, 1)].end = Ended(
+    world.launcher.flights[world.config.attempt_dir(AttemptKey(run.id, 1))].end = Ended(
         started_at=at, ended_at=at, exit_code=0, max_rss_kb=300 * 1024, leftover_processes=2
     )
     world.step()

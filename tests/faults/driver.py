@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from engine.core.lifecycle import AttemptState, Ended, Lost, StartError
+from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Lost, StartError
 from engine.execution.launcher_client import ProcessLauncher
 from tests.engine.real import KEY
 from tests.faults import plots
@@ -291,10 +291,10 @@ def after_cut(runs: Runs, place: Path, act: int) -> None:
     told = {str(line["run"]) for line in life.outside.all("told")}
     for line in (one for one in launched if one["what"] == "launch"):
         run_id, number = str(line["attempt"]).split("-")
-        attempt = life.store.past.attempt(run_id, int(number))
+        attempt = life.store.past.attempt(AttemptKey(run_id, int(number)))
         if run_id in told or attempt is None or attempt.boot_id == "boot-2":
             continue
-        folder = life.config.attempt_dir(run_id, int(number))
+        folder = life.config.attempt_dir(AttemptKey(run_id, int(number)))
         found = ProcessLauncher(None, key=KEY).evidence(folder, boot_id=attempt.boot_id)
         if isinstance(found, Lost):
             assert (attempt.state, attempt.reason) == (AttemptState.LOST, "host_reboot"), attempt

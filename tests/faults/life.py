@@ -21,7 +21,7 @@ from engine.answers.why import why
 from engine.config import EngineConfig
 from engine.core.errors import StoreUnwritableError
 from engine.core.events import Event, LoopFailed, RunSettled
-from engine.core.lifecycle import ACTIVE_STATES, Ended, Lost, Run, RunState, StartError
+from engine.core.lifecycle import ACTIVE_STATES, AttemptKey, Ended, Lost, Run, RunState, StartError
 from engine.execution.launcher_client import ProcessLauncher
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of
@@ -136,7 +136,7 @@ class TimedLauncher:
         """Nobody stops what is not there."""
         return False
 
-    def end_leftovers(self, run_id: str, number: int) -> int:
+    def end_leftovers(self, attempt: AttemptKey) -> int:
         """Nothing was executed, so nothing is left."""
         return 0
 
@@ -539,9 +539,7 @@ class Life(World):
             assert [one.number for one in attempts] == list(range(1, run.attempt + 1)), "I5"
             assert all(one.ended_at is not None for one in attempts[:-1]), "I5"
             if run.state is RunState.SUCCEEDED:
-                end = self.launcher.evidence(
-                    self.config.attempt_dir(run.id, run.attempt), boot_id=self.boot_id
-                )
+                end = self.launcher.evidence(self.config.attempt_dir(run.last_attempt), boot_id=self.boot_id)
                 assert isinstance(end, Ended), "I7"
                 assert end.exit_code == 0, "I7"
         for run in self.store.open_runs():

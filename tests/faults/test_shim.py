@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from engine.core.lifecycle import Ended, Lost, StartError
+from engine.core.lifecycle import AttemptKey, Ended, Lost, StartError
 from engine.execution.launcher_client import ProcessLauncher
 from engine.host.holders import current_boot_id
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
@@ -41,7 +41,7 @@ class Case:
         monkeypatch.setattr(sys, "executable", str(wrapper))  # the product starts it with no environment
         self.launcher.start()
         self.order = LaunchOrder(
-            attempt_id="run-1",
+            attempt=AttemptKey("run", 1),
             run_dir=folder / "runs" / "ab" / "run.1",
             argv=("sh", "-eu"),
             script=f"echo x >> {folder}/executed; echo hello; exit 3",

@@ -39,7 +39,7 @@ def test_absence_is_not_the_built_in_value() -> None:
 
 def test_a_text_with_every_field_written_out_is_read_too() -> None:
     old = (
-        '{"action":{"argv":["true"]},"catchup":{"limit":10,"mode":"last","window":null},'
+        '{"action":{"argv":["true"],"kind":"command"},"catchup":{"limit":10,"mode":"last","window":null},'
         '"concurrency":{"key":null,"limit":1,"max_waiting":100,"on_overlap":null},"description":"",'
         '"enabled":true,"env":{},"idempotent":false,"kill_grace":10,"name":"a","owner":"","params":[],'
         '"retry":{"attempts":1,"backoff":"exponential","delay":10,"jitter":"half","max_delay":3600,'

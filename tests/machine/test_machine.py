@@ -247,7 +247,7 @@ class Life(RuleBasedStateMachine):
         if not getattr(self, "is_up", False):
             return
         for run in self.world.view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=10**6):
-            folder = self.world.config.attempt_dir(run.id, run.attempt)
+            folder = self.world.config.attempt_dir(run.last_attempt)
             end = self.world.launcher.flights[folder].end
             assert isinstance(end, Ended)
             assert end.exit_code == 0

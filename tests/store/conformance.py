@@ -13,6 +13,7 @@ from engine.core.errors import SupersededError
 from engine.core.lifecycle import (
     ACTIVE_STATES,
     LEGAL_MOVES,
+    AttemptKey,
     AttemptState,
     Ended,
     Run,
@@ -765,7 +766,7 @@ def a_busy_ledger(ledger: Ledger) -> None:
     waiting = ledger.store.run(lost.id)
     assert waiting is not None
     start(ledger.store, waiting)
-    attempt = ledger.store.past.attempt(lost.id, 1)
+    attempt = ledger.store.past.attempt(AttemptKey(lost.id, 1))
     assert attempt is not None
     with ledger.store.transaction():
         ledger.store.past.resolve(attempt, ENDED, state=RunState.SUCCEEDED, detail="")

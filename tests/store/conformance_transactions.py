@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.errors import SupersededError
-from engine.core.lifecycle import AttemptState, RunState, TriggerKind, Verdict
+from engine.core.lifecycle import AttemptKey, AttemptState, RunState, TriggerKind, Verdict
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, Owed, Pause, Unreadable
 from engine.ledger import store_ports
 from engine.ledger.store_ports import Store
@@ -65,7 +65,7 @@ def run_of(store: Store, run_id: str) -> Any:
 
 
 def an_attempt(store: Store, run_id: str) -> Any:
-    found = store.past.attempt(run_id, 1)
+    found = store.past.attempt(AttemptKey(run_id, 1))
     assert found is not None
     return found
 

@@ -12,7 +12,7 @@ from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
 from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
-from engine.core.lifecycle import Attempt, Run
+from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import short
 from engine.ledger.ports import View
 from engine.supervisor.output import OutputTail
@@ -67,7 +67,7 @@ def _show(place: Place, view: View, run: Run, attempt: int | None, *, is_followe
     for number in numbers:
         if len(numbers) > 1:
             click.echo(f"--- attempt {number} ---")
-        shown = OutputShown(OutputTail(place.config.attempt_dir(run.id, number)))
+        shown = OutputShown(OutputTail(place.config.attempt_dir(AttemptKey(run.id, number))))
         shown.show_new()
         while is_followed and _is_going(view, run.id, number):
             threading.Event().wait(LOOK_SECONDS)
@@ -96,7 +96,7 @@ def _attempts(view: View, run: Run, attempt: int | None) -> list[Attempt]:
 
 
 def _logs(place: Place, view: View, run: Run, attempt: int | None) -> Logs:
-    def read(number: int) -> bytes:
-        return OutputTail(place.config.attempt_dir(run.id, number)).read()
+    def read(attempt: AttemptKey) -> bytes:
+        return OutputTail(place.config.attempt_dir(attempt)).read()
 
     return logs_of(run, _attempts(view, run, attempt), read)

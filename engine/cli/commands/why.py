@@ -65,4 +65,4 @@ def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
     run = next((run for run in reversed(story.runs) if run.attempt), None)
     if run is None:
         return ()
-    return last_lines(place.config.attempt_dir(run.id, run.attempt), count=LINES)
+    return last_lines(place.config.attempt_dir(run.last_attempt), count=LINES)

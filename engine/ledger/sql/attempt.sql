@@ -2,13 +2,14 @@
 
 -- name: add_attempt
 -- The intent to execute, committed before anything starts.
-insert into attempt (run_seq, number, state, boot_id, created_at)
-select seq, :number, 'starting', :boot_id, :now from run where id = :run_id;
+insert into attempt (run_seq, step, item, number, state, boot_id, created_at)
+select seq, :step, :item, :number, 'starting', :boot_id, :now from run where id = :run_id;
 
 -- name: mark_attempt_running
 -- The execution of an attempt is proven.
 update attempt set state = 'running', started_at = :started_at
-where run_seq = (select seq from run where id = :run_id) and number = :number and state = 'starting';
+where run_seq = (select seq from run where id = :run_id) and step = :step and item = :item and number = :number
+  and state = 'starting';
 
 -- name: end_attempt
 -- How an attempt ended.
@@ -16,13 +17,15 @@ update attempt set state = :state, started_at = coalesce(:started_at, started_at
                    exit_code = :exit_code, signal = :signal, reason = :reason, detail = :detail,
                    output_bytes = :output_bytes, output_dropped = :output_dropped,
                    leftover_processes = :leftover_processes, max_rss_kb = :max_rss_kb, cpu_seconds = :cpu_seconds
-where run_seq = (select seq from run where id = :run_id) and number = :number and state in ('starting', 'running');
+where run_seq = (select seq from run where id = :run_id) and step = :step and item = :item and number = :number
+  and state in ('starting', 'running');
 
 -- name: resolve_attempt
 -- The end of a lost attempt was found after all.
 update attempt set resolved = :resolved, exit_code = :exit_code, signal = :signal, detail = :detail,
                    output_bytes = :output_bytes, output_dropped = :output_dropped
-where run_seq = (select seq from run where id = :run_id) and number = :number and state = 'lost' and resolved = '';
+where run_seq = (select seq from run where id = :run_id) and step = :step and item = :item and number = :number
+  and state = 'lost' and resolved = '';
 
 -- name: set_aside_attempts
 -- The attempts of a run that was set aside are over with it.
@@ -30,8 +33,8 @@ update attempt set state = 'lost', reason = 'unreadable', ended_at = :now
 where run_seq = :seq and state in ('starting', 'running');
 
 -- name: attempts
--- The attempts of a run.
-select a.*, r.id as run_id from attempt a join run r on r.seq = a.run_seq where r.id = :run_id order by a.number;
+-- The attempts of a run, step by step, each in its order.
+select a.*, r.id as run_id from attempt a join run r on r.seq = a.run_seq where r.id = :run_id order by a.step, a.item, a.number;
 
 -- name: lost_attempts
 -- Attempts whose end nobody saw, not too long ago.

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from engine.core.audit_chain import link_hash
 from engine.core.errors import (
     JobfileError,
     StoreDamagedError,
@@ -21,6 +20,7 @@ from engine.core.errors import (
 from engine.core.records import Unreadable
 from engine.ledger.cells import INSTANT, faults_of, mended_row, unreadable_row
 from engine.ledger.rows import TABLE_OF, Row, db_text, from_us
+from engine.ledger.sqlite.functions import FUNCTIONS
 from engine.ledger.statements import read_statements
 
 Read = TypeVar("Read")
@@ -238,7 +238,8 @@ class Connection:
             cached_statements=128,
         )
         opened.row_factory = sqlite3.Row
-        opened.create_function("link_hash", -1, link_hash, deterministic=True)
+        for name, function in FUNCTIONS.items():
+            opened.create_function(name, -1, function, deterministic=True)
         try:
             opened.executescript(self._pragmas)
         except BaseException:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from engine.core.lifecycle import Attempt, Ended, Run, RunState
+from engine.core.lifecycle import Attempt, AttemptKey, Ended, Run, RunState
 from engine.core.records import Audited, Schedule
 from engine.ledger.cells import INSTANT, UNREADABLE, is_number
 from engine.ledger.rows import (
@@ -29,9 +29,9 @@ class SqlitePast:
         """Take the store's connection."""
         self._db = connection
 
-    def attempt(self, run_id: str, number: int) -> Attempt | None:
-        attempts = self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
-        return next((one for one in attempts if one.number == number), None)
+    def attempt(self, key: AttemptKey) -> Attempt | None:
+        attempts = self._db.all(attempt_from_row, "attempt.attempts", {"run_id": key.run_id})
+        return next((one for one in attempts if one.key == key), None)
 
     def lost_attempts(self, *, since: datetime, limit: int) -> tuple[Attempt, ...]:
         return self._db.all(
@@ -40,8 +40,7 @@ class SqlitePast:
 
     def resolve(self, attempt: Attempt, ended: Ended, *, state: RunState, detail: str) -> bool:
         values = {
-            "run_id": attempt.run_id,
-            "number": attempt.number,
+            **attempt.key._asdict(),
             "resolved": state.value,
             "exit_code": ended.exit_code,
             "signal": ended.signal,

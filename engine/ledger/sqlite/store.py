@@ -6,7 +6,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.core.lifecycle import Attempt, AttemptState, Ended, Outcome, Run, RunState, StartError, Verdict
+from engine.core.lifecycle import (
+    Attempt,
+    AttemptKey,
+    AttemptState,
+    Ended,
+    Outcome,
+    Run,
+    RunState,
+    StartError,
+    Verdict,
+)
 from engine.core.records import Generation, Schedule, Session, Unreadable
 from engine.ledger.cells import is_job
 from engine.ledger.rows import (
@@ -296,7 +306,8 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         values = {"id": run.id, "attempt": run.attempt, "now": to_us(now)}
         if self._db.write("run.start_run", values) != 1:
             return False
-        intent = {"run_id": run.id, "number": run.attempt + 1, "boot_id": boot_id, "now": to_us(now)}
+        key = AttemptKey(run.id, run.attempt + 1)
+        intent = {**key._asdict(), "boot_id": boot_id, "now": to_us(now)}
         self._db.write("attempt.add_attempt", intent)
         return True
 
@@ -304,7 +315,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         return self._db.instant("run.next_wake", {"now": to_us(now)})
 
     def mark_running(self, attempt: Attempt, *, started_at: datetime) -> None:
-        values = {"run_id": attempt.run_id, "number": attempt.number, "started_at": to_us(started_at)}
+        values = {**attempt.key._asdict(), "started_at": to_us(started_at)}
         self._db.write("attempt.mark_attempt_running", values)
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
@@ -329,8 +340,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         if self._db.write("run.settle_run", stands) != 1:
             return False
         attempt = {
-            "run_id": run.id,
-            "number": run.attempt,
+            **run.last_attempt._asdict(),
             "state": verdict.attempt_state.value,
             "started_at": started_at,
             "ended_at": ended_at,
