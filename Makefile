@@ -32,7 +32,7 @@ fix: $(READY)           ## let the formatter and the linter mend what they can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 soak: $(READY)          ## the long way through the faults, then kill everything at random for JOBFILE_SOAK_MINUTES
-	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults tests/acceptance/test_names.py
 	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/language/test_corpus.py
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
 

@@ -1,7 +1,8 @@
 """Commands without the price of their start: a process that has loaded them all forks for each.
 
 Such a command is a process with a folder, an environment and streams of its own, and has loaded what it
-needs; the rest is as ever. Where its start itself is tested, or who its parent is, it is started plainly.
+needs; the rest is as ever. A locale is read when Python starts, so there is a process that forks for each.
+Where the start itself is tested, or who the parent is, a command is started plainly.
 """
 
 import atexit
@@ -17,7 +18,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,15 @@ WORD = 32
 """Bytes of what is told of a process: its number, and in the end its code."""
 
 
+AT_START = ("LC_", "LANG", "LOCPATH", "PYTHON")
+"""How the names of variables begin that Python reads when it starts."""
+
+
 class Forker:
     """The process that forks; it ends when nobody can give it an order any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: dict[str, str]) -> None:
+        self._environ = environ
         self._lock = threading.Lock()
         self._orders: socket.socket | None = None
 
@@ -52,13 +59,31 @@ class Forker:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
         with theirs:
             command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-            process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
+            environ = without_start(os.environ) | self._environ
+            process = subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[theirs.fileno()])
         atexit.register(process.wait)
         atexit.register(ours.close)
         return ours
 
 
-FORKER = Forker()
+def packed(text: "str | bytes | os.PathLike[str]") -> str:
+    """A text of the system for JSON: it is bytes, and what they mean depends on the locale."""
+    return os.fsencode(text).decode("latin-1")
+
+
+def unpacked(text: str) -> str:
+    """What those bytes mean in this process."""
+    return os.fsdecode(text.encode("latin-1"))
+
+
+def without_start(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if not name.startswith(AT_START)}
+
+
+@cache
+def forker_for(*at_start: tuple[str, str]) -> Forker:
+    """The process that was started with these variables."""
+    return Forker(dict(at_start))
 
 
 class Jobfile(subprocess.Popen[Any]):
@@ -66,15 +91,18 @@ class Jobfile(subprocess.Popen[Any]):
 
     def _execute_child(self, arguments: Any, *about: Any) -> None:
         folder, environ, streams = about[4], about[5], about[9:15]
-        command = [os.fsdecode(one) for one in arguments]
+        command = list(arguments)
         assert command[0] == JOBFILE
         assert "LD_PRELOAD" not in (environ or {}), "it would come too late"
-        order = [command, os.fsdecode(folder or Path.cwd()), dict(os.environ if environ is None else environ)]
+        given = {os.fsdecode(name): os.fsdecode(value) for name, value in (environ or os.environ).items()}
+        variables = {packed(name): packed(value) for name, value in given.items()}
+        order = [list(map(packed, command)), packed(folder or Path.cwd()), variables]
         handles = [
             number if handle == -1 else handle
             for number, handle in enumerate((streams[0], streams[3], streams[5]))
         ]
-        self._told = FORKER.fork(order, handles)
+        at_start = sorted(given.items() - without_start(given).items())
+        self._told = forker_for(*at_start).fork(order, handles)
         self.pid = int(self._told.recv(WORD))
         self._child_created = True
         self._close_pipe_fds(*streams)  # type: ignore[attr-defined]  # what is the child's
@@ -157,13 +185,13 @@ def become(command: list[str], folder: str, environ: dict[str, str], streams: li
         os.dup2(handle, number)
         os.close(handle)
     os.environ.clear()
-    os.environ.update(environ)
+    os.environ.update({unpacked(name): unpacked(value) for name, value in environ.items()})
     time.tzset()
     sys.stdin, sys.stdout, sys.stderr = map(anew, range(3), (sys.stdin, sys.stdout, sys.stderr))
-    os.chdir(folder)
-    sys.argv = command
+    os.chdir(unpacked(folder))
+    sys.argv = list(map(unpacked, command))
     gc.enable()
-    return command[1:]
+    return sys.argv[1:]
 
 
 def anew(handle: int, before: io.TextIOWrapper) -> io.TextIOWrapper:

@@ -10,15 +10,20 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Final
+
+from tests.faults.preload import Kind
 
 SECTOR = 512
+KINDS: Final = {"w": Kind.WRITE, "s": Kind.SYNC, "t": Kind.SIZE, "a": Kind.SIZE, "!": Kind.NOTE}
+"""The kinds of steps by their letters in the log; every other is about a name. `-` changed nothing."""
 _HEAD = struct.Struct("@IIIIQQ")
 
 
 @dataclass(frozen=True)
 class Step:
     """One thing that was done: `c` a file was made, `d` a folder, `f` a pipe; `w` written; `a`, `t` a size
-    was set; `r` renamed, `l` linked, `u` removed; `s` synced.
+    was set; `r` renamed, `l` linked, `u` removed; `s` synced; `-` a name stayed as it was.
     """
 
     kind: str

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gc
+import itertools
 import json
 import mmap
 import os
@@ -11,7 +12,7 @@ import signal
 import sqlite3
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Lost, StartEr
 from engine.execution.launcher_client import ProcessLauncher
 from tests.engine.real import KEY
 from tests.faults import plots
-from tests.faults.disk import Disk, read_log
+from tests.faults.disk import KINDS, Disk, read_log
 from tests.faults.life import FolderLauncher, Life, Plot
 from tests.faults.preload import Inside, Kind, Mode
 
@@ -213,11 +214,36 @@ FAULTS = {
 """What a disk may do: one error, one write that is cut short, no room for a while, no sync for a while."""
 
 
+def edges(runs: Runs, kinds: Kind) -> Iterator[int]:
+    """The numbers of steps that differ: of writes one after another to one file, the first and the last.
+
+    A commit writes many pages in a row. An error at any of them breaks off the same statement in the same
+    way, so those in between repeat what the first and the last show. The long way takes them all. Numbers go
+    on beyond the last step: a life with faults may be longer.
+    """
+    place, log = runs.place("counted"), runs.folder / "counted.log"
+
+    def live() -> None:
+        inside.arm(place / "state", Mode.COUNT, log=log, kinds=Kind.DISK)
+        Life(place, runs.plot).go_on()
+        inside.disarm()
+
+    assert in_child(live, runs.report) == 0, runs.report.read_text()
+    shutil.rmtree(place)
+    steps = [(KINDS.get(one.kind, Kind.NAME), one.path) for one in read_log(log)]
+    number = 0
+    for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False):
+        if step[0] & kinds:
+            number += 1
+            if IS_SOAK or before != step or after != step:
+                yield number
+    yield from itertools.count(number + 1)
+
+
 def errors(runs: Runs, fault: str, only: int | None = None) -> int:
     """Let the k-th step fail, for every k; the engine lives on to the same end."""
     mode, error, kinds = FAULTS[fault]
-    k = only or 1
-    while True:
+    for k in [only] if only else edges(runs, kinds):
         name = f"{fault} step {k}"
         place = runs.place(name)
 
@@ -234,9 +260,9 @@ def errors(runs: Runs, fault: str, only: int | None = None) -> int:
         if code:
             runs.fail(name)
         shutil.rmtree(place)
-        if (not code and not fired) or only or len(runs.failures) > 5:
-            return k - 1
-        k += 1
+        if (not code and not fired) or len(runs.failures) > 5:
+            break
+    return k - 1
 
 
 def cuts(runs: Runs, count: int, first_seed: int) -> int:

@@ -243,8 +243,9 @@ void faults_step(const char *text)
         if (step(NAME, &mine) == FAIL)                                                                         \
             return -1;                                                                                         \
         int done = (call);                                                                                     \
-        if (!done)                                                                                             \
-            note(letter, first, second, 0, 0, "", 0);                                                          \
+        int error = errno;                                                                                     \
+        note(done ? '-' : letter, first, second, 0, 0, "", 0);                                                 \
+        errno = error;                                                                                         \
         after(mine);                                                                                           \
         return done;                                                                                           \
     } while (0)
