@@ -38,6 +38,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _CLI,
         ),
         ("engine/transactions/account.py", _SMALL, _ENGINE, _ANSWERS, _SIMULATION),
+        ("engine/triggers/schedule.py", ("tests/engine/test_triggers.py",), _SMALL, _ENGINE, _SIMULATION),
         (
             "engine/transactions/apply.py",
             _SMALL,
