@@ -12,8 +12,8 @@ from engine.core.lifecycle import ACTIVE_STATES, Occurrence, Run, RunState, Trig
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger.store_ports import Accounting
+from engine.notifications.noting import owe_for_gap, owe_for_run
 from engine.ports import Stop
-from engine.transactions.outbox import owe_for_gap, owe_for_run
 from engine.triggers.kind import NotMade
 from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
@@ -182,16 +182,7 @@ def _record_not_run(store: Accounting, subject: _Subject, not_made: NotMade, mom
             store.add_run(ended)
             owe_for_run(store, ended, subject.spec, now=moment.now)
     else:
-        owe_for_gap(
-            store,
-            subject.spec,
-            first_at=not_run.first,
-            last_at=not_run.last,
-            count=not_run.count,
-            state=not_run.state,
-            reason=not_run.reason,
-            now=moment.now,
-        )
+        owe_for_gap(store, not_run, subject.spec, now=moment.now)
         store.add_gap(
             schedule,
             first_at=not_run.first,

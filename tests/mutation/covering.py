@@ -56,6 +56,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             ("tests/plan/test_truth.py",),
         ),
         ("engine/core/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
+        ("engine/notifications/noting.py", ("tests/engine/test_notifications.py",), _ENGINE),
         (
             "engine/transactions/stop.py",
             ("tests/engine/test_stopping.py",),
