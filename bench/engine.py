@@ -169,6 +169,7 @@ def two_weeks() -> list[dict]:
             clock=clock,
             journal=KeptJournal(),
             boot_id="bench",
+            before=None,
             built_at=datetime(2026, 1, 1, tzinfo=UTC),
             is_synchronized=lambda: None,
         )
@@ -177,6 +178,7 @@ def two_weeks() -> list[dict]:
             clock=clock,
             guard=guard,
             journal=KeptJournal(),
+            before=None,
             new_id=new_run_id,
             on_recorded=lambda: None,
         )

@@ -15,12 +15,12 @@ from engine.core.reasons import Reason
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
+from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import has_template, render_text, to_text
 from jobfile.model.environment import PASSED_ON, is_reserved
 from jobfile.model.jobs import CommandAction, JobSpec
 from jobfile.model.size import NO_LIMIT, parse_size
-from jobfile.schedule.occurrences import previous_fire
 
 SHELL = "/bin/sh"
 """The same for every user, as in cron: a service user's own shell often refuses to start."""
@@ -198,11 +198,7 @@ def _environment(
         "JOBFILE_PREV_SUCCESS_AT": last_success.astimezone(zone).isoformat() if last_success else "",
         "JOBFILE_RUN_DIR": folder,
     }
-    if run.trigger.is_scheduled and spec.schedule:
-        # A run covers the time since the occurrence before it, whenever it starts.
-        before = previous_fire(spec.schedule, before=run.scheduled_for)
-        env["JOBFILE_INTERVAL_START"] = before.at.astimezone(zone).isoformat() if before else ""
-        env["JOBFILE_INTERVAL_END"] = env["JOBFILE_SCHEDULED_AT"]
+    env |= trigger_of(run).environment(run, spec, zone)
     return env | {
         f"JOBFILE_PARAM_{name.upper()}": to_text(value) if not isinstance(value, tuple) else _joined(value)
         for name, value in run.params.items()

@@ -1,9 +1,11 @@
 """Features of the language that this engine cannot run yet: reported before anything is put in force."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from engine.actions.registry import is_runnable
+from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import ExpectSpec, JobSpec
@@ -56,7 +58,7 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         "idempotency_key": spec.idempotency_key,
         "outputs": spec.outputs,
         "artifacts": spec.artifacts,
-        "notify": spec.notify,
+        "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)
     yield from (f"retry on {one}" for one in spec.retry.when if one.startswith(("http:", "connect")))

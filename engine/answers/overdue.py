@@ -97,7 +97,7 @@ def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime)
     It depends on no earlier occurrence, so earlier time is left out.
     """
     from engine.core.due import due  # noqa: PLC0415  start-up time: only where something is overdue
-    from engine.transactions.account import rules_of  # noqa: PLC0415  start-up time: only where something is overdue
+    from engine.triggers.schedule import rules_of  # noqa: PLC0415  start-up time: only where something is overdue
     from jobfile.model.canonical import spec_from_json  # noqa: PLC0415  start-up time: only where something is overdue
 
     version = view.job_in_force(schedule.job)

@@ -100,17 +100,27 @@ class TriggerKind(StrEnum):
     @property
     def is_scheduled(self) -> bool:
         """Whether a schedule in force asked for the run."""
-        return self is not TriggerKind.MANUAL
+        return self in (TriggerKind.SCHEDULE, TriggerKind.CATCHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Occurrence(Shown):
-    """One moment at which a schedule expects a run; (job, schedule_key, scheduled_for) is its identity."""
+    """One moment at which a trigger wants a run.
+
+    (job, schedule_key, scheduled_for, clock_epoch) is its identity, of which the ledger takes one record;
+    without a schedule key each occurrence is another.
+    """
 
     job: str
-    schedule_key: str
+    trigger: TriggerKind
+    schedule_key: str | None
     scheduled_for: datetime
+    clock_epoch: int = 0
     arguments: Mapping[str, Value] = field(default_factory=dict)
+    not_before: datetime
+    start_by: datetime | None = None
+    requested_by: str = ""
+    retry_of: str | None = None
 
 
 class AttemptKey(NamedTuple):

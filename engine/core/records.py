@@ -221,7 +221,10 @@ class Unreadable(NamedTuple):
 
 
 class Owed(NamedTuple):
-    """An undelivered notification for a channel. `id` stays the same when it is sent again."""
+    """An undelivered notification for a channel. `id` stays the same when it is sent again.
+
+    `facts` is what was known when it was noted, as a JSON object; the message is made of it at sending time.
+    """
 
     id: str
     at: datetime
@@ -229,7 +232,7 @@ class Owed(NamedTuple):
     channel: str
     job: str
     run_id: str
-    body: str
+    facts: str
     tries: int = 0
 
 

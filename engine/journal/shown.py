@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from engine.core.events import Event
+from engine.core.events import Event, NotShown
 from engine.journal.lines import for_people, for_programs
 
 
@@ -15,8 +15,17 @@ class Shown:
     def __init__(self, show: Callable[[str], None], *, as_json: bool = False) -> None:
         """`show` must not block on a reader."""
         self._show = show
-        self._lines = for_programs if as_json else for_people
+        self._lines = _lines(as_json=as_json)
 
     def take(self, events: Sequence[Event], now: datetime) -> None:
         """Show a line for each event."""
         self._show(self._lines(events, now))
+
+
+def lost_line(count: int, now: datetime, *, as_json: bool = False) -> str:
+    """The line about lost lines: the only event outside the stream, because only their reader needs it."""
+    return _lines(as_json=as_json)((NotShown(count=count),), now)
+
+
+def _lines(*, as_json: bool) -> Callable[[Sequence[Event], datetime], str]:
+    return for_programs if as_json else for_people

@@ -1,4 +1,7 @@
-"""The one stream of events: everything that happens goes to every sink, in the same order."""
+"""The one stream of events: everything that happens goes to every sink, in the same order.
+
+docs/events.md lists the events. Only a console adds one by itself, `NotShown`, where lines are missing.
+"""
 
 import threading
 from collections.abc import Sequence

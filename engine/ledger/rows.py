@@ -369,7 +369,7 @@ def owed_from_row(row: Row) -> Owed:
         channel=row["channel"],
         job=row["job"],
         run_id=row["run_id"],
-        body=row["body"],
+        facts=row["body"],
         tries=row["tries"],
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.core.records import Audited, Generation, Incident, Owed, Pause, Schedule, Unreadable
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
-    from jobfile.model.jobs import JobSpec, Origin
+    from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 
 
 class Pauses(Protocol):
@@ -314,7 +314,15 @@ class Applying(Accounting, Protocol):
         """History, coverage and pauses of a job go with its new name."""
         ...
 
-    def add_schedule(self, spec: JobSpec, *, schedule_key: str, generation: int, now: datetime) -> None:
+    def add_schedule(
+        self,
+        job: str,
+        rule: tuple[ScheduleEntry, ...],
+        *,
+        schedule_key: str,
+        generation: int,
+        now: datetime,
+    ) -> None:
         """A schedule comes into force; nothing before `now` is due."""
         ...
 

@@ -15,7 +15,8 @@ from engine.ledger.store_ports import Scheduling
 from engine.loops.clock_guard import ClockGuard, Look
 from engine.ports import Clock, Journal
 from engine.transactions.account import Moment, account, decide_waiting
-from jobfile.schedule.occurrences import NotAdvancingError, next_fire
+from engine.triggers.registry import watched_by
+from jobfile.schedule.occurrences import NotAdvancingError
 
 LONGEST_SLEEP_SECONDS = 15.0
 """The wall clock may be set at any time, so no sleep is longer than this."""
@@ -112,14 +113,14 @@ class Scheduler:
     def _push(self, schedules: Sequence[Schedule]) -> None:
         for schedule in schedules:
             try:
-                fire = next_fire(schedule.entries, after=schedule.covered_until)
+                at = watched_by(schedule).next_at(schedule)
             except Exception as error:  # noqa: BLE001  one schedule must not stop the others
                 is_known = isinstance(error, NotAdvancingError)
                 message = str(error) if is_known else f"{type(error).__name__}: {error} (a bug in jobfile)"
                 self._journal.tell(ScheduleQuarantined(job=schedule.job, message=message))
                 continue
-            if fire is not None:
-                heapq.heappush(self._heap, (fire.at, schedule.id, schedule))
+            if at is not None:
+                heapq.heappush(self._heap, (at, schedule.id, schedule))
 
     def _due(self) -> Iterator[Schedule]:
         """Never early: an instant is due when the wall clock has reached it."""

@@ -25,8 +25,8 @@ from engine.core.lifecycle import (
 from engine.core.reasons import Reason
 from engine.core.retry import settle
 from engine.ledger.store_ports import Execution
+from engine.notifications.noting import owe_for_run
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
-from engine.transactions.outbox import owe_for_run
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import is_withdrawn, why_gone, withdraw
 from jobfile.model.jobs import JobSpec

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from engine.core.admission import policy_for
 from engine.core.due import Rules
 from engine.core.lifecycle import RunState, TriggerKind
-from engine.transactions.account import rules_of
+from engine.triggers.schedule import rules_of
 from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
 from jobfile.model.values import Value
 

@@ -7,24 +7,23 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.core.admission import Admit, Decision, Hold, Skip, admit, policy_for
-from engine.core.due import NotRun, Rules, ToRun, due
 from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
-from engine.core.lifecycle import ACTIVE_STATES, Run, RunState, TriggerKind
+from engine.core.lifecycle import ACTIVE_STATES, Occurrence, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger.store_ports import Accounting
+from engine.notifications.noting import owe_for_gap, owe_for_run
 from engine.ports import Stop
-from engine.transactions.outbox import owe_for_gap, owe_for_run
+from engine.triggers.kind import NotMade
+from engine.triggers.manual import requested
+from engine.triggers.registry import watched_by
 from jobfile.expressions.template import has_template, render_text
-from jobfile.model.jobs import JobSpec, ScheduleEntry
+from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Value
-from jobfile.schedule.occurrences import load_zone, spread_delay
+from jobfile.schedule.occurrences import load_zone
 
 SKIPS_IN_A_ROW = 3
 """After this many consecutive skips the user is warned: a stuck run silences its job."""
-
-DEFAULT_KEY = "default"
-"""The schedule key of a job's one occurrence set: its schedules are a union."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +37,9 @@ class Moment:
 
 
 class _Subject(NamedTuple):
-    """A schedule with the rules of its job."""
+    """A schedule with the definition of its job."""
 
     schedule: Schedule
-    rules: Rules
     spec: JobSpec
 
 
@@ -51,21 +49,18 @@ def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[E
     Must complete inside one transaction: rows without coverage, or coverage without rows, must not exist.
     """
     spec = store.definition(schedule.digest)
-    rules = rules_of(spec, schedule.entries)
-    subject = _Subject(schedule, rules, spec)
-    since, until = schedule.covered_until, moment.now
-    pauses = store.pauses.between(schedule.job, since=since, until=until)
-    found = due(rules, covered_until=since, now=until, pauses=pauses, absence=moment.absence)
-    for not_run in found.not_run:
-        yield _record_not_run(store, subject, not_run, moment)
-    for to_run in found.to_run:
-        run = _scheduled_run(subject, to_run, moment)
+    subject = _Subject(schedule, spec)
+    found = watched_by(schedule).due(store, schedule, spec, now=moment.now, absence=moment.absence)
+    for not_made in found.not_run:
+        yield _record_not_run(store, subject, not_made, moment)
+    for occurrence in found.to_run:
+        run = _expected_run(subject, occurrence, moment)
         yield from _record_run(store, run, spec, moment)
-    instants = [to_run.fire.at for to_run in found.to_run] + [one.last for one in found.not_run]
-    if instants:
-        store.advance_coverage(schedule.id, to=max(instants))
+    if found.covered_until is None:
+        return
+    store.advance_coverage(schedule.id, to=found.covered_until)
     if found.unseen:
-        yield FellDueUnseen(job=schedule.job, count=found.unseen, last_at=max(instants))
+        yield FellDueUnseen(job=schedule.job, count=found.unseen, last_at=found.covered_until)
 
 
 def decide_waiting(store: Accounting, run: Run, moment: Moment) -> Iterator[Event]:
@@ -75,14 +70,6 @@ def decide_waiting(store: Accounting, run: Run, moment: Moment) -> Iterator[Even
     recorded = _decided(replace(run, reason=""), decision, moment)
     if store.decide(recorded):
         yield from _consequences(store, recorded, decision, moment)
-
-
-def rules_of(spec: JobSpec, entries: Sequence[ScheduleEntry]) -> Rules:
-    """The job's rules for the occurrences of its schedule."""
-    has_spread = any(entry.spread for entry in entries)
-    delays = tuple(spread_delay(entry.spread, spec.name) for entry in entries) if has_spread else ()
-    deadline = spec.start_deadline
-    return Rules(entries=entries, catchup=spec.catchup, delays=delays, start_deadline=deadline)
 
 
 def requested_run(
@@ -98,24 +85,10 @@ def requested_run(
     retry_of: str | None = None,
 ) -> Run:
     """A requested run, before it is recorded; `at` is the time that it is for."""
-    run = Run(
-        id=id,
-        job=spec.name,
-        digest=digest,
-        generation=generation,
-        trigger=TriggerKind.MANUAL,
-        schedule_key=None,
-        scheduled_for=at,
-        params=bound_params(spec, params),
-        state=RunState.QUEUED,
-        queued_at=now,
-        not_before=now,
-        concurrency_key="",
-        concurrency_limit=spec.concurrency.limit,
-        requested_by=requested_by,
-        retry_of=retry_of,
+    occurrence = requested(
+        spec.name, at=at, now=now, arguments=params, requested_by=requested_by, retry_of=retry_of
     )
-    return replace(run, concurrency_key=concurrency_key(spec, run))
+    return _queued_run(occurrence, spec, id=id, digest=digest, generation=generation, now=now)
 
 
 def request_run(store: Accounting, run: Run, spec: JobSpec, moment: Moment) -> tuple[Run, tuple[Event, ...]]:
@@ -162,49 +135,54 @@ def zone_of(spec: JobSpec) -> ZoneInfo:
     return from_catalog
 
 
-def _scheduled_run(subject: _Subject, to_run: ToRun, moment: Moment) -> Run:
-    schedule, rules, spec = subject
-    trigger = TriggerKind.CATCHUP if to_run.is_late else TriggerKind.SCHEDULE
-    arguments = schedule.entries[to_run.fire.entry].arguments
-    run = Run(
+def _expected_run(subject: _Subject, occurrence: Occurrence, moment: Moment) -> Run:
+    schedule, spec = subject
+    return _queued_run(
+        occurrence,
+        spec,
         id=moment.new_id(),
-        job=schedule.job,
         digest=schedule.digest,
         generation=moment.generation,
-        trigger=trigger,
-        schedule_key=schedule.schedule_key,
-        scheduled_for=to_run.fire.at,
-        params=bound_params(spec, arguments),
+        now=moment.now,
+    )
+
+
+def _queued_run(
+    occurrence: Occurrence, spec: JobSpec, *, id: str, digest: str, generation: int | None, now: datetime
+) -> Run:
+    """The run that an occurrence wants, before anything is decided about it."""
+    run = Run(
+        id=id,
+        job=occurrence.job,
+        digest=digest,
+        generation=generation,
+        trigger=occurrence.trigger,
+        schedule_key=occurrence.schedule_key,
+        scheduled_for=occurrence.scheduled_for,
+        params=bound_params(spec, occurrence.arguments),
         state=RunState.QUEUED,
-        queued_at=moment.now,
-        not_before=rules.not_before(to_run.fire),
-        start_by=None if spec.start_deadline is None else to_run.fire.at + spec.start_deadline,
+        queued_at=now,
+        not_before=occurrence.not_before,
+        start_by=occurrence.start_by,
         concurrency_key="",
         concurrency_limit=spec.concurrency.limit,
-        clock_epoch=schedule.clock_epoch,
+        requested_by=occurrence.requested_by,
+        retry_of=occurrence.retry_of,
+        clock_epoch=occurrence.clock_epoch,
     )
     return replace(run, concurrency_key=concurrency_key(spec, run))
 
 
-def _record_not_run(store: Accounting, subject: _Subject, not_run: NotRun, moment: Moment) -> Event:
-    schedule = subject.schedule
-    if not_run.fires:
-        for fire in not_run.fires:
-            queued = _scheduled_run(subject, ToRun(fire=fire, is_late=True), moment)
+def _record_not_run(store: Accounting, subject: _Subject, not_made: NotMade, moment: Moment) -> Event:
+    schedule, not_run = subject.schedule, not_made.about
+    if not_made.listed:
+        for occurrence in not_made.listed:
+            queued = _expected_run(subject, occurrence, moment)
             ended = replace(queued, state=not_run.state, reason=not_run.reason, ended_at=moment.now)
             store.add_run(ended)
             owe_for_run(store, ended, subject.spec, now=moment.now)
     else:
-        owe_for_gap(
-            store,
-            subject.spec,
-            first_at=not_run.first,
-            last_at=not_run.last,
-            count=not_run.count,
-            state=not_run.state,
-            reason=not_run.reason,
-            now=moment.now,
-        )
+        owe_for_gap(store, not_run, subject.spec, now=moment.now)
         store.add_gap(
             schedule,
             first_at=not_run.first,

@@ -10,8 +10,10 @@ from engine.core.records import Generation, JobVersion, Schedule
 from engine.core.vocabulary import changes_text
 from engine.ledger.store_ports import Applying
 from engine.ports import Stop
-from engine.transactions.account import DEFAULT_KEY, Moment, account
+from engine.transactions.account import Moment, account
 from engine.transactions.rebind import rebind
+from engine.triggers.kind import Watched
+from engine.triggers.registry import WATCHED
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec
 from jobfile.plan.renames import renamed_names
@@ -75,8 +77,7 @@ def apply_catalog(
     touched = [one.spec.name for one in change.changed] + [version.job for version in change.removed]
     touched += [version.job for version, _ in change.renamed]
     for job in touched:
-        schedule = store.schedule_in_force(job, DEFAULT_KEY)
-        if schedule is not None:
+        for schedule in _in_force(store, job).values():
             yield from account(store, schedule, moment)
     number = store.add_generation(
         generation, tzdata_version=TZDATA_VERSION, cron_semantics=CRON_SEMANTICS_VERSION
@@ -118,23 +119,18 @@ def _rename(
 
 
 def _remove(store: Applying, version: JobVersion, number: int, moment: Moment) -> Iterator[Event]:
-    schedule = store.schedule_in_force(version.job, DEFAULT_KEY)
-    if schedule is not None:
+    for schedule in _in_force(store, version.job).values():
         store.end_schedule(schedule.id, at=moment.now, because=Reason.JOB_REMOVED)
     yield from _cancel_waiting(store, version.job, Reason.JOB_REMOVED, moment)
     store.end_job(version.job, generation=number)
 
 
 def _put(store: Applying, one: CompiledJob, number: int, moment: Moment) -> Iterator[Event]:
-    schedule = store.schedule_in_force(one.spec.name, DEFAULT_KEY)
+    in_force = _in_force(store, one.spec.name)
     store.end_job(one.spec.name, generation=number)
     store.add_job(one, generation=number)
-    if schedule is not None and not _goes_on(schedule, one.spec):
-        because = Reason.SCHEDULE_CHANGED if one.spec.enabled else Reason.DISABLED
-        store.end_schedule(schedule.id, at=moment.now, because=because)
-        schedule = None
-    if schedule is None and one.spec.schedule and one.spec.enabled:
-        store.add_schedule(one.spec, schedule_key=DEFAULT_KEY, generation=number, now=moment.now)
+    for trigger in WATCHED:
+        _watch(store, trigger, in_force.get(trigger.key), one.spec, number=number, moment=moment)
     if not one.spec.enabled:
         yield from _cancel_waiting(store, one.spec.name, Reason.DISABLED, moment)
     for run in store.waiting_of_job(one.spec.name):
@@ -143,9 +139,23 @@ def _put(store: Applying, one: CompiledJob, number: int, moment: Moment) -> Iter
             store.repin(rebound)
 
 
-def _goes_on(schedule: Schedule, spec: JobSpec) -> bool:
-    """The same schedule with other fields changed keeps its coverage, and starts nothing."""
-    return spec.enabled and schedule.entries == spec.schedule
+def _in_force(store: Applying, job: str) -> dict[str, Schedule]:
+    """What the ledger has in force for a job, by the key of its trigger."""
+    found = {trigger.key: store.schedule_in_force(job, trigger.key) for trigger in WATCHED}
+    return {key: schedule for key, schedule in found.items() if schedule is not None}
+
+
+def _watch(
+    store: Applying, trigger: Watched, before: Schedule | None, spec: JobSpec, *, number: int, moment: Moment
+) -> None:
+    """The same rule with other fields changed keeps its coverage, and starts nothing."""
+    rule = trigger.rule(spec)
+    if before is not None and not (spec.enabled and before.entries == rule):
+        because = Reason.SCHEDULE_CHANGED if spec.enabled else Reason.DISABLED
+        store.end_schedule(before.id, at=moment.now, because=because)
+        before = None
+    if before is None and rule and spec.enabled:
+        store.add_schedule(spec.name, rule, schedule_key=trigger.key, generation=number, now=moment.now)
 
 
 def _cancel_waiting(store: Applying, job: str, reason: str, moment: Moment) -> Iterator[Event]:

@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from engine.core.due import due
 from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
 from engine.core.records import RESTORED_HOLD
 from engine.ledger.store_ports import Scheduling
-from engine.transactions.account import rules_of
+from engine.triggers.registry import watched_by
 from jobfile.schedule.occurrences import fires
 
 RESTORED = Reason.RESTORED
@@ -31,11 +30,9 @@ def would_run_again(store: Scheduling, *, until: datetime, now: datetime) -> tup
     found = []
     for schedule in store.schedules_in_force():
         spec = store.definition(schedule.digest)
-        rules = rules_of(spec, schedule.entries)
-        pauses = store.pauses.between(schedule.job, since=schedule.covered_until, until=now)
-        planned = due(rules, covered_until=schedule.covered_until, now=now, pauses=pauses)
+        planned = watched_by(schedule).due(store, schedule, spec, now=now)
         unknown = sum(1 for _ in fires(schedule.entries, after=schedule.covered_until, until=min(until, now)))
-        again = sum(1 for one in planned.to_run if one.fire.at <= until)
+        again = sum(1 for one in planned.to_run if one.scheduled_for <= until)
         if unknown:
             found.append(Again(schedule.job, unknown, again, schedule.covered_until))
     return tuple(sorted(found))

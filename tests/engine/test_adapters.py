@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
@@ -37,10 +39,11 @@ from engine.host.lock import EngineLock, file_system, is_engine_running, make_pr
 from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
 from engine.journal.file import LogFile
 from engine.journal.lines import tell_json, tell_text
-from engine.journal.shown import Shown
+from engine.journal.shown import Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.testing import FakeClock
 from tests.builders import HOUR, NOON, a_run
+from tests.known import ROOT
 
 
 def test_one_engine_holds_the_lock_and_the_second_is_told_who(tmp_path: Path) -> None:
@@ -217,6 +220,21 @@ def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> Non
     assert tell_text(event) == line
     told = json.loads(json.dumps(tell_json(event, at=NOON)))
     assert (told["event"], told["at"]) == (type(event).__name__, NOON.isoformat())
+
+
+def test_every_event_is_documented_with_its_fields() -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .*\S.* \| (.*) \|$", page, re.MULTILINE)
+    documented = {name: re.findall(r"`(\w+)`", fields) for name, fields in rows}
+    assert len(documented) == len(rows)
+    assert documented == {one.__name__: list(one.__dataclass_fields__) for one in get_args(Event)}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_console_says_itself_how_many_lines_it_lost(as_json: bool) -> None:
+    shown: list[str] = []
+    Shown(shown.append, as_json=as_json).take([NotShown(count=7)], NOON)
+    assert lost_line(7, NOON, as_json=as_json) == shown[0]
 
 
 def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -526,7 +526,7 @@ def test_what_is_owed_is_noted_with_the_record_and_has_one_id(
     owed = world.store.outbox.due(now=world.clock.now(), limit=50)
     told = [(one.event, one.channel) for one in owed]
     assert told == [("failed", "oncall"), ("missed", "log")], "of each channel the oldest first"
-    body = json.loads(owed[0].body)
+    body = json.loads(owed[0].facts)
     assert (body["job"], body["state"], body["reason"]) == ("hello", "failed", "exit(1)")
     with world.store.transaction():
         world.store.outbox.sent(owed[0].id, now=world.clock.now())

@@ -38,6 +38,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _CLI,
         ),
         ("engine/transactions/account.py", _SMALL, _ENGINE, _ANSWERS, _SIMULATION),
+        ("engine/triggers/schedule.py", ("tests/engine/test_triggers.py",), _SMALL, _ENGINE, _SIMULATION),
         (
             "engine/transactions/apply.py",
             _SMALL,
@@ -55,6 +56,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             ("tests/plan/test_truth.py",),
         ),
         ("engine/core/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
+        ("engine/notifications/noting.py", ("tests/engine/test_notifications.py",), _ENGINE),
         (
             "engine/transactions/stop.py",
             ("tests/engine/test_stopping.py",),

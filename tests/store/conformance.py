@@ -65,7 +65,7 @@ def apply(store: Store, name: str = "hello") -> int:
     with store.transaction():
         number = store.add_generation(generation(), tzdata_version="2026a", cron_semantics=1)
         store.add_job(compiled(spec), generation=number)
-        store.add_schedule(spec, schedule_key="default", generation=number, now=NOON)
+        store.add_schedule(spec.name, spec.schedule, schedule_key="default", generation=number, now=NOON)
     return number
 
 

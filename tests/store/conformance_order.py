@@ -140,7 +140,7 @@ def with_generations(ledger: Ledger) -> None:
             store.add_job(compiled(a_job("same", timeout=timedelta(hours=hour))), generation=number)
             spec = a_job(f"job-{hour}", schedule=every(minutes=1))
             store.add_job(compiled(spec), generation=number)
-            store.add_schedule(spec, schedule_key="default", generation=number, now=at)
+            store.add_schedule(spec.name, spec.schedule, schedule_key="default", generation=number, now=at)
 
 
 def with_schedules(ledger: Ledger) -> None:
@@ -153,7 +153,9 @@ def with_schedules(ledger: Ledger) -> None:
         for hour in sorted(MIXED):
             for one in store.schedules_in_force():
                 store.end_schedule(one.id, at=NOON + hour * HOUR, because="schedule_changed")
-            store.add_schedule(spec, schedule_key="default", generation=number, now=NOON + hour * HOUR)
+            store.add_schedule(
+                spec.name, spec.schedule, schedule_key="default", generation=number, now=NOON + hour * HOUR
+            )
         (schedule,) = store.schedules_in_force()
         for hour in MIXED:
             store.add_gap(

@@ -103,7 +103,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "rename_job": lambda store: store.rename_job("hello", "goodbye"),
     "add_definition": lambda store: store.add_definition(OTHER),
     "add_schedule": lambda store: store.add_schedule(
-        a_job(schedule=every(minutes=2)), schedule_key="default", generation=1, **AT
+        "hello", every(minutes=2), schedule_key="default", generation=1, **AT
     ),
     "end_schedule": lambda store: store.end_schedule(a_schedule_id(store), at=NOON + HOUR, because="x"),
     "advance_coverage": lambda store: store.advance_coverage(a_schedule_id(store), to=NOON + DAY),
@@ -477,7 +477,7 @@ def test_an_instant_comes_back_in_utc_to_the_microsecond(open_ledger: OpenLedger
             generation()._replace(applied_at=at), tzdata_version="x", cron_semantics=1
         )
         store.add_job(OTHER, generation=epoch)
-        store.add_schedule(a_job(schedule=every(minutes=1)), schedule_key="x", generation=epoch, now=at)
+        store.add_schedule("hello", every(minutes=1), schedule_key="x", generation=epoch, now=at)
         store.pauses.add(Pause("hello", "hand", "anna", "", at, at, None, ""))
         store.incidents.begin_hold(detail="", now=at)
         store.reject(digest="x", diagnostics=[], now=at)

@@ -16,7 +16,6 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
-from engine.core.events import NotShown
 from engine.host.clock import SystemClock
 from engine.host.console import Console
 from engine.host.lock import lock_holder
@@ -24,8 +23,7 @@ from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, poke
 from engine.journal.file import LogFile
-from engine.journal.lines import for_people, for_programs
-from engine.journal.shown import Shown
+from engine.journal.shown import Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.service.engine import EngineService
 from engine.service.session import OpenSession, open_session
@@ -101,8 +99,7 @@ def command(
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
     manager = Manager(place.config.environ, pid=os.getpid())
-    shown = for_programs if as_json else for_people
-    console = Console(STDOUT, when_lost=lambda count: shown((NotShown(count=count),), clock.now()))
+    console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), as_json=as_json))
     log = LogFile(config.state_dir / "engine.log")
     journal = EventStream(log, Shown(console.tell, as_json=as_json), clock=clock)
     signals = _Signals(manager, clock)

@@ -1,9 +1,9 @@
 -- Notifications that are owed.
 
 -- name: add_owed
--- A notification is owed; the same one twice is one.
+-- A notification is owed; the same one twice is one. `body` has the facts that its message is made of.
 insert into outbox (id, at, event, channel, job, run_id, body, next_try_at)
-values (:id, :at, :event, :channel, :job, :run_id, :body, :at)
+values (:id, :at, :event, :channel, :job, :run_id, :facts, :at)
 on conflict (id) do nothing;
 
 -- name: owed

@@ -38,7 +38,7 @@ from engine.ledger.sqlite.renaming import rename
 from engine.ports import Stop
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec, Origin
+from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 
 if TYPE_CHECKING:
     from engine.ledger.store_ports import Incidents, Outbox, Past, Pauses
@@ -208,9 +208,17 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
             schedule_from_row, "schedule.schedule_in_force", {"job": job, "schedule_key": schedule_key}
         )
 
-    def add_schedule(self, spec: JobSpec, *, schedule_key: str, generation: int, now: datetime) -> None:
-        rule = canonical_json(to_plain(spec.schedule))
-        values: dict[str, object] = {"job": spec.name, "schedule_key": schedule_key, "rule": rule}
+    def add_schedule(
+        self,
+        job: str,
+        rule: tuple[ScheduleEntry, ...],
+        *,
+        schedule_key: str,
+        generation: int,
+        now: datetime,
+    ) -> None:
+        values: dict[str, object] = {"job": job, "schedule_key": schedule_key}
+        values["rule"] = canonical_json(to_plain(rule))
         values["generation"] = generation
         values["active_from"] = to_us(now)
         self._db.write("schedule.end_leftover_schedule", {key: values[key] for key in LEFTOVER})

@@ -1,8 +1,14 @@
-"""Notifications for a record, noted in the transaction of the record itself."""
+"""Notifications for a record, noted in the transaction of the record itself.
+
+Only facts are noted, in the column `body` of the outbox. A message is for its sender to make: the form is the
+channel's, and by then more may be known.
+"""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
+from engine.core.due import NotRun
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.notices import TROUBLE, notices
 from engine.core.records import Owed
@@ -10,12 +16,14 @@ from engine.ledger.store_ports import Notifications
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 
+Facts = Mapping[str, object]
+
 
 def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
     """Note the notifications for the state of a run, if it is final."""
     if not spec.notify or run.state in OPEN_STATES:
         return
-    about: dict[str, object] = {
+    facts = {
         "run": run.id,
         "scheduled_for": run.scheduled_for.isoformat(),
         "state": run.state.value,
@@ -25,60 +33,43 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
         "exit_code": run.exit_code,
     }
     previous = _event_before(store, run) if run.state is RunState.SUCCEEDED else ""
-    _owe(store, spec, run.state, key=run.id, run_id=run.id, about=about, previous=previous, now=now)
+    found = notices(spec, run.state, previous=previous)
+    _owe(store, spec.name, found, facts, key=run.id, run_id=run.id, now=now)
 
 
-def owe_for_gap(
-    store: Notifications,
-    spec: JobSpec,
-    *,
-    first_at: datetime,
-    last_at: datetime,
-    count: int,
-    state: RunState,
-    reason: str,
-    now: datetime,
-) -> None:
+def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: datetime) -> None:
     """Note one notification for many occurrences that did not run."""
     if not spec.notify:
         return
-    about: dict[str, object] = {
-        "first_at": first_at.isoformat(),
-        "last_at": last_at.isoformat(),
-        "count": count,
-        "state": state.value,
-        "reason": reason,
+    first_at = not_run.first.isoformat()
+    facts = {
+        "first_at": first_at,
+        "last_at": not_run.last.isoformat(),
+        "count": not_run.count,
+        "state": not_run.state.value,
+        "reason": not_run.reason,
     }
-    _owe(
-        store,
-        spec,
-        state,
-        key=f"{spec.name}/{first_at.isoformat()}",
-        run_id="",
-        about=about,
-        previous="",
-        now=now,
-    )
+    found = notices(spec, not_run.state)
+    _owe(store, spec.name, found, facts, key=f"{spec.name}/{first_at}", run_id="", now=now)
 
 
 def _owe(
     store: Notifications,
-    spec: JobSpec,
-    state: RunState,
+    job: str,
+    found: Mapping[str, tuple[str, ...]],
+    facts: Facts,
     *,
     key: str,
     run_id: str,
-    about: dict[str, object],
-    previous: str,
     now: datetime,
 ) -> None:
-    for event, channels in notices(spec, state, previous=previous).items():
-        body = json.dumps({"event": event, "job": spec.name, **about}, sort_keys=True)
+    for event, channels in found.items():
+        text = json.dumps({"event": event, "job": job, **facts}, sort_keys=True)
         for channel in channels:
             # The same event keeps its id, even if the engine dies several times before it is sent.
             name = sha256(f"{key}\0{event}\0{channel}".encode()).hexdigest()[:32]
             store.outbox.add(
-                Owed(id=name, at=now, event=event, channel=channel, job=spec.name, run_id=run_id, body=body)
+                Owed(id=name, at=now, event=event, channel=channel, job=job, run_id=run_id, facts=text)
             )
 
 

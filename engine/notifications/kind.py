@@ -1,0 +1,13 @@
+"""What the engine asks of a kind of channel."""
+
+from typing import Protocol
+
+from jobfile.model.jobs import ChannelSpec
+
+
+class Channel(Protocol):
+    """A kind of channel. Nothing is sent yet, so all that is asked is what it could send to."""
+
+    def takes(self, channel: ChannelSpec) -> bool:
+        """Whether a channel of a file is of this kind."""
+        ...

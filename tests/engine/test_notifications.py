@@ -1,0 +1,120 @@
+"""What is owed is noted as facts, and only what the engine can send is let in."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.actions.unsupported import needs_of
+from engine.core.due import NotRun
+from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.reasons import Reason
+from engine.core.records import Owed
+from engine.notifications.noting import owe_for_gap, owe_for_run
+from engine.notifications.registry import can_send
+from jobfile.model.hashing import sha256
+from jobfile.model.jobs import ChannelSpec, HttpAction, JobSpec
+from tests.builders import HOUR, MINUTE, NOON, a_job, a_run
+from tests.engine.test_faults import a_file
+from tests.engine.world import World
+
+MAIL = ChannelSpec(name="mail", apprise=("MAIL_URL",))
+CALL = ChannelSpec(name="call", command=("call", "anna"))
+HOOK = ChannelSpec(name="hook", http=HttpAction(url="https://example.com"))
+EVENTS = ("failed", "missed", "skipped", "succeeded", "recovered")
+TELLING = a_job(notify=dict.fromkeys(EVENTS, (MAIL, CALL)))
+ID = "7" * 32
+GAP = NotRun(
+    first=NOON, last=NOON + HOUR, count=61, state=RunState.MISSED, reason=Reason.ENGINE_DOWN, detail="x"
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, a_file(), at=NOON)
+
+
+def ended(state: RunState, **fields: object) -> Run:
+    return replace(a_run(id=ID, attempt=2, exit_code=3, reason="exit(3)"), state=state, **fields)  # type: ignore[arg-type]
+
+
+def note(world: World, run: Run, spec: JobSpec = TELLING) -> None:
+    with world.store.transaction():
+        owe_for_run(world.store, run, spec, now=NOON + MINUTE)
+
+
+def owed(world: World) -> Sequence[Owed]:
+    return world.store.outbox.due(now=NOON + HOUR, limit=99)
+
+
+def test_an_end_is_noted_as_facts_for_each_channel_under_a_name_of_its_own(world: World) -> None:
+    note(world, ended(RunState.FAILED, detail="no disk"))
+    assert {(one.event, one.channel, one.job, one.run_id, one.at, one.tries) for one in owed(world)} == {
+        ("failed", channel, "hello", ID, NOON + MINUTE, 0) for channel in ("mail", "call")
+    }
+    for one in owed(world):
+        assert one.id == sha256(f"{ID}\0failed\0{one.channel}".encode()).hexdigest()[:32]
+        assert one.facts == (
+            '{"attempt": 2, "detail": "no disk", "event": "failed", "exit_code": 3, "job": "hello", '
+            f'"reason": "exit(3)", "run": "{ID}", "scheduled_for": "2026-03-05T12:00:00+00:00", '
+            '"state": "failed"}'
+        )
+
+
+def test_many_occurrences_that_did_not_run_are_noted_once(world: World) -> None:
+    for _ in range(2):
+        with world.store.transaction():
+            owe_for_gap(world.store, GAP, TELLING, now=NOON)
+    assert {(one.event, one.channel, one.job, one.run_id) for one in owed(world)} == {
+        ("missed", channel, "hello", "") for channel in ("mail", "call")
+    }
+    for one in owed(world):
+        key = "hello/2026-03-05T12:00:00+00:00"
+        assert one.id == sha256(f"{key}\0missed\0{one.channel}".encode()).hexdigest()[:32]
+        assert one.facts == (
+            '{"count": 61, "event": "missed", "first_at": "2026-03-05T12:00:00+00:00", "job": "hello", '
+            '"last_at": "2026-03-05T13:00:00+00:00", "reason": "engine_down", "state": "missed"}'
+        )
+
+
+def test_a_job_without_channels_owes_nothing(world: World) -> None:
+    note(world, ended(RunState.FAILED), a_job())
+    with world.store.transaction():
+        owe_for_gap(world.store, GAP, a_job(), now=NOON)
+    assert owed(world) == ()
+
+
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_an_open_run_owes_nothing(world: World, state: RunState) -> None:
+    note(world, ended(state))
+    assert owed(world) == ()
+
+
+@pytest.mark.parametrize(("before", "told"), [(1, {"succeeded", "recovered"}), (0, {"succeeded"})])
+def test_a_success_after_a_failure_is_a_recovery(world: World, before: int, told: set[str]) -> None:
+    for code in (before, 0):
+        world.pass_time(seconds=3600)
+        world.finish(exit_code=code)
+    note(world, world.runs()[-1], replace(TELLING, notify=dict.fromkeys(EVENTS, (MAIL,))))
+    noted = world.store._db._db.execute("select event, body from outbox").fetchall()
+    assert {event for event, _ in noted} == told
+    assert all(json.loads(text)["event"] == event for event, text in noted)
+
+
+def test_the_first_end_of_a_job_is_no_recovery(world: World) -> None:
+    world.pass_time(seconds=3600)
+    world.finish()
+    note(world, world.runs()[-1])
+    assert {one.event for one in owed(world)} == {"succeeded"}
+
+
+@pytest.mark.parametrize("channels", [(MAIL,), (CALL,), (HOOK,), (MAIL, CALL, HOOK), ()])
+def test_a_job_is_refused_while_no_kind_of_channel_can_be_sent_to(channels: tuple[ChannelSpec, ...]) -> None:
+    assert not can_send(channels)
+    assert needs_of(a_job(notify={"failed": channels})) == ("notify",)
+
+
+def test_a_job_that_notifies_nobody_needs_no_channel() -> None:
+    assert needs_of(a_job()) == ()
