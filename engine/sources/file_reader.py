@@ -148,7 +148,9 @@ class _Folder:
         parts = pattern.split("/")
         fixed = next(index for index, part in enumerate(parts) if is_pattern(part))
         depth = None if "**" in parts else len(parts) - fixed
-        yield from islice(_files_below(self.path, "/".join(parts[:fixed]), depth), MAX_ENTRIES)
+        enters_hidden = any(part.startswith(".") for part in parts[fixed:-1])
+        found = _files_below(self.path, "/".join(parts[:fixed]), depth, enters_hidden=enters_hidden)
+        yield from islice(found, MAX_ENTRIES)
 
     def read(self, names: Sequence[str], *, room: int) -> Iterator[bytes | None]:  # noqa: ARG002  of the protocol
         for name in names:
@@ -159,8 +161,8 @@ class _Folder:
                 yield None
 
 
-def _files_below(folder: Path, start: str, depth: int | None) -> Iterator[str]:
-    """Every file in a folder and, so deep, in the folders in it; links to folders are not followed."""
+def _files_below(folder: Path, start: str, depth: int | None, *, enters_hidden: bool) -> Iterator[str]:
+    """Every file in a folder and, down to a depth, in those in it; links to folders are not followed."""
     waiting = [(start, 1)]
     while waiting:
         inner, level = waiting.pop()
@@ -171,7 +173,7 @@ def _files_below(folder: Path, start: str, depth: int | None) -> Iterator[str]:
         for entry in entries:
             name = f"{inner}/{entry.name}" if inner else entry.name
             if entry.is_dir(follow_symlinks=False):
-                if (depth is None or level < depth) and not entry.name.startswith("."):
+                if (depth is None or level < depth) and (enters_hidden or not entry.name.startswith(".")):
                     waiting.append((name, level + 1))
             elif not entry.is_dir():
                 yield name

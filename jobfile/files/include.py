@@ -37,8 +37,14 @@ def means(text: str, name: str) -> bool:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a pattern matches a path; `*` and `?` stay within a folder, `**` is any number of folders."""
+    """Whether a pattern matches a path; `*` and `?` stay within a folder, `**` is any number of folders.
+
+    A folder whose name begins with a dot needs a part that does: `**` does not enter `.git`.
+    """
     return _expression(pattern).fullmatch(name) is not None
+
+
+_ANY_FOLDER: Final = r"(?:(?!\.)[^/]+/)"
 
 
 @lru_cache(maxsize=1024)
@@ -50,8 +56,8 @@ def _expression(pattern: str) -> re.Pattern[str]:
     text += "/" * bool(first)
     *inner, last = others
     for parts in inner:
-        text += _nearest("(?:[^/]+/)", "".join(f"{_part(part)}/" for part in parts)) if parts else ""
-    return re.compile(text + "(?:[^/]+/)*" + ("/".join(map(_part, last)) or "[^/]+"))
+        text += _nearest(_ANY_FOLDER, "".join(f"{_part(part)}/" for part in parts)) if parts else ""
+    return re.compile(text + f"{_ANY_FOLDER}*" + ("/".join(map(_part, last)) or "[^/]+"))
 
 
 def _split(parts: list[str], sign: str) -> list[list[str]]:

@@ -48,6 +48,7 @@ def names(found: Found, folder: Path) -> list[str]:
 
 
 FILES = ("a.yaml", "b.yml", "jobs/c.yaml", "jobs/d.yaml", "jobs/deep/e.yaml", "jobs/.hidden.yaml", "é x.yaml")
+FILES += (".h/a.yaml", "jobs/.h/b.yaml")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,9 @@ FILES = ("a.yaml", "b.yml", "jobs/c.yaml", "jobs/d.yaml", "jobs/deep/e.yaml", "j
         ("'jobs/?.yaml', 'jobs/d*'", ["jobs/c.yaml", "jobs/d.yaml"]),
         ("missing.yaml, jobs, 'jobs/*.yml'", []),
         ("../outside.yaml, /etc/passwd, ~/x", []),
+        ("'.h/*.yaml'", [".h/a.yaml"]),
+        ("'jobs/.*/*.yaml', 'x/**'", ["jobs/.h/b.yaml"]),
+        ("'**/.h/*.yaml'", [".h/a.yaml", "jobs/.h/b.yaml"]),
         ("jobs.yaml", []),
         ("", []),
     ],
