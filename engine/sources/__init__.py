@@ -3,6 +3,7 @@
 __all__ = [
     "file_reader",
     "file_sets",
+    "first_files",
     "folder",
     "git",
     "git_revisions",
