@@ -16,6 +16,7 @@ from jobfile.files.fileset import FileSet, JobPlace
 from jobfile.files.include import MAX_TREE_BYTES, check_include, check_included, too_large
 from jobfile.files.overrides import override
 from jobfile.model.catalog import Catalog, build_catalog
+from jobfile.schema.forms import JOB_FILE, Form
 from jobfile.schema.validator import validate
 from jobfile.syntax.document import Document, decode_source, parse_document
 
@@ -59,14 +60,14 @@ class Compiled(Looked):
     catalog: Catalog | None
 
 
-def read_file(name: str, content: bytes) -> Checked:
+def read_file(name: str, content: bytes, *, form: Form = JOB_FILE) -> Checked:
     """Text -> document -> shape. A stage runs only if the stages before it left something to examine."""
     source, diagnostics = decode_source(name, content)
     if source is None:
         return Checked(name=name, diagnostics=diagnostics)
     document, found = parse_document(source)
     if document is not None:  # meaning is checked only where the shape is right
-        found = (*found, *validate(document))
+        found = (*found, *validate(document, form=form))
     return Checked(name=name, diagnostics=(*diagnostics, *found), source=source, document=document)
 
 

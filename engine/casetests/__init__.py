@@ -1,3 +1,3 @@
 """Cases in YAML beside the jobs: what is given, what is expected, and the engine's result."""
 
-__all__ = ["cases", "judging", "reading", "reporting"]
+__all__ = ["cases", "reporting", "suite"]

@@ -10,6 +10,11 @@ from engine.casetests.judging import Failure, Judged
 Results = Sequence[tuple[CaseFile, Sequence[Judged]]]
 
 
+def is_well(results: Results) -> bool:
+    """Whether every case passed."""
+    return all(one.is_good for _, judged in results for one in judged)
+
+
 def text_lines(results: Results) -> Iterator[str]:
     """One line a case, grouped by file; below each that is not well, why."""
     for index, (file, judged) in enumerate(results):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from engine.actions.unsupported import UNABLE
 from engine.cli.place import Place
-from engine.sources.file_reader import JobFiles, read_job_files, read_limited
+from engine.sources.file_reader import read_job_files, read_limited
+from engine.sources.includes import JobFiles
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from engine.host.atomic_write import replace_file
-from engine.sources.file_reader import JobFiles
+from engine.sources.includes import JobFiles
 from jobfile.diagnostics.escapes import printable
 from jobfile.fixing.fix_loop import mend
 

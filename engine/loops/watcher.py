@@ -11,6 +11,7 @@ from engine.transactions.account import Moment
 from engine.transactions.apply import Change, apply_catalog, compare
 from jobfile.checks.scripts import AskShells
 from jobfile.diagnostics.escapes import readable
+from jobfile.model.catalog import removes_many
 from jobfile.model.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render.text import render_short
@@ -29,9 +30,6 @@ UNREADABLE_SECONDS = 2.0
 
 DOUBT_SECONDS = 300.0
 """A set of files that removes many jobs at once is applied after it was unchanged for this long."""
-
-FEW_JOBS = 5
-"""Removing up to this many jobs, or a fifth of all, is normal."""
 
 MAX_NAMED = 5
 
@@ -166,7 +164,7 @@ class Watcher:
     def _is_doubtful(self, change: Change) -> bool:
         if self._allows_removals or self._is_to_be_believed():
             return False
-        return is_mass_removal(removed=len(change.removed), jobs=len(self._store.jobs_in_force()))
+        return removes_many(len(change.removed), of=len(self._store.jobs_in_force()))
 
     def _doubt(self, snapshot: Snapshot, change: Change) -> None:
         """Removing many jobs at once may mean a missing folder: the generation in force stays."""
@@ -181,11 +179,6 @@ class Watcher:
             self._doubted_since = self._clock.elapsed()
             jobs = len(self._store.jobs_in_force())
             self._journal.tell(RemovalsHeld(removed=len(change.removed), jobs=jobs))
-
-
-def is_mass_removal(*, removed: int, jobs: int) -> bool:
-    """Whether one load of the files removes more jobs than people remove at once."""
-    return removed > max(FEW_JOBS, jobs * 0.2)
 
 
 def _digest(snapshot: Snapshot) -> str:

@@ -16,7 +16,7 @@ from engine.transactions.account import Moment
 from engine.transactions.apply import apply_catalog
 from jobfile import __version__
 from jobfile.model.canonical import Plain, canonical_json
-from jobfile.model.catalog import Catalog
+from jobfile.model.catalog import Catalog, removes_many
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.as_json import to_json
 from jobfile.plan.values import Action
@@ -45,12 +45,14 @@ def refuse_what_cannot_run(catalog: Catalog) -> None:
         raise JobfileError("nothing was applied:\n" + "\n".join(f"  {line}" for line in beyond))
 
 
-def refuse_mass_removal(removed: int, jobs: int) -> None:
-    """Raise, with words for a user who may have lost a file."""
-    raise JobfileError(
-        f"{removed} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
-        "nothing was applied. If this is intended:  --yes-remove-many"
-    )
+def refuse_mass_removal(plan: Plan, *, may_remove: bool) -> None:
+    """Raise if a plan removes many jobs at once and nobody said that this is intended."""
+    removed, jobs = plan.count(Action.REMOVE), len(plan.before.catalog.jobs)
+    if removes_many(removed, of=jobs) and not may_remove:
+        raise JobfileError(
+            f"{removed} of {jobs} jobs would be removed at once, as if a file or a folder were missing; "
+            "nothing was applied. If this is intended:  --yes-remove-many"
+        )
 
 
 def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:

@@ -1,3 +1,13 @@
 """Where job files come from: folders, editors and git, each as one set of files."""
 
-__all__ = ["file_reader", "file_sets", "folder", "git", "git_revisions", "git_tree", "shell_syntax"]
+__all__ = [
+    "file_reader",
+    "file_sets",
+    "first_files",
+    "folder",
+    "git",
+    "git_revisions",
+    "git_tree",
+    "includes",
+    "shell_syntax",
+]

@@ -3,16 +3,15 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from posixpath import normpath
 from typing import Final
 
-from jobfile.diagnostics.escapes import readable
-from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
-from jobfile.syntax.document import MAX_FILE_BYTES, decode_source, parse_document
+from engine.sources.includes import JobFiles, with_includes
+from jobfile.files.include import is_pattern
+from jobfile.syntax.document import MAX_FILE_BYTES
 
 MAX_ENTRIES: Final = 50_000
 """Maximum number of files and folders that are visited for one pattern."""
@@ -35,17 +34,6 @@ class NoFileError(OSError):
 
 class LinkError(NoFileError):
     """A symbolic link where a file was expected: its target was not reviewed with it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFiles:
-    """The main file and what it includes: names as the user knows them, and bytes.
-
-    `outside` are files behind a symbolic link, which is no job file and not followed.
-    """
-
-    files: tuple[tuple[str, bytes], ...]
-    outside: tuple[str, ...] = ()
 
 
 def read_limited(path: Path, *, most: int = MAX_FILE_BYTES, what: str = "job file") -> bytes:
@@ -135,72 +123,46 @@ def _other_kind(mode: int) -> str:
 
 
 def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobFiles:
-    """The main file and all it includes, the included ones in the order of their names. Raises OSError.
+    """The main file and all it includes, as they are on disk. Raises OSError.
 
     What is `given` for a file by its name counts instead of what is on disk.
     """
     given = given or {}
     content = given[str(main)] if str(main) in given else read_limited(main)
-    files = [(str(main), content)]
-    names = _included(main, content)
-    refuse_odd_names(main.parent, names)
-    outside = []
-    total = len(content)
-    for name in names[: MAX_FILES + 1]:
-        path = main.parent / name
-        try:
-            content = given[str(path)] if str(path) in given else _read_below(main.parent, name)
-        except LinkError:
-            outside.append(str(path))
-            continue
-        files.append((str(path), content))
-        total += len(content)
-        if total > MAX_TREE_BYTES:
-            break
-    return JobFiles(files=tuple(files), outside=tuple(outside))
+    return with_includes(main, content, _Folder(main.parent, given))
 
 
-def refuse_odd_names(folder: Path, names: Iterable[str]) -> None:
-    """What a pattern means may have a name that no ledger or editor could give: it counts as unreadable."""
-    for name in names:
-        if readable(name) != name:
-            path = readable(str(folder / name))
-            raise OSError(errno.EILSEQ, "its name is not UTF-8, and an included file needs one that is", path)
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder on disk, but for what is given for some of its files."""
+
+    path: Path
+    given: Mapping[str, bytes]
+
+    def listed(self, pattern: str) -> Iterator[str]:
+        if not is_pattern(pattern):
+            path = self.path / pattern
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+                yield pattern
+            return
+        parts = pattern.split("/")
+        fixed = next(index for index, part in enumerate(parts) if is_pattern(part))
+        depth = None if "**" in parts else len(parts) - fixed
+        enters_hidden = any(part.startswith(".") for part in parts[fixed:-1])
+        found = _files_below(self.path, "/".join(parts[:fixed]), depth, enters_hidden=enters_hidden)
+        yield from islice(found, MAX_ENTRIES)
+
+    def read(self, names: Sequence[str], *, room: int) -> Iterator[bytes | None]:  # noqa: ARG002  of the protocol
+        for name in names:
+            path = str(self.path / name)
+            try:
+                yield self.given[path] if path in self.given else _read_below(self.path, name)
+            except LinkError:
+                yield None
 
 
-def _included(main: Path, content: bytes) -> list[str]:
-    """The files and links that a main file means, relative to its folder, in the order of their names."""
-    if b"include" not in content:
-        return []
-    source, _ = decode_source(str(main), content)
-    document = None if source is None else parse_document(source)[0]
-    if document is None:
-        return []
-    folder = main.parent
-    texts = [one.text for one in patterns_of(document)]
-    found = {name for text in texts if not leaves_folder(text) for name in _meant(folder, normpath(text))}
-    found.discard(main.name)
-    return sorted(found)
-
-
-def _meant(folder: Path, pattern: str) -> Iterator[str]:
-    """The files below a folder that a pattern means."""
-    if not is_pattern(pattern):
-        path = folder / pattern
-        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
-            yield pattern
-        return
-    parts = pattern.split("/")
-    fixed = next(index for index, part in enumerate(parts) if is_pattern(part))
-    start = "/".join(parts[:fixed])
-    depth = None if "**" in parts else len(parts) - fixed
-    for name in islice(_files_below(folder, start, depth), MAX_ENTRIES):
-        if matches(pattern, name):
-            yield name
-
-
-def _files_below(folder: Path, start: str, depth: int | None) -> Iterator[str]:
-    """Every file in a folder and, so deep, in the folders in it; links to folders are not followed."""
+def _files_below(folder: Path, start: str, depth: int | None, *, enters_hidden: bool) -> Iterator[str]:
+    """Every file in a folder and, down to a depth, in those in it; links to folders are not followed."""
     waiting = [(start, 1)]
     while waiting:
         inner, level = waiting.pop()
@@ -211,7 +173,7 @@ def _files_below(folder: Path, start: str, depth: int | None) -> Iterator[str]:
         for entry in entries:
             name = f"{inner}/{entry.name}" if inner else entry.name
             if entry.is_dir(follow_symlinks=False):
-                if (depth is None or level < depth) and not entry.name.startswith("."):
+                if (depth is None or level < depth) and (enters_hidden or not entry.name.startswith(".")):
                     waiting.append((name, level + 1))
             elif not entry.is_dir():
                 yield name

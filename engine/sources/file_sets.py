@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.config import find_main_file
-from engine.sources.file_reader import JobFiles, read_job_files
+from engine.sources.file_reader import read_job_files
+from engine.sources.includes import JobFiles
 
 
 def set_of(path: Path, open_texts: Mapping[str, str]) -> JobFiles:

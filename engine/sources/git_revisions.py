@@ -2,18 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from posixpath import normpath
 from typing import Final
 
 from engine.core.errors import RevisionError
 from engine.ports import Snapshot
-from engine.sources.file_reader import refuse_odd_names
 from engine.sources.git import as_revision, git_bytes, top_of
-from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES, is_pattern, leaves_folder, matches, patterns_of
-from jobfile.syntax.document import MAX_FILE_BYTES, decode_source, parse_document
+from engine.sources.includes import with_includes
+from jobfile.files.include import MAX_TREE_BYTES
+from jobfile.syntax.document import MAX_FILE_BYTES
 
 _LINK: Final = b"120000"
 _BLOB: Final = b"blob"
@@ -51,17 +51,37 @@ def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     if main.is_link:
         raise RevisionError(f"{main_file} is a link at {revision}, and a link is no job file")
     [content] = _contents(folder, [main], revision)
-    included = _included(folder, commit, main_file, content)
     try:
-        refuse_odd_names(main_file.parent, [one.name for one in included])
+        found = with_includes(main_file, content, _Folder(folder, commit, revision))
     except OSError as error:
         raise RevisionError(f"cannot read {error.filename} at {revision}: {error.strerror}") from error
-    read = [one for one in included if not one.is_link][:MAX_FILES]
-    files = [(str(main_file), content)]
-    contents = _contents(folder, read, revision, room=MAX_TREE_BYTES - len(content))
-    files += [(str(main_file.parent / one.name), data) for one, data in zip(read, contents, strict=False)]
-    outside = tuple(str(main_file.parent / one.name) for one in included if one.is_link)
-    return Snapshot(files=tuple(files), outside=outside, revision=commit)
+    return Snapshot(files=found.files, outside=found.outside, revision=commit)
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder as it was at a commit, for messages called as in `revision`."""
+
+    path: Path
+    commit: str
+    revision: str
+
+    def listed(self, pattern: str) -> Iterable[str]:  # noqa: ARG002  git lists all of it in one go
+        return self._entries.keys()
+
+    def read(self, names: Sequence[str], *, room: int) -> Iterator[bytes | None]:
+        entries = [self._entries[name] for name in names]
+        files = [one for one in entries if not one.is_link]
+        contents = iter(_contents(self.path, files, self.revision, room=room))
+        for one in entries:
+            data = None if one.is_link else next(contents, None)
+            if data is None and not one.is_link:
+                return  # there was no room for it
+            yield data
+
+    @cached_property
+    def _entries(self) -> Mapping[str, _Entry]:
+        return {one.name: one for one in _entries(self.path, self.commit)}
 
 
 def commit_of(folder: Path, revision: str) -> str:
@@ -163,21 +183,3 @@ def _contents(
 
 def _asked(entries: list[_Entry]) -> bytes:
     return "".join(f"{one.object}\n" for one in entries).encode()
-
-
-def _included(folder: Path, commit: str, main_file: Path, content: bytes) -> list[_Entry]:
-    """The files and links that a main file means, in the order of their names."""
-    source, _ = decode_source(str(main_file), content)
-    document = None if source is None else parse_document(source)[0]
-    if document is None:
-        return []
-    texts = [normpath(one.text) for one in patterns_of(document) if not leaves_folder(one.text)]
-    if not texts:
-        return []
-    found = [
-        one
-        for one in _entries(folder, commit)
-        if one.name != main_file.name
-        and any(matches(text, one.name) if is_pattern(text) else text == one.name for text in texts)
-    ]
-    return sorted(found, key=lambda one: one.name)

@@ -11,7 +11,7 @@ from jobfile.editor.names import named_kind, names_of, scope_at
 from jobfile.expressions.filters import FILTERS
 from jobfile.files.fileset import FileSet
 from jobfile.files.merged_settings import map_at
-from jobfile.schema.unknown_keys import kind_of, nearest_map
+from jobfile.schema.forms import JOB_FILE
 from jobfile.schema.validator import schema_text
 from jobfile.syntax.document import Document
 
@@ -45,7 +45,7 @@ def about_key(path: DocumentPath) -> str:
     """The meaning of the key at a path, in Markdown; empty for a name chosen by the author."""
     if not path or not isinstance(path[-1], str):
         return ""
-    kind = kind_of(path[:-1])
+    kind = JOB_FILE.kind_of(path[:-1])
     if not _is_map_of(path[:-1], kind):
         return ""
     return str(keys_of(kind).get(path[-1], {}).get("markdownDescription", ""))
@@ -55,7 +55,7 @@ def _is_map_of(path: DocumentPath, kind: str) -> bool:
     """Whether a path leads to a map of this kind itself, not to something deeper in it."""
     while path and isinstance(path[-1], int):
         path = path[:-1]
-    return kind in ("file", *_schema()["definitions"]) and nearest_map(path) == path
+    return kind in ("file", *_schema()["definitions"]) and JOB_FILE.nearest_map(path) == path
 
 
 def complete(files: FileSet | None, document: Document | None, cursor: Cursor) -> list[Proposal]:
@@ -74,10 +74,10 @@ def complete(files: FileSet | None, document: Document | None, cursor: Cursor) -
 
 
 def _keys(document: Document | None, path: DocumentPath) -> list[Proposal]:
-    if not _is_map_of(path, kind_of(path)):
+    if not _is_map_of(path, JOB_FILE.kind_of(path)):
         return []
     present = set(map_at(document, path)) if document is not None else set()
-    known = keys_of(kind_of(path))
+    known = keys_of(JOB_FILE.kind_of(path))
     return [
         Proposal(label=key, text=f"{key}: ", about=str(about.get("markdownDescription", "")), is_key=True)
         for key, about in known.items()
@@ -90,7 +90,7 @@ def _values(path: DocumentPath) -> list[Proposal]:
     words = [step for step in path if isinstance(step, str)]
     if not words:
         return []
-    about = keys_of(kind_of(path[: path.index(words[-1])])).get(words[-1], {})
+    about = keys_of(JOB_FILE.kind_of(path[: path.index(words[-1])])).get(words[-1], {})
     branches = [about, about.get("items", {}), *about.get("anyOf", ())]
     found = []
     for branch in branches:

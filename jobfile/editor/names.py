@@ -6,7 +6,7 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.expressions.expression import Scope
 from jobfile.files.fileset import FileSet, JobText, Payload
 from jobfile.files.merged_settings import Setting, map_at, merged_by_name
-from jobfile.schema.unknown_keys import kind_of
+from jobfile.schema.forms import JOB_FILE
 from jobfile.syntax.document import Document
 
 SECTIONS = {"calendar": "calendars", "queue": "queues", "channel": "channels"}
@@ -25,7 +25,7 @@ def named_kind(path: DocumentPath) -> str | None:
         return "job"
     if last in ("secret", "apprise"):
         return "secret"
-    if last == "calendar" and kind_of(path) != "file":
+    if last == "calendar" and JOB_FILE.kind_of(path) != "file":
         return "calendar"
     return {"needs": "step", "queue": "queue", "timezone": "zone"}.get(last)
 

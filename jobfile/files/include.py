@@ -31,9 +31,20 @@ def leaves_folder(pattern: str) -> bool:
     return pattern.startswith(("/", "~")) or ".." in pattern.replace("\\", "/").split("/")
 
 
+def means(text: str, name: str) -> bool:
+    """Whether an entry of `include`, a path or a pattern, means a path."""
+    return matches(text, name) if is_pattern(text) else normpath(text) == name
+
+
 def matches(pattern: str, name: str) -> bool:
-    """Whether a pattern matches a path; `*` and `?` stay within a folder, `**` is any number of folders."""
+    """Whether a pattern matches a path; `*` and `?` stay within a folder, `**` is any number of folders.
+
+    A folder whose name begins with a dot needs a part that does: `**` does not enter `.git`.
+    """
     return _expression(pattern).fullmatch(name) is not None
+
+
+_ANY_FOLDER: Final = r"(?:(?!\.)[^/]+/)"
 
 
 @lru_cache(maxsize=1024)
@@ -45,8 +56,8 @@ def _expression(pattern: str) -> re.Pattern[str]:
     text += "/" * bool(first)
     *inner, last = others
     for parts in inner:
-        text += _nearest("(?:[^/]+/)", "".join(f"{_part(part)}/" for part in parts)) if parts else ""
-    return re.compile(text + "(?:[^/]+/)*" + ("/".join(map(_part, last)) or "[^/]+"))
+        text += _nearest(_ANY_FOLDER, "".join(f"{_part(part)}/" for part in parts)) if parts else ""
+    return re.compile(text + f"{_ANY_FOLDER}*" + ("/".join(map(_part, last)) or "[^/]+"))
 
 
 def _split(parts: list[str], sign: str) -> list[list[str]]:
@@ -102,7 +113,7 @@ def check_include(
     strayed = [relative_name(main, name) for name in outside]
     for setting in patterns_of(document):
         pattern = setting.text
-        stray = next((name for name in strayed if _means(pattern, name)), None)
+        stray = next((name for name in strayed if means(pattern, name)), None)
         if leaves_folder(pattern):
             yield _leaves(setting)
         elif stray is not None:
@@ -127,10 +138,6 @@ def _too_many(document: Document, what: str) -> Diagnostic:
         path=("include",),
         help=("move some jobs to another main file with its own engine",),
     )
-
-
-def _means(pattern: str, name: str) -> bool:
-    return matches(pattern, name) if is_pattern(pattern) else normpath(pattern) == name
 
 
 def _leaves(setting: Setting) -> Diagnostic:

@@ -3,9 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from jobfile.model.canonical import canonical_json, digest, spec_to_json
 from jobfile.model.jobs import JobSpec, Origin
+
+FEW_JOBS: Final = 5
+"""Removing up to this many jobs at once is normal, however few there are."""
+
+FEW_OF: Final = 5
+"""Removing up to one job of this many is normal too."""
 
 
 @dataclass(frozen=True)
@@ -50,3 +57,11 @@ class Catalog:
 def build_catalog(jobs: Iterable[CompiledJob]) -> Catalog:
     """All jobs, in the order of their names."""
     return Catalog(jobs=tuple(sorted(jobs, key=lambda job: job.spec.name)))
+
+
+def removes_many(removed: int, *, of: int) -> bool:
+    """Whether one change removes so large a part of the jobs that a file or a folder may be missing.
+
+    In a small set a share says little: removing one of two jobs is usually intended.
+    """
+    return removed > FEW_JOBS and removed * FEW_OF > of

@@ -13,7 +13,6 @@ __all__ = [
     "page",
     "rates",
     "renames",
-    "risks",
     "text",
     "values",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from jobfile.model.catalog import removes_many
 from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start
@@ -21,7 +22,7 @@ RISKS: Final = {
     "RISK08": "a different secret, or a different webhook",
     "RISK09": "a different shell or folder",
     "RISK10": "switched off or on",
-    "RISK11": "more than a third of all jobs removed",
+    "RISK11": "many jobs removed at once",
     "RISK12": "the time zone of many jobs changed",
     "RISK13": "the engine would refuse the whole change",
     "RISK14": "a job may gain privileges",
@@ -34,8 +35,6 @@ MANY_JOBS: Final = 3
 """From this number of jobs on, changes of zone count as one change."""
 MOST_NAMED: Final = 5
 """Maximum refused jobs named in a message."""
-MOST_REMOVED: Final = 3
-"""Removing more than this share of all jobs looks like a mistake."""
 
 
 class _Asked(NamedTuple):
@@ -67,7 +66,7 @@ def risks_of_all(
     """The risks that concern several jobs."""
     found = []
     removed = [one.name for one in changes if one.action is Action.REMOVE]
-    if removes_many(len(removed), jobs_before):
+    if removes_many(len(removed), of=jobs_before):
         message = f"{len(removed)} of {plural(jobs_before, 'job')} removed: is an include missing?"
         found.append(Risk("RISK11", message, {"removed": len(removed), "of": jobs_before}))
     zones: Counter[tuple[str, str]] = Counter()
@@ -92,11 +91,6 @@ def _refused(beyond: Mapping[str, Sequence[str]]) -> Risk:
         f"the engine would refuse the whole change: it cannot run {'; '.join(told[:MOST_NAMED])}{more} yet"
     )
     return Risk("RISK13", message, {"beyond": {job: list(keys) for job, keys in beyond.items()}})
-
-
-def removes_many(removed: int, jobs: int) -> bool:
-    """Whether enough jobs are removed that a file may be missing: RISK11."""
-    return removed * MOST_REMOVED > jobs
 
 
 def followers_of(jobs: Sequence[JobSpec]) -> Mapping[str, Sequence[str]]:

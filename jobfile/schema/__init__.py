@@ -1,3 +1,3 @@
-"""Checks the shape of a job file against its JSON Schema, and explains each deviation."""
+"""Checks the shape of a file against its JSON Schema, and explains each deviation."""
 
-__all__ = ["unknown_keys", "validator"]
+__all__ = ["forms", "validator"]

@@ -10,7 +10,8 @@ from itertools import chain
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix, arrange
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.schema.unknown_keys import Keys, is_named, kind_of, place_of, quoted, unknown_keys
+from jobfile.schema.forms import Form, quoted
+from jobfile.schema.unknown_keys import Keys, unknown_keys
 from jobfile.syntax.document import Document
 
 
@@ -32,14 +33,18 @@ class Violation:
         return self.accepts[0]
 
 
-def explain(document: Document, violations: Iterable[Violation], *, keys: Keys) -> tuple[Diagnostic, ...]:
+def explain(
+    document: Document, violations: Iterable[Violation], *, keys: Keys, form: Form
+) -> tuple[Diagnostic, ...]:
     """One finding for each mistake among the violations."""
     mistakes = _without_echoes(violations)
     strays = [path for one in mistakes if one.keyword == "additionalProperties" for path in _strays(one)]
     said = chain.from_iterable(
-        _SAYINGS[one.keyword](document, one) for one in mistakes if one.keyword != "additionalProperties"
+        _SAYINGS[one.keyword](document, one, form)
+        for one in mistakes
+        if one.keyword != "additionalProperties"
     )
-    return arrange([*said, *unknown_keys(document, strays, keys=keys)])
+    return arrange([*said, *unknown_keys(document, strays, keys=keys, form=form)])
 
 
 def _without_echoes(violations: Iterable[Violation]) -> list[Violation]:
@@ -106,12 +111,12 @@ def _found(value: object) -> str:
     return names[type(value)]
 
 
-def _subject(path: DocumentPath) -> str:
+def _subject(path: DocumentPath, form: Form) -> str:
     """The value at a path in words: "`timeout`", "job `a`", "item 2 of `tags`"."""
     last = path[-1]
     if isinstance(last, int):
-        return f"item {last + 1} of {_subject(path[:-1])}"
-    return place_of(path) if is_named(path) else quoted(last)
+        return f"item {last + 1} of {_subject(path[:-1], form)}"
+    return form.place_of(path) if form.is_named(path) else quoted(last)
 
 
 def _span(document: Document, one: Violation) -> Span:
@@ -154,28 +159,19 @@ _SWITCHES = {
     **dict.fromkeys(("no", "n", "off", "false", "0"), "false"),
 }
 
-_TYPE_HELP = {
-    ("run", "a list"): "a list of words is a `command`; a script is text: `run: |`",
-    ("env", "a list"): "write one `NAME: value` on each line",
-    ("secrets", "a list"): "write each as `NAME: env:NAME` or `NAME: file:/path`",
-    ("jobs", "a list"): "write each job under its name: `hello: {run: echo hello}`",
-    ("params", "a list"): "write each param under its name: `day: {type: string}`",
-    ("concurrency", "text"): "write `{limit: none}` to lift the limit",
-}
 
-
-def _wrong_type(document: Document, one: Violation) -> list[Diagnostic]:
+def _wrong_type(document: Document, one: Violation, form: Form) -> list[Diagnostic]:
     is_scalar = not isinstance(one.value, (list, dict))
     if one.value is None:
-        return [_no_value(document, one)]
+        return [_no_value(document, one, form)]
     if one.path == ("version",) and isinstance(one.value, float):
         return [_wrong_version(document, one)]
-    if is_scalar and one.path[-1] == "command" and kind_of(one.path[:-1]) in ("job", "step", "channel"):
-        return [_command_as_text(document, one)]
+    if is_scalar and one.path[-1] == "command" and form.kind_of(one.path[:-1]) in ("job", "step", "channel"):
+        return [_command_as_text(document, one, form)]
     found = _found(one.value)
-    message = f"expected {_expected(one.accepts)} for {_subject(one.path)}, found {found}"
+    message = f"expected {_expected(one.accepts)} for {_subject(one.path, form)}, found {found}"
     help, fixes = _converted(document, one) if is_scalar else ((), ())
-    own = _TYPE_HELP.get((str(one.path[-1]), found))
+    own = form.type_help.get((str(one.path[-1]), found))
     help = help or ((own,) if own else ())
     label = "text, because it is quoted" if found == "text" and document.is_quoted(one.path) else found
     return [_diagnostic(document, one, "JF103", message, label=label, help=help, fixes=fixes)]
@@ -195,13 +191,13 @@ def _converted(document: Document, one: Violation) -> tuple[tuple[str, ...], tup
     return (), ()
 
 
-def _no_value(document: Document, one: Violation) -> Diagnostic:
+def _no_value(document: Document, one: Violation, form: Form) -> Diagnostic:
     types = {name for schema in one.accepts for name in _words(schema["type"])}
     is_map = types == {"object"} and len(one.path) == 1
     advice = f"write `{one.path[-1]}: {{}}` if it is empty" if is_map else None
-    if one.path[0] == "jobs" and len(one.path) == 2:
-        advice = "a job needs `run`, `command`, `python`, `http` or `steps`"
-    message = f"{_subject(one.path)} has no value"
+    if one.path[0] == form.entries and len(one.path) == 2:
+        advice = form.entry_needs
+    message = f"{_subject(one.path, form)} has no value"
     return _diagnostic(document, one, "JF108", message, help=(advice,) if advice else ())
 
 
@@ -217,7 +213,7 @@ def _wrong_version(document: Document, one: Violation) -> Diagnostic:
 _SHELL_SYNTAX = re.compile(r"[|&;<>()$`*?\[\]{}~#!\n]|^[A-Za-z_][A-Za-z0-9_]*=")
 
 
-def _command_as_text(document: Document, one: Violation) -> Diagnostic:
+def _command_as_text(document: Document, one: Violation, form: Form) -> Diagnostic:
     text = document.text(one.path)
     words = _split(text)
     advice = "write the words as a list, such as `[ls, -l]`, or a script as `run`"
@@ -228,7 +224,7 @@ def _command_as_text(document: Document, one: Violation) -> Diagnostic:
         as_list = f"[{', '.join(_flow(word) for word in words)}]"
         advice = f"write `command: {as_list}`"
         fixes = _replaced(document, one.path, as_list)
-    message = f"`command` of {place_of(one.path[:2])} must be a list of words"
+    message = f"`command` of {form.place_of(one.path[:2])} must be a list of words"
     return _diagnostic(document, one, "JF111", message, label="this is one text", help=(advice,), fixes=fixes)
 
 
@@ -249,7 +245,7 @@ def _flow(word: str) -> str:
     return word if _is_plain(word) else json.dumps(word, ensure_ascii=False)
 
 
-def _not_one_of(document: Document, one: Violation) -> list[Diagnostic]:
+def _not_one_of(document: Document, one: Violation, form: Form) -> list[Diagnostic]:
     if one.path == ("version",):
         return [_wrong_version(document, one)]
     words = _words(one.schema["enum"])
@@ -261,39 +257,26 @@ def _not_one_of(document: Document, one: Violation) -> list[Diagnostic]:
     elif nearest := suggest(text, words):
         advice = did_you_mean(nearest)
         fixes = _replaced(document, one.path, nearest[0]) if len(nearest) == 1 else ()
-    message = f"{_subject(one.path)} cannot be {quoted(text)}"
+    message = f"{_subject(one.path, form)} cannot be {quoted(text)}"
     return [_diagnostic(document, one, "JF104", message, help=(advice,), fixes=fixes)]
 
 
-def _not_of_the_form(document: Document, one: Violation) -> list[Diagnostic]:
+def _not_of_the_form(document: Document, one: Violation, form: Form) -> list[Diagnostic]:
     code = "JF105" if "tags" in one.path else "JF104"
-    message = f"{_subject(one.path)} has the wrong form"
+    message = f"{_subject(one.path, form)} has the wrong form"
+    if "title" in one.schema:
+        message = f"{quoted(document.text(one.path))} is not {one.schema['title']}"
     return [_diagnostic(document, one, code, message, help=(str(one.schema["patternErrorMessage"]),))]
 
 
-_NAMED = {
-    "jobs": "a job",
-    "params": "a param",
-    "vars": "a var",
-    "env": "a variable",
-    "secrets": "a variable",
-    "calendars": "a calendar",
-    "queues": "a queue",
-    "channels": "a channel",
-    "steps": "a step",
-    "outputs": "an output",
-    "matrix": "an axis of a matrix",
-}
-
-
-def _name_not_allowed(document: Document, one: Violation) -> list[Diagnostic]:
+def _name_not_allowed(document: Document, one: Violation, form: Form) -> list[Diagnostic]:
     path = (*one.path, str(one.value))
     if "enum" in one.schema:
         return [_unknown_event(document, path, _words(one.schema["enum"]))]
     return [
         Diagnostic(
             code="JF105",
-            message=f"{quoted(str(one.value))} is not a valid name for {_NAMED[str(one.path[-1])]}",
+            message=f"{quoted(str(one.value))} is not a valid name for {form.names[str(one.path[-1])]}",
             file=document.source.name,
             span=document.key_span(path),
             path=path,
@@ -337,34 +320,38 @@ _RANGES = {
 }
 
 
-def _out_of_range(document: Document, one: Violation) -> list[Diagnostic]:
+def _out_of_range(document: Document, one: Violation, form: Form) -> list[Diagnostic]:
     rule = _RANGES[one.keyword].format(one.schema[one.keyword])
-    return [_diagnostic(document, one, "JF106", f"{_subject(one.path)} {rule}")]
+    return [_diagnostic(document, one, "JF106", f"{_subject(one.path, form)} {rule}")]
 
 
-def _missing(document: Document, one: Violation) -> list[Diagnostic]:
+def _missing(document: Document, one: Violation, form: Form) -> list[Diagnostic]:
     present = _mapping(one.value)
-    return [_missing_key(document, one, key) for key in _words(one.schema["required"]) if key not in present]
+    keys = [key for key in _words(one.schema["required"]) if key not in present]
+    return [_missing_key(document, one, key, form) for key in keys]
 
 
-def _missing_key(document: Document, one: Violation, key: str) -> Diagnostic:
-    if not one.path:
+def _missing_key(document: Document, one: Violation, key: str, form: Form) -> Diagnostic:
+    if not one.path and key == "version":
         return _missing_version(document)
     about = _mapping(_mapping(one.schema["properties"])[key])
     choices = about.get("enum")
-    examples = _words(about["examples"])
-    advice = f"add `{key}`: {_either(_words(choices)) if choices else f'for example `{key}: {examples[0]}`'}"
-    span = document.key_span(one.path)
-    message = f"{place_of(one.path)} has no `{key}`"
+    advice = f"add `{key}`: {_either(_words(choices)) if choices else f'for example {_example(about)}'}"
+    span = document.key_span(one.path) if one.path else _top(document)
+    message = f"{form.place_of(one.path)} has no `{key}`"
     return Diagnostic(
         code="JF102", message=message, file=document.source.name, span=span, path=one.path, help=(advice,)
     )
 
 
+def _example(about: Mapping[str, object]) -> str:
+    """The example that an editor shows for a key, in its backticks."""
+    return str(about["markdownDescription"]).split("\n\n")[1]
+
+
 def _missing_version(document: Document) -> Diagnostic:
-    first = next(iter(document.tree), None)
-    span = document.span(()) if first is None else document.key_span((first,))
-    is_block = first is not None and span.start.column == 1
+    span = _top(document)
+    is_block = bool(document.tree) and span.start.column == 1
     edit = Edit(span=Span(span.start, span.start), text="version: 1\n")
     return Diagnostic(
         code="JF102",
@@ -376,7 +363,13 @@ def _missing_version(document: Document) -> Diagnostic:
     )
 
 
-_SAYINGS: Mapping[str, Callable[[Document, Violation], list[Diagnostic]]] = {
+def _top(document: Document) -> Span:
+    """The place of the first key."""
+    first = next(iter(document.tree), None)
+    return document.span(()) if first is None else document.key_span((first,))
+
+
+_SAYINGS: Mapping[str, Callable[[Document, Violation, Form], list[Diagnostic]]] = {
     "type": _wrong_type,
     "enum": _not_one_of,
     "const": _not_one_of,

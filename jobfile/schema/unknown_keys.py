@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix
-from jobfile.diagnostics.suggest import FOREIGN_WORDS, did_you_mean, fold, suggest
+from jobfile.diagnostics.suggest import did_you_mean, fold, suggest
+from jobfile.schema.forms import Form, Kind, quoted, word_for
 from jobfile.syntax.document import Document
 
-Keys = Mapping[str, tuple[str, ...]]
-"""Kind of map -> its keys; the kinds are those of `kind_of`."""
+Keys = Mapping[Kind, tuple[str, ...]]
+"""Kind of map -> its keys."""
 
 SAME_MISTAKE = 5
 """An unknown key in more places than this becomes one finding."""
@@ -20,47 +21,6 @@ MOST_PLACES = 2
 
 FEW_KEYS = 8
 """Maximum keys listed in a message; if there are more, it names the page that lists them."""
-
-_NAMED_MAPS = {
-    ("file", "jobs"): "job",
-    ("file", "calendars"): "calendar",
-    ("file", "queues"): "pool",
-    ("file", "channels"): "channel",
-    ("job", "params"): "param",
-    ("job", "outputs"): "param",
-    ("job", "steps"): "step",
-    ("step", "outputs"): "param",
-}
-"""(kind of map, key) -> the kind of each map under a name chosen by the author."""
-
-_ONE_MAPS = {
-    ("file", "defaults"): "defaults",
-    ("job", "schedule"): "schedule",
-    ("job", "triggers"): "trigger",
-    ("job", "expect"): "expect",
-    ("trigger", "webhook"): "webhook",
-    ("trigger", "file"): "files",
-    ("trigger", "after"): "after",
-    ("param", "items"): "items",
-    ("channel", "http"): "http",
-    **{(holder, "http"): "http" for holder in ("job", "step")},
-    **{(holder, "retry"): "retry" for holder in ("job", "step", "defaults")},
-    **{(holder, key): key for holder in ("job", "defaults") for key in ("concurrency", "catchup", "limits")},
-}
-"""(kind of map, key) -> the kind of the map under that key, alone or in a list."""
-
-_MAPS = {**_NAMED_MAPS, **_ONE_MAPS}
-_PART_OF: dict[str, tuple[str, ...]] = {
-    kind: tuple(dict.fromkeys(holder for (holder, _), part in _MAPS.items() if part == kind))
-    for kind in _MAPS.values()
-}
-"""Kind of map -> the kinds of map that contain it."""
-
-_KEY_OF = {part: key for (_, key), part in _MAPS.items()} | {"param": "params"}
-"""Kind of map -> its key."""
-
-_WORDS = {"pool": "queue", "files": "file"}
-"""Kinds whose name in messages differs."""
 
 _SAME_MEANING = {
     "cron": str,
@@ -100,9 +60,13 @@ class _Stray:
     """An unknown key, the map that contains it, and the keys that are valid there."""
 
     path: DocumentPath
-    kind: str
     siblings: Mapping[str, object]
     keys: Keys
+    form: Form
+
+    @property
+    def kind(self) -> Kind:
+        return self.form.kind_of(self.path[:-1])
 
     @property
     def key(self) -> str:
@@ -113,62 +77,14 @@ class _Stray:
         return self.keys[self.kind]
 
 
-def kind_of(path: DocumentPath) -> str:
-    """The kind of the map with fixed keys at a path of the document, or nearest above it."""
-    return _steps_to(path)[-1][0]
-
-
-def nearest_map(path: DocumentPath) -> DocumentPath:
-    """The path of the map with fixed keys at a path, or nearest above it."""
-    return _steps_to(path)[-1][1]
-
-
-def is_named(path: DocumentPath) -> bool:
-    """Whether the last step of a path is a name chosen by the author."""
-    return len(path) > 1 and (kind_of(path[:-2]), path[-2]) in _NAMED_MAPS
-
-
-def _steps_to(path: DocumentPath) -> list[tuple[str, DocumentPath]]:
-    """The maps with fixed keys on the way to a path, from the file inwards, each with its own path."""
-    steps: list[tuple[str, DocumentPath]] = [("file", ())]
-    at = 0
-    while at < len(path):
-        place = (steps[-1][0], str(path[at]))
-        if place in _NAMED_MAPS and at + 1 < len(path):
-            at += 1
-            steps.append((_NAMED_MAPS[place], path[: at + 1]))
-        elif place in _ONE_MAPS:
-            steps.append((_ONE_MAPS[place], path[: at + 1]))
-        at += 1
-    return steps
-
-
-def place_of(path: DocumentPath) -> str:
-    """The map at a path in words: "job `a`", "`retry` of job `a`", "the file"."""
-    words = []
-    steps = _steps_to(path)
-    for kind, at in reversed(steps[1:]):
-        word = "output" if at[-2:-1] == ("outputs",) else _WORDS.get(kind, kind)
-        words.append(f"{word} {quoted(str(at[-1]))}" if is_named(at) else quoted(str(at[-1])))
-    last = steps[-1][1]
-    inner = next((str(step) for step in reversed(path[len(last) :]) if isinstance(step, str)), None)
-    if inner is not None:
-        words.insert(0, quoted(inner))
-    return " of ".join(words) or "the file"
-
-
-def quoted(text: str) -> str:
-    """The text in backticks, on one line and cut to the length of a message."""
-    line = text.split("\n", 1)[0]
-    return f"`{text}`" if line == text and len(text) <= 60 else f"`{line[:60]}…`"
-
-
-def unknown_keys(document: Document, paths: Iterable[DocumentPath], *, keys: Keys) -> list[Diagnostic]:
+def unknown_keys(
+    document: Document, paths: Iterable[DocumentPath], *, keys: Keys, form: Form
+) -> list[Diagnostic]:
     """One finding for each key; one for all places if the same key is wrong in many places."""
     groups: dict[tuple[str, str, str], list[Diagnostic]] = defaultdict(list)
     for path in sorted(paths, key=document.key_span):
         siblings = _map_at(document, path[:-1])
-        stray = _Stray(path=path, kind=kind_of(path[:-1]), siblings=siblings, keys=keys)
+        stray = _Stray(path=path, siblings=siblings, keys=keys, form=form)
         diagnostic = _explain(document, stray)
         groups[(diagnostic.code, stray.kind, stray.key)].append(diagnostic)
     return [one for group in groups.values() for one in _gathered(group)]
@@ -193,10 +109,10 @@ def _gathered(group: list[Diagnostic]) -> list[Diagnostic]:
 def _explain(document: Document, stray: _Stray) -> Diagnostic:
     diagnostic = Diagnostic(
         code="JF101",
-        message=f"unknown key {quoted(stray.key)} in {place_of(stray.path[:-1])}",
+        message=f"unknown key {quoted(stray.key)} in {stray.form.place_of(stray.path[:-1])}",
         file=document.source.name,
         span=document.key_span(stray.path),
-        label=f"not a key of {_what(stray.kind)}",
+        label=f"not a key of {_what(stray.form, stray.kind)}",
         path=stray.path,
     )
     if not any(fold(stray.key) == fold(key) for key in stray.valid):
@@ -211,10 +127,10 @@ def _explain(document: Document, stray: _Stray) -> Diagnostic:
     return replace(diagnostic, help=(_elsewhere(stray) or _listed(stray),))
 
 
-def _what(kind: str) -> str:
+def _what(form: Form, kind: Kind) -> str:
     if kind == "file":
         return "the file"
-    return f"a {_WORDS.get(kind, kind)}" if kind in _NAMED_MAPS.values() else f"`{_KEY_OF[kind]}`"
+    return f"a {word_for(kind)}" if kind in form.named_maps.values() else f"`{form.key_of(kind)}`"
 
 
 def _renamed(diagnostic: Diagnostic, key: str) -> tuple[Fix, ...]:
@@ -222,31 +138,34 @@ def _renamed(diagnostic: Diagnostic, key: str) -> tuple[Fix, ...]:
 
 
 @cache
-def _folded_words() -> Mapping[str, str]:
-    return {fold(word): word for word in FOREIGN_WORDS}
+def _folded_words(form: Form) -> Mapping[str, str]:
+    return {fold(word): word for word in form.foreign_words}
 
 
 def _foreign_word(stray: _Stray) -> str | None:
     """The table's word for the key, if the key it stands for is valid at this place."""
-    word = _folded_words().get(fold(stray.key))
+    form = stray.form
+    word = _folded_words(form).get(fold(stray.key))
     if word is None:
         return None
-    if stray.kind == "job":
+    if stray.kind == form.entry:
         return word
-    target = FOREIGN_WORDS[word].rpartition(".")[2]
-    return word if target in stray.valid or (stray.kind == "file" and target in stray.keys["job"]) else None
+    target = form.foreign_words[word].rpartition(".")[2]
+    is_of_an_entry = stray.kind == "file" and target in stray.keys[form.entry]
+    return word if target in stray.valid or is_of_an_entry else None
 
 
 def _foreign(diagnostic: Diagnostic, stray: _Stray, word: str) -> Diagnostic:
-    target = FOREIGN_WORDS[word]
-    key = target if stray.kind in ("file", "job") else target.rpartition(".")[2]
+    form = stray.form
+    target = form.foreign_words[word]
+    key = target if stray.kind in ("file", form.entry) else target.rpartition(".")[2]
     first = key.partition(".")[0]
     message = f"{quoted(stray.key)} is a key of another tool, not of jobfile"
     notes = (_FOREIGN_NOTES[word],) if word in _FOREIGN_NOTES else ()
     advice: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
-    if first in stray.valid or (stray.kind == "file" and first in stray.keys["job"]):
-        inside = " in a job" if first not in stray.valid else ""
+    if first in stray.valid or (stray.kind == "file" and first in stray.keys[form.entry]):
+        inside = f" in a {form.entry}" if first not in stray.valid else ""
         advice = (_FOREIGN_HELP.get(word, f"did you mean `{key}`{inside}?"),)
         is_certain = first in stray.valid and first not in stray.siblings and _fits(stray, word)
         fixes = _renamed(diagnostic, first) if is_certain else ()
@@ -260,36 +179,36 @@ def _fits(stray: _Stray, word: str) -> bool:
 
 def _elsewhere(stray: _Stray) -> str | None:
     """Where the key belongs: one level down or up."""
-    parts = [kind for kind in _PART_OF if stray.kind in _PART_OF[kind] and kind not in ("param", "items")]
-    down = [_under(kind) for kind in parts if stray.key in stray.keys[kind]]
+    form = stray.form
+    parts = [part for (holder, _), part in form.maps.items() if holder == stray.kind]
+    known = [part for part in dict.fromkeys(parts) if part not in ("param", "items")]
+    down = [_under(form, kind) for kind in known if stray.key in stray.keys[kind]]
     if down:
         return f"{quoted(stray.key)} belongs {', or '.join(down[:MOST_PLACES])}"
-    above = [kind for kind, _ in reversed(_steps_to(stray.path[:-1])[:-1])]
+    above = [kind for kind, _ in reversed(form.steps_to(stray.path[:-1])[:-1])]
     up = [kind for kind in above if stray.key in stray.keys[kind]]
     if up:
-        own = _KEY_OF.get(above[above.index(up[0]) - 1] if up[0] != above[0] else stray.kind, stray.kind)
+        own = form.key_of(above[above.index(up[0]) - 1] if up[0] != above[0] else stray.kind)
         level = "at the top of the file" if up[0] == "file" else f"one level up, beside `{own}`"
         return f"{quoted(stray.key)} belongs {level}"
-    if stray.kind == "file" and _looks_like_a_job(stray):
-        return "a job belongs under `jobs`"
+    if stray.kind == "file" and _looks_like_an_entry(stray):
+        return f"a {form.entry} belongs under `{form.entries}`"
     return None
 
 
-def _under(kind: str) -> str:
-    key = _KEY_OF[kind]
-    return f"in {_what(kind)}, under `{key}`" if kind in _NAMED_MAPS.values() else f"under `{key}`"
+def _under(form: Form, kind: Kind) -> str:
+    key = form.key_of(kind)
+    return f"in {_what(form, kind)}, under `{key}`" if kind in form.named_maps.values() else f"under `{key}`"
 
 
-def _looks_like_a_job(stray: _Stray) -> bool:
+def _looks_like_an_entry(stray: _Stray) -> bool:
     value = stray.siblings[stray.key]
-    return isinstance(value, dict) and any(
-        key in value for key in ("run", "command", "steps", "http", "python")
-    )
+    return isinstance(value, dict) and any(key in value for key in stray.form.entry_keys)
 
 
 def _listed(stray: _Stray) -> str:
     if stray.kind == "limits":
         return "valid here: `core`; set other limits in the script, such as  ulimit -n 1024"
-    if len(stray.valid) > FEW_KEYS:
+    if len(stray.valid) > FEW_KEYS and stray.form.has_pages:
         return f"for the valid keys:  jobfile explain keys {stray.kind}"
     return f"valid here: {', '.join(f'`{key}`' for key in stray.valid)}"

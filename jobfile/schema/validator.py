@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.schema.forms import JOB_FILE, Form
 from jobfile.schema.messages import Violation, explain
 from jobfile.syntax.document import Document
 
@@ -16,22 +17,22 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
-_IN_A_WHEEL = "_schemas/job.schema.json"
-_IN_A_CHECKOUT = "../schemas/job.schema.json"
+_IN_A_WHEEL = "_schemas"
+_IN_A_CHECKOUT = "../schemas"
 
 
-def validate(document: Document) -> tuple[Diagnostic, ...]:
+def validate(document: Document, *, form: Form = JOB_FILE) -> tuple[Diagnostic, ...]:
     """Findings about the document's shape, in file order.
 
     jsonschema-rs quickly accepts a good document; jsonschema looks for the reasons only if it does not.
     """
-    fast = _fast_validator()
-    nothing = list(_unset_defaults(document.tree))
+    fast = _fast_validator(form)
+    nothing = list(_unset_defaults(document.tree)) if form is JOB_FILE else []
     if not nothing and fast.is_valid(document.tree):
         return ()
-    errors = _explaining_validator().iter_errors(_without_good_jobs(document.tree))
+    errors = _explaining_validator(form).iter_errors(_without_good_entries(document.tree, form))
     violations = [*nothing, *(violation for error in errors for violation in _violations(error))]
-    return explain(document, violations, keys=_keys())
+    return explain(document, violations, keys=_keys(form), form=form)
 
 
 def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
@@ -48,36 +49,37 @@ def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
 
 
 @cache
-def schema_text() -> str:
-    """The JSON Schema of job files, as text."""
+def schema_text(form: Form = JOB_FILE) -> str:
+    """The JSON Schema of a kind of file, as text."""
+    name = f"{form.schema}.schema.json"
     try:
-        data = pkgutil.get_data("jobfile", _IN_A_WHEEL)
+        data = pkgutil.get_data("jobfile", f"{_IN_A_WHEEL}/{name}")
     except FileNotFoundError:
-        data = pkgutil.get_data("jobfile", _IN_A_CHECKOUT)
+        data = pkgutil.get_data("jobfile", f"{_IN_A_CHECKOUT}/{name}")
     assert data is not None, "the package must be installed as files"
     return data.decode()
 
 
 @cache
-def _fast_validator(part: str = "") -> "jsonschema_rs.Draft7Validator":
+def _fast_validator(form: Form, part: str = "") -> "jsonschema_rs.Draft7Validator":
     """A validator for the whole schema, or for one of its definitions."""
     import jsonschema_rs  # noqa: PLC0415  start-up time: 20 ms, only when a file is checked
 
     if not part:
-        return jsonschema_rs.Draft7Validator(schema_text())
-    definitions = json.loads(schema_text())["definitions"]
+        return jsonschema_rs.Draft7Validator(schema_text(form))
+    definitions = json.loads(schema_text(form))["definitions"]
     return jsonschema_rs.Draft7Validator({"$ref": f"#/definitions/{part}", "definitions": definitions})
 
 
 @cache
-def _explaining_validator() -> "Validator":
+def _explaining_validator(form: Form) -> "Validator":
     import jsonschema  # noqa: PLC0415  start-up time: 50 ms, only for an invalid file
 
     own = {"pattern": _pattern}
     kind: type[Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # it has no types
         jsonschema.Draft7Validator, own
     )
-    return kind(json.loads(schema_text()))
+    return kind(json.loads(schema_text(form)))
 
 
 def _pattern(
@@ -90,16 +92,20 @@ def _pattern(
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-def _without_good_jobs(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree with every valid job emptied: explaining an error takes seventy times as long as finding one.
+def _without_good_entries(tree: dict[str, Any], form: Form) -> dict[str, Any]:
+    """The tree with valid entries emptied: explaining an error takes seventy times as long as finding one.
 
-    Each job is validated alone: jsonschema-rs copies all jobs into every error about one of them.
+    Each entry is validated alone: jsonschema-rs copies all entries into every error about one of them.
     """
-    fast = _fast_validator("job")
-    jobs = tree.get("jobs")
-    if not isinstance(jobs, dict):
+    fast = _fast_validator(form, form.entry)
+    entries = tree.get(form.entries)
+    if not isinstance(entries, dict):
         return tree
-    return {**tree, "jobs": {name: {} if fast.is_valid(job) else job for name, job in jobs.items()}}
+    least = form.smallest_entry
+    return {
+        **tree,
+        form.entries: {name: least if fast.is_valid(one) else one for name, one in entries.items()},
+    }
 
 
 def _violations(error: "ValidationError") -> Iterator[Violation]:
@@ -142,8 +148,8 @@ def _violation(
 
 
 @cache
-def _keys() -> Mapping[str, tuple[str, ...]]:
+def _keys(form: Form) -> Mapping[str, tuple[str, ...]]:
     """The keys of each kind of map that has fixed keys; the top of the file is kind `file`."""
-    schema = json.loads(schema_text())
+    schema = json.loads(schema_text(form))
     kinds = {"file": schema, **schema["definitions"]}
     return {kind: tuple(part["properties"]) for kind, part in kinds.items() if "properties" in part}

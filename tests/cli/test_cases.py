@@ -1,6 +1,7 @@
 """`jobfile test`: cases that hold, cases that do not, and case files with mistakes."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -211,15 +212,19 @@ def test_a_case_that_cannot_be_tried_is_an_error_and_not_passed(
 
 MISTAKES = [
     ("tests: {a: {jop: x, expect: {state: failed}}}", "JF101", "did you mean `job`?"),
-    ("tests: {a: {job: x}}", "JF102", "a case needs `expect`, or it cannot fail"),
+    ("tests: {a: {job: x}}", "JF102", "case `a` has no `expect`"),
     ("tests: {a: {job: x, expect: {}}}", "JF102", "a case needs `expect`, or it cannot fail"),
-    ("tests: {a: {expect: {state: failed}}}", "JF102", "a case needs `job`"),
+    ("tests: {a: {expect: {state: failed}}}", "JF102", "case `a` has no `job`"),
     ("tests: {a: {job: x, expect: {state: fialed}}}", "JF104", "did you mean `failed`?"),
     ("tests: {a: {job: x, expect: {retried_after: [soon]}}}", "JF110", "`soon` is not a duration"),
-    ("tests: {a: {job: x, expect: {attempts: many}}}", "JF103", "expected a whole number, found text"),
-    ("tests: {a: {job: x, expect: {command: report}}}", "JF103", "expected a list, found text"),
+    (
+        "tests: {a: {job: x, expect: {attempts: many}}}",
+        "JF103",
+        "expected an integer for `attempts`, found text",
+    ),
+    ("tests: {a: {job: x, expect: {command: report}}}", "JF103", "expected a list for `command`, found text"),
     ("tests: {a: {job: x, expect: {fires: {from: 2026-03-01}}}}", "JF102", "`fires` needs one of count"),
-    ("tests: {a: {job: x, expect: {fires: {from: 2026-03-01, count: 1}}}}", "JF102", "needs `until`"),
+    ("tests: {a: {job: x, expect: {fires: {from: 2026-03-01, count: 1}}}}", "JF102", "has no `until`"),
     ("tests: {a: {job: x, expect: {fires: {from: today, until: 2026-03-01, count: 1}}}}", "JF103", "`today`"),
     (
         "tests: {a: {job: x, expect: {fires: {from: 2026-03-02, until: 2026-03-01, count: 1}}}}",
@@ -236,8 +241,8 @@ MISTAKES = [
         "JF109",
         "remove `params`, or write `trigger: manual`",
     ),
-    ("tests: [a]", "JF103", "expected a map, found a list"),
-    ("jobs: jobs.yaml", "JF102", "required key `tests` is missing"),
+    ("tests: [a]", "JF103", "expected a map for `tests`, found a list"),
+    ("jobs: jobs.yaml", "JF102", "the file has no `tests`"),
     ("tests: {a: {job: x, job: y}}", "JF006", ""),
     ("tests: {a: !x {}}", "JF011", ""),
 ]
@@ -254,6 +259,21 @@ def test_a_mistake_in_a_case_file_is_told_with_its_place(
     assert f"error[{code}]" in told
     assert f"--> jobs.test.yaml:{1 if text.startswith('jobs') else 2}:" in told
     assert words in told
+
+
+def test_all_mistakes_of_all_cases_are_shown_in_one_pass(jobfile: Jobfile, tmp_path: Path) -> None:
+    cases = {
+        "one": "    job: x\n    expect: {state: fialed, retried_after: [soon], fires: {from: today}}\n",
+        "two": "    job: [x]\n    expect: {}\n",
+        "three": "    job: x\n    given: {attempts: [{after: soon}]}\n    expect: {}\n",
+    }
+    put(tmp_path, written(cases))
+    said = jobfile("test")
+    places = re.findall(r"^error\[(JF\d+)\].*\n +--> jobs\.test\.yaml:(\d+):", said.out, re.MULTILINE)
+    assert places == [
+        *[("JF104", "5"), ("JF110", "5"), ("JF102", "5"), ("JF102", "5"), ("JF103", "5")],
+        *[("JF103", "7"), ("JF110", "11"), ("JF102", "12")],
+    ]
 
 
 def test_junit_says_the_same_to_ci_whatever_the_names_hold(jobfile: Jobfile, tmp_path: Path) -> None:

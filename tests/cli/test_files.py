@@ -129,6 +129,7 @@ def test_next_says_what_is_wrong(jobfile: Jobfile, arguments: tuple[str, ...], c
 
 def test_the_schema_is_printed_as_it_is_shipped(jobfile: Jobfile) -> None:
     assert jobfile("schema").out == (SCHEMAS / "job.schema.json").read_text()
+    assert jobfile("schema", "--cases").out == (SCHEMAS / "cases.schema.json").read_text()
 
 
 def test_explain_tells_about_codes_and_keys(jobfile: Jobfile) -> None:

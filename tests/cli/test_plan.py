@@ -198,14 +198,39 @@ def test_a_risk_stops_an_apply_that_says_so(jobfile: Jobfile, repository: Path) 
     assert len(jobfile("generations", "--json").json["generations"]) == 1
 
 
+TEN = "version: 1\njobs:\n" + "".join(f"  j{number}: {{command: [x]}}\n" for number in range(10))
+FOUR = "version: 1\njobs:\n" + "".join(f"  j{number}: {{command: [x]}}\n" for number in range(4))
+
+
 def test_removing_many_is_asked_about_twice(jobfile: Jobfile, repository: Path) -> None:
+    put(repository, TEN)
     assert jobfile("apply", "--yes").code == 0
-    put(repository, "version: 1\njobs: {good: {command: [x]}}\n")
+    put(repository, FOUR)
+    assert "RISK11" in jobfile("plan").out
     said = jobfile("apply", "--yes")
     assert (said.code, "--yes-remove-many" in said.err) == (1, True)
+    assert "6 of 10 jobs would be removed at once" in said.err
     assert jobfile("plan", "--out", "p.jfplan").code == 0
     assert jobfile("apply", "p.jfplan").code == 1
     assert jobfile("apply", "p.jfplan", "--yes-remove-many").code == 0
+
+
+def test_a_rollback_that_removes_many_is_asked_about_twice(jobfile: Jobfile, repository: Path) -> None:
+    put(repository, FOUR)
+    assert jobfile("apply", "--yes").code == 0
+    put(repository, TEN)
+    assert jobfile("apply", "--yes").code == 0
+    said = jobfile("rollback", "--yes")
+    assert (said.code, "6 of 10 jobs would be removed at once" in said.err) == (1, True)
+    assert len(jobfile("generations", "--json").json["generations"]) == 2
+    assert jobfile("rollback", "--yes", "--yes-remove-many").code == 0
+
+
+def test_removing_few_is_asked_about_once(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    put(repository, "version: 1\njobs: {good: {command: [x]}}\n")
+    assert "RISK11" not in jobfile("plan").out
+    assert jobfile("apply", "--yes").code == 0
 
 
 # Saved plans

@@ -56,6 +56,7 @@ PRINTED = {
 }
 ELSEWHERE = {
     "job": "the form of job files",
+    "cases": "the form of case files",
     "event": "lines of `up --json`: test_each_line_of_the_engine_fits_its_schema",
     "simulate-compare": "needs a revision: test_simulate.py",
 }

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.cli.commands.init import SCHEMA_FILE, command
+from engine.cli.commands.init import command
+from engine.sources.first_files import SCHEMA_FILE
 from tests.editor.install import server_command
 from tests.editor.language_server import LanguageServer
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.cli.commands.init import FIRST_FILE
+from engine.sources.first_files import FIRST_FILE
 from tests.editor.conftest import Editor
 from tests.editor.places import JOB, KEYS, PLACES
 from tests.known import known_files

@@ -483,6 +483,16 @@ def test_f43_jobs_that_vanish_in_a_crowd_stay_until_it_is_meant(tmp_path: Path) 
     world.check()
 
 
+@pytest.mark.parametrize(("before", "after", "in_force"), [(40, 32, 32), (40, 31, 40), (6, 1, 1), (6, 0, 6)])
+def test_f43_many_are_more_than_five_and_more_than_a_fifth(
+    tmp_path: Path, before: int, after: int, in_force: int
+) -> None:
+    world = World(tmp_path, many(before), at=NOON)
+    world.edit(many(after))
+    assert len(world.store.jobs_in_force()) == in_force
+    assert len(told(world, RemovalsHeld)) == (in_force == before)
+
+
 def test_f43_the_doubt_begins_anew_when_the_files_change(tmp_path: Path) -> None:
     world = World(tmp_path, many(40), at=NOON)
     world.edit(many(10))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.source import Source
 from jobfile.fixing.format import format_source
+from jobfile.model.catalog import removes_many
 from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import File, compile_files
 from jobfile.plan import JobFacts, Plan, Side, make_plan
@@ -636,11 +637,23 @@ def test_another_key_of_a_webhook_is_a_risk(before: str, after: str, says: str |
     assert told == ([] if says is None else [(says, {"webhook": "a"})])
 
 
-def test_removing_more_than_a_third_asks_for_a_missing_include() -> None:
-    three = jobs("a: {command: [x]}", "b: {command: [y]}", "c: {command: [z]}")
-    two, one = jobs("a: {command: [x]}", "b: {command: [y]}"), jobs("a: {command: [x]}")
-    assert risks_of(plan_of(three, two)) == []
-    assert risks_of(plan_of(three, one)) == ["RISK11"]
+@pytest.mark.parametrize(
+    ("count", "removed", "is_many"),
+    [(3, 2, False), (5, 5, False), (6, 5, False), (6, 6, True), (30, 6, False), (29, 6, True), (40, 9, True)],
+)
+def test_removing_more_than_five_and_a_fifth_asks_for_a_missing_include(
+    count: int, removed: int, *, is_many: bool
+) -> None:
+    every = [f"j{number}: {{command: [x, '{number}']}}" for number in range(count)]
+    plan = plan_of(jobs(*every), jobs(*every[removed:]) if removed < count else "version: 1\njobs: {}\n")
+    evidence = {"removed": removed, "of": count}
+    says = f"{removed} of {count} jobs removed: is an include missing?"
+    assert risks_with(plan, "RISK11") == ([(says, evidence)] if is_many else [])
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_many_are_more_than_five_and_more_than_a_fifth(removed: int, of: int) -> None:
+    assert removes_many(removed, of=of) == (removed > max(5, of / 5))
 
 
 def test_a_zone_that_changes_for_many_is_one_risk() -> None:

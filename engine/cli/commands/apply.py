@@ -15,7 +15,6 @@ from engine.cli.planning import (
     told,
 )
 from engine.host.environment import user_name
-from engine.loops.watcher import is_mass_removal
 from engine.planning.enforcing import (
     Intent,
     refuse_mass_removal,
@@ -26,8 +25,6 @@ from engine.planning.enforcing import (
 from engine.planning.saved import NoBaseError, ledger_here, read_plan_file
 from engine.planning.sides import engine_side, files_differ, revision_side, worktree_side
 from jobfile.diagnostics.escapes import printable
-from jobfile.plan.risks import removes_many
-from jobfile.plan.values import Action
 
 UNCOMMITTED = "with changes that were not committed"
 
@@ -78,7 +75,7 @@ def command(
         print_plan(plan, is_full=False)
     if fail_on and plan.all_risks:
         return RISKS
-    _refuse_removals(plan.count(Action.REMOVE), len(plan.before.catalog.jobs), may_remove=may_remove)
+    refuse_mass_removal(plan, may_remove=may_remove)
     if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure or as_json):
         click.echo("nothing was applied")
         return GOOD
@@ -102,14 +99,13 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
             f"{path} was made for an engine's ledger, and {place.state_dir} has none; name it with --state"
         )
     refuse_stale(saved, view, name=str(path))
-    before = engine_side(view)
-    removed = refuse_other_meaning(saved, before, name=str(path)).count(Action.REMOVE)
+    plan = refuse_other_meaning(saved, engine_side(view), name=str(path))
     view.close()
     refuse_what_cannot_run(saved.target)
     risks = saved.plan["summary"]["risks"]
     if fail_on and risks:
         return RISKS
-    _refuse_removals(removed, len(before.catalog.jobs), may_remove=may_remove)
+    refuse_mass_removal(plan, may_remove=may_remove)
     for name in files_differ(saved.files, place.main_file):
         click.echo(f"{printable(name)} was changed since then; the plan is applied as it was saved", err=True)
     intent = Intent(
@@ -122,10 +118,3 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
         note=f"a saved plan, {UNCOMMITTED}" if saved.plan["to"]["dirty"] else "a saved plan",
     )
     return apply_and_tell(place, intent, as_json=as_json)
-
-
-def _refuse_removals(removed: int, jobs: int, *, may_remove: bool) -> None:
-    """Removing many jobs needs a yes: as many as RISK11 reports, or as an engine would hold back."""
-    is_many = removes_many(removed, jobs) or is_mass_removal(removed=removed, jobs=jobs)
-    if removed and is_many and not may_remove:
-        refuse_mass_removal(removed, jobs)

@@ -9,8 +9,6 @@ from engine.core.errors import JobfileError
 from engine.host.environment import user_name
 from engine.planning.enforcing import Intent, refuse_mass_removal, refuse_what_cannot_run
 from engine.planning.sides import engine_side
-from jobfile.plan.risks import removes_many
-from jobfile.plan.values import Action
 
 
 @click.command("rollback")
@@ -45,9 +43,7 @@ def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json:
         return GOOD
     if not as_json:
         print_plan(plan, is_full=False)
-    removed, jobs = plan.count(Action.REMOVE), len(before.catalog.jobs)
-    if removes_many(removed, jobs) and not may_remove:
-        refuse_mass_removal(removed, jobs)
+    refuse_mass_removal(plan, may_remove=may_remove)
     if not confirmed(f"Roll back to generation {number}?", is_sure=is_sure or as_json):
         click.echo("nothing was applied")
         return GOOD

@@ -1,33 +1,22 @@
 """`jobfile test`: cases beside the jobs, run on the engine's own rules; nothing is started."""
 
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from engine.casetests.cases import CaseFile
-from engine.casetests.judging import Judged, judge
-from engine.casetests.reading import read_cases
-from engine.casetests.reporting import Results, junit, shown_name, summary_line, text_lines, to_json
+from engine.casetests.reporting import Results, is_well, junit, summary_line, text_lines, to_json
+from engine.casetests.suite import ReadFile, find_files, judge_files, read_files
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_diagnostics, print_errors
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
-from engine.config import MAIN_FILE, EngineConfig
 from engine.core.errors import JobfileError
 from engine.host.given_files import write_text
-from engine.ledger.opening import open_ledger
-from engine.sources.file_reader import read_limited
-from engine.sources.folder import FolderTree
 from jobfile.diagnostics.escapes import printable
-from jobfile.diagnostics.source import Source
-from jobfile.model.catalog import Catalog
-from jobfile.pipeline import compile_files
-
-PATTERN = "*.test.yaml"
+from jobfile.pipeline import Compiled
 
 
 @click.command("test")
@@ -46,83 +35,25 @@ def command(
     passes only on a virtual clock.
     """
     begin = time.monotonic()
-    files = _files(paths, place)
-    if not files:
-        raise JobfileError(f"no cases: there is no {PATTERN} beside {place.main_file} or in tests/")
-    read = [_read(path) for path in files]
-    if any(file is None for file in read):
+    read = [_shown(one) for one in read_files(find_files(paths, main_file=place.main_file))]
+    files = [one for one in read if one is not None]
+    if len(files) < len(read):
         return NOT_WELL
-    catalogs: dict[Path, Catalog | None] = {}
-    results: list[tuple[CaseFile, Sequence[Judged]]] = []
-    with tempfile.TemporaryDirectory(prefix="jobfile-test-") as folder:
-        empty = _empty_ledger(Path(folder))
-        for file in read:
-            assert file is not None
-            catalog = _catalog(file.main_file, catalogs)
-            if catalog is None:
-                return NOT_WELL
-            results.append((file, _judge(file, catalog, empty, word)))
+    results = judge_files(files, word=word)
+    if isinstance(results, Compiled):
+        print_errors(results)
+        return NOT_WELL
     if junit_file is not None:
         _write(junit_file, junit(results))
     _print(results, time.monotonic() - begin, as_json=as_json)
-    return GOOD if all(one.is_good for _, judged in results for one in judged) else NOT_WELL
+    return GOOD if is_well(results) else NOT_WELL
 
 
-def _files(paths: Sequence[str], place: Place) -> list[Path]:
-    folder = place.main_file.parent
-    if not paths:
-        return [*sorted(folder.glob(PATTERN)), *sorted((folder / "tests").glob(PATTERN))]
-    found: list[Path] = []
-    for one in map(Path, paths):
-        found += sorted(one.rglob(PATTERN)) if one.is_dir() else [one]
-    return found
-
-
-def _read(path: Path) -> CaseFile | None:
-    name = shown_name(path)
-    try:
-        content = read_limited(path, what="file of cases")
-    except OSError as error:
-        raise JobfileError(f"cannot read {name}: {error.strerror or error}") from error
-    file, diagnostics = read_cases(path, name, content)
-    if diagnostics:
-        sources = {name: Source(name=name, text=content.decode(errors="replace").removeprefix("\ufeff"))}
-        print_diagnostics(diagnostics, sources)
-    return file
-
-
-def _catalog(main_file: Path, known: dict[Path, Catalog | None]) -> Catalog | None:
-    if main_file not in known:
-        snapshot = FolderTree(Path(shown_name(main_file))).snapshot()
-        if snapshot.problem:
-            raise JobfileError(snapshot.problem)
-        compiled = compile_files(snapshot.files, outside=snapshot.outside)
-        if compiled.catalog is None:
-            print_errors(compiled)
-        known[main_file] = compiled.catalog
-    return known[main_file]
-
-
-def _empty_ledger(folder: Path) -> bytes:
-    """A new ledger's bytes: making its tables once is enough for all cases."""
-    config = EngineConfig(main_file=folder / MAIN_FILE, state_dir=folder, environ={})
-    config.ledger.touch()
-    open_ledger(config.ledger_url).close()
-    return config.ledger.read_bytes()
-
-
-def _judge(file: CaseFile, catalog: Catalog, empty: bytes, word: str | None) -> list[Judged]:
-    judged = []
-    for case in file.cases:
-        if word is not None and word not in case.name and word not in case.job:
-            continue
-        begin = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="jobfile-test-") as folder:
-            ledger = Path(folder) / "ledger.db"
-            ledger.write_bytes(empty)
-            one = judge(case, catalog, ledger)
-        judged.append(replace(one, seconds=time.monotonic() - begin))
-    return judged
+def _shown(read: ReadFile) -> CaseFile | None:
+    """The cases of a file, after printing what is wrong with it."""
+    if read.diagnostics:
+        print_diagnostics(read.diagnostics, read.sources)
+    return read.cases
 
 
 def _print(results: Results, seconds: float, *, as_json: bool) -> None:

@@ -1,0 +1,69 @@
+"""What is wrong with a case that its schema cannot say."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath
+from jobfile.schedule.dates import parse_date
+from jobfile.schedule.duration import parse_duration, why_no_duration
+from jobfile.schema.forms import quoted
+from jobfile.syntax.document import Document
+
+ABOUT_FIRES: Final = ("count", "at", "includes", "excludes")
+"""Keys of `fires` that say what is expected between the two dates."""
+
+
+def check_case(document: Document, name: str) -> Iterator[Diagnostic]:
+    """The mistakes in a case in which every value has its type; keys may be missing."""
+    path: DocumentPath = ("tests", name)
+    case = document.tree["tests"][name]
+    given, expected = case.get("given", {}), case.get("expect", {})
+    if "expect" in case and not expected:
+        yield _wrong(document, "JF102", "a case needs `expect`, or it cannot fail", (*path, "expect"))
+    if given.get("trigger") == "schedule" and given.get("params"):
+        yield _wrong(
+            document,
+            "JF109",
+            "a run of the schedule gets its params from the schedule's `with`",
+            (*path, "given", "params"),
+            help="remove `params`, or write `trigger: manual`",
+        )
+    for index, attempt in enumerate(given.get("attempts", ())):
+        if isinstance(attempt, dict) and "after" in attempt:
+            yield from _length(document, (*path, "given", "attempts", index, "after"))
+    for index in range(len(expected.get("retried_after", ()))):
+        yield from _length(document, (*path, "expect", "retried_after", index))
+    if "fires" in expected:
+        yield from _fires(document, expected["fires"], (*path, "expect", "fires"))
+
+
+def _length(document: Document, path: DocumentPath) -> Iterator[Diagnostic]:
+    text = document.text(path)
+    if parse_duration(text) is None:
+        why, expected = why_no_duration(text)
+        yield _wrong(document, "JF110", f"{quoted(text)} {why}", path, help=expected)
+
+
+def _fires(document: Document, fires: Mapping[str, Any], path: DocumentPath) -> Iterator[Diagnostic]:
+    if not fires.keys() & set(ABOUT_FIRES):
+        yield _wrong(document, "JF102", f"`fires` needs one of {', '.join(ABOUT_FIRES)}", path)
+    texts = {key: document.text((*path, key)) for key in ("from", "until") if key in fires}
+    days = {key: parse_date(text) for key, text in texts.items()}
+    for key, day in days.items():
+        if day is None:
+            message = f"{quoted(texts[key])} is not a date; write 2026-03-01"
+            yield _wrong(document, "JF103", message, (*path, key))
+    since, until = days.get("from"), days.get("until")
+    if since and until and until < since:
+        yield _wrong(document, "JF106", "`until` is before `from`", (*path, "until"))
+
+
+def _wrong(document: Document, code: str, message: str, path: DocumentPath, *, help: str = "") -> Diagnostic:
+    return Diagnostic(
+        code=code,
+        message=message,
+        file=document.source.name,
+        span=document.span(path),
+        path=path,
+        help=(help,) if help else (),
+    )

@@ -1,0 +1,80 @@
+"""A main file with what it includes, from where its files are: a folder on disk, or one at a commit."""
+
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from posixpath import normpath
+from typing import Protocol
+
+from jobfile.diagnostics.escapes import readable
+from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES, leaves_folder, means, patterns_of
+from jobfile.syntax.document import decode_source, parse_document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFiles:
+    """The main file and what it includes: names as the user knows them, and bytes.
+
+    `outside` are files behind a symbolic link, which is no job file and not followed.
+    """
+
+    files: tuple[tuple[str, bytes], ...]
+    outside: tuple[str, ...] = ()
+
+
+class Tree(Protocol):
+    """The folder of a main file. Names are relative to it."""
+
+    def listed(self, pattern: str) -> Iterable[str]:
+        """The files and links that a path or a pattern can mean, and possibly others."""
+
+    def read(self, names: Sequence[str], *, room: int) -> Iterator[bytes | None]:
+        """What each of these files holds, in this order; None for a link, or behind one.
+
+        It may end early, with the file that is larger than what was left of the room.
+        """
+
+
+def with_includes(main: Path, content: bytes, tree: Tree) -> JobFiles:
+    """The main file and all it includes, the included ones in the order of their names.
+
+    Raises OSError for a name that nobody could give; of too many or too large files enough to know that.
+    """
+    names = _included(main, content, tree)
+    _refuse_odd_names(main.parent, names)
+    files, outside = [(str(main), content)], []
+    room = MAX_TREE_BYTES - len(content)
+    read = names[: MAX_FILES + 1]
+    for name, data in zip(read, tree.read(read, room=room), strict=False):
+        path = str(main.parent / name)
+        if data is None:
+            outside.append(path)
+            continue
+        files.append((path, data))
+        room -= len(data)
+        if room < 0:
+            break
+    return JobFiles(files=tuple(files), outside=tuple(outside))
+
+
+def _included(main: Path, content: bytes, tree: Tree) -> list[str]:
+    """The files and links that a main file means, in the order of their names."""
+    if b"include" not in content:
+        return []
+    source, _ = decode_source(str(main), content)
+    document = None if source is None else parse_document(source)[0]
+    if document is None:
+        return []
+    patterns = [normpath(one.text) for one in patterns_of(document) if not leaves_folder(one.text)]
+    found = {name for pattern in patterns for name in tree.listed(pattern) if means(pattern, name)}
+    found.discard(main.name)
+    return sorted(found)
+
+
+def _refuse_odd_names(folder: Path, names: Iterable[str]) -> None:
+    """What a pattern means may have a name that no ledger or editor could give: it counts as unreadable."""
+    for name in names:
+        if readable(name) != name:
+            path = readable(str(folder / name))
+            raise OSError(errno.EILSEQ, "its name is not UTF-8, and an included file needs one that is", path)
