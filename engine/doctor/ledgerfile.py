@@ -101,7 +101,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     for one in found.foreign:
         yield Finding(
             code="ledger.foreign",
-            found=f"it is not as this program created it: {one}",
+            found=f"it was altered: {one}",
             help=f"drop the foreign parts with sqlite3, or {_restoring(subject)}",
             path=path,
         )

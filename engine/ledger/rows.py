@@ -96,7 +96,7 @@ def db_text(text: str) -> str:
 
 def _check(is_good: bool, what: str) -> None:
     if not is_good:
-        raise UnreadableValueError(f"{what} is not as this program writes it")
+        raise UnreadableValueError(f"{what} has a value that jobfile never writes")
 
 
 def _finite(value: float | None) -> float | None:
@@ -122,7 +122,7 @@ def run_from_row(columns: Row) -> Run:
         and resolved in FINAL_OR_NONE
         and (retry_of is None or is_run_id(retry_of))
     ):
-        raise UnreadableValueError(f"run {row['id']} is not as this program writes it")
+        raise UnreadableValueError(f"run {row['id']} has a value that jobfile never writes")
     return Run(
         id=row["id"],
         job=row["job"],

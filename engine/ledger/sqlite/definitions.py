@@ -17,7 +17,9 @@ def read_definition(digest: str, row: sqlite3.Row | None) -> JobSpec | Unreadabl
         return _unreadable(digest, "", "it is not in the ledger")
     job = row["job"] if is_job(row["job"]) else ""
     if not is_intact(digest, row["spec"]):
-        return _unreadable(digest, job, "its text is not the one that was applied: it has another digest")
+        return _unreadable(
+            digest, job, "its text was altered after it was applied: it has a different digest"
+        )
     try:
         return spec_from_json(row["spec"])
     except Exception as error:  # noqa: BLE001  a text of a different version must stop this job only

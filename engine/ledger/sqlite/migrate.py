@@ -22,8 +22,8 @@ def refuse_older(connection: Connection, folder: Path) -> None:
     assert isinstance(have, int)
     if have == 0:
         raise StoreUnavailableError(
-            f"the ledger {connection.path} is empty: an engine is just beginning, or ended as it began; "
-            "try again, or start one with  jobfile up"
+            f"the ledger {connection.path} is empty: an engine is just starting, or was stopped while it "
+            "started; try again, or start one with  jobfile up"
         )
     if have < len(_steps(folder)):
         raise StoreRefusedError(
@@ -50,10 +50,10 @@ def foreign_objects(connection: Connection, folder: Path) -> tuple[str, ...]:
     assert isinstance(have, int)
     own, found = _objects_at(folder, have), dict(connection.objects())
     return (
-        *(f"{kind} `{name}` is not of this program" for kind, name in sorted(found.keys() - own.keys())),
+        *(f"{kind} `{name}` does not belong to it" for kind, name in sorted(found.keys() - own.keys())),
         *(f"{kind} `{name}` is missing" for kind, name in sorted(own.keys() - found.keys())),
         *(
-            f"{kind} `{name}` is not as this program makes it"
+            f"{kind} `{name}` differs from jobfile's definition"
             for kind, name in sorted(own.keys() & found.keys())
             if own[kind, name] != found[kind, name]
         ),
@@ -68,8 +68,8 @@ def refuse_foreign(connection: Connection, folder: Path) -> None:
         return
     if found := foreign_objects(connection, folder):
         raise StoreRefusedError(
-            f"the ledger {connection.path} is not as jobfile made it: {'; '.join(found)}. It was changed: "
-            "put a copy back, or drop what is not its own with sqlite3"
+            f"the ledger {connection.path} was altered: {'; '.join(found)}. "
+            "Restore a copy, or drop what does not belong to it with sqlite3"
         )
 
 
