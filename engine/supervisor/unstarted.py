@@ -1,7 +1,7 @@
-"""Why a program was not executed, for people. Imported by a supervisor only after that has happened.
+"""Explains why a program was not executed. A supervisor imports it only after that has happened.
 
-The system says one number for many reasons: "no such file" of a script whose interpreter is not there, and
-"permission denied" of a folder far above. So the files are looked at here, after the fact.
+One error number has many causes: "no such file" may mean that the interpreter of a script is missing, and
+"permission denied" may concern a folder far above. So the files are examined here, after the failure.
 """
 
 import errno
@@ -9,15 +9,15 @@ import os
 import stat
 
 FIRST_LINE_BYTES = 256
-"""The system looks at no more of a script to find its interpreter: execve(2)."""
+"""The kernel reads no more bytes of a script to find its interpreter: execve(2)."""
 _ELF = b"\x7fELF"
 
 
 def why_not_executed(name: str, paths: list[str], problem: int) -> str:
-    """In words, from the places where the program may be and errno(3)."""
+    """The message for a failure; `paths` are the candidates for the program, `problem` is errno(3)."""
     try:
         return f"program `{name}` {_why(name, paths, problem)}"
-    except (OSError, ValueError):  # while it was looked at, something changed
+    except (OSError, ValueError):  # a file changed while it was examined
         return f"program `{name}` cannot be executed: {os.strerror(problem)}"
 
 
@@ -49,7 +49,8 @@ def _why(name: str, paths: list[str], problem: int) -> str:
 
 
 def why_denied(path: str) -> str:
-    """Which folder above a path may not be searched; empty if each may."""
+    """A message about the topmost folder above a path that this user may not search; empty if there is none.
+    """
     above = os.path.dirname(path)  # noqa: PTH120  no pathlib in the shim
     folders = []
     while above and above not in folders:
@@ -142,7 +143,7 @@ def _why_a_circle(path: str) -> str:
 
 
 def _interpreter(head: bytes) -> tuple[bytes, bytes]:
-    """The first line of a script, and the path that the system takes from it."""
+    """The first line of a script, and the path of the interpreter in it."""
     line = head.partition(b"\n")[0]
     words = line.removeprefix(b"#!").strip(b" \t").replace(b"\t", b" ").split(b" ")
     return line, words[0]
@@ -162,5 +163,5 @@ def _head(path: str) -> bytes:
 
 
 def _shown(text: bytes) -> str:
-    """Bytes of a file in a message: what is no plain character is written out."""
+    """Bytes of a file for a message, with escapes for everything that is not a plain character."""
     return text.decode("utf-8", "backslashreplace").encode("unicode_escape").decode("ascii")
