@@ -35,7 +35,8 @@ from a pipe, and a pipe that is full would block the launcher.
 READ_BYTES: Final = 65_536
 _HEAD: Final = struct.Struct("!II")
 GONE_MILLISECONDS: Final = 200
-"""How long to wait for the end of a process that has closed its files: only then are its children reparented.
+"""How long to wait for the end of a process that has closed its files: only then
+are its children reparented.
 """
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -207,7 +208,8 @@ def _listen(said: int, idle: Idle, acks: int) -> None:
 
 
 def _wait_until_gone(pid: int) -> None:
-    """Wait for the end of a process: its children are reparented then, which is after its files are closed.
+    """Wait for the end of a process: its children are reparented then, which is
+    after its files are closed.
     """
     try:
         handle = os.pidfd_open(pid)

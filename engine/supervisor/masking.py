@@ -33,7 +33,8 @@ _LAST_WINDOW, _WINDOW_STEP = 56, 8
 only the beginning is there, is recognized too.
 """
 _NUMBERS_AT_ONCE = 4096
-"""Integers that are converted at a time: each is a Python object, so converting all would need much memory.
+"""Integers that are converted at a time: each is a Python object, so converting
+all would need much memory.
 """
 
 
@@ -214,7 +215,8 @@ def _texts_in(secret: str) -> Iterator[str]:
 
 
 def _quoted(value: bytes) -> set[bytes]:
-    """The value in JSON, in PHP's JSON (with `\\/`), and as Python prints a text with both kinds of quotes.
+    """The value in JSON, in PHP's JSON (with `\\/`), and as Python prints a text
+    with both kinds of quotes.
     """
     import json  # noqa: PLC0415  start-up time: the shim has it, others need it only with secrets
 

@@ -277,7 +277,8 @@ class Shim:
         self.kill_at = boot_seconds() + self.order["kill_grace_seconds"]
 
     def _kill(self) -> None:
-        """Send SIGKILL to all processes of the job, in any group; repeat it in a second, for forks meanwhile.
+        """Send SIGKILL to all processes of the job, in any group; repeat it in a
+        second, for forks meanwhile.
         """
         self.was_killed = True
         self.program.signal(signal.SIGKILL)

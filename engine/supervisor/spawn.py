@@ -112,8 +112,8 @@ def why_no_core(core: "tuple[int, int] | None") -> str:
     """Why a job cannot get its core file limit, as a message."""
     asked = _core[0] if core is None else core[0]
     return (
-        f"core files of {asked:,} bytes (limits: core) cannot be allowed: the engine was started with a hard "
-        f"limit of {_core[1]:,} (ulimit -H -c, LimitCORE=)"
+        f"core files of {asked:,} bytes (limits: core) cannot be allowed: the engine's own hard limit is "
+        f"{_core[1]:,} (ulimit -H -c, LimitCORE=)"
     )
 
 
