@@ -36,7 +36,7 @@ enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT };
  * its size beside it. */
 struct order {
     int file; /* the attempt's evidence, open and locked */
-    const char *new, *name; /* its path before step 1, and after it */
+    const char *new, *name; /* its path before the marker is in place, and after */
     const char *control; /* the file of requests to the supervisor: cancel, kill */
     const char *shelf;   /* the folder of these three paths */
     const char *content; /* of the evidence file: the marker, padded to the file's size */
@@ -57,7 +57,7 @@ struct order {
     int is_spared;       /* this process is protected from the OOM killer; the job must not inherit that */
     int may_gain_rights; /* by programs like sudo: PR_SET_NO_NEW_PRIVS stays unset */
     int roused, bereaved; /* descriptors: readable after a request, and after the end of any child */
-    int milliseconds;    /* how long to wait in step 13 */
+    int milliseconds;    /* how long the first wait may last */
     unsigned long long changed; /* signals that are caught or ignored: bit 0 for signal 1, and so on */
 };
 
@@ -86,7 +86,7 @@ struct job {
 };
 
 /* Resets signals in the child. A caught signal would run the parent's handler in the parent's memory: execve(2) would
- * reset it too, but only after step 8 has unblocked it. An ignored signal would stay ignored in the job. */
+ * reset it too, but only after signals are unblocked. An ignored signal would stay ignored in the job. */
 static void reset_signals(unsigned long long changed)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};

@@ -50,9 +50,9 @@ class Call(NamedTuple):
 class Before(NamedTuple):
     """What steps 1 and 2 need: the evidence and the acknowledgement.
 
-    `file` is the locked evidence, `new` and `name` its path before and after step 1, `control` the file of
-    requests, `shelf` the folder of these; `content` is written into `file`, and `ack` to the descriptor
-    `acks`.
+    `file` is the locked evidence, `new` and `name` its path before and after it is put in place, `control`
+    the file of requests, `shelf` the folder of these; `content` is written into `file`, and `ack` to the
+    descriptor `acks`.
     """
 
     file: int
