@@ -146,7 +146,7 @@ def _check_hold(view: View) -> Iterator[Finding]:
     if hold is not None:
         yield Finding(
             code="ledger.restored",
-            found=f"it is an older copy that nobody has accepted, so nothing starts: {hold.detail}",
+            found=f"it is an older copy that has not been accepted, so nothing starts: {hold.detail}",
             help="put the newer ledger back, or continue from the copy with `jobfile up --accept-rewind`",
         )
 
