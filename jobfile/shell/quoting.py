@@ -1,7 +1,7 @@
 """Reads the words of a shell script: quotes and expansions, and where they end.
 
-POSIX.1-2017 XCU 2.2 (quoting) and 2.6 (expansions). Reading stops where shells
-disagree on the end of a construct: `LostError`.
+The rules are POSIX.1-2017 XCU 2.2 (quoting) and 2.6 (expansions). Where shells disagree on the end of a
+construct, reading stops with `LostError`.
 """
 
 import re
@@ -29,6 +29,7 @@ Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
 """Maximum depth of nested brackets and expansions."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+"""A name after `$`. Only one digit: `$10` is `$1` followed by 0 (XCU 2.6.2)."""
 _IDENTIFIER_PART: Final = re.compile(r"\w+", re.ASCII)
 _PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
 _OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
@@ -169,7 +170,7 @@ class Quotes:
     # Quotes
 
     def backslash(self) -> None:
-        """A backslash and the character that it quotes."""
+        """A backslash and the character that it quotes; before a newline both vanish (XCU 2.2.1)."""
         self.at += 1
         if self.slot(Place.AFTER_BACKSLASH) or self.at >= self.limit:
             return
@@ -228,7 +229,11 @@ class Quotes:
             self.literal()
 
     def backticks(self) -> None:
-        """Backticks: every template in them is refused, so only their end matters."""
+        """Backticks. Every template in them is refused, so only their end matters.
+
+        The commands in them are recorded only if there are no backslashes: a shell removes those before it
+        reads the text again (XCU 2.6.3), so the commands would have different offsets.
+        """
         word = self.word()
         word.text += "$"
         word.may_vanish = True
@@ -259,6 +264,7 @@ class Quotes:
         self.refuse_continuation()
         self.deeper(1)
         sign = self.text[self.at : self.at + 1] if self.at < self.limit else ""
+        # Outside quotes the result is split into fields, perhaps none (XCU 2.6.5). `$'` and `$"` are quotes.
         word.may_vanish = word.may_vanish or not (is_double or sign in "'\"")
         if self.looks_at("(("):
             self._dollar_arithmetic(begin)
@@ -278,13 +284,15 @@ class Quotes:
                 self.at = match.end()
                 name = self.rest_of_name(match.group())
                 word.variables.append(name)
-                word.may_vanish = word.may_vanish or name == "@"
+                word.may_vanish = word.may_vanish or name == "@"  # `"$@"` too is no word, or several
                 word.spots.append((len(word.text) - 1, name))
                 self.notes.reads.append(Read(name, begin, self.at))
         self.deeper(-1)
 
     def rest_of_name(self, name: str) -> str:
-        """A name that continues after a line continuation."""
+        """The rest of a name that goes over a line continuation: shells
+        remove that before they look for names.
+        """
         after = _CONTINUATIONS.match(self.text, self.at, self.next_slot())
         rest = _IDENTIFIER_PART.match(self.text, after.end(), self.next_slot()) if after else None
         if rest is None or not (name[0].isalpha() or name[0] == "_"):
@@ -349,7 +357,10 @@ class Quotes:
         self.bash("$[", begin)
 
     def braces(self, begin: int, *, is_double: bool) -> None:
-        """`${ … }`: templates inside are refused; quotes and inner expansions matter only to find its end."""
+        """`${ … }`: templates inside are refused; quotes and inner expansions matter only to find its end.
+
+        `forced` makes templates in inner constructs count as inside these braces, too.
+        """
         parameter = _PARAMETER.match(self.text, self.at + 1, self.next_slot())
         if parameter is None and self.at + 1 not in self.ends:
             raise LostError(begin, "this ${ }")
@@ -358,6 +369,7 @@ class Quotes:
             note_expansion(self.notes, self.text, parameter, limit=self.limit)
             self.at = parameter.end()
             self.refuse_continuation()
+        # In `"${x-…}"` a single quote is an ordinary character; after # or % it quotes (XCU 2.6.2).
         is_text = is_double and self.dialect == "sh" and parameter is not None and parameter[3] is not None
         self.at = parameter.end() if parameter else self.at + 1
         outer, self.forced = self.forced, Place.BRACES
@@ -437,7 +449,12 @@ class Quotes:
         self.arithmetic(begin, end)
 
     def arithmetic_end(self, at: int) -> int | None:
-        """Where `))` closes the arithmetic that begins here; None if it is nested brackets."""
+        """Where `))` closes the arithmetic that begins here; None if a single `)` shows that it is nested
+        brackets.
+
+        Text in which the two readings have different quotes or comments is refused. `#` is allowed inside a
+        word, as in `16#ff`.
+        """
         depth = 0
         while at < self.limit:
             sign = self.text[at]
@@ -463,7 +480,9 @@ class Quotes:
         return end
 
     def _own_text(self, begin: int, end: int) -> str:
-        """The text between these offsets, with templates replaced by blanks."""
+        """The text between these offsets; templates are replaced by as many
+        blanks, so that offsets stay right.
+        """
         text = self.text[begin:end]
         for start in self.starts[bisect_left(self.starts, begin) : bisect_left(self.starts, end)]:
             length = min(self.ends[start], end) - start
