@@ -267,7 +267,7 @@ def more_runs_are_active_than_may_be(patient: Patient) -> None:
     )
 
 
-@brings("invariant.I12", "does not know what became of it")
+@brings("invariant.I12", "does not know what happened to it")
 def nothing_is_known_of_a_schedule(patient: Patient) -> None:
     patient.write("delete from gap", "delete from attempt", "delete from run")
 
