@@ -125,7 +125,9 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
 
 
 def _refuse_removals(removed: int, jobs: int, *, may_remove: bool) -> None:
-    """Removing many jobs needs a yes: as many as RISK11 reports, or as an engine would hold back."""
+    """Raise if many jobs would be removed without permission: as many as
+    RISK11 reports or an engine holds back.
+    """
     is_many = removes_many(removed, jobs) or is_mass_removal(removed=removed, jobs=jobs)
     if removed and is_many and not may_remove:
         refuse_mass_removal(removed, jobs)
