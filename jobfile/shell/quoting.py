@@ -229,11 +229,7 @@ class Quotes:
             self.literal()
 
     def backticks(self) -> None:
-        """Backticks. Every template in them is refused, so only their end matters.
-
-        The commands in them are recorded only if there are no backslashes: a shell removes those before it
-        reads the text again (XCU 2.6.3), so the commands would have different offsets.
-        """
+        """Backticks. Every template in them is refused, so only their end matters."""
         word = self.word()
         word.text += "$"
         word.may_vanish = True
@@ -244,6 +240,7 @@ class Quotes:
         has_escapes = "\\" in self.text[begin : self.at]
         inside = self.text[begin : self.at].replace("\\\n", "") if has_escapes else ""
         word.spots += ((len(word.text) - 1, name) for name in expanded_names(inside))
+        # A shell removes backslashes before it reads the text again (XCU 2.6.3): then offsets would be wrong.
         if not has_slots and not has_escapes:
             known = len(self.notes.commands)
             self.look_into(begin + 1, self.at - 1)
@@ -290,9 +287,7 @@ class Quotes:
         self.deeper(-1)
 
     def rest_of_name(self, name: str) -> str:
-        """The rest of a name that goes over a line continuation: shells
-        remove that before they look for names.
-        """
+        """The whole name, when it goes over a line continuation, which shells remove first (XCU 2.2.1)."""
         after = _CONTINUATIONS.match(self.text, self.at, self.next_slot())
         rest = _IDENTIFIER_PART.match(self.text, after.end(), self.next_slot()) if after else None
         if rest is None or not (name[0].isalpha() or name[0] == "_"):
@@ -357,10 +352,7 @@ class Quotes:
         self.bash("$[", begin)
 
     def braces(self, begin: int, *, is_double: bool) -> None:
-        """`${ … }`: templates inside are refused; quotes and inner expansions matter only to find its end.
-
-        `forced` makes templates in inner constructs count as inside these braces, too.
-        """
+        """`${ … }`: templates inside are refused; quotes and inner expansions matter only to find its end."""
         parameter = _PARAMETER.match(self.text, self.at + 1, self.next_slot())
         if parameter is None and self.at + 1 not in self.ends:
             raise LostError(begin, "this ${ }")
@@ -449,18 +441,14 @@ class Quotes:
         self.arithmetic(begin, end)
 
     def arithmetic_end(self, at: int) -> int | None:
-        """Where `))` closes the arithmetic that begins here; None if a single `)` shows that it is nested
-        brackets.
-
-        Text in which the two readings have different quotes or comments is refused. `#` is allowed inside a
-        word, as in `16#ff`.
-        """
+        """Where `))` closes the arithmetic that begins here; None if it is nested brackets."""
         depth = 0
         while at < self.limit:
             sign = self.text[at]
             if at in self.ends:
                 at = self.ends[at]
                 continue
+            # In brackets these would quote or begin a comment; a `#` inside a word, as in `16#ff`, would not.
             if sign in "\\`#" and not (sign == "#" and self.text[at - 1] not in " \t\n;"):
                 raise LostError(at, f"`{sign}` in (( ))")
             if sign in "'\"":
@@ -480,9 +468,7 @@ class Quotes:
         return end
 
     def _own_text(self, begin: int, end: int) -> str:
-        """The text between these offsets; templates are replaced by as many
-        blanks, so that offsets stay right.
-        """
+        """The text between these offsets, with as many blanks in place of each template."""
         text = self.text[begin:end]
         for start in self.starts[bisect_left(self.starts, begin) : bisect_left(self.starts, end)]:
             length = min(self.ends[start], end) - start
