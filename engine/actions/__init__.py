@@ -1,3 +1,3 @@
-"""What a job does: how each kind of action becomes an order to start a process."""
+"""The kinds of action: how each becomes an order to start a process."""
 
 __all__ = ["prepare", "registry", "unsupported"]

@@ -7,13 +7,13 @@ from jobfile.model.jobs import CommandAction
 
 
 class Command:
-    """A list of words, each of which may hold templates."""
+    """The kind `command`: a list of words, which may contain templates."""
 
     made = CommandAction
     is_runnable = True
 
     def prepare(self, action: CommandAction, values: Values) -> Prepared:
-        """A value must not become an option that the author did not write."""
+        """Fill in the words. A value that would become an option that the author did not write is refused."""
         argv: list[str] = []
         for item in action.argv:
             parts = render_items(item, values()) if has_template(item) else (item,)

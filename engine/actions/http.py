@@ -9,13 +9,13 @@ from jobfile.model.jobs import HttpAction
 
 
 class Http:
-    """A request, with the statuses that count as success."""
+    """The kind `http`: a request, with the statuses that count as success."""
 
     made = HttpAction
     is_runnable = False
 
     def prepare(self, action: HttpAction, values: Values) -> Prepared:  # noqa: ARG002  the protocol's signature
-        """Refused."""
+        """Raise: the engine cannot run this kind yet."""
         refuse("http")
 
     def describe(self, action: HttpAction, filled: Filled) -> list[Row]:
@@ -30,7 +30,7 @@ class Http:
         return [*rows, ("succeeds on", ranges)]
 
     def program(self, action: HttpAction, filled: Filled) -> str:  # noqa: ARG002  the protocol's signature
-        """None."""
+        """Return "": a request executes no program."""
         return ""
 
 

@@ -1,4 +1,4 @@
-"""What the engine asks of a kind of action."""
+"""The protocol that each kind of action implements."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol  # an action of a kind is known to its module alone
@@ -7,21 +7,23 @@ from engine.core.reasons import Reason
 
 Row = tuple[str, str]
 Values = Callable[[], Mapping[str, object]]
-"""The values of names in templates, built for the first template: most jobs have none."""
+"""Returns the values of names in templates. They are built at the first call, because most jobs need none."""
 
 
 class CannotStartError(Exception):
     """Why an attempt cannot start; `prepare` makes a StartError of it."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        """`detail` is the message for people."""
+        """`detail` is the message."""
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
 
 
 class Prepared(NamedTuple):
-    """What is executed: program and arguments, a script for its input, and variables beside the job's own."""
+    """What to execute: program and arguments, the text of a script file, and
+    variables beside the job's own.
+    """
 
     argv: tuple[str, ...]
     script: str | None = None
@@ -29,7 +31,7 @@ class Prepared(NamedTuple):
 
 
 class Filled(Protocol):
-    """Templates before a run: a value that is not known yet is shown as a placeholder."""
+    """Fills in templates for a dry run: a value that is not known yet becomes a placeholder."""
 
     def expression(self, source: str) -> str:
         """The value of an expression."""
@@ -44,7 +46,7 @@ class Filled(Protocol):
         ...
 
     def program(self, name: str) -> str:
-        """A program, and where it was found."""
+        """A program with the path where it was found."""
         ...
 
 
@@ -59,7 +61,7 @@ class ActionKind(Protocol):
         ...
 
     def prepare(self, action: Any, values: Values) -> Prepared:  # noqa: ANN401  a value of `made`
-        """What an attempt executes. Raises CannotStartError and EvaluationError."""
+        """What an attempt executes. Raises CannotStartError or EvaluationError."""
         ...
 
     def describe(self, action: Any, filled: Filled) -> list[Row]:  # noqa: ANN401  a value of `made`
@@ -67,5 +69,5 @@ class ActionKind(Protocol):
         ...
 
     def program(self, action: Any, filled: Filled) -> str:  # noqa: ANN401  a value of `made`
-        """The program that would be executed; '' where there is none."""
+        """The program that would be executed; '' if there is none."""
         ...

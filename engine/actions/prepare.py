@@ -40,9 +40,9 @@ MAX_VALUE_BYTES = 128 * 1024 - 64
 def prepare(
     run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
 ) -> LaunchOrder | StartError | None:
-    """Everything to execute attempt `run.attempt`, or why it cannot start. Never raises.
+    """The order to execute attempt `run.attempt`, or why it cannot start. Never raises.
 
-    None when a file or folder has not answered yet: call again soon.
+    None when the system has not answered for a file or folder yet: call it again soon.
     """
     secrets: dict[str, str] = {}
     try:
@@ -59,7 +59,7 @@ def prepare(
 
 
 def _unforeseen(error: Exception, secrets: Mapping[str, str]) -> str:
-    """An unexpected error, in words; it may quote a value, so secrets are removed."""
+    """The text of an unexpected error. It may quote a value, so secrets are removed."""
     text = f"it could not be prepared: {type(error).__name__}: {error}"
     for secret in secrets.values():
         for form in (secret, repr(secret)[1:-1]):
@@ -68,9 +68,9 @@ def _unforeseen(error: Exception, secrets: Mapping[str, str]) -> str:
 
 
 def _storable(detail: str) -> str:
-    """A text for the ledger: UTF-8 and not too long; a path or value may be neither."""
+    """A text in a form for the ledger: UTF-8 and not too long. A path or value in it may be neither."""
     text = detail.encode("utf-8", "backslashreplace").decode()
-    half = MAX_DETAIL // 2  # the start has the subject, and the end has the reason
+    half = MAX_DETAIL // 2  # keep both ends: the subject is at the start, and the reason at the end
     return text if len(text) <= MAX_DETAIL else f"{text[:half]}…{text[-half:]}"
 
 
@@ -83,9 +83,11 @@ def _order(
     now: datetime,
     last_success: datetime | None,
 ) -> LaunchOrder:
-    """The order; `secrets` is filled as they are read, so that the caller can keep them out of errors."""
+    """Make the order. `secrets` is filled while they are read, so that
+    the caller can remove them from errors.
+    """
     for name, source in spec.secrets.items():
-        if is_reserved(name):  # not possible in job files, but a recorded job may be older, or from elsewhere
+        if is_reserved(name):  # only a job of an older version, or a foreign one
             raise CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that jobfile reserves")
         secrets[name] = _secret(name, source, config.environ)
 
@@ -121,7 +123,7 @@ def _core_bytes(spec: JobSpec) -> int | None:
 
 
 def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
-    """Where the process runs: the job's folder, relative to the main file's folder; that one by default."""
+    """The working folder: that of the job, relative to the main file's folder, which is the default."""
     base = _folder_of(config.main_file)
     if spec.working_dir is None:
         return base
@@ -139,7 +141,7 @@ def folder_trouble(folder: Path) -> str:
         return f"working_dir {folder} cannot be used: {error}"
     except FileNotFoundError:
         return f"working_dir {folder} is not a folder: nothing is there"
-    except OSError as error:  # a parent that may not be searched, a name too long, a mount that is gone
+    except OSError as error:  # for example no right to search a parent, a name too long, a mount that is gone
         return f"working_dir {folder} cannot be used: {error.strerror or error}"
     except ValueError:
         return f"working_dir {folder!s} cannot be used: its name holds a NUL character"
@@ -210,7 +212,7 @@ def _joined(value: tuple[object, ...]) -> str:
 
 
 def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:
-    """Why a run that needs a secret could not start now, without its value; empty if it could."""
+    """Why a run that needs a secret could not start now; empty if it could. It never has the value."""
     try:
         wait_for(partial(_secret, name, source, environ))
     except CannotStartError as error:
@@ -221,7 +223,7 @@ def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:
 def refusals(
     spec: JobSpec, config: EngineConfig, values: Mapping[str, object], *, unknown: type[Exception]
 ) -> Iterator[str]:
-    """Why a run could not start now, each reason in words; no secret is read.
+    """The reasons for which a run could not start now. No secret is read.
 
     `values` may be incomplete: a missing one raises `unknown`, and is not reported.
     """
@@ -250,7 +252,7 @@ def refusals(
 
 
 def _refuse_unread_secret(name: str, source: str, environ: Mapping[str, str]) -> None:
-    """Check a secret by its place. The content of a file is checked when a run starts."""
+    """Check a secret without reading it. The content of a file is checked when a run starts."""
     kind, _, place = source.partition(":")
     if kind == "env":
         _secret(name, source, environ)
@@ -262,7 +264,7 @@ def _refuse_unread_secret(name: str, source: str, environ: Mapping[str, str]) ->
 
 
 def _secret(name: str, source: str, environ: Mapping[str, str]) -> str:
-    """The value of a secret, read now; a message about it never holds the value."""
+    """Read the value of a secret. An error message never has it."""
     kind, _, place = source.partition(":")
     try:
         value = environ.get(place) if kind == "env" else read_secret(Path(place))
@@ -285,7 +287,7 @@ def _no_secret(name: str, why: str) -> CannotStartError:
 def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> None:
     values = (*env.values(), *argv)
     if "\0" not in "".join(values) and max(map(len, values)) * 4 <= MAX_VALUE_BYTES:
-        return  # a character is at most four bytes: most values need no closer check
+        return  # for speed: a character has at most four bytes, so most values need no encoding
     for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
         if "\0" in value:
             raise CannotStartError(Reason.TEMPLATE_ERROR, f"{what} holds a NUL character")

@@ -6,13 +6,13 @@ from jobfile.model.jobs import PythonAction
 
 
 class Python:
-    """`module:function`."""
+    """The kind `python`: `module:function`."""
 
     made = PythonAction
     is_runnable = False
 
     def prepare(self, action: PythonAction, values: Values) -> Prepared:  # noqa: ARG002  the protocol's signature
-        """Refused."""
+        """Raise: the engine cannot run this kind yet."""
         refuse("python")
 
     def describe(self, action: PythonAction, filled: Filled) -> list[Row]:  # noqa: ARG002  the protocol's signature
@@ -20,5 +20,5 @@ class Python:
         return [("python", f"{action.module}:{action.function}, with the params as keywords")]
 
     def program(self, action: PythonAction, filled: Filled) -> str:  # noqa: ARG002  the protocol's signature
-        """None that a shell would find."""
+        """Return "": a function is no program."""
         return ""

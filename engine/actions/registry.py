@@ -1,4 +1,7 @@
-"""Every kind of action that the engine knows; one more kind is one more line here. Steps are around them."""
+"""The registry of the kinds of action: a new kind needs one line here.
+
+Steps are no kind; they contain actions.
+"""
 
 from typing import Final
 
@@ -21,7 +24,7 @@ def kind_of(action: SimpleAction) -> ActionKind:
 
 
 def runnable_kind_of(action: Action) -> ActionKind:
-    """The kind of an action that is in force: the engine can run it."""
+    """The kind of an action in force, which the engine can run."""
     if isinstance(action, StepsAction):
         refuse(STEPS)
     return kind_of(action)

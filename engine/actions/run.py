@@ -1,4 +1,4 @@
-"""`run`: a script goes to its shell as a file, and values as variables: a value never becomes code."""
+"""`run`: the shell gets the script as a file and the values as variables, so a value never becomes code."""
 
 from engine.actions.kind import Filled, Prepared, Row, Values
 from jobfile.expressions.template import evaluate_source, to_text
@@ -6,13 +6,13 @@ from jobfile.model.jobs import ScriptAction
 
 
 class Run:
-    """A script for a shell."""
+    """The kind `run`: a script for a shell."""
 
     made = ScriptAction
     is_runnable = True
 
     def prepare(self, action: ScriptAction, values: Values) -> Prepared:
-        """The n-th expression is the variable JF_n."""
+        """Evaluate the expressions: the n-th one becomes the variable JF_n."""
         env = {
             f"JF_{index}": to_text(evaluate_source(source, values()))
             for index, source in enumerate(action.values, start=1)

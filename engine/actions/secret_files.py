@@ -20,7 +20,7 @@ _KINDS: Final = {
 
 
 class NotAvailableError(Exception):
-    """Why a secret is not available, in words that follow its name."""
+    """Why a secret is not available; the text follows its name in a message."""
 
 
 def read_secret(path: Path) -> str:
@@ -58,14 +58,15 @@ def _content(path: Path) -> bytes:
 
 
 def _opened(path: Path) -> int:
-    """The file, open; the checked file is the one that is read. Raises OSError and NotAvailableError.
+    """Open and check the file: the open file is checked, so it cannot be replaced in between.
 
-    A link is followed, because Kubernetes mounts secrets that way; but only one that this user or root made.
+    A link is followed, because Kubernetes mounts secrets as links, but only if it belongs to this user or
+    root. Raises OSError or NotAvailableError.
     """
     link = os.lstat(path)
     if stat.S_ISLNK(link.st_mode) and is_foreign(link):
         raise NotAvailableError(f": {path} is a symbolic link that belongs to {owner_name(link)}")
-    _refuse_rights(path, path.stat())  # without opening it: opening a device may have effects
+    _refuse_rights(path, path.stat())  # before it is opened: opening a device may have effects
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         _refuse_rights(path, os.fstat(handle))
@@ -76,9 +77,10 @@ def _opened(path: Path) -> int:
 
 
 def _refuse_rights(path: Path, about: os.stat_result) -> None:
-    """Only a regular file, ours or root's, that no other user can change; ours must not be readable either.
+    """Refuse anything but a regular file of this user or root that no other user can change.
 
-    Root's may be readable by others: a container's secrets are, and this user could not change that.
+    A file of this user must not be readable by others either. One of root may be: secrets of containers are,
+    and this user could not change that.
     """
     if not stat.S_ISREG(about.st_mode):
         kind = _KINDS.get(stat.S_IFMT(about.st_mode), "something else")

@@ -1,4 +1,7 @@
-"""What the ledger says: did it run, why, how many. Pure functions of a view and a time."""
+"""Answers from the ledger: did it run, why, how many. Pure functions of a view and a time.
+
+Each answer is a frozen value, with a function that gives it as text and one that gives it as JSON data.
+"""
 
 __all__ = [
     "as_json",

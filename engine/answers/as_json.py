@@ -1,4 +1,4 @@
-"""A run and its attempts as programs get them: the same in every answer."""
+"""A run and its attempts as JSON data, the same in every answer."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from engine.core.lifecycle import Attempt, AttemptKey, Run
 
 
 def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
-    """A run as programs get it; with the attempts given, `attempt_list` describes each."""
+    """A run as JSON data; with `attempts`, the key `attempt_list` describes each."""
     plain: dict[str, object] = {
         "id": run.id,
         "job": run.job,
@@ -33,7 +33,7 @@ def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[
 
 
 def ended_runs_to_json(runs: Sequence[tuple[Run, Sequence[Attempt]]]) -> dict[str, object]:
-    """Runs that were waited for, each with its attempts."""
+    """Runs that a command has waited for, each with its attempts, as JSON data."""
     return {"format": 1, "runs": [run_to_json(run, attempts=attempts) for run, attempts in runs]}
 
 

@@ -1,4 +1,4 @@
-"""What an answer about a job needs: the ledger, the zone of its times, now, and whether an engine runs."""
+"""The input of an answer about a job: the ledger, the zone of its times, now, and whether an engine runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,5 +26,5 @@ class Asked:
         return is_overdue(item, self.presence, self.now)
 
     def words(self, item: Item) -> str:
-        """Why an expected run is in its state; empty where there is nothing to say."""
+        """Why an expected run is in its state; empty when that needs no reason."""
         return item_words(self.view, item, self.presence, zone=self.zone, now=self.now)

@@ -1,4 +1,4 @@
-"""Who changed what, and whether the audit is complete."""
+"""Answers of `audit`: who changed what, and whether the audit is complete."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,35 +28,35 @@ class Verified:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was edited, removed, put in or cut off, as far as can be seen."""
+        """Whether no edited, removed, inserted or cut-off record was found."""
         return self.chain.broken_at is None and not self.is_missing
 
 
 def verify(links: Iterable[Link], *, noted: str) -> Verified:
-    """Follow the chain of the audit; `noted` is the beginning of a hash that has to be in it, or empty."""
+    """Follow the chain of the audit; `noted` is the beginning of a hash that must be in it, or empty."""
     return Verified(chain=follow(links, noted=noted), noted=noted)
 
 
 def records_to_text(records: Records, *, width: int) -> str:
-    """Records for people: a line for each."""
+    """Records as text: a line for each."""
     if not records:
         return "nothing was recorded yet"
     return table(HEADS, [_row(number, one) for number, one in records], right=(0,), width=width)
 
 
 def records_to_json(records: Records) -> dict[str, object]:
-    """Records for programs."""
+    """Records as JSON data."""
     return {"format": 1, "records": [_record(number, one) for number, one in records]}
 
 
 def verified_to_text(verified: Verified) -> str:
-    """Whether the audit is whole, for people."""
+    """The result of a check, as text."""
     missing = f"no record has the hash {verified.noted}: records were cut off, or all were rewritten"
     return "\n".join([_chain_line(verified.chain), *([missing] if verified.is_missing else [])])
 
 
 def verified_to_json(verified: Verified) -> dict[str, object]:
-    """Whether the audit is whole, for programs."""
+    """The result of a check, as JSON data."""
     chain, noted = verified.chain, verified.noted
     head = chain.head
     return {

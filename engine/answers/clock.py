@@ -1,4 +1,4 @@
-"""Whether the engine believes the clock."""
+"""Answers of `clock`: whether the engine believes the clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,19 +12,19 @@ from engine.ledger.ports import View
 SHOWN = 5
 """Maximum number of clock events shown."""
 LOOKED_AT = 50
-"""Number of newest incidents that are searched for them."""
+"""Number of newest incidents that are searched for clock events."""
 _WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """The time on this host, and how the engine judged it lately."""
+    """The time on this host, and what the engine has noted about it lately."""
 
     now: datetime
     is_synchronized: bool | None
-    """As the system says; None when it does not say."""
+    """Whether the system reports its clock as synchronized; None when it cannot tell."""
     hold: Incident | None
-    """Since when and why the engine does not believe the clock, if it does not."""
+    """The open hold, if the engine does not believe the clock."""
     events: tuple[Incident, ...]
 
 
@@ -40,7 +40,7 @@ def look_at_clock(view: View, *, now: datetime, is_synchronized: bool | None) ->
 
 
 def clock_to_text(clock: Clock, *, width: int) -> str:
-    """The answer for people."""
+    """The answer as text."""
     hold = clock.hold
     rows = [
         ("clock", instant_text(clock.now, UTC, has_seconds=True)),
@@ -52,7 +52,7 @@ def clock_to_text(clock: Clock, *, width: int) -> str:
 
 
 def clock_to_json(clock: Clock) -> dict[str, object]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     return {
         "format": 1,
         "now": clock.now.isoformat(),
@@ -66,12 +66,12 @@ def clock_to_json(clock: Clock) -> dict[str, object]:
 
 
 def accepted_to_text(*, is_accepted: bool) -> str:
-    """For people, whether there was anything to accept."""
+    """The result of accepting the clock, as text."""
     return "the clock is accepted" if is_accepted else "the clock is believed; nothing to accept"
 
 
 def accepted_to_json(*, is_accepted: bool) -> dict[str, object]:
-    """For programs, whether there was anything to accept."""
+    """The result of accepting the clock, as JSON data."""
     return {"format": 1, "accepted": is_accepted}
 
 

@@ -1,4 +1,6 @@
-"""Did this job run, did it succeed: for one job, one customer, one day."""
+"""Answers of `did`: did this job run, did it succeed: for its newest run, some
+params, a day or an instant.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,7 @@ from jobfile.model.values import Value
 
 
 class Answer(IntEnum):
-    """What `did` says, as its exit code."""
+    """The answers of `did`, each with its exit code."""
 
     SUCCEEDED = 0
     NOT_WELL = 1
@@ -34,7 +36,7 @@ class Answer(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Did:
-    """The answer, the items it rests on, and one line for people."""
+    """The answer, the items that it is based on, and one line of text."""
 
     job: str
     answer: Answer
@@ -69,7 +71,7 @@ def did_never(job: str, why: str) -> Did:
 
 
 def did_to_json(found: Did) -> dict[str, object]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     items = [
         {
             "scheduled_for": item.scheduled_for.isoformat(),
@@ -91,7 +93,7 @@ def did_to_json(found: Did) -> dict[str, object]:
 
 
 def _honest(found: Did, asked: Asked) -> Did:
-    """Where the ledger's record of what was expected cannot be read, the answer is uncertain."""
+    """Mark the answer as uncertain when the job's record in the ledger is partly unreadable."""
     broken = [
         one
         for one in asked.view.unreadable
@@ -143,7 +145,7 @@ def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def answer_of(state: RunState, *, was_started: bool) -> Answer:
-    """The answer that a state gives to: did it run, did it succeed."""
+    """The answer for a run in this state."""
     if state is RunState.SUCCEEDED:
         return Answer.SUCCEEDED
     if state in OPEN_STATES:
@@ -160,7 +162,7 @@ def _answer(asked: Asked, item: Item) -> Answer:
 
 
 def worst_of(asked: Asked, items: Sequence[Item]) -> Item:
-    """The run that decides the answer for all; of several equal ones the last."""
+    """The item that decides the answer for all: the worst one; of several equal ones the last."""
     worst = _worst(asked, items)
     return next((item for item in reversed(items) if _answer(asked, item) is worst), items[-1])
 
@@ -184,9 +186,9 @@ def _did_run(asked: Asked, run: Run) -> Did:
 def chosen_item(
     asked: Asked, params: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Item | None, datetime | None]:
-    """The run that an answer without a day or time is about; if there is none, the instant expected next.
+    """The run that an answer without a day or time is about; without one, the next expected instant.
 
-    That is the newest run of the schedule where one is in force, else the newest of any kind.
+    It is the newest run of the schedule if one is in force, and otherwise the newest of any kind.
     """
     view, job, now = asked.view, asked.job, asked.now
     fits = _fitting(asked, params)
@@ -201,9 +203,9 @@ def chosen_item(
 
 
 def _did_newest(asked: Asked, params: Mapping[str, str]) -> Did:
-    """Answer for the schedule where one is in force, else for the newest run of any kind.
+    """Answer for the schedule if one is in force, and otherwise for the newest run of any kind.
 
-    A manual test must not hide that the schedule's own run failed: the same line reports both.
+    A later manual run must not hide that the scheduled run failed: the line reports both.
     """
     view, job, now = asked.view, asked.job, asked.now
     item, coming = chosen_item(asked, params)
@@ -252,9 +254,9 @@ def after_retries(view: History, item: Item) -> Item:
 
 
 def _fitting(asked: Asked, params: Mapping[str, str]) -> Callable[[Item], bool]:
-    """Whether an expected run has these params and is not a retry of another.
+    """A test whether an expected run has these params and is not a retry of another.
 
-    Where no run was made, the job's defaults count: the run would have had them.
+    For an occurrence without a run the job's defaults count: the run would have had them.
     """
     defaults = _defaults(asked) if params else {}
 
@@ -318,7 +320,7 @@ _ORDER = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "m
 
 
 def verdict_of(asked: Asked, item: Item) -> str:
-    """What an expected run counts as: its state, or that it is overdue or open."""
+    """The verdict of an expected run: its state, or that it is overdue."""
     if asked.is_overdue(item):
         return OVERDUE
     return OPEN if item.state in OPEN_STATES else item.state.value

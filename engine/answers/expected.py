@@ -1,4 +1,6 @@
-"""Everything that was expected of a job in a window, each with its verdict: the base of every answer."""
+"""Finds everything that was expected of a job in a window, each with its verdict:
+the base of every answer.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,20 +15,22 @@ if TYPE_CHECKING:
     from jobfile.schedule.occurrences import Fire
 
 INSTANT = timedelta(microseconds=1)
-"""Windows are half open, [since, until); occurrences are enumerated in (after, until]."""
+"""One step back from an instant: windows are [since, until), but
+occurrences are enumerated in (after, until].
+"""
 
 MAX_ITEMS = 100_000
 """Maximum number of expected runs of one job in one answer."""
 
 NOT_ACCOUNTED = "not_accounted"
-"""The reason of an occurrence that fell due while no engine was running to decide about it."""
+"""The reason of an occurrence that fell due while no engine could decide about it."""
 
 
 class Item(NamedTuple):
-    """One expected run. `run` is missing when a gap record holds it, or no engine has decided yet.
+    """One expected run. `run` is None when a gap record holds it, or no engine has decided yet.
 
-    After `pruned_at` only the state is known. `due_at` is when an undecided one has to start; it is None
-    where none has to: the run exists, or its job was paused, and then `detail` says by whom.
+    With `pruned_at`, only the state is known. `due_at` is when an undecided run must start; None when none
+    must: the run exists, or its job was paused, and then `detail` has the name of the user.
     """
 
     scheduled_for: datetime
@@ -78,7 +82,7 @@ def upcoming(view: History, job: str, *, now: datetime, until: datetime) -> Iter
 
 
 def item_of(run: Run) -> Item:
-    """The item that a run is the record of."""
+    """The item of a recorded run."""
     return Item(
         scheduled_for=run.scheduled_for,
         state=run.verdict,
@@ -92,7 +96,7 @@ def item_of(run: Run) -> Item:
 
 
 def start_of(schedule: Schedule, fire: "Fire") -> datetime:
-    """When the run of an occurrence has to start: at its instant, or when its spread has passed."""
+    """When the run of an occurrence must start: at its instant, or after its spread."""
     from jobfile.schedule.occurrences import spread_delay  # noqa: PLC0415  start-up time: only where instants are computed
 
     return fire.at + spread_delay(schedule.entries[fire.entry].spread, schedule.job)
@@ -106,7 +110,7 @@ def pause_at(pauses: Sequence[Pause], at: datetime) -> Pause | None:
 def _scheduled(
     schedule: Schedule, fire: "Fire", by_instant: Mapping[tuple[int, datetime], Run], gaps: tuple[Gap, ...]
 ) -> Item | None:
-    """What the ledger says of an occurrence; None when no engine has decided about it."""
+    """The item of an occurrence that is accounted for; None when no engine has decided about it."""
     run = by_instant.get((schedule.clock_epoch, fire.at))
     if run is not None:
         return item_of(run)
@@ -128,7 +132,7 @@ def _scheduled(
 
 
 def _undecided(schedule: Schedule, fire: "Fire", pauses: Sequence[Pause]) -> Item:
-    """An occurrence that fell due while no engine could decide about it."""
+    """The item of an occurrence that no engine has decided about."""
     pause = pause_at(pauses, fire.at)
     return Item(
         scheduled_for=fire.at,

@@ -1,4 +1,4 @@
-"""What the codes of diagnostics mean, and which keys a job file may have."""
+"""Answers of `explain`: what a diagnostic code means, and which keys a job file may have."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from jobfile.pages import keys_text, page_text
 
 
 class Page(NamedTuple):
-    """What a code means: in a few words, and in full with examples."""
+    """The meaning of a code: in a few words, and in full with examples."""
 
     code: str
     severity: str
@@ -22,22 +22,22 @@ def page_of(code: str) -> Page:
 
 
 def page_to_json(page: Page) -> dict[str, object]:
-    """A page for programs."""
+    """A page as JSON data."""
     return {"format": 1, **_about(page.code), "page": page.text}
 
 
 def codes_to_text() -> str:
-    """All codes for people: a line for each."""
+    """All codes as text: a line for each."""
     return "\n".join(f"{code}  {one.severity.value:<7}  {one.says}" for code, one in CODES.items())
 
 
 def codes_to_json() -> dict[str, object]:
-    """All codes for programs."""
+    """All codes as JSON data."""
     return {"format": 1, "codes": [_about(code) for code in CODES]}
 
 
 def keys_to_json(kind: str) -> dict[str, object]:
-    """The keys of a kind of map for programs; `keys_text` is for people."""
+    """The keys of a kind of map, as JSON data; `keys_text` gives them as text."""
     rows = [line.split(None, 1) for line in keys_text(kind).splitlines()]
     return {"format": 1, "kind": kind, "keys": [{"key": row[0], "means": row[-1]} for row in rows]}
 

@@ -1,4 +1,6 @@
-"""What is known about an expected run: schedule, definition, engine, attempts, manual actions."""
+"""Collects the facts about an expected run for `why`: schedule, definition,
+engine, attempts, manual actions.
+"""
 
 import re
 from datetime import datetime, timedelta
@@ -14,17 +16,17 @@ from engine.ledger.ports import EngineHistory, Generations, History, View
 from jobfile.schedule.in_words import describe
 
 ON_TIME_SECONDS = 10
-"""A record that is made within this time was made on time."""
+"""A decision that was recorded within this many seconds was on time."""
 
 SILENCE = timedelta(seconds=15)
 """How long after its last sign of life a session without an end may still have been running."""
 
 Fact = tuple[str, str]
-"""A label, and the text beside it."""
+"""A label, and its text."""
 
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _TOLD_ELSEWHERE = ("run",)
-"""Actions that another fact shows already."""
+"""Actions of the audit that another fact already shows."""
 
 
 def instant_facts(asked: Asked, item: Item) -> list[Fact]:
@@ -80,9 +82,10 @@ def _decision_facts(asked: Asked, item: Item) -> list[Fact]:
 
 
 def _engine_facts(view: View, at: datetime, zone: ZoneInfo, *, is_there: bool) -> list[Fact]:
-    """The engine of an instant. Without `is_there` no engine has decided about it, and none runs now.
+    """The engine that ran at an instant. Without `is_there`, no engine has decided about it and none runs
+    now.
 
-    A session that was killed has no end; only a missing decision proves that it was not running.
+    A session that was killed has no recorded end; only a missing decision proves that it was not running.
     """
     before, after = view.session_before(at), view.session_after(at)
     facts = []
@@ -101,7 +104,7 @@ def _engine_facts(view: View, at: datetime, zone: ZoneInfo, *, is_there: bool) -
 
 
 def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fact]:
-    """Other problems at an instant: files that were refused, a clock that was not believed."""
+    """Other problems at an instant: rejected files, a clock that was not believed."""
     facts = [
         ("clock", f"not believed from {instant_text(one.began_at, zone)}: {one.detail}")
         for one in view.recent_incidents(limit=1_000)
@@ -117,7 +120,7 @@ def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fa
 
 
 def _covers(session: Session, at: datetime, after: Session | None) -> bool:
-    """Whether a session was running at an instant, as far as its signs of life show."""
+    """Whether a session was running at an instant, judged by its signs of life."""
     if session.ended_at is not None:
         return at <= session.ended_at
     return after is None or at <= session.last_seen_at + SILENCE
@@ -184,7 +187,7 @@ def _step_and_number(attempt: Attempt) -> str:
 
 
 def _used(attempt: Attempt) -> str:
-    """The memory that it used, and the processes that it left running, which were ended."""
+    """The peak memory of an attempt, and the processes that it left behind, as the end of a line."""
     memory = f", peak memory {attempt.max_rss_kb / 1024:.0f} MiB" if attempt.max_rss_kb else ""
     left = attempt.leftover_processes
     return memory + (f", left {left} process{'es' if left > 1 else ''} behind (ended)" if left else "")

@@ -1,4 +1,4 @@
-"""What the next engine will do with an attempt that has no end in the ledger, judged by its evidence."""
+"""Predicts, from its evidence, what the next engine will do with an attempt that has no end in the ledger."""
 
 from typing import assert_never
 

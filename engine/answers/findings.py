@@ -1,4 +1,4 @@
-"""The findings of `doctor` about the ledger and the machine, and how severe each is."""
+"""The findings of `doctor` about the ledger and the machine, and the severity of each code."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Final
 
 MAX_TOLD: Final = 10
-"""Maximum number of findings of one code that are shown one by one."""
+"""Maximum number of findings of one code that are listed; more are counted."""
 
 
 class Severity(StrEnum):
-    """How severe it is: an answer or a run is wrong; something will go wrong; good to know."""
+    """error: an answer or a run is wrong; warning: something will go wrong; note: good to know."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -75,7 +75,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "engine.silent": _ERROR,
     "engine.rejected": _WARNING,
 }
-"""Every finding there is. The word before the dot is its area; a code never changes its meaning."""
+"""Every code with its severity. The word before the dot is its area; a code never changes its meaning."""
 
 AREAS: Final[Mapping[str, str]] = {
     "ledger": "ledger file",
@@ -88,12 +88,12 @@ AREAS: Final[Mapping[str, str]] = {
     "notifications": "notifications",
     "engine": "engine",
 }
-"""The areas in the order of the output, each with its name for people."""
+"""The areas in the order of the output, each with its title."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was found, where, and what to do about it."""
+    """One problem: what was found, where, and what to do."""
 
     code: str
     found: str
@@ -104,13 +104,13 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """How severe it is: a code has one severity."""
+        """The severity of its code."""
         return CODES[self.code]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """One area: what was checked, in a few words, and what was found; or that it could not be checked."""
+    """The result for one area: what was checked, and the findings; or why it could not be checked."""
 
     area: str
     looked_at: str
@@ -124,14 +124,14 @@ class Examined:
 
     @property
     def verdict(self) -> str:
-        """In a word: ok, skipped, or else not ok."""
+        """The result in a word: ok, skipped or NOT OK."""
         return ("skipped" if self.is_skipped else "ok") if self.is_well else "NOT OK"
 
 
 def told(findings: Iterable[Finding], *, total: int = 0) -> Iterator[Finding]:
-    """The first findings of each code, and then how many more there are.
+    """The first findings of each code, each followed by the number of further ones.
 
-    `total` is their number where not all of them are given.
+    `total` is the number of all findings, if `findings` does not have all of them.
     """
     last: dict[str, tuple[int, Finding]] = {}
     for one in findings:

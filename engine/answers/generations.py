@@ -1,4 +1,4 @@
-"""What was in force when, by whom, from which commit."""
+"""Answers of `generations`: what was in force when, who applied it, and from which commit."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -9,11 +9,11 @@ from engine.core.vocabulary import instant_text
 
 HEADS = ("generation", "applied", "by", "commit", "changed", "note")
 COMMIT_DIGITS = 7
-"""Digits of a commit that people are shown."""
+"""Number of digits shown of a commit."""
 
 
 def generations_to_text(found: Sequence[Applied], *, width: int) -> str:
-    """Generations for people: a line for each."""
+    """Generations as text: a line for each."""
     if not found:
         return "nothing was applied yet:  jobfile up  or  jobfile apply"
     rows = [
@@ -31,7 +31,7 @@ def generations_to_text(found: Sequence[Applied], *, width: int) -> str:
 
 
 def generations_to_json(found: Sequence[Applied]) -> dict[str, object]:
-    """Generations for programs."""
+    """Generations as JSON data."""
     return {"format": 1, "generations": [_applied(one) for one in found]}
 
 

@@ -1,4 +1,4 @@
-"""What a run wrote: which run it is, and why there is nothing to show."""
+"""Answers of `logs`: the output of a run, or why there is none."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class Logs:
 
 
 def logs_of(run: Run, attempts: Sequence[Attempt], read: Callable[[AttemptKey], bytes]) -> Logs:
-    """What the attempts of a run wrote; `read` gives the output of an attempt."""
+    """The output of attempts; `read` returns the output of an attempt by its number."""
     return Logs(run=run, attempts=tuple(attempts), outputs=tuple(read(one.key) for one in attempts))
 
 
 def logs_to_json(logs: Logs) -> dict[str, object]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     return {
         "format": 1,
         "run": logs.run.id,
@@ -43,7 +43,7 @@ def logs_to_json(logs: Logs) -> dict[str, object]:
 
 
 def about_run(asked: Asked, run: Run) -> str:
-    """Which run it is, and its state."""
+    """A line that names a run and its state."""
     words = asked.words(item_of(run))
     at = instant_text(run.scheduled_for, asked.zone)
     return f"run {short(run.id)} of {run.job}, {at}: {run.state.value}{f', {words}' if words else ''}"

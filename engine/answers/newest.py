@@ -1,4 +1,4 @@
-"""The newest expected run of a job, looked for backwards in time."""
+"""Finds the newest expected run of a job, backwards in time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,16 +7,16 @@ from engine.answers.expected import INSTANT, Item, expected_items, item_of
 from engine.ledger.ports import History
 
 Fits = Callable[[Item], bool]
-"""Whether an expected run is one that the question is about."""
+"""A test whether the question is about an expected run."""
 
 LOOK_BACK = timedelta(days=400)
-"""How far back the newest expected run is searched when no day is named."""
+"""How far back the newest expected run is searched."""
 
 FIRST_LOOK = timedelta(hours=1)
 """The first period that is searched; each earlier one is four times as long."""
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
-"""Later than the time of any run: a run that is requested now may be for a future time."""
+"""Later than the nominal time of any run, which may be in the future for a requested one."""
 
 
 def has_schedule(view: History, job: str, *, now: datetime) -> bool:

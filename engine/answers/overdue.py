@@ -1,4 +1,4 @@
-"""What was due and was not started: since when, and what the next engine will do with it."""
+"""Finds runs that are overdue, and explains why, and what the next engine will do with them."""
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
@@ -25,8 +25,8 @@ MAX_COUNTED = 10_000
 def is_overdue(item: Item, presence: Presence, now: datetime) -> bool:
     """Whether an expected run was due some time ago, and nothing has started it.
 
-    A running engine decides at once, so an undecided occurrence is overdue as well. A run that waits under a
-    running engine has a reason to wait.
+    A running engine decides at once, so an undecided occurrence is overdue, even then. A recorded run that
+    waits under a running engine has a reason to wait.
     """
     due_at = _due_at(item)
     is_waiting_for_engine = item.run is None or presence.is_idle
@@ -92,9 +92,9 @@ def _upshot(view: View, item: Item, now: datetime) -> str:
 
 
 def _catchup_upshot(view: View, schedule: Schedule, at: datetime, now: datetime) -> str:
-    """What the job's catch-up policy does with an occurrence, from the engine's own decision.
+    """What the job's catch-up policy does with an occurrence, computed with the engine's own `due`.
 
-    It depends on no earlier occurrence, so earlier time is left out.
+    The decision about an occurrence depends on no earlier one, so the window begins right before it.
     """
     from engine.core.due import due  # noqa: PLC0415  start-up time: only where something is overdue
     from engine.triggers.schedule import rules_of  # noqa: PLC0415  start-up time: only where something is overdue

@@ -1,4 +1,4 @@
-"""The result of pausing a job, or of resuming it."""
+"""Answers of `pause` and `resume`."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ _GOES_ON = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """A job that is paused now, and its open runs, which continue."""
+    """A job that is now paused, and its open runs, which continue."""
 
     pause: Pause
     zone: ZoneInfo
@@ -26,14 +26,14 @@ class Paused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """A job that is not paused now."""
+    """A job that is now not paused."""
 
     job: str
     was_paused: bool
 
 
 def paused_to_text(paused: Paused) -> str:
-    """A pause for people."""
+    """A pause as text."""
     pause = paused.pause
     until = f" until {instant_text(pause.until, paused.zone)}" if pause.until else ""
     lines = [f"{pause.job} is paused{until or f'; continue with  jobfile resume {pause.job}'}"]
@@ -44,17 +44,17 @@ def paused_to_text(paused: Paused) -> str:
 
 
 def paused_to_json(paused: Paused) -> dict[str, object]:
-    """A pause for programs."""
+    """A pause as JSON data."""
     pause = paused.pause
     until = pause.until.isoformat() if pause.until else None
     return {"format": 1, "job": pause.job, "paused": True, "until": until}
 
 
 def resumed_to_text(resumed: Resumed) -> str:
-    """The end of a pause for people."""
+    """A resumed job as text."""
     return f"{resumed.job} is resumed" if resumed.was_paused else f"{resumed.job} was not paused"
 
 
 def resumed_to_json(resumed: Resumed) -> dict[str, object]:
-    """The end of a pause for programs."""
+    """A resumed job as JSON data."""
     return {"format": 1, "job": resumed.job, "paused": False, "was_paused": resumed.was_paused}

@@ -1,4 +1,4 @@
-"""Whether runs can start now, since when they cannot, and what the next engine will find."""
+"""Finds out whether runs can start now, and if not, since when and why."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
@@ -12,17 +12,18 @@ from engine.ledger.ports import View
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 
 SILENT = timedelta(seconds=35)
-"""An engine that has missed three heartbeats is not doing its work."""
+"""An engine without a sign of life for this long has missed three heartbeats and counts as stuck."""
 
 GRACE: timedelta = ON_TIME
-"""A run is overdue when it waits longer than this; a restart of the engine takes less."""
+"""A run is overdue when it is due for longer than this. It is more than a restart of the engine takes."""
 
 
 class Presence(NamedTuple):
     """Whether an engine serves the schedules, and what prevents it from starting runs.
 
-    `since` is the last sign of life of the last engine, when none runs; None when none ever ran. `fates` says
-    what the next engine will do with each run whose process is gone and whose end no engine has recorded.
+    `since` is the last sign of life of the last engine, when none runs; None when none ever ran. `fates` has,
+    by id, the runs whose process is gone and whose end no engine has recorded: what the next engine will do
+    with each.
     """
 
     is_running: bool
@@ -36,7 +37,7 @@ class Presence(NamedTuple):
         return not self.is_running or bool(self.trouble)
 
     def obstacle(self, zone: tzinfo) -> str:
-        """In words: why nothing starts. Empty when an engine runs and may start what is due."""
+        """Why nothing starts, as a text; empty when an engine runs and may start what is due."""
         if self.is_running:
             return self.trouble
         since = f" since {instant_text(self.since, zone)}" if self.since is not None else ""
@@ -50,10 +51,11 @@ RUNNING = Presence(is_running=True)
 def presence_of(
     view: View, *, is_locked: bool, trouble: str, stuck: str = "", fates: Mapping[str, str], now: datetime
 ) -> Presence:
-    """Read what holds the engine's lock, if anything: an engine, or a single run that serves no schedule.
+    """Judge by the engine's lock and the last session whether an engine runs: a command that holds the lock
+    is none.
 
-    `trouble` is what the engine noted beside its lock: why it cannot write the ledger; `stuck` which of its
-    loops are stuck.
+    `trouble` and `stuck` are notes of the engine beside its lock: why it cannot write the ledger, and which
+    of its loops are stuck.
     """
     session = view.last_session()
     is_engine = is_locked and (session.epoch if session else 0) == view.soundness.newest_epoch()
@@ -78,7 +80,7 @@ def presence_of(
 
 
 def unsettled_words(fate: str) -> str:
-    """Says that a run recorded as running is over, and that no engine has recorded its end."""
+    """The text for a run that is recorded as running but is over."""
     return f"it ended, or was killed, and no engine has recorded it yet: {fate}; `jobfile up` settles it"
 
 

@@ -1,4 +1,4 @@
-"""Why a run is in its state, in words, with what the ledger knows beyond the run itself."""
+"""Explains why a run is in its state, also by other rows of the ledger than the run's own."""
 
 from datetime import datetime, timedelta, tzinfo
 from itertools import takewhile
@@ -20,10 +20,12 @@ from engine.core.vocabulary import (
 from engine.ledger.ports import Current, EngineHistory, History, View
 
 WAITS_LONG = timedelta(seconds=2)
-"""A startable run that waits longer than this waits for a slot: the engine starts what it can at once."""
+"""A startable run that waits longer than this waits for a free slot: otherwise
+the engine starts it at once.
+"""
 
 SOON = timedelta(days=40)
-"""How far after a superseded occurrence the run that took its place is looked for."""
+"""How far after a superseded occurrence the run in its place is searched."""
 
 _HELD_A_PLACE = (RunState.RUNNING, RunState.CANCELLING)
 _STOPPED_BY = ("cancel", "kill")
@@ -31,7 +33,7 @@ _WAITS = (Reason.OVERLAP, "")
 
 
 def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now: datetime) -> str:
-    """Why an expected run is in its state; empty where there is nothing to say."""
+    """Why an expected run is in its state; empty when that needs no reason."""
     if is_overdue(item, presence, now):
         return overdue_words(view, item, presence, zone=zone, now=now)
     run = item.run
@@ -64,7 +66,10 @@ def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
 
 
 def absence_words(view: EngineHistory, at: datetime) -> str:
-    """Why no engine decided about an instant in time; says that none was running only where that is known."""
+    """Why no engine decided about an instant in time.
+
+    It says that none was running only when that is known.
+    """
     session = view.session_before(at)
     if session is not None and at <= (session.ended_at or session.last_seen_at):
         return reason_words(ENGINE_UNABLE, "")
@@ -72,7 +77,7 @@ def absence_words(view: EngineHistory, at: datetime) -> str:
 
 
 def _superseded_words(view: History, item: Item, zone: tzinfo) -> str:
-    """Which run was made instead of one that was left out because a later one runs."""
+    """Which later run was made instead of a superseded occurrence."""
     words = reason_words(Reason.SUPERSEDED, item.run.detail if item.run is not None else item.detail)
     since, span = item.scheduled_for + INSTANT, timedelta(hours=1)
     while since < item.scheduled_for + SOON and item.run is not None:
@@ -91,7 +96,7 @@ def _superseded_words(view: History, item: Item, zone: tzinfo) -> str:
 
 
 def _skipped_words(view: Current, run: Run) -> str:
-    """Which run blocked it. If that one had not started then, its own reason for waiting is the reason."""
+    """Which run blocked a skipped run; if the blocking run was waiting itself, why."""
     other = view.run(run.detail)
     words = in_words(run)
     if other is None or run.ended_at is None or (other.started_at and other.started_at <= run.ended_at):
@@ -107,7 +112,7 @@ def _cancelled_words(view: EngineHistory, run: Run) -> str:
 
 
 def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> str:
-    """What a startable run waits for: the run that blocks it now, else a free slot."""
+    """What a startable run waits for: the run that blocks it, or a free slot."""
     if run.not_before > now:
         return ""
     opened = view.open_runs()

@@ -1,4 +1,7 @@
-"""Expected = the sum of the verdicts, for any window: counted on both sides, and compared."""
+"""Answers of `report`.
+
+For any window, expected = the sum of the verdicts: both sides are counted and compared.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,7 +17,7 @@ from engine.ledger.ports import View
 
 OPEN = "open"
 FIXED = "fixed_by_hand"
-"""The verdict of a run that did not end well, and succeeded when it was retried by hand."""
+"""The verdict of a run that did not succeed, but whose manual retry did."""
 
 VERDICTS = (
     "succeeded",
@@ -29,7 +32,7 @@ VERDICTS = (
     OPEN,
 )
 NOT_WELL = ("failed", "timed_out", "lost", "missed", OVERDUE)
-"""Verdicts that need attention. A skip was the author's decision, a cancel a user's."""
+"""Verdicts that need attention. A skip is the author's decision, and a cancel a user's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class Row:
 
     @property
     def expected(self) -> int:
-        """Runs that a schedule expected or a user requested."""
+        """The number of runs that a schedule expected or a user requested."""
         return self.scheduled + self.requested
 
     @property
@@ -70,7 +73,7 @@ class Report:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing needs attention: a run whose end no engine records stays open for ever."""
+        """Whether nothing needs attention. Unsettled runs do: without an engine they stay open."""
         return self.total.is_well and not self.unsettled
 
     @property
@@ -94,7 +97,7 @@ class Report:
 
 def make_report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
     """Count what was expected in [since, until) and due by `now`, and the results."""
-    with view.soundness.snapshot():  # the two sides are compared: an engine may write between
+    with view.soundness.snapshot():  # both sides of one moment: an engine may write meanwhile
         return _report(view, since=since, until=until, now=now, presence=presence)
 
 
@@ -133,7 +136,7 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
 def _count_once(
     retries: Sequence[Run], view: View, verdicts: Mapping[str, Counter[str]], requested: Counter[str]
 ) -> set[str]:
-    """A retried run counts once, with its last end; returns the runs that no longer count."""
+    """Count a retried run once, with its last end; return the runs that no longer count themselves."""
     replaced: set[str] = set()
     by_id = {run.id: run for run in retries}
     newest = {run.retry_of: run for run in retries}  # the last of several wins, as in every answer
@@ -182,7 +185,7 @@ def _move(verdicts: Counter[str], before: str, after: str) -> None:
 
 
 def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
-    """Occurrences of a gap inside the window; the gap's own count when all of it is inside."""
+    """Number of a gap's occurrences in the window; the gap's own count when all of it is inside."""
     if since <= gap.first_at and gap.last_at < until:
         return gap.count
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed

@@ -1,4 +1,4 @@
-"""`report` for people."""
+"""The answer of `report` as text."""
 
 from datetime import UTC
 
@@ -9,7 +9,7 @@ from engine.core.vocabulary import instant_text
 
 
 def report_to_text(report: Report, *, width: int) -> str:
-    """The answer for people: what waits for an engine, then one line for each job."""
+    """The answer as text: what waits for an engine, then one line for each job."""
     total = report.total
     shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
     heads = ("job", "expected", *("fixed by hand" if one == FIXED else one for one in shown))
@@ -22,7 +22,7 @@ def report_to_text(report: Report, *, width: int) -> str:
 
 
 def _idle_lines(report: Report) -> list[str]:
-    """What waits for an engine, and why: it must stand out from the other numbers."""
+    """What waits for an engine, and why, in capitals: it must be noticed among the numbers."""
     overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
     told = []
     if overdue:

@@ -1,4 +1,4 @@
-"""The newest runs, of one job or of all, and the occurrences that have no run of their own."""
+"""Answers of `runs`: the newest runs, of one job or all, and occurrences without a run of their own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """Runs, the newest first, each with the reason of its state; and gap records of the same time."""
+    """Runs, newest first, each with the reason of its state; and gap records of the same time."""
 
     runs: tuple[Run, ...]
     words: tuple[str, ...]
     gaps: tuple[Gap, ...]
     zones: Mapping[str, ZoneInfo]
-    """In which zone the times of each job are shown."""
+    """The zone of each job, in which its times are shown."""
     has_states: bool
     """Whether the list is limited to some states."""
 
@@ -77,7 +77,7 @@ def _runs(
 
 
 def runs_to_text(found: Runs, *, width: int) -> str:
-    """The answer for people: a table of the runs, and what it leaves out."""
+    """The answer as text: a table of the runs, and what it leaves out."""
     if found.runs:
         rows = [_cells(found, run, words) for run, words in zip(found.runs, found.words, strict=True)]
         lines = [table(HEADS, rows, width=width)]
@@ -87,7 +87,7 @@ def runs_to_text(found: Runs, *, width: int) -> str:
 
 
 def runs_to_json(found: Runs) -> list[dict[str, object]]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     return [run_to_json(run) for run in found.runs]
 
 
@@ -101,7 +101,7 @@ def _cells(found: Runs, run: Run, words: str) -> tuple[str, ...]:
 
 
 def _gap_lines(found: Runs) -> list[str]:
-    """What the table leaves out: occurrences that have no run of their own."""
+    """Lines for what the table leaves out: occurrences without a run of their own."""
     if not found.gaps:
         return []
     count = sum(gap.count for gap in found.gaps)

@@ -1,4 +1,4 @@
-"""A job in full, with the place of each value: as the files define it, or as a run had it."""
+"""Answers of `show`: a job in full, with the place of each value, from the files or as a run had it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec
 
 DIGITS = 12
-"""Digits of a digest that people are shown."""
+"""Number of digits shown of a digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +24,9 @@ class Shown:
     spec: JobSpec
     digest: str
     about: str
-    """Where the job was taken from, in words."""
+    """Where the job was taken from, as a text."""
     origins: Mapping[str, str] | None
-    """None when that is not known. A key that is missing here has its built-in value."""
+    """Where each key was written; None when unknown. A missing key has its built-in value."""
 
 
 def show_job(found: CompiledJob, text: JobText) -> Shown:
@@ -37,7 +37,7 @@ def show_job(found: CompiledJob, text: JobText) -> Shown:
 
 
 def show_run(view: View, run: Run) -> Shown:
-    """The job as a run had it. Where each value was written is not kept, only where the job was."""
+    """The job as a run had it. The ledger keeps the place of the job, but not that of each value."""
     text = view.definition_text(run.digest)
     if text is None:
         raise JobfileError(f"the definition that run {short(run.id)} had is no longer kept")
@@ -47,7 +47,7 @@ def show_run(view: View, run: Run) -> Shown:
 
 
 def shown_to_json(shown: Shown) -> dict[str, object]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     return {
         "format": 1,
         "digest": shown.digest,

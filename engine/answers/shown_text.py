@@ -1,4 +1,4 @@
-"""`show` for people: every key in force, in the order and words of the language."""
+"""The answer of `show` as text: every key in force, in the order and words of the language."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Is the system well: a question about the engine, not about any job."""
+"""Answers of `status`: whether the engine is well, which is no question about any job."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,24 +44,24 @@ class Status:
     running: int
     waiting: int
     overdue: int
-    """Runs that were due and that nothing has started."""
+    """Number of runs that were due and that nothing has started."""
     unsettled: int
-    """Running ones whose process is gone, which no engine has recorded."""
+    """Number of running runs whose process is gone and whose end no engine has recorded."""
     file_digest: str | None
     differing: int
     free_bytes: int
     now: datetime
     zones: Mapping[str, ZoneInfo]
-    """In which zone the times of each paused job are shown."""
+    """The zone of each paused job, in which its times are shown."""
     pauses: tuple[Pause, ...] = ()
     paused_though_enabled: int = 0
     incidents: tuple[Incident, ...] = ()
     waits_for: str = ""
     """Why the oldest waiting run waits."""
     away_words: str = ""
-    """Why no engine decided during the newest absence."""
+    """Why no engine decided anything during the newest absence."""
     holds: tuple[Incident, ...] = ()
-    """What prevents the engine from starting runs."""
+    """Open holds, which prevent the engine from starting runs."""
     trouble: str = ""
     """A problem of the engine that could not be written to the ledger."""
     bug: str = ""
@@ -77,7 +77,7 @@ class Status:
 
     @property
     def hold(self) -> Incident | None:
-        """The clock that the engine does not believe, if it does not."""
+        """The open hold because of the clock, if there is one."""
         return next((one for one in self.holds if one.kind == CLOCK_HOLD), None)
 
     @property
@@ -85,7 +85,7 @@ class Status:
         """Whether an engine holds the lock but shows no sign of life."""
         session = self.session
         if self.hold is not None:
-            return False  # what its clock says is not written down then
+            return False  # without a believed clock it notes no sign of life
         return self.is_running and session is not None and self.now - session.last_seen_at > SILENT
 
     @property
@@ -125,7 +125,10 @@ def make_status(
     main_file: str = "",
     has_main_file: bool = True,
 ) -> Status:
-    """Look at the ledger, if there is one yet. `file` is what the files mean; None when they have errors."""
+    """Collect the status from the ledger, if one exists.
+
+    `file` is the catalog of the files; None with errors.
+    """
     open_runs = view.open_runs() if view is not None else ()
     incidents = view.recent_incidents(limit=RECENT) if view is not None else ()
     waiting = sum(1 for run in open_runs if run.state is RunState.QUEUED)
@@ -175,7 +178,7 @@ def _waits_for(view: View, open_runs: Sequence[Run], presence: Presence, now: da
 
 
 def _unreadable(view: View) -> tuple[str, ...]:
-    """Rows that the engine or this command could not read: asked for last, after everything else is read."""
+    """Rows that the engine or this command could not read. Call it last: each reading may find more."""
     return tuple(dict.fromkeys((*view.set_aside(), *(found.words for found in view.unreadable))))
 
 
@@ -192,7 +195,7 @@ def _holds(view: View) -> tuple[Incident, ...]:
 
 
 def status_to_json(status: Status) -> dict[str, object]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     session = status.session
     return {
         "format": 1,
@@ -233,7 +236,7 @@ def status_to_json(status: Status) -> dict[str, object]:
 
 
 def _in_force(status: Status) -> dict[str, object]:
-    """What is in force, and what the files or commits that it comes from say now."""
+    """The part about what is in force, and the present state of its files or commits."""
     generation, rejection = status.generation, status.rejection
     return {
         "generation": generation.number if generation else None,
@@ -263,7 +266,7 @@ def _in_force(status: Status) -> dict[str, object]:
 
 
 def _troubles(status: Status) -> dict[str, object]:
-    """What holds the engine back, and its incidents."""
+    """The part about holds, problems and incidents."""
     return {
         "stuck": status.stuck,
         "holds": [

@@ -1,4 +1,4 @@
-"""`status` for people."""
+"""The answer of `status` as text."""
 
 from datetime import UTC
 
@@ -13,11 +13,11 @@ from jobfile import __version__
 MAX_ROWS = 3
 """Maximum number of unreadable rows that are named."""
 COMMIT_DIGITS = 12
-"""Digits of a commit that people are shown."""
+"""Number of digits shown of a commit."""
 
 
 def status_to_text(status: Status, *, width: int) -> str:
-    """The answer for people: a line under each label, with problems in capitals."""
+    """The answer as text: a line for each label, with problems in capitals."""
     return facts(_rows(status), width=width)
 
 
@@ -40,7 +40,7 @@ def _rows(status: Status) -> list[Fact]:
 
 
 def _pause_lines(status: Status) -> list[Fact]:
-    """Who paused what, in the zone of each job."""
+    """Lines about paused jobs, in the zone of each."""
     lines = []
     for index, pause in enumerate(status.pauses):
         zone = status.zones[pause.job]
@@ -65,7 +65,7 @@ def _incident_lines(status: Status) -> list[Fact]:
 
 
 def _hold_line(hold: Incident) -> Fact:
-    """Why nothing starts, and what to do about it."""
+    """The line about a hold: why nothing starts, and what to do."""
     match hold.kind:
         case IncidentKind.CLOCK_HOLD:
             return "clock", f"NOT BELIEVED: {hold.detail}: jobfile clock"
@@ -90,7 +90,7 @@ def _engine_line(status: Status) -> str:
 
 
 def _unreadable_lines(status: Status) -> list[Fact]:
-    """Rows that cannot be read; a few are named."""
+    """Lines about unreadable rows; a few are named."""
     found = status.unreadable
     if not found:
         return []

@@ -1,4 +1,6 @@
-"""When schedules fire next, what they mean in words, and how clock changes affect them."""
+"""Answers of `next` and `explain` about schedules: the next fires,
+the meaning in words, effects of clock changes.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from jobfile.schedule.occurrences import (
 
 YEAR_DAYS = 366
 MAX_SHOWN = 6
-"""Days with a gap or a fold that one line names."""
+"""Maximum number of days with a gap, or with a fold, that one line names."""
 
 _DAY = 86_400
 
@@ -82,7 +84,7 @@ def next_fires(
 
 
 def fires_to_text(found: Fires, *, width: int) -> str:
-    """One schedule for people: words, a line for each fire, and the changes of clocks."""
+    """One schedule as text: its meaning, a line for each fire, and the changes of clocks."""
     lines = [*_lines(found, has_head=False), *_ending(found)]
     if found.fires:
         lines.append(cut(_effects_line(found), width))
@@ -90,23 +92,25 @@ def fires_to_text(found: Fires, *, width: int) -> str:
 
 
 def all_fires_to_text(found: Sequence[Fires]) -> str:
-    """The schedules of several jobs for people."""
+    """The schedules of several jobs as text."""
     return "\n\n".join("\n".join([*_lines(one, has_head=True), *_ending(one)]) for one in found)
 
 
 def fires_to_json(found: Fires) -> dict[str, object]:
-    """One schedule for programs."""
+    """One schedule as JSON data."""
     return {"format": 1, "now": found.now.isoformat(), "fires": _rows(found)}
 
 
 def all_fires_to_json(found: Sequence[Fires], *, now: datetime) -> dict[str, object]:
-    """The schedules of several jobs for programs."""
+    """The schedules of several jobs as JSON data."""
     jobs = [{"job": one.name, "fires": _rows(one)} for one in found]
     return {"format": 1, "now": now.isoformat(), "jobs": jobs}
 
 
 def explained_to_text(found: Fires, *, asks_days: bool, width: int) -> str:
-    """What an expression means, for people; with `asks_days` also how its two day fields combine."""
+    """What an expression means, as text; with `asks_days`, also that its
+    two day fields can be combined in two ways.
+    """
     lines = [*_lines(found, has_head=False), *_ending(found, is_always=True)]
     lines.append(cut(_effects_line(found), width))
     if asks_days and any(map(_has_two_day_fields, found.entries)):
@@ -118,7 +122,7 @@ def explained_to_text(found: Fires, *, asks_days: bool, width: int) -> str:
 
 
 def explained_to_json(found: Fires) -> dict[str, object]:
-    """What an expression means, for programs."""
+    """What an expression means, as JSON data."""
     (entry,) = found.entries
     return {
         "format": 1,
@@ -134,7 +138,7 @@ def explained_to_json(found: Fires) -> dict[str, object]:
 
 
 def obstacles_to_text(pauses: Sequence[Pause], presence: Presence, *, zone: tzinfo) -> str:
-    """Why what is due next may not run: a job is paused, or nothing starts runs now."""
+    """Why the next runs may not start: the job is paused, or nothing starts runs now."""
     lines = []
     for pause in pauses:
         until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
@@ -182,7 +186,7 @@ def _ending(found: Fires, *, is_always: bool = False) -> list[str]:
 
 
 def _effects(found: Fires) -> tuple[ClockEffect, ...]:
-    """How clock changes affect a union in the year to come; an effect that several entries share, once."""
+    """The effects of clock changes on a schedule in the coming year, each once."""
     effects = {
         (one.date, one.is_gap, one.times): one
         for entry in found.entries
@@ -192,7 +196,7 @@ def _effects(found: Fires) -> tuple[ClockEffect, ...]:
 
 
 def _effects_line(found: Fires) -> str:
-    """The days of the year to come on which times of a union are missing or doubled, in one line."""
+    """The days of the coming year on which times of a schedule do not exist or occur twice, in one line."""
     effects = _effects(found)
     gaps = _days([one for one in effects if one.is_gap], "gap")
     folds = _days([one for one in effects if not one.is_gap], "fold")
@@ -219,7 +223,7 @@ def _kind(entry: ScheduleEntry) -> str:
 
 
 def _distance(length: timedelta) -> str:
-    """How far away a fire is: in days and hours where it is far."""
+    """The time until a fire; in days and hours if it is long."""
     seconds = length.total_seconds()
     if seconds < 2 * _DAY:
         return seconds_text(seconds)

@@ -1,4 +1,4 @@
-"""The whole story of one expected run of a job, or why none was expected; for any instant up to now."""
+"""Answers of `why`: everything known about one expected run, or why none was expected."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fires, next_fire
 
 NEAR = timedelta(days=40)
-"""How far around an unexpected instant the nearest expected ones are searched."""
+"""How far before and after an unexpected instant the nearest expected ones are searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What is known about an instant: a headline, and facts with short labels."""
+    """Everything known about an instant: a headline, and facts with short labels."""
 
     job: str
     headline: str
@@ -40,9 +40,9 @@ class Story:
     reason: str
     runs: tuple[Run, ...]
     attempts: tuple[tuple[Attempt, ...], ...] = ()
-    """Of each run."""
+    """The attempts of each run."""
     last_lines: tuple[str, ...] = ()
-    """The last lines of the run's output, where they were read."""
+    """The last lines of the run's output, if they were read."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class Story:
 
 
 def story_to_text(story: Story, *, width: int) -> str:
-    """The answer for people: the headline, the facts, and the end of what the run wrote."""
+    """The answer as text: the headline, the facts, and the end of the run's output."""
     ends = (("last lines" if index == 0 else "", line) for index, line in enumerate(story.last_lines))
     told = (*story.facts, *ends)
     head = printable(story.headline)
@@ -59,7 +59,7 @@ def story_to_text(story: Story, *, width: int) -> str:
 
 
 def story_to_json(story: Story) -> dict[str, object]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     return {
         "format": 1,
         "job": story.job,
@@ -79,7 +79,7 @@ def story_to_json(story: Story) -> dict[str, object]:
 def why(
     view: View, job: str, at: datetime, *, zone: ZoneInfo, now: datetime, presence: Presence = RUNNING
 ) -> Story:
-    """Tell the story of the instant `at`: of the run expected then, or why none was."""
+    """Explain the instant `at`: the run that was expected then, or why none was."""
     asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence)
     items = expected_items(view, job, since=at, until=at + timedelta(seconds=1), now=now)
     if not items:
@@ -90,12 +90,12 @@ def why(
 
 
 def why_run(asked: Asked, run: Run) -> Story:
-    """Tell the story of one run."""
+    """Explain one run."""
     return _story(asked, item_of(run), run.scheduled_for)
 
 
 def why_newest(asked: Asked) -> Story:
-    """Tell the story of the run that `did` answers for: the newest expected, else the one to come."""
+    """Explain the run that `did` answers for: the newest expected one, or else the next."""
     item, coming = chosen_item(asked)
     if item is not None:
         return _story(asked, item, item.scheduled_for)
@@ -103,7 +103,7 @@ def why_newest(asked: Asked) -> Story:
 
 
 def why_day(asked: Asked, day: date) -> Story:
-    """Tell the story of the worst run of a local day, the last one of its kind, and how many there were."""
+    """Explain the worst run of a local day (the last, if there are several), with the number of its kind."""
     since, until = day_window(day, asked.zone)
     items = expected_items(asked.view, asked.job, since=since, until=until, now=asked.now)
     items = tuple(item for item in items if item.run is None or item.run.retry_of is None)

@@ -1,4 +1,4 @@
-"""Run jobs without an engine: a command takes the engine's place while it needs it."""
+"""Runs jobs without an engine: a command takes the engine's place while it needs it."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Alone:
         self._not_before = 0.0
 
     def __enter__(self) -> "Alone":
-        """Take nothing yet."""
+        """Does nothing yet; `look` takes the place."""
         return self
 
     def __exit__(self, *_: object) -> None:

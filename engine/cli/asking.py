@@ -1,4 +1,4 @@
-"""Requests to the engine through the ledger: one transaction each, recorded with who and when."""
+"""Sends requests to the engine through the ledger: one transaction each, recorded in the audit."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,7 +30,7 @@ def new_run(
     now: datetime,
     retry_of: str | None = None,
 ) -> Run:
-    """A requested run, before it is recorded."""
+    """Make a requested run, without recording it."""
     return requested_run(
         spec,
         id=new_run_id(),
@@ -45,7 +45,7 @@ def new_run(
 
 
 def record(store: Accounting, run: Run, job: CompiledJob, *, now: datetime) -> Run:
-    """Write a requested run; the result shows what the overlap policy decided."""
+    """Record a requested run; return it in the state that the overlap policy decided."""
     moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
@@ -80,7 +80,10 @@ def hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run
 
 
 def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:
-    """Cancel a run: at once when it has no process, else by its supervisor."""
+    """Cancel a run: at once if it has no process, otherwise through its supervisor.
+
+    Return it as it is then.
+    """
     store = open_ledger(place.config.ledger_url)
     who = user_name()
     with store.transaction():

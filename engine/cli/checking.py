@@ -1,4 +1,4 @@
-"""Sets of job files, each a main file with its includes: read, fixed on request, and checked."""
+"""Reads sets of job files (a main file with its includes each), fixes them on request, and checks them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ def _read(name: str, found: CheckedSets) -> Iterable[JobFiles]:
 
 
 def _set_around(name: str, place: Place) -> JobFiles | None:
-    """The set of the main file here or above, when it includes this file."""
+    """The set of the main file here or above, if it includes this file; otherwise None."""
     main = place.main_file
     if _identity(name) == _identity(str(main)) or not main.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Every exit code of `jobfile`, once: its name and its meaning.
+"""All exit codes of `jobfile`: their names and meanings.
 
 Commands return these names. Two families share the numbers from 2 to 6: a command that answers about runs
 (`did`, `run`, `wait`, `retry`) and a command that changes what is in force (`plan`, `apply`, `rollback`).

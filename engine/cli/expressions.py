@@ -1,4 +1,4 @@
-"""Schedules typed on the command line: an expression, a period, and a zone."""
+"""Parses schedules on the command line: an expression or a period, and a zone."""
 
 from zoneinfo import ZoneInfo
 

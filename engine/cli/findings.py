@@ -1,4 +1,4 @@
-"""Findings in job files, printed: for people, for programs, for the services that show them."""
+"""Prints findings in job files: as text, as JSON, and for the services that show them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ def print_diagnostics(
     files: Sequence[str] = (),
     jobs: int | None = None,
 ) -> None:
-    """Print findings in one of the forms; the last line for people goes to standard error."""
+    """Print findings in one of the forms; with text, a last line with counts goes to standard error."""
     sources = without_secrets(diagnostics, sources)
     if form == "json":
         print_json(to_json(diagnostics, sources=sources, files=files))
@@ -44,7 +44,7 @@ def print_diagnostics(
 
 
 def print_errors(compiled: Looked) -> None:
-    """Print why files are not valid: the errors, and only the number of warnings."""
+    """Print the errors of files, and the number of their warnings."""
     errors = [one for one in compiled.diagnostics if one.is_error]
     print_diagnostics(errors, compiled.sources)
     others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)

@@ -1,4 +1,4 @@
-"""Follow a run to its end: its output as it comes, and a last line with its result."""
+"""Follows a run to its end: prints its output as it comes, and a last line with its result."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
 
 LOOK_SECONDS = 0.03
-"""How often the ledger is read, in seconds; people see no delay."""
+"""Seconds between two reads of the ledger: too short to be noticed."""
 TELL_WAIT_SECONDS = 0.3
 """A run that starts within this many seconds did not wait."""
 TELL_AGAIN_SECONDS = 1.0
@@ -44,22 +44,22 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class EndingSignals:
-    """The signals that end a command, noted instead of acted on, so that no step stops halfway."""
+    """Notes signals that end a command: they are handled between two steps, and no step stops halfway."""
 
     def __init__(self) -> None:
-        """No signal has come."""
+        """Begin with no signal."""
         self._names: list[str] = []
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._names.append(signal.Signals(number).name)
 
     def take(self) -> str:
-        """The signal that came and was not handled yet; empty when none did."""
+        """Return a signal that was not handled yet, and forget it; empty when there is none."""
         return self._names.pop(0) if self._names else ""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["EndingSignals"]:
-        """Note signals instead of dying from them, even if the parent blocked or ignored them.
+        """Note signals in this block instead of dying from them, even if the parent process blocked them.
 
         SIGHUP and SIGINT stay ignored if they were: nohup(1) relies on that, and so does a shell for a
         command in the background. Containers and service managers end a command with SIGTERM.
@@ -78,7 +78,7 @@ class EndingSignals:
 
 
 class Followed:
-    """A run that is followed: each look prints new output. A reader that has left stops nothing."""
+    """A run that is followed: each look prints new output. When the reader has left, the run continues."""
 
     def __init__(self, place: Place, view: View, run_id: str, *, output_to_stderr: bool) -> None:
         """Print nothing yet."""
@@ -95,12 +95,12 @@ class Followed:
         self._is_read = True
 
     def look(self) -> Run:
-        """Print what is new; the run as it is now."""
+        """Print new output; return the run as it is now."""
         self._refuse_when_gone()
         run = self._view.run(self._run_id)
         assert run is not None
         is_between = run.state is RunState.RETRY_WAIT
-        while self._number < run.attempt:  # an attempt that is over is printed to its end before the next one
+        while self._number < run.attempt:  # print an earlier attempt to its end first
             if self._number:
                 self._end_attempt(run, is_last=False)
             self._number += 1
@@ -115,7 +115,7 @@ class Followed:
         return run
 
     def _end_attempt(self, run: Run, *, is_last: bool) -> None:
-        """The rest of an attempt's output, then how it ended, where another one follows."""
+        """Print the rest of an attempt's output; if another attempt follows, also how this one ended."""
         if self._ended == self._number:
             return
         self._ended = self._number
@@ -171,7 +171,7 @@ class Followed:
 
 
 def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
-    """Record a run, make sure that it starts, and follow it to its end; the exit code.
+    """Record a run, make sure that it starts, and follow it to its end; return the exit code.
 
     With an engine, the engine starts it. Without one this command takes the engine's place. On a signal that
     ends a command, a run that has not started is withdrawn; one that has started continues under an engine,
@@ -182,7 +182,7 @@ def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
         EndingSignals().listening() as told,
         Alone(place, f"jobfile run {run.job}", lambda run_id: run_id == run.id) as alone,
     ):
-        alone.look()  # before anything is recorded: it refuses a ledger from which nothing may start
+        alone.look()  # before anything is recorded: it refuses a ledger with a hold
         attendance = Attendance.begin(place.state_dir, run.id)
         recorded = hand_over(place, run, job, now=place.now())
         view = place.view()
@@ -215,12 +215,12 @@ def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
     ending = "cancelling" if how is Stop.CANCEL else "killing"
     word = "withdrawing" if run.attempt == 0 else ending
     _say(f"\n{word} run {short(run.id)}")
-    with contextlib.suppress(JobfileError):  # it was already over
+    with contextlib.suppress(JobfileError):  # it is over already
         ask_to_stop(place, run, how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
 
 
 def _say(text: str) -> None:
-    """Print to standard error; a closed terminal stops nothing."""
+    """Print to standard error; errors are ignored, because the terminal may be closed."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
 
@@ -234,5 +234,5 @@ def _tell(view: View, run: Run, *, as_json: bool) -> int:
 
 
 def tell_end(run: Run) -> None:
-    """One line on stderr: how a run ended."""
+    """Print on stderr how a run ended."""
     _say(message(end_line(run)))

@@ -1,4 +1,4 @@
-"""Which findings a check shows, and which of them make it fail: --level, --strict, --allow, --deny."""
+"""Selects the findings that a check shows and those that make it fail: --level, --strict, --allow, --deny."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lints:
-    """Which findings one check shows, and which make it fail."""
+    """The selection for one check."""
 
     level: Severity = Severity.WARNING
     is_strict: bool = False
@@ -38,7 +38,7 @@ class Lints:
 
 
 def read_lints(*, level: str, strict: bool, allow: Iterable[str], deny: Iterable[str]) -> Lints:
-    """The lints of the options; an unknown code, or one that may not be allowed, is wrong usage."""
+    """The selection of the options. An unknown code, or an error under --allow, is wrong usage."""
     allowed, denied = frozenset(map(_known, allow)), frozenset(map(_known, deny))
     for code in sorted(allowed):
         if CODES[code].severity is Severity.ERROR:

@@ -55,7 +55,7 @@ class Commands(click.Group):
     """Loads the module of a command when the command is used, to start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """The commands in the order in which people need them."""
+        """The commands in the order in which users need them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  click's signature
@@ -100,7 +100,7 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code.
 
-    The parent of this process may block signals, and then nothing could end it.
+    Signals are unblocked first: a parent process may have blocked them, and then nothing could end this one.
     """
     use_utf8()
     print_anything(environment())
@@ -109,7 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code. A user's mistake is never a traceback, nor is a full disk."""
+    """Run the command line; return the exit code.
+
+    Neither a user's mistake nor a full disk prints a traceback.
+    """
     try:
         with checked_streams():
             code = _run(arguments)
@@ -134,7 +137,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return USAGE
     except click.ClickException as error:
-        # Final for others: click itself reads it only to show it.
+        # click declares it final, but only reads it to show it.
         error.message = message(error.message)  # type: ignore[misc]
         error.show()
         return USAGE if isinstance(error, click.UsageError) else error.exit_code
@@ -148,7 +151,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _quiet_end() -> int:
-    """The reader of our output is gone, so nothing more is printed."""
+    """End without further output: its reader is gone."""
     sys.stderr.close()
     return GOOD
 

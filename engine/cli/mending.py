@@ -1,4 +1,4 @@
-"""`check --fix`: fix job files on disk, and report it."""
+"""Fixes job files on disk for `check --fix`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,9 @@ from jobfile.fixing.fix_loop import mend
 
 
 def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> JobFiles:
-    """Fix each file of a set and report it on standard error; returns the set after the fixes.
+    """Fix the files of a set and report that on standard error; return the set after the fixes.
 
-    With `only`, no file but these (by their whole paths) is touched.
+    With `only`, only these files are changed, given by their absolute paths.
     """
     files = list(given.files)
     for index, (name, content) in enumerate(files):

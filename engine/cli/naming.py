@@ -1,4 +1,4 @@
-"""The subject of a command: a job by its name, else a run by the beginning of its id."""
+"""Finds the subject of a command: a job by its name, or a run by the beginning of its id."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from engine.core.vocabulary import short
 from engine.ledger.ports import View
 
 MIN_PREFIX = 4
-"""Minimum number of characters of a run's id that identify it, if they are unique."""
+"""Minimum number of characters that identify a run."""
 
 ID_DIGITS = 32
 """Number of characters of a whole run id."""
@@ -25,19 +25,19 @@ _FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 
 
 class UnknownRunError(JobfileError):
-    """A run that is not in the ledger, or an id that matches several."""
+    """An id matches no run in the ledger, or several."""
 
     exit_code = USAGE
 
 
 class NeverAppliedError(JobfileError):
-    """A job that is in the job file but not in the ledger."""
+    """A job is in the job file but not in the ledger."""
 
     exit_code = USAGE
 
 
 class Subject(NamedTuple):
-    """A job and the zone in which its times are shown; with `run` it was named by that run's id."""
+    """A job and the zone of its times; `run` is set if it was named by a run's id."""
 
     view: View
     job: str
@@ -92,7 +92,7 @@ def find_run(view: View, given: str) -> Run:
 
 
 def _unknown(place: Place, view: View, text: str) -> JobfileError:
-    """The error for a name that is not in the ledger. The files are read only now."""
+    """The error for a name that is not in the ledger. For suggestions it reads the files."""
     in_file = _names_in_file(place)
     if text in in_file:
         return _never_applied(place, text)

@@ -1,4 +1,4 @@
-"""How commands print: terminal width, JSON for programs, colour only on a terminal."""
+"""Helpers for printing: JSON, colours, the width of the terminal."""
 
 import json
 import os
@@ -13,12 +13,12 @@ PIPE_WIDTH = 120
 
 
 def print_json(value: object) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
     click.echo(json.dumps(value, indent=2))
 
 
 def is_coloured(stream: object = None) -> bool:
-    """Colour is for a terminal, and NO_COLOR turns it off (no-color.org)."""
+    """Whether to print in colour: only on a terminal, and not with NO_COLOR (no-color.org)."""
     target = stream or sys.stdout
     is_terminal = getattr(target, "isatty", lambda: False)()
     return bool(is_terminal) and not environment().get("NO_COLOR")

@@ -1,10 +1,10 @@
-"""Params typed on the command line."""
+"""Parses params on the command line."""
 
 import click
 
 
 def split_params(given: tuple[str, ...]) -> dict[str, str]:
-    """`name=value` texts as a mapping; everything after the first `=` is the value, as it is."""
+    """Split `name=value` texts; everything after the first `=` is the value."""
     params = {}
     for text in given:
         name, equals, value = text.partition("=")

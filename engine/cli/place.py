@@ -1,4 +1,4 @@
-"""Where a command works: the main file, the state folder, the ledger; and the options for them."""
+"""The place where a command works: the main file, the state folder, the ledger; and the options for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class UnknownJobError(JobfileError):
-    """A job that does not exist here."""
+    """The job does not exist here."""
 
     exit_code = USAGE
 
@@ -38,7 +38,7 @@ class NothingRecordedError(JobfileError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The places that -f and --state name, and the time."""
+    """The main file and the state folder, as -f and --state name them, and the time."""
 
     main_file: Path
     state_dir: Path
@@ -66,7 +66,7 @@ class Place:
         return SystemClock().now()
 
     def view(self) -> View:
-        """The ledger for reading; says what to do when there is none."""
+        """The ledger for reading. Raises NothingRecordedError when there is none."""
         refuse_foreign_state(self.state_dir)
         if not self.config.ledger.exists():
             raise NothingRecordedError(
@@ -75,7 +75,7 @@ class Place:
         return _watched(open_view(self.config.ledger_url))
 
     def trace_free_view(self) -> View | None:
-        """The ledger for one read that writes nothing at all; None when no ledger can be read that way."""
+        """The ledger for a read that creates no file; None when there is no ledger that can be read so."""
         from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
 
         refuse_foreign_state(self.state_dir)
@@ -93,7 +93,7 @@ class Place:
 
 
 def _watched(view: View) -> View:
-    """At the end of the command, warn about ledger rows that it could not read."""
+    """Warn at the end of the command about ledger rows that it could not read."""
     context = click.get_current_context(silent=True)
     if context is not None:
         context.call_on_close(lambda: _tell_unreadable(view))
@@ -127,9 +127,9 @@ def place_options(function: Function) -> Function:
 
 
 def refuse_unsafe_files(place: "Place", *, is_strict: bool) -> None:
-    """Refuse job files that others could change, before anything of them runs; without `is_strict` warn.
+    """Refuse job files that other users could change; without `is_strict`, only warn.
 
-    A file that cannot be read is reported where it is read next.
+    A file that cannot be read is reported when it is read next.
     """
     from engine.sources.file_reader import read_job_files  # noqa: PLC0415  start-up time: few commands run files
 

@@ -1,4 +1,4 @@
-"""Shared by plan, apply and rollback: making the plan of two sides, and printing it."""
+"""Makes and prints plans, for the commands plan, apply and rollback."""
 
 import sys
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _PAINT = {"~": "yellow", ">": "cyan", "+": "green", "-": "red", "!": "magenta", 
 def planned(
     before: Side, after: Side, *, view: View | None, place: Place, now: datetime | None = None
 ) -> Plan:
-    """The plan of two sides, with the ledger's current state when the old side is what is in force."""
+    """The plan of two sides; with facts of the ledger when the old side is what is in force."""
     facts = {}
     if view is not None and before.lineage:
         digests = {one.spec.name: one.digest for one in after.catalog.jobs}
@@ -61,7 +61,7 @@ def told(side: Callable[[], Side]) -> Side | None:
 
 
 def print_plan(plan: Plan, *, is_full: bool) -> None:
-    """The plan for people."""
+    """Print a plan as text."""
     text = render_text(plan, width=max(NARROWEST, width()), is_full=is_full)
     click.echo(_painted(text) if is_coloured() else text, nl=False, color=True)
 
@@ -73,7 +73,7 @@ def save_plan(path: Path, plan: Plan, *, place: Place, text: str) -> None:
 
 
 def confirmed(question: str, *, is_sure: bool) -> bool:
-    """Whether the user confirms; without a terminal the answer must be given with --yes."""
+    """Whether the user confirms. Without a terminal it needs --yes, and raises otherwise."""
     if is_sure:
         return True
     if not sys.stdin.isatty():
@@ -89,7 +89,7 @@ def open_store(place: Place) -> Store:
 
 
 def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
-    """Put a set in force and print its generation."""
+    """Put a set in force and print its generation; return the exit code."""
     store = open_store(place)
     try:
         events = put_in_force(store, intent, now=place.now(), new_id=new_run_id)
@@ -104,7 +104,7 @@ def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
 
 
 def _painted(text: str) -> str:
-    """Colour by the sign at the start of a line; the sign alone has the same meaning."""
+    """Colour lines by their first sign. Without colour, the sign has the same meaning."""
     lines = []
     for line in text.split("\n"):
         sign = line.lstrip()[:1]

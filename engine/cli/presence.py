@@ -1,4 +1,4 @@
-"""Whether an engine is running: from its lock, its ledger, and the evidence that runs left."""
+"""Finds out whether an engine is running: from its lock, its ledger, and the evidence of runs."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ def presence_at(place: Place, view: View) -> Presence:
 
 
 def _fates(place: Place, view: View) -> Mapping[str, str]:
-    """What will happen to each attempt that is over and has no end in the ledger, by its run."""
+    """By run id: what will happen to each attempt that is over but has no end in the ledger."""
     found = {}
     for live in view.soundness.live_attempts():
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed

@@ -1,4 +1,4 @@
-"""Output of a check for CI and review services: their formats, their paths, and changed files."""
+"""Prints findings for CI and review services: in their formats, with their paths."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def print_for_service(
     files: Sequence[str],
     jobs: int | None,
 ) -> None:
-    """Print findings for GitLab, as SARIF, or for GitHub, where the step summary has them too."""
+    """Print findings for GitLab, as SARIF, or for GitHub; on GitHub also in the step's summary."""
     paths = _repository_paths({one.file for one in diagnostics})
     if form == "gitlab":
         click.echo(render_gitlab(diagnostics, paths=paths), nl=False)
@@ -44,7 +44,7 @@ def changed_since(revision: str, files: Mapping[str, bytes]) -> frozenset[str]:
 
 
 def _repository_paths(names: Iterable[str]) -> Mapping[str, str]:
-    """Each file's path from the top of the repository; the whole path of a file outside it."""
+    """The path of each file from the top of the repository; the absolute path of a file outside it."""
     root = repository_root(environment(), here=Path.cwd()).resolve()
     return {name: _from_root(_whole_path(name), root) for name in names}
 
@@ -54,13 +54,15 @@ def _from_root(path: Path, root: Path) -> str:
 
 
 def _whole_path(name: str) -> Path:
-    """A file's path from the top, as git shows it: links are followed, but the file's own name stays."""
+    """The absolute path of a file as git sees it: links to folders are
+    followed, a link that is the file is not.
+    """
     path = Path(name)
     return path.parent.resolve() / path.name
 
 
 def _write_step_summary(text: str) -> None:
-    """Add a text to the summary of the GitHub step that this runs in, if it runs in one."""
+    """Append a text to the summary of the GitHub step, if this runs in one."""
     name = environment().get("GITHUB_STEP_SUMMARY")
     if not name:
         return
@@ -68,5 +70,5 @@ def _write_step_summary(text: str) -> None:
         with Path(name).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(render_summary(text))
     except OSError as error:
-        # The findings are in the log anyway, and the exit code is what counts.
+        # Only a warning: the findings are in the log, and the exit code decides.
         click.echo(f"warning: cannot write the step's summary: {error.strerror or error}", err=True)

@@ -1,4 +1,4 @@
-"""A job's output on a terminal: without control sequences. A pipe gets the bytes as they are."""
+"""Shows a job's output: without control sequences on a terminal, and unchanged in a pipe."""
 
 import codecs
 import re
@@ -32,7 +32,7 @@ _RESET: Final = "\x1b[0m"
 
 
 class NeutralText:
-    """Bytes in, text out that moves no cursor, sets no title and hides nothing. Colour may be kept."""
+    """Converts bytes to text that moves no cursor, sets no title and hides nothing. Colours may be kept."""
 
     def __init__(self, *, has_colour: bool) -> None:
         """Start at the beginning of a job's output."""
@@ -42,7 +42,7 @@ class NeutralText:
         self._is_coloured = False
 
     def feed(self, part: bytes) -> str:
-        """The text of the next bytes; a sequence that has not ended is held back."""
+        """Convert the next bytes; an unfinished sequence is held back."""
         text = self._held + self._decoder.decode(part)
         unended = _UNENDED.search(text)
         is_held = unended is not None and len(text) - unended.start() <= MAX_HELD
@@ -51,7 +51,7 @@ class NeutralText:
         return self._neutral(text[:cut])
 
     def rest(self) -> str:
-        """What was held back, at the end; colours end here."""
+        """The text that was held back, at the end, with an end of colours."""
         text = self._held + self._decoder.decode(b"", final=True)
         self._held = ""
         return self._neutral(text) + self._reset()
@@ -60,7 +60,7 @@ class NeutralText:
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         for number, line in enumerate(lines):
             is_whole = number < len(lines) - 1
-            # The line end is part of the search: an unfinished string ends there.
+            # With the line end, because an unfinished string ends there.
             shown = self._line(f"{line}\n" if is_whole else line)
             lines[number] = shown.removesuffix("\n") + (self._reset() if is_whole else "")
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""From the options of `jobfile simulate` to the setting of a simulation."""
+"""Reads the options of `jobfile simulate` into the setting of a simulation."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from jobfile.syntax.document import decode_source, parse_document
 
 DEFAULT_LENGTH = timedelta(minutes=1)
 HISTORY = 200
-"""Number of newest runs of a job whose lengths count."""
+"""Number of newest runs of a job whose lengths are used."""
 
 MAX_DAYS = 3660
 MAX_STARTS = 10_000_000
@@ -51,7 +51,7 @@ class Reader:
     """Reads the options for one set of jobs."""
 
     def __init__(self, options: Options, jobs: Sequence[JobSpec], *, now: datetime) -> None:
-        """Relative times are relative to `now`; without --from its day is the start."""
+        """Relative times are relative to `now`; without --from, the simulation begins with its day."""
         self.options = options
         self._now = now
         self.jobs = {job.name: job for job in jobs}
@@ -61,7 +61,7 @@ class Reader:
         self.until = self.since + timedelta(days=options.days)
 
     def setting(self, view: View | None, *, max_running: int, catchup_starts: int) -> Setting:
-        """The setting of the simulation; `view` gives the lengths of past runs."""
+        """The setting of the simulation; `view` has the lengths of past runs."""
         starts = int(sum(map(runs_a_day, self.jobs.values())) * self.options.days)
         if starts > MAX_STARTS:
             message = (
@@ -126,7 +126,7 @@ class Reader:
         return found
 
     def _lengths(self) -> dict[str, timedelta]:
-        """The given lengths by job; the empty name holds the one for all other jobs."""
+        """The given lengths by job; "" is for all jobs without one."""
         found = {}
         if self.options.durations not in ("p50", "p95"):
             found = self._lengths_of_file(self.options.durations)
@@ -216,6 +216,6 @@ def _parts(value: object) -> Sequence[object]:
 
 
 def _history(view: View | None, job: str, rank: float) -> timedelta | None:
-    """How long a job takes: a percentile of its newest good runs."""
+    """The length of a job's runs: a percentile of its newest successful ones; None without any."""
     lengths = sorted(view.lengths(job, limit=HISTORY)) if view is not None else []
     return lengths[min(len(lengths) - 1, int(len(lengths) * rank))] if lengths else None

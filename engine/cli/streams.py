@@ -1,7 +1,4 @@
-"""Standard output and error: all text for people goes through here.
-
-A failed write is distinguished from a bug, and nothing in the text controls the terminal.
-"""
+"""Wraps standard output and error, so that a failed write is no bug, and no text can control the terminal."""
 
 import contextlib
 import os
@@ -13,11 +10,11 @@ from jobfile.diagnostics.escapes import harmless
 
 
 class UnwrittenError(OSError):
-    """A command's output could not be written."""
+    """The command's output could not be written."""
 
 
 class _Checked:
-    """A stream of harmless text, whose failed writes raise their own error."""
+    """A stream that removes control sequences, and whose failed writes raise UnwrittenError."""
 
     def __init__(self, stream: IO[Any]) -> None:
         """Wrap a stream of text or of bytes."""
@@ -40,7 +37,9 @@ class _Checked:
 
 @contextlib.contextmanager
 def checked_streams() -> Iterator[None]:
-    """Inside, a failed write to standard output or error is an UnwrittenError; a pipe that is gone is not."""
+    """Inside this block a failed write to standard output or error raises
+    UnwrittenError, but not for a closed pipe.
+    """
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (stream and cast("TextIO", _Checked(stream)) for stream in before)
     try:
@@ -50,7 +49,7 @@ def checked_streams() -> Iterator[None]:
 
 
 def give_up() -> None:
-    """Discard the buffered rest, or the interpreter would report the error again when it ends."""
+    """Discard the buffered rest; otherwise the interpreter would report the error again at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -1,4 +1,6 @@
-"""Times typed by people: one grammar for all commands, in the job's zone unless they name one."""
+"""Parses times on the command line: one grammar for all commands, in
+the job's zone unless the text names one.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from jobfile.schedule.zones import EPOCH, load_zone
 FORMS = "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, yesterday, now, 7d, '2h ago', or epoch seconds"
 
 MIN_EPOCH_DIGITS = 9
-"""A number with fewer digits is not an epoch time: 20261128 is a day."""
+"""Minimum digits of an epoch time: 20261128 is a day."""
 
 MAX_CHOICES = 4
 """Maximum number of zones in the message about an ambiguous abbreviation."""
@@ -31,11 +33,11 @@ _EPOCH = re.compile(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 
 _LocalTime = Callable[[tzinfo | None], datetime]
-"""The time that a text names, as the clocks of a zone show it. None is the zone of this host."""
+"""Returns the local time that a text names in a zone. None is the zone of this host."""
 
 
 def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
-    """The instant that a text names; a local time is one of `zone`, and a day is its first instant."""
+    """The instant that a text names. A local time is in `zone`; a day means its first instant."""
     given = " ".join(text.split())
     try:
         at = _before(given, now) or _named(given, zone, now)
@@ -83,7 +85,7 @@ def _named(given: str, zone: ZoneInfo, now: datetime) -> datetime:
         return EPOCH + timedelta(seconds=float(given.removeprefix("@")))
     found = _TIME.fullmatch(given)
     if found is None or not (found["day"] or found["clock"]):
-        at = datetime.fromisoformat(given)  # other forms of ISO 8601: 20261128T1804, 2026-W48-6
+        at = datetime.fromisoformat(given)  # further forms of ISO 8601: 20261128T1804, 2026-W48-6
         return at if at.tzinfo is not None else at.replace(tzinfo=zone)
 
     def in_zone(of: tzinfo | None) -> datetime:
@@ -109,9 +111,9 @@ def _clock(text: str | None) -> time:
 
 
 def _in_named_zone(local: _LocalTime, name: str, zone: ZoneInfo) -> datetime:
-    """A local time of the zone that the text names: by an offset, a place, or an abbreviation.
+    """A local time in the zone that the text names: by an offset, a place, or an abbreviation.
 
-    One abbreviation means different things in different places: the job's zone and the host's come first.
+    An abbreviation can have several meanings; that of the job's zone comes first, then that of the host.
     """
     if name.upper() in ("Z", "UTC"):
         return local(UTC).replace(tzinfo=UTC)
@@ -132,14 +134,14 @@ def _in_named_zone(local: _LocalTime, name: str, zone: ZoneInfo) -> datetime:
 
 
 def _readings(local: datetime, zone: tzinfo | None) -> Iterator[datetime]:
-    """A local time as an instant; two where the clocks were set back."""
+    """The instants of a local time: two if the clocks were set back."""
     for fold in (0, 1):
         told = local.replace(fold=fold)
         yield told.astimezone() if zone is None else told.replace(tzinfo=zone)
 
 
 def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
-    """A local time of any zone that has this abbreviation then, if all that have it agree."""
+    """A local time in the zones that have this abbreviation at that time. Raises if they do not agree."""
     from jobfile.schedule.zones import zone_names  # noqa: PLC0415  start-up time: only for the rare abbreviation
 
     found: dict[datetime, str] = {}

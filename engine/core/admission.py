@@ -1,4 +1,4 @@
-"""Whether a run may start now, must wait, or is not made: the overlap policy, decided on durable state."""
+"""Decides whether a run may start now, waits, or is skipped: the overlap policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jobfile.model.jobs import CatchupMode, ConcurrencySpec, JobSpec, OverlapPol
 
 
 class Named(Protocol):
-    """All that a decision needs to know about another run: its name."""
+    """The part of a run that a decision needs."""
 
     @property
     def id(self) -> str:
@@ -35,7 +35,7 @@ class Others(Protocol[AnyRun_co]):
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[AnyRun]):
-    """Other runs in memory. Active ones run, are being cancelled or wait for a retry."""
+    """Open runs in memory, as `Others`. Active ones run, are being cancelled or wait for a retry."""
 
     active: Sequence[AnyRun]
     waiting: Sequence[AnyRun]
@@ -58,7 +58,7 @@ class Admit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """The run is not made; `detail` names the run that blocked it."""
+    """The run does not run; `detail` is the id of the run that blocked it."""
 
     state: RunState
     reason: str
@@ -67,7 +67,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold(Generic[AnyRun]):
-    """The run waits. The runs that block it are superseded or stopped first if the policy says so."""
+    """The run waits. The listed runs are superseded, cancelled or killed for it."""
 
     superseded: tuple[AnyRun, ...] = ()
     cancelled: tuple[AnyRun, ...] = ()
@@ -79,9 +79,10 @@ _ADMIT = Admit()
 
 
 def policy_for(spec: JobSpec, trigger: TriggerKind) -> OverlapPolicy:
-    """The policy for a run. A schedule's tick is redundant, an event is not: ticks skip, events queue.
+    """The overlap policy for a run of this kind.
 
-    `catchup: all` promises each of its runs, in order, so these queue instead of being skipped.
+    Without one in the job: a scheduled run is skipped, because another follows; a requested run queues,
+    because the user expects it. `catchup: all` promises each of its runs, in order, so these always queue.
     """
     if trigger is TriggerKind.CATCHUP and spec.catchup.mode is CatchupMode.ALL:
         return OverlapPolicy.QUEUE
@@ -93,8 +94,8 @@ def policy_for(spec: JobSpec, trigger: TriggerKind) -> OverlapPolicy:
 def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others[AnyRun]) -> Decision[AnyRun]:
     """Decide about one more run with the same concurrency key as `others`.
 
-    Active runs count, including those started by hand, and so do queued ones: they start first. Without a
-    limit the others are not read; with one they are counted, and read only if they are replaced.
+    Active runs count, including manual ones, and so do queued ones, which start first. To stay fast with a
+    long queue, the others are only counted, up to the limit; they are read only to be replaced or named.
     """
     if concurrency.limit is None or sum(others.count(at_most=concurrency.limit)) < concurrency.limit:
         return _ADMIT
@@ -119,6 +120,6 @@ def admit(*, concurrency: ConcurrencySpec, policy: OverlapPolicy, others: Others
 
 
 def _first(others: Others[AnyRun]) -> str:
-    """The id of the run that has blocked for longest; '' when its row cannot be read."""
+    """The id of the oldest blocking run, active ones first; '' when its row is unreadable."""
     active, waiting = others.rows(limit=1)
     return next((run.id for run in (*active, *waiting)), "")

@@ -1,8 +1,9 @@
 """The hash chain of the audit: each record has a hash over itself and the record before.
 
-So editing, removing or inserting a record in the middle breaks the chain at a known place. The chain does
-not show that the newest records were cut off, or that a user with write access to the ledger rewrote
-everything. To detect that, look up the newest hash, noted elsewhere, again.
+So editing, removing or inserting a record in the middle breaks the chain at a known place. The chain alone
+does not show that the newest records were cut off, or that everything was rewritten by a user with write
+access to the ledger. To detect that, note the newest hash elsewhere, and check later that the chain still
+contains it.
 """
 
 import json
@@ -53,6 +54,6 @@ def follow(links: Iterable[Link], *, noted: str = "") -> Chain:
         if broken_at is None and link.seq != expected:
             broken_at, why = expected, "is missing"
         elif broken_at is None and link.hash != link_hash(before.hash if before else "", *link[:-1]):
-            broken_at, why = link.seq, "was edited, or one before it was removed or put in"
+            broken_at, why = link.seq, "was edited, or one before it was removed or inserted"
         before = link
     return Chain(count, before, broken_at, why, is_noted)

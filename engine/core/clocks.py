@@ -1,25 +1,32 @@
-"""Whether to believe the wall clock: whether it was set, and whether it can be right. Pure."""
+"""Decides whether to believe the wall clock: whether it was set, and whether it can be right.
+
+It compares the wall clock with the elapsed time since boot, which is never set, and with what the ledger has
+recorded.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 JUMP: Final = timedelta(seconds=2)
-"""A wall clock that differs from the elapsed time by more than this was set."""
+"""A wall clock that has moved by this much more or less than the elapsed time was set."""
 
 FAR_AHEAD: Final = timedelta(hours=24)
-"""Nobody sets a clock this far ahead on purpose. Coverage cannot be undone, so the clock is not believed."""
+"""A clock that was set further ahead is not believed.
+
+Coverage cannot be undone, and a wrong clock would account for every occurrence up to its time.
+"""
 
 FAR_BEHIND: Final = timedelta(hours=3)
-"""If the clock is this far behind the ledger, this clock or the earlier one was wrong."""
+"""If the clock is further behind the recorded coverage, this clock or the earlier one was wrong."""
 
 LONGEST_ABSENCE: Final = timedelta(days=366)
-"""How long the host can have been off before a reboot; a longer time is not believed."""
+"""The longest believable time since the engine was last seen, when the host has rebooted meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Both clocks at one moment; `elapsed` is seconds since boot, including suspend."""
+    """Both clocks at one moment; `elapsed` is the seconds since boot, with suspends."""
 
     wall: datetime
     elapsed: float
@@ -40,12 +47,14 @@ def implausible(
 ) -> str:
     """Why the wall clock cannot be right; empty when it can.
 
-    `trusted` is the last believed reading of this boot, `last_seen` the wall clock of an earlier one.
+    `trusted` is the last believed reading of this boot. Without one, because the host was rebooted, the
+    elapsed time says nothing, and `last_seen` is the last known wall clock of an earlier boot. `built_at` is
+    a time that no correct clock shows any more.
     """
     if now.wall < built_at:
-        return f"the clock says {_text(now.wall)}, which is before this program was made"
+        return f"the clock says {_text(now.wall)}, which is before this version of jobfile was built"
     if trusted is not None and jump_between(trusted, now) > FAR_AHEAD:
-        return f"the clock went from {_text(trusted.wall)} to {_text(now.wall)} with too little time between"
+        return f"the clock went from {_text(trusted.wall)} to {_text(now.wall)} in much less time than that"
     if trusted is None and last_seen is not None and now.wall - last_seen > LONGEST_ABSENCE:
         return f"the clock says {_text(now.wall)}, and the engine was last seen {_text(last_seen)}"
     if covered_until is not None and covered_until - now.wall > FAR_BEHIND:

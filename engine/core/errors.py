@@ -8,7 +8,7 @@ class JobfileError(Exception):
 
 
 class StoreUnavailableError(JobfileError):
-    """The ledger cannot be written or read now: disk full, read-only, busy. No change was half made."""
+    """The ledger cannot be written or read now: disk full, read-only, busy. No change was made in part."""
 
     exit_code = 75
 
@@ -18,11 +18,11 @@ class StoreUnwritableError(StoreUnavailableError):
 
 
 class StoreRefusedError(JobfileError):
-    """The ledger may not be used: from a newer version, restored from an old copy, not ours."""
+    """The ledger may not be used: it is of a newer version, an old copy, or not a ledger of jobfile."""
 
 
 class StoreDamagedError(StoreRefusedError):
-    """The ledger's file is damaged: an engine that finds this ends, and its jobs continue."""
+    """The ledger's file is damaged. An engine that finds this stops; its running jobs continue."""
 
 
 class UnreadableDefinitionError(JobfileError):

@@ -1,4 +1,4 @@
-"""The values from a job to its answer, and the legal moves between states.
+"""The values of a run: its states and their legal moves, its attempts, their outcomes.
 
 occurrence -> run -> attempt -> outcome -> state. Times are aware UTC datetimes.
 """
@@ -68,7 +68,7 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
     RunState.RETRY_WAIT: frozenset({RunState.RUNNING, RunState.CANCELLED}),
     **{state: frozenset() for state in FINAL_STATES},
 }
-"""Every other move is a bug, and no store makes it: `RunState.assert_becomes`."""
+"""All legal moves. Any other is a bug; stores check it with `RunState.assert_becomes`."""
 
 
 class AttemptState(StrEnum):
@@ -87,7 +87,7 @@ class AttemptState(StrEnum):
 START_REASONS = frozenset(
     {Reason.START_ERROR, Reason.TEMPLATE_ERROR, Reason.WORKING_DIR_MISSING, Reason.SECRET_NOT_AVAILABLE}
 )
-"""Why an attempt could not be started, and nothing ran."""
+"""Reasons that mean that an attempt could not be started, so nothing ran."""
 
 
 class TriggerKind(StrEnum):
@@ -204,7 +204,8 @@ class Run(Shown):
     def was_executed(self) -> bool:
         """Whether its command ran, or may have run.
 
-        An attempt that could not be started is never retried, so a later one follows one that ran.
+        An attempt that could not be started is never retried, so it can only be the last: all earlier ones
+        ran.
         """
         is_start_error = self.state is RunState.FAILED and self.reason in START_REASONS
         return self.attempt > (1 if is_start_error else 0)
@@ -250,12 +251,12 @@ class Attempt(Shown):
         return self.key.id
 
 
-# Outcomes: how an attempt ended.
+# Outcomes: how an attempt ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Ended(Shown):
-    """The process ran and its end is recorded with a checksum; the only evidence of success."""
+    """The process ran, and its sealed evidence has its end; only this can be a success."""
 
     started_at: datetime
     ended_at: datetime
@@ -281,7 +282,7 @@ class StartError(Shown):
     detail: str = ""
 
     def __post_init__(self) -> None:
-        """Only these reasons make every answer say that nothing ran."""
+        """Refuse other reasons: by these, every answer knows that nothing ran."""
         assert self.reason in START_REASONS, f"{self.reason} is no reason of a start error"
 
 

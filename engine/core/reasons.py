@@ -5,12 +5,12 @@ from typing import Self
 
 
 class _Word(StrEnum):
-    """A word of the ledger. `words` is its meaning for people."""
+    """A word of the ledger; `words` is its meaning in plain text."""
 
     words: str
 
     def __new__(cls, value: str, words: str) -> Self:
-        """The ledger, the JSON and the code use the same value."""
+        """Make a member that equals its value, which the ledger and the JSON use too."""
         word = str.__new__(cls, value)
         word._value_ = value
         word.words = words
@@ -18,7 +18,7 @@ class _Word(StrEnum):
 
 
 class Reason(_Word):
-    """Why a run did not simply succeed, or why it waits. The end of a process is not a reason: `exit(2)`."""
+    """Why a run waits or did not succeed. Ends of processes are no members here: `exit(2)`, `signal(9)`."""
 
     OVERLAP = "overlap", "blocked by another run"
     SUPERSEDED = "superseded", "a later one runs instead"
@@ -70,7 +70,7 @@ class IncidentKind(_Word):
     CLOCK_JUMP = "clock_jump", "the clock was set"
     CLOCK_HOLD = "clock_hold", "the clock is not believed"
     DISK_HOLD = "disk_hold", "disk space is low"
-    RESTORED_HOLD = "restored_hold", "the ledger is an older copy that nobody has accepted"
+    RESTORED_HOLD = "restored_hold", "the ledger is an older copy that has not been accepted"
     AWAY = "away", "due runs were not accounted for"
 
 

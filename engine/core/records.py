@@ -1,4 +1,4 @@
-"""What the ledger keeps beside runs and attempts: generations, schedules with coverage, gaps, sessions.
+"""The records of the ledger beside runs and attempts: generations, schedules with coverage, gaps, sessions.
 
 NamedTuples start faster than dataclasses, and every answer loads these. A dataclass is used only where a
 field is named `count`.
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 CLOCK_HOLD = IncidentKind.CLOCK_HOLD
 """An incident while the wall clock is not believed: nothing starts."""
 RESTORED_HOLD = IncidentKind.RESTORED_HOLD
-"""An incident while the ledger is an older copy that nobody has accepted: nothing starts."""
+"""An incident while the ledger is an older copy that has not been accepted: nothing starts."""
 DISK_HOLD = IncidentKind.DISK_HOLD
 """An incident while the disk is nearly full: nothing starts."""
 ON_TIME = timedelta(seconds=10)
 """An occurrence that is recorded within this time counts as on time."""
 ENGINE_DOWN = Reason.ENGINE_DOWN
 ENGINE_UNABLE, DOWN_AND_UNABLE = Reason.ENGINE_UNABLE, Reason.ENGINE_DOWN_AND_UNABLE
-"""The detail of an absence during which an engine ran, at least for a time, and decided nothing."""
+"""Reasons for occurrences of a time in which an engine ran, at least partly, but could decide nothing."""
 SET_ASIDE = "set_aside"
-"""The ledger fact with the rows that the engine cannot read, as a JSON list of texts."""
+"""The key of the fact with the unreadable rows, as a JSON list of texts."""
 SOURCE = "source"
-"""The ledger fact that says where its engine takes the jobs from."""
+"""The key of the fact with the source of the engine's jobs."""
 
 
 class Generation(NamedTuple):
@@ -56,7 +56,7 @@ class Applied(NamedTuple):
 
 
 class JobVersion(NamedTuple):
-    """A job as a range of generations had it, and its place in the files."""
+    """A job's definition during a range of generations, and its place in the files."""
 
     job: str
     digest: str
@@ -106,7 +106,7 @@ class Gap:
 
 
 class Session(NamedTuple):
-    """One started engine. Without an end it was killed, some time after `last_seen_at`."""
+    """One started engine process. One without an end was killed, some time after `last_seen_at`."""
 
     epoch: int
     boot_id: str
@@ -120,7 +120,7 @@ class Session(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """A set of files that was refused, with one line for each finding."""
+    """A rejected set of files, with one line for each finding."""
 
     rejected_at: datetime
     digest: str
@@ -172,7 +172,7 @@ class Incident(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where the running engine takes its jobs from: the files, or the commits of a ref."""
+    """Where the running engine reads its jobs: the files, or the commits of a ref."""
 
     ref: str = ""
     commit: str = ""
@@ -236,7 +236,7 @@ class Owed(NamedTuple):
     tries: int = 0
 
 
-# Findings of the ledger's own checks: plain words and numbers, because a row may hold anything.
+# Findings of the ledger's own checks: plain words and numbers, because a row may hold anything
 
 
 class Tally(NamedTuple):

@@ -1,4 +1,4 @@
-"""What follows from an outcome: the run's next state, and when it is retried."""
+"""Decides what follows from the end of an attempt: the run's next state, and when it is retried."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ from jobfile.model.jobs import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
 SIGKILL = 9
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh"})
 OF_A_SIGNAL: Final = range(128 + 1, 128 + 31 + 1)
-"""The exit codes by which a shell reports that a signal ended its command."""
+"""Exit codes of a shell whose command was ended by a standard signal: 128 plus its number, 1 to 31."""
 
 
 class Tried(Protocol):
-    """All that a verdict needs to know about a run."""
+    """The parts of a run that a verdict needs."""
 
     @property
     def id(self) -> str:
@@ -44,8 +44,8 @@ def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime, gone: 
 
     `gone` says why the job is not retried, even if its retries allow it: it was removed or disabled.
 
-    Success comes only from a recorded exit code 0. A job that ended by itself before the signal of a
-    cancel or timeout reached it keeps its own outcome: evidence wins.
+    Only a recorded exit code 0 is a success. A job that ended by itself before the signal of a cancel or
+    timeout reached it keeps its own outcome: evidence counts more than a request.
     """
     match outcome:
         case Ended():
@@ -90,7 +90,7 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     """
     match retry.backoff:
         case Backoff.EXPONENTIAL:
-            factor = 2 ** min(attempt - 1, 40)
+            factor = 2 ** min(attempt - 1, 40)  # far above any maximum; without a bound it overflows a float
         case Backoff.LINEAR:
             factor = attempt
         case Backoff.FIXED:
@@ -98,6 +98,7 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
         case _:
             assert_never(retry.backoff)
     seconds = min(retry.delay.total_seconds() * factor, retry.max_delay.total_seconds())
+    # The first 64 bits of the hash, as a number from 0 to 1.
     chance = int.from_bytes(sha256(f"{run_id}/{attempt}".encode()).digest()[:8], "big") / 2**64
     match retry.jitter:
         case Jitter.HALF:
@@ -112,7 +113,7 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
 
 
 def state_after(ended: Ended, run: Tried) -> RunState:
-    """The state for a recorded end that is found after its run was recorded as lost."""
+    """The run state for an end that was found after the run was recorded as lost."""
     return _after_end(ended, run).run_state
 
 
@@ -127,12 +128,13 @@ def _after_end(ended: Ended, run: Tried) -> Verdict:
     elif ended.timed_out:
         attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, Reason.TIMEOUT
     elif ended.signal is not None:
+        # The kernel uses only SIGKILL when memory runs out: another signal has another cause.
         is_memory = ended.out_of_memory and ended.signal == SIGKILL
         reason = Reason.OOM if is_memory else f"signal({ended.signal})"
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
     elif ended.out_of_memory:
-        detail = "memory ran out while it ran"
+        detail = "memory ran out while it ran"  # the kernel may have killed a child of the job
     return Verdict(
         attempt_state=attempt_state,
         run_state=run_state,
@@ -162,7 +164,7 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
 
 
 def _runs_in_a_shell(spec: JobSpec) -> bool:
-    """Whether the job runs a script in a shell that is known to exit with 128+N after signal N."""
+    """Whether the job's script runs in a shell that exits with 128+N when signal N has ended its command."""
     action = spec.action
     return isinstance(action, ScriptAction) and action.shell[0].rpartition("/")[2] in SHELLS
 
@@ -170,8 +172,8 @@ def _runs_in_a_shell(spec: JobSpec) -> bool:
 def _matches(condition: str, ended: Ended, *, has_shell: bool) -> bool:
     """Whether one item of `retry.when` matches this end: any, timeout, signal, exit:N, exit:N-M.
 
-    A shell whose last command was killed by a signal is not killed itself: it exits with 128 plus the
-    number of the signal. For a script that counts as the signal too.
+    When a signal ends the last command of a script, the shell itself is not killed: it exits with 128 plus
+    the signal's number. So for a script such an exit code counts as a signal too.
     """
     match condition.partition(":"):
         case ("any", _, _):

@@ -1,4 +1,4 @@
-"""The ledger's words for people: reasons, run ids and lengths of time."""
+"""The texts of answers for reasons, run ids, arguments, lengths of time and instants."""
 
 import re
 import signal
@@ -24,7 +24,7 @@ _MAY_STILL_RUN = (
     Reason.EVIDENCE_GONE,
     Reason.EVIDENCE_FORGED,
 )
-"""Reasons of lost runs after which processes may still run: the host was not restarted since."""
+"""Reasons of lost runs after which processes may still run, because the host was not restarted."""
 _SAYS_IT_ALL = (
     Reason.START_ERROR,
     Reason.SUPERVISOR_ERROR,
@@ -38,20 +38,20 @@ _SAYS_IT_ALL = (
 
 
 def in_words(run: Run) -> str:
-    """Why a run is in its state: the reason in words, with its details."""
+    """Why a run is in its state: its reason as a sentence, with details."""
     words = reason_words(run.reason, run.detail)
     may_run = run.reason in _MAY_STILL_RUN and not run.resolved
     return f"{words}; processes of it may still run" if may_run else words
 
 
 def start_error_words(words: str) -> str:
-    """Says that a run could not be started, and why."""
+    """The text for a run that could not be started."""
     known = REASONS[Reason.START_ERROR]
     return known if words in ("", known) else f"{known}: {words}"
 
 
 def reason_words(reason: str, detail: str) -> str:
-    """A reason of the ledger in words, with its details."""
+    """A reason of the ledger as a sentence, with details."""
     words = REASONS.get(reason) or _ended_words(reason)
     if not detail:
         return words
@@ -98,7 +98,7 @@ def short(run_id: str) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time for people: 15ms, 2.1s, 12s, 4m05s, 2h10m."""
+    """A length of time: 15ms, 2.1s, 12s, 4m05s, 2h10m."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
     if seconds < 10:
@@ -112,7 +112,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def instant_text(at: datetime, zone: tzinfo, *, has_seconds: bool = False) -> str:
-    """An instant with its zone: the form of every printed time, which each command that takes a time reads.
+    """An instant with its zone: the form of every printed time, which commands also accept.
 
     A line about one job is in that job's zone, every other line in UTC. Seconds are shown when there are any,
     or always with `has_seconds`.
@@ -135,13 +135,13 @@ def zone_text(local: datetime) -> str:
 
 
 def paused_though_enabled(jobs: int) -> str:
-    """Says that jobs are enabled in the file but do not run."""
+    """The text for jobs that are enabled in the file but paused in the engine."""
     are = "1 job enabled in the file is" if jobs == 1 else f"{jobs} jobs enabled in the file are"
     return f"{are} paused in the engine"
 
 
 def other_version(engine: str, here: str) -> str:
-    """Says that the engine is a different version of jobfile than this command."""
+    """The text for an engine that is a different version of jobfile than this command."""
     return f"the engine is jobfile {engine}, this is {here}"
 
 

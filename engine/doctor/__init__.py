@@ -1,3 +1,6 @@
-"""Are the machine and the ledger sound: each area checks one thing, changes nothing, and says what to do."""
+"""Answers of `doctor`: are the machine and the ledger sound.
+
+Each area checks one thing and changes nothing.
+"""
 
 __all__ = ["checking", "reporting"]

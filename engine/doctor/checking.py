@@ -1,4 +1,4 @@
-"""All areas, one after the other; a failure in one is a finding, and the others are still checked."""
+"""Checks all areas. A failure in one is a finding, and the others are still checked."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ from engine.host.machine import Machine
 def diagnose(
     config: EngineConfig, *, now: datetime, machine: Machine, mounts: Path = MOUNTS
 ) -> Iterator[Examined]:
-    """Check everything, in the order of the output. Nothing is changed, and nothing is raised."""
+    """Check everything, in the order of the output. It changes nothing and never raises."""
     subject = Subject(
         config=config,
         now=now,

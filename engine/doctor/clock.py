@@ -13,7 +13,9 @@ _WORDS = {True: "synchronized", False: "not synchronized", None: "the system can
 
 
 def examine_clock(subject: Subject) -> Examined:
-    """Is it right, as far as the system knows; does the engine believe it; is it behind the ledger."""
+    """Check whether the clock is synchronized, whether the engine
+    believes it, and whether it is behind the ledger.
+    """
     findings = (*_check_system(subject), *(_check_ledger(subject, subject.view) if subject.view else ()))
     looked_at = f"{subject.now:%Y-%m-%dT%H:%M:%SZ}, {_WORDS[subject.machine.is_synchronized]}"
     return Examined(area="clock", looked_at=looked_at, findings=findings)

@@ -1,4 +1,4 @@
-"""Area: space on the disk, and whether the engine is held back because it is low."""
+"""Area: space on the disk, and whether starts are on hold because it is low."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,9 @@ MIN_FREE_FILES: Final = 10_000
 
 
 def examine_disk(subject: Subject, runs: Survey) -> Examined:
-    """Free space against the engine's floor, free inodes, and how much the engine's own files take."""
+    """Compare free space with the engine's minimum, and check free inodes and the
+    size of the engine's files.
+    """
     folder = nearest(subject.config.state_dir)
     left = room(folder)
     at_least = "" if runs.is_whole else "at least "

@@ -18,11 +18,11 @@ from engine.ledger.ports import View
 from engine.supervisor.evidence import NAME, beside
 
 MAX_RESULTS: Final = 1_000
-"""Number of newest successful runs whose recorded ends are read again."""
+"""Maximum number of successful runs, newest first, whose recorded ends are read again."""
 
 
 def examine_invariants(subject: Subject) -> Examined:
-    """Everything that must hold of a ledger, whatever happened."""
+    """Check the invariants."""
     view = subject.view
     if view is None:
         return Examined(area="invariant", looked_at="there is no ledger to check", is_skipped=True)

@@ -1,4 +1,4 @@
-"""Area: the ledger's file. Is it intact, of this program's version, and on a suitable disk."""
+"""Area: the ledger's file: whether it is intact, of this version, and on a suitable disk."""
 
 from collections.abc import Iterator
 from shlex import quote
@@ -16,14 +16,14 @@ from engine.ledger.ports import EngineHistory, View
 
 
 class Opened(NamedTuple):
-    """The area, and the ledger where it can be read."""
+    """The result for the area, and the ledger, or None if it cannot be read."""
 
     examined: Examined
     view: View | None
 
 
 def open_ledger(subject: Subject) -> Opened:
-    """Look at the file, and open it for the other areas."""
+    """Check the file, and open it for the other areas."""
     try:
         return _open_ledger(subject)
     except OSError as error:
@@ -57,7 +57,7 @@ def _open_ledger(subject: Subject) -> Opened:
 
 
 def check_rows(subject: Subject, view: View) -> Iterator[Finding]:
-    """Every row of every table, read as the engine reads it."""
+    """Read every row of every table as the engine does."""
     path = str(subject.config.ledger)
     for one in view.soundness.unreadable_rows():
         yield Finding(
@@ -93,7 +93,7 @@ def _restoring(subject: Subject) -> str:
 
 
 def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
-    """The state of the file by SQLite, and the disk that it is on."""
+    """Findings about the file itself, its version and its disk."""
     path = str(subject.config.ledger)
     for one in found.damage:
         said = f"the file is damaged: {' '.join(one.split())}"
@@ -101,7 +101,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     for one in found.foreign:
         yield Finding(
             code="ledger.foreign",
-            found=f"it is not as this program created it: {one}",
+            found=f"it was altered: {one}",
             help=f"drop the foreign parts with sqlite3, or {_restoring(subject)}",
             path=path,
         )
@@ -146,7 +146,7 @@ def _check_hold(view: View) -> Iterator[Finding]:
     if hold is not None:
         yield Finding(
             code="ledger.restored",
-            found=f"it is an older copy that nobody has accepted, so nothing starts: {hold.detail}",
+            found=f"it is an older copy that has not been accepted, so nothing starts: {hold.detail}",
             help="put the newer ledger back, or continue from the copy with `jobfile up --accept-rewind`",
         )
 

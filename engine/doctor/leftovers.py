@@ -17,11 +17,11 @@ from engine.host.machine import RunProcess, process_of_run, processes_of_runs
 from engine.ledger.ports import Current, View
 
 FRESH_SECONDS: Final = 60.0
-"""A partial file that is younger than this many seconds may still be in work."""
+"""A partial file that is younger than this many seconds may still be being written."""
 
 
 def examine_leftovers(subject: Subject, runs: Survey) -> Examined:
-    """What engines and runs that are gone left behind. Nothing is changed."""
+    """Find what engines and runs left behind. Nothing is changed."""
     findings = [*told(_check_half_made(subject, runs))]
     looked_at = "files"
     if subject.view is not None:
@@ -49,7 +49,11 @@ def _check_half_made(subject: Subject, runs: Survey) -> Iterator[Finding]:
 
 
 def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
-    """Folders first, then the ledger: a row is created before its folder, and deleted before it."""
+    """Find folders without a run in the ledger.
+
+    Folders are listed before the ledger is read: a row is created before its folder, so a new run cannot be
+    missing.
+    """
     names = tuple(run_names(subject.config.runs_dir))
     for name in list(_not_among(names, view.soundness.run_ids())):
         left = min(subject.config.run_dir(name).parent.glob(f"{name}*"), default=None)
@@ -96,7 +100,10 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
 
 
 def _check_processes(subject: Subject, view: Current, processes: tuple[RunProcess, ...]) -> Iterator[Finding]:
-    """Checked once more after the ledger: a run may have ended between the two."""
+    """Find processes of runs that are over.
+
+    Each process is checked again after the ledger: its run may just have ended.
+    """
     for one in processes:
         run = view.run(one.run_id)
         is_ours = Path(one.run_dir).is_relative_to(subject.config.runs_dir)

@@ -1,4 +1,4 @@
-"""Area: the machine: its limits, its libraries, and its kind."""
+"""Area: the machine: its limits, its libraries, and whether it is a container."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -18,7 +18,7 @@ PROCESSES_OF_ATTEMPT: Final = 2
 
 
 def examine_machine(subject: Subject) -> Examined:
-    """Versions and limits, against what the engine's own limits need."""
+    """Check versions, and compare the system's limits with what the engine needs."""
     findings = (*_check_limits(subject), *(_check_versions(subject, subject.view) if subject.view else ()))
     looked_at = f"Python {subject.machine.python}, tzdata {TZDATA_VERSION}, jobfile {__version__}"
     return Examined(area="machine", looked_at=looked_at, findings=findings)

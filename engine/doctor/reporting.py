@@ -1,4 +1,4 @@
-"""A diagnosis for people and for programs."""
+"""A diagnosis as text and as JSON data."""
 
 from engine.answers.findings import AREAS, Examined, Finding, Severity
 from engine.core.columns import facts
@@ -18,7 +18,7 @@ def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int) -> str:
 
 
 def _label(word: str) -> str:
-    """Of fixed width, so that two answers can be compared line by line."""
+    """A label of fixed width, so that two answers can be compared line by line."""
     return f"{word:<{len(Severity.WARNING)}}"
 
 
@@ -30,7 +30,7 @@ def _summed_up(examined: tuple[Examined, ...]) -> str:
 
 
 def diagnosis_to_json(examined: tuple[Examined, ...]) -> dict[str, object]:
-    """The same as plain data: a check for each area that is well, and one for each finding."""
+    """A diagnosis as JSON data: one check for each area without findings, and one for each finding."""
     checks = []
     for one in examined:
         if one.is_well:

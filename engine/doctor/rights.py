@@ -1,4 +1,4 @@
-"""Area: who may read and change what the engine trusts: its state, the job file, secret files."""
+"""Area: rights: who may read and change the state folder, the job files and secret files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,9 @@ from jobfile.model.canonical import spec_from_json
 
 
 def examine_rights(subject: Subject, state: tuple[Finding, ...]) -> Examined:
-    """The job file and the secrets of the jobs in force; `state` is what was found in the state folder."""
+    """Check the job files and the secrets of the jobs in force; `state` has the
+    findings of the state folder.
+    """
     secrets = tuple(_secrets(subject.view)) if subject.view is not None else ()
     findings = (
         *state,
@@ -26,7 +28,10 @@ def examine_rights(subject: Subject, state: tuple[Finding, ...]) -> Examined:
 
 
 def check_state(folder: Path) -> Iterator[Finding]:
-    """The state folder and what is in it: before the ledger is opened, for SQLite makes files beside it."""
+    """Check the state folder and its files.
+
+    Call it before the ledger is opened: SQLite makes files beside it.
+    """
     return (_told(one) for one in state_troubles(folder))
 
 
@@ -46,7 +51,7 @@ def unreadable_place(subject: Subject, error: OSError) -> Finding:
 
 
 def _job_files(main: Path) -> list[Path]:
-    """The main file and what it includes, as far as that can be read."""
+    """The main file and the files that it includes, as far as they can be read."""
     try:
         return [Path(name) for name, _ in read_job_files(main).files]
     except OSError:
@@ -54,7 +59,7 @@ def _job_files(main: Path) -> list[Path]:
 
 
 def _secrets(view: View) -> Iterator[tuple[str, str, str]]:
-    """Job, name and source of each secret that the jobs in force name."""
+    """Job, name and source of each secret of the jobs in force."""
     for version in view.jobs_in_force():
         text = view.definition_text(version.digest)
         if text is not None and '"secrets"' in text:

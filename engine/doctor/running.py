@@ -1,4 +1,4 @@
-"""Areas: the engine, in short (`jobfile status` shows more), and undelivered notifications."""
+"""Areas: the engine (in short; `jobfile status` shows more), and undelivered notifications."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,11 +12,13 @@ from engine.doctor.subject import Subject, many
 from engine.ledger.ports import View
 
 OWED_LONG: Final = timedelta(minutes=10)
-"""A notification older than this was not just waiting for its turn."""
+"""A notification older than this counts as not delivered."""
 
 
 def examine_engine(subject: Subject) -> Examined:
-    """Is it running, is it alive, how did the last one end, were the files refused."""
+    """Check whether an engine runs and is alive, how the last one ended, and
+    whether the files are rejected.
+    """
     session = subject.view.last_session() if subject.view is not None else None
     looked_at = "running" if subject.is_running else "not running"
     if session is not None:
@@ -60,7 +62,7 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
 
 
 def examine_notifications(subject: Subject) -> Examined:
-    """Notifications that were not delivered."""
+    """Check for undelivered notifications."""
     if subject.view is None:
         return Examined(area="notifications", looked_at="there is no ledger to ask", is_skipped=True)
     backlog = subject.view.soundness.backlog()

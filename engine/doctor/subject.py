@@ -1,4 +1,4 @@
-"""What the areas check, gathered once."""
+"""The input of all areas, collected once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from engine.ledger.ports import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An engine's place and machine at a moment. `view` is None if there is no readable ledger."""
+    """An engine's configuration, ledger and machine at a moment; `view` is None without a readable ledger."""
 
     config: EngineConfig
     now: datetime
@@ -21,12 +21,12 @@ class Subject:
 
 
 def many(count: int, one: str, more: str = "") -> str:
-    """A number of things, in words."""
+    """A count with its noun, in the singular or plural."""
     return f"1 {one}" if count == 1 else f"{count:,} {more or one + 's'}"
 
 
 def size_text(size: int) -> str:
-    """A size in bytes, KiB, MiB and so on."""
+    """A size as text, in bytes, KiB, MiB and so on."""
     for unit, bytes_of_it in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= bytes_of_it:
             return f"{size / bytes_of_it:.1f} {unit}"

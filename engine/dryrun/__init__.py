@@ -1,3 +1,3 @@
-"""What a run would do, shown without starting it, reading a secret or writing."""
+"""Answers of `run --dry-run`: what a run would do, without starting it, reading a secret or writing."""
 
 __all__ = ["before", "describing", "rendering"]

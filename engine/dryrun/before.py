@@ -1,4 +1,4 @@
-"""What a run would do: what would be executed, with which values, and whether it would run at all."""
+"""Previews a run: what would be executed, with which values, and whether it would run at all."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ from jobfile.schedule.duration import format_duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A run that is only previewed; `jobs` are all jobs, `outputs` the supplied results of steps."""
+    """The run to preview; `jobs` are all jobs, `outputs` the results of steps that the user supplies."""
 
     job: CompiledJob
     params: Mapping[str, Value]
@@ -152,7 +152,7 @@ def _where(spec: JobSpec, values: Mapping[str, object], config: EngineConfig) ->
 
 
 def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig, where: _Where) -> list[str]:
-    """Why the run would be refused: what the engine cannot do, and problems in preparing the run."""
+    """The reasons for which the run would be refused: unsupported features, and problems in preparing it."""
     spec = wanted.job.spec
     beyond = beyond_engine_of(wanted.job)
     if beyond:
@@ -172,7 +172,7 @@ def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig
 def _verdict(
     wanted: Wanted, values: Mapping[str, object], view: View | None, config: EngineConfig, where: _Where
 ) -> tuple[str, bool | None]:
-    """Whether it would run, in the words of the language; None when only the run itself can show."""
+    """Whether it would run, as text and as a truth value; None when only the run itself can show it."""
     spec = wanted.job.spec
     found = decided(spec.condition, values)
     if found is False:
@@ -212,7 +212,7 @@ def _key(spec: JobSpec, values: Mapping[str, object], view: View | None) -> str:
 
 
 def _previous(view: View | None, job: str) -> dict[str, object]:
-    """When the job last succeeded, if a ledger says so; before the first run there is none."""
+    """When the job last succeeded, if there is a ledger with a success."""
     found = () if view is None else view.recent_runs(job=job, state=RunState.SUCCEEDED, limit=1)
     return {"previous_success": found[0].ended_at if found else None}
 

@@ -1,4 +1,4 @@
-"""A run and its steps before they start, as rows of a label and a text."""
+"""Describes a run and its steps before they start, as rows of a label and a text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +30,14 @@ from jobfile.schedule.duration import format_duration
 Row = tuple[str, str]
 WOULD_RUN = "would run"
 MakeValues = Callable[[frozenset[str]], Mapping[str, object]]
-"""The values of names when these steps are known to be skipped."""
+"""Returns the values of names if these steps are skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """Questions to the machine: which variables are set, and where a program or file is."""
+    """Functions that ask the machine: whether a variable is set, where a program
+    is, whether a file exists.
+    """
 
     is_set: Callable[[str], bool]
     find_program: Callable[[str], str | None]
@@ -43,12 +45,12 @@ class Around:
 
 
 _NOTHING = Around(is_set=lambda _: False, find_program=lambda _: None, has_file=lambda _: False)
-"""Where nothing is asked of the machine."""
+"""Functions that ask nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepPlan:
-    """A step, the wave in which it can start, whether it would run, and what it would execute."""
+    """A step: the wave in which it can start, whether it would run, and what it would execute."""
 
     name: str
     wave: int
@@ -64,13 +66,13 @@ def payload_rows(
     env: Mapping[str, str],
     secrets: Mapping[str, str],
 ) -> list[Row]:
-    """What is executed, with its environment; a secret by its place."""
+    """Rows for what is executed, with its environment; of a secret only its place."""
     rows = environment_rows(values, around, env=env, secrets=secrets)
     return rows + kind_of(action).describe(action, _Filled(values, around))
 
 
 def program_of(action: Action, values: Mapping[str, object]) -> str:
-    """The program that would be executed; empty where there is none."""
+    """The program that would be executed; empty if there is none."""
     if isinstance(action, StepsAction):
         return ""
     return kind_of(action).program(action, _Filled(values, _NOTHING))
@@ -78,7 +80,7 @@ def program_of(action: Action, values: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
-    """Templates filled in as far as that can be done before the run."""
+    """Fills in templates as far as possible before the run."""
 
     values: Mapping[str, object]
     around: Around
@@ -99,7 +101,7 @@ class _Filled:
 def environment_rows(
     values: Mapping[str, object], around: Around, *, env: Mapping[str, str], secrets: Mapping[str, str]
 ) -> list[Row]:
-    """The variables of a job or step; a secret by its place."""
+    """Rows for the variables of a job or step; of a secret only its place."""
     rows = [("env", f"{name} = {shown_text(text, values)}") for name, text in sorted(env.items())]
     return rows + [("env", f"{name} = {_secret(source, around)}") for name, source in sorted(secrets.items())]
 
@@ -125,7 +127,7 @@ def _program(name: str, around: Around) -> str:
 
 
 def limits_row(timeout: str, retry: RetrySpec) -> Row:
-    """The timeout and the retries."""
+    """A row for the timeout and the retries."""
     again = "none"
     if retry.attempts > 1:
         jitter = "" if retry.jitter.value == "none" else f" ({retry.jitter.value} jitter)"
@@ -137,7 +139,7 @@ def limits_row(timeout: str, retry: RetrySpec) -> Row:
 
 
 def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
-    """Who is notified, and which jobs start after this one."""
+    """A row for notifications, and for the jobs that start after this one."""
     told = [
         f"{event}: {', '.join(one.name for one in found)}" for event, found in sorted(spec.notify.items())
     ]
@@ -186,11 +188,11 @@ def _verdict(step: StepSpec, values: Mapping[str, object], skipped: frozenset[st
     found = decided(step.condition, values)
     if isinstance(found, StillUnknownError):
         return f"cannot tell before {_waits_for(found)}"
-    return WOULD_RUN  # also after a step that its own `if` skips
+    return WOULD_RUN  # also after a step that is skipped by its own `if`
 
 
 def _waits_for(unknown: StillUnknownError) -> str:
-    """The step, or the moment, that will provide the value."""
+    """The step or the moment from which the value will be known."""
     parts = unknown.path.split(".")
     return parts[1] if parts[0] == "steps" else "the run begins"
 
@@ -225,7 +227,10 @@ def _each(step: StepSpec, values: Mapping[str, object]) -> str:
 
 
 def given_outputs(spec: JobSpec, given: Mapping[str, str]) -> dict[str, Mapping[str, Value]]:
-    """Results that a user supplies, `join.rows=5`, by step; raises ValueError for anything else."""
+    """Parse results that a user supplies, such as `join.rows=5`, by step.
+
+    Raises ValueError for anything else.
+    """
     texts: dict[str, dict[str, str]] = {}
     known = {step.name: step for step in steps_of(spec)}
     for name, text in given.items():

@@ -1,4 +1,4 @@
-"""Where a program would be found: from the job's folder, on the job's PATH, as a supervisor does."""
+"""Finds a program as a supervisor does: from the job's folder, on the job's PATH."""
 
 import os
 from pathlib import Path

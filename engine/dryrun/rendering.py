@@ -1,4 +1,4 @@
-"""A dry run for people and for programs."""
+"""A dry run as text and as JSON data."""
 
 from engine.core.columns import facts
 from engine.dryrun.before import DryRun
@@ -9,7 +9,7 @@ FIRST_LINE = "dry run: nothing is started, no secret is read, nothing is written
 
 
 def dry_run_to_text(dry: DryRun, *, width: int) -> str:
-    """The answer for people: the run, then each step, then whether it would run."""
+    """The answer as text: the run, then each step, then whether it would run."""
     parts = [FIRST_LINE, facts(dry.rows, width=width)]
     for step in dry.steps:
         lines = facts(step.rows, width=width).splitlines()
@@ -20,7 +20,7 @@ def dry_run_to_text(dry: DryRun, *, width: int) -> str:
 
 
 def dry_run_to_json(dry: DryRun) -> dict[str, object]:
-    """The answer for programs."""
+    """The answer as JSON data."""
     return {
         "format": 1,
         "job": dry.job,

@@ -1,4 +1,4 @@
-"""Values that only a real run would have: shown by name and type, never guessed and never empty."""
+"""Placeholders for values that only a real run has: shown by name and type, never guessed and never empty."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -9,35 +9,35 @@ from jobfile.model.jobs import JobSpec, ParamSpec, StepSpec
 from jobfile.model.values import Value
 
 UNKNOWN: Final = "⟨"
-"""The first character of the placeholder for a value that only the run has."""
+"""The first character of a placeholder."""
 
 
 class StillUnknownError(Exception):
-    """An expression needs a value that does not exist before the run."""
+    """An expression needs a value that is not known before the run."""
 
     def __init__(self, path: str, type_: str) -> None:
-        """Name the value."""
+        """`path` is the name of the value, `type_` its type."""
         super().__init__(path)
         self.path = path
         self.type = type_
 
     @property
     def text(self) -> str:
-        """How it is shown."""
+        """The placeholder."""
         return f"⟨{self.path}: {self.type}⟩"
 
 
 class Unknowns(Mapping[str, object]):
-    """Names: some have a value, the others will have one of a known type."""
+    """Names of which some have a value, and the others only a type."""
 
     def __init__(self, path: str, known: Mapping[str, object], types: Mapping[str, str]) -> None:
-        """`path` is the name above them."""
+        """`path` is the common first part of the names."""
         self._path = path
         self._known = known
         self._types = types
 
     def __getitem__(self, name: str) -> object:
-        """The value, or the refusal to guess one."""
+        """The value. Raises StillUnknownError when it is not known yet."""
         if name in self._known:
             return self._known[name]
         if name in self._types:
@@ -53,7 +53,7 @@ class Unknowns(Mapping[str, object]):
         return iter({**self._types, **self._known})
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of names."""
         return len({**self._types, **self._known})
 
 
@@ -87,7 +87,7 @@ def values_before(
 
 
 def steps_of(spec: JobSpec) -> tuple[StepSpec, ...]:
-    """The steps of a job, if it has any."""
+    """The steps of a job; empty if it has none."""
     return getattr(spec.action, "steps", ())
 
 
@@ -117,7 +117,7 @@ def shown(source: str, values: Mapping[str, object]) -> str:
 
 
 def shown_text(text: str, values: Mapping[str, object]) -> str:
-    """A text with its templates filled in as far as that can be done now."""
+    """A text with its templates filled in as far as possible now."""
     slots, _ = find_slots(text)
     parts, at = [], 0
     for slot in slots:
@@ -135,7 +135,7 @@ def shown_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def decided(condition: str | None, values: Mapping[str, object]) -> bool | StillUnknownError:
-    """Whether a condition holds, or what has to be known first; no condition always holds."""
+    """Whether a condition is true, or the value that is not known yet. No condition is always true."""
     if condition is None:
         return True
     slot = parse_expression(condition)

@@ -19,7 +19,7 @@ class Attendance:
     """The lock of one command on one run, held until `leave` or the end of the process."""
 
     def __init__(self, path: Path, handle: int) -> None:
-        """Take over a locked file."""
+        """Keep a file that is locked already."""
         self._path = path
         self._handle = handle
 

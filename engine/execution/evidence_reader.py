@@ -89,8 +89,11 @@ def read_evidence(folder: "str | os.PathLike[str]") -> bytes | None:
 
 
 def look(folder: str, key: bytes, *, boot_id: str) -> Outcome | Seen:
-    """A shim lives from before its marker until after its result. So the marker is read before the lock is
-    checked, and read again after the lock was found free, because it may have come meanwhile.
+    """The end of an attempt, or what its evidence shows without one.
+
+    A shim holds its lock from before the marker until after the result. It renames the evidence once, from
+    one of the two names to the other. So both names are checked twice: a rename between two checks is
+    noticed.
     """
     own = key_of(folder, key)
     for _ in range(LOOKS):
@@ -179,7 +182,7 @@ def _is_locked(handle: int) -> bool:
     return False
 
 
-# The content: each field has a type and a range; anything else is not a record.
+# The content: each field has a type and a range; anything else is not a record
 
 
 def marker_in(content: bytes, key: bytes) -> Marker | None:

@@ -45,7 +45,8 @@ class ProcessLauncher:
     def __init__(self, wake: Path | None, *, key: bytes, umask: int = -1) -> None:
         """`wake` is the named pipe through which shims report their end. Starts no process yet.
 
-        With `key` their evidence is sealed: keys.py. `umask` is that of jobs; without it, as here.
+        `key` is the engine's, from which each attempt's is derived: keys.py. `umask` is that of jobs; -1
+        keeps the engine's.
         """
         self._key = key
         self._umask = umask
@@ -81,7 +82,7 @@ class ProcessLauncher:
             pass_fds=handles,
             start_new_session=True,
             cwd="/",
-            env={},
+            env={},  # nothing of the engine's environment reaches a job: each order brings the job's own
             umask=self._umask,
         )
         theirs.close()
@@ -95,7 +96,7 @@ class ProcessLauncher:
         It may have taken some of them before it died: each attempt's evidence accepts one shim only.
         """
         framed = b"".join([self._framed(order) for order in orders])
-        with self._lock:  # one loop launches while another looks
+        with self._lock:  # the worker launches while the rescuer looks
             self._hear()
             for _ in range(2):
                 if self._orders is None:
@@ -141,6 +142,7 @@ class ProcessLauncher:
             return outcome
         if self._is_in_flight(name):
             return Alive(started_at=None)
+        # Read after the shim's answer: whatever it did before that is in the evidence by now.
         seen = look(name, self._key, boot_id=self._boot_id)
         if not isinstance(seen, Seen):
             return seen
@@ -183,7 +185,7 @@ class ProcessLauncher:
         return True
 
     def is_launcher(self, pid: int) -> bool:
-        """Whether it is the launcher process, which is waited for here."""
+        """Whether `pid` is the launcher process, which only this object may wait for."""
         process = self._process
         return process is not None and process.pid == pid
 
@@ -250,7 +252,7 @@ class ProcessLauncher:
             self._refused.setdefault(name, []).append(int(problem))
 
     def _why_not_taken(self, name: str, now: datetime) -> StartError | None:
-        """After many refusals an attempt is over: it did not run, and why."""
+        """The end of an attempt that was refused START_TRIES times; None before that."""
         problems = self._refused.get(name, [])
         if len(problems) < START_TRIES:
             return None
@@ -283,6 +285,7 @@ def listen(
     RLIMIT_DATA (getrlimit(2)), set as soon as it has started: with threads, none of our code may run between
     fork and exec. Files that it maps do not count.
     """
+    # A file in memory, not a pipe: a program that prints before it reads cannot block this one.
     with os.fdopen(os.memfd_create("input"), "w+b") as given:
         given.write(text)
         given.seek(0)

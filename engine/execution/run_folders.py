@@ -143,7 +143,8 @@ def old_entries(runs_dir: Path, *, shard: int, older_than: float) -> Iterator[Pa
 
 def run_of(entry: str) -> str:
     """The run that owns a folder or file of this name."""
-    return os.fsencode(entry.partition(".")[0]).decode("utf-8", "replace")  # a job may have named it
+    # Through bytes, because a job may have created the entry, with a name that is not UTF-8.
+    return os.fsencode(entry.partition(".")[0]).decode("utf-8", "replace")
 
 
 def bytes_of_run(folder: Path, *, attempts: int) -> int:

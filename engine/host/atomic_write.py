@@ -1,4 +1,4 @@
-"""Replaces an existing job file: all of it or nothing; mode and owner stay the same."""
+"""Replaces the content of an existing job file atomically; its mode and owner stay."""
 
 import contextlib
 import os

@@ -7,18 +7,18 @@ _TIME_ERROR = 5
 """The result of adjtimex while the clock is not synchronized."""
 
 _TIMEX_BYTES = 512
-"""More than a `struct timex` of any platform; zeros ask and change nothing."""
+"""More than the size of `struct timex` on any platform. All zeros, it only asks and changes nothing."""
 
 
 class SystemClock:
-    """Wall clock for what is due, boot time for how long."""
+    """The clocks of this host: wall clock for instants, boot time for lengths of time."""
 
     def now(self) -> datetime:
         """The wall clock, aware UTC."""
         return datetime.now(UTC)  # noqa: TID251  this is the Clock
 
     def elapsed(self) -> float:
-        """Seconds since boot, suspend included."""
+        """Seconds since boot, with suspends."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

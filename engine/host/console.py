@@ -1,4 +1,4 @@
-"""Lines for a reader that may block: a terminal under Ctrl-S, a pager, a slow log collector."""
+"""Writes lines to a reader that may block: a terminal under Ctrl-S, a pager, a slow log collector."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 MAX_WAITING = 10_000
-"""Maximum number of texts that wait for the reader; further ones are counted and not shown."""
+"""Maximum number of texts that wait for the reader; further ones are only counted."""
 CLOSE_SECONDS = 1.0
 """How long to wait at the end for a reader to take the rest, in seconds."""
 
@@ -20,7 +20,7 @@ class Console:
     """
 
     def __init__(self, handle: int, *, when_lost: Callable[[int], str] = lambda _: "") -> None:
-        """`when_lost` makes the line that says how many texts were not shown."""
+        """`when_lost` returns the line for a number of texts that were not shown."""
         self._handle = handle
         self._when_lost = when_lost
         self._waiting: deque[str] = deque()
@@ -45,7 +45,7 @@ class Console:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Take nothing more, and show the rest if the reader takes it in time."""
+        """Accept no more texts, and show the rest if the reader takes it in time."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -53,7 +53,7 @@ class Console:
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="console", daemon=True)
-        with contextlib.suppress(RuntimeError):  # the system has no thread left: the next text tries again
+        with contextlib.suppress(RuntimeError):  # no thread can be started now: the next text tries again
             thread.start()
             self._thread = thread
 
@@ -85,4 +85,4 @@ class Console:
                 self._is_gone = True
                 self._waiting.clear()
         except OSError:
-            return  # a full disk takes nothing now, and perhaps the next text
+            return  # for example a full disk, which may accept the next text

@@ -1,4 +1,4 @@
-"""One encoding for names, whatever the locale: UTF-8, and bytes that are not UTF-8 come back as they were."""
+"""Makes UTF-8 the encoding of names, whatever the locale is; other bytes survive as surrogates."""
 
 import io
 import os
@@ -9,8 +9,9 @@ from jobfile.diagnostics.escapes import READABLE
 
 
 def use_utf8() -> None:
-    """Restart in UTF-8 mode if the locale has a different encoding: the file is UTF-8, the supervisors are,
-    and one folder must have one name for all of them.
+    """Restart in UTF-8 mode if the locale has a different encoding.
+
+    Job files and supervisors use UTF-8, and a folder must have the same name for all of them.
     """
     is_utf8 = sys.getfilesystemencoding() == "utf-8"
     if not is_utf8 and sys.executable and not sys.flags.utf8_mode:
@@ -18,14 +19,17 @@ def use_utf8() -> None:
 
 
 def print_anything(environ: Mapping[str, str]) -> None:
-    """Print in the terminal's encoding; what that does not have is printed as an escape."""
+    """Print in the terminal's encoding; characters that it lacks are printed as escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=_encoding(stream, environ), errors=READABLE)
 
 
 def _encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> str:
-    """UTF-8 mode looks at no locale. Without one, as under cron and in containers, UTF-8 is meant."""
+    """The encoding to print in: that of the locale, which UTF-8 mode ignores.
+
+    A plain ASCII locale, as under cron and in containers, usually means that none was set: then UTF-8.
+    """
     if not sys.flags.utf8_mode or environ.get("PYTHONIOENCODING") or environ.get("PYTHONUTF8"):
         return stream.encoding
     import locale  # noqa: PLC0415  start-up time: only in UTF-8 mode

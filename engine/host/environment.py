@@ -13,7 +13,7 @@ def environment() -> Mapping[str, str]:
 
 @cache
 def account() -> Mapping[str, str]:
-    """What the system knows of the user who runs this, as cron sets it for jobs; may be empty."""
+    """HOME, USER and LOGNAME of the user who runs this, as cron sets them for jobs; may be empty."""
     try:
         entry = pwd.getpwuid(os.getuid())
     except KeyError:

@@ -1,4 +1,4 @@
-"""Output files that a user names, written for their owner."""
+"""Writes output files that a user names."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 MODE: Final = 0o644
-"""The mode of a new file that others may read; the umask may remove rights, never let others write."""
+"""The mode of a new file: others may read it. A umask can only remove rights."""
 FOLDER_MODE: Final = 0o755
 
 SYSTEM_LINKS: Final = (("/", "dev"), ("/", "proc"))
@@ -15,10 +15,10 @@ _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
 def write_text(path: Path, text: str, *, may_replace: bool) -> None:
-    """Write a file that others may read, never change; one that is there keeps its mode. Raises OSError.
+    """Write a file that others may read but not change; an existing file keeps its mode. Raises OSError.
 
-    A link is not followed: a repository may hold one that leads to another file of the user. Only the
-    system's own links are, as /dev/stdout.
+    A link is not followed: a repository may contain one to another file of the user. The system's own links,
+    such as /dev/stdout, are.
     """
     handle = _opened(path, may_replace=may_replace)
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -39,6 +39,6 @@ def _opened(path: Path, *, may_replace: bool) -> int:
 
 
 def make_folders(path: Path) -> None:
-    """Make a folder and those above it, that others may read and never change."""
+    """Make a folder and those above it; others may read but not change them."""
     for folder in (*reversed(path.parents), path):
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)

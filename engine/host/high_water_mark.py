@@ -1,6 +1,6 @@
-"""A note beside the ledger of how far it has come, to detect an older copy in its place.
+"""Keeps a mark beside the ledger of how far it has come, to detect an older copy in its place.
 
-A restored ledger has forgotten runs; starting from it would run them again.
+A restored copy lacks the newest runs; an engine that starts from it would run them again.
 """
 
 import contextlib
@@ -15,16 +15,16 @@ from engine.host.ownership import open_own
 HIGH_WATER = "high_water"
 MAX_NOTE_BYTES = 4_096
 MAX_EPOCH = 2**62
-"""More than all engines that there will be: the ledger counts one more than this says."""
+"""The largest epoch that is accepted from the mark: the ledger must still be able to count one more."""
 
 
 def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> None:
-    """Replace the note, whole or not at all. If it cannot be written, the old one stays."""
+    """Replace the mark atomically. If it cannot be written, the old one stays."""
     path = state_dir / HIGH_WATER
     new = state_dir / f"{HIGH_WATER}.new"
     note = {"epoch": epoch, "covered_until": covered_until.isoformat() if covered_until else None}
     with contextlib.suppress(OSError):
-        new.unlink(missing_ok=True)  # what a crash left, or a link that somebody put there
+        new.unlink(missing_ok=True)  # left by a crash, or a link that was put there
         handle = open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             os.write(handle, json.dumps(note).encode())
@@ -35,7 +35,7 @@ def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | No
 
 
 class Rewind(NamedTuple):
-    """The ledger is behind the note: the note's content, and the message."""
+    """The ledger is behind the mark: the mark's content, and the message about it."""
 
     epoch: int
     covered_until: datetime | None
@@ -43,7 +43,7 @@ class Rewind(NamedTuple):
 
 
 def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> Rewind | None:
-    """Whether a ledger is behind the note: `epoch` is the newest in it, 0 when it is new."""
+    """Whether a ledger is behind the mark; `epoch` is the newest in the ledger, 0 when it is new."""
     try:
         handle = open_own(state_dir / HIGH_WATER, os.O_RDONLY)
         with os.fdopen(handle, "rb") as file:

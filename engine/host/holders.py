@@ -1,6 +1,6 @@
-"""Which process holds a lock: the one that its file names, or a different one.
+"""Finds out which process holds a lock: the one that the locked file names, or a different one.
 
-Every process of a user can lock the user's files, so a lock alone proves nothing: an engine and a supervisor
+Every process of a user can lock the user's files, so a lock alone proves nothing. So engines and supervisors
 write into the file, under a seal, which process they are.
 """
 
@@ -13,15 +13,17 @@ from engine.core.reasons import Reason
 from engine.supervisor.leftovers import began_at, has_ended
 
 LOCKS: Final = "/proc/locks"
-"""Which process has locked which file: proc(5). It does not show locks of other containers."""
+"""The list of locked files with their processes: proc(5). It does not show locks of other containers."""
 FRESH_SECONDS: Final = 1.0
-"""How long a list of locks may prove that a lock is held; that it is free, only a new list proves."""
+"""How long a list may be used to prove that a lock is held. That a lock is free, only a new list proves."""
 _LOCK_WORDS: Final = 8
-"""Number, kind, way, access, process, file (device and inode), first and last byte."""
+"""Number of words on a line: number, kind, way, access, process, file
+(device and inode), first and last byte.
+"""
 
 
 class Process(NamedTuple):
-    """A process: its id, when it began, and in which boot and container."""
+    """A process: its id, its start time (`began_at`), and its boot and container."""
 
     pid: int
     began: str
@@ -29,14 +31,14 @@ class Process(NamedTuple):
 
 
 class _Locks:
-    """The list of locks, as it was a moment ago."""
+    """The list of locks, cached for a moment."""
 
     def __init__(self) -> None:
         self._read_at = float("-inf")
         self._pids: dict[str, set[int]] = {}
 
     def of(self, inode: int, pid: int) -> set[int]:
-        """The processes that hold this file, if the one that is asked for is not among them: as of now."""
+        """The processes that hold this file. A cached list is used only if `pid` is among them."""
         name, now = str(inode), time.monotonic()
         found = self._pids.get(name, set())
         if pid in found and now - self._read_at < FRESH_SECONDS:
@@ -49,9 +51,10 @@ _locks = _Locks()
 
 
 def current_boot_id() -> str:
-    """Identifies this boot and pid namespace: in another container no recorded process is ours.
+    """Identifies this boot and pid namespace: process ids of another container mean other processes.
 
-    The pid namespace, whose number may be given again, and when its first process started: namespaces(7).
+    It has three parts: the boot, the number of the pid namespace, and the start time of that namespace's
+    first process, because the number may be reused: namespaces(7).
     """
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     try:
@@ -62,7 +65,7 @@ def current_boot_id() -> str:
 
 
 def why_gone(then: str, now: str) -> str:
-    """The event between two boot ids that no process can have survived; empty if there was none."""
+    """The event between two boot ids that ended all processes, as a reason; empty if there was none."""
     (boot, *before), (same, *after) = then.split("/"), now.split("/")
     if boot != same:
         return Reason.HOST_REBOOT
@@ -74,12 +77,12 @@ def why_gone(then: str, now: str) -> str:
 
 
 def this_process() -> Process:
-    """This one."""
+    """The calling process."""
     return Process(os.getpid(), began_at(os.getpid()), current_boot_id())
 
 
 def lives(one: Process, *, boot_id: str) -> bool:
-    """Whether a process exists. One of another container is not visible, so it counts as existing."""
+    """Whether a process exists. One of a different container cannot be seen, so it counts as existing."""
     match why_gone(one.boot_id, boot_id):
         case Reason.HOST_REBOOT:
             return False
@@ -90,9 +93,10 @@ def lives(one: Process, *, boot_id: str) -> bool:
 
 
 def holds(one: Process, handle: int, *, boot_id: str) -> bool:
-    """Whether a locked file is held by the process that it names, as far as can be seen.
+    """Whether a locked file is held by the process that it names.
 
-    A different process holds it when that one is gone, or when the system lists others and not it.
+    It is not when that process is gone, or when the system lists other holders. When the system lists none,
+    for example because /proc is restricted, the file is believed.
     """
     if not lives(one, boot_id=boot_id):
         return False
@@ -103,7 +107,7 @@ def holds(one: Process, handle: int, *, boot_id: str) -> bool:
 
 
 def holders_of(handle: int) -> tuple[int, ...]:
-    """The processes that the system says have locked a file."""
+    """The processes that have locked a file, as the system lists them."""
     return tuple(sorted(_read_locks().get(str(os.fstat(handle).st_ino), ())))
 
 

@@ -1,7 +1,8 @@
-"""The key of a state folder: an engine and its supervisors seal with it what they leave for each other, and
-saved plans are sealed with it.
+"""The key of a state folder. It seals what an engine and its supervisors write for each other, and saved
+plans.
 
-It is a file in the state folder that only its owner may read. A reader of it can forge: docs/security.md.
+It is a file in the state folder that only its owner may read. A process that can read it can forge seals:
+docs/security.md.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ KEPT_KEYS = 1_024
 
 
 def make_key(state_dir: Path) -> bytes:
-    """The key of a state folder, made where there is none: whole or not at all, and once."""
+    """The key of a state folder; it is created atomically if there is none."""
     if (found := find_key(state_dir)) is not None:
         return found
     try:
@@ -39,7 +40,7 @@ def make_key(state_dir: Path) -> bytes:
 
 
 def find_key(state_dir: Path) -> bytes | None:
-    """The key; None where there is none yet. Raises JobfileError for one that cannot be trusted."""
+    """The key; None if there is none yet. Raises JobfileError for one that cannot be trusted."""
     path = state_dir / KEY
     try:
         handle = os.open(path, os.O_RDONLY | FILE)
@@ -62,7 +63,7 @@ def find_key(state_dir: Path) -> bytes | None:
 
 
 def read_key(state_dir: Path) -> bytes:
-    """The key, for readers only: without a key that can be trusted, no evidence is believed."""
+    """The key, for readers. Without a trusted one it is random, so that no evidence is believed."""
     with contextlib.suppress(JobfileError):
         if (found := find_key(state_dir)) is not None:
             return found
@@ -71,7 +72,10 @@ def read_key(state_dir: Path) -> bytes:
 
 @lru_cache(maxsize=KEPT_KEYS)
 def key_of(folder: str, key: bytes) -> bytes:
-    """The key of the attempt with this folder, by its name alone: a state folder may be moved."""
+    """The key of the attempt with this folder.
+
+    Only the folder's name counts: the state folder may be moved.
+    """
     return key_from(os.fsencode(folder).rpartition(b"/")[2], key)
 
 
@@ -99,6 +103,6 @@ def _write_beside(state_dir: Path, key: bytes) -> Path:
 
 def _bad(path: Path, why: str) -> JobfileError:
     return JobfileError(
-        f"the engine's key {path} cannot be trusted: {why}. Delete it, and a new one is made. What runs now "
-        "is recorded as lost then, for its end cannot be verified, and saved plans have to be made again"
+        f"the engine's key {path} cannot be trusted: {why}. Delete it, and a new one is created. Jobs that "
+        "run now are then recorded as lost, because their ends cannot be verified; make saved plans again"
     )

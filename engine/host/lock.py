@@ -1,8 +1,9 @@
-"""One engine for one state folder: a lock held for life.
+"""Allows one engine for each state folder: a file lock, held for the engine's life.
 
-A process that a job left behind can hold it, too. Its file says, under a seal, who holds it. Where that is
-not so, the next engine takes another file, of a few that are asked in their order. It writes that it has it,
-and only then looks at all the others: of two that take two at once, at least one sees the other, and leaves.
+A process that a job left behind could lock the file, too. So the holder writes into it, under a seal, which
+process it is. If a locked file does not name its holder, an engine takes the next of a few files. It first
+writes that it holds that one, and then checks all others. So when two engines take different files at the
+same time, at least one of them notices the other, and stops.
 """
 
 import contextlib
@@ -23,37 +24,41 @@ from engine.supervisor.evidence import seal_text
 
 LOCK = "engine.lock"
 ENGINE = "an engine"
-"""The name of the lock's holder, unless it is a command that runs jobs itself for a while."""
+"""The name of a holder that is an engine; a command that runs jobs itself writes its own name."""
 TROUBLE_BYTES = 1280
-"""Bytes reserved in the lock's file for the engine's problems, so that a full disk does not matter."""
+"""Size of the lock's file. It is reserved at once, so that problems can be noted there on a full disk."""
 PRIVATE = 0o700
 LOCK_TRIES = 25
 LOCK_PAUSE_SECONDS = 0.02
 UNNAMED_TRIES = 100
-"""Looks at a lock whose file does not say who holds it: an engine writes that at once, and each second."""
+"""How many times a lock without a valid name is checked: an engine writes its
+name at once, and each second.
+"""
 HEAD_BYTES: Final = 320
-"""Room for the process, when it began, in which boot, and the seal."""
+"""Bytes for the process, its start time, its boot and the seal."""
 GITIGNORE = "# the engine's own state: never part of a repository\n*\n"
 
 MAX_PID_DIGITS: Final = 9
 
 NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
-"""Where locks and write-ahead logs cannot be trusted."""
+"""File systems on which locks and write-ahead logs cannot be trusted."""
 MOUNTS = Path("/proc/mounts")
 
 
 def make_state_dir(path: Path) -> None:
-    """Make the state folder, closed to others; refuse one that is not ours, or cannot hold a ledger."""
+    """Make the state folder, closed to other users; refuse one that is not ours or
+    that cannot hold a ledger.
+    """
     refuse_foreign_state(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=PRIVATE)
-        os.scandir(path).close()  # a file is reported as one
+        os.scandir(path).close()  # raises for a file
         if stat.S_IMODE(path.stat().st_mode) != PRIVATE:
-            path.chmod(PRIVATE)  # an empty one, or what the umask of a command took from its owner
+            path.chmod(PRIVATE)  # it was empty, or a umask removed rights of the owner
         with contextlib.suppress(FileExistsError):
-            os.mkfifo(path / WAKE, 0o600)  # before anything else: what has files and no pipe is not ours
+            os.mkfifo(path / WAKE, 0o600)  # first: files without a pipe are refused as foreign
             (path / WAKE).chmod(0o600)
         with contextlib.suppress(FileExistsError):
             ignore = os.open(path / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -76,10 +81,10 @@ def make_state_dir(path: Path) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Make an empty file that only its owner may read, before a library makes a wider one.
+    """Make an empty file that only its owner may read, before a library makes one that others may read.
 
-    A file that is there is not opened: closing it again would drop the locks that SQLite holds on it in
-    this process (fcntl(2)), and its readers would continue with data that an engine has since discarded.
+    An existing file is not opened: closing it would drop the locks that SQLite holds on it in this process
+    (fcntl(2)), and its readers would continue with data that an engine has since discarded.
     """
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -88,16 +93,16 @@ def make_private_file(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise JobfileError(f"{path} cannot be made ({error.strerror or error})") from error
+        raise JobfileError(f"{path} cannot be created ({error.strerror or error})") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds the lock, as they wrote it beside it."""
+    """The holder of the lock, as it has written itself into the file."""
 
     pid: int
     what: str
-    """`an engine`, or the command that runs jobs itself for a while."""
+    """`an engine`, or the command that runs jobs itself."""
     ledger: str
     """Why the ledger cannot be written; empty when it can."""
     bug: str
@@ -107,7 +112,7 @@ class Holder:
 
     @property
     def is_engine(self) -> bool:
-        """Whether schedules are served, and not only single runs."""
+        """Whether it is an engine, which serves schedules, and not a command."""
         return self.what == ENGINE
 
 
@@ -115,7 +120,7 @@ class EngineLock:
     """The lock, while it is held."""
 
     def __init__(self, handle: int, path: Path, what: str, key: bytes) -> None:
-        """Take over a locked file descriptor; `key` is the engine's: keys.py."""
+        """Keep a locked descriptor; `key` is the engine's: keys.py."""
         self._handle = handle
         self._path = path
         self._what = what
@@ -125,7 +130,7 @@ class EngineLock:
 
     @classmethod
     def take(cls, state_dir: Path, what: str = ENGINE) -> Self:
-        """Take the lock, or raise with its holder. `what` is the holder's name for others."""
+        """Take the lock for a holder named `what`. Raises EngineRunningError with the present holder."""
         key = find_key(state_dir)
         others: set[int] = set()
         for path in _places(state_dir):
@@ -140,11 +145,11 @@ class EngineLock:
         else:
             raise JobfileError(
                 f"the locks of the state folder {state_dir} are held by processes that are not an engine ("
-                f"{', '.join(map(str, sorted(others)))}); end that, and try again"
+                f"{', '.join(map(str, sorted(others)))}); end them, and try again"
             )
         lock = cls(handle, path, what, make_key(state_dir))
         lock.note()
-        if _read(handle) != lock._content():  # a lock that does not say whose it is, others would pass by
+        if _read(handle) != lock._content():  # other engines would ignore a lock without a name
             lock.release()
             raise JobfileError(f"the lock {path} cannot be written; make room on its disk, and try again")
         if (other := lock._other(state_dir)) is not None:
@@ -153,10 +158,10 @@ class EngineLock:
         return lock
 
     def look_after(self, state_dir: Path) -> None:
-        """Call it each second. What a job changed of the lock and the key is put right.
+        """Restore the lock's file and the key if a job has changed them; call it each second.
 
-        Raises SupersededError: an engine whose state folder was removed or replaced must stop, and so must
-        one that was stopped until another engine took its place.
+        Raises SupersededError when the state folder was removed or replaced, or when another engine has taken
+        the folder while this one was suspended.
         """
         try:
             is_there = os.path.samestat(self._path.lstat(), os.fstat(self._handle))
@@ -176,7 +181,7 @@ class EngineLock:
             self.note()
 
     def note(self, *, ledger: str | None = None, bug: str | None = None, stuck: str | None = None) -> None:
-        """Write beside the lock what troubles the engine and cannot be in the ledger; empty for nothing."""
+        """Write problems of the engine that cannot be in the ledger; '' deletes one, None keeps it."""
         given = {"ledger": ledger, "bug": bug, "stuck": stuck}
         self._noted |= {name: text for name, text in given.items() if text is not None}
         with contextlib.suppress(OSError):
@@ -184,7 +189,7 @@ class EngineLock:
 
     def release(self) -> None:
         """Release the lock for the next engine."""
-        with contextlib.suppress(OSError):  # this process may continue, without the lock
+        with contextlib.suppress(OSError):  # this process may continue without the lock
             os.pwrite(self._handle, b"\n" * TROUBLE_BYTES, 0)
         os.close(self._handle)
 
@@ -210,7 +215,10 @@ def _open(path: Path, flags: int) -> int:
 
 
 def _has_lock(handle: int) -> bool:
-    """A status check holds the lock briefly; an engine holds it for its lifetime."""
+    """Lock the file; False when it stays locked.
+
+    Retried for half a second: a status check holds the lock briefly, an engine for its lifetime.
+    """
     for _ in range(LOCK_TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -229,7 +237,9 @@ def _read(handle: int) -> bytes:
 
 
 def _content(who: Process, key: bytes, *lines: str) -> bytes:
-    """The process, what it is and its troubles, a line each, always of one length; last of all the seal."""
+    """The content of the lock's file: process, name and problems, a line
+    each, then the seal; of constant length.
+    """
     part = (TROUBLE_BYTES - HEAD_BYTES) // len(lines)
     cut = [" ".join(line.split()).encode("utf-8", "replace")[:part] for line in lines]
     said = b"\n".join([str(who.pid).encode(), *cut, f"{who.began} {who.boot_id}".encode(), b""])
@@ -238,9 +248,9 @@ def _content(who: Process, key: bytes, *lines: str) -> bytes:
 
 
 def _written(content: bytes, key: bytes | None) -> tuple[Holder, Process] | None:
-    """The holder of the lock, from its file; None if it is not recorded with a valid seal.
+    """The holder that a file names; None without a valid seal.
 
-    Where there is no key, an engine of a version without one may have written it.
+    Without a key no seal is needed: an engine of an older version may have written the file.
     """
     said, _, rest = content.rstrip(b"\n").rpartition(b"\n")
     if key is not None and rest.strip() != seal_text(said + b"\n", key).encode():
@@ -255,7 +265,7 @@ def _written(content: bytes, key: bytes | None) -> tuple[Holder, Process] | None
 
 
 def _holder_of(handle: int, key: bytes | None, *, tries: int) -> Holder | None:
-    """Who holds a file that is locked; None where that is neither an engine nor such a command."""
+    """The holder of a locked file; None when it is neither an engine nor a command that runs jobs."""
     for left in reversed(range(tries)):
         found = _written(_read(handle), key)
         if found is not None:
@@ -266,7 +276,7 @@ def _holder_of(handle: int, key: bytes | None, *, tries: int) -> Holder | None:
 
 
 def _holders(places: list[Path], key: bytes | None, *, tries: int) -> Iterator[Holder]:
-    """Who holds any of these files now."""
+    """The holders of these files, without those that are not locked."""
     for path in places:
         try:
             handle = open_own(path, os.O_RDONLY)
@@ -292,39 +302,39 @@ def _who_runs(holder: Holder, state_dir: Path) -> str:
 
 
 def lock_holder(state_dir: Path) -> Holder | None:
-    """Who holds the lock now: an engine, or a command that runs jobs itself; None when nobody does."""
+    """The present holder of the lock: an engine, or a command that runs jobs itself; None without one."""
     key = None
-    with contextlib.suppress(JobfileError):  # starting an engine reports that it cannot be trusted
+    with contextlib.suppress(JobfileError):  # a key that cannot be trusted is reported when an engine starts
         key = find_key(state_dir)
     return next(_holders(_places(state_dir), key, tries=UNNAMED_TRIES), None)
 
 
 def engine_trouble(state_dir: Path) -> str:
-    """Why the engine that runs cannot write its ledger, as it noted beside its lock; empty when it can."""
+    """Why the running engine cannot write its ledger, by its note in the lock's file; empty when it can."""
     holder = lock_holder(state_dir)
     return "" if holder is None else holder.ledger
 
 
 def engine_bug(state_dir: Path) -> str:
-    """The bugs that the loops of the engine report, as it noted beside its lock; empty when none do."""
+    """The bugs that loops of the running engine report, by its note in the lock's file; empty without any."""
     holder = lock_holder(state_dir)
     return "" if holder is None else holder.bug
 
 
 def engine_stuck(state_dir: Path) -> str:
-    """Which loops of the engine are stuck, as it noted beside its lock; empty if none is."""
+    """Which loops of the running engine are stuck, by its note in the lock's file; empty if none is."""
     holder = lock_holder(state_dir)
     return "" if holder is None else holder.stuck
 
 
 def is_engine_running(state_dir: Path) -> bool:
-    """Whether an engine holds the lock now; a command that runs a job itself is none."""
+    """Whether an engine, and not only a command that runs jobs, holds the lock now."""
     holder = lock_holder(state_dir)
     return holder is not None and holder.is_engine
 
 
 def file_system(path: Path, *, mounts: Path = MOUNTS) -> str:
-    """The kind of file system that holds a path, from /proc/mounts; empty where that is not known."""
+    """The kind of file system of a path, by /proc/mounts; empty if unknown."""
     best, kind = "", ""
     try:
         lines = mounts.read_text(errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""The machine under the engine: its limits, its clock, its container, and the processes of runs on it."""
+"""Reads facts about the machine: its limits, its clock, its container, and the processes of runs on it."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _ID_DIGITS = 32
 
 
 class Machine(NamedTuple):
-    """What the system says of itself. A limit is None where there is none."""
+    """Facts about the machine. A limit is None if there is none."""
 
     python: str
     has_libyaml: bool
@@ -28,7 +28,7 @@ class Machine(NamedTuple):
 
 
 class RunProcess(NamedTuple):
-    """A process that says of itself, in its environment, for which run it was started and where."""
+    """A process whose environment names the run and the state folder for which it was started."""
 
     pid: int
     run_id: str
@@ -36,7 +36,7 @@ class RunProcess(NamedTuple):
 
 
 def read_machine() -> Machine:
-    """Ask the system, now."""
+    """Read the facts."""
     from engine.supervisor.plain import is_built  # noqa: PLC0415
     from jobfile.syntax.document import PARSER, PurePythonParser  # noqa: PLC0415  start-up time: an engine need not ask
 
@@ -52,7 +52,7 @@ def read_machine() -> Machine:
 
 
 def container_kind(environ: Mapping[str, str], *, root: Path = Path("/")) -> str:
-    """The kind of container that this process is in, by the marks that each leaves; empty for none."""
+    """The kind of container that this process is in, by the marks of each kind; empty for none."""
     for sign, kind in _SIGNS.items():
         if (root / sign).exists():
             return kind
@@ -62,7 +62,7 @@ def container_kind(environ: Mapping[str, str], *, root: Path = Path("/")) -> str
 
 
 def processes_of_runs(proc: Path = Path("/proc")) -> Iterator[RunProcess]:
-    """Every process of this machine that a run started, as far as its environment may be read."""
+    """The processes of this machine that belong to runs, as far as their environments may be read."""
     me = str(os.getpid())
     for entry in sorted(os.listdir(proc)):  # noqa: PTH208  only names are needed
         if entry.isdigit() and entry != me:
@@ -72,7 +72,7 @@ def processes_of_runs(proc: Path = Path("/proc")) -> Iterator[RunProcess]:
 
 
 def process_of_run(pid: int, *, proc: Path = Path("/proc")) -> RunProcess | None:
-    """What a process says of its run; None when it is gone, is not to be read, or is of no run."""
+    """The run of a process; None when the process is gone, cannot be read, or belongs to no run."""
     try:
         block = (proc / str(pid) / "environ").read_bytes()
     except OSError:

@@ -5,21 +5,21 @@ import os
 from pathlib import Path
 
 VALIDATOR = "jsonschema_rs"
-"""Reads job files, and has more code than the interpreter."""
+"""The library that validates job files: it has more code than the interpreter."""
 _MADV_DONTNEED = 4
 _MAPS = Path("/proc/self/maps")
 
 
 def give_back_code(library: str = VALIDATOR) -> int:
-    """Let the system take back the code of a library that is used now and then; bytes of it that were mapped.
+    """Release the memory of a library's code that is rarely used; return the number of bytes.
 
-    Only what may be executed and not written: nothing of it can have been changed, and it is read from its
-    file again when it is used: madvise(2), MADV_DONTNEED.
+    Only pages that are executable and not writable: they cannot have been changed, so the kernel reads them
+    from the file again when the code is used next. See madvise(2), MADV_DONTNEED.
     """
     given = 0
     libc = ctypes.CDLL(None)
     try:
-        lines = _MAPS.read_bytes().splitlines()  # the names of files, in whatever bytes they are
+        lines = _MAPS.read_bytes().splitlines()  # as bytes: names of files may have any
     except OSError:
         return 0
     for line in lines:

@@ -1,7 +1,7 @@
-"""The duty of a first process: orphans become its children, and it must wait for them when they end.
+"""Reaps orphans when the engine is the first process of a container: orphans become its children.
 
-In a container without an init the engine is that process. Its own children are waited for by those who made
-them, at once; so only what is still unclaimed at the second look is an orphan: wait(2).
+The parts of the engine wait for their own children at once, by their ids. So a child that is still a zombie
+at the second look is an orphan: wait(2).
 """
 
 import os
@@ -15,28 +15,28 @@ LOOK_SECONDS = 1.0
 
 
 class Orphans:
-    """Children that have ended and that no other part has waited for."""
+    """Finds and reaps children that have ended and that no other part waits for."""
 
     def __init__(self, *, is_own: Callable[[int], bool]) -> None:
-        """`is_own` says of which child another part of the engine keeps the end, however late it asks."""
+        """`is_own` returns whether another part of the engine will wait for a child, however late."""
         self._is_own = is_own
         self._seen: set[tuple[int, str]] = set()
 
     def reap(self) -> int:
-        """Reap children that were unclaimed at the last check, too; returns their number."""
+        """Reap the children that were zombies at the last check, too; return their number."""
         now = {(pid, began_at(pid)) for pid in ended_children(os.getpid()) if not self._is_own(pid)}
         orphans = now & self._seen
         for pid, _ in orphans:
             try:
                 os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
-                continue  # somebody has asked just now
+                continue  # another part has just waited for it
         self._seen = now - orphans
         return len(orphans)
 
 
 def reap_orphans(*, is_own: Callable[[int], bool]) -> bool:
-    """Do so for this process's life, where it is the first one; whether it is."""
+    """Reap orphans in a thread for this process's life, if it is the first process; return whether it is."""
     if os.getpid() != FIRST_PROCESS:
         return False
     orphans = Orphans(is_own=is_own)

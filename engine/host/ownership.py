@@ -1,7 +1,8 @@
-"""Who may change what the engine trusts: owners, rights and kinds, looked at before anything is believed.
+"""Checks owners, rights and kinds of files before the engine trusts them.
 
-As with sshd's StrictModes, only what belongs to this user or to root, and what nobody else can write, may say
-what runs as this user. A state folder has one more proof: its named pipe, which no clone carries.
+Files that decide what runs as this user must belong to this user or to root, and must not be writable by
+others, as with sshd's StrictModes. A state folder also needs its named pipe, as a proof that it was made
+here: a folder from a git repository or an archive has none.
 """
 
 import os
@@ -15,12 +16,14 @@ from typing import Final, NamedTuple
 from engine.core.errors import JobfileError, StoreRefusedError
 
 WAKE: Final = "wake"
-"""The engine's named pipe. Neither git nor a plain copy carries one, so what has none came from elsewhere."""
+"""The engine's named pipe. git and plain copies do not contain one,
+so a folder without it came from elsewhere.
+"""
 STATE_FOLDER, STATE_FILE, STATE_ORIGIN = "rights.state_folder", "rights.state_file", "rights.state_origin"
 LINK, JOB_FILE = "rights.symlink", "rights.job_file"
 
 LOCKS: Final = 8
-"""Files that are asked for the engine's lock, in their order; the first does while nobody else holds it."""
+"""Number of files that can be the engine's lock. The first one is used unless a foreign process holds it."""
 KINDS: Final[Mapping[str, int]] = {
     "ledger.db": stat.S_IFREG,
     "ledger.db-wal": stat.S_IFREG,
@@ -38,22 +41,22 @@ KINDS: Final[Mapping[str, int]] = {
     "asked": stat.S_IFDIR,
     ".gitignore": stat.S_IFREG,
 }
-"""What is in a state folder, and of which kind it is."""
+"""The names in a state folder, and the kind of each."""
 _READABLE: Final = frozenset({".gitignore", "runs", "asked"})
-"""What may be open to others, for the folder around it is closed."""
+"""Names that may be readable by others, because the folder around them is closed."""
 _NAMES: Final = {stat.S_IFREG: "a file", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder"}
 _FOR_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 NAME_ONE: Final = "name one:  --state"
 MOST_TOLD: Final = 3
-"""Troubles that one refusal names."""
+"""Maximum number of problems that one message names."""
 
 
 class NotOursError(StoreRefusedError):
-    """The state folder is not believed: others can write to it, or somebody else made it."""
+    """The state folder is not trusted: others can write to it, or it was made elsewhere."""
 
 
 class Trouble(NamedTuple):
-    """One thing that is not as it should be: the code that doctor gives it, and what to type."""
+    """One problem: the code of `doctor`, the path, what was found, and the command that corrects it."""
 
     code: str
     path: Path
@@ -62,7 +65,10 @@ class Trouble(NamedTuple):
 
 
 def refuse_foreign_state(folder: Path) -> None:
-    """Raise NotOursError when a state folder is not this user's own; ask before anything in it is read."""
+    """Raise NotOursError when a state folder is not this user's own.
+
+    Call it before anything in it is read.
+    """
     found = list(state_troubles(folder))
     if not found or found[0].help == NAME_ONE:  # a file; creating the folder reports that
         return
@@ -70,14 +76,14 @@ def refuse_foreign_state(folder: Path) -> None:
     more = f" (and {len(found) - MOST_TOLD} more)" if len(found) > MOST_TOLD else ""
     ways = " && ".join(dict.fromkeys(one.help for one in found))
     raise NotOursError(
-        f"the state folder {folder} is not believed: {told}{more}. If you did not make it yourself, as in a "
-        "repository or an archive from somebody else, remove it: it says what runs as you. If you did:  "
+        f"the state folder {folder} is not trusted: {told}{more}. If it came from elsewhere, for example in "
+        "a repository or an archive, remove it: it decides what runs as you. If you made it yourself:  "
         f"{ways}"
     )
 
 
 def state_troubles(folder: Path) -> Iterator[Trouble]:
-    """What is wrong with a state folder and what is in it; nothing where there is none."""
+    """The problems of a state folder and its files; none if it does not exist."""
     about = _seen(folder)
     if about is None:
         return
@@ -97,12 +103,12 @@ def state_troubles(folder: Path) -> Iterator[Trouble]:
         yield from _file_troubles(folder / name, found)
     if is_used and WAKE not in inside:
         path = folder / WAKE
-        found_ = f"it has no named pipe {WAKE}, which no clone and no plain copy carries"
+        found_ = f"it has no named pipe {WAKE}, so it was not made here: a clone or a plain copy has none"
         yield Trouble(STATE_ORIGIN, path, found_, f"mkfifo -m 600 {quote(str(path))}")
 
 
 def _file_troubles(path: Path, about: os.stat_result) -> Iterator[Trouble]:
-    """What is wrong with one of the names in a state folder."""
+    """The problems of one file in a state folder."""
     kind = stat.S_IFMT(about.st_mode)
     if kind == stat.S_IFLNK:
         yield Trouble(LINK, path, f"{path.name} is a symbolic link", f"rm {quote(str(path))}")
@@ -126,17 +132,17 @@ def refuse_foreign_files(paths: Iterable[Path]) -> None:
 
 
 def unsafe_text(trouble: Trouble) -> str:
-    """Why a job file is not put in force, and what to type."""
+    """The message about a job file that is not put in force."""
     found = f"{trouble.found}, and so the commands that run as you"
     return f"{found}:  {trouble.help}  (or continue with  --no-strict-modes)"
 
 
 def file_troubles(paths: Iterable[Path]) -> Iterator[Trouble]:
-    """Job files, and the folders on the way to each, that somebody else could change.
+    """Problems of job files and the folders above them: other users could change them.
 
-    A folder counts because who can write to it can put another file in its place; one with the sticky bit,
-    as /tmp, does not. A group with its owner's number is the owner's own, as Debian makes them. What is not
-    there is nobody's trouble here.
+    A folder counts, because a user who can write to it can replace the file; one with the sticky bit, such as
+    /tmp, does not. A group with the same number as the owner is the owner's own group, as Debian creates
+    them. Missing files are not reported.
     """
     seen: set[Path] = set()
     for path in paths:
@@ -162,19 +168,19 @@ def _changeable(path: Path) -> Iterator[Trouble]:
 
 
 def is_foreign(about: os.stat_result) -> bool:
-    """Whether something belongs neither to this user nor to root."""
+    """Whether a file belongs neither to this user nor to root."""
     return about.st_uid not in (0, os.geteuid())
 
 
 def is_shared(about: os.stat_result) -> bool:
-    """Whether others than the owner may write to it, or put something else in its place."""
+    """Whether users other than the owner may write to a file or folder."""
     by_group = about.st_mode & stat.S_IWGRP and about.st_gid != about.st_uid
     is_sticky = stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX
     return bool(by_group or about.st_mode & stat.S_IWOTH) and not is_sticky
 
 
 def owner_name(about: os.stat_result) -> str:
-    """Whose it is, for people."""
+    """The name of a file's owner, or `user NUMBER`."""
     try:
         return pwd.getpwuid(about.st_uid).pw_name
     except KeyError:
@@ -183,7 +189,7 @@ def owner_name(about: os.stat_result) -> str:
 
 def _openness(about: os.stat_result) -> str:
     if is_foreign(about):
-        return f"belongs to {owner_name(about)}, and you or root were expected"
+        return f"belongs to {owner_name(about)}, not to you or root"
     expected = "0700" if stat.S_ISDIR(about.st_mode) else "0600"
     return f"is open to others (mode {stat.S_IMODE(about.st_mode):04o}, expected {expected})"
 
@@ -202,9 +208,9 @@ def _seen(path: Path) -> os.stat_result | None:
 
 
 def open_own(path: str | Path, flags: int, *, kind: int = stat.S_IFREG) -> int:
-    """Open something in a state folder: never through a link, never blocking, and of one kind.
+    """Open a file of a state folder: never through a link, never blocking, and only of one kind.
 
-    What is made is closed to others. Raises OSError, whose text says what is there instead.
+    A new file is closed to other users. Raises OSError; its text says what is wrong.
     """
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     found = stat.S_IFMT(os.fstat(handle).st_mode)

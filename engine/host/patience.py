@@ -1,8 +1,8 @@
-"""Ask the system something that may never answer, as of a file on a share that is gone.
+"""Calls functions that may block forever, for example about a file on a network share that is gone.
 
-Where the kernel blocks in open(2) or stat(2), neither O_NONBLOCK nor a signal helps. So the question is asked
-in a thread, which is left behind when the time is over: one for each thing that is asked about, until the
-system answers.
+While the kernel blocks in open(2) or stat(2), neither O_NONBLOCK nor a signal ends the call. So the call is
+made in a thread, which is left behind when it takes too long: one thread for each file, until the system
+answers.
 """
 
 import threading
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 AT_ONCE_SECONDS: Final = 0.1
-"""How long a loop blocks for an answer, in seconds; a healthy disk needs a hundredth of it."""
+"""How many seconds the caller, a loop, blocks for an answer; a healthy disk needs a hundredth of it."""
 ANSWER_SECONDS: Final = 2.0
-"""How long callers that come back wait for an answer in total."""
+"""How many seconds callers that ask repeatedly wait for an answer in total."""
 STALE_SECONDS: Final = 10.0
-"""If no caller comes back for an answer within this time, the question is asked again."""
+"""An answer that no caller has fetched for this many seconds is outdated: the question is asked again."""
 MOST_STUCK: Final = 32
-"""Questions without an answer; beyond these none is asked that needs a thread of its own."""
+"""Maximum number of threads that wait for an answer."""
 
 Answer = TypeVar("Answer")
 
@@ -27,7 +27,7 @@ class NotYetError(Exception):
 
 
 class NoAnswerError(Exception):
-    """The system has not answered in time. Its text says so."""
+    """The system has not answered in time."""
 
 
 class _Question:
@@ -58,9 +58,10 @@ _lock = threading.Lock()
 
 
 def ask(what: str, question: Callable[[], Answer]) -> Answer:
-    """The answer, or what the question raises. `what` names the question.
+    """Call `question` and return its result, or raise its exception. `what` identifies the question.
 
-    Raises NotYetError for a while when it takes too long, and then NoAnswerError until the system answers.
+    When it takes too long, it raises NotYetError for ANSWER_SECONDS, and then NoAnswerError until the system
+    answers.
     """
     asked = _asked(what, question)
     asked.thread.join(AT_ONCE_SECONDS if time.monotonic() - asked.asked_at < AT_ONCE_SECONDS else 0)
@@ -75,7 +76,7 @@ def ask(what: str, question: Callable[[], Answer]) -> Answer:
 
 
 def wait_for(what: Callable[[], Answer]) -> Answer:
-    """For callers that can block: repeat a function that uses `ask` until it has its answer."""
+    """Call a function that uses `ask` until it has its answer; for callers that may block."""
     while True:
         try:
             return what()
@@ -84,7 +85,7 @@ def wait_for(what: Callable[[], Answer]) -> Answer:
 
 
 def _asked(what: str, question: Callable[[], object]) -> _Question:
-    """The question under this name, asked now or before."""
+    """The question with this name, asked now or earlier."""
     with _lock:
         known = _open.get(what)
         is_stale = known is not None and time.monotonic() - known.asked_at > STALE_SECONDS

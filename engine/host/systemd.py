@@ -1,4 +1,4 @@
-"""Notifications to the service manager: the engine is ready, works, ends. sd_notify(3)."""
+"""Notifies the service manager: the engine is ready, is alive, is ending. See sd_notify(3)."""
 
 import contextlib
 import socket
@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from jobfile.diagnostics.escapes import readable
 
 ALIVE_EVERY = 0.5
-"""Part of the watchdog's time after which a sign of life is due: half, as sd_watchdog_enabled(3) says."""
+"""A sign of life is due after this part of the watchdog's time: half, as
+sd_watchdog_enabled(3) recommends.
+"""
 
 SEND_SECONDS = 1.0
-"""The limit for one message: a manager that does not read must not hold up a loop."""
+"""Timeout for one message, in seconds: a manager that does not read must not block a loop."""
 
 
 class Manager:
-    """The socket of systemd, where there is one. A message that cannot be sent stops nothing."""
+    """The socket of systemd, if there is one. A message that cannot be sent is dropped."""
 
     def __init__(self, environ: Mapping[str, str], *, pid: int) -> None:
         """Read $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID."""
@@ -29,11 +31,11 @@ class Manager:
         self._tell("READY=1", f"STATUS={status}")
 
     def status(self, status: str) -> None:
-        """How the engine is, for  systemctl status."""
+        """A line about the engine, for `systemctl status`."""
         self._tell(f"STATUS={status}")
 
     def alive(self) -> None:
-        """A planning cycle was finished; nothing else is a sign of life."""
+        """A planning cycle has finished: the only sign of life."""
         if self.alive_seconds is not None:
             self._tell("WATCHDOG=1")
 

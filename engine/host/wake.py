@@ -1,5 +1,7 @@
-"""A named pipe that wakes the engine: supervisors write when an attempt has ended, commands when they wrote
-to the ledger. Only a hint: if it is lost or late, each loop finds the change at its next check.
+"""The named pipe that wakes the engine.
+
+Supervisors write to it when an attempt has ended, and commands when they have written to the ledger. It is
+only a hint: if a line is lost or late, each loop finds the change at its next check.
 """
 
 import contextlib
@@ -17,10 +19,12 @@ from engine.host.ownership import WAKE, open_own
 FIFO = WAKE
 LEDGER_CHANGED = "ledger"
 YIELD = "yield"
-"""An engine starts: a command that runs jobs itself gives the state folder up, and follows its run."""
+"""The line by which a starting engine asks a command that runs jobs itself to give up the state folder."""
 READ_BYTES = 65_536
 MANY_WAKES = 200
-"""More wakes for nothing in a second are a flood, as by a job that writes to the pipe: each then waits."""
+"""With more wake-ups without work in FLOOD_SECONDS, for example by a job that
+writes to the pipe, each one waits for PAUSE_SECONDS first.
+"""
 FLOOD_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 
@@ -36,7 +40,10 @@ def poke(state_dir: Path, line: str = LEDGER_CHANGED) -> None:
 
 
 class WakePipe:
-    """The engine's end. The loop that waits at it passes each line on: no thread stands between."""
+    """The engine's end of the pipe.
+
+    The worker's loop waits at it directly: a thread between would cost time.
+    """
 
     def __init__(self, state_dir: Path, on_line: Callable[[str], None]) -> None:
         """Make the pipe if it is not there, and open it."""
@@ -47,7 +54,8 @@ class WakePipe:
         self._on_line = on_line
         self._rest = b""
         self._woken: deque[float] = deque(maxlen=MANY_WAKES)
-        # Opened for both directions, it never reports an end when a writer leaves.
+        # Opened for both directions: otherwise poll(2) would report the end
+        # each time that the last writer leaves.
         self._pipe = self._open(path)
         self._poll = select.poll()
         self._poll.register(self._pipe, select.POLLIN)
@@ -61,25 +69,25 @@ class WakePipe:
 
     def wake(self) -> None:
         """End the current wait, or the next one."""
-        with contextlib.suppress(OSError):  # what is full wakes, too
+        with contextlib.suppress(OSError):  # a full pipe wakes the reader, too
             os.write(self._pipe, b"\n")
 
     def wait(self, seconds: float) -> None:
-        """Wait for a line, or until the timeout; pass on what is there."""
+        """Wait for a line, or until the timeout; pass each line to `on_line`."""
         if not self._poll.poll(seconds * 1000):
             return
         self._slow_down()
         try:
             part = os.read(self._pipe, READ_BYTES)
         except BlockingIOError:
-            return  # somebody else has read it: hints get lost, and no more
+            return  # another process has read it: only a hint is lost
         *lines, self._rest = (self._rest + part).split(b"\n")
         for line in lines:
             if line:
                 self._on_line(line.decode("ascii", "replace"))
 
     def was_right(self) -> None:
-        """There was something to do: hundreds of runs may end in a second, and that is no flood."""
+        """Note that a wake-up found work: hundreds of runs may end in a second, which is no flood."""
         self._woken.clear()
 
     def _slow_down(self) -> None:

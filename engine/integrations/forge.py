@@ -1,6 +1,6 @@
-"""One comment on a pull or merge request: found by its first line, created once, then updated.
+"""Writes one comment on a pull or merge request: found by its first line, created once, then updated.
 
-The token comes from the environment and goes into a header, over TLS (or to this machine), and nowhere else.
+The token comes from the environment. It is sent only in a header, over TLS (or to this machine).
 """
 
 import json
@@ -17,18 +17,21 @@ TIMEOUT_SECONDS = 30
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 PAGE = 100
 MAX_PAGES = 50
-"""A request with more comments than these pages hold gets a second one of ours, rather than none."""
+"""Maximum number of pages that are searched. If there are more, a second comment is created."""
 MARKER = "<!-- jobfile-plan:"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class ForgeError(JobfileError):
-    """The service does not take the comment."""
+    """The service has not accepted the comment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forge:
-    """Where the comments of one request are and how they are written. `bot` is a job's own token."""
+    """The API of a service for the comments of one request.
+
+    `bot`: the token is that of a CI job, not of a user.
+    """
 
     comments: str
     one: str
@@ -40,7 +43,7 @@ class Forge:
 
 
 def github(environ: Mapping[str, str], number: int) -> Forge:
-    """A pull request, as GitHub's runner names it in the environment."""
+    """A pull request on GitHub, by the runner's environment."""
     base = _needed(environ, "GITHUB_API_URL", "https://api.github.com").rstrip("/")
     repository = quote(_needed(environ, "GITHUB_REPOSITORY"))
     return Forge(
@@ -59,7 +62,7 @@ def github(environ: Mapping[str, str], number: int) -> Forge:
 
 
 def gitlab(environ: Mapping[str, str]) -> Forge:
-    """A merge request, as GitLab's runner names it in the environment."""
+    """A merge request on GitLab, by the runner's environment."""
     base = _needed(environ, "CI_API_V4_URL").rstrip("/")
     project, request = (quote(_needed(environ, name)) for name in ("CI_PROJECT_ID", "CI_MERGE_REQUEST_IID"))
     notes = f"{base}/projects/{project}/merge_requests/{request}/notes"
@@ -74,7 +77,7 @@ def gitlab(environ: Mapping[str, str]) -> Forge:
 
 
 def put_comment(forge: Forge, text: str) -> str:
-    """Write the text as the one comment with its first line; `made`, `updated` or `unchanged`."""
+    """Write the comment with the first line of `text`; return `made`, `updated` or `unchanged`."""
     marker = text.partition("\n")[0]
     if not marker.startswith(MARKER):
         raise ForgeError("this is not a plan: make one with  jobfile plan --format markdown")
@@ -106,7 +109,7 @@ def _find(forge: Forge, marker: str) -> dict[str, Any] | None:
 
 
 def _me(forge: Forge) -> str:
-    """Whose token it is; the token of a job itself may not ask."""
+    """The user of the token. A CI job's own token may not ask for it."""
     try:
         found = _call(forge, "GET", forge.user)
     except ForgeError:
@@ -117,7 +120,7 @@ def _me(forge: Forge) -> str:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """A token goes where it was meant to go."""
+    """Follows no redirect, so that the token is not sent to a different server."""
 
     def redirect_request(self, *_: object) -> None:
         return None

@@ -1,6 +1,7 @@
-"""The language server: the one door to pygls. It asks the same checks as the command line.
+"""The language server, and the only module that imports pygls. It uses the same checks as the command line.
 
-Columns of jobfile are code points from 1, those of the protocol UTF-16 units from 0: converted here.
+Columns in jobfile are code points from 1, and those in the protocol are UTF-16 units from 0. They are
+converted here.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ from jobfile.pipeline import Looked, check_files
 from jobfile.syntax.document import Document
 
 QUIET_SECONDS: Final = 0.15
-"""Files are checked when nothing was typed for this many seconds."""
+"""Files are checked after this many seconds without typing."""
 
 _NAMES: Final = ("jobs.yaml", "jobs.yml")
 _JOBS: Final = re.compile(r"^jobs[ \t]*:", re.MULTILINE)
@@ -53,7 +54,7 @@ _LEVELS: Final = {
 
 @dataclass
 class _State:
-    """What is known of the open files: the last look at each, and the last one that could be read."""
+    """The open files: the last check of each, and the last one in which the file could be read."""
 
     clock: Clock
     shells: SyntaxChecker = field(default_factory=SyntaxChecker)
@@ -64,8 +65,8 @@ class _State:
 
 
 def make_server(clock: Clock) -> LanguageServer:
-    """A server with all its features; `clock` says from when the next fires are looked for."""
-    # Whole texts: what pygls makes of parts of them counts lines as Python does, and not as YAML.
+    """A server with all its features; `clock` gives the start for next fires."""
+    # Whole texts and no changes: pygls applies changes by Python's line ends, which are more than YAML's.
     server = LanguageServer("jobfile", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
     state = _State(clock)
     _add_texts(server, state)
@@ -108,7 +109,7 @@ def _add_texts(server: LanguageServer, state: _State) -> None:
 
 
 def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
-    """Check the set that a file is in, and tell what was found in each of its files."""
+    """Check the set that a file belongs to, and publish the findings in each of its files."""
     state.waiting.pop(uri, None)
     path = _path(uri)
     texts = {str(_path(one.uri)): _sound(one.source) for one in server.workspace.text_documents.values()}
@@ -141,20 +142,20 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
 
 
 def _left_off(count: int) -> types.Diagnostic:
-    """At the top of a file, that there is more than is shown."""
+    """A note at the top of a file: more findings exist than are shown."""
     top = types.Range(types.Position(0, 0), types.Position(0, 0))
     level = types.DiagnosticSeverity.Information
     return types.Diagnostic(range=top, message=left_off_words(count), severity=level, source="jobfile")
 
 
 def _is_job_file(path: Path, text: str) -> bool:
-    """Whether a file that stands alone is one of ours: by its name, or because it has jobs."""
+    """Whether a single file is a job file: by its name, or because it has jobs."""
     is_named = path.name in _NAMES or path.name.endswith(tuple(f".{name}" for name in _NAMES))
     return is_named or _JOBS.search(text) is not None
 
 
 def _sound(text: str) -> str:
-    """The text with a sign in the place of each half of a pair of UTF-16 that stands alone."""
+    """The text with a replacement for each unpaired UTF-16 surrogate."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -171,7 +172,7 @@ def _path(uri: str) -> Path:
 
 
 def _uri(name: str, like: str) -> str:
-    """The URI of a file; of the one that was asked about as the editor wrote it."""
+    """The URI of a file. For the requested file it is the editor's own spelling."""
     return like if Path(name) == _path(like) else (uris.from_fs_path(name) or like)
 
 
@@ -179,7 +180,7 @@ def _uri(name: str, like: str) -> str:
 
 
 def to_client(source: Source, span: Span) -> types.Range:
-    """A span as the protocol has it."""
+    """A span as a range of the protocol."""
     return types.Range(_position(source, span.start.offset), _position(source, span.end.offset))
 
 
@@ -191,7 +192,7 @@ def _position(source: Source, offset: int) -> types.Position:
 
 
 def to_offset(source: Source, position: types.Position) -> int:
-    """A place of the protocol as an offset; beyond the end of its line the end of it."""
+    """A position of the protocol as an offset; one beyond the end of its line means that end."""
     if position.line >= len(source.line_starts):
         return len(source.text)
     begin = source.line_starts[position.line]
@@ -224,7 +225,7 @@ def _diagnostic(one: Diagnostic, looked: Looked) -> types.Diagnostic:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question about a place: the text, the offset, and what is known of the files."""
+    """A request about a place: the text, the offset, and the last check of the files."""
 
     looked: Looked
     files: FileSet | None
@@ -233,7 +234,7 @@ class _Asked:
     offset: int
 
     def place(self) -> tuple[DocumentPath, bool]:
-        """The value that the offset belongs to, and whether it is in the key."""
+        """The path of the value at the offset, and whether the offset is in its key."""
         if self.document is None:
             cursor = find_cursor(self.source.text, self.offset)
             return cursor.path, not cursor.is_value
@@ -340,7 +341,7 @@ def _add_fixes(server: LanguageServer, state: _State) -> None:
 
 
 def _add_renames(server: LanguageServer, state: _State) -> None:
-    """Another name for a job, in all files."""
+    """Rename a job in all files."""
 
     @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
     def prepared(params: types.PrepareRenameParams) -> types.Range | None:
@@ -373,7 +374,7 @@ def _add_renames(server: LanguageServer, state: _State) -> None:
 
 
 def _fixes(one: Diagnostic, looked: Looked, uri: str, wanted: types.Range) -> Iterable[types.CodeAction]:
-    """The fixes of a finding that touches a range."""
+    """The fixes of a finding that overlaps a range."""
     source = looked.sources[one.file]
     range_ = to_client(source, one.span)
     if range_.end < wanted.start or wanted.end < range_.start:

@@ -1,3 +1,3 @@
-"""Events as lines: for a terminal, for a log collector, and the audit beside them."""
+"""Reports events as lines, for a terminal or a log collector, and new audit records."""
 
 __all__ = ["audit_tail", "file", "lines", "shown", "stream"]

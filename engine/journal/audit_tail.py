@@ -1,4 +1,4 @@
-"""The audit as the engine writes and reads it: its own start and stop, and what commands did meanwhile."""
+"""Writes the engine's own start and stop into the audit, and reports what commands have added to it."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +9,12 @@ from engine.ports import Journal
 from jobfile import __version__
 
 ENGINE = "engine"
-"""The actor of what the engine does itself, and reports as it does it."""
+"""The actor of the engine's own records, which it also reports as events."""
 LINES_AT_ONCE = 1_000
 
 
 def note_start(store: AuditTrail, main_file: Path, *, by: str, now: datetime) -> None:
-    """Record that an engine starts: who started it, which program and file, and what is in force then."""
+    """Record that an engine starts: by whom, with which version and file, and what is in force."""
     current = store.current_generation()
     force = "nothing in force" if current is None else f"generation {current.number}, {current.digest}"
     with store.transaction():
@@ -23,13 +23,13 @@ def note_start(store: AuditTrail, main_file: Path, *, by: str, now: datetime) ->
 
 
 def note_stop(store: AuditTrail, *, running: int, now: datetime) -> None:
-    """Record that an engine stops cleanly; one that is killed leaves no such record."""
+    """Record that an engine stops cleanly."""
     with store.transaction():
         store.audit(actor=ENGINE, action="stop", object=ENGINE, detail=f"{running} running", now=now)
 
 
 class AuditTail:
-    """Reads new records of the audit, from where the last read ended."""
+    """Reports records that were added to the audit since the last call."""
 
     def __init__(self, store: AuditTrail, journal: Journal) -> None:
         """Start after the records that exist now."""
@@ -39,7 +39,7 @@ class AuditTail:
         self._seq = self.record
 
     def tell_new(self) -> None:
-        """Report what was done since the last call."""
+        """Report the new records."""
         lines = self._store.past.audit_after(self._seq, limit=LINES_AT_ONCE)
         if not lines:
             return

@@ -11,16 +11,16 @@ from engine.host.ownership import open_own
 from engine.journal.lines import for_programs
 
 MAX_LOG_BYTES = 16 * 1024 * 1024
-"""The engine's log is rotated at this size; one old file is kept."""
+"""The size in bytes at which the log is rotated; one old file is kept."""
 
 
 class LogFile:
-    """Appends each event to a file. On a full disk events are lost, and nothing else happens."""
+    """Appends each event to a file. On a full disk, events are dropped."""
 
     name = "log"
 
     def __init__(self, path: Path) -> None:
-        """The file is opened when the first event comes."""
+        """`path` is opened at the first event."""
         self._log = path
         self._handle = -1
         self._size = 0
@@ -35,7 +35,7 @@ class LogFile:
         if self._handle < 0:
             self._handle = open_own(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             self._size = os.fstat(self._handle).st_size
-        # A line that a full disk has cut off stays a line of its own.
+        # After a line that a full disk has cut off, begin a new line.
         content = ("\n" * self._is_torn + lines).encode()
         written = os.write(self._handle, content)
         self._is_torn = written < len(content)

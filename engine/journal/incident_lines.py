@@ -1,4 +1,4 @@
-"""One line for each event that concerns the whole engine, its files and disk, or the owner of a job."""
+"""Texts of events about the whole engine, its files and disk, or a job: one line for each."""
 
 from typing import assert_never
 
@@ -89,7 +89,7 @@ def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) ->
 
 
 def tell_about_job(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
-    """One line about a job; its name comes before it."""
+    """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():
             return f"{event.count} fell due while no engine was awake"

@@ -1,4 +1,4 @@
-"""Events as one line for people and as one JSON object for programs."""
+"""Each event as a line of text, and as a JSON object."""
 
 import json
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ _HASH_DIGITS = 16
 
 
 def tell_text(event: Event) -> str:
-    """One line for people: the run, the job, what happened."""
+    """An event as a line of text: the run, the job, what happened."""
     match event:
         case EngineStarted() | EngineStopped() | LoopFailed() | NotShown() | DoneByOthers():
             return _line("", "", _about_engine(event))
@@ -162,7 +162,7 @@ def _by_others(event: DoneByOthers) -> str:
 
 
 def tell_json(event: Event, *, at: datetime) -> dict[str, object]:
-    """One object for programs: `at`, `event`, and what the event holds."""
+    """An event as a JSON object: `at`, `event`, and the fields of the event."""
     plain = {name: _plain(getattr(event, name)) for name in event.__dataclass_fields__}
     return {"at": at.isoformat(), "event": type(event).__name__, **plain}
 
@@ -200,7 +200,7 @@ def _not_run(event: NotRunTold) -> str:
 def _plain(value: object) -> object:
     match value:
         case Run():
-            # Enough to tell runs apart; the ledger has the rest.
+            # Enough to identify the run; the ledger has the rest.
             return {
                 "id": value.id,
                 "job": value.job,
@@ -223,11 +223,11 @@ def _plain(value: object) -> object:
 
 
 def for_programs(events: Sequence[Event], now: datetime) -> str:
-    """A JSON object on a line for each event."""
+    """Events as JSON lines."""
     return "".join(f"{json.dumps(tell_json(event, at=now))}\n" for event in events)
 
 
 def for_people(events: Sequence[Event], now: datetime) -> str:
-    """A line for each event, with the time on this host."""
+    """Events as lines of text, with the local time of this host."""
     at = f"{now.astimezone():%H:%M:%S %Z}"
     return "".join(f"{at}  {message(tell_text(event))}\n" for event in events)

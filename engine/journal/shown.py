@@ -1,4 +1,4 @@
-"""Events as they are shown where the engine runs in the foreground."""
+"""Shows events of an engine in the foreground."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ from engine.journal.lines import for_people, for_programs
 
 
 class Shown:
-    """Shows each event: lines for people, or the JSON lines of the log."""
+    """Shows each event as a line of text, or as a JSON line like those of the log."""
 
     name = "console"
 
     def __init__(self, show: Callable[[str], None], *, as_json: bool = False) -> None:
-        """`show` must not block on a reader."""
+        """`show` must not wait for a reader."""
         self._show = show
         self._lines = _lines(as_json=as_json)
 

@@ -13,17 +13,17 @@ from engine.ports import Clock
 
 
 class Sink(Protocol):
-    """Takes events: a log, a console, later counters and pages."""
+    """Receives events, for example a log or a console."""
 
     name: str
 
     def take(self, events: Sequence[Event], now: datetime) -> None:
-        """Take what happened at an instant, without waiting for a reader."""
+        """Take events of one instant, without waiting for a reader."""
         ...
 
 
 class EventStream:
-    """Gives each event to every sink. A sink that fails gets no more events, and the others report it."""
+    """Passes each event to every sink. A sink that fails gets no more events, and the others report that."""
 
     def __init__(self, *sinks: Sink, clock: Clock) -> None:
         """Sinks are served in their order."""
@@ -32,7 +32,7 @@ class EventStream:
         self._lock = threading.Lock()
 
     def tell(self, *events: Event) -> None:
-        """Report what happened, in order. Never raises: nothing else may depend on it."""
+        """Report events, in order. Never raises: reporting must not stop any work."""
         if not events:
             return
         with self._lock:

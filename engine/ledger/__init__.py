@@ -1,3 +1,5 @@
-"""The record of every occurrence, run and attempt: what a store must do, and the stores."""
+"""The durable record of every occurrence, run and attempt: the ports that a store
+implements, and the stores.
+"""
 
 __all__ = ["health", "opening", "ports", "rows", "soundness_ports", "store_ports"]

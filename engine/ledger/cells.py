@@ -1,7 +1,7 @@
-"""What each column of the ledger may hold, and the substitute for a value that this program never wrote.
+"""What each column of the ledger may hold, and the stand-in for a value that this program never writes.
 
-A row that somebody changed, or that a broken disk or another version left, concerns itself alone: it is read
-with stand-ins where a value cannot be read, told, and never acted upon.
+A row may be altered by hand, by a broken disk or by a different version. One such row must not stop the
+others: it is read with stand-ins for its unreadable values, reported, and never acted upon.
 """
 
 import json
@@ -21,20 +21,24 @@ if TYPE_CHECKING:
     from jobfile.model.jobs import ScheduleEntry
 
 KEPT_RULES: Final = 20_000
-"""Rules of schedules that are kept as they were read: each is asked for at every occurrence."""
+"""Size of the cache of parsed schedule rules: each rule is needed at every occurrence."""
 KEPT_NAMES: Final = 20_000
-"""Names of jobs that are known to be well formed: each is asked for with every row."""
+"""Size of the cache of well-formed job names: a name is checked with every row."""
 MAX_SHOWN: Final = 60
 """Maximum number of characters shown of an unreadable value."""
 MAX_ATTEMPT: Final = 1_000_000
 MAX_COUNT: Final = 2**53
-"""The largest number that every reader of JSON takes, and that leaves SQLite room to add one."""
+"""The largest integer that every JSON reader represents exactly; SQLite can still add one to it."""
 FIRST_INSTANT: Final = -2_208_988_800_000_000
-"""1900-01-01T00:00Z in microseconds. A day beyond each end still has a date in every zone."""
+"""1900-01-01T00:00Z in microseconds.
+
+Both ends leave a margin: the day before the first instant, and the day after the last, have a date in every
+zone.
+"""
 LAST_INSTANT: Final = 221_845_392_000_000_000
 """9000-01-01T00:00Z in microseconds."""
 UNREADABLE: Final = "unreadable"
-"""The reason of a run whose row cannot be read: nobody knows how it ended."""
+"""The reason recorded for a run whose row is unreadable: how it ended is unknown."""
 
 _AN_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -47,13 +51,13 @@ STOPS: Final = frozenset({"", "cancel", "kill"})
 
 
 def is_run_id(value: object) -> bool:
-    """Whether a text may become the name of a run's folder."""
+    """Whether a value is a run's id, which also names the run's folder."""
     return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=KEPT_NAMES)
 def is_job(value: object) -> bool:
-    """Whether a text may be a job's name."""
+    """Whether a value may be a job's name."""
     return isinstance(value, str) and _JOB.fullmatch(value) is not None
 
 
@@ -63,7 +67,7 @@ def is_step(value: object) -> bool:
 
 
 def params_from_text(text: str) -> dict[str, Value]:
-    """Bound params from their stored text. Raises ValueError for anything else."""
+    """Parse bound params. Raises ValueError or TypeError for anything else."""
     if text == "{}":
         return {}
     plain = json.loads(text, parse_constant=_no_number)
@@ -88,9 +92,9 @@ def _no_number(text: str) -> float:
 
 @lru_cache(maxsize=KEPT_RULES)
 def entries_from_text(rule: str) -> "tuple[ScheduleEntry, ...]":
-    """The entries of a schedule, as its rule was stored. Raises for one that names no instants.
+    """Parse the stored rule of a schedule. Raises for a rule that cannot be evaluated.
 
-    The first instant is asked for: a cron expression, a zone or a calendar shows only so that it is one.
+    The first instant is computed because only that shows a bad cron expression, zone or calendar.
     """
     from jobfile.model.canonical import schedule_from_plain  # noqa: PLC0415  start-up time: few answers need it
     from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: few answers need it
@@ -101,17 +105,17 @@ def entries_from_text(rule: str) -> "tuple[ScheduleEntry, ...]":
 
 
 def state_of(text: str) -> RunState:
-    """The state that a run, or a count of runs, is in; how a run ended that says none is not known."""
+    """Parse a run's state. An unknown word means `lost`: how the run ended is unknown."""
     return RunState(text) if text in RUN_STATES else RunState.LOST
 
 
 def is_number(text: str) -> bool:
-    """Whether a fact about the ledger is a number, as it was noted."""
+    """Whether a noted fact is a number."""
     return text.isascii() and text.isdigit() and len(text) < len(str(MAX_COUNT))
 
 
 def texts_from_json(text: str) -> tuple[str, ...]:
-    """A list of texts as it was noted; nothing when it is no such list."""
+    """Parse a noted list of texts; empty when it is none."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -120,7 +124,7 @@ def texts_from_json(text: str) -> tuple[str, ...]:
 
 
 class Cell(NamedTuple):
-    """What a column may hold, in words, how it is checked, and the substitute for anything else."""
+    """What a column may hold, in words; the check; and the stand-in for anything else."""
 
     expected: str
     is_good: Callable[[Any], bool]
@@ -139,7 +143,7 @@ def _reads(read: Callable[[Any], object]) -> Callable[[Any], bool]:
     def is_good(value: object) -> bool:
         try:
             read(value)
-        except Exception:  # noqa: BLE001  whatever a text does to its reader, it cannot be read
+        except Exception:  # noqa: BLE001  any exception means that the value is unreadable
             return False
         return True
 
@@ -161,7 +165,7 @@ def _texts(text: str) -> None:
 
 INSTANT: Final = Cell("an instant", _instant, 0)
 ENDED: Final = _maybe(INSTANT, 0)
-"""Of what has an end that cannot be read, only that it has ended is known."""
+"""An unreadable end still counts as an end, so the stand-in is an instant and not None."""
 NUMBER: Final = Cell("a number", lambda one: isinstance(one, int) and abs(one) <= MAX_COUNT, 0)
 COUNT: Final = Cell("a count", _count, 0)
 REAL: Final = Cell("a number", lambda one: one is None or math.isfinite(one), None)
@@ -335,7 +339,7 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
     "meta": {"key": TEXT, "value": TEXT},
 }
-"""Every table of the ledger, and the columns that its readers take from it."""
+"""Every table of the ledger, with the columns that are read from it."""
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "run": ("seq",),
@@ -348,11 +352,11 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "definition": ("digest",),
     "meta": ("key",),
 }
-"""What names a row of a table; of the others it is `id`."""
+"""The key columns of each table; `id` for a table that is not listed."""
 
 
 def faults_of(table: str, row: Mapping[str, Any]) -> dict[str, str]:
-    """The columns of a row that cannot be read, and why, in words."""
+    """The unreadable columns of a row, each with the reason in words."""
     cells = CELLS[table]
     return {
         column: f"its `{column}` is {_shown(value)}, not {cells[column].expected}"
@@ -378,10 +382,10 @@ def unreadable_row(table: str, row: Mapping[str, Any], why: str) -> Unreadable:
 
 
 class MendedRow:
-    """A row with stand-ins, as its reader takes any other."""
+    """A row with stand-ins, in the form that readers of rows take."""
 
     def __init__(self, cells: Mapping[str, Any]) -> None:
-        """Take the columns."""
+        """Take the columns by name."""
         self._cells = cells
 
     def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
@@ -398,7 +402,7 @@ class MendedRow:
 
 
 def mended_row(table: str, row: Mapping[str, Any], faults: Mapping[str, str]) -> MendedRow:
-    """The row with stand-ins for what cannot be read. Nothing in it is a success, and nothing is due."""
+    """The row with stand-ins for its unreadable columns: nothing in it counts as a success or as due."""
     mended = dict(row) | {column: CELLS[table][column].stand_in for column in faults}
     if table == "run":
         if "id" in faults:

@@ -1,4 +1,4 @@
-"""Whether the engine can do its duty: the ledger takes what is written, and no loop repeats a bug."""
+"""Whether the engine works: the ledger can be written, and no loop repeats a bug or is stuck."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -29,9 +29,9 @@ class _Bug:
 
 
 class LedgerGuard:
-    """Only reports the error; no decision depends on it, because uncommitted work is never started.
+    """Combines the errors of all loops into one report.
 
-    The loops try again by themselves; this puts their troubles together into one.
+    No decision depends on it: the loops retry by themselves, and uncommitted work is never started.
     """
 
     def __init__(
@@ -42,9 +42,10 @@ class LedgerGuard:
         alarm: Callable[[str], None],
         on_bug: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`alarm` takes why the ledger cannot be written, then nothing; it must need no disk.
+        """`alarm` receives why the ledger cannot be written, and "" when it can again; it must not use the
+        disk.
 
-        `on_bug` takes the bugs that loops report, in one line, and nothing when they are over.
+        `on_bug` receives the bugs that loops report, in one line, and "" when they are over.
         """
         self._clock = clock
         self._journal = journal
@@ -70,7 +71,7 @@ class LedgerGuard:
 
     @contextmanager
     def turn(self, loop: str) -> Iterator[None]:
-        """Around each turn of a loop, so that one which never ends is seen."""
+        """Enclose each turn of a loop, so that a turn that never ends is noticed."""
         self._turns[loop] = self._clock.elapsed()
         try:
             yield
@@ -78,13 +79,16 @@ class LedgerGuard:
             self._turns.pop(loop, None)
 
     def standing(self) -> dict[str, float]:
-        """Loops that have been in one turn for too long, and for how many seconds. It takes no lock."""
+        """Loops whose current turn takes too long, with its seconds so far.
+
+        It takes no lock, so it answers at once whatever a loop does.
+        """
         now = self._clock.elapsed()
         lasted = {loop: now - began for loop, began in self._turns.copy().items()}
         return {loop: seconds for loop, seconds in lasted.items() if seconds >= _longest_turn(loop)}
 
     def note_failure(self, loop: str, detail: str) -> None:
-        """A loop could not write."""
+        """Note that a loop could not write."""
         with self._lock:
             self._failed = self._clock.elapsed()
             self._failing.add(loop)
@@ -95,7 +99,7 @@ class LedgerGuard:
         self._journal.tell(LedgerUnwritable(detail=detail))
 
     def note_bug(self, loop: str, message: str, *, is_whole_turn: bool) -> None:
-        """A loop met a bug; `is_whole_turn` when it could do nothing of its duty."""
+        """Note that a loop met a bug; `is_whole_turn`: the bug kept it from doing anything in this turn."""
         with self._lock:
             now = self._clock.elapsed()
             before = self._bugs.get(loop)
@@ -109,7 +113,7 @@ class LedgerGuard:
             self._on_bug(text)
 
     def note_success(self, loop: str) -> None:
-        """A loop did its duty."""
+        """Note that a loop finished a turn without an error."""
         self._end_bug(loop)
         with self._lock:
             self._failing.discard(loop)
@@ -121,7 +125,7 @@ class LedgerGuard:
         self._journal.tell(LedgerWritable(seconds=now - self._began))
 
     def _end_bug(self, loop: str) -> None:
-        if loop not in self._bugs:  # the common case, asked at every turn of every loop: without the lock
+        if loop not in self._bugs:  # the common case, at each turn of each loop: skip the lock
             return
         with self._lock:
             bug = self._bugs[loop]

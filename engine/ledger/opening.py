@@ -1,4 +1,4 @@
-"""The door to a ledger: its URL in, a store or a view out. No other module names a concrete store."""
+"""Open a ledger by its URL, as a store or a view. No other module names a concrete store."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ SQLITE = "sqlite"
 
 
 def open_ledger(url: str) -> "Store":
-    """Open a ledger for writing. An empty one gets its tables, an older one is brought up to date."""
+    """Open a ledger for writing. An empty one gets its tables; an older one is migrated."""
     path = _sqlite_path(url)
     from engine.ledger.sqlite.store import SqliteStore  # noqa: PLC0415  start-up time: few commands write
 
@@ -32,7 +32,7 @@ def open_view(url: str) -> "View":
 
 
 def open_trace_free_view(url: str, *, is_in_use: bool) -> "View":
-    """Open a ledger for reading, and leave no file beside it; `is_in_use` while an engine runs on it."""
+    """Open a ledger for reading without creating files beside it; `is_in_use`: an engine runs on it."""
     path = _sqlite_path(url)
     from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read
 
@@ -40,7 +40,7 @@ def open_trace_free_view(url: str, *, is_in_use: bool) -> "View":
 
 
 def examine_ledger(url: str) -> "Examination":
-    """Check that what holds the ledger is whole. Raises what opening a ledger raises."""
+    """Check that the file of a ledger is intact. Raises what opening a ledger raises."""
     path = _sqlite_path(url)
     from engine.ledger.sqlite.examining import examine  # noqa: PLC0415  start-up time: `doctor` only
 

@@ -1,4 +1,7 @@
-"""What callers that read ask of a ledger: each port is one kind of question, and a view answers all."""
+"""The reading ports of a ledger: one for each kind of question. A view implements all of them.
+
+All times are aware datetimes in UTC. "Wanted at" is the nominal time of a run, `scheduled_for`.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Opened(Protocol):
-    """A ledger that is open, and what of it could not be read."""
+    """An open ledger, and its rows that could not be read."""
 
     def close(self) -> None:
         """Close the ledger."""
@@ -37,19 +40,19 @@ class Opened(Protocol):
 
     @property
     def unreadable(self) -> Sequence[Unreadable]:
-        """The rows met so far that cannot be read, in the order in which they were met."""
+        """The unreadable rows found so far, in the order in which they were found."""
         ...
 
 
 class Current(Protocol):
-    """What is open and in force now."""
+    """The runs that are open and the jobs that are in force now."""
 
     def run(self, run_id: str) -> Run | None:
-        """One run as it is now."""
+        """A run by its full id; None when there is none."""
         ...
 
     def open_runs(self) -> tuple[Run, ...]:
-        """Runs that are not over, oldest first."""
+        """Runs in no final state, oldest first."""
         ...
 
     def current_generation(self) -> Generation | None:
@@ -67,64 +70,64 @@ class Current(Protocol):
     def last_session(self) -> Session | None:
         """The engine session that started last.
 
-        A store gives none that cannot be read: the clock is compared with it.
+        A store returns None when its row is unreadable, because the clock is compared with it.
         """
         ...
 
 
 class History(Protocol):
-    """What ran, what did not, and what was in force at the time."""
+    """The runs of the past, the occurrences that did not run, and what was in force at the time."""
 
     def runs_with_prefix(self, prefix: str) -> tuple[Run, ...]:
-        """At most two runs whose id starts so."""
+        """At most two runs whose id starts with `prefix`: two show that it is ambiguous."""
         ...
 
     def recent_runs(self, *, job: str | None, state: States, limit: int) -> tuple[Run, ...]:
-        """The runs recorded last, newest first; in one state, in some, or in any."""
+        """The runs recorded last, newest first; `state` is one state, several, or None for any."""
         ...
 
     def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs of a job wanted in [since, until), newest first."""
+        """Runs of a job that were wanted in [since, until), newest first."""
         ...
 
     def newest_run(self, job: str, *, until: datetime) -> Run | None:
-        """The run of a job that was wanted last, up to an instant."""
+        """The run of a job that was wanted last, at or before `until`."""
         ...
 
     def retries_of(self, run_id: str) -> tuple[Run, ...]:
-        """Runs that a person asked for to make up for this one, oldest first."""
+        """Manual retries of this run, oldest first."""
         ...
 
     def retries_between(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        """Runs wanted in [since, until) that a person asked for to make up for another, oldest first."""
+        """Manual retries of any run, wanted in [since, until), oldest first."""
         ...
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
-        """The attempts of a run in order."""
+        """The attempts of a run, by number."""
         ...
 
     def lengths(self, job: str, *, limit: int) -> tuple[timedelta, ...]:
-        """How long the newest successful runs of a job took that needed one attempt, the newest first."""
+        """Durations of the job's newest runs that succeeded at the first attempt, newest first."""
         ...
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
-        """Runs wanted in [since, until), counted by job, kind and state; in no order."""
+        """Runs wanted in [since, until), counted by job, kind and state; in no particular order."""
         ...
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> Mapping[RunState, int]:
-        """Runs of a job that people asked for in [since, until) and retention took away, by state."""
+        """Manual runs of a job in [since, until) that retention deleted: their number by state."""
         ...
 
     def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
-        """Gap records that touch a window, oldest first; of one job or of all."""
+        """Gap records that overlap [since, until], oldest first; of one job, or of all for None."""
         ...
 
     def schedules_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Schedule, ...]:
-        """Schedules in force at some time in a window, by job, then oldest first; of one job or of all."""
+        """Schedules in force at some time in the window, by job, then oldest first; None for all jobs."""
         ...
 
     def pauses_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
-        """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
+        """Pauses in force at some time in the window, oldest first; of one job, or of all for None."""
         ...
 
 
@@ -132,27 +135,27 @@ class Generations(Protocol):
     """Which jobs were in force when, and how they were defined."""
 
     def generation(self, number: int) -> Generation | None:
-        """One generation."""
+        """A generation by its number."""
         ...
 
     def generations(self, *, limit: int) -> tuple[Applied, ...]:
-        """The newest generations first, each with what it changed."""
+        """Generations, newest first, each with the numbers of jobs that it added, changed and removed."""
         ...
 
     def generation_of_plan(self, plan_id: str) -> int | None:
-        """The generation that a plan made, if it was used."""
+        """The number of the generation that applying a plan made; None when the plan was not applied."""
         ...
 
     def lineage(self) -> str:
-        """The name of this ledger, which no other has."""
+        """The unique id of this ledger."""
         ...
 
     def source(self) -> Source:
-        """Where the engine that started last takes its jobs from."""
+        """Where the engine that started last reads its jobs: files or a git revision."""
         ...
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
-        """The jobs as a generation had them, by name."""
+        """The jobs of a generation, by name."""
         ...
 
     def job_versions(self, job: str) -> tuple[JobVersion, ...]:
@@ -160,51 +163,53 @@ class Generations(Protocol):
         ...
 
     def definition_text(self, digest: str) -> str | None:
-        """The canonical text of a compiled job; None when it is not kept, or is not the one applied."""
+        """The canonical text of a compiled job; None when it is missing, or was
+        altered since it was applied.
+        """
         ...
 
 
 class EngineHistory(Protocol):
-    """What happened to the engine, what it refused, and what people did."""
+    """Sessions and incidents of the engine, file sets it rejected, and actions of users."""
 
     def session_before(self, at: datetime) -> Session | None:
-        """The last session that had started by an instant."""
+        """The last session that started at or before `at`."""
         ...
 
     def session_after(self, at: datetime) -> Session | None:
-        """The first session that started after an instant."""
+        """The first session that started after `at`."""
         ...
 
     def recent_incidents(self, *, limit: int) -> tuple[Incident, ...]:
-        """What happened to the engine, the newest first."""
+        """Incidents, newest first."""
         ...
 
     def open_rejection(self) -> Rejection | None:
-        """The set of files that is being refused, if there is one."""
+        """The current rejection: the newest file set has errors. None when it is good."""
         ...
 
     def rejections_between(self, *, since: datetime, until: datetime) -> tuple[Rejection, ...]:
-        """Refusals that were in force in a window, oldest first."""
+        """Rejections that were open at some time in the window, oldest first."""
         ...
 
     def audit_of(self, object: str) -> tuple[Audited, ...]:
-        """What was done about an object, oldest first."""
+        """The audit records about an object, oldest first."""
         ...
 
     def recent_audit(self, *, limit: int) -> tuple[tuple[int, Audited], ...]:
-        """What was done last, the newest first, with the numbers of the records."""
+        """The newest audit records, each with its number, newest first."""
         ...
 
     def audit_links(self) -> Iterator[Link]:
-        """The whole audit with its hashes, oldest first, read one after the other."""
+        """The whole audit with its hashes, oldest first, read lazily."""
         ...
 
     def set_aside(self) -> tuple[str, ...]:
-        """The rows that the engine met and cannot read, in words."""
+        """Descriptions of the unreadable rows that the engine set aside."""
         ...
 
 
 class View(Opened, Current, History, Generations, EngineHistory, Protocol):
-    """Everything that answers read. It works while an engine writes, and without one."""
+    """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness

@@ -1,4 +1,8 @@
-"""Between rows of the ledger and values of the engine; shared by every store."""
+"""Converts rows of the ledger to values of the engine and back; every store uses it.
+
+A reader raises (UnreadableValueError or what a parser raises) for a row that this program never writes.
+Instants are stored as integers: microseconds since 1970 in UTC.
+"""
 
 import json
 import math
@@ -39,7 +43,7 @@ from jobfile.model.values import Value
 
 
 class UnreadableValueError(ValueError):
-    """A column holds what this program never writes."""
+    """A column holds a value that this program never writes."""
 
 
 class Row(Protocol):
@@ -76,14 +80,14 @@ def _maybe(value: int | None) -> datetime | None:
 
 
 def params_to_text(params: Mapping[str, Value]) -> str:
-    """Bound params as canonical JSON; ASCII, so that no database chokes on what a value holds."""
+    """Bound params as canonical JSON, in ASCII: no character of a value can be refused by a database."""
     return json.dumps(dict(params), sort_keys=True, separators=(",", ":"))
 
 
 def db_text(text: str) -> str:
-    """A text as every database can hold it: no NUL, and no surrogate that UTF-8 does not have.
+    """A text in a form that every database can store: without NUL and without lone surrogates.
 
-    Whatever a job, a path or an error says, the end of a run can be written.
+    Texts come from jobs, paths and errors; none of them may keep the end of a run from being recorded.
     """
     if "\0" in text:
         text = text.replace("\0", "\\x00")
@@ -92,7 +96,7 @@ def db_text(text: str) -> str:
 
 def _check(is_good: bool, what: str) -> None:
     if not is_good:
-        raise UnreadableValueError(f"{what} is not as this program writes it")
+        raise UnreadableValueError(f"{what} has a value that jobfile never writes")
 
 
 def _finite(value: float | None) -> float | None:
@@ -101,8 +105,8 @@ def _finite(value: float | None) -> float | None:
 
 
 def run_from_row(columns: Row) -> Run:
-    """A run as the engine knows it."""
-    # SQLite looks for a name in each column, each time.
+    """A run."""
+    # As a dict once: sqlite3.Row searches all column names at each access by name.
     row = dict(zip(columns.keys(), columns, strict=True))
     attempt, retry_of, stop, resolved = (
         row["attempt"],
@@ -118,7 +122,7 @@ def run_from_row(columns: Row) -> Run:
         and resolved in FINAL_OR_NONE
         and (retry_of is None or is_run_id(retry_of))
     ):
-        raise UnreadableValueError(f"run {row['id']} is not as this program writes it")
+        raise UnreadableValueError(f"run {row['id']} has a value that jobfile never writes")
     return Run(
         id=row["id"],
         job=row["job"],
@@ -150,7 +154,7 @@ def run_from_row(columns: Row) -> Run:
 
 
 def run_to_row(run: Run) -> dict[str, object]:
-    """What is written when a run is recorded."""
+    """The columns to write when a run is recorded."""
     return {
         "id": run.id,
         "job": run.job,
@@ -176,7 +180,7 @@ def run_to_row(run: Run) -> dict[str, object]:
 
 
 def attempt_from_row(row: Row) -> Attempt:
-    """An attempt as the engine knows it."""
+    """An attempt."""
     is_known = is_run_id(row["run_id"]) and is_step(row["step"]) and row["item"] >= 0
     is_known = is_known and 0 <= row["number"] <= MAX_ATTEMPT
     _check(is_known and row["resolved"] in FINAL_OR_NONE, "an attempt")
@@ -204,13 +208,13 @@ def attempt_from_row(row: Row) -> Attempt:
 
 
 def live_attempt_from_row(row: Row) -> LiveAttempt:
-    """An attempt without an end, with what its run asks of it."""
+    """An attempt without an end, with the state and the stop request of its run."""
     _check(row["stop_requested"] in STOPS, "an attempt")
     return LiveAttempt(attempt_from_row(row), RunState(row["run_state"]), row["stop_requested"])
 
 
 def generation_from_row(row: Row) -> Generation:
-    """A generation as the engine knows it."""
+    """A generation."""
     return Generation(
         number=row["number"],
         digest=row["digest"],
@@ -225,13 +229,13 @@ def generation_from_row(row: Row) -> Generation:
 
 
 def applied_from_row(row: Row) -> Applied:
-    """A generation with what it changed."""
+    """A generation with the numbers of jobs that it added, changed and removed."""
     changed = row["changed"]
     return Applied(generation_from_row(row), row["begun"] - changed, changed, row["ended"] - changed)
 
 
 def job_version_from_row(row: Row) -> JobVersion:
-    """A job of a generation, with the place where it is written."""
+    """A job of a generation, with the file and line where it is written."""
     keys = row.keys()
     return JobVersion(
         job=row["job"],
@@ -262,7 +266,7 @@ def schedule_from_row(row: Row) -> Schedule:
 
 
 def gap_from_row(row: Row) -> Gap:
-    """A gap record with the schedule whose occurrences it stands for."""
+    """A gap record with the entries of its schedule."""
     return Gap(
         schedule_id=row["schedule_id"],
         job=row["job"],
@@ -282,7 +286,7 @@ def gap_from_row(row: Row) -> Gap:
 
 
 def session_from_row(row: Row) -> Session:
-    """An engine session."""
+    """A session."""
     return Session(
         epoch=row["epoch"],
         boot_id=row["boot_id"],
@@ -297,7 +301,7 @@ def session_from_row(row: Row) -> Session:
 
 
 def rejection_from_row(row: Row) -> Rejection:
-    """A refused set of files."""
+    """A rejected set of files."""
     return Rejection(
         rejected_at=from_us(row["rejected_at"]),
         digest=row["digest"],
@@ -321,7 +325,7 @@ def pause_from_row(row: Row) -> Pause:
 
 
 def incident_from_row(row: Row) -> Incident:
-    """Something that happened to the engine."""
+    """An incident."""
     return Incident(
         kind=row["kind"],
         began_at=from_us(row["began_at"]),
@@ -334,7 +338,7 @@ def incident_from_row(row: Row) -> Incident:
 
 
 def audited_from_row(row: Row) -> Audited:
-    """A line of the audit."""
+    """An audit record, without its hash."""
     return Audited(
         at=from_us(row["at"]),
         actor=row["actor"],
@@ -345,12 +349,12 @@ def audited_from_row(row: Row) -> Audited:
 
 
 def source_to_text(source: Source) -> str:
-    """Where an engine takes its jobs from, as it is noted."""
+    """The stored form of where an engine reads its jobs."""
     return json.dumps(source._asdict())
 
 
 def source_from_text(text: str) -> Source:
-    """As it was noted; of an engine that noted nothing, or nothing that can be read, the files."""
+    """Parse where an engine reads its jobs; the default (files) when it is missing or unreadable."""
     try:
         noted = Source(**json.loads(text)) if text else Source()
     except (ValueError, TypeError, RecursionError):
@@ -361,7 +365,7 @@ def source_from_text(text: str) -> Source:
 
 
 def owed_from_row(row: Row) -> Owed:
-    """A notification that is owed."""
+    """A notification to send."""
     return Owed(
         id=row["id"],
         at=from_us(row["at"]),
@@ -390,4 +394,4 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     audited_from_row: "audit",
     owed_from_row: "outbox",
 }
-"""Whose rows each reader takes."""
+"""The table whose rows each reader takes."""

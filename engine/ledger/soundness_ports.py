@@ -1,4 +1,4 @@
-"""What a check of the ledger itself reads: whole sets in their order, and rows that contradict each other."""
+"""The ports of a check of the ledger itself: whole tables in order, and rows that contradict each other."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
 
 class Standing(Protocol):
-    """How far the ledger is: its epoch, its coverage, what runs."""
+    """The present state: newest session, coverage, running attempts."""
 
     def newest_epoch(self) -> int:
-        """The epoch of the session that started last, an engine's or a single run's; 0 when none ever has."""
+        """The epoch of the last session, of an engine or of a single run; 0 when there is none."""
         ...
 
     def max_covered_until(self) -> datetime | None:
-        """How far the ledger has accounted for time."""
+        """The latest instant up to which any schedule is accounted for; None without schedules."""
         ...
 
     def covered_in_force(self) -> datetime | None:
-        """How far the schedules in force have accounted for time."""
+        """The latest instant up to which any schedule in force is accounted for."""
         ...
 
     def schedules_in_force(self) -> tuple[Schedule, ...]:
-        """Every schedule in force, with the digest its next run would use, oldest first."""
+        """Schedules in force, each with the digest of the job that its next run would use, oldest first."""
         ...
 
     def live_attempts(self) -> tuple[LiveAttempt, ...]:
@@ -53,102 +53,110 @@ class Standing(Protocol):
 
 
 class Holds(Protocol):
-    """What holds the engine back, and the clock that it follows."""
+    """Holds of the engine, and the clock epoch."""
 
     def hold(self, kind: str = CLOCK_HOLD) -> Incident | None:
-        """What holds the engine back, if it does: the clock, an older ledger, a full disk."""
+        """The open hold of a kind: clock not believed, restored ledger, full disk.
+        None when there is none.
+        """
         ...
 
     def clock_epoch(self) -> int:
-        """How often a clock that had run wrongly was set right by a person."""
+        """The current clock epoch: how many times a user has corrected a clock that had been wrong."""
         ...
 
 
 class Contents(Protocol):
-    """Everything the ledger holds, in order."""
+    """The contents of the ledger, in order."""
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Everything that is read inside is of one moment, whatever an engine writes meanwhile."""
+        """Everything that is read inside is of one moment, even while an engine writes."""
         ...
 
     def tally(self) -> Tally:
-        """How much the ledger holds."""
+        """The numbers of rows in the main tables."""
         ...
 
     def set_keys(self) -> tuple[SetKey, ...]:
-        """Every set of occurrences that a schedule or a run names, in order."""
+        """Every set of occurrences (job, schedule key, clock epoch) of the schedules and runs, in order."""
         ...
 
     def schedules(self, key: SetKey) -> tuple[Schedule, ...]:
-        """The schedules that a set is made of, oldest first."""
+        """The schedules of a set, oldest first."""
         ...
 
     def instants(self, key: SetKey) -> Iterator[tuple[datetime, str]]:
-        """The runs of a set, each with its instant, oldest first; read one after the other."""
+        """The nominal times and ids of the runs of a set, oldest first, read lazily."""
         ...
 
     def gaps(self, schedule_id: int) -> Iterator[Gap]:
-        """The gap records of a schedule, oldest first; read one after the other."""
+        """The gap records of a schedule, oldest first, read lazily."""
         ...
 
     def run_ids(self) -> Iterator[str]:
-        """Every run's id in order."""
+        """The ids of all runs, in order, read lazily."""
         ...
 
     def sessions(self) -> Iterator[Session]:
-        """Every session in the order of its epoch."""
+        """All sessions, by epoch, read lazily."""
         ...
 
     def newest_intent(self) -> datetime | None:
-        """When an attempt was committed to last."""
+        """When the newest attempt was created; None without attempts."""
         ...
 
     def tzdata_versions(self) -> tuple[str, ...]:
-        """The zone rules that generations were applied with, those of the one in force first."""
+        """The tzdata versions that generations were applied with, that of the one in force first."""
         ...
 
     def backlog(self) -> Backlog:
-        """Notifications that nobody has delivered."""
+        """The number of undelivered notifications, and the time of the oldest."""
         ...
 
 
 class Contradictions(Protocol):
-    """Rows that cannot be true together, or that nothing will ever move."""
+    """Rows that contradict each other, or that no loop will ever change; `limit`: the maximum number to
+    return.
+    """
 
     def half_ended(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs and attempts whose state and end contradict each other, or that were resolved and not lost."""
+        """Runs and attempts whose state and end contradict each other, or that are resolved but were not
+        lost.
+        """
         ...
 
     def misnumbered(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs whose attempts are not numbered without a hole, or of which another than the last is alive."""
+        """Runs whose attempt numbers have a hole, or of which an attempt that is
+        not the last one is alive.
+        """
         ...
 
     def executed_twice(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs with a lost attempt that turned out to have ended, after another had started."""
+        """Runs with a lost attempt that turned out to have executed, although a later attempt had started."""
         ...
 
     def unproven(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Runs that succeeded without an attempt that did."""
+        """Runs that are recorded as succeeded without a successful attempt."""
         ...
 
     def ownerless(self, *, limit: int) -> tuple[Suspect, ...]:
-        """Open runs that nothing will ever move: no live attempt, no time to try again."""
+        """Open runs that no loop will ever change: they have no live attempt and no time of a retry."""
         ...
 
     def overdue(self, *, before: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs that were due before an instant, with nothing in their way, and have not moved."""
+        """Runs that were due before an instant, and that nothing blocks, but that are unchanged."""
         ...
 
     def last_states(self) -> tuple[LastState, ...]:
-        """The state of the last attempt of the runs in each state; '' for none."""
+        """For each run state, the states of the last attempts ('' for none), with counts and an example."""
         ...
 
     def crowds(self, *, limit: int) -> tuple[Crowd, ...]:
-        """Concurrency keys with more active runs than any of them was allowed beside itself."""
+        """Concurrency keys with more active runs than the highest limit of those runs allows."""
         ...
 
     def unreadable_rows(self) -> Iterator[Unreadable]:
-        """Every row of every table that cannot be read, read one after the other."""
+        """The unreadable rows of all tables, read lazily."""
         ...
 
 

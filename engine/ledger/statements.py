@@ -1,6 +1,7 @@
-"""Statements by name, out of annotated `.sql` files: one file for each table or purpose.
+"""Reads SQL statements by name from annotated `.sql` files: one file for each table or purpose.
 
-`sql/` beside this module has what every database understands, the `sql/` of a store what only its own does.
+`sql/` beside this module holds what every database understands; the `sql/` of a store, what only its
+database does.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ def read_statements(file: str, *, own: Path) -> dict[str, str]:
 
 
 def _split(path: Path) -> Iterator[tuple[str, str]]:
-    """A file says what it is about; then come its statements, each under a line with its name."""
+    """A file begins with a comment on its purpose; each statement follows a line with its name."""
     for one in path.read_text(encoding="utf-8").split(HEADER)[1:]:
         name, _, text = one.partition("\n")
         yield name, text

@@ -1,6 +1,7 @@
-"""What callers that write ask of a ledger: each port is what one of them needs; a store fulfils all.
+"""The writing ports of a ledger: one for each caller. A store implements all of them.
 
-Every method that writes runs inside `transaction()`. A port that puts others together says so by its bases.
+Every method that writes must be called inside `transaction()`. The bases of a port are the ports that it
+includes.
 """
 
 from __future__ import annotations
@@ -24,44 +25,46 @@ if TYPE_CHECKING:
 
 
 class Pauses(Protocol):
-    """Jobs that do not run on their schedules for a while."""
+    """Pauses: while one is in force, a job does not run on its schedules."""
 
     def add(self, pause: Pause) -> None:
-        """A job is paused."""
+        """Record a new pause of a job."""
         ...
 
     def end(self, job: str, *, by: str, now: datetime) -> int:
-        """Resume a job; returns the number of pauses that this ended."""
+        """Resume a job; return the number of pauses that this ended."""
         ...
 
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
-        """Pauses that were in force at some time in a window, oldest first; of one job or of all."""
+        """Pauses in force at some time in the window, oldest first; of one job, or of all for None."""
         ...
 
     def last_resume(self, job: str) -> datetime | None:
-        """When a pause of the job ended last."""
+        """When the last pause of the job ended; None when none has ended."""
         ...
 
 
 class Incidents(Holds, Protocol):
-    """What happened to the engine and not to one job, and the clock that it follows."""
+    """Incidents (they concern the engine, not one job), holds, and the clock epoch."""
 
     def note(
         self, kind: str, *, began_at: datetime, detail: str, occurrences: int, jobs: int, now: datetime
     ) -> None:
-        """Something happened from `began_at` until now; noted again, it grows."""
+        """Record an incident from `began_at` until now; an incident with the same
+        kind and beginning grows.
+        """
         ...
 
     def begin_hold(self, kind: str = CLOCK_HOLD, *, detail: str, now: datetime) -> None:
-        """From now on the engine is held back."""
+        """Begin a hold: from now on the engine starts nothing."""
         ...
 
     def end_hold(self, kind: str = CLOCK_HOLD, *, by: str, now: datetime) -> None:
-        """The engine is held back no more."""
+        """End the open hold of this kind."""
         ...
 
     def accept_hold(self, *, actor: str) -> bool:
-        """A person says that the clock is right; False when it was believed anyway."""
+        """Record that a user confirmed the clock; False when there was no clock hold."""
         ...
 
     def recent(self, *, limit: int) -> tuple[Incident, ...]:
@@ -69,166 +72,186 @@ class Incidents(Holds, Protocol):
         ...
 
     def wait_until(self, run: Run, at: datetime) -> bool:
-        """A run whose time to start came from a wrong clock waits until another."""
+        """Move the start or retry time of a waiting run that a wrong clock had set; False when it waits no
+        more.
+        """
         ...
 
     def rewind(self, *, now: datetime) -> None:
-        """A wrong clock has recorded future instants: schedules in force start again in the next epoch."""
+        """Begin the next clock epoch: a wrong clock has recorded future instants.
+
+        Each schedule in force ends at its coverage and starts again at `now`.
+        """
         ...
 
 
 class Outbox(Protocol):
-    """Notifications that are owed: noted with what they are about, sent at least once, in order per job."""
+    """Notifications to send: each at least once, and in order for each job and channel."""
 
     def add(self, owed: Owed) -> None:
-        """A notification is owed; the same one twice is one."""
+        """Record a notification to send; nothing changes when its id is known."""
         ...
 
     def due(self, *, now: datetime, limit: int) -> tuple[Owed, ...]:
-        """What may be tried now, oldest first: of each job and channel only the oldest."""
+        """Notifications to try now, oldest first: for each job and channel, only its oldest unsent one."""
         ...
 
     def sent(self, id: str, *, now: datetime) -> None:
-        """It was delivered."""
+        """Record a delivery."""
         ...
 
     def failed(self, id: str, *, error: str, next_try_at: datetime) -> None:
-        """Note that it could not be delivered and is retried."""
+        """Record a failed delivery, and when to retry it."""
         ...
 
     def drop_sent(self, *, before: datetime) -> int:
-        """Forget what was delivered long ago; how many."""
+        """Delete notifications that were delivered before an instant; return their number."""
         ...
 
 
 class Past(Protocol):
-    """Finished runs, what retention deletes, and the engine's notes about its own upkeep."""
+    """Finished runs, what retention deletes, and facts that the engine notes about its own upkeep."""
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
-        """One attempt as the ledger knows it."""
+        """One attempt of a run by its number."""
         ...
 
     def lost_attempts(self, *, since: datetime, limit: int) -> tuple[Attempt, ...]:
-        """Attempts that ended after an instant and whose end nobody saw, oldest first."""
+        """Attempts that were recorded as lost after `since` and are not resolved, oldest first."""
         ...
 
     def resolve(self, attempt: Attempt, ended: Ended, *, state: RunState, detail: str) -> bool:
-        """The end of a lost attempt was found: once. True when that says how its run ended."""
+        """Record the end of a lost attempt, found late. It is recorded once.
+
+        True when the run is resolved by it too, which it is not when a later attempt has started.
+        """
         ...
 
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
-        """Runs that ended before an instant and may be deleted, oldest first; of one job or all."""
+        """Runs that ended before an instant and may be deleted, oldest first; None for all jobs."""
         ...
 
     def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
-        """Jobs with more runs than are kept, each with the instant of the oldest that is; in no order."""
+        """Jobs with more than `keep` runs, each with the nominal time of the oldest
+        run to keep; unordered.
+        """
         ...
 
     def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
-        """Delete runs; a gap record or a number keeps the result of each. Returns the deleted ones.
+        """Delete runs; a gap record or a count keeps the result of each. Return the deleted ones.
 
-        A scheduled run without a schedule stays: its row cannot be read, and no gap record can replace it.
+        A scheduled run whose schedule is not found stays: its row is unreadable, and no gap record can
+        replace it.
         """
         ...
 
     def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
-        """Runs that were recorded after another, and before an instant, with their places in the order."""
+        """Runs recorded after the run numbered `seq` and before an instant, each
+        with its number, in order.
+        """
         ...
 
     def newest_audit(self) -> tuple[int, str]:
-        """The number and the hash of the audit's newest record; 0 and nothing when it has none."""
+        """The number and the hash of the newest audit record; (0, "") when there is none."""
         ...
 
     def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:
-        """Lines of the audit after one, oldest first, with their numbers."""
+        """Audit records after the one numbered `seq`, oldest first, each with its number."""
         ...
 
     def fact(self, key: str, *, default: str) -> str:
-        """A fact about the ledger, as it was noted last."""
+        """The text noted last under a key."""
         ...
 
     def number(self, key: str) -> int:
-        """A fact that is a number; 0 when none was noted, or something else."""
+        """The number noted last under a key; 0 when nothing was noted, or no number."""
         ...
 
     def note(self, key: str, value: str) -> None:
-        """Write a fact about the ledger."""
+        """Note a text under a key, in place of an earlier one."""
         ...
 
 
 class Transactions(Protocol):
-    """A change to the ledger."""
+    """Atomic changes."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Everything inside is committed at once, or nothing is, and then the exception is raised.
+        """Commit everything written inside at once; on an exception, commit nothing and raise it.
 
-        One thread at a time is inside: the others wait, also those that only read. They do not nest. A store
-        whose session was superseded by another cannot begin one.
+        One thread at a time is inside; all others wait, readers too. Transactions do not nest. In a store
+        whose session was superseded, this raises SupersededError.
         """
         ...
 
 
 class Auditing(Transactions, Protocol):
-    """A change that a person should find later."""
+    """Changes that leave an audit record."""
 
     def audit(self, *, actor: str, action: str, object: str, detail: str, now: datetime) -> None:
-        """Add one line to the audit."""
+        """Append one audit record: who did what to which object."""
         ...
 
 
 class Definitions(Protocol):
-    """What jobs mean: the compiled job of each digest."""
+    """Compiled jobs by digest."""
 
     def add_definition(self, job: CompiledJob) -> None:
-        """Keep a compiled job, once for each meaning."""
+        """Store a compiled job, once for each digest."""
         ...
 
     def definition(self, digest: str) -> JobSpec:
-        """The compiled job with this digest; the defaults in the place of one that cannot be read."""
+        """The compiled job with this digest; a job of defaults in place of an unreadable one."""
         ...
 
     def definition_trouble(self, digest: str) -> str:
-        """Why the job with this digest cannot be read, and so is not executed; empty when it can."""
+        """Why the job with this digest is unreadable and so must not be executed;
+        empty when it is readable.
+        """
         ...
 
 
 class Stopping(Standing, Current, Definitions, Transactions, Protocol):
-    """To end what is open: what a stop of the engine, a withdrawal and a cancel need."""
+    """For the callers that end open runs: stop of the engine, withdrawal, cancel."""
 
     def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:
-        """Cancel what has no process at once; ask a running one to end. False when the run is over."""
+        """Cancel a waiting run at once, or ask a running one to end. False when the run is over."""
         ...
 
 
 class Notifications(Protocol):
-    """To note whom a record concerns: what is owed, and how the runs before ended."""
+    """For the callers that record notifications: the outbox, and how earlier runs ended."""
 
     outbox: Outbox
 
     def newest_ends(self, job: str, *, since: datetime, limit: int) -> tuple[RunState, ...]:
-        """How the runs of a job ended that ran to an end after an instant, the newest first."""
+        """Final states of the job's runs that were executed and ended after `since`, newest first."""
         ...
 
 
 class Pausing(Notifications, Auditing, Protocol):
-    """To pause a job whose runs fail one after the other."""
+    """For the caller that pauses a job after a number of consecutive failures."""
 
     pauses: Pauses
 
 
 class Accounting(Stopping, Pausing, Protocol):
-    """To record what is due: a run, or that there is none and why."""
+    """For the callers that account for occurrences: each becomes a run, or a record
+    of why it does not run.
+    """
 
     def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
-        """The schedule of a job in force, as it is now."""
+        """The schedule in force with this job and key."""
         ...
 
     def advance_coverage(self, schedule_id: int, *, to: datetime) -> None:
-        """Every occurrence up to `to` is accounted for."""
+        """Record that every occurrence up to `to` is accounted for. Coverage never goes back."""
         ...
 
     def add_run(self, run: Run) -> None:
-        """Record a run, or that it was not made; also one whose definition is gone, which will not start."""
+        """Record a run in the state that it has: queued, skipped or missed.
+
+        A run whose definition is missing is recorded too; it will not start.
+        """
         ...
 
     def add_gap(
@@ -244,74 +267,78 @@ class Accounting(Stopping, Pausing, Protocol):
         generation: int,
         now: datetime,
     ) -> None:
-        """Record many occurrences in a row that did not run; a record that they continue grows."""
+        """Record `count` consecutive occurrences that did not run; a record that
+        they continue is extended.
+        """
         ...
 
     def decide(self, run: Run) -> bool:
-        """Write what was decided about a run whose spread has passed."""
+        """Record the decision about a run whose spread has passed. False when it is decided already."""
         ...
 
     def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
-        """How many runs with a concurrency key are active and how many wait, each counted up to a number.
+        """The numbers of active and of waiting runs with a concurrency key, each counted up to `at_most`.
 
-        A run whose spread has not passed is in nobody's way.
+        A run whose spread has not passed blocks no other and is not counted.
         """
         ...
 
     def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
-        """The runs that are counted so: the active ones, then those that wait, each oldest first."""
+        """The runs that `count_in_the_way` counts: first the active, then the waiting, each oldest first."""
         ...
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
-        """End a queued run that will not start."""
+        """End a queued run that will not start. False when it is queued no more."""
         ...
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
-        """The newest runs of a job that its schedule wanted, the newest first."""
+        """The newest scheduled runs of a job, newest first."""
         ...
 
 
 class Scheduling(Accounting, Protocol):
-    """The scheduler: it finds what is due, accounts for it, and decides what a spread held back."""
+    """For the scheduler: it accounts for what is due, and decides runs whose spread has passed."""
 
     incidents: Incidents
 
     def undecided(self, *, now: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs whose spread has passed, about which nothing is decided yet, in the order of their times."""
+        """Runs whose spread has passed and that are not decided yet, by their time."""
         ...
 
     def next_undecided(self) -> datetime | None:
-        """When the next spread has passed."""
+        """The earliest instant at which a spread passes; None when no run waits for its spread."""
         ...
 
 
 class Applying(Accounting, Protocol):
-    """To put jobs in force: a generation, its jobs and their schedules, and what waits for them."""
+    """For the callers that put jobs in force: generations, jobs, schedules, and
+    waiting runs of changed jobs.
+    """
 
     incidents: Incidents
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
-        """Write a new generation; its number is the next one, whatever the value says."""
+        """Record a new generation and return its number: the next one, whatever `generation.number` is."""
         ...
 
     def add_job(self, job: CompiledJob, *, generation: int) -> None:
-        """From this generation on the job means this."""
+        """From this generation on, the job has this definition."""
         ...
 
     def end_job(self, job: str, *, generation: int) -> None:
-        """From this generation on the job is another, or none."""
+        """From this generation on, the job's current definition is out of force."""
         ...
 
     def move_job(self, job: str, origin: Origin) -> None:
-        """The same job is now written at another place."""
+        """Record that the unchanged job is now written at a different file and line."""
         ...
 
     def knows_job(self, job: str) -> bool:
-        """Whether any generation had a job of this name."""
+        """Whether any generation had a job with this name."""
         ...
 
     def rename_job(self, old: str, new: str) -> None:
-        """History, coverage and pauses of a job go with its new name."""
+        """Rename a job in every table, so that it keeps its history, coverage and pauses."""
         ...
 
     def add_schedule(
@@ -323,81 +350,86 @@ class Applying(Accounting, Protocol):
         generation: int,
         now: datetime,
     ) -> None:
-        """A schedule comes into force; nothing before `now` is due."""
+        """Put a schedule in force; nothing up to `now` is due."""
         ...
 
     def end_schedule(self, schedule_id: int, *, at: datetime, because: str) -> None:
-        """A schedule goes out of force; nothing after `at` is due."""
+        """Put a schedule out of force; nothing after `at` is due. `because` is the recorded reason."""
         ...
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
-        """Runs of a job that wait to start or for a retry, oldest first."""
+        """Queued runs of a job and those that wait for a retry, oldest first."""
         ...
 
     def repin(self, run: Run) -> None:
-        """A waiting run takes another definition, and the params and the key that follow from it."""
+        """Write a waiting run's new definition, with the params and the concurrency
+        key that follow from it.
+        """
         ...
 
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
-        """A set of files is refused; one open refusal at a time."""
+        """Record that a file set with this digest is rejected; it replaces an open rejection."""
         ...
 
     def accept(self, *, now: datetime) -> bool:
-        """The files are good; True when they were refused before."""
+        """Record that the files are good; True when they had been rejected."""
         ...
 
 
 class SettingAside(Opened, Transactions, Protocol):
-    """Handles unreadable rows, so that everything else continues."""
+    """For the caller that sets unreadable rows aside, so that everything else continues."""
 
     past: Past
 
     def look_over(self) -> None:
-        """Read all that is open and in force, so that what of it cannot be read is met before it is due."""
+        """Read everything that is open or in force, so that unreadable rows are found before they are due."""
         ...
 
     def set_aside(self, found: Unreadable, *, is_over: bool, now: datetime) -> bool:
-        """End a run that cannot be read, as lost; one whose attempt may be alive only when that `is_over`.
+        """End an unreadable run as lost. When its attempt may be alive, only if `is_over`.
 
-        A run without a name that could be followed is over: nobody can ask after it.
+        A run whose id is unreadable is ended in any case: its attempt cannot be looked up.
         """
         ...
 
 
 class Execution(Stopping, Pausing, SettingAside, Protocol):
-    """The worker and the rescuer: they start what may start, and record how it ended."""
+    """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
-        """Runs that may start now, oldest first: those on time, or those that are made up for."""
+        """Runs that may start now, oldest first: the catch-up runs, or all others."""
         ...
 
     def next_wake(self, *, now: datetime) -> datetime | None:
-        """The earliest instant after now at which a waiting run may start, or may not any more."""
+        """The earliest instant at which a waiting run may start, or its start deadline has passed."""
         ...
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
-        """Commit to one more attempt of a run, if its state and its limit still allow it."""
+        """Record the intent of one more attempt. False when the run's state or a limit forbids it by now."""
         ...
 
     def mark_running(self, attempt: Attempt, *, started_at: datetime) -> None:
-        """The execution of an attempt is proven."""
+        """Record that an attempt is proven to execute."""
         ...
 
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
-        """Make a verdict true. False when it was settled, cancelled or renamed since `run` was read."""
+        """Record the end of an attempt and the new state of its run.
+
+        False, and nothing changes, when the run was settled, cancelled or renamed since it was read.
+        """
         ...
 
     def expire_waiting(self, *, now: datetime) -> tuple[Run, ...]:
-        """End the waiting runs that could not start in time; they come in no order."""
+        """End the queued runs whose start deadline has passed, and return them, unordered."""
         ...
 
     def last_success(self, job: str, *, before: datetime) -> datetime | None:
-        """When a job last succeeded before an instant."""
+        """When a job last succeeded, at or before an instant."""
         ...
 
 
 class Retention(Stopping, Protocol):
-    """The housekeeper: late evidence of lost runs, and deletions."""
+    """For the housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
     outbox: Outbox
@@ -405,22 +437,22 @@ class Retention(Stopping, Protocol):
 
 
 class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
-    """The clock's guard: whether the clock is believed, and what a wrong one had named."""
+    """For the clock guard: whether the clock is believed, and the runs that a wrong one had recorded."""
 
     incidents: Incidents
 
 
 class AuditTrail(Current, Auditing, Protocol):
-    """Starts and stops of the engine in the audit, and the audit as lines of the journal."""
+    """For the writer of audit records about the engine, and of audit records as lines of the journal."""
 
     past: Past
 
 
 class Sessions(Transactions, Protocol):
-    """One started process of an engine, and its heartbeat."""
+    """For the session: one started engine process, and its heartbeat."""
 
     def verify(self) -> None:
-        """Refuse a damaged ledger: it must stop the engine, not start it on half of the truth."""
+        """Raise StoreDamagedError for a damaged ledger, so that no engine runs on a part of the record."""
         ...
 
     def open_session(
@@ -434,9 +466,9 @@ class Sessions(Transactions, Protocol):
         boot_seconds: float,
         at_least: int = 0,
     ) -> int:
-        """Take the next engine epoch, and not less; every later write of an older engine is refused.
+        """Take the next engine epoch, and at least `at_least`; later writes of older engines are refused.
 
-        It is a transaction of its own.
+        It is a transaction of its own. `boot_seconds` is the time since the boot.
         """
         ...
 
@@ -445,9 +477,11 @@ class Sessions(Transactions, Protocol):
         ...
 
     def close_session(self, *, epoch: int, now: datetime, boot_seconds: float | None, reason: str) -> None:
-        """Note that the engine ended in order, and both clocks; None while they are not believed."""
+        """Note that the engine ended in order, and both clocks; `boot_seconds` is None for a clock not
+        believed.
+        """
         ...
 
 
 class Store(Scheduling, Applying, Execution, Retention, ClockKeeping, AuditTrail, Sessions, Protocol):
-    """Everything that the loops write, and read to decide. Each caller takes the port that it needs."""
+    """Everything that the loops write, and read to decide. Each caller names the port that it needs."""

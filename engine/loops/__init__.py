@@ -1,4 +1,6 @@
-"""The engine's loops, one duty each; each is a function that does what is due and says when to come back."""
+"""The engine's loops, one for each duty: a function that does what is due, and
+returns when to call it again.
+"""
 
 __all__ = [
     "clock_guard",

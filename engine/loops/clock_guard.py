@@ -1,4 +1,4 @@
-"""Guards the wall clock: detects when it was set, and holds the engine while it is implausible."""
+"""Guards the wall clock: notices when it was set, and holds the engine while it is implausible."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,9 @@ from engine.ledger.store_ports import ClockKeeping
 from engine.ports import Clock, Journal
 
 SYNCHRONIZED_SECONDS = 60.0
-"""A clock is believed after the system has reported it as synchronized for this long."""
+"""The system must report its clock as synchronized for this many
+seconds before an implausible clock is believed.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Look:
 
 
 class ClockGuard:
-    """Every loop that decides by the wall clock asks here first. One lock, because many threads ask."""
+    """Every loop that decides by the wall clock asks here first, from its own thread."""
 
     def __init__(
         self,
@@ -41,13 +43,14 @@ class ClockGuard:
         built_at: datetime,
         is_synchronized: Callable[[], bool | None],
     ) -> None:
-        """`before` is the previous session, with the last known time."""
+        """`before` is the previous session, with the last known time; `is_synchronized` asks the system."""
         self._store = store
         self._clock = clock
         self._journal = journal
         self._built_at = built_at
         self._is_synchronized = is_synchronized
         self._lock = threading.Lock()
+        # A hold outlives the engine: it ends only for a reason.
         self._is_held = store.incidents.hold() is not None
         self._synchronized_since: float | None = None
         self._trusted: Reading | None = None
@@ -61,7 +64,7 @@ class ClockGuard:
         self._is_first = True
 
     def look(self) -> Look:
-        """Read both clocks and judge them."""
+        """Read both clocks, and begin or end a hold."""
         events: list[Event] = []
         with self._lock:
             now = self._read()
@@ -74,6 +77,7 @@ class ClockGuard:
             self._before = now
             self._judge(now, events)
             held = self._is_held
+            # The ledger may have times that a wrong clock has set, also one of an earlier engine.
             if not held and (was_held or jumped or self._is_first):
                 self._mend_waits(now.wall)
                 self._is_first = False
@@ -104,8 +108,8 @@ class ClockGuard:
         return [ClockJumped(seconds=seconds)]
 
     def _mend_waits(self, now: datetime) -> None:
-        """Correct times set by a clock that was ahead: a requested run waits for nothing, and a retry
-        waits no longer than its job allows.
+        """Correct waiting times that a clock set while it was ahead: a manual run may start at once, and a
+        retry waits at most for the longest delay of its job.
         """
         mended: list[tuple[Run, datetime]] = []
         for run in self._store.open_runs():
@@ -121,7 +125,10 @@ class ClockGuard:
                     self._store.incidents.wait_until(run, at)
 
     def _judge(self, now: Reading, events: list[Event]) -> None:
-        """Begin or end a hold. Coverage is read only when the clock may be behind it."""
+        """Begin or end a hold.
+
+        Coverage is read only after a jump or during a hold: it costs a query at each look.
+        """
         covered = self._store.covered_in_force() if self._must_ask or self._is_held else None
         why = implausible(
             now,
@@ -147,7 +154,11 @@ class ClockGuard:
         events.append(ClockHeld(reason=why))
 
     def _maybe_accept(self, now: Reading, covered: datetime | None, events: list[Event]) -> None:
-        """A user may confirm the clock; so may the system, unless the clock is behind recorded instants."""
+        """End the hold when a user has confirmed the clock, or the system has, for long enough.
+
+        The system is not believed while the clock is behind recorded instants: only a user can decide that
+        those were wrong, because it begins a new clock epoch.
+        """
         hold = self._store.incidents.hold()
         is_behind = covered is not None and covered > now.wall
         if hold is not None and hold.accepted_by:

@@ -7,7 +7,9 @@ from engine.ports import Clock
 
 BEAT_SECONDS = 10.0
 BEATS_A_NOTE = 6
-"""Seconds between notes beside the ledger: each costs two more syncs, and a minute is precise enough."""
+"""Number of beats between two calls of `on_beat`, which costs two
+more syncs: once a minute is precise enough.
+"""
 
 
 class Heartbeat:
@@ -22,10 +24,7 @@ class Heartbeat:
         on_beat: Callable[[], None],
         is_held: Callable[[], bool],
     ) -> None:
-        """For the session with this epoch; `on_beat` is called once a minute, the first time at once.
-
-        While the clock is held, its time is not recorded.
-        """
+        """`on_beat` is called once a minute, the first time at once. While `is_held`, no time is recorded."""
         self._is_held = is_held
         self._on_beat = on_beat
         self._beats = 0
@@ -47,7 +46,10 @@ class Heartbeat:
         return BEAT_SECONDS
 
     def end(self, reason: str) -> None:
-        """Note that the engine stopped cleanly. Both clocks are read together, as at every beat."""
+        """Note that the engine stopped cleanly.
+
+        Both clocks are read together: a later engine compares them.
+        """
         elapsed = None if self._is_held() else self._clock.elapsed()
         with self._store.transaction():
             self._store.close_session(

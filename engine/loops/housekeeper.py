@@ -1,4 +1,4 @@
-"""Loop: retention. Collects late results, deletes old runs, compresses outputs, checks disk space."""
+"""Loop: retention. It records late results, deletes old runs, compresses outputs and checks disk space."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,11 +16,11 @@ from engine.ports import Clock, Journal, Launcher, Stop
 
 LOOK_SECONDS = 10.0
 MORE_SECONDS = 0.1
-"""Seconds between two batches of deletions, so that others can use the ledger."""
+"""Seconds between two batches of deletions, so that other loops get the ledger."""
 LOOKS_A_ROUND = 6
-"""Disk and folders are checked each time, old runs once a minute."""
+"""Looks between two rounds: disk and folders are checked at each look, old runs once a minute."""
 ROUNDS_A_COUNT = 60
-"""Runs of each job are counted once an hour: that reads an index of all runs."""
+"""Rounds between two counts of the runs of each job, once an hour: it reads an index of all runs."""
 
 BATCH = 200
 """Maximum number of runs deleted in one transaction, so that nothing waits long for the ledger."""
@@ -35,7 +35,7 @@ _DROPPED = "dropped_upto"
 
 
 class Housekeeper:
-    """Its work changes no answer, and may be interrupted anywhere."""
+    """Its work changes no answer, and may be interrupted at any point."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Housekeeper:
             self._journal.tell(RunResolved(run=run, number=attempt.number, state=state, is_last=is_last))
 
     def prune(self, *, counts: bool) -> bool:
-        """Delete one batch of runs that are too old or too many; returns whether there may be more."""
+        """Delete one batch of runs that are too old or too many; return whether there may be more."""
         before = self._clock.now() - timedelta(days=self._config.keep_days)
         found = self._store.past.prunable(before=before, limit=BATCH)
         if not found and counts:
@@ -110,7 +110,8 @@ class Housekeeper:
             return False
         with self._store.transaction():
             gone = self._store.past.prune(found, now=self._clock.now())
-        # The rows first: a folder without a row is deleted later, a row without a folder would be wrong.
+        # Rows before folders: after a crash in between, `_sweep` deletes the folders, but a row without its
+        # folder would promise an output that is gone.
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), attempts=run.attempt)
         if gone:
@@ -124,6 +125,7 @@ class Housekeeper:
         found = self._store.past.recorded_after(after, before=before, limit=BATCH)
         waiting = {**self._later, **{run.id: run for _, run in found}}
         self._later = {}
+        # Runs are visited once, by the order of recording; those that have not ended wait in `_later`.
         for known in waiting.values():
             run = self._store.run(known.id)
             if run is None:
@@ -158,7 +160,9 @@ class Housekeeper:
             self._journal.tell(OutputsDropped(count=count, bytes=dropped))
 
     def _sweep(self) -> None:
-        """Delete old leftovers that belong to no run: an engine died between a row and its folder."""
+        """Delete old folders that belong to no run, of one shard a round: an
+        engine died before it deleted them.
+        """
         older_than = (self._clock.now() - timedelta(days=self._config.keep_days)).timestamp()
         for path in run_folders.old_entries(self._config.runs_dir, shard=self._shard, older_than=older_than):
             if self._store.run(run_folders.run_of(path.name)) is None:
@@ -166,7 +170,9 @@ class Housekeeper:
         self._shard = (self._shard + 1) % run_folders.SHARDS
 
     def watch_disk(self) -> None:
-        """Below the floor nothing starts: running jobs need the space, and the ledger for their ends."""
+        """Hold starts while disk space is low: the rest is for running jobs,
+        and for the ledger to record their ends.
+        """
         free = run_folders.free_bytes(self._config.state_dir)
         is_low = free < self._config.min_free_bytes
         if is_low != self.is_disk_low:

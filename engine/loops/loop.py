@@ -22,7 +22,7 @@ RETRY_SECONDS = 2.0
 
 
 class Bell(Protocol):
-    """What ends a loop's sleep."""
+    """Wakes a waiting loop."""
 
     def wake(self) -> None:
         """End the current wait, or the next one. From any thread."""
@@ -37,7 +37,7 @@ class QueueBell:
     """A wake-up inside the process."""
 
     def __init__(self) -> None:
-        """Nobody has rung yet."""
+        """Begin without a wake-up."""
         self._wakes: SimpleQueue[None] = SimpleQueue()
 
     def wake(self) -> None:
@@ -53,7 +53,10 @@ class QueueBell:
 
 
 class Loop:
-    """Runs `tick` in a thread. `tick` does what is due and returns how many seconds the loop may sleep."""
+    """Calls `tick` again and again in a thread.
+
+    It does what is due, and returns the seconds until the next call.
+    """
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class Loop:
         on_end: Callable[[BaseException], None],
         bell: Bell | None = None,
     ) -> None:
-        """Nothing runs before `start`. `on_end` takes an error that no retry can fix."""
+        """Does nothing before `start`. `on_end` receives an error that no retry can fix."""
         self.name = name
         self._tick = tick
         self._journal = journal
@@ -133,7 +136,7 @@ class Loop:
         self._report(message)
 
     def _report(self, message: str) -> None:
-        """Report a problem once, not at every attempt."""
+        """Report a problem once, not at each repetition."""
         if message != self._last_trouble:
             self._last_trouble = message
             self._journal.tell(LoopFailed(loop=self.name, message=message))

@@ -1,4 +1,7 @@
-"""Notes which loops are stuck in one turn for too long. It shares no lock with them."""
+"""Loop: note which loops are stuck in one turn.
+
+It shares no lock with them, so it cannot get stuck with them.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,12 +15,12 @@ STANDS_STILL = "one of its turns takes too long, for example because the system 
 
 
 class Overseer:
-    """Watches the loops, and writes changes beside the lock, where `status` reads them."""
+    """Watches the loops, and notes changes in the file of the lock, where `status` reads them."""
 
     def __init__(
         self, *, loops: LedgerGuard, clock: Clock, journal: Journal, note: Callable[[str], None]
     ) -> None:
-        """`note` records which loops are stuck, and since when, without the ledger; empty for none."""
+        """`note` receives which loops are stuck and since when, or ""; it must not use the ledger."""
         self._loops = loops
         self._clock = clock
         self._journal = journal

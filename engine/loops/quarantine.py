@@ -1,4 +1,4 @@
-"""Unreadable rows of the ledger: each is reported once, runs that they block end, the rest continues."""
+"""Handles unreadable rows of the ledger: reports each once, and ends runs that could never start."""
 
 import json
 
@@ -12,10 +12,10 @@ MAX_NOTED = 20
 
 
 class Quarantine:
-    """Collects the unreadable rows that the store finds. Each engine reports a row once."""
+    """Reports the unreadable rows that the store has found; each engine reports a row once."""
 
     def __init__(self, *, store: SettingAside, clock: Clock, journal: Journal) -> None:
-        """Nothing is reported yet."""
+        """Begin with nothing reported."""
         self._store = store
         self._clock = clock
         self._journal = journal

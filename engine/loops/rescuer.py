@@ -1,4 +1,4 @@
-"""Loop: check every attempt without an end. Finds attempts that died unnoticed; sends stop requests."""
+"""Loop: check every attempt without an end; find those that ended unnoticed, and send stop requests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +49,9 @@ class Rescuer:
         return LOOK_SECONDS
 
     def _pass_on_stop(self, one: LiveAttempt) -> None:
-        """The request is in the ledger and is sent at each check: receiving it again changes nothing."""
+        """Send a stop request of the ledger at each check: one may get lost,
+        and a repeated one changes nothing.
+        """
         if one.run_state is RunState.CANCELLING:
             self._launcher.stop(self._folder(one), Stop(one.stop_requested))
 

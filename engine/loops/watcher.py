@@ -1,4 +1,4 @@
-"""Loop: the job files changed -> read them whole, compile them whole, apply them whole or refuse them."""
+"""Loop: when job files have changed, read and compile the whole set, and apply all of it or reject it."""
 
 from collections.abc import Callable
 
@@ -17,16 +17,18 @@ from jobfile.pipeline import Compiled, compile_files
 from jobfile.render.text import render_short
 
 QUIET_SECONDS = 0.3
-"""A set of files counts only when two reads, this far apart, are equal: a file may be half written."""
+"""A set of files is used only when two reads, this many seconds apart, are equal:
+a file may be half written.
+"""
 
 SHORTEST_WAIT = 0.01
-"""Minimum rest of a quiet time, so that some time passes."""
+"""Shortest wait for the rest of a quiet time: a wait of 0 might not move the clock."""
 
 POLL_SECONDS = 30.0
-"""Events are hints; a lost one is noticed after this many seconds."""
+"""Seconds between checks without an event of the file system: events can get lost."""
 
 UNREADABLE_SECONDS = 2.0
-"""Missing files are checked more often: if their folder is gone, events are gone too."""
+"""Seconds between checks while files are missing: when their folder is gone, no events come."""
 
 DOUBT_SECONDS = 300.0
 """A set of files that removes many jobs at once is applied after it was unchanged for this long."""
@@ -34,7 +36,7 @@ DOUBT_SECONDS = 300.0
 MAX_NAMED = 5
 
 MAX_TOLD = 20
-"""Maximum number of findings kept with a refusal; `jobfile check` shows all."""
+"""Maximum number of findings kept with a rejection; `jobfile check` shows all."""
 
 
 class Watcher:
@@ -55,9 +57,10 @@ class Watcher:
         on_unreadable: Callable[[], None],
         ask_shells: AskShells | None = None,
     ) -> None:
-        """With `applies` false nothing is put in force here; a difference is reported instead.
+        """Without `applies`, a difference is reported and not applied. While `is_held`, nothing is applied
+        either: with a wrong clock, the time from which the new schedules hold would be wrong.
 
-        While the clock `is_held` nothing is: the instant of activation would be a wrong one.
+        `on_unreadable` is called when files could not be read, `on_applied` after an accepted set.
         """
         self._is_held = is_held
         self._allows_removals = allows_removals
@@ -101,7 +104,7 @@ class Watcher:
         return since is not None and self._clock.elapsed() - since >= DOUBT_SECONDS
 
     def settle(self, snapshot: Snapshot) -> Compiled | None:
-        """Decide about one set of files: refuse it, apply it, or find that it changes nothing."""
+        """Decide about one set of files: reject it, apply it, or find that it changes nothing."""
         if self._is_held():
             self._settled = None
             return None
@@ -140,7 +143,7 @@ class Watcher:
         )
         number = 0 if current is None else current.number
         change = compare(self._store, catalog)
-        # What a rollback took out of force comes back only when the files change.
+        # A rollback has replaced this set: it must not come back before the files change.
         is_undone = current is not None and current.instead_of == catalog.digest
         applies = self._applies and not is_undone
         if applies and self._is_doubtful(change):
@@ -167,7 +170,7 @@ class Watcher:
         return removes_many(len(change.removed), of=len(self._store.jobs_in_force()))
 
     def _doubt(self, snapshot: Snapshot, change: Change) -> None:
-        """Removing many jobs at once may mean a missing folder: the generation in force stays."""
+        """Do not apply yet: that many jobs are removed may mean that a folder is missing."""
         names = ", ".join(version.job for version in change.removed[:MAX_NAMED])
         told = (
             f"{len(change.removed)} jobs would be removed at once ({names}, …): not applied. "

@@ -1,4 +1,4 @@
-"""Loop: settle what ended, claim what may start, launch it. One commit for a whole turn."""
+"""Loop: settle attempts that ended, claim runs that may start, launch them. One commit for a whole turn."""
 
 import threading
 from collections import deque
@@ -32,7 +32,7 @@ from engine.transactions.stop import is_withdrawn, why_gone, withdraw
 from jobfile.model.jobs import JobSpec
 
 IDLE_SECONDS = 15.0
-"""The longest sleep in seconds: a lost hint delays no more than this."""
+"""The longest wait in seconds: a lost hint delays a run by at most this."""
 
 PACE_SECONDS = 1.0
 """At most `config.catchup_starts` catch-up runs start per this many seconds, to avoid a stampede."""
@@ -43,17 +43,17 @@ LAUNCHED_AT_ONCE = 8
 STARTED = (RunState.RUNNING, RunState.CANCELLING)
 
 MAX_WAITING = 10_000
-"""Number of startable runs that a command without an engine searches for the few that it serves."""
+"""Maximum number of startable runs in which a command without an engine looks for those that it serves."""
 
 GONE_SECONDS = 3.0
 """How long the evidence of an executed attempt may be missing before the attempt is lost."""
 STILL_GONE_SECONDS = 2.5
-"""Missing evidence is checked every second; after a longer pause it counts as found in between."""
+"""Missing evidence is checked every second. After a longer pause between checks, it was there in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """An attempt that was recorded as intended and is not settled."""
+    """An attempt whose intent is recorded and that is not settled."""
 
     attempt: AttemptKey
     boot_id: str
@@ -77,10 +77,10 @@ class Worker:
         is_abandoned: Callable[[str], bool] = lambda _: False,
         is_held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """With `serves`, only the runs that it accepts start: `jobfile run` does that without an engine.
+        """With `serves`, only the runs that it accepts start, as `jobfile run` without an engine needs it.
 
-        `is_abandoned` says whether the command that waited for a run is gone. While the clock `is_held`,
-        ended attempts are settled and nothing starts.
+        `is_abandoned` returns whether the command that waits for a run is gone. While `is_held`, ended
+        attempts are settled but nothing starts.
         """
         self._is_held = is_held
         self._caught_up_at: deque[float] = deque(maxlen=config.catchup_starts)
@@ -95,7 +95,9 @@ class Worker:
         self._flights: dict[str, _Flight] = {}
         self._noticed: set[str] = set()
         self._unsettled: set[str] = set()
-        """Attempts whose end could not be recorded: settled apart from the others."""
+        """Attempts whose end could not be recorded because of a bug: each is
+        settled alone, not to stop others.
+        """
         self._missed: dict[str, tuple[float, float]] = {}
         self.had_work = False
         """Whether the last turn ended or started anything."""
@@ -124,14 +126,14 @@ class Worker:
         return len(self._flights)
 
     def tick(self) -> float:
-        """One turn; returns the seconds until a waiting run may start."""
+        """Take one turn; return the seconds until the next one is due."""
         with self._turn:
             return self._take_turn()
 
     def _take_turn(self) -> float:
         with self._lock:
             noticed, self._noticed = self._noticed, set()
-        ended, unstarted = self._look(noticed)
+        ended, unstarted = self._look(noticed)  # before the transaction: it reads files
         now = self._clock.now()
         events: list[Event] = []
         aside = {name: ended.pop(name) for name in self._unsettled & ended.keys()}
@@ -166,7 +168,9 @@ class Worker:
         return min(seconds, self._pace() or IDLE_SECONDS)
 
     def _look(self, noticed: set[str]) -> tuple[dict[str, Outcome], list[Run]]:
-        """The evidence of the noticed attempts: which ended, and which never started."""
+        """Read the evidence of the noticed attempts: the outcomes of those
+        that ended, and runs that never started.
+        """
         ended: dict[str, Outcome] = {}
         unstarted: list[Run] = []
         for name in noticed & self._flights.keys():
@@ -194,16 +198,18 @@ class Worker:
         return ended, unstarted
 
     def _is_proven(self, flight: _Flight) -> bool:
-        """Whether the ledger knows that the attempt was executed: it is never executed again then."""
+        """Whether the ledger knows that the attempt was executed: then it must not be launched again."""
         known = self._store.past.attempt(flight.attempt)
         return known is not None and known.state is not AttemptState.STARTING
 
     def _is_gone(self, name: str) -> bool:
-        """An attempt's evidence was deleted or replaced. If its supervisor lives, it restores it: wait."""
+        """Whether an attempt's evidence has been missing for long enough: a
+        live supervisor restores it within a second.
+        """
         now = self._clock.elapsed()
         first, last = self._missed.get(name, (now, now))
         if now - last > STILL_GONE_SECONDS:
-            first = now  # it was there in between: only missing evidence is checked again at once
+            first = now  # it was there in between, otherwise it would have been checked
         self._missed[name] = (first, now)
         if now - first < GONE_SECONDS:
             return False
@@ -211,11 +217,13 @@ class Worker:
         return True
 
     def _end_lost(self, flight: _Flight, lost: Lost) -> Lost:
-        """Nothing of a lost attempt continues: processes that outlived its supervisor are ended here."""
+        """Kill the processes of a lost attempt that outlived its supervisor: lost must also mean over."""
         return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.attempt))
 
     def _settle_aside(self, ended: Mapping[str, Outcome], now: datetime) -> None:
-        """Settle attempts that broke an earlier turn, each alone and last: they may break this one too."""
+        """Settle attempts that made an earlier turn fail, each in its own
+        transaction: they may fail again.
+        """
         trouble: Exception | None = None
         for name, outcome in ended.items():
             try:
@@ -247,7 +255,8 @@ class Worker:
             told = self._make_true(flight.run, outcome, now)
             if told is not None:
                 return told
-        # It was cancelled, renamed or settled since, or an earlier engine started it.
+        # The run that we know is outdated (cancelled, renamed, settled), or an
+        # earlier engine started it: read it.
         run = self._store.run(flight.attempt.run_id)
         if run is None or run.last_attempt != flight.attempt or run.state not in STARTED:
             self._end_unreadable(flight.attempt.run_id, now)
@@ -255,13 +264,15 @@ class Worker:
         return self._make_true(run, outcome, now) or []
 
     def _end_unreadable(self, run_id: str, now: datetime) -> None:
-        """A run whose row cannot be read is over when its attempt is; its result is unknown."""
+        """End a run with an unreadable row, now that its attempt has ended."""
         for found in self._store.unreadable:
             if found.run == run_id and found.seq:
                 self._store.set_aside(found, is_over=True, now=now)
 
     def _make_true(self, run: Run, outcome: Outcome, now: datetime) -> list[Event] | None:
-        """Settle a run and its consequences; None if it has changed since it was read."""
+        """Record the end of an attempt, with notifications and an automatic pause;
+        None if `run` is outdated.
+        """
         spec, _ = self._definition(run)
         verdict = settle(run, outcome, spec=spec, now=now)
         if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(self._store, run)):
@@ -291,7 +302,7 @@ class Worker:
             owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
         claimed: list[Run] = []
         is_asking = True
-        while is_asking:  # again when some were withdrawn: other runs take their slots
+        while is_asking:  # again when runs were withdrawn: others can take their slots
             is_asking = False
             for run in self._startable(now, room - len(claimed), is_catchup=False):
                 if is_withdrawn(run, by_command=self._serves is not None) and self._is_abandoned(run.id):
@@ -309,7 +320,7 @@ class Worker:
         return claimed
 
     def _pace(self) -> float:
-        """Seconds until one more catch-up run may start: after an absence all of them are due."""
+        """Seconds until one more catch-up run may start; 0 for now."""
         if len(self._caught_up_at) < self._config.catchup_starts:
             return 0
         return max(0.0, PACE_SECONDS - (self._clock.elapsed() - self._caught_up_at[0]))
@@ -346,12 +357,12 @@ class Worker:
                 for run in runs[first : first + LAUNCHED_AT_ONCE]:
                     order = self._prepared(run, succeeded)
                     if order is None:
-                        continue  # a file has not answered; the rescuer finds that it has not started
+                        continue  # a file did not answer in time; the rescuer notices the unstarted attempt
                     if isinstance(order, StartError):
                         failed.append((run.last_attempt.id, order))
                     else:
                         orders.append(order)
-            finally:  # the ledger may fail to answer: those before it start
+            finally:  # the ledger may fail in between: launch those that are prepared
                 if orders:
                     self._launcher.launch(*orders)
         if not failed:
@@ -366,7 +377,7 @@ class Worker:
 
     def _prepared(self, run: Run, succeeded: dict[str, datetime | None]) -> LaunchOrder | StartError | None:
         now = self._clock.now()
-        if run.job not in succeeded:  # nothing is settled meanwhile: read once for many runs of a job
+        if run.job not in succeeded:  # nothing is settled meanwhile, so one query serves all runs of a job
             succeeded[run.job] = self._store.last_success(run.job, before=now)
         spec, trouble = self._definition(run)
         if trouble:
@@ -374,7 +385,7 @@ class Worker:
         return prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:
-        """The run's definition of the job, or why it cannot be read, for example from another version."""
+        """The run's definition of the job, and why it is unreadable, or ''."""
         return self._store.definition(run.digest), self._store.definition_trouble(run.digest)
 
 

@@ -1,3 +1,3 @@
-"""Plans and the engine: the source of both sides, the ledger's facts, and putting a plan in force."""
+"""Connects plans with the engine: both sides of a plan, facts of the ledger, and putting a plan in force."""
 
 __all__ = ["drift", "enforcing", "facts", "invalid", "saved", "sides"]

@@ -1,4 +1,4 @@
-"""Differences between the running engine and the files: pauses, params given by hand, the version."""
+"""Finds differences between the running engine and the files: pauses, manual params, the version."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Put a planned set of jobs in force: at once, on the generation it was planned from, or not at all."""
+"""Puts a planned set of jobs in force: all of it, and only on the generation that it was planned from."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _LASTING_OF_JOBS = ("job", "previous", "action", "owner", "hint", "fields", "sch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """The jobs to put in force, by whom, and on which generation they build; 0 is before the first."""
+    """The jobs to put in force, the user, and the generation that they replace; 0 is before the first."""
 
     catalog: Catalog
     base: int
@@ -39,14 +39,14 @@ class Intent:
 
 
 def refuse_what_cannot_run(catalog: Catalog) -> None:
-    """Raise an error if the engine cannot run a job yet."""
+    """Raise if a set has a job that the engine cannot run yet."""
     beyond = beyond_engine(catalog)
     if beyond:
         raise JobfileError("nothing was applied:\n" + "\n".join(f"  {line}" for line in beyond))
 
 
 def refuse_mass_removal(plan: Plan, *, may_remove: bool) -> None:
-    """Raise if a plan removes many jobs at once and nobody said that this is intended."""
+    """Raise if a plan removes many jobs at once without permission: a file may be missing."""
     removed, jobs = plan.count(Action.REMOVE), len(plan.before.catalog.jobs)
     if removes_many(removed, of=jobs) and not may_remove:
         raise JobfileError(
@@ -56,7 +56,7 @@ def refuse_mass_removal(plan: Plan, *, may_remove: bool) -> None:
 
 
 def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:
-    """Raise when a saved plan was made for another ledger or another generation, or was used."""
+    """Raise if a saved plan is for a different ledger or generation, or was applied already."""
     used = view.generation_of_plan(saved.id)
     if used is not None:
         raise PlanRefusedError(f"{name} was applied already, as generation {used}; a plan is used once")
@@ -73,9 +73,11 @@ def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:
 
 
 def refuse_other_meaning(saved: SavedPlan, before: Side, *, name: str) -> Plan:
-    """What a saved plan changes in what is in force, which is `before`; raises when it shows anything else.
+    """Compute again what a saved plan changes in `before`, the set in force; raise if the plan shows anything
+    else.
 
-    Compared is what lasts: jobs, fields, and the runs as seen from the plan's own instant.
+    Only the parts that do not depend on the moment are compared: jobs, fields, and the runs as seen from the
+    plan's own instant.
     """
     after = Side(kind="plan", catalog=saved.target)
     now = datetime.fromisoformat(saved.plan["now"])
@@ -89,7 +91,7 @@ def refuse_other_meaning(saved: SavedPlan, before: Side, *, name: str) -> Plan:
 
 
 def _lasting(plan: Plain) -> str:
-    """What a plan says about the two sets of jobs, and not about the engine, the files or the moment."""
+    """The part of a plan about the two sets of jobs, without the engine, the files and the moment."""
     jobs = [{key: one[key] for key in _LASTING_OF_JOBS} for one in plan["jobs"]]
     counts = {key: plan["summary"][key] for key in (*(one.value for one in Action), "same")}
     return canonical_json([plan["from"]["sha256"], plan["to"]["sha256"], jobs, counts, plan["load"]])
@@ -98,7 +100,10 @@ def _lasting(plan: Plain) -> str:
 def put_in_force(
     store: Applying, intent: Intent, *, now: datetime, new_id: Callable[[], str]
 ) -> Sequence[Event]:
-    """Make a set the next generation, or raise and change nothing; nothing happens when it is in force."""
+    """Make a set the next generation, or raise and change nothing.
+
+    A set that is in force already changes nothing.
+    """
     if store.incidents.hold() is not None:
         raise JobfileError("the engine does not believe the clock, so nothing was applied:  jobfile clock")
     wanted = Generation(
@@ -125,7 +130,7 @@ def put_in_force(
 
 
 def applied_to_text(events: Sequence[Event]) -> str:
-    """What was put in force, for people."""
+    """The result as text."""
     applied = _applied(events)
     if applied is None:
         return "nothing to apply: the files are what is in force"
@@ -133,7 +138,7 @@ def applied_to_text(events: Sequence[Event]) -> str:
 
 
 def applied_to_json(events: Sequence[Event], intent: Intent) -> dict[str, object]:
-    """What was put in force, for programs; the generation is that which is in force now."""
+    """The result as JSON data, with the generation that is now in force."""
     applied = _applied(events)
     number = applied.number if applied else intent.base or None
     return {"format": 1, "applied": applied is not None, "generation": number}

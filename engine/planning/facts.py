@@ -1,4 +1,4 @@
-"""What the ledger knows of the jobs that a plan touches."""
+"""Reads facts of the ledger about the jobs that a plan changes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,11 +11,11 @@ from engine.transactions.pause import holding
 from jobfile.plan import JobFacts
 
 RECENT_RUNS = 20
-"""Runs whose lengths a timeout is compared with."""
+"""Number of runs with whose lengths a timeout is compared."""
 
 
 def facts_of(view: View, jobs: Iterable[str], *, now: datetime) -> Mapping[str, JobFacts]:
-    """For each job its open runs, the longest of its last good ones, its last end and its pause."""
+    """For each job: its open runs, the longest of its recent successful ones, its last end, and its pause."""
     states: Counter[tuple[str, RunState]] = Counter((run.job, run.state) for run in view.open_runs())
     pauses = {pause.job: pause for pause in holding(view, now)}
     found = {}
@@ -40,7 +40,7 @@ def _last_run(view: History, job: str, now: datetime) -> str:
 
 
 def pause_text(pause: Pause) -> str:
-    """By whom a job is paused, since when, until when and why."""
+    """A pause as text: by whom, since when, until when and why."""
     until = f" until {pause.until:%Y-%m-%d %H:%MZ}" if pause.until else ""
     why = f' "{pause.reason}"' if pause.reason else ""
     return f"by {pause.actor} since {pause.paused_at:%Y-%m-%d %H:%MZ}{until}{why}"

@@ -1,4 +1,4 @@
-"""A side of a plan whose files have errors, for people and for programs."""
+"""A side of a plan whose files have errors: as text, as Markdown and as JSON data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ COMMENT_WIDTH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invalid:
-    """Which side it is, and the errors in its files."""
+    """A side, and the errors in its files."""
 
     side: str
     errors: tuple[Diagnostic, ...]
@@ -25,7 +25,7 @@ class Invalid:
 
 
 def invalid_of(error: InvalidSideError) -> Invalid:
-    """The errors of a side, with no secret in what is shown of its files."""
+    """The errors of a side, with secrets masked in the excerpts."""
     compiled = error.compiled
     return Invalid(
         side=error.name,
@@ -35,18 +35,18 @@ def invalid_of(error: InvalidSideError) -> Invalid:
 
 
 def invalid_to_text(invalid: Invalid) -> str:
-    """The errors as `check` prints them, under the name of the side."""
+    """The errors as text, in the form of `check`, below the name of the side."""
     head = printable(f"{invalid.side} has errors:")
     return f"{head}\n\n{render_text(invalid.errors, sources=invalid.sources)}"
 
 
 def invalid_to_markdown(invalid: Invalid, *, name: str) -> str:
-    """The errors as a comment on a pull request; `name` is that of the main file."""
+    """The errors as Markdown, for a comment on a pull request; `name` is that of the main file."""
     findings = render_text(invalid.errors, sources=invalid.sources, width=COMMENT_WIDTH)
     return render_invalid(f"{invalid.side} has errors\n\n{findings}", name=name)
 
 
 def invalid_to_json(invalid: Invalid, *, version: str) -> dict[str, object]:
-    """The errors for programs; `version` is that of this program."""
+    """The errors as JSON data; `version` is that of this program."""
     found = to_json(invalid.errors, sources=invalid.sources, files=list(invalid.sources))
     return {"format": 1, "jobfile": version, "valid": False, "side": invalid.side, "check": found}

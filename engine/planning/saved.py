@@ -1,7 +1,7 @@
-"""A plan in a file: what was reviewed, bound to the ledger and the generation it was made against.
+"""Plans in files: what was reviewed, bound to the ledger and the generation that it was made for.
 
-It holds the whole set of jobs that it leads to, so that what is applied is what was looked at; and no secret,
-as jobs name the places of secrets only.
+A plan contains the complete set of jobs that it leads to, so that exactly what was reviewed is applied. It
+contains no secret, because jobs only name the places of secrets.
 """
 
 import json
@@ -31,19 +31,21 @@ from jobfile.schedule.cron import CRON_SEMANTICS_VERSION
 
 KIND = "jobfile plan"
 LANGUAGE = 1
-"""The version of the language whose meanings a plan holds: `version:` of the files."""
+"""The version of the language in which the jobs of a plan are written: `version:` of job files."""
 MODE = 0o600
 MAX_BYTES = 64 * 1024 * 1024
-"""Of a plan's file: four times what all job files together may have."""
+"""Maximum size of a plan's file: four times that of all job files together."""
 MAX_VALUES = 4_000_000
-"""Of a plan that was not saved here: more are more memory than a text of any use would take."""
+"""Maximum number of values in a plan that was not saved here: a bound
+on the memory that a hostile one can take.
+"""
 _START = 4096
 _WHAT = "saved plan"
 _SECRETS = "JF605"
 _SEALED = re.compile(rb'\{"seal":"([0-9a-f]{64})",')
-"""How a plan begins; what follows, with a brace before it, is what is sealed."""
+"""The beginning of a plan. The seal is of the rest, with a brace before it."""
 _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, AssertionError, RecursionError, OverflowError)
-"""What reading JSON as something else than it is can raise."""
+"""The exceptions that invalid plans raise while they are read."""
 
 
 class PlanRefusedError(JobfileError):
@@ -53,14 +55,14 @@ class PlanRefusedError(JobfileError):
 
 
 class NoBaseError(JobfileError):
-    """There is nothing to compare with: no engine's ledger and no git."""
+    """There is nothing to compare with: neither a ledger of an engine nor git."""
 
     exit_code = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The identity of a ledger, and the key with which it seals plans; None if it has none."""
+    """The identity of a ledger, and the key that seals its plans; None if it has none."""
 
     lineage: str
     key: bytes | None
@@ -68,9 +70,10 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """What a plan's file says; `files` are names and digests, `text` what people read.
+    """The content of a plan's file; `files` are names and digests, `text` is the plan as text.
 
-    `is_sealed`: it is as it was when it was saved here. Else it was made elsewhere, and nobody here can tell.
+    `is_sealed`: the seal proves that it is unchanged since it was saved here. Otherwise it was made
+    elsewhere.
     """
 
     is_sealed: bool
@@ -86,12 +89,12 @@ class SavedPlan:
 
 
 def ledger_here(view: Generations | None, state_dir: Path) -> Ledger | None:
-    """What a plan may have been made for; None where there is no ledger."""
+    """The ledger for which a plan may have been made; None if there is none."""
     return None if view is None else Ledger(lineage=view.lineage(), key=find_key(state_dir))
 
 
 def write_plan_file(path: Path, plan: Plan, *, key: bytes, main_file: Path, text: str) -> str:
-    """Write a plan for `apply`, sealed; returns its id."""
+    """Write a sealed plan for `apply`; return its id."""
     _refuse_secrets(plan)
     _refuse_foreign(plan)
     plan_id = secrets.token_hex(16)
@@ -116,7 +119,7 @@ def write_plan_file(path: Path, plan: Plan, *, key: bytes, main_file: Path, text
 
 
 def is_plan_file(path: Path) -> bool:
-    """Whether a file looks like a saved plan, whole or not."""
+    """Whether a file looks like a saved plan, complete or not."""
     try:
         start = read_limited(path, most=_START, what=_WHAT)
     except OSError:
@@ -125,10 +128,10 @@ def is_plan_file(path: Path) -> bool:
 
 
 def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
-    """The plan in a file. Raises PlanRefusedError with the reason when it is none, or not as it was saved.
+    """The plan in a file. Raises PlanRefusedError when it is not a plan, or was changed after it was saved.
 
-    `here` is the ledger that may have sealed it. Of a plan for another one nobody can tell whether it was
-    edited: `is_sealed` says so.
+    `here` is the ledger that may have sealed it. A plan for a different ledger cannot be checked for changes:
+    then `is_sealed` is false.
     """
     try:
         raw = read_limited(path, most=MAX_BYTES, what=_WHAT)
@@ -208,13 +211,13 @@ def _read(content: dict[str, Any], *, is_sealed: bool) -> SavedPlan:
 
 
 def refuse_without_ledger(plan: Plan) -> None:
-    """Raise when a plan is not from what is in force, which is all that it could be applied to."""
+    """Raise if a plan does not start from what is in force: it could not be applied."""
     if not plan.before.lineage:
         raise NoBaseError("only a plan from what is in force can be saved for apply:  jobfile plan --out")
 
 
 def _refuse_secrets(plan: Plan) -> None:
-    """Refuse to save what looks like a secret in a job: a plan is passed on, and the secret with it."""
+    """Refuse to save a job with what looks like a secret: a plan is passed on to others."""
     found = [
         one
         for one in plan.after.diagnostics
@@ -230,13 +233,13 @@ def _refuse_secrets(plan: Plan) -> None:
 
 
 def _refuse_foreign(plan: Plan) -> None:
-    """Jobs of an old generation may have been compiled as this program would not any more."""
+    """Refuse jobs of an old generation that this version would compile differently."""
     for problem in find_foreign([one.spec for one in plan.after.catalog.jobs]):
         raise JobfileError(f"not saved: {problem}, as this jobfile reads it; apply the job files again first")
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, readable by its owner alone."""
+    """Write a file atomically, readable only by its owner."""
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)

@@ -1,4 +1,6 @@
-"""The sets of jobs that a plan compares: in force, at a revision, in the work tree, a file, a saved plan."""
+"""Makes the sides of a plan: jobs in force, at a revision, in the work tree, in a
+file, or in a saved plan.
+"""
 
 import os
 from collections.abc import Mapping
@@ -25,17 +27,17 @@ WORKTREE = "worktree"
 
 
 class InvalidSideError(Exception):
-    """The files of a side have errors; they are shown as `check` shows them."""
+    """The files of a side have errors; they are shown in the form of `check`."""
 
     def __init__(self, name: str, compiled: Compiled) -> None:
-        """Name the side."""
+        """`name` is the side, `compiled` has its errors."""
         super().__init__(name)
         self.name = name
         self.compiled = compiled
 
 
 def side_named(name: str, *, main_file: Path, state_dir: Path, view: View | None) -> Side:
-    """The side that a person names: engine, engine:N, worktree, a file, or a revision of git."""
+    """The side that a user names: engine, engine:N, worktree, a file, or a revision of git."""
     kind, _, number = name.partition(":")
     if kind == ENGINE and (not number or number.isdigit()):
         if view is None:
@@ -52,9 +54,10 @@ def side_named(name: str, *, main_file: Path, state_dir: Path, view: View | None
 
 
 def default_base(*, main_file: Path, view: View | None, is_saved: bool = False) -> Side:
-    """What is in force; while nothing is, the commit at which the work on this branch began.
+    """The default base: what is in force; while nothing is, the commit at which this branch began.
 
-    A plan that `is_saved` is one for the ledger, also before its first generation.
+    With `is_saved`, the plan is saved for the ledger, so its base is the ledger even before the first
+    generation.
     """
     if view is not None and (is_saved or view.current_generation() is not None):
         return engine_side(view)
@@ -74,7 +77,7 @@ def default_base(*, main_file: Path, view: View | None, is_saved: bool = False) 
 
 
 def engine_side(view: View, number: int | None = None) -> Side:
-    """The jobs of a generation, the one in force if none is named; none before the first."""
+    """The jobs of a generation; by default of the one in force, which has none before the first."""
     generation = view.current_generation() if number is None else view.generation(number)
     if generation is None and number is not None:
         raise JobfileError(f"there is no generation {number}:  jobfile generations")
@@ -98,12 +101,12 @@ def worktree_side(main_file: Path) -> Side:
 
 
 def file_side(path: Path) -> Side:
-    """Another main file."""
+    """The jobs of a different main file."""
     return _compiled("file", str(path), FolderTree(path).snapshot())
 
 
 def revision_side(main_file: Path, revision: str, *, may_be_absent: bool = False) -> Side:
-    """The files as they were at a revision, the included ones too; nothing is checked out."""
+    """The files at a revision, with the included ones; nothing is checked out."""
     try:
         return _compiled("revision", revision, snapshot_at(main_file, revision))
     except NotThereError as error:
@@ -139,7 +142,10 @@ def _compiled(
 
 
 def _is_kept(view: Generations, version: JobVersion) -> bool:
-    """Whether the job in force can be compared: one whose definition was lost or changed is new in a plan."""
+    """Whether the job in force can be compared.
+
+    One whose definition was lost or altered counts as new in a plan.
+    """
     return view.definition_text(version.digest) is not None
 
 
@@ -163,6 +169,6 @@ def _is_dirty(folder: Path, snapshot: Snapshot) -> bool:
 
 
 def files_differ(planned: Mapping[str, str], main_file: Path) -> tuple[str, ...]:
-    """The files of a plan that are not on disk as they were when it was made."""
+    """The files of a plan that differ on the disk from those when it was made."""
     found = {name: sha256(content).hexdigest() for name, content in FolderTree(main_file).snapshot().files}
     return tuple(sorted(name for name, digest in planned.items() if found.get(name) != digest))

@@ -21,7 +21,7 @@ from jobfile.schedule.occurrences import TZDATA_VERSION
 
 
 def _nothing() -> None:
-    """Do nothing: there is nothing to notify."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +39,11 @@ class Parts:
     """The previous session."""
     new_id: Callable[[], str]
     is_restored: bool = False
-    """Whether the ledger is an older copy that nobody has accepted."""
+    """Whether the ledger is an older copy that has not been accepted."""
     watches_disk: bool = True
     """Whether low disk space holds runs back; it does not for a command that runs jobs itself."""
     built_at: datetime = datetime(int(TZDATA_VERSION[:4]), 1, 1, tzinfo=UTC)
-    """A correct clock never shows an earlier time."""
+    """A time that no correct clock shows any more: the year of the packaged zone rules."""
     is_synchronized: Callable[[], bool | None] = lambda: None
     serves: Callable[[Run], bool] | None = None
     """Selects the runs to start; None for all."""
@@ -66,7 +66,7 @@ class Duties:
     quarantine: Quarantine
 
     def settle_and_start(self) -> None:
-        """Record ended attempts and start startable runs, until there is nothing more to do."""
+        """Record ended attempts and start startable runs, until nothing is left to do."""
         self.rescuer.tick()
         while self.worker.tick() == 0:
             pass

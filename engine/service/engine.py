@@ -34,8 +34,10 @@ class EngineService:
         manager: Manager | None = None,
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`ended` requests the end, also when a loop sets it. `manager` is notified of every finished
-        planning cycle; `alarm` takes the reason why the ledger cannot be written, and '' when it can again.
+        """`ended` is set to request the end; a loop may set it too.
+
+        `manager` gets a sign of life with every finished planning cycle; `alarm` receives why the ledger
+        cannot be written, and '' when it can again.
         """
         self.threads: Final = Threads(
             clock=clock, journal=journal, lock=session.lock, ended=ended, alarm=alarm
@@ -62,7 +64,7 @@ class EngineService:
         return self.threads.trouble
 
     def start(self) -> Compiled | None:
-        """Start every loop; returns the result of the files that were found."""
+        """Start every loop; return the result of compiling the files."""
         self._duties.housekeeper.watch_disk()  # before anything can start
         self.threads.add("housekeeper", self._duties.housekeeper.tick)
         self._journal.tell(
@@ -85,12 +87,13 @@ class EngineService:
         return compiled
 
     def plan(self) -> float:
-        """A planning cycle; only a finished one counts as a sign of life."""
+        """Run one planning cycle. Only a finished one is a sign of life for the service manager."""
         try:
             is_held = self._duties.holds.on_schedules
             wait = LONGEST_SLEEP_SECONDS if is_held else self._duties.scheduler.tick()
         except StoreUnwritableError:
-            # It is not stuck: ending it would end the only process that watches over running jobs.
+            # A full disk is no reason for a restart: this engine is not stuck, and
+            # it watches over running jobs.
             if self._manager is not None:
                 self._manager.alive()
             raise
@@ -105,7 +108,7 @@ class EngineService:
         self.threads.wake()
 
     def stop_jobs(self, *, why: str) -> bool:
-        """Start nothing more and end running jobs; returns whether all have ended."""
+        """Start nothing more and end running jobs; return whether all have ended."""
         self._duties.holds.is_ending = True
         self._ended.clear()
         return stop_running(
@@ -113,7 +116,7 @@ class EngineService:
         )
 
     def stop(self) -> tuple[str, ...]:
-        """Stop cleanly; running attempts continue. Returns the loops that did not end."""
+        """Stop cleanly; running attempts continue. Return the names of loops that did not end."""
         return self._running.stop(and_then=self._say_goodbye)
 
     def _say_goodbye(self) -> None:

@@ -1,15 +1,15 @@
-"""Why an engine starts nothing, in words: one object for every loop."""
+"""The reasons for which an engine starts nothing: one object for every loop."""
 
 from collections.abc import Callable
 
 
 class Holds:
-    """What holds an engine back. Each property is a reason for people, and '' when there is none."""
+    """The holds of an engine. Each property is a reason as a text, or '' when there is none."""
 
     def __init__(
         self, *, is_clock_held: Callable[[], bool], is_disk_low: Callable[[], bool], is_restored: bool
     ) -> None:
-        """`is_ending` is set when the process ends its jobs: no new run starts then."""
+        """`is_ending` is set later, when the process ends its jobs: no new run starts then."""
         self._is_clock_held = is_clock_held
         self._is_disk_low = is_disk_low
         self._is_restored = is_restored
@@ -23,7 +23,7 @@ class Holds:
     @property
     def on_schedules(self) -> str:
         """Why no occurrence is accounted for."""
-        return "the ledger is an older copy that nobody has accepted" if self._is_restored else ""
+        return "the ledger is an older copy that has not been accepted" if self._is_restored else ""
 
     @property
     def on_retention(self) -> str:

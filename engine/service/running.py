@@ -34,8 +34,9 @@ class Running:
         threads: Threads,
         serves: Callable[[Run], bool] | None = None,
     ) -> None:
-        """Starts the launcher, and no loop yet. With `serves`, only the runs that it accepts start: a command
-        runs jobs that way.
+        """Starts the launcher, and no loop yet.
+
+        With `serves`, only the runs that it accepts start, as a command needs it.
         """
         self.session: Final = session
         self.threads: Final = threads
@@ -45,7 +46,7 @@ class Running:
         self._is_command = serves is not None
         self.audit: Final = AuditTail(session.store, journal)
         self._wake_pipe = WakePipe(session.config.state_dir, self._take_hint)
-        # Before any thread: the process that starts supervisors must be forked from a single thread.
+        # Before any thread: the launcher is started while this process is small and has one thread.
         self._launcher = ProcessLauncher(self._wake_pipe.path, key=session.lock.key, umask=session.umask)
         self._launcher.start()
         allow_many_files()
@@ -84,8 +85,8 @@ class Running:
     def stop(self, *, and_then: Callable[[], None] = lambda: None) -> tuple[str, ...]:
         """Stop cleanly; running attempts continue under their supervisors.
 
-        Returns the loops that did not end. They may hold locks that a clean stop needs, so the process then
-        just ends, which is as safe as any end. `and_then` is called before the ledger is closed.
+        Returns the names of loops that did not end. They may hold locks that a clean stop needs, so the
+        process then just exits, which is as safe as a kill. `and_then` is called before the ledger is closed.
         """
         standing = self.threads.stop()
         if standing:
@@ -110,7 +111,7 @@ class Running:
         return seconds
 
     def _look_for_ended(self) -> float:
-        # First, and well before an attempt that is not found counts as lost.
+        # First: it restores the state folder's lock well before missing evidence counts as lost.
         self.session.lock.look_after(self.session.config.state_dir)
         wait = self.duties.rescuer.tick()
         self.duties.quarantine.tick()
@@ -121,7 +122,7 @@ class Running:
     def _beat(self) -> float:
         self.audit.tell_new()
         now = self._clock.elapsed()
-        if now >= self._next_beat:  # a command that wakes all loops needs no extra commit
+        if now >= self._next_beat:  # a command wakes all loops: that is no reason for a commit
             self._next_beat = now + self.duties.heartbeat.tick()
         return self._next_beat - now
 
@@ -139,7 +140,7 @@ class Running:
         self._journal.tell(*events)
 
     def _adopt(self) -> None:
-        """Take over what an earlier engine left: running, ended unseen, or never started."""
+        """Take over the attempts of an earlier engine: running, ended unnoticed, or never started."""
         for live in self.session.store.live_attempts():
             self.duties.worker.adopt(live.attempt)
             folder = self.session.config.attempt_dir(live.attempt.key)

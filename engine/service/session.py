@@ -1,4 +1,4 @@
-"""A state folder held by one process: its lock, its ledger, and the session noted there."""
+"""Opens a session: the lock of a state folder, its ledger, and a record of this process."""
 
 import os
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from jobfile import __version__
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:
-    """What a process holds from its first look at the ledger to its end."""
+    """The resources of a process that runs jobs, until its end."""
 
     config: EngineConfig
     lock: EngineLock
@@ -31,19 +31,22 @@ class OpenSession:
     boot_id: str
     epoch: int
     before: Session | None
-    """The previous session: the last known time, and since when no engine was running."""
+    """The previous session: it has the last known time, from which on no engine was running."""
     is_restored: bool
-    """Whether the ledger is an older copy that nobody has accepted: then nothing starts from it."""
+    """Whether the ledger is an older copy that has not been accepted: then nothing starts from it."""
     umask: int
 
     def note_high_water(self) -> None:
-        """Update the note beside the ledger. Not for an older copy: there the note shows that it is one."""
+        """Update the high-water mark beside the ledger.
+
+        Not for an older copy: its mark shows that it is one.
+        """
         if not self.is_restored:
             covered_until = self.store.max_covered_until()
             note_high_water(self.config.state_dir, epoch=self.epoch, covered_until=covered_until)
 
     def close(self) -> None:
-        """Close the ledger and give the state folder back."""
+        """Close the ledger and release the state folder."""
         self.store.close()
         self.lock.release()
 
@@ -95,12 +98,12 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
 
 
 def _refuse_copy(store: Store, config: EngineConfig, rewind: Rewind | None) -> None:
-    """A command starts nothing from an older copy: only `jobfile up` can accept it."""
+    """Raise for an older copy: a command starts nothing from it, and only `jobfile up` can accept it."""
     if rewind is not None:
         raise StoreRefusedError(rewind.message)
     if store.incidents.hold(RESTORED_HOLD) is not None:
         raise StoreRefusedError(
-            f"the ledger in {config.state_dir} is an older copy that nobody has accepted: nothing starts "
+            f"the ledger in {config.state_dir} is an older copy that has not been accepted: nothing starts "
             "from it. Put the newer ledger back, or continue from it:  jobfile up --accept-rewind"
         )
 
@@ -108,7 +111,7 @@ def _refuse_copy(store: Store, config: EngineConfig, rewind: Rewind | None) -> N
 def _is_held_as_copy(
     store: Store, config: EngineConfig, journal: Journal, clock: Clock, rewind: Rewind | None
 ) -> bool:
-    """Whether the ledger is an older copy. It has forgotten runs, so an operator has to accept it first."""
+    """Whether starts are held because the ledger is an older copy: it lacks runs, which might run twice."""
     now = clock.now()
     hold = store.incidents.hold(RESTORED_HOLD)
     if rewind is None and hold is None:

@@ -1,4 +1,4 @@
-"""A command that runs jobs itself, in an engine's place: nothing is watched or scheduled."""
+"""Runs jobs for a command, in place of an engine: nothing is watched or scheduled."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class SingleRun:
     def __init__(
         self, session: OpenSession, journal: Journal, clock: Clock, *, serves: Callable[[str], bool]
     ) -> None:
-        """`serves` selects, by id, the runs that this command has requested."""
+        """`serves` returns for an id whether this command has requested the run."""
         state_dir = session.config.state_dir
 
         def serves_run(run: Run) -> bool:

@@ -1,4 +1,4 @@
-"""The loops of a session in threads: each wakes the others, and their problems are noted for `status`."""
+"""The loops of a session in threads, and the notes about their problems for `status`."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ STOP_SECONDS = 20.0
 
 
 class Threads:
-    """Loops by their names. None runs before `start`."""
+    """Loops by name. None runs before `start`."""
 
     def __init__(
         self,
@@ -26,8 +26,9 @@ class Threads:
         ended: threading.Event,
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`ended` is set when a loop has an error that no retry can fix. `alarm` takes the reason why the
-        ledger cannot be written, and '' when it can again.
+        """`ended` is set here when a loop has an error that no retry can fix.
+
+        `alarm` receives why the ledger cannot be written, and '' when it can again.
         """
         self._clock = clock
         self._journal = journal
@@ -70,10 +71,10 @@ class Threads:
                 loop.wake()
 
     def take_hint(self, line: str, notice: Callable[[str], None]) -> None:
-        """Take a line from the wake pipe; called on the worker's thread, whose turn is next.
+        """Handle a line of the wake pipe. The worker's thread calls this, right before its next turn.
 
-        An attempt's id goes to `notice`, YIELD asks for the state folder, and any other line says that the
-        ledger changed.
+        An attempt's id (only they contain `-`) goes to `notice`; YIELD is an engine that asks for the state
+        folder; any other line means that the ledger has changed.
         """
         if "-" in line:
             notice(line)
@@ -83,7 +84,7 @@ class Threads:
             self.wake(*(name for name in self._loops if name != "worker"))
 
     def stop(self) -> tuple[str, ...]:
-        """Stop every loop; returns those that are still in a turn after STOP_SECONDS."""
+        """Stop every loop; return the names of those that are still in a turn after STOP_SECONDS."""
         for loop in self._loops.values():
             loop.stop()
         until = self._clock.elapsed() + STOP_SECONDS
@@ -94,7 +95,9 @@ class Threads:
         )
 
     def _raise_alarm(self, trouble: str) -> None:
-        """Report without using the disk; and wake all loops, to see whether they have the same problem."""
+        """Report without using the disk, and wake all loops: they may have
+        the same problem, or none any more.
+        """
         self._lock.note(ledger=trouble)
         self._alarm(trouble)
         self.wake()

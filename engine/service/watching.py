@@ -1,4 +1,4 @@
-"""The source of an engine's job files: it watches a folder, or follows the commits of a ref."""
+"""Connects the watcher with its source: the job files of a folder, or the commits of a git ref."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,7 +19,9 @@ from jobfile.pipeline import Compiled
 
 
 class Watched(NamedTuple):
-    """The first read of the files, the loop that reads them again, and the end of the watch."""
+    """Three functions: `settle` reads the files for the first time,
+    `look` is the loop, `close` ends the watch.
+    """
 
     settle: Callable[[], Compiled | None]
     look: Callable[[], float]
@@ -49,7 +51,7 @@ class Watching:
         self._source: Source | None = None
 
     def make(self) -> Watched:
-        """Nothing is read or watched before `settle`."""
+        """Make the functions; nothing is read or watched before `settle`."""
         return self._follow_ref() if self._config.git_ref else self._watch_folder()
 
     def _watch_folder(self) -> Watched:
@@ -73,7 +75,7 @@ class Watching:
         return Watched(settle, look, watch.stop)
 
     def _follow_ref(self) -> Watched:
-        """Apply the commits of a ref, each as its own set of files."""
+        """Follow a ref: each commit is a set of files of its own."""
         tree = GitTree(
             self._config.main_file,
             self._config.git_ref,
@@ -124,7 +126,7 @@ class Watching:
         return "" if current is None else current.revision
 
     def _note_source(self, commit: str = "", trouble: str = "") -> None:
-        """The source that `status` shows: an engine that follows commits never reads the work tree."""
+        """Note the source in the ledger, for `status`."""
         source = Source(self._config.git_ref, commit, not self._config.applies_by_itself, trouble)
         if source != self._source:
             with self._store.transaction():

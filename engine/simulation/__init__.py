@@ -1,3 +1,3 @@
-"""Jobs under a virtual clock: the engine's own decisions, with lengths and failures assumed."""
+"""Simulates jobs under a virtual clock: with the engine's own decisions, and assumed lengths and failures."""
 
 __all__ = ["comparing", "core", "drawing", "printing", "subject"]

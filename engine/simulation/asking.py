@@ -1,4 +1,4 @@
-"""The simulation's calls to the engine's core, in the core's own terms."""
+"""Calls the decisions of the engine's core for the simulation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +29,10 @@ _ENDINGS: Final = {
 
 
 def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
-    """The engine's verdict on the end of an attempt; the same for all runs of a job, so computed once."""
+    """The engine's verdict on the end of an attempt.
+
+    It is the same for all runs of a job, so it is cached.
+    """
     known = run.subject.verdicts
     key = (run.state, run.attempt, ending)
     if key not in known:
@@ -44,12 +47,12 @@ def bound(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def rendered_key(run: SimRun) -> str:
-    """The name under which a run counts against its limit."""
+    """The concurrency key of a run."""
     return concurrency_key(run.subject.spec, _as_run(run))
 
 
 def holds(run: SimRun) -> bool:
-    """Whether a run's `if` lets it run; what only the run itself would know counts as true."""
+    """Whether a run's `if` is true. A condition that only the real run could evaluate counts as true."""
     condition = run.subject.spec.condition
     if condition is None:
         return True
@@ -60,7 +63,9 @@ def holds(run: SimRun) -> bool:
 
 
 def is_late(run: SimRun, now: datetime) -> bool:
-    """Whether the end of a run breaks what its job expects: done by a time of day, or within a length."""
+    """Whether a run ends too late for its job's `expect`: done by a time of day,
+    or within a length of time.
+    """
     spec = run.subject.spec
     length, done_by = spec.expect.max_duration, spec.expect.done_by
     if length is not None and run.started_at is not None and now - run.started_at > length:
@@ -74,7 +79,7 @@ def is_late(run: SimRun, now: datetime) -> bool:
 
 
 def own_pause(subject: Subject) -> tuple[Pause, ...]:
-    """The pause that a job's failures have brought about."""
+    """The automatic pause of a job after failures, as a tuple of one; empty without one."""
     if subject.paused_at is None:
         return ()
     name = subject.spec.name
@@ -82,7 +87,7 @@ def own_pause(subject: Subject) -> tuple[Pause, ...]:
 
 
 def is_followed(state: RunState, when: str) -> bool:
-    """Whether the end of a run starts the jobs that come after it under a condition."""
+    """Whether a run that ends in this state starts the jobs that follow it under the condition `when`."""
     is_good = state is RunState.SUCCEEDED
     return when == AfterWhen.ALWAYS or is_good == (when == AfterWhen.SUCCEEDED)
 

@@ -1,4 +1,4 @@
-"""Two simulations of the same time, side by side."""
+"""Compares two simulations of the same time."""
 
 from engine.core.columns import table
 from engine.simulation.notes import notes_of
@@ -12,7 +12,7 @@ _HEADS = ("", "job", "fires", "ran", "skipped", "missed", "waited max", "busy", 
 def compare_rows(
     before: Outcome, before_setting: Setting, after: Outcome, after_setting: Setting
 ) -> tuple[tuple[str, ...], list[list[str]]]:
-    """The heads, and a row for each job that behaves differently."""
+    """The column heads, and a row for each job that behaves differently."""
     old = {row.job: row for row in before.jobs}
     new = {row.job: row for row in after.jobs}
     specs = {spec.name: (spec, before_setting) for spec in before_setting.jobs}
@@ -38,7 +38,7 @@ def compare_to_text(
     revision: str,
     width: int,
 ) -> str:
-    """Both simulations for people: the jobs that do something else than with the files of a revision."""
+    """The comparison as text: the jobs that behave differently than with the files of a revision."""
     heads, found = compare_rows(before, before_setting, after, after_setting)
     return "\n".join(
         [
@@ -55,7 +55,7 @@ def compare_to_text(
 def compare_to_json(
     before: Outcome, before_setting: Setting, after: Outcome, after_setting: Setting
 ) -> dict[str, object]:
-    """Both simulations whole."""
+    """Both simulations as JSON data, in full."""
     return {
         "format": 1,
         "before": to_json(before, before_setting),

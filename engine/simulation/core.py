@@ -1,7 +1,9 @@
-"""Discrete events on a virtual clock; the core decides what is due, admitted, retried and caught up.
+"""Simulates discrete events on a virtual clock; the engine's core decides what is due, admitted, retried,
+caught up.
 
-At one instant what falls due is decided first, then what ends is settled, then what may start starts: as in a
-turn of the engine. Written for speed where it says so: a month of a big set is a million occurrences.
+At each instant, due occurrences are decided first, then ends are settled, then runs start, as in a turn of
+the engine. Some code is written for speed, where a comment says so: a month of a large set is a million
+occurrences.
 """
 
 import heapq
@@ -33,14 +35,14 @@ from jobfile.model.jobs import AfterTrigger
 from jobfile.schedule.occurrences import Fire, fires
 
 Tell = Callable[[datetime, str, SimRun], None]
-"""Called with an instant, what happens then, and the run it happens to."""
+"""Called for each event: the instant, the word for it, and its run."""
 
 _INSTANT: Final = timedelta.resolution
 _PACE: Final = timedelta(seconds=PACE_SECONDS)
 
 
 def simulate(setting: Setting, tell: Tell | None = None) -> Outcome:
-    """Let the time of a setting pass. Deterministic."""
+    """Simulate a setting. The same setting always has the same outcome."""
     return _Simulation(setting, tell).run()
 
 
@@ -94,7 +96,7 @@ class _Simulation:
             while self.stopped:  # a run ends after the turn in which it gets a stop request
                 stopped, self.stopped = self.stopped, []
                 for run in stopped:
-                    run.obeys = run.ended_at is None  # evidence wins: what ended by itself keeps its end
+                    run.obeys = run.ended_at is None  # a run that has ended keeps its own end
                     self.end(now, (run, run.attempt))
                 self.start_ready(now)
         return self.outcome
@@ -104,7 +106,7 @@ class _Simulation:
         heapq.heappush(self.events, (at, self.sequence, act, about))
 
     def schedule_from(self, after: datetime) -> None:
-        """Take up every schedule after an instant."""
+        """Begin to enumerate every schedule after an instant."""
         self.fires.clear()
         until = self.setting.until - _INSTANT
         for one in self.subjects:
@@ -114,7 +116,7 @@ class _Simulation:
                 if fire is not None:
                     heapq.heappush(self.fires, (fire[0], one.index, fire, stream))
 
-    # What falls due
+    # Occurrences that fall due
 
     def fall_due(self, now: datetime) -> None:
         _, index, fire, stream = self.fires[0]
@@ -125,7 +127,7 @@ class _Simulation:
             heapq.heapreplace(self.fires, (following[0], index, following, stream))
         subject, row = self.subjects[index], self.rows[index]
         row.fires += 1
-        if subject.is_plain:  # nothing that a decision could ask about: the quick way
+        if subject.is_plain:  # for speed: a job without limits and conditions needs no decision
             self.decide(now, SimRun(subject, now, TriggerKind.SCHEDULE, now))
             return
         if subject.paused_at is not None:
@@ -136,7 +138,7 @@ class _Simulation:
         self.expect(now, run)
 
     def expect(self, now: datetime, run: SimRun) -> None:
-        """Decide about an occurrence once its spread has passed, if it is not too late by then."""
+        """Decide about an occurrence after its spread, unless its start deadline has passed."""
         deadline = run.subject.start_deadline
         if deadline is not None:
             self.at(max(now, run.scheduled_for + deadline + _INSTANT), self.give_up, run)
@@ -146,7 +148,7 @@ class _Simulation:
             self.decide(now, run)
 
     def ask(self, now: datetime, about: object) -> None:
-        """Something other than the schedule wants a run; nobody hears while no engine is there."""
+        """An event requests a run; it is lost while no engine runs."""
         assert isinstance(about, GivenEvent)
         if self.absent is not None:
             self.at(self.absent.until, self.ask, about)
@@ -157,7 +159,7 @@ class _Simulation:
         self.decide(now, run)
 
     def decide(self, now: datetime, about: object) -> None:
-        """Whether a run is made: by its condition, then by the overlap policy."""
+        """Decide about a run: first by its condition, then by the overlap policy."""
         run = about
         assert isinstance(run, SimRun)
         if run.is_over:
@@ -209,7 +211,7 @@ class _Simulation:
                 about.lane.waiting.remove(about)
             self.leave_out(now, about, RunState.MISSED, Reason.START_DEADLINE)
 
-    # What starts
+    # Runs that start
 
     def make_ready(self, run: SimRun) -> None:
         if run.is_ready:
@@ -220,7 +222,7 @@ class _Simulation:
         self.may_start = True
 
     def start_ready(self, now: datetime) -> None:
-        """Start what may start: on time before made up for, by priority, then by time."""
+        """Start the runs that may start: catch-up runs last, then by priority, then by time."""
         self.may_start = False
         waiting, self.ready = self.ready, []
         waiting.sort()
@@ -236,7 +238,7 @@ class _Simulation:
                 limit = subject.concurrency.limit
                 if limit is not None and len(run.lane.active) >= limit:
                     run.is_ready = False
-                    continue  # when one of those ends, the first that waits is ready again
+                    continue  # when an active run ends, the first waiting one becomes ready again
                 if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
                     run.was_held = f"queue {subject.queue}"
                     self.ready.append(item)
@@ -255,7 +257,7 @@ class _Simulation:
         return False
 
     def nothing(self, _now: datetime, _about: object) -> None:
-        """Only a time to check again."""
+        """Do nothing: the event only ends the wait until this instant."""
         self.may_start = True
 
     def start(self, now: datetime, run: SimRun) -> None:
@@ -284,10 +286,10 @@ class _Simulation:
         self.sequence += 1
         heapq.heappush(self.events, (now + subject.length, self.sequence, self.end, (run, run.attempt)))
 
-    # What ends
+    # Runs that end
 
     def stop(self, now: datetime, run: SimRun) -> None:
-        """A run that is replaced ends at once; one that waits for its retry has nothing to end."""
+        """Stop a run that is replaced; one that waits for its retry has no attempt to end."""
         if run.state is RunState.RUNNING:
             run.state = RunState.CANCELLING
             self.stopped.append(run)
@@ -295,7 +297,7 @@ class _Simulation:
             self.close(now, run, RunState.CANCELLED, Reason.REPLACED)
 
     def end(self, now: datetime, about: object) -> None:
-        """An attempt ends; while no engine is there nobody sees it."""
+        """An attempt ends; while no engine runs, this is noticed later."""
         assert isinstance(about, tuple)
         run, attempt = about
         if run.is_over or run.attempt != attempt or run.state is RunState.RETRY_WAIT or run.ended_at:
@@ -338,7 +340,7 @@ class _Simulation:
             self.make_ready(about)
 
     def close(self, now: datetime, run: SimRun, state: RunState, reason: str) -> None:
-        """A run is over: its slot is free, and jobs that waited for its end begin."""
+        """A run is over: free its slot, and start jobs that follow it."""
         run.state, run.reason, run.ended_at, run.is_over = state, reason, now, True
         subject, lane = run.subject, run.lane
         row = self.rows[subject.index]
@@ -371,7 +373,9 @@ class _Simulation:
         self.at(about.until, self.come_back, now)
 
     def come_back(self, now: datetime, about: object) -> None:
-        """What ended is settled first, then everything that fell due is accounted for, as by a new engine."""
+        """The engine runs again: settle what ended, then account for what
+        fell due, in the order of a new engine.
+        """
         assert isinstance(about, datetime)
         self.absent, self.may_start = None, True
         for run in self.unseen:

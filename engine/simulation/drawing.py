@@ -1,4 +1,4 @@
-"""A month as a picture (SVG): the load in each hour of each day, and each job's days below it."""
+"""Draws a month as SVG: the load in each hour of each day, and the days of each job below it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from engine.simulation.subject import Setting, SimRun
 from engine.simulation.tally import Outcome
 
 CELL = 20
-"""Pixels a day is wide."""
+"""Width of a day in pixels."""
 HOUR = 9
-"""Pixels an hour is high."""
+"""Height of an hour in pixels."""
 ROW = 18
 MARGIN = 190
 TOP = 64
 MAX_JOBS = 200
-"""Rows of jobs that are drawn; the busiest come first."""
+"""Maximum number of jobs that are drawn, the busiest first."""
 _STYLE = """
   svg { font: 11px system-ui, sans-serif; background: #fff; color: #1c2430; }
   text { fill: currentColor; } .faint { opacity: .6; } .big { font-size: 17px; font-weight: 600; }
@@ -36,11 +36,11 @@ class Days:
     """Counts what happens to each job on each day; give `tell` to the simulation."""
 
     def __init__(self) -> None:
-        """Nothing has happened."""
+        """Begin with no events."""
         self.counts: Counter[tuple[str, date, str]] = Counter()
 
     def tell(self, at: datetime, what: str, run: SimRun) -> None:
-        """Something happened to a run."""
+        """Count an event of a run."""
         if what != "started" and run.is_over:
             kind = "ran" if run.state is RunState.SUCCEEDED else "bad"
             if run.state in (RunState.SKIPPED, RunState.CANCELLED):
@@ -49,7 +49,7 @@ class Days:
 
 
 def draw(outcome: Outcome, setting: Setting, days: Days) -> str:
-    """The picture. The same simulation gives the same bytes."""
+    """The picture as SVG. The same simulation gives the same bytes."""
     dates = _dates(outcome)
     for _, until, returns in outcome.absences:
         for one in returns:

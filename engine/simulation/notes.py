@@ -1,4 +1,4 @@
-"""Notes on a simulation, in words: on each job, on clocks, on times without an engine."""
+"""Writes notes on a simulation: on each job, on clock changes, on times without an engine."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 
 
 class ZoneChange(NamedTuple):
-    """A zone changes its clock in the simulated time; the number of jobs with affected times."""
+    """A clock change of a zone in the simulated time, and the number of jobs that it affects."""
 
     zone: str
     day: datetime
@@ -54,7 +54,7 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
 
 
 def zone_changes(setting: Setting) -> tuple[ZoneChange, ...]:
-    """The changes of clocks in the time that is simulated, in the zones of the jobs."""
+    """The clock changes in the simulated time, in the zones of the jobs."""
     found: list[ZoneChange] = []
     zones = {entry.timezone for spec in setting.jobs for entry in spec.schedule}
     for zone in sorted(zones):
@@ -71,14 +71,14 @@ def _is_touched(spec: JobSpec, zone: str, at: datetime) -> bool:
 
 
 def zone_line(change: ZoneChange) -> str:
-    """A change of a clock in one line."""
+    """A clock change in one line."""
     way = "springs forward" if change.is_gap else "falls back"
     jobs = "1 job" if change.jobs == 1 else f"{change.jobs} jobs"
     return f"{change.zone} {way} {day_text(change.day)}; {jobs} affected"
 
 
 def absence_lines(outcome: Outcome) -> Iterator[str]:
-    """The results of occurrences that fell due without an engine, a line for each absence."""
+    """A line for each absence: what happened to the occurrences that fell due in it."""
     for since, until, returns in outcome.absences:
         parts = []
         for one in returns:
@@ -90,7 +90,7 @@ def absence_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def day_text(day: date) -> str:
-    """A day for people: Sun 8 Mar."""
+    """A day as text: Sun 8 Mar."""
     return f"{day:%a} {day.day} {day:%b}"
 
 

@@ -1,4 +1,4 @@
-"""A simulation as people read it, as programs do, and event by event."""
+"""A simulation as text, as JSON data, and as CSV of its events."""
 
 import csv
 import io
@@ -13,14 +13,14 @@ from engine.simulation.tally import JobTally, Outcome
 HEADS = ("job", "fires", "ran", "skipped", "missed", "waited max", "late", "busy", "note")
 RIGHT = (1, 2, 3, 4, 5, 6, 7)
 NARROW = 90
-"""With fewer columns the table of the load is narrower."""
+"""With fewer columns than this, the table of the load is narrower."""
 _LEVELS = "▁▂▃▄▅▆▇█"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NOTHING = timedelta(0)
 
 
 def outcome_to_text(outcome: Outcome, setting: Setting, beyond: Sequence[str], *, width: int) -> str:
-    """A simulation for people; `beyond` is what the jobs need and the engine cannot do yet."""
+    """A simulation as text; `beyond` lists what the jobs need and the engine cannot do yet."""
     parts = [head_line(outcome, setting), "", _table(rows(outcome, setting), width)]
     if outcome.load.most:
         parts += ["", *load_lines(outcome, is_narrow=width < NARROW)]
@@ -29,7 +29,7 @@ def outcome_to_text(outcome: Outcome, setting: Setting, beyond: Sequence[str], *
 
 
 def _table(found: Sequence[Sequence[str]], width: int) -> str:
-    """The table, with the notes beside it, or below it where they do not fit."""
+    """The table, with the notes beside it, or below it if they do not fit."""
     whole = table(HEADS, found, right=RIGHT, width=None)
     if max(map(display_width, whole.splitlines())) <= width:
         return whole
@@ -39,7 +39,7 @@ def _table(found: Sequence[Sequence[str]], width: int) -> str:
 
 
 def head_line(outcome: Outcome, setting: Setting) -> str:
-    """What was simulated, and on what grounds; and that nothing was started."""
+    """A line that says what was simulated, with which assumptions, and that nothing was started."""
     known = sum(one.is_known for one in setting.assumed.values())
     assumed = [one for one in setting.assumed.values() if not one.is_known]
     grounds = [f"of history for {_jobs(known)}"] if known else []
@@ -52,7 +52,7 @@ def head_line(outcome: Outcome, setting: Setting) -> str:
 
 
 def rows(outcome: Outcome, setting: Setting) -> list[list[str]]:
-    """One row a job, in the order of names."""
+    """One row for each job, by name."""
     specs = {spec.name: spec for spec in setting.jobs}
     return [_row(row, notes_of(row, specs[row.job], setting)) for row in _by_name(outcome)]
 
@@ -81,7 +81,7 @@ def _level(value: float, most: float) -> str:
 
 
 def closing_lines(outcome: Outcome, setting: Setting) -> list[str]:
-    """The busiest time, the changes of clocks, the absences."""
+    """Lines for the busiest time, the clock changes and the absences."""
     lines = []
     load = outcome.load
     if load.most_since is not None and load.most_until is not None:
@@ -94,12 +94,12 @@ def closing_lines(outcome: Outcome, setting: Setting) -> list[str]:
 
 
 def outcome_to_json(outcome: Outcome, setting: Setting, beyond: Sequence[str]) -> dict[str, object]:
-    """A simulation for programs; `beyond` is what the jobs need and the engine cannot do yet."""
+    """A simulation as JSON data; `beyond` lists what the jobs need and the engine cannot do yet."""
     return {**to_json(outcome, setting), "beyond": list(beyond)}
 
 
 def to_json(outcome: Outcome, setting: Setting) -> dict[str, object]:
-    """The whole simulation as plain data."""
+    """A simulation as JSON data, without `beyond`."""
     specs = {spec.name: spec for spec in setting.jobs}
     load = outcome.load
     return {
@@ -179,7 +179,7 @@ class EventLines:
         self._writer.writerow(("at", "event", "job", "scheduled_for", "trigger", "attempt", "reason"))
 
     def tell(self, at: datetime, what: str, run: SimRun) -> None:
-        """Something happened to a run."""
+        """Add an event of a run."""
         self._writer.writerow(
             (
                 _iso(at),
@@ -194,12 +194,12 @@ class EventLines:
 
     @property
     def text(self) -> str:
-        """All lines."""
+        """All lines as one text."""
         return self._text.getvalue()
 
 
 def clock_text(length: timedelta) -> str:
-    """A length as hours and minutes, seconds where it is short."""
+    """A length as hours and minutes; with seconds if it is short."""
     seconds = round(length.total_seconds())
     if 0 < seconds < 600:
         return f"{seconds // 60}m{seconds % 60:02}s"

@@ -1,4 +1,4 @@
-"""What is simulated: jobs with the lengths and failures that are assumed of them, and what happens."""
+"""The input of a simulation: jobs, their assumed lengths and failures, events and absences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenEvent:
-    """Somebody or something asks for a run."""
+    """An event that requests a run."""
 
     at: datetime
     job: str
@@ -36,7 +36,7 @@ class GivenEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumed:
-    """How long an attempt of a job takes, and how often one fails; `is_known` when history says so."""
+    """The length of an attempt of a job, and the share that fails; `is_known` if they come from history."""
 
     length: timedelta
     failing: float = 0.0
@@ -45,7 +45,7 @@ class Assumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Everything a simulation depends on: the same setting has the same outcome, to the byte."""
+    """Everything that a simulation depends on: the same setting has the same outcome, to the byte."""
 
     jobs: Sequence[JobSpec]
     since: datetime
@@ -59,18 +59,21 @@ class Setting:
 
 
 class Lane:
-    """The runs that count against one limit."""
+    """The runs with one concurrency key."""
 
     __slots__ = ("active", "waiting")
 
     def __init__(self) -> None:
-        """Nothing runs and nothing waits."""
+        """Begin with no runs."""
         self.active: list[SimRun] = []
         self.waiting: list[SimRun] = []
 
 
 class SimRun:
-    """A run, as far as decisions ask about it. There may be millions, so defaults are in the class."""
+    """A run with the fields that decisions need.
+
+    There may be millions, so defaults are class attributes and take no memory in each object.
+    """
 
     id = ""
     number = 0
@@ -90,7 +93,7 @@ class SimRun:
     def __init__(
         self, subject: "Subject", scheduled_for: datetime, trigger: TriggerKind, not_before: datetime
     ) -> None:
-        """A queued run that nothing was decided about."""
+        """Make a queued, undecided run."""
         self.subject = subject
         self.scheduled_for = scheduled_for
         self.trigger = trigger
@@ -99,7 +102,7 @@ class SimRun:
 
 
 class Subject:
-    """One job in a simulation: what never changes about it, looked up once."""
+    """One job in a simulation, with everything constant about it looked up once."""
 
     __slots__ = (
         "always_succeeds",
@@ -126,7 +129,7 @@ class Subject:
     )
 
     def __init__(self, index: int, spec: JobSpec, assumed: Assumed) -> None:
-        """The job with this place in the order of jobs."""
+        """`index` is the position of the job in the order of jobs."""
         self.index = index
         self.spec = spec
         self.assumed = assumed
@@ -151,7 +154,9 @@ class Subject:
         self.verdicts: dict[tuple[RunState, int, str], tuple[RunState, str]] = {}
 
     def fails(self, run: SimRun, seed: int) -> bool:
-        """Whether an attempt fails: a matter of the seed and its identity, never of what else happens."""
+        """Whether an attempt fails: it depends only on the seed and the
+        attempt's identity, not on other events.
+        """
         name = f"{seed}|{self.spec.name}|{run.scheduled_for.isoformat()}|{run.attempt}"
         chance = int.from_bytes(sha256(name.encode()).digest()[:8], "big") / CHANCES
         return chance < self.assumed.failing

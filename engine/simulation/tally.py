@@ -1,4 +1,6 @@
-"""The results of a simulation, counted while it runs: one row a job, the load by hour, the busiest time."""
+"""Counts the results of a simulation while it runs: a row for each job, the load
+by hour, the busiest time.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,12 +32,12 @@ class JobTally:
 
     @property
     def skipped(self) -> int:
-        """Runs that a policy skipped."""
+        """Number of runs that a policy skipped."""
         return sum(count for (state, _), count in self.not_run.items() if state == "skipped")
 
     @property
     def missed(self) -> int:
-        """Runs that should have been made."""
+        """Number of runs that should have been made."""
         return sum(count for (state, _), count in self.not_run.items() if state == "missed")
 
 
@@ -43,7 +45,7 @@ class Load:
     """The number of concurrent runs: the mean for each hour of each day, and the maximum."""
 
     def __init__(self, since: datetime, until: datetime) -> None:
-        """Counts the time from `since` until `until`, nothing outside it."""
+        """Count the time from `since` to `until`, and nothing outside it."""
         self.since = since
         self.until = until
         self.first_hour = since.replace(minute=0, second=0, microsecond=0)
@@ -56,17 +58,17 @@ class Load:
         self.most_until: datetime | None = None
 
     def begin(self, at: datetime) -> None:
-        """One more run is active."""
+        """Count one more active run."""
         self.running += 1
         if self.running > self.most:
             self.most, self.most_since, self.most_until = self.running, at, None
 
     def end(self, began: datetime, at: datetime) -> None:
-        """A run that began then has ended."""
+        """Count one active run less; it began at `began`."""
         if self.running == self.most and self.most_until is None:
             self.most_until = at
         self.running -= 1
-        if self.hour_begin <= began and at <= self.hour_end:  # by far most runs, when they are short
+        if self.hour_begin <= began and at <= self.hour_end:  # for speed: most runs begin and end in one hour
             self.seconds[self.hour] += (at - began).total_seconds()
             return
         begin, end = max(began, self.since), min(at, self.until)
@@ -94,7 +96,7 @@ class Load:
 
 
 class Return(NamedTuple):
-    """What became of the occurrences of a job that fell due while no engine was there."""
+    """What happened to the occurrences of a job that fell due in one absence."""
 
     job: str
     caught_up: int
@@ -102,7 +104,7 @@ class Return(NamedTuple):
 
     @classmethod
     def of(cls, job: str, found: Due) -> "Return":
-        """Of what the catch-up policy says."""
+        """Count the decisions of the catch-up policy."""
         rest: Counter[tuple[str, str]] = Counter()
         for one in found.not_run:
             rest[one.state.value, one.reason] += one.count

@@ -1,8 +1,9 @@
-"""Deletes files: of a run's temporary folder, for its supervisor, and of old runs, for the engine.
+"""Deletes files: of a run's temporary folder, for its supervisor; and of old runs, for the engine.
 
-What an attempt left in its temporary folder is set aside in one step while nobody else can be at work in the
-folder, and deleted after the attempt's end is recorded. Nothing else goes: a link is removed and not
-followed, and what is mounted there stays, for a mount point cannot be renamed: rename(2).
+The files that an attempt left in its temporary folder are set aside with one rename, before the next
+attempt can use the folder, and deleted after the attempt's end is recorded. Nothing outside is deleted:
+links are removed and not followed, and mounted file systems stay, because a mount point cannot be renamed:
+rename(2).
 """
 
 import os
@@ -11,16 +12,16 @@ import time
 from typing import Final
 
 EMPTY_SECONDS: Final = 30.0
-"""How long it may take; the rest goes with the run's old files."""
+"""How long deleting may take; the rest is deleted with the run's old files."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OWN: Final = 0o700
 
 
 class Litter:
-    """A temporary folder that was set aside."""
+    """The old content of a temporary folder, set aside to be deleted later."""
 
     def __init__(self, scratch: str, name: str) -> None:
-        """Put it beside under this name, and an empty one in its place. Raises OSError if that cannot be."""
+        """Rename the folder `scratch` to `name`, and make an empty one in its place. Raises OSError."""
         run, _, base = scratch.rpartition("/")
         shelf, _, run_name = run.rpartition("/")
         self._name = name
@@ -37,7 +38,7 @@ class Litter:
             raise
 
     def take_away(self) -> None:
-        """As much of it as the time allows, whatever its rights; the rest goes with the run's old files."""
+        """Delete it, or as much as the time allows. Files that the job made unwritable are deleted too."""
         try:
             remove(self._name, self._run)
         finally:
@@ -45,7 +46,7 @@ class Litter:
 
 
 def remove(name: str, folder: int) -> None:
-    """Delete what has this name in an open folder, or as much of it as the time allows."""
+    """Delete the file or tree `name` in an open folder, or as much as the time allows."""
     try:
         if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             _own(name, folder)
@@ -62,7 +63,11 @@ def remove(name: str, folder: int) -> None:
 
 
 class _Emptying:
-    """One folder that is emptied: until when, and what the folders in it are called meanwhile."""
+    """Empties one folder within a time limit.
+
+    It moves each subfolder up into the folder itself and repeats that, in place of recursion: a job can
+    nest folders deeper than paths, descriptors or the stack allow.
+    """
 
     def __init__(self) -> None:
         self._until = time.monotonic() + EMPTY_SECONDS
@@ -70,12 +75,12 @@ class _Emptying:
         self._passes = self._moved = 0
 
     def empty(self, root: int) -> None:
-        """As often as that changes something."""
+        """Repeat passes until one changes nothing."""
         while self._empty(root):
             self._passes += 1
 
     def _empty(self, root: int) -> bool:
-        """Go once over what it holds; whether something was done, so that there may be more."""
+        """One pass over the entries; True when something changed, so that another pass may find more."""
         has_changed = False
         seen = self._ending()
         with os.scandir(root) as entries:
@@ -91,7 +96,7 @@ class _Emptying:
         return has_changed
 
     def _flatten(self, name: str, root: int) -> bool:
-        """Take a folder's files away and move its folders up, so that no tree is too deep."""
+        """Delete a folder's files and move its folders up to the root; True when something changed."""
         has_changed = False
         try:
             folder = os.open(name, _FOLDER, dir_fd=root)
@@ -112,13 +117,15 @@ class _Emptying:
         return f".{self._mark}.{self._passes}.litter"
 
     def _move(self, name: str, folder: int, root: int) -> str:
-        """Its new name, directly in the folder that was set aside; empty where it cannot be moved."""
+        """Move a folder directly below `root`; return its new name there, or "" when it cannot be moved."""
         self._moved += 1
         new = f"{self._moved}{self._ending()}"
         try:
             try:
                 os.rename(name, new, src_dir_fd=folder, dst_dir_fd=root)
-            except PermissionError:  # a folder that moves is written to; and what is mounted is not changed
+            except PermissionError:
+                # To move a folder needs write access to it, because its `..` changes. A mount is left as it
+                # is.
                 if os.stat(name, dir_fd=folder).st_dev != os.fstat(folder).st_dev:
                     return ""
                 _own(name, folder)
@@ -130,7 +137,7 @@ class _Emptying:
 
 
 def _own(name: str, folder: int) -> None:
-    """Give a folder its rights back. A link that took its place meanwhile is not followed."""
+    """Make a folder accessible to its owner. A link that replaced it meanwhile is not followed."""
     handle = os.open(name, os.O_PATH | _FOLDER, dir_fd=folder)
     try:
         os.chmod(f"/proc/self/fd/{handle}", _OWN)  # noqa: PTH101  no pathlib in the shim

@@ -1,12 +1,14 @@
-"""The one file in which an attempt leaves that it was begun and how it ended.
+"""The format of an attempt's evidence: one file that records that the attempt was started and how it ended.
 
-It lies beside the attempt's folder, not in it: most attempts have none, and no job has reason to go there.
-Its supervisor locks it for the attempt's life, under another name at first. It gets its own when its first
-part is written and before anything is executed: where it is, whatever is in it, the attempt counts as
-executed. Its second part holds the end; the room for it is taken with the first.
+The file is beside the attempt's folder, not in it: most attempts need no folder, and no job has a reason to
+write there. Its supervisor locks it for the attempt's life. At first its name ends in `.new`. It is renamed
+when its first record, the marker, is written, and before anything is executed: if the file has its final
+name, with any content, the attempt counts as executed. The second record is the end; the space for it is
+reserved together with the first.
 
-A job can write here, too. So each part has a seal: a keyed hash (BLAKE2, RFC 7693). Its key is the attempt's
-own. The engine makes that from a key of its own, and the supervisor gets it with its order.
+A job runs as the same user and can write here. So each record has a seal: a keyed hash (BLAKE2, RFC 7693).
+Each attempt has its own key, which the engine derives from its key and sends to the supervisor with the
+order.
 """
 
 import json
@@ -24,39 +26,41 @@ else:
 NAME: Final = "evidence"
 NEW: Final = "evidence.new"
 CONTROL: Final = "control"
-"""Beside it: what is wished of the supervisor."""
+"""The file beside it with the engine's requests to the supervisor."""
 SIZE: Final = 4096
-"""Bytes of the whole file; its room is taken at once."""
+"""Size of the file in bytes, reserved at once."""
 RESULT_AT: Final = 1024
-"""Where its second part begins."""
+"""Offset of the second record."""
 KEY_BYTES: Final = 32
 SEAL_BYTES: Final = 16
 _MAGIC: Final = b"JFR2"
 _HEAD: Final = struct.Struct(f"!4sI{SEAL_BYTES}s")
 _PLACE: Final = struct.Struct("!I")
 _WISH_AT, _TEXT_AT = 1, 2
-"""No record begins here: what is wished, and what an engine says of itself, has seals of its own."""
+"""Offsets in the place of a record's: a seal covers its offset, so a seal of a request, or of an engine's
+text, can never pass for the seal of a record.
+"""
 _encode = json.JSONEncoder().encode
 
 
 def beside(folder: str, name: str) -> str:
-    """The path of what belongs to an attempt and lies beside its folder."""
+    """The path of a file beside an attempt's folder."""
     return f"{folder}.{name}"
 
 
 def key_from(name: bytes, key: bytes) -> bytes:
-    """The key of the attempt whose folder has this name, from the engine's."""
+    """Derive the key of the attempt whose folder has this name from the engine's key."""
     return blake2b(name, key=key, digest_size=KEY_BYTES).digest()
 
 
 def pack(record: dict[str, Any], key: bytes, at: int = 0) -> bytes:
-    """A record with its length and its seal, for this place in the file."""
+    """A record with its length and its seal, for this offset in the file."""
     body = _encode(record).encode()
     return _HEAD.pack(_MAGIC, len(body), _seal(body, key, at)) + body
 
 
 def unpack(content: bytes, key: bytes, at: int = 0) -> "bytes | None":
-    """The text of the record at this place; None where it is not whole, or not its supervisor's."""
+    """The text of the record at an offset; None when it is incomplete or its seal is wrong."""
     if len(content) < at + _HEAD.size:
         return None
     magic, size, seal = _HEAD.unpack_from(content, at)
@@ -67,12 +71,12 @@ def unpack(content: bytes, key: bytes, at: int = 0) -> "bytes | None":
 
 
 def wish_line(wish: str, key: bytes) -> bytes:
-    """How a wish is written, so that nobody else can wish it."""
+    """A request as a line with its seal, which only the engine can make."""
     return b"%b %b" % (wish.encode(), _seal(wish.encode(), key, _WISH_AT).hex().encode())
 
 
 def seal_text(text: bytes, key: bytes) -> str:
-    """The seal of what an engine says of itself, with its own key."""
+    """The seal of a text in the engine's lock file, with the engine's own key."""
     return _seal(text, key, _TEXT_AT).hex()
 
 

@@ -1,4 +1,8 @@
-"""An attempt's evidence in the hands of its supervisor, whatever a job does to it."""
+"""Holds an attempt's evidence for its supervisor, and restores it when the job damages it.
+
+A job runs as the same user, so it can delete, replace or change any of these files. It cannot forge a seal,
+and it cannot take the lock of a file that its supervisor has open.
+"""
 
 import fcntl
 import os
@@ -18,10 +22,13 @@ WISHES: Final = ("cancel", "kill")
 
 
 class HeldEvidence:
-    """One file, and what is wished beside it: evidence.py says what each name means."""
+    """The evidence file and the file of requests beside it; evidence.py describes both."""
 
     def __init__(self, folder: bytes, scratch: bytes, key: bytes) -> None:
-        """Of the attempt with this folder and key, and a run's temporary folder; nothing has happened yet."""
+        """`folder` is the attempt's, `scratch` the run's temporary folder, `key` the attempt's.
+
+        Does nothing yet.
+        """
         self._folder = folder
         self._key = key
         self._scratch = scratch
@@ -32,9 +39,9 @@ class HeldEvidence:
         self._marker = b""
 
     def take(self, about: dict[str, Any]) -> bool:
-        """Whether it is ours to execute: nobody holds its evidence, and nobody has put it in place.
+        """Lock the evidence; False when another supervisor holds it, or has already put it in place.
 
-        Then it says at once who holds it: the lock alone could be anybody's.
+        Then write at once who holds it: a lock alone could be held by any process.
         """
         if not self._is_taken():
             return False
@@ -57,13 +64,15 @@ class HeldEvidence:
         return False
 
     def before(self, about: dict[str, Any], acks: int, ack: bytes) -> Before:
-        """What makes the attempt count as executed, before it is."""
+        """The input of step 1: the marker that makes the attempt count as executed."""
         self._marker = pack(about, self._key)
         names = (self._new, self._name, self._control, self._shelf)
         return Before(self._file, *names, self._content(), acks, ack)
 
     def unmark(self) -> None:
-        """Nothing was executed after all, so nothing says so; what somebody else put there is his."""
+        """Delete the marker of an attempt that was not executed after all; a
+        foreign file in its place is kept.
+        """
         try:
             if self._is(self._name):
                 os.unlink(self._name)  # noqa: PTH108
@@ -71,7 +80,7 @@ class HeldEvidence:
             pass  # then the attempt counts as lost
 
     def look_after(self) -> None:
-        """Nobody may be kept from what an attempt leaves, and nobody may take it away."""
+        """Restore the evidence and the rights of the attempt's folder, if the job has changed them."""
         if plain.is_whole(self._file, self._name, self._marker, self._folder):
             return
         try:
@@ -88,7 +97,7 @@ class HeldEvidence:
             pass  # most attempts have none
 
     def wishes(self) -> list[str]:
-        """What the engine wishes, each time all of it: to hear it again changes nothing."""
+        """All requests of the engine so far; a repeated one changes nothing."""
         try:
             control = os.open(self._control, os.O_RDONLY | FILE)
         except OSError:
@@ -102,7 +111,10 @@ class HeldEvidence:
         return [wish for wish in WISHES if wish_line(wish, self._key) in lines]
 
     def conclude(self, result: dict[str, Any]) -> None:
-        """Write how it ended. What is torn has no valid checksum; what is whole the ledger makes durable."""
+        """Write how the attempt ended. A torn record has no valid seal, so it is ignored.
+
+        An error is ignored: without an end the attempt counts as lost.
+        """
         try:
             write_all_at(self._file, pack(result, self._key, RESULT_AT), RESULT_AT)
             os.fdatasync(self._file)
@@ -110,13 +122,16 @@ class HeldEvidence:
             pass
 
     def close(self) -> None:
-        """Let go: from here on nobody supervises the attempt."""
+        """Release the lock: from here on the attempt counts as unsupervised."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def _lock(self) -> bool:
-        """Somebody who only looks holds the lock for an instant; a shim holds it for its attempt's life."""
+        """Lock the file at its first path; False when another shim holds it.
+
+        Retried for a moment: a reader holds the lock only for an instant, a shim for its attempt's life.
+        """
         for _ in range(LOCK_TRIES):
             self._file = os.open(self._new, os.O_CREAT | os.O_RDWR | FILE, 0o600)
             try:
@@ -133,7 +148,11 @@ class HeldEvidence:
         return self._marker.ljust(SIZE, b"\0")
 
     def _put_in_place(self, file: int) -> None:
-        """Whole and locked from its first moment, with room for the end: no disk that fills up takes that."""
+        """Write the complete content into a locked file, then rename it into place.
+
+        The content has the full size, so that the space for the end is reserved: a disk that fills up cannot
+        prevent that the end is recorded.
+        """
         write_all_at(file, self._content(), 0)
         try:
             os.rename(self._new, self._name)  # noqa: PTH104
@@ -142,20 +161,22 @@ class HeldEvidence:
             os.rename(self._new, self._name)  # noqa: PTH104
 
     def _is_in_place(self) -> bool:
-        """Whether what is open here is still what others find there, and says what it said."""
+        """Whether our open file is still at its path, with its marker."""
         try:
             return self._is(self._name) and os.pread(self._file, len(self._marker), 0) == self._marker
         except OSError:
             return False
 
     def _is(self, path: bytes) -> bool:
-        """Whether the file that is open here is the one that others find there."""
+        """Whether the file at a path is our open file."""
         return os.lstat(path).st_ino == os.fstat(self._file).st_ino
 
     def _put_back(self) -> None:
-        """At no moment is there a lock that nobody holds: that would mean death.
+        """Put a new evidence file in the place of a lost one.
 
-        Where the folder of all runs is gone too, somebody moved the state: what is open here moved with it.
+        It is locked before it gets its name: an unlocked one would mean that this supervisor is dead. When
+        the folder of all runs is gone too, the state folder was moved, and our open file with it: do
+        nothing.
         """
         if not os.path.exists(self._shelf.rpartition(b"/")[0]):  # noqa: PTH110
             return
@@ -165,12 +186,12 @@ class HeldEvidence:
             self._make_folders()
             self._replace()
         except OSError:
-            return  # at the next look again
+            return  # the next look tries it again
 
     def _replace(self) -> None:
         try:
             file = os.open(self._new, os.O_CREAT | os.O_TRUNC | os.O_RDWR | FILE, 0o600)
-        except OSError:  # a link or a folder: what is there now, nobody else has locked
+        except OSError:  # a link or a folder; no supervisor has locked it
             self._take_away(self._new)
             file = os.open(self._new, os.O_CREAT | os.O_EXCL | os.O_RDWR | FILE, 0o600)
         try:
@@ -185,7 +206,7 @@ class HeldEvidence:
         sync_folder(self._shelf)
 
     def _take_away(self, path: bytes) -> None:
-        """What a job put there; of a folder only the name, until the run's old files go."""
+        """Remove what a job put there; a folder is only renamed, and deleted with the run's files later."""
         try:
             os.unlink(path)  # noqa: PTH108
         except OSError:

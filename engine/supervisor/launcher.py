@@ -1,11 +1,10 @@
 """The launcher process: hands each order to a supervisor. __main__.py starts it.
 
-It is small and has one thread, so it can be forked safely; the engine starts it before it has threads
-itself. A supervisor (a shim) is forked for an order, outlives the launcher and the engine, and may take the
-next order when its attempt is over: it has one at a time, always, and a fork and the first touch of its
-memory are spared.
+It is small and has one thread, so it can be forked safely and cheaply. It forks a supervisor (a shim) for
+an order. A supervisor outlives the launcher and the engine. It has one attempt at a time, and takes the
+next order when that is over: this saves a fork, and the page faults of a new process.
 
-Standard library only, and of that little: every import here is memory of each running job.
+It imports little, and only the standard library: every imported module costs memory in each supervisor.
 """
 
 import ctypes
@@ -24,28 +23,34 @@ from engine.supervisor.spawn import note_oom_score, note_umask_and_core
 from engine.supervisor.waking import Wake
 
 IDLE_KEPT: Final = 16
-"""Supervisors that wait for their next order; more of them end."""
+"""Maximum number of supervisors that wait for an order; further ones end."""
 IDLE_SECONDS: Final = 10.0
-"""After this long without an order no supervisor waits any more."""
+"""After this time without an order, all waiting supervisors end."""
 ATTEMPTS_EACH: Final = 1_000
-"""A supervisor ends after this number of attempts, to free the memory that it has gathered."""
+"""A supervisor ends after this number of attempts, to free the memory that has accumulated."""
 SMALL_ORDER_BYTES: Final = 32_768
-"""What a pipe takes at once; a larger order goes to a new supervisor, with its memory."""
+"""A larger order goes to a new supervisor, which inherits it in memory: an idle one would have to read it
+from a pipe, and a pipe that is full would block the launcher.
+"""
 READ_BYTES: Final = 65_536
 _HEAD: Final = struct.Struct("!II")
 GONE_MILLISECONDS: Final = 200
-"""How long a process that has closed its files may take to leave its children to this one."""
+"""How long to wait for the end of a process that has closed its files: only then
+are its children reparented.
+"""
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 class Idle:
-    """What the launcher knows of its supervisors: which wait, and what each was given last."""
+    """The launcher's supervisors: which of them wait for an order, and the last order of each."""
 
     def __init__(self, orders: int) -> None:
-        """There are none yet. What wakes the launcher is an order, and that a supervisor has ended.
+        """Begin without supervisors.
 
-        That one waits again is looked up when there is an order for it: that is a wake less for each.
+        Two polls: `wakes` wakes the launcher, for an order or the end of a supervisor. `said` is read when
+        the launcher is awake anyway, for supervisors that are idle again: that saves one wake-up for each
+        attempt.
         """
         self.orders: dict[int, int] = {}
         self.pids: dict[int, int] = {}
@@ -55,13 +60,16 @@ class Idle:
         self.wakes.register(orders, select.POLLIN)
 
     def add(self, said: int, orders: int, folder: bytes, pid: int) -> None:
-        """A supervisor was forked for an attempt; `said` is read, `orders` written."""
+        """Add a supervisor that was forked for an attempt.
+
+        Pipes: `said` is read here, `orders` is written.
+        """
         self.orders[said], self.given[said], self.pids[said] = orders, folder, pid
-        self.wakes.register(said, 0)  # its end is always reported: poll(2)
+        self.wakes.register(said, 0)  # no events but the end, which poll(2) always reports
         self.said.register(said, select.POLLIN)
 
     def drop(self, said: int) -> None:
-        """Let a supervisor end, or take note that it has."""
+        """Forget a supervisor. Closing its pipe ends one that waits."""
         self.wakes.unregister(said)
         self.said.unregister(said)
         os.close(self.orders.pop(said))
@@ -72,7 +80,7 @@ class Idle:
 
 
 def launcher(orders: int, acks: int, wake: str) -> None:
-    """Hand out orders until the engine has gone."""
+    """Hand out orders until the engine closes the other end of `orders`."""
     for handle in (orders, acks):
         os.set_inheritable(handle, False)
     _settle_in()
@@ -94,42 +102,47 @@ def launcher(orders: int, acks: int, wake: str) -> None:
 
 
 def _settle_in() -> None:
-    """Be as alone as if nobody had started this process: it inherits no blocked and no ignored signal."""
+    """Set up this process: it must not pass anything inherited from the engine's parent to the jobs."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, lambda _number, _frame: None)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps shims; each resets this for its job
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps shims; each shim resets this for itself
     prctl = ctypes.CDLL(None).prctl
-    prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # secrets pass through here
-    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a supervisor that is killed leaves comes here
+    prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # secrets pass through here: no core file, no ptrace
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # processes of a killed supervisor become children of this one
     core = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, core[1]))  # a lower hard limit could not be given back
     note_umask_and_core(os.umask(0o077), core)
     start_of_memory_kills()
     note_oom_score()
+    # A collection would write to the headers of all objects, and so copy the pages that forks share with
+    # this process.
     gc.disable()
     gc.freeze()
 
 
 def _hand_over(folder: bytes, message: bytes, idle: Idle) -> bool:
-    """Give an order to a supervisor that waits, the one that ran last first; False when there is none."""
+    """Give an order to an idle supervisor; False when there is none.
+
+    The one that was busy last comes first: its memory is most likely still in the caches.
+    """
     framed = _HEAD.pack(len(folder), len(message)) + folder + message
     while idle.waiting and len(framed) <= SMALL_ORDER_BYTES:
         said = idle.waiting.pop()
         try:
             os.write(idle.orders[said], framed)
         except OSError:
-            continue  # it has just ended; its end is heard of next
+            continue  # it has just ended, which `_listen` will notice
         idle.given[said] = folder
         return True
     return False
 
 
 def _fork(folder: bytes, message: bytes, idle: Idle, mine: tuple[int, int, str]) -> None:
-    """Start one more supervisor. If the system cannot, the attempt is reported as not accepted."""
+    """Fork a new supervisor for an order. If that fails, report the order as not accepted."""
     orders, acks, wake = mine
     pipes: list[int] = []
     try:
@@ -156,13 +169,13 @@ def _fork(folder: bytes, message: bytes, idle: Idle, mine: tuple[int, int, str])
 
 
 def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> None:
-    """The life of a supervisor: one attempt after the other, until nobody has one for it."""
+    """The life of a supervisor: one attempt after another, until the launcher closes its pipe."""
     rest = bytearray()
     pipe = Wake(wake)
     for number in range(1, ATTEMPTS_EACH + 1):
         Shim(message, pipe).run(acks)
         if number == ATTEMPTS_EACH:
-            break  # without a word: who says that it waits is given an order
+            break  # without a line to `said`: the launcher would give it another order
         try:
             os.write(said, b"\n")
         except OSError:
@@ -175,7 +188,10 @@ def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> 
 
 
 def _listen(said: int, idle: Idle, acks: int) -> None:
-    """A supervisor waits again, or has ended; of one that was killed nobody else could tell the engine."""
+    """Handle a supervisor that is idle again, or has ended.
+
+    A killed one cannot answer its order: answer for it.
+    """
     if os.read(said, 64):
         if len(idle.waiting) < IDLE_KEPT:
             idle.waiting.append(said)
@@ -192,7 +208,9 @@ def _listen(said: int, idle: Idle, acks: int) -> None:
 
 
 def _wait_until_gone(pid: int) -> None:
-    """What a process leaves has a new parent once its handle is readable, not once its files are closed."""
+    """Wait for the end of a process: its children are reparented then, which is
+    after its files are closed.
+    """
     try:
         handle = os.pidfd_open(pid)
     except OSError:
@@ -204,7 +222,7 @@ def _wait_until_gone(pid: int) -> None:
 
 
 def _acknowledge(acks: int, folder: bytes, problem: int = 0) -> None:
-    """Report that an order is decided: its folder has the result, for this engine or the next."""
+    """Report that an order is decided. The evidence shows how, to this engine or the next."""
     _tell(acks, b"-%d %s\n" % (problem, folder))
 
 
@@ -216,7 +234,7 @@ def _tell(acks: int, line: bytes) -> None:
 
 
 def _read_orders(orders: int, rest: bytearray) -> "list[tuple[bytes, bytes]] | None":
-    """Those that one read completes, each with its attempt's folder; None when the other end is closed."""
+    """Read once; return the orders that are complete, each with its attempt's folder. None at the end."""
     part = os.read(orders, READ_BYTES)
     if not part:
         return None
@@ -228,7 +246,7 @@ def _read_orders(orders: int, rest: bytearray) -> "list[tuple[bytes, bytes]] | N
 
 
 def _take(rest: bytearray) -> "tuple[bytes, bytes] | None":
-    """The next order, taken from what was read, if it is there whole."""
+    """Remove the first order from what was read and return it; None while it is incomplete."""
     if len(rest) < _HEAD.size:
         return None
     folder_size, size = _HEAD.unpack_from(rest)

@@ -1,7 +1,8 @@
-"""Processes that an attempt left behind: found and killed, without risk of killing an unrelated process.
+"""Finds and kills the processes that an attempt left behind, without risk of killing an unrelated process.
 
-A process id is used again once its process is gone, so a signal goes through a handle (pidfd_open(2)) that
-was taken before the process was looked at once more.
+The kernel reuses a process id once its process is gone. So a handle is opened first (pidfd_open(2)), then
+the process is checked once more, and the signal goes to the handle, which can only mean the process that
+was checked.
 """
 
 import os
@@ -10,17 +11,17 @@ import signal
 from collections.abc import Callable, Iterator
 
 Told = frozenset[tuple[int, str]]
-"""Processes, each by its id and when it began: a later one with the same id is another."""
+"""Processes, each by its id and start time: the id alone may be reused."""
 PAUSE_SECONDS = 0.005
-"""Between two looks at what was just killed."""
+"""Pause between two passes: killed processes need a moment to end."""
 _PF_EXITING = 0x4
-"""A flag of a process: proc(5), `flags`, and linux/sched.h."""
+"""The process is ending: a bit of `flags` in /proc/PID/stat, see proc(5) and linux/sched.h."""
 PASSES = 5
-"""Looks at all processes: what is being ended may yet have forked."""
+"""Maximum number of passes over all processes: one may have forked before it was killed."""
 
 
 def descendants(root: int) -> list[int]:
-    """Every live process below one. All that lost their parents are children of a subreaper: prctl(2)."""
+    """All live processes below one. When it is a subreaper, its orphans are its children: prctl(2)."""
     found, todo = [], [root]
     while todo:
         children = _children(todo.pop())
@@ -30,12 +31,12 @@ def descendants(root: int) -> list[int]:
 
 
 def ended_children(pid: int) -> list[int]:
-    """The children of a process that have ended and that it has not waited for."""
+    """The zombies of a process: children that have ended and that it has not waited for."""
     return [child for child in _children(pid) if _stat(child)[:1] == ["Z"]]
 
 
 def signal_descendants(root: int, number: int) -> int:
-    """Send a signal to every live process below one; how many there were."""
+    """Send a signal to all live processes below one; return their number."""
     found = descendants(root)
     family = {root, *found}
     for pid in found:
@@ -49,9 +50,10 @@ def group_within(root: int, group: int) -> Told:
 
 
 def tell_others(root: int, group: int, told: Told) -> int:
-    """Send SIGTERM to each process below one that had none; how many processes there are below it.
+    """Send SIGTERM to each process below one that has not got it; return the number of processes below it.
 
-    A group had it as a whole: what somebody in it started since then belongs to its ending.
+    The whole `group` got it before. Processes started in that group since then are left alone: they are
+    probably part of its orderly end.
     """
     found = descendants(root)
     family = {root, *found}
@@ -62,7 +64,7 @@ def tell_others(root: int, group: int, told: Told) -> int:
 
 
 def end_marked(marks: tuple[bytes, ...]) -> int:
-    """Kill every process that was started with all of these entries in its environment; how many."""
+    """Kill every process whose environment had all of these entries at its start; return the number."""
     ended: set[int] = set()
     for _ in range(PASSES):
         found = [pid for pid in _pids() if _is_marked(pid, marks)]
@@ -75,9 +77,10 @@ def end_marked(marks: tuple[bytes, ...]) -> int:
 
 
 def end_strangers(own: "set[int]") -> int:
-    """Kill every process below this one that is not one of its own, or below one of these; how many.
+    """Kill every process below this one that is not in `own` or below one of those; return the number.
 
-    Where this one is a subreaper, they lost their parents: whatever their environment says, or hides.
+    This process is a subreaper, so these are orphans of killed supervisors. It works for jobs that have
+    hidden or changed their environment, unlike `end_marked`.
     """
     me = os.getpid()
     ended: set[int] = set()
@@ -95,13 +98,16 @@ def end_strangers(own: "set[int]") -> int:
 
 
 def began_at(pid: int) -> str:
-    """When a process began, in ticks since boot: with its id, unlike any other of this boot. proc(5)."""
+    """When a process started, in ticks since boot: proc(5). With its id it is unique during this boot."""
     fields = _stat(pid)
     return fields[19] if len(fields) > 19 else ""
 
 
 def has_ended(pid: int, began: str) -> bool:
-    """Whether a process is gone, or ends and has let its files go; another with its id is not it."""
+    """Whether a process is gone, or is ending and has closed its files.
+
+    A later one with its id does not count.
+    """
     fields = _stat(pid)
     if len(fields) <= 19 or (began != "" and fields[19] != began):
         return True
@@ -109,7 +115,7 @@ def has_ended(pid: int, began: str) -> bool:
 
 
 def go_on(pid: int, began: str) -> bool:
-    """Continue a stopped process, not another with its id; returns whether it was stopped."""
+    """Continue a stopped process, unless the id was reused; return whether it was stopped."""
     if not _is_stopped(pid, began):
         return False
     rouse(pid, began)
@@ -117,7 +123,7 @@ def go_on(pid: int, began: str) -> bool:
 
 
 def rouse(pid: int, began: str) -> None:
-    """Make a supervisor look at its folder now; another process with its id hears nothing."""
+    """Wake a supervisor, so that it reads requests now. A process that reused its id gets no signal."""
     _send(pid, signal.SIGCONT, lambda pid: began_at(pid) == began)
 
 
@@ -148,13 +154,13 @@ def _pids() -> Iterator[int]:
 
 
 def _is_marked(pid: int, marks: tuple[bytes, ...]) -> bool:
-    """Whether a live process has the entries; one that has ended and is not reaped has none."""
+    """Whether a live process has the entries. A zombie has no environment."""
     entries = _read(f"/proc/{pid}/environ").split(b"\0")
     return all(mark in entries for mark in marks)
 
 
 def _children(pid: int) -> list[int]:
-    """A process's children, whichever of its threads made them."""
+    """A process's children, of all its threads."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  no pathlib in the shim
     except OSError:
@@ -173,7 +179,10 @@ def _parent(pid: int) -> int:
 
 
 def _stat(pid: int) -> list[str]:
-    """What proc(5) says of a process after its name: its state first, its parent next."""
+    """The fields of /proc/PID/stat after the name: the state is 0, the parent 1, the group 2, see proc(5).
+
+    Split at the last `)`: the name is in parentheses and may itself contain spaces and parentheses.
+    """
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
 
 

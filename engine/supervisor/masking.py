@@ -1,8 +1,12 @@
-"""Keep secrets out of what is stored of a job's output: the value, and the forms it is usually written in.
+"""Masks secrets in the stored output of a job: the values, and the forms in which they are usually written.
 
-Against accidents, not against code that transforms a secret on purpose. Works on a stream: however the
-output is cut into parts, the same bytes come out. Where several forms overlap, the first is masked; where
-several begin, the longest.
+It protects against accidents, not against code that transforms a secret on purpose. It works on a stream,
+and the result does not depend on how the output is cut into parts. Of forms that overlap, the first is
+masked; of those that begin at the same place, the longest.
+
+The fast path compares integers in place of texts: a form of at least 7 bytes contains, at each alignment, a
+whole aligned 4-byte integer of the output. So the output is read as integers, and only an integer that
+occurs in a form leads to a comparison of bytes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,28 +17,32 @@ if TYPE_CHECKING:
 
 MASK = b"***"
 MIN_LINE_BYTES = 8
-"""Lines of a multi-line secret shorter than this are not masked alone: `{` would blank half of any output.
+"""Shorter lines of a multi-line secret are not masked alone: a line `{` would blank half of any output.
 
-So it is with the texts in a secret that is JSON, and with the lines of base64.
+The same holds for the texts in a secret that is JSON, and for the lines of its base64 form.
 """
 BASE64_COLUMNS = (64, 76)
-"""Where base64 is broken into lines: openssl and PEM (RFC 7468), coreutils and MIME (RFC 2045)."""
+"""Lengths of lines in base64: openssl and PEM (RFC 7468); coreutils and MIME (RFC 2045)."""
 _URL_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 _GRAM_BYTES = 4
-"""Output is compared in integers of this many bytes: one lookup in a set instead of one for each form."""
+"""Size of the integers as which output is compared: one lookup in a table in place of one for each form."""
 _WINDOW_BYTES = 2 * _GRAM_BYTES - 1
-"""This many consecutive bytes contain a whole integer, wherever in the output they start."""
+"""The number of consecutive bytes that contain a whole aligned integer, wherever they start."""
 _LAST_WINDOW, _WINDOW_STEP = 56, 8
-"""A form is known by one of its first windows, so that its beginning is seen as soon as its whole."""
+"""A form is recognized by a window among its first bytes, so that a form at the end of the text, of which
+only the beginning is there, is recognized too.
+"""
 _NUMBERS_AT_ONCE = 4096
-"""Each number is an object of its own while it is looked at."""
+"""Integers that are converted at a time: each is a Python object, so converting
+all would need much memory.
+"""
 
 
 class Masker:
     """A filter for one attempt's output."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Know the secrets of an attempt."""
+        """Prepare the tables for the secrets of an attempt."""
         found = sorted({form for secret in secrets for form in forms(secret)}, key=len, reverse=True)
         self._is_idle = not found
         self._short = _any_of([form for form in found if len(form) < _WINDOW_BYTES])
@@ -43,7 +51,7 @@ class Masker:
         self._held = b""
 
     def feed(self, part: bytes) -> bytes:
-        """The next bytes to store; what may be the beginning of a secret is held back."""
+        """Mask the next part; what may be the beginning of a secret is held back for the next call."""
         if self._is_idle:
             return part
         text = self._held + part
@@ -52,12 +60,12 @@ class Masker:
         return done
 
     def rest(self) -> bytes:
-        """What was held back, masked, at the end."""
+        """The bytes that were held back, masked; call it at the end."""
         held, self._held = self._held, b""
         return self._masked(held, is_all=True)[0]
 
     def _masked(self, text: bytes, *, is_all: bool = False) -> tuple[bytes, int]:
-        """The text as far as it is certain, masked, and how far that is."""
+        """The masked text up to where it is certain, and the length of that part in `text`."""
         long, begun = self._look(text)
         waiting = iter(() if is_all else sorted([*begun, *self._begun_late(text)]))
         out, at, certain = [], 0, -1
@@ -74,7 +82,7 @@ class Masker:
         return b"".join(out), certain
 
     def _matches(self, text: bytes, long: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """What is to be masked, in order: where it begins and ends."""
+        """The spans to mask, in order."""
         at, short = 0, self._next_short(text, 0)
         for start, end in [*sorted(long, key=lambda one: (one[0], -one[1])), (len(text), len(text))]:
             while short[0] < start:
@@ -87,12 +95,16 @@ class Masker:
                 at = end
 
     def _next_short(self, text: bytes, at: int) -> tuple[int, int]:
-        """The first short form from here on; none is at the end of the text."""
+        """The span of the first short form from `at` on; an empty span at the
+        end of the text when there is none.
+        """
         match = self._short.search(text, at) if self._short else None
         return match.span() if match else (len(text), len(text))
 
     def _look(self, text: bytes) -> tuple[list[tuple[int, int]], list[int]]:
-        """Where forms of at least a window stand, begin and end; and where the text ends within one."""
+        """The spans of long forms in the text; and the starts of long forms
+        that the end of the text cuts off.
+        """
         long: list[tuple[int, int]] = []
         begun: list[int] = []
         view = memoryview(text)[: len(text) // _GRAM_BYTES * _GRAM_BYTES].cast("I")
@@ -110,7 +122,9 @@ class Masker:
         return long, begun
 
     def _begun_late(self, text: bytes) -> Iterator[int]:
-        """Where the text ends within a form whose window it does not hold yet."""
+        """The starts of forms that the end of the text cuts off before their
+        window, so that `_look` misses them.
+        """
         for start in range(max(0, len(text) - _LAST_WINDOW - _WINDOW_BYTES), len(text)):
             begun = self._beginnings.get(text[start : start + _GRAM_BYTES])
             if begun is not None:
@@ -122,17 +136,20 @@ class Masker:
 def _any_of(ordered: "list[bytes]") -> "re.Pattern[bytes] | None":
     if not ordered:
         return None
-    import re  # noqa: PLC0415  memory of each running job, needed only with secrets this short
+    import re  # noqa: PLC0415  memory in each supervisor, needed only with secrets this short
 
     return re.compile(b"|".join(map(re.escape, ordered)))
 
 
 def _signs_of(long: Iterable[bytes]) -> dict[int, list[tuple[bytes, int]]]:
-    """By each number that a form shows, wherever it begins: the form, and how far into it the number is."""
+    """Each integer that shows a form, with the form and the integer's offset in it.
+
+    There are four for a form, one for each alignment of the form in the output.
+    """
     found: dict[int, list[tuple[bytes, int]]] = {}
     for form in long:
         last = min(len(form) - _WINDOW_BYTES, _LAST_WINDOW)
-        # Where it has the most different bytes: `-----` is in many outputs that hold no key.
+        # The window with the most distinct bytes: `-----` occurs in many outputs that contain no key.
         windows = range(0, last + 1, _WINDOW_STEP)
         _, window = max((len(set(form[at : at + _WINDOW_BYTES])), at) for at in windows)
         for offset in range(window, window + _GRAM_BYTES):
@@ -142,7 +159,7 @@ def _signs_of(long: Iterable[bytes]) -> dict[int, list[tuple[bytes, int]]]:
 
 
 def _beginnings_of(found: Iterable[bytes]) -> dict[bytes, list[bytes]]:
-    """The forms by their first bytes, _GRAM_BYTES of them or, at the end of a text, fewer."""
+    """The forms by their first 1 to _GRAM_BYTES bytes; fewer than all are needed at the end of a text."""
     beginnings: dict[bytes, list[bytes]] = {}
     for form in found:
         for length in range(1, _GRAM_BYTES + 1):
@@ -152,7 +169,9 @@ def _beginnings_of(found: Iterable[bytes]) -> dict[bytes, list[bytes]]:
 
 
 def forms(secret: str) -> set[bytes]:
-    """The ways a secret is usually written: raw, its long lines, JSON, URL, HTML, shell, hex, base64."""
+    """The forms in which a secret is usually written: raw, its long
+    lines, JSON, URL, HTML, shell, hex, base64.
+    """
     raw = secret.encode("utf-8", "surrogateescape")
     found: set[bytes] = set()
     for value in _parts(secret):
@@ -166,7 +185,7 @@ def forms(secret: str) -> set[bytes]:
 
 
 def _parts(secret: str) -> set[bytes]:
-    """The secret; where it is JSON, the texts in it; and of each its long lines."""
+    """The secret; if it is JSON, the texts in it; and the long lines of each."""
     found: set[bytes] = set()
     for text in {secret, *(one for one in _texts_in(secret) if len(one) >= MIN_LINE_BYTES)}:
         raw = text.encode("utf-8", "surrogateescape")
@@ -196,7 +215,9 @@ def _texts_in(secret: str) -> Iterator[str]:
 
 
 def _quoted(value: bytes) -> set[bytes]:
-    """As JSON has it, PHP's with its `\\/`, and as Python prints it when it has quotes of both kinds."""
+    """The value in JSON, in PHP's JSON (with `\\/`), and as Python prints a text
+    with both kinds of quotes.
+    """
     import json  # noqa: PLC0415  start-up time: the shim has it, others need it only with secrets
 
     text = value.decode("utf-8", "surrogateescape")
@@ -208,7 +229,7 @@ def _quoted(value: bytes) -> set[bytes]:
 
 
 def _url(value: bytes, *, safe: bytes, is_small: bool = False) -> bytes:
-    """Percent-encoded as RFC 3986, 2.1 says, with small or big letters as digits."""
+    """Percent-encoded by RFC 3986, section 2.1, with hexadecimal digits in lower or upper case."""
     escape = b"%%%02x" if is_small else b"%%%02X"
     return b"".join(bytes([one]) if one in _URL_SAFE or one in safe else escape % one for one in value)
 
@@ -221,12 +242,13 @@ def _html(value: bytes) -> bytes:
 
 
 def _base64(value: bytes) -> set[bytes]:
-    """Base64 of the value inside something longer, and in lines.
+    """Base64 of the value, alone or inside a longer text, and broken into lines.
 
-    Three alignments, without the ends that depend on what is beside it. In lines it begins with the value:
-    where the lines end is not known otherwise.
+    Base64 encodes 3 bytes as 4 characters, so the value has three alignments. Characters that also depend
+    on the bytes beside the value are left out. Lines are covered only for a text that begins with the
+    value: otherwise it is unknown where they break.
     """
-    import base64  # noqa: PLC0415  memory of each running job, needed only with secrets
+    import base64  # noqa: PLC0415  memory in each supervisor, needed only with secrets
 
     found = set()
     for shift, skip in ((0, 0), (1, 2), (2, 3)):

@@ -1,6 +1,6 @@
-"""Whether the system ran out of memory while a job ran: how often it has killed a process for that.
+"""Counts the processes that the kernel has killed because memory ran out.
 
-Of the closest group of processes that counts its own (cgroups(7), version 2, else 1), else of the machine.
+The counter is that of this process's control group (cgroups(7), version 2, else 1), else of the machine.
 """
 
 import os
@@ -11,7 +11,7 @@ _word = b""
 
 
 def start_of_memory_kills() -> None:
-    """Find the counter and open it, once, before supervisors are forked."""
+    """Find the counter and open it, once; forked supervisors inherit it."""
     global _counter, _word
     for path, _word in _counters():
         try:
@@ -25,12 +25,12 @@ def start_of_memory_kills() -> None:
 
 
 def memory_kills() -> int:
-    """How many processes were killed because memory ran out; only its growth counts."""
+    """The number of killed processes so far; compare two readings. 0 without a counter."""
     return 0 if _counter < 0 else _count() or 0
 
 
 def _counters() -> "list[tuple[str, bytes]]":
-    """Files that count, and the word that the number follows, the closest first."""
+    """Candidate files with the word before the number, the closest group first."""
     found = []
     for line in _groups().splitlines():
         number, controllers, path = line.split(":", 2)
@@ -49,7 +49,7 @@ def _count() -> "int | None":
     try:
         while part := os.pread(
             _counter, READ_BYTES, len(text) - 1
-        ):  # a page at a time, whatever is asked for
+        ):  # the kernel returns at most a page for each read
             text += part
             _, found, rest = text.partition(b"\n" + _word + b" ")
             number, is_whole, _ = rest.partition(b"\n")

@@ -1,6 +1,6 @@
-"""Folders and files that a supervisor makes, closed to others.
+"""Creates the folders and files of a supervisor, closed to other users.
 
-What a job put in the place of one of them, a link above all, is never followed.
+A job may put something else in the place of one of them; above all a link, which is never followed.
 """
 
 import errno
@@ -10,17 +10,17 @@ from typing import Final
 
 Path = str | bytes
 OWN: Final = 0o700
-"""The rights of a folder that is closed to others."""
+"""The mode of a folder that is closed to other users."""
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-"""How a folder is opened that may have been replaced."""
+"""Flags to open a folder that a job may have replaced."""
 FILE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""How a file is opened that may have been replaced: a named pipe must not hold anybody up."""
+"""Flags to open a file that a job may have replaced. O_NONBLOCK: opening a named pipe must not block."""
 _NO_FILE: Final = (errno.ELOOP, errno.ENXIO, errno.EEXIST)
-"""What opening a link, a named pipe that nobody reads, and `open_file` say."""
+"""Errors of opening a link, opening a named pipe without a reader, and of `open_file`."""
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, asking for nothing first: most often only the last is missing."""
+    """Make a folder and those above it. Tries before it checks: usually only the last one is missing."""
     try:
         os.mkdir(path, OWN)  # noqa: PTH102  no pathlib in the shim
     except FileExistsError:
@@ -39,14 +39,17 @@ def open_folder(path: Path) -> int:
     except PermissionError:
         own_folder(path)
         return os.open(path, FOLDER)
-    except OSError:  # it is none
+    except OSError:  # it is no folder
         os.unlink(path)  # noqa: PTH108
     os.mkdir(path, OWN)  # noqa: PTH102
     return os.open(path, FOLDER)
 
 
 def own_folder(path: Path, *, dir_fd: "int | None" = None) -> None:
-    """Give a folder its rights back, whatever they are. Raises OSError where there is none, or a link."""
+    """Make a folder accessible to its owner. Raises OSError when it is missing, or a link.
+
+    Through /proc/self/fd, because chmod(2) on a path would follow a link, and fchmod(2) refuses O_PATH.
+    """
     handle = os.open(path, os.O_PATH | FOLDER, dir_fd=dir_fd)
     try:
         os.chmod(f"/proc/self/fd/{handle}", OWN)  # noqa: PTH101
@@ -55,7 +58,10 @@ def own_folder(path: Path, *, dir_fd: "int | None" = None) -> None:
 
 
 def open_file(name: str, flags: int, *, folder: int) -> int:
-    """A file of an attempt's folder. Raises OSError for what is no plain file with this one name."""
+    """Open a file of an attempt's folder.
+
+    Raises OSError for anything but a regular file with one name: a second hard link might be a file outside.
+    """
     handle = os.open(name, flags | FILE, 0o600, dir_fd=folder)
     about = os.fstat(handle)
     if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
@@ -65,7 +71,7 @@ def open_file(name: str, flags: int, *, folder: int) -> int:
 
 
 def append_to(name: str, *, folder: int) -> int:
-    """A file for appending. Anything else in its place is removed first."""
+    """Open a file for appending. Anything else in its place is removed first."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     try:
         return open_file(name, flags, folder=folder)
@@ -86,7 +92,10 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def write_script(name: str, content: bytes, *, folder: int) -> None:
-    """Write a file that nobody else has made, in an attempt's folder."""
+    """Write a new file in an attempt's folder, in the place of an old one.
+
+    O_EXCL: not through a job's link.
+    """
     try:
         os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
@@ -99,14 +108,14 @@ def write_script(name: str, content: bytes, *, folder: int) -> None:
 
 
 def write_all_at(handle: int, content: bytes, at: int) -> None:
-    """Write all of it at a place in a file, however many calls that takes."""
+    """Write everything at an offset; pwrite(2) may write a part only."""
     while content:
         done = os.pwrite(handle, content, at)
         content, at = content[done:], at + done
 
 
 def sync_folder(path: Path) -> None:
-    """Names in a folder reach the disk with the folder, not with what they name: fsync(2)."""
+    """Sync a folder: fsync(2) of a file does not write the file's name, which is in its folder."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

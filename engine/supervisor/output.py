@@ -1,7 +1,7 @@
-"""What an attempt wrote: kept by its shim with head and tail, read back in order.
+"""The stored output of an attempt: its format, and how to read it back.
 
-The first HEAD_BYTES are always kept; after them come segments, of which the newest are kept. So a flood
-keeps its start and its end, needs no reassembly, and survives a crash of any process that writes it.
+The first HEAD_BYTES are always kept. After them come segments, of which the newest SEGMENTS_KEPT are kept.
+So a flood of output keeps its start and its end, and the files are complete after a crash of any process.
 """
 
 import os
@@ -12,21 +12,21 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 SEGMENTS_KEPT = 3
 READ_BYTES = 1024 * 1024
 MAX_DIGITS = 9
-"""Of a segment's number; a longer one is nobody's."""
+"""Maximum number of digits in a segment's number; a file with a longer one is ignored."""
 _REAL = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class OutputTail:
-    """The reading half: what was stored, in order; asked again, what came since."""
+    """Reads stored output in order; each call returns what was stored since the last one."""
 
     def __init__(self, folder: "os.PathLike[str]") -> None:
-        """Read from this attempt's folder; it may not be there yet."""
+        """Read from this attempt's folder, which may not exist yet."""
         self._folder = os.fspath(folder)
         self._number = 0
         self._offset = 0
 
     def read(self) -> bytes:
-        """Everything that was stored since the last time, with one line where something was dropped."""
+        """The output stored since the last call, with a line where a part was dropped."""
         parts = []
         while True:
             part = self._read_file()
@@ -50,13 +50,13 @@ class OutputTail:
         except FileNotFoundError:
             part = self._read_packed(f"{name}.gz")
         except OSError:
-            part = b""  # a job put something else there
+            part = b""  # a job put something else in its place
         self._offset += len(part)
         return part
 
     def _read_packed(self, name: str) -> bytes:
-        """What was compressed because the attempt has been over for a while."""
-        import gzip  # noqa: PLC0415  the shim does not read, and pays for no import
+        """Read a file that was compressed some time after the attempt's end."""
+        import gzip  # noqa: PLC0415  shims import this module and never read
         import zlib  # noqa: PLC0415
 
         try:
@@ -67,7 +67,7 @@ class OutputTail:
             return b""
 
     def _open(self, name: str) -> int:
-        """A plain file of the folder; a link is not followed, and a named pipe holds nobody up."""
+        """Open a regular file of the folder: a job may have put a link or a named pipe in its place."""
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | _REAL)
         try:
             handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _REAL, dir_fd=folder)
@@ -79,7 +79,7 @@ class OutputTail:
         raise FileExistsError(f"{name} is not a file")
 
     def _next_number(self) -> int | None:
-        """The segment after the one that is being read, if there is one."""
+        """The number of the next stored segment; None if there is none."""
         try:
             names = os.listdir(self._folder)  # noqa: PTH208  no pathlib in the shim
         except OSError:

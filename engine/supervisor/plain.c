@@ -1,14 +1,16 @@
-/* The plain course of an attempt, for its supervisor: its evidence is taken, it begins, it ends. README.md has the
- * steps and says how to read this.
+/* The usual course of an attempt, for its supervisor: take its evidence, start its process, reap it. README.md lists
+ * the steps and says how to read this file.
  *
- * Two things cannot be done in Python. fork(2) gives a new process a copy of its parent's memory, and both pay for it:
- * for the tables of its pages, and for a fault at each page that either touches next. vfork(2) lends it its parent's
- * memory until it executes its program; meanwhile it must touch nothing that its parent still uses. And after each
- * wait for a disk or a process an interpreter's working set has been evicted from the caches, which costs more than
- * what it does between two waits: so all waits of a beginning happen here, in one call.
+ * Two things cannot be done in Python. First, vfork(2): fork(2) copies the page tables of the parent, and afterwards
+ * each page that either process writes costs a fault. With vfork(2) the child uses the parent's memory until it
+ * executes its program, so it must change nothing that the parent still needs; an interpreter would. Second, to wait
+ * without an interpreter: during each wait for a disk or a process, other processes evict the interpreter's working
+ * set from the CPU caches, which costs more than the work between two waits. So all waits of a start happen here, in
+ * one call.
  *
- * For any unusual case these functions return an error, and the Python implementation takes over. Loaded through
- * ctypes, so it is tied to no version of Python; where it was not built, Python does everything.
+ * For any unusual case these functions return an error, and the Python implementation takes over. The library is
+ * loaded through ctypes, so one build works with every version of Python; where it was not built, Python does
+ * everything.
  */
 
 #define _GNU_SOURCE
@@ -27,21 +29,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where a beginning failed; spawn.py has the same numbers. */
+/* At which stage a start failed. spawn.py has the same numbers. */
 enum { AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT };
 
-/* What begin does; plain.py has the same fields. Bytes have their size beside them: NULs separate the words in them. */
+/* The input of `begin`; plain.py has the same fields. Some texts contain NULs, which end the words in them, so each has
+ * its size beside it. */
 struct order {
-    int file; /* the attempt's evidence, locked; its name until it is begun and from then on */
-    const char *new, *name;
-    const char *control; /* what is wished of the attempt */
-    const char *shelf;   /* the folder of all three */
-    const char *content; /* of the evidence */
+    int file; /* the attempt's evidence, open and locked */
+    const char *new, *name; /* its path before the marker is in place, and after */
+    const char *control; /* the file of requests to the supervisor: cancel, kill */
+    const char *shelf;   /* the folder of these three paths */
+    const char *content; /* of the evidence file: the marker, padded to the file's size */
     int content_size;
-    int acks; /* where it is acknowledged that the order was taken, and how */
-    const char *ack;
+    int acks; /* the pipe to the engine, for acknowledgements */
+    const char *ack; /* the line that acknowledges this order */
     int ack_size;
-    char *paths; /* where the program may be, in order */
+    char *paths; /* candidate paths of the program, in order */
     int paths_size;
     char *argv;
     int argv_size;
@@ -50,31 +53,31 @@ struct order {
     const char *folder;
     int input;
     int umask;
-    unsigned long long core_soft, core_hard; /* how large its core may be */
-    int is_spared;       /* this process is, when memory runs out; its job shall not be */
-    int may_gain_rights; /* as sudo gives them: PR_SET_NO_NEW_PRIVS is left off */
-    int roused, bereaved; /* readable on a request, and when another child has ended */
-    int milliseconds;
-    unsigned long long changed; /* signals that are caught or ignored, a bit for each, the first for signal 1 */
+    unsigned long long core_soft, core_hard; /* RLIMIT_CORE of the job */
+    int is_spared;       /* this process is protected from the OOM killer; the job must not inherit that */
+    int may_gain_rights; /* by programs like sudo: PR_SET_NO_NEW_PRIVS stays unset */
+    int roused, bereaved; /* descriptors: readable after a request, and after the end of any child */
+    int milliseconds;    /* how long the first wait may last */
+    unsigned long long changed; /* signals that are caught or ignored: bit 0 for signal 1, and so on */
 };
 
 struct begun {
-    int stage;
-    int pid, handle;  /* the process, by its id and by pidfd_open(2): that, or minus errno(3) */
-    int output, held; /* both ends of its output; while it runs the other one is held open */
-    int has_output, has_ended, is_roused;
+    int stage;        /* one of AT_*, when begin failed */
+    int pid, handle;  /* the process, and its pidfd, or minus errno(3) of pidfd_open(2) */
+    int output, held; /* the read end of its output, and the write end, which `reap` closes: see there */
+    int has_output, has_ended, is_roused; /* what the first wait found */
 };
 
 struct ended {
     long long status, max_rss_kb, cpu_microseconds;
-    long long is_quiet; /* nothing is left of its output, and nobody can write more */
-    long long is_alone; /* its supervisor has no other child */
+    long long is_quiet; /* its output is read to the end, and no process has it open for writing */
+    long long is_alone; /* the supervisor has no child left */
 };
 
 #define LAST_SIGNAL 64
 
 struct job {
-    char **paths; /* where the program may be, in order; the last is NULL */
+    char **paths; /* like argv and env: ends with NULL */
     char **argv;
     char **env;
     const struct order *order;
@@ -82,8 +85,8 @@ struct job {
     pid_t supervisor;
 };
 
-/* A caught signal would run its parent's handler, in its parent's memory: execve(2) resets it, and this does sooner.
- * An ignored one would stay ignored. */
+/* Resets signals in the child. A caught signal would run the parent's handler in the parent's memory: execve(2) would
+ * reset it too, but only after signals are unblocked. An ignored signal would stay ignored in the job. */
 static void reset_signals(unsigned long long changed)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
@@ -93,7 +96,7 @@ static void reset_signals(unsigned long long changed)
             sigaction(number, &action, NULL);
 }
 
-/* Which signals this process catches or ignores, a bit for each. */
+/* The signals that this process catches or ignores, one bit for each. */
 unsigned long long changed_signals(void)
 {
     struct sigaction action;
@@ -105,20 +108,23 @@ unsigned long long changed_signals(void)
     return changed;
 }
 
-/* The engine is spared when memory runs out, its jobs are not. The file is opened to its user first: proc(5). */
+/* Undoes the engine's protection from the OOM killer for the job. The process must be dumpable first: otherwise the
+ * file belongs to root, and its own user cannot write it, see proc(5). */
 static void be_as_killable_as_others(void)
 {
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     int handle = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (handle >= 0) {
-        if (write(handle, "0", 1) < 0) { /* then it stays as it is */
+        if (write(handle, "0", 1) < 0) { /* it stays protected: no reason not to run the job */
         }
         close(handle);
     }
 }
 
-/* In the child; never inlined, so that nothing of it is kept where its parent continues. Returns only with what went
- * wrong. */
+/* Steps 5 to 12, in the child. Returns errno(3), and only when something failed.
+ *
+ * Never inlined: child and parent share one stack, so variables of this function in the frame of `start` would be
+ * overwritten there. `stage` is volatile because the parent reads what the child wrote. */
 __attribute__((noinline)) static int become(const struct job *job, volatile int *stage)
 {
     const struct order *order = job->order;
@@ -126,10 +132,10 @@ __attribute__((noinline)) static int become(const struct job *job, volatile int 
     int found = ENOENT;
     sigset_t none;
 
-    setpgid(0, 0); /* step 5 */
+    setpgid(0, 0); /* step 5: a group of its own, so that one kill(2) reaches all of the job */
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != job->supervisor)
-        _exit(1); /* it died before the line above could be for it */
+        _exit(1); /* the supervisor died before prctl took effect, so no signal will come */
     if (order->is_spared) /* step 6 */
         be_as_killable_as_others();
     dup2(order->input, STDIN_FILENO); /* step 7 */
@@ -157,8 +163,8 @@ __attribute__((noinline)) static int become(const struct job *job, volatile int 
     return found;
 }
 
-/* Words as the system takes them: pointers to each, and NULL. They come one after the other, each with its end, and
- * stay where they are. NULL where there is no memory. */
+/* A NULL-terminated array of pointers to words that follow each other in memory, each ended by a NUL. The words are not
+ * copied. Returns NULL when there is no memory. */
 static char **pointers(char *words, size_t size)
 {
     size_t count = 0;
@@ -174,7 +180,10 @@ static char **pointers(char *words, size_t size)
     return found;
 }
 
-/* Makes the process; 0 or errno(3). */
+/* Step 4: makes the process. Returns 0 or errno(3).
+ *
+ * All signals are blocked around vfork: the child must run no handler in the parent's memory. The child reports a
+ * failure by setting `problem`, which the parent sees because it is the same memory; so both are volatile. */
 static int start(const struct job *job, struct begun *begun)
 {
     sigset_t every, before;
@@ -192,7 +201,7 @@ static int start(const struct job *job, struct begun *begun)
     else if (problem)
         waitpid(pid, NULL, 0);
     if (job->order->is_spared)
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the memory that was opened was this one */
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the flag belongs to the shared memory: the child set it here too */
     sigprocmask(SIG_SETMASK, &before, NULL);
     begun->stage = stage;
     begun->pid = pid;
@@ -211,7 +220,11 @@ static int is_same(const char *path, int file)
     return lstat(path, &found) == 0 && fstat(file, &held) == 0 && found.st_ino == held.st_ino;
 }
 
-/* The file that is to be an attempt's evidence, locked, if that is there for the taking; -1 where it is not so plain. */
+/* Opens and locks the file that becomes an attempt's evidence. Returns its descriptor, or -1 for any unusual case: a
+ * lock held by another process, or a file that was replaced or is in place already.
+ *
+ * The order matters: other supervisors rename the file only while they hold its lock, so `is_same` and the look for
+ * `name` come after locking. O_NOFOLLOW and O_NONBLOCK: a job may have put a link or a named pipe there. */
 int take(const char *run, const char *scratch, const char *new, const char *name)
 {
     struct stat found;
@@ -227,7 +240,8 @@ int take(const char *run, const char *scratch, const char *new, const char *name
     return -1;
 }
 
-/* Whether it is where others find it, says what it said, and the attempt's folder, where there is one, is open. */
+/* Whether the open evidence file is still at its path with its rights and marker, and the attempt's folder, if there is
+ * one, is accessible. A job runs as the same user and can change all of these. */
 int is_whole(int file, const char *name, const char *marker, int size, const char *folder)
 {
     char found[size];
@@ -238,8 +252,8 @@ int is_whole(int file, const char *name, const char *marker, int size, const cha
            (lstat(folder, &about) < 0 || (about.st_mode & (S_IFMT | 0777)) == (S_IFDIR | 0700));
 }
 
-/* Where the marker is found, the attempt counts as executed: so it is on the disk first, file and folder. 0 or
- * errno(3). */
+/* Step 1: writes the marker, renames the file to its final path, and syncs both the file and the folder, because an
+ * attempt with a marker counts as executed, after a power cut too. Returns 0 or errno(3). */
 static int mark(const struct order *order)
 {
     ssize_t written = TEMP_FAILURE_RETRY(pwrite(order->file, order->content, order->content_size, 0));
@@ -255,9 +269,9 @@ static int mark(const struct order *order)
     return problem;
 }
 
-/* All from an attempt's marker to the first thing that its supervisor has to think about.
+/* Steps 1 to 13: from the marker to the first event that the supervisor must handle.
  *
- * Returns 0 or errno(3), with the stage at which it failed; then no process is left of it, and no handle. */
+ * Returns 0, or errno(3) with the stage in `begun`; after an error no process and no descriptor is left. */
 int begin(const struct order *order, struct begun *begun)
 {
     int ends[2];
@@ -301,7 +315,8 @@ int begin(const struct order *order, struct begun *begun)
         begun->handle = -errno;
     int milliseconds = order->milliseconds;
     if (begun->handle < 0 || access(order->control, F_OK) == 0)
-        milliseconds = 0; /* its end could not be seen; or a wish by somebody who could not see yet whom to rouse */
+        milliseconds = 0; /* do not wait: the end could not be noticed without a handle; or a request was written before
+                           * the marker, when its author did not know yet which process to wake */
     struct pollfd waits[] = {
         {begun->output, POLLIN, 0},
         {begun->handle, POLLIN, 0},
@@ -315,7 +330,11 @@ int begin(const struct order *order, struct begun *begun)
     return 0;
 }
 
-/* Take in the end of a process that has ended; from now on its output can end, too. 0 or errno(3). */
+/* Reaps a process that has ended, and closes our write end of its output, so that the output can end. Returns 0 or
+ * errno(3).
+ *
+ * Until now our write end kept the output open. Otherwise poll(2) would report the end of the output first and the end
+ * of the process a moment later, and the supervisor would be woken twice for each end. */
 int reap(int pid, int held, int output, struct ended *ended)
 {
     struct rusage used;

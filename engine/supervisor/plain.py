@@ -1,7 +1,7 @@
-"""The plain course of an attempt by plain.c, where that was built. README.md says how to read it.
+"""Calls plain.c, the compiled version of the usual course of an attempt, where it was built; see README.md.
 
-Each function returns an error for any unusual case; then it has changed nothing that matters, and the Python
-beside it takes over.
+For any unusual case a function returns an error, without side effects that matter, and the caller does the
+work in Python.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ _Signals = ctypes.c_ulonglong
 
 
 class Order(ctypes.Structure):
-    """`struct order`: what `begin` does. Field by field and in order as in plain.c."""
+    """`struct order`: the input of `begin`. The same fields in the same order as in plain.c."""
 
     _fields_ = (
         ("file", ctypes.c_int),
@@ -47,7 +47,7 @@ class Order(ctypes.Structure):
 
 
 class Started(ctypes.Structure):
-    """`struct begun`: what `begin` found."""
+    """`struct begun`: the result of `begin`."""
 
     _fields_ = tuple(
         (name, ctypes.c_int)
@@ -81,11 +81,11 @@ def _load() -> "ctypes.CDLL | None":
 
 _library = _load()
 _changed: "int | None" = None
-"""The signals that this process catches or ignores, a bit for each; None where they may change."""
+"""The signals that this process catches or ignores, one bit for each; None while they may still change."""
 
 
 class Ended(NamedTuple):
-    """How a process ended, whether its output is at its end, and whether no other child is left."""
+    """How a process ended, whether its output has ended, and whether no child is left. See `struct ended`."""
 
     status: int
     max_rss_kb: int
@@ -95,34 +95,34 @@ class Ended(NamedTuple):
 
 
 def is_built() -> bool:
-    """Whether it is there."""
+    """Whether plain.c was built."""
     return _library is not None
 
 
 def leave_out() -> None:
-    """Continue as if it was not built; for tests."""
+    """Continue as if plain.c was not built; for tests."""
     global _library
     _library = None
 
 
 def note_signals() -> None:
-    """From here on this process does with signals what it does now: that is looked up once."""
+    """Remember which signals this process catches or ignores; call it when that does not change any more."""
     global _changed
     _changed = None if _library is None else int(_library.changed_signals())
 
 
 def take(run: bytes, scratch: bytes, new: bytes, name: bytes) -> int:
-    """Make a run's folders and lock an attempt's evidence: its file, or a negative number."""
+    """Make a run's folders and lock an attempt's evidence; return its descriptor, or -1."""
     return -1 if _library is None else int(_library.take(run, scratch, new, name))
 
 
 def is_whole(file: int, name: bytes, marker: bytes, folder: bytes) -> bool:
-    """Whether evidence is in its place and says what it said, and the attempt's folder is as it should be."""
+    """Whether the evidence is in its place with its marker, and the attempt's folder is accessible."""
     return _library is not None and bool(_library.is_whole(file, name, marker, len(marker), folder))
 
 
 def begin(order: Order) -> "tuple[int, Any]":
-    """Begin an attempt: errno(3) or 0, and `struct begun`. Only where it is built."""
+    """Start an attempt: 0 or errno(3), and `struct begun`. Call it only when `is_built()`."""
     assert _library is not None
     order.changed = _library.changed_signals() if _changed is None else _changed
     started = Started()
@@ -130,7 +130,7 @@ def begin(order: Order) -> "tuple[int, Any]":
 
 
 def reap(pid: int, held: int, output: int) -> "Ended | None":
-    """Take in the end of a process that has ended, and let its output end; None where it is not built.
+    """Reap a process that has ended, and let its output end; None when plain.c was not built.
 
     Raises OSError.
     """

@@ -1,4 +1,4 @@
-"""A job's own process, from before it exists until nothing of it is held any more."""
+"""A job's own process: prepare it, start it, signal it, reap it."""
 
 import errno
 import os
@@ -23,12 +23,13 @@ _nothing = os.open(os.devnull, os.O_RDONLY)
 
 
 class Program:
-    """One process."""
+    """The process of one attempt."""
 
     def __init__(self, order: dict[str, Any], script: "str | None") -> None:
-        """Prepare everything, so that what cannot be right is known before the start. Starts nothing.
+        """Prepare everything, so that errors show before the marker. Starts nothing.
 
-        Raises ValueError for what no system takes: a NUL, or text that is no text.
+        `script` is the path of the job's script, the last argument. Raises ValueError for a text that no
+        system takes: it contains a NUL, or cannot be encoded.
         """
         argv: tuple[str, ...] = order["argv"] if script is None else (*order["argv"], script)
         env: dict[str, str] = {**order["env"], **order["secrets"]}
@@ -46,11 +47,11 @@ class Program:
         self.pid = self.handle = self.output = self._held = -1
 
     def begin(self, before: Before, roused: int, bereaved: int, milliseconds: int) -> "tuple[int, int, int]":
-        """Execute it; whether the first wait ended with output, with its end, or with its being roused.
+        """Start it, and wait for the first event: whether that was output, its end, or a signal to the
+        supervisor.
 
-        It also ends when any child of its supervisor has ended.
-
-        Raises NotBegunError.
+        The wait also ends when any child of the supervisor has ended. Raises NotBegunError; OSError when the
+        process runs but has no pidfd.
         """
         begun = begin(self.call, before, roused, milliseconds, bereaved)
         self.pid, self.handle, self.output, self._held, has_output, has_ended, is_roused = begun
@@ -59,9 +60,9 @@ class Program:
         return has_output, has_ended, is_roused
 
     def signal(self, number: int) -> None:
-        """Send a signal to its group, and to it if it has left that: to each once.
+        """Send a signal to its group, and to the process itself if it has left the group: to each once.
 
-        It is not reaped yet, so its id is nobody else's.
+        The process is not reaped yet, so its id cannot have been reused.
         """
         if self.pid <= 0:
             return
@@ -73,9 +74,10 @@ class Program:
                 pass
 
     def reap_others(self) -> None:
-        """Reap orphans that have ended: until then each takes a slot in the process table.
+        """Reap orphans that have ended, so that they take no slots in the process table.
 
-        Its own process is left as it is; once that has ended, everything is reaped.
+        The job's own process is not reaped here, because its resource usage is needed: so WNOWAIT looks
+        first.
         """
         while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
             if found.si_pid == self.pid:
@@ -83,36 +85,36 @@ class Program:
             os.waitpid(found.si_pid, 0)
 
     def reap(self) -> Ended:
-        """How it ended; from now on its id may be another's, and its output can end.
+        """Reap it, and return how it ended. From now on its id may be reused, and its output can end.
 
-        Until then that is held open here: a process closes what it has before it can be waited for, and
-        a supervisor that is woken twice for each end is woken once too often.
+        Until now our write end has kept the output open: a process closes its files before it can be waited
+        for, and the supervisor would be woken twice for each end.
         """
         ended: Ended | None = plain.reap(self.pid, self._held, self.output)
         if ended is None:
             _, status, used = os.wait4(self.pid, 0)
             os.close(self._held)
-            # What is left is looked for by who needs to know.
+            # 0, 0: this cannot say whether output or children are left, so the caller looks for them.
             ended = Ended(status, used.ru_maxrss, int((used.ru_utime + used.ru_stime) * 1_000_000), 0, 0)
         self.pid = self._held = -1
         return ended
 
     def close(self) -> None:
-        """Hold nothing of it any more."""
+        """Close all descriptors."""
         for handle in (self.handle, self.output, self._held):
             if handle >= 0:
                 os.close(handle)
         self.handle = self.output = self._held = -1
 
     def why_not(self, failed: NotBegunError) -> str:
-        """Why it was not executed, for people."""
+        """Why it was not executed, as a message."""
         stage, problem = failed.stage, failed.problem
         if stage == AT_PROCESS:
             return f"no process can be made for it: {os.strerror(problem)}"
         if stage == AT_LIMIT:
             refused: str = why_no_core(self.call.core)
             return refused
-        from engine.supervisor.unstarted import why_denied, why_not_executed  # noqa: PLC0415  memory of each running job
+        from engine.supervisor.unstarted import why_denied, why_not_executed  # noqa: PLC0415  memory in each supervisor
 
         folder = os.fsdecode(self.call.folder)
         if stage == AT_FOLDER:
@@ -129,7 +131,7 @@ class Program:
 
 
 def _candidates(name: str, env: dict[str, str]) -> list[str]:
-    """Where a program may be, in order: environ(7). What is surely not there is left out before the start."""
+    """Candidate paths of a program, in the order of PATH: environ(7). Missing absolute paths are left out."""
     if "/" in name:
         return [name]
     places = [f"{folder or '.'}/{name}" for folder in env.get("PATH", os.defpath).split(":")]

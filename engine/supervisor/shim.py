@@ -1,8 +1,8 @@
-"""A shim: supervises one attempt, whether or not other processes live.
+"""A shim: supervises one attempt, also when the engine and the launcher have died.
 
-It locks the attempt's evidence while it does, and leaves in it a marker before it executes anything (once: at
-most one execution of an attempt), and a checksummed result at the end. Forked by the launcher; standard
-library only, and of that little: every import here is memory of each running job.
+It holds a lock on the attempt's evidence meanwhile. It writes a marker there before it executes anything
+(only once, so an attempt is executed at most once), and a sealed result at the end. The launcher forks it.
+It imports little, and only the standard library: every imported module costs memory in each supervisor.
 """
 
 import ctypes
@@ -26,36 +26,41 @@ from engine.supervisor.storing import OutputFiles
 from engine.supervisor.waking import Wake, child_signals, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
-"""How long leftover processes of a job may continue after the job has ended by itself.
+"""How long processes that a job left behind may continue after the job has ended by itself.
 
-Also how long somebody else may keep its output open, and how long SIGKILL is repeated.
+Also how long an unrelated process may keep its output open, and how long SIGKILL is repeated.
 """
 KILL_PAUSE_SECONDS: Final = 0.01
-"""Between two SIGKILLs to what is left: it may have forked meanwhile."""
+"""Pause between two rounds of SIGKILL: a process may have forked during the first."""
 LOOK_SECONDS: Final = 1.0
-"""How often a supervisor looks after what it leaves; no sleep is longer, whatever is suspended."""
+"""How often a supervisor checks evidence, requests and output.
+
+No wait is longer: poll(2) does not count the time of a suspend, so a longer wait could end much too late.
+"""
 READ_BYTES: Final = 65_536
 MAX_PIPE_BYTES: Final = 1024 * 1024
-"""The most that a pipe of an ordinary user holds: pipe(7)."""
+"""The largest capacity that an ordinary user can give a pipe: pipe(7)."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _DETAIL_CHARACTERS: Final = 600
 
 _libc = ctypes.CDLL(None)
 _me: dict[str, Any] = {}
-"""Which process this supervisor is, as its markers say."""
+"""This supervisor's process id and start time, which its markers contain."""
 _nothing_to_mask = Masker(())
 _roused = -1
-"""Readable when somebody has sent a signal: a wish may be there."""
+"""Readable after a caught signal (the engine sends SIGCONT): there may be a request."""
 _bereaved = -1
-"""Readable when a child has ended, the job's own process or one that lost its parent: signalfd(2)."""
+"""Readable when a child has ended, the job's process or an orphan of it: signalfd(2)."""
 
 
 def become_supervisor() -> None:
-    """For its whole life a supervisor has a session of its own, and what loses its parent is its child.
+    """Set up this process once, for all attempts that it will supervise.
 
-    A shutdown that sends SIGTERM to everything ends the jobs: their supervisors stay to
-    record how. A caught signal, unlike an ignored one, is reset when the job is executed. SIGCONT lets a
-    stopped supervisor continue, and wakes another.
+    A session of its own: signals of the engine's terminal do not reach it. A subreaper: orphans of the job
+    become its children, so it finds and reaps all of them. It catches SIGTERM, because a shutdown sends
+    that to every process: the job ends, and the supervisor stays to record how. Caught and not ignored:
+    execve(2) resets only caught signals, so the job would inherit an ignored one. SIGCONT continues a
+    stopped supervisor, and wakes a waiting one to read a request.
     """
     global _roused, _bereaved
     os.setsid()
@@ -73,12 +78,12 @@ def become_supervisor() -> None:
 
 
 def now_us() -> int:
-    """The wall clock in microseconds."""
+    """The wall clock in microseconds since 1970."""
     return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
 
 
 def boot_seconds() -> float:
-    """Seconds since boot, suspend included: how long things take, whatever the wall clock does."""
+    """Seconds since boot, with suspends: for lengths of time, because the wall clock may be set."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -86,7 +91,7 @@ class Shim:
     """Supervises one attempt."""
 
     def __init__(self, order: bytes, wake: Wake) -> None:
-        """Take an order; nothing has happened yet."""
+        """Take an order; do nothing yet."""
         self.order: dict[str, Any] = marshal.loads(order)  # noqa: S302  from the engine
         self.wake = wake
         self.folder: str = self.order["run_dir"]
@@ -99,14 +104,16 @@ class Shim:
         self.look_at = 0.0
         self.was_killed = False
         self.told: Told = frozenset()
-        """Which processes had their SIGTERM: nobody gets it twice."""
+        """The processes that got SIGTERM already: none gets it twice; many
+        programs take a second one as "at once".
+        """
         self.litter: Any = None
-        """What was left in the run's temporary folder, as `Litter`."""
+        """The files left in the run's temporary folder, as `Litter`; they are deleted at the very end."""
         self.problem = 0
-        """Why it could not be taken: errno(3), or nothing."""
+        """Why the order was not accepted: errno(3), or 0."""
 
     def run(self, acks: int) -> None:
-        """Execute the attempt if nobody else does or did, and leave evidence of its end."""
+        """Execute the attempt, unless another supervisor does or did, and leave evidence of its end."""
         before = self._claim(acks)
         if before is None or not self._execute(before):
             try:
@@ -117,10 +124,13 @@ class Shim:
         if self.litter is not None:
             self.litter.take_away()
 
-    # Before: the lock, all that can fail, and last of all the marker
+    # Before the start: the lock, then everything that can fail, and last the marker
 
     def _claim(self, acks: int) -> "Before | None":
-        """What comes first, if the attempt is ours to execute. What fails here has executed nothing."""
+        """Lock and prepare the attempt; None when it is not ours or failed.
+
+        A failure here has executed nothing.
+        """
         try:
             about = {"at": now_us(), "boot_id": self.order["boot_id"], **_me}
             if not self.evidence.take(about):
@@ -151,7 +161,10 @@ class Shim:
     # While it runs
 
     def _execute(self, before: Before) -> bool:
-        """Whatever goes wrong here must not leave an attempt open. False when its marker would not last."""
+        """Execute and conclude the attempt.
+
+        False when its marker could not be written: it was not executed.
+        """
         try:
             self._supervise(before)
         except NotBegunError as failed:
@@ -160,7 +173,7 @@ class Shim:
                 self.evidence.unmark()
                 return False
             self.result["start_error"] = self.program.why_not(failed)[:_DETAIL_CHARACTERS]
-        except Exception as problem:  # noqa: BLE001  as said above
+        except Exception as problem:  # noqa: BLE001  no error may leave an attempt without an end
             self._give_up(problem)
         self._conclude()
         return True
@@ -169,10 +182,10 @@ class Shim:
         timeout = self.order["timeout_seconds"]
         self.end_at = None if timeout is None else self.started + timeout
         self.look_at = self.started + LOOK_SECONDS
-        take_all(_bereaved)  # of the attempt before this one
+        take_all(_bereaved)  # signals of the previous attempt's children
         handles = (_roused, _bereaved)
         has_output, has_ended, is_roused = self.program.begin(before, *handles, self._milliseconds())
-        if not has_ended:  # there may be a wish by one who could not see yet whom to rouse
+        if not has_ended:  # a request may have come before the marker named the process to wake
             self._obey()
         self._wait(has_output, has_ended, is_roused)
         group = self.program.pid
@@ -193,7 +206,10 @@ class Shim:
             self.result["out_of_memory"] = memory_kills() > self.memory_kills
 
     def _wait(self, has_output: int, has_ended: int, is_roused: int) -> None:
-        """Until the job's own process has ended; what a first wait has found is known."""
+        """Wait until the job's own process has ended.
+
+        The arguments are the result of the first wait, in `begin`.
+        """
         poll = None
         while True:
             if has_output:
@@ -217,7 +233,7 @@ class Shim:
                 self.program.reap_others()
 
     def _look_after(self) -> None:
-        """What is done each second, whatever else happens."""
+        """Restore what the job may have deleted; done each second."""
         self.look_at = boot_seconds() + LOOK_SECONDS
         self.evidence.look_after()
         self.output.renew()
@@ -227,7 +243,7 @@ class Shim:
         return int(max(0.0, min([LOOK_SECONDS, *ends]) * 1000 + 1))
 
     def _read_output(self) -> bool:
-        """Take what is there; False at the end."""
+        """Store the output that is available; False at its end."""
         try:
             part = os.read(self.program.output, READ_BYTES)
         except BlockingIOError:
@@ -244,7 +260,7 @@ class Shim:
                 self._ask()
 
     def _enforce(self) -> None:
-        """The timeout holds here, with or without an engine."""
+        """Enforce the timeout and the grace; it needs no engine."""
         now = boot_seconds()
         if self.end_at is not None and now >= self.end_at:
             self.end_at = None
@@ -255,20 +271,22 @@ class Shim:
             self._kill()
 
     def _ask(self) -> None:
-        """Send SIGTERM to the job's group. From now on all of the job's processes have its grace."""
+        """Send SIGTERM to the job's group. All processes of the job share one grace, which begins now."""
         self.told = group_within(os.getpid(), self.program.pid)
         self.program.signal(signal.SIGTERM)
         self.kill_at = boot_seconds() + self.order["kill_grace_seconds"]
 
     def _kill(self) -> None:
-        """SIGKILL to all of the job, whatever group it is in; in a second again, to what forked meanwhile."""
+        """Send SIGKILL to all processes of the job, in any group; repeat it in a
+        second, for forks meanwhile.
+        """
         self.was_killed = True
         self.program.signal(signal.SIGKILL)
         signal_descendants(os.getpid(), signal.SIGKILL)
         self.kill_at = boot_seconds() + LOOK_SECONDS
 
     def _give_up(self, problem: Exception) -> None:
-        """Supervision failed: end everything of the job; its result is unknown."""
+        """Supervision failed: kill all processes of the job; its result is unknown."""
         signal_descendants(os.getpid(), signal.SIGKILL)
         self.result["supervisor_error"] = f"{type(problem).__name__}: {problem}"[:_DETAIL_CHARACTERS]
         self._has_children()
@@ -276,7 +294,9 @@ class Shim:
     # After
 
     def _clean_up(self, group: int) -> None:
-        """Nothing of the job survives it: what is left is counted, asked to end once, and ended."""
+        """End what the job left: count its processes, send each SIGTERM once,
+        and kill the rest after a while.
+        """
         drained_at = boot_seconds() + DRAIN_SECONDS
         is_stopped = self.kill_at is not None
         if self.was_killed:
@@ -295,9 +315,9 @@ class Shim:
         self._drain(is_open, drained_at)
 
     def _outlast(self, is_open: bool, *, is_stopped: bool) -> bool:
-        """Until nothing of the job is left. Whether its output is still open, for somebody else."""
+        """Wait until no process of the job is left; return whether another process has its output open."""
         assert self.kill_at is not None
-        give_up_at = self.kill_at + DRAIN_SECONDS  # what SIGKILL does not end, nobody can
+        give_up_at = self.kill_at + DRAIN_SECONDS  # a process that survives SIGKILL is stuck in the kernel
         while self._has_children():
             now = boot_seconds()
             if now >= self.kill_at:
@@ -321,12 +341,16 @@ class Shim:
         return is_open
 
     def _hasten(self) -> None:
-        """A wish to kill what is left of the job ends its grace at once."""
+        """End the grace at once when a kill is requested."""
         if "kill" in self.evidence.wishes():
             self.kill_at = boot_seconds()
 
     def _drain(self, is_open: bool, until: float) -> None:
-        """Take the rest of the output. A process outside the job may hold it open, and write on."""
+        """Store the rest of the output.
+
+        An unrelated process may hold it open and write more, so both the time and
+        the amount are limited: at most what a full pipe holds.
+        """
         while is_open and (left := until - boot_seconds()) > 0:
             if select.select([self.program.output], [], [], left)[0]:
                 is_open = self._read_output()
@@ -336,7 +360,7 @@ class Shim:
             is_open = self._read_output()
 
     def _has_children(self) -> bool:
-        """Whether anything is left that was reparented to this shim."""
+        """Reap all children that have ended; return whether others are left."""
         while True:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -346,7 +370,7 @@ class Shim:
                 return True
 
     def _conclude(self) -> None:
-        """Evidence first: the result is on the disk before it is reported."""
+        """Write the result, release the lock, then wake the engine: the result is on the disk before that."""
         self.evidence.look_after()
         self.output.renew()  # deleted output counts as dropped
         self.output.close()
@@ -360,17 +384,17 @@ class Shim:
         )
         self._set_aside()
         self.evidence.conclude(self.result)
-        self.evidence.close()  # no end counts while the lock is held
+        self.evidence.close()  # readers believe an end only after the lock is free
         self.wake.tell(f"{self.order['attempt_id']}\n".encode())
 
     def _set_aside(self) -> None:
-        """Once the end is known, the next attempt may begin in the same folder; it finds that empty."""
+        """Set leftover files aside now: once the end is known, the next attempt may use the same folder."""
         scratch = self.order["scratch_dir"]
         try:
             with os.scandir(scratch or os.devnull) as entries:
                 if next(entries, None) is None:
                     return
-            from engine.supervisor.emptying import Litter  # noqa: PLC0415  memory of each running job
+            from engine.supervisor.emptying import Litter  # noqa: PLC0415  memory in each supervisor
 
             self.litter = Litter(scratch, f".tmp.{self.folder.rpartition('/')[2]}")
         except OSError:

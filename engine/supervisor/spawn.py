@@ -1,7 +1,6 @@
-"""The beginning of an attempt, from its marker on the disk to the first wait.
+"""Starts an attempt, from its marker on the disk to the first wait: steps 1 to 13 of README.md.
 
-The job's process leads a group of its own, and is dead when its supervisor dies. Done by plain.c where that
-was built, else here and by a fork: the same in all that can be seen, but slower.
+plain.c does it, where it was built; otherwise this module does the same with a fork, which is slower.
 """
 
 import ctypes
@@ -17,7 +16,7 @@ from engine.supervisor import plain
 from engine.supervisor.namespace import sync_folder, write_all_at
 
 AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
-"""Where it failed: the marker is not on the disk, or no process, folder, program or limit was to be had."""
+"""The stages at which a start can fail. plain.c has the same numbers."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
@@ -25,7 +24,7 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _OOM_SCORE: Final = "/proc/self/oom_score_adj"
 _FAILURE: Final = struct.Struct("=ii")
 _SIGNALS: Final = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
-"""Those that can be caught, ignored or blocked."""
+"""The signals that can be caught, ignored or blocked."""
 _prctl = ctypes.CDLL(None).prctl
 _is_spared = False
 _umask = 0o077
@@ -33,7 +32,7 @@ _core = resource.getrlimit(resource.RLIMIT_CORE)
 
 
 class Call(NamedTuple):
-    """What is to be executed, as `words`: where the program may be, its arguments, its environment."""
+    """What to execute. `paths` (candidates for the program), `argv` and `env` are in the form of `words`."""
 
     paths: bytes
     argv: bytes
@@ -41,16 +40,19 @@ class Call(NamedTuple):
     folder: bytes
     stdin: int
     umask: int | None = None
-    """None as the launcher was started; so with the limits, soft and hard, of a core's size."""
+    """None: the one with which the launcher was started."""
     core: tuple[int, int] | None = None
+    """The soft and hard limits of a core file in bytes; None: those with which the launcher was started."""
     may_gain_rights: bool = False
-    """Its programs may gain rights that this user has not, as sudo does."""
+    """Whether its programs may gain rights, for example through sudo."""
 
 
 class Before(NamedTuple):
-    """What is done first: evidence is put in its place and on the disk, and the order is acknowledged.
+    """What steps 1 and 2 need: the evidence and the acknowledgement.
 
-    Its locked file; its name until then and from then on, that of what is wished, their folder; its content.
+    `file` is the locked evidence, `new` and `name` its path before and after it is put in place, `control`
+    the file of requests, `shelf` the folder of these; `content` is written into `file`, and `ack` to the
+    descriptor `acks`.
     """
 
     file: int
@@ -64,7 +66,7 @@ class Before(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A process, by its id and by pidfd_open(2), both ends of its output, and what the first wait found."""
+    """A process, its pidfd (or minus errno(3)), both ends of its output, and the result of the first wait."""
 
     pid: int
     handle: int
@@ -76,17 +78,17 @@ class Begun(NamedTuple):
 
 
 class NotBegunError(Exception):
-    """Nothing was executed: at which stage it failed, and errno(3)."""
+    """Nothing was executed. `stage` is where it failed, `problem` is errno(3)."""
 
     def __init__(self, stage: int, problem: int) -> None:
-        """Nothing is left of it."""
+        """No process and no descriptor is left."""
         super().__init__(stage, problem)
         self.stage = stage
         self.problem = problem
 
 
 def words(some: "tuple[str, ...] | list[str]") -> bytes:
-    """As the system takes them, each ended by a NUL. Raises ValueError for what no system takes."""
+    """Texts as bytes, each ended by a NUL. Raises ValueError for a text that contains a NUL."""
     found = "\0".join((*some, "")).encode("utf-8", "surrogateescape")
     if found.count(b"\0") != len(some):
         raise ValueError("a NUL would end a word before its end")
@@ -94,29 +96,29 @@ def words(some: "tuple[str, ...] | list[str]") -> bytes:
 
 
 def note_umask_and_core(umask: int, core: tuple[int, int]) -> None:
-    """What a job gets whose order says nothing else; this process and its forks have other ones."""
+    """Set the defaults for jobs: this process and its supervisors use a closed umask and no core file."""
     global _umask, _core
     _umask, _core = umask, core
 
 
 def core_of(size: "int | None") -> "tuple[int, int] | None":
-    """The soft and hard limits for a core file of this many bytes; -1 is this process's own maximum."""
+    """The soft and hard limits for a core file of `size` bytes; -1 means the hard limit of this process."""
     if size is None:
         return None
     return (_core[1], _core[1]) if size == resource.RLIM_INFINITY else (size, size)
 
 
 def why_no_core(core: "tuple[int, int] | None") -> str:
-    """Why a job cannot have its limit of a core, for people."""
+    """Why a job cannot get its core file limit, as a message."""
     asked = _core[0] if core is None else core[0]
     return (
-        f"core files of {asked:,} bytes (limits: core) cannot be allowed: the engine was started with a hard "
-        f"limit of {_core[1]:,} (ulimit -H -c, LimitCORE=)"
+        f"core files of {asked:,} bytes (limits: core) cannot be allowed: the engine's own hard limit is "
+        f"{_core[1]:,} (ulimit -H -c, LimitCORE=)"
     )
 
 
 def note_oom_score() -> None:
-    """Look, once, whether this process and its forks are spared when memory runs out: proc(5)."""
+    """Find out, once, whether this process and its forks are protected from the OOM killer: proc(5)."""
     global _is_spared
     try:
         with open(_OOM_SCORE, encoding="ascii") as file:  # noqa: PTH123  no pathlib in the shim
@@ -126,11 +128,11 @@ def note_oom_score() -> None:
 
 
 def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: int = -1) -> Begun:
-    """Begin, and wait until it writes, ends, somebody rouses its supervisor, or the time is over.
+    """Start the attempt, and wait for the first event: output, its end, or `roused` or `bereaved` is
+    readable.
 
-    Or until another child has ended, where `bereaved` is readable then.
-
-    Raises NotBegunError. Where there is a process and no handle for it, that is minus errno(3).
+    The wait lasts at most `milliseconds`. Raises NotBegunError. `handle` of the result is minus errno(3)
+    when the process exists but has no pidfd.
     """
     umask = _umask if call.umask is None else call.umask
     core = _core if call.core is None else call.core
@@ -157,7 +159,7 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
             folder=call.folder,
             input=call.stdin,
             umask=umask,
-            core_soft=core[0],  # RLIM_INFINITY is -1 in Python, and becomes what the system takes for it
+            core_soft=core[0],  # RLIM_INFINITY is -1 in Python; unsigned, it is the system's value
             core_hard=core[1],
             is_spared=_is_spared,
             may_gain_rights=call.may_gain_rights,
@@ -201,7 +203,7 @@ def _begin(call: Call, before: Before, rouses: tuple[int, int], milliseconds: in
     except OSError as problem:
         return Begun(pid, -(problem.errno or errno.EMFILE), output, held, 0, 0, 0)
     if os.access(before.control, os.F_OK):
-        milliseconds = 0  # a wish by somebody who could not see yet whom to rouse
+        milliseconds = 0  # a request from before the marker, when its author could not know whom to wake
     poll = select.poll()
     for one in (output, handle, *rouses):
         if one >= 0:
@@ -211,7 +213,11 @@ def _begin(call: Call, before: Before, rouses: tuple[int, int], milliseconds: in
 
 
 def _mark(before: Before) -> None:
-    """Where the marker is found, the attempt counts as executed: it is on the disk first, file and folder."""
+    """Write the marker, rename the file to its final path, and sync both the file and the folder.
+
+    An attempt with a marker counts as executed, also after a power cut: so the marker must be on the disk
+    first.
+    """
     try:
         write_all_at(before.file, before.content, 0)
         os.rename(before.new, before.name)  # noqa: PTH104
@@ -247,9 +253,8 @@ def _fork(call: Call, output: int) -> int:
 
 
 def _reset_signals() -> None:
-    """What is caught would be heard here, by nobody, until the program is executed.
-
-    What is ignored would stay ignored.
+    """Reset signals in the child: a caught one would run the supervisor's handler and be lost until the
+    program is executed, and an ignored one would stay ignored in the job.
     """
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_DFL:
@@ -257,13 +262,13 @@ def _reset_signals() -> None:
 
 
 def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
-    """In the forked child: turn into the job, or say why not. README.md has the steps."""
+    """Steps 5 to 12, in the forked child: become the job, or write to `fails` why not."""
     stage = AT_FOLDER
     try:
         os.setpgid(0, 0)  # step 5
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != supervisor:
-            os._exit(1)  # it died before the line above could be for it
+            os._exit(1)  # the supervisor died before prctl took effect, so no signal will come
         if _is_spared:  # step 6
             _be_as_killable_as_others()
         os.dup2(call.stdin, 0)  # step 7
@@ -277,13 +282,14 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
         stage = AT_LIMIT
         resource.setrlimit(resource.RLIMIT_CORE, call.core)
         if not call.may_gain_rights:  # step 10
-            _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # fails for no reason but wrong arguments: prctl(2)
+            _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # cannot fail with valid arguments: prctl(2)
         stage = AT_FOLDER
         os.chdir(call.folder)  # step 11
         stage = AT_PROGRAM
         os.write(fails, _FAILURE.pack(stage, _execute(call)))  # step 12
     except ValueError:
-        os.write(fails, _FAILURE.pack(stage, errno.EPERM))  # what setrlimit(2) says so is not an OSError
+        # Python raises ValueError, and not OSError, for EPERM of setrlimit(2).
+        os.write(fails, _FAILURE.pack(stage, errno.EPERM))
     except OSError as problem:
         os.write(fails, _FAILURE.pack(stage, problem.errno or 0))
     finally:
@@ -291,7 +297,10 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
 
 
 def _execute(call: Call) -> int:
-    """Returns only with the reason why no path could be executed."""
+    """Execute the first path that can be; return errno(3) when none can.
+
+    Like execvp(3): a missing file is only reported when no other error was met.
+    """
     found = errno.ENOENT
     paths, argv, env = (some.split(b"\0")[:-1] for some in (call.paths, call.argv, call.env))
     for path in paths:
@@ -304,7 +313,10 @@ def _execute(call: Call) -> int:
 
 
 def _be_as_killable_as_others() -> None:
-    """The engine is spared when memory runs out; its jobs are not. The file is opened to its user first."""
+    """Undo the engine's protection from the OOM killer for the job.
+
+    The process must be dumpable first: otherwise the file belongs to root, and its own user cannot write it.
+    """
     _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     try:
         handle = os.open(_OOM_SCORE, os.O_WRONLY)

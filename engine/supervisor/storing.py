@@ -1,4 +1,4 @@
-"""What an attempt writes, stored by its shim, which imports this: output.py says how, and reads it back."""
+"""Stores the output of an attempt, for its shim. output.py describes the format and reads it back."""
 
 import os
 from typing import Protocol
@@ -8,22 +8,22 @@ from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
 
 
 class Filter(Protocol):
-    """Changes a stream of bytes on its way, holding back what it cannot decide about yet."""
+    """Changes a stream of bytes; it may hold back bytes that it cannot decide about yet."""
 
     def feed(self, part: bytes) -> bytes:
-        """The next bytes to store."""
+        """Take the next part; return the bytes to store."""
         ...
 
     def rest(self) -> bytes:
-        """What was held back, at the end."""
+        """The bytes that were held back; call it at the end."""
         ...
 
 
 class OutputFiles:
-    """The writing half: in the shim, through the masker, before anything is stored."""
+    """Stores output in files, through a filter that masks secrets before anything reaches the disk."""
 
     def __init__(self, folder: str, mask: Filter) -> None:
-        """Store into files in this folder, which is made when there is something to store."""
+        """Store in files in this folder, which is made with the first byte."""
         self._folder = folder
         self._mask = mask
         self._file = -1
@@ -33,19 +33,19 @@ class OutputFiles:
         self.dropped = 0
 
     def write(self, part: bytes) -> None:
-        """Store the next bytes of output. A full disk drops them; the job continues."""
+        """Store the next bytes of output. When the disk is full they are dropped, and the job continues."""
         self.total += len(part)
         self._store(self._mask.feed(part))
 
     def close(self) -> None:
-        """Store what was held back, and finish."""
+        """Store the bytes that were held back, and close the file."""
         self._store(self._mask.rest())
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def renew(self) -> None:
-        """Start again if the stored output was deleted with its folder; that counts as dropped."""
+        """Continue in a new file if the job has deleted the stored output, which then counts as dropped."""
         if self._number < 0:
             return
         try:
@@ -58,9 +58,9 @@ class OutputFiles:
             os.close(self._file)
             self._file = -1
         if self._number > 0 and os.path.exists(f"{self._folder}/output"):  # noqa: PTH110
-            if was_open:  # else what was meant for it counts already
+            if was_open:  # otherwise its bytes were counted when they were dropped
                 self.dropped += SEGMENT_BYTES - self._room
-            self._number, self._room = self._number - 1, 0  # this part alone: it is begun again
+            self._number, self._room = self._number - 1, 0  # only this segment is lost: begin it again
         else:
             self._number, self._room, self.dropped = -1, 0, self.total
 
@@ -96,7 +96,7 @@ class OutputFiles:
         try:
             self._file = append_to(self._name(), folder=folder)
         except OSError:
-            pass  # what was meant for it is dropped
+            pass  # `_store` counts its bytes as dropped
         old = self._number - SEGMENTS_KEPT
         if old >= 1:
             try:

@@ -1,7 +1,7 @@
-"""Why a program was not executed, for people. Imported by a supervisor only after that has happened.
+"""Explains why a program was not executed. A supervisor imports it only after that has happened.
 
-The system says one number for many reasons: "no such file" of a script whose interpreter is not there, and
-"permission denied" of a folder far above. So the files are looked at here, after the fact.
+One error number has many causes: "no such file" may mean that the interpreter of a script is missing, and
+"permission denied" may concern a folder far above. So the files are examined here, after the failure.
 """
 
 import errno
@@ -9,15 +9,15 @@ import os
 import stat
 
 FIRST_LINE_BYTES = 256
-"""The system looks at no more of a script to find its interpreter: execve(2)."""
+"""The kernel reads no more bytes of a script to find its interpreter: execve(2)."""
 _ELF = b"\x7fELF"
 
 
 def why_not_executed(name: str, paths: list[str], problem: int) -> str:
-    """In words, from the places where the program may be and errno(3)."""
+    """The message for a failure; `paths` are the candidates for the program, `problem` is errno(3)."""
     try:
         return f"program `{name}` {_why(name, paths, problem)}"
-    except (OSError, ValueError):  # while it was looked at, something changed
+    except (OSError, ValueError):  # a file changed while it was examined
         return f"program `{name}` cannot be executed: {os.strerror(problem)}"
 
 
@@ -34,13 +34,11 @@ def _why(name: str, paths: list[str], problem: int) -> str:
         case errno.ELOOP:
             return _why_a_circle(path)
         case errno.ENAMETOOLONG:
-            return (
-                "has a path that is longer than the system takes: 255 bytes for a name, 4,095 for all of it"
-            )
+            return "has a path that is too long: at most 255 bytes for a name, and 4,095 for the whole path"
         case errno.E2BIG:
             return (
-                "gets more arguments and environment than the system takes; give large values in a file "
-                "(`getconf ARG_MAX` says how much it takes)"
+                "gets more arguments and environment than the system allows; pass large values in a file "
+                "(`getconf ARG_MAX` shows the limit)"
             )
         case errno.ETXTBSY:
             return "is open for writing; to replace it, write a new file and rename it"
@@ -49,7 +47,9 @@ def _why(name: str, paths: list[str], problem: int) -> str:
 
 
 def why_denied(path: str) -> str:
-    """Which folder above a path may not be searched; empty if each may."""
+    """A message about the topmost folder above a path that this user may not
+    search; empty if there is none.
+    """
     above = os.path.dirname(path)  # noqa: PTH120  no pathlib in the shim
     folders = []
     while above and above not in folders:
@@ -57,9 +57,7 @@ def why_denied(path: str) -> str:
         above = os.path.dirname(above)  # noqa: PTH120
     for folder in reversed(folders):
         if os.path.isdir(folder) and not os.access(folder, os.X_OK):  # noqa: PTH112
-            return (
-                f"cannot be reached: the folder {folder} may not be searched by this user (`chmod +x` on it)"
-            )
+            return f"cannot be reached: this user may not search {folder}; allow it with `chmod +x`"
     return ""
 
 
@@ -77,21 +75,21 @@ def _why_absent(path: str) -> str:
     if head.startswith(b"#!"):
         return _why_no_interpreter(path, head)
     if head.startswith(_ELF):
-        return "is there, but the loader that it names is not: it was built for another system"
-    return "is there, but something that it needs is not"
+        return "exists, but its loader does not: it was built for a different system"
+    return "exists, but something that it needs does not"
 
 
 def _why_no_interpreter(path: str, head: bytes) -> str:
     line, interpreter = _interpreter(head)
     if line.endswith(b"\r"):
         return (
-            f"is there, but its first line `{_shown(line)}` ends in a carriage return, as Windows ends "
-            f"lines, so the system looks for `{_shown(interpreter)}`; take them out:  "
+            f"exists, but its first line `{_shown(line)}` ends in a carriage return, as lines do on "
+            f"Windows, so the system looks for `{_shown(interpreter)}`; remove them:  "
             f"sed -i 's/\\r$//' {path}"
         )
     return (
-        f"is there, but its interpreter {_shown(interpreter)} is not (its first line is `{_shown(line)}`); "
-        "install it, or write where it is"
+        f"exists, but its interpreter {_shown(interpreter)} does not (its first line is `{_shown(line)}`); "
+        "install it, or correct that line"
     )
 
 
@@ -107,10 +105,10 @@ def _why_not_executable(path: str) -> str:
     if os.statvfs(path).f_flag & os.ST_NOEXEC:
         return "not executable: its file system is mounted `noexec`"
     if not os.access(path, os.X_OK):
-        return f"not executable by this user; make it so:  chmod +x {path}"
+        return f"not executable by this user; allow it:  chmod +x {path}"
     head = _head(path)
     if head.startswith(b"#!"):
-        return f"is there, but its interpreter {_shown(_interpreter(head)[1])} is not executable"
+        return f"exists, but its interpreter {_shown(_interpreter(head)[1])} is not executable"
     return f"not executable: {os.strerror(errno.EACCES)}"
 
 
@@ -119,7 +117,7 @@ def _why_no_format(path: str) -> str:
     if not head:
         return "cannot be executed: it is empty"
     if head.startswith(_ELF):
-        return "cannot be executed: it was built for another kind of machine"
+        return "cannot be executed: it was built for a different kind of machine"
     if head.startswith(b"#!"):
         line, _ = _interpreter(head)
         return f"cannot be executed: its first line `{_shown(line)}` names no interpreter"
@@ -137,12 +135,12 @@ def _why_a_circle(path: str) -> str:
     try:
         os.stat(path)  # noqa: PTH116
     except OSError:
-        return "not found: links on its path lead in a circle"
-    return "cannot be executed: its interpreter is a script of a script, more often than the system follows"
+        return "not found: links on its path form a circle"
+    return "cannot be executed: its interpreter is a script that needs a script, more levels than allowed"
 
 
 def _interpreter(head: bytes) -> tuple[bytes, bytes]:
-    """The first line of a script, and the path that the system takes from it."""
+    """The first line of a script, and the path of the interpreter in it."""
     line = head.partition(b"\n")[0]
     words = line.removeprefix(b"#!").strip(b" \t").replace(b"\t", b" ").split(b" ")
     return line, words[0]
@@ -162,5 +160,5 @@ def _head(path: str) -> bytes:
 
 
 def _shown(text: bytes) -> str:
-    """Bytes of a file in a message: what is no plain character is written out."""
+    """Bytes of a file for a message, with escapes for everything that is not a plain character."""
     return text.decode("utf-8", "backslashreplace").encode("unicode_escape").decode("ascii")

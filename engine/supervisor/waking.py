@@ -1,4 +1,4 @@
-"""How a supervisor wakes its engine, and how it is woken itself."""
+"""How a supervisor wakes the engine, and what wakes a supervisor."""
 
 import ctypes
 import os
@@ -13,22 +13,25 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Wake:
-    """The engine's named pipe, open from one attempt to the next. A hint: the engine looks by itself, too."""
+    """The engine's named pipe, kept open between attempts. Only a hint: the engine also looks by itself."""
 
     def __init__(self, path: str) -> None:
-        """Opened when there is something to tell."""
+        """`path` is opened with the first message."""
         self._path = path
         self._pipe = -1
 
     def tell(self, line: bytes) -> None:
-        """Notify the engine. If the pipe has no reader any more, there may be a new one in its place."""
+        """Write a line to the pipe.
+
+        If the pipe has lost its reader, open it once more: it may have been replaced.
+        """
         for _ in range(2):
             try:
                 if self._pipe < 0:
                     self._pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
                 os.write(self._pipe, line)
             except BlockingIOError:
-                return  # there is enough to read already
+                return  # the pipe is full, so the engine is woken anyway
             except OSError:
                 self._close()
             else:
@@ -41,7 +44,7 @@ class Wake:
 
 
 def child_signals() -> int:
-    """A handle that is readable when a child has ended. A handler would interrupt each wait for a job."""
+    """A descriptor that is readable when a child has ended. A signal handler would interrupt each wait."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     mask = ctypes.create_string_buffer(_SIGSET_BYTES)
     _libc.sigemptyset(mask)
@@ -53,7 +56,7 @@ def child_signals() -> int:
 
 
 def take_all(handle: int) -> None:
-    """Take what is there from a handle that does not block."""
+    """Read and drop everything from a non-blocking descriptor."""
     try:
         os.read(handle, READ_BYTES)
     except BlockingIOError:
@@ -61,7 +64,7 @@ def take_all(handle: int) -> None:
 
 
 def poll_of(*handles: int) -> "select.poll":
-    """Waits for what can be read from any of them."""
+    """A poll that waits until one of these descriptors is readable."""
     poll = select.poll()
     for handle in handles:
         poll.register(handle, select.POLLIN)

@@ -124,10 +124,12 @@ def _copies(least: int, most: int) -> int:
 
 
 class _Machine:
-    """A pattern as nodes: tests of one character, forks, and conditions on the surrounding text.
+    """A pattern as an automaton: nodes that test one character, forks, and conditions on the surrounding
+    text.
 
-    Built from the end: a node knows what follows it. Sets of nodes are bits of an integer, so one operation
-    unites a thousand of them.
+    This is Thompson's construction: all paths are followed at once, so a text is read once. The nodes are
+    made from the end to the beginning, because a node needs the number of the node after it. A set of nodes
+    is the bits of an integer, so one operation unites a thousand of them.
     """
 
     def __init__(self, tree: Items) -> None:
@@ -162,7 +164,11 @@ class _Machine:
         around: _Around | None,
         steps: dict[tuple[_Around | None, int, int], int],
     ) -> int:
-        """The nodes reached after each active node has read its character, eight at a time."""
+        """The nodes that are reached when each active node has read its character.
+
+        It handles eight nodes at a time and remembers the result for each byte of `alive`: a long text
+        repeats few such bytes, and this is the innermost loop.
+        """
         found = 0
         for index, byte in enumerate(alive.to_bytes(len(self._follow) // 8 + 1, "little")):
             if byte:
@@ -178,7 +184,9 @@ class _Machine:
         return found
 
     def _around(self, text: str, at: int) -> _Around | None:
-        """The surroundings of a point, as one of a few cases; None if the pattern has no condition."""
+        """The surroundings of a point, reduced to the few cases that
+        conditions can tell apart; None without conditions.
+        """
         if not self._conditions:
             return None
         is_word = _CATEGORIES["CATEGORY_WORD"]
@@ -202,7 +210,8 @@ class _Machine:
                 if self._follow[node] and not self._is_character[node] and self._is_open(node, around)
             ]
             is_changed = True
-            while is_changed:  # one more pass for each repetition inside a repetition: only they lead back
+            # Nodes have been made from the end, so one pass is enough unless a repetition leads back.
+            while is_changed:
                 is_changed = False
                 for node in inner:
                     bits = found[node]
@@ -246,7 +255,7 @@ class _Machine:
 
     def _repeat(self, about: tuple[int, int, Items], follow: int) -> int:
         least, most, body = about
-        if most >= MAX_LENGTH:
+        if most >= MAX_LENGTH:  # no limit that a text could reach: a loop
             again = self._add()
             self._follow[again] = (self._row(body, again), follow)
             follow = again

@@ -294,7 +294,10 @@ class _NotAllowedError(Exception):
 
 @lru_cache(maxsize=8192)
 def _parse(source: str) -> "Expression | _Refused":
-    """An expression's tree, or why there is none. Limits are checked first, before the parser can fail."""
+    """An expression's tree, or why there is none.
+
+    The limits on length and brackets are checked before parsing: Jinja2's parser is recursive.
+    """
     if not source.strip():
         return _Refused("the braces are empty")
     if len(source) > MAX_SOURCE or sum(source.count(sign) for sign in "([{") > MAX_BRACKETS:
@@ -401,7 +404,11 @@ class _Converter:
         return first
 
     def _chain(self, parts: "Sequence[nodes.Node]", depth: int) -> list[Expression]:
-        """Operands as a tree that leans to one side, as deep as their number."""
+        """Convert the operands of a chain such as `a + b + c`.
+
+        Our tree of it is as deep as the chain is long, so its length counts as depth: a deep tree would
+        exceed Python's recursion limit.
+        """
         if depth + len(parts) > MAX_DEPTH:
             raise _NotAllowedError("the expression is too large")
         return [self.convert(part, depth + len(parts) - 1) for part in parts]

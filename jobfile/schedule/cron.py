@@ -1,4 +1,8 @@
-"""Cron text -> sets of minutes, hours and days: cron semantics version 1, which no release may change."""
+"""Parses cron text to sets of minutes, hours and days: cron semantics version 1, which no release may change.
+
+The rules are those of Debian's cron (crontab(5), cron(8)), which is Vixie cron; where POSIX differs, comments
+say so.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -33,7 +37,7 @@ ALIASES = {
     "@hourly": "0 * * * *",
 }
 MONTH_LENGTHS = ((31,), (28, 29), (31,), (30,), (31,), (30,), (31,), (31,), (30,), (31,), (30,), (31,))
-"""The possible lengths of each month."""
+"""The possible lengths of the months, January first."""
 
 _WORDS = re.compile(r"[^ \t]+")
 _CRON_WORD = re.compile(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?+)++", re.ASCII | re.IGNORECASE)
@@ -41,7 +45,7 @@ _ZONE_PREFIX = re.compile(r"(?:CRON_)?TZ=([^ \t]*)", re.ASCII)
 _ALL_WEEKDAYS = 0b1111111
 _EVERY_DAY = (2 << 31) - 2
 _FIVE_WEEKS = 0b10000001000000100000010000001
-"""One bit per week: multiplying seven bits by it repeats them over 35 days."""
+"""One bit for each of five weeks: multiplying seven bits by it repeats them over 35 days."""
 _SUNDAY, _SATURDAY = 0, 6
 
 
@@ -49,9 +53,10 @@ _SUNDAY, _SATURDAY = 0, 6
 class CronExpression:
     """A cron text as bit sets: bit n is minute, hour, day, month or weekday n (0 is Sunday).
 
-    `fields` are its five texts. A fixed expression names its minutes and hours; this decides how a clock
-    change affects it. With `is_either`, a day matches if one of the two day fields does. With
-    `restricts_both_days`, neither day field is a plain star, so the author may mean either rule.
+    `fields` are its five texts. A fixed expression (`is_fixed`) names its minutes and hours, which decides
+    how a clock change affects it: local_times.py. With `is_either`, a day matches if one of the two day
+    fields does. With `restricts_both_days`, neither day field is a plain star, so the author may mean either
+    rule. `uneven_step` is a note on a step that does not divide its range.
     """
 
     fields: tuple[str, ...]
@@ -72,6 +77,7 @@ class CronExpression:
         every_day = (2 << length) - 2
         week = self.day_of_week
         if week != _ALL_WEEKDAYS:
+            # Rotated, so that bit 0 is the weekday of day 1; one place to the left, because bit n is day n.
             turned = (week >> first_weekday | week << 7 - first_weekday) & _ALL_WEEKDAYS
             by_week = turned * _FIVE_WEEKS << 1
         else:
@@ -115,7 +121,9 @@ def _expression(fields: tuple[str, ...], sets: list[FieldSet], days: DayRule) ->
     restricts_day = not (has_star[2] and day.bits == _EVERY_DAY)
     restricts_week = not (has_star[4] and week.bits == _ALL_WEEKDAYS)
     restricts_both = restricts_day and restricts_week
-    if days is DayRule.CRON:  # for cron `*/2` is a star like any other
+    if days is DayRule.CRON:
+        # POSIX: when both day fields are restricted, either may match. Vixie cron looks at the first
+        # character only, so `*/2` counts as a star, and then both fields must match.
         is_either = not has_star[2] and not has_star[4]
     else:
         is_either = days is DayRule.EITHER and restricts_both
@@ -128,7 +136,7 @@ def _expression(fields: tuple[str, ...], sets: list[FieldSet], days: DayRule) ->
         day_of_week=week.bits,
         special_days_of_month=day.special_days,
         special_days_of_week=week.special_days,
-        is_fixed=not has_star[0] and not has_star[1],
+        is_fixed=not has_star[0] and not has_star[1],  # the flags MIN_STAR and HR_STAR of Vixie cron
         is_either=is_either,
         restricts_both_days=restricts_both,
         uneven_step=next((one.uneven_step for one in sets if one.uneven_step), None),
@@ -139,7 +147,7 @@ def _expression(fields: tuple[str, ...], sets: list[FieldSet], days: DayRule) ->
 
 
 def _special_bit(special: SpecialDay, length: int, first_weekday: int) -> int:
-    """The bit of the special day in such a month; 0 if the month has no such day."""
+    """The bit of a special day in a month of this shape; 0 if the month has no such day."""
     if special.kind == "L":
         return 1 << length
     if special.kind == "LW":
@@ -152,7 +160,7 @@ def _special_bit(special: SpecialDay, length: int, first_weekday: int) -> int:
 
 
 def _nearest_weekday(day: int, length: int, first_weekday: int) -> int:
-    """The Monday to Friday nearest to a day, inside its month."""
+    """The weekday (Monday to Friday) nearest to a day, but never in the month before or after."""
     weekday = (first_weekday + day - 1) % 7
     if weekday == _SATURDAY:
         return day - 1 if day > 1 else day + 2

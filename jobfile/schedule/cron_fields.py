@@ -38,7 +38,11 @@ class FieldSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Field:
-    """The rules of one field. `last` is the end of an open range (`5/10`); `advice` is for a wrong number."""
+    """The rules of one field. `advice` is for a number out of range.
+
+    `last` is the end of `*` and of an open range (`5/10`). It differs from `high` for weekdays: 7 is Sunday
+    again, and must not count twice.
+    """
 
     name: str
     low: int
@@ -145,7 +149,7 @@ def _bounds(field: Field, head: str, at: int, *, is_open: bool) -> tuple[int, in
     if isinstance(high, CronProblem):
         return high
     if field is DAY_OF_WEEK and high == 0 and low > 0:
-        high = SUNDAY_AT_END
+        high = SUNDAY_AT_END  # `fri-sun`: at the end of a range Sunday is 7
     return (low, high) if low <= high else _backwards(field, head, at, low, high, has_step=is_open)
 
 

@@ -1,6 +1,8 @@
-"""The local days that an entry matches, one month at a time, as bits: bit n is day n of the month.
+"""Finds the local days that an entry matches, one month at a time, as bits: bit n is day n of the month.
 
-Days are plain calendar days: time zones and clock changes do not matter here.
+Days are calendar days: time zones and clock changes do not matter here. With bits, a month is a few
+operations on integers: `x & -x` is the lowest day of x, `x & (x - 1)` is x without it, and x.bit_length() - 1
+is the last day.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ YEARS = range(1, 10_000)
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _ALL_WEEKDAYS = 0b1111111
 _FIVE_WEEKS = 0b10000001000000100000010000001
-"""One bit per week: multiplying seven bits by it repeats them over 35 days."""
+"""One bit for each of five weeks: multiplying seven bits by it repeats them over 35 days."""
 
 
 class Days(Protocol):
@@ -99,7 +101,7 @@ class NumberedDays:
         days = self.open_days.in_month(year, month)
         index = self.number - 1 if self.number > 0 else days.bit_count() + self.number
         for _ in range(index):
-            days &= days - 1  # without the lowest
+            days &= days - 1
         return days & -days if index >= 0 else 0
 
 

@@ -1,4 +1,4 @@
-"""The effects of clock changes on an entry: local times that do not exist, or occur twice."""
+"""Explains the effects of clock changes on an entry: local times that do not exist, or occur twice."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -81,7 +81,7 @@ def fold_dates(entry: ScheduleEntry, *, after: datetime | None = None, days: int
 
 
 def explain_fire(entry: ScheduleEntry, at: datetime) -> str:
-    """How a clock change affects the fire of an entry at an instant; "" if it does not."""
+    """How a clock change has affected the fire of an entry at an instant, as a note; "" if it has not."""
     if isinstance(entry, AtEntry):
         return _first_pass_note(entry.timezone, at, is_fixed=False) or _second_pass_note(entry.timezone, at)
     if not isinstance(entry, CronEntry | BusinessDayEntry):

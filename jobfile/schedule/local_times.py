@@ -1,7 +1,12 @@
 """Finds the instants of an entry that names local times, piece by piece along the local calendar.
 
-Between two clock changes local time runs evenly, so a piece is walked along the local calendar. The effect
-of a change is decided at the start of the piece after it.
+Between two clock changes local time runs evenly, so within such a piece an instant is a local time minus a
+constant offset. The effect of a change is decided at the start of the piece after it.
+
+The rules at a change are those of Debian's cron(8), for changes of less than three hours. A fixed entry,
+which names its minutes and hours, is tied to the local day: times that are skipped run once, right after the
+change, and times that come again do not run again. A wildcard entry follows the clock: it runs each time the
+clock shows its time. After a larger change the new time is used at once.
 """
 
 from bisect import bisect_left, bisect_right
@@ -23,13 +28,18 @@ from jobfile.schedule.day_sets import (
 from jobfile.schedule.zones import EPOCH, ClockChange, changes_of_year, load_zone
 
 LONGEST_SHIFT = timedelta(hours=3)
-"""A clock change this large moves to another date or place: no time counts as skipped or repeated."""
+"""A clock change of this size or more is a correction, for cron(8): no time counts as skipped or repeated.
+
+An example is Samoa, which left out 30 December 2011 to change to the other side of the date line.
+"""
 
 LAST_SINGULAR_YEAR = 2100
-"""After this year every zone follows a yearly rule: the package `tzdata` lists no individual changes."""
+"""After this year every zone follows a yearly rule: the package `tzdata` lists no individual changes then."""
 
 CYCLE_YEARS = 400
-"""The calendar repeats after this number of years: an entry that never fires in them never fires."""
+"""The Gregorian calendar repeats after 400 years, weekdays included:
+an entry that does not fire in them never fires.
+"""
 
 EPOCH_DAY = EPOCH.toordinal()
 _SECOND = timedelta(seconds=1)
@@ -38,10 +48,10 @@ _MINUTES_A_DAY = 1440
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of UTC, in seconds since the epoch, [start, end), in which the offset is constant.
+    """A range of UTC, [start, end) in seconds since the epoch, in which the offset (in seconds) is constant.
 
-    `gap_from` is the local second at which a gap begins that ends at the start of the piece;
-    `repeats_until` is the instant until which the piece repeats local times.
+    `gap_from` is the first local second of the gap that ends at the start of the piece, or None.
+    `repeats_until` is the instant until which the piece repeats local times of the piece before.
     """
 
     start: int
@@ -59,7 +69,9 @@ def seconds_of(instant: datetime) -> int:
 
 @lru_cache(maxsize=4096)
 def pieces_of_year(zone: str, year: int) -> tuple[Piece, ...]:
-    """The pieces of a year of UTC. Its edges are not changes, but a fold can cross its start."""
+    """The pieces of a year of UTC. The edges of the year are not changes,
+    but a fold may have begun before its start.
+    """
     loaded = load_zone(zone)
     assert loaded is not None, f"zone {zone} was checked"
     begin = datetime(year, 1, 1, tzinfo=UTC)
@@ -69,6 +81,7 @@ def pieces_of_year(zone: str, year: int) -> tuple[Piece, ...]:
     if not changes or changes[0].at > begin:
         offset = begin.astimezone(loaded).utcoffset()
         assert offset is not None, "a zone has an offset at every instant"
+        # A clock set back shortly before midnight UTC repeats times of the year before.
         is_near_change = (begin - LONGEST_SHIFT).astimezone(loaded).utcoffset() != offset
         start = seconds_of(begin)
         repeats_until = _repeats_until(changes_of_year(zone, year - 1)[-1]) if is_near_change else start
@@ -97,8 +110,8 @@ def _repeats_until(change: ClockChange) -> int:
 class LocalTimes:
     """The local times of an entry: minutes and hours as bit sets, on days in [first_day, last_day].
 
-    Days are counted from the epoch. `last_listed_year` is the last year with dates in the calendar's lists;
-    after it, the days repeat.
+    Days are counted from the epoch. `last_listed_year` is the last year with dates in the lists of the
+    entry's calendar; after it, the days repeat with the Gregorian calendar.
     """
 
     minute: int
@@ -111,7 +124,7 @@ class LocalTimes:
 
 
 def local_times(entry: CronEntry | BusinessDayEntry) -> LocalTimes:
-    """The local times of a checked entry. The nominal local day decides, whatever the clock does on it."""
+    """The local times of a checked entry. `days`, `from` and `until` are about nominal local days."""
     window = (entry.from_day, entry.until_day)
     if isinstance(entry, CronEntry):
         return _cron_times(entry.cron, entry.days, entry.calendar, entry.on_closed, window)
@@ -158,7 +171,7 @@ def local_batches(
     last_fire = max(after.year, times.last_listed_year, LAST_SINGULAR_YEAR)
     for year in range(after.year, until.year + 1):
         if year > after.year and not _has_days(times, year):
-            pieces: tuple[Piece, ...] = ()  # those already known
+            pieces: tuple[Piece, ...] = ()  # finding the changes of a year is slow
         else:
             pieces = pieces_of_year(zone, year)
         for piece in pieces:
@@ -166,12 +179,16 @@ def local_batches(
                 for batch in _piece_batches(times, piece, max(low, piece.start), min(high, piece.end)):
                     last_fire = max(last_fire, year)
                     yield batch
+        # From `last_fire` on, both the days and the clock changes repeat: nothing will fire any more.
         if year - last_fire > CYCLE_YEARS:
             return
 
 
 def _has_days(times: LocalTimes, year: int) -> bool:
-    """Whether a year has a matching day; includes the days around it, as local time may be a day off."""
+    """Whether a year has a matching day.
+
+    One day more at each end: a local date may differ from the UTC date.
+    """
     first_day = date(year, 1, 1).toordinal() - EPOCH_DAY
     return next(_days_inside(times, first_day - 1, first_day + 366), None) is not None
 
@@ -183,13 +200,15 @@ def _days_inside(times: LocalTimes, first: int, last: int) -> Iterator[int]:
 def _piece_batches(times: LocalTimes, piece: Piece, low: int, high: int) -> Iterator[Iterable[datetime]]:
     """The instants of a piece in [low, high), seconds since the epoch; no batch is empty."""
     if times.is_fixed:
+        # Skipped times run once, after the gap, however many there are; repeated times do not run again.
         moved = moved_instant(piece)
         if moved is not None and low <= moved < high and minutes_in_gap(times, piece):
             yield (EPOCH + timedelta(seconds=moved),)
             low = moved + 1
         low = max(low, piece.repeats_until)
     offset = piece.offset
-    first, last = -((low + offset) // -60), -((high + offset) // -60) - 1  # local minutes since the epoch
+    # -(x // -60) rounds up: the first and the last local minute, since the epoch, that begin in [low, high).
+    first, last = -((low + offset) // -60), -((high + offset) // -60) - 1
     first_day, first_minute = divmod(first, _MINUTES_A_DAY)
     last_day, last_minute = divmod(last, _MINUTES_A_DAY)
     minutes, distances = _minutes_of_day(times.minute, times.hour)
@@ -207,7 +226,9 @@ def _piece_batches(times: LocalTimes, piece: Piece, low: int, high: int) -> Iter
 
 
 def moved_instant(piece: Piece) -> int | None:
-    """The first whole local minute after the gap that ends at the start of the piece."""
+    """The instant, in seconds, of the first whole local minute after the
+    gap that ends at the start of a piece.
+    """
     if piece.gap_from is None:
         return None
     return -((piece.start + piece.offset) // -60) * 60 - piece.offset
@@ -259,7 +280,7 @@ def days_between(days: Days, first: int, last: int) -> Iterator[int]:
             matching &= -1 << first - before
         if before + length > last:
             matching &= (2 << last - before) - 1
-        while matching:
+        while matching:  # from the lowest bit to the highest
             lowest = matching & -matching
             yield before + lowest.bit_length() - 1
             matching ^= lowest

@@ -1,8 +1,7 @@
-"""Schedule entries and a window -> the instants at which they fire. Pure: no clock, no host zone.
+"""Finds the instants in a window at which schedule entries fire. It reads no clock and no zone of the host.
 
-An entry's instants depend only on its text, its zone and tzdata, never on where a search begins. They are
-found piece by piece: between two clock changes local time runs evenly, so a piece is walked along the local
-calendar. The effect of a change is decided at the start of the piece after it.
+An entry's instants depend only on its text, its zone and tzdata, never on where a search begins: so plan,
+simulation and engine always agree. local_times.py has the rules for local times.
 """
 
 import heapq
@@ -57,7 +56,7 @@ _FAR_BACK = timedelta(days=20 * 366)
 
 
 class NotAdvancingError(Exception):
-    """A search returned an instant that is not after its start: the caller would loop forever."""
+    """A search returned an instant that is not after its start, so its caller would loop forever: a bug."""
 
 
 class Fire(NamedTuple):
@@ -85,7 +84,10 @@ _new_fire: Callable[[tuple[datetime, int]], Fire] = partial(tuple.__new__, Fire)
 
 
 def _once_each(merged: Iterable[Fire]) -> Iterator[Fire]:
-    """Fires at the same instant are ordered by entry, so the first entry wins."""
+    """Drop repeated instants.
+
+    Fires at the same instant are ordered by entry, so the first entry's is kept.
+    """
     last = None
     for fire in merged:
         if fire.at != last:
@@ -101,6 +103,7 @@ def next_fire(entries: Sequence[ScheduleEntry], *, after: datetime) -> Fire | No
     for index, entry in enumerate(entries):
         at = next(_instants(entry, after, until), None)
         if at is not None:
+            # Later entries are searched only for an earlier instant: at the same one, the first entry counts.
             first, until = Fire(at=at, entry=index), at - timedelta.resolution
     if first is not None and first.at <= after:
         raise NotAdvancingError(f"the fire after {after} is found at {first.at}: a bug in jobfile")
@@ -108,7 +111,11 @@ def next_fire(entries: Sequence[ScheduleEntry], *, after: datetime) -> Fire | No
 
 
 def previous_fire(entries: Sequence[ScheduleEntry], *, before: datetime) -> Fire | None:
-    """The last fire before an instant; None if there is none in the twenty years before."""
+    """The last fire before an instant; None if there is none in the twenty years before.
+
+    Fires can only be found forward, so windows before the instant are searched, each four times as long as
+    the last: short ones find a frequent entry without a walk through years of fires.
+    """
     until, span = before - timedelta.resolution, timedelta(hours=1)
     while span < _FAR_BACK:
         found = None
@@ -121,7 +128,9 @@ def previous_fire(entries: Sequence[ScheduleEntry], *, before: datetime) -> Fire
 
 
 def spread_delay(spread: timedelta | None, job: str) -> timedelta:
-    """The delay of a job after its nominal time: the same on every day and on every engine."""
+    """The delay of a job after its nominal time: a hash of its name, so
+    the same on every day and every engine.
+    """
     seconds = 0 if spread is None else spread // timedelta(seconds=1)
     if seconds < 1:
         return timedelta(0)
@@ -153,7 +162,7 @@ def _instants(entry: ScheduleEntry, after: datetime, until: datetime) -> Iterato
 
 
 _AROUND_A_DAY = timedelta(days=2)
-"""The maximum distance of a local day from the UTC midnight at which the same date begins."""
+"""More than any local midnight can differ from UTC midnight of the same date."""
 
 
 def _utc_midnight(day: date) -> datetime:
@@ -165,7 +174,7 @@ def _inside_days(
 ) -> Iterator[tuple[datetime, datetime]]:
     """The ranges (low, high] of (after, until] that are on the local days of an entry.
 
-    There may be several at each end: a clock set back over midnight repeats a day.
+    There may be several at each end: a clock that is set back over midnight enters a day twice.
     """
     first, last = entry.from_day, entry.until_day
     begin = after if first is None else min(until, max(after, _utc_midnight(first) + _AROUND_A_DAY))
@@ -196,7 +205,7 @@ def _every_instants(entry: EveryEntry, after: datetime, until: datetime) -> Iter
     period = entry.every
     at = after
     wait = period - (after - EPOCH) % period
-    while until - at >= wait:
+    while until - at >= wait:  # not `at + wait <= until`, which could leave the calendar
         at += wait
         yield at
         wait = period

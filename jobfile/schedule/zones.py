@@ -20,7 +20,9 @@ LEAST_YEAR: Final = 2
 """The first whole year whose instants have a local time everywhere."""
 
 STEP_SECONDS: Final = 3 * 86_400
-"""Shorter than the time between any two changes of a zone, so probing in these steps misses none."""
+"""The step in which offsets are compared: shorter than the time
+between any two changes of a zone, so none is missed.
+"""
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -127,7 +129,9 @@ def changes_of_year(zone: str, year: int) -> tuple[ClockChange, ...]:
 
 
 def _first_change(zone: ZoneInfo, low: int, high: int) -> int:
-    """The second at which the offset at `low` becomes that at `high`, if there is one change between them."""
+    """The second at which the offset changes between `low` and `high`,
+    found by bisection; there is one change.
+    """
     before = _offset(zone, low)
     while high - low > 1:
         middle = (low + high) // 2

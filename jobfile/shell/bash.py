@@ -22,7 +22,7 @@ class BashWords(Quotes, ABC):
     """Whether the text of a here-document begins after the next newline."""
 
     def conditional(self, first: Word) -> None:
-        """`[[ … ]]`: blanks end words, and some operators are words; nothing is split."""
+        """Read `[[ … ]]`: blanks end words, some operators are words, and expansions are not split."""
         frame = self.frame
         words = [first]
         while True:
@@ -45,7 +45,7 @@ class BashWords(Quotes, ABC):
                 self.break_conditional(sign, words)
 
     def reads_brackets(self, sign: str, *, is_expression: bool) -> bool:
-        """Read an operator that turns out to be part of a word."""
+        """Read an operator if it is part of a word here: in a regular expression after `=~`, or as `<( )`."""
         if sign == "(" and is_expression:
             self.brackets_in_word()
         elif sign == "|" and is_expression:
@@ -120,7 +120,7 @@ class BashWords(Quotes, ABC):
         self.brackets_in_word()
 
     def subscript(self) -> None:
-        """`name[ … ]`: if `=` follows, bash evaluates the text in the brackets."""
+        """Read `name[ … ]`: if `=` follows, bash evaluates the text in the brackets as arithmetic."""
         word, begin = self.word(), self.at
         first, known = len(word.slots), self.known()
         array = word.text.rpartition("(")[2]
@@ -141,7 +141,7 @@ class BashWords(Quotes, ABC):
             self.evaluates((begin, self.at), known, reader="a subscript", array=array)
 
     def array(self, word: Word) -> None:
-        """`name=( … )`: words, not commands; bash evaluates a subscript."""
+        """Read `name=( … )`: words, not commands; a subscript in it is evaluated as arithmetic."""
         begin = self.at
         self.at += 1
         word.text += "("

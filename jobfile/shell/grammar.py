@@ -1,7 +1,8 @@
-"""Groups words into commands: the grammar of one bracket of a shell script, fed with words and separators.
+"""Groups words into commands: the grammar of one bracket of a shell script. The lexer feeds it words and
+separators.
 
-POSIX.1-2017 XCU 2.10 and bash's additions, as far as needed to know where a command begins, what a `)`
-closes, and which words are only data (the list of a `for`, the patterns of a `case`).
+It follows POSIX.1-2017 XCU 2.10 and bash's additions, as far as needed to know where a command begins, what a
+`)` closes, and which words are only data (the list of a `for`, the patterns of a `case`).
 """
 
 import re
@@ -18,7 +19,7 @@ _OPENERS: Final = frozenset(
 """Reserved words after which a command may begin."""
 _COMPOUND: Final = frozenset({"if", "while", "until", "for", "case", "select", "{"})
 _HANDLE: Final = re.compile(r"[0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\}")
-"""A word directly before a redirection: its number, or the variable for its number."""
+"""A word directly before a redirection, without a blank: its descriptor, or the variable for it (XCU 2.7)."""
 _CLOSERS: Final = frozenset({"fi", "done", "esac", "}"})
 _ONLY_BASH: Final = frozenset({"function", "select", "coproc"})
 BRACES: Final = re.compile(
@@ -74,7 +75,9 @@ class Frame:
 
     @property
     def may_assign(self) -> bool:
-        """Whether a word that is `name=…` here would be an assignment."""
+        """Whether `name=…` here would be an assignment: only assignments are before
+        it (XCU 2.10.2, rule 7).
+        """
         return self.next in (Next.COMMAND, Next.ARGUMENT) and all(one.is_assignment for one in self.words)
 
     def end_word(self) -> None:
@@ -135,6 +138,7 @@ class Frame:
         self.end_word()
         if self.is_target:
             raise LostError(at, "a redirection without a target")
+        # A newline may follow here without ending the command: `linebreak` in the grammar of XCU 2.10.2.
         waits = self.next in (Next.LOOP_IN, Next.CASE_IN, Next.PATTERN, Next.COPROC_NAME)
         if sign == "\n" and (waits or self._goes_on()):
             return
@@ -167,11 +171,13 @@ class Frame:
         self.words, self.next = [], Next.COMMAND
 
     def close_bracket(self, first: int, end: int) -> None:
-        """The commands from this one on belong to a bracket that has ended."""
+        """A bracket has ended; `first` is the number of its first command."""
         self._close(first, self.before, end)
 
     def _close(self, first: int, before: tuple[Command, ...], end: int) -> None:
-        """A compound command ended here: its commands begin with this one, and read the output of these."""
+        """A compound command has ended: its commands begin with number
+        `first`, and read the output of `before`.
+        """
         self.compound = tuple(one for one in self.notes.commands[first:] if not one.is_captured)
         for command in self.compound if before else ():
             command.feeds += before
@@ -336,7 +342,7 @@ class Frame:
             raise LostError(word.start, "`for` or `case` without `in`")
 
     def _coproc(self, word: Word, reserved: str) -> None:
-        """`coproc NAME { … }` has a name, `coproc command word` has none."""
+        """A word after `coproc`: a name only if a compound command follows, as in `coproc NAME { … }`."""
         if reserved in _COMPOUND:
             for first in self.words:
                 self.notes.names += first.slots

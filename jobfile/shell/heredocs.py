@@ -27,7 +27,11 @@ class Heredocs(BashWords, ABC):
         self.heredocs: list[_Heredoc] = []
 
     def delimiter(self, begin: int, *, strips_tabs: bool) -> None:
-        """The word that ends a here-document: without quotes, and not expanded."""
+        """Read the word that ends a here-document.
+
+        Its quotes are removed, and nothing in it is expanded (XCU 2.7.4). If any part of it is quoted,
+        nothing in the text is expanded either.
+        """
         while self.skips_continuation() or self.skips_blank():
             pass
         first = self.at
@@ -45,6 +49,7 @@ class Heredocs(BashWords, ABC):
         self.frame.word = outer
         if self.at == first or "\n" in word.text or word.variables or word.inner or word.slots:
             raise LostError(first, "this delimiter of a here-document")
+        # `texts` is the list of the command that is being read: the next command gets a new one.
         self.heredocs.append(
             _Heredoc(begin, word.text, not word.is_plain, strips_tabs, self.frame.texts),
         )
@@ -77,7 +82,11 @@ class Heredocs(BashWords, ABC):
         frame.word, self.limit, self.at = outer, limit, after
 
     def _end(self, heredoc: _Heredoc) -> tuple[int, int]:
-        """Where the line of the delimiter begins, and where the next line begins."""
+        """Where the line of the delimiter begins, and where the next line begins.
+
+        Without quotes, a backslash joins a line with the next one before the comparison, so a joined line is
+        no delimiter.
+        """
         begin = self.at
         while begin < self.limit:
             end = self._end_of_line(begin)

@@ -1,7 +1,8 @@
 """Reads a shell script as far as needed to find the place of each template.
 
-The places follow POSIX.1-2017 XCU 2.2 (quoting), 2.3 (tokens), 2.6 (expansions) and 2.7.4 (here-documents).
-After text that is not understood, every template is refused: it fails closed.
+The rules are those of POSIX.1-2017, volume XCU: 2.2 (quoting), 2.3 (tokens), 2.6 (expansions) and 2.7.4
+(here-documents); comments name the section. Where shells differ, reading stops: every template after text
+that is not understood is refused, so that a misread script can never let a value become code.
 """
 
 import re
@@ -29,14 +30,16 @@ def read_script(text: str, slots: Sequence[tuple[int, int]], dialect: Dialect = 
         lexer.script()
     except LostError as error:
         lost = (error.at, error.what)
-        # The words around it may mean something different as well.
+        # The commands around it are unfinished, so the words read so far may
+        # mean something different as well.
         open_slots = lexer.close_all()
     except BrokenError as error:
         broken = (error.at, error.what)
         lexer.close_all()
-    places = dict.fromkeys(range(len(slots)), Place.UNKNOWN) | lexer.places
+    places = dict.fromkeys(range(len(slots)), Place.UNKNOWN) | lexer.places  # if not reached: refused
     places |= dict.fromkeys(lexer.notes.names, Place.NAME)
     if lost is not None:
+        # A template in a delimiter is refused anyway, with a message of its own.
         unsure = (index for index in open_slots if places[index] is not Place.DELIMITER)
         places |= dict.fromkeys(unsure, Place.UNKNOWN)
         places |= {index: Place.UNKNOWN for index, (start, _) in enumerate(slots) if start >= lost[0]}
@@ -71,7 +74,11 @@ class _Lexer(Heredocs):
     # Commands
 
     def commands(self) -> None:
-        """Commands in `$( )`: here-documents from outside do not begin in it."""
+        """Commands in `$( )`.
+
+        Refused: a here-document that begins outside of it and whose text may be inside, or the other way
+        round, because shells differ on which newline its text follows.
+        """
         waiting, self.heredocs = self.heredocs, []
         begin = self.at
         self.group()
@@ -111,6 +118,7 @@ class _Lexer(Heredocs):
         """Read one sign outside quotes, or the construct it begins; return whether it closes the frame."""
         if self.slot(Place.BARE):
             return False
+        # Inside a word, `part_of_word` reads a line continuation like any other backslash.
         if self.frame.word is None and self.skips_continuation():
             return False
         sign = self.text[self.at]
@@ -121,7 +129,7 @@ class _Lexer(Heredocs):
             self.end_word()
         elif sign in "\n;&|":
             self.separator()
-        elif sign == "#" and self.frame.word is None:
+        elif sign == "#" and self.frame.word is None:  # XCU 2.3, rule 9: only where a word can begin
             self.comment()
         elif sign == "(":
             self.opening()
@@ -137,6 +145,7 @@ class _Lexer(Heredocs):
         if sign == "[" and word.is_plain and self.frame.may_assign and _IDENTIFIER.fullmatch(word.text):
             bare, length = word.bare, len(word.text)
             self.subscript()
+            # The subscript counts as unquoted, so that `name[…]=` is recognized as an assignment.
             word.bare = bare + word.text[length:]
             word.end = self.at
         elif sign in "?*+@!" and self.text.startswith("(", self.at + 1, self.limit):
@@ -145,7 +154,7 @@ class _Lexer(Heredocs):
             self.part_of_word(sign)
 
     def end_word(self) -> None:
-        """End the current word; `[[` has its own grammar."""
+        """End the current word. `[[` as the first word of a command begins a grammar of its own."""
         frame = self.frame
         word = frame.word
         is_conditional = word is not None and word.is_plain and word.text == "[["
@@ -157,6 +166,7 @@ class _Lexer(Heredocs):
 
     def separator(self) -> None:
         """An operator between commands, or `&>`, which is a redirection in bash only."""
+        # Up to the next template: its own text must not be read as a part of the operator.
         match = _SEPARATOR.match(self.text, self.at, max(self.next_slot(), self.at + 1))
         assert match is not None
         sign = match.group()
@@ -179,7 +189,7 @@ class _Lexer(Heredocs):
             self.read_heredocs()
 
     def closing(self, *, is_inner: bool) -> bool:
-        """`)`: ends a pattern of `case`, or this frame."""
+        """`)`: the end of a pattern of `case`, or of this frame; return whether of the frame."""
         frame = self.frame
         self.end_word()
         if frame.close_pattern():
@@ -221,7 +231,11 @@ class _Lexer(Heredocs):
         return match is not None
 
     def bracket(self, begin: int) -> None:
-        """`(( … ))` or `( … )` where a command can begin."""
+        """`(( … ))` or `( … )` where a command can begin.
+
+        `((` is arithmetic if the text can be read so, and otherwise two brackets (XCU 2.6.4 says it for
+        `$((`).
+        """
         frame = self.frame
         end = self.arithmetic_end(self.at + 1) if self.looks_at("(") else None
         if end is None and frame.next is Next.LOOP_NAME:

@@ -1,7 +1,7 @@
 """Reads the words of a shell script: quotes and expansions, and where they end.
 
-POSIX.1-2017 XCU 2.2 (quoting) and 2.6 (expansions). Reading stops where shells
-disagree on the end of a construct: `LostError`.
+The rules are POSIX.1-2017 XCU 2.2 (quoting) and 2.6 (expansions). Where shells disagree on the end of a
+construct, reading stops with `LostError`.
 """
 
 import re
@@ -29,6 +29,7 @@ Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
 """Maximum depth of nested brackets and expansions."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+"""A name after `$`. Only one digit: `$10` is `$1` followed by 0 (XCU 2.6.2)."""
 _IDENTIFIER_PART: Final = re.compile(r"\w+", re.ASCII)
 _PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
 _OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
@@ -169,7 +170,7 @@ class Quotes:
     # Quotes
 
     def backslash(self) -> None:
-        """A backslash and the character that it quotes."""
+        """A backslash and the character that it quotes; before a newline both vanish (XCU 2.2.1)."""
         self.at += 1
         if self.slot(Place.AFTER_BACKSLASH) or self.at >= self.limit:
             return
@@ -228,7 +229,7 @@ class Quotes:
             self.literal()
 
     def backticks(self) -> None:
-        """Backticks: every template in them is refused, so only their end matters."""
+        """Backticks. Every template in them is refused, so only their end matters."""
         word = self.word()
         word.text += "$"
         word.may_vanish = True
@@ -239,6 +240,7 @@ class Quotes:
         has_escapes = "\\" in self.text[begin : self.at]
         inside = self.text[begin : self.at].replace("\\\n", "") if has_escapes else ""
         word.spots += ((len(word.text) - 1, name) for name in expanded_names(inside))
+        # A shell removes backslashes before it reads the text again (XCU 2.6.3): then offsets would be wrong.
         if not has_slots and not has_escapes:
             known = len(self.notes.commands)
             self.look_into(begin + 1, self.at - 1)
@@ -259,6 +261,7 @@ class Quotes:
         self.refuse_continuation()
         self.deeper(1)
         sign = self.text[self.at : self.at + 1] if self.at < self.limit else ""
+        # Outside quotes the result is split into fields, perhaps none (XCU 2.6.5). `$'` and `$"` are quotes.
         word.may_vanish = word.may_vanish or not (is_double or sign in "'\"")
         if self.looks_at("(("):
             self._dollar_arithmetic(begin)
@@ -278,13 +281,13 @@ class Quotes:
                 self.at = match.end()
                 name = self.rest_of_name(match.group())
                 word.variables.append(name)
-                word.may_vanish = word.may_vanish or name == "@"
+                word.may_vanish = word.may_vanish or name == "@"  # `"$@"` too is no word, or several
                 word.spots.append((len(word.text) - 1, name))
                 self.notes.reads.append(Read(name, begin, self.at))
         self.deeper(-1)
 
     def rest_of_name(self, name: str) -> str:
-        """A name that continues after a line continuation."""
+        """The whole name, when it goes over a line continuation, which shells remove first (XCU 2.2.1)."""
         after = _CONTINUATIONS.match(self.text, self.at, self.next_slot())
         rest = _IDENTIFIER_PART.match(self.text, after.end(), self.next_slot()) if after else None
         if rest is None or not (name[0].isalpha() or name[0] == "_"):
@@ -358,6 +361,7 @@ class Quotes:
             note_expansion(self.notes, self.text, parameter, limit=self.limit)
             self.at = parameter.end()
             self.refuse_continuation()
+        # In `"${x-…}"` a single quote is an ordinary character; after # or % it quotes (XCU 2.6.2).
         is_text = is_double and self.dialect == "sh" and parameter is not None and parameter[3] is not None
         self.at = parameter.end() if parameter else self.at + 1
         outer, self.forced = self.forced, Place.BRACES
@@ -444,6 +448,7 @@ class Quotes:
             if at in self.ends:
                 at = self.ends[at]
                 continue
+            # In brackets these would quote or begin a comment; a `#` inside a word, as in `16#ff`, would not.
             if sign in "\\`#" and not (sign == "#" and self.text[at - 1] not in " \t\n;"):
                 raise LostError(at, f"`{sign}` in (( ))")
             if sign in "'\"":
@@ -463,7 +468,7 @@ class Quotes:
         return end
 
     def _own_text(self, begin: int, end: int) -> str:
-        """The text between these offsets, with templates replaced by blanks."""
+        """The text between these offsets, with as many blanks in place of each template."""
         text = self.text[begin:end]
         for start in self.starts[bisect_left(self.starts, begin) : bisect_left(self.starts, end)]:
             length = min(self.ends[start], end) - start

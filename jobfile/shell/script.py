@@ -146,7 +146,8 @@ def _put_references(
         used.append(index)
         reference = f"${{JF_{len(used)}}}"
         if place is Place.ARITHMETIC and text[start - 1] in "+-":
-            reference = f"({reference})"  # to a shell, `x-` followed by `-5` is not a subtraction
+            reference = f"({reference})"  # with the value -5, `x-` would become `x--5`: a decrement
+        # In double quotes, so that the value is not split. In single quotes: close them, and open them again.
         spelled = {Place.BARE: f'"{reference}"', Place.SINGLE: f"'\"{reference}\"'"}.get(place, reference)
         parts += [text[at:start], spelled]
         at = end
@@ -168,7 +169,7 @@ def _broken(text: str, script: Script) -> Iterator[Problem]:
 def _misplaced(
     script: Script, slots: Sequence[tuple[int, int]], kinds: Sequence[str], written: Collection[int]
 ) -> Iterator[Problem]:
-    """Templates in places where no form of reference works."""
+    """Templates in places where no spelling of the reference works."""
     for index, (slot, place, kind) in enumerate(zip(slots, script.places, kinds, strict=True)):
         if (
             place is Place.COMMENT

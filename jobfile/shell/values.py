@@ -1,7 +1,8 @@
 """Tracks where the values of templates go in a shell script: through names, pipes, functions and files.
 
-The script is not executed, so the order of commands does not count: a name that holds a value somewhere
-holds it everywhere. docs/security.md lists what is not followed.
+The script is not executed, and branches and loops make any order possible. So the order of commands does not
+count: a name that holds a value somewhere holds it everywhere. The passes are repeated until nothing new is
+found. docs/security.md lists what is not followed.
 """
 
 import re
@@ -88,24 +89,28 @@ def follow(
 
 @dataclass(slots=True)
 class _Values:
-    """What is known about the values so far; it only grows."""
+    """What is known about the values so far. It only grows, so repeated passes come to an end."""
 
     script: Script
     sources: frozenset[int]
     outside: Mapping[str, int]
     held: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The function, for `$1` and `$@` only; the name; and the template whose value it holds."""
+    """By function and name: the template whose value the variable holds.
+
+    The function is "" but for `$1`, `$@` and the like: all functions share the other variables.
+    """
     printed: dict[int, int] = field(default_factory=dict)
-    """By the identity of a command."""
+    """By the identity of a command: the template whose value it prints."""
     files: dict[FileKey, int] = field(default_factory=dict)
     fed: dict[str, int] = field(default_factory=dict)
-    """What reaches the standard input of a function."""
+    """By function: the template whose value reaches its standard input."""
     scopes: dict[int, str] = field(default_factory=dict)
     """The function around each place where a command begins."""
     heads: dict[int, Mapping[int, bool]] = field(default_factory=dict)
     shifts: dict[str, int] = field(default_factory=dict)
     """By how much `shift` moves the arguments of each function."""
     shifted: set[str] = field(default_factory=set)
+    """Functions whose arguments may have moved to other numbers: each then holds what `$@` holds."""
     taken: frozenset[int] = frozenset()
     """Commands whose output goes to another command."""
     bodies: dict[str, list[Command]] = field(default_factory=dict)
@@ -257,7 +262,10 @@ class _Values:
                 self.fed.setdefault(name, coming)
 
     def _arguments(self, function: str, words: Sequence[Word], scope: str) -> None:
-        """The words become `$1`, `$2`, … and `$@`."""
+        """Words become `$1`, `$2`, … and `$@`.
+
+        After a word that can be several, the numbers are not certain.
+        """
         is_sure = True
         for at, word in enumerate(words, 1):
             slot = self.of_word(word, scope)
@@ -439,7 +447,10 @@ def _names_read(reader: str, after: Sequence[Word]) -> list[str]:
 
 
 def _file_key(word: Word) -> FileKey | None:
-    """The name of a file in the script, if it is the same at each place."""
+    """What identifies a file in the script; None if its name has a template or the output of a command.
+
+    Names with the same text and the same variables count as one file: the variables rarely change in between.
+    """
     if not word.text or SLOT in word.text or word.within or word.slots:
         return None
     return word.text.removeprefix("./"), tuple(word.variables)

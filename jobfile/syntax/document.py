@@ -226,7 +226,7 @@ def _not_utf8(name: str, data: bytes, at: int) -> Diagnostic:
 
 
 class _UnusualError(Exception):
-    """The text has something that only the careful reader handles."""
+    """The text has something that only the careful reader handles, such as an anchor or a mistake."""
 
 
 def read_quickly(text: str, parser: ParserFactory) -> dict[str, Any] | None:
@@ -238,7 +238,10 @@ def read_quickly(text: str, parser: ParserFactory) -> dict[str, Any] | None:
 
 
 class _QuickReader:
-    """Builds the tree and nothing else; anything it does not handle is unusual."""
+    """Builds the tree and nothing else.
+
+    It compares classes with `is`, which is twice as fast as `match` here.
+    """
 
     __slots__ = ("get", "nodes")
 
@@ -331,7 +334,8 @@ def read_events(source: Source, parser: ParserFactory) -> Iterator[Event]:
     except _LIBRARY_FAULTS as error:
         stumble = _stumble(source, parser, error)
         if stumble.problem == _LIBRARY_DEPTH:
-            # The scanner runs ahead of the parser; the text before that place gives the missing events.
+            # libyaml's scanner reads ahead of its parser, so the error comes too early: the events between
+            # are read from the text before the error.
             with suppress(*_LIBRARY_FAULTS):
                 yield from islice(_events(source, source.text[: stumble.at], parser), given, None)
         yield Event(Kind.STUMBLE, stumble.at, stumble.at, stumble=stumble)

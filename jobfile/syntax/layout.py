@@ -118,7 +118,7 @@ class _Walk:
         return not self.source.text[self.source.line_starts[row] : offset].strip(_WHITE)
 
     def begin(self, token: Token) -> None:
-        """A block map or list is one step deeper than its parent; after a dash too."""
+        """Open a block map or list: one step deeper than its parent, also directly after a dash."""
         _, column = self.place(token.start)
         is_list = token.kind == _LIST
         if not is_list:
@@ -127,7 +127,7 @@ class _Walk:
         self.open.append(Level(is_list, column, new))
 
     def leave_flush(self, column: int) -> None:
-        """A map at or before the column of a flush list is not part of it."""
+        """Close flush lists that a map at this column cannot be part of."""
         while self.open and self.open[-1].is_flush and column <= self.open[-1].old:
             self.open.pop()
 
@@ -143,7 +143,7 @@ class _Walk:
             self.out.dashes.append((token.end, following.start))
 
     def start_line(self, token: Token, row: int, column: int) -> None:
-        """The first token of a line decides where the line begins."""
+        """Set where a line should begin; `token` is its first one."""
         line = self.out.lines[row]
         line.what, line.old = What.CODE, column
         if self.brackets:
@@ -156,7 +156,9 @@ class _Walk:
         self.seen = row
 
     def content(self, token: Token, row: int) -> None:
-        """What a token covers: lines of its own, a bracket, or a place after which a comment may follow."""
+        """Record what a token covers: lines of its own, a bracket, or a place
+        after which a comment may follow.
+        """
         if token.kind in ("[", "{"):
             if not self.brackets:
                 self.bracket_shift = self.shift_of(row)
@@ -175,7 +177,7 @@ class _Walk:
         return self.out.lines[row].new - self.out.lines[row].old
 
     def inside(self, inner: int, row: int) -> None:
-        """A continuation line of a plain or quoted value moves with the value's first line."""
+        """Move a continuation line of a plain or quoted value by as much as the value's first line."""
         line = self.out.lines[inner]
         text = self.source.line(inner + 1)
         line.what, line.old = What.INSIDE, len(text) - len(text.lstrip(_WHITE))
@@ -184,7 +186,11 @@ class _Walk:
         self.seen = max(self.seen, inner)
 
     def block(self, token: Token, row: int) -> None:
-        """A block scalar moves as a whole: its text begins one step deeper than its key."""
+        """Move a block scalar as a whole, so that its text begins one step deeper than its key.
+
+        With an indentation indicator (`|2`), the number is part of the text: then the depth below the parent
+        stays.
+        """
         header = self.source.line(row + 1)[self.place(token.start)[1] :]
         has_indicator = any(sign.isdigit() for sign in header.split("#")[0])
         if "#" in header:
@@ -192,7 +198,7 @@ class _Walk:
         last = self.place(max(token.start, token.end - 1))[0]
         if "+" not in header.split("#")[0]:
             while last > row and not self.source.line(last + 1).strip(" "):
-                last -= 1  # blank lines after the text are not part of it
+                last -= 1  # only with `+` are blank lines after the text part of it
         rows = range(row + 1, min(last + 1, len(self.out.lines)))
         texts = {inner: self.source.line(inner + 1) for inner in rows}
         least = min((_margin(text) for text in texts.values() if text.strip(" ")), default=0)

@@ -68,7 +68,11 @@ def value_places(written: str, style: str, value: str) -> tuple[Place, ...] | No
 
 
 def _flow_places(written: str, style: str, value: str) -> tuple[Place, ...] | None:
-    """A plain or quoted scalar: line breaks fold, and an escape is one character."""
+    """The places in a plain or quoted scalar (YAML 1.2, 6.5 and 7.3).
+
+    A line break with the blanks around it is one space, each further break is a newline, and an escape is one
+    character. In double quotes a backslash at the end of a line joins it with the next.
+    """
     escape = {'"': _ESCAPE, "'": _QUOTED_PAIR}.get(style, _NEVER)
     at, end = (1, len(written) - 1) if style else (0, len(written))
     places: list[Place] = []
@@ -95,7 +99,11 @@ def _flow_places(written: str, style: str, value: str) -> tuple[Place, ...] | No
 
 
 def _block_places(written: str, value: str) -> tuple[Place, ...] | None:
-    """A literal or folded scalar: lines without indentation, joined by breaks or a space."""
+    """The places in a literal or folded scalar (YAML 1.2, 8.1): its lines without indentation.
+
+    Which break became a newline, a space or nothing depends on many rules, so the value is followed instead:
+    breaks and spaces in it belong to the place between two lines, until the next line begins.
+    """
     places: list[Place] = []
     end = 0
     for start, line in _content_lines(written, value):

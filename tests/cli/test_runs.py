@@ -385,7 +385,7 @@ def test_a_run_without_an_engine_does_not_wait_for_a_copy_to_be_accepted(
         store.incidents.begin_hold("restored_hold", detail="why", now=datetime.now(UTC))
     refused = jobfile("run", "bad")
     assert refused.code == 1
-    assert "an older copy that nobody has accepted" in refused.err
+    assert "an older copy that has not been accepted" in refused.err
     with store.transaction():
         store.incidents.end_hold("restored_hold", by="anna", now=datetime.now(UTC))
     assert "exit code 7" in jobfile("run", "bad").err

@@ -267,7 +267,7 @@ def more_runs_are_active_than_may_be(patient: Patient) -> None:
     )
 
 
-@brings("invariant.I12", "does not know what became of it")
+@brings("invariant.I12", "does not know what happened to it")
 def nothing_is_known_of_a_schedule(patient: Patient) -> None:
     patient.write("delete from gap", "delete from attempt", "delete from run")
 
@@ -365,7 +365,7 @@ def the_ledger_is_on_a_network_file_system(patient: Patient) -> None:
     patient.mounts.write_text(f"/dev/a / ext4 rw 0 0\nhost:/x {patient.config.state_dir} nfs4 rw 0 0\n")
 
 
-@brings("ledger.restored", "older copy that nobody has accepted")
+@brings("ledger.restored", "older copy that has not been accepted")
 def an_older_copy_is_held(patient: Patient) -> None:
     with patient.world.store.transaction():
         patient.world.store.incidents.begin_hold(RESTORED_HOLD, detail="x", now=patient.world.clock.now())

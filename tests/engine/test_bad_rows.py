@@ -340,7 +340,7 @@ def test_a_definition_that_is_not_the_one_applied_is_not_executed(world: World) 
     next_instant(world)
     (run,) = world.view.recent_runs(job="one", state=None, limit=9)
     assert (run.state, run.reason) == (RunState.FAILED, "start_error")
-    assert "another digest" in run.detail
+    assert "different digest" in run.detail
     assert [run.state for run in world.view.recent_runs(job="other", state=None, limit=9)] == [
         RunState.RUNNING
     ]
@@ -377,7 +377,7 @@ def test_a_ledger_with_anything_foreign_in_it_is_refused(world: World, text: str
     db.execute(text)
     db.close()
     name = text.split()[2]
-    with pytest.raises(StoreRefusedError, match=f"`{name}` is (not of this program|missing)"):
+    with pytest.raises(StoreRefusedError, match=f"`{name}` (does not belong to it|is missing)"):
         SqliteStore.open(world.config.ledger)
 
 

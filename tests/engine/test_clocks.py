@@ -48,12 +48,12 @@ def test_a_jump_is_what_the_wall_clock_went_more_than_the_time_that_passed(
 @pytest.mark.parametrize(
     ("known", "at_the_edge", "beyond", "says"),
     [
-        ({"built_at": NOON}, NOON, NOON - SECOND, "before this program was made"),
+        ({"built_at": NOON}, NOON, NOON - SECOND, "before this version of jobfile was built"),
         (
             {"trusted": reading(NOON)},
             NOON + FAR_AHEAD,
             NOON + FAR_AHEAD + SECOND,
-            "with too little time between",
+            "in much less time than that",
         ),
         (
             {"last_seen": NOON},
@@ -101,7 +101,7 @@ def test_a_first_engine_under_a_clock_that_is_before_its_own_making_decides_noth
     world = World(tmp_path, EVERY_MINUTE, at=datetime(year, 1, 1, tzinfo=UTC))
     world.pass_time(seconds=600)
     (held,) = [one for one in world.journal.events if isinstance(one, ClockHeld)]
-    assert "before this program was made" in held.reason
+    assert "before this version of jobfile was built" in held.reason
     assert world.view.recent_runs(job=None, state=None, limit=9) == ()
     assert world.all_gaps() == []
     world.clock.wall = NOON

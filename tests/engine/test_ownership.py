@@ -63,7 +63,7 @@ def test_a_state_folder_that_others_could_have_made_is_refused(tmp_path: Path, h
     state = a_state(tmp_path / ".jobfile")
     refuse_foreign_state(state)
     SPOILED[how](state)
-    with pytest.raises(NotOursError, match=r"not believed.*If you did:  (chmod|chown|rm|mkfifo)"):
+    with pytest.raises(NotOursError, match=r"not trusted.*If you made it yourself:  (chmod|chown|rm|mkfifo)"):
         refuse_foreign_state(state)
 
 
@@ -86,7 +86,7 @@ def test_the_command_that_is_told_mends_it(tmp_path: Path) -> None:
         SPOILED[spoil](state)
     with pytest.raises(NotOursError) as error:
         refuse_foreign_state(state)
-    subprocess.run(["sh", "-c", str(error.value).partition("If you did:  ")[2]], check=True)
+    subprocess.run(["sh", "-c", str(error.value).partition("If you made it yourself:  ")[2]], check=True)
     refuse_foreign_state(state)
 
 
@@ -147,7 +147,7 @@ def test_a_ledger_that_came_with_a_clone_runs_nothing(tmp_path: Path, umask: int
     for command in SAYS_WHAT_RUNS if umask == 0o022 else SAYS_WHAT_RUNS[:1]:
         said = say(clone, *command.split())
         assert said.returncode == 1, (command, said)
-        assert "is not believed" in said.stderr
+        assert "is not trusted" in said.stderr
         assert "remove it" in said.stderr
     assert sorted(path.name for path in clone.iterdir()) == [".git", ".jobfile", "jobs.yaml"]
     assert (clone / ".jobfile" / "ledger.db").read_bytes() == content

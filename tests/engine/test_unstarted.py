@@ -52,7 +52,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "crlf": (
         lambda here: script(here / "it", b"#!/bin/sh\r\necho\r\n"),
         "./it",
-        r"is there, but its first line `#!/bin/sh\r` ends in a carriage return",
+        r"exists, but its first line `#!/bin/sh\r` ends in a carriage return",
     ),
     "crlf with a space": (
         lambda here: script(here / "it", b"#! /bin/sh\r\necho\r\n"),
@@ -62,12 +62,12 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "interpreter": (
         lambda here: script(here / "it", b"#!/opt/none/python -u\n"),
         "./it",
-        "its interpreter /opt/none/python is not (its first line is `#!/opt/none/python -u`)",
+        "its interpreter /opt/none/python does not (its first line is `#!/opt/none/python -u`)",
     ),
     "interpreter below a file": (
         lambda here: script(here / "it", b"#!/etc/passwd/python\n"),
         "./it",
-        "its interpreter /etc/passwd/python is not",
+        "its interpreter /etc/passwd/python does not",
     ),
     "interpreter that may not run": (
         lambda here: script(here / "it", b"#!/etc/passwd\n"),
@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "interpreter with a strange name": (
         lambda here: script(here / "it", b"#!/opt/\x1b[31m\xff\n"),
         "./it",
-        r"interpreter /opt/\x1b[31m\\xff is not",
+        r"interpreter /opt/\x1b[31m\\xff does not",
     ),
     "no line": (lambda here: script(here / "it", b"echo hello\n"), "./it", "it has no `#!` line"),
     "empty": (lambda here: script(here / "it", b""), "./it", "it is empty"),
@@ -86,18 +86,18 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "other machine": (
         lambda here: script(here / "it", b"\x7fELF" + bytes(60)),
         "./it",
-        "another kind of machine",
+        "a different kind of machine",
     ),
     "mark": (lambda here: script(here / "it", b"\xef\xbb\xbf#!/bin/sh\n"), "./it", "a byte order mark"),
-    "rights": (lambda here: script(here / "it", b"#!/bin/sh\n", 0o644), "./it", "make it so:  chmod +x /"),
+    "rights": (lambda here: script(here / "it", b"#!/bin/sh\n", 0o644), "./it", "allow it:  chmod +x /"),
     "folder": (lambda here: (here / "it").mkdir(), "./it", "it is a folder"),
     "pipe": (lambda here: os.mkfifo(here / "it", 0o755), "./it", "it is no regular file"),
     "below a file": (lambda here: script(here / "it", b"x"), "./it/it", "/it is a file, not a folder"),
     "link": (lambda here: (here / "it").symlink_to("gone"), "./it", "a link to gone, which does not exist"),
-    "circle": (circle, "./it", "links on its path lead in a circle"),
-    "nested": (nested, "./n0", "its interpreter is a script of a script"),
-    "closed": (closed, "above/below/it", "/above may not be searched by this user"),
-    "long": (lambda _: None, "./" + "x" * 300, "longer than the system takes"),
+    "circle": (circle, "./it", "links on its path form a circle"),
+    "nested": (nested, "./n0", "its interpreter is a script that needs a script"),
+    "closed": (closed, "above/below/it", "/above; allow it with `chmod +x`"),
+    "long": (lambda _: None, "./" + "x" * 300, "a path that is too long"),
     "large": (lambda here: script(here / "it", b"#!/bin/sh\n"), "./it", "more arguments and environment"),
 }
 

@@ -1,3 +1,3 @@
-"""What must hold of every ledger, whatever happened: each a function of a view, silent where it holds."""
+"""The invariants of a ledger. Each is a function of a view that yields a finding for each violation."""
 
 __all__ = ["checking", "coverage"]

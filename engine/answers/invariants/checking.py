@@ -1,4 +1,4 @@
-"""All invariants of a ledger, one after the other, of one moment."""
+"""Checks all invariants of a ledger, at one moment."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,9 +13,9 @@ from engine.ledger.ports import View
 
 
 def check_invariants(view: View, *, now: datetime, is_running: bool, max_running: int) -> Iterator[Finding]:
-    """What breaks an invariant; nothing, for a ledger that only the engine has written.
+    """All violations; none for a ledger that only the engine has written.
 
-    `max_running` is how many attempts the engine lets run at once.
+    `max_running` is the engine's maximum number of concurrent attempts.
     """
     with view.soundness.snapshot():
         yield from _as_far_as_it_can(check_coverage(view.soundness))
@@ -28,7 +28,7 @@ def check_invariants(view: View, *, now: datetime, is_running: bool, max_running
 
 
 def _as_far_as_it_can(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """A row that holds nonsense ends one check, and not the others."""
+    """The findings of one check; an unreadable row ends this check, but not the others."""
     try:
         yield from findings
     except (ValueError, LookupError) as error:

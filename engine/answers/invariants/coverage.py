@@ -1,7 +1,7 @@
-"""I1 to I3: what is accounted for is what the schedules wanted, each instant once.
+"""Invariants I1 to I3: each instant that a schedule names has exactly one record, and nothing else has one.
 
-Occurrences, runs and gap records are read side by side in the order of their instants, so that a ledger of
-any size takes little memory.
+Occurrences, runs and gap records are read in parallel in the order of their instants (a merge), so that a
+ledger of any size takes little memory.
 """
 
 import heapq
@@ -21,7 +21,7 @@ REPORT_IT: Final = "keep a copy of the state folder and report it"
 
 
 def check_coverage(look: Soundness) -> Iterator[Finding]:
-    """Completeness, no phantoms, uniqueness: of every schedule that ever was."""
+    """Completeness (I1), no phantoms (I2) and uniqueness (I3), for every schedule that was ever in force."""
     others = [one for one in look.tzdata_versions() if one != TZDATA_VERSION]
     hint = f" (with the zone rules of tzdata {others[0]} it may have been right)" if others else ""
     sets = (_check_set(look, key, hint) for key in look.set_keys())
@@ -30,7 +30,7 @@ def check_coverage(look: Soundness) -> Iterator[Finding]:
 
 @dataclass
 class _Span:
-    """A gap record while the walk is inside of it."""
+    """A gap record that the walk is inside of."""
 
     gap: Gap
     seen: int = 0
@@ -38,14 +38,14 @@ class _Span:
 
 @dataclass
 class _Walk:
-    """The gap records of one schedule, taken up and put down while its instants pass."""
+    """The gap records of one schedule, opened and closed while the walk passes its instants."""
 
     gaps: Iterator[Gap]
     following: Gap | None = None
     open: list[_Span] = field(default_factory=list)
 
     def at(self, instant: datetime) -> Iterator[Gap]:
-        """The gap records that stand for an instant of their schedule."""
+        """The gap records that account for an instant of their schedule."""
         while self.following is not None and self.following.first_at <= instant:
             self.open.append(_Span(self.following))
             self.following = next(self.gaps, None)
@@ -55,7 +55,7 @@ class _Walk:
                 yield span.gap
 
     def passed(self, instant: datetime | None) -> Iterator[_Span]:
-        """The gap records that end before an instant; with None all that are left."""
+        """The gap records that end before an instant; all remaining ones for None."""
         while instant is None and self.following is not None:
             self.open.append(_Span(self.following))
             self.following = next(self.gaps, None)
@@ -97,7 +97,7 @@ def _walk(look: Soundness, schedule: Schedule) -> _Walk:
 
 
 def _wanted(schedules: tuple[Schedule, ...]) -> Iterator[tuple[datetime, list[int]]]:
-    """Every instant that was wanted and is accounted for, with the schedules that name it, oldest first."""
+    """Every instant up to the coverage, with the schedules that name it, oldest first."""
 
     def of(index: int, schedule: Schedule) -> Iterator[tuple[datetime, int]]:
         for fire in fires(schedule.entries, after=schedule.active_from, until=schedule.covered_until):

@@ -1,4 +1,7 @@
-"""I8: nothing is in limbo. Open runs have an owner or a time; where an engine is awake nothing is overdue."""
+"""Invariant I8: nothing is in limbo.
+
+Each open run has a live attempt or a time, and an engine leaves none overdue.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,11 +17,13 @@ from engine.ledger.ports import View
 from jobfile.schedule.occurrences import next_fire
 
 OVERDUE: Final = timedelta(minutes=5)
-"""An awake engine leaves nothing undone for longer than this; a new one gets this time to start."""
+"""The longest time that an engine may leave something due undone, and the time
+that a new one gets to start.
+"""
 
 
 def check_liveness(view: View, *, now: datetime, is_running: bool, max_running: int) -> Iterator[Finding]:
-    """Whether something will move every open run, and whether the engine does what is due."""
+    """Open runs that nothing will ever change, and due work that the engine leaves undone."""
     found = view.soundness.ownerless(limit=MAX_TOLD)
     limbo = (
         Finding(
@@ -36,7 +41,9 @@ def check_liveness(view: View, *, now: datetime, is_running: bool, max_running: 
 
 
 def is_awake(view: View, *, now: datetime) -> bool:
-    """Whether the session that is open is an engine that plans: heard of, not fresh, and not held back."""
+    """Whether the open session is an engine that should do what is due: alive, not
+    new, and without a hold.
+    """
     session = view.last_session()
     if session is None or session.epoch != view.soundness.newest_epoch() or session.ended_at is not None:
         return False

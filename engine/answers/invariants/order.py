@@ -1,4 +1,4 @@
-"""I9: coverage and epochs only grow. The wall clock may move, they may not."""
+"""Invariant I9: coverage and epochs only grow, even when the wall clock is set back."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from engine.ledger.soundness_ports import Soundness
 
 
 def check_order(look: Soundness) -> Iterator[Finding]:
-    """Whether schedules and sessions follow each other as they may."""
+    """Schedules and sessions that are out of order."""
     yield from told(_schedules(look))
     yield from told(_sessions(look))
 
@@ -31,7 +31,7 @@ def _schedules(look: Soundness) -> Iterator[Finding]:
 
 
 def _wrong(one: Schedule, before: Schedule | None, clock_epoch: int) -> str:
-    """What is out of order about a schedule, if anything is."""
+    """What is out of order about a schedule; empty when nothing is."""
     if one.covered_until < one.active_from:
         return "is accounted for up to an instant before it began"
     if one.active_until is not None and one.covered_until != one.active_until:
@@ -46,7 +46,7 @@ def _wrong(one: Schedule, before: Schedule | None, clock_epoch: int) -> str:
 
 
 def _sessions(look: Soundness) -> Iterator[Finding]:
-    """By the clock that never goes back: seconds since the boot in which two sessions were."""
+    """Sessions that are out of order by the clock that never goes back: the seconds since boot."""
     newest: dict[str, Session] = {}
     for one in look.sessions():
         before = newest.get(one.boot_id)
@@ -60,5 +60,5 @@ def _sessions(look: Soundness) -> Iterator[Finding]:
 
 
 def _is_earlier(seconds: float | None, than: float | None) -> bool:
-    """Whether both are known, and the first is less."""
+    """Whether both are known and the first is less."""
     return seconds is not None and than is not None and seconds < than

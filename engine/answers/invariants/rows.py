@@ -1,4 +1,4 @@
-"""I4 to I7, I10 and I11: what the rows of a run and of its attempts say of each other."""
+"""Invariants I4 to I7, I10 and I11: the rows of a run and of its attempts agree."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -21,17 +21,17 @@ LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
     RunState.SUCCEEDED: frozenset({AttemptState.SUCCEEDED}),
     RunState.FAILED: frozenset({AttemptState.FAILED, AttemptState.NOT_STARTED}),
     RunState.TIMED_OUT: frozenset({AttemptState.TIMED_OUT}),
-    # Before it started, while it ran, or while it waited for another try.
+    # Cancelled before it started, while it ran, or while it waited for a retry.
     RunState.CANCELLED: _BAD | {None, AttemptState.CANCELLED},
     RunState.LOST: frozenset({AttemptState.LOST}),
     RunState.SKIPPED: frozenset({None}),
     RunState.MISSED: frozenset({None}),
 }
-"""How the last attempt of a run may stand: what the legal moves of a run leave behind."""
+"""For each state of a run, the possible states of its last attempt; None is no attempt."""
 
 
 def check_rows(look: Contradictions) -> Iterator[Finding]:
-    """Whether each run and its attempts tell one story."""
+    """Runs whose rows contradict each other."""
     yield from _suspects("invariant.I4", look.half_ended(limit=MAX_TOLD))
     yield from _suspects("invariant.I5", look.misnumbered(limit=MAX_TOLD))
     yield from _suspects("invariant.I6", look.executed_twice(limit=MAX_TOLD))

@@ -1,4 +1,7 @@
-"""I12: every instant has a story. Some of each job are asked for, always the same ones of the same ledger."""
+"""Invariant I12: `why` has an answer for every instant. Some instants of each job are checked.
+
+The instants are chosen by a rule and not at random, so the same ledger gives the same findings.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,14 +17,14 @@ from engine.ledger.ports import View
 from jobfile.schedule.occurrences import load_zone, next_fire
 
 MAX_SCHEDULES: Final = 100
-"""Schedules of which instants are asked for: the newest of each job."""
+"""Maximum number of schedules to check: the newest of each job."""
 
 PARTS: Final = 4
 """The life of a schedule is cut into this number of parts; one instant of each is checked."""
 
 
 def check_stories(view: View, *, now: datetime) -> Iterator[Finding]:
-    """Whether `why` answers for an instant, and knows the expected ones as expected."""
+    """Instants for which `why` fails or does not know that a run was expected."""
     newest = (view.soundness.schedules(key)[-1:] for key in view.soundness.set_keys())
     chosen = islice((one for found in newest for one in found), MAX_SCHEDULES)
     yield from told(finding for schedule in chosen for finding in _check(view, schedule, now))
@@ -54,18 +57,18 @@ def _trouble(view: View, schedule: Schedule, at: datetime, now: datetime) -> str
     assert zone is not None
     try:
         story = why(view, schedule.job, at, zone=zone, now=now)
-    except Exception as error:  # noqa: BLE001  that it fails, however it fails, is the finding
+    except Exception as error:  # noqa: BLE001  any failure is a finding
         return f"fails: {type(error).__name__}"
     if not story.headline or (story.state is None and not story.reason):
         return "says nothing"
     is_known = story.is_expected and story.reason != NOT_ACCOUNTED
-    return "does not know what became of it" if not is_known and _is_owed(view, schedule, at) else ""
+    return "does not know what happened to it" if not is_known and _is_owed(view, schedule, at) else ""
 
 
 def _is_owed(view: View, schedule: Schedule, at: datetime) -> bool:
-    """Whether this schedule accounts for an instant, and no other that the story could be about.
+    """Whether this schedule accounts for an instant, and no other schedule does.
 
-    A clock that was set right may have named the same instant once more.
+    After a clock was corrected, a schedule of the next clock epoch may name the same instant again.
     """
     is_covered = schedule.active_from < at <= schedule.covered_until
     in_force = view.schedules_between(schedule.job, since=at, until=at + INSTANT)

@@ -8,7 +8,7 @@ from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 
 SHORTEST_HASH = 12
-"""Minimum digits of a hash to find a record by: fewer could match by chance."""
+"""Minimum number of digits of a hash to search for: fewer could match by chance."""
 
 
 @click.command("audit")

@@ -44,7 +44,9 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
 
 
 def _end_without_engine(place: Place, view: View, run: Run) -> Run:
-    """Notify its supervisor and record the end here, as no engine is running; waits for the grace at most."""
+    """Notify the supervisor and record the end here, because no engine is
+    running; wait at most for the grace.
+    """
     from engine.cli.alone import Alone  # noqa: PLC0415  start-up time: only without an engine
 
     text = view.definition_text(run.digest)

@@ -33,8 +33,8 @@ FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 )
 @click.option("--allow", multiple=True, metavar="CODE", help="Suppress this warning. Repeatable.")
 @click.option("--deny", multiple=True, metavar="CODE", help="Treat this code as an error. Repeatable.")
-@click.option("--fix", is_flag=True, help="Fix the files where the meaning cannot change.")
-@click.option("--unsafe", is_flag=True, help="With --fix: also fix where it can.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that cannot change the meaning.")
+@click.option("--unsafe", is_flag=True, help="With --fix: also apply fixes that can change it.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Override a var. Repeatable.")
 @click.option("--changed-since", metavar="REV", help="Show findings in files changed since REV first.")
 @place_options
@@ -74,7 +74,7 @@ def command(
     told = [one for one in checked.diagnostics if lints.is_shown(one)]
     told.sort(key=lambda one: one.file not in changed)
     form = "json" if as_json else form
-    # Only SARIF has a word for a finding that a comment in the file suppresses.
+    # Of the formats only SARIF can mark a finding as suppressed by a comment in the file.
     shown = [one for one in told if form == "sarif" or one.suppressed is None]
     sources = without_secrets(checked.diagnostics, checked.sources)
     if checked.names or not checked.unreadable:

@@ -1,4 +1,4 @@
-"""`jobfile clock`: whether the engine believes the clock; and to confirm that it is right."""
+"""`jobfile clock`: show whether the engine believes the clock, or confirm that it is right."""
 
 import click
 

@@ -39,13 +39,13 @@ def command(
 ) -> int:
     """Did JOB run, did it succeed? Or: did that RUN, named by the beginning of its id?
 
-    Without --on or --at the answer is about the newest scheduled run; the same line says when a run that was
-    asked for since has a different result. For a job without a schedule it is about the newest run that was
-    asked for. With -p only runs with these values count.
+    Without --on or --at the answer is about the newest scheduled run; the same line says if a later manual
+    run has a different result. For a job without a schedule it is about the newest manual run. With -p only
+    runs with these values count.
 
     Exit code: 0 it succeeded; 1 it ran and did not succeed, or its end is unknown; 3 it did not run, or could
     not be started; 4 it is not over or not yet due; 5 it was not expected then; 6 it is overdue: it was due,
-    and nothing has started it, because no engine is running or it is held back; 64 unknown job or run.
+    and nothing has started it, because no engine is running or starts are on hold; 64 unknown job or run.
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")

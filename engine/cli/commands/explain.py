@@ -1,4 +1,4 @@
-"""`jobfile explain`: what a diagnostic's code means, and which keys there are."""
+"""`jobfile explain`: what a diagnostic's code means, and which keys a job file may have."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`jobfile fmt`: job files in one layout, comments kept."""
+"""`jobfile fmt`: format job files; comments are kept."""
 
 import difflib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`jobfile logs`: what a run wrote."""
+"""`jobfile logs`: print the output of a run."""
 
 import threading
 
@@ -61,7 +61,7 @@ def command(
 
 
 def _show(place: Place, view: View, run: Run, attempt: int | None, *, is_followed: bool) -> bool:
-    """Print the output as it comes; whether there was any."""
+    """Print the output as it comes; return whether there was any."""
     numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
     has_shown = False
     for number in numbers:
@@ -83,7 +83,7 @@ def _is_going(view: View, run_id: str, number: int) -> bool:
 
 
 def _find(place: Place, text: str) -> tuple[Subject, Run]:
-    """The run with this id, or the newest of the job with this name."""
+    """The run with this id, or the newest run of the job with this name."""
     found = subject(place, text)
     run = found.run or found.view.newest_run(found.job, until=place.now())
     if run is None:

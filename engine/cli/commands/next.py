@@ -92,7 +92,7 @@ def _print(found: Fires, *, as_json: bool) -> int:
 
 
 def _print_obstacles(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
-    """Say why what is due next may not run."""
+    """Print why the next runs may not start."""
     view = place.view_if_any()
     if view is None:
         return GOOD

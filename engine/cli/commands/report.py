@@ -24,8 +24,8 @@ DEFAULT_WINDOW = timedelta(hours=24)
 def command(since: str | None, until: str | None, *, as_json: bool, place: Place) -> int:
     """Expected runs, and how many of them succeeded, failed, were skipped, missed, lost, or are open.
 
-    An instant counts once: a run that did not end well and succeeded when retried is fixed by hand. A run is
-    overdue when it was due and nothing has started it: no engine is running, or it is held back.
+    Each instant counts once: a run that did not succeed, but whose manual retry did, is fixed by hand. A run
+    is overdue when it was due and nothing has started it: no engine is running, or starts are on hold.
 
     Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, is overdue, or ended and no
     engine has recorded it; 70 the sum does not add up. Times are read and shown in UTC unless they name
@@ -45,7 +45,7 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
 
 
 def _window(since: str | None, until: str | None, *, now: datetime) -> tuple[datetime, datetime]:
-    """The times that the options name."""
+    """The window of the options, as [since, until)."""
     utc = load_zone("UTC")
     assert utc is not None
     end = parse_instant(until, utc, now=now) if until else now + timedelta(microseconds=1)

@@ -114,7 +114,7 @@ def command(
 
 
 def _from_engine(place: Place, name: str) -> _Found | None:
-    """The job as the running engine has it: the definition in force, not the file's current one."""
+    """The job with its definition in force in the running engine, not that of the file."""
     view = place.view()
     version = view.job_in_force(name)
     generation = view.current_generation()
@@ -157,7 +157,7 @@ def _outputs(spec: JobSpec, given: Mapping[str, str]) -> Mapping[str, Mapping[st
 
 
 def _look_only(wanted: Wanted, place: Place, *, as_json: bool) -> int:
-    """Print what would run."""
+    """Print the dry run."""
     view = place.trace_free_view()
     dry = look_before(wanted, view, place.config)
     if view is not None:

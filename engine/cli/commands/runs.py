@@ -54,7 +54,7 @@ def _runs(place: Place, name: str | None, states: Sequence[RunState], limit: int
 
 
 def _states(given: Sequence[str], *, not_ok: bool) -> tuple[RunState, ...]:
-    """The states that are asked for; () for all."""
+    """The states of the options; () for all."""
     names = [name for text in given for name in text.split(",") if name]
     unknown = [name for name in names if name not in list(RunState)]
     if unknown:

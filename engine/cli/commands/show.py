@@ -51,7 +51,7 @@ def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) ->
 
 
 def _from_files(job: str, overrides: Mapping[str, str], place: Place) -> Shown | None:
-    """The job as the files say it; None when they have errors, which are printed."""
+    """The job as the files define it; None when they have errors, which are printed."""
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(snapshot.trouble)
@@ -68,7 +68,7 @@ def _from_files(job: str, overrides: Mapping[str, str], place: Place) -> Shown |
 
 
 def _run_named(text: str, place: Place) -> tuple[View, Run] | None:
-    """The run whose id begins so, unless it is a job's name, and the ledger that it is in."""
+    """The run whose id begins with `text`, with its ledger; None if `text` is the name of a job."""
     view = place.view_if_any() if is_run_id(text) else None
     if view is None or is_known(view, text) or not view.runs_with_prefix(text.lower()):
         return None

@@ -34,7 +34,7 @@ def command(*, as_json: bool, place: Place) -> int:
 
 
 def _status(place: Place) -> Status:
-    """Ask the machine, the files and the ledger."""
+    """Collect the status from the machine, the files and the ledger."""
     there = place.state_dir if place.state_dir.exists() else place.main_file.absolute().parent
     view = place.view_if_any()
     is_locked = is_engine_running(place.state_dir)
@@ -42,7 +42,7 @@ def _status(place: Place) -> Status:
     return make_status(
         view,
         presence=presence_at(place, view) if view else Presence(is_running=is_locked),
-        file=None if follows else _catalog(place),  # files that the engine never reads do not matter
+        file=None if follows else _catalog(place),  # an engine that follows commits never reads the files
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
         trouble=engine_trouble(place.state_dir),

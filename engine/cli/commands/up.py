@@ -36,7 +36,7 @@ LOOK_SECONDS = 0.05
 
 
 @click.command("up")
-@click.option("--for", "length", metavar="TIME", help="Stop after this long (30s, 5m).")
+@click.option("--for", "length", metavar="TIME", help="Stop after this length of time (30s, 5m).")
 @click.option(
     "--apply",
     "how",
@@ -95,7 +95,7 @@ def command(
         git_signers=_signers_file(git_signers, ref),
     )
     _look_who_may_change_it(place, config)
-    # Resolved once: a link that is switched later changes the job files, but not the recorded paths.
+    # Resolved once: a link on the path that is switched later must not lead to a different state folder.
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
     manager = Manager(place.config.environ, pid=os.getpid())
@@ -103,7 +103,7 @@ def command(
     log = LogFile(config.state_dir / "engine.log")
     journal = EventStream(log, Shown(console.tell, as_json=as_json), clock=clock)
     signals = _Signals(manager, clock)
-    signals.obey()  # first: others see the lock, and may end what holds it
+    signals.obey()  # first: once the lock is taken, others may signal its holder
     session = _open(config, journal, clock)
     alarm = _alarm(manager, config)
     service = EngineService(session, journal, clock, ended=signals.ended, manager=manager, alarm=alarm)
@@ -121,7 +121,7 @@ def command(
 
 
 def _end(service: EngineService, console: Console) -> None:
-    """Stop cleanly. Raises what ended the engine, or names the loops that did not end."""
+    """Stop cleanly. Raises the error that ended the engine, or one that names the loops that did not end."""
     standing = service.stop()
     console.close()
     if service.trouble is not None:
@@ -134,7 +134,7 @@ def _end(service: EngineService, console: Console) -> None:
 
 
 def _length(text: str | None) -> timedelta | None:
-    """The value of --for."""
+    """Parse the value of --for."""
     duration = parse_duration(text) if text else None
     if text and duration is None:
         why, expected = why_no_duration(text)
@@ -143,7 +143,7 @@ def _length(text: str | None) -> timedelta | None:
 
 
 def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
-    """Refuse, or warn about, files with which other users could control the engine."""
+    """Refuse files with which other users could control the engine, or warn about them."""
     refuse_foreign_state(config.state_dir)
     if not config.git_ref:
         refuse_unsafe_files(place, is_strict=config.is_strict)
@@ -152,7 +152,10 @@ def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
 
 
 def _open(config: EngineConfig, journal: EventStream, clock: SystemClock) -> OpenSession:
-    """Take the state folder. A command that runs jobs itself gives it up, and continues to follow its run."""
+    """Take the state folder.
+
+    A command that runs jobs itself is asked to give it up; it continues to follow its run.
+    """
     pause = threading.Event()
     until = time.monotonic() + GIVE_UP_SECONDS
     while True:
@@ -164,13 +167,15 @@ def _open(config: EngineConfig, journal: EventStream, clock: SystemClock) -> Ope
 
 
 def _warn_of_root() -> None:
-    """Usual in a container; elsewhere mostly an accident that nothing else would report."""
+    """Warn about an engine that runs as root: usual in a container, but elsewhere mostly an accident."""
     if os.geteuid() == 0:
         click.echo("warning: the engine runs as root, and so does every job", err=True)
 
 
 def _warn_of_links(place: Place, config: EngineConfig) -> None:
-    """A state folder behind a link that a deploy switches is empty after each release."""
+    """Warn about a state folder behind a link: when a deployment switches the
+    link, the new folder is empty.
+    """
     link = link_before(place.main_file.absolute().parent)
     if link is not None and config.state_dir.parent == place.main_file.absolute().parent:
         click.echo(
@@ -182,7 +187,7 @@ def _warn_of_links(place: Place, config: EngineConfig) -> None:
 
 
 def _stop_jobs(service: EngineService) -> bool:
-    """Whether every job has ended. On a full disk the request cannot be written, and they continue."""
+    """End running jobs; return whether all have ended. On a full disk the requests cannot be written."""
     try:
         return service.stop_jobs(why="the engine ended with --stop-jobs")
     except StoreUnwritableError:
@@ -190,7 +195,9 @@ def _stop_jobs(service: EngineService) -> bool:
 
 
 def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
-    """Reports that the ledger cannot be written, without needing the disk: on stderr and to systemd."""
+    """A function that reports, on stderr and to systemd and so without
+    the disk, that the ledger cannot be written.
+    """
     console = Console(STDERR)
 
     def alarm(trouble: str) -> None:
@@ -201,7 +208,7 @@ def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
 
 
 class _Signals:
-    """SIGTERM and SIGINT end the engine; SIGHUP reads the files if no terminal could have sent it."""
+    """SIGTERM and SIGINT end the engine. SIGHUP reads the files, unless a terminal could have sent it."""
 
     def __init__(self, manager: Manager, clock: SystemClock) -> None:
         self.ended = threading.Event()
@@ -225,7 +232,7 @@ class _Signals:
 
 
 def _nothing() -> None:
-    """Not called: no engine has been started yet."""
+    """Do nothing: no engine has been started yet."""
 
 
 def _signers_file(name: str | None, ref: str) -> Path | None:

@@ -23,7 +23,9 @@ _WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
 
 @click.command("wait")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--timeout", "length", metavar="LENGTH", help="Stop waiting after this long (30s, 5m).")
+@click.option(
+    "--timeout", "length", metavar="LENGTH", help="Stop waiting after this length of time (30s, 5m)."
+)
 @json_option
 @place_options
 def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: Place) -> int:
@@ -48,7 +50,7 @@ def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: 
 
 
 def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_quiet: bool) -> list[Run]:
-    """The runs when all are over, the time is up, or nothing will ever start the rest."""
+    """Wait until all runs are over, the time is up, or nothing will ever start the rest; return the runs."""
     until = time.monotonic() + seconds
     pause = threading.Event()
     told: set[str] = set()
@@ -63,7 +65,7 @@ def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_
             waiting = [run for run in runs if not run.state.is_final]
             if not waiting or time.monotonic() >= until or signals.take():
                 return runs
-            alone.look()  # what ended without an engine is recorded
+            alone.look()  # records runs that ended without an engine
             if alone.is_in_place and all(_is_stuck(place, run) for run in waiting):
                 for run in waiting:
                     click.echo(_stuck_words(run), err=True)
@@ -72,7 +74,7 @@ def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_
 
 
 def _is_stuck(place: Place, run: Run) -> bool:
-    """Whether only an engine would start a run, and none is there."""
+    """Whether a run needs an engine to start it and none is running."""
     waits = run.state in (RunState.QUEUED, RunState.RETRY_WAIT)
     return waits and not is_attended(place.state_dir, run.id)
 

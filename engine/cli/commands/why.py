@@ -1,4 +1,4 @@
-"""`jobfile why`: the whole story of one expected run."""
+"""`jobfile why`: everything known about one expected run."""
 
 from dataclasses import replace
 

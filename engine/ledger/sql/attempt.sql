@@ -1,4 +1,4 @@
--- Attempts: the intent, the proof, the end.
+-- Attempts: the intent to execute, the proof of execution, the end.
 
 -- name: add_attempt
 -- The intent to execute, committed before anything starts.
@@ -6,13 +6,13 @@ insert into attempt (run_seq, step, item, number, state, boot_id, created_at)
 select seq, :step, :item, :number, 'starting', :boot_id, :now from run where id = :run_id;
 
 -- name: mark_attempt_running
--- The execution of an attempt is proven.
+-- An attempt is proven to execute.
 update attempt set state = 'running', started_at = :started_at
 where run_seq = (select seq from run where id = :run_id) and step = :step and item = :item and number = :number
   and state = 'starting';
 
 -- name: end_attempt
--- How an attempt ended.
+-- An attempt has ended.
 update attempt set state = :state, started_at = coalesce(:started_at, started_at), ended_at = :ended_at,
                    exit_code = :exit_code, signal = :signal, reason = :reason, detail = :detail,
                    output_bytes = :output_bytes, output_dropped = :output_dropped,
@@ -21,14 +21,14 @@ where run_seq = (select seq from run where id = :run_id) and step = :step and it
   and state in ('starting', 'running');
 
 -- name: resolve_attempt
--- The end of a lost attempt was found after all.
+-- The end of a lost attempt was found late. Once: the guard is `resolved = ''`.
 update attempt set resolved = :resolved, exit_code = :exit_code, signal = :signal, detail = :detail,
                    output_bytes = :output_bytes, output_dropped = :output_dropped
 where run_seq = (select seq from run where id = :run_id) and step = :step and item = :item and number = :number
   and state = 'lost' and resolved = '';
 
 -- name: set_aside_attempts
--- The attempts of a run that was set aside are over with it.
+-- A run that is set aside ends together with its attempts.
 update attempt set state = 'lost', reason = 'unreadable', ended_at = :now
 where run_seq = :seq and state in ('starting', 'running');
 
@@ -37,10 +37,10 @@ where run_seq = :seq and state in ('starting', 'running');
 select a.*, r.id as run_id from attempt a join run r on r.seq = a.run_seq where r.id = :run_id order by a.step, a.item, a.number;
 
 -- name: lost_attempts
--- Attempts whose end nobody saw, not too long ago.
+-- Attempts that were recorded as lost after an instant: evidence of their end may still turn up.
 select a.*, r.id as run_id from attempt a join run r on r.seq = a.run_seq
 where a.state = 'lost' and a.resolved = '' and a.ended_at > :since order by a.ended_at limit :limit;
 
 -- name: newest_intent
--- When an attempt was committed to last.
+-- When the newest attempt was created. The number is the last instant that a row may hold (cells.py).
 select max(created_at) from attempt where created_at <= 221845392000000000;

@@ -1,18 +1,19 @@
 -- Gap records: many occurrences that did not run, in one row.
 
 -- name: add_gap
--- Record many occurrences in a row that did not run.
+-- Record consecutive occurrences that did not run.
 insert into gap (schedule_id, job, first_at, last_at, count, state, reason, detail, generation, epoch, recorded_at)
 values (:schedule_id, :job, :first_at, :last_at, :count, :state, :reason, :detail, :generation, :epoch, :recorded_at);
 
 -- name: extend_gap
--- Extends the newest gap record of a schedule with more of the same kind, when nothing is between.
+-- Extend the newest gap record of a schedule by more of the same kind. It must end at the coverage: then no
+-- occurrence is between.
 update gap set last_at = :last_at, count = count + :count
 where schedule_id = :schedule_id and last_at = :covered_until and pruned_at is null
   and state = :state and reason = :reason and detail = :detail and generation = :generation;
 
 -- name: gaps_between
--- Gap records that touch a window; of one job or of all.
+-- Gap records that overlap a window; of one job or of all.
 select g.*, s.rule from gap g join schedule s on s.id = g.schedule_id
 where (:job is null or g.job = :job) and g.first_at <= :until and g.last_at >= :since
 order by g.first_at;

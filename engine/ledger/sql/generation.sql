@@ -1,7 +1,7 @@
 -- Generations, the jobs of each, and their definitions.
 
 -- name: add_generation
--- A new generation, numbered after the last one.
+-- Add a generation with the next number. Larger numbers than 2^53 are altered rows; they do not count.
 insert into generation (number, digest, applied_at, applied_by, main_file, revision, tzdata_version, cron_semantics,
                         plan_id, instead_of, note)
 values ((select coalesce(max(number), 0) + 1 from generation where number <= 9007199254740992), :digest, :applied_at, :applied_by, :main_file,
@@ -17,7 +17,7 @@ select * from generation where number <= 9007199254740992 order by number desc l
 select * from generation where number = :number;
 
 -- name: generations
--- The newest generations, and how many jobs each brought, changed and took away.
+-- The newest generations, with counts. A changed job counts in each: it has begun, has ended, and is changed.
 select g.*,
   (select count(*) from job_version v where v.from_generation = g.number) as begun,
   (select count(*) from job_version v where v.until_generation = g.number) as ended,
@@ -30,20 +30,20 @@ from generation g order by g.number desc limit :limit;
 select number from generation where plan_id = :plan_id;
 
 -- name: tzdata_versions
--- The zone rules that generations were applied with, those of the one in force first.
+-- The tzdata versions that generations were applied with, that of the one in force first.
 select tzdata_version from generation group by tzdata_version order by max(number) desc;
 
 -- name: add_job_version
--- From this generation on the job means this.
+-- From this generation on, the job has this definition.
 insert into job_version (job, from_generation, digest, file, line)
 values (:job, :generation, :digest, :file, :line);
 
 -- name: end_job_version
--- From this generation on the job is another, or none.
+-- From this generation on, the job's current definition is out of force.
 update job_version set until_generation = :generation where job = :job and until_generation is null;
 
 -- name: move_job_version
--- The same job at another place in the files.
+-- The unchanged job is now written at a different file and line.
 update job_version set file = :file, line = :line where job = :job and until_generation is null;
 
 -- name: job_in_force
@@ -55,7 +55,7 @@ select job, digest, file, line, from_generation from job_version where job = :jo
 select job, digest, file, line, from_generation from job_version where until_generation is null order by job;
 
 -- name: jobs_at
--- The jobs as one generation had them.
+-- The jobs of a generation.
 select job, digest, file, line, from_generation from job_version
 where from_generation <= :number and (until_generation is null or until_generation > :number) order by job;
 
@@ -68,7 +68,7 @@ left join generation u on u.number = v.until_generation
 where v.job = :job order by v.from_generation;
 
 -- name: add_definition
--- A compiled job, once for each meaning.
+-- Keep a compiled job, once for each digest.
 insert into definition (digest, job, spec) values (:digest, :job, :spec) on conflict (digest) do nothing;
 
 -- name: definition

@@ -1,13 +1,14 @@
--- Notifications that are owed.
+-- Notifications to send.
 
 -- name: add_owed
--- A notification is owed; the same one twice is one. `body` has the facts that its message is made of.
+-- Record a notification to send. A second one with the same id changes nothing. `body` has the facts that its
+-- message is made of.
 insert into outbox (id, at, event, channel, job, run_id, body, next_try_at)
 values (:id, :at, :event, :channel, :job, :run_id, :facts, :at)
 on conflict (id) do nothing;
 
 -- name: owed
--- Notifications that are owed and may be tried now: of each job and channel only the oldest, so that order is kept.
+-- Notifications to try now. For each job and channel only the oldest unsent one, which keeps their order.
 select * from outbox as one
 where one.sent_at is null and one.next_try_at <= :now
   and not exists (select 1 from outbox as older where older.sent_at is null and older.job = one.job
@@ -23,9 +24,9 @@ update outbox set sent_at = :now, tries = tries + 1, last_error = '' where id = 
 update outbox set tries = tries + 1, last_error = :error, next_try_at = :next_try_at where id = :id and sent_at is null;
 
 -- name: drop_sent
--- Notifications that were delivered long ago.
+-- Delete notifications that were delivered before an instant.
 delete from outbox where sent_at < :before;
 
 -- name: backlog
--- Notifications that nobody has delivered.
+-- The undelivered notifications: their number, and the time of the oldest.
 select count(*) as count, min(at) as oldest from outbox where sent_at is null;

@@ -1,7 +1,7 @@
 -- Pauses of jobs.
 
 -- name: add_pause
--- A job is paused.
+-- Pause a job.
 insert into pause (job, source, actor, reason, paused_at, until)
 values (:job, :source, :actor, :reason, :paused_at, :until);
 
@@ -11,7 +11,8 @@ update pause set ended_at = :now, ended_by = :ended_by
 where job = :job and ended_at is null and (until is null or until > :now);
 
 -- name: pauses_between
--- Pauses that were in force at some time in a window, oldest first; of one job or of all.
+-- Pauses that were in force at some time in a window, oldest first; of one job or of all. A pause ends at the earlier
+-- of `until` and `ended_at`; without either it is open; `:since + 1` replaces the missing time.
 select * from pause
 where (:job is null or job = :job)
   and coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since + 1) > :since

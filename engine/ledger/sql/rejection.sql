@@ -1,7 +1,7 @@
--- Sets of files that were refused.
+-- Rejected sets of files.
 
 -- name: add_rejection
--- A set of files is refused; the last valid generation stays in force.
+-- Reject a set of files. The last valid generation stays in force.
 insert into rejection (rejected_at, last_at, digest, diagnostics) values (:now, :now, :digest, :diagnostics);
 
 -- name: resolve_rejections
@@ -9,9 +9,9 @@ insert into rejection (rejected_at, last_at, digest, diagnostics) values (:now, 
 update rejection set resolved_at = :now where resolved_at is null;
 
 -- name: open_rejection
--- The set of files that is being refused, if there is one.
+-- The open rejection.
 select * from rejection where resolved_at is null order by id desc limit 1;
 
 -- name: rejections_between
--- Refusals that were in force in a window.
+-- Rejections that were open at some time in a window.
 select * from rejection where rejected_at <= :until and coalesce(resolved_at, :until) >= :since order by id;

@@ -1,7 +1,8 @@
--- A job has another name: its rows in every table go with it.
+-- A job gets a new name: so do its rows in every table.
 
 -- name: rename_runs
--- The history of a job goes with its new name.
+-- The runs of a job. The default concurrency key is the job's name: open runs get the new one too, so that they still
+-- count against the limit of new runs.
 update run set job = :new,
                concurrency_key = case when concurrency_key = :old
                                        and state in ('queued', 'running', 'cancelling', 'retry_wait')
@@ -9,25 +10,25 @@ update run set job = :new,
 where job = :old;
 
 -- name: rename_schedules
--- The schedules of a job go with its new name, and their coverage.
+-- The schedules of a job; their coverage stays.
 update schedule set job = :new where job = :old;
 
 -- name: rename_gaps
--- The gap records of a job go with its new name.
+-- The gap records of a job.
 update gap set job = :new where job = :old;
 
 -- name: rename_versions
--- The definitions of a job go with its new name.
+-- The definitions of a job.
 update job_version set job = :new where job = :old;
 
 -- name: rename_pauses
--- The pauses of a job go with its new name.
+-- The pauses of a job.
 update pause set job = :new where job = :old;
 
 -- name: rename_pruned
--- The numbers of pruned runs go with a job's new name.
+-- The counts of a job's pruned manual runs.
 update pruned_request set job = :new where job = :old;
 
 -- name: rename_outbox
--- What is owed about a job goes with its new name.
+-- The notifications about a job.
 update outbox set job = :new where job = :old;

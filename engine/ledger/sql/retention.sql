@@ -1,8 +1,8 @@
--- Old runs: which may go, and what is kept in their place.
+-- Retention: which old runs may be deleted, and what is kept in their place.
 
 -- name: prunable
--- Old finished runs, oldest first. A run that was retried by hand stays, and so do its retries and the newest
--- success of each job: the next run of the job gets its time.
+-- Old finished runs, oldest first. Kept are runs that were retried by hand, with their retries, and the newest success
+-- of each job: its time is passed to the job's next run.
 select * from run as one
 where one.scheduled_for < :before and one.queued_at < :before and (:job is null or one.job = :job)
   and one.state not in ('queued', 'running', 'cancelling', 'retry_wait') and one.ended_at < :before
@@ -13,48 +13,48 @@ where one.scheduled_for < :before and one.queued_at < :before and (:job is null 
 order by one.scheduled_for, one.seq limit :limit;
 
 -- name: crowded_jobs
--- Jobs with more runs than are kept.
+-- Jobs with more runs than the number to keep.
 select job from run group by job having count(*) > :keep;
 
 -- name: kept_since
--- The oldest instant among a number of newest runs of a job.
+-- The nominal time of the oldest run to keep; the offset is the number to keep less one.
 select scheduled_for from run where job = :job order by scheduled_for desc limit 1 offset :keep;
 
 -- name: delete_attempts
--- The attempts of a run that is pruned.
+-- Delete the attempts of a pruned run.
 delete from attempt where run_seq = (select seq from run where id = :id);
 
 -- name: delete_run
--- A run that is pruned.
+-- Delete a pruned run.
 delete from run where id = :id;
 
 -- name: pruned_gap_before
--- The gap record of the same kind that ends last before an instant, among those that stand for pruned runs.
+-- The last gap record before an instant, among those in the place of pruned runs.
 select g.*, s.rule from gap g join schedule s on s.id = g.schedule_id
 where g.schedule_id = :schedule_id and g.last_at < :at and g.pruned_at is not null
 order by g.last_at desc limit 1;
 
 -- name: add_pruned_gap
--- A gap record stands for a run that is pruned, with the state that it had.
+-- Put a gap record in the place of a pruned run, with the run's state.
 insert into gap (schedule_id, job, first_at, last_at, count, state, reason, detail, generation, epoch, recorded_at,
                  pruned_at, ran)
 values (:schedule_id, :job, :last_at, :last_at, 1, :state, :reason, :detail, :generation, :epoch, :recorded_at, :now,
         :ran);
 
 -- name: extend_pruned_gap
--- A gap record takes in one more pruned run.
+-- Extend a gap record by one more pruned run.
 update gap set last_at = :last_at, count = count + 1, pruned_at = :now where id = :id;
 
 -- name: count_pruned_request
--- A run that a person asked for is pruned.
+-- Count a pruned manual run.
 insert into pruned_request (job, quarter, state, count) values (:job, :quarter, :state, 1)
 on conflict (job, quarter, state) do update set count = count + 1;
 
 -- name: pruned_requests
--- Runs of a job that people asked for and retention took away, counted by state.
+-- Pruned manual runs of a job, counted by state. An altered count is left out.
 select state, sum(count) as count from pruned_request
 where job = :job and quarter >= :since and quarter < :until and count between 0 and 9007199254740992 group by state;
 
 -- name: finished_since
--- Runs that were recorded after another and before an instant, in their order.
+-- Runs recorded after a given one and before an instant, in order.
 select * from run where seq > :after and queued_at < :before order by seq limit :limit;

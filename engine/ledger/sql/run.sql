@@ -1,4 +1,4 @@
--- Runs: recorded, decided, started, ended, and read.
+-- Runs: record, decide, start, end and read them.
 
 -- name: add_run
 -- Record a run.
@@ -10,18 +10,19 @@ values (:id, :job, :digest, :generation, :trigger, :schedule_key, :scheduled_for
         :retry_of, :clock_epoch);
 
 -- name: decide_run
--- What was decided about a run whose spread has passed.
+-- Write the decision about a run whose spread has passed, once: afterwards its reason is not `spread`.
 update run set state = :state, reason = :reason, detail = :detail, ended_at = :ended_at
 where id = :id and state = 'queued' and reason = 'spread';
 
 -- name: repin_run
--- A waiting run takes the definition that is in force when it starts.
+-- Give a waiting run the new definition of its job, unless an attempt has started with the old one.
 update run set digest = :digest, params = :params, concurrency_key = :concurrency_key,
                concurrency_limit = :concurrency_limit
 where id = :id and state = 'queued' and attempt = 0;
 
 -- name: next_wake
--- The earliest instant at which a waiting run may start, or may not any more.
+-- The earliest instant at which a waiting run may start, or its start deadline has passed (one microsecond later).
+-- A run that waits for another run is woken by the end of that one, not by a time.
 select min(at) from (
   select min(not_before) as at from run where state = 'queued' and not_before > :now and reason <> 'overlap'
     and reason <> 'spread'
@@ -31,7 +32,8 @@ select min(at) from (
   select min(retry_at) from run where state = 'retry_wait' and retry_at > :now);
 
 -- name: start_run
--- The guard of a start: the state, the attempt, the deadline and the limit hold at this instant.
+-- Start an attempt. The guard checks state, attempt, deadline and limit once more, because other threads and
+-- commands may have changed them since the run was read.
 update run set state = 'running', attempt = attempt + 1, retry_at = null,
                started_at = coalesce(started_at, :now), reason = '', detail = ''
 where id = :id and attempt = :attempt
@@ -44,7 +46,8 @@ where id = :id and attempt = :attempt
                       and other.state in ('running', 'cancelling', 'retry_wait')) < concurrency_limit)));
 
 -- name: settle_run
--- Where a run stands after its attempt, if it is still what the verdict was made for.
+-- The state of a run after its attempt, unless the run has changed since the verdict was made. A retry keeps the start
+-- time of the first attempt.
 update run set state = :state, reason = :reason, detail = :detail, exit_code = :exit_code, ended_at = :ended_at,
                retry_at = :retry_at,
                started_at = case when attempt = 1 then coalesce(:started_at, started_at) else started_at end
@@ -53,44 +56,44 @@ where id = :id and attempt = :attempt and job = :job and state = :from_state and
               where run_seq = run.seq and number = :attempt and attempt.state in ('starting', 'running'));
 
 -- name: end_waiting
--- A queued run that will not start.
+-- End a queued run that will not start.
 update run set state = :state, reason = :reason, detail = :detail, ended_at = :now
 where id = :id and state = 'queued';
 
 -- name: expire_waiting
--- Waiting runs that could not start in time are missed.
+-- End queued runs whose start deadline has passed.
 update run set state = 'missed', reason = 'start_deadline', detail = reason, ended_at = :now
 where state = 'queued' and start_by is not null and start_by < :now
 returning *;
 
 -- name: cancel_idle
--- A run with no process is cancelled at once.
+-- Cancel a run that has no process.
 update run set state = 'cancelled', reason = :reason, detail = :detail, ended_at = :now, retry_at = null
 where id = :id and state in ('queued', 'retry_wait');
 
 -- name: stop_running
--- Ask a running run to end; asked again, harder.
+-- Ask a running run to end. A cancel may become a kill; after a kill nothing changes any more.
 update run set state = 'cancelling', stop_requested = :how, reason = :reason, detail = :detail
 where id = :id and state in ('running', 'cancelling') and stop_requested <> 'kill';
 
 -- name: wait_until
--- A run that waits waits until another instant: the clock that named the first was wrong.
+-- Move the start or retry time of a waiting run: the clock that set it was wrong.
 update run set not_before = case state when 'queued' then :at else not_before end,
                retry_at = case state when 'retry_wait' then :at else retry_at end
 where id = :id and attempt = :attempt and state in ('queued', 'retry_wait');
 
 -- name: end_waiting_of_clock
--- What a wrong clock had named for a time to come does not run under that name.
+-- Scheduled runs that a wrong clock recorded for the future are missed; the new clock epoch records them again.
 update run set state = 'missed', reason = 'clock_jump', ended_at = :now
 where state = 'queued' and schedule_key is not null and clock_epoch < :clock_epoch and not_before > :now;
 
 -- name: resolve_run
--- A lost run is resolved, once, unless another attempt has started since.
+-- Resolve a lost run, once, unless a later attempt has started.
 update run set resolved = :resolved, exit_code = :exit_code, ended_at = :ended_at
 where id = :run_id and attempt = :number and state = 'lost' and resolved = '';
 
 -- name: set_aside_run
--- A run whose row cannot be read ends as lost, unless its attempt may be alive.
+-- End an unreadable run as lost, unless its attempt may be alive.
 update run set state = 'lost', reason = 'unreadable', detail = :detail, ended_at = :now, retry_at = null
 where seq = :seq
   and (state in ('queued', 'retry_wait')
@@ -103,7 +106,7 @@ where seq = :seq
 select * from run where id = :id;
 
 -- name: waiting_of_job
--- Runs of a job that wait to start or for a retry.
+-- Runs of a job that wait to start or for a retry. Two queries, so that each uses its partial index.
 select * from (
   select * from run where state = 'queued' and job = :job
   union all
@@ -111,7 +114,9 @@ select * from (
 order by seq;
 
 -- name: count_in_the_way
--- Open runs with a concurrency key, counted no further than asked for; one whose spread has not passed is in nobody's way.
+-- Count the active and the waiting runs with a concurrency key, each up to a limit, so that a long queue costs no more
+-- than a short one. Runs whose spread has not passed do not count: `<` and `>` instead of `<>`, because the index is
+-- ordered by reason.
 select
   (select count(*) from (
     select 1 from run where concurrency_key = :concurrency_key
@@ -124,7 +129,7 @@ select
     limit :at_most)) as waiting;
 
 -- name: runs_in_the_way
--- Open runs with a concurrency key: those that are active, then those that wait, each oldest first.
+-- The runs that count_in_the_way counts: the active ones, then the waiting ones, each oldest first.
 select * from (
   select *, 0 as place from run where concurrency_key = :concurrency_key
     and state in ('running', 'cancelling', 'retry_wait')
@@ -133,38 +138,39 @@ select * from (
 order by place, seq limit :limit;
 
 -- name: newest_occurrences
--- The newest occurrences of a job, the newest first.
+-- The newest scheduled runs of a job, newest first.
 select * from run where job = :job and schedule_key is not null order by scheduled_for desc limit :limit;
 
 -- name: newest_ends
--- How the newest runs of a job ended that ran to an end, the newest first.
+-- Final states of the job's newest runs that were executed, newest first.
 select state from run
 where job = :job and state in ('succeeded', 'failed', 'timed_out', 'lost') and ended_at > :since
 order by ended_at desc, seq desc limit :limit;
 
 -- name: last_success
--- When a job last succeeded, before an instant.
+-- When a job last succeeded, at or before an instant.
 select max(ended_at) from run where job = :job and state = 'succeeded' and ended_at <= :before;
 
 -- name: lengths
--- How long the newest good runs of a job took that needed one attempt.
+-- Durations of the job's newest runs that succeeded at the first attempt.
 select ended_at - started_at as length from run
 where job = :job and state = 'succeeded' and attempt = 1 and started_at is not null
 order by ended_at desc limit :limit;
 
 -- name: runs_with_prefix
--- Runs whose id starts so; two are enough to know it is not one.
+-- Runs whose id starts with a prefix; a second one shows that the prefix is ambiguous. `g` is after every digit of an
+-- id, which are hexadecimal.
 select * from run where id >= :prefix and id < :prefix || 'g' limit 2;
 
 -- name: runs_of_job_between
--- Runs of a job wanted in a window, newest wanted first.
+-- Runs of a job with a nominal time in a window, newest first.
 select * from run where job = :job and scheduled_for >= :since and scheduled_for < :until
 order by scheduled_for desc, seq desc limit :limit;
 
 -- name: newest_run_of_job
--- The run of a job that was wanted last, up to an instant.
+-- The run of a job with the last nominal time up to an instant.
 select * from run where job = :job and scheduled_for <= :until order by scheduled_for desc, seq desc limit 1;
 
 -- name: retries_of
--- Runs that a person asked for to make up for another.
+-- Manual retries of a run.
 select * from run where retry_of = :id order by seq;

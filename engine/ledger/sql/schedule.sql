@@ -1,28 +1,28 @@
--- Schedules: in force, out of force, and their coverage.
+-- Schedules and their coverage.
 
 -- name: advance_coverage
--- Every occurrence up to here is accounted for.
+-- Every occurrence up to an instant is accounted for.
 update schedule set covered_until = :covered_until where id = :id and covered_until < :covered_until;
 
 -- name: end_schedules_of_clock
--- The clock that these schedules followed was wrong.
+-- The clock was wrong: end every schedule in force at its coverage.
 update schedule set active_until = covered_until, ended_because = 'clock_rewound' where active_until is null;
 
 -- name: renew_schedules
--- Every schedule in force continues under a new clock epoch, from now.
+-- Continue the schedules that end_schedules_of_clock has ended, from now, in the new clock epoch.
 insert into schedule (job, schedule_key, rule, generation, active_from, covered_until, clock_epoch)
 select s.job, s.schedule_key, s.rule, s.generation, :now, :now, :clock_epoch
 from schedule s where s.active_until is not null and s.ended_because = 'clock_rewound'
                   and s.clock_epoch = :clock_epoch - 1;
 
 -- name: schedule_in_force
--- The schedule of a job in force.
+-- The schedule in force with a job and key.
 select s.*, v.digest from schedule s
 join job_version v on v.job = s.job and v.until_generation is null
 where s.job = :job and s.schedule_key = :schedule_key and s.active_until is null;
 
 -- name: schedules_in_force
--- Schedules in force with the definition that their next run would use.
+-- Schedules in force, with the definition that their next run would use.
 select s.*, v.digest from schedule s
 join job_version v on v.job = s.job and v.until_generation is null
 where s.active_until is null order by s.id;
@@ -35,20 +35,20 @@ where (:job is null or s.job = :job)
 order by s.job, s.active_from;
 
 -- name: schedule_of_run
--- The schedule that wanted an occurrence.
+-- The schedule that an occurrence belongs to.
 select s.*, '' as digest from schedule s
 where s.job = :job and s.schedule_key = :schedule_key and s.clock_epoch = :clock_epoch
   and s.active_from < :at and (s.active_until is null or s.active_until >= :at)
 order by s.id desc limit 1;
 
 -- name: covered_in_force
--- How far the schedules in force have accounted for time.
+-- The latest coverage of the schedules in force. The number is the last instant that a row may hold (cells.py).
 select max(covered_until) from schedule where active_until is null and covered_until <= 221845392000000000;
 
 -- name: max_covered_until
--- How far the ledger has accounted for time.
+-- The latest coverage of any schedule.
 select max(covered_until) from schedule where covered_until <= 221845392000000000;
 
 -- name: newest_clock
--- The newest epoch of a clock that a schedule is in.
+-- The newest clock epoch of any schedule.
 select coalesce(max(clock_epoch), 0) from schedule where clock_epoch <= 9007199254740992;

@@ -1,17 +1,18 @@
 -- Engine sessions and their epochs.
 
 -- name: touch_session
--- The engine was alive at this moment.
+-- The engine is alive.
 update session set last_seen_at = :now, boot_seconds = :boot_seconds where epoch = :epoch;
 
 -- name: close_session
--- The engine ends in order. What both clocks said then is kept together, as one reading; null: not believed.
+-- The engine ends in order. The readings of both clocks are kept together: they are compared as a pair at the next
+-- start. `boot_seconds` is null when the clock is not believed; then the last good pair stays.
 update session set last_seen_at = case when :boot_seconds is null then last_seen_at else :now end,
                    boot_seconds = coalesce(:boot_seconds, boot_seconds), ended_at = :now, end_reason = :reason
 where epoch = :epoch and ended_at is null;
 
 -- name: newest_epoch
--- The epoch of the engine that owns the ledger.
+-- The epoch of the newest session, which owns the ledger.
 select max(epoch) from session where epoch <= 9007199254740992;
 
 -- name: last_session
@@ -19,7 +20,7 @@ select max(epoch) from session where epoch <= 9007199254740992;
 select * from session where kind = 'engine' and epoch <= 9007199254740992 order by epoch desc limit 1;
 
 -- name: session_before
--- The last session that was alive before an instant.
+-- The last session that started at or before an instant.
 select * from session where kind = 'engine' and started_at <= :at order by epoch desc limit 1;
 
 -- name: session_after

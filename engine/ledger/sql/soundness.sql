@@ -1,35 +1,35 @@
--- What a check of the ledger reads: whole sets, and rows that contradict each other.
+-- For the check of the ledger itself: whole tables, and rows that contradict each other.
 
 -- name: tally
--- How much the ledger holds.
+-- The numbers of rows in the main tables.
 select (select count(*) from run) as runs, (select count(*) from attempt) as attempts,
        (select count(*) from schedule) as schedules, (select count(*) from gap) as gaps;
 
 -- name: set_keys
--- Every set of occurrences that a schedule or a run names.
+-- Every set of occurrences of the schedules and runs.
 select job, schedule_key, clock_epoch from schedule
 union
 select job, schedule_key, clock_epoch from run where schedule_key is not null
 order by 1, 2, 3;
 
 -- name: schedules_of_set
--- The schedules that a set of occurrences is made of, oldest first.
+-- The schedules of a set of occurrences, oldest first.
 select s.*, '' as digest from schedule s
 where s.job = :job and s.schedule_key = :schedule_key and s.clock_epoch = :clock_epoch
 order by s.active_from, s.id;
 
 -- name: instants_of_set
--- The runs of a set of occurrences in the order of their instants.
+-- The runs of a set of occurrences, by nominal time.
 select scheduled_for, id from run
 where job = :job and schedule_key = :schedule_key and clock_epoch = :clock_epoch
 order by scheduled_for, id;
 
 -- name: run_ids
--- Every run's id in order.
+-- The ids of all runs, in order.
 select id from run order by id;
 
 -- name: half_ended
--- Runs and attempts whose state and end contradict each other, or that are resolved and were not lost.
+-- Runs and attempts whose state and end contradict each other, or that are resolved but were not lost.
 select run_id, job, said, count(*) over () as total from (
   select id as run_id, job, 'it is ' || state || case
            when state not in ('queued', 'running', 'cancelling', 'retry_wait', 'succeeded', 'failed', 'timed_out',
@@ -50,7 +50,7 @@ select run_id, job, said, count(*) over () as total from (
 ) order by run_id limit :limit;
 
 -- name: misnumbered
--- Runs whose attempts are not numbered without a hole, or of which another than the last is alive.
+-- Runs whose attempt numbers have a hole, or of which an attempt that is not the last one is alive.
 select run_id, job, count(*) over () as total,
        case when alive > 1 then alive || ' of its attempts are alive'
             when last_alive < attempt then 'attempt ' || last_alive || ' is alive, and ' || attempt || ' were made'
@@ -65,14 +65,14 @@ where have <> attempt or highest <> attempt or lowest <> 1 or alive > 1 or last_
 order by run_id limit :limit;
 
 -- name: executed_twice
--- Runs of which a lost attempt turned out to have ended, after another had started.
+-- Runs with a lost attempt that turned out to have executed, although a later attempt had started.
 select r.id as run_id, r.job, 'attempt ' || a.number || ' ended as ' || a.resolved || ', and ' || r.attempt
                         || ' were made' as said, count(*) over () as total
 from attempt a join run r on r.seq = a.run_seq where a.resolved <> '' and a.number < r.attempt
 order by r.id limit :limit;
 
 -- name: unproven
--- Runs that succeeded, or are said to have, without an attempt that did.
+-- Runs that are recorded, or resolved, as succeeded without a successful attempt.
 select r.id as run_id, r.job, count(*) over () as total,
        case when a.run_seq is null then 'it has no attempt'
             else 'attempt ' || a.number || ' is ' || a.state || ' with exit code '
@@ -83,7 +83,7 @@ where (r.state = 'succeeded' and not (coalesce(a.state, '') = 'succeeded' and co
 order by r.seq limit :limit;
 
 -- name: ownerless
--- Open runs that nothing will ever move: no live attempt, no time to try again.
+-- Open runs that no loop will ever change: they have no live attempt and no time of a retry.
 select r.id as run_id, r.job, count(*) over () as total,
        case r.state when 'retry_wait' then 'it waits for another try at no time'
                     else 'it is ' || r.state || ' without a live attempt' end as said
@@ -94,79 +94,80 @@ where (r.state in ('running', 'cancelling')
 order by r.seq limit :limit;
 
 -- name: long_expired
--- Waiting runs that could not start in time and were not ended.
+-- Queued runs whose start deadline has passed, and that were not ended.
 select * from run where state = 'queued' and start_by is not null and start_by < :now order by seq limit :limit;
 
 -- name: last_states
--- In which state the last attempt of the runs in each state stands, and one run of each kind.
+-- For each run state, the states of the last attempts, with counts and an example.
 select r.state as run_state, coalesce(a.state, '') as attempt_state, count(*) as count, min(r.id) as run_id
 from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt
 where r.reason <> 'unreadable'
 group by 1, 2 order by 1, 2;
 
 -- name: crowds
--- Concurrency keys with more active runs than any of them was allowed beside itself.
+-- Concurrency keys with more active runs than the highest limit of those runs allows. A run without a limit may be
+-- active beside any number.
 select concurrency_key, count(*) as active, max(concurrency_limit) as most from run
 where state in ('running', 'cancelling', 'retry_wait')
 group by concurrency_key having count(*) > max(concurrency_limit) and count(*) = count(concurrency_limit)
 order by concurrency_key limit :limit;
 
 -- name: all_run
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from run;
 
 -- name: all_attempt
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select a.*, r.id as run_id from attempt a left join run r on r.seq = a.run_seq;
 
 -- name: all_schedule
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from schedule;
 
 -- name: all_gap
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from gap;
 
 -- name: all_generation
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from generation;
 
 -- name: all_job_version
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from job_version;
 
 -- name: all_session
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from session;
 
 -- name: all_rejection
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from rejection;
 
 -- name: all_pause
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from pause;
 
 -- name: all_incident
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from incident;
 
 -- name: all_audit
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from audit;
 
 -- name: all_outbox
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from outbox;
 
 -- name: all_pruned_request
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from pruned_request;
 
 -- name: all_definition
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from definition;
 
 -- name: all_meta
--- Every row of a table, to see whether it can be read.
+-- Every row of the table, to check each.
 select * from meta;

@@ -29,10 +29,10 @@ BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up."""
 
 ROWS_AT_ONCE = 1_000
-"""Rows that are held at a time while a long answer is read."""
+"""Number of rows held in memory at a time while a long result is read."""
 
 MAX_UNREADABLE = 1_000
-"""Rows that cannot be read, of which a connection remembers which they are."""
+"""Maximum number of unreadable rows that a connection remembers."""
 
 _UNDECODED = "Could not decode to UTF-8"
 _OWN = Path(__file__).parent / "sql"
@@ -45,23 +45,22 @@ _DISTRUSTED = "SQLITE_IOERR"
 class Connection:
     """One connection, one writer at a time; every write transaction is BEGIN IMMEDIATE.
 
-    A deferred transaction that turns from reading to writing would fail at once with SQLITE_BUSY,
-    whatever the busy timeout says; and WAL with synchronous=FULL is what keeps a reported end reported
-    after a power cut.
+    A deferred transaction that begins with a read and then writes can fail at once with SQLITE_BUSY,
+    whatever the busy timeout is. WAL with synchronous=FULL keeps a reported end across a power cut.
 
-    After an I/O error the connection is replaced and the file checked before anything else is done: what
-    the system holds in memory of a file whose sync failed need not be what is on the disk.
+    After an I/O error the connection is replaced and the file checked before anything else is done: after
+    a failed sync, the pages that the kernel has cached may differ from those on the disk.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, options: str = "") -> None:
-        """Open the file; `read_only` never creates or changes it. `options` end SQLite's URI."""
+        """Open the file; `read_only` never creates or changes it. `options` are appended to SQLite's URI."""
         self.path = path
         self.epoch: int | None = None
         self.unreadable: dict[str, Unreadable] = {}
-        """What was met so far that cannot be read; stand-ins were read in its place."""
+        """The unreadable rows found so far; stand-ins were returned for them."""
         self._lock = threading.RLock()
         self._writer: int | None = None
-        """The thread that is inside a transaction."""
+        """The id of the thread that is inside a transaction."""
         self._uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{options}"
         self._pragmas = (
             "pragma foreign_keys=on; pragma trusted_schema=off; pragma cell_size_check=on;"
@@ -74,13 +73,13 @@ class Connection:
             self._db = self._connect()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside becomes true at once, or nothing does."""
+        """Commit everything inside at once, or nothing."""
         with self._lock, self._told():
             assert self._writer is None, "a transaction inside another"
             self._replace_when_distrusted()
@@ -97,18 +96,20 @@ class Connection:
                 self._writer = None
 
     def write(self, name: str, values: Mapping[str, object]) -> int:
-        """Run a statement by name inside a transaction; the number of rows it changed."""
+        """Run a statement by name inside a transaction; return the number of rows it changed."""
         self.refuse_outside_transaction(name)
         return self._execute(name, values).rowcount
 
     def refuse_outside_transaction(self, name: str) -> None:
-        """A statement that writes belongs to its own thread's transaction, and to no other's."""
+        """Assert that the calling thread is inside its own transaction: another thread's would take the
+        write in.
+        """
         assert self._writer == threading.get_ident(), f"{name} outside a transaction"
 
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
-        """The rows of a query by name."""
+        """All rows of a query by name."""
         with self._lock:
-            try:  # asked several times a run: as _told does, without its price
+            try:  # called several times for each run: as _told, without the cost of a context manager
                 self._replace_when_distrusted()
                 return self._execute(name, values or {}).fetchall()
             except sqlite3.DatabaseError as error:
@@ -121,22 +122,22 @@ class Connection:
     def all(
         self, read: Callable[[Row], Read], name: str, values: Mapping[str, object] | None = None
     ) -> tuple[Read, ...]:
-        """The rows of a query by name; for a row that cannot be read, its substitute."""
+        """The rows of a query by name as values; an unreadable row gets stand-ins and is remembered."""
         found = self.rows(name, values)
         try:
             return tuple([read(row) for row in found])
-        except Exception:  # noqa: BLE001  whatever one row does to its reader, the others are read
+        except Exception:  # noqa: BLE001  one unreadable row must not hide the others
             return tuple([self.read(read, row) for row in found])
 
     def first(
         self, read: Callable[[Row], Read], name: str, values: Mapping[str, object] | None = None
     ) -> Read | None:
-        """What the first row of a query by name says, as in `all`."""
+        """The first row of a query by name as a value, as in `all`; None when there is no row."""
         row = self.row(name, values)
         return None if row is None else self.read(read, row)
 
     def read(self, read: Callable[[Row], Read], row: sqlite3.Row) -> Read:
-        """What one row says, as in `all`."""
+        """One row as a value, as in `all`."""
         try:
             return read(row)
         except Exception:
@@ -144,23 +145,25 @@ class Connection:
             plain = dict(zip(row.keys(), row, strict=True))
             faults = faults_of(table, plain)
             if not faults:
-                raise  # nothing is wrong with the row: a bug
+                raise  # the row is good: the reader has a bug
             self.note_unreadable(unreadable_row(table, plain, "; ".join(faults.values())))
             return read(mended_row(table, plain, faults))
 
     def note_unreadable(self, found: Unreadable) -> None:
-        """Remember a row that cannot be read, once."""
+        """Remember an unreadable row, once."""
         if len(self.unreadable) < MAX_UNREADABLE:
             self.unreadable.setdefault(f"{found.table} {found.key}", found)
 
     def _read_any_bytes(self) -> None:
-        """From now on a text that is not UTF-8 is read with a sign for each byte that is not: it is a bad
-        value, and no reason to read nothing.
+        """From now on, replace bytes that are not UTF-8 by U+FFFD: the value is bad, the other columns are
+        not.
+
+        The default decoder is faster, so this one is set only when a query has failed or reads every row.
         """
         self._db.text_factory = _text_of
 
     def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
-        """The rows of a query by name, a few at a time: for those that may be too many to hold at once."""
+        """The rows of a query by name, lazily: for results that may not fit into memory."""
         self._read_any_bytes()
         with self._told():
             cursor = self._execute(name, values or {})
@@ -168,14 +171,14 @@ class Connection:
                 yield from found
 
     def _execute(self, name: str, values: Mapping[str, object]) -> sqlite3.Cursor:
-        """A statement by name. No text reaches the ledger that a database cannot hold."""
+        """Execute a statement by name, with texts in a form that a database can store."""
         if not all(one.isascii() and "\0" not in one for one in values.values() if type(one) is str):
             values = {key: db_text(one) if isinstance(one, str) else one for key, one in values.items()}
         return self._db.execute(statement(name), values)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything that is read inside is of one moment, whatever others write meanwhile."""
+        """Everything that is read inside is of one moment, even while others write."""
         with self._lock, self._told():
             self._db.execute("begin deferred")
             try:
@@ -189,7 +192,7 @@ class Connection:
         return found[0] if found else None
 
     def instant(self, name: str, values: Mapping[str, object] | None = None) -> datetime | None:
-        """The one instant that a query finds, if it finds one that can be read."""
+        """The instant in the first row's first column; None when there is none, or it is unreadable."""
         row = self.row(name, values)
         return from_us(row[0]) if row is not None and INSTANT.is_good(row[0]) else None
 
@@ -208,13 +211,13 @@ class Connection:
         return self.pragma_rows(name)[0][0]
 
     def pragma_rows(self, name: str) -> list[sqlite3.Row]:
-        """Everything that a pragma says."""
+        """All rows of a pragma."""
         with self._lock, self._told():
             self._replace_when_distrusted()
             return self._db.execute(f"pragma {name}").fetchall()
 
     def objects(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """Everything that the file defines: its kind and name, and its text without what is of no matter."""
+        """The tables, indexes, triggers and views of the file, as `objects_of` gives them."""
         with self._lock, self._told():
             yield from objects_of(self._db)
 
@@ -248,7 +251,7 @@ class Connection:
         return opened
 
     def _roll_back(self) -> None:
-        """What failed is undone; a connection that cannot even do that is replaced."""
+        """Undo a failed transaction; when that fails too, the connection is to be replaced."""
         try:
             if self._db.in_transaction:
                 self._db.execute("rollback")
@@ -256,8 +259,10 @@ class Connection:
             self._is_trusted = False
 
     def _replace_when_distrusted(self) -> None:
-        """The new connection is opened before the old one is closed: while one is open, SQLite does not read
-        the log again, which may hold the failed transaction in full.
+        """Replace a connection after an I/O error, and check the file.
+
+        The new connection is opened before the old one is closed: while one is open, SQLite does not recover
+        the log, which may hold the failed transaction in full.
         """
         if self._is_trusted or self._db.in_transaction:
             return
@@ -270,14 +275,14 @@ class Connection:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Turn SQLite's words into a sentence that says what to do."""
+        """Turn SQLite's errors into ours, whose messages say what to do."""
         try:
             yield
         except sqlite3.DatabaseError as error:
             self._raise(error)
 
     def _raise(self, error: sqlite3.DatabaseError) -> NoReturn:
-        """A mistake of ours stays what it is."""
+        """Raise the error that fits. An error of our own statements is a bug, and stays as it is."""
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             raise error
         name = getattr(error, "sqlite_errorname", "")
@@ -286,7 +291,7 @@ class Connection:
         raise _explained(self.path, name, str(error)) from error
 
     def _refuse_when_superseded(self) -> None:
-        """The fence: an engine that was stopped while another took over must not write again."""
+        """The fence: an engine that was suspended while another took over must not write again."""
         if self.epoch is None:
             return
         newest = self._db.execute(statement("session.newest_epoch")).fetchone()[0]
@@ -297,9 +302,10 @@ class Connection:
 
 
 def objects_of(db: sqlite3.Connection) -> Iterator[tuple[tuple[str, str], str]]:
-    """The tables, indexes, triggers and views of a database; SQLite's own have no text that could be another.
+    """The tables, indexes, triggers and views of a database: kind and name, and the normalized definition.
 
-    SQLite rewrites a text when a table is renamed, with quotes or without, so quotes do not count.
+    SQLite's internal objects are left out: they have no definition to compare. Quotes are removed because
+    SQLite adds them, or not, when it rewrites a definition after a table is renamed.
     """
     for kind, name, text in db.execute("select type, name, sql from sqlite_schema"):
         if not str(name).startswith("sqlite_"):
@@ -312,14 +318,14 @@ def _text_of(found: bytes) -> str:
 
 @cache
 def statement(name: str) -> str:
-    """A statement by its file and its name in there, as `run.start_run`."""
+    """A statement by file and name, for example `run.start_run`."""
     file, _, own_name = name.partition(".")
     return _statements(file)[own_name]
 
 
 @cache
 def _statements(file: str) -> dict[str, str]:
-    """Of one file: a command asks a few tables, and need not wait until all files are read."""
+    """The statements of one file: a command needs a few tables, so it does not read all files."""
     return read_statements(f"{file}.sql", own=_OWN)
 
 

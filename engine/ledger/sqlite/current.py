@@ -1,4 +1,4 @@
-"""What both halves of the SQLite ledger read: what is in force, and how far the ledger is."""
+"""The readings that the store, the view and the check of the SQLite ledger share."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from engine.ledger.sqlite.connection import Connection
 
 
 class SqliteCurrent:
-    """The store's and the view's part of `Current`."""
+    """Implements the part of `Current` that is the same in the store and the view."""
 
     _db: Connection
 
@@ -33,7 +33,7 @@ class SqliteCurrent:
 
 
 class SqliteStanding:
-    """`Standing`, for the store and for a check of the ledger."""
+    """Implements `Standing`, for the store and for a check of the ledger."""
 
     _db: Connection
 

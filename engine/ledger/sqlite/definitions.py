@@ -1,4 +1,4 @@
-"""Compiled jobs as the ledger keeps them: what was put in the place of one is not executed."""
+"""Reads compiled jobs from the ledger. A text that was altered after it was applied is refused."""
 
 import sqlite3
 
@@ -12,25 +12,27 @@ STAND_IN_NAME = "unreadable"
 
 
 def read_definition(digest: str, row: sqlite3.Row | None) -> JobSpec | Unreadable:
-    """The job that a row holds, if it is the one with this digest."""
+    """The job that a row holds, if its text has this digest; otherwise why it is unreadable."""
     if row is None:
         return _unreadable(digest, "", "it is not in the ledger")
     job = row["job"] if is_job(row["job"]) else ""
     if not is_intact(digest, row["spec"]):
-        return _unreadable(digest, job, "its text is not the one that was applied: it has another digest")
+        return _unreadable(
+            digest, job, "its text was altered after it was applied: it has a different digest"
+        )
     try:
         return spec_from_json(row["spec"])
-    except Exception as error:  # noqa: BLE001  whatever another version wrote, it concerns this job alone
+    except Exception as error:  # noqa: BLE001  a text of a different version must stop this job only
         return _unreadable(digest, job, f"{type(error).__name__}: {error}")
 
 
 def is_intact(digest: str, text: str) -> bool:
-    """Whether a text is the one that was hashed when it was applied."""
+    """Whether a text is the one that was applied."""
     return digest_of(text) == digest
 
 
 def stand_in(job: str) -> JobSpec:
-    """What holds of a job whose definition cannot be read: the defaults, and nothing that succeeds."""
+    """The job in place of an unreadable one: the defaults, and a command that cannot succeed."""
     return JobSpec(name=job or STAND_IN_NAME, action=CommandAction(argv=("false",)))
 
 

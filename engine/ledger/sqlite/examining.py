@@ -1,4 +1,4 @@
-"""Is the ledger's file whole: asked of SQLite itself, of a file that may be anything."""
+"""Checks the file of a ledger with SQLite's own checks. The file may be damaged in any way."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ MAX_TROUBLES = 10
 """Maximum number of problems of one kind that are shown."""
 
 QUICK_FROM_BYTES = 2**30
-"""A larger ledger is checked without comparing its indexes: that takes minutes."""
+"""A ledger of more bytes is checked without comparing its indexes, which would take minutes."""
 
 
 def examine(path: Path) -> Examination:
-    """Read the whole file once. Raises what opening a ledger raises."""
+    """Check a whole file. Raises what opening a ledger raises."""
     connection = Connection(path, read_only=True)
     try:
         is_quick = path.stat().st_size > QUICK_FROM_BYTES

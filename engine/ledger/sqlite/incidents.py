@@ -1,4 +1,4 @@
-"""What happened to the engine, and the epoch of the clock that it follows, in the SQLite ledger."""
+"""Incidents, holds and the clock epoch in the SQLite ledger."""
 
 from datetime import datetime
 
@@ -56,7 +56,7 @@ class SqliteIncidents:
         return int(noted) if is_number(noted) else self._newest_clock()
 
     def _newest_clock(self) -> int:
-        """The newest epoch that a schedule names, should the note of it be gone."""
+        """The newest epoch of any schedule: the substitute for a noted epoch that is unreadable."""
         row = self._db.row("schedule.newest_clock")
         assert row is not None
         return row[0] if COUNT.is_good(row[0]) else 0

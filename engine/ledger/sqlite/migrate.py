@@ -1,4 +1,4 @@
-"""Bring a ledger to the version of this program: numbered steps, all in one transaction."""
+"""Migrate a ledger to the version of this program: numbered steps, all in one transaction."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -13,17 +13,17 @@ from jobfile.model.hashing import sha256
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST_OBJECTS: Final = "24b55fb8cce7e5a7dfdbd24417ecf221aa36a22c27bcc37aa98815ffbf688e75"
-"""`digest_of` the objects that all steps make: to take the steps each time would cost 10 ms of a start."""
+"""`digest_of` the objects that all steps make. A constant: taking the steps would add 10 ms to each start."""
 
 
 def refuse_older(connection: Connection, folder: Path) -> None:
-    """Refuse to read a ledger that lacks steps: who only reads may not change it."""
+    """Refuse a ledger that lacks steps: a reader must not migrate it."""
     have = connection.pragma("user_version")
     assert isinstance(have, int)
     if have == 0:
         raise StoreUnavailableError(
-            f"the ledger {connection.path} is empty: an engine is just beginning, or ended as it began; "
-            "try again, or start one with  jobfile up"
+            f"the ledger {connection.path} is empty: an engine is just starting, or was stopped while it "
+            "started; try again, or start one with  jobfile up"
         )
     if have < len(_steps(folder)):
         raise StoreRefusedError(
@@ -33,7 +33,7 @@ def refuse_older(connection: Connection, folder: Path) -> None:
 
 
 def known_version() -> int:
-    """The version of the tables that this program writes."""
+    """The number of the newest migration step."""
     return len(_steps(MIGRATIONS))
 
 
@@ -42,18 +42,18 @@ def _steps(folder: Path) -> list[Path]:
 
 
 def foreign_objects(connection: Connection, folder: Path) -> tuple[str, ...]:
-    """What the ledger holds beside its own tables, or lacks of them, in words.
+    """How the ledger's tables, indexes, triggers and views differ from this program's, in words.
 
-    A trigger or a view of somebody else would write, or answer, in the place of this program.
+    A foreign trigger could change what this program writes, and a foreign view what it reads.
     """
     have = connection.pragma("user_version")
     assert isinstance(have, int)
     own, found = _objects_at(folder, have), dict(connection.objects())
     return (
-        *(f"{kind} `{name}` is not of this program" for kind, name in sorted(found.keys() - own.keys())),
+        *(f"{kind} `{name}` does not belong to it" for kind, name in sorted(found.keys() - own.keys())),
         *(f"{kind} `{name}` is missing" for kind, name in sorted(own.keys() - found.keys())),
         *(
-            f"{kind} `{name}` is not as this program makes it"
+            f"{kind} `{name}` differs from jobfile's definition"
             for kind, name in sorted(own.keys() & found.keys())
             if own[kind, name] != found[kind, name]
         ),
@@ -61,26 +61,26 @@ def foreign_objects(connection: Connection, folder: Path) -> tuple[str, ...]:
 
 
 def refuse_foreign(connection: Connection, folder: Path) -> None:
-    """Refuse a ledger that is not as this program makes it. A newer one is refused elsewhere."""
+    """Refuse a ledger whose objects differ from this program's. `migrate` refuses a newer version."""
     if connection.pragma("user_version") not in range(1, len(_steps(folder)) + 1):
         return
     if digest_of(connection.objects()) == NEWEST_OBJECTS:
         return
     if found := foreign_objects(connection, folder):
         raise StoreRefusedError(
-            f"the ledger {connection.path} is not as jobfile made it: {'; '.join(found)}. It was changed: "
-            "put a copy back, or drop what is not its own with sqlite3"
+            f"the ledger {connection.path} was altered: {'; '.join(found)}. "
+            "Restore a copy, or drop what does not belong to it with sqlite3"
         )
 
 
 def digest_of(objects: Iterable[tuple[tuple[str, str], str]]) -> str:
-    """The digest of the objects of a ledger: kind and name, and how each is made."""
+    """The digest of a ledger's objects: their kinds, names and definitions."""
     return sha256(repr(sorted(objects)).encode()).hexdigest()
 
 
 @lru_cache(maxsize=16)
 def _objects_at(folder: Path, version: int) -> dict[tuple[str, str], str]:
-    """The objects of a ledger of some version: its steps, taken in memory."""
+    """The objects of a ledger of a version, found by taking its steps in memory."""
     made = sqlite3.connect(":memory:")
     for name, function in FUNCTIONS.items():
         made.create_function(name, -1, function, deterministic=True)
@@ -93,7 +93,7 @@ def _objects_at(folder: Path, version: int) -> dict[tuple[str, str], str]:
 
 
 def migrate(connection: Connection, folder: Path) -> None:
-    """Apply the numbered steps that the ledger does not have yet; refuse a ledger of a newer program."""
+    """Apply the steps that the ledger lacks; refuse a ledger of a newer version."""
     steps = _steps(folder)
     have = connection.pragma("user_version")
     assert isinstance(have, int)

@@ -1,4 +1,4 @@
-"""Notifications that are owed, in the SQLite ledger."""
+"""Notifications to send, in the SQLite ledger."""
 
 from datetime import datetime
 

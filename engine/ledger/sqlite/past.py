@@ -19,7 +19,11 @@ from engine.ledger.sqlite.connection import Connection
 from jobfile.schedule.occurrences import next_fire
 
 QUARTER = timedelta(minutes=15) // timedelta(microseconds=1)
-"""Every local day of every zone begins with a quarter of an hour in UTC."""
+"""15 minutes in microseconds.
+
+Pruned manual runs are counted per quarter of an hour: UTC offsets are multiples of it, so the local days of
+every zone are whole numbers of quarters.
+"""
 
 
 class SqlitePast:
@@ -53,7 +57,8 @@ class SqlitePast:
         return is_first and self._db.write("run.resolve_run", values) == 1
 
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
-        most = limit + len(self._db.unreadable)  # they come first for ever, and stay
+        # Unreadable rows are never deleted and may come first each time: ask for that number more.
+        most = limit + len(self._db.unreadable)
         found = self._db.all(
             run_from_row, "retention.prunable", {"before": to_us(before), "limit": most, "job": job}
         )
@@ -107,7 +112,10 @@ class SqlitePast:
         self._db.write("meta.set_meta", {"key": key, "value": value})
 
     def _leave_gap(self, run: Run, now: datetime) -> bool:
-        """A record without details; occurrences of one fate with none between them share one."""
+        """Put a gap record in the place of a run. Consecutive runs with the same end share one.
+
+        False when the run's schedule is not in the ledger.
+        """
         at = to_us(run.scheduled_for)
         place = {
             "job": run.job,
@@ -141,6 +149,6 @@ class SqlitePast:
 
 
 def _follows(schedule: Schedule, before: datetime, at: datetime) -> bool:
-    """Whether the schedule names no instant between two of its own."""
+    """Whether `at` is the schedule's next instant after `before`."""
     following = next_fire(schedule.entries, after=before)
     return following is not None and following.at == at

@@ -1,4 +1,4 @@
-"""Pauses of jobs, in the SQLite ledger."""
+"""Pauses of jobs in the SQLite ledger."""
 
 from datetime import datetime
 

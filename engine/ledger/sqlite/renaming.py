@@ -1,4 +1,4 @@
-"""A job has another name: everything that the ledger says of it goes with that name."""
+"""Renames a job in every table of the ledger."""
 
 from engine.ledger.sqlite.connection import Connection
 
@@ -14,6 +14,6 @@ RENAMED = (
 
 
 def rename(connection: Connection, old: str, new: str) -> None:
-    """Inside the caller's transaction."""
+    """Rename a job. Call it inside a transaction."""
     for query in RENAMED:
         connection.write(query, {"old": old, "new": new})

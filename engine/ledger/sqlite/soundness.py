@@ -1,4 +1,4 @@
-"""What a check of the ledger itself reads, in the SQLite ledger."""
+"""The readings of a check of the ledger itself, in the SQLite ledger."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -50,11 +50,11 @@ EVERY_ROW = (
     "soundness.all_definition",
     "soundness.all_meta",
 )
-"""The queries that read every row, of each table one."""
+"""The queries that read every row: one for each table."""
 
 
 class SqliteSoundness(SqliteStanding):
-    """Reads only; to see a single moment, read inside `snapshot()`."""
+    """Reads only. Readings inside `snapshot()` are of one moment."""
 
     def __init__(self, connection: Connection) -> None:
         """Take the view's connection."""

@@ -1,4 +1,4 @@
-"""The ledger in one SQLite file: what the loops write, and what they read to decide."""
+"""The writing half of the ledger in one SQLite file: what the loops write, and what they read to decide."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from engine.ledger.store_ports import Incidents, Outbox, Past, Pauses
 
 KEPT_SPECS = 20_000
-"""Definitions that are kept as they were read: each is asked for at every occurrence."""
+"""Size of the cache of parsed definitions: each is needed at every occurrence."""
 LEFTOVER = ("job", "schedule_key", "active_from")
 ALL_ROWS = -1
-"""SQLite's word for no limit."""
+"""SQLite's value for no limit."""
 
 
 class SqliteStore(SqliteCurrent, SqliteStanding):
@@ -62,11 +62,13 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.past: Past = SqlitePast(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()
-        """Digests that are named and have no definition: each gets an empty one with its next run."""
+        """Digests without a definition in the ledger: an empty one is added with the next run that refers
+        to it.
+        """
 
     @classmethod
     def open(cls, path: Path) -> "SqliteStore":
-        """Open the ledger, making or migrating it first."""
+        """Open the ledger; create or migrate it first."""
         connection = Connection(path)
         try:
             refuse_foreign(connection, MIGRATIONS)
@@ -158,7 +160,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         return "" if isinstance(found, JobSpec) else f"its definition cannot be read: {found.why}"
 
     def _read_definition(self, digest: str) -> JobSpec | Unreadable:
-        """Its text is hashed when it is read: what somebody put in its place is not what was applied."""
+        """Read a definition and keep it, once its digest proves that it is the text that was applied."""
         row = self._db.row("generation.definition", {"digest": digest})
         found = read_definition(digest, row)
         if isinstance(found, Unreadable):
@@ -193,7 +195,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
             self._db.note_unreadable(Unreadable("run", f"seq = {row['seq']}", why, job=job, seq=row["seq"]))
 
     def _open(self, name: str, values: Mapping[str, object]) -> tuple[Run, ...]:
-        """Runs that are not over; one that cannot be read counts as lost, and nothing is done with it."""
+        """The open runs of a query. An unreadable run has the stand-in state `lost`, so it is left out."""
         found = self._db.all(run_from_row, name, values)
         return tuple(run for run in found if not run.state.is_final) if self._db.unreadable else found
 

@@ -1,4 +1,4 @@
-"""The ledger in one SQLite file: what the answers read. Works while an engine writes, and without one."""
+"""The reading half of the ledger in one SQLite file. It works while an engine writes, and without one."""
 
 import json
 from collections import Counter
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 
 class SqliteView(SqliteCurrent):
-    """The reading half of the ledger."""
+    """Implements `View`."""
 
     def __init__(self, connection: Connection) -> None:
         """Take an open connection."""
@@ -67,7 +67,11 @@ class SqliteView(SqliteCurrent):
 
     @classmethod
     def open_trace_free(cls, path: Path, *, is_in_use: bool) -> "SqliteView":
-        """Open the ledger for one look that leaves nothing beside it, as reading usually does."""
+        """Open the ledger for reading without creating its `-wal` and `-shm` files.
+
+        SQLite creates them even for readers. `immutable` avoids that but ignores the log, so it is right only
+        when no engine runs and the log is empty.
+        """
         log = path.with_name(f"{path.name}-wal")
         is_whole = not is_in_use and not (log.exists() and log.stat().st_size)
         return cls._of(

@@ -1,8 +1,8 @@
--- Attempts: the intent, the proof, the end.
--- SQLite's own: an index is named.
+-- Attempts: the statements that only SQLite understands, because they name an index.
 
 -- name: live_attempts
--- Attempts without an end, with their runs: of those that are active it is the last one.
+-- Attempts without an end, with their runs. Only the last attempt of an active run can be one. The first condition
+-- repeats that of the partial index, which SQLite uses only when it finds it literally.
 select a.*, run.id as run_id, run.state as run_state, run.stop_requested
 from run indexed by run_active join attempt a on a.run_seq = run.seq and a.number = run.attempt
 where run.state in ('running', 'cancelling', 'retry_wait') and run.state in ('running', 'cancelling')

@@ -1,8 +1,7 @@
--- The audit: a chain of records, each with the hash of the one before.
--- SQLite's own: link_hash is a function that the connection brings.
+-- The audit: the statement that only SQLite understands, because connection.py defines the function link_hash.
 
 -- name: add_audit
--- Who changed what, chained to the record before: one writer at a time, so the chain has no fork.
+-- Append a record, chained to the one before. SQLite allows one writer at a time, so the chain cannot fork.
 insert into audit (seq, at, actor, action, object, detail, hash)
 select newest.seq + 1, :at, :actor, :action, :object, :detail,
        link_hash(newest.hash, newest.seq + 1, :at, :actor, :action, :object, :detail)

@@ -1,19 +1,20 @@
--- Runs: recorded, decided, started, ended, and read.
--- SQLite's own: an index is named, or the statement uses SQLite's JSON functions or its max() of several values.
+-- Runs: the statements that only SQLite understands, because they name an index, or use SQLite's JSON functions or its
+-- max() of several values. An index is named where the planner might scan the whole past instead.
 
 -- name: undecided
--- Runs whose spread has passed, about which nothing is decided yet.
+-- Runs whose spread has passed and that are not decided yet.
 select * from run indexed by run_undecided where state = 'queued' and reason = 'spread' and not_before <= :now
 order by not_before, seq limit :limit;
 
 -- name: next_undecided
--- When the next spread has passed.
+-- The earliest instant at which a spread passes.
 select min(not_before) from run indexed by run_undecided where state = 'queued' and reason = 'spread';
 
 -- name: startable
--- Runs that may start now: decided, due, and with room under their concurrency limit; or due for a retry. What
--- is made up for is not among them. Each part by an index of its own, whatever the size of the past. Of what waits for
--- another run, the first few of each key are looked at: the rest cannot start before them.
+-- Runs that may start now, without catch-up runs. Three parts, each with its own partial index, so that the cost does
+-- not grow with the past: queued runs that are due and below their limit; runs that wait for another run; retries.
+-- Of the runs that wait for another, only the first 8 of each concurrency key are read: the rest cannot start before
+-- them. `held` lists those keys by jumping through the index from each key to the next larger one.
 with recursive held (key) as (
   select min(concurrency_key) from run indexed by run_overlapped where state = 'queued' and reason = 'overlap'
   union all
@@ -51,7 +52,7 @@ select * from (
 order by not_before, seq limit :limit;
 
 -- name: startable_catchup
--- Runs that are made up for after an absence and may start now.
+-- Catch-up runs that may start now.
 select * from run as one indexed by run_catchup
 where one.state = 'queued' and one.trigger = 'catchup' and one.not_before <= :now and one.reason <> 'spread'
   and (one.start_by is null or one.start_by >= :now)
@@ -63,7 +64,7 @@ order by one.not_before, one.seq
 limit :limit;
 
 -- name: unowned
--- Runs recorded as running or waiting for a retry, without an attempt or time in the ledger that could be followed.
+-- Runs that are recorded as running without a live attempt, or as waiting for a retry without its time.
 select run.seq, run.job from run indexed by run_active
 where state in ('running', 'cancelling', 'retry_wait')
   and case state when 'retry_wait' then retry_at is null
@@ -71,7 +72,7 @@ where state in ('running', 'cancelling', 'retry_wait')
                          and attempt.state in ('starting', 'running')) end;
 
 -- name: open_runs
--- Runs that are not over, oldest first.
+-- Open runs, oldest first. Two queries, so that each uses its partial index.
 select * from (
   select * from run indexed by run_queued where state = 'queued'
   union all
@@ -85,14 +86,14 @@ where (:job is null or job = :job) and (:states is null or state in (select valu
 order by seq desc limit :limit;
 
 -- name: retries_between
--- Runs wanted in a window that a person asked for to make up for another.
+-- Manual retries with a nominal time in a window.
 select * from run indexed by run_retry_of
 where retry_of is not null and scheduled_for >= :since and scheduled_for < :until
 order by seq;
 
 -- name: count_runs
--- Runs wanted in a window, counted by job, kind and state; those too that people asked for and retention took away.
--- Of a run whose row cannot be read nobody knows how it ended: it counts as lost, as in every other answer.
+-- Runs with a nominal time in a window, counted by job, kind and state; pruned manual runs are included.
+-- An unreadable run counts as lost, as in every answer: how it ended is unknown.
 select job, is_scheduled, state, sum(count) as count from (
   select job, schedule_key is not null as is_scheduled,
          case when case when json_valid(params) then json_type(params) end is not 'object'
