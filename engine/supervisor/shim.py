@@ -20,8 +20,7 @@ from engine.supervisor.masking import Masker
 from engine.supervisor.memory import memory_kills
 from engine.supervisor.namespace import make_folder, open_folder, write_script
 from engine.supervisor.plain import Ended, note_signals
-from engine.supervisor.program import Program
-from engine.supervisor.spawn import AT_MARKER, Before, NotBegunError
+from engine.supervisor.spawn import AT_MARKER, Before, NotBegunError, Program
 from engine.supervisor.storing import OutputFiles
 from engine.supervisor.waking import Wake, child_signals, poll_of, take_all
 
