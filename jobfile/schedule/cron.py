@@ -42,9 +42,9 @@ MONTH_LENGTHS = ((31,), (28, 29), (31,), (30,), (31,), (30,), (31,), (31,), (30,
 _WORDS = re.compile(r"[^ \t]+")
 _CRON_WORD = re.compile(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?+)++", re.ASCII | re.IGNORECASE)
 _ZONE_PREFIX = re.compile(r"(?:CRON_)?TZ=([^ \t]*)", re.ASCII)
-_ALL_WEEKDAYS = 0b1111111
+ALL_WEEKDAYS = 0b1111111
 _EVERY_DAY = (2 << 31) - 2
-_FIVE_WEEKS = 0b10000001000000100000010000001
+FIVE_WEEKS = 0b10000001000000100000010000001
 """One bit for each of five weeks: multiplying seven bits by it repeats them over 35 days."""
 _SUNDAY, _SATURDAY = 0, 6
 
@@ -76,10 +76,10 @@ class CronExpression:
         """The days that match in a month with this length and this first weekday: bit n is day n."""
         every_day = (2 << length) - 2
         week = self.day_of_week
-        if week != _ALL_WEEKDAYS:
+        if week != ALL_WEEKDAYS:
             # Rotated, so that bit 0 is the weekday of day 1; one place to the left, because bit n is day n.
-            turned = (week >> first_weekday | week << 7 - first_weekday) & _ALL_WEEKDAYS
-            by_week = turned * _FIVE_WEEKS << 1
+            turned = (week >> first_weekday | week << 7 - first_weekday) & ALL_WEEKDAYS
+            by_week = turned * FIVE_WEEKS << 1
         else:
             by_week = every_day
         by_day = self.day_of_month
@@ -119,7 +119,7 @@ def _expression(fields: tuple[str, ...], sets: list[FieldSet], days: DayRule) ->
     minute, hour, day, month, week = sets
     has_star = [field[0] in "*?" for field in fields]
     restricts_day = not (has_star[2] and day.bits == _EVERY_DAY)
-    restricts_week = not (has_star[4] and week.bits == _ALL_WEEKDAYS)
+    restricts_week = not (has_star[4] and week.bits == ALL_WEEKDAYS)
     restricts_both = restricts_day and restricts_week
     if days is DayRule.CRON:
         # POSIX: when both day fields are restricted, either may match. Vixie cron looks at the first
@@ -187,7 +187,7 @@ def _fires(expression: CronExpression) -> bool:
 def _never(words: list[tuple[str, int]], expression: CronExpression) -> CronProblem:
     week, week_at = words[4]
     month, month_at = words[3]
-    needs_week = expression.day_of_week != _ALL_WEEKDAYS or bool(expression.special_days_of_week)
+    needs_week = expression.day_of_week != ALL_WEEKDAYS or bool(expression.special_days_of_week)
     is_about_week = needs_week and not expression.is_either
     return CronProblem(
         code="JF304",

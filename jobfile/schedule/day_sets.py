@@ -12,15 +12,12 @@ from functools import lru_cache
 from typing import Protocol
 
 from jobfile.model.jobs import CalendarSpec, OnClosed
-from jobfile.schedule.cron import CronExpression
+from jobfile.schedule.cron import ALL_WEEKDAYS, FIVE_WEEKS, CronExpression
 
 YEARS = range(1, 10_000)
 """The years that the standard library's calendar supports."""
 
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_ALL_WEEKDAYS = 0b1111111
-_FIVE_WEEKS = 0b10000001000000100000010000001
-"""One bit for each of five weeks: multiplying seven bits by it repeats them over 35 days."""
 
 
 class Days(Protocol):
@@ -70,8 +67,8 @@ class OpenDays:
         """The days of the set in a month."""
         length, first_weekday = month_shape(year, month)
         week = self._weekdays
-        turned = (week >> first_weekday | week << 7 - first_weekday) & _ALL_WEEKDAYS
-        by_week = turned * _FIVE_WEEKS << 1 & (2 << length) - 2
+        turned = (week >> first_weekday | week << 7 - first_weekday) & ALL_WEEKDAYS
+        by_week = turned * FIVE_WEEKS << 1 & (2 << length) - 2
         return by_week & ~self._closed.get((year, month), 0) | self._also.get((year, month), 0)
 
 
