@@ -1,3 +1,3 @@
 """Jobs under a virtual clock: the engine's own decisions, with lengths and failures assumed."""
 
-__all__ = ["comparing", "core", "drawing", "printing", "subject"]
+__all__ = ["assuming", "comparing", "core", "drawing", "printing", "subject"]
