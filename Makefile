@@ -16,9 +16,11 @@ demo: $(READY)          ## the shop sample, live, in under a minute
 	@$(BIN)/python samples/shop/demo.py
 
 test: $(READY)          ## everything CI runs
-	@# Meanwhile the tests are compiled once: each of the workers would do it again.
-	@$(BIN)/python -m pytest -q --collect-only > /dev/null & $(MAKE) --no-print-directory check && wait && \
-	  $(BIN)/python -m pytest -q -n 3 --dist worksteal
+	@# The checks run beside the tests. The tests are compiled once before: each of the workers would do it again.
+	@$(MAKE) --no-print-directory check > $(VENV)/check.out 2>&1 & checks=$$!; \
+	  $(BIN)/python -m pytest -q --collect-only > /dev/null; \
+	  $(BIN)/python -m pytest -q -n 3 --dist worksteal; tests=$$?; \
+	  wait $$checks; checks=$$?; cat $(VENV)/check.out; [ $$tests = 0 ] && [ $$checks = 0 ]
 
 check: $(READY)         ## format, lint, types, import contracts, dependencies, spelling
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .

@@ -21,7 +21,6 @@ from engine.cli.alone import Alone
 from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json
 from engine.cli.place import Place
-from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.core.errors import JobfileError, StoreRefusedError
 from engine.core.lifecycle import AttemptKey, Run, RunState
@@ -30,6 +29,7 @@ from engine.execution.attendance import Attendance
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.ports import Stop
+from engine.service.presence import presence_at
 from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
@@ -154,7 +154,7 @@ class Followed:
 
     def _wait_words(self, run: Run) -> str:
         """What a queued run waits for. Without an engine, this command or another one starts it."""
-        presence = presence_at(self._place, self._view)
+        presence = presence_at(self._place.config, self._view, now=self._place.now())
         if presence.is_running and presence.trouble:
             return presence.trouble
         return item_words(self._view, item_of(run), RUNNING, zone=UTC, now=self._place.now())

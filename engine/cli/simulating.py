@@ -12,22 +12,22 @@ import click
 from engine.cli.times import parse_instant
 from engine.core.lifecycle import TriggerKind
 from engine.ledger.ports import View
+from engine.simulation.assuming import MAX_STARTS, RANKS, assume, event_params, joined, starts_in
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from engine.sources.file_reader import read_limited
 from jobfile.diagnostics.suggest import suggest
-from jobfile.expressions.params import bind_params
 from jobfile.model.jobs import JobSpec
-from jobfile.plan.rates import runs_a_day
 from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.syntax.document import decode_source, parse_document
 
+<<<<<<< HEAD
 DEFAULT_LENGTH = timedelta(minutes=1)
 HISTORY = 200
 """Number of newest runs of a job whose lengths are used."""
 
+=======
+>>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7
 MAX_DAYS = 3660
-MAX_STARTS = 10_000_000
-"""Maximum number of starts in a simulation: about a minute of work."""
 MAX_EVENTS = 1_000_000
 MAX_EVENT_BYTES = 128 * 1024 * 1024
 UTC_ZONE = ZoneInfo("UTC")
@@ -61,8 +61,13 @@ class Reader:
         self.until = self.since + timedelta(days=options.days)
 
     def setting(self, view: View | None, *, max_running: int, catchup_starts: int) -> Setting:
+<<<<<<< HEAD
         """The setting of the simulation; `view` has the lengths of past runs."""
         starts = int(sum(map(runs_a_day, self.jobs.values())) * self.options.days)
+=======
+        """The setting of the simulation; `view` gives the lengths of past runs."""
+        starts = starts_in(self.jobs.values(), days=self.options.days)
+>>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7
         if starts > MAX_STARTS:
             message = (
                 f"the schedules have {starts:,} starts in that time; at most {MAX_STARTS:,} can be simulated"
@@ -91,7 +96,7 @@ class Reader:
         return name
 
     def _absences(self) -> tuple[Absence, ...]:
-        """Times without an engine; adjacent ones are joined."""
+        """Times without an engine."""
         found: list[Absence] = []
         for text in self.options.down:
             begin, slash, length = text.rpartition("/")
@@ -104,31 +109,17 @@ class Reader:
             if not self.since < since < self.until:
                 raise click.UsageError(f"--down {text} does not begin in the time that is simulated")
             found.append(Absence(since=since, until=min(since + duration, self.until)))
-        merged: list[Absence] = []
-        for one in sorted(found, key=lambda absence: absence.since):
-            if merged and one.since <= merged[-1].until:
-                last = merged.pop()
-                one = Absence(since=last.since, until=max(last.until, one.until))
-            merged.append(one)
-        return tuple(merged)
+        return joined(found)
 
     def _assumed(self, view: View | None) -> dict[str, Assumed]:
-        given = self._lengths()
-        failing = dict(self._failing(text) for text in self.options.fail)
-        rank = {"p50": 0.5, "p95": 0.95}.get(self.options.durations, 0.5)
-        found = {}
-        for job in self.jobs:
-            known = _history(view, job, rank) if job not in given else None
-            length = known or given.get(job) or given.get("") or DEFAULT_LENGTH
-            found[job] = Assumed(
-                length=length, failing=failing.get(job, failing.get("", 0.0)), is_known=known is not None
-            )
-        return found
+        rank = RANKS.get(self.options.durations, RANKS["p50"])
+        lengths, failing = self._lengths(), dict(self._failing(text) for text in self.options.fail)
+        return assume(self.jobs, view, lengths=lengths, failing=failing, rank=rank)
 
     def _lengths(self) -> dict[str, timedelta]:
         """The given lengths by job; "" is for all jobs without one."""
         found = {}
-        if self.options.durations not in ("p50", "p95"):
+        if self.options.durations not in RANKS:
             found = self._lengths_of_file(self.options.durations)
         for text in self.options.assume:
             name, equals, length = text.rpartition("=")
@@ -199,16 +190,14 @@ class Reader:
         given = plain.get("params", {})
         if not isinstance(given, dict):
             raise click.UsageError(f"{where}: params must be an object")
-        if any(isinstance(part, (dict, list)) for one in given.values() for part in _parts(one)):
-            raise click.UsageError(f"{where}: a param is a text, a number, true or false, or a list of these")
-        values = {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
-        params, problems = bind_params(job.params, values, from_text=False)
-        if problems:
-            raise click.UsageError(f"{where}: param `{problems[0].name}`: {problems[0].message}")
+        params = event_params(job, given)
+        if isinstance(params, str):
+            raise click.UsageError(f"{where}: {params}")
         at = self._instant(str(plain["at"]))
         if not self.since <= at < self.until:
             raise click.UsageError(f"{where}: {plain['at']} is not in the time that is simulated")
         return GivenEvent(at=at, job=job.name, trigger=TriggerKind.MANUAL, params=params)
+<<<<<<< HEAD
 
 
 def _parts(value: object) -> Sequence[object]:
@@ -219,3 +208,5 @@ def _history(view: View | None, job: str, rank: float) -> timedelta | None:
     """The length of a job's runs: a percentile of its newest successful ones; None without any."""
     lengths = sorted(view.lengths(job, limit=HISTORY)) if view is not None else []
     return lengths[min(len(lengths) - 1, int(len(lengths) * rank))] if lengths else None
+=======
+>>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7

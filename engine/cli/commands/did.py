@@ -9,8 +9,8 @@ from engine.cli.naming import NeverAppliedError, subject
 from engine.cli.output import print_json
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.presence import presence_at
 from engine.cli.times import parse_day, parse_instant
+from engine.service.presence import presence_at
 from jobfile.diagnostics.escapes import printable
 
 
@@ -74,5 +74,5 @@ def _did(name: str, params: Mapping[str, str], day: str | None, instant: str | N
         at=parse_instant(instant, zone, now=now) if instant else None,
         run=asked.run,
         now=now,
-        presence=presence_at(place, asked.view),
+        presence=presence_at(place.config, asked.view, now=now),
     )

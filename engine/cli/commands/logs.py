@@ -10,11 +10,11 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, UnknownRunError, subject
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
-from engine.cli.presence import presence_at
 from engine.cli.showing import OutputShown
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import short
 from engine.ledger.ports import View
+from engine.service.presence import presence_at
 from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import printable
 
@@ -51,7 +51,7 @@ def command(
     if as_json:
         print_json(logs_to_json(_logs(place, named.view, run, attempt)))
         return GOOD
-    presence = presence_at(place, named.view)
+    presence = presence_at(place.config, named.view, now=place.now())
     asked = Asked(view=named.view, job=run.job, zone=named.zone, now=place.now(), presence=presence)
     click.echo(printable(about_run(asked, run)), err=True)
     if not _show(place, named.view, run, attempt, is_followed=is_followed):

@@ -19,9 +19,9 @@ from engine.cli.expressions import entry_of, zone_named
 from engine.cli.findings import print_errors
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
-from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError
+from engine.service.presence import presence_at
 from engine.sources.folder import FolderTree
 from engine.transactions.pause import holding
 from jobfile.diagnostics.suggest import suggest
@@ -97,7 +97,7 @@ def _print_obstacles(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
     if view is None:
         return GOOD
     pauses = [one for one in holding(view, place.now()) if one.job in jobs]
-    text = obstacles_to_text(pauses, presence_at(place, view), zone=zone)
+    text = obstacles_to_text(pauses, presence_at(place.config, view, now=place.now()), zone=zone)
     if text:
         click.echo(text)
     return GOOD

@@ -9,8 +9,8 @@ from engine.answers.report_text import report_to_text
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.presence import presence_at
 from engine.cli.times import parse_instant
+from engine.service.presence import presence_at
 from jobfile.schedule.occurrences import load_zone
 
 DEFAULT_WINDOW = timedelta(hours=24)
@@ -33,7 +33,9 @@ def command(since: str | None, until: str | None, *, as_json: bool, place: Place
     """
     view, now = place.view(), place.now()
     start, end = _window(since, until, now=now)
-    report = make_report(view, since=start, until=end, now=now, presence=presence_at(place, view))
+    report = make_report(
+        view, since=start, until=end, now=now, presence=presence_at(place.config, view, now=now)
+    )
     if as_json:
         print_json(report_to_json(report))
     else:

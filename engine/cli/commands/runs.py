@@ -9,8 +9,8 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.naming import subject
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.presence import presence_at
 from engine.core.lifecycle import RunState
+from engine.service.presence import presence_at
 
 _WORDS = ", ".join(state.value for state in RunState)
 
@@ -45,7 +45,7 @@ def command(
 def _runs(place: Place, name: str | None, states: Sequence[RunState], limit: int) -> Runs:
     named = subject(place, name) if name else None
     view, now = named.view if named else place.view(), place.now()
-    presence = presence_at(place, view)
+    presence = presence_at(place.config, view, now=now)
     if named and named.run:
         return one_run(view, named.run, now=now, presence=presence)
     return newest_runs(

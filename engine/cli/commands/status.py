@@ -10,8 +10,8 @@ from engine.answers.status_text import status_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.presence import presence_at
 from engine.host.lock import engine_bug, engine_stuck, engine_trouble, is_engine_running
+from engine.service.presence import presence_at
 from engine.sources.folder import FolderTree
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
@@ -41,8 +41,13 @@ def _status(place: Place) -> Status:
     follows = view is not None and is_locked and bool(view.source().ref)
     return make_status(
         view,
+<<<<<<< HEAD
         presence=presence_at(place, view) if view else Presence(is_running=is_locked),
         file=None if follows else _catalog(place),  # an engine that follows commits never reads the files
+=======
+        presence=presence_at(place.config, view, now=place.now()) if view else Presence(is_running=is_locked),
+        file=None if follows else _catalog(place),  # files that the engine never reads do not matter
+>>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
         trouble=engine_trouble(place.state_dir),

@@ -10,9 +10,9 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, subject
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.presence import presence_at
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
+from engine.service.presence import presence_at
 
 LINES = 5
 """Number of lines of the run's output at the end of its story."""
@@ -48,7 +48,7 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
 def _story(place: Place, named: Subject, time: str) -> Story:
     view, job, zone = named.view, named.job, named.zone
     now = place.now()
-    asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence_at(place, view))
+    asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence_at(place.config, view, now=now))
     if named.run is not None:
         return why_run(asked, named.run)
     if not time:

@@ -1,24 +1,30 @@
 """Finds out whether an engine is running: from its lock, its ledger, and the evidence of runs."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from engine.answers.presence import Presence, presence_of
-from engine.cli.place import Place
+from engine.config import EngineConfig
 from engine.host.lock import engine_stuck, engine_trouble, is_engine_running
 from engine.ledger.ports import View
 
 
-def presence_at(place: Place, view: View) -> Presence:
+def presence_at(config: EngineConfig, view: View, *, now: datetime) -> Presence:
     """Check whether runs can start here now; without an engine, also check what its runs left behind."""
-    is_locked = is_engine_running(place.state_dir)
-    trouble = engine_trouble(place.state_dir) if is_locked else ""
-    stuck = engine_stuck(place.state_dir) if is_locked else ""
-    found = presence_of(view, is_locked=is_locked, trouble=trouble, stuck=stuck, fates={}, now=place.now())
-    return found if found.is_running else found._replace(fates=_fates(place, view))
+    is_locked = is_engine_running(config.state_dir)
+    trouble = engine_trouble(config.state_dir) if is_locked else ""
+    stuck = engine_stuck(config.state_dir) if is_locked else ""
+    found = presence_of(view, is_locked=is_locked, trouble=trouble, stuck=stuck, fates={}, now=now)
+    return found if found.is_running else found._replace(fates=_fates(config, view))
 
 
+<<<<<<< HEAD:engine/cli/presence.py
 def _fates(place: Place, view: View) -> Mapping[str, str]:
     """By run id: what will happen to each attempt that is over but has no end in the ledger."""
+=======
+def _fates(config: EngineConfig, view: View) -> Mapping[str, str]:
+    """What will happen to each attempt that is over and has no end in the ledger, by its run."""
+>>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7:engine/service/presence.py
     found = {}
     for live in view.soundness.live_attempts():
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed
@@ -26,8 +32,13 @@ def _fates(place: Place, view: View) -> Mapping[str, str]:
         from engine.host.keys import read_key  # noqa: PLC0415  start-up time: rarely needed
 
         attempt = live.attempt
+<<<<<<< HEAD:engine/cli/presence.py
         folder = place.config.attempt_dir(attempt.key)
         launcher = ProcessLauncher(None, key=read_key(place.state_dir))
+=======
+        folder = config.attempt_dir(attempt.run_id, attempt.number)
+        launcher = ProcessLauncher(None, key=read_key(config.state_dir))
+>>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7:engine/service/presence.py
         fate = fate_of(launcher.evidence(folder, boot_id=attempt.boot_id), attempt)
         if fate:
             found[attempt.run_id] = fate

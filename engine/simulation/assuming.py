@@ -1,0 +1,81 @@
+"""What a simulation assumes: lengths from history or as given, times without an engine, params of events."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from engine.ledger.ports import View
+from engine.simulation.subject import Absence, Assumed
+from jobfile.expressions.params import bind_params
+from jobfile.model.jobs import JobSpec
+from jobfile.model.values import Value
+from jobfile.plan.rates import runs_a_day
+
+DEFAULT_LENGTH: Final = timedelta(minutes=1)
+HISTORY: Final = 200
+"""Number of newest runs of a job whose lengths count."""
+
+MAX_STARTS: Final = 10_000_000
+"""Maximum number of starts in a simulation: about a minute of work."""
+
+RANKS: Final = {"p50": 0.5, "p95": 0.95}
+"""The percentiles of past lengths that can be assumed."""
+
+
+def starts_in(jobs: Iterable[JobSpec], *, days: int) -> int:
+    """About how many starts the schedules have in that many days."""
+    return int(sum(map(runs_a_day, jobs)) * days)
+
+
+def joined(absences: Iterable[Absence]) -> tuple[Absence, ...]:
+    """Times without an engine in their order; those that touch are one."""
+    merged: list[Absence] = []
+    for one in sorted(absences, key=lambda absence: absence.since):
+        if merged and one.since <= merged[-1].until:
+            last = merged.pop()
+            one = Absence(since=last.since, until=max(last.until, one.until))
+        merged.append(one)
+    return tuple(merged)
+
+
+def assume(
+    jobs: Iterable[str],
+    view: View | None,
+    *,
+    lengths: Mapping[str, timedelta],
+    failing: Mapping[str, float],
+    rank: float,
+) -> dict[str, Assumed]:
+    """What is assumed of each job: its given length, else that of its past runs, else that of all others.
+
+    In `lengths` and `failing` the empty name is for all jobs that have none of their own.
+    """
+    found = {}
+    for job in jobs:
+        known = _history(view, job, rank) if job not in lengths else None
+        length = known or lengths.get(job) or lengths.get("") or DEFAULT_LENGTH
+        found[job] = Assumed(
+            length=length, failing=failing.get(job, failing.get("", 0.0)), is_known=known is not None
+        )
+    return found
+
+
+def _history(view: View | None, job: str, rank: float) -> timedelta | None:
+    """How long a job takes: a percentile of its newest good runs."""
+    lengths = sorted(view.lengths(job, limit=HISTORY)) if view is not None else []
+    return lengths[min(len(lengths) - 1, int(len(lengths) * rank))] if lengths else None
+
+
+def event_params(job: JobSpec, given: Mapping[str, object]) -> dict[str, Value] | str:
+    """The params of a requested run from plain JSON, or what is wrong with them."""
+    values: dict[str, Value] = {}
+    for name, one in given.items():
+        if any(isinstance(part, (dict, list)) for part in _parts(one)):
+            return "a param is a text, a number, true or false, or a list of these"
+        values[name] = tuple(one) if isinstance(one, list) else one  # type: ignore[assignment]  # bound next
+    params, problems = bind_params(job.params, values, from_text=False)
+    return f"param `{problems[0].name}`: {problems[0].message}" if problems else params
+
+
+def _parts(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
