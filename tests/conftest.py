@@ -1,5 +1,8 @@
 """Settings for all tests."""
 
+import gc
+from collections.abc import Generator
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -11,3 +14,14 @@ settings.load_profile("ci")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """--update rewrites the golden files; what changed is then reviewed like code."""
     parser.addoption("--update", action="store_true", help="rewrite golden files")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected lives as long as the process: looking for garbage in it would cost each test."""
+    gc.disable()
+    found = yield
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    return found

@@ -18,6 +18,6 @@ def project_files() -> tuple[str, ...]:
 
 def known_files(folder: str | Path, pattern: str) -> list[Path]:
     """Files in a folder of the project, at any depth, whose name matches a pattern; sorted."""
-    place = ROOT / folder
-    paths = [ROOT / name for name in project_files()]
-    return [path for path in paths if path.is_relative_to(place) and path.match(pattern) and path.is_file()]
+    inside = f"{(ROOT / folder).relative_to(ROOT).as_posix()}/"
+    paths = [ROOT / name for name in project_files() if name.startswith(inside)]
+    return [path for path in paths if path.match(pattern) and path.is_file()]

@@ -83,6 +83,7 @@ def _distance(a: str, b: str, most: int) -> int:
     """Damerau-Levenshtein distance (adjacent letters swapped count one), or `most` + 1 when it is larger."""
     if abs(len(a) - len(b)) > most or len(_letters(a) - _letters(b)) > most:
         return most + 1
+    a, b = _where_they_differ(a, b)
     above: list[int] = []
     last = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
@@ -92,8 +93,21 @@ def _distance(a: str, b: str, most: int) -> int:
             if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
                 cost = min(cost, above[j - 2] + 1)
             row.append(cost)
+        if min(row) > most:
+            return most + 1
         above, last = last, row
     return min(last[-1], most + 1)
+
+
+def _where_they_differ(a: str, b: str) -> tuple[str, str]:
+    """Both words without what they have in common at the start and at the end: it adds no distance."""
+    shorter = min(len(a), len(b))
+    start = end = 0
+    while start < shorter and a[start] == b[start]:
+        start += 1
+    while end < shorter - start and a[-1 - end] == b[-1 - end]:
+        end += 1
+    return a[start : len(a) - end], b[start : len(b) - end]
 
 
 @lru_cache(maxsize=4096)

@@ -103,5 +103,5 @@ def map_at(document: Document, path: DocumentPath) -> Mapping[str, Any]:
     """The map at a path; an empty one if there is none."""
     here: Any = document.tree
     for step in path:
-        here = here.get(step) if isinstance(here, Mapping) else None
-    return here if isinstance(here, Mapping) else {}
+        here = here.get(step) if isinstance(here, dict) else None
+    return here if isinstance(here, dict) else {}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance import warm
+from tests.acceptance.engines import say
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits
 
-ROOT = Path(__file__).parents[2]
-JOBFILE = str(ROOT / ".venv" / "bin" / "jobfile")
 SECRET = "s3cr3t-Value-91x"
 FILE = """\
 version: 1
@@ -164,7 +164,7 @@ def test_a_condition_decides_about_the_exit_code(jobfile: Jobfile) -> None:
 
 
 def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
-    slow = [subprocess.Popen([JOBFILE, "run", "waits"], cwd=tmp_path, stdout=subprocess.DEVNULL)]
+    slow = warm.Jobfile([warm.JOBFILE, "run", "waits"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 20
         while "is running since" not in dry(jobfile, "waits"):
@@ -177,8 +177,7 @@ def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
     finally:
         stopped = jobfile("cancel", jobfile("runs", "--json").json[0]["id"])
         assert stopped.code == 0, stopped
-        for one in slow:
-            one.wait(timeout=20)
+        slow.wait(timeout=20)
     waiting = jobfile("run", "skips", "--detach").out.strip()
     assert f"would skip (blocked by run {waiting[:8]})" in dry(jobfile, "skips", code=6)
     assert jobfile("runs", "--json").json[0]["id"] == waiting
@@ -207,7 +206,8 @@ def traced(folder: Path, *arguments: str) -> list[str]:
     """The calls of a command that came to something."""
     log = folder.parent / f"{folder.name}.strace"
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TOKEN": SECRET}
-    command = ["strace", "-f", "-qq", "-y", "-s", "300", "-e", CALLS, "-o", str(log), JOBFILE, *arguments]
+    options = ["-f", "--seccomp-bpf", "-qq", "-y", "-s", "300", "-e", CALLS, "-o", str(log)]
+    command = ["strace", *options, warm.JOBFILE, *arguments]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 6), done.stderr
     return [line for line in log.read_text().splitlines() if " = -1" not in line]
@@ -220,9 +220,9 @@ def test_nothing_is_started_read_or_written(tmp_path: Path, job: str, ledger: st
     state = ("--state", "state")
     engine = None
     if ledger != "none":
-        subprocess.run([JOBFILE, "run", "after", "-f", "other.yaml", *state], cwd=tmp_path, check=True)
+        say(tmp_path, "run", "after", "-f", "other.yaml", *state).check_returncode()
     if ledger == "with an engine":
-        engine = subprocess.Popen([JOBFILE, "up", "-f", "other.yaml", *state], cwd=tmp_path)
+        engine = warm.Jobfile([warm.JOBFILE, "up", "-f", "other.yaml", *state], cwd=tmp_path)
         end = time.monotonic() + 20
         while not (tmp_path / "state" / "ledger.db-shm").exists():
             assert time.monotonic() < end
@@ -322,7 +322,7 @@ def write(folder: Path, lines: str) -> None:
 
 def really(folder: Path) -> tuple[int, str]:
     """The exit code and the output of the run itself, in a process of its own: it has one folder for life."""
-    done = subprocess.run([JOBFILE, "run", "a"], cwd=folder, capture_output=True, text=True, check=False)
+    done = say(folder, "run", "a")
     return done.returncode, done.stdout
 
 

@@ -1,11 +1,14 @@
 """Files made to cost more than they are, by name, some as functions of a size.
 
-`python -m tests.language.hostile NAME` looks at one with a gibibyte of memory, and says in JSON what
-that cost.
+`python -m tests.language.hostile` reads names, looks at each file with a gibibyte of memory in a process of
+its own, and says in JSON what that cost.
 """
 
+import gc
 import json
+import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +18,8 @@ from jobfile.pipeline import File, compile_files
 from jobfile.render.text import render_text, to_json
 
 MEBIBYTE = 1024 * 1024
+MOST_SECONDS = 60
+"""After which a process that looks at a file is ended."""
 Maker = Callable[[int], str | list[File]]
 
 
@@ -274,15 +279,34 @@ def cost(made: str | list[File]) -> tuple[float, list[str]]:
     return time.process_time() - start, [one.code for one in looked.diagnostics]
 
 
-if __name__ == "__main__":
+def look(name: str) -> None:
+    """In a process of its own: say what one file costs."""
     resource.setrlimit(resource.RLIMIT_AS, (1024 * MEBIBYTE, 1024 * MEBIBYTE))
-    seconds, codes = cost(BOMBS[sys.argv[1]][0])
+    seconds, codes = cost(BOMBS[name][0])
     # The peak of this process's own memory: ru_maxrss begins with that of its parent.
     about = Path("/proc/self/status").read_text().splitlines()
     (peak_line,) = [line for line in about if line.startswith("VmHWM:")]
     peak = int(peak_line.split()[1]) // 1024
-    print(
-        json.dumps(
-            {"seconds": seconds, "codes": sorted(set(codes)), "findings": len(codes), "mebibytes": peak}
-        )
-    )
+    told = {"seconds": seconds, "codes": sorted(set(codes)), "findings": len(codes), "mebibytes": peak}
+    print(json.dumps(told), flush=True)
+
+
+def serve() -> None:
+    """Fork for each name that is read: what every file needs is loaded once."""
+    cost("version: 1\njobs: {a: {run: x}}\n")
+    cost("version: 1\njobs: {a: {ru: x}}\n")
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(MOST_SECONDS)
+            look(line.rstrip("\n"))
+            return
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code != 0:
+            print(json.dumps({"code": code}), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

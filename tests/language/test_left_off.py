@@ -1,11 +1,13 @@
 """Very many findings: no form grows with them, each says how many it leaves off, and warnings go first."""
 
 import json
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 
 from jobfile.diagnostics.diagnostic import MAX_SHOWN, MAX_TEXT, Diagnostic, Severity
-from jobfile.pipeline import check_files
+from jobfile.pipeline import Compiled, check_files
 from jobfile.render.ci import render_github, render_gitlab, render_sarif
 from jobfile.render.text import render_short, render_text, to_json
 
@@ -17,13 +19,25 @@ FILE = (
     + "".join(f"  j{at}: {{run: x, env: {{K: '{TOKEN}{at:04}'}}}}\n" for at in range(WARNINGS))
     + "".join(f"  z{at}: {{run: x, timezone: No/Where}}\n" for at in range(ERRORS))
 )
-LOOKED = check_files([("jobs.yaml", FILE.encode())])
-FOUND = [one for one in LOOKED.diagnostics if one.severity is not Severity.INFO]
-LEFT_OFF = len(FOUND) - MAX_SHOWN
+
+
+@cache
+def looked() -> Compiled:
+    return check_files([("jobs.yaml", FILE.encode())])
+
+
+@pytest.fixture
+def found() -> list[Diagnostic]:
+    return [one for one in looked().diagnostics if one.severity is not Severity.INFO]
+
+
+@pytest.fixture
+def left_off(found: list[Diagnostic]) -> int:
+    return len(found) - MAX_SHOWN
 
 
 def as_text(found: list[Diagnostic]) -> str:
-    return render_text(found, sources=LOOKED.sources)
+    return render_text(found, sources=looked().sources)
 
 
 def as_github(found: list[Diagnostic]) -> str:
@@ -35,27 +49,29 @@ def as_sarif(found: list[Diagnostic]) -> str:
 
 
 @pytest.mark.parametrize("render", [as_text, render_short, as_github, render_gitlab, as_sarif])
-def test_each_form_says_how_many_it_leaves_off(render) -> None:
-    text = render(FOUND)
+def test_each_form_says_how_many_it_leaves_off(
+    render: Callable[[list[Diagnostic]], str], found: list[Diagnostic], left_off: int
+) -> None:
+    text = render(found)
     assert len(text) < 1_500_000
     assert text.count("JF605") <= 4 * MAX_SHOWN
-    assert f"and {LEFT_OFF:,} more, not shown" in text
-    assert "more, not shown" not in render(FOUND[-MAX_SHOWN:])
+    assert f"and {left_off:,} more, not shown" in text
+    assert "more, not shown" not in render(found[-MAX_SHOWN:])
 
 
-def test_no_error_is_left_off_before_a_warning() -> None:
-    assert render_short(FOUND).count("error JF305") == ERRORS
-    assert render_short(FOUND).count("warning JF605") == MAX_SHOWN - ERRORS
-    sarif = json.loads(as_sarif(FOUND))["runs"][0]["results"]
+def test_no_error_is_left_off_before_a_warning(found: list[Diagnostic]) -> None:
+    assert render_short(found).count("error JF305") == ERRORS
+    assert render_short(found).count("warning JF605") == MAX_SHOWN - ERRORS
+    sarif = json.loads(as_sarif(found))["runs"][0]["results"]
     assert sum(one["level"] == "error" for one in sarif) == ERRORS
 
 
-def test_json_counts_all_and_says_what_is_missing() -> None:
-    found = to_json(FOUND, sources=LOOKED.sources, files=["jobs.yaml"])
-    shown = found["diagnostics"]
+def test_json_counts_all_and_says_what_is_missing(found: list[Diagnostic], left_off: int) -> None:
+    told = to_json(found, sources=looked().sources, files=["jobs.yaml"])
+    shown = told["diagnostics"]
     assert isinstance(shown, list)
-    assert (found["errors"], len(shown), found["left_off"]) == (ERRORS, MAX_SHOWN, LEFT_OFF)
-    assert found["valid"] is False
+    assert (told["errors"], len(shown), told["left_off"]) == (ERRORS, MAX_SHOWN, left_off)
+    assert told["valid"] is False
     assert sum(one["severity"] == "error" for one in shown) == ERRORS
     assert [one["range"]["start"]["line"] for one in shown] == sorted(
         one["range"]["start"]["line"] for one in shown

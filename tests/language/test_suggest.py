@@ -1,5 +1,8 @@
 """Did you mean."""
 
+from functools import cache
+from itertools import product
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,6 +39,26 @@ def test_one_typing_mistake_in_three_letters_or_more_is_recognised(word, data):
     assert suggest(swapped, [word]) == (word,)
     assert suggest(word[:at] + "z" + word[at + 1 :], [word]) == (word,)
     assert suggest(word[:at] + "z" + word[at:], [word]) == (word,)
+
+
+@cache
+def distance(a: str, b: str) -> int:
+    """Typing mistakes between two words, by the definition."""
+    if not a or not b:
+        return len(a) + len(b)
+    ways = [distance(a[:-1], b) + 1, distance(a, b[:-1]) + 1]
+    ways.append(distance(a[:-1], b[:-1]) + (a[-1] != b[-1]))
+    if len(a) > 1 and len(b) > 1 and a[-2:] == b[-1] + b[-2]:
+        ways.append(distance(a[:-2], b[:-2]) + 1)
+    return min(ways)
+
+
+@pytest.mark.parametrize(("frame", "most"), [("{}", 1), ("x{}yyy", 2), ("{}bababa", 3), ("abcabca{}b", 3)])
+def test_a_word_is_near_exactly_when_it_has_no_more_mistakes_than_allowed(frame: str, most: int) -> None:
+    parts = ["".join(letters) for size in range(5) for letters in product("abc", repeat=size)]
+    for one, other in product((part for part in parts if len(part) == 3), parts):
+        word, candidate = frame.format(one), frame.format(other)
+        assert (suggest(word, [candidate]) == (candidate,)) == (distance(word, candidate) <= most)
 
 
 @pytest.mark.parametrize(
