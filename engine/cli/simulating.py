@@ -20,13 +20,6 @@ from jobfile.model.jobs import JobSpec
 from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.syntax.document import decode_source, parse_document
 
-<<<<<<< HEAD
-DEFAULT_LENGTH = timedelta(minutes=1)
-HISTORY = 200
-"""Number of newest runs of a job whose lengths are used."""
-
-=======
->>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7
 MAX_DAYS = 3660
 MAX_EVENTS = 1_000_000
 MAX_EVENT_BYTES = 128 * 1024 * 1024
@@ -61,13 +54,8 @@ class Reader:
         self.until = self.since + timedelta(days=options.days)
 
     def setting(self, view: View | None, *, max_running: int, catchup_starts: int) -> Setting:
-<<<<<<< HEAD
-        """The setting of the simulation; `view` has the lengths of past runs."""
-        starts = int(sum(map(runs_a_day, self.jobs.values())) * self.options.days)
-=======
         """The setting of the simulation; `view` gives the lengths of past runs."""
         starts = starts_in(self.jobs.values(), days=self.options.days)
->>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7
         if starts > MAX_STARTS:
             message = (
                 f"the schedules have {starts:,} starts in that time; at most {MAX_STARTS:,} can be simulated"
@@ -197,16 +185,3 @@ class Reader:
         if not self.since <= at < self.until:
             raise click.UsageError(f"{where}: {plain['at']} is not in the time that is simulated")
         return GivenEvent(at=at, job=job.name, trigger=TriggerKind.MANUAL, params=params)
-<<<<<<< HEAD
-
-
-def _parts(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _history(view: View | None, job: str, rank: float) -> timedelta | None:
-    """The length of a job's runs: a percentile of its newest successful ones; None without any."""
-    lengths = sorted(view.lengths(job, limit=HISTORY)) if view is not None else []
-    return lengths[min(len(lengths) - 1, int(len(lengths) * rank))] if lengths else None
-=======
->>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7

@@ -18,13 +18,8 @@ def presence_at(config: EngineConfig, view: View, *, now: datetime) -> Presence:
     return found if found.is_running else found._replace(fates=_fates(config, view))
 
 
-<<<<<<< HEAD:engine/cli/presence.py
-def _fates(place: Place, view: View) -> Mapping[str, str]:
-    """By run id: what will happen to each attempt that is over but has no end in the ledger."""
-=======
 def _fates(config: EngineConfig, view: View) -> Mapping[str, str]:
-    """What will happen to each attempt that is over and has no end in the ledger, by its run."""
->>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7:engine/service/presence.py
+    """By run id: what will happen to each attempt that is over but has no end in the ledger."""
     found = {}
     for live in view.soundness.live_attempts():
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed
@@ -32,13 +27,8 @@ def _fates(config: EngineConfig, view: View) -> Mapping[str, str]:
         from engine.host.keys import read_key  # noqa: PLC0415  start-up time: rarely needed
 
         attempt = live.attempt
-<<<<<<< HEAD:engine/cli/presence.py
-        folder = place.config.attempt_dir(attempt.key)
-        launcher = ProcessLauncher(None, key=read_key(place.state_dir))
-=======
-        folder = config.attempt_dir(attempt.run_id, attempt.number)
+        folder = config.attempt_dir(attempt.key)
         launcher = ProcessLauncher(None, key=read_key(config.state_dir))
->>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7:engine/service/presence.py
         fate = fate_of(launcher.evidence(folder, boot_id=attempt.boot_id), attempt)
         if fate:
             found[attempt.run_id] = fate

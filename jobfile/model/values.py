@@ -6,7 +6,7 @@ Value = Scalar | tuple[Scalar, ...]
 
 
 class Shown:
-    """`repr` for frozen values: one method for all. One generated for each costs a command 6 % of its start."""
+    """`repr` for frozen values, one for all: generated for each it costs a command 6 % of its start."""
 
     __slots__ = ()
 

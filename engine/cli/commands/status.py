@@ -41,13 +41,8 @@ def _status(place: Place) -> Status:
     follows = view is not None and is_locked and bool(view.source().ref)
     return make_status(
         view,
-<<<<<<< HEAD
-        presence=presence_at(place, view) if view else Presence(is_running=is_locked),
-        file=None if follows else _catalog(place),  # an engine that follows commits never reads the files
-=======
         presence=presence_at(place.config, view, now=place.now()) if view else Presence(is_running=is_locked),
-        file=None if follows else _catalog(place),  # files that the engine never reads do not matter
->>>>>>> ec5724388f212f094113b6d72f6996fac17d52d7
+        file=None if follows else _catalog(place),  # an engine that follows commits never reads the files
         free_bytes=shutil.disk_usage(there if there.exists() else "/").free,
         now=place.now(),
         trouble=engine_trouble(place.state_dir),
