@@ -18,9 +18,9 @@ def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[
         "detail": run.detail,
         "scheduled_for": run.scheduled_for.isoformat(),
         "queued_at": run.queued_at.isoformat(),
-        "started_at": _iso(run.started_at),
-        "ended_at": _iso(run.ended_at),
-        "retry_at": _iso(run.retry_at),
+        "started_at": iso(run.started_at),
+        "ended_at": iso(run.ended_at),
+        "retry_at": iso(run.retry_at),
         "attempts": run.attempt,
         "exit_code": run.exit_code,
         "generation": run.generation,
@@ -48,8 +48,8 @@ def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
         "state": attempt.state.value,
         "reason": attempt.reason,
         "detail": attempt.detail,
-        "started_at": _iso(attempt.started_at),
-        "ended_at": _iso(attempt.ended_at),
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
         "exit_code": attempt.exit_code,
         "signal": attempt.signal,
         "output_bytes": attempt.output_bytes,
@@ -60,5 +60,6 @@ def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
     }
 
 
-def _iso(at: datetime | None) -> str | None:
+def iso(at: datetime | None) -> str | None:
+    """An instant for programs."""
     return None if at is None else at.isoformat()

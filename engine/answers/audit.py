@@ -8,6 +8,7 @@ from engine.core.audit_chain import Chain, Link, follow
 from engine.core.columns import table
 from engine.core.records import Audited
 from engine.core.vocabulary import instant_text
+from jobfile.model.counts import many
 
 HEADS = ("record", "when", "who", "what", "of", "why")
 Records = Sequence[tuple[int, Audited]]
@@ -75,7 +76,7 @@ def _chain_line(chain: Chain) -> str:
         return f"the audit is broken: record {chain.broken_at} {chain.why}"
     if chain.head is None:
         return "the audit has no record yet"
-    records = "1 record" if chain.records == 1 else f"{chain.records} records"
+    records = many(chain.records, "record")
     return f"the audit is whole: {records}; the newest is {chain.head.seq}, hash {chain.head.hash}"
 
 

@@ -14,7 +14,7 @@ from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
-from engine.answers.overdue import OVERDUE
+from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.vocabulary import instant_text, seconds_text, short, start_error_words, value_text
@@ -315,7 +315,6 @@ def _many(asked: Asked, items: Sequence[Item]) -> str:
     return f"{verdict}: {', '.join(parts)} of {len(items)}{'' if worst is Answer.SUCCEEDED else shown}"
 
 
-OPEN = "open"
 _ORDER = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed")
 
 
@@ -323,7 +322,7 @@ def verdict_of(asked: Asked, item: Item) -> str:
     """The verdict of an expected run: its state, or that it is overdue."""
     if asked.is_overdue(item):
         return OVERDUE
-    return OPEN if item.state in OPEN_STATES else item.state.value
+    return verdict_word(item.state)
 
 
 def _one(asked: Asked, item: Item) -> str:

@@ -13,6 +13,7 @@ from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short, value_text
 from engine.ledger.ports import EngineHistory, Generations, History, View
+from jobfile.model.counts import many
 from jobfile.schedule.in_words import describe
 
 ON_TIME_SECONDS = 10
@@ -190,7 +191,7 @@ def _used(attempt: Attempt) -> str:
     """The peak memory of an attempt, and the processes that it left behind, as the end of a line."""
     memory = f", peak memory {attempt.max_rss_kb / 1024:.0f} MiB" if attempt.max_rss_kb else ""
     left = attempt.leftover_processes
-    return memory + (f", left {left} process{'es' if left > 1 else ''} behind (ended)" if left else "")
+    return memory + (f", left {many(left, 'process', 'processes')} behind (ended)" if left else "")
 
 
 def schedule_at(view: History, job: str, at: datetime) -> Schedule | None:

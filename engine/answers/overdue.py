@@ -17,9 +17,16 @@ if TYPE_CHECKING:
 
 OVERDUE = "overdue"
 """The verdict of a due run that nothing has started; the next engine gives it a state."""
+OPEN = "open"
+"""The verdict of a run that is not over and not overdue."""
 
 MAX_COUNTED = 10_000
 """Maximum number of overdue occurrences counted for one schedule."""
+
+
+def verdict_word(state: RunState) -> str:
+    """What a run in a state counts as, unless it is overdue: its state once it is over."""
+    return state.value if state.is_final else OPEN
 
 
 def is_overdue(item: Item, presence: Presence, now: datetime) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from engine.answers.as_json import iso
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, short
@@ -46,8 +47,7 @@ def paused_to_text(paused: Paused) -> str:
 def paused_to_json(paused: Paused) -> dict[str, object]:
     """A pause as JSON data."""
     pause = paused.pause
-    until = pause.until.isoformat() if pause.until else None
-    return {"format": 1, "job": pause.job, "paused": True, "until": until}
+    return {"format": 1, "job": pause.job, "paused": True, "until": iso(pause.until)}
 
 
 def resumed_to_text(resumed: Resumed) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.answers.as_json import iso
 from engine.answers.expected import INSTANT, window_of
-from engine.answers.overdue import OVERDUE, overdue_fires, overdue_runs
+from engine.answers.overdue import OPEN, OVERDUE, overdue_fires, overdue_runs, verdict_word
 from engine.answers.presence import Presence
-from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap, Schedule
 from engine.ledger.ports import View
 
-OPEN = "open"
 FIXED = "fixed_by_hand"
 """The verdict of a run that did not succeed, but whose manual retry did."""
 
@@ -106,8 +106,7 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     requested: Counter[str] = Counter()
     for one in view.count_runs(since=since, until=due):
-        verdict = OPEN if one.state in OPEN_STATES else one.state.value
-        verdicts[one.job][verdict] += one.count
+        verdicts[one.job][verdict_word(one.state)] += one.count
         if not one.is_scheduled:
             requested[one.job] += one.count
     for gap in view.gaps_between(None, since=since, until=until):
@@ -142,7 +141,7 @@ def _count_once(
     newest = {run.retry_of: run for run in retries}  # the last of several wins, as in every answer
     for run in retries:
         requested[run.job] -= 1
-        verdicts[run.job][_verdict(run)] -= 1
+        verdicts[run.job][verdict_word(run.verdict)] -= 1
     for first in (newest_of for newest_of in newest if newest_of not in by_id):
         root = view.run(first) if first is not None else None
         if root is None:
@@ -152,12 +151,10 @@ def _count_once(
             replaced.add(last.id)
             last = newest[last.id]
         is_fixed = last.verdict is RunState.SUCCEEDED and root.verdict is not RunState.SUCCEEDED
-        _move(verdicts[root.job], _verdict(root), FIXED if is_fixed else _verdict(last))
+        _move(
+            verdicts[root.job], verdict_word(root.verdict), FIXED if is_fixed else verdict_word(last.verdict)
+        )
     return replaced | {run.id for run in retries if run is not newest[run.retry_of]}
-
-
-def _verdict(run: Run) -> str:
-    return OPEN if run.verdict in OPEN_STATES else run.verdict.value
 
 
 def _count_fires(
@@ -203,7 +200,7 @@ def report_to_json(report: Report) -> dict[str, object]:
         "adds_up": not report.wrong,
         "engine": {
             "running": report.presence.is_running,
-            "since": report.presence.since.isoformat() if report.presence.since else None,
+            "since": iso(report.presence.since),
             "trouble": report.presence.trouble,
         },
         "unsettled": report.unsettled,

@@ -6,6 +6,7 @@ from engine.answers.overdue import OVERDUE
 from engine.answers.report import FIXED, VERDICTS, Report, Row
 from engine.core.columns import table
 from engine.core.vocabulary import instant_text
+from jobfile.model.counts import many
 
 
 def report_to_text(report: Report, *, width: int) -> str:
@@ -26,13 +27,9 @@ def _idle_lines(report: Report) -> list[str]:
     overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
     told = []
     if overdue:
-        told.append(
-            "1 run is due and nothing starts it"
-            if overdue == 1
-            else f"{overdue:,} runs are due and nothing starts them"
-        )
+        told.append(many(overdue, "run is due and nothing starts it", "runs are due and nothing starts them"))
     if unsettled:
-        have = "1 open run has" if unsettled == 1 else f"{unsettled:,} open runs have"
+        have = many(unsettled, "open run has", "open runs have")
         told.append(f"{have} ended, or {'was' if unsettled == 1 else 'were'} killed, and nothing records it")
     if not told:
         return []

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from engine.answers.as_json import iso
 from engine.answers.expected import INSTANT, item_of
 from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
@@ -217,7 +218,7 @@ def status_to_json(status: Status) -> dict[str, object]:
                 "by": pause.actor,
                 "why": pause.reason,
                 "since": pause.paused_at.isoformat(),
-                "until": pause.until.isoformat() if pause.until else None,
+                "until": iso(pause.until),
             }
             for pause in status.pauses
         ],
@@ -277,7 +278,7 @@ def _troubles(status: Status) -> dict[str, object]:
             {
                 "kind": one.kind,
                 "began_at": one.began_at.isoformat(),
-                "ended_at": one.ended_at.isoformat() if one.ended_at else None,
+                "ended_at": iso(one.ended_at),
                 "detail": one.detail,
                 "occurrences": one.occurrences,
                 "jobs": one.jobs,

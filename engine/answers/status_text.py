@@ -9,6 +9,7 @@ from engine.core.reasons import IncidentKind
 from engine.core.records import Incident
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
+from jobfile.model.counts import many
 
 MAX_ROWS = 3
 """Maximum number of unreadable rows that are named."""
@@ -58,7 +59,7 @@ def _incident_lines(status: Status) -> list[Fact]:
     away = next((one for one in status.incidents if one.occurrences), None)
     if away is not None and away.ended_at is not None:
         what = status.away_words if away.kind == IncidentKind.AWAY else "the clock was set forward"
-        runs = "1 run" if away.occurrences == 1 else f"{away.occurrences:,} runs"
+        runs = many(away.occurrences, "run")
         span = f"{instant_text(away.began_at, UTC)} to {instant_text(away.ended_at, UTC)}"
         lines.append(("absence", f"{span}, {what}; {runs} fell due"))
     return lines
@@ -94,7 +95,7 @@ def _unreadable_lines(status: Status) -> list[Fact]:
     found = status.unreadable
     if not found:
         return []
-    rows = "1 row" if len(found) == 1 else f"{len(found)} rows"
+    rows = many(len(found), "row")
     first = f"{rows} of the ledger CANNOT BE READ, and the rest continues: jobfile doctor"
     return [("rows", first), *(("", one) for one in found[:MAX_ROWS])]
 
@@ -109,7 +110,7 @@ def _generation_line(status: Status) -> str:
     if generation is None:
         return "nothing yet"
     commit = f", commit {generation.revision[:COMMIT_DIGITS]}" if generation.revision else ""
-    jobs = "1 job" if status.jobs == 1 else f"{status.jobs} jobs"
+    jobs = many(status.jobs, "job")
     when = f"{instant_text(generation.applied_at, UTC)} by {generation.applied_by}"
     return f"generation {generation.number}, {jobs}, {when}{commit}"
 
@@ -144,8 +145,7 @@ def _file_line(status: Status) -> str:
         return f"{name} has errors: jobfile check"
     if not status.differs:
         return f"{name} is what is applied"
-    jobs = "1 job" if status.differing == 1 else f"{status.differing} jobs"
-    return f"{name} differs from what is applied ({jobs}): jobfile plan"
+    return f"{name} differs from what is applied ({many(status.differing, 'job')}): jobfile plan"
 
 
 def _runs_line(status: Status) -> str:
@@ -155,7 +155,7 @@ def _runs_line(status: Status) -> str:
         parts.append(f"{status.overdue:,} OVERDUE: they were due, and nothing has started them")
     line = ", ".join(parts)
     if status.unsettled:
-        are = "1 of the running has" if status.unsettled == 1 else f"{status.unsettled} of the running have"
+        are = many(status.unsettled, "of the running has", "of the running have")
         line += f"; {are} ended, or was killed, and no engine has recorded it yet: jobfile up"
     return line
 

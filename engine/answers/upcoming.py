@@ -13,6 +13,7 @@ from engine.core.vocabulary import instant_text, seconds_text
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.schedule.cron import CronExpression, parse_cron
+from jobfile.schedule.duration import format_duration
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.local_times import local_times
 from jobfile.schedule.occurrences import (
@@ -166,8 +167,8 @@ def _lines(found: Fires, *, has_head: bool) -> list[str]:
     words = "; ".join(describe(entry) for entry in found.entries) or "no schedule: started by hand"
     lines = [f"{found.name}: {words}" if has_head else words]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
-        delay = _length(spread_delay(spread, found.name))
-        place = f"the place of {found.name} in its spread of {_length(spread)}"
+        delay = format_duration(spread_delay(spread, found.name))
+        place = f"the place of {found.name} in its spread of {format_duration(spread)}"
         lines.append(f"  runs start {delay} later: {place}")
     for index, one in enumerate(found.fires):
         at, local = one.at.replace(microsecond=0), one.local
@@ -229,12 +230,6 @@ def _distance(length: timedelta) -> str:
         return seconds_text(seconds)
     days, rest = divmod(round(seconds / 3600), 24)
     return f"{days:,}d {rest}h" if days < 30 else f"{days:,}d"
-
-
-def _length(length: timedelta) -> str:
-    hours, rest = divmod(int(length.total_seconds()), 3600)
-    parts = [(hours, "h"), (rest // 60, "m"), (rest % 60, "s")]
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
 def _has_two_day_fields(entry: ScheduleEntry) -> bool:

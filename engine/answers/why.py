@@ -21,7 +21,7 @@ from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 from jobfile.schedule.in_words import describe
-from jobfile.schedule.occurrences import fires, next_fire
+from jobfile.schedule.occurrences import fire_at, fires, next_fire
 
 NEAR = timedelta(days=40)
 """How far before and after an unexpected instant the nearest expected ones are searched."""
@@ -181,7 +181,7 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         found += _neighbours(schedule, at, zone)
     else:
         because = _why_no_schedule(view, job, at, zone)
-    is_coming = schedule is not None and at > asked.now and _names(schedule, at)
+    is_coming = schedule is not None and at > asked.now and fire_at(schedule.entries, at) is not None
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
     return Story(
         job=job,
@@ -193,10 +193,6 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         reason="" if is_coming else because,
         runs=(),
     )
-
-
-def _names(schedule: Schedule, at: datetime) -> bool:
-    return any(True for _ in fires(schedule.entries, after=at - INSTANT, until=at))
 
 
 def _neighbours(schedule: Schedule, at: datetime, zone: ZoneInfo) -> list[Fact]:

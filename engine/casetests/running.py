@@ -22,13 +22,12 @@ from engine.transactions.apply import apply_catalog
 from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec
-from jobfile.schedule.occurrences import fires
+from jobfile.schedule.occurrences import fire_at
 
 BOOT_ID = "boot-1"
 NEVER_TOO_EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 """Cases may be about any time."""
 _SECOND = timedelta(seconds=1)
-_INSTANT = timedelta.resolution
 MAX_WAIT = timedelta(days=366)
 """The longest time that may pass in a case."""
 
@@ -237,7 +236,7 @@ def _written(retry: RetrySpec, attempt: int) -> timedelta:
 
 def trigger_of(case: Case, spec: JobSpec, at: datetime) -> TriggerKind:
     """Whether the run of a case is scheduled or requested."""
-    is_scheduled = spec.enabled and any(True for _ in fires(spec.schedule, after=at - _INSTANT, until=at))
+    is_scheduled = spec.enabled and fire_at(spec.schedule, at) is not None
     if case.given.trigger == "schedule" and not is_scheduled:
         raise CannotTestError(f"`{spec.name}` has no scheduled run at {case.given.at}")
     wants_manual = case.given.trigger == "manual" or bool(case.given.params)

@@ -7,6 +7,7 @@ import click
 from engine.cli.output import is_coloured, print_json, width
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity, left_off_words, most_severe
 from jobfile.diagnostics.source import Source
+from jobfile.model.counts import many
 from jobfile.pipeline import Looked
 from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_short, render_text, summary_line, to_json, to_json_line
@@ -49,7 +50,7 @@ def print_errors(compiled: Looked) -> None:
     print_diagnostics(errors, compiled.sources)
     others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)
     if others:
-        click.echo(f"and {others} warning{'s' if others > 1 else ''}; to see them:  jobfile check", err=True)
+        click.echo(f"and {many(others, 'warning')}; to see them:  jobfile check", err=True)
 
 
 def _print_if_any(text: str) -> None:

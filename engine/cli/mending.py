@@ -9,6 +9,7 @@ from engine.host.atomic_write import replace_file
 from engine.sources.includes import JobFiles
 from jobfile.diagnostics.escapes import printable
 from jobfile.fixing.fix_loop import mend
+from jobfile.model.counts import many
 
 
 def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> JobFiles:
@@ -25,7 +26,6 @@ def mend_set(given: JobFiles, *, unsafe: bool, only: set[str] | None = None) -> 
             replace_file(Path(name), done.content)
             files[index] = (name, done.content)
             codes = ", ".join(sorted({one.code for one in done.mended}))
-            count = len(done.mended)
-            fixes = "fix" if count == 1 else "fixes"
-            click.echo(printable(f"fixed {name}: {count} {fixes} ({codes})"), err=True)
+            fixes = many(len(done.mended), "fix", "fixes")
+            click.echo(printable(f"fixed {name}: {fixes} ({codes})"), err=True)
     return replace(given, files=tuple(files))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import NOT_AGAIN, Run
 from engine.core.reasons import REASONS, Reason
+from jobfile.model.counts import many
 
 if TYPE_CHECKING:
     from engine.core.events import GenerationApplied  # 30 ms, and every answer imports this module
@@ -136,7 +137,7 @@ def zone_text(local: datetime) -> str:
 
 def paused_though_enabled(jobs: int) -> str:
     """The text for jobs that are enabled in the file but paused in the engine."""
-    are = "1 job enabled in the file is" if jobs == 1 else f"{jobs} jobs enabled in the file are"
+    are = many(jobs, "job enabled in the file is", "jobs enabled in the file are")
     return f"{are} paused in the engine"
 
 
@@ -149,7 +150,7 @@ def changes_text(event: "GenerationApplied") -> str:
     """What a generation changed, in a few words."""
     signs = (("+", event.added), ("~", event.changed), (">", event.renamed), ("-", event.removed))
     parts = [f"{sign} {_names(names)}" for sign, names in signs if names]
-    jobs = "1 job" if event.jobs == 1 else f"{event.jobs} jobs"
+    jobs = many(event.jobs, "job")
     return f"{jobs}; {'  '.join(parts)}" if parts else jobs
 
 

@@ -9,10 +9,11 @@ from engine.core.audit_chain import follow
 from engine.core.errors import JobfileError
 from engine.core.records import RESTORED_HOLD, Examination, Unreadable
 from engine.doctor.rights import unreadable_place
-from engine.doctor.subject import Subject, many, size_text
+from engine.doctor.subject import Subject, size_text
 from engine.host.lock import NETWORK_FILE_SYSTEMS
 from engine.ledger.opening import examine_ledger, open_view
 from engine.ledger.ports import EngineHistory, View
+from jobfile.model.counts import many
 
 
 class Opened(NamedTuple):

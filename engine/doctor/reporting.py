@@ -2,7 +2,7 @@
 
 from engine.answers.findings import AREAS, Examined, Finding, Severity
 from engine.core.columns import facts
-from engine.doctor.subject import many
+from jobfile.model.counts import many
 
 
 def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int) -> str:

@@ -6,11 +6,12 @@ from shlex import quote
 
 from engine.actions.prepare import secret_trouble
 from engine.answers.findings import Examined, Finding, told
-from engine.doctor.subject import Subject, many
+from engine.doctor.subject import Subject
 from engine.host.ownership import Trouble, file_troubles, state_troubles
 from engine.ledger.ports import View
 from engine.sources.file_reader import read_job_files
 from jobfile.model.canonical import spec_from_json
+from jobfile.model.counts import many
 
 
 def examine_rights(subject: Subject, state: tuple[Finding, ...]) -> Examined:

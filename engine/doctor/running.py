@@ -8,8 +8,9 @@ from engine.answers.findings import Examined, Finding
 from engine.answers.presence import SILENT
 from engine.core.records import CLOCK_HOLD
 from engine.core.vocabulary import seconds_text
-from engine.doctor.subject import Subject, many
+from engine.doctor.subject import Subject
 from engine.ledger.ports import View
+from jobfile.model.counts import many
 
 OWED_LONG: Final = timedelta(minutes=10)
 """A notification older than this counts as not delivered."""

@@ -20,11 +20,6 @@ class Subject:
     file_system: str = ""
 
 
-def many(count: int, one: str, more: str = "") -> str:
-    """A count with its noun, in the singular or plural."""
-    return f"1 {one}" if count == 1 else f"{count:,} {more or one + 's'}"
-
-
 def size_text(size: int) -> str:
     """A size as text, in bytes, KiB, MiB and so on."""
     for unit, bytes_of_it in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):

@@ -1,4 +1,4 @@
-"""Replaces the content of an existing job file atomically; its mode and owner stay."""
+"""Writes a file atomically: an existing job file, whose mode and owner stay, or a private one."""
 
 import contextlib
 import os
@@ -16,9 +16,17 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     try:
         _refuse(path)
-        _replace(path, content)
+        _put(path, content, like=path.lstat())
     except OSError as error:
         raise JobfileError(f"cannot write {path}: {error.strerror or error}; it is as it was") from error
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read; one with that name is replaced."""
+    try:
+        _put(path, content, like=None)
+    except OSError as error:
+        raise JobfileError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _refuse(path: Path) -> None:
@@ -28,16 +36,17 @@ def _refuse(path: Path) -> None:
         raise PermissionError(0, "it is read-only")
 
 
-def _replace(path: Path, content: bytes) -> None:
-    status = path.lstat()
+def _put(path: Path, content: bytes, *, like: os.stat_result | None) -> None:
+    """Write beside the path, then rename. The file gets the owner and mode of `like`, or is private."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            with contextlib.suppress(OSError):  # only the superuser may give files away, and needs to
-                os.fchown(handle, status.st_uid, status.st_gid)
-            os.fchmod(handle, stat.S_IMODE(status.st_mode))
+            if like is not None:
+                with contextlib.suppress(OSError):  # only the superuser may give files away, and needs to
+                    os.fchown(handle, like.st_uid, like.st_gid)
+                os.fchmod(handle, stat.S_IMODE(like.st_mode))
             os.fsync(handle)
         Path(name).replace(path)
     except BaseException:

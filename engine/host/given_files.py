@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from engine.core.errors import JobfileError
+
 MODE: Final = 0o644
 """The mode of a new file: others may read it. A umask can only remove rights."""
 FOLDER_MODE: Final = 0o755
@@ -23,6 +25,14 @@ def write_text(path: Path, text: str, *, may_replace: bool) -> None:
     handle = _opened(path, may_replace=may_replace)
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
+
+
+def write_output(name: str, text: str) -> None:
+    """Write a file that a user named for output. Raises JobfileError."""
+    try:
+        write_text(Path(name), text, may_replace=True)
+    except OSError as error:
+        raise JobfileError(f"cannot write {name}: {error.strerror or error}") from error
 
 
 def _opened(path: Path, *, may_replace: bool) -> int:

@@ -23,6 +23,7 @@ from engine.core.events import (
 )
 from engine.core.reasons import REASONS
 from engine.core.vocabulary import seconds_text, short
+from jobfile.model.counts import many
 
 
 def tell_incident(
@@ -32,10 +33,9 @@ def tell_incident(
     match event:
         case EngineWasAway():
             away = seconds_text((event.until - event.since).total_seconds())
-            runs = "1 run fell" if event.occurrences == 1 else f"{event.occurrences:,} runs fell"
-            jobs = "1 job" if event.jobs == 1 else f"{event.jobs:,} jobs"
+            runs, jobs = many(event.occurrences, "run"), many(event.jobs, "job")
             why = REASONS.get(event.because, event.because)
-            return f"{runs} due in {away} since {event.since:%Y-%m-%d %H:%M:%SZ}, of {jobs}: {why}"
+            return f"{runs} fell due in {away} since {event.since:%Y-%m-%d %H:%M:%SZ}, of {jobs}: {why}"
         case ClockJumped():
             way = "forward" if event.seconds > 0 else "back"
             return f"the clock was set {way} by {seconds_text(abs(event.seconds))}"
@@ -78,8 +78,7 @@ def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) ->
         case DiskReleased():
             return f"the disk has enough space again: {event.free_bytes // 2**20:,} MiB free"
         case RunsPruned():
-            runs = "1 run" if event.count == 1 else f"{event.count} runs"
-            return f"{runs} deleted by retention; the result of each is still known"
+            return f"{many(event.count, 'run')} deleted by retention; the result of each is still known"
         case OutputsDropped():
             runs = "1 run" if event.count == 1 else f"the oldest {event.count} runs"
             freed = f"{event.bytes // 2**20:,} MiB"

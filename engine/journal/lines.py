@@ -48,6 +48,7 @@ from engine.core.reasons import REASONS, Reason
 from engine.core.vocabulary import SHORT_ID, changes_text, in_words, seconds_text, short
 from engine.journal.incident_lines import tell_about_job, tell_incident, tell_ledger, tell_upkeep
 from jobfile.diagnostics.escapes import message
+from jobfile.model.counts import many
 
 _LATE_SECONDS = 2.0
 _HASH_DIGITS = 16
@@ -113,7 +114,7 @@ def _about_engine(event: EngineStarted | EngineStopped | LoopFailed | NotShown |
         case LoopFailed():
             return f"{event.loop}: {event.message}"
         case NotShown():
-            lines = "1 line was" if event.count == 1 else f"{event.count} lines were"
+            lines = many(event.count, "line was", "lines were")
             return f"{lines} not shown, because the reader was too slow; see engine.log"
         case DoneByOthers():
             return _by_others(event)

@@ -5,7 +5,6 @@ contains no secret, because jobs only name the places of secrets.
 """
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import JobfileError
+from engine.host.atomic_write import write_private
 from engine.host.keys import KEY, find_key
 from engine.ledger.ports import Generations
 from engine.planning.sealing import is_seal_of, seal_of
@@ -32,7 +32,6 @@ from jobfile.schedule.cron import CRON_SEMANTICS_VERSION
 KIND = "jobfile plan"
 LANGUAGE = 1
 """The version of the language in which the jobs of a plan are written: `version:` of job files."""
-MODE = 0o600
 MAX_BYTES = 64 * 1024 * 1024
 """Maximum size of a plan's file: four times that of all job files together."""
 MAX_VALUES = 4_000_000
@@ -114,7 +113,8 @@ def write_plan_file(path: Path, plan: Plan, *, key: bytes, main_file: Path, text
         "text": text,
     }
     body = canonical_json(content)
-    _write(path, f'{{"seal":"{seal_of(body.encode(), key)}",{body[1:]}')
+    text = f'{{"seal":"{seal_of(body.encode(), key)}",{body[1:]}'
+    write_private(path, text.encode(errors="backslashreplace"))
     return plan_id
 
 
@@ -236,18 +236,3 @@ def _refuse_foreign(plan: Plan) -> None:
     """Refuse jobs of an old generation that this version would compile differently."""
     for problem in find_foreign([one.spec for one in plan.after.catalog.jobs]):
         raise JobfileError(f"not saved: {problem}, as this jobfile reads it; apply the job files again first")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file atomically, readable only by its owner."""
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise JobfileError(f"cannot write {path}: {error.strerror or error}") from error

@@ -8,6 +8,7 @@ from engine.core.reasons import REASONS, Reason
 from engine.core.vocabulary import seconds_text
 from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
+from jobfile.model.counts import many
 from jobfile.model.jobs import JobSpec
 from jobfile.schedule.occurrences import clock_changes, clock_effects
 
@@ -32,9 +33,11 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
     assumed = setting.assumed[spec.name]
     takes = f"takes {length_text(assumed.length)}"
     if row.failed:
-        many = f"{row.failed:,} of {row.ran:,} failed"
+        failed = f"{row.failed:,} of {row.ran:,} failed"
         timeout = spec.timeout is not None and assumed.length > spec.timeout
-        yield f"{many}: {takes}, timeout {length_text(spec.timeout)}" if timeout and spec.timeout else many
+        yield (
+            f"{failed}: {takes}, timeout {length_text(spec.timeout)}" if timeout and spec.timeout else failed
+        )
     for (state, reason), count in sorted(row.not_run.items()):
         if (state, reason) == ("skipped", Reason.OVERLAP):
             yield f"{takes}: {_part(count, row.fires)} skipped, blocked by another run"
@@ -73,8 +76,7 @@ def _is_touched(spec: JobSpec, zone: str, at: datetime) -> bool:
 def zone_line(change: ZoneChange) -> str:
     """A clock change in one line."""
     way = "springs forward" if change.is_gap else "falls back"
-    jobs = "1 job" if change.jobs == 1 else f"{change.jobs} jobs"
-    return f"{change.zone} {way} {day_text(change.day)}; {jobs} affected"
+    return f"{change.zone} {way} {day_text(change.day)}; {many(change.jobs, 'job')} affected"
 
 
 def absence_lines(outcome: Outcome) -> Iterator[str]:

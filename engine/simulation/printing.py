@@ -5,10 +5,12 @@ import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from engine.answers.as_json import iso
 from engine.core.columns import cut, display_width, facts, table
 from engine.simulation.notes import absence_lines, length_text, notes_of, zone_changes, zone_line
 from engine.simulation.subject import Setting, SimRun
 from engine.simulation.tally import JobTally, Outcome
+from jobfile.model.counts import many
 
 HEADS = ("job", "fires", "ran", "skipped", "missed", "waited max", "late", "busy", "note")
 RIGHT = (1, 2, 3, 4, 5, 6, 7)
@@ -42,11 +44,11 @@ def head_line(outcome: Outcome, setting: Setting) -> str:
     """A line that says what was simulated, with which assumptions, and that nothing was started."""
     known = sum(one.is_known for one in setting.assumed.values())
     assumed = [one for one in setting.assumed.values() if not one.is_known]
-    grounds = [f"of history for {_jobs(known)}"] if known else []
+    grounds = [f"of history for {many(known, 'job')}"] if known else []
     if assumed:
         lengths = sorted({one.length for one in assumed})
         said = length_text(lengths[0]) if len(lengths) == 1 else "what was given"
-        grounds.append(f"{said} assumed for {_jobs(len(assumed))}")
+        grounds.append(f"{said} assumed for {many(len(assumed), 'job')}")
     span = f"{outcome.since:%Y-%m-%d %H:%MZ} to {outcome.until:%Y-%m-%d %H:%MZ}"
     return f"simulated {span}; nothing was started. durations: {', '.join(grounds) or 'none'}"
 
@@ -85,7 +87,7 @@ def closing_lines(outcome: Outcome, setting: Setting) -> list[str]:
     lines = []
     load = outcome.load
     if load.most_since is not None and load.most_until is not None:
-        runs = "1 run" if load.most == 1 else f"{load.most} runs"
+        runs = many(load.most, "run")
         lines.append(
             f"busiest: {load.most_since:%a %Y-%m-%d %H:%M:%SZ} to {load.most_until:%H:%M:%SZ}, {runs} at once"
         )
@@ -112,8 +114,8 @@ def to_json(outcome: Outcome, setting: Setting) -> dict[str, object]:
             "unit": "mean runs at once, by day of the week from Monday and hour, UTC",
             "mean": [[round(value, 6) for value in row] for row in load.by_weekday()],
             "most": load.most,
-            "most_since": _iso(load.most_since),
-            "most_until": _iso(load.most_until),
+            "most_since": iso(load.most_since),
+            "most_until": iso(load.most_until),
         },
         "clock_changes": [
             {
@@ -182,10 +184,10 @@ class EventLines:
         """Add an event of a run."""
         self._writer.writerow(
             (
-                _iso(at),
+                iso(at),
                 what,
                 run.subject.spec.name,
-                _iso(run.scheduled_for),
+                iso(run.scheduled_for),
                 run.trigger.value,
                 run.attempt,
                 run.reason,
@@ -208,11 +210,3 @@ def clock_text(length: timedelta) -> str:
 
 def _by_name(outcome: Outcome) -> list[JobTally]:
     return sorted(outcome.jobs, key=lambda row: row.job)
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()

@@ -8,6 +8,7 @@ from engine.core.events import Event, JobPaused
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Pause
 from engine.ledger.ports import History
+from jobfile.model.counts import many
 from jobfile.model.jobs import JobSpec
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ def pause_after_failures(store: "Pausing", run: Run, spec: JobSpec, *, now: date
     ends = store.newest_ends(run.job, since=since, limit=limit)
     if len(ends) < limit or RunState.SUCCEEDED in ends:
         return []
-    many = "1 failed run" if limit == 1 else f"{limit} failed runs in a row"
-    reason = f"{many}, the last is {run.id[:8]}"
+    reason = f"{many(limit, 'failed run', 'failed runs in a row')}, the last is {run.id[:8]}"
     pause = Pause(
         job=run.job,
         source=BY_FAILURES,

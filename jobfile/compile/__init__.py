@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any, Final  # values of a document are not typed yet
 
 from jobfile.actions.registry import texts_in
 from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_of
-from jobfile.compile.timing import duration_of, expect_of, schedule_of, triggers_of, zone_of
+from jobfile.compile.timing import duration_of, duration_or, expect_of, schedule_of, triggers_of, zone_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
 from jobfile.model.catalog import CompiledJob
@@ -63,7 +62,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         env=env,
         secrets=named_texts(job.secrets),
         timeout=duration_of(settings["timeout"]) if "timeout" in settings else DEFAULT_TIMEOUT,
-        kill_grace=_or(duration_of(settings.get("kill_grace")), DEFAULT_KILL_GRACE),
+        kill_grace=duration_or(settings.get("kill_grace"), DEFAULT_KILL_GRACE),
         retry=retry_of(settings.get("retry")),
         concurrency=concurrency,
         catchup=_catchup(settings.get("catchup")),
@@ -97,10 +96,6 @@ def _text(settings: Settings, key: str) -> str:
 
 def _value(settings: Settings, key: str, *, otherwise: object) -> Any:  # noqa: ANN401  shape was checked
     return settings[key].value if key in settings else otherwise
-
-
-def _or(found: timedelta | None, otherwise: timedelta) -> timedelta:
-    return otherwise if found is None else found
 
 
 def _vars_used(variables: Mapping[str, Value], texts: Iterable[str]) -> dict[str, Value]:

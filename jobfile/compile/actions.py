@@ -1,11 +1,10 @@
 """Compiles actions: scripts, commands, functions, requests, steps, and channels."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from jobfile.actions.http import request_of
 from jobfile.actions.registry import compiled_action
-from jobfile.compile.timing import duration_of
+from jobfile.compile.timing import duration_of, duration_or
 from jobfile.files.fileset import FileSet, JobText, StepText
 from jobfile.files.merged_settings import Setting, Settings, merged_by_name
 from jobfile.model.jobs import (
@@ -60,16 +59,12 @@ def retry_of(setting: Setting | None) -> RetrySpec:
     when = setting.part("when")
     return RetrySpec(
         attempts=setting.value.get("attempts", built_in.attempts),
-        delay=_or(duration_of(setting.part("delay")), built_in.delay),
+        delay=duration_or(setting.part("delay"), built_in.delay),
         backoff=Backoff(setting.value.get("backoff", built_in.backoff)),
-        max_delay=_or(duration_of(setting.part("max_delay")), built_in.max_delay),
+        max_delay=duration_or(setting.part("max_delay"), built_in.max_delay),
         jitter=Jitter(setting.value.get("jitter", built_in.jitter)),
         when=built_in.when if when is None else texts_of(when),
     )
-
-
-def _or(found: timedelta | None, otherwise: timedelta) -> timedelta:
-    return otherwise if found is None else found
 
 
 def channel_of(files: FileSet, name: str) -> ChannelSpec:

@@ -135,6 +135,12 @@ def duration_of(setting: Setting | None) -> timedelta | None:
     return None if setting is None else parse_duration(setting.text)
 
 
+def duration_or(setting: Setting | None, otherwise: timedelta) -> timedelta:
+    """A duration, or what is meant where none is written."""
+    found = duration_of(setting)
+    return otherwise if found is None else found
+
+
 def _moment(setting: Setting, zone: str) -> datetime:
     found = parse_moment(setting.text, zone)
     assert isinstance(found, datetime), "checked"

@@ -1,3 +1,3 @@
 """Complete jobs: their values, canonical text and digest, and the catalog of all jobs of a set of files."""
 
-__all__ = ["canonical", "catalog", "environment", "hashing", "jobs", "names", "size", "values"]
+__all__ = ["canonical", "catalog", "counts", "environment", "hashing", "jobs", "names", "size", "values"]

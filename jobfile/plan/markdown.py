@@ -8,11 +8,12 @@ from typing import Final
 from urllib.parse import quote
 
 from jobfile.diagnostics.excerpt import visible
+from jobfile.model.counts import many
 from jobfile.plan.as_json import plan_digest
 from jobfile.plan.risks import MANY_TIMES
 from jobfile.plan.text import job_lines, load_lines, side_text
 from jobfile.plan.values import Action, JobChange, Plan
-from jobfile.plan.wording import SYMBOLS, entry_text, path_text, plural
+from jobfile.plan.wording import SYMBOLS, entry_text, path_text
 
 LIMIT: Final = 60_000
 """Maximum characters of a comment; GitHub refuses more than 65,536."""
@@ -38,7 +39,7 @@ def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> 
     """The comment, at most LIMIT characters; `links` is the URL of the files' folder."""
     end = _end(plan, version)
     if not plan.has_changes:
-        return f"{marker(name)}\njobfile plan: no change, {plural(len(plan.same), 'job')}\n\n{end}\n"
+        return f"{marker(name)}\njobfile plan: no change, {many(len(plan.same), 'job')}\n\n{end}\n"
     start = f"{marker(name)}\n{_title(plan)}\n\n"
     if plan.risks:
         start += "".join(f":warning: {plain(risk.message)}\n\n" for risk in plan.risks)
@@ -47,7 +48,7 @@ def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> 
     rows, room = _fit([_row(one, links) for one in plan.jobs], plan.jobs, room)
     blocks, room = _fit([_block(one, plan.now) for one in plan.jobs], plan.jobs, room)
     more = [
-        f"{plural(len(plan.jobs) - len(shown), 'job')} {what}, see the log\n\n"
+        f"{many(len(plan.jobs) - len(shown), 'job')} {what}, see the log\n\n"
         for shown, what in ((rows, "not shown"), (blocks, "without details here"))
         if len(shown) < len(plan.jobs)
     ]
@@ -90,7 +91,7 @@ def _title(plan: Plan) -> str:
     signs = {Action.ADD: "+", Action.CHANGE: "~", Action.RENAME: ">", Action.REMOVE: "−"}
     counts = " ".join(f"{sign}{plan.count(action)}" for action, sign in signs.items() if plan.count(action))
     risks = len(plan.all_risks)
-    return f"### jobfile plan: {counts}" + (f" · :warning: {plural(risks, 'risk')}" if risks else "")
+    return f"### jobfile plan: {counts}" + (f" · :warning: {many(risks, 'risk')}" if risks else "")
 
 
 def _fit(texts: Sequence[str], changes: Sequence[JobChange], room: int) -> tuple[list[str], int]:

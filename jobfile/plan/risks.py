@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from jobfile.model.catalog import removes_many
+from jobfile.model.counts import many
 from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start
-from jobfile.plan.wording import moment_text, plural, span_text, times_text
+from jobfile.plan.wording import moment_text, span_text, times_text
 
 RISKS: Final = {
     "RISK01": "many more runs",
@@ -67,7 +68,7 @@ def risks_of_all(
     found = []
     removed = [one.name for one in changes if one.action is Action.REMOVE]
     if removes_many(len(removed), of=jobs_before):
-        message = f"{len(removed)} of {plural(jobs_before, 'job')} removed: is an include missing?"
+        message = f"{len(removed)} of {many(jobs_before, 'job')} removed: is an include missing?"
         found.append(Risk("RISK11", message, {"removed": len(removed), "of": jobs_before}))
     zones: Counter[tuple[str, str]] = Counter()
     for one in changes:
@@ -86,7 +87,7 @@ def risks_of_all(
 def _refused(beyond: Mapping[str, Sequence[str]]) -> Risk:
     """The engine puts a whole set in force, or nothing."""
     told = [f"{', '.join(f'`{key}`' for key in keys)} of {job}" for job, keys in beyond.items()]
-    more = f" and of {plural(len(told) - MOST_NAMED, 'more job')}" if len(told) > MOST_NAMED else ""
+    more = f" and of {many(len(told) - MOST_NAMED, 'more job')}" if len(told) > MOST_NAMED else ""
     message = (
         f"the engine would refuse the whole change: it cannot run {'; '.join(told[:MOST_NAMED])}{more} yet"
     )
@@ -108,9 +109,9 @@ def _more_runs(asked: _Asked) -> Iterator[Risk]:
     a_day = round(runs.rate_after - runs.rate_before)
     is_manifold = runs.rate_before > 0 and runs.rate_after >= MANY_TIMES * runs.rate_before
     if is_manifold or a_day > MANY_A_DAY:
-        many = f"{times_text(runs.times_as_many)} as many runs"
+        as_many = f"{times_text(runs.times_as_many)} as many runs"
         evidence = {"before": runs.count_before, "after": runs.count_after, "days": DAYS}
-        yield Risk("RISK01", many if is_manifold else f"{a_day:,} more runs a day", evidence)
+        yield Risk("RISK01", as_many if is_manifold else f"{a_day:,} more runs a day", evidence)
 
 
 def _short_timeout(asked: _Asked) -> Iterator[Risk]:
@@ -119,7 +120,7 @@ def _short_timeout(asked: _Asked) -> Iterator[Risk]:
         return
     if after.timeout != before.timeout and after.timeout < longest:
         message = (
-            f"the timeout is shorter than the longest of the last {plural(asked.facts.of, 'run')} "
+            f"the timeout is shorter than the longest of the last {many(asked.facts.of, 'run')} "
             f"({span_text(longest)})"
         )
         seconds = int(longest.total_seconds())
@@ -133,13 +134,13 @@ def _open_runs(asked: _Asked) -> Iterator[Risk]:
     says = []
     if facts.waiting:
         what = "will be cancelled" if is_off else "will run the new definition"
-        says.append(f"{plural(facts.waiting, 'waiting run')} {what}")
+        says.append(f"{many(facts.waiting, 'waiting run')} {what}")
     if facts.running:
         keep = "keep" if facts.running > 1 else "keeps"
-        says.append(f"{plural(facts.running, 'running run')} {keep} the old definition")
+        says.append(f"{many(facts.running, 'running run')} {keep} the old definition")
     if facts.retrying:
         keep = "keep" if facts.retrying > 1 else "keeps"
-        says.append(f"{plural(facts.retrying, 'run')} between attempts {keep} the old definition")
+        says.append(f"{many(facts.retrying, 'run')} between attempts {keep} the old definition")
     if says and (asked.change.fields or after is None):
         evidence = {"waiting": facts.waiting, "running": facts.running, "retrying": facts.retrying}
         yield Risk("RISK03", "; ".join(says), evidence)

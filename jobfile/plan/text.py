@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Final
 
 from jobfile.diagnostics.excerpt import visible
+from jobfile.model.counts import many
 from jobfile.model.jobs import JobSpec
 from jobfile.plan.values import DAYS, Action, FieldChange, JobChange, Kind, Load, Plan, Risk, Side, Start
 from jobfile.plan.wording import (
@@ -17,7 +18,6 @@ from jobfile.plan.wording import (
     hidden_text,
     local_note,
     path_text,
-    plural,
     side_texts,
     value_text,
 )
@@ -61,14 +61,14 @@ def render_text(plan: Plan, *, width: int = WIDTH, is_full: bool = False) -> str
 def summary_line(plan: Plan) -> str:
     """The last line: the number of changes, risks and warnings."""
     if not plan.has_changes:
-        return f"plan: no change, {plural(len(plan.same), 'job')}"
+        return f"plan: no change, {many(len(plan.same), 'job')}"
     told = [
         f"{plan.count(one)} to {one.value}"
         for one in (Action.ADD, Action.CHANGE, Action.RENAME, Action.REMOVE)
         if plan.count(one)
     ]
-    risks = plural(len(plan.all_risks), "risk")
-    return f"plan: {', '.join(told)}.  {risks}, {plural(plan.warnings, 'warning')}."
+    risks = many(len(plan.all_risks), "risk")
+    return f"plan: {', '.join(told)}.  {risks}, {many(plan.warnings, 'warning')}."
 
 
 def side_text(side: Side) -> str:
@@ -92,8 +92,8 @@ def _head(plan: Plan, width: int) -> Iterator[str]:
     one = f"from  {before}      to  {after}"
     yield from [one] if len(one) <= width else [f"from  {before}", f"to    {after}"]
     old, new = len(plan.before.catalog.jobs), len(plan.after.catalog.jobs)
-    files = f"{plural(len(plan.after.files), 'file')}, " if plan.after.files else ""
-    yield f"now   {plan.now:%Y-%m-%d %H:%MZ}      {files}{plural(old, 'job')} -> {plural(new, 'job')}"
+    files = f"{many(len(plan.after.files), 'file')}, " if plan.after.files else ""
+    yield f"now   {plan.now:%Y-%m-%d %H:%MZ}      {files}{many(old, 'job')} -> {many(new, 'job')}"
 
 
 def job_lines(change: JobChange, now: datetime, *, width: int = WIDTH, is_full: bool = False) -> list[str]:
@@ -202,12 +202,12 @@ def _script(label: str, field: FieldChange, *, is_full: bool) -> list[str]:
     changed = [line for line in unified_diff(before, after, lineterm="", n=1)][2:]
     changed = [line for line in changed if not line.startswith("@@")]
     more = [line for line in changed if line[0] in "+-"]
-    size = f"{plural(len(after or before), 'line')}"
+    size = f"{many(len(after or before), 'line')}"
     size += f", {sum(line[0] == '+' for line in more)} new, {sum(line[0] == '-' for line in more)} gone"
     if before == after:
         return [_row(label, "the same text, compiled differently by this version")]
     if not before or not after:
-        size = f"{plural(len(after or before), 'line')}{'' if after else ', gone'}"
+        size = f"{many(len(after or before), 'line')}{'' if after else ', gone'}"
     shown = changed if is_full else changed[:DIFF_LINES]
     texts = [(line[0], visible(line[1:])) for line in shown]
     if not is_full:
@@ -315,7 +315,7 @@ def _same(plan: Plan, width: int) -> Iterator[str]:
     names = list(map(visible, plan.same[:SAME_NAMES]))
     more = len(plan.same) - len(names)
     line = f"# {', '.join(names)}{f' and {more:,} more' if more else ''}: no change"
-    yield line if len(line) <= width else f"# {plural(len(plan.same), 'job')}: no change"
+    yield line if len(line) <= width else f"# {many(len(plan.same), 'job')}: no change"
 
 
 def load_lines(load: Load, width: int = WIDTH) -> list[str]:
@@ -331,7 +331,7 @@ def load_lines(load: Load, width: int = WIDTH) -> list[str]:
     at_once = 24
     while at_once > 6 and 9 + at_once * (cell + 1) + 20 > width:
         at_once //= 2
-    lines = [f"starts per hour (mean of {plural(load.days, 'day')}, UTC)"]
+    lines = [f"starts per hour (mean of {many(load.days, 'day')}, UTC)"]
     for first in range(0, 24, at_once):
         hours = " ".join(f"{hour:0>2}".rjust(cell) for hour in range(first, first + at_once))
         is_last = first + at_once == 24

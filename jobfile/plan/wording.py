@@ -19,19 +19,13 @@ from jobfile.model.jobs import (
 )
 from jobfile.plan.values import Action, FieldChange, Start
 from jobfile.schedule.duration import format_duration
-from jobfile.schedule.occurrences import explain_fire, fires, load_zone, spread_delay
+from jobfile.schedule.occurrences import explain_fire, fire_at, load_zone, spread_delay
 
 SYMBOLS: Final = {Action.CHANGE: "~", Action.RENAME: ">", Action.ADD: "+", Action.REMOVE: "-"}
 NEAR: Final = timedelta(days=25)
 """A day nearer than this is shown without its month."""
 
-_INSTANT: Final = timedelta.resolution
 _WORDS: Final = {"from_day": "from", "until_day": "until", "arguments": "with"}
-
-
-def plural(count: int, word: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def times_text(ratio: float) -> str:
@@ -63,7 +57,7 @@ def moment_text(start: Start, now: datetime) -> str:
 
 def _entry_of(start: Start, job: JobSpec) -> ScheduleEntry | None:
     """The schedule entry of a run."""
-    found = next(fires(job.schedule, after=start.at - _INSTANT, until=start.at), None)
+    found = fire_at(job.schedule, start.at)
     return None if found is None else job.schedule[found.entry]
 
 

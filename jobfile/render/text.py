@@ -7,6 +7,7 @@ from typing import Final
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Label, Severity, left_off_words, most_severe
 from jobfile.diagnostics.excerpt import LONG_LINE, Mark, Row, excerpt, visible
 from jobfile.diagnostics.source import Position, Source, Span
+from jobfile.model.counts import many
 
 JSON_FORMAT: Final = 1
 """Version of the JSON form; it changes when the old reader would misread the new form."""
@@ -43,7 +44,7 @@ def summary_line(diagnostics: Iterable[Diagnostic], *, files: int, jobs: int) ->
     """`2 errors, 1 warning in 3 files, 41 jobs`."""
     found = [one.severity for one in diagnostics]
     counts = [
-        _plural(found.count(level), word)
+        many(found.count(level), word)
         for level, word in (
             (Severity.ERROR, "error"),
             (Severity.WARNING, "warning"),
@@ -51,7 +52,7 @@ def summary_line(diagnostics: Iterable[Diagnostic], *, files: int, jobs: int) ->
         )
         if level in found
     ]
-    return f"{', '.join(counts) or 'no errors'} in {_plural(files, 'file')}, {_plural(jobs, 'job')}"
+    return f"{', '.join(counts) or 'no errors'} in {many(files, 'file')}, {many(jobs, 'job')}"
 
 
 def to_json(
@@ -130,10 +131,6 @@ def _colored(text: str, paint: str, color: bool) -> str:
 def _parted(blocks: Iterable[str]) -> Iterator[str]:
     for index, block in enumerate(blocks):
         yield f"\n{block}" if index else block
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _json(one: Diagnostic, source: Source | None) -> dict[str, object]:

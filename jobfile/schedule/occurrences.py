@@ -96,6 +96,11 @@ def _once_each(merged: Iterable[Fire]) -> Iterator[Fire]:
             yield fire
 
 
+def fire_at(entries: Sequence[ScheduleEntry], at: datetime) -> Fire | None:
+    """The fire at an instant; None if the entries do not fire then."""
+    return next(fires(entries, after=at - timedelta.resolution, until=at), None)
+
+
 def next_fire(entries: Sequence[ScheduleEntry], *, after: datetime) -> Fire | None:
     """The first fire after an instant; None if there is none before the calendar ends."""
     after = within_calendar(after)

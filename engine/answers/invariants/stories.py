@@ -14,7 +14,7 @@ from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.why import why
 from engine.core.records import Schedule
 from engine.ledger.ports import View
-from jobfile.schedule.occurrences import load_zone, next_fire
+from jobfile.schedule.occurrences import fire_at, load_zone, next_fire
 
 MAX_SCHEDULES: Final = 100
 """Maximum number of schedules to check: the newest of each job."""
@@ -72,9 +72,4 @@ def _is_owed(view: View, schedule: Schedule, at: datetime) -> bool:
     """
     is_covered = schedule.active_from < at <= schedule.covered_until
     in_force = view.schedules_between(schedule.job, since=at, until=at + INSTANT)
-    return is_covered and _names(schedule, at) and len(in_force) == 1
-
-
-def _names(schedule: Schedule, at: datetime) -> bool:
-    fire = next_fire(schedule.entries, after=at - datetime.resolution)
-    return fire is not None and fire.at == at
+    return is_covered and fire_at(schedule.entries, at) is not None and len(in_force) == 1

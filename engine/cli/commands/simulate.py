@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -13,7 +12,7 @@ from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
 from engine.core.errors import JobfileError
-from engine.host.given_files import write_text
+from engine.host.given_files import write_output
 from engine.ports import Snapshot
 from engine.simulation.comparing import compare_to_json, compare_to_text
 from engine.simulation.core import simulate
@@ -93,9 +92,9 @@ def command(  # noqa: PLR0917  click hands over the options by name
     tellers = [one for one, wanted in ((days_told.tell, svg_file), (lines.tell, csv_file)) if wanted]
     outcome = simulate(setting, _all(tellers))
     if csv_file:
-        _write(csv_file, lines.text)
+        write_output(csv_file, lines.text)
     if svg_file:
-        _write(svg_file, draw(outcome, setting, days_told))
+        write_output(svg_file, draw(outcome, setting, days_told))
     if as_json:
         print_json(outcome_to_json(outcome, setting, beyond))
     else:
@@ -154,10 +153,3 @@ def _all(
             one(at, what, run)
 
     return tell
-
-
-def _write(name: str, text: str) -> None:
-    try:
-        write_text(Path(name), text, may_replace=True)
-    except OSError as error:
-        raise JobfileError(f"cannot write {name}: {error.strerror or error}") from error

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -13,8 +12,7 @@ from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_diagnostics, print_errors
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
-from engine.core.errors import JobfileError
-from engine.host.given_files import write_text
+from engine.host.given_files import write_output
 from jobfile.diagnostics.escapes import printable
 from jobfile.pipeline import Compiled
 
@@ -44,7 +42,7 @@ def command(
         print_errors(results)
         return NOT_WELL
     if junit_file is not None:
-        _write(junit_file, junit(results))
+        write_output(junit_file, junit(results))
     _print(results, time.monotonic() - begin, as_json=as_json)
     return GOOD if is_well(results) else NOT_WELL
 
@@ -63,10 +61,3 @@ def _print(results: Results, seconds: float, *, as_json: bool) -> None:
     for line in text_lines(results):
         click.echo(printable(line))
     click.echo(f"\n{summary_line(results, seconds)}")
-
-
-def _write(name: str, text: str) -> None:
-    try:
-        write_text(Path(name), text, may_replace=True)
-    except OSError as error:
-        raise JobfileError(f"cannot write {name}: {error.strerror or error}") from error
