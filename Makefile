@@ -30,10 +30,10 @@ check: $(READY)         ## format, lint, types, import contracts, dependencies, 
 	@$(BIN)/codespell
 	@echo "check: format, lint, types, imports, dependencies and spelling are good"
 
-fix: $(READY)           ## let the formatter and the linter mend what they can
+fix: $(READY)           ## let the formatter and the linter fix what they can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-soak: $(READY)          ## the long way through the faults, then kill everything at random for JOBFILE_SOAK_MINUTES
+soak: $(READY)          ## the extended fault tests, then kill everything at random for JOBFILE_SOAK_MINUTES
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults tests/acceptance/test_names.py
 	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/language/test_corpus.py
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
@@ -47,7 +47,7 @@ bench: $(READY)         ## measure against the references; prints ratios, writes
 clean:                  ## remove what the verbs made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json engine/supervisor/libplain.so
 
-lock:                   ## look for the newest versions that fit pyproject.toml, and write them down with their hashes
+lock:                   ## find the newest versions that fit pyproject.toml, and write them to requirements/ with their hashes
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
 	@for set in "run" "build --group build" "dev --group dev"; do set -- $$set; out=requirements/$$1.txt; shift; \
 	  $(VENV)-lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \

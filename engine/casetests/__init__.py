@@ -1,3 +1,3 @@
-"""Cases in YAML beside the jobs: what is given, what is expected, and the engine's result."""
+"""Test cases in YAML beside the jobs: the input, the expected result, and the engine's result."""
 
 __all__ = ["cases", "reporting", "suite"]

@@ -1,4 +1,4 @@
-"""A case as written: what is given, and what is expected. Each value has its place in the file."""
+"""A case as written: its input and its expected result. Each value has its place in the file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from jobfile.model.values import Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenAttempt:
-    """What an attempt does: succeeds, exit, signal, times out or lost; and how long it takes."""
+    """The end of an attempt (succeeds, exit, signal, times out or lost), and how long it takes."""
 
     kind: str
     code: int = 0
@@ -20,7 +20,7 @@ class GivenAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The world of a case."""
+    """The input of a case: what the job gets, and what its attempts do."""
 
     at: str = ""
     params: Mapping[str, Value] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class ExpectedFires:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One case. `expected` holds what was written under each key; `spans` where."""
+    """One case. `expected` holds the value written under each key of `expect`; `spans` the places."""
 
     name: str
     job: str

@@ -1,4 +1,4 @@
-"""What is wrong with a case that its schema cannot say."""
+"""Finds mistakes in a case that its schema cannot express."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -14,7 +14,7 @@ ABOUT_FIRES: Final = ("count", "at", "includes", "excludes")
 
 
 def check_case(document: Document, name: str) -> Iterator[Diagnostic]:
-    """The mistakes in a case in which every value has its type; keys may be missing."""
+    """The mistakes in a case whose values all have the right type; keys may be missing."""
     path: DocumentPath = ("tests", name)
     case = document.tree["tests"][name]
     given, expected = case.get("given", {}), case.get("expect", {})

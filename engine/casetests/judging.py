@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A case and what is wrong; `error` when it could not be tried."""
+    """A case and its failures; `error` if it could not be tested."""
 
     case: Case
     failures: tuple[Failure, ...] = ()
@@ -44,7 +44,7 @@ class Judged:
 
     @property
     def is_good(self) -> bool:
-        """Whether everything expected holds."""
+        """Whether the case was tested and met all its expectations."""
         return not (self.failures or self.error)
 
 
@@ -117,7 +117,7 @@ def _compared(key: str, expected: object, found: object, lived: Lived) -> Iterat
         yield f"          the run is {run.state.value}: {run.reason} {run.detail}".rstrip()
     if key == "retried_after" and lived.waits and lived.waits != lived.written_waits:
         waits = ", ".join(_length(wait) for wait in lived.waits)
-        yield f"          with the chance in it, this run would wait {waits}"
+        yield f"          with random jitter, this run would wait {waits}"
 
 
 def _diff(expected: Sequence[str], found: Sequence[str]) -> Iterator[str]:

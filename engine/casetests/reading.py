@@ -1,4 +1,4 @@
-"""From the text of a case file to its cases, or to what is wrong with it."""
+"""Reads the text of a case file into cases, or into diagnostics."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ from jobfile.syntax.document import Document
 
 
 def read_cases(path: Path, name: str, content: bytes) -> tuple[CaseFile | None, tuple[Diagnostic, ...]]:
-    """The cases of a file, or what is wrong with it."""
+    """The cases of a file, or diagnostics about its mistakes."""
     checked = read_file(name, content, form=CASE_FILE)
     document = checked.document
     if document is None:
@@ -32,7 +32,7 @@ _WRONG_TYPE: Final = ("JF103", "JF108")
 
 
 def _readable_cases(document: Document, found: Iterable[Diagnostic]) -> list[str]:
-    """The cases in which every value has its type: their other mistakes are reported in the same pass."""
+    """The cases whose values all have the right type: their other mistakes are reported in the same pass."""
     tests = document.tree.get("tests")
     wrong = {one.path[:2] for one in found if one.code in _WRONG_TYPE}
     return [name for name in tests if ("tests", name) not in wrong] if isinstance(tests, dict) else []

@@ -16,7 +16,7 @@ def is_well(results: Results) -> bool:
 
 
 def text_lines(results: Results) -> Iterator[str]:
-    """One line a case, grouped by file; below each that is not well, why."""
+    """One line for each case, grouped by file, and below each that did not pass, why."""
     for index, (file, judged) in enumerate(results):
         if index:
             yield ""
@@ -128,7 +128,7 @@ def _is_in_xml(code: int) -> bool:
 
 
 def shown_name(path: Path) -> str:
-    """A file's name for people: relative, if it is below the current folder."""
+    """A file's name in messages: relative, if it is below the current folder."""
     here = Path.cwd()
     whole = path.absolute()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)

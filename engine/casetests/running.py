@@ -119,7 +119,7 @@ class _Engine:
         return f"{next(self.ids):032x}"
 
     def begin(self) -> None:
-        """Put the job in force, start an earlier run if the case has one, and request the run."""
+        """Put the job in force, start an earlier run if the case has one, and request the run of the case."""
         now = self.clock.now()
         catalog = build_catalog([self.job])
         generation = Generation(0, catalog.digest, now, "test", "jobs.yaml", "")

@@ -1,4 +1,4 @@
-"""The cases that are asked for: found, read, and each run on a ledger of its own."""
+"""Finds and reads the requested cases, and runs each on a ledger of its own."""
 
 import tempfile
 import time
@@ -27,7 +27,7 @@ _TEMPORARY: Final = "jobfile-test-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFile:
-    """A case file as it was read; no cases when something is wrong with it."""
+    """A case file that was read; without cases if it has mistakes."""
 
     cases: CaseFile | None
     diagnostics: tuple[Diagnostic, ...]
@@ -35,7 +35,7 @@ class ReadFile:
 
 
 def find_files(paths: Sequence[str], *, main_file: Path) -> list[Path]:
-    """The case files that are named, or are in named folders; without names those beside the main file."""
+    """The named case files, or those in named folders; without names, those beside the main file."""
     if paths:
         found = [path for one in map(Path, paths) for path in _in(one)]
     else:
@@ -51,7 +51,7 @@ def _in(path: Path) -> list[Path]:
 
 
 def read_files(paths: Sequence[Path]) -> Iterator[ReadFile]:
-    """The case files, one after the other; raises JobfileError at one that cannot be read."""
+    """Read the case files, one after the other; raises JobfileError at one that cannot be read."""
     for path in paths:
         name = shown_name(path)
         try:
@@ -64,9 +64,9 @@ def read_files(paths: Sequence[Path]) -> Iterator[ReadFile]:
 
 
 def judge_files(files: Sequence[CaseFile], *, word: str | None = None) -> Results | Compiled:
-    """The results of all cases, or only of those with a word in their name or job.
+    """The results of all cases, or only of those with `word` in their name or job.
 
-    What was found in the job files instead, when they are not valid.
+    If the job files are not valid, returns what was found in them.
     """
     catalogs: dict[Path, Catalog] = {}
     results: list[tuple[CaseFile, Sequence[Judged]]] = []
@@ -92,7 +92,7 @@ def _compiled(main_file: Path) -> Compiled:
 
 
 def _empty_ledger(folder: Path) -> bytes:
-    """A new ledger's bytes: making its tables once is enough for all cases."""
+    """The bytes of a new ledger. Each case gets a copy, which is faster than making tables for each."""
     config = EngineConfig(main_file=folder / MAIN_FILE, state_dir=folder, environ={})
     config.ledger.touch()
     open_ledger(config.ledger_url).close()

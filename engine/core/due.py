@@ -16,12 +16,16 @@ from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.schedule.occurrences import Fire, fires
 
 GAP_FROM = 8
-"""From this many consecutive occurrences that do not run, one gap record replaces individual rows."""
+"""More consecutive occurrences than this that do not run become one gap record instead of a row each."""
 
 ALL_WINDOW = timedelta(hours=24)
 """How far back `catchup: all` looks when it names no window."""
 
 _INSTANT = timedelta.resolution
+"""The smallest step of time.
+
+Windows are (after, until], so `at - _INSTANT` puts `at` into the next window.
+"""
 _HOUR = timedelta(hours=1)
 _PAUSED = Reason.PAUSED
 _TOO_LATE = Reason.CATCHUP_LIMIT
@@ -100,6 +104,7 @@ def due(
     first = next(fires(rules.entries, after=covered_until, until=now), None)
     if first is None:
         return Due()
+    # The usual case: all are on time, so none can be caught up, too old or paused.
     if not pauses and now - first.at <= ON_TIME:
         found = fires(rules.entries, after=covered_until, until=now)
         return Due(to_run=tuple(ToRun(fire=fire, is_late=False) for fire in found))
@@ -118,7 +123,11 @@ def due(
 def _windows(
     rules: Rules, pauses: Sequence[Pause], covered_until: datetime, now: datetime
 ) -> Iterator[_Window]:
-    """The window, cut where a pause begins or ends and at the start deadline."""
+    """The window, cut where a pause begins or ends and at the start deadline.
+
+    A pause therefore holds in all of a part or in none of it, and asking at its end is enough.
+    """
+    # A pause holds at its first instant, not at its end; an occurrence just at its deadline may still start.
     expires = now - rules.start_deadline - _INSTANT if rules.start_deadline is not None else covered_until
     cuts = {covered_until, now, expires}
     for pause in pauses:
@@ -136,7 +145,7 @@ def _who(pause: Pause) -> str:
 def _wanted(
     rules: Rules, windows: Sequence[_Window], now: datetime, absence: str
 ) -> tuple[tuple[Fire, ...], RunState, str]:
-    """The occurrences that run, oldest first, and the reason of the others unless paused or expired."""
+    """The occurrences that run, oldest first; state and reason of the rest, unless paused or expired."""
     usable = [window for window in windows if window.paused is None and not window.is_expired]
     timely = tuple(_timely(rules, usable, now))
     catchup = rules.catchup
@@ -147,12 +156,14 @@ def _wanted(
             newest = _newest(rules, usable, 1)
             if not newest:
                 return (), RunState.MISSED, Reason.START_DEADLINE
+            # Occurrences whose spread has not passed are not late: they run beside the newest.
             waiting = tuple(fire for fire in timely if rules.not_before(fire) > now)
             is_past = catchup.window is not None and now - newest[0].at > catchup.window
             if is_past and newest[0] not in waiting:
                 return waiting, RunState.MISSED, _TOO_LATE
             return tuple(sorted({*newest, *waiting})), RunState.SKIPPED, Reason.SUPERSEDED
         case CatchupMode.ALL:
+            # The limit counts late occurrences only.
             begin = now - (catchup.window or ALL_WINDOW) - _INSTANT
             recent = [window._replace(after=max(window.after, begin)) for window in usable]
             late = _newest(rules, recent, catchup.limit, but=frozenset(timely))
@@ -162,7 +173,10 @@ def _wanted(
 
 
 def _timely(rules: Rules, windows: Sequence[_Window], now: datetime) -> Iterator[Fire]:
-    """The occurrences whose start is now, or later because of their spread; oldest first."""
+    """The occurrences whose start is now, or later because of their spread; oldest first.
+
+    An occurrence may be as old as the longest spread and still start on time.
+    """
     longest = max(rules.delays, default=timedelta(0))
     for window in windows:
         after = max(window.after, now - longest - ON_TIME - _INSTANT)
@@ -175,7 +189,11 @@ def _timely(rules: Rules, windows: Sequence[_Window], now: datetime) -> Iterator
 def _newest(
     rules: Rules, windows: Sequence[_Window], count: int, *, but: frozenset[Fire] = frozenset()
 ) -> tuple[Fire, ...]:
-    """The last `count` occurrences of some windows, oldest first; searched backwards from the end."""
+    """The last `count` occurrences of some windows, oldest first.
+
+    `fires` only lists forwards, and a year of minutes would take long: so stretches are listed from the end
+    backwards, each four times as long as the one before, until there are enough.
+    """
     found: list[Fire] = []
     for window in reversed(windows):
         until, span = window.until, _HOUR
@@ -188,7 +206,7 @@ def _newest(
 
 
 def _cut(window: _Window, wanted: Sequence[Fire]) -> Iterator[_Window]:
-    """A window without the occurrences that run."""
+    """The parts of a window between the occurrences that run."""
     after = window.after
     for fire in wanted:
         if window.after < fire.at <= window.until:
@@ -198,17 +216,18 @@ def _cut(window: _Window, wanted: Sequence[Fire]) -> Iterator[_Window]:
 
 
 def _not_run(rules: Rules, window: _Window, state: RunState, reason: str) -> NotRun | None:
-    """The occurrences of a window, none of which runs."""
+    """The record for the occurrences of a window, none of which runs; None if there are none."""
     found = fires(rules.entries, after=window.after, until=window.until)
+    # One more than rows are made for shows whether a gap record is needed; the rest is only counted.
     listed = tuple(islice(found, GAP_FROM + 1))
     if not listed:
         return None
     count, last = len(listed), listed[-1]
-    for last in found:  # noqa: B007  the last one
+    for last in found:  # noqa: B007  used after the loop
         count += 1
     if window.paused is not None:
         state, reason = RunState.SKIPPED, _PAUSED
-    elif window.is_expired and reason == _TOO_LATE:
+    elif window.is_expired and reason == _TOO_LATE:  # the deadline is the more exact reason
         reason = Reason.START_DEADLINE
     is_listed = count <= GAP_FROM and window.paused is None
     return NotRun(

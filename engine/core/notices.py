@@ -1,4 +1,4 @@
-"""Which notifications the end of a run calls for. Pure."""
+"""Which notifications to send about the end of a run. Pure."""
 
 from collections.abc import Mapping
 

@@ -26,7 +26,7 @@ BATCH = 32
 
 
 class Scheduler:
-    """Keeps the next due instant of each schedule, and nothing else that a restart would lose."""
+    """Keeps the next due instant of each schedule in memory; everything else is in the ledger."""
 
     def __init__(
         self,
@@ -89,7 +89,10 @@ class Scheduler:
         return self._rest()
 
     def _note_absence(self, look: Look) -> None:
-        """If the clock was set forward, that is the reason for the skipped time."""
+        """If the clock was set forward, that is the reason for the skipped time.
+
+        If back, no time is missing.
+        """
         self._absence = Reason.CLOCK_JUMP if look.jumped > JUMP else ENGINE_DOWN
         if self._awake_at is not None and self._awake_at > look.now:
             self._awake_at = look.now
@@ -123,7 +126,7 @@ class Scheduler:
                 heapq.heappush(self._heap, (at, schedule.id, schedule))
 
     def _due(self) -> Iterator[Schedule]:
-        """Never early: an instant is due when the wall clock has reached it."""
+        """The due schedules, never early: an instant is due when the wall clock has reached it."""
         while self._heap and self._heap[0][0] <= self._clock.now():
             yield heapq.heappop(self._heap)[2]
 
@@ -143,7 +146,10 @@ class Scheduler:
                 self._account_each([one])
 
     def _account(self, batch: Sequence[Schedule]) -> None:
-        """One transaction for a batch. If it fails, everything is read again at the next tick."""
+        """Account for a batch in one transaction.
+
+        Nothing is followed while it runs: if it fails, the next tick reads every schedule again.
+        """
         assert self._followed is not None
         moment = Moment(
             now=self._clock.now(), generation=self._followed[0], new_id=self._new_id, absence=self._absence
@@ -168,7 +174,7 @@ class Scheduler:
         self._on_recorded()
 
     def _away(self, events: Sequence[Event], moment: Moment) -> tuple[Event, ...]:
-        """One incident for an absence, whatever the number of jobs; noted in the transaction of the rows."""
+        """Note one incident for an absence, for all its jobs, in the transaction of their rows."""
         unseen = [event for event in events if isinstance(event, FellDueUnseen)]
         if not unseen:
             return ()
@@ -192,7 +198,9 @@ class Scheduler:
         return (away,)
 
     def _known_of_absence(self, moment: Moment) -> str:
-        """Why no engine saw what fell due, as far as this engine knows: it may have run but been unable."""
+        """Why no engine saw the occurrences: none ran, or it ran and could
+        not decide, or one after the other.
+        """
         if moment.absence != ENGINE_DOWN:
             return moment.absence
         if self._was_awake:

@@ -1,3 +1,3 @@
-"""Who is notified: what is owed is noted with the record that it is about; the kinds of channel."""
+"""Who is notified of what: notifications are noted with the record they are about; the kinds of channel."""
 
 __all__ = ["noting", "registry"]

@@ -1,4 +1,4 @@
-"""What the engine asks of a kind of channel."""
+"""The interface between the engine and a kind of channel."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from jobfile.model.jobs import ChannelSpec
 
 
 class Channel(Protocol):
-    """A kind of channel. Nothing is sent yet, so all that is asked is what it could send to."""
+    """A kind of channel. Nothing is sent yet, so it only says which channels it could send to."""
 
     def takes(self, channel: ChannelSpec) -> bool:
         """Whether a channel of a file is of this kind."""

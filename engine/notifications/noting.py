@@ -1,7 +1,7 @@
 """Notifications for a record, noted in the transaction of the record itself.
 
-Only facts are noted, in the column `body` of the outbox. A message is for its sender to make: the form is the
-channel's, and by then more may be known.
+Only facts are noted, in the column `body` of the outbox. The sender makes the message: its form depends on
+the channel, and more may be known by then.
 """
 
 import json

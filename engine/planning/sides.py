@@ -71,8 +71,8 @@ def default_base(*, main_file: Path, view: View | None, is_saved: bool = False) 
     if view is not None:
         return engine_side(view)
     raise NoBaseError(
-        f"nothing to compare with: no engine has a ledger in {folder}, and it is in no git repository with a "
-        "commit. Name a side:  jobfile plan --from FILE"
+        f"nothing to compare with: no engine has a ledger in {folder}, and it is not in a git repository "
+        "with a commit. Name a side:  jobfile plan --from FILE"
     )
 
 

@@ -37,7 +37,7 @@ class LinkError(NoFileError):
 
 
 def read_limited(path: Path, *, most: int = MAX_FILE_BYTES, what: str = "job file") -> bytes:
-    """A regular file's bytes, at most one more than allowed: enough to know that it is too large.
+    """A regular file's bytes, at most one more than allowed, which shows that it is too large.
 
     Raises OSError for anything else, LinkError for a link; folders before the last part of the path may be
     links. O_NONBLOCK because opening a pipe that is named like a job file must not hang.
@@ -50,7 +50,7 @@ def read_limited(path: Path, *, most: int = MAX_FILE_BYTES, what: str = "job fil
 
 
 def _read_below(folder: Path, name: str) -> bytes:
-    """The same for an included file; no part of its path below the folder may be a link either."""
+    """Like `read_limited`, for an included file; also no folder of its path below `folder` may be a link."""
     *folders, last = name.split("/")
     here = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -79,7 +79,7 @@ def _is_link(folder: int, part: str) -> bool:
 
 
 def _why_not(error: OSError, path: Path, is_link: bool, what: str) -> OSError:
-    """Why a file cannot be opened. What a link leads to is not told: it may be as secret as what it holds."""
+    """Why a file cannot be opened. The target of a link is not named: its name may be secret, too."""
     if is_link:
         other = _other_kind(_mode_behind(path))
         why = f"it leads to {other}, and" if other else "it is a symbolic link, and a link is no"
@@ -93,7 +93,7 @@ def _why_not(error: OSError, path: Path, is_link: bool, what: str) -> OSError:
 
 
 def _mode_behind(path: Path) -> int:
-    """For /dev/stdin and its like, of which people do not think as links."""
+    """The mode of a link's target: /dev/stdin is a link, but users expect a message about the pipe."""
     try:
         return path.stat().st_mode
     except OSError:
@@ -113,7 +113,7 @@ def _read(handle: int, path: Path, most: int, what: str) -> bytes:
 
 
 def _refuse_others(mode: int, what: str) -> None:
-    """Of a pipe there is only what is in it now, which may be half of a file; a device may have no end."""
+    """Refuse all but regular files: a pipe may contain half of a file, and a device may be endless."""
     if other := _other_kind(mode):
         raise NoFileError(errno.EINVAL, f"it is {other}, and a {what} is a regular file")
 
@@ -125,7 +125,7 @@ def _other_kind(mode: int) -> str:
 def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobFiles:
     """The main file and all it includes, as they are on disk. Raises OSError.
 
-    What is `given` for a file by its name counts instead of what is on disk.
+    `given` has contents by file name, which replace those on disk.
     """
     given = given or {}
     content = given[str(main)] if str(main) in given else read_limited(main)
@@ -134,7 +134,7 @@ def read_job_files(main: Path, given: Mapping[str, bytes] | None = None) -> JobF
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder on disk, but for what is given for some of its files."""
+    """A folder on disk, with other contents given for some of its files."""
 
     path: Path
     given: Mapping[str, bytes]

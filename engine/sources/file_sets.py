@@ -1,4 +1,4 @@
-"""Sets of job files as an editor has them: what is on disk, and over it what is being typed."""
+"""Sets of job files as an editor has them: the files on disk, or their unsaved texts if they are open."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +9,9 @@ from engine.sources.includes import JobFiles
 
 
 def set_of(path: Path, open_texts: Mapping[str, str]) -> JobFiles:
-    """The set that a file belongs to: that of the main file here or above which includes it, else its own.
+    """The set of the main file, here or above, that includes this file; if there is none, the file's own.
 
-    `open_texts` are the texts of files that are open, by their whole paths; they count, not the disk.
+    `open_texts` are the texts of open files by their absolute paths; they replace those on disk.
     """
     given = {name: text.encode() for name, text in open_texts.items()}
     main = find_main_file(None, here=path.parent)

@@ -1,4 +1,4 @@
-"""What `jobfile init` writes into a folder: a job file that works, and the schema for an editor."""
+"""The files that `jobfile init` writes into a folder: a working job file, and the schema for an editor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class FirstFiles:
 
 
 def write_first_files(folder: Path) -> FirstFiles:
-    """Write the first files into a folder, which is made if need be. Existing files are kept."""
+    """Write the first files into a folder, which is created if it does not exist. Existing files are kept."""
     make_folders(folder)
     main_file = folder / MAIN_FILE
     texts = {main_file: FIRST_FILE, folder / SCHEMA_FILE: schema_text()}
@@ -62,7 +62,7 @@ def _write(path: Path, text: str) -> bool:
 
 
 def first_files_to_text(found: FirstFiles) -> str:
-    """What was written, and what to do next, for people."""
+    """The written files and the next steps, as text."""
     lines = [
         printable(f"wrote    {path}" if is_new else f"kept     {path}, which existed")
         for path, is_new in found.wrote.items()
@@ -81,5 +81,5 @@ def first_files_to_text(found: FirstFiles) -> str:
 
 
 def first_files_to_json(found: FirstFiles) -> dict[str, object]:
-    """What was written, for programs."""
+    """The written files, for programs."""
     return {"format": 1, "wrote": {str(path): is_new for path, is_new in found.wrote.items()}}

@@ -23,12 +23,12 @@ ADVICE = "name the job file with -f, or make one with  jobfile init"
 
 MAX_REF_BYTES: Final = 4096
 MAX_PACKED_BYTES: Final = 64 * 1024 * 1024
-"""git keeps all refs that are not loose in one file."""
+"""Maximum size of git's file `packed-refs`, in bytes; it contains all refs without a file of their own."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class FolderTree:
-    """The main file and what it names, in its folder."""
+    """The main file and the files it includes, in its folder."""
 
     def __init__(self, main_file: Path, *, is_strict: bool = False) -> None:
         """Name the main file; nothing is read yet. With `is_strict` files that others could change count as
@@ -69,7 +69,9 @@ class FolderWatch(FileSystemEventHandler):
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Watch the folder. Where that fails (no folder, no watches left) the poll alone has to do."""
+        """Watch the folder. If that fails (no folder, no watches left), only the
+        regular poll sees changes.
+        """
         with self._lock:
             try:
                 observer = Observer()
@@ -98,7 +100,7 @@ class FolderWatch(FileSystemEventHandler):
         self.start()
 
     def follow(self, folders: frozenset[Path]) -> None:
-        """Watch these folders from now on, if they are others: an include was added or left out."""
+        """Watch these folders from now on, if they differ: an include was added or removed."""
         if folders != self._folders:
             is_watching = self._observer is not None
             self._folders = folders
@@ -106,13 +108,13 @@ class FolderWatch(FileSystemEventHandler):
                 self.restart()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Called by watchdog; reading a file is no change of it."""
+        """Called by watchdog, which also reports when a file is only read; such events are ignored."""
         if event.event_type not in ("opened", "closed_no_write"):
             self._on_change()
 
 
 def revision_of(folder: Path) -> str:
-    """The commit that the folder's repository is at, or nothing. Reads git's files; starts no process."""
+    """The current commit of the folder's repository, or "". Reads git's files; starts no process."""
     for parent in (folder, *folder.parents):
         git = parent / ".git"
         if git.is_dir():

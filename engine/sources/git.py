@@ -1,8 +1,8 @@
 """Runs git safely in an untrusted repository: whatever its settings say, only git is executed.
 
 A repository may come from a pull request, an archive or a shared folder, and its own settings can name
-programs: git-config(1). So git gets an environment of its own, settings that stand above those of the
-repository, and only commands that look at no work tree: filters can be switched off by their names only.
+programs: git-config(1). So git gets an environment of its own, settings that override those of the
+repository, and only commands that do not use the work tree: its filters could only be disabled by name.
 """
 
 import os
@@ -25,7 +25,7 @@ MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 """What git may allocate: a few bytes of a repository can stand for many."""
 MAX_REVISION: Final = 256
-"""Characters of a revision."""
+"""Maximum length of a revision, in characters."""
 
 _SETTINGS: Final = (
     "core.fsmonitor=false",
@@ -39,6 +39,7 @@ _SETTINGS: Final = (
     "gpg.x509.program=false",
     "gpg.ssh.program=ssh-keygen",
 )
+"""Switch off every program that a repository can name, except ssh-keygen, which checks signatures."""
 _FETCH_SETTINGS: Final = (
     "protocol.ext.allow=never",
     "fetch.fsckObjects=true",
@@ -48,6 +49,9 @@ _FETCH_SETTINGS: Final = (
     "maintenance.auto=false",
     "credential.helper=",
 )
+"""For a fetch also: no transport that runs commands, no cookies, no clean-up in the background, and none of
+the repository's own credential helpers.
+"""
 _FETCH: Final = (
     *("fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head", "--no-recurse-submodules"),
     *("--no-filter", "--upload-pack=git-upload-pack", "--end-of-options"),
@@ -64,7 +68,7 @@ _ENVIRONMENT: Final = {
     "GIT_PAGER": "cat",
     "GIT_TERMINAL_PROMPT": "0",
 }
-"""Each is explained in git(1). Without a transport nothing that is missing is fetched by the way."""
+"""Each is explained in git(1). Without a transport, git cannot fetch missing objects on its own."""
 _FETCH_ENVIRONMENT: Final = {
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
     "GIT_PROXY_COMMAND": "",
@@ -74,7 +78,9 @@ _TAKEN: Final = (
     *("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"),
     "SUDO_UID",
 )
-"""Where the user's own settings are; and whose repositories count as ours under sudo."""
+"""Variables passed on to git: where the user's own settings are, and whose
+repositories are ours under sudo.
+"""
 _FETCH_TAKEN: Final = (
     *("USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "KRB5CCNAME"),
     *("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
@@ -82,7 +88,7 @@ _FETCH_TAKEN: Final = (
 )
 _OWN_SCOPES: Final = ("system", "global")
 _REVISION: Final = re.compile(r"(?!-)[^\x00-\x20\x7f:?*\[\\]+")
-"""gitrevisions(7) without paths, searches by text and spaces; git judges the rest."""
+"""gitrevisions(7) without paths, text searches and spaces; git checks the rest."""
 _FOREIGN: Final = ("dubious ownership", "unsafe repository")
 _MISSING: Final = ("lazy fetching disabled", "promisor remote", "transport 'file' not allowed")
 
@@ -90,14 +96,14 @@ _MISSING: Final = ("lazy fetching disabled", "promisor remote", "transport 'file
 def top_of(folder: Path) -> Path:
     """The folder of the repository that a folder is in; raises RevisionError.
 
-    Looked for by the name .git alone. No commit can hold that name, but it can hold all that git takes for a
-    bare repository, in any folder.
+    Only the name .git counts. A commit cannot contain that name, but it can contain, in any folder, files
+    that git would take for a bare repository.
     """
     whole = Path(os.path.realpath(folder))
     for parent in (whole, *whole.parents):
         if os.path.lexists(parent / ".git"):
             return parent
-    raise RevisionError(f"{folder} is in no git repository")
+    raise RevisionError(f"{folder} is not in a git repository")
 
 
 def git_bytes(
@@ -106,14 +112,14 @@ def git_bytes(
     text: bytes = b"",
     most_bytes: int = MAX_ANSWER_BYTES,
 ) -> bytes:
-    """What git prints in the repository around a folder; raises RevisionError with the reason."""
+    """The output of git in the repository around a folder; raises RevisionError with the reason."""
     return _answer(_ask(top_of(folder), arguments, text=text, most_bytes=most_bytes))
 
 
 def fetch(folder: Path, remote: str, spec: str) -> None:
     """Fetch from a remote, completely: an interrupted fetch leaves the ref where it was.
 
-    Programs that help with a password count when the user's own settings name them, not the repository's.
+    Credential helpers are used if the user's own settings name them, never those of the repository.
     """
     top = top_of(folder)
     helpers = _answer(_ask(top, ("config", "--list", "--show-scope", "-z"))).split(b"\0")
@@ -128,7 +134,7 @@ def fetch(folder: Path, remote: str, spec: str) -> None:
 
 
 def as_revision(text: str) -> str:
-    """A revision as git may be asked for it; raises RevisionError for what can be none."""
+    """A revision that is safe to pass to git; raises RevisionError for any other text."""
     if len(text) > MAX_REVISION or not _REVISION.fullmatch(text):
         raise RevisionError(f"`{text[:MAX_REVISION]}` is not a revision")
     return text
@@ -171,7 +177,7 @@ def _ask(
 
 
 def _search_path(environ: Mapping[str, str], top: Path) -> Iterator[str]:
-    """The folders of PATH, without those that the author of the repository may have filled."""
+    """The folders of PATH outside the repository, whose author could have put a `git` into the rest."""
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
         if folder.startswith("/") and not Path(os.path.realpath(folder)).is_relative_to(top):
             yield folder
@@ -184,13 +190,13 @@ def _answer(heard: Heard) -> bytes:
     said = os.fsdecode(heard.complaint)
     if any(words in said for words in _FOREIGN):
         raise RevisionError(
-            "git reads no repository of another user, and neither does jobfile. Run as its owner, "
+            "this is a repository of another user, which neither git nor jobfile reads. Run as its owner, "
             "or if you trust it:  git config --global --add safe.directory FOLDER"
         )
     if any(words in said for words in _MISSING):
         raise RevisionError(
-            "the repository lacks what is asked for: it is a partial clone, and nothing is fetched by the "
-            "way. Fetch it whole:  git fetch --refetch --no-filter"
+            "the repository is a partial clone without the needed objects, and jobfile does not fetch them. "
+            "Fetch it completely:  git fetch --refetch --no-filter"
         )
     first = next((line for line in said.splitlines() if line.startswith("fatal: ")), said.strip())
     reason = first.removeprefix("fatal: ").partition("\n")[0]

@@ -18,23 +18,23 @@ from jobfile.syntax.document import MAX_FILE_BYTES
 _LINK: Final = b"120000"
 _BLOB: Final = b"blob"
 _HASHES: Final = {40: hashlib.sha1, 64: hashlib.sha256}
-"""By the length of their digests, what git names objects with: gitformat-pack(5)."""
+"""The hash functions that git names objects with, by the length of their names: gitformat-pack(5)."""
 _LINE_BYTES: Final = 256
-"""More than git says of an object before its content."""
+"""Room for the line that git prints before the content of an object."""
 
 
 class NotThereError(RevisionError):
-    """A commit that has no such file."""
+    """The commit does not contain the file."""
 
     def __init__(self, message: str, commit: str) -> None:
-        """Keep the commit's whole name."""
+        """`commit` is the commit's whole name."""
         super().__init__(message)
         self.commit = commit
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file that a commit holds, by its path from the folder that was asked about."""
+    """A file in a commit; `name` is its path from the folder that was asked about."""
 
     name: str
     object: str
@@ -47,7 +47,7 @@ def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     commit = commit_of(folder, revision)
     main = next(_entries(folder, commit, main_file.name), None)
     if main is None:
-        raise NotThereError(f"{main_file} is not there at {revision}", commit)
+        raise NotThereError(f"{main_file} does not exist at {revision}", commit)
     if main.is_link:
         raise RevisionError(f"{main_file} is a link at {revision}, and a link is no job file")
     [content] = _contents(folder, [main], revision)
@@ -60,7 +60,7 @@ def snapshot_at(main_file: Path, revision: str) -> Snapshot:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder as it was at a commit, for messages called as in `revision`."""
+    """A folder as it was at a commit; messages name the commit by `revision`."""
 
     path: Path
     commit: str
@@ -76,7 +76,7 @@ class _Folder:
         for one in entries:
             data = None if one.is_link else next(contents, None)
             if data is None and not one.is_link:
-                return  # there was no room for it
+                return  # over the limit: not read
             yield data
 
     @cached_property
@@ -91,11 +91,11 @@ def commit_of(folder: Path, revision: str) -> str:
 
 
 def changed_files(files: Iterable[tuple[str, bytes]], *, since: str, here: Path) -> frozenset[str]:
-    """The names of those files whose bytes a commit does not hold under their paths; raises RevisionError.
+    """The names of the files that differ from those in a commit, or are not in it; raises RevisionError.
 
-    `since` is a revision of the repository around `here`, or A...B for where B (without it, HEAD) left A. The
-    work tree is not asked about: git would run filters that the repository names. So what a filter makes of
-    a file counts as a change; line ends alone do not, which git may have converted.
+    `since` is a revision of the repository around `here`, or A...B for where B (without it, HEAD) left A. git
+    does not compare the work tree, because it would run filters that the repository names. So a change by a
+    filter counts as a change; a difference only in line ends does not, because git may have converted them.
     """
     top = top_of(here)
     commit = _beginning(top, since)
@@ -126,7 +126,7 @@ def _path_in(top: Path, name: str) -> str:
 
 
 def _is_object(name: str, data: bytes) -> bool:
-    """Whether git would give these bytes, or they with the line ends of Unix, this name."""
+    """Whether git would name these bytes so, as they are or with Unix line ends."""
     make = _HASHES.get(len(name))
     return make is not None and any(
         make(b"blob %d\0" % len(one) + one).hexdigest() == name
@@ -135,7 +135,9 @@ def _is_object(name: str, data: bytes) -> bool:
 
 
 def _entries(folder: Path, commit: str, *names: str) -> Iterator[_Entry]:
-    """What a commit holds in a folder: files and links with these names, or all in it and below."""
+    """The files and links of a commit in a folder: those with these
+    names, or without names all, at any depth.
+    """
     top = top_of(folder)
     prefix = "" if folder == top else f"{folder.relative_to(top).as_posix()}/"
     paths = [f"{prefix}{name}" for name in names] or [prefix] * bool(prefix)
@@ -153,9 +155,10 @@ def _entries(folder: Path, commit: str, *names: str) -> Iterator[_Entry]:
 def _contents(
     folder: Path, entries: list[_Entry], revision: str, *, room: int = MAX_TREE_BYTES
 ) -> list[bytes]:
-    """What files hold, as many as there is room for and one more; their sizes are asked first.
+    """The contents of files in order, up to the first that exceeds `room` bytes, inclusive.
 
-    Raises RevisionError for one that is too large: a few bytes of a repository can stand for gigabytes.
+    Their sizes are asked first, because a few bytes in a repository can expand to gigabytes. Raises
+    RevisionError for a file that is too large alone.
     """
     sizes = []
     said = git_bytes(folder, "cat-file", "--batch-check=%(objectsize)", text=_asked(entries)).split(b"\n")

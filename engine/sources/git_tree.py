@@ -1,4 +1,4 @@
-"""The job files as the commits of a ref have them: each commit whole, one by one, nothing checked out."""
+"""The job files in the commits of a ref, commit by commit. Nothing is checked out."""
 
 import os
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from engine.sources.git import fetch, git_bytes
 from engine.sources.git_revisions import commit_of, snapshot_at
 
 FETCH_SECONDS = 60.0
-"""How often a remote repository is fetched, in seconds."""
+"""The time between two fetches from a remote repository, in seconds."""
 LOOK_SECONDS = 5.0
-"""How often a ref of the repository at hand is looked at."""
+"""The time between two looks at a ref of the local repository, in seconds."""
 MAX_COMMITS = 100
 """Maximum number of new commits applied one by one; with more, only the last is applied."""
 
 
 class GitTree:
-    """Follows a ref: `main` of the repository at hand, or `origin/main` of a remote, which is fetched."""
+    """Follows a ref: `main` of the local repository, or `origin/main` of a remote, which is fetched."""
 
     def __init__(
         self,
@@ -29,10 +29,11 @@ class GitTree:
         signers: Path | None = None,
         in_force: Callable[[], str] = str,
     ) -> None:
-        """Begin behind the commit `after`, if the ref contains it; `signers` is a file of keys.
+        """Start after the commit `after`, if the ref contains it; `signers` is a file of keys.
 
-        With signers only what follows the commit `in_force` is taken. A signature says who wrote a commit,
-        not that it is the newest: a user who may push could bring back an old one, or one never merged.
+        With signers, only descendants of the commit `in_force` are accepted. A signature proves who wrote a
+        commit, not that it is the newest: a user who may push could bring back an old one, or an unmerged
+        one.
         """
         self.main_file = main_file
         self.folders = frozenset[Path]()
@@ -48,11 +49,11 @@ class GitTree:
 
     @property
     def commit(self) -> str:
-        """The commit that was reached."""
+        """The name of the current commit."""
         return self._commit
 
     def advance(self) -> bool:
-        """Go to the next commit; False when there is none, or none can be read now: `trouble` says why."""
+        """Go to the next commit; False if there is none, or if it cannot be read: then `trouble` says why."""
         try:
             self._fetch()
             commits = self._to_come()
@@ -69,7 +70,7 @@ class GitTree:
         return True
 
     def snapshot(self) -> Snapshot:
-        """The files at the commit that was reached."""
+        """The files at the current commit."""
         if self._taken is None:
             self._taken = (
                 self._take(self._commit) if self._commit else Snapshot(files=(), problem="no commit yet")
@@ -77,7 +78,7 @@ class GitTree:
         return self._taken
 
     def _remote_and_branch(self) -> tuple[str, str]:
-        """The remote and the branch in it that a ref such as origin/main stands for; nothing for another."""
+        """The remote and its branch of a ref such as origin/main; two empty texts for a local ref."""
         try:
             remotes = os.fsdecode(git_bytes(self._folder, "remote")).split()
         except RevisionError:
@@ -93,7 +94,7 @@ class GitTree:
             fetch(self._folder, self._remote, spec)
 
     def _to_come(self) -> list[str]:
-        """The commits behind the one that was reached, the oldest first; only the newest after a rewrite."""
+        """The commits after the current one, oldest first; only the newest if history was rewritten."""
         tip = commit_of(self._folder, self._ref)
         if tip == self._commit:
             return []
@@ -113,7 +114,9 @@ class GitTree:
         return True
 
     def _take(self, commit: str) -> Snapshot:
-        """The files of a commit, when all of it is there and signed as it must be."""
+        """The files of a commit, or why it is refused: it must be complete, and
+        signed if that is required.
+        """
         try:
             git_bytes(self._folder, "rev-list", "--objects", "--quiet", "--no-walk", commit)
             self._verify(commit)
@@ -134,6 +137,6 @@ class GitTree:
         base = self._in_force()
         if base and not self._is_ancestor(base, commit):
             raise RevisionError(
-                f"it does not follow {base[:12]}, which is in force, so it is not applied: with signers "
-                "there is no way back, nor to another branch. If it is meant:  jobfile apply --git REV"
+                f"it does not follow {base[:12]}, which is in force, so it is not applied: with signers, an "
+                "older commit or another branch is refused. If it is intended:  jobfile apply --git REV"
             )

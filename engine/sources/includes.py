@@ -1,4 +1,4 @@
-"""A main file with what it includes, from where its files are: a folder on disk, or one at a commit."""
+"""Reads a main file with all it includes, from a folder on disk or from a commit."""
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,9 +14,9 @@ from jobfile.syntax.document import decode_source, parse_document
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFiles:
-    """The main file and what it includes: names as the user knows them, and bytes.
+    """The main file and what it includes: their names as the user knows them, and their bytes.
 
-    `outside` are files behind a symbolic link, which is no job file and not followed.
+    `outside` are names that lead through a symbolic link, which is not followed.
     """
 
     files: tuple[tuple[str, bytes], ...]
@@ -30,16 +30,17 @@ class Tree(Protocol):
         """The files and links that a path or a pattern can mean, and possibly others."""
 
     def read(self, names: Sequence[str], *, room: int) -> Iterator[bytes | None]:
-        """What each of these files holds, in this order; None for a link, or behind one.
+        """The content of each of these files, in this order; None for a link, or behind one.
 
-        It may end early, with the file that is larger than what was left of the room.
+        It may end early, with the first file that exceeds `room` bytes in total.
         """
 
 
 def with_includes(main: Path, content: bytes, tree: Tree) -> JobFiles:
     """The main file and all it includes, the included ones in the order of their names.
 
-    Raises OSError for a name that nobody could give; of too many or too large files enough to know that.
+    Raises OSError for a name that is not UTF-8. Of too many or too large files, it reads only enough to show
+    that.
     """
     names = _included(main, content, tree)
     _refuse_odd_names(main.parent, names)
@@ -59,7 +60,7 @@ def with_includes(main: Path, content: bytes, tree: Tree) -> JobFiles:
 
 
 def _included(main: Path, content: bytes, tree: Tree) -> list[str]:
-    """The files and links that a main file means, in the order of their names."""
+    """The names of the files and links that a main file includes, sorted."""
     if b"include" not in content:
         return []
     source, _ = decode_source(str(main), content)
@@ -73,8 +74,8 @@ def _included(main: Path, content: bytes, tree: Tree) -> list[str]:
 
 
 def _refuse_odd_names(folder: Path, names: Iterable[str]) -> None:
-    """What a pattern means may have a name that no ledger or editor could give: it counts as unreadable."""
+    """Raise OSError for a file name that is not UTF-8: the ledger and editors could not store it."""
     for name in names:
         if readable(name) != name:
             path = readable(str(folder / name))
-            raise OSError(errno.EILSEQ, "its name is not UTF-8, and an included file needs one that is", path)
+            raise OSError(errno.EILSEQ, "its name is not UTF-8, as it must be for an included file", path)

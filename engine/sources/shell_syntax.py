@@ -30,11 +30,11 @@ class SyntaxChecker:
     """Caches the shells' answers, so that an unchanged script is checked only once."""
 
     def __init__(self) -> None:
-        """Knows nothing yet."""
+        """Start with an empty cache."""
         self._known: dict[bytes, Complaint | None] = {}
 
     def check(self, scripts: Iterable[tuple[str, Dialect]]) -> list[Complaint | None]:
-        """What the shells say of each script, in order; a few processes at once."""
+        """The shell's complaint about each script, in order; runs a few processes at once."""
         wanted = [(_digest(text, dialect), text, dialect) for text, dialect in scripts]
         new = {key: (text, dialect) for key, text, dialect in wanted if key not in self._known}
         if len(self._known) + len(new) > MAX_KEPT:

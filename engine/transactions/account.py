@@ -1,4 +1,4 @@
-"""Account for what is due: occurrence -> decision -> record, inside the caller's transaction."""
+"""Account for due occurrences: occurrence -> decision -> record, inside the caller's transaction."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,7 +64,7 @@ def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[E
 
 
 def decide_waiting(store: Accounting, run: Run, moment: Moment) -> Iterator[Event]:
-    """Decide about a run whose spread has passed: what counts is what blocks it now, not when it fell due."""
+    """Decide about a run whose spread has passed: runs that block it now count, not those of its due time."""
     spec = store.definition(run.digest)
     decision = _decision(store, run, spec)
     recorded = _decided(replace(run, reason=""), decision, moment)
@@ -92,7 +92,7 @@ def requested_run(
 
 
 def request_run(store: Accounting, run: Run, spec: JobSpec, moment: Moment) -> tuple[Run, tuple[Event, ...]]:
-    """Record a run that a person asked for; what the overlap policy makes of it is in the result."""
+    """Record a run that a user requests; returns it as the overlap policy decided, and the events."""
     events = tuple(_record_run(store, run, spec, moment))
     recorded = store.run(run.id)
     assert recorded is not None
@@ -150,7 +150,7 @@ def _expected_run(subject: _Subject, occurrence: Occurrence, moment: Moment) -> 
 def _queued_run(
     occurrence: Occurrence, spec: JobSpec, *, id: str, digest: str, generation: int | None, now: datetime
 ) -> Run:
-    """The run that an occurrence wants, before anything is decided about it."""
+    """The run of an occurrence, before anything is decided about it."""
     run = Run(
         id=id,
         job=occurrence.job,

@@ -66,8 +66,8 @@ def apply_catalog(
 ) -> Iterator[Event]:
     """Make a catalog the generation in force, if it changes anything.
 
-    The instant of activation splits time: up to it the old schedules are accounted for by their own
-    rules, after it the new ones, and no instant belongs to both or to none.
+    The instant of activation splits time: up to it, the old schedules are accounted for by their own rules;
+    after it, the new ones. No instant belongs to both or to none.
     """
     change = compare(store, catalog)
     for one in change.moved:
@@ -140,7 +140,7 @@ def _put(store: Applying, one: CompiledJob, number: int, moment: Moment) -> Iter
 
 
 def _in_force(store: Applying, job: str) -> dict[str, Schedule]:
-    """What the ledger has in force for a job, by the key of its trigger."""
+    """The schedules in force for a job, by the key of their trigger."""
     found = {trigger.key: store.schedule_in_force(job, trigger.key) for trigger in WATCHED}
     return {key: schedule for key, schedule in found.items() if schedule is not None}
 
@@ -148,7 +148,7 @@ def _in_force(store: Applying, job: str) -> dict[str, Schedule]:
 def _watch(
     store: Applying, trigger: Watched, before: Schedule | None, spec: JobSpec, *, number: int, moment: Moment
 ) -> None:
-    """The same rule with other fields changed keeps its coverage, and starts nothing."""
+    """Put a trigger's rule in force. An unchanged rule keeps its coverage, whatever else has changed."""
     rule = trigger.rule(spec)
     if before is not None and not (spec.enabled and before.entries == rule):
         because = Reason.SCHEDULE_CHANGED if spec.enabled else Reason.DISABLED

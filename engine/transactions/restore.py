@@ -1,4 +1,4 @@
-"""An older copy of the ledger was restored: what would run again, and how to continue without that."""
+"""An older copy of the ledger was restored: lists the runs it would repeat, and continues without them."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Again(NamedTuple):
 
 
 def would_run_again(store: Scheduling, *, until: datetime, now: datetime) -> tuple[Again, ...]:
-    """What a newer ledger had accounted for up to `until`, and this copy has not."""
+    """The jobs with occurrences up to `until` that the newer ledger accounted for and this copy did not."""
     found = []
     for schedule in store.schedules_in_force():
         spec = store.definition(schedule.digest)
@@ -39,7 +39,7 @@ def would_run_again(store: Scheduling, *, until: datetime, now: datetime) -> tup
 
 
 def told(found: tuple[Again, ...]) -> str:
-    """What would run again, in one line for each job."""
+    """The jobs that would run again, one line for each."""
     lines = [
         f"{one.job}: {one.unknown} unknown since {one.since:%Y-%m-%d %H:%M}Z, {one.again} would run again"
         for one in found[:MAX_JOBS_TOLD]
@@ -50,7 +50,7 @@ def told(found: tuple[Again, ...]) -> str:
 
 
 def accept_copy(store: Scheduling, *, by: str, marks_missed: bool, now: datetime) -> None:
-    """Continue from the copy; with `marks_missed` nothing that it has forgotten runs again."""
+    """Continue from the copy; with `marks_missed`, no occurrence that it does not know of runs again."""
     with store.transaction():
         missed = _mark_missed(store, now=now) if marks_missed else 0
         store.incidents.end_hold(RESTORED_HOLD, by=by, now=now)
@@ -59,7 +59,7 @@ def accept_copy(store: Scheduling, *, by: str, marks_missed: bool, now: datetime
 
 
 def _mark_missed(store: Scheduling, *, now: datetime) -> int:
-    """Record everything up to now as missed, so that nothing of it runs again; returns the number."""
+    """Record all occurrences up to now as missed, so that none of them runs again; returns the number."""
     count = 0
     generation = store.current_generation()
     for schedule in store.schedules_in_force():

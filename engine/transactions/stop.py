@@ -1,4 +1,4 @@
-"""End runs on purpose: all runs of an engine that stops its jobs, and requests whose command is gone."""
+"""End runs on purpose: all runs of an engine that stops its jobs, and requests whose command has ended."""
 
 import threading
 from collections.abc import Callable
@@ -40,10 +40,10 @@ def stop_running(
 
 
 def is_withdrawn(run: Run, *, by_command: bool) -> bool:
-    """Whether a run ends because the command that asked for it in the foreground is gone.
+    """Whether a run ends because the command that requested it in the foreground has ended.
 
-    A run that never started is withdrawn: nobody expects it any more. A retry continues if an engine is
-    running, because the run was handed over to it; without an engine nothing would ever start it.
+    A run that never started is withdrawn, because its user no longer waits for it. A retry continues if an
+    engine is running, because the run was handed over to it; without an engine nothing would ever start it.
     """
     if run.trigger is not TriggerKind.MANUAL:
         return False
@@ -62,7 +62,7 @@ def withdraw(store: Stopping, run: Run, *, now: datetime) -> list[Event]:
 
 
 def why_gone(store: Stopping, run: Run) -> str:
-    """Why a run's job is not retried, in words; empty if it is. A job that was never applied is retried."""
+    """Why a run of this job is not retried; empty if it is retried, as is a job that was never applied."""
     if run.generation is None:
         return ""
     version = store.job_in_force(run.job)

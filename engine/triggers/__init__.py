@@ -1,3 +1,3 @@
-"""Why runs exist: each kind of trigger says which occurrences are due, and what a run of it gets to know."""
+"""Why runs exist: each kind of trigger lists its due occurrences, and sets variables for its runs."""
 
 __all__ = ["kind", "manual", "registry", "schedule"]

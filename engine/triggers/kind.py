@@ -1,4 +1,4 @@
-"""What the engine asks of a kind of trigger."""
+"""The interface between the engine and a kind of trigger."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from jobfile.model.jobs import JobSpec, ScheduleEntry
 
 
 class NotMade(NamedTuple):
-    """Consecutive occurrences of which no run is made. `listed` is empty when one gap record holds them."""
+    """Consecutive occurrences that get no run. `listed` is empty when one gap record holds them."""
 
     about: NotRun
     listed: tuple[Occurrence, ...] = ()
@@ -32,28 +32,28 @@ class Found(NamedTuple):
 
 
 class Trigger(Protocol):
-    """A kind of trigger. A request is recorded by the command that makes it; a `Watched` one is asked."""
+    """A kind of trigger. The scheduler asks only a `Watched` one; commands record their own requests."""
 
     kinds: tuple[TriggerKind, ...]
-    """The words in the records of its runs."""
+    """The values of `trigger` in its runs."""
 
     def environment(self, run: Run, spec: JobSpec, zone: ZoneInfo) -> Mapping[str, str]:
-        """The variables that only its runs have; instants are in the job's zone."""
+        """The environment variables that only its runs have; instants are in `zone`, the job's."""
         ...
 
 
 class Watched(Trigger, Protocol):
-    """A trigger that the scheduler asks what is due. Its coverage is in the ledger, for each job."""
+    """A trigger that the scheduler asks for due occurrences. The ledger has its coverage for each job."""
 
     key: str
     """The schedule key of its rows."""
 
     def rule(self, spec: JobSpec) -> tuple[ScheduleEntry, ...]:
-        """What a definition asks of it; its coverage continues while that stays the same."""
+        """The part of a definition that it follows; the coverage continues while that stays the same."""
         ...
 
     def next_at(self, schedule: Schedule) -> datetime | None:
-        """When the first occurrence after the coverage is due. Raises what is wrong with the rule."""
+        """When the first occurrence after the coverage is due. Raises an exception if the rule is faulty."""
         ...
 
     def due(

@@ -1,4 +1,4 @@
-"""Runs by hand: a request is its own occurrence, and the command that makes it records it at once."""
+"""Runs by hand: each request is a new occurrence, and the command that makes it records it at once."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,12 +10,12 @@ from jobfile.model.values import Value
 
 
 class ByHand:
-    """No two requests are the same occurrence, so nothing has to be covered."""
+    """Requests. No two are the same occurrence, so there is no coverage."""
 
     kinds: tuple[TriggerKind, ...] = (TriggerKind.MANUAL,)
 
     def environment(self, run: Run, spec: JobSpec, zone: ZoneInfo) -> Mapping[str, str]:  # noqa: ARG002  the protocol's signature
-        """Nothing beside what every run gets."""
+        """None: its runs get only what every run gets."""
         return {}
 
 
@@ -28,7 +28,7 @@ def requested(
     requested_by: str = "",
     retry_of: str | None = None,
 ) -> Occurrence:
-    """What a person asked for; `at` is the time that the run is for."""
+    """The occurrence that a user requests; `at` is the time that the run is for."""
     return Occurrence(
         job=job,
         trigger=TriggerKind.MANUAL,

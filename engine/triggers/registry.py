@@ -21,6 +21,6 @@ def trigger_of(run: Run) -> Trigger:
 
 
 def watched_by(schedule: Schedule) -> Watched:
-    """The trigger that a row's coverage is of."""
+    """The trigger whose coverage a row holds."""
     # A ledger may hold any text as a key, and had only schedules before there were others.
     return _BY_KEY.get(schedule.schedule_key, _SCHEDULE)

@@ -14,7 +14,10 @@ from jobfile.schedule.occurrences import Fire, next_fire, previous_fire, spread_
 
 
 class OnSchedule:
-    """The entries of a job are a union under one key: an instant that several name is one occurrence."""
+    """The trigger `schedule`.
+
+    All entries of a job share one key: an instant that several name occurs once.
+    """
 
     kinds: tuple[TriggerKind, ...] = (TriggerKind.SCHEDULE, TriggerKind.CATCHUP)
     key = "default"
@@ -37,7 +40,7 @@ class OnSchedule:
         now: datetime,
         absence: str = ENGINE_DOWN,
     ) -> Found:
-        """What the job's catch-up policy makes of each instant."""
+        """Apply the job's catch-up policy to each instant."""
         since = schedule.covered_until
         rules = rules_of(spec, schedule.entries)
         pauses = store.pauses.between(schedule.job, since=since, until=now)

@@ -1,4 +1,4 @@
-"""The two kinds of file that people write, job files and case files: the maps with fixed keys in each."""
+"""The two kinds of file that users write, job files and case files: the maps with fixed keys in each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Kind = str
 class Form:
     """A kind of file: its schema, where its maps are, and what messages say about them.
 
-    Its entries are the maps that the file is for: the jobs, or the cases, each under a name.
+    Its entries are its jobs, or its cases, each under a name.
     """
 
     schema: str

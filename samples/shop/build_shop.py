@@ -1,7 +1,7 @@
 """Builds the shop's database from the CSV files in data/.
 
-The shipped orders end on a Sunday. They are moved by whole weeks, so that the last of them fall in the
-last full week before today and a report about last week has something to tell.
+The shipped orders end on a Sunday. They are moved by whole weeks, so that the newest are in the last full
+week before today: otherwise a report about last week would be empty.
 """
 
 import argparse
@@ -42,9 +42,9 @@ INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def build(database, data, today):
-    """Make the database anew; one that is there already is left as it is."""
+    """Make the database, unless it exists already."""
     if database.exists():
-        return f"{database} is there already"
+        return f"{database} exists already"
     database.parent.mkdir(parents=True, exist_ok=True)
     unfinished = database.with_name(database.name + ".new")
     unfinished.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def build(database, data, today):
 
 
 def rows(path):
-    """The rows of a CSV file, without its line of heads."""
+    """The rows of a CSV file, without its header line."""
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         next(reader)
@@ -74,7 +74,7 @@ def rows(path):
 
 
 def weeks_to_move(newest, today):
-    """How far the orders go, so that the newest falls in the last full week before today."""
+    """The number of weeks to move the orders, so that the newest is in the last full week before today."""
     newest_day = datetime.strptime(newest, INSTANT).date()
     last_sunday = today - timedelta(days=today.isoweekday())
     newest_sunday = newest_day + timedelta(days=7 - newest_day.isoweekday())
@@ -82,7 +82,7 @@ def weeks_to_move(newest, today):
 
 
 def moved(row, shift):
-    """A row of orders.csv as the table holds it; money is counted in cents."""
+    """A row of orders.csv for the table, moved by a shift; money is in cents."""
     order_id, account, ordered_at, sku, quantity, unit_price = row
     at = datetime.strptime(ordered_at, INSTANT) + shift
     cents = int(Decimal(unit_price) * 100)

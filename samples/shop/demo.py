@@ -1,7 +1,8 @@
-"""The shop, live: four jobs run, fail, are retried, edited, killed, and at the end answered for.
+"""The shop, live: four jobs run, fail, are retried, edited and killed; at the end jobfile answers for each
+run.
 
-Works on a copy in samples/shop/.demo, made anew each time. Every step checks what it shows: the exit code
-is 0 only when all of it came true.
+It works on a new copy in samples/shop/.demo. Every step checks what it shows, so the exit code is 0 only if
+everything happened as announced.
 """
 
 import os
@@ -56,16 +57,18 @@ def prepare():
 
 
 def webshop_delivers(stage):
-    """The batch of yesterday; around midnight also that of the day that is about to be yesterday."""
+    """Deliver yesterday's batch; shortly before midnight also today's, because
+    that will soon be yesterday's.
+    """
     now = datetime.now(UTC)
     for day in {(now + timedelta(minutes=minutes)).date() - timedelta(days=1) for minutes in (0, 1)}:
         deliver(FOLDER / "data" / "batch.csv", FOLDER / "var" / "incoming", day, stage)
 
 
 def come_up(demo):
-    """1. The engine comes up, and the first reports are written."""
+    """1. The engine starts, and the first reports are written."""
     say("A tea shop's four jobs at work, on a copy in samples/shop/.demo with short schedules.")
-    title("1. The engine comes up; the weekly report is due every 3 seconds here")
+    title("1. The engine starts; the weekly report is due every 3 seconds here")
     demo.start_engine()
     demo.wait_for_generation(1)
     demo.watch(
@@ -74,8 +77,8 @@ def come_up(demo):
 
 
 def welcome_once(demo):
-    """2. Asked for three times, sent once."""
-    title("2. One customer, asked for three times: one welcome mail")
+    """2. Requested three times, sent once."""
+    title("2. One customer, requested three times: one welcome mail")
     for _ in range(3):
         demo.ask("run", "welcome-email", "-p", "user_id=1042", "-p", "email=kari@example.com", code=0)
     expect(demo.mails_to(1042) == 1, f"one mail for customer 1042, found {demo.mails_to(1042)}")
@@ -83,8 +86,8 @@ def welcome_once(demo):
 
 
 def resize_photos(demo):
-    """3. A photo with an awkward name, and a file that is no photo."""
-    title("3. A photo whose name no shell likes, and a file that is no photo")
+    """3. A photo with an awkward name, and a file that is not a photo."""
+    title("3. A photo with a name that is difficult for a shell, and a file that is not a photo")
     demo.ask("run", "resize-photo", "-p", "photo=Kari's garden.jpg", code=0)
     before, after = (FOLDER / place / "Kari's garden.jpg" for place in ("data/inbox", "var/outbox"))
     expect(after.read_bytes().startswith(b"\xff\xd8\xff"), "a JPEG in var/outbox")
@@ -93,8 +96,10 @@ def resize_photos(demo):
 
 
 def edit_a_schedule(demo):
-    """4. An edit under the running engine; the batch fails twice and succeeds the third time."""
-    title("4. A schedule is edited under the running engine")
+    """4. A schedule is edited while the engine runs; the batch fails twice and
+    succeeds at the third attempt.
+    """
+    title("4. A schedule is edited while the engine runs")
     edit_and_say(NIGHTLY, NIGHTLY_SHORT)
     demo.wait_for_generation(2)
     say(
@@ -113,19 +118,19 @@ def edit_a_schedule(demo):
 
 
 def failed_tries(runs, number):
-    """The run of nightly-orders that waits after at least so many failed attempts."""
+    """The run of nightly-orders that waits after at least `number` failed attempts."""
     waiting = of_job(runs, "nightly-orders")
     return next((run for run in waiting if run["state"] == "retry_wait" and run["attempts"] >= number), None)
 
 
 def over(runs, run_id):
-    """The run, when it is over."""
+    """The run, if it is over."""
     return next((run for run in runs if run["id"] == run_id and run["state"] not in OPEN), None)
 
 
 def break_the_file(demo):
-    """5. A broken file is rejected whole, the last good one goes on."""
-    title("5. The file is broken, and mended")
+    """5. A broken file is rejected, and the last good generation stays in force."""
+    title("5. The file is broken, and fixed")
     edit_and_say("timeout: 1m", "timeoout: 1m")
     demo.watch(lambda _runs: demo.data("status")["rejected"], "the file to be rejected")
     status = demo.data("status")
@@ -141,7 +146,7 @@ def break_the_file(demo):
         ),
         "a report in spite of the broken file",
     )
-    say("The jobs ran on. Now the mistake is mended, and the batch is loaded at night again.")
+    say("The jobs continued. Now the mistake is fixed, and the batch is loaded at night again.")
     edit(NIGHTLY_SHORT, NIGHTLY)
     edit_and_say("timeoout: 1m", "timeout: 1m")
     demo.wait_for_generation(3)
@@ -149,7 +154,7 @@ def break_the_file(demo):
 
 
 def kill_an_attempt(demo):
-    """6. SIGKILL to a job's process."""
+    """6. A job's process gets SIGKILL."""
     title("6. A job is killed in the middle of its work")
     demo.mail.greeting_delay = 15
     run_id = ask_for_welcome(demo, 1043, "ola@example.com")
@@ -164,7 +169,7 @@ def kill_an_attempt(demo):
 
 
 def kill_the_engine(demo):
-    """7. SIGKILL to the engine while a job runs."""
+    """7. The engine gets SIGKILL while a job runs."""
     title("7. The engine is killed while a job runs")
     demo.mail.greeting_delay = 18
     run_id = ask_for_welcome(demo, 1044, "ingrid@example.com")
@@ -173,7 +178,7 @@ def kill_the_engine(demo):
     demo.engine.wait()
     demo.line(None, "demo", f"kill -9 {demo.engine.pid}: that was the engine")
     expect(sender_of(1044) == pid, "the job to go on without the engine")
-    say(f"The job, process {pid}, goes on without it. A new engine takes it over.")
+    say(f"The job, process {pid}, continues without it. A new engine takes it over.")
     demo.start_engine()
     demo.wait_for_generation(3)
     expect(sender_of(1044) == pid, "the same process under the new engine")
@@ -187,7 +192,7 @@ def kill_the_engine(demo):
 
 
 def ask_for_welcome(demo, user_id, address):
-    """Ask for a mail and do not wait; the run's id."""
+    """Request a mail without waiting; return the run's id."""
     print(f"$ jobfile run welcome-email -p user_id={user_id} -p email={address} --detach", flush=True)
     named = ("-p", f"user_id={user_id}", "-p", f"email={address}", "--detach")
     run_id = demo.jobfile("run", "welcome-email", *named).stdout.strip()
@@ -197,21 +202,21 @@ def ask_for_welcome(demo, user_id, address):
 
 
 def answer_for_it(demo, night):
-    """8. The report, and four questions."""
+    """8. The report, and some questions."""
     title("8. Did it run? Did it succeed?")
     edit(WEEKLY_SHORT, WEEKLY)
     demo.wait_for_generation(4)
     demo.watch(lambda runs: all(run["state"] not in OPEN for run in runs), "everything to be over")
     demo.ask("report", code=1)
     check_the_sum(demo.data("report"))
-    say("Exit code 1: something failed, and it is known what. Expected is the sum of the verdicts.")
+    say("Exit code 1: one run failed, and the report shows which. Expected is the sum of the verdicts.")
     print()
     at = datetime.fromisoformat(night["scheduled_for"]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     demo.ask("did", "welcome-email", "-p", "user_id=1042", code=0)
     demo.ask("did", "weekly-report", "-p", "account=8812", code=0)
     demo.ask("did", "nightly-orders", "--at", at, code=0)
     demo.ask("did", "resize-photo", "-p", "photo=holiday.jpg", code=1)
-    say("And the whole story of one of them:")
+    say("And everything that is known about one of them:")
     demo.ask("why", "nightly-orders", at, code=0)
 
 
@@ -230,7 +235,7 @@ VERDICTS = (
 
 
 def check_the_sum(report):
-    """Expected is the sum of the verdicts; of what happened here only the false photo failed."""
+    """Check that expected is the sum of the verdicts, and that only the false photo failed."""
     for row in (report, *report["jobs"]):
         expect(row["expected"] == sum(row[verdict] for verdict in VERDICTS), "the report to add up")
     expect(report["failed"] == 1, f"one failed run, found {report['failed']}")
@@ -238,14 +243,14 @@ def check_the_sum(report):
 
 
 def check_the_secret():
-    """The password for the mail server reached it, and is nowhere in what was kept."""
+    """Check that the password reached the mail server and is in no stored file."""
     kept = [path for path in FOLDER.rglob("*") if path.is_file()]
     found = [path for path in kept if PASSWORD.encode() in path.read_bytes()]
     expect(not found, f"the password to be in no file, found it in {found}")
 
 
 def where_to_look():
-    """The files that the jobs made."""
+    """Show the files that the jobs made."""
     title("What the jobs made")
     pages = sorted((FOLDER / "var" / "reports").glob("*.html"))
     expect(pages, "a report in var/reports")
@@ -259,7 +264,7 @@ def where_to_look():
 
 
 def play():
-    """All steps, in order."""
+    """Play all steps, in order."""
     prepare()
     with MailServer(FOLDER / "var" / "mail", password=PASSWORD) as mail:
         edit("smtp_port: 1025", f"smtp_port: {mail.port}")
@@ -285,7 +290,7 @@ def play():
 
 
 def main():
-    """Play; the exit code says whether everything came true."""
+    """Play; the exit code is 0 if everything happened as announced."""
     if not (BIN / "jobfile").exists():
         print(f"there is no jobfile beside {sys.executable}: run  make demo", file=sys.stderr)
         return 1

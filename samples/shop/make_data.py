@@ -1,4 +1,4 @@
-"""Makes the files in data/: the same seed gives the same CSV again. Only the photo needs Pillow."""
+"""Makes the files in data/: the same seed always gives the same CSV. Only the photo needs Pillow."""
 
 import csv
 import math
@@ -50,7 +50,7 @@ def make_data(folder):
 
 
 def make_customers(chance):
-    """Twenty-four accounts; 8812 is the one that gets a report."""
+    """Twenty-four accounts; the report is about 8812."""
     numbers = sorted({ACCOUNT_OF_THE_REPORT, *chance.sample(range(8000, 9000), 23)})
     first_names, last_names = (line.split() for line in NAMES.strip().splitlines())
     people = chance.sample([(first, last) for first in first_names for last in last_names], len(numbers))
@@ -85,7 +85,7 @@ def one_order(chance, accounts, at):
 
 
 def opening_time(chance):
-    """A second of the day; most people order around noon and after dinner."""
+    """A second of the day; most orders are around noon and after dinner."""
     hour = min(23.99, max(6, chance.choice((chance.gauss(12, 2), chance.gauss(20, 1.5)))))
     minute, second = chance.randrange(60), chance.randrange(60)
     return time(int(hour), minute, second)
@@ -103,13 +103,13 @@ def write_batch(path, chance, accounts):
 
 
 def write_csv(path, heads, rows):
-    """A CSV file with a line of heads; LF line ends on every machine."""
+    """Write a CSV file with a header line; with LF line ends on every machine."""
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([heads, *rows])
 
 
 def make_photo(path):
-    """A garden by the fjord at sunset, 1600 by 1200: drawn, so that it belongs to nobody."""
+    """Draw a garden by the fjord at sunset, 1600 by 1200. It is drawn so that it has no copyright holder."""
     from PIL import Image, ImageDraw, ImageFilter  # noqa: PLC0415  only the photo needs Pillow
 
     chance = random.Random(SEED)
@@ -130,7 +130,7 @@ def make_photo(path):
 
 
 def hills(layer, width, height):
-    """The outline of one chain of hills, the nearer the lower."""
+    """The outline of one chain of hills; nearer ones are lower."""
     base = 560 + 110 * layer
     ridge = [
         (x, base - 70 * math.sin(x / (170 + 40 * layer) + layer * 1.7) - 26 * math.sin(x / 61 + layer))

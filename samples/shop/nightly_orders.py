@@ -1,7 +1,7 @@
 """Loads one day's batch of orders into the shop's database: all of it or nothing, once per day.
 
-A batch is complete when its trailer says how many orders it holds, and it holds that many. While the
-webshop is still sending, or its connection broke, it does not: exit code 75, and the job tries again.
+A batch is complete if its trailer has the number of its orders. While the webshop is still sending, or after
+its connection broke, the batch is not complete: then the exit code is 75, and the job is retried.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 TRY_AGAIN = 75
-"""Exit code (EX_TEMPFAIL): the batch is not here, or not all of it; jobs.yaml retries on it."""
+"""Exit code (EX_TEMPFAIL): the batch is missing or incomplete; jobs.yaml retries on it."""
 
 BAD_BATCH = 65
-"""Exit code (EX_DATAERR): more of the same will not help; somebody has to look."""
+"""Exit code (EX_DATAERR): a retry will not help; an operator must look at the batch."""
 
 WAIT_SECONDS = 30
 
@@ -41,7 +41,7 @@ class Batch:
 
 
 def read_batch(content, day):
-    """The batch that a file holds. NotYetError when some of it is missing, BadBatchError when it is wrong."""
+    """The batch in a file. Raises NotYetError while it is incomplete, BadBatchError if it is wrong."""
     if not content.endswith(b"\n"):
         raise NotYetError("it ends in the middle of a line")
     try:
@@ -61,7 +61,7 @@ def read_batch(content, day):
 
 
 def read_order(record, day):
-    """One O record as a row of the table; money is counted in cents."""
+    """One O record as a row of the table; money is in cents."""
     try:
         _, number, account, moment, sku, quantity, price = record
         at = datetime.combine(day, time.fromisoformat(moment))
@@ -76,7 +76,7 @@ def read_order(record, day):
 
 
 def load(shop, batch):
-    """Put a batch into the database in one transaction; returns what happened, in words."""
+    """Put a batch into the database in one transaction; return what happened, as text."""
     with shop:
         shop.execute("BEGIN IMMEDIATE")
         known = shop.execute(
@@ -108,7 +108,7 @@ def load_file(path, database, day):
 
 
 def main():
-    """Exit code 0: the day is in the database; 75: try again; 65: somebody has to look."""
+    """Exit code 0: the day is in the database; 75: retry; 65: an operator must look at it."""
     options = argparse.ArgumentParser(description="Load one day's batch of orders, once.")
     options.add_argument("--database", type=Path, required=True)
     options.add_argument("--day", type=date.fromisoformat, required=True)

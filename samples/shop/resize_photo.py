@@ -1,4 +1,4 @@
-"""Shrinks one photo with Pillow; the result appears as a whole or not at all."""
+"""Shrinks one photo with Pillow; the result is written completely or not at all."""
 
 import argparse
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 BAD_INPUT = 65
-"""Exit code (EX_DATAERR): no use in trying again with the same file."""
+"""Exit code (EX_DATAERR): a retry with the same file would not help."""
 
 NOT_THERE = 66
 """Exit code (EX_NOINPUT)."""
 
 
 def resize(source, target, edge):
-    """Write source to target, its longer edge at most so many pixels; returns both sizes."""
+    """Write source to target, with at most `edge` pixels on its longer edge; return both sizes."""
     with Image.open(source) as photo:
         upright = ImageOps.exif_transpose(photo).convert("RGB")
         smaller = upright.copy()
@@ -46,7 +46,7 @@ def main():
     try:
         before, after = resize(given.source, given.target, given.edge)
     except FileNotFoundError:
-        print(f"there is no {given.source}", file=sys.stderr)
+        print(f"{given.source} does not exist", file=sys.stderr)
         return NOT_THERE
     except UnidentifiedImageError:
         print(f"{given.source} is not a photo", file=sys.stderr)

@@ -208,7 +208,7 @@ def test_a_revision_that_git_does_not_know_is_a_wrong_use(
 def test_outside_a_repository_nothing_can_have_changed(jobfile: Jobfile, tmp_path: Path) -> None:
     said = jobfile("check", "--changed-since", "HEAD")
     assert said.code == 64
-    assert f"error: {tmp_path} is in no git repository" in said.err
+    assert f"error: {tmp_path} is not in a git repository" in said.err
 
 
 @pytest.mark.parametrize("name", ["folder", "folder/", "."])

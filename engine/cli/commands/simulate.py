@@ -107,7 +107,7 @@ def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
 
 
 def _catalog_of(snapshot: Snapshot) -> Catalog | None:
-    """The jobs of some files; None when they have mistakes, which are printed."""
+    """The jobs of a set of files; None when it has mistakes, which are printed."""
     if snapshot.problem:
         raise JobfileError(snapshot.problem)
     compiled = compile_files(snapshot.files, outside=snapshot.outside)

@@ -48,7 +48,7 @@ def command(
 
 
 def _shown(read: ReadFile) -> CaseFile | None:
-    """The cases of a file, after printing what is wrong with it."""
+    """The cases of a file, after printing its diagnostics."""
     if read.diagnostics:
         print_diagnostics(read.diagnostics, read.sources)
     return read.cases

@@ -1,8 +1,8 @@
 """The functions that statements and migrations call by name.
 
-The tagging functions belong to step 9 of the migrations: they add its kind to each member of a union in
-stored texts. They are never changed, because what they read and write is the form of that time. They take a
-text as bytes, as it may be damaged.
+The tagging functions belong to step 9 of the migrations: in stored texts, they add to each member of a union
+its kind. They are never changed, because they read and write the forms of that time. Texts are bytes here,
+because they may be damaged.
 """
 
 import json
@@ -21,12 +21,12 @@ _TRIGGERS: Final = {"webhook": "webhook", "folder": "file", "after": "after"}
 
 
 def tagged_job(text: bytes) -> str | None:
-    """The canonical text of a job with the kinds; None for a text that is no such text without them."""
+    """The canonical text of a job, with the kinds added; None if it is damaged or has kinds already."""
     return _changed(text, _tag_job)
 
 
 def tagged_rule(text: bytes) -> str | None:
-    """The stored rule of a schedule with the kinds; None for a text that is no such rule without them."""
+    """The stored rule of a schedule, with the kinds added; None if it is damaged or has kinds already."""
     return _changed(text, lambda entries: [_tagged(entry, _ENTRIES) for entry in entries])
 
 
@@ -71,7 +71,7 @@ def _tagged_channels(notify: Plain) -> Plain:
 
 
 def _tagged(member: Plain, kinds: Mapping[str, str]) -> Plain:
-    """A member with its kind; KeyError for one that has no kind, or one already."""
+    """A member with its kind; KeyError for a member of no known kind, or that has its kind already."""
     if "kind" in member:
         raise KeyError("kind")
     [kind] = [kind for field, kind in kinds.items() if field in member]
