@@ -90,7 +90,8 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     """
     match retry.backoff:
         case Backoff.EXPONENTIAL:
-            factor = 2 ** min(attempt - 1, 40)  # far above any maximum; without a bound it overflows a float
+            # Far above any maximum; without a bound it would overflow a float.
+            factor = 2 ** min(attempt - 1, 40)
         case Backoff.LINEAR:
             factor = attempt
         case Backoff.FIXED:
