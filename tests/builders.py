@@ -1,4 +1,4 @@
-"""Complete values for tests; override the one thing that matters."""
+"""Complete values for tests; a test overrides only the field that matters to it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ def a_catalog(*specs: JobSpec) -> Catalog:
 
 
 def a_run(spec: JobSpec | None = None, **fields: Any) -> Run:
-    """A queued run that somebody asked for."""
+    """A queued run that a user requested."""
     job = spec or a_job()
     run = Run(
         id="0" * 32,

@@ -12,7 +12,7 @@ settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--update rewrites the golden files; what changed is then reviewed like code."""
+    """--update rewrites the golden files; review the difference like code."""
     parser.addoption("--update", action="store_true", help="rewrite golden files")
 
 

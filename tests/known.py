@@ -1,4 +1,4 @@
-"""The project's own files: only those that git knows, whatever a demo or an editor left beside them."""
+"""The project's own files: only those that git knows, without files that a demo or an editor left there."""
 
 import subprocess
 from functools import cache

@@ -1,4 +1,4 @@
-"""What a test that failed halfway has left behind is ended."""
+"""Ends processes that a failed test has left behind."""
 
 from collections.abc import Iterator
 

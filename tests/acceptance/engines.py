@@ -1,4 +1,4 @@
-"""Real engines, real supervisors, and what a test asks of them. Linux: /proc tells who is who."""
+"""Real engines and supervisors, and questions about them. Linux only: processes are identified by /proc."""
 
 import contextlib
 import json
@@ -31,11 +31,11 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 SOAK_MINUTES = float(os.environ.get("JOBFILE_SOAK_MINUTES", "0"))
-"""How long `make soak` soaks; 0 everywhere else, where the short versions run."""
+"""How long `make soak` runs, in minutes; 0 in other test runs, which use short versions."""
 
 
 STARTED: "list[subprocess.Popen[bytes]]" = []
-"""All engines of this process; those that a test has not ended are killed when its file is done."""
+"""All engines of this process; those that a test has not ended are killed at the end of its module."""
 
 Found = TypeVar("Found")
 
@@ -44,7 +44,7 @@ Found = TypeVar("Found")
 
 
 def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What a command says."""
+    """Run a command; its output and exit code."""
     pipe = subprocess.PIPE
     with Jobfile([JOBFILE, *arguments], cwd=folder, stdout=pipe, stderr=pipe, text=True) as command:
         try:
@@ -56,25 +56,25 @@ def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def ask(folder: Path, *arguments: str) -> Any:
-    """The answer for programs, which has the form that its schema says."""
+    """The JSON answer of a command, checked against its schema."""
     found = json.loads(say(folder, *arguments, "--json").stdout)
     jsonschema.validate(found, json.loads((SCHEMAS / f"{arguments[0]}.schema.json").read_text()))
     return found
 
 
 def is_there(folder: Path) -> bool:
-    """Whether an engine runs, and its ledger can be asked."""
+    """Whether an engine is running and its ledger can be read."""
     said = say(folder, "status", "--json").stdout
     return bool(said) and bool(json.loads(said)["engine"]["running"])
 
 
 def pause(seconds: float) -> None:
-    """Let time pass where the time itself is the fault; a condition is awaited with `until`."""
+    """Let time pass, only where the time itself is tested; to wait for a condition use `until`."""
     threading.Event().wait(seconds)
 
 
 def until(found: Callable[[], Found], what: str = "", *, patience: float = PATIENCE) -> Found:
-    """What `found` gives, once it gives something."""
+    """Call `found` until it returns something true, and return that."""
     end = time.monotonic() + patience
     while not (value := found()):
         assert time.monotonic() < end, f"not in time: {what}"
@@ -83,13 +83,13 @@ def until(found: Callable[[], Found], what: str = "", *, patience: float = PATIE
 
 
 def put(folder: Path, text: str, name: str = "jobs.yaml") -> None:
-    """Saved as editors save: beside, and then in place."""
+    """Save a file as editors do: write a new file, then rename it."""
     (folder / f"{name}.new").write_text(text)
     (folder / f"{name}.new").rename(folder / name)
 
 
 def lines_of(path: Path) -> list[str]:
-    """The words that jobs left in a file, or none."""
+    """The lines that jobs have written into a file; none if it does not exist."""
     return path.read_text().split() if path.exists() else []
 
 
@@ -99,7 +99,7 @@ def lines_of(path: Path) -> list[str]:
 def start(
     folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
 ) -> "subprocess.Popen[bytes]":
-    """An engine that may not be ready yet; `prefix` is a command that executes it."""
+    """Start an engine, which may not be ready yet; `prefix` is a command that executes it."""
     begin = subprocess.Popen if prefix else Jobfile
     process = begin(
         [*prefix, JOBFILE, "up", *options],
@@ -116,7 +116,7 @@ def start(
 def start_ready(
     folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
 ) -> "subprocess.Popen[bytes]":
-    """An engine that has its state folder and goes its rounds."""
+    """Start an engine, and wait until its loops run."""
     before = sessions(folder)
     process = start(folder, *options, prefix=prefix, **environ)
     until(lambda: sessions(folder) > before and generation(folder) is not None, "an engine")
@@ -124,13 +124,13 @@ def start_ready(
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
-    """As the machine does when it has no memory left: no word, no end."""
+    """Kill an engine with SIGKILL, as the kernel does when memory runs out."""
     process.kill()
     process.wait()
 
 
 def end(process: "subprocess.Popen[bytes]") -> int:
-    """End an engine as a person does; its exit code."""
+    """End an engine as a user does; its exit code."""
     process.send_signal(signal.SIGTERM)
     try:
         return process.wait(timeout=PATIENCE)
@@ -142,7 +142,7 @@ def end(process: "subprocess.Popen[bytes]") -> int:
 def engine(
     folder: Path, *options: str, prefix: Sequence[str] = (), **environ: object
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """An engine for as long as it is needed. A test may have killed it before."""
+    """An engine for the `with` block. The test may kill it earlier."""
     process = start_ready(folder, *options, prefix=prefix, **environ)
     try:
         yield process
@@ -152,7 +152,7 @@ def engine(
 
 
 def events(folder: Path, kind: str) -> list[dict[str, Any]]:
-    """What the engines of a state folder told, of one kind."""
+    """The events of one kind in the log of a state folder."""
     path = folder / STATE / "engine.log"
     told = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [event for event in told if event["event"] == kind]
@@ -168,7 +168,7 @@ def ledger(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def view(folder: Path) -> Iterator[SqliteView]:
-    """The ledger, to be asked."""
+    """The ledger, for reading."""
     opened = SqliteView.open(ledger(folder))
     try:
         yield opened
@@ -177,7 +177,10 @@ def view(folder: Path) -> Iterator[SqliteView]:
 
 
 def rows(folder: Path, statement: str, *values: object) -> list[Any]:
-    """What a statement of SQL finds. It makes no ledger: an engine makes one that is closed to others."""
+    """The rows of an SQL query.
+
+    Never creates the ledger, which only an engine does with the right permissions.
+    """
     there = f"{ledger(folder).absolute().as_uri()}?mode=rw"
     with contextlib.closing(sqlite3.connect(there, timeout=30, uri=True)) as connection, connection:
         return connection.execute(statement, values).fetchall()
@@ -191,7 +194,7 @@ def sessions(folder: Path) -> int:
 
 
 def generation(folder: Path) -> int | None:
-    """The number of what is in force, if anything is."""
+    """The number of the generation in force, if there is one."""
     with contextlib.suppress(Exception), view(folder) as opened:
         found = opened.current_generation()
         return None if found is None else found.number
@@ -199,13 +202,13 @@ def generation(folder: Path) -> int | None:
 
 
 def runs(folder: Path, job: str | None = None) -> tuple[Run, ...]:
-    """The runs that are on record, newest first."""
+    """The recorded runs, newest first."""
     with view(folder) as opened:
         return opened.recent_runs(job=job, state=None, limit=10_000_000)
 
 
 def run_of(folder: Path, run_id: str) -> Run:
-    """A run as it stands now."""
+    """A run as it is now."""
     with view(folder) as opened:
         found = opened.run(run_id)
     assert found is not None
@@ -219,14 +222,14 @@ def attempts_of(folder: Path, run_id: str) -> tuple[Attempt, ...]:
 
 
 def submit(folder: Path, job: str) -> str:
-    """Ask for a run and do not wait; its id."""
+    """Request a run without waiting; its id."""
     said = say(folder, "run", job, "--detach")
     assert said.returncode == 0, said.stderr
     return said.stdout.strip()
 
 
 def final(folder: Path, run_id: str) -> Run:
-    """A run, once nothing more happens to it."""
+    """Wait until a run has ended; the run."""
     until(lambda: run_of(folder, run_id).state.is_final, f"the end of {run_id}")
     return run_of(folder, run_id)
 
@@ -242,19 +245,19 @@ def evidence_of(folder: Path, run_id: str, number: int = 1) -> Path:
 
 
 def output(folder: Path, run_id: str) -> str:
-    """What a run wrote, as programs get it."""
+    """The output of a run, from `jobfile logs` into a pipe."""
     found = json.loads(say(folder, "logs", run_id, "--json").stdout)
     return "".join(attempt["output"] for attempt in found["attempts"])
 
 
 def check_every_instant(folder: Path) -> None:
-    """Each instant at which a schedule in force wanted a run is on record once, and the report adds up."""
+    """Check that each instant of each schedule in force is recorded once, and that the report adds up."""
     with view(folder) as opened:
         check_instants_of(opened)
 
 
 def check_instants_of(opened: SqliteView) -> None:
-    """The same, of a ledger that is anywhere."""
+    """The same for an opened ledger."""
     until_ = datetime.now(UTC) + timedelta(days=1)
     found = opened.recent_runs(job=None, state=None, limit=10**6)
     for schedule in opened.schedules_between(None, since=LONG_AGO, until=until_):
@@ -270,7 +273,7 @@ def check_instants_of(opened: SqliteView) -> None:
 
 
 def check_nothing_open(folder: Path) -> None:
-    """No run and no attempt waits for anything, and the numbers of attempts have no hole."""
+    """Check that no run or attempt is open, and that the numbers of attempts have no gap."""
     open_states = "('queued', 'running', 'cancelling', 'retry_wait')"
     assert rows(folder, f"select id, state from run where state in {open_states}") == []
     assert rows(folder, "select run_seq from attempt where state in ('starting', 'running')") == []
@@ -283,7 +286,7 @@ def check_nothing_open(folder: Path) -> None:
 
 
 def drain(folder: Path, **environ: object) -> None:
-    """Faults stop: a last engine without schedules must bring everything to its end."""
+    """End the faults: a last engine, without schedules, must end all runs."""
     text = (folder / "jobs.yaml").read_text()
 
     def is_over() -> bool:
@@ -297,7 +300,7 @@ def drain(folder: Path, **environ: object) -> None:
 
 
 def doctor(folder: Path) -> None:
-    """The product's own examination finds nothing, but that the clock of a test's machine runs free."""
+    """Check that `jobfile doctor` finds nothing but an unsynchronised clock, as test machines have it."""
     said = say(folder, "doctor", "--json")
     found = [one for one in json.loads(said.stdout)["checks"] if one["severity"] in ("error", "warning")]
     other = [one for one in found if one["code"] != "clock.unsynchronized"]
@@ -309,13 +312,13 @@ def doctor(folder: Path) -> None:
 
 
 def supervisor_of(folder: Path) -> int | None:
-    """The process that holds the lock of an attempt; who only looks at the lock does not count."""
+    """The process that holds the lock of an attempt; processes that only test the lock do not count."""
     lock = beside(str(folder), NAME)
     holders = []
     for process in os.listdir("/proc"):
         if process.isdigit() and _holds(process, lock):
             holders.append(int(process))
-    # Between its fork and its exec a job has what its supervisor has.
+    # Between fork and exec, a job has the handles of its supervisor.
     first = [pid for pid in holders if parent_of(pid) not in holders]
     return first[0] if first else None
 
@@ -331,21 +334,21 @@ def _holds(process: str, lock: str) -> bool:
 
 
 def supervisor(folder: Path, run_id: str, number: int = 1) -> int:
-    """The supervisor of an attempt, once there is one."""
+    """Wait until an attempt has a supervisor; its process."""
     found = until(lambda: supervisor_of(attempt_dir(folder, run_id, number)), "a supervisor")
     assert found is not None
     return found
 
 
 def parent_of(pid: int) -> int:
-    """The parent of a process; 0 when it is gone."""
+    """The parent of a process; 0 if the process has ended."""
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return 0
 
 
 def state_of(pid: int) -> str:
-    """R, S, T and so on; Z or empty when a process has ended."""
+    """The state of a process as a letter, such as R, S or T; Z or empty when it has ended."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     return ""
@@ -357,7 +360,7 @@ def is_gone(pid: int) -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    """The children of a process of one thread."""
+    """The children of a process that has one thread."""
     with contextlib.suppress(OSError):
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
@@ -370,13 +373,13 @@ def descendants_of(pid: int) -> list[int]:
 
 
 def halt(pid: int) -> None:
-    """Stop a process where it is."""
+    """Pause a process (SIGSTOP), and wait until it is paused."""
     os.kill(pid, signal.SIGSTOP)
     until(lambda: state_of(pid) in ("T", "Z", ""), "it stands still")
 
 
 def go_on(pid: int) -> None:
-    """Let a process that stands still go on."""
+    """Let a paused process continue."""
     os.kill(pid, signal.SIGCONT)
 
 
@@ -406,11 +409,11 @@ def _command(pid: int) -> str:
 
 
 def private_kib(pid: int) -> int:
-    """Memory that a process shares with nobody."""
+    """The memory of a process that it shares with no other process."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 def number_in(path: Path) -> int:
-    """A number that a job writes into a file, once it is there."""
+    """Wait until a job has written a number into a file; the number."""
     return int(until(lambda: path.exists() and path.read_text().strip(), str(path)))

@@ -1,8 +1,8 @@
-"""Commands without the price of their start: a process that has loaded them all forks for each.
+"""Commands without the cost of a start: a process that has loaded all modules forks for each command.
 
-Such a command is a process with a folder, an environment and streams of its own, and has loaded what it
-needs; the rest is as ever. A locale is read when Python starts, so there is a process that forks for each.
-Where the start itself is tested, or who the parent is, a command is started plainly.
+Such a command is a process with its own folder, environment and streams; only its modules are loaded already.
+Python reads its locale at the start, so each locale has its own forking process. Tests about the start
+itself, or about the parent process, start their commands normally.
 """
 
 import atexit
@@ -28,17 +28,17 @@ from engine.cli.main import COMMANDS, main
 ROOT = Path(__file__).parents[2]
 JOBFILE = str(Path(sys.executable).parent / "jobfile")
 MOST = 1 << 20
-"""Bytes of an order: an environment is in it."""
+"""Maximum size of an order in bytes; it contains an environment."""
 WORD = 32
-"""Bytes of what is told of a process: its number, and in the end its code."""
+"""Size of a report about a process in bytes: first its number, at the end its exit code."""
 
 
 AT_START = ("LC_", "LANG", "LOCPATH", "PYTHON")
-"""How the names of variables begin that Python reads when it starts."""
+"""Prefixes of the variables that Python reads when it starts."""
 
 
 class Forker:
-    """The process that forks; it ends when nobody can give it an order any more."""
+    """The process that forks; it ends when its last client has closed the connection."""
 
     def __init__(self, environ: dict[str, str]) -> None:
         self._environ = environ
@@ -46,7 +46,7 @@ class Forker:
         self._orders: socket.socket | None = None
 
     def fork(self, order: list[Any], streams: list[int]) -> socket.socket:
-        """Give an order; where the number of its process is told, and then its end."""
+        """Send an order; returns the socket that reports the number of its process, then its exit code."""
         told, teller = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with self._lock, teller:
             if self._orders is None:
@@ -67,12 +67,12 @@ class Forker:
 
 
 def packed(text: "str | bytes | os.PathLike[str]") -> str:
-    """A text of the system for JSON: it is bytes, and what they mean depends on the locale."""
+    """A text of the system for JSON, as bytes: their meaning depends on the locale."""
     return os.fsencode(text).decode("latin-1")
 
 
 def unpacked(text: str) -> str:
-    """What those bytes mean in this process."""
+    """The text of these bytes in this process."""
     return os.fsdecode(text.encode("latin-1"))
 
 
@@ -82,12 +82,12 @@ def without_start(environ: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def forker_for(*at_start: tuple[str, str]) -> Forker:
-    """The process that was started with these variables."""
+    """The forking process that was started with these variables."""
     return Forker(dict(at_start))
 
 
 class Jobfile(subprocess.Popen[Any]):
-    """A command, `subprocess.Popen([JOBFILE, ...])` in all that is asked of it afterwards."""
+    """A command that behaves like a `subprocess.Popen`, once it is started."""
 
     def _execute_child(self, arguments: Any, *about: Any) -> None:
         folder, environ, streams = about[4], about[5], about[9:15]
@@ -128,7 +128,7 @@ class Jobfile(subprocess.Popen[Any]):
 
 
 class Server:
-    """Forks for each order, and tells its end to who gave it."""
+    """Forks for each order, and reports the exit code to its sender."""
 
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
@@ -137,7 +137,7 @@ class Server:
         self._tellers: dict[int, tuple[int, socket.socket]] = {}
 
     def commands(self) -> Iterator[list[str]]:
-        """In each process that is forked, its command; no more when there are no more orders."""
+        """Yields the command in each forked process; ends when no more orders come."""
         while True:
             for key, _ in self._asked.select():
                 if key.fileobj is not self._orders:
@@ -151,7 +151,7 @@ class Server:
                     return
 
     def _is_forked(self, handles: list[int]) -> bool:
-        """Fork; whether this is the new process."""
+        """Fork; returns whether this is the new process."""
         pid = os.fork()
         if pid == 0:
             self._asked.close()
@@ -175,12 +175,12 @@ class Server:
         self._asked.unregister(handle)
         os.close(handle)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        with teller, contextlib.suppress(OSError):  # nobody may want to know
+        with teller, contextlib.suppress(OSError):  # the sender may have gone
             teller.send(str(code).encode())
 
 
 def become(command: list[str], folder: str, environ: dict[str, str], streams: list[int]) -> list[str]:
-    """Take on what a process has of its own; the arguments."""
+    """Set everything that belongs to one process, such as its folder and streams; returns the arguments."""
     for number, handle in enumerate(streams):
         os.dup2(handle, number)
         os.close(handle)
@@ -195,7 +195,7 @@ def become(command: list[str], folder: str, environ: dict[str, str], streams: li
 
 
 def anew(handle: int, before: io.TextIOWrapper) -> io.TextIOWrapper:
-    """A stream as Python begins with it: what one can do depends on what it is."""
+    """A new stream, as Python makes it at its start, where buffering depends on the kind of file."""
     return io.TextIOWrapper(
         open(handle, "wb" if handle else "rb", closefd=False),
         encoding=before.encoding,
@@ -206,7 +206,7 @@ def anew(handle: int, before: io.TextIOWrapper) -> io.TextIOWrapper:
 
 
 def load() -> None:
-    """All that commands import, once for all of them."""
+    """Import everything that any command imports."""
     for name in COMMANDS.keys() - {"lsp"}:
         importlib.import_module(f"engine.cli.commands.{name.replace('-', '_')}")
     gc.collect()

@@ -1,4 +1,4 @@
-"""A ledger to which everything happened that may happen, and a machine with nothing to say about."""
+"""A ledger in which everything has happened once, on a healthy machine."""
 
 import os
 import shutil
@@ -60,7 +60,7 @@ RENAMED = JOBS.replace("  often:", "  frequent:\n    renamed_from: often")
 
 
 class Patient:
-    """A world, and what doctor says of it."""
+    """A world, and the findings of `doctor` about it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -79,7 +79,7 @@ class Patient:
         return {one.code: one for one in reversed(found)}
 
     def an_engine_runs(self) -> None:
-        """As far as anybody can see: its lock is held."""
+        """Make it seem that an engine is running: its lock is held."""
         self._lock = EngineLock.take(self.config.state_dir)
 
     def no_engine_runs(self) -> None:
@@ -92,7 +92,7 @@ class Patient:
         return self.world.view.recent_runs(job=None, state=state, limit=1)[0]
 
     def write(self, *statements: str) -> None:
-        """Somebody changes the ledger behind the back of everything that guards it."""
+        """Change the ledger directly, without its triggers and constraints."""
         db = sqlite3.connect(self.config.ledger, isolation_level=None)
         db.execute("pragma ignore_check_constraints = on")
         for (name,) in db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
@@ -134,7 +134,7 @@ def live(world: World) -> None:
 
 
 def act(world: World, turn: int) -> None:
-    """Time passes until a run is due, and what runs ends in one way or another."""
+    """Let time pass until a run is due, and end running attempts in various ways."""
     world.pass_time(seconds=SEVEN_MINUTES)
     for index, attempt in enumerate(world.launcher.running()):
         match (turn + index) % 9:
@@ -148,7 +148,7 @@ def act(world: World, turn: int) -> None:
 
 
 def record_results(world: World) -> None:
-    """What the supervisors of the good runs would have left in their folders."""
+    """Write the results that supervisors would have left in the folders of the good runs."""
     for run in world.view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=10**6):
         write_result(world.config.attempt_dir(run.last_attempt), exit_code=0)
 
@@ -164,7 +164,7 @@ def write_result(folder: Path, *, exit_code: int) -> None:
 
 
 class Lived(NamedTuple):
-    """A state folder whose engine is gone, and the clocks as they were then."""
+    """A state folder whose engine has ended, and its clocks at that time."""
 
     state_dir: Path
     clock: FakeClock
@@ -172,12 +172,12 @@ class Lived(NamedTuple):
 
 @pytest.fixture(scope="session")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    """Made once, for all tests."""
+    """Made once for all tests."""
     world = World(tmp_path_factory.mktemp("lived"), JOBS)
     live(world)
     record_results(world)
     world.crash()
-    # As if all of this had happened since this host was started.
+    # Pretend that all of it has happened since this host was booted.
     with sqlite3.connect(world.config.ledger, isolation_level=None) as ledger:
         ledger.execute("update attempt set boot_id = ?", (current_boot_id(),))
     ledger.close()
@@ -186,7 +186,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
 
 @pytest.fixture
 def patient(tmp_path: Path, lived: Lived) -> Iterator[Patient]:
-    """Healthy, busy, with an engine that has been awake for a while."""
+    """A healthy and busy ledger, whose engine has been running for a while."""
     tmp_path.chmod(0o700)
     (tmp_path / "jobs.yaml").write_text(RENAMED)
     (tmp_path / "jobs.yaml").chmod(0o644)

@@ -29,7 +29,7 @@ SETTINGS = {
             (ROOT / "schemas" / "job.schema.json").as_uri(): ["**/by-settings/*.yaml", "**/samples/**"]
         },
     },
-    # A server that goes to the network all the same gets nowhere.
+    # Requests to the network fail.
     "http": {"proxy": "http://127.0.0.1:9"},
 }
 
@@ -37,8 +37,8 @@ SETTINGS = {
 class Editor:
     """Opens texts as files and asks about them at the cursor, `§`.
 
-    A text is a file beside the schema that `jobfile init` writes and names it in its first line, or, with
-    `by_settings`, a file for which the settings name the schema.
+    Each text becomes a file beside the schema that `jobfile init` writes. Its first line names the schema;
+    with `by_settings`, the settings of the editor do.
     """
 
     def __init__(self, server: LanguageServer, folder: Path) -> None:
@@ -53,22 +53,22 @@ class Editor:
         return self.open_as(self.folder / "by-settings" / f"file{next(self._numbers)}.yaml", text)
 
     def open_as(self, path: Path, text: str) -> str:
-        """Open a text under a name of one's own."""
+        """Open a text under a given name."""
         self.server.open(path.as_uri(), text)
         return path.as_uri()
 
     def marks(self, uri: str) -> list[dict[str, Any]]:
-        """What is marked as wrong in an open file; what is only shown in grey, an unused anchor, is not."""
+        """The marked errors in an open file; not what is only greyed out, such as an unused anchor."""
         return [mark for mark in self.server.marks(uri) if IN_GREY not in mark.get("tags", ())]
 
     def completions(self, text: str, *, by_settings: bool = False) -> list[dict[str, Any]]:
-        """What is offered at the cursor."""
+        """The completions at the cursor."""
         answer = self._ask("textDocument/completion", text, by_settings=by_settings)
         found: list[dict[str, Any]] = answer["items"]
         return found
 
     def hover(self, text: str, *, by_settings: bool = False) -> str:
-        """What is shown for the word at the cursor, as Markdown."""
+        """The text shown for the word at the cursor, as Markdown."""
         answer = self._ask("textDocument/hover", text, by_settings=by_settings)
         return str(answer["contents"]["value"]) if answer else ""
 

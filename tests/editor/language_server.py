@@ -1,4 +1,4 @@
-"""The other end of a language server: JSON-RPC over the pipes of a process."""
+"""A client for language servers: JSON-RPC over the pipes of a process."""
 
 import itertools
 import json
@@ -25,7 +25,7 @@ CAPABILITIES = {
         "hover": {"contentFormat": ["markdown", "plaintext"]},
     },
 }
-"""What the editor of the tests can do: the things that VS Code can, as far as the tests need them."""
+"""The capabilities of the tests' editor: those of VS Code, as far as the tests need them."""
 
 
 class ServerError(Exception):
@@ -33,12 +33,12 @@ class ServerError(Exception):
 
 
 class LanguageServer:
-    """A language server that runs as long as the `with` block: `request` asks it, `notify` informs it."""
+    """A language server for the `with` block: `request` waits for an answer, `notify` does not."""
 
     def __init__(
         self, command: Sequence[str | Path], *, settings: Mapping[str, Any] | None = None, said: Path
     ) -> None:
-        """Without `settings` the server is not expected to ask for any."""
+        """Without `settings`, the server must not ask for any."""
         self._settings = settings or {}
         self._said = said
         self._ids = itertools.count(1)
@@ -89,30 +89,30 @@ class LanguageServer:
         self._stdout.close()
 
     def request(self, method: str, params: Any) -> Any:
-        """Ask, and wait for the answer."""
+        """Send a request, and wait for the answer."""
         number = next(self._ids)
         answer = self._answers[number] = Future()
         self._write({"id": number, "method": method, "params": params})
         return answer.result(LONGEST_ANSWER_SECONDS)
 
     def notify(self, method: str, params: Any) -> None:
-        """Tell; there is no answer."""
+        """Send a notification, which has no answer."""
         self._write({"method": method, "params": params})
 
     def open(self, uri: str, text: str) -> None:
-        """Open a document, as an editor does; its marks come by themselves."""
+        """Open a document as an editor does; the server then sends its marks."""
         self._marks[uri] = Future()
         document = {"uri": uri, "languageId": "yaml", "version": 1, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": document})
 
     def change(self, uri: str, text: str) -> None:
-        """Type: the document has a new text, and gets new marks."""
+        """Change the text of a document; the server then sends new marks."""
         self._marks[uri] = Future()
         document = {"uri": uri, "version": next(self._versions)}
         self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})
 
     def marks(self, uri: str) -> list[dict[str, Any]]:
-        """What the server marks in an opened document; waits until it has looked."""
+        """The server's marks in an open document; waits until it has checked the document."""
         return self._marks[uri].result(LONGEST_ANSWER_SECONDS)
 
     def _write(self, message: Mapping[str, Any]) -> None:
@@ -126,7 +126,7 @@ class LanguageServer:
             raise self._ended() from None
 
     def _read(self) -> None:
-        """Take what the server says, until it ends; then nobody waits any longer."""
+        """Read the server's messages until it ends, and then wake all waiting requests."""
         try:
             while (message := _next_message(self._stdout)) is not None:
                 self._take(message)

@@ -1,4 +1,4 @@
-"""The places of a job file where keys are fixed, as the schema has them."""
+"""The places of a job file whose keys are fixed by the schema."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,17 +10,17 @@ DEFINITIONS = SCHEMA["definitions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A map in a file: the lines above it, how far it is indented, and the keys the schema knows there."""
+    """A map in a file: the lines above it, its indentation, and its keys in the schema."""
 
     above: str
     indent: str = ""
     schema: dict[str, Any]
     needed: dict[str, str] = field(default_factory=dict)
-    """The keys without which the map is not right."""
+    """The keys that the map must have, with values."""
 
     @property
     def keys(self) -> dict[str, Any]:
-        """What the schema says of each key."""
+        """The schema of each key."""
         return {key: resolved(part) for key, part in self.schema["properties"].items()}
 
     def text(self, line: str) -> str:
@@ -28,7 +28,7 @@ class Place:
         return f"{self.above}{self.indent}{line}"
 
     def good(self, key: str, value: str) -> str:
-        """A file with a key at this place, and what is needed beside it."""
+        """A file with a key at this place, and the required keys beside it."""
         beside = [f"{name}: {text}" for name, text in self.needed.items() if name != key]
         return self.above + "".join(f"{self.indent}{line}\n" for line in (*beside, f"{key}: {value}"))
 
@@ -93,5 +93,5 @@ KEYS = [(name, key) for name, place in PLACES.items() for key in place.keys]
 
 
 def branches(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """A schema, or the choices it gives."""
+    """A schema, or its alternatives."""
     return [resolved(part) for part in schema.get("anyOf", [schema])]

@@ -1,4 +1,4 @@
-"""A mounted file system that answers nothing, as a share whose server is gone. It takes root."""
+"""A mounted file system that never answers, like a network share whose server is down. Needs root."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ _DETACHED = 2
 
 @contextmanager
 def dead_disk(folder: Path) -> Iterator[Path]:
-    """Mounted at a new folder. When it goes, every question about it is answered with an error."""
+    """Mount it at a new folder. At the end of the block, all calls that wait for it fail."""
     folder.mkdir()
     libc = ctypes.CDLL(None, use_errno=True)
     server = os.open("/dev/fuse", os.O_RDWR)

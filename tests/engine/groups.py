@@ -1,4 +1,4 @@
-"""Groups of processes with a limit, as the kernel keeps them: cgroups(7), version 1 or 2. Needs root."""
+"""Groups of processes with a limit: cgroups(7), version 1 or 2. Needs root."""
 
 import contextlib
 import uuid
@@ -13,7 +13,7 @@ LIMITS = {"pids": ("pids.max", "pids.max"), "memory": ("memory.limit_in_bytes", 
 
 @contextlib.contextmanager
 def limited(controller: str, limit: int, *pids: int) -> Iterator[Path]:
-    """Processes that may not have more of something; what they fork is in the group too."""
+    """Put processes into a group with a limit; their children are in it, too."""
     own = ROOT / controller
     is_first_version = own.is_dir()
     if not is_first_version:
@@ -31,7 +31,7 @@ def limited(controller: str, limit: int, *pids: int) -> Iterator[Path]:
 
 
 def _is_dissolved(group: Path, own: Path) -> bool:
-    """A process that is ending, or was forked meanwhile, keeps its group for a moment."""
+    """Move the processes out of a group and remove it; False while one is ending, or was just forked."""
     with contextlib.suppress(OSError):
         for pid in (group / "cgroup.procs").read_text().split():
             (own / "cgroup.procs").write_text(pid)

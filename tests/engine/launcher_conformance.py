@@ -1,4 +1,4 @@
-"""What every launcher must do. A test module gives a fixture `world` and imports all of this."""
+"""Tests that every launcher must pass. A test module defines a fixture `world` and imports all of this."""
 
 import threading
 from pathlib import Path
@@ -9,7 +9,7 @@ from engine.ports import Alive, Evidence, Launcher, LaunchOrder, NotStarted, Sto
 
 
 class LaunchWorld(Protocol):
-    """A launcher, and how a test makes things happen to what it launches."""
+    """A launcher, and a way to control what its commands do."""
 
     launcher: Launcher
 
@@ -18,15 +18,15 @@ class LaunchWorld(Protocol):
         ...
 
     def plays(self, order: LaunchOrder, *, exit_code: int | None = None, signal: int | None = None) -> None:
-        """What the command of an order will do, for a launcher that executes nothing."""
+        """Set what the command of an order will do, for a launcher that executes nothing."""
         ...
 
     def evidence(self, order: LaunchOrder) -> Evidence:
-        """What is known now."""
+        """The evidence about an attempt now."""
         ...
 
     def end_of(self, order: LaunchOrder) -> Evidence:
-        """What is known once the attempt is no longer alive."""
+        """The evidence about an attempt after its end."""
         ...
 
     def executions(self, order: LaunchOrder) -> int:

@@ -1,4 +1,4 @@
-"""Real launchers and real processes in a folder, for the tests of them."""
+"""Real launchers and real processes in a folder, for their tests."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from tests.engine.supervisors import leave_out_compiled_part
 KEY = b"a key of thirty-two bytes, or so"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 WAYS = ("vfork", "fork")
-"""With the compiled part, and as it is where that could not be built."""
+"""With the compiled part, and without it."""
 
 
 class Real:
@@ -45,7 +45,7 @@ class Real:
         return LaunchOrder(**values | fields)
 
     def plays(self, order: LaunchOrder, **_what: object) -> None:
-        """A real command does what it does."""
+        """Nothing to do: a real command runs."""
 
     def evidence(self, order: LaunchOrder) -> Evidence:
         return self.launcher.evidence(order.run_dir, boot_id=self.boot_id)
@@ -74,7 +74,7 @@ class Real:
 
 
 class Holder:
-    """Another process of the same user that locks a file for its life."""
+    """Another process of the same user that locks a file until it ends."""
 
     def __init__(self, path: Path, how: str = "LOCK_EX") -> None:
         code = (

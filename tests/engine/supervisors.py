@@ -1,4 +1,4 @@
-"""Supervisors as they are where a part of them is another one, or was not built."""
+"""Supervisors with a replaced part, or without the compiled part."""
 
 import shutil
 from pathlib import Path
@@ -10,11 +10,11 @@ from engine.execution import launcher_client
 
 SUPERVISOR = Path(engine.supervisor.__file__).parent
 ROOT = SUPERVISOR.parents[1]
-"""What is put on the path to find a supervisor's modules."""
+"""The folder on the path in which a supervisor's modules are found."""
 
 
 def copy_of_supervisor(folder: Path, *, is_compiled: bool = True) -> Path:
-    """The package alone, in a folder of its own; returns what is put on the path to find it."""
+    """Copy the package alone into a folder; returns the folder to put on the path."""
     root = folder / "parts"
     (root / "engine").mkdir(parents=True)
     shutil.copy2(SUPERVISOR.parent / "__init__.py", root / "engine")
@@ -24,11 +24,11 @@ def copy_of_supervisor(folder: Path, *, is_compiled: bool = True) -> Path:
 
 
 def use_copy(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Launchers that are started from now on are of a copy."""
+    """Make launchers that start from now on use a copy."""
     program = launcher_client.LAUNCHER.relative_to(ROOT)
     monkeypatch.setattr(launcher_client, "LAUNCHER", root / program)
 
 
 def leave_out_compiled_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Launchers that are started from now on are as they are where that could not be built."""
+    """Make launchers that start from now on work without the compiled part."""
     use_copy(copy_of_supervisor(folder, is_compiled=False), monkeypatch)

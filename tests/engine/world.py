@@ -1,4 +1,4 @@
-"""An engine without threads and processes: real loops on a real ledger, under a clock that is set."""
+"""An engine without threads and processes: real loops on a real ledger, with a clock that tests set."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -62,7 +62,7 @@ class World:
         return f"{next(self._ids):032x}"
 
     def boot(self) -> None:
-        """An engine starts on what is there."""
+        """Start an engine on the existing state folder."""
         self.store = SqliteStore.open(self.config.ledger)
         self.view = SqliteView.open(self.config.ledger)
         self.epoch, before = start_session(self.store, self.clock, boot_id=self.boot_id)
@@ -103,29 +103,29 @@ class World:
         self.step()
 
     def crash(self) -> None:
-        """The engine is gone; what runs goes on."""
+        """End the engine without notice; running attempts continue."""
         self.view.close()
         self.store.close()
 
     def step(self) -> None:
-        """Every loop does what is due now."""
+        """Let every loop do what is due now."""
         self.scheduler.tick()
         self.loops.settle_and_start()
         self.quarantine.tick()
         self.heartbeat.tick()
 
     def catch_up(self, *, seconds: int = 60) -> None:
-        """So much time passes, a second at a time: what is made up for starts at a pace."""
+        """Let time pass, second by second, because catch-up runs start at a limited rate."""
         for _ in range(seconds):
             self.pass_time(seconds=1)
 
     def pass_time(self, *, seconds: float) -> None:
-        """Time passes, and then everybody looks."""
+        """Let time pass in one step, then let every loop run."""
         self.clock.advance(seconds=seconds)
         self.step()
 
     def edit(self, text: str) -> None:
-        """The file is saved, is quiet, and is taken."""
+        """Save the job file, and let the engine apply it."""
         self.tree.text = text
         self.watcher.tick()
         self.clock.advance(seconds=0.5)
@@ -133,13 +133,13 @@ class World:
         self.step()
 
     def finish(self, *, exit_code: int | None = 0, signal: int | None = None) -> None:
-        """Everything that runs ends."""
+        """End all running attempts."""
         for attempt_id in self.launcher.running():
             self.launcher.finish(attempt_id, exit_code=exit_code, signal=signal)
         self.step()
 
     def run_by_hand(self, job: str, **params: str) -> Run:
-        """Somebody asks for a run, and everybody looks."""
+        """Request a run, then let every loop run."""
         version = next(one for one in self.store.jobs_in_force() if one.job == job)
         spec = self.store.definition(version.digest)
         now = self.clock.now()
@@ -159,7 +159,7 @@ class World:
         return run
 
     def pause(self, job: str, *, minutes: int | None = None, reason: str = "vendor outage") -> None:
-        """Anna pauses a job."""
+        """Pause a job, as the user anna."""
         now = self.clock.now()
         until = None if minutes is None else now + timedelta(minutes=minutes)
         pause = Pause(job, BY_HAND, "anna", reason, now, until, None, "")
@@ -171,7 +171,7 @@ class World:
         return list(self.view.gaps_between(None, since=NOON - 999 * DAY, until=NOON + 9999 * DAY))
 
     def runs_of_epoch(self, epoch: int, job: str = "hello") -> list[Run]:
-        """The runs of a job that belong to one epoch of the clock."""
+        """The runs of a job in one clock epoch."""
         return [run for run in self.runs(job) if run.clock_epoch == epoch]
 
     def instants(self, gap: Gap) -> list[datetime]:
@@ -179,17 +179,17 @@ class World:
         return [fire.at for fire in fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)]
 
     def runs(self, job: str = "hello") -> list[Run]:
-        """All runs of a job, the oldest wanted first."""
+        """All runs of a job, in the order of their scheduled times."""
         return list(
             reversed(self.view.runs_between(job, since=NOON - DAY, until=NOON + 999 * DAY, limit=10**6))
         )
 
     def states(self, job: str = "hello") -> list[tuple[str, str, str]]:
-        """When each run was wanted, how it stands and why."""
+        """The scheduled time, state and reason of each run."""
         return [(f"{run.scheduled_for:%d %H:%M}", run.state.value, run.reason) for run in self.runs(job)]
 
     def report(self) -> Report:
-        """The numbers since the beginning."""
+        """The report since the beginning."""
         now = self.clock.now()
         return make_report(self.view, since=NOON - DAY, until=now + INSTANT, now=now, presence=RUNNING)
 
@@ -203,13 +203,13 @@ class World:
         assert self.unsound() == []
 
     def unsound(self) -> list[Finding]:
-        """What `jobfile doctor` would call wrong in the ledger."""
+        """The findings of `jobfile doctor` about the ledger."""
         now, most = self.clock.now(), self.config.max_running
         found = check_invariants(self.view, now=now, is_running=True, max_running=most)
         return [one for one in found if one.severity is Severity.ERROR]
 
     def housekeeper(self, **settings: int) -> Housekeeper:
-        """Looks after what is past."""
+        """The loop that deletes old runs."""
         return Housekeeper(
             store=self.store,
             clock=self.clock,
@@ -220,7 +220,7 @@ class World:
         )
 
     def _check_every_instant_has_one_record(self) -> None:
-        """Completeness and no phantoms: what is accounted for is the occurrence set, exactly."""
+        """Check that the records are exactly the occurrences: none is missing, none is too many."""
         until = NOON + 999 * DAY
         for job in {version.job for version in self.view.schedules_between(None, since=NOON, until=until)}:
             expected: set[tuple[int, datetime]] = set()
@@ -242,7 +242,7 @@ class World:
             assert set(accounted) == expected
 
     def has_open_runs(self) -> bool:
-        """Whether anything is not over."""
+        """Whether any run is open."""
         return any(
             run.state in OPEN_STATES for run in self.view.recent_runs(job=None, state=None, limit=10**6)
         )

@@ -1,7 +1,7 @@
-"""What a disk may hold after a power cut: what was synced, and of the rest any part, torn where sectors end.
+"""Possible contents of a disk after a power cut: all synced data, and any part of the rest, cut at sectors.
 
-Names are kept as journalling file systems keep them: a sync of anything makes all that was named before
-durable, and of what was named since, the first so many; a file's bytes are durable once it was synced itself.
+Names are kept as on journalling file systems: any sync makes all earlier changes of names durable; of the
+later ones, the first few may survive. The bytes of a file are durable once the file itself was synced.
 """
 
 import struct
@@ -16,14 +16,14 @@ from tests.faults.preload import Kind
 
 SECTOR = 512
 KINDS: Final = {"w": Kind.WRITE, "s": Kind.SYNC, "t": Kind.SIZE, "a": Kind.SIZE, "!": Kind.NOTE}
-"""The kinds of steps by their letters in the log; every other is about a name. `-` changed nothing."""
+"""The kinds of steps by their letters in the log; all other letters are about names. `-` changed nothing."""
 _HEAD = struct.Struct("@IIIIQQ")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that was done: `c` a file was made, `d` a folder, `f` a pipe; `w` written; `a`, `t` a size
-    was set; `r` renamed, `l` linked, `u` removed; `s` synced; `-` a name stayed as it was.
+    """One step: `c` a file was made, `d` a folder, `f` a pipe; `w` bytes were written; `a`, `t` a size was
+    set; `r` renamed, `l` linked, `u` removed; `s` synced; `-` a name stayed as it was.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Step:
 
 
 def read_log(path: Path) -> list[Step]:
-    """All that a process did, in order."""
+    """All steps of a process, in order."""
     content, steps, place = path.read_bytes(), [], 0
     while place < len(content):
         kind, first, second, size, inode, offset = _HEAD.unpack_from(content, place)
@@ -55,7 +55,7 @@ class _File:
 
 
 class Disk:
-    """A folder's files and what of them is not durable."""
+    """A folder's files, and the changes to them that are not durable yet."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -65,7 +65,7 @@ class Disk:
         self._names: list[tuple[Step, _File | None]] = []
 
     def take(self, steps: Sequence[Step]) -> None:
-        """So many steps were taken."""
+        """Apply these steps."""
         for step in steps:
             match step.kind:
                 case "c":
@@ -88,7 +88,7 @@ class Disk:
             file.waiting = []
 
     def cut(self, chance: Random) -> None:
-        """The power is gone: of what waits some is there and some is not."""
+        """Cut the power: of the changes that are not durable, keep a random part."""
         for name, made in self._names[: chance.randint(0, len(self._names))]:
             self._name(name, made)
         share = chance.choice([0.0, 0.1, 0.5, 0.9, 1.0])
@@ -98,14 +98,15 @@ class Disk:
                     if chance.random() < share:
                         _write(file.content, one, b"", 0)
                     continue
-                # A sector is whole or not there; where a write begins inside one, its first part is short.
+                # A sector is written completely or not at all; a write that begins
+                # inside one has a short first part.
                 cuts = [0, *range(SECTOR - one.offset % SECTOR, len(one.data), SECTOR), len(one.data)]
                 for begin, end in pairwise(cuts):
                     if chance.random() < share:
                         _write(file.content, one, one.data[begin:end], begin)
 
     def write_to(self, folder: Path) -> None:
-        """Make what is left in another place."""
+        """Write the remaining files into another folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(self.folders):
             (folder / Path(name).relative_to(self.root)).mkdir(parents=True, exist_ok=True)

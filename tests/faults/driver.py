@@ -1,4 +1,4 @@
-"""Breaks lives off: started with the library of faults loaded, warm, and forked for every single one."""
+"""Interrupts lives: runs with the library of faults loaded, warms up once, and forks for each life."""
 
 import contextlib
 import errno
@@ -28,7 +28,7 @@ from tests.faults.preload import Inside, Kind, Mode
 IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 inside = Inside()
 at_act = mmap.mmap(-1, 4096)
-"""In which act a life is; seen by whoever goes on with it."""
+"""The number of the current act of a life, in memory that all forked processes share."""
 
 
 def note_act(index: int) -> None:
@@ -36,14 +36,14 @@ def note_act(index: int) -> None:
 
 
 def forked(what: Callable[[], None], report: Path) -> int:
-    """A process that does it, and writes to a file what went wrong."""
+    """Fork a process that calls `what`, and writes an exception into a file; its number."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             what()
             code = 0
-        except BaseException:  # noqa: BLE001  whatever it is, this child has failed
+        except BaseException:  # noqa: BLE001  any exception is a failure of this child
             inside.disarm()
             report.write_text(traceback.format_exc())
         finally:
@@ -52,24 +52,26 @@ def forked(what: Callable[[], None], report: Path) -> int:
 
 
 def in_child(what: Callable[[], None], report: Path) -> int:
-    """Do it in a forked process; the signal or the exit code, and what went wrong in a file."""
+    """Call `what` in a forked process; its signal or exit code. An exception is written into a file."""
     return os.waitstatus_to_exitcode(os.waitpid(forked(what, report), 0)[1])
 
 
 def lived(life: Life) -> dict[str, object]:
-    """The state at the end of a life that has come to it."""
+    """The state at the end of a complete life, after checking it."""
     life.assert_sound()
     life.assert_ended()
     return json.loads(json.dumps(life.end_state()))
 
 
 def seen_by_the_next(place: Path) -> str:
-    """All that an engine finds: the files, and of the ledger the rows, once SQLite has recovered it."""
+    """Everything that the next engine reads: the files, and the ledger's rows
+    after SQLite has recovered it.
+    """
     found: list[object] = []
     for path in sorted(place.rglob("*")):
         is_ledger = path.name.startswith("ledger.db")
         if is_ledger and path.name != "ledger.db":
-            continue  # SQLite's own, which follow from what is asked below or are thrown away
+            continue  # SQLite's own files: their effect is in the rows below, or they are discarded
         about = path.lstat()
         is_read = path.is_file() and not is_ledger
         found += [str(path), about.st_mode, bool(about.st_size), path.read_bytes() if is_read else b""]
@@ -85,7 +87,9 @@ def seen_by_the_next(place: Path) -> str:
 
 
 def seed(plot: Plot, folder: Path, *, is_empty: bool) -> Path:
-    """What every life begins with: an empty folder, or an engine that has booted and is gone."""
+    """The start of every life: an empty folder, or a state folder of an engine
+    that has booted and crashed.
+    """
     made = folder / "seed"
     made.mkdir()
     if not is_empty:
@@ -94,7 +98,7 @@ def seed(plot: Plot, folder: Path, *, is_empty: bool) -> Path:
 
 
 class Runs:
-    """One plot, lived again and again from the same seed."""
+    """Many lives of one plot, all from the same start."""
 
     def __init__(self, plot: Plot, folder: Path, *, is_empty: bool) -> None:
         self.plot, self.folder = plot, folder
@@ -106,7 +110,7 @@ class Runs:
         self.wanted = self._undisturbed()
 
     def _warm_up(self) -> None:
-        """What is loaded and compiled once here, no child has to do again."""
+        """Load and compile everything once here, so that no child has to do it again."""
         place = self.folder / "warm"
         place.mkdir()
         life = Life(place, self.plot)
@@ -138,17 +142,17 @@ class Runs:
         return place
 
     def go_on(self, place: Path, act: int) -> None:
-        """Another engine boots on what a killed one has left."""
+        """Boot another engine on the folder of a killed one, and live to the end."""
         life = Life(place, self.plot, act=act)
         life.assert_sound()
         life.go_on(act)
         self.compare(life)
 
     def has_gone_on(self, left: Path, place: Path, act: int) -> bool:
-        """Whether the next engine comes to the same end from a copy of what was left.
+        """Whether the next engine reaches the same end from a copy of the remaining folder.
 
-        What it does follows from what it reads and from the time: after a step that changes neither it
-        would live the very same life again. The long way lets it.
+        What it does depends only on what it reads and on the time. After a step that changes neither, it
+        would live exactly the same life again, so that is left out, except in `make soak`.
         """
         shutil.copytree(left, place)
         found = act, seen_by_the_next(place)
@@ -163,7 +167,7 @@ class Runs:
         return is_good
 
     def compare(self, life: Life) -> None:
-        """The end must be that of the undisturbed life."""
+        """Check that the end is the same as that of the undisturbed life."""
         found = lived(life)
         for key, value in self.wanted.items():
             assert found[key] == value, f"{key}:\n{found[key]}\nand not\n{value}"
@@ -176,10 +180,10 @@ STANDING = {"KILL_BEFORE": Mode.STOP_BEFORE, "KILL_AFTER": Mode.STOP_AFTER}
 
 
 def crashes(runs: Runs, how: str, only: int | None = None) -> int:
-    """Kill the engine at its k-th step, for every k, and go on; how many steps there are.
+    """Kill the engine at its k-th step, for every k, and continue; returns the number of steps.
 
-    One life stands still at each of its steps. What its folder holds then is what a killed one leaves
-    there: the next engine goes on with a copy, which has the folder's name meanwhile.
+    In fact one life pauses at each of its steps. Its folder then is just what a killed engine would leave, so
+    the next engine continues with a copy, which has the folder's name in the meantime.
     """
     place, aside = runs.place("life"), runs.folder / "aside"
 
@@ -211,15 +215,15 @@ FAULTS = {
     "enospc-from": (Mode.FAIL_FROM, errno.ENOSPC, Kind.DISK & ~Kind.SYNC),
     "eio-sync-from": (Mode.FAIL_FROM, errno.EIO, Kind.SYNC),
 }
-"""What a disk may do: one error, one write that is cut short, no room for a while, no sync for a while."""
+"""Faults of a disk: one error, one short write, no space for a while, no sync for a while."""
 
 
 def edges(runs: Runs, kinds: Kind) -> Iterator[int]:
-    """The numbers of steps that differ: of writes one after another to one file, the first and the last.
+    """The numbers of the steps to test: of consecutive writes to one file, only the first and the last.
 
-    A commit writes many pages in a row. An error at any of them breaks off the same statement in the same
-    way, so those in between repeat what the first and the last show. The long way takes them all. Numbers go
-    on beyond the last step: a life with faults may be longer.
+    A commit writes many pages in a row. An error at any of them aborts the same statement in the same way, so
+    the others would only repeat the result. `make soak` tests them all. Numbers continue beyond the last
+    step, because a life with faults may be longer.
     """
     place, log = runs.place("counted"), runs.folder / "counted.log"
 
@@ -241,7 +245,7 @@ def edges(runs: Runs, kinds: Kind) -> Iterator[int]:
 
 
 def errors(runs: Runs, fault: str, only: int | None = None) -> int:
-    """Let the k-th step fail, for every k; the engine lives on to the same end."""
+    """Let the k-th step fail, for every k; the engine must continue to the same end."""
     mode, error, kinds = FAULTS[fault]
     for k in [only] if only else edges(runs, kinds):
         name = f"{fault} step {k}"
@@ -266,7 +270,7 @@ def errors(runs: Runs, fault: str, only: int | None = None) -> int:
 
 
 def cuts(runs: Runs, count: int, first_seed: int) -> int:
-    """Cut the power at random steps of one life; the host boots anew. How many steps there are."""
+    """Cut the power at random steps of one life, and reboot the host; returns the number of steps."""
     place, log = runs.place("recorded"), runs.folder / "log"
 
     def record() -> None:
@@ -289,7 +293,7 @@ def cuts(runs: Runs, count: int, first_seed: int) -> int:
     told = [json.loads(line) for line in (place / "outside").read_text().splitlines()]
     for number in range(first_seed, first_seed + count):
         chance = Random(number)
-        # Before the first act the tables are made, which is a third of all steps.
+        # Before the first act the tables are created, which takes a third of all steps.
         at = chance.randint(1 if number % 5 == 0 else first, len(steps))
         name = f"power cut after step {at}, seed {number}"
         there = runs.folder / "after"
@@ -310,7 +314,7 @@ def cuts(runs: Runs, count: int, first_seed: int) -> int:
 
 
 def after_cut(runs: Runs, place: Path, act: int) -> None:
-    """The host boots anew: what has no result is lost, and what was told is true."""
+    """Reboot the host: attempts without a result are lost, and all reported ends stay true."""
     launched = [json.loads(line) for line in (place / "outside").read_text().splitlines()]
     life = Life(place, runs.plot, act=act, launcher=FolderLauncher, boot_id="boot-2")
     life.assert_sound()

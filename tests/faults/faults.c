@@ -1,10 +1,10 @@
-/* Faults of disks and of processes, for LD_PRELOAD: counts what a process does to the files of one folder,
- * and at the k-th such step ends the process, or lets the step fail, or writes down every step. Or the process
- * stands still at every step from the k-th on, until it is told to go on.
+/* Faults of disks and of processes, for LD_PRELOAD: counts the changes that a process makes to the files of one
+ * folder. At the k-th such step it ends the process, or lets the step fail; or it logs every step; or it pauses
+ * the process at every step from the k-th on, until it gets SIGCONT.
  *
- * A step is what a power cut or a full disk can take: a name that is made or taken away, bytes that are
- * written, a size that is changed, a sync. Reads, locks and shared memory are none. The control block may
- * lie in a file that other processes map (FAULTS_CONTROL), and then holds for all of them together.
+ * A step is a change that a power cut or a full disk can lose: a name that is made or removed, written bytes, a
+ * new size, a sync. Reads, locks and shared memory do not count. The control block may be in a file that other
+ * processes map (FAULTS_CONTROL); it then counts the steps of all of them together.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,12 +27,12 @@
 enum mode { OFF, COUNT, KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_FROM, SHORT_ONCE, STOP_BEFORE, STOP_AFTER };
 enum kind { WRITE = 1, SYNC = 2, NAME = 4, SIZE = 8, NOTE = 16 };
 
-/* The layout is known to tests/faults/preload.py. */
+/* tests/faults/preload.py has the same layout. */
 struct control {
     _Atomic int32_t mode;
     _Atomic int32_t error;
     _Atomic int32_t kinds;     /* which kinds of steps are counted */
-    _Atomic int32_t skip_sync; /* syncs succeed and do nothing: a killed process loses no page cache */
+    _Atomic int32_t skip_sync; /* syncs do nothing: a killed process does not lose the page cache anyway */
     _Atomic int64_t at;
     _Atomic int64_t count;
     _Atomic int64_t fired; /* how many steps failed */
@@ -66,7 +66,7 @@ __attribute__((constructor)) static void begin(void)
         syscall(SYS_close, handle);
 }
 
-/* What a driver calls. */
+/* Functions for the driver. */
 
 void faults_arm(const char *folder, int mode, long at, int error, int kinds, int skip_sync)
 {
@@ -167,8 +167,8 @@ static void die(void)
         syscall(SYS_pause);
 }
 
-/* It returns when the driver has seen what a killed process would leave here, and lets this one go on.
- * Meanwhile nothing is counted: the control block is that of all who were forked by the driver. */
+/* Pause until the driver has examined what a killed process would leave here, and continues this one.
+ * Nothing is counted meanwhile, because all processes that the driver forks share the control block. */
 static void stand_still(void)
 {
     int32_t mode = control->mode;
@@ -179,7 +179,7 @@ static void stand_still(void)
 
 enum fate { DO, FAIL, SHORT };
 
-/* The next step is about to be taken: what becomes of it. *mine is its number. */
+/* Count the next step and decide its fate. *mine becomes its number. */
 static enum fate step(int kind, int64_t *mine)
 {
     *mine = 0;
@@ -226,7 +226,7 @@ static void after(int64_t mine)
         stand_still();
 }
 
-/* Something that the driver does outside the folder and that is to be a step of its own. */
+/* A step of its own for something that the driver does outside the folder. */
 void faults_step(const char *text)
 {
     if (!is_armed())

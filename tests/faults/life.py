@@ -1,8 +1,10 @@
-"""One deterministic life of an engine: all that it does, by the minute, on a ledger that may be killed.
+"""One deterministic life of an engine, minute by minute, which may be killed at any step.
 
-The jobs live outside: what was launched, stopped, sent and told is appended to a file that no crash of the
-engine touches, and when and how each job ends is written in a table. So a life can be broken off anywhere,
-another engine can go on with it, and both must come to the same end.
+The jobs are outside of it: what was launched, stopped, sent and reported is appended to a file that a crash
+of the engine does not affect, and a table says when and how each job ends. So a life can be interrupted
+anywhere, another engine can continue it, and both must reach the same end.
+
+docs/operations.md lists the invariants I1 to I12.
 """
 
 import json
@@ -43,14 +45,14 @@ from tests.builders import DAY, NOON
 from tests.engine.real import KEY
 from tests.engine.world import World
 
-# Pure, and asked for the same few texts in each of thousands of lives.
+# Cached, because thousands of lives compile the same few texts, with the same results.
 engine.loops.watcher.compile_files = cache(engine.loops.watcher.compile_files)  # type: ignore[attr-defined]
 engine.loops.watcher.beyond_engine = lambda _: ()  # type: ignore[attr-defined]  # nothing sends notifications yet
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of an attempt: after so long it ends by itself, unless it was told to."""
+    """How an attempt ends by itself, and after how many seconds, unless it is stopped earlier."""
 
     seconds: float | None = 5.0
     code: int | None = 0
@@ -59,7 +61,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class Act:
-    """Something that happens at an instant, in seconds after the beginning."""
+    """An event in a life, at a time in seconds after its beginning."""
 
     at: float
     do: str = ""
@@ -68,7 +70,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Plot:
-    """What happens in a life."""
+    """The events of a life, and the fates of its attempts."""
 
     name: str
     text: str
@@ -77,9 +79,9 @@ class Plot:
 
 
 class Outside:
-    """What the world has seen of an engine. Nothing here is lost when it dies.
+    """The effects of an engine on the world. Nothing of this is lost when the engine crashes.
 
-    Each line says how many steps the engine had taken.
+    Each line contains the number of steps that the engine had taken.
     """
 
     def __init__(self, path: Path, count: Callable[[], int]) -> None:
@@ -100,7 +102,7 @@ class Outside:
 
 
 class TimedLauncher:
-    """Executes nothing: how an attempt ends follows from when it was launched, and from the table."""
+    """Executes nothing: the end of an attempt follows from its time of launch and from the table."""
 
     def __init__(
         self,
@@ -130,10 +132,10 @@ class TimedLauncher:
         self._flights[folder] = self._outside.lines[-1]
 
     def _start(self, order: LaunchOrder) -> None:
-        """Nothing is made where there is no supervisor."""
+        """Nothing to do without a supervisor."""
 
     def keep_going(self, run_dir: Path) -> bool:
-        """Nobody stops what is not there."""
+        """There is no process to continue."""
         return False
 
     def end_leftovers(self, attempt: AttemptKey) -> int:
@@ -182,9 +184,9 @@ class TimedLauncher:
 
 
 class FolderLauncher(TimedLauncher):
-    """Leaves in an attempt's folder what a supervisor leaves, when it leaves it; and believes nothing else.
+    """Writes into an attempt's folder what a supervisor writes, at the same times, and relies only on that.
 
-    What is known of an attempt whose launch it has not seen itself is read as the real launcher reads it.
+    Like the real launcher, it reads the evidence of attempts that another launcher started.
     """
 
     def __init__(self, *about: Any) -> None:
@@ -234,7 +236,7 @@ class FolderLauncher(TimedLauncher):
 
 
 class ToldJournal:
-    """What was told has been promised: it is kept where no crash takes it."""
+    """Records reported ends outside of the engine: each report is a promise that must stay true."""
 
     def __init__(self, outside: Outside, log: EventStream | None) -> None:
         self._outside = outside
@@ -255,17 +257,17 @@ class ToldJournal:
             run = event.run
             assert self.view is not None
             written = self.view.run(run.id)
-            assert written is not None, "told before it was true"
-            assert written.state is run.state, "told before it was true"
+            assert written is not None, "reported before it was recorded"
+            assert written.state is run.state, "reported before it was recorded"
             about = {"state": run.state.value, "code": run.exit_code, "at": str(run.ended_at)}
             self._outside.add("told", run=run.id, **about)
 
 
 class Life(World):
-    """An engine in the middle of a plot."""
+    """An engine that lives a plot."""
 
     pragma = ""
-    """What is said to SQLite besides: to see that a careless ledger is found out."""
+    """An extra pragma for SQLite, for tests that an unsafe ledger is detected."""
 
     def __init__(
         self,
@@ -280,9 +282,10 @@ class Life(World):
         launcher: type[TimedLauncher] = TimedLauncher,
         boot_id: str = "boot-1",
     ) -> None:
-        """Boot an engine on what is there, at the time of an act.
+        """Boot an engine on the existing folder, at the time of an act.
 
-        Where there is `mend`, disks may fail: loops and people try again, and after a while it is called.
+        With `mend`, disks may fail: loops and users retry, and after a few retries it is called to end the
+        fault.
         """
         self.plot, self._step, self._on_act, self._mend = plot, step, on_act, mend
         self.outside = Outside(folder / "outside", count)
@@ -317,7 +320,7 @@ class Life(World):
         return f"{self._boots:08x}{self._made:024x}"
 
     def boot(self) -> None:
-        """As `engine/service/` does, in its order."""
+        """Start the parts of an engine like `engine/service/`, in the same order."""
         self.outside.add("boot")
         self._boots, self._made = len(self.outside.all("boot")), 0
         self.config.state_dir.mkdir(exist_ok=True)
@@ -390,9 +393,9 @@ class Life(World):
         note_high_water(self.config.state_dir, epoch=self.epoch, covered_until=covered)
 
     def turn(self) -> None:
-        """Every loop does what is due now; the worker until it has nothing more to do.
+        """Let every loop do what is due now; the worker until it has nothing more to do.
 
-        The heart beats once a minute here, so that there are not more beats than anything else.
+        The heartbeat comes once a minute here, or most steps would be heartbeats.
         """
         for turn in range(9):
             if not self._turn_once():
@@ -402,10 +405,10 @@ class Life(World):
             if turn == 2:
                 self._mend()
             self.clock.advance(seconds=RETRY_SECONDS)
-        raise AssertionError("it does not end")
+        raise AssertionError("the loops still fail after the fault")
 
     def _turn_once(self) -> bool:
-        """Whether a loop could not do its duty."""
+        """Let every loop run once; returns whether one failed."""
         has_failed = False
         for name, loop in self.duties.items():
             if name == "heartbeat" and self.clock.elapsed() < self._beat_at:
@@ -418,7 +421,7 @@ class Life(World):
         return has_failed
 
     def _send(self) -> float:
-        """What is owed is sent, and then noted as sent: at least once, under one name."""
+        """Send due notifications, and then note them as sent: each at least once, with the same name."""
         for owed in self.store.outbox.due(now=self.clock.now(), limit=9):
             self._step(f"send {owed.id}")
             self.outside.add("sent", id=owed.id, event=owed.event, channel=owed.channel, job=owed.job)
@@ -429,7 +432,7 @@ class Life(World):
     # The plot
 
     def go_on(self, act: int = 0) -> None:
-        """Live from an act to the end."""
+        """Live from an act on to the end."""
         for index, one in enumerate(self.plot.acts[act:], start=act):
             self._on_act(index)
             at = NOON + timedelta(seconds=one.at)
@@ -460,7 +463,7 @@ class Life(World):
         self.turn()
 
     def _insist(self, wish: Callable[[], None]) -> None:
-        """Who was refused because of the disk asks again."""
+        """Repeat a request that fails because of the disk, as users do."""
         for turn in range(9):
             try:
                 return wish()
@@ -471,7 +474,7 @@ class Life(World):
                     self.crash()
                 if turn == 2:
                     self._mend()
-        raise AssertionError("refused for good")
+        raise AssertionError("refused after the fault")
 
     def _cancel(self, job: str) -> None:
         with self.store.transaction():
@@ -487,7 +490,7 @@ class Life(World):
     # What must be true
 
     def end_state(self) -> dict[str, object]:
-        """What became of everything, without the names that an engine makes up."""
+        """The final state of everything, without random names."""
         sent = {str(line["id"]): line for line in self.outside.all("sent")}
         return {
             "runs": sorted(
@@ -527,7 +530,7 @@ class Life(World):
         return (run.job, str(run.scheduled_for))
 
     def assert_sound(self) -> None:
-        """I1 to I12, as far as they can be seen in one moment; and every promise is kept."""
+        """Check I1 to I12, as far as they can be seen at one instant, and that every promise is kept."""
         self._check_every_instant_has_one_record()  # I1, I2, I3
         assert all(row.adds_up for row in self.report().rows)
         assert self.launcher.has_executed_none_twice(), "I6"  # type: ignore[attr-defined]  # of this module
@@ -560,7 +563,7 @@ class Life(World):
             self.coverage[schedule.id] = schedule.covered_until
 
     def _check_stories(self) -> None:
-        """I12: of now, and of what was accounted for last."""
+        """I12: check the stories of now, and of the last instant that was accounted for."""
         zone, now = load_zone("UTC"), self.clock.now()
         assert zone is not None
         for schedule in self.store.schedules_in_force():
@@ -570,7 +573,7 @@ class Life(World):
                 assert story.state is not None or story.reason, "I12"
 
     def _check_promises(self) -> None:
-        """I4: what was told as final is so for good. And the name of what is owed follows from the run."""
+        """I4: a reported end never changes. And a notification's name follows from its run."""
         for line in self.outside.all("told"):
             run = self.store.run(str(line["run"]))
             if run is None:
@@ -582,7 +585,9 @@ class Life(World):
             assert row["id"] == name
 
     def assert_ended(self) -> None:
-        """Nothing is open, everything that is owed was sent, and every instant has its story."""
+        """Check that no run is open, that all notifications were sent, and that
+        every instant has its story.
+        """
         self._check_stories()
         assert not self.store.open_runs()
         assert self._ask("select id from outbox where sent_at is null") == []

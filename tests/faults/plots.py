@@ -1,4 +1,4 @@
-"""What happens in the lives that are broken off: every kind of end that a run can have, and every upkeep."""
+"""The plots of interrupted lives: every kind of end that a run can have, and all kinds of upkeep."""
 
 from tests.faults.life import Act, Fate, Plot
 
@@ -6,7 +6,7 @@ DAY = 86_400.0
 
 
 def _at(hour: int, minute: int, second: float = 0) -> float:
-    """Seconds after noon, when every life begins."""
+    """A time of day in seconds after noon, when every life begins."""
     return (hour - 12) * 3600.0 + minute * 60 + second
 
 
@@ -93,7 +93,7 @@ brief = Plot(
         Act(_at(12, 54) + 3 * DAY, "stop"),
     ),
 )
-"""The shortest one that has an end of every kind that a disk can spoil."""
+"""The shortest plot with every kind of end that a disk fault can affect."""
 
 birth = Plot(
     name="birth",

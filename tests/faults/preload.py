@@ -1,4 +1,4 @@
-"""The library of faults: built once for a test run, loaded before everything else, and told what to do."""
+"""The library of faults: built once for a test run, preloaded, and controlled through a block of memory."""
 
 import atexit
 import ctypes
@@ -17,7 +17,7 @@ SOURCE = Path(__file__).with_name("faults.c")
 
 
 class Mode(IntEnum):
-    """What happens at the k-th step; who stands still does so at each from there on."""
+    """What happens at the k-th step. The STOP modes pause the process at each step from there on."""
 
     OFF = 0
     COUNT = 1
@@ -31,7 +31,7 @@ class Mode(IntEnum):
 
 
 class Kind(IntFlag):
-    """What kinds of steps are counted."""
+    """The kinds of steps that are counted."""
 
     WRITE = 1
     SYNC = 2
@@ -44,7 +44,7 @@ class Kind(IntFlag):
 
 @cache
 def library() -> Path:
-    """The compiled library. Every worker builds its own: it takes a fifth of a second."""
+    """The compiled library. Each test process builds its own, which takes a fifth of a second."""
     folder = tempfile.mkdtemp(prefix="jobfile-faults-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     built = Path(folder) / "faults.so"
@@ -56,7 +56,7 @@ def library() -> Path:
 
 
 class Inside:
-    """In a process that has the library loaded."""
+    """Controls the library in this process, which has it loaded."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None)
@@ -80,7 +80,7 @@ class Inside:
         )
 
     def step(self, text: str) -> None:
-        """What follows is seen from outside the folder, and so is a step of its own."""
+        """Count the next action as a step, although it does not touch the folder."""
         self._library.faults_step(text.encode())
 
     def disarm(self) -> None:
@@ -96,7 +96,7 @@ class Inside:
 
 
 class Outside:
-    """A control block in a file, for processes that are started with `environ`."""
+    """Controls the library in other processes, which are started with `environ`, through a file."""
 
     _LAYOUT = struct.Struct("@4i3q512s512s")
 

@@ -1,7 +1,8 @@
-"""A second opinion on cron: the dialect read in the plainest way, and a walk over UTC minute by minute.
+"""A second implementation of cron: reads the dialect in the simplest way, and walks over UTC minute by
+minute.
 
-Written from the rules, not from `jobfile`, and shares nothing with it but the zones of the package `tzdata`.
-It reads only expressions that are good.
+It was written from the rules, not from `jobfile`'s code, and shares only the zones of the package `tzdata`.
+It reads only valid expressions.
 """
 
 from calendar import monthrange
@@ -25,7 +26,7 @@ ALIASES = {
 }
 DAY = 86_400
 NOT_SPECIAL = 3 * 3600
-"""No time is made up for after a clock change of this many seconds or more."""
+"""After a clock change of this many seconds or more, skipped times do not run: cron(8) of Debian."""
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 LAST_DAY = date(9990, 1, 1).toordinal()
 
@@ -45,7 +46,7 @@ class Plain:
     days: str
 
     def is_day(self, day: date) -> bool:
-        """Whether a local date is named."""
+        """Whether the expression names a local date."""
         if day.month not in self.month:
             return False
         by_day = any(fits_month(item, day) for item in self.day.split(","))
@@ -58,7 +59,7 @@ class Plain:
 
 
 def read(text: str, days: str = "cron") -> Plain:
-    """A good expression."""
+    """Read a valid expression."""
     minute, hour, day, month, week = ALIASES.get(text.strip(), text).lower().split()
     return Plain(
         minutes=frozenset(60 * h + m for h in values(hour, 0, 23) for m in values(minute, 0, 59)),
@@ -94,7 +95,7 @@ def number(word: str, low: int, names: tuple[str, ...]) -> int:
 
 
 def fits_month(item: str, day: date) -> bool:
-    """Whether a date is what one item of the day-of-month field says."""
+    """Whether one item of the day-of-month field names a date."""
     length = monthrange(day.year, day.month)[1]
     working = [n for n in range(1, length + 1) if day.replace(day=n).weekday() < 5]
     if item == "l":
@@ -108,7 +109,7 @@ def fits_month(item: str, day: date) -> bool:
 
 
 def fits_week(item: str, day: date) -> bool:
-    """Whether a date is what one item of the day-of-week field says."""
+    """Whether one item of the day-of-week field names a date."""
     weekday = day.isoweekday() % 7
     if "#" in item:
         name, nth = item.split("#")
@@ -124,7 +125,7 @@ def fits_week(item: str, day: date) -> bool:
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo:
-    """A zone as the package `tzdata` has it."""
+    """A zone from the package `tzdata`."""
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
 
@@ -185,7 +186,7 @@ def offset_at(clock: ZoneInfo, at: int) -> int:
 
 
 def fires_on_day(plain: Plain, zone: str, day: int) -> list[int]:
-    """The instants of a day of UTC at which an expression fires, found by asking at every minute."""
+    """The instants of a day of UTC at which an expression fires, found by testing every minute."""
     around = range(day - 1, day + 2)
     named = {one for one in around if plain.is_day(date.fromordinal(EPOCH_DAY + one))}
     if not named:

@@ -1,7 +1,7 @@
-"""Files made to cost more than they are, by name, some as functions of a size.
+"""Small files that are expensive to check, by name; some are functions of a size.
 
-`python -m tests.language.hostile` reads names, looks at each file with a gibibyte of memory in a process of
-its own, and says in JSON what that cost.
+`python -m tests.language.hostile` reads names. It checks each file in a process of its own with at most 1 GiB of
+memory, and prints the cost as JSON.
 """
 
 import gc
@@ -34,7 +34,7 @@ def job(body: Callable[[int], str]) -> Maker:
 
 
 def script(text: str) -> Maker:
-    """A job whose script is one text many times over, and then a template."""
+    """A job whose script repeats a text many times, and ends with a template."""
     return job(lambda n: "run: '" + text * n + " {{ run.id }}'")
 
 
@@ -164,13 +164,13 @@ BOMBS: dict[str, tuple[str | list[File], str]] = {
     "folders": (several(lambda at: "**/a/" * 20 + "b.yaml", lambda at: "a/" * 60 + "x")(1), "JF020"),
     "a circle of many": (jobs(lambda at: f"run: x, triggers: [after: j{(at + 1) % 5_000}]")(5_000), "JF207"),
 }
-"""What is refused, with the code that says it."""
+"""Files that are refused, each with the code of the finding."""
 
 LONG = 250_000
 
 
 def shell_words(text: str, *, shell: str = "sh", end: str = " {{ run.id }}") -> str:
-    """A job with a script in which one word, or one blank, is very long."""
+    """A job with a script that contains a very long word, or many blanks."""
     return f"version: 1\njobs:\n  a: {{shell: {shell}, run: '{text}{end}'}}\n"
 
 
@@ -194,7 +194,7 @@ SLOW: dict[str, str] = {
     "options": shell_words("echo " + "--a" * (LONG // 3)),
     "dashes before a mistake": "version: 1\njobs:\n  " + "- \t" * (LONG // 3) + ": [\n",
 }
-"""One long line of which a careless search would try every part with every other."""
+"""Files with one long line, on which a careless search takes quadratic time."""
 
 
 GROWING: dict[str, tuple[Maker, int]] = {
@@ -262,7 +262,7 @@ GROWING: dict[str, tuple[Maker, int]] = {
         150,
     ),
 }
-"""What may cost no more than in proportion to its size, with a size to begin at."""
+"""Files whose cost must be proportional to their size, each with a size to start with."""
 
 
 def files_of(made: str | list[File]) -> list[File]:
@@ -270,7 +270,7 @@ def files_of(made: str | list[File]) -> list[File]:
 
 
 def cost(made: str | list[File]) -> tuple[float, list[str]]:
-    """Seconds of the processor for all that is done with files, and the code of each finding."""
+    """The processor time in seconds for everything that is done with files, and the code of each finding."""
     files = files_of(made)
     start = time.process_time()
     looked = compile_files(files, ask_shells=lambda scripts: [None for _ in scripts])
@@ -280,10 +280,10 @@ def cost(made: str | list[File]) -> tuple[float, list[str]]:
 
 
 def look(name: str) -> None:
-    """In a process of its own: say what one file costs."""
+    """Check one file in this process, and print its cost."""
     resource.setrlimit(resource.RLIMIT_AS, (1024 * MEBIBYTE, 1024 * MEBIBYTE))
     seconds, codes = cost(BOMBS[name][0])
-    # The peak of this process's own memory: ru_maxrss begins with that of its parent.
+    # The peak of this process alone: ru_maxrss starts with the peak of its parent.
     about = Path("/proc/self/status").read_text().splitlines()
     (peak_line,) = [line for line in about if line.startswith("VmHWM:")]
     peak = int(peak_line.split()[1]) // 1024

@@ -1,4 +1,6 @@
-"""What must be true for any bytes: nothing raises, places are inside the file, answers are repeatable."""
+"""Properties that must hold for any bytes: nothing raises, places are
+inside the file, results are repeatable.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,14 +17,14 @@ from jobfile.render.text import render_short, render_text, summary_line, to_json
 
 TODAY = datetime(2026, 11, 24, tzinfo=UTC)
 MAX_SHOWN = 200_000
-"""Characters of all findings about one small file; more would be a flood."""
+"""Maximum length of all findings about one small file, in characters."""
 
 
 def examine(files: Sequence[File], *, mends: bool = True) -> Compiled:
-    """Look at files in every way there is; whatever is wrong with jobfile itself is an AssertionError."""
+    """Check files in all ways; raises AssertionError for a mistake of jobfile itself."""
     looked = compile_files(files, now=TODAY)
     again = compile_files(files, now=TODAY)
-    assert looked.diagnostics == again.diagnostics, "the same bytes, another answer"
+    assert looked.diagnostics == again.diagnostics, "the same bytes gave another result"
     names = {name for name, _ in files}
     for one in looked.diagnostics:
         assert one.code in CODES
@@ -30,7 +32,7 @@ def examine(files: Sequence[File], *, mends: bool = True) -> Compiled:
         _is_placed(one, looked.sources.get(one.file))
     _is_shown(looked)
     is_wrong = any(one.is_error for one in looked.diagnostics)
-    assert (looked.catalog is None) == is_wrong, "a catalog, or an error; one of the two"
+    assert (looked.catalog is None) == is_wrong, "there must be either a catalog or an error"
     if looked.catalog is not None and again.catalog is not None:
         assert looked.catalog.digest == again.catalog.digest
         for job in looked.catalog.jobs:

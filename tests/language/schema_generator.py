@@ -1,4 +1,4 @@
-"""Job files made from the JSON Schema of the language itself: right, at the edge, or wrong in places."""
+"""Generates job files from the JSON Schema of the language: valid ones, edge cases, and partly wrong ones."""
 
 import json
 import random
@@ -69,7 +69,7 @@ def schema() -> dict[str, Any]:
 
 
 class Generator:
-    """Makes one value after the other; `wrong` is the share of values that need not fit."""
+    """Generates values; `wrong` is the share of values that may violate the schema."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -169,7 +169,7 @@ class Generator:
         return self.chance.choice(NUMBERS) if kind == 3 else self.chance.choice([None, True, False])
 
     def shuffled(self, value: Any, key: str = "") -> Any:
-        """The same value with its maps in another order, but for steps, whose order has a meaning."""
+        """The same value with its maps in another order, except steps, whose order has a meaning."""
         if isinstance(value, list):
             return [self.shuffled(item) for item in value]
         if not isinstance(value, dict):
@@ -181,7 +181,7 @@ class Generator:
 
 
 def resolved(about: dict[str, Any]) -> dict[str, Any]:
-    """A schema with what it refers to."""
+    """A schema with its reference resolved."""
     while "$ref" in about or ("allOf" in about and "$ref" in about["allOf"][0]):
         path = about.get("$ref") or about["allOf"][0]["$ref"]
         about = schema()
@@ -191,5 +191,5 @@ def resolved(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def dumped(tree: object) -> bytes:
-    """JSON is YAML."""
+    """A job file as bytes: JSON, which is valid YAML."""
     return json.dumps(tree, indent=1).encode()

@@ -1,4 +1,4 @@
-"""Scripts in which a value comes as code by a detour, and ordinary ones."""
+"""Scripts that run a value as code in an indirect way, and ordinary ones."""
 
 _CARRIED = r"""
 x={{v}}; eval "$x"
@@ -122,7 +122,7 @@ find . -maxdepth 0 -exec bash -c 'echo $(($2))' sh {} {{v}} \;
 echo {{v}} | xargs bash -c 'echo $(($1))' sh
 """.strip().splitlines()
 CARRIED = [one.replace("\\n", "\n") for one in _CARRIED]
-"""Each reads a value as code, in bash at least; the value comes through names, pipes, functions or files."""
+"""Each runs a value as code, at least in bash; the value passes through names, pipes, functions or files."""
 
 _USES = r"""
 echo {{v}}
@@ -237,4 +237,4 @@ perl -pe {{v}} /dev/null
 python3 -c {{v}}
 """.strip().splitlines()
 USES = [one.replace("\\n", "\n") for one in _USES]
-"""Uses of a value: many read it as code, and many do not."""
+"""Uses of a value: many run it as code, and many do not."""

@@ -1,4 +1,4 @@
-"""Random scripts into which a hostile value comes in every way, and the execution of what is accepted."""
+"""Random scripts that get a hostile value in all ways, and the execution of those that are accepted."""
 
 import random
 import re
@@ -34,7 +34,7 @@ VALUES = (
     "x) touch PWNED #",
     "a[$(touch PWNED)]=1",
 )
-"""Each runs something where it is read as code, a name, arithmetic or several words."""
+"""Each runs a command if it is read as code, as a name, as arithmetic or as several words."""
 _CARRIERS = (
     "x=%v; %s",
     "x='%v'; %s",
@@ -66,7 +66,7 @@ _BASH_CARRIERS = (
 
 
 class Accepted(NamedTuple):
-    """A script that the compiler accepts, as the shell gets it."""
+    """A script that the compiler has accepted, in the form that the shell gets."""
 
     source: str
     text: str
@@ -95,7 +95,7 @@ def scripts(chance: random.Random, *, is_bash: bool) -> Iterator[str]:
 
 
 def accept(script: str, dialect: Dialect) -> Accepted | None:
-    """The script as the shell gets it, if the compiler accepts it."""
+    """The script in the form that the shell gets, if the compiler accepts it."""
     slots = offsets(script)
     kinds = ["string"] * len(slots)
     made, _ = compile_script(script, slots=slots, kinds=kinds, dialect=dialect, outside=OUTSIDE)
@@ -103,7 +103,7 @@ def accept(script: str, dialect: Dialect) -> Accepted | None:
 
 
 def execute(shell: str, batch: Sequence[tuple[Accepted, str]], folder: Path) -> None:
-    """Run each script with its value, all in one process; fails for the one that ran its value."""
+    """Run each script with its value, all in one process; fails if a script ran its value."""
     if not _leaves_a_mark(shell, batch, folder):
         return
     culprits = [one for one in batch if _leaves_a_mark(shell, [one], folder)]

@@ -257,7 +257,7 @@ HOSTILE = tuple(dict.fromkeys(_ODD))
 
 
 def nested(chance: random.Random, depth: int = 3, *, is_bash: bool = False) -> tuple[str, int]:
-    """A random valid script that prints some values, and how many: each in `<…>` lines."""
+    """A random valid script that prints values, each in `<…>` lines, and their number."""
     if depth == 0:
         return chance.choice(_PRINTS + (_BASH_PRINTS if is_bash else ())), 1
     inner, count = nested(chance, depth - 1, is_bash=is_bash)
@@ -272,7 +272,7 @@ def nested(chance: random.Random, depth: int = 3, *, is_bash: bool = False) -> t
     if kind in ("capture", "substitution") and "<<" in inner:
         return f"( {inner}\n)", count
     if kind == "capture":
-        # bash 5.2 loses assignments after a here-document in $( ), with or without a template.
+        # bash 5.2 loses assignments after a here-document inside $( ), with or without a template.
         return f"z=$( {inner}\n); printf '%s\\n' \"$z\"", count
     if kind == "two heredocs":
         body = f"cat >/dev/null <<ONE; cat <<TWO\nnot ' shown \" (\nONE\n<{V}>\nTWO\n{inner}"
@@ -399,7 +399,7 @@ def wrapped(chance: random.Random, script: str) -> str:
 
 
 def offsets(script: str) -> Sequence[tuple[int, int]]:
-    """Where the templates stand."""
+    """The places of the templates."""
     found, at = [], script.find(V)
     while at != -1:
         found.append((at, at + len(V)))

@@ -1,4 +1,4 @@
-"""The engine under a random life: time passes, files change, engines crash, jobs end, people cancel."""
+"""The engine in a random life: time passes, files change, engines crash, jobs end, users cancel."""
 
 import tempfile
 from datetime import timedelta
@@ -47,7 +47,7 @@ spans = st.sampled_from([1, 30, 61, 300, 3_600, 4 * 3_600, 40 * 3_600, 3 * 86_40
 
 
 class Life(RuleBasedStateMachine):
-    """Each rule is something that happens; the invariants hold after all of them."""
+    """Each rule is an event; the invariants must hold after each."""
 
     @initialize(text=files)
     def begin(self, text: str) -> None:
@@ -86,7 +86,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_up)
     @rule()
     def the_host_boots_anew(self) -> None:
-        """Nothing that ran is left; a supervisor that died with the host has left no end."""
+        """No process survives, and supervisors that died with the host have not recorded an end."""
         for attempt in self.world.launcher.running():
             self.world.launcher.lose(attempt)
         self.world.boot_id += "'"
@@ -233,7 +233,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def no_run_started_before_its_time(self) -> None:
-        """By the clock that it followed: a clock that is set back later does not make it early."""
+        """By the clock of that time: if the clock is set back later, that does not make the run early."""
         if not getattr(self, "is_up", False):
             return
         for run in self.world.view.recent_runs(job=None, state=None, limit=10**6):

@@ -1,1 +1,1 @@
-"""`make mutate`: small changes to the code that decides, each of which a test has to notice."""
+"""`make mutate`: makes small changes to decision code, each of which a test must notice."""

@@ -1,7 +1,8 @@
-"""`make mutate`: change the deciding modules a little, many times, and count what the tests notice.
+"""`make mutate`: makes many small changes to decision modules, and counts how many the tests notice.
 
-MUTATE_SEED draws others; MUTATE_COUNT is the number of changes to each module (0: all of them);
-MUTATE_MODULES names modules, by commas. 1 when a module's tests notice less than 90 %.
+MUTATE_SEED selects other changes; MUTATE_COUNT is the number of changes to each module (0: all);
+MUTATE_MODULES is a list of modules, separated by commas. Exit code 1 if a module's tests notice less than 90
+%.
 """
 
 import os
@@ -27,13 +28,13 @@ ENOUGH = 0.9
 
 
 class Result(NamedTuple):
-    """What became of a module's mutants."""
+    """The result for a module's mutants."""
 
     path: str
     noticed: int
     survivors: tuple[Mutant, ...]
     is_sound: bool = True
-    """Whether the tests still passed without a change when all were tried."""
+    """Whether, after all mutants, the tests still passed without a change."""
 
     @property
     def is_enough(self) -> bool:
@@ -41,20 +42,20 @@ class Result(NamedTuple):
 
 
 def measured(group: Group) -> tuple[Group, float | None]:
-    """How long a group of tests may take at most, if it passes at all."""
+    """The maximum time for a group of tests in seconds; None if it fails without any change."""
     with a_copy() as copy:
         return group, most_seconds(copy, group)
 
 
 def examined(path: str, *, seed: str, count: int, limits: dict[Group, float]) -> Result:
-    """One module's mutants, each against the tests that have to notice it."""
+    """Try a module's mutants, each with the tests that must notice it."""
     text = (ROOT / path).read_text()
     real = [mutant for mutant in mutants_of(text) if not is_equivalent(path, mutant)]
     chosen = drawn(real, seed=f"{seed}:{path}", count=count or len(real))
     own = {group: limits[group] for group in COVERING[path]}
     with a_copy() as copy:
         survivors = tuple(one for one in chosen if not is_noticed(copy, path, one, own))
-        # What failed for another reason, a venv that was made anew perhaps, has noticed nothing.
+        # Tests that failed for another reason, such as a replaced venv, did not notice the mutants.
         first = COVERING[path][0]
         is_sound = copy.is_green(first, seconds=own[first])
     return Result(path, len(chosen) - len(survivors), survivors, is_sound=is_sound)
@@ -62,7 +63,7 @@ def examined(path: str, *, seed: str, count: int, limits: dict[Group, float]) ->
 
 @contextmanager
 def a_copy() -> Iterator[Copy]:
-    """A copy of the project, for as long as it is used."""
+    """A copy of the project for the `with` block."""
     with tempfile.TemporaryDirectory(prefix="mutate-", ignore_cleanup_errors=True) as folder:
         yield Copy(Path(folder))
 
@@ -90,7 +91,7 @@ def main(environ: dict[str, str]) -> int:
 
 
 def line_of(result: Result) -> str:
-    """How a module did, and each change that no test noticed."""
+    """The result of a module, and each change that no test noticed."""
     total = result.noticed + len(result.survivors)
     verdict = "" if result.is_enough else f"   below {ENOUGH:.0%}"
     if not result.is_sound:
@@ -101,7 +102,7 @@ def line_of(result: Result) -> str:
 
 
 def summary(results: Sequence[Result], *, seed: str, seconds: float) -> str:
-    """The sum, and what to do."""
+    """The total, and what to do next."""
     noticed = sum(result.noticed for result in results)
     total = noticed + sum(len(result.survivors) for result in results)
     text = f"mutate: {noticed} of {total} changes noticed, seed {seed}, in {seconds / 60:.1f} minutes"

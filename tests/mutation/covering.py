@@ -1,4 +1,4 @@
-"""Which tests have to notice a change in which module: the fast ones first, more of them behind."""
+"""The tests that must notice changes, for each module: fast ones first, then more."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,7 @@
-"""Changes that change no behaviour, each with the reason. Reviewed by hand: a gap in the tests is not one."""
+"""Changes that do not change behaviour, each with the reason.
+
+Reviewed by hand: a gap in the tests is not a reason.
+"""
 
 from typing import NamedTuple
 
@@ -6,7 +9,7 @@ from tests.mutation.mutating import Mutant
 
 
 class Equivalent(NamedTuple):
-    """A change to a line of a module, and why nobody can see it."""
+    """A change to a line of a module, and why it has no visible effect."""
 
     path: str
     source: str
@@ -20,7 +23,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
             "jobfile/schedule/occurrences.py",
             "if after >= until:",
             change,
-            "nothing is found in a window that is empty or turned round; it saves the look",
+            "an empty or reversed window contains nothing; the check only saves time",
         )
         for change in ("after >= until -> False", "after >= until -> (after > until)")
     ),
@@ -28,20 +31,20 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "jobfile/schedule/occurrences.py",
         "for year in range(after.year, until.year + 1) if after < until else ():",
         "1 -> 2",
-        "a piece of a later year begins after the end of the window, and so holds nothing of it",
+        "a piece of a later year begins after the end of the window, so it has no instant inside",
     ),
     Equivalent(
         "jobfile/schedule/occurrences.py",
         "after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY)",
         "after = max(after, _utc_midnight(entry.from_day) - _AROUND_A_DAY) -> pass",
-        "the days are asked for anyway; it saves the walk to the first of them",
+        "each day is checked later anyway; this only saves time",
     ),
     *(
         Equivalent(
             "engine/core/due.py",
             "until, span = after, span * 4",
             change,
-            "how far one look backwards reaches changes the time it takes, and not what is found",
+            "the length of one look backwards changes only the time that it takes, not the result",
         )
         for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
     ),
@@ -49,14 +52,14 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "engine/answers/did.py",
         "if last is not None and last.id != run.id:",
         "last is not None and last.id != run.id -> (last.id != run.id)",
-        "what is made of a run has a run; only the types do not know that",
+        "an item made from a run always has a run; only the types do not express that",
     ),
     *(
         Equivalent(
             "engine/answers/why.py",
             source,
             change,
-            "how far one look backwards reaches changes the time it takes, and not what is found",
+            "the length of one look backwards changes only the time that it takes, not the result",
         )
         for source, change in (
             ("span, looked = timedelta(hours=1), timedelta()", "1 -> 2"),
@@ -70,7 +73,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
             "engine/answers/newest.py",
             source,
             change,
-            "how far one look backwards reaches changes the time it takes, and not what is found",
+            "the length of one look backwards changes only the time that it takes, not the result",
         )
         for source, change in (
             ("until, span = since, span * 4", "4 -> 3"),
@@ -82,21 +85,21 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "engine/answers/newest.py",
         "found = _newest_in(view, job, since=now + INSTANT, until=FAR, now=now, fits=fits)",
         "now + INSTANT -> (now - INSTANT)",
-        "what is of this very instant is found by the next look too, and what is to come comes before it",
+        "the next look also finds items at this instant, and future items come before them",
     ),
     Equivalent(
         "engine/answers/newest.py",
         "is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at",
         "not item.is_scheduled and item.run is not None and item.run.queued_at > at -> "
         "(not item.is_scheduled and item.run.queued_at > at)",
-        "what no schedule asked for is a run; only the types do not know that",
+        "an item that is not scheduled is always a run; only the types do not express that",
     ),
     *(
         Equivalent(
             "engine/answers/report.py",
             "if since <= gap.first_at and gap.last_at < until:",
             change,
-            "a gap that is counted one by one has the same number; its own count only takes less time",
+            "counting a gap one by one gives the same number; its stored count only saves time",
         )
         for change in (
             "since <= gap.first_at -> (since < gap.first_at)",
@@ -107,20 +110,20 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "engine/answers/report.py",
         "if root is None:",
         "root is None -> False",
-        "retention takes away no run that was tried again; only the types do not know that",
+        "retention never removes a run that was retried; only the types do not express that",
     ),
     Equivalent(
         "jobfile/schedule/occurrences.py",
         "for year in range(after.year, until.year + 1) if after < until else ():",
         "after < until -> (after <= until)",
-        "an empty stretch has no piece with an instant in it",
+        "an empty stretch contains no instant",
     ),
     *(
         Equivalent(
             "jobfile/schedule/local_times.py",
             "if piece.end > low and piece.start < high:",
             change,
-            "a piece that only touches the stretch has no second of it, and so no instant",
+            "a piece that only touches the stretch has no instant in it",
         )
         for change in ("piece.start < high -> (piece.start <= high)", "piece.end > low -> (piece.end >= low)")
     ),
@@ -128,26 +131,26 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "engine/core/retry.py",
         "factor = 2 ** min(attempt - 1, 40)",
         "40 -> 39",
-        "any delay of a second times two to the 39th is beyond every max_delay",
+        "any delay of a second times two to the 39th exceeds every max_delay",
     ),
     Equivalent(
         "engine/answers/did.py",
         'took = f", took {_took(run)}" if run.started_at and run.ended_at else ""',
         "run.started_at and run.ended_at -> (run.started_at or run.ended_at)",
-        "what succeeded has begun and has ended; only the types do not know that",
+        "a run that succeeded has begun and ended; only the types do not express that",
     ),
     Equivalent(
         "jobfile/schedule/occurrences.py",
         "if seconds < 1:",
         "seconds < 1 -> (seconds <= 1)",
-        "the rest of a division by one is nothing, too",
+        "the remainder of a division by one is zero, too",
     ),
     *(
         Equivalent(
             "jobfile/schedule/occurrences.py",
             source,
             change,
-            "the days of an entry are asked for anyway; it saves the walk to the first of them",
+            "each day is checked later anyway; this only saves time",
         )
         for source, change in (
             ("if entry.from_day is not None:", "entry.from_day is not None -> False"),
@@ -163,19 +166,19 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "jobfile/schedule/local_times.py",
         "if year > after.year and not _has_days(times, year):",
         "year > after.year -> (year >= after.year)",
-        "a year without a named day has no instant, whether its pieces are looked at or not",
+        "a year without a named day has no instant, whether its pieces are checked or not",
     ),
     Equivalent(
         "engine/core/due.py",
         "if after < window.until:",
         "after < window.until -> (after <= window.until)",
-        "an empty stretch has no instant in it; it saves the look",
+        "an empty stretch contains no instant; the check only saves time",
     ),
     Equivalent(
         "engine/core/retry.py",
         "factor = 2 ** min(attempt - 1, 40)",
         "40 -> 41",
-        "any delay of a second times two to the 40th is beyond every max_delay",
+        "any delay of a second times two to the 40th exceeds every max_delay",
     ),
 )
 

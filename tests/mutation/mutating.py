@@ -29,7 +29,7 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 SWAPPED_CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "reversed": "list"}
 WORD = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
-"""Texts of this form are reasons, kinds and keys: what other code compares. Sentences are left alone."""
+"""Texts of this form are reasons, kinds and keys, which other code compares. Sentences are not changed."""
 
 
 class Mutant(NamedTuple):
@@ -63,7 +63,7 @@ def mutants_of(text: str) -> list[Mutant]:
 
 
 def drawn(mutants: Sequence[Mutant], *, seed: str, count: int) -> list[Mutant]:
-    """Some of them, by chance; a larger count draws the same ones first."""
+    """A random selection; a larger count draws the same ones first."""
     order = list(mutants)
     random.Random(seed).shuffle(order)
     return order[:count]
@@ -99,7 +99,9 @@ def _changes(tree: ast.Module) -> Iterator[_Change]:
 
 
 def _deciding_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """What can change a decision: no annotation, decorator, docstring, import, message or named number."""
+    """The nodes that can change a decision: no annotations, decorators,
+    docstrings, imports, messages, named numbers.
+    """
     children: list[ast.AST]
     match node:
         case ast.Call(func=ast.Name(id="assert_never")):

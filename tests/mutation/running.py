@@ -1,4 +1,4 @@
-"""Copies of the project in which a module is changed and its tests run; the work tree is never touched."""
+"""Copies of the project, in which a module is changed and its tests run; the work tree is never changed."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.mutation.mutating import Mutant
 LIBRARY = "engine/supervisor/libplain.so"
 FEWEST_SECONDS, LONGEST_SECONDS = 30.0, 600.0
 SLACK = 5.0
-"""A group of tests may take this many times as long as without a change; longer is a hang, and noticed."""
+"""A group of tests may take this many times as long as without a change; a longer run counts as noticed."""
 
 
 class Copy:
@@ -33,14 +33,16 @@ class Copy:
         self._modified = time.time_ns() // 1_000_000_000
 
     def write(self, path: str, text: str) -> None:
-        """Python finds compiled modules by size and second, so each version has a second of its own."""
+        """Write a module. Python recognises stale bytecode by size and
+        second, so each version gets its own second.
+        """
         place = self.folder / path
         place.write_text(text)
         self._modified += 1
         os.utime(place, (self._modified, self._modified))
 
     def is_green(self, tests: Sequence[str], *, seconds: float) -> bool:
-        """Whether the tests pass in time; without shrinking, since only the yes or no counts."""
+        """Whether the tests pass in time; without shrinking, because only the verdict counts."""
         options = (
             "-x",
             "-q",
@@ -71,7 +73,7 @@ class Copy:
 
 
 def most_seconds(copy: Copy, group: Sequence[str]) -> float | None:
-    """How long these tests may take at most; None if they fail without any change."""
+    """The maximum time for these tests in seconds; None if they fail without any change."""
     begun = time.monotonic()
     if not copy.is_green(group, seconds=LONGEST_SECONDS):
         return None

@@ -1,4 +1,7 @@
-"""What every store must do. A store's test module gives a fixture `open_ledger` and imports all of this."""
+"""Tests that every store must pass.
+
+A store's test module defines a fixture `open_ledger` and imports all of this.
+"""
 
 import random
 from collections.abc import Callable
@@ -162,7 +165,7 @@ def test_an_end_is_recorded_once_and_is_final(open_ledger: OpenLedger) -> None:
 
 
 def a_run_that_is(store: Store, state: RunState) -> Run:
-    """A run that came to a state by moves that the store makes."""
+    """A run that has reached a state by moves of the store."""
     queued = queue(store, a_run(reason="spread" if state is RunState.QUEUED else ""))
     ends = {RunState.SKIPPED, RunState.MISSED}
     if state is RunState.QUEUED:
@@ -186,13 +189,13 @@ def a_run_that_is(store: Store, state: RunState) -> Run:
 
 @pytest.mark.parametrize("before", RunState)
 def test_a_run_makes_every_legal_move_and_no_other(open_ledger: OpenLedger, before: RunState) -> None:
-    """Whatever a caller asks for: each way to move a run, to each state, from each state."""
+    """For each way to move a run, from each state to each state."""
     store = open_ledger().store
     run = a_run_that_is(store, before)
     made = set()
 
     def ask(way: Callable[[], object]) -> None:
-        """In a transaction that is taken back, so that the next way begins anew."""
+        """Try it in a transaction that is rolled back, so that the next one starts from the same state."""
         with suppress(ZeroDivisionError), store.transaction():
             with suppress(AssertionError):
                 way()
@@ -734,7 +737,7 @@ def test_how_long_good_runs_took(open_ledger: OpenLedger) -> None:
 
 
 def a_busy_ledger(ledger: Ledger) -> None:
-    """A schedule with a run and a gap record, a run by hand that is active, and a lost one that had ended."""
+    """A schedule with a run and a gap record, an active requested run, and a lost run whose end was found."""
     apply(ledger.store)
     (schedule,) = ledger.store.schedules_in_force()
     first = NOON + MINUTE
@@ -906,7 +909,7 @@ def test_what_is_in_the_way_and_what_may_start_is_what_a_reading_of_all_runs_say
 
 
 def may_start(crowd: list[Run]) -> list[Run]:
-    """The runs that may start at noon, oldest first, as one reads it in the rules."""
+    """The runs that may start at noon, oldest first, by the plain rules."""
 
     def has_room(run: Run) -> bool:
         active = [

@@ -1,6 +1,6 @@
-"""What every store must do about order: each listing comes in the order that its port says.
+"""Tests of order that every store must pass: each listing has the order that its port documents.
 
-It is a part of the conformance suite: a store's test module imports all of this too.
+This is a part of the conformance suite: a store's test module imports all of this, too.
 """
 
 import re
@@ -19,30 +19,30 @@ from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, ever
 from tests.store.conformance import ENDED, Ledger, OpenLedger, a_pause, generation, queue, start
 
 MIXED = (3, 1, 4, 2, 5)
-"""The order in which things are written: neither that of their times, nor its reverse."""
+"""The order in which rows are written: neither that of their times, nor the reverse."""
 WINDOW: dict[str, Any] = {"since": NOON - 99 * DAY, "until": NOON + 99 * DAY}
 LATER = NOON + 9 * DAY
 
 
 class Listing(NamedTuple):
-    """How a listing is asked for, and what it gives then."""
+    """A call that lists rows, and the expected result."""
 
     ask: Callable[[Ledger], Sequence[object]]
     given: Sequence[object]
 
 
 def ids(runs: Sequence[Run]) -> list[int]:
-    """The last digit of each run's id: the hour of what it is about."""
+    """The last digit of each run's id, which is its hour."""
     return [int(run.id[-1]) for run in runs]
 
 
 def hours(instants: Sequence[datetime]) -> list[int]:
-    """How many hours after noon."""
+    """The hours after noon."""
     return [int((at - NOON) / HOUR) for at in instants]
 
 
 def waiting(store: Store, **fields: Any) -> None:
-    """Runs that wait, recorded in mixed order of their times."""
+    """Record waiting runs, in mixed order of their times."""
     for hour in MIXED:
         run = a_run(
             id=f"{hour:032x}",
@@ -60,13 +60,15 @@ def with_waiting(**fields: Any) -> Callable[[Ledger], None]:
 
 
 def with_retries(ledger: Ledger) -> None:
-    """Runs that make up for another."""
+    """Record runs that retry another run."""
     queue(ledger.store, a_run(id="9" * 32, scheduled_for=NOON - 199 * DAY))
     waiting(ledger.store, retry_of="9" * 32)
 
 
 def with_active(ledger: Ledger) -> None:
-    """Runs that were started in mixed order of their times; each attempt begins at the hour of its run."""
+    """Record active runs, started in mixed order of their times; each attempt
+    begins at the hour of its run.
+    """
     waiting(ledger.store)
     for hour in (2, 5, 1):
         run = ledger.store.run(f"{hour:032x}")
@@ -76,7 +78,7 @@ def with_active(ledger: Ledger) -> None:
 
 
 def with_ended(ledger: Ledger, state: RunState = RunState.SUCCEEDED) -> None:
-    """Runs of a schedule that ended in mixed order, at the hours of their names."""
+    """Record runs of a schedule that ended in mixed order, at the hours of their names."""
     waiting(ledger.store, trigger=TriggerKind.SCHEDULE, schedule_key="default")
     for hour in MIXED:
         run = ledger.store.run(f"{hour:032x}")
@@ -98,7 +100,7 @@ def with_lost(ledger: Ledger) -> None:
 
 
 def with_mixed_ends(ledger: Ledger, *, every_hour: timedelta = HOUR) -> None:
-    """Each run ended another way, at its hour; or all in one moment, when an hour takes no time."""
+    """Record runs with different ends, each at its hour; or all at one instant, if `every_hour` is zero."""
     waiting(ledger.store, not_before=NOON)
     ends = dict(zip(sorted(MIXED), ("failed", "succeeded", "timed_out", "lost", "failed"), strict=True))
     for hour in MIXED:
@@ -113,7 +115,7 @@ def with_mixed_ends(ledger: Ledger, *, every_hour: timedelta = HOUR) -> None:
 
 
 def with_tries(ledger: Ledger) -> None:
-    """One run that was tried three times."""
+    """Record one run with three attempts."""
     run = queue(ledger.store, a_run())
     for _ in range(3):
         run = start(ledger.store, run)
@@ -128,7 +130,9 @@ def with_tries(ledger: Ledger) -> None:
 
 
 def with_generations(ledger: Ledger) -> None:
-    """Five generations, each with its zone rules, a job of its own, and one that changes each time."""
+    """Record five generations, each with its zone rules, a job of its own, and a
+    job that changes each time.
+    """
     store = ledger.store
     for hour in MIXED:
         at = NOON + hour * HOUR
@@ -144,7 +148,7 @@ def with_generations(ledger: Ledger) -> None:
 
 
 def with_schedules(ledger: Ledger) -> None:
-    """One job whose schedule was replaced five times; the gaps of the last one."""
+    """Record a job whose schedule was replaced five times, and gaps of the last one."""
     store = ledger.store
     spec = a_job(schedule=every(minutes=1))
     with store.transaction():
@@ -172,9 +176,9 @@ def with_schedules(ledger: Ledger) -> None:
 
 
 def with_happenings(ledger: Ledger, *, every_hour: timedelta = HOUR) -> None:
-    """What happened to the engine, what was refused, paused, owed and done, in mixed order of time.
+    """Record incidents, refusals, pauses, notifications and audit records, in mixed order of time.
 
-    All in one moment, when an hour takes no time.
+    All are at one instant if `every_hour` is zero.
     """
     store = ledger.store
     for hour in MIXED:
@@ -189,7 +193,7 @@ def with_happenings(ledger: Ledger, *, every_hour: timedelta = HOUR) -> None:
 
 
 def with_sets(ledger: Ledger) -> None:
-    """Runs of schedules of mixed names."""
+    """Record runs of schedules with mixed names."""
     for hour in MIXED:
         spec = a_job(f"job-{hour}")
         for epoch in (1, 0):
@@ -198,7 +202,7 @@ def with_sets(ledger: Ledger) -> None:
 
 
 def with_crowds(ledger: Ledger) -> None:
-    """More runs of one key than it allows: each was alone when it started."""
+    """Record more runs of one key than it allows: each was alone when it started."""
     for hour in MIXED:
         for number in range(2):
             run = a_run(id=f"{number:016x}{hour:016x}", concurrency_key=str(hour), concurrency_limit=1)
@@ -485,13 +489,15 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         ),
     ),
 }
-"""Each listing, in a ledger that was written in another order than it gives."""
+"""Each listing, in a ledger that was written in a different order."""
 
 IN_NO_ORDER = {"count_runs", "pruned_requests", "crowded", "expire_waiting", "runs_with_prefix"}
 AS_GIVEN = {"prune", "set_aside", "unreadable"}
-"""In the order of what was given to them, or met."""
+"""Methods whose results are in the order of their arguments, or of the rows as found."""
 BEYOND_A_STORE = {"half_ended", "misnumbered", "executed_twice", "unproven", "last_states", "unreadable_rows"}
-"""Their rows cannot all be made by a store's own methods; the tests of what reads them make them by hand."""
+"""Methods about rows that a store's own methods cannot all write; the
+tests of their callers write them in SQL.
+"""
 
 
 def test_each_listing_is_tried_here() -> None:

@@ -1,6 +1,6 @@
 """What every store must do about transactions, superseded sessions, threads and times.
 
-It is a part of the conformance suite: a store's test module imports all of this too.
+This is a part of the conformance suite: a store's test module imports all of this, too.
 """
 
 import threading
@@ -39,7 +39,7 @@ QUEUED, RUNNING, LOST, PRUNED, WITH_SPREAD, LATE = (str(number) * 32 for number 
 
 
 def a_full_ledger(store: Store) -> None:
-    """Something that each method that writes can change."""
+    """Write rows so that each writing method has something to change."""
     apply(store)
     queue(store, a_run(id=QUEUED))
     start(store, queue(store, a_run(id=RUNNING)))
@@ -143,7 +143,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "past.prune": lambda store: store.past.prune([run_of(store, PRUNED)], **AT),
     "past.note": lambda store: store.past.note("fact", "noted"),
 }
-"""Each method that writes, called so that it changes something in `a_full_ledger`."""
+"""Each writing method, called so that it changes something in `a_full_ledger`."""
 
 READS = {
     *("close", "unreadable", "transaction", "verify", "look_over", "open_session"),
@@ -156,7 +156,7 @@ READS = {
     *("outbox.due", "past.attempt", "past.lost_attempts", "past.prunable", "past.crowded"),
     *("past.recorded_after", "past.newest_audit", "past.audit_after", "past.fact", "past.number"),
 }
-"""The others; `open_session` is a transaction of its own."""
+"""The methods that only read, and `open_session`, which is a transaction of its own."""
 
 
 def methods_of(port: type, prefix: str = "") -> Iterator[str]:
@@ -178,13 +178,13 @@ def test_each_method_that_writes_is_tried_here() -> None:
 
 
 class Content(NamedTuple):
-    """Everything that a ledger says."""
+    """The whole content of a ledger."""
 
     said: tuple[object, ...]
 
 
 def content(ledger: Ledger) -> Content:
-    """What another reader sees, through the view alone."""
+    """The content that another reader sees, through the view alone."""
     view, look = ledger.view, ledger.view.soundness
     window: dict[str, Any] = {"since": NOON - 99 * DAY, "until": NOON + 99 * DAY}
     with look.snapshot():
@@ -217,7 +217,7 @@ HIDDEN = {
     "outbox.drop_sent": lambda store: store.outbox.drop_sent(before=NOON + DAY),
     "past.note": lambda store: store.past.fact("fact", default=""),
 }
-"""What no view shows, and how a store says it."""
+"""Effects that no view shows, each with a call of the store that shows it."""
 
 
 def engine_session(store: Store) -> int:
@@ -342,7 +342,7 @@ def test_a_superseded_store_still_reads_and_opens_no_other_session(open_ledger: 
 
 
 def test_a_store_without_a_session_is_of_no_engine_and_writes_beside_any(open_ledger: OpenLedger) -> None:
-    """So does a command: it asks for a run while an engine works."""
+    """Commands do this: they request a run while an engine is running."""
     command, engine = open_ledger(), open_ledger()
     engine_session(engine.store)
     queue(command.store, a_run())
@@ -366,7 +366,7 @@ def in_thread(act: Callable[[], object], into: list[object]) -> threading.Thread
     def body() -> None:
         try:
             into.append(act())
-        except Exception as error:  # noqa: BLE001  it is what the test asks about
+        except Exception as error:  # noqa: BLE001  the test examines it
             into.append(error)
 
     thread = threading.Thread(target=body, daemon=True)
@@ -423,7 +423,7 @@ def test_a_thread_does_not_write_into_the_transaction_of_another(open_ledger: Op
 
 
 def test_a_new_session_waits_until_the_transaction_of_the_old_one_is_over(open_ledger: OpenLedger) -> None:
-    """The fence is part of the transaction: no session begins between the look at it and the write."""
+    """The fence is part of the transaction: no session begins between its check and the write."""
     old, new = open_ledger(), open_ledger()
     engine_session(old.store)
     found: list[object] = []
@@ -438,7 +438,7 @@ def test_a_new_session_waits_until_the_transaction_of_the_old_one_is_over(open_l
 
 
 def test_threads_that_write_at_once_lose_nothing(open_ledger: OpenLedger) -> None:
-    """Through one store and through two: each adds to what it has read."""
+    """Through one store and through two: each thread adds to what it has read."""
     stores, times = [open_ledger().store, open_ledger().store], 10
     failed: list[object] = []
 
@@ -523,7 +523,7 @@ def test_an_instant_comes_back_in_utc_to_the_microsecond(open_ledger: OpenLedger
 
 def test_a_time_without_a_zone_is_no_instant(open_ledger: OpenLedger) -> None:
     store = open_ledger().store
-    naive = datetime(2026, 3, 5, 12)  # noqa: DTZ001  it is what is refused
+    naive = datetime(2026, 3, 5, 12)  # noqa: DTZ001  it must be refused
     with pytest.raises(TypeError), store.transaction():
         store.audit(actor="a", action="b", object="c", detail="", now=naive)
     with pytest.raises(TypeError), store.transaction():
