@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.source import Source
@@ -21,9 +21,11 @@ _STOPS: Final = re.compile(r"\{\{|\}\}|[ \t]#")
 _FLOW_STOPS: Final = re.compile(r"\{\{|\}\}|[ \t]#|[,\[\]{}]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A token of YAML: `kind` is its sign (`{`, `-`) or `<scalar>`; `style` is a scalar's quote, if any."""
+class Token(NamedTuple):
+    """A token of YAML: `kind` is its sign (`{`, `-`) or `<scalar>`; `style` is a scalar's quote, if any.
+
+    A tuple, because a hostile text has hundreds of thousands of them.
+    """
 
     kind: str
     start: int
