@@ -68,7 +68,20 @@ def read_file(name: str, content: bytes, *, form: Form = JOB_FILE) -> Checked:
     document, found = parse_document(source)
     if document is not None:  # meaning is checked only where the shape is right
         found = (*found, *validate(document, form=form))
+    foreign = _foreign(source, form) if any(one.is_error for one in found) else None
+    if foreign is not None:
+        return Checked(name=name, diagnostics=(foreign,), source=source)
     return Checked(name=name, diagnostics=(*diagnostics, *found), source=source, document=document)
+
+
+def _foreign(source: Source, form: Form) -> Diagnostic | None:
+    """What a file with errors is instead: another tool's, or half of a merge."""
+    from jobfile.foreign.recogniser import explain_foreign  # noqa: PLC0415  start-up time: only after an error
+
+    def is_valid(text: str) -> bool:
+        return check_files([(source.name, text.encode())]).is_valid
+
+    return explain_foreign(source, is_valid=is_valid, is_job_file=form is JOB_FILE)
 
 
 def check_file(name: str, content: bytes, *, now: datetime | None = None) -> Checked:
@@ -99,6 +112,8 @@ def check_files(
     sources = {one.name: one.source for one in read if one.source is not None}
     found = [finding for one in read for finding in one.diagnostics]
     main, *others = read
+    if any(one.code == "JF024" for one in main.diagnostics):  # the `include` of another tool
+        others, found = [], list(main.diagnostics)
     fileset = None
     if main.document is not None:
         values, problems = override(main.document, overrides or {})

@@ -161,6 +161,8 @@ CODES: dict[str, Code] = {
         JF021 this key is not allowed in an included file
         JF022 include leaves the directory
         JF023 include is a link
+        JF024 a file of another tool
+        JF025 a merge conflict is not resolved
         JF101 unknown key
         JF102 required key is missing
         JF103 wrong type

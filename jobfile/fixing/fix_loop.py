@@ -1,5 +1,6 @@
 """Applies the fixes of a file's findings and checks again, until nothing changes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -7,12 +8,15 @@ from typing import Final
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
 from jobfile.fixing.edits import apply_fixes
-from jobfile.pipeline import File, check_files, read_file
+from jobfile.pipeline import Checked, File, check_files, read_file
 from jobfile.schema.validator import validate
 
 MAX_ROUNDS: Final = 10
 """Maximum passes over one file, as one fix can lead to another."""
 _MARK: Final = b"\xef\xbb\xbf"
+_TOP_KEYS: Final = ("version", "include", "defaults", "jobs")
+"""A file without any of these at its top is no job file, and is not changed."""
+_BEGINNING: Final = re.compile(r"(?m)^([ \t]*+)(?=[^\s#%-]|-(?!--))")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,7 @@ class _Look:
     """The findings of a text; `depth` is the number of stages reached: syntax, shape, meaning."""
 
     source: Source
+    is_job_file: bool
     found: tuple[Diagnostic, ...]
     depth: int
     files: tuple[File, ...]
@@ -44,6 +49,8 @@ def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[Fil
     """
     rest = tuple(files) or ((name, content),)
     look = _look(name, content, rest)
+    if look is None or not look.is_job_file:
+        return Mended(content=content)
     mended: list[Diagnostic] = []
     refused: set[tuple[object, ...]] = set()
     for _ in range(MAX_ROUNDS):
@@ -94,7 +101,22 @@ def _look(name: str, content: bytes, files: tuple[File, ...]) -> _Look | None:
         depth = 2
     files = tuple((one, content if one == name else other) for one, other in files)
     found = tuple(one for one in check_files(files).diagnostics if one.file == name)
-    return _Look(source=checked.source, found=found, depth=depth, files=files)
+    return _Look(
+        source=checked.source, is_job_file=_is_job_file(checked), found=found, depth=depth, files=files
+    )
+
+
+def _is_job_file(checked: Checked) -> bool:
+    """Whether the file has a key of job files at its top; searched in its text if it cannot be read."""
+    if checked.document is not None:
+        return any(key in checked.document.tree for key in _TOP_KEYS)
+    if checked.source is None or any(one.code == "JF024" for one in checked.diagnostics):
+        return False
+    text = checked.source.text
+    first = _BEGINNING.search(text)
+    is_in_brackets = first is not None and text[first.end()] == "{"
+    before = r"(?:^|[{,\s])" if is_in_brackets else f"^{'' if first is None else first[1]}"
+    return re.search(rf"""(?m){before}["']?(?:{"|".join(_TOP_KEYS)})["']?[ \t]*+:""", text) is not None
 
 
 def _is_no_worse(before: _Look, after: _Look | None, made: Sequence[Diagnostic]) -> bool:

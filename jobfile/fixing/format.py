@@ -5,6 +5,7 @@ from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
+from jobfile.pipeline import read_file
 from jobfile.syntax.document import Document, parse_document, read_tokens
 from jobfile.syntax.error_context import Token
 from jobfile.syntax.layout import Layout, Level, Line, UnusualError, What, lay_out
@@ -26,6 +27,8 @@ class Formatted:
 def format_source(source: Source) -> Formatted:
     """The formatted text. A text with errors, or whose meaning would change, is not changed."""
     document, diagnostics = parse_document(source)
+    if document is None or document.tree.get("version") != 1:
+        diagnostics = _foreign(source) or diagnostics
     if document is None or any(one.is_error for one in diagnostics):
         return Formatted(text=source.text, diagnostics=diagnostics)
     plain = Source(source.name, source.text.replace("\r\n", "\n"))
@@ -37,6 +40,12 @@ def format_source(source: Source) -> Formatted:
     if not _means_the_same(document, new):
         return Formatted(text=source.text, problem="formatting would change its meaning")
     return Formatted(text=new.replace("\n", "\r\n") if "\r\n" in source.text else new)
+
+
+def _foreign(source: Source) -> tuple[Diagnostic, ...]:
+    """The finding that a text is no job file but another tool's, or has a merge conflict."""
+    found = read_file(source.name, source.text.encode()).diagnostics
+    return tuple(one for one in found if one.code in ("JF024", "JF025"))
 
 
 def _means_the_same(document: Document, text: str) -> bool:

@@ -148,7 +148,8 @@ def _escape_property(text: str) -> str:
 
 
 def _all_said(one: Diagnostic) -> str:
-    return "\n".join(visible(text) for text in (one.message, *one.notes, *one.help))
+    texts = (one.message, *one.notes, *one.help)
+    return "\n".join(visible(line) for text in texts for line in text.split("\n"))
 
 
 def _digest(*parts: str) -> str:

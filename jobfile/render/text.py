@@ -95,7 +95,9 @@ def _text_lines(one: Diagnostic, source: Source | None, *, color: bool, width: i
         yield gutter
     sign = _colored(" " * (digits + 2) + "=", _GUTTER, color)
     for word, text in _remarks(one):
-        yield f"{sign} {_colored(word, _BOLD, color)}: {visible(text)}"
+        first, *rest = map(visible, text.split("\n"))
+        yield f"{sign} {_colored(word, _BOLD, color)}: {first}"
+        yield from (f"{' ' * (digits + 6)}{line}" for line in rest)
 
 
 def _excerpt_line(row: Row | None, digits: int, paint: str, *, color: bool) -> str:
