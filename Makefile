@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py)
+SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE
 # Without compiled files each of the thousands of processes of a test run compiles a hundred modules again.
@@ -35,7 +36,7 @@ fix: $(READY)           ## let the formatter and the linter fix what they can
 
 soak: $(READY)          ## the extended fault tests, then kill everything at random for JOBFILE_SOAK_MINUTES
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults tests/acceptance/test_names.py
-	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/language/test_corpus.py
+	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 $(SHELLS)
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
 
 mutate: $(READY)         ## change the deciding modules a little, many times; do the tests notice? (see CONTRIBUTING.md)

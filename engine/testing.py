@@ -56,12 +56,15 @@ class ScriptedLauncher:
         self._clock = clock
         self.flights: dict[Path, Flight] = {}
         self.executed: list[str] = []
+        self._by_attempt: dict[str, Flight] = {}
 
     def launch(self, *orders: LaunchOrder) -> None:
         """Start attempts; one that has started is never started again."""
         for order in orders:
             if order.run_dir not in self.flights:
-                self.flights[order.run_dir] = Flight(order=order, launched_at=self._clock.now())
+                flight = Flight(order=order, launched_at=self._clock.now())
+                self.flights[order.run_dir] = flight
+                self._by_attempt.setdefault(order.attempt_id, flight)
                 self.executed.append(order.attempt_id)
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:  # noqa: ARG002  the port's signature
@@ -127,7 +130,7 @@ class ScriptedLauncher:
         )
 
     def _flight(self, attempt_id: str) -> Flight:
-        return next(one for one in self.flights.values() if one.order.attempt_id == attempt_id)
+        return self._by_attempt[attempt_id]
 
 
 def start_session(store: Store, clock: FakeClock, *, boot_id: str) -> tuple[int, Session | None]:

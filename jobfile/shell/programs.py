@@ -11,6 +11,7 @@ in tests/language.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from jobfile.shell.places import SLOT, Command, Word
@@ -227,7 +228,11 @@ def _is_whole(wrapper: str, option: str) -> bool:
 
 def program_option(word: Word) -> re.Pattern[str] | None:
     """The options followed by code, if this word names an interpreter."""
-    name = word.name
+    return _option_of(word.name)
+
+
+@lru_cache(maxsize=256)
+def _option_of(name: str) -> re.Pattern[str] | None:
     for names, option in _FAMILIES:
         if names.fullmatch(name):
             return option
@@ -305,8 +310,11 @@ def code_after(words: Sequence[Word], at: int) -> Iterator[Word]:
     name, after = words[at].name, words[at + 1 :]
     if name in _MAKES:
         yield from (word for word in after if word.is_assignment)
+    options = _CODE_AFTER.get(name)
+    if options is None:
+        return
     for position, word in enumerate(after):
-        for option in _CODE_AFTER.get(name, ()):
+        for option in options:
             is_subcommand = option[0] != "-"
             if word.text == option:
                 yield from after[position + 1 :] if is_subcommand else after[position + 1 : position + 2]

@@ -28,16 +28,16 @@ SHELLS = (("dash", "sh"), ("bash", "bash"), ("bash --posix", "sh"))
 WARNINGS = {"JF426", "JF427"}
 MARK = "\x1e"
 IS_FULL = bool(os.environ.get("JOBFILE_SHELL_FULL"))
-"""Every script with every value takes minutes; the ordinary run takes each fourth value."""
+"""Every script with every value takes minutes; the ordinary run has each eighth value and fewer scripts."""
+SHARE = 1 if IS_FULL else 8
 EVIL = ("a[$(touch PWNED)]", "$(touch PWNED)", "; touch PWNED", "-va[$(touch PWNED)]", "x\ntouch PWNED")
 """Values that run something in some place where code, a name or arithmetic is read."""
 
 
 def sample(key: str) -> list[str]:
     """Some of the hostile values, the same for the same script."""
-    if IS_FULL:
-        return list(HOSTILE)
-    return list(HOSTILE[zlib.crc32(key.encode()) % 4 :: 4]) + list(EVIL)
+    values = HOSTILE[zlib.crc32(key.encode()) % SHARE :: SHARE]
+    return list(dict.fromkeys((*values, *EVIL)))
 
 
 def compiled(script: str, kind: str = "string", dialect: Literal["sh", "bash"] = "sh") -> str | None:
@@ -97,7 +97,7 @@ def test_random_nested_scripts_keep_their_values(
     seed: int, shell: str, dialect: Literal["sh", "bash"], tmp_path: Path
 ) -> None:
     chance = random.Random(f"{seed} {shell}")
-    for _ in range(400 if IS_FULL else 25):
+    for _ in range(400 if IS_FULL else 15):
         script, count = nested(chance, chance.choice((3, 4)), is_bash=dialect == "bash")
         made = compiled(script, dialect=dialect)
         assert made is not None, (codes(script, dialect=dialect), script)
@@ -109,12 +109,12 @@ def test_random_nested_scripts_keep_their_values(
 
 def test_fewer_than_one_in_a_hundred_valid_scripts_is_refused() -> None:
     chance = random.Random(2604)
-    refused = 0
-    for _ in range(1500):
+    refused, count = 0, 1500 if IS_FULL else 500
+    for _ in range(count):
         script, _ = nested(chance, 4, is_bash=True)
         refused += compiled(script, dialect="bash") is None
-    print(f"{refused} of 1500 random valid scripts refused")
-    assert refused * 100 < 1500
+    print(f"{refused} of {count} random valid scripts refused")
+    assert refused * 100 < count
 
 
 @pytest.mark.parametrize(("shell", "dialect"), SHELLS)
@@ -124,7 +124,7 @@ def test_a_script_that_may_run_its_value_is_refused_or_harmless(
 ) -> None:
     chance = random.Random(f"{seed} {shell}")
     accepted = 0
-    scripts = [*RISKY[seed::3], *(risky(chance) for _ in range(3000 if IS_FULL else 150))]
+    scripts = [*RISKY[seed::3], *(risky(chance) for _ in range(3000 if IS_FULL else 100))]
     for script in scripts:
         made = compiled(script, dialect=dialect)
         if made is None:
@@ -461,7 +461,8 @@ def test_what_a_refusal_advises_works(bad: str, way: str, good: str, shell: str,
     assert way in "\n".join(problem.help)
     text = compiled(good)
     assert text is not None
-    assert run_all(shell, text, sample(good), tmp_path) == sample(good)
+    values = [value for value in sample(good) if len(value) < 10_000]  # bash seeks a long tail for minutes
+    assert run_all(shell, text, values, tmp_path) == values
     assert not (tmp_path / "PWNED").exists()
 
 
@@ -598,6 +599,6 @@ REPEATED += [
 @pytest.mark.parametrize("part", REPEATED)
 def test_depth_and_length_have_limits(part: str) -> None:
     for script in (part * 3000 + V, "{ " + part * 3000 + f"echo {V}; }} | sh"):
-        began = time.perf_counter()
+        began = time.process_time()
         compiled(script, dialect="bash")
-        assert time.perf_counter() - began < 5
+        assert time.process_time() - began < 5
