@@ -109,10 +109,30 @@ def check_env_is_not_expanded(payload: Payload) -> Iterator[Diagnostic]:
     folder = payload.settings.get("working_dir")
     if folder is not None and (isinstance(payload, JobText) or folder.is_below(payload.path)):
         yield from _unexpanded(folder, "working_dir", is_expanded_later=False)
+    command = payload.settings.get("command")
+    for word in () if command is None else command.texts():
+        yield from _dollar_before_template(word)
+
+
+def _dollar_before_template(setting: Setting) -> Iterator[Diagnostic]:
+    """JF431: the whole value is written as in GitHub Actions, with a `$` that would be part of it."""
+    text = setting.text
+    slots = find_slots(text)[0] if text.startswith("${{") else ()
+    if len(slots) == 1 and (slots[0].start, slots[0].end) == (1, len(text)):
+        problem = Problem(
+            code="JF431",
+            message="the `$` before this template stays in the value",
+            start=0,
+            end=1,
+            label="`${{ … }}` is how GitHub Actions writes it",
+            help=("remove the $",),
+        )
+        yield located(setting, problem)
 
 
 def _unexpanded(setting: Setting, name: str, *, is_expanded_later: bool) -> Iterator[Diagnostic]:
     text = setting.text
+    yield from _dollar_before_template(setting)
     found = _variable_in(text, name) if "$" in text or "`" in text else None
     if found is None or (is_expanded_later and name != "PATH"):
         return

@@ -23,6 +23,7 @@ from jobfile.expressions.expression import (
     Unary,
 )
 from jobfile.expressions.filters import FILTERS
+from jobfile.expressions.foreign_names import foreign_name
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
 EQUALITY: Final = ("==", "!=")
@@ -95,7 +96,10 @@ class _Checker:
             self._say_near("JF424", f"output `{path.rpartition('.')[2]}` is not declared", path, near)
         elif head == "secrets" and rest:
             near = self.scope.below.get("secrets", ())
-            self._say_near("JF210", f"`secrets` has no entry `{rest}`", path, near)
+            self._say_near("JF210", f"`secrets` has no entry `{rest}`", path, near, _declare_secret(rest))
+        elif (foreign := foreign_name(path)) is not None and head not in self.scope.heads:
+            message, help_ = foreign
+            self._say("JF402", message, path, label="not defined", help=(help_,))
         else:
             what = f"unknown name `{path}`"
             if head in self.scope.heads and rest and head != "run":
@@ -103,15 +107,19 @@ class _Checker:
             self._say_near("JF402", what, path, self.scope.every)
         return _ANY
 
-    def _say_near(self, code: str, message: str, path: str, names: tuple[str, ...]) -> None:
+    def _say_near(
+        self, code: str, message: str, path: str, names: tuple[str, ...], otherwise: str = ""
+    ) -> None:
         near = suggest(path, names)
-        known = ", ".join(_some(names)) or "none"
+        known = ", ".join(_some(names))
+        if known or not otherwise:
+            otherwise = f"known names: {known or 'none'}"
         self._say(
             code,
             message,
             path,
             label="not defined",
-            help=(did_you_mean(near) if near else f"known names: {known}",),
+            help=(did_you_mean(near) if near else otherwise,),
             fix=near[0] if len(near) == 1 else None,
         )
 
@@ -270,6 +278,10 @@ def _trigger_tested(node: Expression) -> str | None:
             return _trigger_tested(left) or _trigger_tested(right)
         case _:
             return None
+
+
+def _declare_secret(name: str) -> str:
+    return f"add it to the job:  secrets: {{{name}: env:{name}}}"
 
 
 @lru_cache(maxsize=4)

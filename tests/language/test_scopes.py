@@ -170,3 +170,41 @@ def test_a_value_of_json_may_be_of_any_type_but_nothing() -> None:
     assert json("{{ params.b }}") == json("{{ params.l }}") == []
     assert json("x {{ params.b }}") == json("x {{ params.l }}") == ["JF404"]
     assert json("{{ run.previous_success }}") == ["JF404"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("github.run_id", "run.id"),
+        ("github.run_attempt", "run.attempt"),
+        ("github.workflow", "run.job"),
+        ("github.event_name", "run.trigger"),
+        ("inputs.day", "params.day"),
+        ("github.event.inputs.day", "params.day"),
+        ("ds", "run.scheduled_at | date('%Y-%m-%d')"),
+        ("ds_nodash", "run.scheduled_at | date('%Y%m%d')"),
+        ("ts", "run.scheduled_at"),
+    ],
+)
+def test_a_name_of_another_tool_is_answered_with_one_that_is_known(theirs: str, ours: str) -> None:
+    def job(name: str) -> str:
+        text = f"{{{{ {name} }}}} {{{{ params.day }}}}"
+        return f'  a: {{params: {{day: {{type: string, default: x}}}}, run: "echo {text}"}}\n'
+
+    (found,) = errors(job(theirs))
+    assert found.code == "JF402"
+    assert found.help[0].endswith(f"write  {ours}")
+    assert said(job(ours)) == []
+
+
+def test_a_name_of_another_tool_may_be_the_name_of_a_var() -> None:
+    assert (
+        said('  a: {run: "echo {{ vars.env }} {{ vars.github }}"}\n', "vars: {env: prod, github: x}\n") == []
+    )
+
+
+def test_the_first_secret_of_a_job_is_declared_as_the_help_says() -> None:
+    http = 'http: {url: "https://example.com/{{ secrets.TOKEN }}"}'
+    (found,) = errors(f"  a: {{{http}}}\n")
+    ours = found.help[0].partition("secrets: ")[2]
+    assert said(f"  a: {{secrets: {ours}, {http}}}\n") == []
