@@ -1,7 +1,7 @@
 """Small files that are expensive to check, by name; some are functions of a size.
 
-`python -m tests.language.hostile` reads names. It checks each file in a process of its own with at most 1 GiB of
-memory, and prints the cost as JSON.
+`python -m tests.language.hostile` reads names. It checks each file in a process of its own with at most
+1 GiB of memory, and prints the cost as JSON.
 """
 
 import gc
