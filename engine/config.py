@@ -115,7 +115,7 @@ def find_main_file(given: str | None, *, here: Path) -> Path:
     for folder in (here, *here.parents):
         main = folder / MAIN_FILE
         if main.is_symlink() or main.is_file():  # a link is reported as one, not skipped
-            # Kept relative where possible, because people see it in messages.
+            # Kept relative where possible, because messages show it.
             return Path(MAIN_FILE) if folder == here else main
     return Path(MAIN_FILE)
 

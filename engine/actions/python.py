@@ -20,5 +20,5 @@ class Python:
         return [("python", f"{action.module}:{action.function}, with the params as keywords")]
 
     def program(self, action: PythonAction, filled: Filled) -> str:  # noqa: ARG002  the protocol's signature
-        """Return "": a function is no program."""
+        """Return "": a function is not a program."""
         return ""

@@ -1,6 +1,6 @@
 """The registry of the kinds of action: a new kind needs one line here.
 
-Steps are no kind; they contain actions.
+Steps are not in it; they contain actions.
 """
 
 from typing import Final

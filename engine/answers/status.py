@@ -1,4 +1,4 @@
-"""Answers of `status`: whether the engine is well, which is no question about any job."""
+"""Answers of `status`: whether the engine works. It says nothing about single jobs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

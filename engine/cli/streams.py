@@ -1,4 +1,4 @@
-"""Wraps standard output and error, so that a failed write is no bug, and no text can control the terminal."""
+"""Wraps standard output and error: reports a failed write plainly, and lets no text control the terminal."""
 
 import contextlib
 import os

@@ -105,7 +105,7 @@ class TriggerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Occurrence(Shown):
-    """One moment at which a trigger wants a run.
+    """One instant at which a trigger requires a run.
 
     (job, schedule_key, scheduled_for, clock_epoch) is its identity, of which the ledger takes one record;
     without a schedule key each occurrence is another.
@@ -283,7 +283,7 @@ class StartError(Shown):
 
     def __post_init__(self) -> None:
         """Refuse other reasons: by these, every answer knows that nothing ran."""
-        assert self.reason in START_REASONS, f"{self.reason} is no reason of a start error"
+        assert self.reason in START_REASONS, f"{self.reason} is not a reason of a start error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

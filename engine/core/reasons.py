@@ -18,7 +18,7 @@ class _Word(StrEnum):
 
 
 class Reason(_Word):
-    """Why a run waits or did not succeed. Ends of processes are no members here: `exit(2)`, `signal(9)`."""
+    """Why a run waits or did not succeed. Reasons such as `exit(2)` and `signal(9)` are not members."""
 
     OVERLAP = "overlap", "blocked by another run"
     SUPERSEDED = "superseded", "a later one runs instead"

@@ -42,7 +42,7 @@ REPLACED: Final = "its supervisor lives, but its evidence was replaced"
 
 
 def _no_number(name: str) -> Never:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 _decode = json.JSONDecoder(parse_constant=_no_number).decode
@@ -66,7 +66,7 @@ class Marker(NamedTuple):
 
 
 def read_result(folder: "str | os.PathLike[str]", key: bytes) -> Outcome | None:
-    """The recorded end of an attempt that is over. A torn or forged one is ignored: it is no success."""
+    """The recorded end of an attempt that is over. A torn or forged one is ignored: it is not a success."""
     return result_in(read_evidence(folder) or b"", key_of(str(folder), key))
 
 
@@ -244,7 +244,7 @@ def _outcome(result: dict[str, Any]) -> Outcome:
 def _integer(record: Mapping[str, Any], name: str, most: int = MAX_INTEGER) -> int:
     value = record[name]
     if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"{name} is no integer from 0 to {most}")
+        raise ValueError(f"{name} is not an integer from 0 to {most}")
     return value
 
 
@@ -268,12 +268,12 @@ def _seconds(record: Mapping[str, Any], name: str) -> float | None:
     if value is None:
         return None
     if type(value) not in (int, float) or not 0 <= value <= MAX_CPU_SECONDS:
-        raise ValueError(f"{name} is no length of time")
+        raise ValueError(f"{name} is not a length of time")
     return float(value)
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:
     value = record[name]
     if not isinstance(value, str):
-        raise ValueError(f"{name} is no text")  # noqa: TRY004  as above
+        raise ValueError(f"{name} is not a text")  # noqa: TRY004  as above
     return value.encode("utf-8", "backslashreplace").decode()  # of a path perhaps, and the ledger takes UTF-8

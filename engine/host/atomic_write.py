@@ -10,7 +10,7 @@ from engine.core.errors import JobfileError
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put new content in a file. A concurrent reader gets the old or the new content, never a part.
+    """Replace the content of a file. A concurrent reader gets the old or the new content, never a part.
 
     The mode stays. A file that is not writable is not replaced, and nothing is written through a link.
     """

@@ -87,7 +87,9 @@ class WakePipe:
                 self._on_line(line.decode("ascii", "replace"))
 
     def was_right(self) -> None:
-        """Note that a wake-up found work: hundreds of runs may end in a second, which is no flood."""
+        """Note that a wake-up found work: hundreds of runs may end in a
+        second, which does not count as a flood.
+        """
         self._woken.clear()
 
     def _slow_down(self) -> None:

@@ -87,7 +87,7 @@ def _param(value: Any) -> Value:  # noqa: ANN401  JSON data
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number of JSON")
 
 
 @lru_cache(maxsize=KEPT_RULES)

@@ -72,7 +72,7 @@ def from_us(value: int) -> datetime:
     """The aware UTC datetime of microseconds since the epoch. Raises ValueError outside 1900 to 9000."""
     if FIRST_INSTANT <= value <= LAST_INSTANT:
         return _EPOCH + timedelta(microseconds=value)
-    raise UnreadableValueError(f"{value} is no instant")
+    raise UnreadableValueError(f"{value} is not an instant")
 
 
 def _maybe(value: int | None) -> datetime | None:

@@ -1,6 +1,6 @@
 """Reads SQL statements by name from annotated `.sql` files: one file for each table or purpose.
 
-`sql/` beside this module holds what every database understands; the `sql/` of a store, what only its
+`sql/` beside this module has statements for every database; the `sql/` of a store, those that only its
 database does.
 """
 

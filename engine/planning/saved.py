@@ -169,16 +169,16 @@ def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
 
 def _changed(path: Path) -> PlanRefusedError:
     return PlanRefusedError(
-        f"{path} is not a plan as it was saved here: it was changed after it was made, or cut off, or never "
-        "was one, or the key of the state folder is another now. So nobody can tell that it says what was "
-        "reviewed; make it again:  jobfile plan --out"
+        f"{path} is not a plan as it was saved here: it was changed after it was made, or cut off, or it was "
+        "never a plan, or the key of the state folder was replaced. So it may differ from what was reviewed; "
+        "make it again:  jobfile plan --out"
     )
 
 
 def _without_key(path: Path) -> PlanRefusedError:
     return PlanRefusedError(
-        f"the key with which {path} was sealed, {KEY} in the state folder, is gone, so nobody can tell "
-        "whether it was changed; make the plan again here:  jobfile plan --out"
+        f"the key that sealed {path}, {KEY} in the state folder, no longer exists, so changes to the plan "
+        "cannot be detected; make the plan again here:  jobfile plan --out"
     )
 
 

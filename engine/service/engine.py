@@ -92,7 +92,7 @@ class EngineService:
             is_held = self._duties.holds.on_schedules
             wait = LONGEST_SLEEP_SECONDS if is_held else self._duties.scheduler.tick()
         except StoreUnwritableError:
-            # A full disk is no reason for a restart: this engine is not stuck, and
+            # A full disk does not call for a restart: this engine is not stuck, and
             # it watches over running jobs.
             if self._manager is not None:
                 self._manager.alive()

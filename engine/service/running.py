@@ -122,7 +122,7 @@ class Running:
     def _beat(self) -> float:
         self.audit.tell_new()
         now = self._clock.elapsed()
-        if now >= self._next_beat:  # a command wakes all loops: that is no reason for a commit
+        if now >= self._next_beat:  # a command wakes all loops: not each wake-up needs a commit
             self._next_beat = now + self.duties.heartbeat.tick()
         return self._next_beat - now
 

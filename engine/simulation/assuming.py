@@ -23,12 +23,12 @@ RANKS: Final = {"p50": 0.5, "p95": 0.95}
 
 
 def starts_in(jobs: Iterable[JobSpec], *, days: int) -> int:
-    """About how many starts the schedules have in that many days."""
+    """The approximate number of starts of the schedules in this number of days."""
     return int(sum(map(runs_a_day, jobs)) * days)
 
 
 def joined(absences: Iterable[Absence]) -> tuple[Absence, ...]:
-    """Times without an engine in their order; those that touch are one."""
+    """Times without an engine, sorted; those that touch are joined."""
     merged: list[Absence] = []
     for one in sorted(absences, key=lambda absence: absence.since):
         if merged and one.since <= merged[-1].until:
@@ -46,9 +46,9 @@ def assume(
     failing: Mapping[str, float],
     rank: float,
 ) -> dict[str, Assumed]:
-    """What is assumed of each job: its given length, else that of its past runs, else that of all others.
+    """The assumptions about each job: its given length, else that of its past runs, else the general one.
 
-    In `lengths` and `failing` the empty name is for all jobs that have none of their own.
+    In `lengths` and `failing`, the empty name is for all jobs without a value of their own.
     """
     found = {}
     for job in jobs:
@@ -61,13 +61,13 @@ def assume(
 
 
 def _history(view: View | None, job: str, rank: float) -> timedelta | None:
-    """How long a job takes: a percentile of its newest good runs."""
+    """The assumed length of a job's runs: a percentile of its newest successful runs; None without any."""
     lengths = sorted(view.lengths(job, limit=HISTORY)) if view is not None else []
     return lengths[min(len(lengths) - 1, int(len(lengths) * rank))] if lengths else None
 
 
 def event_params(job: JobSpec, given: Mapping[str, object]) -> dict[str, Value] | str:
-    """The params of a requested run from plain JSON, or what is wrong with them."""
+    """The params of a requested run, from plain JSON; or a message about a mistake in them."""
     values: dict[str, Value] = {}
     for name, one in given.items():
         if any(isinstance(part, (dict, list)) for part in _parts(one)):

@@ -82,12 +82,12 @@ def _why_not(error: OSError, path: Path, is_link: bool, what: str) -> OSError:
     """Why a file cannot be opened. The target of a link is not named: its name may be secret, too."""
     if is_link:
         other = _other_kind(_mode_behind(path))
-        why = f"it leads to {other}, and" if other else "it is a symbolic link, and a link is no"
-        why += f" a {what} is a regular file" if other else f" {what}: name the file itself"
+        why = f"it leads to {other}" if other else "it is a symbolic link"
+        why += f"; a {what} must be a regular file" + ("" if other else ": name the file itself")
         return LinkError(errno.ELOOP, why, str(path))
     if error.errno == errno.ENXIO:
         return NoFileError(
-            errno.ENXIO, f"it is a socket or a device, and a {what} is a regular file", str(path)
+            errno.ENXIO, f"it is a socket or a device; a {what} must be a regular file", str(path)
         )
     return OSError(error.errno, error.strerror, str(path))
 
@@ -115,7 +115,7 @@ def _read(handle: int, path: Path, most: int, what: str) -> bytes:
 def _refuse_others(mode: int, what: str) -> None:
     """Refuse all but regular files: a pipe may contain half of a file, and a device may be endless."""
     if other := _other_kind(mode):
-        raise NoFileError(errno.EINVAL, f"it is {other}, and a {what} is a regular file")
+        raise NoFileError(errno.EINVAL, f"it is {other}; a {what} must be a regular file")
 
 
 def _other_kind(mode: int) -> str:

@@ -49,7 +49,7 @@ def snapshot_at(main_file: Path, revision: str) -> Snapshot:
     if main is None:
         raise NotThereError(f"{main_file} does not exist at {revision}", commit)
     if main.is_link:
-        raise RevisionError(f"{main_file} is a link at {revision}, and a link is no job file")
+        raise RevisionError(f"{main_file} is a link at {revision}; a job file must be a regular file")
     [content] = _contents(folder, [main], revision)
     try:
         found = with_includes(main_file, content, _Folder(folder, commit, revision))

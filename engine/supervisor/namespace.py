@@ -39,7 +39,7 @@ def open_folder(path: Path) -> int:
     except PermissionError:
         own_folder(path)
         return os.open(path, FOLDER)
-    except OSError:  # it is no folder
+    except OSError:  # not a folder
         os.unlink(path)  # noqa: PTH108
     os.mkdir(path, OWN)  # noqa: PTH102
     return os.open(path, FOLDER)

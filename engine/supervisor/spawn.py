@@ -1,5 +1,5 @@
 """A job's process: how it starts, from its marker on the disk to the first wait (steps 1 to 13 of README.md).
-`Program` stands for it from before it exists until nothing of it is held any more.
+`Program` is this process, from its preparation until its last descriptor is closed.
 
 plain.c does it, where it was built; otherwise this module does the same with a fork, which is slower.
 """

@@ -101,7 +101,7 @@ def _why_not_executable(path: str) -> str:
     if stat.S_ISDIR(mode):
         return "not executable: it is a folder"
     if not stat.S_ISREG(mode):
-        return "not executable: it is no regular file"
+        return "not executable: it is not a regular file"
     if os.statvfs(path).f_flag & os.ST_NOEXEC:
         return "not executable: its file system is mounted `noexec`"
     if not os.access(path, os.X_OK):

@@ -1,6 +1,6 @@
 """Every kind of action, in the order in which they are listed; one more kind is one more line here.
 
-Steps are no kind of these: they are a list of actions, compiled and compared around them.
+Steps are not in it: they are a list of actions, and other modules compile and compare them.
 """
 
 from collections.abc import Iterator

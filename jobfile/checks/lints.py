@@ -20,7 +20,7 @@ _GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*
 
 
 def check_described(job: JobText) -> Iterator[Diagnostic]:
-    """JF601: shown on request only; a person on call needs to know what a job is for."""
+    """JF601: shown on request only. Without a description, users on call do not know what a job is for."""
     missing = [key for key in ("owner", "description") if key not in job.settings]
     if missing:
         yield finding(

@@ -22,7 +22,7 @@ from jobfile.shell.payload import SHELLS, compiled_script
 from jobfile.shell.places import Part, Script
 
 MAX_READ: Final = 128 * 1024
-"""Maximum characters of a checked script; nobody writes a longer one by hand."""
+"""Maximum length of a checked script, in characters; longer ones are generated."""
 _WORTH_READING: Final = re.compile(rf"[^\w./ :,@%]|\b(?:trap|read|coproc|{'|'.join(sorted(COMMANDS))})\b")
 """Each construct in these rules has one of these; most scripts are one plain command."""
 MAX_SHOWN: Final = 30

@@ -1,7 +1,7 @@
 """Checks that complete jobs could come from a job file; jobs from another source are not trusted.
 
-A stored job also contains derived values: the script for the shell, beside the text for people. If only one
-of them is edited, the text shows something different from what runs.
+A stored job also contains derived values, for example the script for the shell beside the text as written. If
+only one of them is edited, the text shows something different from what runs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

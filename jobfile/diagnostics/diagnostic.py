@@ -9,7 +9,9 @@ from jobfile.diagnostics.source import Span
 from jobfile.model.values import Shown
 
 MAX_SHOWN: Final = 1_000
-"""Findings shown at once, in any output format. Nobody reads more, and no CI service accepts more."""
+"""Maximum number of findings in one output, in any format: users do
+not read more, and CI services refuse more.
+"""
 
 MAX_TEXT: Final = 2_000
 """Maximum characters in one text of a finding: a quotation from a file can have any length."""

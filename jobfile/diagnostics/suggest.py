@@ -14,7 +14,7 @@ _SEPARATORS = str.maketrans("", "", "-_ ")
 
 @lru_cache(maxsize=4096)
 def fold(word: str) -> str:
-    """The word in lower case and without `-` and `_`: people vary these freely."""
+    """The word in lower case and without `-` and `_`: these are the most frequent differences."""
     return word.casefold().translate(_SEPARATORS)
 
 

@@ -9,7 +9,7 @@ from jobfile.model.values import Scalar
 MAX_COMBINATIONS = 256
 """Maximum runs from one fire of a job with a matrix."""
 MOST_COUNTED = 10**9
-"""Combinations are counted up to here; a number with thousands of digits helps nobody."""
+"""Combinations are counted only up to here: their number could have thousands of digits."""
 
 
 def axes(setting: Setting) -> dict[str, list[Scalar]]:

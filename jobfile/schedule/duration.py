@@ -30,7 +30,7 @@ _NAMES = {
     "mo": ("mo", "mos", "mon", "mth", "month", "months"),
     "y": ("y", "yr", "yrs", "year", "years"),
 }
-"""Names that people and other tools use for units."""
+"""Names for units that users know from other tools."""
 _WORDED = re.compile("([0-9]{1,18}(?:[.][0-9]{1,18})?) ?([A-Za-z\u00b5\u03bc]{1,12})")
 _GAP = re.compile(r"(?<=\d) (?=[dhms])|(?<=[dhms]) (?=\d)", re.ASCII)
 """A blank next to a unit; never one between two digits."""

@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 SLOT: Final = "\0"
-"""Stands for a template in the text of a word."""
+"""Placeholder for a template in the text of a word."""
 QUOTED: Final = "\1"
-"""Stands for quoted text, an expansion or a template in the unquoted text of a word."""
+"""Placeholder for quoted text, an expansion or a template in the unquoted text of a word."""
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[.*\])?\+?=", re.DOTALL)
 

@@ -281,7 +281,7 @@ class Quotes:
                 self.at = match.end()
                 name = self.rest_of_name(match.group())
                 word.variables.append(name)
-                word.may_vanish = word.may_vanish or name == "@"  # `"$@"` too is no word, or several
+                word.may_vanish = word.may_vanish or name == "@"  # `"$@"` can also be zero or several words
                 word.spots.append((len(word.text) - 1, name))
                 self.notes.reads.append(Read(name, begin, self.at))
         self.deeper(-1)

@@ -203,7 +203,7 @@ def test_a_pipe_is_never_judged_by_what_is_in_it_now(tmp_path: Path) -> None:
     script = f"(echo 'version: 1'; sleep 0.1; echo 'jobs: 5') | {JOBFILE} check -f /dev/stdin"
     done = subprocess.run(script, shell=True, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 65
-    assert "it leads to a pipe, and a job file is a regular file" in done.stderr
+    assert "it leads to a pipe; a job file must be a regular file" in done.stderr
 
 
 def test_no_umask_lets_others_write_what_jobfile_makes(jobfile: Jobfile, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def a_failed_run_is_resolved(patient: Patient) -> None:
     patient.write(f"update run set resolved = 'succeeded' where id = {A_FAILED}")
 
 
-@brings("invariant.I4", "it is happy, which is no state")
+@brings("invariant.I4", "it is happy, which is not a state")
 def a_run_is_in_a_state_that_is_none(patient: Patient) -> None:
     patient.write(f"update run set state = 'happy' where id = {A_MISSED}")
 

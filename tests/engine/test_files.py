@@ -117,7 +117,7 @@ def open_descriptors() -> int:
 def test_reading_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "jobs.yaml")
     snapshot = FolderTree(tmp_path / "jobs.yaml").snapshot()
-    assert "it is a pipe, and a job file is a regular file" in snapshot.problem
+    assert "it is a pipe; a job file must be a regular file" in snapshot.problem
 
 
 def test_the_commit_is_read_from_gits_own_files(tmp_path: Path) -> None:

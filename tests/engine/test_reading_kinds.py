@@ -1,4 +1,6 @@
-"""What is no regular file is no job file: links, pipes, devices, folders; none hangs, and none is told."""
+"""Only regular files are job files: links, pipes, devices and folders
+are refused, without hanging or leaking.
+"""
 
 import os
 import socket
@@ -32,19 +34,19 @@ def kinds(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("link", "it is a symbolic link, and a link is no job file"),
+        ("link", "it is a symbolic link; a job file must be a regular file: name the file itself"),
         ("nowhere", "it is a symbolic link"),
         ("loop", "it is a symbolic link"),
         ("environ", "it is a symbolic link"),
-        ("folder", "it is a folder, and a job file is a regular file"),
-        ("pipe", "it is a pipe, and a job file is a regular file"),
+        ("folder", "it is a folder; a job file must be a regular file"),
+        ("pipe", "it is a pipe; a job file must be a regular file"),
         ("socket", "it is a socket or a device"),
-        ("zero", "it leads to a device, and a job file is a regular file"),
+        ("zero", "it leads to a device; a job file must be a regular file"),
         ("/dev/null", "it is a device"),
     ],
 )
 def test_no_file_is_told_as_what_it_is(kinds: Path, name: str, why: str) -> None:
-    with pytest.raises(OSError, match="is a") as caught:
+    with pytest.raises(OSError, match="a job file must be a regular file") as caught:
         read_limited(kinds / name)
     assert caught.value.strerror is not None
     assert caught.value.strerror.startswith(why)

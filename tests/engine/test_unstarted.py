@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "mark": (lambda here: script(here / "it", b"\xef\xbb\xbf#!/bin/sh\n"), "./it", "a byte order mark"),
     "rights": (lambda here: script(here / "it", b"#!/bin/sh\n", 0o644), "./it", "allow it:  chmod +x /"),
     "folder": (lambda here: (here / "it").mkdir(), "./it", "it is a folder"),
-    "pipe": (lambda here: os.mkfifo(here / "it", 0o755), "./it", "it is no regular file"),
+    "pipe": (lambda here: os.mkfifo(here / "it", 0o755), "./it", "it is not a regular file"),
     "below a file": (lambda here: script(here / "it", b"x"), "./it/it", "/it is a file, not a folder"),
     "link": (lambda here: (here / "it").symlink_to("gone"), "./it", "a link to gone, which does not exist"),
     "circle": (circle, "./it", "links on its path form a circle"),

@@ -27,7 +27,7 @@ LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
     RunState.SKIPPED: frozenset({None}),
     RunState.MISSED: frozenset({None}),
 }
-"""For each state of a run, the possible states of its last attempt; None is no attempt."""
+"""For each state of a run, the possible states of its last attempt; None means that it has no attempt."""
 
 
 def check_rows(look: Contradictions) -> Iterator[Finding]:

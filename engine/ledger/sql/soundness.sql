@@ -33,7 +33,7 @@ select id from run order by id;
 select run_id, job, said, count(*) over () as total from (
   select id as run_id, job, 'it is ' || state || case
            when state not in ('queued', 'running', 'cancelling', 'retry_wait', 'succeeded', 'failed', 'timed_out',
-                              'cancelled', 'lost', 'skipped', 'missed') then ', which is no state'
+                              'cancelled', 'lost', 'skipped', 'missed') then ', which is not a state'
            when resolved <> '' then ' and resolved as ' || resolved
            when ended_at is null then ' and has no end' else ' and has an end' end as said
   from run
