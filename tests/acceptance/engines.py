@@ -68,6 +68,12 @@ def is_there(folder: Path) -> bool:
     return bool(said) and bool(json.loads(said)["engine"]["running"])
 
 
+def has_jobs(folder: Path) -> bool:
+    """Whether an engine runs and has jobs in force: it can be asked a moment earlier than it has."""
+    said = say(folder, "status", "--json").stdout
+    return bool(said) and json.loads(said)["engine"]["running"] and json.loads(said)["generation"] is not None
+
+
 def pause(seconds: float) -> None:
     """Let time pass, only where the time itself is tested; to wait for a condition use `until`."""
     threading.Event().wait(seconds)

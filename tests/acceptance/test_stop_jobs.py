@@ -8,7 +8,7 @@ from subprocess import PIPE
 
 import pytest
 
-from tests.acceptance.engines import JOBFILE, ask, is_there, say, until
+from tests.acceptance.engines import JOBFILE, ask, has_jobs, is_there, say, until
 from tests.acceptance.warm import Jobfile
 
 JOBS = """\
@@ -42,7 +42,7 @@ def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) 
     (tmp_path / "jobs.yaml").write_text(JOBS)
     options = ["--stop-jobs"] if stops else []
     engine = Jobfile([JOBFILE, "up", *options], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    until(lambda: is_there(tmp_path), "running")
+    until(lambda: has_jobs(tmp_path), "running")
     for job in ALL:
         assert say(tmp_path, "run", job, "--detach").returncode == 0
         until(lambda: (tmp_path / f"{job}-runs").exists(), job)  # noqa: B023  asked for at once
@@ -71,7 +71,7 @@ def test_the_engine_takes_many_open_files_and_its_jobs_keep_their_limit(tmp_path
         stdout=subprocess.DEVNULL,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)),
     )
-    until(lambda: is_there(tmp_path), "running")
+    until(lambda: has_jobs(tmp_path), "running")
     assert say(tmp_path, "run", "ask").stdout.splitlines()[0] == str(soft)
     assert resource.prlimit(engine.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     engine.send_signal(signal.SIGTERM)
@@ -85,7 +85,7 @@ def test_who_loses_the_state_folder_says_so_and_ends(tmp_path: Path, is_engine_t
     engine = None
     if is_engine_there:
         engine = Jobfile([JOBFILE, "up"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
-        until(lambda: is_there(tmp_path), "running")
+        until(lambda: has_jobs(tmp_path), "running")
     following = Jobfile([JOBFILE, "run", "polite"], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
     until(lambda: (tmp_path / "polite-runs").exists(), "the run")
     (tmp_path / ".jobfile").rename(tmp_path / "elsewhere")

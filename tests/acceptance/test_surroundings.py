@@ -20,7 +20,7 @@ from tests.acceptance.engines import (
     children_of,
     end,
     final,
-    is_there,
+    has_jobs,
     launcher_of,
     output,
     put,
@@ -62,7 +62,7 @@ def test_jobs_make_files_as_the_engine_was_told_to_and_the_engine_keeps_its_own_
     )
     put(tmp_path, f"version: 1\njobs:\n{made}")
     engine = start(tmp_path, prefix=("sh", "-c", f'umask {umask:03o}; exec "$0" "$@"'))
-    until(lambda: is_there(tmp_path), "an engine")  # which makes no file of the ledger itself
+    until(lambda: has_jobs(tmp_path), "an engine")  # which makes no file of the ledger itself
     ended = final(tmp_path, submit(tmp_path, "made"))
     assert output(tmp_path, ended.id) == f"{umask:04o}\nto stderr\n"
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
