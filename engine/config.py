@@ -97,6 +97,10 @@ class EngineConfig:
         """A run's private folder, as a path."""
         return Path(self.run_folder(run_id))
 
+    def output_file(self, attempt: "AttemptKey") -> str:
+        """Where an attempt may write its outputs: in the folder of its run."""
+        return f"{self.run_folder(attempt.run_id)}/.outputs{attempt.folder.removeprefix(attempt.run_id)}"
+
     def attempt_dir(self, attempt: "AttemptKey") -> Path:
         """The folder of an attempt, if it wrote something; its evidence has that name and a suffix."""
         return _folder(f"{self.state_dir}/runs/{attempt.run_id[:2]}/{attempt.folder}")

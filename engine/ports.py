@@ -42,6 +42,8 @@ class LaunchOrder:
     kill_grace_seconds: float
     script: str | None = None
     scratch_dir: str = ""
+    output_file: str = ""
+    """Where its command may write outputs."""
     umask: int | None = None
     """None: the one that the engine was started with."""
     may_gain_rights: bool = False

@@ -94,9 +94,16 @@ class ScriptedLauncher:
         """The attempts that have no end yet."""
         return [one.order.attempt_id for one in self.flights.values() if one.end is None]
 
-    def finish(self, attempt_id: str, *, exit_code: int | None = 0, signal: int | None = None) -> None:
-        """The attempt's command ends by itself, now."""
-        self._end(attempt_id, exit_code=exit_code, signal=signal)
+    def finish(
+        self,
+        attempt_id: str,
+        *,
+        exit_code: int | None = 0,
+        signal: int | None = None,
+        outputs: str | None = "",
+    ) -> None:
+        """The attempt's command ends by itself, now; `outputs` is what it wrote to its file of outputs."""
+        self._end(attempt_id, exit_code=exit_code, signal=signal, outputs=outputs)
 
     def time_out(self, attempt_id: str) -> None:
         """The supervisor ends the attempt because its time is over."""
@@ -118,6 +125,7 @@ class ScriptedLauncher:
         signal: int | None,
         timed_out: bool = False,
         stopped: bool = False,
+        outputs: str | None = "",
     ) -> None:
         flight = self._flight(attempt_id)
         flight.end = Ended(
@@ -127,6 +135,8 @@ class ScriptedLauncher:
             signal=signal,
             timed_out=timed_out,
             stopped=stopped,
+            outputs=outputs,
+            outputs_bytes=len((outputs or "").encode()),
         )
 
     def _flight(self, attempt_id: str) -> Flight:

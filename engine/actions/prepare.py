@@ -111,6 +111,7 @@ def _order(
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=prepared.script,
         scratch_dir=f"{folder}/{SCRATCH}",
+        output_file=env["JOBFILE_OUTPUT"],
         umask=None if spec.umask is None else int(spec.umask, 8),
         may_gain_rights=bool(spec.new_privileges),
         core_bytes=_core_bytes(spec),
@@ -199,6 +200,7 @@ def _environment(
         "JOBFILE_CATCHUP": "1" if run.trigger == "catchup" else "0",
         "JOBFILE_PREV_SUCCESS_AT": last_success.astimezone(zone).isoformat() if last_success else "",
         "JOBFILE_RUN_DIR": folder,
+        "JOBFILE_OUTPUT": config.output_file(run.last_attempt),
     }
     env |= trigger_of(run).environment(run, spec, zone)
     return env | {

@@ -12,7 +12,7 @@ from jobfile.model.jobs import ExpectSpec, JobSpec
 
 UNABLE: Final = (
     *("steps", "http", "python", "expect", "triggers", "matrix", "if", "queue", "priority"),
-    *("idempotency_key", "outputs", "artifacts", "notify", "retry"),
+    *("idempotency_key", "artifacts", "notify", "retry"),
 )
 """The keys that `check` reports; for `retry`, only the conditions about HTTP requests."""
 
@@ -56,7 +56,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         "queue": spec.queue,
         "priority": spec.priority,
         "idempotency_key": spec.idempotency_key,
-        "outputs": spec.outputs,
         "artifacts": spec.artifacts,
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }

@@ -16,6 +16,7 @@ __all__ = [
     "generations",
     "invariants",
     "logs",
+    "outputs",
     "pauses",
     "presence",
     "reasons",

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.core.lifecycle import Attempt, AttemptKey, Run
+from engine.core.records import Output
+from engine.ledger.ports import View
 
 
-def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
-    """A run as JSON data; with `attempts`, the key `attempt_list` describes each."""
+def run_to_json(
+    run: Run, *, attempts: Sequence[Attempt] | None = None, outputs: Sequence[Output] | None = None
+) -> dict[str, object]:
+    """A run as JSON data; `attempts` and `outputs` are added when they are given."""
     plain: dict[str, object] = {
         "id": run.id,
         "job": run.job,
@@ -29,12 +33,29 @@ def run_to_json(run: Run, *, attempts: Sequence[Attempt] | None = None) -> dict[
     }
     if attempts is not None:
         plain["attempt_list"] = [_attempt_to_json(attempt) for attempt in attempts]
+    if outputs is not None:
+        plain["outputs"] = [output_to_json(one) for one in outputs]
     return plain
 
 
-def ended_runs_to_json(runs: Sequence[tuple[Run, Sequence[Attempt]]]) -> dict[str, object]:
-    """Runs that a command has waited for, each with its attempts, as JSON data."""
-    return {"format": 1, "runs": [run_to_json(run, attempts=attempts) for run, attempts in runs]}
+def ended_runs_to_json(view: View, runs: Sequence[Run]) -> dict[str, object]:
+    """Runs that a command has waited for, each with its attempts and outputs, as JSON data."""
+    return {"format": 1, "runs": [whole_run_to_json(view, run) for run in runs]}
+
+
+def whole_run_to_json(view: View, run: Run) -> dict[str, object]:
+    """A run with its attempts and outputs as JSON data."""
+    return run_to_json(run, attempts=view.attempts(run.id), outputs=view.outputs(run.id))
+
+
+def output_to_json(output: Output) -> dict[str, object]:
+    """One output as JSON data."""
+    return {
+        "step": output.step,
+        "item": output.item or None,
+        "name": output.name,
+        "value": list(output.value) if isinstance(output.value, tuple) else output.value,
+    }
 
 
 def place_to_json(attempt: AttemptKey) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.answers.outputs import label_of
 from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
 from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
@@ -141,6 +142,8 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
         ("attempts" if index == 0 else "", _attempt_line(attempt, zone))
         for index, attempt in enumerate(attempts)
     ]
+    if outputs := view.outputs(run.id):
+        facts.append(("outputs", ", ".join(f"{label_of(one)}={value_text(one.value)}" for one in outputs)))
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
         facts.append(("next attempt", instant_text(run.retry_at, zone)))
     done = [one for one in view.audit_of(run.id) if one.action not in _TOLD_ELSEWHERE]

@@ -211,7 +211,7 @@ class _Engine:
         elif attempt.kind == "signal":
             self.launcher.finish(name, exit_code=None, signal=attempt.code)
         else:
-            self.launcher.finish(name, exit_code=attempt.code)
+            self.launcher.finish(name, exit_code=attempt.code, outputs=None)
         self.loops.settle_and_start()
 
     def outcome(self) -> Lived:

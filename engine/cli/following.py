@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from engine.answers.as_json import run_to_json
+from engine.answers.as_json import whole_run_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -227,7 +227,7 @@ def _say(text: str) -> None:
 
 def _tell(view: View, run: Run, *, as_json: bool) -> int:
     if as_json:
-        print_json(run_to_json(run, attempts=view.attempts(run.id)))
+        print_json(whole_run_to_json(view, run))
     elif run.state.is_final:
         tell_end(run)
     return int(answer_of(run.state, was_started=run.was_executed))

@@ -38,6 +38,7 @@ COMMANDS = {
     "report": "everything expected, and the results",
     "runs": "the newest runs",
     "logs": "what a run wrote",
+    "outputs": "the values that a run gave by name",
     "wait": "wait for runs to end",
     "cancel": "end a run",
     "retry": "run a job's run again",

@@ -69,6 +69,15 @@ def job_named(place: Place, text: str) -> Subject:
     return found
 
 
+def run_named(place: Place, text: str) -> tuple[Subject, Run]:
+    """The run with this id, or the newest run of the job with this name."""
+    found = subject(place, text)
+    run = found.run or found.view.newest_run(found.job, until=place.now())
+    if run is None:
+        raise NothingRecordedError(f"job {text} has no run yet")
+    return found, run
+
+
 def is_known(view: View, job: str) -> bool:
     """Whether the ledger has a job of this name."""
     return bool(view.job_in_force(job) or view.job_versions(job) or view.newest_run(job, until=_FAR))

@@ -10,6 +10,7 @@ __all__ = [
     "events",
     "lifecycle",
     "notices",
+    "outputs",
     "reasons",
     "records",
     "retry",

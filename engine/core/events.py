@@ -205,6 +205,15 @@ class RunSettled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputsUndeclared:
+    """An attempt gave outputs that its job does not declare: they are ignored."""
+
+    run: Run
+    number: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResolved:
     """The end of a lost attempt was found; `run` is its run before that."""
 
@@ -313,6 +322,7 @@ Event = (
     | AttemptStarted
     | AttemptAdopted
     | RunSettled
+    | OutputsUndeclared
     | RunResolved
     | RunsPruned
     | OutputsDropped

@@ -271,6 +271,11 @@ class Ended(Shown):
     output_bytes: int = 0
     output_dropped: int = 0
     leftover_processes: int = 0
+    outputs: str | None = ""
+    """What it wrote as its outputs, with secrets masked; None when an end is only assumed."""
+    outputs_bytes: int = 0
+    outputs_trouble: str = ""
+    """Why its outputs cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

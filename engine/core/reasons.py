@@ -52,6 +52,7 @@ class Reason(_Word):
     TIMEOUT = "timeout", "it ran longer than its timeout"
     STOPPED = "stopped", "it was stopped"
     SECRET_NOT_AVAILABLE = "secret not available", "a secret is not available"
+    OUTPUTS = "outputs", "its outputs are not as declared"
     FOLDER_LIMIT = "folder_limit", "its folder exceeded its size limit"
     OOM = "oom", "the system was out of memory"
     SUPERVISOR_KILLED = "supervisor_killed", "its supervisor was killed"

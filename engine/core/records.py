@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core.lifecycle import Attempt, RunState
 from engine.core.reasons import IncidentKind, Reason
+from jobfile.model.values import Value
 
 if TYPE_CHECKING:
     from jobfile.model.jobs import ScheduleEntry
@@ -53,6 +54,15 @@ class Applied(NamedTuple):
     added: int
     changed: int
     removed: int
+
+
+class Output(NamedTuple):
+    """A value that an attempt gave by name; `step` and `item` are those of the attempt."""
+
+    name: str
+    value: Value
+    step: str = ""
+    item: int = 0
 
 
 class JobVersion(NamedTuple):

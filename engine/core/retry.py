@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, assert_never
 
 from engine.core.lifecycle import NOT_AGAIN, AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
+from engine.core.outputs import Outputs
 from engine.core.reasons import Reason
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
@@ -39,17 +40,27 @@ class Tried(Protocol):
         """Details of that reason."""
 
 
-def settle(run: Tried, outcome: Outcome, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:
+def settle(
+    run: Tried,
+    outcome: Outcome,
+    *,
+    spec: JobSpec,
+    now: datetime,
+    gone: str = "",
+    outputs: Outputs | None = None,
+) -> Verdict:
     """Decide what the store records after an attempt of `run` ended.
 
     `gone` says why the job is not retried, even if its retries allow it: it was removed or disabled.
+    `outputs` are those of the attempt; None when they are not known, as in a simulation.
 
-    Only a recorded exit code 0 is a success. A job that ended by itself before the signal of a cancel or
-    timeout reached it keeps its own outcome: evidence counts more than a request.
+    Only a recorded exit code 0 is a success, and only with the outputs that the job declares. A job that
+    ended by itself before the signal of a cancel or timeout reached it keeps its own outcome: evidence counts
+    more than a request.
     """
     match outcome:
         case Ended():
-            verdict = _after_end(outcome, run)
+            verdict = _after_end(outcome, run, outputs)
         case StartError():
             # Not an execution: nothing ran, so a second attempt would repeat nothing.
             verdict = Verdict(
@@ -113,12 +124,12 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def state_after(ended: Ended, run: Tried) -> RunState:
+def state_after(ended: Ended, run: Tried, outputs: Outputs | None = None) -> RunState:
     """The run state for an end that was found after the run was recorded as lost."""
-    return _after_end(ended, run).run_state
+    return _after_end(ended, run, outputs).run_state
 
 
-def _after_end(ended: Ended, run: Tried) -> Verdict:
+def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
     attempt_state, run_state, reason = AttemptState.FAILED, RunState.FAILED, f"exit({ended.exit_code})"
     detail = ""
     if ended.stopped and run.state is not RunState.CANCELLING:
@@ -132,6 +143,8 @@ def _after_end(ended: Ended, run: Tried) -> Verdict:
         # The kernel uses only SIGKILL when memory runs out: another signal has another cause.
         is_memory = ended.out_of_memory and ended.signal == SIGKILL
         reason = Reason.OOM if is_memory else f"signal({ended.signal})"
+    elif ended.exit_code == 0 and outputs is not None and outputs.problems:
+        reason, detail = Reason.OUTPUTS, outputs.problems[0]
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
     elif ended.out_of_memory:

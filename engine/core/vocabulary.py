@@ -22,6 +22,7 @@ _BY_A_RUN = (Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_F
 _MAY_STILL_RUN = (
     Reason.SUPERVISOR_KILLED,
     Reason.SUPERVISOR_ERROR,
+    Reason.OUTPUTS,
     Reason.EVIDENCE_GONE,
     Reason.EVIDENCE_FORGED,
 )
@@ -29,6 +30,7 @@ _MAY_STILL_RUN = (
 _SAYS_IT_ALL = (
     Reason.START_ERROR,
     Reason.SUPERVISOR_ERROR,
+    Reason.OUTPUTS,
     Reason.EVIDENCE_FORGED,
     Reason.FOLDER_LIMIT,
     Reason.TEMPLATE_ERROR,

@@ -9,6 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Never  # records are JSON
 
@@ -16,8 +17,9 @@ from engine.core.lifecycle import Ended, Lost, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.host.holders import Process, holds, lives
 from engine.host.keys import key_of
-from engine.supervisor.evidence import NAME, NEW, RESULT_AT, beside, unpack
+from engine.supervisor.evidence import NAME, NEW, OUTPUTS, RESULT_AT, beside, unpack, unpack_outputs
 from engine.supervisor.namespace import FILE
+from engine.supervisor.outputs import MAX_OUTPUT_BYTES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READ_BYTES = 65_536
@@ -37,6 +39,7 @@ _NONSENSE = (ValueError, KeyError, RecursionError)
 """The errors that an invalid record raises."""
 _NOT_ITS_MARKER = "its start record is not from its supervisor"
 _NOT_ITS_END = "its end record is not from its supervisor"
+_OUTPUTS_GONE = "the copy of its outputs is gone or damaged"
 _NO_FILE = "its evidence is not a file any more"
 REPLACED: Final = "its supervisor lives, but its evidence was replaced"
 
@@ -99,7 +102,7 @@ def look(folder: str, key: bytes, *, boot_id: str) -> Outcome | Seen:
     for _ in range(LOOKS):
         seen = _look_at(beside(folder, NAME), own, boot_id)
         if seen is not None:
-            return seen
+            return seen if isinstance(seen, Seen) else _with_outputs(seen, folder, own)
         begun = _look_at(beside(folder, NEW), own, boot_id)
         if isinstance(begun, Seen) and begun.is_held:
             return Seen(is_held=True, is_marked=False)
@@ -108,8 +111,32 @@ def look(folder: str, key: bytes, *, boot_id: str) -> Outcome | Seen:
 
 def look_for_end(folder: str, key: bytes, *, boot_id: str) -> Outcome | None:
     """How an attempt ended, if that is known: a single read, for callers that need nothing else."""
-    found = _look_at(beside(folder, NAME), key_of(folder, key), boot_id)
-    return None if isinstance(found, Seen) else found
+    own = key_of(folder, key)
+    found = _look_at(beside(folder, NAME), own, boot_id)
+    return None if found is None or isinstance(found, Seen) else _with_outputs(found, folder, own)
+
+
+def _with_outputs(outcome: Outcome, folder: str, key: bytes) -> Outcome:
+    """The end of an attempt with the outputs that it mentions."""
+    if not isinstance(outcome, Ended) or not outcome.outputs_bytes or outcome.outputs_trouble:
+        return outcome
+    if outcome.outputs_bytes > MAX_OUTPUT_BYTES:
+        trouble = f"it wrote {outcome.outputs_bytes} bytes of outputs, and {MAX_OUTPUT_BYTES} are allowed"
+        return replace(outcome, outputs_trouble=trouble)
+    try:
+        file = os.open(beside(folder, OUTPUTS), os.O_RDONLY | FILE)
+    except OSError:
+        return replace(outcome, outputs_trouble=_OUTPUTS_GONE)
+    try:
+        # A mask can be longer than a form of a secret, so the copy can be larger than the limit.
+        text = unpack_outputs(os.pread(file, READ_BYTES * 2, 0), key)
+    except OSError:
+        text = None
+    finally:
+        os.close(file)
+    if text is None:
+        return replace(outcome, outputs_trouble=_OUTPUTS_GONE)
+    return replace(outcome, outputs=text.decode("utf-8", "surrogateescape"))
 
 
 def _look_at(path: str, key: bytes, boot_id: str) -> Outcome | Seen | None:
@@ -238,6 +265,8 @@ def _outcome(result: dict[str, Any]) -> Outcome:
         output_bytes=_integer(result, "output_bytes"),
         output_dropped=_integer(result, "output_dropped"),
         leftover_processes=_integer(result, "leftover_processes"),
+        outputs_bytes=_optional(result, "outputs_bytes", MAX_INTEGER) or 0,
+        outputs_trouble=_text(result, "outputs_trouble") if "outputs_trouble" in result else "",
     )
 
 

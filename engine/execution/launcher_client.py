@@ -116,6 +116,7 @@ class ProcessLauncher:
                 "attempt_id": order.attempt_id,
                 "run_dir": str(order.run_dir),
                 "scratch_dir": order.scratch_dir,
+                "output_file": order.output_file,
                 "argv": order.argv,
                 "env": dict(order.env),
                 "secrets": dict(order.secrets),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.supervisor import emptying
-from engine.supervisor.evidence import CONTROL, NAME, NEW, beside
+from engine.supervisor.evidence import CONTROL, NAME, NEW, OUTPUTS, beside
 from engine.supervisor.namespace import FOLDER, open_file
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
 
@@ -110,7 +110,7 @@ def remove_run(folder: Path, *, attempts: int) -> None:
 def left_by(folder: Path, *, attempts: int) -> list[Path]:
     """All paths that a run with this number of attempts may have left, existing or not."""
     names = [f"{folder}.{number}" for number in range(1, attempts + 1)]
-    proofs = [Path(beside(name, ending)) for name in names for ending in (CONTROL, NEW, NAME)]
+    proofs = [Path(beside(name, ending)) for name in names for ending in (CONTROL, OUTPUTS, NEW, NAME)]
     return [folder, *map(Path, names), *proofs]
 
 

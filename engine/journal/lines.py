@@ -33,6 +33,7 @@ from engine.core.events import (
     NotRunTold,
     NotShown,
     OutputsDropped,
+    OutputsUndeclared,
     RefUnread,
     RemovalsHeld,
     RowUnreadable,
@@ -52,6 +53,9 @@ from jobfile.model.counts import many
 
 _LATE_SECONDS = 2.0
 _HASH_DIGITS = 16
+
+
+AboutRun = RunWaits | AttemptStarted | AttemptAdopted | RunSettled | RunResolved | OutputsUndeclared
 
 
 def tell_text(event: Event) -> str:
@@ -74,7 +78,14 @@ def tell_text(event: Event) -> str:
             return _line(event.found.run, "", said)
         case NotRunTold():
             return _line("", event.job, _not_run(event))
-        case RunWaits() | AttemptStarted() | AttemptAdopted() | RunSettled() | RunResolved():
+        case (
+            RunWaits()
+            | AttemptStarted()
+            | AttemptAdopted()
+            | RunSettled()
+            | RunResolved()
+            | OutputsUndeclared()
+        ):
             return _line(event.run.id, event.run.job, _about_run(event))
         case _:
             assert_never(event)
@@ -84,7 +95,7 @@ def _line(run_id: str, job: str, text: str) -> str:
     return f"{short(run_id):{SHORT_ID}}  {job}{'  ' if job else ''}{text}"
 
 
-def _about_run(event: RunWaits | AttemptStarted | AttemptAdopted | RunSettled | RunResolved) -> str:
+def _about_run(event: AboutRun) -> str:
     match event:
         case RunWaits():
             return f"waits: {in_words(event.run)}"
@@ -94,6 +105,9 @@ def _about_run(event: RunWaits | AttemptStarted | AttemptAdopted | RunSettled | 
             return "still running, started by an earlier engine"
         case RunSettled():
             return _settled(event)
+        case OutputsUndeclared():
+            names = ", ".join(event.names)
+            return f"attempt {event.number}: outputs that the job does not declare are ignored: {names}"
         case RunResolved():
             twice = "" if event.is_last else ". WARNING: a later attempt has run since"
             found = f"late evidence shows that attempt {event.number} {event.state.value}"

@@ -76,6 +76,11 @@ def params_from_text(text: str) -> dict[str, Value]:
     return {name: _param(value) for name, value in plain.items()}
 
 
+def value_from_text(text: str) -> Value:
+    """Parse a value. Raises ValueError or TypeError for anything that is none."""
+    return _param(json.loads(text, parse_constant=_no_number))
+
+
 def _param(value: Any) -> Value:  # noqa: ANN401  JSON data
     if isinstance(value, list):
         if not all(isinstance(item, _SCALARS) for item in value):
@@ -174,6 +179,7 @@ JOB: Final = Cell("a job's name", is_job, "unreadable")
 STEP: Final = Cell("a step's name", is_step, "")
 RUN_ID: Final = Cell("a run's id", is_run_id, UNREADABLE)
 STATE: Final = _one_of(RUN_STATES, RunState.LOST.value)
+VALUE: Final = Cell("a value as JSON", _reads(value_from_text), '""')
 PARAMS: Final = Cell("an object of params", _reads(params_from_text), "{}")
 
 CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
@@ -335,6 +341,7 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "tries": COUNT,
         **dict.fromkeys(("id", "event", "channel", "job", "run_id", "body", "last_error"), TEXT),
     },
+    "output": {"run_id": RUN_ID, "step": STEP, "item": COUNT, "name": TEXT, "value": VALUE},
     "pruned_request": {"job": JOB, "quarter": INSTANT, "state": STATE, "count": COUNT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
     "meta": {"key": TEXT, "value": TEXT},
@@ -344,6 +351,7 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "run": ("seq",),
     "attempt": ("run_seq", "step", "item", "number"),
+    "output": ("run_seq", "step", "item", "name"),
     "generation": ("number",),
     "job_version": ("job", "from_generation"),
     "session": ("epoch",),

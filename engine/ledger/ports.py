@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Generation,
         Incident,
         JobVersion,
+        Output,
         Pause,
         Rejection,
         Schedule,
@@ -104,6 +105,10 @@ class History(Protocol):
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
         """The attempts of a run, by number."""
+        ...
+
+    def outputs(self, run_id: str) -> tuple[Output, ...]:
+        """The outputs of a run, by step, item and name."""
         ...
 
     def lengths(self, job: str, *, limit: int) -> tuple[timedelta, ...]:

@@ -19,6 +19,7 @@ from engine.core.records import (
     Incident,
     JobVersion,
     LiveAttempt,
+    Output,
     Owed,
     Pause,
     Rejection,
@@ -37,6 +38,7 @@ from engine.ledger.cells import (
     is_run_id,
     is_step,
     params_from_text,
+    value_from_text,
 )
 from jobfile.diagnostics.escapes import readable
 from jobfile.model.values import Value
@@ -205,6 +207,12 @@ def attempt_from_row(row: Row) -> Attempt:
         cpu_seconds=_finite(row["cpu_seconds"]),
         resolved=row["resolved"],
     )
+
+
+def output_from_row(row: Row) -> Output:
+    """An output."""
+    _check(is_step(row["step"]) and row["item"] >= 0, "an output")
+    return Output(row["name"], value_from_text(row["value"]), row["step"], row["item"])
 
 
 def live_attempt_from_row(row: Row) -> LiveAttempt:
@@ -393,5 +401,6 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     incident_from_row: "incident",
     audited_from_row: "audit",
     owed_from_row: "outbox",
+    output_from_row: "output",
 }
 """The table whose rows each reader takes."""

@@ -13,7 +13,7 @@ from engine.ledger.ports import Current, Opened
 from engine.ledger.soundness_ports import Holds, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
     from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
+    from jobfile.model.values import Value
 
 
 class Pauses(Protocol):
@@ -125,6 +126,10 @@ class Past(Protocol):
 
         True when the run is resolved by it too, which it is not when a later attempt has started.
         """
+        ...
+
+    def set_outputs(self, attempt: AttemptKey, outputs: Mapping[str, Value]) -> None:
+        """Record the outputs of an attempt. Those of an earlier attempt of its step are deleted."""
         ...
 
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:

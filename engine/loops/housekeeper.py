@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
 from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Run, RunState
+from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
@@ -88,11 +89,13 @@ class Housekeeper:
             run = self._store.run(attempt.run_id)
             if not isinstance(found, Ended) or run is None:
                 continue
-            state = state_after(found, run)
+            outputs = outputs_of(found, self._store.definition(run.digest))
+            state = state_after(found, run, outputs)
             is_last = run.attempt == attempt.number
             detail = "its end was found later" if is_last else "its end was found later: executed twice"
             with self._store.transaction():
-                self._store.past.resolve(attempt, found, state=state, detail=detail)
+                if self._store.past.resolve(attempt, found, state=state, detail=detail) and is_last:
+                    self._store.past.set_outputs(attempt.key, outputs.values)
             self._journal.tell(RunResolved(run=run, number=attempt.number, state=state, is_last=is_last))
 
     def prune(self, *, counts: bool) -> bool:

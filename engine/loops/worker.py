@@ -10,7 +10,7 @@ from typing import assert_never
 from engine.actions.prepare import prepare
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, PartialTurnError
-from engine.core.events import AttemptStarted, Event, NotRunTold, RunSettled
+from engine.core.events import AttemptStarted, Event, NotRunTold, OutputsUndeclared, RunSettled
 from engine.core.lifecycle import (
     Attempt,
     AttemptKey,
@@ -22,6 +22,7 @@ from engine.core.lifecycle import (
     RunState,
     StartError,
 )
+from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.retry import settle
 from engine.ledger.store_ports import Execution
@@ -274,11 +275,14 @@ class Worker:
         None if `run` is outdated.
         """
         spec, _ = self._definition(run)
-        verdict = settle(run, outcome, spec=spec, now=now)
+        outputs = outputs_of(outcome, spec)
+        verdict = settle(run, outcome, spec=spec, now=now, outputs=outputs)
         if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(self._store, run)):
-            verdict = settle(run, outcome, spec=spec, now=now, gone=gone)
+            verdict = settle(run, outcome, spec=spec, now=now, gone=gone, outputs=outputs)
         if not self._store.settle(run, verdict, outcome):
             return None
+        if spec.outputs:
+            self._store.past.set_outputs(run.last_attempt, outputs.values)
         settled = replace(
             run,
             state=verdict.run_state,
@@ -293,6 +297,8 @@ class Worker:
             seconds = (outcome.ended_at - outcome.started_at).total_seconds()
         owe_for_run(self._store, settled, spec, now=now)
         told: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
+        if outputs.undeclared:
+            told.append(OutputsUndeclared(run=settled, number=run.attempt, names=outputs.undeclared))
         return told + pause_after_failures(self._store, settled, spec, now=now)
 
     def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[Run]:

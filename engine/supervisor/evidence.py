@@ -27,6 +27,8 @@ NAME: Final = "evidence"
 NEW: Final = "evidence.new"
 CONTROL: Final = "control"
 """The file beside it with the engine's requests to the supervisor."""
+OUTPUTS: Final = "outputs"
+"""The file beside it with what the job wrote as its outputs, sealed."""
 SIZE: Final = 4096
 """Size of the file in bytes, reserved at once."""
 RESULT_AT: Final = 1024
@@ -36,9 +38,9 @@ SEAL_BYTES: Final = 16
 _MAGIC: Final = b"JFR2"
 _HEAD: Final = struct.Struct(f"!4sI{SEAL_BYTES}s")
 _PLACE: Final = struct.Struct("!I")
-_WISH_AT, _TEXT_AT = 1, 2
+_WISH_AT, _TEXT_AT, _OUTPUTS_AT = 1, 2, 3
 """Offsets in the place of a record's: a seal covers its offset, so a seal of a request, or of an engine's
-text, can never pass for the seal of a record.
+text, or of outputs, can never pass for the seal of a record.
 """
 _encode = json.JSONEncoder().encode
 
@@ -55,19 +57,22 @@ def key_from(name: bytes, key: bytes) -> bytes:
 
 def pack(record: dict[str, Any], key: bytes, at: int = 0) -> bytes:
     """A record with its length and its seal, for this offset in the file."""
-    body = _encode(record).encode()
-    return _HEAD.pack(_MAGIC, len(body), _seal(body, key, at)) + body
+    return _sealed(_encode(record).encode(), key, at)
 
 
 def unpack(content: bytes, key: bytes, at: int = 0) -> "bytes | None":
     """The text of the record at an offset; None when it is incomplete or its seal is wrong."""
-    if len(content) < at + _HEAD.size:
-        return None
-    magic, size, seal = _HEAD.unpack_from(content, at)
-    body = content[at + _HEAD.size : at + _HEAD.size + size]
-    if magic != _MAGIC or len(body) != size or seal != _seal(body, key, at):
-        return None
-    return body
+    return _unsealed(content[at:], key, at)
+
+
+def pack_outputs(text: bytes, key: bytes) -> bytes:
+    """The content of the file of outputs."""
+    return _sealed(text, key, _OUTPUTS_AT)
+
+
+def unpack_outputs(content: bytes, key: bytes) -> "bytes | None":
+    """The text in the file of outputs; None when it is incomplete or its seal is wrong."""
+    return _unsealed(content, key, _OUTPUTS_AT)
 
 
 def wish_line(wish: str, key: bytes) -> bytes:
@@ -78,6 +83,20 @@ def wish_line(wish: str, key: bytes) -> bytes:
 def seal_text(text: bytes, key: bytes) -> str:
     """The seal of a text in the engine's lock file, with the engine's own key."""
     return _seal(text, key, _TEXT_AT).hex()
+
+
+def _sealed(body: bytes, key: bytes, at: int) -> bytes:
+    return _HEAD.pack(_MAGIC, len(body), _seal(body, key, at)) + body
+
+
+def _unsealed(content: bytes, key: bytes, at: int) -> "bytes | None":
+    if len(content) < _HEAD.size:
+        return None
+    magic, size, seal = _HEAD.unpack_from(content)
+    body = content[_HEAD.size : _HEAD.size + size]
+    if magic != _MAGIC or len(body) != size or seal != _seal(body, key, at):
+        return None
+    return body
 
 
 def _seal(body: bytes, key: bytes, at: int) -> bytes:

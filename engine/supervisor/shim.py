@@ -381,10 +381,25 @@ class Shim:
             output_bytes=self.output.total,
             output_dropped=self.output.dropped,
         )
+        self._keep_outputs()
         self._set_aside()
         self.evidence.conclude(self.result)
         self.evidence.close()  # readers believe an end only after the lock is free
         self.wake.tell(f"{self.order['attempt_id']}\n".encode())
+
+    def _keep_outputs(self) -> None:
+        """Keep what the job wrote as its outputs; if that fails, the end says how much there was."""
+        source = self.order["output_file"]
+        if not os.access(source, os.F_OK):  # most jobs have no outputs, and should not pay for the import
+            return
+        from engine.supervisor.outputs import keep  # noqa: PLC0415  memory in each supervisor
+
+        secrets = self.order["secrets"]
+        mask = Masker(secrets.values()) if secrets else _nothing_to_mask
+        try:
+            self.result["outputs_bytes"] = keep(source, self.folder, mask, self.order["key"])
+        except OSError as problem:
+            self.result["outputs_trouble"] = os.strerror(problem.errno or errno.EIO)
 
     def _set_aside(self) -> None:
         """Set leftover files aside now: once the end is known, the next attempt may use the same folder."""

@@ -52,13 +52,14 @@ def bind_params(
     for spec in specs:
         if spec.name not in given:
             if spec.is_required:
-                problems.append(ParamProblem(spec.name, f"a {spec.type.value} is required", "JF502"))
+                words = f"{_type_words(spec, is_short=True)} is required"
+                problems.append(ParamProblem(spec.name, words, "JF502"))
             elif spec.default is not None:
                 bound[spec.name] = spec.default
             continue
         value = given[spec.name]
         converted = _from_text(spec, value) if from_text and isinstance(value, str) else value
-        trouble = f"expected a {_type_words(spec)}, found `{_shown(value)}`" if converted is None else None
+        trouble = f"expected {_type_words(spec)}, found `{_shown(value)}`" if converted is None else None
         if converted is not None:
             trouble = check_value(spec, converted)
             bound[spec.name] = converted
@@ -74,7 +75,7 @@ def check_value(spec: ParamSpec, value: Value) -> str | None:
     if spec.type is ParamType.ARRAY:
         return _check_list(spec, value)
     if isinstance(value, tuple) or not _has_type(spec.type, value):
-        return f"expected a {_type_words(spec)}, found `{_shown(value)}`"
+        return f"expected {_type_words(spec)}, found `{_shown(value)}`"
     return _check_scalar(spec, value)
 
 
@@ -195,12 +196,15 @@ def _scalar(kind: ParamType, text: str) -> Scalar | None:
             return text
 
 
-def _type_words(spec: ParamSpec) -> str:
+def _type_words(spec: ParamSpec, *, is_short: bool = False) -> str:
+    article = "an" if spec.type.value[0] in "aeiou" else "a"
+    if is_short:
+        return f"{article} {spec.type.value}"
     if spec.type is ParamType.BOOLEAN:
-        return "boolean (true or false)"
+        return "a boolean (true or false)"
     if spec.type is ParamType.ARRAY and spec.item_type is not None:
-        return f"list of {spec.item_type.value}, separated by commas"
-    return spec.type.value
+        return f"a list of {spec.item_type.value}, separated by commas"
+    return f"{article} {spec.type.value}"
 
 
 def _shown(value: object) -> str:

@@ -47,6 +47,7 @@ PRINTED = {
     "report": (("report", "--json"),),
     "runs": (("runs", "--json"), ("runs", "RUN", "--json")),
     "logs": (("logs", "bad", "--json"),),
+    "outputs": (("outputs", "bad", "--json"),),
     "pause": (("pause", "good", "--json"),),
     "resume": (("resume", "good", "--json"),),
     "audit": (("audit", "--json"), ("audit", "verify", "--json")),

@@ -17,7 +17,14 @@ class LaunchWorld(Protocol):
         """An order for a script that a real shell would run."""
         ...
 
-    def plays(self, order: LaunchOrder, *, exit_code: int | None = None, signal: int | None = None) -> None:
+    def plays(
+        self,
+        order: LaunchOrder,
+        *,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        outputs: str = "",
+    ) -> None:
         """Set what the command of an order will do, for a launcher that executes nothing."""
         ...
 
@@ -47,6 +54,17 @@ def test_success_is_a_recorded_exit_code_nought(world: LaunchWorld) -> None:
     assert (ended.exit_code, ended.signal, ended.timed_out, ended.stopped) == (0, None, False, False)
     assert ended.started_at <= ended.ended_at
     assert world.evidence(order) == ended, "the same when asked again"
+
+
+def test_the_end_has_the_outputs(world: LaunchWorld) -> None:
+    text = '{"n": 1}\n'
+    file = f"{world.order('gave', '').run_dir}-outputs"
+    order = world.order("gave", f"echo '{text.strip()}' > {file}", output_file=file)
+    world.launcher.launch(order)
+    world.plays(order, exit_code=0, outputs=text)
+    for evidence in (world.end_of(order), world.evidence(order)):
+        assert isinstance(evidence, Ended)
+        assert (evidence.outputs, evidence.outputs_bytes, evidence.outputs_trouble) == (text, len(text), "")
 
 
 def test_an_exit_code_is_the_true_one(world: LaunchWorld) -> None:

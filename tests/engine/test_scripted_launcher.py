@@ -30,13 +30,20 @@ class Scripted:
             kill_grace_seconds=1,
         )
 
-    def plays(self, order: LaunchOrder, *, exit_code: int | None = None, signal: int | None = None) -> None:
+    def plays(
+        self,
+        order: LaunchOrder,
+        *,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        outputs: str = "",
+    ) -> None:
         flight = self.launcher.flights[order.run_dir]
         if flight.end is None and flight.stops and signal == 15:
             assert flight.stops[0] is Stop.CANCEL
             self.launcher.obey(order.attempt_id)
         elif flight.end is None:
-            self.launcher.finish(order.attempt_id, exit_code=exit_code, signal=signal)
+            self.launcher.finish(order.attempt_id, exit_code=exit_code, signal=signal, outputs=outputs)
 
     def evidence(self, order: LaunchOrder) -> Evidence:
         return self.launcher.evidence(order.run_dir, boot_id="")

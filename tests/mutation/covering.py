@@ -55,6 +55,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _ENGINE,
             ("tests/plan/test_truth.py",),
         ),
+        ("engine/core/outputs.py", ("tests/engine/test_outputs.py",)),
         ("engine/core/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
         ("engine/notifications/noting.py", ("tests/engine/test_notifications.py",), _ENGINE),
         (
@@ -92,6 +93,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/explained.py", ("tests/cli/test_showing.py",), _SCHEMAS),
         ("engine/answers/generations.py", _ANSWERS, _SCHEMAS),
         ("engine/answers/logs.py", _RUNS, _SCHEMAS),
+        ("engine/answers/outputs.py", ("tests/cli/test_outputs.py",), _SCHEMAS),
         ("engine/answers/pauses.py", _ANSWERS, _SCHEMAS),
         ("engine/answers/report_text.py", _ANSWERS, _OVERDUE),
         ("engine/answers/runs.py", _RUNS, _ANSWERS),

@@ -930,3 +930,36 @@ def may_start(crowd: list[Run]) -> list[Run]:
         first += [run for run in due if run.reason and run.concurrency_key == key][:HELD_LOOKED_AT]
     found = [run for run in due if has_room(run) and (not run.reason or run in first)]
     return sorted(found, key=lambda run: (run.not_before, run.id))
+
+
+def test_outputs_come_back_with_their_types(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    run = queue(ledger.store, a_run())
+    values = {"text": "7", "number": 7, "part": 0.5, "flag": True, "list": ("a", "b"), "none": ()}
+    with ledger.store.transaction():
+        ledger.store.past.set_outputs(AttemptKey(run.id, 1), values)
+    found = {one.name: one.value for one in ledger.view.outputs(run.id)}
+    assert found == values
+    assert [type(found[name]) for name in values] == [type(value) for value in values.values()]
+
+
+def test_a_later_attempt_replaces_the_outputs_of_its_own_step_alone(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    run = queue(ledger.store, a_run())
+    with ledger.store.transaction():
+        for step, item in (("", 0), ("load", 1), ("load", 2)):
+            ledger.store.past.set_outputs(AttemptKey(run.id, 1, step, item), {"old": 1, "both": 1})
+        ledger.store.past.set_outputs(AttemptKey(run.id, 2, "load", 1), {"both": 2})
+    found = [(one.step, one.item, one.name, one.value) for one in ledger.view.outputs(run.id)]
+    others = [(step, item, name, 1) for step, item in (("", 0), ("load", 2)) for name in ("both", "old")]
+    assert found == sorted([*others, ("load", 1, "both", 2)])
+
+
+def test_a_run_that_is_pruned_takes_its_outputs_with_it(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    run = start(ledger.store, queue(ledger.store, a_run()))
+    with ledger.store.transaction():
+        assert ledger.store.settle(run, SUCCEEDED, ENDED)
+        ledger.store.past.set_outputs(run.last_attempt, {"n": 1})
+        assert ledger.store.past.prune([run], now=NOON + DAY) == (run,)
+    assert ledger.view.outputs(run.id) == ()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from engine.core.lifecycle import AttemptState, Run, RunState, TriggerKind, Verdict
+from engine.core.lifecycle import AttemptKey, AttemptState, Run, RunState, TriggerKind, Verdict
 from engine.core.records import Owed
 from engine.ledger import ports, soundness_ports, store_ports
 from engine.ledger.store_ports import Store
@@ -112,6 +112,15 @@ def with_mixed_ends(ledger: Ledger, *, every_hour: timedelta = HOUR) -> None:
         )
         with ledger.store.transaction():
             assert ledger.store.settle(run, verdict, ENDED)
+
+
+def with_outputs(ledger: Ledger) -> None:
+    """Record outputs of a job with one action, and of steps, in a mixed order."""
+    queue(ledger.store, a_run())
+    with ledger.store.transaction():
+        for step, item, names in (("pack", 0, "a"), ("load", 2, "a"), ("", 0, "ba"), ("load", 1, "a")):
+            key = AttemptKey(a_run().id, 1, step, item)
+            ledger.store.past.set_outputs(key, dict.fromkeys(names, "x"))
 
 
 def with_tries(ledger: Ledger) -> None:
@@ -351,6 +360,13 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
     "attempts": (
         with_tries,
         Listing(lambda one: [each.number for each in one.view.attempts(a_run().id)], [1, 2, 3]),
+    ),
+    "outputs": (
+        with_outputs,
+        Listing(
+            lambda one: [(each.step, each.item, each.name) for each in one.view.outputs(a_run().id)],
+            [("", 0, "a"), ("", 0, "b"), ("load", 1, "a"), ("load", 2, "a"), ("pack", 0, "a")],
+        ),
     ),
     "generations": (
         with_generations,

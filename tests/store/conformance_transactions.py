@@ -140,6 +140,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "past.resolve": lambda store: store.past.resolve(
         an_attempt(store, LOST), ENDED, state=RunState.SUCCEEDED, detail=""
     ),
+    "past.set_outputs": lambda store: store.past.set_outputs(AttemptKey(RUNNING, 1), {"n": 1}),
     "past.prune": lambda store: store.past.prune([run_of(store, PRUNED)], **AT),
     "past.note": lambda store: store.past.note("fact", "noted"),
 }
@@ -194,7 +195,7 @@ def content(ledger: Ledger) -> Content:
         return Content(
             (
                 runs,
-                [view.attempts(run.id) for run in runs],
+                [(view.attempts(run.id), view.outputs(run.id)) for run in runs],
                 schedules,
                 [list(look.gaps(one.id)) for one in schedules],
                 view.generations(limit=99),

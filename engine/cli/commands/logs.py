@@ -7,7 +7,7 @@ import click
 from engine.answers.asked import Asked
 from engine.answers.logs import Logs, about_run, logs_of, logs_to_json, why_no_output
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, UnknownRunError, subject
+from engine.cli.naming import UnknownRunError, run_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
 from engine.cli.showing import OutputShown
@@ -44,7 +44,7 @@ def command(
     to your terminal; append  | cat -v  if you do not trust the job.
     """
     place = Place.named(file, state)
-    named, run = _find(place, run_or_job)
+    named, run = run_named(place, run_or_job)
     if attempt is not None and attempt > run.attempt:
         has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
         raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
@@ -80,15 +80,6 @@ def _show(place: Place, view: View, run: Run, attempt: int | None, *, is_followe
 def _is_going(view: View, run_id: str, number: int) -> bool:
     run = view.run(run_id)
     return run is not None and not run.state.is_final and run.attempt == number
-
-
-def _find(place: Place, text: str) -> tuple[Subject, Run]:
-    """The run with this id, or the newest run of the job with this name."""
-    found = subject(place, text)
-    run = found.run or found.view.newest_run(found.job, until=place.now())
-    if run is None:
-        raise click.UsageError(f"job {text} has no run yet")
-    return found, run
 
 
 def _attempts(view: View, run: Run, attempt: int | None) -> list[Attempt]:

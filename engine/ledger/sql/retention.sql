@@ -24,6 +24,10 @@ select scheduled_for from run where job = :job order by scheduled_for desc limit
 -- Delete the attempts of a pruned run.
 delete from attempt where run_seq = (select seq from run where id = :id);
 
+-- name: delete_outputs
+-- Delete the outputs of a pruned run.
+delete from output where run_seq = (select seq from run where id = :id);
+
 -- name: delete_run
 -- Delete a pruned run.
 delete from run where id = :id;

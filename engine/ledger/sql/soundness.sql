@@ -120,6 +120,10 @@ select * from run;
 -- Every row of the table, to check each.
 select a.*, r.id as run_id from attempt a left join run r on r.seq = a.run_seq;
 
+-- name: all_output
+-- Every output.
+select o.*, r.id as run_id from output o join run r on r.seq = o.run_seq;
+
 -- name: all_schedule
 -- Every row of the table, to check each.
 select * from schedule;

@@ -1,6 +1,6 @@
 """Finished runs in the SQLite ledger: late evidence, and deletions by retention."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine.core.lifecycle import Attempt, AttemptKey, Ended, Run, RunState
@@ -16,6 +16,8 @@ from engine.ledger.rows import (
     to_us,
 )
 from engine.ledger.sqlite.connection import Connection
+from jobfile.model.canonical import canonical_json, to_plain
+from jobfile.model.values import Value
 from jobfile.schedule.occurrences import next_fire
 
 QUARTER = timedelta(minutes=15) // timedelta(microseconds=1)
@@ -56,6 +58,15 @@ class SqlitePast:
         is_first = self._db.write("attempt.resolve_attempt", values) == 1
         return is_first and self._db.write("run.resolve_run", values) == 1
 
+    def set_outputs(self, attempt: AttemptKey, outputs: Mapping[str, Value]) -> None:
+        place = {"run_id": attempt.run_id, "step": attempt.step, "item": attempt.item}
+        if attempt.number > 1:  # the first has none before it, and most runs end with it
+            self._db.write("output.drop_outputs", place)
+        for name, value in outputs.items():
+            self._db.write(
+                "output.add_output", place | {"name": name, "value": canonical_json(to_plain(value))}
+            )
+
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
         # Unreadable rows are never deleted and may come first each time: ask for that number more.
         most = limit + len(self._db.unreadable)
@@ -82,6 +93,7 @@ class SqlitePast:
             elif not self._leave_gap(run, now):
                 continue
             self._db.write("retention.delete_attempts", {"id": run.id})
+            self._db.write("retention.delete_outputs", {"id": run.id})
             if self._db.write("retention.delete_run", {"id": run.id}):
                 gone.append(run)
         return tuple(gone)

@@ -46,6 +46,7 @@ EVERY_ROW = (
     "soundness.all_incident",
     "soundness.all_audit",
     "soundness.all_outbox",
+    "soundness.all_output",
     "soundness.all_pruned_request",
     "soundness.all_definition",
     "soundness.all_meta",

@@ -18,6 +18,7 @@ from engine.core.records import (
     Generation,
     Incident,
     JobVersion,
+    Output,
     Pause,
     Rejection,
     Schedule,
@@ -34,6 +35,7 @@ from engine.ledger.rows import (
     gap_from_row,
     generation_from_row,
     job_version_from_row,
+    output_from_row,
     rejection_from_row,
     run_from_row,
     schedule_from_row,
@@ -129,6 +131,9 @@ class SqliteView(SqliteCurrent):
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
         return self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
+
+    def outputs(self, run_id: str) -> tuple[Output, ...]:
+        return self._db.all(output_from_row, "output.outputs", {"run_id": run_id})
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
         rows = self._db.rows("run.count_runs", {"since": to_us(since), "until": to_us(until)})

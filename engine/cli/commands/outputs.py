@@ -1,0 +1,29 @@
+"""`jobfile outputs`: the values that a run gave by name."""
+
+import click
+
+from engine.answers.outputs import outputs_of_run, outputs_to_json, outputs_to_text
+from engine.cli.exit_codes import GOOD
+from engine.cli.naming import run_named
+from engine.cli.output import print_json, width
+from engine.cli.place import Place, json_option, place_options
+
+
+@click.command("outputs")
+@click.argument("run_or_job", metavar="RUN or JOB")
+@json_option
+@place_options
+def command(run_or_job: str, *, as_json: bool, place: Place) -> int:
+    """The outputs of RUN, or of the newest run of JOB: the values that it wrote to $JOBFILE_OUTPUT.
+
+    Only outputs that the job declares are kept. Exit code: 0.
+
+    Example: jobfile outputs load-orders
+    """
+    found, run = run_named(place, run_or_job)
+    answer = outputs_of_run(found.view, run)
+    if as_json:
+        print_json(outputs_to_json(answer))
+    else:
+        click.echo(outputs_to_text(answer, width=width()))
+    return GOOD
