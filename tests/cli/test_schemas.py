@@ -42,6 +42,7 @@ PRINTED = {
     "generations": (("generations", "--json"),),
     "status": (("status", "--json"),),
     "doctor": (("doctor", "--json"),),
+    "list": (("list", "--json"), ("list", "--json", "--in", "failed")),
     "did": (("did", "good", "--json"), ("did", "bad", "--json"), ("did", "slow", "--json")),
     "why": (("why", "good", "--json"), ("why", "bad", "--json")),
     "report": (("report", "--json"),),

@@ -16,6 +16,7 @@ _PRINTED = ("tests/cli/test_printed_times.py",)
 _UNSOUND = ("tests/doctor/test_findings.py",)
 _EDGES = ("tests/doctor/test_invariants.py",)
 _SCHEMAS = ("tests/cli/test_schemas.py",)
+_LISTING = ("tests/engine/test_listing.py", "tests/cli/test_list.py")
 _RUNS = ("tests/cli/test_runs.py",)
 _CLI = (*_RUNS, "tests/cli/test_doctor.py")
 _TIMES = ("tests/language/test_occurrences.py", "tests/language/test_cron.py")
@@ -88,6 +89,9 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/as_json.py", _RUNS, _ANSWERS),
         ("engine/answers/asked.py", _WHY, _ANSWERS),
         ("engine/answers/audit.py", ("tests/cli/test_audit.py",)),
+        ("engine/answers/choice.py", _LISTING),
+        ("engine/answers/listing.py", _LISTING, _SCHEMAS),
+        ("engine/answers/listing_text.py", _LISTING),
         ("engine/answers/clock.py", _SCHEMAS, _CLI),
         ("engine/answers/explained.py", ("tests/cli/test_showing.py",), _SCHEMAS),
         ("engine/answers/generations.py", _ANSWERS, _SCHEMAS),

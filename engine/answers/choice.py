@@ -1,0 +1,64 @@
+"""Which jobs an answer is about: all, or those with one of some tags or owners."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from engine.ledger.ports import Overview
+from jobfile.model.jobs import JobSpec
+
+
+class Labels(NamedTuple):
+    """What a job's definition says about whose it is, what it belongs to, and its zone."""
+
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    timezone: str = "UTC"
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> Self:
+        """The labels of a compiled job."""
+        return cls(spec.owner, spec.tags, spec.timezone)
+
+
+NONE = Labels()
+"""The labels of a job whose definition is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A job fits if it has one of the tags and one of the owners; an empty list leaves no job out."""
+
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every job fits."""
+        return not (self.tags or self.owners)
+
+    def fits(self, labels: Labels) -> bool:
+        """Whether a job with these labels is chosen."""
+        has_tag = not self.tags or any(tag in labels.tags for tag in self.tags)
+        return has_tag and (not self.owners or labels.owner in self.owners)
+
+
+ALL = Choice()
+
+
+def known_labels(view: Overview) -> Mapping[str, Labels]:
+    """The labels of each job that was ever applied or run, from its newest definition."""
+    found = {}
+    for one in view.newest_definitions():
+        # Only these keys, without parsing the whole definition: there may be thousands of jobs.
+        plain = json.loads(one.text)
+        found[one.job] = Labels(plain.get("owner", ""), tuple(plain.get("tags", ())), plain["timezone"])
+    return found
+
+
+def chosen_jobs(view: Overview, choice: Choice) -> frozenset[str] | None:
+    """The names of the chosen jobs; None for all."""
+    if choice.is_all:
+        return None
+    return frozenset(job for job, labels in known_labels(view).items() if choice.fits(labels))

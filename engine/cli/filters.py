@@ -1,0 +1,65 @@
+"""The options that limit an answer, the same in every command: jobs by tag and owner, states, a time."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from engine.answers.choice import Choice
+from engine.cli.times import parse_instant
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+class Window(NamedTuple):
+    """A time [since, until)."""
+
+    since: datetime
+    until: datetime
+
+
+def choice_options(function: Function) -> Function:
+    """--tag and --owner, given to the command as one `choice`."""
+
+    def with_choice(*args: object, tags: Sequence[str], owners: Sequence[str], **kwargs: object) -> object:
+        return function(*args, choice=Choice(tags=tuple(tags), owners=tuple(owners)), **kwargs)
+
+    with_choice.__doc__ = function.__doc__
+    with_choice.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click's own attribute
+    decorated = click.option(
+        "--owner", "owners", multiple=True, metavar="OWNER", help="Only jobs of this owner. Repeatable."
+    )(with_choice)
+    decorated = click.option(
+        "--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag. Repeatable."
+    )(decorated)
+    return decorated  # type: ignore[return-value]  # same signature but for the choice
+
+
+def named_states(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The states of --in, which is repeatable and takes several with commas; () for all."""
+    names = [name for text in given for name in text.split(",") if name]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.UsageError(f"--in: '{unknown[0]}' is not a state; the states are {', '.join(known)}")
+    return tuple(dict.fromkeys(names))
+
+
+def window_of(
+    since: str | None, until: str | None, zone: ZoneInfo, *, now: datetime, default: timedelta | None
+) -> Window | None:
+    """The window of --since and --until; without both, the time of length `default` up to now, if there is
+    one.
+
+    Without --until it ends right after `now`; without --since it begins `default` before its end.
+    """
+    if since is None and until is None and default is None:
+        return None
+    end = parse_instant(until, zone, now=now) if until else now + timedelta.resolution
+    earliest = datetime.min.replace(year=1970, tzinfo=zone)
+    first = min(end, now) - default if default is not None else earliest
+    start = parse_instant(since, zone, now=now) if since else first
+    if start >= end:
+        raise click.UsageError("--since must be before --until")
+    return Window(start, end)
