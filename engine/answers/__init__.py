@@ -4,6 +4,7 @@ Each answer is a frozen value, with a function that gives it as text and one tha
 """
 
 __all__ = [
+    "agenda",
     "as_json",
     "asked",
     "audit",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.times import named_day, parse_day, parse_instant
+from engine.cli.times import named_day, parse_coming, parse_day, parse_instant
 from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 from jobfile.schedule.zones import EPOCH, HORIZON, clock_changes, zone_names
@@ -106,6 +106,8 @@ AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
         ("yesterday 8:00", datetime(2026, 11, 27, 7, tzinfo=UTC)),
         ("today", datetime(2026, 11, 27, 23, tzinfo=UTC)),
         ("yesterday", datetime(2026, 11, 26, 23, tzinfo=UTC)),
+        ("tomorrow", datetime(2026, 11, 28, 23, tzinfo=UTC)),
+        ("tomorrow 8:00", datetime(2026, 11, 29, 7, tzinfo=UTC)),
         ("2026-11-28", datetime(2026, 11, 27, 23, tzinfo=UTC)),
         ("now", NOW),
         ("7d", NOW - timedelta(days=7)),
@@ -113,6 +115,9 @@ AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
         ("2h ago", NOW - timedelta(hours=2)),
         ("2 hours ago", NOW - timedelta(hours=2)),
         ("1 week ago", NOW - timedelta(weeks=1)),
+        ("1 Hour Ago", NOW - timedelta(hours=1)),
+        ("in 2h", NOW + timedelta(hours=2)),
+        ("in 3 days", NOW + timedelta(days=3)),
         (str(int(AT.timestamp())), AT),
         (f"@{int(AT.timestamp())}", AT),
         (f"{int(AT.timestamp())}.5", AT + timedelta(seconds=0.5)),
@@ -121,6 +126,26 @@ AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
 @pytest.mark.usefixtures("host_zone")
 def test_each_form_of_a_time_is_understood(text: str, means: datetime) -> None:
     assert parse_instant(text, OSLO, now=NOW) == means
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("2h", NOW + timedelta(hours=2)),
+        ("in 2h", NOW + timedelta(hours=2)),
+        ("2h ago", NOW - timedelta(hours=2)),
+        ("20:00", datetime(2026, 11, 28, 19, tzinfo=UTC)),
+        ("8:00", datetime(2026, 11, 29, 7, tzinfo=UTC)),
+        ("8:00 UTC", datetime(2026, 11, 29, 8, tzinfo=UTC)),
+        ("today 8:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
+        ("tomorrow", datetime(2026, 11, 28, 23, tzinfo=UTC)),
+        ("2026-11-28T08:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
+    ],
+)
+def test_where_only_the_future_makes_sense_a_length_and_a_clock_time_mean_it(
+    text: str, means: datetime
+) -> None:
+    assert parse_coming(text, OSLO, now=NOW) == means
 
 
 @pytest.mark.usefixtures("host_zone")

@@ -89,6 +89,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/as_json.py", _RUNS, _ANSWERS),
         ("engine/answers/asked.py", _WHY, _ANSWERS),
         ("engine/answers/audit.py", ("tests/cli/test_audit.py",)),
+        ("engine/answers/agenda.py", ("tests/engine/test_agenda.py",), ("tests/cli/test_next_entries.py",)),
         ("engine/answers/choice.py", _LISTING),
         ("engine/answers/listing.py", _LISTING, _SCHEMAS),
         ("engine/answers/listing_text.py", _LISTING),
