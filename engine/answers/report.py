@@ -4,9 +4,9 @@ For any window, expected = the sum of the verdicts: both sides are counted and c
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 
 from engine.answers.as_json import iso
 from engine.answers.expected import INSTANT, window_of
@@ -70,6 +70,8 @@ class Report:
     presence: Presence
     unsettled: int = 0
     """Open runs whose process is gone and whose end no engine has recorded."""
+    zone: tzinfo = UTC
+    """The zone of its times: that of the job if it is about one, else UTC."""
 
     @property
     def is_well(self) -> bool:
@@ -95,13 +97,31 @@ class Report:
         )
 
 
-def make_report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
-    """Count what was expected in [since, until) and due by `now`, and the results."""
+def make_report(
+    view: View,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    presence: Presence,
+    jobs: Collection[str] | None = None,
+    zone: tzinfo = UTC,
+) -> Report:
+    """Count what was expected in [since, until) and due by `now`, and the results; for some jobs or all."""
     with view.soundness.snapshot():  # both sides of one moment: an engine may write meanwhile
-        return _report(view, since=since, until=until, now=now, presence=presence)
+        found = _report(view, since=since, until=until, now=now, presence=presence, jobs=jobs)
+    return replace(found, zone=zone)
 
 
-def _report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
+def _report(
+    view: View,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    presence: Presence,
+    jobs: Collection[str] | None,
+) -> Report:
     due = min(until, now + INSTANT)
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     requested: Counter[str] = Counter()
@@ -117,10 +137,13 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
             _move(verdicts[run.job], OPEN, OVERDUE)
     scheduled: Counter[str] = Counter()
     for schedule in view.schedules_between(None, since=since, until=until):
+        if jobs is not None and schedule.job not in jobs:
+            continue
         scheduled[schedule.job] += _count_fires(
             view, schedule, verdicts[schedule.job], since=since, until=due, now=now
         )
-    names = sorted({*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())})
+    known = {*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())}
+    names = sorted(known if jobs is None else known & set(jobs))
     rows = (
         Row(job=name, scheduled=scheduled[name], requested=requested[name], verdicts=dict(+verdicts[name]))
         for name in names
@@ -128,6 +151,7 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
     unsettled = sum(
         since <= run.scheduled_for < due and run.id in presence.fates and run.id not in replaced
         for run in view.open_runs()
+        if jobs is None or run.job in jobs
     )
     return Report(since=since, until=until, rows=tuple(rows), presence=presence, unsettled=unsettled)
 

@@ -1,7 +1,7 @@
 """The options that limit an answer, the same in every command: jobs by tag and owner, states, a time."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,10 @@ import click
 
 from engine.answers.choice import Choice
 from engine.cli.times import parse_instant
+from jobfile.schedule.zones import EPOCH
+
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Later than any run."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -37,6 +41,12 @@ def choice_options(function: Function) -> Function:
     return decorated  # type: ignore[return-value]  # same signature but for the choice
 
 
+def refuse_choice_of_one(job: str | None, choice: Choice) -> None:
+    """Refuse --tag and --owner beside a job: one of the two would be ignored."""
+    if job is not None and not choice.is_all:
+        raise click.UsageError("--tag and --owner choose from all jobs; remove them, or the JOB")
+
+
 def named_states(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """The states of --in, which is repeatable and takes several with commas; () for all."""
     names = [name for text in given for name in text.split(",") if name]
@@ -47,19 +57,17 @@ def named_states(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
 
 
 def window_of(
-    since: str | None, until: str | None, zone: ZoneInfo, *, now: datetime, default: timedelta | None
-) -> Window | None:
-    """The window of --since and --until; without both, the time of length `default` up to now, if there is
-    one.
+    since: str | None, until: str | None, zone: ZoneInfo, *, now: datetime, default: timedelta | None = None
+) -> Window:
+    """The window of --since and --until.
 
-    Without --until it ends right after `now`; without --since it begins `default` before its end.
+    Without --until it ends right after `now`, and without --since it begins `default` before its end. Without
+    a default the missing sides are open.
     """
-    if since is None and until is None and default is None:
-        return None
-    end = parse_instant(until, zone, now=now) if until else now + timedelta.resolution
-    earliest = datetime.min.replace(year=1970, tzinfo=zone)
-    first = min(end, now) - default if default is not None else earliest
-    start = parse_instant(since, zone, now=now) if since else first
+    end = now + timedelta.resolution if default is not None else LATEST
+    end = parse_instant(until, zone, now=now) if until else end
+    start = min(end, now) - default if default is not None else EPOCH
+    start = parse_instant(since, zone, now=now) if since else start
     if start >= end:
         raise click.UsageError("--since must be before --until")
     return Window(start, end)

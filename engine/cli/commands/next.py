@@ -13,7 +13,7 @@ from engine.answers.presence import Presence
 from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, obstacles_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.expressions import entry_of, zone_named
-from engine.cli.filters import choice_options
+from engine.cli.filters import choice_options, refuse_choice_of_one
 from engine.cli.findings import print_errors
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
@@ -84,8 +84,7 @@ def command(
     or UTC.
     """
     asked = Asked(start, end, limit)
-    if what is not None and not choice.is_all:
-        raise click.UsageError("--tag and --owner choose from all jobs; remove them, or the JOB")
+    refuse_choice_of_one(what, choice)
     if what is not None and (" " in what.strip() or what.startswith("@") or parse_duration(what)):
         return _of_expression(what, zone_named(zone_name), asked, place, as_json=as_json)
     catalog = _catalog(place)
