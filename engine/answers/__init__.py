@@ -25,6 +25,7 @@ __all__ = [
     "reasons",
     "report",
     "report_text",
+    "retryable",
     "runs",
     "shown",
     "shown_text",

@@ -35,6 +35,7 @@ PRINTED = {
     "simulate": (SIMULATED,),
     "test": (("test", "--json"),),
     "run": (("run", "bad", "--json"), ("retry", "RUN", "--json"), ("run", "good", "--detach", "--json")),
+    "retry-failed": (("retry", "--failed", "--dry-run", "--json"), ("retry", "--failed", "--yes", "--json")),
     "dry-run": (("run", "good", "--dry", "--json"),),
     "wait": (("wait", "RUN", "--json"),),
     "plan": (("plan", "--json"), ("plan", "--to", "wrong/jobs.yaml", "--json")),

@@ -100,6 +100,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/logs.py", _FILTERS, _RUNS, _SCHEMAS),
         ("engine/answers/pauses.py", _ANSWERS, _SCHEMAS),
         ("engine/answers/report_text.py", _FILTERS, _ANSWERS, _OVERDUE),
+        ("engine/answers/retryable.py", ("tests/cli/test_retry_failed.py",), _SCHEMAS),
         ("engine/answers/runs.py", _FILTERS, _RUNS, _ANSWERS),
         ("engine/answers/shown.py", ("tests/cli/test_showing.py",), _SCHEMAS),
         ("engine/answers/shown_text.py", ("tests/cli/test_showing.py",)),
