@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.times import named_day, parse_coming, parse_day, parse_instant
+from engine.cli.main import COMMANDS, group
+from engine.cli.times import FORMS, named_day, parse_coming, parse_day, parse_instant
 from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 from jobfile.schedule.zones import EPOCH, HORIZON, clock_changes, zone_names
+from tests.cli.conftest import Jobfile
 
 NOW = datetime(2026, 11, 28, 18, 30, tzinfo=UTC)
 
@@ -194,3 +196,44 @@ def test_a_day_is_named_by_a_date_a_word_or_a_time_in_it() -> None:
     assert named_day("2026-02-30", OSLO, now=NOW) is None
     assert parse_day("2026-11-27T23:30Z", OSLO, now=NOW) == date(2026, 11, 28)
     assert parse_day("7d", UTC_ZONE, now=NOW) == date(2026, 11, 21)
+
+
+NEEDED = {
+    "did": ("good",),
+    "run": ("good", "--dry-run"),
+    "pause": ("good",),
+    "logs": ("good",),
+    "next": ("good",),
+    "explain-schedule": ("@daily",),
+    "retry": ("--failed", "--dry-run"),
+    "report": (),
+    "runs": (),
+    "plan": (),
+    "simulate": (),
+}
+"""What each command with an option for a time needs beside it."""
+
+
+def options_for_a_time() -> list[tuple[str, str]]:
+    found = []
+    for name in COMMANDS:
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option) and option.metavar in ("TIME", "DAY"):
+                found.append((name, option.opts[0]))
+    return found
+
+
+@pytest.mark.parametrize(("command", "option"), options_for_a_time())
+def test_every_option_for_a_time_takes_the_same_forms(jobfile: Jobfile, command: str, option: str) -> None:
+    jobfile("run", "good")
+    said = jobfile(command, *NEEDED[command], option, "soon")
+    assert said.code == 64
+    assert f"'soon' is not a time; write {FORMS}" in " ".join(said.err.split())
+
+
+def test_the_argument_of_why_and_the_times_of_simulate_take_them_too(jobfile: Jobfile) -> None:
+    jobfile("run", "good")
+    for arguments in (("why", "good", "soon"), ("simulate", "--down", "soon/6h")):
+        assert f"'soon' is not a time; write {FORMS}" in jobfile(*arguments).err
