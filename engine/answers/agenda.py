@@ -53,7 +53,7 @@ def agenda(
     of_job: dict[str, list[Pause]] = {}
     for pause in pauses:
         of_job.setdefault(pause.job, []).append(pause)
-    found = []
+    found: list[Fire] = []
     while coming and len(found) < limit:
         at, job, entry = heapq.heappop(coming)
         is_paused = pause_at(of_job.get(job, ()), at) is not None

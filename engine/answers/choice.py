@@ -1,7 +1,7 @@
 """Which jobs an answer is about: all, or those with one of some tags or owners."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -21,6 +21,9 @@ class Labels(NamedTuple):
         """The labels of a compiled job."""
         return cls(spec.owner, spec.tags, spec.timezone)
 
+
+MAX_KNOWN = 12
+"""Maximum number of words listed after an unknown one."""
 
 NONE = Labels()
 """The labels of a job whose definition is not known."""
@@ -57,8 +60,24 @@ def known_labels(view: Overview) -> Mapping[str, Labels]:
     return found
 
 
-def chosen_jobs(view: Overview, choice: Choice) -> frozenset[str] | None:
-    """The names of the chosen jobs; None for all."""
-    if choice.is_all:
-        return None
-    return frozenset(job for job, labels in known_labels(view).items() if choice.fits(labels))
+def unknown_word(choice: Choice, known: Iterable[Labels]) -> str:
+    """A tag or an owner of the choice that no job has, as a sentence; empty if each is known.
+
+    A typing mistake must not make an answer that is about no job, and so says that all is well.
+    """
+    labels = tuple(known)
+    tags = frozenset(tag for one in labels for tag in one.tags)
+    owners = frozenset(one.owner for one in labels)
+    for kind, given, there in (("tag", choice.tags, tags), ("owner", choice.owners, owners)):
+        for word in given:
+            if word not in there:
+                return f"no job here has the {kind} `{word}`{_hint(word, there)}"
+    return ""
+
+
+def _hint(word: str, there: frozenset[str]) -> str:
+    from jobfile.diagnostics.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
+
+    near = suggest(word, there)
+    known = ", ".join(sorted(filter(None, there))[:MAX_KNOWN]) or "none"
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {known}"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from engine.answers.as_json import iso
-from engine.answers.choice import ALL, NONE, Choice, Labels, known_labels
+from engine.answers.choice import ALL, NONE, Choice, Labels, known_labels, unknown_word
 from engine.answers.expected import INSTANT, item_of, pause_at, start_of
 from engine.answers.overdue import OVERDUE, is_overdue
 from engine.answers.presence import GRACE, Presence
@@ -76,6 +76,8 @@ class JobList:
     """None if the files were not read, because the engine follows commits."""
     main_file: str
     is_filtered: bool
+    unknown: str = ""
+    """A tag or an owner of the choice that no job has, as a sentence."""
 
 
 class _Known(NamedTuple):
@@ -119,6 +121,7 @@ def list_jobs(
         has_file=has_file,
         main_file=main_file,
         is_filtered=bool(states) or not choice.is_all,
+        unknown=unknown_word(choice, (one.labels for one in jobs)),
     )
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from engine.answers.as_json import iso
-from engine.answers.expected import INSTANT, window_of
+from engine.answers.expected import INSTANT, gap_within, window_of
 from engine.answers.overdue import OPEN, OVERDUE, overdue_fires, overdue_runs, verdict_word
 from engine.answers.presence import Presence
 from engine.core.lifecycle import Run, RunState
-from engine.core.records import Gap, Schedule
+from engine.core.records import Schedule
 from engine.ledger.ports import View
 
 FIXED = "fixed_by_hand"
@@ -130,7 +130,8 @@ def _report(
         if not one.is_scheduled:
             requested[one.job] += one.count
     for gap in view.gaps_between(None, since=since, until=until):
-        verdicts[gap.job][gap.state.value] += _count(gap, since=since, until=until)
+        inside = gap_within(gap, since=since, until=until)
+        verdicts[gap.job][gap.state.value] += 0 if inside is None else inside.count
     replaced = _count_once(view.retries_between(since=since, until=due), view, verdicts, requested)
     for run in overdue_runs(view, presence, now):
         if since <= run.scheduled_for < due and run.id not in replaced:
@@ -203,16 +204,6 @@ def _count_fires(
 def _move(verdicts: Counter[str], before: str, after: str) -> None:
     verdicts[before] -= 1
     verdicts[after] += 1
-
-
-def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
-    """Number of a gap's occurrences in the window; the gap's own count when all of it is inside."""
-    if since <= gap.first_at and gap.last_at < until:
-        return gap.count
-    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
-
-    after = max(gap.first_at, since) - INSTANT
-    return sum(1 for _ in fires(gap.entries, after=after, until=min(gap.last_at, until - INSTANT)))
 
 
 def report_to_json(report: Report) -> dict[str, object]:

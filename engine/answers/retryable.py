@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
 from engine.answers.presence import Presence
-from engine.answers.runs import BAD
+from engine.answers.runs import BAD, gaps_in
 from engine.answers.zones import zone_of_job
 from engine.core.columns import table
 from engine.core.lifecycle import Run
@@ -63,7 +63,7 @@ def retryable(
     runs = [run for run in reversed(bad) if run.verdict in BAD and run.id not in retried]
     runs = runs[: MAX_RETRIED + 1]
     zones = {job: zone_of_job(view, job) for job in dict.fromkeys(run.job for run in runs)}
-    gaps = view.gaps_between(None, since=since, until=until - timedelta.resolution)
+    gaps = gaps_in(view, jobs, since=since, until=until, states=BAD)
     return Retryable(
         runs=tuple(runs),
         words=tuple(
@@ -71,9 +71,7 @@ def retryable(
             for run in runs
         ),
         zones=zones,
-        recorded_only=sum(
-            gap.count for gap in gaps if gap.state in BAD and (jobs is None or gap.job in jobs)
-        ),
+        recorded_only=sum(gap.count for gap in gaps),
     )
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
-from engine.answers.expected import INSTANT, item_of
+from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.presence import Presence
 from engine.answers.report import NOT_WELL
 from engine.answers.zones import zone_of_job
@@ -68,13 +68,25 @@ def runs_in(
     runs = view.runs_in(since=since, until=until, jobs=jobs, state=tuple(states) or None, limit=limit)
     if len(runs) == limit:
         since = max(since, runs[-1].scheduled_for)
-    found = view.gaps_between(None, since=since, until=until - INSTANT)
-    gaps = tuple(
-        gap
-        for gap in reversed(found)
+    gaps = gaps_in(view, jobs, since=since, until=until, states=states)
+    return _runs(view, runs, gaps, is_limited=True, now=now, presence=presence)
+
+
+def gaps_in(
+    view: View,
+    jobs: Collection[str] | None,
+    *,
+    since: datetime,
+    until: datetime,
+    states: Sequence[RunState],
+) -> tuple[Gap, ...]:
+    """The parts in [since, until) of gap records, newest first: of these jobs and states, or of all."""
+    parts = (
+        gap_within(gap, since=since, until=until)
+        for gap in reversed(view.gaps_between(None, since=since, until=until - INSTANT))
         if (jobs is None or gap.job in jobs) and (not states or gap.state in states)
     )
-    return _runs(view, runs, gaps, is_limited=True, now=now, presence=presence)
+    return tuple(part for part in parts if part is not None)
 
 
 def one_run(view: View, run: Run, *, now: datetime, presence: Presence) -> Runs:

@@ -1,14 +1,15 @@
 """The options that limit an answer, the same in every command: jobs by tag and owner, states, a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 
-from engine.answers.choice import Choice
+from engine.answers.choice import Choice, Labels, known_labels, unknown_word
 from engine.cli.times import parse_instant
+from engine.ledger.ports import View
 from jobfile.schedule.zones import EPOCH
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -39,6 +40,22 @@ def choice_options(function: Function) -> Function:
         "--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag. Repeatable."
     )(decorated)
     return decorated  # type: ignore[return-value]  # same signature but for the choice
+
+
+def chosen_jobs(view: View, choice: Choice) -> frozenset[str] | None:
+    """The names of the chosen jobs of the ledger; None for all."""
+    if choice.is_all:
+        return None
+    known = known_labels(view)
+    refuse_unknown(choice, known.values())
+    return frozenset(job for job, labels in known.items() if choice.fits(labels))
+
+
+def refuse_unknown(choice: Choice, known: Iterable[Labels]) -> None:
+    """Refuse a tag or an owner that no job has."""
+    unknown = unknown_word(choice, known)
+    if unknown:
+        raise click.UsageError(unknown)
 
 
 def refuse_choice_of_one(job: str | None, choice: Choice) -> None:

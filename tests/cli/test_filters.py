@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from tests.cli.conftest import Jobfile
 from tests.cli.test_answers import BEGAN, DUE, a_past
 from tests.cli.test_files import fits
 
+TOKYO = ZoneInfo("Asia/Tokyo")
 TEXT = f"""\
 version: 1
 jobs:
@@ -22,7 +24,7 @@ jobs:
     tags: [db, night]
     command: ['true']
   sync: {{schedule: "{DUE[0].minute} * * * *", tags: [night], command: ['true']}}
-  deploy: {{owner: web, command: ['true']}}
+  deploy: {{owner: web, tags: [web], command: ['true']}}
 """
 
 
@@ -46,9 +48,9 @@ def iso(at: datetime) -> str:
     [
         ((), {"backup", "sync", "deploy"}),
         (("--tag", "night"), {"backup", "sync"}),
-        (("--tag", "db", "--tag", "other"), {"backup"}),
+        (("--tag", "db", "--tag", "web"), {"backup", "deploy"}),
         (("--owner", "ops", "--owner", "web"), {"backup", "deploy"}),
-        (("--owner", "ops", "--tag", "none"), set()),
+        (("--owner", "ops", "--tag", "web"), set()),
     ],
 )
 def test_a_report_and_a_list_of_runs_are_about_the_chosen_jobs(
@@ -60,6 +62,24 @@ def test_a_report_and_a_list_of_runs_are_about_the_chosen_jobs(
     assert report["adds_up"]
     assert report["expected"] == sum(row["expected"] for row in report["jobs"])
     assert {run["job"] for run in jobfile("runs", *options, "--json").json} == jobs
+
+
+@pytest.mark.parametrize("command", ["list", "next", "report", "runs", "retry --failed --dry-run"])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--tag", "nigth"), "no job here has the tag `nigth`; did you mean night?"),
+        (("--tag", "night", "--tag", "zzzzzz"), "no job here has the tag `zzzzzz`; known: db, night, web"),
+        (("--owner", "opps"), "no job here has the owner `opps`; did you mean ops?"),
+    ],
+)
+def test_a_tag_or_an_owner_that_no_job_has_is_a_mistake_and_never_all_is_well(
+    jobfile: Jobfile, tmp_path: Path, command: str, options: tuple[str, ...], words: str
+) -> None:
+    a_past(tmp_path, TEXT).crash()
+    said = jobfile(*command.split(), *options)
+    assert (said.code, said.out) == (64, "")
+    assert words in said.err
 
 
 def test_a_report_of_one_job_is_in_its_zone_and_has_its_exit_code(jobfile: Jobfile, tmp_path: Path) -> None:
@@ -109,6 +129,9 @@ def test_occurrences_without_a_run_are_counted_only_in_their_time_and_of_the_cho
         world.pass_time(seconds=3600)
     world.crash()
     assert "3 more have no run of their own" in jobfile("runs", "--tag", "db").out
+    part = jobfile("runs", "backup", "--since", iso(DUE[1])).out
+    assert "\n2 more have no run of their own" in part
+    assert f"backup  2 skipped, {DUE[1].astimezone(TOKYO):%Y-%m-%d %H:%M} JST to " in part
     assert "more have no run" not in jobfile("runs", "--owner", "web").out
     assert "more have no run" not in jobfile("runs", "--tag", "db", "--until", iso(DUE[0])).out
 

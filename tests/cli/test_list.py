@@ -52,7 +52,7 @@ def test_a_screen_of_jobs(jobfile: Jobfile, tmp_path: Path) -> None:
     ("options", "jobs"),
     [
         (("--tag", "night"), ["backup"]),
-        (("--owner", "ops", "--tag", "other"), []),
+        (("--owner", "ops", "--in", "none"), []),
         (("--in", "overdue"), ["backup"]),
         (("--in", "failed,none"), ["deploy"]),
         (("--in", "failed", "--in", "overdue"), ["backup"]),

@@ -156,7 +156,6 @@ def test_next_shows_a_part_and_says_that_there_is_more(jobfile: Jobfile) -> None
     assert (
         jobfile("next", "--from", "2030-01-01", "--until", "1h").out == "nothing is scheduled in that time\n"
     )
-    assert jobfile("next", "--tag", "none").out == "nothing is scheduled\n"
     assert jobfile("next", "third", *NOW, "--until", "20d").out.splitlines()[-2:] == [
         "  none after that in that time",
         "gaps and folds in 366 days: none",

@@ -13,7 +13,7 @@ from engine.answers.presence import Presence
 from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, obstacles_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.expressions import entry_of, zone_named
-from engine.cli.filters import choice_options, refuse_choice_of_one
+from engine.cli.filters import choice_options, refuse_choice_of_one, refuse_unknown
 from engine.cli.findings import print_errors
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
@@ -131,6 +131,7 @@ def _of_all(
     catalog: Catalog, choice: Choice, zone: ZoneInfo, asked: Asked, place: Place, *, as_json: bool
 ) -> int:
     since = asked.since(zone, place.now())
+    refuse_unknown(choice, (Labels.of(one.spec) for one in catalog.jobs))
     specs = [one.spec for one in catalog.jobs if one.spec.enabled and choice.fits(Labels.of(one.spec))]
     schedules = {spec.name: spec.schedule for spec in specs}
     pauses, presence = _obstacles(place, tuple(schedules), since)

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import click
 
-from engine.answers.choice import Choice, chosen_jobs
+from engine.answers.choice import Choice
 from engine.answers.report import Report, make_report, report_to_json
 from engine.answers.report_text import report_to_text
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.expressions import zone_named
-from engine.cli.filters import choice_options, refuse_choice_of_one, window_of
+from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.naming import job_named
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options

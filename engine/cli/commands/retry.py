@@ -6,7 +6,7 @@ from typing import NamedTuple
 import click
 
 from engine.answers.as_json import run_to_json
-from engine.answers.choice import Choice, chosen_jobs
+from engine.answers.choice import Choice
 from engine.answers.retryable import (
     MAX_RETRIED,
     Retried,
@@ -20,7 +20,7 @@ from engine.cli.asking import hand_over, hand_over_all, new_run
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.expressions import zone_named
-from engine.cli.filters import choice_options, refuse_choice_of_one, window_of
+from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.following import attend
 from engine.cli.naming import find_run, job_named
 from engine.cli.output import print_json, width

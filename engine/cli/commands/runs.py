@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import click
 
-from engine.answers.choice import Choice, chosen_jobs
+from engine.answers.choice import Choice
 from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.cli.exit_codes import GOOD
 from engine.cli.expressions import zone_named
-from engine.cli.filters import choice_options, named_states, refuse_choice_of_one, window_of
+from engine.cli.filters import choice_options, chosen_jobs, named_states, refuse_choice_of_one, window_of
 from engine.cli.naming import subject
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
