@@ -55,7 +55,8 @@ def _above(found: JobList) -> list[str]:
 def _cells(one: ListedJob) -> tuple[str, ...]:
     zone = load_zone(one.labels.timezone) or UTC
     last = instant_text(one.marks[-1].at, zone) if one.marks else ""
-    following = instant_text(one.next_at, zone) if one.next_at is not None else ""
+    stopped = "paused" if one.pause is not None else ""
+    following = instant_text(one.next_at, zone) if one.next_at is not None else stopped
     notes = list(one.notes)
     if one.pause is not None:
         until = f" until {instant_text(one.pause.until, zone)}" if one.pause.until else ""
