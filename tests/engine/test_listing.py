@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.answers.choice import ALL, Choice, Labels
+from engine.answers.choice import ALL, Choice, Labels, known_labels, unknown_word
 from engine.answers.did import did
 from engine.answers.expected import NOT_ACCOUNTED
 from engine.answers.listing import CHANGED, MARKS, NOT_APPLIED, REMOVED, JobList, ListedJob, list_jobs
@@ -16,6 +16,7 @@ from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence, presence_of
 from engine.answers.zones import zone_of_job
 from engine.core.lifecycle import RunState
+from engine.ledger.sqlite.view import SqliteView
 from engine.testing import GivenTree
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import compile_files
@@ -234,3 +235,48 @@ def test_each_state_has_a_sign_and_only_open_states_share_one(tmp_path: Path) ->
     final = [SIGNS[state] for state in SIGNS if state == OVERDUE or RunState(state).is_final]
     assert len(set(final)) == len(final)
     assert not {SIGNS[state] for state in RunState if not state.is_final} & set(final)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_number_of_jobs(tmp_path: Path) -> None:
+    asked = {}
+    for number in (2, 40):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        jobs = "".join(f"  j{i}: {{schedule: {{every: 1h}}, command: ['true']}}\n" for i in range(number))
+        world = World(folder, f"version: 1\njobs:\n{jobs}")
+        world.pass_time(seconds=3600)
+        world.finish()
+        world.clock.advance(seconds=7200)
+        statements: list[str] = []
+        assert isinstance(world.view, SqliteView)
+        world.view._db._db.set_trace_callback(statements.append)
+        found = listed(world, presence=dead(world))
+        world.view._db._db.set_trace_callback(None)
+        assert [each.state for each in found.jobs] == ["overdue"] * number
+        asked[number] = len(statements)
+        world.crash()
+    assert asked[2] == asked[40]
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice(tags=("night", "db")), ""),
+        (Choice(owners=("ops", "web"), tags=("night",)), ""),
+        (Choice(tags=("nigth",)), "no job here has the tag `nigth`; did you mean night?"),
+        (Choice(tags=("xyz",)), "no job here has the tag `xyz`; known: db, night"),
+        (Choice(owners=("web", "xyz")), "no job here has the owner `xyz`; known: ops, web"),
+    ],
+)
+def test_a_word_that_no_job_has_is_named_with_the_words_that_are_known(
+    tmp_path: Path, choice: Choice, words: str
+) -> None:
+    world = World(tmp_path, FILE)
+    assert listed(world, choice=choice).unknown == words
+    assert unknown_word(choice, known_labels(world.view).values()) == words
+
+
+def test_where_no_job_has_a_tag_none_is_known() -> None:
+    assert unknown_word(Choice(tags=("x",)), [Labels()]) == "no job here has the tag `x`; known: none"
+    assert unknown_word(Choice(owners=("x",)), [Labels()]) == "no job here has the owner `x`; known: none"
+    assert unknown_word(ALL, []) == ""
