@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from engine.ledger.ports import Overview
-from jobfile.model.jobs import JobSpec
+
+if TYPE_CHECKING:
+    from jobfile.model.jobs import JobSpec
 
 
 class Labels(NamedTuple):
@@ -17,7 +19,7 @@ class Labels(NamedTuple):
     timezone: str = "UTC"
 
     @classmethod
-    def of(cls, spec: JobSpec) -> Self:
+    def of(cls, spec: "JobSpec") -> Self:
         """The labels of a compiled job."""
         return cls(spec.owner, spec.tags, spec.timezone)
 

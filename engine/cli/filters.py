@@ -1,19 +1,16 @@
 """The options that limit an answer, the same in every command: jobs by tag and owner, states, a time."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 
 from engine.answers.choice import Choice, Labels, known_labels, unknown_word
-from engine.cli.times import parse_instant
+from engine.cli.times import LATEST, parse_instant
 from engine.ledger.ports import View
-from jobfile.schedule.zones import EPOCH
-
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-"""Later than any run."""
+from jobfile.schedule.zones import EPOCH, load_zone
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -74,13 +71,20 @@ def named_states(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
 
 
 def window_of(
-    since: str | None, until: str | None, zone: ZoneInfo, *, now: datetime, default: timedelta | None = None
+    since: str | None,
+    until: str | None,
+    zone: ZoneInfo | None,
+    *,
+    now: datetime,
+    default: timedelta | None = None,
 ) -> Window:
-    """The window of --since and --until.
+    """The window of --since and --until; times are in this zone, or in UTC.
 
     Without --until it ends right after `now`, and without --since it begins `default` before its end. Without
     a default the missing sides are open.
     """
+    zone = zone or load_zone("UTC")
+    assert zone is not None
     end = now + timedelta.resolution if default is not None else LATEST
     end = parse_instant(until, zone, now=now) if until else end
     start = min(end, now) - default if default is not None else EPOCH

@@ -18,6 +18,9 @@ FORMS = (
     "'in 2h', or epoch seconds"
 )
 
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Later than any time of a run."""
+
 MIN_EPOCH_DIGITS = 9
 """Minimum digits of an epoch time: 20261128 is a day."""
 

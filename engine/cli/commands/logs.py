@@ -8,12 +8,11 @@ import click
 from engine.answers.asked import Asked
 from engine.answers.logs import Logs, about_run, all_logs_to_json, logs_of, logs_to_json, why_no_output
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import LATEST
 from engine.cli.naming import Subject, UnknownRunError, subject
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
 from engine.cli.showing import OutputShown, last_part
-from engine.cli.times import parse_instant
+from engine.cli.times import LATEST, parse_instant
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import short
 from engine.ledger.ports import View

@@ -1,6 +1,6 @@
 """`jobfile report`: everything expected in a window, and the results."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import click
 
@@ -8,7 +8,6 @@ from engine.answers.choice import Choice
 from engine.answers.report import Report, make_report, report_to_json
 from engine.answers.report_text import report_to_text
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
-from engine.cli.expressions import zone_named
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.naming import job_named
 from engine.cli.output import print_json, width
@@ -52,7 +51,7 @@ def _report(place: Place, job: str | None, since: str | None, until: str | None,
     named = job_named(place, job) if job else None
     refuse_choice_of_one(job, choice)
     view, now = named.view if named else place.view(), place.now()
-    zone = named.zone if named else zone_named(None)
+    zone = named.zone if named else None
     window = window_of(since, until, zone, now=now, default=DEFAULT_WINDOW)
     return make_report(
         view,
@@ -61,5 +60,5 @@ def _report(place: Place, job: str | None, since: str | None, until: str | None,
         now=now,
         presence=presence_at(place.config, view, now=now),
         jobs={named.job} if named else chosen_jobs(view, choice),
-        zone=zone,
+        zone=zone or UTC,
     )

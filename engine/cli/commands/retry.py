@@ -19,7 +19,6 @@ from engine.answers.retryable import (
 from engine.cli.asking import hand_over, hand_over_all, new_run
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.expressions import zone_named
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.following import attend
 from engine.cli.naming import find_run, job_named
@@ -146,7 +145,7 @@ def _failed(place: Place, job: str | None, options: _Many) -> tuple[View, Retrya
     refuse_choice_of_one(job, options.choice)
     named = job_named(place, job) if job else None
     view, now = named.view if named else place.view(), place.now()
-    zone = named.zone if named else zone_named(None)
+    zone = named.zone if named else None
     window = window_of(options.since, options.until, zone, now=now, default=DEFAULT_WINDOW)
     return view, retryable(
         view,

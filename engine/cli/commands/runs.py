@@ -8,7 +8,6 @@ import click
 from engine.answers.choice import Choice
 from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.cli.exit_codes import GOOD
-from engine.cli.expressions import zone_named
 from engine.cli.filters import choice_options, chosen_jobs, named_states, refuse_choice_of_one, window_of
 from engine.cli.naming import subject
 from engine.cli.output import print_json, width
@@ -85,7 +84,7 @@ def _runs(place: Place, name: str | None, wanted: _Wanted) -> Runs:
     if not wanted.has_window:
         job = named.job if named else None
         return newest_runs(view, job, states=wanted.states, limit=wanted.limit, now=now, presence=presence)
-    window = window_of(wanted.since, wanted.until, named.zone if named else zone_named(None), now=now)
+    window = window_of(wanted.since, wanted.until, named.zone if named else None, now=now)
     return runs_in(
         view,
         {named.job} if named else chosen_jobs(view, wanted.choice),
