@@ -4,9 +4,11 @@ Each answer is a frozen value, with a function that gives it as text and one tha
 """
 
 __all__ = [
+    "agenda",
     "as_json",
     "asked",
     "audit",
+    "choice",
     "clock",
     "did",
     "expected",
@@ -15,6 +17,8 @@ __all__ = [
     "findings",
     "generations",
     "invariants",
+    "listing",
+    "listing_text",
     "logs",
     "outputs",
     "pauses",
@@ -22,6 +26,7 @@ __all__ = [
     "reasons",
     "report",
     "report_text",
+    "retryable",
     "runs",
     "shown",
     "shown_text",

@@ -3,6 +3,7 @@ the base of every answer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -79,6 +80,17 @@ def upcoming(view: History, job: str, *, now: datetime, until: datetime) -> Iter
         if schedule.active_until is None:
             for fire in fires(schedule.entries, after=now, until=until):
                 yield fire.at
+
+
+def gap_within(gap: Gap, *, since: datetime, until: datetime) -> Gap | None:
+    """The part of a gap record in [since, until); None if none of its occurrences is in it."""
+    if since <= gap.first_at and gap.last_at < until:
+        return gap
+    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
+
+    after = max(gap.first_at, since) - INSTANT
+    inside = [fire.at for fire in fires(gap.entries, after=after, until=min(gap.last_at, until - INSTANT))]
+    return replace(gap, first_at=inside[0], last_at=inside[-1], count=len(inside)) if inside else None
 
 
 def item_of(run: Run) -> Item:

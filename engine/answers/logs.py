@@ -25,9 +25,17 @@ def logs_of(run: Run, attempts: Sequence[Attempt], read: Callable[[AttemptKey], 
 
 
 def logs_to_json(logs: Logs) -> dict[str, object]:
-    """The answer as JSON data."""
+    """The output of one run as JSON data."""
+    return {"format": 1, **_run_to_json(logs)}
+
+
+def all_logs_to_json(found: Sequence[Logs]) -> dict[str, object]:
+    """The output of several runs as JSON data."""
+    return {"format": 1, "runs": [_run_to_json(one) for one in found]}
+
+
+def _run_to_json(logs: Logs) -> dict[str, object]:
     return {
-        "format": 1,
         "run": logs.run.id,
         "job": logs.run.job,
         "attempts": [

@@ -4,16 +4,16 @@ For any window, expected = the sum of the verdicts: both sides are counted and c
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 
 from engine.answers.as_json import iso
-from engine.answers.expected import INSTANT, window_of
+from engine.answers.expected import INSTANT, gap_within, window_of
 from engine.answers.overdue import OPEN, OVERDUE, overdue_fires, overdue_runs, verdict_word
 from engine.answers.presence import Presence
 from engine.core.lifecycle import Run, RunState
-from engine.core.records import Gap, Schedule
+from engine.core.records import Schedule
 from engine.ledger.ports import View
 
 FIXED = "fixed_by_hand"
@@ -70,6 +70,8 @@ class Report:
     presence: Presence
     unsettled: int = 0
     """Open runs whose process is gone and whose end no engine has recorded."""
+    zone: tzinfo = UTC
+    """The zone of its times: that of the job if it is about one, else UTC."""
 
     @property
     def is_well(self) -> bool:
@@ -95,13 +97,31 @@ class Report:
         )
 
 
-def make_report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
-    """Count what was expected in [since, until) and due by `now`, and the results."""
+def make_report(
+    view: View,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    presence: Presence,
+    jobs: Collection[str] | None = None,
+    zone: tzinfo = UTC,
+) -> Report:
+    """Count what was expected in [since, until) and due by `now`, and the results; for some jobs or all."""
     with view.soundness.snapshot():  # both sides of one moment: an engine may write meanwhile
-        return _report(view, since=since, until=until, now=now, presence=presence)
+        found = _report(view, since=since, until=until, now=now, presence=presence, jobs=jobs)
+    return replace(found, zone=zone)
 
 
-def _report(view: View, *, since: datetime, until: datetime, now: datetime, presence: Presence) -> Report:
+def _report(
+    view: View,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    presence: Presence,
+    jobs: Collection[str] | None,
+) -> Report:
     due = min(until, now + INSTANT)
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     requested: Counter[str] = Counter()
@@ -110,17 +130,21 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
         if not one.is_scheduled:
             requested[one.job] += one.count
     for gap in view.gaps_between(None, since=since, until=until):
-        verdicts[gap.job][gap.state.value] += _count(gap, since=since, until=until)
+        inside = gap_within(gap, since=since, until=until)
+        verdicts[gap.job][gap.state.value] += 0 if inside is None else inside.count
     replaced = _count_once(view.retries_between(since=since, until=due), view, verdicts, requested)
     for run in overdue_runs(view, presence, now):
         if since <= run.scheduled_for < due and run.id not in replaced:
             _move(verdicts[run.job], OPEN, OVERDUE)
     scheduled: Counter[str] = Counter()
     for schedule in view.schedules_between(None, since=since, until=until):
+        if jobs is not None and schedule.job not in jobs:
+            continue
         scheduled[schedule.job] += _count_fires(
             view, schedule, verdicts[schedule.job], since=since, until=due, now=now
         )
-    names = sorted({*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())})
+    known = {*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())}
+    names = sorted(known if jobs is None else known & set(jobs))
     rows = (
         Row(job=name, scheduled=scheduled[name], requested=requested[name], verdicts=dict(+verdicts[name]))
         for name in names
@@ -128,6 +152,7 @@ def _report(view: View, *, since: datetime, until: datetime, now: datetime, pres
     unsettled = sum(
         since <= run.scheduled_for < due and run.id in presence.fates and run.id not in replaced
         for run in view.open_runs()
+        if jobs is None or run.job in jobs
     )
     return Report(since=since, until=until, rows=tuple(rows), presence=presence, unsettled=unsettled)
 
@@ -179,16 +204,6 @@ def _count_fires(
 def _move(verdicts: Counter[str], before: str, after: str) -> None:
     verdicts[before] -= 1
     verdicts[after] += 1
-
-
-def _count(gap: Gap, *, since: datetime, until: datetime) -> int:
-    """Number of a gap's occurrences in the window; the gap's own count when all of it is inside."""
-    if since <= gap.first_at and gap.last_at < until:
-        return gap.count
-    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
-
-    after = max(gap.first_at, since) - INSTANT
-    return sum(1 for _ in fires(gap.entries, after=after, until=min(gap.last_at, until - INSTANT)))
 
 
 def report_to_json(report: Report) -> dict[str, object]:

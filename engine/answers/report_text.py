@@ -1,7 +1,5 @@
 """The answer of `report` as text."""
 
-from datetime import UTC
-
 from engine.answers.overdue import OVERDUE
 from engine.answers.report import FIXED, VERDICTS, Report, Row
 from engine.core.columns import table
@@ -15,8 +13,9 @@ def report_to_text(report: Report, *, width: int) -> str:
     shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
     heads = ("job", "expected", *("fixed by hand" if one == FIXED else one for one in shown))
     rows = [_cells(row, shown) for row in report.rows]
-    rows.append(("total", *_cells(total, shown)[1:]))
-    since, until = (instant_text(at, UTC, has_seconds=True) for at in (report.since, report.until))
+    if len(rows) != 1:
+        rows.append(("total", *_cells(total, shown)[1:]))
+    since, until = (instant_text(at, report.zone, has_seconds=True) for at in (report.since, report.until))
     by_hand = f", {total.requested} of the expected runs asked for" if total.requested else ""
     lines = [f"{since} to {until}{by_hand}", *_idle_lines(report)]
     return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)), width=width)])
@@ -34,7 +33,7 @@ def _idle_lines(report: Report) -> list[str]:
     if not told:
         return []
     runs = "; ".join(told)
-    obstacle = report.presence.obstacle(UTC) or "the engine is running but has not decided about them"
+    obstacle = report.presence.obstacle(report.zone) or "the engine is running but has not decided about them"
     if report.presence.is_running:
         return [f"NOTHING STARTS, {obstacle}: {runs}"]
     since = obstacle.partition(" since ")[2]

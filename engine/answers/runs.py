@@ -1,13 +1,13 @@
 """Answers of `runs`: the newest runs, of one job or all, and occurrences without a run of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
-from engine.answers.expected import item_of
+from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.presence import Presence
 from engine.answers.report import NOT_WELL
 from engine.answers.zones import zone_of_job
@@ -38,8 +38,8 @@ class Runs:
     gaps: tuple[Gap, ...]
     zones: Mapping[str, ZoneInfo]
     """The zone of each job, in which its times are shown."""
-    has_states: bool
-    """Whether the list is limited to some states."""
+    is_limited: bool
+    """Whether other runs are left out: other states, times or jobs."""
 
 
 def newest_runs(
@@ -50,12 +50,48 @@ def newest_runs(
     since = min(run.scheduled_for for run in runs) if len(runs) == limit else _ALWAYS[0]
     found = view.gaps_between(job, since=since, until=_ALWAYS[1])
     gaps = tuple(gap for gap in reversed(found) if not states or gap.state in states)
-    return _runs(view, runs, gaps, has_states=bool(states), now=now, presence=presence)
+    return _runs(view, runs, gaps, is_limited=bool(states), now=now, presence=presence)
+
+
+def runs_in(
+    view: View,
+    jobs: Collection[str] | None,
+    *,
+    since: datetime,
+    until: datetime,
+    states: Sequence[RunState],
+    limit: int,
+    now: datetime,
+    presence: Presence,
+) -> Runs:
+    """The runs expected in [since, until), of these jobs or of all, at most `limit`, newest first."""
+    runs = view.runs_in(since=since, until=until, jobs=jobs, state=tuple(states) or None, limit=limit)
+    if len(runs) == limit:
+        since = max(since, runs[-1].scheduled_for)
+    gaps = gaps_in(view, jobs, since=since, until=until, states=states)
+    return _runs(view, runs, gaps, is_limited=True, now=now, presence=presence)
+
+
+def gaps_in(
+    view: View,
+    jobs: Collection[str] | None,
+    *,
+    since: datetime,
+    until: datetime,
+    states: Sequence[RunState],
+) -> tuple[Gap, ...]:
+    """The parts in [since, until) of gap records, newest first: of these jobs and states, or of all."""
+    parts = (
+        gap_within(gap, since=since, until=until)
+        for gap in reversed(view.gaps_between(None, since=since, until=until - INSTANT))
+        if (jobs is None or gap.job in jobs) and (not states or gap.state in states)
+    )
+    return tuple(part for part in parts if part is not None)
 
 
 def one_run(view: View, run: Run, *, now: datetime, presence: Presence) -> Runs:
     """One run as a list of runs."""
-    return _runs(view, (run,), (), has_states=False, now=now, presence=presence)
+    return _runs(view, (run,), (), is_limited=False, now=now, presence=presence)
 
 
 def _runs(
@@ -63,7 +99,7 @@ def _runs(
     runs: tuple[Run, ...],
     gaps: tuple[Gap, ...],
     *,
-    has_states: bool,
+    is_limited: bool,
     now: datetime,
     presence: Presence,
 ) -> Runs:
@@ -73,7 +109,7 @@ def _runs(
         Asked(view=view, job=run.job, zone=zones[run.job], now=now, presence=presence).words(item_of(run))
         for run in runs
     )
-    return Runs(runs=runs, words=tuple(words), gaps=gaps, zones=zones, has_states=has_states)
+    return Runs(runs=runs, words=tuple(words), gaps=gaps, zones=zones, is_limited=is_limited)
 
 
 def runs_to_text(found: Runs, *, width: int) -> str:
@@ -82,7 +118,7 @@ def runs_to_text(found: Runs, *, width: int) -> str:
         rows = [_cells(found, run, words) for run, words in zip(found.runs, found.words, strict=True)]
         lines = [table(HEADS, rows, width=width)]
     else:
-        lines = ["no such runs" if found.has_states else "no runs yet"]
+        lines = ["no such runs" if found.is_limited else "no runs yet"]
     return "\n".join([*lines, *_gap_lines(found)])
 
 

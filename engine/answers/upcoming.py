@@ -2,10 +2,12 @@
 the meaning in words, effects of clock changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
+from engine.answers.as_json import iso
+from engine.answers.expected import pause_at
 from engine.answers.presence import Presence
 from engine.core.columns import cut
 from engine.core.records import Pause
@@ -57,22 +59,27 @@ class Fires:
     now: datetime
     fires: tuple[Upcoming, ...]
     is_all: bool
-    """Whether there are no others after these."""
+    """Whether there are no others after these, up to `until`."""
+    until: datetime | None = None
 
 
 def next_fires(
-    name: str, entries: Sequence[ScheduleEntry], count: int, *, now: datetime, is_job: bool
+    name: str,
+    entries: Sequence[ScheduleEntry],
+    limit: int,
+    *,
+    now: datetime,
+    is_job: bool,
+    until: datetime | None = None,
 ) -> Fires:
-    """The next fires of a union of entries, at most `count`."""
+    """The next fires of a union of entries, at most `limit`, up to `until`."""
     found: list[Upcoming] = []
     after = now
-    while len(found) < count:
+    while len(found) < limit:
         fire = next_fire(entries, after=after) if entries else None
-        if fire is None:
+        if fire is None or (until is not None and fire.at > until):
             break
-        entry = entries[fire.entry]
-        local = fire.at.astimezone(load_zone(entry.timezone))
-        found.append(Upcoming(at=fire.at, local=local, note=explain_fire(entry, fire.at)))
+        found.append(upcoming_of(entries[fire.entry], fire.at))
         after = fire.at
     return Fires(
         name=name,
@@ -80,39 +87,60 @@ def next_fires(
         entries=tuple(entries),
         now=now,
         fires=tuple(found),
-        is_all=len(found) < count,
+        is_all=len(found) < limit,
+        until=until,
     )
+
+
+def upcoming_of(entry: ScheduleEntry, at: datetime) -> Upcoming:
+    """A fire of an entry, with its local time."""
+    return Upcoming(at=at, local=at.astimezone(load_zone(entry.timezone)), note=explain_fire(entry, at))
 
 
 def fires_to_text(found: Fires, *, width: int) -> str:
     """One schedule as text: its meaning, a line for each fire, and the changes of clocks."""
-    lines = [*_lines(found, has_head=False), *_ending(found)]
+    lines = [*_lines(found), *_ending(found)]
     if found.fires:
         lines.append(cut(_effects_line(found), width))
     return "\n".join(lines)
 
 
-def all_fires_to_text(found: Sequence[Fires]) -> str:
-    """The schedules of several jobs as text."""
-    return "\n\n".join("\n".join([*_lines(one, has_head=True), *_ending(one)]) for one in found)
-
-
-def fires_to_json(found: Fires) -> dict[str, object]:
+def fires_to_json(found: Fires, *, pauses: Sequence[Pause] = (), obstacle: str = "") -> dict[str, object]:
     """One schedule as JSON data."""
-    return {"format": 1, "now": found.now.isoformat(), "fires": _rows(found)}
+    job = found.name if found.is_job else None
+    rows = [fire_to_json(one, job=job, is_paused=pause_at(pauses, one.at) is not None) for one in found.fires]
+    return times_to_json(rows, since=found.now, until=found.until, is_all=found.is_all, obstacle=obstacle)
 
 
-def all_fires_to_json(found: Sequence[Fires], *, now: datetime) -> dict[str, object]:
-    """The schedules of several jobs as JSON data."""
-    jobs = [{"job": one.name, "fires": _rows(one)} for one in found]
-    return {"format": 1, "now": now.isoformat(), "jobs": jobs}
+def fire_to_json(one: Upcoming, *, job: str | None, is_paused: bool) -> dict[str, object]:
+    """A fire as JSON data."""
+    return {"job": job, **_row(one), "paused": is_paused}
+
+
+def times_to_json(
+    fires: Sequence[Mapping[str, object]],
+    *,
+    since: datetime,
+    until: datetime | None,
+    is_all: bool,
+    obstacle: str,
+) -> dict[str, object]:
+    """Fires as JSON data, of one schedule or of all; `obstacle` is why nothing starts now."""
+    return {
+        "format": 1,
+        "now": since.isoformat(),
+        "until": iso(until),
+        "obstacle": obstacle,
+        "fires": list(fires),
+        "is_all": is_all,
+    }
 
 
 def explained_to_text(found: Fires, *, asks_days: bool, width: int) -> str:
     """What an expression means, as text; with `asks_days`, also that its
     two day fields can be combined in two ways.
     """
-    lines = [*_lines(found, has_head=False), *_ending(found, is_always=True)]
+    lines = [*_lines(found), *_ending(found, is_always=True)]
     lines.append(cut(_effects_line(found), width))
     if asks_days and any(map(_has_two_day_fields, found.entries)):
         lines.append(
@@ -130,7 +158,7 @@ def explained_to_json(found: Fires) -> dict[str, object]:
         "now": found.now.isoformat(),
         "words": describe(entry),
         "kind": _kind(entry),
-        "fires": _rows(found),
+        "fires": [_row(one) for one in found.fires],
         "effects": [
             {"date": one.date.isoformat(), "kind": "gap" if one.is_gap else "fold", "times": one.times}
             for one in _effects(found)
@@ -138,41 +166,40 @@ def explained_to_json(found: Fires) -> dict[str, object]:
     }
 
 
-def obstacles_to_text(pauses: Sequence[Pause], presence: Presence, *, zone: tzinfo) -> str:
-    """Why the next runs may not start: the job is paused, or nothing starts runs now."""
+def obstacles_to_text(pauses: Sequence[Pause], presence: Presence | None, *, zone: tzinfo) -> str:
+    """Why the next runs may not start: the job is paused, or nothing starts runs now. Without a presence,
+    nothing is known about an engine.
+    """
     lines = []
     for pause in pauses:
         until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
         why = f": {pause.reason}" if pause.reason else ""
         lines.append(f"{pause.job} is paused by {pause.actor}{until}{why}")
-    if presence.since is not None or presence.trouble:
+    if presence is not None and (presence.since is not None or presence.trouble):
         lines.append(f"nothing starts now: {presence.obstacle(zone)}")
     return "\n".join(map(printable, lines))
 
 
-def _rows(found: Fires) -> list[dict[str, str]]:
-    return [
-        {
-            "utc": one.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "local": one.local.isoformat(),
-            "zone": one.zone,
-            "note": one.note,
-        }
-        for one in found.fires
-    ]
+def _row(one: Upcoming) -> dict[str, str]:
+    return {
+        "utc": one.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "local": one.local.isoformat(),
+        "zone": one.zone,
+        "note": one.note,
+    }
 
 
-def _lines(found: Fires, *, has_head: bool) -> list[str]:
+def _lines(found: Fires) -> list[str]:
     """One line of words, one for each fire, and how much later the runs start."""
     words = "; ".join(describe(entry) for entry in found.entries) or "no schedule: started by hand"
-    lines = [f"{found.name}: {words}" if has_head else words]
+    lines = [words]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
         delay = format_duration(spread_delay(spread, found.name))
         place = f"the place of {found.name} in its spread of {format_duration(spread)}"
         lines.append(f"  runs start {delay} later: {place}")
     for index, one in enumerate(found.fires):
         at, local = one.at.replace(microsecond=0), one.local
-        distance = f"   in {_distance(at - found.now)}" if index == 0 else ""
+        distance = f"   in {distance_text(at - found.now)}" if index == 0 else ""
         seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
         utc = f"{at:%H:%M:%SZ}" if at.second else f"{at:%H:%MZ}"
         note = f"   {one.note}" if one.note else ""
@@ -183,7 +210,8 @@ def _lines(found: Fires, *, has_head: bool) -> list[str]:
 def _ending(found: Fires, *, is_always: bool = False) -> list[str]:
     if not found.is_all or not (found.entries or is_always):
         return []
-    return ["  none after that" if found.fires else "  none from now on"]
+    until = "" if found.until is None else " in that time"
+    return [f"  none after that{until}" if found.fires else f"  none{until or ' from now on'}"]
 
 
 def _effects(found: Fires) -> tuple[ClockEffect, ...]:
@@ -223,8 +251,8 @@ def _kind(entry: ScheduleEntry) -> str:
             return "instants"
 
 
-def _distance(length: timedelta) -> str:
-    """The time until a fire; in days and hours if it is long."""
+def distance_text(length: timedelta) -> str:
+    """The time until a fire as text; in days and hours if it is long."""
     seconds = length.total_seconds()
     if seconds < 2 * _DAY:
         return seconds_text(seconds)

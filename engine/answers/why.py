@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.answers.as_json import run_to_json
+from engine.answers.as_json import iso, run_to_json
 from engine.answers.asked import Asked
 from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
@@ -16,7 +16,7 @@ from engine.answers.presence import RUNNING, Presence
 from engine.core.columns import facts
 from engine.core.lifecycle import Attempt, Run, RunState
 from engine.core.reasons import REASONS
-from engine.core.records import Schedule
+from engine.core.records import Audited, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
@@ -43,6 +43,14 @@ class Story:
     """The attempts of each run."""
     last_lines: tuple[str, ...] = ()
     """The last lines of the run's output, if they were read."""
+    at: datetime | None = None
+    """The instant that it is about; None for a day without a run."""
+    words: str = ""
+    """The reason of its state in words."""
+    by_hand: tuple[Audited, ...] = ()
+    """What users did with its runs."""
+    retries: tuple[Run, ...] = ()
+    """The manual retries of its runs."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -64,9 +72,17 @@ def story_to_json(story: Story) -> dict[str, object]:
         "format": 1,
         "job": story.job,
         "headline": story.headline,
+        "scheduled_for": iso(story.at),
         "is_expected": story.is_expected,
         "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
         "reason": story.reason,
+        "words": story.words,
+        "by_hand": [
+            {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail}
+            for one in story.by_hand
+        ],
+        "retries": [run_to_json(run) for run in story.retries],
+        "last_lines": list(story.last_lines),
         "runs": list(story.run_ids),
         "run_list": [
             run_to_json(run, attempts=attempts)
@@ -140,6 +156,10 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         reason=item.reason,
         runs=runs,
         attempts=tuple(asked.view.attempts(run.id) for run in runs),
+        at=at,
+        words=asked.words(item),
+        by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
+        retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),
     )
 
 
@@ -168,7 +188,9 @@ def _not_expected_on(asked: Asked, day: date, since: datetime, until: datetime) 
     story = _not_expected(asked, since)
     has_schedule = schedule_at(asked.view, asked.job, since) is not None
     because = "its schedule has no run on that day" if has_schedule else story.reason
-    return replace(story, headline=f"{asked.job}, {day.isoformat()}: not expected: {because}", reason=because)
+    return replace(
+        story, headline=f"{asked.job}, {day.isoformat()}: not expected: {because}", reason=because, at=None
+    )
 
 
 def _not_expected(asked: Asked, at: datetime) -> Story:
@@ -192,6 +214,7 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         state=None,
         reason="" if is_coming else because,
         runs=(),
+        at=at,
     )
 
 

@@ -1,6 +1,6 @@
 """Sends requests to the engine through the ledger: one transaction each, recorded in the audit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.cli.place import Place
@@ -69,14 +69,22 @@ def prepare_state(place: Place) -> None:
 
 def hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run:
     """Record a requested run, and wake the process that may start it."""
+    (recorded,) = hand_over_all(place, [(run, job)], now=now)
+    return recorded
+
+
+def hand_over_all(
+    place: Place, requests: Sequence[tuple[Run, CompiledJob]], *, now: datetime
+) -> tuple[Run, ...]:
+    """Record requested runs, and wake the process that may start them."""
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:
-        recorded = record(store, run, job, now=now)
+        recorded = [record(store, run, job, now=now) for run, job in requests]
     finally:
         store.close()
     poke(place.state_dir)
-    return recorded
+    return tuple(recorded)
 
 
 def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:

@@ -33,6 +33,7 @@ COMMANDS = {
     "generations": "what was in force when, by whom, from which commit",
     "status": "is the system well?",
     "doctor": "is the machine and the ledger sound?",
+    "list": "every job: its last results, its next time, its owner",
     "did": "did this job run, did it succeed?",
     "why": "the whole story of one expected run",
     "report": "everything expected, and the results",
@@ -50,6 +51,9 @@ COMMANDS = {
     "lsp": "serve an editor",
     "explain": "what a diagnostic's code means",
 }
+
+ELSEWHERE = {"ls": "list", "ps": "list", "history": "runs", "stop": "cancel", "kill": "cancel"}
+"""Words of other tools, with the command here."""
 
 
 class Commands(click.Group):
@@ -80,6 +84,8 @@ class Commands(click.Group):
         if args and args[0] not in COMMANDS:
             from jobfile.diagnostics.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
 
+            if args[0] in ELSEWHERE:
+                ctx.fail(f"There is no command '{args[0]}': the command is '{ELSEWHERE[args[0]]}'.")
             near = suggest(args[0], COMMANDS)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
             ctx.fail(f"There is no command '{args[0]}'.{hint}")

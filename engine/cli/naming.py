@@ -69,13 +69,12 @@ def job_named(place: Place, text: str) -> Subject:
     return found
 
 
-def run_named(place: Place, text: str) -> tuple[Subject, Run]:
-    """The run with this id, or the newest run of the job with this name."""
-    found = subject(place, text)
-    run = found.run or found.view.newest_run(found.job, until=place.now())
+def run_of(place: Place, named: Subject) -> Run:
+    """The run that was named, or the newest run of the job that was."""
+    run = named.run or named.view.newest_run(named.job, until=place.now())
     if run is None:
-        raise NothingRecordedError(f"job {text} has no run yet")
-    return found, run
+        raise NothingRecordedError(f"job {named.job} has no run yet")
+    return run
 
 
 def is_known(view: View, job: str) -> bool:

@@ -1,6 +1,5 @@
 """Makes and prints plans, for the commands plan, apply and rollback."""
 
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -70,15 +69,6 @@ def save_plan(path: Path, plan: Plan, *, place: Place, text: str) -> None:
     """Save a plan for `apply` to a file, with the seal of this state folder."""
     refuse_without_ledger(plan)
     write_plan_file(path, plan, key=make_key(place.state_dir), main_file=place.main_file, text=text)
-
-
-def confirmed(question: str, *, is_sure: bool) -> bool:
-    """Whether the user confirms. Without a terminal it needs --yes, and raises otherwise."""
-    if is_sure:
-        return True
-    if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask on; to apply without a question:  --yes")
-    return click.confirm(question)
 
 
 def open_store(place: Place) -> Store:

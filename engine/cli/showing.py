@@ -99,19 +99,35 @@ def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
     return tuple(line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}…" for line in kept)
 
 
+def last_part(output: bytes, lines: int | None) -> bytes:
+    """The last lines of an output; all of it for None."""
+    if lines is None:
+        return output
+    start = len(output.removesuffix(b"\n"))
+    for _ in range(lines):
+        start = output.rfind(b"\n", 0, start)
+        if start < 0:
+            return output
+    return output[start + 1 :] if lines else b""
+
+
 class OutputShown:
     """Prints an attempt's output as it comes."""
 
-    def __init__(self, tail: OutputTail, *, stream: TextIO | None = None) -> None:
-        """Print nothing yet. The stream is standard output, unless another is given."""
+    def __init__(self, tail: OutputTail, *, stream: TextIO | None = None, lines: int | None = None) -> None:
+        """Print nothing yet. The stream is standard output, unless another is given.
+
+        With `lines`, only that many of the lines that are there at the first call are printed.
+        """
         self.has_shown = False
         self._tail = tail
+        self._lines = lines
         self._stream = stream or sys.stdout
         self._text = NeutralText(has_colour=is_coloured()) if self._stream.isatty() else None
 
     def show_new(self) -> None:
         """Print the output since the last call."""
-        part = self._tail.read()
+        part, self._lines = last_part(self._tail.read(), self._lines), None
         self.has_shown = self.has_shown or bool(part)
         self._write(part if self._text is None else self._text.feed(part).encode())
 

@@ -102,7 +102,7 @@ class Reader:
     def _assumed(self, view: View | None) -> dict[str, Assumed]:
         rank = RANKS.get(self.options.durations, RANKS["p50"])
         lengths, failing = self._lengths(), dict(self._failing(text) for text in self.options.fail)
-        return assume(self.jobs, view, lengths=lengths, failing=failing, rank=rank)
+        return assume(self.jobs.values(), view, lengths=lengths, failing=failing, rank=rank)
 
     def _lengths(self) -> dict[str, timedelta]:
         """The given lengths by job; "" is for all jobs without one."""

@@ -13,7 +13,13 @@ from jobfile.schedule.dates import YEARS
 from jobfile.schedule.duration import parse_duration
 from jobfile.schedule.zones import EPOCH, load_zone
 
-FORMS = "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, yesterday, now, 7d, '2h ago', or epoch seconds"
+FORMS = (
+    "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, today, yesterday, tomorrow, now, 7d, '2h ago', "
+    "'in 2h', or epoch seconds"
+)
+
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Later than any time of a run."""
 
 MIN_EPOCH_DIGITS = 9
 """Minimum digits of an epoch time: 20261128 is a day."""
@@ -21,14 +27,14 @@ MIN_EPOCH_DIGITS = 9
 MAX_CHOICES = 4
 """Maximum number of zones in the message about an ambiguous abbreviation."""
 
-_DAY = r"\d{4}-\d\d-\d\d|today|yesterday"
+_DAY = r"\d{4}-\d\d-\d\d|today|yesterday|tomorrow"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
 _TIME = re.compile(
     rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(?:(?P<day>{_DAY})(?:[T ]|$))?(?P<clock>{_CLOCK})?"
     r" ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,6}|[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)?",
     re.IGNORECASE | re.ASCII,
 )
-_AGO = re.compile(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?) ago", re.IGNORECASE | re.ASCII)
+_LENGTH = re.compile(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?)", re.IGNORECASE | re.ASCII)
 _EPOCH = re.compile(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 
@@ -40,7 +46,7 @@ def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     """The instant that a text names. A local time is in `zone`; a day means its first instant."""
     given = " ".join(text.split())
     try:
-        at = _before(given, now) or _named(given, zone, now)
+        at = _relative(given, now) or _named(given, zone, now)
     except (ValueError, OverflowError):
         raise click.UsageError(f"'{text}' is not a time; write {FORMS}") from None
     if at.year not in YEARS:
@@ -49,13 +55,26 @@ def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+def parse_coming(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
+    """The instant that a text names, for options about the future.
+
+    A bare length counts from now on, and a clock time that has passed today is that of tomorrow.
+    """
+    given = " ".join(text.split())
+    at = parse_instant(f"in {given}" if parse_duration(given) is not None else given, zone, now=now)
+    found = _TIME.fullmatch(given)
+    if at <= now and given[:1].isdigit() and found is not None and found["clock"] and not found["day"]:
+        return parse_instant(f"tomorrow {given}", zone, now=now)
+    return at
+
+
 def parse_day(text: str, zone: ZoneInfo, *, now: datetime) -> date:
     """The day that a text names, or the day of the instant that it names, in `zone`."""
     return named_day(text, zone, now=now) or parse_instant(text, zone, now=now).astimezone(zone).date()
 
 
 def named_day(text: str, zone: ZoneInfo, *, now: datetime) -> date | None:
-    """The day of a text that names a day and no time: 2026-11-28, today, yesterday."""
+    """The day of a text that names a day and no time: 2026-11-28, today, yesterday, tomorrow."""
     found = _TIME.fullmatch(" ".join(text.split()))
     if found is None or not found["day"] or found["clock"] or found["zone"]:
         return None
@@ -65,18 +84,25 @@ def named_day(text: str, zone: ZoneInfo, *, now: datetime) -> date | None:
         return None
 
 
-def _before(given: str, now: datetime) -> datetime | None:
-    """A length of time before now, or now itself."""
+def _relative(given: str, now: datetime) -> datetime | None:
+    """A length of time before or after now, or now itself."""
     if given.lower() == "now":
         return now
-    back = parse_duration(given.removesuffix(" ago"))
-    if back is not None:
-        return now - back
-    ago = _AGO.fullmatch(given)
-    if ago is None:
-        return None
-    unit = ago[2].lower().removesuffix("s")
-    return now - timedelta(**{f"{unit}s": int(ago[1])})
+    ahead = _length(given[3:]) if given[:3].lower() == "in " else None
+    if ahead is not None:
+        return now + ahead
+    is_ago = given[-4:].lower() == " ago"
+    back = _length(given[:-4]) if is_ago else parse_duration(given)
+    return None if back is None else now - back
+
+
+def _length(text: str) -> timedelta | None:
+    """A length of time, as in a job file or in words: 2h, 2 hours."""
+    words = _LENGTH.fullmatch(text)
+    if words is None:
+        return parse_duration(text)
+    unit = words[2].lower().removesuffix("s")
+    return timedelta(**{f"{unit}s": int(words[1])})
 
 
 def _named(given: str, zone: ZoneInfo, now: datetime) -> datetime:
@@ -98,7 +124,12 @@ def _named(given: str, zone: ZoneInfo, now: datetime) -> datetime:
 
 def _day(text: str | None, zone: tzinfo | None, now: datetime) -> date:
     today = now.astimezone(zone).date()
-    words = {None: today, "today": today, "yesterday": today - timedelta(days=1)}
+    words = {
+        None: today,
+        "today": today,
+        "yesterday": today - timedelta(days=1),
+        "tomorrow": today + timedelta(days=1),
+    }
     word = text.lower() if text else None
     return words[word] if word in words else date.fromisoformat(str(text))
 

@@ -77,6 +77,14 @@ class JobVersion(NamedTuple):
     ended_at: datetime | None = None
 
 
+class Definition(NamedTuple):
+    """The canonical text of a compiled job."""
+
+    job: str
+    digest: str
+    text: str
+
+
 class Schedule(NamedTuple):
     """A schedule and its time in force; every occurrence up to `covered_until` is accounted for."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from engine.core.audit_chain import Link
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.core.records import (
         Applied,
         Audited,
+        Definition,
         Gap,
         Generation,
         Incident,
@@ -136,6 +137,33 @@ class History(Protocol):
         ...
 
 
+class Overview(Protocol):
+    """Many jobs at once: each method is one query, however many jobs there are."""
+
+    def newest_definitions(self) -> tuple[Definition, ...]:
+        """The newest definition of each job that was ever applied or run, by job. An altered one is left
+        out.
+        """
+        ...
+
+    def last_runs(self, jobs: Sequence[str], *, limit: int) -> tuple[Run, ...]:
+        """The newest runs of each of these jobs, at most `limit` of each, by job, then oldest first.
+
+        Manual retries are left out. Of a job with a schedule in force, only the runs of a schedule count.
+        """
+        ...
+
+    def last_gaps(self, jobs: Sequence[str], *, limit: int) -> tuple[Gap, ...]:
+        """The newest gap records of each of these jobs, at most `limit` of each, by job, oldest first."""
+        ...
+
+    def runs_in(
+        self, *, since: datetime, until: datetime, jobs: Collection[str] | None, state: States, limit: int
+    ) -> tuple[Run, ...]:
+        """Runs wanted in [since, until), newest first: of these jobs or of all, in these states or any."""
+        ...
+
+
 class Generations(Protocol):
     """Which jobs were in force when, and how they were defined."""
 
@@ -214,7 +242,7 @@ class EngineHistory(Protocol):
         ...
 
 
-class View(Opened, Current, History, Generations, EngineHistory, Protocol):
+class View(Opened, Current, History, Overview, Generations, EngineHistory, Protocol):
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness

@@ -39,7 +39,7 @@ def joined(absences: Iterable[Absence]) -> tuple[Absence, ...]:
 
 
 def assume(
-    jobs: Iterable[str],
+    jobs: Iterable[JobSpec],
     view: View | None,
     *,
     lengths: Mapping[str, timedelta],
@@ -48,16 +48,22 @@ def assume(
 ) -> dict[str, Assumed]:
     """The assumptions about each job: its given length, else that of its past runs, else the general one.
 
-    In `lengths` and `failing`, the empty name is for all jobs without a value of their own.
+    In `lengths` and `failing`, the empty name is for all jobs without a value of their own. Without that, the
+    general length is at most half of the job's timeout: nothing says that the job runs into it.
     """
     found = {}
-    for job in jobs:
+    for spec in jobs:
+        job = spec.name
         known = _history(view, job, rank) if job not in lengths else None
-        length = known or lengths.get(job) or lengths.get("") or DEFAULT_LENGTH
+        length = known or lengths.get(job) or lengths.get("") or _default_length(spec)
         found[job] = Assumed(
             length=length, failing=failing.get(job, failing.get("", 0.0)), is_known=known is not None
         )
     return found
+
+
+def _default_length(spec: JobSpec) -> timedelta:
+    return DEFAULT_LENGTH if spec.timeout is None else min(DEFAULT_LENGTH, spec.timeout / 2)
 
 
 def _history(view: View | None, job: str, rank: float) -> timedelta | None:

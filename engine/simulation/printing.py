@@ -47,7 +47,7 @@ def head_line(outcome: Outcome, setting: Setting) -> str:
     grounds = [f"of history for {many(known, 'job')}"] if known else []
     if assumed:
         lengths = sorted({one.length for one in assumed})
-        said = length_text(lengths[0]) if len(lengths) == 1 else "what was given"
+        said = " to ".join(map(length_text, dict.fromkeys((lengths[0], lengths[-1]))))
         grounds.append(f"{said} assumed for {many(len(assumed), 'job')}")
     span = f"{outcome.since:%Y-%m-%d %H:%MZ} to {outcome.until:%Y-%m-%d %H:%MZ}"
     return f"simulated {span}; nothing was started. durations: {', '.join(grounds) or 'none'}"

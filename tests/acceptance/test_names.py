@@ -56,6 +56,7 @@ ASKED: dict[str, list[Words]] = {
     "generations": [["generations"], ["generations", "--json"]],
     "status": [["status"], ["status", "--json"]],
     "doctor": [["doctor"], ["doctor", "--json"]],
+    "list": [["list"], ["list", "--json"]],
     "did": [["did", "hello"], ["did", "bad", "--json"]],
     "why": [["why", "hello", "2026-01-01T00:00Z"], ["why", "bad", "2026-01-01T00:00Z", "--json"]],
     "report": [["report"], ["report", "--json"]],

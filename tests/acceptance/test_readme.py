@@ -74,6 +74,7 @@ def test_the_file_shown_is_the_file_that_init_writes(tmp_path: Path) -> None:
         "samples/README.md",
         "docs/time.md",
         "docs/operations.md",
+        "docs/answers.md",
         "docs/events.md",
     ],
 )

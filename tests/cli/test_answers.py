@@ -192,7 +192,7 @@ version: 1
 jobs:
   a:
     run: |
-      for n in 1 2 3 4 5 6 7; do echo line $n; done
+      for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $n; done
       printf '\033[2Jlast'
       exit 2
 """
@@ -207,7 +207,7 @@ def test_why_ends_with_the_last_lines_that_were_written_and_needs_no_time(
     assert said.code == 0
     assert said.out.split("\n")[0].endswith(": failed, exit code 2")
     lines = said.out.rstrip("\n").split("\n")
-    assert lines[-5].split(maxsplit=2)[-1] == "line 4"
+    assert lines[-10].split(maxsplit=2)[-1] == "line 4"
     assert lines[-1].strip() == "last"
     assert "peak memory" in said.out
     story = jobfile("why", "a", "--json").json

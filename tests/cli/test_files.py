@@ -90,7 +90,7 @@ def test_show_tells_where_each_value_comes_from(jobfile: Jobfile, tmp_path: Path
 
 
 def test_next_gives_fires_in_local_time_and_utc(jobfile: Jobfile) -> None:
-    arguments = ("--timezone", "America/New_York", "--now", "2026-03-05T12:00Z", "--count", "4", "--json")
+    arguments = ("--timezone", "America/New_York", "--now", "2026-03-05T12:00Z", "--limit", "4", "--json")
     found = jobfile("next", "30 2 * * *", *arguments).json
     fits(found, "next")
     assert [fire["utc"] for fire in found["fires"]] == [
@@ -105,11 +105,11 @@ def test_next_gives_fires_in_local_time_and_utc(jobfile: Jobfile) -> None:
 
 
 def test_next_takes_a_period_a_job_or_all_jobs(jobfile: Jobfile) -> None:
-    fires = jobfile("next", "10m", "--now", "2026-03-05T12:00Z", "--count", "2", "--json").json["fires"]
+    fires = jobfile("next", "10m", "--now", "2026-03-05T12:00Z", "--limit", "2", "--json").json["fires"]
     assert [fire["utc"][11:16] for fire in fires] == ["12:10", "12:20"]
     assert "every day at 04:00" in jobfile("next", "good").out
-    jobs = jobfile("next", "--json").json["jobs"]
-    assert {job["job"]: len(job["fires"]) for job in jobs} == {"good": 5, "bad": 0, "flaky": 0, "slow": 0}
+    fires = jobfile("next", "--json").json["fires"]
+    assert [fire["job"] for fire in fires] == ["good"] * 20
 
 
 @pytest.mark.parametrize(

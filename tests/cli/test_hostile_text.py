@@ -78,7 +78,20 @@ jobs:
 """
 WRONG = "version: 1\njobs:\n  good: {run: [1], retry: -1, zzz: 1}\n  other: {shedule: '0 4 * * *', run: x}\n"
 FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
-ANSWERS = ("did", "why", "runs", "report", "status", "logs", "show", "next", "plan", "generations", "doctor")
+ANSWERS = (
+    "did",
+    "why",
+    "runs",
+    "report",
+    "status",
+    "logs",
+    "show",
+    "next",
+    "plan",
+    "generations",
+    "doctor",
+    "list",
+)
 
 
 def said_harmlessly(jobfile: Jobfile, *arguments: str) -> None:
@@ -113,7 +126,7 @@ def test_no_name_or_text_of_a_file_reaches_the_terminal_raw(jobfile: Jobfile, na
         ("fmt", name),
     ):
         said_harmlessly(jobfile, *arguments)
-    for command in ("plan", "show", "next", "run", "status", "simulate", "apply"):
+    for command in ("plan", "show", "next", "run", "status", "simulate", "apply", "list"):
         needed = ("good",) if command in ("show", "next", "run") else ()
         said_harmlessly(jobfile, command, "-f", name, *needed)
 

@@ -1,7 +1,6 @@
 """`jobfile next` for schedules of every kind."""
 
 import json
-import re
 from pathlib import Path
 
 import jsonschema
@@ -131,19 +130,38 @@ def test_next_tells_of_every_kind_of_schedule(jobfile: Jobfile, name: str) -> No
     assert (said.code, said.out, said.err) == (0, KINDS[name][1], "")
 
 
-def test_next_tells_of_all_jobs_in_turn(jobfile: Jobfile) -> None:
-    said = jobfile("next", *NOW).out
-    texts = {name: re.sub(r"gaps and folds in .*\n", "", text) for name, (_, text) in KINDS.items()}
-    assert said == "\n".join(f"{name}: {text}" for name, text in sorted(texts.items()))
-
-
-def test_next_gives_the_same_to_programs(jobfile: Jobfile) -> None:
-    found = jobfile("next", *NOW, "--json").json
+def test_next_lists_the_fires_of_all_jobs_in_order_of_time(jobfile: Jobfile) -> None:
+    assert (
+        jobfile("next", *NOW, "--until", "2026-10-06").out
+        == """\
+when                       UTC     job      notes
+Thu 2026-10-01 06:00 CEST  04:00Z  quarter  in 4h00m
+Mon 2026-10-05 18:00 CEST  16:00Z  third
+"""
+    )
+    found = jobfile("next", *NOW, "--until", "2027-12-31", "--json").json
     jsonschema.validate(found, json.loads(SCHEMA.read_text()))
-    count = {job["job"]: len(job["fires"]) for job in found["jobs"]}
-    assert count == {
-        name: sum("Z" in line for line in text.splitlines()) for name, (_, text) in KINDS.items()
-    }
+    assert found["is_all"]
+    listed = [(fire["utc"], fire["job"]) for fire in found["fires"]]
+    assert listed == sorted(listed)
+    for name in KINDS:
+        own = jobfile("next", name, *NOW, "--json").json
+        jsonschema.validate(own, json.loads(SCHEMA.read_text()))
+        assert own["fires"] == [fire for fire in found["fires"] if fire["job"] == name][:5]
+
+
+def test_next_shows_a_part_and_says_that_there_is_more(jobfile: Jobfile) -> None:
+    lines = jobfile("next", *NOW, "--limit", "2").out.splitlines()
+    assert (len(lines), lines[-1]) == (4, "the first 2 fires: more with --limit")
+    assert (
+        jobfile("next", "--from", "2030-01-01", "--until", "1h").out == "nothing is scheduled in that time\n"
+    )
+    assert jobfile("next", "third", *NOW, "--until", "20d").out.splitlines()[-2:] == [
+        "  none after that in that time",
+        "gaps and folds in 366 days: none",
+    ]
+    assert jobfile("next", *NOW, "--until", "2026-09-30").code == 64
+    assert jobfile("next", "third", "--tag", "x").code == 64
 
 
 MEANS = {
@@ -182,7 +200,7 @@ every 1 hour 30 minutes
 gaps and folds in 366 days: none
 """,
 }
-FROM = ("--now", "2026-03-05T12:00Z", "--count", "4")
+FROM = ("--now", "2026-03-05T12:00Z", "--limit", "4")
 
 
 @pytest.mark.parametrize("asked", MEANS, ids=" ".join)

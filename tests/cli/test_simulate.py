@@ -227,6 +227,21 @@ def test_lengths_come_from_history_where_there_is_one(jobfile: Jobfile, tmp_path
     assert "of history for 1 job, 1m assumed for 1 job" in jobfile("simulate", "--days", "1").out
 
 
+def test_without_history_no_job_is_assumed_to_run_into_its_timeout(jobfile: Jobfile, tmp_path: Path) -> None:
+    timeouts = {"a": "10s", "b": "90s", "c": "2m", "d": "1h", "e": "none"}
+    jobs = "".join(
+        f"  {name}: {{schedule: '0 3 * * *', timeout: {timeout}, run: 'true'}}\n"
+        for name, timeout in timeouts.items()
+    )
+    (tmp_path / "jobs.yaml").write_text(f"version: 1\njobs:\n{jobs}")
+    found = jobfile(*MARCH, "--json").json["jobs"]
+    assert {job["job"]: job["takes_seconds"] for job in found} == {"a": 5, "b": 45, "c": 60, "d": 60, "e": 60}
+    assert not any(job["failed"] for job in found)
+    assert "5.0s to 1m assumed for 5 jobs" in jobfile(*MARCH).out
+    given = jobfile(*MARCH, "--assume", "20s", "--json").json["jobs"]
+    assert {job["job"]: job["failed"] > 0 for job in given} == dict.fromkeys("bcde", False) | {"a": True}
+
+
 def test_lengths_come_from_a_file(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "lengths.yaml").write_text("db-backup: 45m\nprice-sync: 10s\n")
     found = jobfile(*MARCH, "--durations", "lengths.yaml", "--json").json

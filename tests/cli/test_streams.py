@@ -14,6 +14,7 @@ PRINTS = [
     "did good",
     "did good --json",
     "why good",
+    "list",
     "report",
     "report --json",
     "runs",

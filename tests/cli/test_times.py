@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.times import named_day, parse_day, parse_instant
+from engine.cli.main import COMMANDS, group
+from engine.cli.times import FORMS, named_day, parse_coming, parse_day, parse_instant
 from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 from jobfile.schedule.zones import EPOCH, HORIZON, clock_changes, zone_names
+from tests.cli.conftest import Jobfile
 
 NOW = datetime(2026, 11, 28, 18, 30, tzinfo=UTC)
 
@@ -106,6 +108,8 @@ AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
         ("yesterday 8:00", datetime(2026, 11, 27, 7, tzinfo=UTC)),
         ("today", datetime(2026, 11, 27, 23, tzinfo=UTC)),
         ("yesterday", datetime(2026, 11, 26, 23, tzinfo=UTC)),
+        ("tomorrow", datetime(2026, 11, 28, 23, tzinfo=UTC)),
+        ("tomorrow 8:00", datetime(2026, 11, 29, 7, tzinfo=UTC)),
         ("2026-11-28", datetime(2026, 11, 27, 23, tzinfo=UTC)),
         ("now", NOW),
         ("7d", NOW - timedelta(days=7)),
@@ -113,6 +117,9 @@ AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
         ("2h ago", NOW - timedelta(hours=2)),
         ("2 hours ago", NOW - timedelta(hours=2)),
         ("1 week ago", NOW - timedelta(weeks=1)),
+        ("1 Hour Ago", NOW - timedelta(hours=1)),
+        ("in 2h", NOW + timedelta(hours=2)),
+        ("in 3 days", NOW + timedelta(days=3)),
         (str(int(AT.timestamp())), AT),
         (f"@{int(AT.timestamp())}", AT),
         (f"{int(AT.timestamp())}.5", AT + timedelta(seconds=0.5)),
@@ -121,6 +128,26 @@ AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
 @pytest.mark.usefixtures("host_zone")
 def test_each_form_of_a_time_is_understood(text: str, means: datetime) -> None:
     assert parse_instant(text, OSLO, now=NOW) == means
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("2h", NOW + timedelta(hours=2)),
+        ("in 2h", NOW + timedelta(hours=2)),
+        ("2h ago", NOW - timedelta(hours=2)),
+        ("20:00", datetime(2026, 11, 28, 19, tzinfo=UTC)),
+        ("8:00", datetime(2026, 11, 29, 7, tzinfo=UTC)),
+        ("8:00 UTC", datetime(2026, 11, 29, 8, tzinfo=UTC)),
+        ("today 8:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
+        ("tomorrow", datetime(2026, 11, 28, 23, tzinfo=UTC)),
+        ("2026-11-28T08:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
+    ],
+)
+def test_where_only_the_future_makes_sense_a_length_and_a_clock_time_mean_it(
+    text: str, means: datetime
+) -> None:
+    assert parse_coming(text, OSLO, now=NOW) == means
 
 
 @pytest.mark.usefixtures("host_zone")
@@ -169,3 +196,44 @@ def test_a_day_is_named_by_a_date_a_word_or_a_time_in_it() -> None:
     assert named_day("2026-02-30", OSLO, now=NOW) is None
     assert parse_day("2026-11-27T23:30Z", OSLO, now=NOW) == date(2026, 11, 28)
     assert parse_day("7d", UTC_ZONE, now=NOW) == date(2026, 11, 21)
+
+
+NEEDED = {
+    "did": ("good",),
+    "run": ("good", "--dry-run"),
+    "pause": ("good",),
+    "logs": ("good",),
+    "next": ("good",),
+    "explain-schedule": ("@daily",),
+    "retry": ("--failed", "--dry-run"),
+    "report": (),
+    "runs": (),
+    "plan": (),
+    "simulate": (),
+}
+"""What each command with an option for a time needs beside it."""
+
+
+def options_for_a_time() -> list[tuple[str, str]]:
+    found = []
+    for name in COMMANDS:
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option) and option.metavar in ("TIME", "DAY"):
+                found.append((name, option.opts[0]))
+    return found
+
+
+@pytest.mark.parametrize(("command", "option"), options_for_a_time())
+def test_every_option_for_a_time_takes_the_same_forms(jobfile: Jobfile, command: str, option: str) -> None:
+    jobfile("run", "good")
+    said = jobfile(command, *NEEDED[command], option, "soon")
+    assert said.code == 64
+    assert f"'soon' is not a time; write {FORMS}" in " ".join(said.err.split())
+
+
+def test_the_argument_of_why_and_the_times_of_simulate_take_them_too(jobfile: Jobfile) -> None:
+    jobfile("run", "good")
+    for arguments in (("why", "good", "soon"), ("simulate", "--down", "soon/6h")):
+        assert f"'soon' is not a time; write {FORMS}" in jobfile(*arguments).err

@@ -16,6 +16,8 @@ _PRINTED = ("tests/cli/test_printed_times.py",)
 _UNSOUND = ("tests/doctor/test_findings.py",)
 _EDGES = ("tests/doctor/test_invariants.py",)
 _SCHEMAS = ("tests/cli/test_schemas.py",)
+_LISTING = ("tests/engine/test_listing.py", "tests/cli/test_list.py")
+_FILTERS = ("tests/cli/test_filters.py",)
 _RUNS = ("tests/cli/test_runs.py",)
 _CLI = (*_RUNS, "tests/cli/test_doctor.py")
 _TIMES = ("tests/language/test_occurrences.py", "tests/language/test_cron.py")
@@ -89,14 +91,19 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/as_json.py", _RUNS, _ANSWERS),
         ("engine/answers/asked.py", _WHY, _ANSWERS),
         ("engine/answers/audit.py", ("tests/cli/test_audit.py",)),
+        ("engine/answers/agenda.py", ("tests/engine/test_agenda.py",), ("tests/cli/test_next_entries.py",)),
+        ("engine/answers/choice.py", _LISTING, _FILTERS),
+        ("engine/answers/listing.py", _LISTING, _SCHEMAS),
+        ("engine/answers/listing_text.py", _LISTING),
         ("engine/answers/clock.py", _SCHEMAS, _CLI),
         ("engine/answers/explained.py", ("tests/cli/test_showing.py",), _SCHEMAS),
         ("engine/answers/generations.py", _ANSWERS, _SCHEMAS),
-        ("engine/answers/logs.py", _RUNS, _SCHEMAS),
+        ("engine/answers/logs.py", _FILTERS, _RUNS, _SCHEMAS),
         ("engine/answers/outputs.py", ("tests/cli/test_outputs.py",), _SCHEMAS),
         ("engine/answers/pauses.py", _ANSWERS, _SCHEMAS),
-        ("engine/answers/report_text.py", _ANSWERS, _OVERDUE),
-        ("engine/answers/runs.py", _RUNS, _ANSWERS),
+        ("engine/answers/report_text.py", _FILTERS, _ANSWERS, _OVERDUE),
+        ("engine/answers/retryable.py", ("tests/cli/test_retry_failed.py",), _SCHEMAS),
+        ("engine/answers/runs.py", _FILTERS, _RUNS, _ANSWERS),
         ("engine/answers/shown.py", ("tests/cli/test_showing.py",), _SCHEMAS),
         ("engine/answers/shown_text.py", ("tests/cli/test_showing.py",)),
         ("engine/answers/status_text.py", _ANSWERS, _PRINTED),

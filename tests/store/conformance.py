@@ -963,3 +963,79 @@ def test_a_run_that_is_pruned_takes_its_outputs_with_it(open_ledger: OpenLedger)
         ledger.store.past.set_outputs(run.last_attempt, {"n": 1})
         assert ledger.store.past.prune([run], now=NOON + DAY) == (run,)
     assert ledger.view.outputs(run.id) == ()
+
+
+def test_the_runs_of_a_time_are_found_by_jobs_and_by_states(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    states = (RunState.FAILED, RunState.SUCCEEDED, RunState.MISSED, RunState.FAILED)
+    for index, state in enumerate(states):
+        at, spec = NOON + index * HOUR, a_job("abc"[index % 3])
+        queue(
+            ledger.store,
+            a_run(spec, id=str(index) * 32, state=state, scheduled_for=at, ended_at=NOON + MINUTE),
+        )
+
+    def found(
+        *wanted: RunState, jobs: str | None = None, since: int = 0, until: int = 9, limit: int = 9
+    ) -> str:
+        runs = ledger.view.runs_in(
+            since=NOON + since * HOUR,
+            until=NOON + until * HOUR,
+            jobs=None if jobs is None else list(jobs),
+            state=wanted or None,
+            limit=limit,
+        )
+        return "".join(run.id[0] for run in runs)
+
+    assert found() == "3210"
+    assert found(limit=2) == "32"
+    assert found(since=1, until=3) == "21"
+    assert found(jobs="a") == "30"
+    assert found(jobs="cb") == "21"
+    assert found(jobs="") == ""
+    assert found(RunState.FAILED) == "30"
+    assert found(RunState.FAILED, RunState.MISSED, jobs="ac", since=1) == "32"
+
+
+def test_the_last_runs_of_a_job_are_those_of_its_schedule_without_retries(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    apply(ledger.store, "planned")
+    for job in ("planned", "manual"):
+        spec = a_job(job)
+        for hour in range(3):
+            run = a_run(spec, id=f"{job[0]}{hour}".ljust(32, "0"), scheduled_for=NOON + hour * HOUR)
+            queue(ledger.store, replace(run, trigger=TriggerKind.SCHEDULE, schedule_key="default"))
+        queue(ledger.store, a_run(spec, id=f"{job[0]}8".ljust(32, "0"), scheduled_for=NOON + 8 * HOUR))
+        again = a_run(spec, id=f"{job[0]}9".ljust(32, "0"), scheduled_for=NOON + 9 * HOUR)
+        queue(ledger.store, replace(again, retry_of=f"{job[0]}0".ljust(32, "0")))
+
+    def found(*jobs: str, limit: int = 9) -> list[str]:
+        return [run.id[:2] for run in ledger.view.last_runs(jobs, limit=limit)]
+
+    assert found("planned") == ["p0", "p1", "p2"]
+    assert found("manual") == ["m0", "m1", "m2", "m8"]
+    assert found("planned", "manual", limit=2) == ["m2", "m8", "p1", "p2"]
+    assert found() == []
+
+
+def test_the_newest_definition_is_the_one_applied_last_or_that_of_the_newest_run(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    old, new = a_job("applied", owner="old"), a_job("applied", owner="new")
+    with ledger.store.transaction():
+        for spec in (new, old, new):
+            number = ledger.store.add_generation(generation(), tzdata_version="2026a", cron_semantics=1)
+            ledger.store.end_job("applied", generation=number)
+            ledger.store.add_job(compiled(spec), generation=number)
+        for hour, owner in ((2, "last"), (1, "first")):
+            spec = a_job("only-run", owner=owner)
+            ledger.store.add_definition(compiled(spec))
+            run = a_run(spec, id=f"{hour:032x}", scheduled_for=NOON + hour * HOUR)
+            ledger.store.add_run(run)
+        ledger.store.add_definition(compiled(a_job("never")))
+    found = {one.job: one.text for one in ledger.view.newest_definitions()}
+    assert found == {
+        "applied": compiled(new).canonical,
+        "only-run": compiled(a_job("only-run", owner="last")).canonical,
+    }

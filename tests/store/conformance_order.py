@@ -280,6 +280,38 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         with_waiting(scheduled_for=NOON),
         Listing(lambda one: ids(one.view.runs_between("hello", limit=9, **WINDOW)), NEWEST_RECORDED),
     ),
+    "runs_in": (
+        with_waiting(),
+        Listing(
+            lambda one: ids(one.view.runs_in(jobs=None, state=None, limit=9, **WINDOW)),
+            BACKWARD,
+        ),
+    ),
+    "runs_in, in one moment": (
+        with_waiting(scheduled_for=NOON),
+        Listing(
+            lambda one: ids(one.view.runs_in(jobs=["hello"], state=None, limit=9, **WINDOW)), NEWEST_RECORDED
+        ),
+    ),
+    "last_runs": (
+        with_waiting(),
+        Listing(lambda one: ids(one.view.last_runs(["hello"], limit=9)), FORWARD),
+    ),
+    "last_runs, in one moment": (
+        with_waiting(scheduled_for=NOON),
+        Listing(lambda one: ids(one.view.last_runs(["hello"], limit=9)), RECORDED),
+    ),
+    "last_gaps": (
+        with_schedules,
+        Listing(lambda one: [int(gap.detail) for gap in one.view.last_gaps(["hello"], limit=9)], FORWARD),
+    ),
+    "newest_definitions": (
+        with_generations,
+        Listing(
+            lambda one: [each.job for each in one.view.newest_definitions()],
+            [*(f"job-{hour}" for hour in FORWARD), "same"],
+        ),
+    ),
     "retries_of": (
         with_retries,
         Listing(lambda one: ids(one.view.retries_of("9" * 32)), RECORDED),

@@ -166,6 +166,7 @@ EVERY_TURN = (
 )
 
 
+NAMES = ("since", "until", "jobs", "states", "limit", "count")
 HOLDS_WHAT_IS_OPEN = re.compile(r"SCAN (run USING INDEX run_(queued|active)|held)")
 """Partial indexes that are as long as what waits, or runs: to read one whole is to read that."""
 
@@ -181,6 +182,19 @@ def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedge
         line for line in plan if re.match(r"SCAN (?!\(|CONSTANT)", line) or re.fullmatch(r"SEARCH \w+", line)
     ]
     assert [line for line in whole if not HOLDS_WHAT_IS_OPEN.fullmatch(line)] == [], plan
+
+
+@pytest.mark.parametrize("query", ["run.runs_in", "run.last_runs", "gap.last_gaps", "run.retries_between"])
+def test_what_is_asked_about_many_jobs_finds_each_row_by_an_index(
+    open_ledger: OpenLedger, query: str
+) -> None:
+    text = statement(query)
+    db = open_ledger().store._db._db
+    db.execute("analyze")
+    plan = [row["detail"] for row in db.execute(f"explain query plan {text}", dict.fromkeys(NAMES, "[1]"))]
+    assert [
+        line for line in plan if re.match(r"SCAN (run|one|g|gap)\b(?! USING INDEX run_retry_of)", line)
+    ] == []
 
 
 def test_the_digest_of_the_newest_objects_is_that_of_all_steps(tmp_path: Path) -> None:

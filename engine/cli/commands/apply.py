@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
+from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD, NOT_WELL, RISKS
 from engine.cli.place import Place, json_option, place_options, refuse_unsafe_files, strict_option
 from engine.cli.planning import (
     apply_and_tell,
-    confirmed,
     open_store,
     planned,
     print_plan,

@@ -21,7 +21,7 @@ from jobfile.model.jobs import DayRule
 )
 @click.option("--now", "start", metavar="TIME", help="Start at this time [default: now].")
 @click.option(
-    "--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of fires."
+    "--limit", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Maximum number of fires."
 )
 @json_option
 @place_options
@@ -30,7 +30,7 @@ def command(
     zone_name: str | None,
     days: str | None,
     start: str | None,
-    count: int,
+    limit: int,
     *,
     as_json: bool,
     place: Place,
@@ -43,7 +43,7 @@ def command(
     zone = zone_named(zone_name)
     now = parse_instant(start, zone, now=place.now()) if start else place.now()
     entry = entry_of(expression, zone.key, DayRule(days) if days else DayRule.CRON)
-    found = next_fires(expression, (entry,), count, now=now, is_job=False)
+    found = next_fires(expression, (entry,), limit, now=now, is_job=False)
     if as_json:
         print_json(explained_to_json(found))
     else:

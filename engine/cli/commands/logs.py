@@ -1,16 +1,18 @@
 """`jobfile logs`: print the output of a run."""
 
 import threading
+from typing import NamedTuple
 
 import click
 
 from engine.answers.asked import Asked
-from engine.answers.logs import Logs, about_run, logs_of, logs_to_json, why_no_output
+from engine.answers.logs import Logs, about_run, all_logs_to_json, logs_of, logs_to_json, why_no_output
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import UnknownRunError, run_named
+from engine.cli.naming import Subject, UnknownRunError, run_of, subject
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
-from engine.cli.showing import OutputShown
+from engine.cli.showing import OutputShown, last_part
+from engine.cli.times import LATEST, parse_instant
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import short
 from engine.ledger.ports import View
@@ -19,11 +21,23 @@ from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import printable
 
 LOOK_SECONDS = 0.1
+MAX_RUNS = 1_000
+"""Maximum number of runs that --since shows."""
+
+
+class _Wanted(NamedTuple):
+    """What to show of each run."""
+
+    attempt: int | None
+    tail: int | None
+    is_followed: bool = False
 
 
 @click.command("logs")
 @click.argument("run_or_job", metavar="RUN or JOB")
 @click.option("-f", "--follow", "is_followed", is_flag=True, help="Follow the output until the run is over.")
+@click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of each attempt.")
+@click.option("--since", metavar="TIME", help="Every run of JOB expected from this time on: today, 7d, 8:00.")
 @click.option("--attempt", type=click.IntRange(1), help="Only this attempt [default: all].")
 @json_option
 @click.option("--file", metavar="FILE", help="The main job file [default: jobs.yaml here or above].")
@@ -32,6 +46,8 @@ def command(
     run_or_job: str,
     *,
     is_followed: bool,
+    tail: int | None,
+    since: str | None,
     attempt: int | None,
     as_json: bool,
     file: str | None,
@@ -41,35 +57,64 @@ def command(
 
     On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. Which run it
     is, and why there is nothing to show, goes to standard error. So  jobfile logs JOB | tail  sends raw bytes
-    to your terminal; append  | cat -v  if you do not trust the job.
+    to your terminal; append  | cat -v  if you do not trust the job. With --since, the runs come oldest first.
     """
-    place = Place.named(file, state)
-    named, run = run_named(place, run_or_job)
-    if attempt is not None and attempt > run.attempt:
-        has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
-        raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
+    place, wanted = Place.named(file, state), _Wanted(attempt, tail, is_followed)
+    if since is not None and (is_followed or attempt):
+        raise click.UsageError("--since is about several runs; --follow and --attempt are about one")
+    named = subject(place, run_or_job)
+    if since is not None:
+        return _show_since(place, named, since, wanted, as_json=as_json)
+    run = _one_run(place, named, attempt)
     if as_json:
-        print_json(logs_to_json(_logs(place, named.view, run, attempt)))
-        return GOOD
-    presence = presence_at(place.config, named.view, now=place.now())
-    asked = Asked(view=named.view, job=run.job, zone=named.zone, now=place.now(), presence=presence)
-    click.echo(printable(about_run(asked, run)), err=True)
-    if not _show(place, named.view, run, attempt, is_followed=is_followed):
-        view = named.view
-        click.echo(why_no_output(view.run(run.id) or run, _attempts(view, run, attempt)), err=True)
+        print_json(logs_to_json(_logs(place, named.view, run, wanted)))
+    else:
+        _show_run(place, named, run, wanted)
     return GOOD
 
 
-def _show(place: Place, view: View, run: Run, attempt: int | None, *, is_followed: bool) -> bool:
+def _show_since(place: Place, named: Subject, since: str, wanted: _Wanted, *, as_json: bool) -> int:
+    """Show every run of a job from a time on."""
+    if named.run is not None:
+        raise click.UsageError("--since is about a job; a RUN is one already")
+    start = parse_instant(since, named.zone, now=place.now())
+    runs = named.view.runs_between(named.job, since=start, until=LATEST, limit=MAX_RUNS + 1)
+    if len(runs) > MAX_RUNS:
+        raise click.UsageError(
+            f"{named.job} has more than {MAX_RUNS:,} runs since then; give a later --since"
+        )
+    if as_json:
+        print_json(all_logs_to_json([_logs(place, named.view, run, wanted) for run in reversed(runs)]))
+        return GOOD
+    for run in reversed(runs):
+        _show_run(place, named, run, wanted)
+    if not runs:
+        click.echo(f"{named.job} has no run since then", err=True)
+    return GOOD
+
+
+def _show_run(place: Place, named: Subject, run: Run, wanted: _Wanted) -> None:
+    """Print which run it is on standard error, and what it wrote."""
+    view, now = named.view, place.now()
+    presence = presence_at(place.config, view, now=now)
+    asked = Asked(view=view, job=run.job, zone=named.zone, now=now, presence=presence)
+    click.echo(printable(about_run(asked, run)), err=True)
+    if not _show(place, view, run, wanted) and wanted.tail != 0:
+        attempts = _attempts(view, run, wanted.attempt)
+        click.echo(why_no_output(view.run(run.id) or run, attempts), err=True)
+
+
+def _show(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
     """Print the output as it comes; return whether there was any."""
-    numbers = [attempt] if attempt else list(range(1, run.attempt + 1))
+    numbers = [wanted.attempt] if wanted.attempt else list(range(1, run.attempt + 1))
     has_shown = False
     for number in numbers:
         if len(numbers) > 1:
             click.echo(f"--- attempt {number} ---")
-        shown = OutputShown(OutputTail(place.config.attempt_dir(AttemptKey(run.id, number))))
+        folder = place.config.attempt_dir(AttemptKey(run.id, number))
+        shown = OutputShown(OutputTail(folder), lines=wanted.tail)
         shown.show_new()
-        while is_followed and _is_going(view, run.id, number):
+        while wanted.is_followed and _is_going(view, run.id, number):
             threading.Event().wait(LOOK_SECONDS)
             shown.show_new()
         shown.finish()
@@ -82,12 +127,21 @@ def _is_going(view: View, run_id: str, number: int) -> bool:
     return run is not None and not run.state.is_final and run.attempt == number
 
 
+def _one_run(place: Place, named: Subject, attempt: int | None) -> Run:
+    """The named run, or the newest run of the named job."""
+    run = run_of(place, named)
+    if attempt is not None and attempt > run.attempt:
+        has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
+        raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
+    return run
+
+
 def _attempts(view: View, run: Run, attempt: int | None) -> list[Attempt]:
     return [one for one in view.attempts(run.id) if attempt in (None, one.number)]
 
 
-def _logs(place: Place, view: View, run: Run, attempt: int | None) -> Logs:
+def _logs(place: Place, view: View, run: Run, wanted: _Wanted) -> Logs:
     def read(attempt: AttemptKey) -> bytes:
-        return OutputTail(place.config.attempt_dir(attempt)).read()
+        return last_part(OutputTail(place.config.attempt_dir(attempt)).read(), wanted.tail)
 
-    return logs_of(run, _attempts(view, run, attempt), read)
+    return logs_of(run, _attempts(view, run, wanted.attempt), read)

@@ -1,75 +1,148 @@
-"""`jobfile next`: when a job, or a cron expression, fires next."""
+"""`jobfile next`: when a job, or a cron expression, fires next; or all jobs, in order of time."""
 
 from collections.abc import Sequence
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import click
 
-from engine.answers.upcoming import (
-    Fires,
-    all_fires_to_json,
-    all_fires_to_text,
-    fires_to_json,
-    fires_to_text,
-    next_fires,
-    obstacles_to_text,
-)
+from engine.answers.agenda import agenda, agenda_to_json, agenda_to_text
+from engine.answers.choice import Choice, Labels
+from engine.answers.presence import Presence
+from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, obstacles_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.expressions import entry_of, zone_named
+from engine.cli.filters import choice_options, refuse_choice_of_one, refuse_unknown
 from engine.cli.findings import print_errors
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
-from engine.cli.times import parse_instant
+from engine.cli.times import parse_coming
 from engine.core.errors import JobfileError
+from engine.core.records import Pause
 from engine.service.presence import presence_at
 from engine.sources.folder import FolderTree
-from engine.transactions.pause import holding
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.catalog import Catalog
+from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import compile_files
 from jobfile.schedule.duration import parse_duration
 
+FIRES_OF_ONE, FIRES_OF_ALL, FIRES_UNTIL = 5, 20, 1_000
+"""How many fires are shown without --limit: of one schedule, of all jobs, and with --until."""
+
+
+class Asked(NamedTuple):
+    """The options about which fires to show."""
+
+    start: str | None
+    end: str | None
+    limit: int | None
+
+    def since(self, zone: ZoneInfo, now: datetime) -> datetime:
+        """The start of the time."""
+        return parse_coming(self.start, zone, now=now) if self.start else now
+
+    def until(self, zone: ZoneInfo, since: datetime) -> datetime | None:
+        """The end of the time; None for no end."""
+        end = parse_coming(self.end, zone, now=since) if self.end else None
+        if end is not None and end <= since:
+            raise click.UsageError("--from must be before --until")
+        return end
+
+    def most(self, otherwise: int) -> int:
+        """The maximum number of fires."""
+        return self.limit or (FIRES_UNTIL if self.end else otherwise)
+
 
 @click.command("next")
-@click.argument("what", metavar="JOB or EXPR", required=False)
+@click.argument("what", metavar="[JOB or EXPR]", required=False)
 @click.option("--timezone", "zone_name", metavar="ZONE", help="Time zone of EXPR [default: UTC].")
-@click.option("--now", "start", metavar="TIME", help="Start at this time [default: now].")
+@click.option("--from", "--now", "start", metavar="TIME", help="Start at this time [default: now].")
+@click.option("--until", "end", metavar="TIME", help="End at this time: 6h, 18:00, tomorrow.")
 @click.option(
-    "--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of fires."
+    "--limit", type=click.IntRange(1, 10_000), help="Maximum number of fires [default: 5, of all jobs 20]."
 )
+@choice_options
 @json_option
 @place_options
 def command(
-    what: str | None, zone_name: str | None, start: str | None, count: int, *, as_json: bool, place: Place
+    what: str | None,
+    zone_name: str | None,
+    start: str | None,
+    end: str | None,
+    limit: int | None,
+    *,
+    choice: Choice,
+    as_json: bool,
+    place: Place,
 ) -> int:
-    """The next fires of JOB, of a cron EXPR in quotes, of a period (10m), or of all jobs.
+    """The next fires of all jobs in order of time; or of JOB, of a cron EXPR in quotes, of a period (10m).
 
-    A note below the fires says when a job is paused, or no engine is running.
+    They are those of the job files. A note says when a job is paused, or no engine is running. --from and
+    --until take a length (6h) from now, or from --from; a time without a zone is in the zone of JOB or EXPR,
+    or UTC.
     """
-    zone = zone_named(zone_name)
-    now = parse_instant(start, zone, now=place.now()) if start else place.now()
+    asked = Asked(start, end, limit)
+    refuse_choice_of_one(what, choice)
     if what is not None and (" " in what.strip() or what.startswith("@") or parse_duration(what)):
-        return _print(
-            next_fires(what, (entry_of(what, zone.key),), count, now=now, is_job=False), as_json=as_json
-        )
+        return _of_expression(what, zone_named(zone_name), asked, place, as_json=as_json)
     catalog = _catalog(place)
     if catalog is None:
         return NOT_WELL
-    schedules = {one.spec.name: one.spec.schedule for one in catalog.jobs if one.spec.enabled}
     if what is None:
-        found = [next_fires(*one, count, now=now, is_job=True) for one in schedules.items()]
-        if as_json:
-            print_json(all_fires_to_json(found, now=now))
-        elif found:
-            click.echo(all_fires_to_text(found))
-        return GOOD if as_json else _print_obstacles(place, tuple(schedules), UTC)
+        return _of_all(catalog, choice, zone_named(zone_name), asked, place, as_json=as_json)
     job = catalog.job(what)
     if job is None:
         near = suggest(what, catalog.names)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UnknownJobError(f"no job `{what}` in {place.main_file}{hint}")
-    _print(next_fires(what, schedules.get(what, ()), count, now=now, is_job=True), as_json=as_json)
-    return GOOD if as_json else _print_obstacles(place, (what,), zone_named(job.spec.timezone))
+    return _of_job(job.spec, asked, place, as_json=as_json)
+
+
+def _of_expression(text: str, zone: ZoneInfo, asked: Asked, place: Place, *, as_json: bool) -> int:
+    since = asked.since(zone, place.now())
+    entries = (entry_of(text, zone.key),)
+    limit, until = asked.most(FIRES_OF_ONE), asked.until(zone, since)
+    found = next_fires(text, entries, limit, now=since, until=until, is_job=False)
+    if as_json:
+        print_json(fires_to_json(found))
+    else:
+        click.echo(fires_to_text(found, width=width()))
+    return GOOD
+
+
+def _of_job(spec: JobSpec, asked: Asked, place: Place, *, as_json: bool) -> int:
+    zone = zone_named(spec.timezone)
+    since = asked.since(zone, place.now())
+    limit, until = asked.most(FIRES_OF_ONE), asked.until(zone, since)
+    entries = spec.schedule if spec.enabled else ()
+    found = next_fires(spec.name, entries, limit, now=since, until=until, is_job=True)
+    pauses, presence = _obstacles(place, (spec.name,), since)
+    if as_json:
+        print_json(fires_to_json(found, pauses=pauses, obstacle=obstacles_to_text((), presence, zone=zone)))
+        return GOOD
+    click.echo(fires_to_text(found, width=width()))
+    _print_obstacles(pauses, presence, zone, place.now())
+    return GOOD
+
+
+def _of_all(
+    catalog: Catalog, choice: Choice, zone: ZoneInfo, asked: Asked, place: Place, *, as_json: bool
+) -> int:
+    since = asked.since(zone, place.now())
+    refuse_unknown(choice, (Labels.of(one.spec) for one in catalog.jobs))
+    specs = [one.spec for one in catalog.jobs if one.spec.enabled and choice.fits(Labels.of(one.spec))]
+    schedules = {spec.name: spec.schedule for spec in specs}
+    pauses, presence = _obstacles(place, tuple(schedules), since)
+    limit, until = asked.most(FIRES_OF_ALL), asked.until(zone, since)
+    found = agenda(schedules, since=since, until=until, limit=limit, pauses=pauses)
+    if as_json:
+        print_json(agenda_to_json(found, obstacle=obstacles_to_text((), presence, zone=UTC)))
+        return GOOD
+    click.echo(agenda_to_text(found, width=width()))
+    _print_obstacles(pauses, presence, zone, place.now())
+    return GOOD
 
 
 def _catalog(place: Place) -> Catalog | None:
@@ -83,21 +156,19 @@ def _catalog(place: Place) -> Catalog | None:
     return compiled.catalog
 
 
-def _print(found: Fires, *, as_json: bool) -> int:
-    if as_json:
-        print_json(fires_to_json(found))
-    else:
-        click.echo(fires_to_text(found, width=width()))
-    return GOOD
-
-
-def _print_obstacles(place: Place, jobs: Sequence[str], zone: tzinfo) -> int:
-    """Print why the next runs may not start."""
-    view = place.view_if_any()
+def _obstacles(place: Place, jobs: Sequence[str], since: datetime) -> tuple[list[Pause], Presence | None]:
+    """The pauses of these jobs, and whether an engine is running; without a ledger, nothing is known."""
+    view, now = place.view_if_any(), place.now()
     if view is None:
-        return GOOD
-    pauses = [one for one in holding(view, place.now()) if one.job in jobs]
-    text = obstacles_to_text(pauses, presence_at(place.config, view, now=place.now()), zone=zone)
+        return [], None
+    found = view.pauses_between(None, since=min(since, now), until=now)
+    return [one for one in found if one.job in jobs], presence_at(place.config, view, now=now)
+
+
+def _print_obstacles(
+    pauses: Sequence[Pause], presence: Presence | None, zone: ZoneInfo, now: datetime
+) -> None:
+    """Print why the next runs may not start."""
+    text = obstacles_to_text([one for one in pauses if one.holds_at(now)], presence, zone=zone)
     if text:
         click.echo(text)
-    return GOOD

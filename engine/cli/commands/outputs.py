@@ -4,7 +4,7 @@ import click
 
 from engine.answers.outputs import outputs_of_run, outputs_to_json, outputs_to_text
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import run_named
+from engine.cli.naming import run_of, subject
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 
@@ -20,7 +20,8 @@ def command(run_or_job: str, *, as_json: bool, place: Place) -> int:
 
     Example: jobfile outputs load-orders
     """
-    found, run = run_named(place, run_or_job)
+    found = subject(place, run_or_job)
+    run = run_of(place, found)
     answer = outputs_of_run(found.view, run)
     if as_json:
         print_json(outputs_to_json(answer))

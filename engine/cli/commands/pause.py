@@ -10,19 +10,18 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.times import parse_instant
+from engine.cli.times import parse_coming
 from engine.core.records import Pause
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.transactions.pause import BY_HAND, pause_by_hand
-from jobfile.schedule.duration import parse_duration
 
 
 @click.command("pause")
 @click.argument("job")
 @click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
-@click.option("--until", metavar="TIME", help="Resume at this time: 2h, 18:00, 2026-11-30T08:00.")
+@click.option("--until", metavar="TIME", help="Resume at this time: 2h, 18:00, tomorrow, 2026-11-30T08:00.")
 @json_option
 @place_options
 def command(job: str, *, why: str, until: str | None, as_json: bool, place: Place) -> int:
@@ -59,8 +58,7 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
 
 def _end(until: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     """When the pause ends by itself."""
-    length = parse_duration(until)
-    end = now + length if length else parse_instant(until, zone, now=now)
+    end = parse_coming(until, zone, now=now)
     if end <= now:
         raise click.UsageError(f"--until {until} is not in the future")
     return end

@@ -1,39 +1,107 @@
-"""`jobfile retry`: run a job's run again."""
+"""`jobfile retry`: run a job's run again, or all that did not end well."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import click
 
 from engine.answers.as_json import run_to_json
-from engine.cli.asking import hand_over, new_run
+from engine.answers.choice import Choice
+from engine.answers.retryable import (
+    MAX_RETRIED,
+    Retried,
+    Retryable,
+    retried_to_text,
+    retryable,
+    retryable_to_json,
+    retryable_to_text,
+)
+from engine.cli.asking import hand_over, hand_over_all, new_run
+from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
+from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.following import attend
-from engine.cli.naming import find_run
-from engine.cli.output import print_json
+from engine.cli.naming import find_run, job_named
+from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run, RunState
+from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
+from engine.service.presence import presence_at
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
+from jobfile.model.counts import many
 from jobfile.model.jobs import Origin
+
+DEFAULT_WINDOW = timedelta(hours=24)
 
 _NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
 
 
+class _Many(NamedTuple):
+    """The options of --failed."""
+
+    since: str | None
+    until: str | None
+    choice: Choice
+    is_sure: bool
+    is_dry: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.since or self.until or self.is_sure or self.is_dry) and self.choice.is_all
+
+
 @click.command("retry")
-@click.argument("run")
+@click.argument("run", metavar="[RUN or JOB]", required=False)
+@click.option("--failed", "is_many", is_flag=True, help="Retry every run that did not end well.")
+@click.option("--since", metavar="TIME", help="With --failed: runs expected from then on [default: 24h].")
+@click.option("--until", metavar="TIME", help="With --failed: runs expected before then [default: now].")
+@choice_options
+@click.option("--dry-run", "is_dry", is_flag=True, help="With --failed: show the runs; retry none.")
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="With --failed: retry without asking.")
 @click.option("--detach", is_flag=True, help="Print the new run's id and exit.")
 @click.option("--force", is_flag=True, help="Retry even if it succeeded.")
 @json_option
 @place_options
-def command(run: str, *, detach: bool, force: bool, as_json: bool, place: Place) -> int:
+def command(
+    run: str | None,
+    since: str | None,
+    until: str | None,
+    *,
+    is_many: bool,
+    choice: Choice,
+    is_dry: bool,
+    is_sure: bool,
+    detach: bool,
+    force: bool,
+    as_json: bool,
+    place: Place,
+) -> int:
     """Retry RUN: a new run of the same job for the same time with the same params.
 
     It uses the job's definition in force now, or the old one if the job is gone. The old run's record stays.
+
+    With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
+    retried, oldest first. It shows them and asks, hands the new runs over and does not wait; the overlap
+    policy of each job decides which of them run at once.
     """
+    options = _Many(since, until, choice, is_sure, is_dry)
+    if is_many:
+        if detach or force:
+            raise click.UsageError(
+                "--failed does not wait, and retries no success; remove --detach and --force"
+            )
+        return _retry_many(place, run, options, as_json=as_json)
+    if run is None or not options.is_empty:
+        raise click.UsageError("name one RUN; or add --failed, for all that did not end well")
+    return _retry_one(place, run, detach=detach, force=force, as_json=as_json)
+
+
+def _retry_one(place: Place, given: str, *, detach: bool, force: bool, as_json: bool) -> int:
     view, now = place.view(), place.now()
-    old = find_run(view, run)
+    old = find_run(view, given)
     if not old.state.is_final:
         raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
     if old.state in _NOT_TRIED_AGAIN and not force:
@@ -48,6 +116,53 @@ def command(run: str, *, detach: bool, force: bool, as_json: bool, place: Place)
     else:
         click.echo(recorded.id)
     return GOOD
+
+
+def _retry_many(place: Place, job: str | None, options: _Many, *, as_json: bool) -> int:
+    """Show the runs that did not end well, ask, and retry them."""
+    if as_json and not (options.is_sure or options.is_dry):
+        raise click.UsageError("--json does not ask: add --yes, or --dry-run to see the runs")
+    view, found = _failed(place, job, options)
+    if len(found.runs) > MAX_RETRIED:
+        raise click.UsageError(
+            f"more than {MAX_RETRIED:,} runs did not end well; narrow --since, --tag or JOB"
+        )
+    if not as_json:
+        click.echo(retryable_to_text(found, width=width()))
+    is_done = bool(found.runs) and not options.is_dry
+    is_done = is_done and confirmed(f"Retry {many(len(found.runs), 'run')}?", is_sure=options.is_sure)
+    retried = _retry_all(place, view, found) if is_done else ()
+    if as_json:
+        print_json(retryable_to_json(found, retried))
+    elif retried:
+        click.echo(f"\n{retried_to_text(found, retried, width=width())}")
+    if retried and not is_engine_running(place.state_dir):
+        click.echo("no engine is running: the new runs wait for  jobfile up", err=True)
+    return GOOD
+
+
+def _failed(place: Place, job: str | None, options: _Many) -> tuple[View, Retryable]:
+    refuse_choice_of_one(job, options.choice)
+    named = job_named(place, job) if job else None
+    view, now = named.view if named else place.view(), place.now()
+    zone = named.zone if named else None
+    window = window_of(options.since, options.until, zone, now=now, default=DEFAULT_WINDOW)
+    return view, retryable(
+        view,
+        {named.job} if named else chosen_jobs(view, options.choice),
+        since=window.since,
+        until=window.until,
+        now=now,
+        presence=presence_at(place.config, view, now=now),
+    )
+
+
+def _retry_all(place: Place, view: View, found: Retryable) -> tuple[Retried, ...]:
+    """Hand over a new run for each; none if the job of one cannot be read."""
+    now = place.now()
+    jobs = [_job_of(view, old) for old in found.runs]
+    requests = [(_again(view, old, job, now=now), job) for old, job in zip(found.runs, jobs, strict=True)]
+    return tuple(map(Retried, found.runs, hand_over_all(place, requests, now=now)))
 
 
 def _job_of(view: View, old: Run) -> CompiledJob:

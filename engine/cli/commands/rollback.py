@@ -2,9 +2,10 @@
 
 import click
 
+from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.planning import apply_and_tell, confirmed, planned, print_plan
+from engine.cli.planning import apply_and_tell, planned, print_plan
 from engine.core.errors import JobfileError
 from engine.host.environment import user_name
 from engine.planning.enforcing import Intent, refuse_mass_removal, refuse_what_cannot_run

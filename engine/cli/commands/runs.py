@@ -1,22 +1,40 @@
 """`jobfile runs`: the newest runs."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
-from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_to_json, runs_to_text
+from engine.answers.choice import Choice
+from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.cli.exit_codes import GOOD
+from engine.cli.filters import choice_options, chosen_jobs, named_states, refuse_choice_of_one, window_of
 from engine.cli.naming import subject
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import RunState
 from engine.service.presence import presence_at
 
-_WORDS = ", ".join(state.value for state in RunState)
+
+class _Wanted(NamedTuple):
+    """Which runs to list."""
+
+    since: str | None
+    until: str | None
+    choice: Choice
+    states: tuple[RunState, ...]
+    limit: int
+
+    @property
+    def has_window(self) -> bool:
+        return bool(self.since or self.until) or not self.choice.is_all
 
 
 @click.command("runs")
 @click.argument("job_or_run", metavar="[JOB or RUN]", required=False)
+@click.option("--since", metavar="TIME", help="Only runs expected from this time on: yesterday, 7d, 8:00.")
+@click.option("--until", metavar="TIME", help="Only runs expected before this time.")
+@choice_options
 @click.option(
     "--in", "given", multiple=True, metavar="STATE", help="Only runs in these states: a,b. Repeatable."
 )
@@ -27,14 +45,26 @@ _WORDS = ", ".join(state.value for state in RunState)
 @json_option
 @place_options
 def command(
-    job_or_run: str | None, given: tuple[str, ...], *, not_ok: bool, limit: int, as_json: bool, place: Place
+    job_or_run: str | None,
+    since: str | None,
+    until: str | None,
+    given: tuple[str, ...],
+    *,
+    choice: Choice,
+    not_ok: bool,
+    limit: int,
+    as_json: bool,
+    place: Place,
 ) -> int:
     """The newest runs, of JOB or of all, newest first; or one RUN, named by the beginning of its id.
 
     Runs that did not happen are listed too. Many in a row have one gap record, shown below the table.
-    Each time is in the zone of its job.
+    Without --since, --until, --tag and --owner the order is that in which runs were recorded, else that of
+    the times they are for. Each time is in the zone of its job; --since and --until are in that of JOB, or
+    UTC.
     """
-    found = _runs(place, job_or_run, _states(given, not_ok=not_ok), limit)
+    wanted = _Wanted(since, until, choice, _states(given, not_ok=not_ok), limit)
+    found = _runs(place, job_or_run, wanted)
     if as_json:
         print_json(runs_to_json(found))
     else:
@@ -42,21 +72,32 @@ def command(
     return GOOD
 
 
-def _runs(place: Place, name: str | None, states: Sequence[RunState], limit: int) -> Runs:
+def _runs(place: Place, name: str | None, wanted: _Wanted) -> Runs:
+    refuse_choice_of_one(name, wanted.choice)
     named = subject(place, name) if name else None
     view, now = named.view if named else place.view(), place.now()
     presence = presence_at(place.config, view, now=now)
     if named and named.run:
+        if wanted.has_window:
+            raise click.UsageError("--since and --until are about a job; a RUN is one already")
         return one_run(view, named.run, now=now, presence=presence)
-    return newest_runs(
-        view, named.job if named else None, states=states, limit=limit, now=now, presence=presence
+    if not wanted.has_window:
+        job = named.job if named else None
+        return newest_runs(view, job, states=wanted.states, limit=wanted.limit, now=now, presence=presence)
+    window = window_of(wanted.since, wanted.until, named.zone if named else None, now=now)
+    return runs_in(
+        view,
+        {named.job} if named else chosen_jobs(view, wanted.choice),
+        since=window.since,
+        until=window.until,
+        states=wanted.states,
+        limit=wanted.limit,
+        now=now,
+        presence=presence,
     )
 
 
 def _states(given: Sequence[str], *, not_ok: bool) -> tuple[RunState, ...]:
     """The states of the options; () for all."""
-    names = [name for text in given for name in text.split(",") if name]
-    unknown = [name for name in names if name not in list(RunState)]
-    if unknown:
-        raise click.UsageError(f"--in: '{unknown[0]}' is not a state; the states are {_WORDS}")
-    return tuple(RunState(name) for name in dict.fromkeys([*names, *(BAD if not_ok else ())]))
+    named = (RunState(name) for name in named_states(given, list(RunState)))
+    return tuple(dict.fromkeys([*named, *(BAD if not_ok else ())]))

@@ -34,7 +34,12 @@ from jobfile.pipeline import compile_files
 @click.option(
     "--down", multiple=True, metavar="TIME/LENGTH", help="A time without an engine: 2026-03-10T01:00Z/6h."
 )
-@click.option("--assume", multiple=True, metavar="[JOB=]LENGTH", help="Length of runs [default: 1m].")
+@click.option(
+    "--assume",
+    multiple=True,
+    metavar="[JOB=]LENGTH",
+    help="Length of runs [default: 1m, at most half of the timeout].",
+)
 @click.option(
     "--durations",
     default="p50",

@@ -14,7 +14,7 @@ from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
 from engine.service.presence import presence_at
 
-LINES = 5
+LINES = 10
 """Number of lines of the run's output at the end of its story."""
 
 
@@ -37,10 +37,10 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     if time and named.run is not None:
         raise click.UsageError("a RUN needs no TIME")
     story = _story(place, named, " ".join(time))
+    story = replace(story, last_lines=_last_lines(place, story))
     if as_json:
         print_json(story_to_json(story))
     else:
-        story = replace(story, last_lines=_last_lines(place, story))
         click.echo(story_to_text(story, width=width()))
     return GOOD
 

@@ -74,3 +74,13 @@ insert into definition (digest, job, spec) values (:digest, :job, :spec) on conf
 -- name: definition
 -- The canonical text of a compiled job.
 select job, spec from definition where digest = :digest;
+
+-- name: newest_definitions
+-- The newest definition of each job: the one applied last, or of a job that was never applied the one of its newest run.
+select v.job, d.digest, d.spec from job_version v join definition d on d.digest = v.digest
+where v.from_generation = (select max(o.from_generation) from job_version o where o.job = v.job)
+union all
+select d.job, d.digest, d.spec from definition d
+where not exists (select 1 from job_version v where v.job = d.job)
+  and d.digest = (select r.digest from run r where r.job = d.job order by r.scheduled_for desc, r.seq desc limit 1)
+order by 1;

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from engine.core.records import Unreadable
+from engine.core.records import Definition, Unreadable
 from engine.ledger.cells import is_job
 from jobfile.model.canonical import digest as digest_of
 from jobfile.model.canonical import spec_from_json
@@ -17,13 +17,19 @@ def read_definition(digest: str, row: sqlite3.Row | None) -> JobSpec | Unreadabl
         return _unreadable(digest, "", "it is not in the ledger")
     job = row["job"] if is_job(row["job"]) else ""
     if not is_intact(digest, row["spec"]):
-        return _unreadable(
-            digest, job, "its text was altered after it was applied: it has a different digest"
-        )
+        return _altered(digest, job)
     try:
         return spec_from_json(row["spec"])
     except Exception as error:  # noqa: BLE001  a text of a different version must stop this job only
         return _unreadable(digest, job, f"{type(error).__name__}: {error}")
+
+
+def intact_definition(row: sqlite3.Row) -> Definition | Unreadable:
+    """The definition that a row holds, not parsed; or that its text was altered."""
+    job = row["job"] if is_job(row["job"]) else ""
+    if job and is_intact(row["digest"], row["spec"]):
+        return Definition(job, row["digest"], row["spec"])
+    return _altered(row["digest"], job)
 
 
 def is_intact(digest: str, text: str) -> bool:
@@ -34,6 +40,10 @@ def is_intact(digest: str, text: str) -> bool:
 def stand_in(job: str) -> JobSpec:
     """The job in place of an unreadable one: the defaults, and a command that cannot succeed."""
     return JobSpec(name=job or STAND_IN_NAME, action=CommandAction(argv=("false",)))
+
+
+def _altered(digest: str, job: str) -> Unreadable:
+    return _unreadable(digest, job, "its text was altered after it was applied: it has a different digest")
 
 
 def _unreadable(digest: str, job: str, why: str) -> Unreadable:

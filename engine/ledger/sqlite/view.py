@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from engine.core.records import (
     SOURCE,
     Applied,
     Audited,
+    Definition,
     Gap,
     Generation,
     Incident,
@@ -108,6 +109,27 @@ class SqliteView(SqliteCurrent):
         values = {"job": job, "states": None if states is None else json.dumps(states), "limit": limit}
         return self._db.all(run_from_row, "run.recent_runs", values)
 
+    def last_runs(self, jobs: Sequence[str], *, limit: int) -> tuple[Run, ...]:
+        values = {"jobs": json.dumps(list(jobs)), "count": limit}
+        return self._db.all(run_from_row, "run.last_runs", values)
+
+    def last_gaps(self, jobs: Sequence[str], *, limit: int) -> tuple[Gap, ...]:
+        values = {"jobs": json.dumps(list(jobs)), "count": limit}
+        return self._db.all(gap_from_row, "gap.last_gaps", values)
+
+    def runs_in(
+        self, *, since: datetime, until: datetime, jobs: Collection[str] | None, state: States, limit: int
+    ) -> tuple[Run, ...]:
+        states = (state,) if isinstance(state, RunState) else state
+        values = {
+            "since": to_us(since),
+            "until": to_us(until),
+            "jobs": None if jobs is None else json.dumps(sorted(jobs)),
+            "states": None if states is None else json.dumps(states),
+            "limit": limit,
+        }
+        return self._db.all(run_from_row, "run.runs_in", values)
+
     def open_runs(self) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "run.open_runs")
 
@@ -186,6 +208,18 @@ class SqliteView(SqliteCurrent):
 
     def job_versions(self, job: str) -> tuple[JobVersion, ...]:
         return self._db.all(job_version_from_row, "generation.job_versions", {"job": job})
+
+    def newest_definitions(self) -> tuple[Definition, ...]:
+        from engine.ledger.sqlite.definitions import intact_definition  # noqa: PLC0415  start-up time
+
+        found = []
+        for row in self._db.rows("generation.newest_definitions"):
+            one = intact_definition(row)
+            if isinstance(one, Unreadable):
+                self._db.note_unreadable(one)
+            else:
+                found.append(one)
+        return tuple(found)
 
     def definition_text(self, digest: str) -> str | None:
         row = self._db.row("generation.definition", {"digest": digest})

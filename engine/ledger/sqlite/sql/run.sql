@@ -85,6 +85,24 @@ select * from run
 where (:job is null or job = :job) and (:states is null or state in (select value from json_each(:states)))
 order by seq desc limit :limit;
 
+-- name: runs_in
+-- The runs of some jobs, or of all, with a nominal time in a window, in some states or all; newest first.
+select * from run indexed by run_scheduled_for
+where scheduled_for >= :since and scheduled_for < :until
+  and (:jobs is null or job in (select value from json_each(:jobs)))
+  and (:states is null or state in (select value from json_each(:states)))
+order by scheduled_for desc, seq desc limit :limit;
+
+-- name: last_runs
+-- The newest runs of each of these jobs, manual retries excluded; only those of its schedule while it has one in force.
+select run.* from json_each(:jobs) as named join run on run.seq in (
+  select one.seq from run as one
+  where one.job = named.value and one.retry_of is null
+    and (one.schedule_key is not null
+         or not exists (select 1 from schedule s where s.job = named.value and s.active_until is null))
+  order by one.scheduled_for desc, one.seq desc limit :count)
+order by run.job, run.scheduled_for, run.seq;
+
 -- name: retries_between
 -- Manual retries with a nominal time in a window.
 select * from run indexed by run_retry_of

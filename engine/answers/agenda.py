@@ -1,0 +1,99 @@
+"""Answers of `next` about all jobs: their next fires in one list, in order of time."""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from engine.answers.expected import pause_at
+from engine.answers.upcoming import Upcoming, distance_text, fire_to_json, times_to_json, upcoming_of
+from engine.core.columns import table
+from engine.core.records import Pause
+from engine.core.vocabulary import instant_text
+from jobfile.model.counts import many
+from jobfile.model.jobs import ScheduleEntry
+from jobfile.schedule.occurrences import next_fire
+
+HEADS = ("when", "UTC", "job", "notes")
+PAUSED = "paused: it will not run"
+
+
+class Fire(NamedTuple):
+    """A fire of a job; `is_paused` if a pause prevents its run."""
+
+    job: str
+    upcoming: Upcoming
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agenda:
+    """Fires of all jobs in order of time, after `since` and up to `until`."""
+
+    since: datetime
+    until: datetime | None
+    fires: tuple[Fire, ...]
+    is_all: bool
+    """Whether there are no others in that time."""
+
+
+def agenda(
+    schedules: Mapping[str, Sequence[ScheduleEntry]],
+    *,
+    since: datetime,
+    until: datetime | None,
+    limit: int,
+    pauses: Sequence[Pause] = (),
+) -> Agenda:
+    """The first fires of all schedules in (since, until], at most `limit`."""
+    coming: list[tuple[datetime, str, int]] = []
+    for job, entries in schedules.items():
+        _push(coming, job, entries, since, until)
+    of_job: dict[str, list[Pause]] = {}
+    for pause in pauses:
+        of_job.setdefault(pause.job, []).append(pause)
+    found: list[Fire] = []
+    while coming and len(found) < limit:
+        at, job, entry = heapq.heappop(coming)
+        is_paused = pause_at(of_job.get(job, ()), at) is not None
+        found.append(Fire(job, upcoming_of(schedules[job][entry], at), is_paused))
+        _push(coming, job, schedules[job], at, until)
+    return Agenda(since=since, until=until, fires=tuple(found), is_all=not coming)
+
+
+def _push(
+    coming: list[tuple[datetime, str, int]],
+    job: str,
+    entries: Sequence[ScheduleEntry],
+    after: datetime,
+    until: datetime | None,
+) -> None:
+    """Add the first fire of a job after an instant, if it is in the time."""
+    fire = next_fire(entries, after=after) if entries else None
+    if fire is not None and (until is None or fire.at <= until):
+        heapq.heappush(coming, (fire.at, job, fire.entry))
+
+
+def agenda_to_text(found: Agenda, *, width: int) -> str:
+    """The answer as text: one line for each fire, in the zone of its schedule and in UTC."""
+    if not found.fires:
+        return "nothing is scheduled" if found.until is None else "nothing is scheduled in that time"
+    rows = [_cells(one, found.since if index == 0 else None) for index, one in enumerate(found.fires)]
+    rest = [] if found.is_all else [f"the first {many(len(found.fires), 'fire')}: more with --limit"]
+    return "\n".join([table(HEADS, rows, width=width), *rest])
+
+
+def agenda_to_json(found: Agenda, *, obstacle: str) -> dict[str, object]:
+    """The answer as JSON data."""
+    rows = [fire_to_json(one.upcoming, job=one.job, is_paused=one.is_paused) for one in found.fires]
+    return times_to_json(rows, since=found.since, until=found.until, is_all=found.is_all, obstacle=obstacle)
+
+
+def _cells(one: Fire, now: datetime | None) -> tuple[str, ...]:
+    """The line of a fire; with `now`, also how far away it is."""
+    at, local = one.upcoming.at, one.upcoming.local
+    distance = "" if now is None else f"in {distance_text(at.replace(microsecond=0) - now)}"
+    notes = (distance, PAUSED if one.is_paused else "", one.upcoming.note)
+    day, utc = f"{local:%a} ", f"{at:%H:%M:%SZ}" if at.second else f"{at:%H:%MZ}"
+    return (day + instant_text(at, local.tzinfo or UTC), utc, one.job, "; ".join(filter(None, notes)))

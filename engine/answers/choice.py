@@ -1,0 +1,85 @@
+"""Which jobs an answer is about: all, or those with one of some tags or owners."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from engine.ledger.ports import Overview
+
+if TYPE_CHECKING:
+    from jobfile.model.jobs import JobSpec
+
+
+class Labels(NamedTuple):
+    """What a job's definition says about whose it is, what it belongs to, and its zone."""
+
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    timezone: str = "UTC"
+
+    @classmethod
+    def of(cls, spec: "JobSpec") -> Self:
+        """The labels of a compiled job."""
+        return cls(spec.owner, spec.tags, spec.timezone)
+
+
+MAX_KNOWN = 12
+"""Maximum number of words listed after an unknown one."""
+
+NONE = Labels()
+"""The labels of a job whose definition is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A job fits if it has one of the tags and one of the owners; an empty list leaves no job out."""
+
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every job fits."""
+        return not (self.tags or self.owners)
+
+    def fits(self, labels: Labels) -> bool:
+        """Whether a job with these labels is chosen."""
+        has_tag = not self.tags or any(tag in labels.tags for tag in self.tags)
+        return has_tag and (not self.owners or labels.owner in self.owners)
+
+
+ALL = Choice()
+
+
+def known_labels(view: Overview) -> Mapping[str, Labels]:
+    """The labels of each job that was ever applied or run, from its newest definition."""
+    found = {}
+    for one in view.newest_definitions():
+        # Only these keys, without parsing the whole definition: there may be thousands of jobs.
+        plain = json.loads(one.text)
+        found[one.job] = Labels(plain.get("owner", ""), tuple(plain.get("tags", ())), plain["timezone"])
+    return found
+
+
+def unknown_word(choice: Choice, known: Iterable[Labels]) -> str:
+    """A tag or an owner of the choice that no job has, as a sentence; empty if each is known.
+
+    A typing mistake must not make an answer that is about no job, and so says that all is well.
+    """
+    labels = tuple(known)
+    tags = frozenset(tag for one in labels for tag in one.tags)
+    owners = frozenset(one.owner for one in labels)
+    for kind, given, there in (("tag", choice.tags, tags), ("owner", choice.owners, owners)):
+        for word in given:
+            if word not in there:
+                return f"no job here has the {kind} `{word}`{_hint(word, there)}"
+    return ""
+
+
+def _hint(word: str, there: frozenset[str]) -> str:
+    from jobfile.diagnostics.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
+
+    near = suggest(word, there)
+    known = ", ".join(sorted(filter(None, there))[:MAX_KNOWN]) or "none"
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {known}"

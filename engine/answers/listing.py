@@ -1,0 +1,287 @@
+"""Answers of `list`: every job with its last results, its next time, its pause, its owner and its tags.
+
+What a row shows comes from one query for each column, however many jobs there are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from engine.answers.as_json import iso
+from engine.answers.choice import ALL, NONE, Choice, Labels, known_labels, unknown_word
+from engine.answers.expected import INSTANT, item_of, pause_at, start_of
+from engine.answers.overdue import OVERDUE, is_overdue
+from engine.answers.presence import GRACE, Presence
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Gap, Pause, Schedule
+from engine.ledger.ports import View
+from engine.transactions.pause import holding
+from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.jobs import ScheduleEntry
+
+MARKS: Final = 10
+"""Number of last results shown of each job."""
+
+NO_STATE: Final = "none"
+"""The state of a job that has no expected run yet."""
+
+STATES: Final = (*(state.value for state in RunState), OVERDUE, NO_STATE)
+"""The states that a job in the list can have."""
+
+NOT_APPLIED: Final = "not applied yet"
+CHANGED: Final = "changed in the file, not applied yet"
+REMOVED: Final = "removed from the file, not applied yet"
+UNSETTLED: Final = "its process has ended, and no engine has recorded that"
+
+_FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Mark(NamedTuple):
+    """One result: the state of an expected run, or overdue."""
+
+    at: datetime
+    state: str
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedJob:
+    """A job of the list. `marks` are its last results, oldest first."""
+
+    job: str
+    labels: Labels
+    marks: tuple[Mark, ...]
+    next_at: datetime | None
+    """When its schedule has the next run that a pause does not prevent."""
+    pause: Pause | None
+    is_in_force: bool
+    notes: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """The newest result."""
+        return self.marks[-1].state if self.marks else NO_STATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobList:
+    """The chosen jobs by name. `has_file` is false if the files cannot be read or have errors."""
+
+    jobs: tuple[ListedJob, ...]
+    now: datetime
+    presence: Presence
+    has_file: bool | None
+    """None if the files were not read, because the engine follows commits."""
+    main_file: str
+    is_filtered: bool
+    unknown: str = ""
+    """A tag or an owner of the choice that no job has, as a sentence."""
+
+
+class _Known(NamedTuple):
+    """What the ledger says about all jobs, by job."""
+
+    in_force: Mapping[str, str]
+    """The digests of the jobs in force."""
+    labels: Mapping[str, Labels]
+    marks: Mapping[str, Sequence[Mark]]
+    schedules: Mapping[str, Sequence[Schedule]]
+    pauses: Mapping[str, Pause]
+    fates: Mapping[str, str]
+    """The runs whose process is gone, by id."""
+
+
+def list_jobs(
+    view: View | None,
+    file: Catalog | None,
+    *,
+    presence: Presence,
+    now: datetime,
+    has_file: bool | None,
+    main_file: str,
+    choice: Choice = ALL,
+    states: Sequence[str] = (),
+) -> JobList:
+    """The jobs in force and those of the files, limited to a choice and to states."""
+    written = {} if file is None else {one.spec.name: one for one in file.jobs}
+    if view is None:
+        known = _Known({}, {}, {}, {}, {}, {})
+    else:
+        with view.soundness.snapshot():  # all columns of one moment: an engine may write meanwhile
+            known = _known(view, written, presence=presence, now=now)
+    names = sorted({*known.in_force, *written})
+    jobs = [_listed(name, known, written, now=now, is_compared=file is not None) for name in names]
+    chosen = [one for one in jobs if choice.fits(one.labels) and (not states or one.state in states)]
+    return JobList(
+        jobs=tuple(chosen),
+        now=now,
+        presence=presence,
+        has_file=has_file,
+        main_file=main_file,
+        is_filtered=bool(states) or not choice.is_all,
+        unknown=unknown_word(choice, (one.labels for one in jobs)),
+    )
+
+
+def list_to_json(found: JobList) -> dict[str, object]:
+    """The answer as JSON data."""
+    presence = found.presence
+    return {
+        "format": 1,
+        "now": found.now.isoformat(),
+        "engine": {
+            "running": presence.is_running,
+            "since": iso(presence.since),
+            "trouble": presence.trouble,
+        },
+        "file_valid": found.has_file,
+        "jobs": [_job_to_json(one) for one in found.jobs],
+    }
+
+
+def _job_to_json(one: ListedJob) -> dict[str, object]:
+    last = one.marks[-1] if one.marks else None
+    pause = one.pause
+    return {
+        "job": one.job,
+        "state": one.state,
+        "scheduled_for": None if last is None else last.at.isoformat(),
+        "run": None if last is None or last.run is None else last.run.id,
+        "last": [mark.state for mark in one.marks],
+        "next_at": iso(one.next_at),
+        "paused": {
+            "by": pause.actor,
+            "why": pause.reason,
+            "since": pause.paused_at.isoformat(),
+            "until": iso(pause.until),
+        }
+        if pause is not None
+        else None,
+        "owner": one.labels.owner,
+        "tags": list(one.labels.tags),
+        "timezone": one.labels.timezone,
+        "in_force": one.is_in_force,
+        "notes": list(one.notes),
+    }
+
+
+def _known(view: View, written: Iterable[str], *, presence: Presence, now: datetime) -> _Known:
+    in_force = {one.job: one.digest for one in view.jobs_in_force()}
+    names = sorted({*in_force, *written})
+    schedules: dict[str, list[Schedule]] = defaultdict(list)
+    for schedule in view.soundness.schedules_in_force():
+        schedules[schedule.job].append(schedule)
+    marks = _marks(view, names, presence=presence, now=now)
+    for job, mark in _overdue_marks(view, schedules, now=now):
+        marks[job].append(mark)
+    return _Known(
+        in_force=in_force,
+        labels=known_labels(view),
+        marks=marks,
+        schedules=schedules,
+        pauses={pause.job: pause for pause in holding(view, now)},
+        fates=presence.fates,
+    )
+
+
+def _marks(view: View, names: Sequence[str], *, presence: Presence, now: datetime) -> dict[str, list[Mark]]:
+    """The last results of each job that the ledger has recorded, oldest first."""
+    found: dict[str, list[Mark]] = defaultdict(list)
+    runs = view.last_runs(names, limit=MARKS)
+    since = min((run.scheduled_for for run in runs), default=_FAR)
+    again = {run.retry_of: run for run in view.retries_between(since=since, until=_FAR)}
+    for run in runs:
+        last = run
+        while last.id in again:  # the last of several retries counts, as in every answer
+            last = again[last.id]
+        is_late = is_overdue(item_of(last), presence, now)
+        found[run.job].append(Mark(run.scheduled_for, OVERDUE if is_late else last.verdict.value, last))
+    for gap in view.last_gaps(names, limit=MARKS):
+        found[gap.job] += _gap_marks(gap)
+    for marks in found.values():
+        marks.sort(key=lambda mark: mark.at)
+    return found
+
+
+def _gap_marks(gap: Gap) -> list[Mark]:
+    """The results of a gap record, at its last instant: no run of the schedule is inside the record."""
+    return [Mark(gap.last_at, gap.state.value)] * min(gap.count, MARKS)
+
+
+def _overdue_marks(
+    view: View, schedules: Mapping[str, Sequence[Schedule]], *, now: datetime
+) -> list[tuple[str, Mark]]:
+    """A mark for each job with an overdue occurrence that no engine has decided about."""
+    covered = [one.covered_until for listed in schedules.values() for one in listed]
+    pauses: dict[str, list[Pause]] = defaultdict(list)
+    for pause in view.pauses_between(None, since=min(covered, default=now), until=now):
+        pauses[pause.job].append(pause)
+    found = []
+    for job, listed in schedules.items():
+        at = min(filter(None, (_overdue_since(one, pauses[job], now) for one in listed)), default=None)
+        if at is not None:
+            found.append((job, Mark(at, OVERDUE)))
+    return found
+
+
+def _overdue_since(schedule: Schedule, pauses: Sequence[Pause], now: datetime) -> datetime | None:
+    """The first overdue occurrence of a schedule; pauses are skipped in one step each."""
+    from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: only where instants are computed
+
+    after = schedule.covered_until
+    while (fire := next_fire(schedule.entries, after=after)) is not None and fire.at <= now - GRACE:
+        pause = pause_at(pauses, fire.at)
+        if pause is None:
+            return fire.at if now - start_of(schedule, fire) > GRACE else None
+        if pause.end is None:
+            return None
+        after = pause.end - INSTANT
+    return None
+
+
+def _listed(
+    name: str, known: _Known, written: Mapping[str, CompiledJob], *, now: datetime, is_compared: bool
+) -> ListedJob:
+    compiled = written.get(name)
+    is_in_force = name in known.in_force
+    pause = known.pauses.get(name)
+    if is_in_force:
+        entries = [entry for one in known.schedules.get(name, ()) for entry in one.entries]
+        labels = known.labels.get(name, NONE)
+    else:
+        assert compiled is not None
+        entries = list(compiled.spec.schedule) if compiled.spec.enabled else []
+        labels = Labels.of(compiled.spec)
+    marks = tuple(known.marks.get(name, ())[-MARKS:])
+    last = marks[-1].run if marks else None
+    unsettled = (UNSETTLED,) if last is not None and last.id in known.fates else ()
+    return ListedJob(
+        job=name,
+        labels=labels,
+        marks=marks,
+        next_at=_next_at(entries, pause, now),
+        pause=pause,
+        is_in_force=is_in_force,
+        notes=(*unsettled, *(_notes(known.in_force.get(name), compiled) if is_compared else ())),
+    )
+
+
+def _next_at(entries: Sequence[ScheduleEntry], pause: Pause | None, now: datetime) -> datetime | None:
+    from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: only where instants are computed
+
+    if pause is not None and pause.end is None:
+        return None
+    after = now if pause is None or pause.end is None else max(now, pause.end - INSTANT)
+    fire = next_fire(entries, after=after) if entries else None
+    return None if fire is None else fire.at
+
+
+def _notes(applied: str | None, compiled: CompiledJob | None) -> tuple[str, ...]:
+    """How the files differ from what is in force."""
+    if compiled is None:
+        return (REMOVED,)
+    if applied is None:
+        return (NOT_APPLIED,)
+    return () if applied == compiled.digest else (CHANGED,)

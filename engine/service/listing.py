@@ -1,0 +1,56 @@
+"""Collects what `jobfile list` answers: from the job files and the ledger."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from engine.answers.choice import ALL, Choice
+from engine.answers.listing import JobList, list_jobs
+from engine.answers.presence import Presence
+from engine.config import EngineConfig
+from engine.core.errors import JobfileError
+from engine.host.lock import is_engine_running
+from engine.ledger.ports import View
+from engine.service.presence import presence_at
+from engine.sources.folder import FolderTree
+from jobfile.pipeline import Compiled, compile_files
+
+
+def list_at(
+    config: EngineConfig,
+    view: View | None,
+    *,
+    now: datetime,
+    choice: Choice = ALL,
+    states: Sequence[str] = (),
+) -> JobList | Compiled:
+    """The jobs of this state folder and of the files; `view` is None when nothing was ever recorded.
+
+    If there are only files, and they have errors, the files are the answer.
+    """
+    is_locked = is_engine_running(config.state_dir)
+    follows = view is not None and is_locked and bool(view.source().ref)
+    # An engine that follows commits never reads the files.
+    compiled = None if follows else _compiled(config, is_needed=view is None)
+    if view is None and compiled is not None and compiled.catalog is None:
+        return compiled
+    catalog = None if compiled is None else compiled.catalog
+    return list_jobs(
+        view,
+        catalog,
+        presence=presence_at(config, view, now=now) if view else Presence(is_running=is_locked),
+        now=now,
+        has_file=None if follows else catalog is not None,
+        main_file=str(config.main_file),
+        choice=choice,
+        states=states,
+    )
+
+
+def _compiled(config: EngineConfig, *, is_needed: bool) -> Compiled | None:
+    """The job files; None if they cannot be read. Raises that if they are needed."""
+    snapshot = FolderTree(config.main_file).snapshot()
+    if snapshot.problem:
+        if is_needed:
+            raise JobfileError(snapshot.trouble)
+        return None
+    return compile_files(snapshot.files, outside=snapshot.outside)
