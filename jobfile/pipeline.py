@@ -170,6 +170,6 @@ def compile_files(
 
 
 def _has_jobs(checked: Checked) -> bool:
-    """Whether the names of all jobs in a file, and of all the files that it includes, can be read."""
+    """Whether all jobs in a file, and all the files that it includes, can be found."""
     document = checked.remainder
     return document is not None and not any(document.is_lost((key,)) for key in ("jobs", "include"))

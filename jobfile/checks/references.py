@@ -139,7 +139,7 @@ def check_after(job: JobText) -> Iterator[Diagnostic]:
     """JF206: the job in an `after` trigger exists."""
     for trigger in job.triggers:
         name = after_setting(trigger)
-        if name is None or name.text in job.files.job_names or not job.files.is_whole:
+        if name is None or job.files.may_have_job(name.text):
             continue
         names = job.files.job_names if len(job.files.job_names) > MANY else job.files.job_names - {job.name}
         yield unknown_name(

@@ -7,12 +7,12 @@ from jobfile.expressions.scopes import UNKNOWN, Names
 from jobfile.files.merged_settings import Layer, Setting, map_at
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.model.values import Value
-from jobfile.syntax.document import Document
+from jobfile.syntax.document import ANY_NAME, Document
 
 
 def unknown_names(head: str, document: Document, path: DocumentPath) -> Names:
     """The names below a head that are declared at a path, but not known because of a mistake there."""
-    if document.is_lost(path):
+    if document.is_unknown(path, ANY_NAME):
         return {f"{head}.*": UNKNOWN}
     unsure = [name for name in map_at(document, path) if document.is_unsure((*path, name))]
     return {f"{head}.{name}": UNKNOWN for name in (*unsure, *document.lost_names(path))}

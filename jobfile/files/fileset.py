@@ -93,9 +93,14 @@ class FileSet:
             for name in (*map_at(document, ("jobs",)), *document.lost_names(("jobs",)))
         )
 
+    def may_have_job(self, name: str) -> bool:
+        """Whether a job has this name, or a mistake may hide it."""
+        hides = (document.is_unknown(("jobs",), name) for document in self.documents)
+        return name in self.job_names or not self.is_whole or any(hides)
+
     def is_unknown(self, section: str, name: str) -> bool:
         """Whether a name may be declared in a section of the main file, where a mistake hides it."""
-        return self.main.is_lost((section, name))
+        return self.main.is_unknown((section,), name)
 
     def section(self, key: str) -> dict[str, Setting]:
         """The entries of `calendars`, `queues` or `channels`."""
@@ -149,8 +154,7 @@ class JobText:
 
     def is_unknown(self, key: str, name: str) -> bool:
         """Whether a name may be declared in the map of a key, where a mistake hides it."""
-        places = [(document, (*path, key)) for document, path in self.layers]
-        return any(document.is_lost(path) or name in document.lost_names(path) for document, path in places)
+        return any(document.is_unknown((*path, key), name) for document, path in self.layers)
 
     @cached_property
     def env(self) -> Settings:
@@ -388,7 +392,8 @@ class StepText:
         return self._scope_with(self.job.base_names)
 
     def _scope_with(self, names: Names) -> Scope:
-        unknown = {f"steps.{name}.*": UNKNOWN for name in self.document.lost_names((*self.job.path, "steps"))}
+        unknown = unknown_names("steps", self.document, (*self.job.path, "steps"))
+        unknown = {f"{name.removesuffix('.*')}.*": one for name, one in unknown.items()}
         return build(
             {**names, **unknown, **unknown_entries("secrets", self.layers)},
             constants=self.job.files.vars_names,

@@ -7,7 +7,7 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.schema.forms import Form, Kind
 from jobfile.schema.messages import Violation, strays_of, without_echoes
 from jobfile.schema.unknown_keys import Keys, meant_keys
-from jobfile.syntax.document import Document
+from jobfile.syntax.document import ANY_NAME, Document
 
 
 def remainder(
@@ -35,7 +35,10 @@ def remainder(
         elif one.keyword == "required":
             cuts.add(_without_holders(one.path, required, form) if one.path else ())
         elif one.keyword == "propertyNames":
-            cuts |= {(*one.path, str(one.value))} if "enum" in one.schema else set()
+            if "enum" in one.schema:
+                cuts.add((*one.path, str(one.value)))
+            else:
+                lost.add((*one.path, ANY_NAME))
         else:
             cuts.add(_without_holders(one.path, required, form))
     cuts.discard(())

@@ -65,12 +65,17 @@ _LIBRARY_FAULTS: Final = (yaml.YAMLError, ValueError, OverflowError, RecursionEr
 """What a YAML parser can raise: its own errors, and its faults with numbers, nesting and buffers."""
 
 
+ANY_NAME: Final = "*"
+"""Stands for every name in a map."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A file as a plain tree; places are computed when the first one is needed.
 
     `lost` are the paths of values that are unknown because of a mistake there: the tree does not have them,
-    but the author meant to write something, so nothing there can be called missing.
+    but the author meant to write something, so nothing there can be called missing. A path ends in ANY_NAME
+    where a name has the wrong form: what the author calls it elsewhere is not known.
     """
 
     source: Source
@@ -152,13 +157,18 @@ class Document:
         """Whether the value at a path, or one that contains it, is unknown because of a mistake."""
         return bool(self.lost) and any(path[:length] in self.lost for length in range(1, len(path) + 1))
 
+    def is_unknown(self, path: DocumentPath, name: str) -> bool:
+        """Whether the map at a path may have a name that a mistake hides."""
+        return self.is_lost((*path, name)) or (*path, ANY_NAME) in self.lost
+
     def is_unsure(self, path: DocumentPath) -> bool:
         """Whether the value at a path is unknown because of a mistake, or a part of it."""
         return bool(self.lost) and (path in self._touched or self.is_lost(path))
 
     def lost_names(self, path: DocumentPath) -> frozenset[str]:
         """The names in the map at a path whose values are unknown."""
-        return frozenset(str(one[-1]) for one in self._touched.get(path, ()) if len(one) == len(path) + 1)
+        names = (one[-1] for one in self._touched.get(path, ()) if len(one) == len(path) + 1)
+        return frozenset(str(name) for name in names if name != ANY_NAME)
 
     def lost_texts(self, path: DocumentPath) -> Iterator[str]:
         """The values at and below a path that are unknown because of a mistake, as written in the file."""

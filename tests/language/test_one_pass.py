@@ -141,6 +141,11 @@ MISTAKES: Final[dict[str, tuple[Path, object]]] = {
     "webhook secret is a list": ((*TELL, "triggers", 1, "webhook", "secret"), ["KEY"]),
     "idempotency key is a list": ((*TELL, "idempotency_key"), ["a"]),
     "window has no value": ((*QUICK, "catchup", "window"), None),
+    "name of a job": (
+        ("jobs", "Bad Name"),
+        {"description": "x", "triggers": [{"after": "load"}], "run": "x"},
+    ),
+    "name of a step": ((*STEPS, "bad-name"), {"run": "x", "needs": ["each"]}),
     # of meaning
     "no duration": ((*QUICK, "timeout"), "5 minutes"),
     "no cron": ((*QUICK, "schedule"), "61 * * * *"),
@@ -203,7 +208,8 @@ def independent(draw: st.DrawFn) -> list[str]:
     """Mistakes at places that do not touch."""
     chosen: list[str] = []
     for name in draw(st.lists(st.sampled_from(sorted(MISTAKES)), min_size=2, max_size=8, unique=True)):
-        if not any(is_near(MISTAKES[name][0], MISTAKES[other][0]) for other in chosen):
+        is_apart = not any(is_near(MISTAKES[name][0], MISTAKES[other][0]) for other in chosen)
+        if is_apart and not {name, *chosen} >= {"name of a job", "unknown job"}:  # it may be its other name
             chosen.append(name)
     return chosen
 
