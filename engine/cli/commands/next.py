@@ -1,6 +1,6 @@
 """`jobfile next`: when a job, or a cron expression, fires next."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, tzinfo
 
 import click
@@ -16,7 +16,7 @@ from engine.answers.upcoming import (
 )
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.expressions import entry_of, zone_named
-from engine.cli.findings import print_errors
+from engine.cli.in_force import catalog_in_force
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.times import parse_instant
@@ -44,7 +44,8 @@ def command(
 ) -> int:
     """The next fires of JOB, of a cron EXPR in quotes, of a period (10m), or of all jobs.
 
-    A note below the fires says when a job is paused, or no engine is running.
+    A note below the fires says when a job is paused, or no engine is running. While the job files have
+    errors, the jobs in force are shown, if there are any.
     """
     zone = zone_named(zone_name)
     now = parse_instant(start, zone, now=place.now()) if start else place.now()
@@ -52,7 +53,7 @@ def command(
         return _print(
             next_fires(what, (entry_of(what, zone.key),), count, now=now, is_job=False), as_json=as_json
         )
-    catalog = _catalog(place)
+    catalog = _catalog(place, () if what is None else (what,))
     if catalog is None:
         return NOT_WELL
     schedules = {one.spec.name: one.spec.schedule for one in catalog.jobs if one.spec.enabled}
@@ -72,15 +73,16 @@ def command(
     return GOOD if as_json else _print_obstacles(place, (what,), zone_named(job.spec.timezone))
 
 
-def _catalog(place: Place) -> Catalog | None:
-    """The jobs of the files; None when they have errors, which are printed."""
+def _catalog(place: Place, jobs: Collection[str]) -> Catalog | None:
+    """The jobs of the files; those in force when the files have errors.
+
+    None when nothing is in force, or these jobs are not; then the errors are printed.
+    """
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(f"{snapshot.problem}; name the job file with -f, or give an expression in quotes")
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
-    if compiled.catalog is None:
-        print_errors(compiled)
-    return compiled.catalog
+    return compiled.catalog or catalog_in_force(compiled, place, jobs=jobs)
 
 
 def _print(found: Fires, *, as_json: bool) -> int:
