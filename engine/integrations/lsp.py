@@ -5,7 +5,6 @@ converted here.
 """
 
 import asyncio
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
 from engine.ports import Clock
-from engine.sources.file_sets import set_of
+from engine.sources.file_sets import is_job_file, set_of
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile import __version__
 from jobfile.diagnostics.diagnostic import (
@@ -41,9 +40,6 @@ from jobfile.syntax.document import Document
 
 QUIET_SECONDS: Final = 0.15
 """Files are checked after this many seconds without typing."""
-
-_NAMES: Final = ("jobs.yaml", "jobs.yml")
-_JOBS: Final = re.compile(r"^jobs[ \t]*:", re.MULTILINE)
 
 _LEVELS: Final = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
@@ -121,7 +117,7 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
     if looked.files is not None:
         state.good[uri] = looked.files
     by_file: dict[str, list[types.Diagnostic]] = {name: [] for name, _ in found.files}
-    is_ours = len(found.files) > 1 or _is_job_file(path, texts.get(str(path), ""))
+    is_ours = len(found.files) > 1 or is_job_file(path, texts.get(str(path), ""))
     told = (
         one
         for one in looked.diagnostics
@@ -146,12 +142,6 @@ def _left_off(count: int) -> types.Diagnostic:
     top = types.Range(types.Position(0, 0), types.Position(0, 0))
     level = types.DiagnosticSeverity.Information
     return types.Diagnostic(range=top, message=left_off_words(count), severity=level, source="jobfile")
-
-
-def _is_job_file(path: Path, text: str) -> bool:
-    """Whether a single file is a job file: by its name, or because it has jobs."""
-    is_named = path.name in _NAMES or path.name.endswith(tuple(f".{name}" for name in _NAMES))
-    return is_named or _JOBS.search(text) is not None
 
 
 def _sound(text: str) -> str:

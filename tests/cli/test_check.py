@@ -212,14 +212,59 @@ def test_outside_a_repository_nothing_can_have_changed(jobfile: Jobfile, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["folder", "folder/", "."])
-@pytest.mark.parametrize("command", ["check", "fmt", "show", "run", "next", "simulate"])
+@pytest.mark.parametrize("command", ["fmt", "show", "run", "next", "simulate"])
 def test_a_folder_in_place_of_a_job_file_is_named_in_words(
     jobfile: Jobfile, tmp_path: Path, command: str, name: str
 ) -> None:
     """Not by the number of a descriptor, and without a hint that the file is missing elsewhere."""
     (tmp_path / "folder").mkdir()
-    words = [name] if command in ("check", "fmt") else ["-f", name]
+    words = [name] if command == "fmt" else ["-f", name]
     said = jobfile(command, *(["good"] if command in ("show", "run") else []), *words)
     assert said.code not in (0, 70)
     assert re.search(r"\bcannot read \d", said.err) is None, said.err
     assert "Is a directory" in said.err or "is a folder" in said.err, said.err
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "checked"),
+    [
+        ({"jobs.yaml": "main", "more.yaml": "main"}, ".", ["jobs.yaml"]),
+        ({"sub/jobs.yaml": "main", "sub/b.yaml": "main"}, "sub", ["sub/jobs.yaml"]),
+        (
+            {"sub/b.yaml": "main", "sub/a.yml": "main", "sub/x.yaml": "other"},
+            "sub/",
+            ["sub/a.yml", "sub/b.yaml"],
+        ),
+        ({"jobs.yaml": "include", "sub/b.yaml": "part", "sub/x.test.yaml": "other"}, "sub", ["sub/b.yaml"]),
+        ({"jobs.yaml": "include", "sub/b.yaml": "empty"}, "sub", ["sub/b.yaml"]),
+        ({"jobs.yaml": "include", "sub/b.yaml": "part"}, ".", ["jobs.yaml", "sub/b.yaml"]),
+    ],
+)
+def test_a_folder_stands_for_its_job_files(
+    jobfile: Jobfile, tmp_path: Path, folder: dict[str, str], files: str, checked: list[str]
+) -> None:
+    texts = {
+        "main": "version: 1\njobs: {a: {run: x, timeout: 5 x}}\n",
+        "include": "version: 1\ninclude: [sub/*.yaml]\nqueues: {db: {slots: 1}}\njobs: {}\n",
+        "part": "version: 1\njobs: {b: {run: x, queue: db}}\n",
+        "empty": "version: 1\n",
+        "other": "services: {db: {image: x}}\n",
+    }
+    (tmp_path / "jobs.yaml").unlink()
+    (tmp_path / "sub").mkdir()
+    for name, kind in folder.items():
+        (tmp_path / name).write_text(texts[kind])
+    said = jobfile("check", files, "--json")
+    has_mistakes = any(folder[name] == "main" for name in checked)
+    assert (said.code, said.json["files"]) == (int(has_mistakes), checked)
+
+
+def test_a_folder_without_job_files_is_named_in_words(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "sub" / "a.yaml").mkdir(parents=True)
+    (tmp_path / "sub" / "b.yaml").write_text("services: {}\n")
+    (tmp_path / "sub" / "c.yaml").symlink_to(tmp_path / "sub" / "b.yaml")
+    said = jobfile("check", "sub")
+    assert (said.code, said.out) == (65, "")
+    assert said.err == (
+        "error: cannot read sub: this folder has no jobs.yaml, and no other YAML file with `jobs`\n"
+    )
