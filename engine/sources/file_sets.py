@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,15 @@ def _text(path: Path) -> str:
         return read_limited(path).decode(errors="replace")
     except OSError:
         return ""
+
+
+def case_files_of(main: Path, open_texts: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    """The names and contents of the case files beside a main file, and in the folder `tests` beside it."""
+    for folder in (main.parent, main.parent / "tests"):
+        for path in sorted(one for ending in _CASES for one in folder.glob(f"*{ending}")):
+            name = str(path)
+            with suppress(OSError):
+                yield name, open_texts[name].encode() if name in open_texts else read_limited(path)
 
 
 def set_of(path: Path, open_texts: Mapping[str, str]) -> JobFiles:
