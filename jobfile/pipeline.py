@@ -1,6 +1,6 @@
 """The stages from text to catalog, in order. A table of contents, and nothing else."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from jobfile.checks.suppression import suppress
 from jobfile.compile import compile_jobs
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
-from jobfile.files.fileset import FileSet, JobPlace
+from jobfile.files.fileset import FileSet
 from jobfile.files.include import MAX_TREE_BYTES, check_include, check_included, too_large
 from jobfile.files.overrides import override
 from jobfile.model.catalog import Catalog, build_catalog
@@ -26,12 +26,16 @@ File = tuple[str, bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A file with every diagnostic about its text and shape; no document when it could not be read."""
+    """A file with every diagnostic about its text and shape; no document when it could not be read.
+
+    `remainder` is the document without what has the wrong shape: its meaning is checked.
+    """
 
     name: str
     diagnostics: tuple[Diagnostic, ...]
     source: Source | None = None
     document: Document | None = None
+    remainder: Document | None = None
 
     @property
     def is_valid(self) -> bool:
@@ -66,12 +70,22 @@ def read_file(name: str, content: bytes, *, form: Form = JOB_FILE) -> Checked:
     if source is None:
         return Checked(name=name, diagnostics=diagnostics)
     document, found = parse_document(source)
-    if document is not None:  # meaning is checked only where the shape is right
-        found = (*found, *validate(document, form=form))
+    remainder = None
+    if document is not None:
+        twice = [one.path for one in found if one.code == "JF006"]  # the first values are lost
+        shape = validate(document, form=form)
+        found = (*found, *shape.diagnostics)
+        remainder = shape.remainder.without(shape.remainder.tree, twice) if twice else shape.remainder
     foreign = _foreign(source, form) if any(one.is_error for one in found) else None
     if foreign is not None:
         return Checked(name=name, diagnostics=(foreign,), source=source)
-    return Checked(name=name, diagnostics=(*diagnostics, *found), source=source, document=document)
+    return Checked(
+        name=name,
+        diagnostics=(*diagnostics, *found),
+        source=source,
+        document=document,
+        remainder=remainder,
+    )
 
 
 def _foreign(source: Source, form: Form) -> Diagnostic | None:
@@ -115,23 +129,22 @@ def check_files(
     if any(one.code == "JF024" for one in main.diagnostics):  # the `include` of another tool
         others, found = [], list(main.diagnostics)
     fileset = None
-    if main.document is not None:
-        values, problems = override(main.document, overrides or {})
-        included = tuple(one.document for one in others if one.document is not None)
+    if main.document is not None and main.remainder is not None:
+        values, problems = override(main.remainder, overrides or {})
+        included = tuple(one.remainder for one in others if one.remainder is not None)
         stray: list[Diagnostic] = []
         if sum(len(content) for _, content in given) > MAX_TREE_BYTES:
             stray.append(too_large(main.document))
         stray += check_include(main.document, [one.name for one in others], outside=outside)
-        is_whole = not stray and all(one.is_valid for one in read)
-        is_good = all(one.path[:1] == ("jobs",) for one in main.diagnostics if one.is_error)
-        fileset = FileSet(main.document, included, values, _skipped(read), is_whole, is_good)
+        fileset = FileSet(main.remainder, included, values, is_whole=not stray and all(map(_has_jobs, read)))
         found += [*problems, *stray]
-        found += [finding for document in included for finding in check_included(document)]
+        found += [finding for one in others if one.document for finding in check_included(one.document)]
         too_much = find_too_much(fileset)  # reported alone: every other rule would pay for the size
         found += too_much or (*check(fileset, now=now), *check_beyond(fileset, unable))
         if ask_shells is not None and not too_much:
             found += check_scripts(fileset, ask_shells, but=found)
-    diagnostics = suppress(arrange(found, files=[one.name for one in read]), sources)
+    unsure = {one.name for one in read if one.remainder is None or one.remainder.lost}
+    diagnostics = suppress(arrange(found, files=[one.name for one in read]), sources, unsure=unsure)
     return Looked(diagnostics=diagnostics, sources=sources, files=fileset)
 
 
@@ -156,25 +169,7 @@ def compile_files(
     )
 
 
-def _skipped(read: Sequence[Checked]) -> frozenset[JobPlace]:
-    """The jobs with an error in their shape; all jobs of a file that has an error outside its jobs.
-
-    An error in the main file outside its jobs affects the jobs of every file.
-    """
-    is_all = any(not _is_in_a_job(one, read[0]) for one in read[0].diagnostics if one.is_error)
-    found: set[JobPlace] = set()
-    for one in read:
-        errors = [finding for finding in one.diagnostics if finding.is_error]
-        jobs = one.document.tree.get("jobs") if one.document is not None and (errors or is_all) else None
-        if not isinstance(jobs, dict):
-            continue
-        is_own = not is_all and all(_is_in_a_job(finding, one) for finding in errors)
-        names = [str(finding.path[1]) for finding in errors] if is_own else list(jobs)
-        found |= {(one.name, name) for name in names}
-    return frozenset(found)
-
-
-def _is_in_a_job(finding: Diagnostic, checked: Checked) -> bool:
-    jobs = checked.document.tree.get("jobs") if checked.document is not None else None
-    is_below = len(finding.path) > 1 and finding.path[0] == "jobs"
-    return is_below and isinstance(jobs, dict) and finding.path[1] in jobs
+def _has_jobs(checked: Checked) -> bool:
+    """Whether all jobs in a file, and all the files that it includes, can be found."""
+    document = checked.remainder
+    return document is not None and not any(document.is_lost((key,)) for key in ("jobs", "include"))

@@ -1,6 +1,7 @@
 """Answers of `explain`: what a diagnostic code means, and which keys a job file may have."""
 
-from typing import NamedTuple
+import re
+from typing import Final, NamedTuple
 
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.pages import keys_text, page_text
@@ -19,6 +20,21 @@ def page_of(code: str) -> Page:
     """The page of an existing code."""
     one = CODES[code]
     return Page(code=code, severity=one.severity.value, says=one.says, text=page_text(code) or "")
+
+
+_FENCE: Final = re.compile(r"```.*")
+
+
+def page_to_text(page: Page) -> str:
+    """A page as text for a terminal: examples are indented, without Markdown's marks."""
+    lines = []
+    is_example = False
+    for line in page.text.rstrip("\n").split("\n"):
+        if _FENCE.fullmatch(line):
+            is_example = not is_example
+        else:
+            lines.append(f"    {line}".rstrip() if is_example else line.removeprefix("# "))
+    return "\n".join(lines)
 
 
 def page_to_json(page: Page) -> dict[str, object]:

@@ -36,6 +36,12 @@ def show_job(found: CompiledJob, text: JobText) -> Shown:
     return Shown(spec=found.spec, digest=found.digest, about=about, origins=_origins(text))
 
 
+def show_in_force(found: CompiledJob) -> Shown:
+    """A job as it is in force. The ledger keeps the place of the job, but not that of each value."""
+    about = f"in force, digest {found.digest[:DIGITS]}"
+    return Shown(spec=found.spec, digest=found.digest, about=about, origins=None)
+
+
 def show_run(view: View, run: Run) -> Shown:
     """The job as a run had it. The ledger keeps the place of the job, but not that of each value."""
     text = view.definition_text(run.digest)

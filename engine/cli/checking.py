@@ -32,10 +32,11 @@ def check_sets(
 ) -> CheckedSets:
     """Check each named file as a main file; a file that another one includes is checked there.
 
+    The name of a folder stands for its main file, or else for its job files.
     `fix` is `safe` or `unsafe` when files are fixed first.
     """
     found, shells = CheckedSets(), SyntaxChecker()
-    sets = [one for name in names for one in _read(name, found)]
+    sets = [one for name in names for path in _files_of(name, place, found) for one in _read(path, found)]
     included = {_identity(name) for one in sets for name, _ in one.files[1:]}
     sets = [one for one in sets if _identity(one.files[0][0]) not in included]
     wanted: set[str] = set()
@@ -71,6 +72,22 @@ def check_sets(
             )
     found.diagnostics = arrange(everything, files=found.names)
     return found
+
+
+def _files_of(name: str, place: Place, found: CheckedSets) -> list[str]:
+    """The files that a name stands for: itself, or those of a folder."""
+    if not Path(name).is_dir():
+        return [name]
+    from engine.sources.file_sets import job_files_in  # noqa: PLC0415  start-up time: only for a folder
+
+    try:
+        paths = job_files_in(Path(name), main_file=place.main_file)
+    except OSError as error:
+        found.unreadable.append(f"{name}: {error.strerror or error}")
+        return []
+    if not paths:
+        found.unreadable.append(f"{name}: this folder has no jobs.yaml, and no other YAML file with `jobs`")
+    return [str(path) for path in paths]
 
 
 def _read(name: str, found: CheckedSets) -> Iterable[JobFiles]:

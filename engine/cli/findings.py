@@ -21,7 +21,7 @@ def print_diagnostics(
     files: Sequence[str] = (),
     jobs: int | None = None,
 ) -> None:
-    """Print findings in one of the forms; with text, a last line with counts goes to standard error."""
+    """Print findings in one of the forms; text ends with a line of counts if the number of jobs is known."""
     sources = without_secrets(diagnostics, sources)
     if form == "json":
         print_json(to_json(diagnostics, sources=sources, files=files))
@@ -41,7 +41,8 @@ def print_diagnostics(
         text = render_text(diagnostics, sources=sources, color=is_coloured(), width=width())
         _print_if_any(text)
         if jobs is not None:
-            click.echo(summary_line(diagnostics, files=len(files), jobs=jobs), err=True)
+            line = summary_line(diagnostics, files=len(files), jobs=jobs)
+            click.echo(f"\n{line}" if text else line)
 
 
 def print_errors(compiled: Looked) -> None:

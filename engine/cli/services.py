@@ -34,7 +34,7 @@ def print_for_service(
         log = render_text(diagnostics, sources=sources, width=PIPE_WIDTH)
         count = summary_line(diagnostics, files=len(files), jobs=jobs or 0)
         click.echo(render_github(diagnostics, paths=paths, log=log), nl=False)
-        click.echo(count, err=True)
+        click.echo(count)
         _write_step_summary(f"{log}\n{count}" if log else count)
 
 

@@ -1,55 +1,52 @@
-"""The language server, and the only module that imports pygls. It uses the same checks as the command line.
-
-Columns in jobfile are code points from 1, and those in the protocol are UTF-16 units from 0. They are
-converted here.
-"""
+"""The language server. It uses the same checks as the command line."""
 
 import asyncio
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from lsprotocol import types
-from pygls import uris
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
+from engine.integrations.lsp_places import (
+    MARK,
+    diagnostic_of,
+    format_edits,
+    left_off_note,
+    markdown,
+    path_of,
+    position_of,
+    sound,
+    symbol_of,
+    text_edits,
+    to_client,
+    to_offset,
+    uri_of,
+)
 from engine.ports import Clock
-from engine.sources.file_sets import set_of
+from engine.sources.file_sets import case_files_of, is_job_file, set_of
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile import __version__
-from jobfile.diagnostics.diagnostic import (
-    Diagnostic,
-    DocumentPath,
-    Edit,
-    Severity,
-    left_off_words,
-    most_severe,
-)
+from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Severity, most_severe
 from jobfile.diagnostics.source import Source, Span
 from jobfile.editor.complete import complete
 from jobfile.editor.cursor import find_cursor
 from jobfile.editor.hover import hover, name_at
 from jobfile.editor.names import definition_in_template, definition_of, named_kind
-from jobfile.editor.rename import RenameError, job_named_at, rename_edits
+from jobfile.editor.outline import outline
+from jobfile.editor.rename import Named, RenameError, case_places, named_at, rename_edits
 from jobfile.files.fileset import FileSet
-from jobfile.fixing.edits import apply_fixes, fix_for
+from jobfile.fixing.edits import apply_fixes, edited, fix_for
 from jobfile.pipeline import Looked, check_files
-from jobfile.syntax.document import Document
+from jobfile.syntax.document import Document, parse_document
 
 QUIET_SECONDS: Final = 0.15
 """Files are checked after this many seconds without typing."""
 
-_NAMES: Final = ("jobs.yaml", "jobs.yml")
-_JOBS: Final = re.compile(r"^jobs[ \t]*:", re.MULTILINE)
-
-_LEVELS: Final = {
-    Severity.ERROR: types.DiagnosticSeverity.Error,
-    Severity.WARNING: types.DiagnosticSeverity.Warning,
-    Severity.INFO: types.DiagnosticSeverity.Information,
-}
+UNSET: Final = "JF430"
+"""A script reads a variable that nothing sets: after a rename, the variable of the old name."""
 
 
 @dataclass
@@ -72,6 +69,7 @@ def make_server(clock: Clock) -> LanguageServer:
     _add_texts(server, state)
     _add_answers(server, state)
     _add_fixes(server, state)
+    _add_formatting(server, state)
     _add_renames(server, state)
     return server
 
@@ -111,9 +109,7 @@ def _add_texts(server: LanguageServer, state: _State) -> None:
 def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
     """Check the set that a file belongs to, and publish the findings in each of its files."""
     state.waiting.pop(uri, None)
-    path = _path(uri)
-    texts = {str(_path(one.uri)): _sound(one.source) for one in server.workspace.text_documents.values()}
-    found = set_of(path, texts)
+    found = set_of(path_of(uri), _open_texts(server))
     looked = check_files(
         found.files, outside=found.outside, now=state.clock.now(), ask_shells=state.shells.check
     )
@@ -121,7 +117,7 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
     if looked.files is not None:
         state.good[uri] = looked.files
     by_file: dict[str, list[types.Diagnostic]] = {name: [] for name, _ in found.files}
-    is_ours = len(found.files) > 1 or _is_job_file(path, texts.get(str(path), ""))
+    is_ours = len(found.files) > 1 or is_job_file(path_of(uri), _text(server, uri))
     told = (
         one
         for one in looked.diagnostics
@@ -129,34 +125,25 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
     )
     shown, left_off = most_severe(told if is_ours else ())
     for one in shown:
-        by_file[one.file].append(_diagnostic(one, looked))
+        by_file[one.file].append(diagnostic_of(one, looked))
     if left_off:
-        by_file[shown[0].file].append(_left_off(left_off))
+        by_file[shown[0].file].append(left_off_note(left_off))
     for name, diagnostics in by_file.items():
-        _publish(server, _uri(name, uri), diagnostics)
-    now_told = {_uri(name, uri) for name in by_file}
+        _publish(server, uri_of(name, uri), diagnostics)
+    now_told = {uri_of(name, uri) for name in by_file}
     for gone in state.told.get(uri, set()) - now_told:
         _publish(server, gone, [])
     state.told[uri] = now_told
     return looked
 
 
-def _left_off(count: int) -> types.Diagnostic:
-    """A note at the top of a file: more findings exist than are shown."""
-    top = types.Range(types.Position(0, 0), types.Position(0, 0))
-    level = types.DiagnosticSeverity.Information
-    return types.Diagnostic(range=top, message=left_off_words(count), severity=level, source="jobfile")
+def _open_texts(server: LanguageServer) -> dict[str, str]:
+    """The texts of the open files, by their absolute paths."""
+    return {str(path_of(one.uri)): sound(one.source) for one in server.workspace.text_documents.values()}
 
 
-def _is_job_file(path: Path, text: str) -> bool:
-    """Whether a single file is a job file: by its name, or because it has jobs."""
-    is_named = path.name in _NAMES or path.name.endswith(tuple(f".{name}" for name in _NAMES))
-    return is_named or _JOBS.search(text) is not None
-
-
-def _sound(text: str) -> str:
-    """The text with a replacement for each unpaired UTF-16 surrogate."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+def _text(server: LanguageServer, uri: str) -> str:
+    return sound(server.workspace.get_text_document(uri).source)
 
 
 def _publish(server: LanguageServer, uri: str, diagnostics: list[types.Diagnostic]) -> None:
@@ -165,59 +152,6 @@ def _publish(server: LanguageServer, uri: str, diagnostics: list[types.Diagnosti
 
 def _looked(server: LanguageServer, state: _State, uri: str) -> Looked:
     return state.looks.get(uri) or _look(server, state, uri)
-
-
-def _path(uri: str) -> Path:
-    return Path(uris.to_fs_path(uri) or "jobs.yaml")
-
-
-def _uri(name: str, like: str) -> str:
-    """The URI of a file. For the requested file it is the editor's own spelling."""
-    return like if Path(name) == _path(like) else (uris.from_fs_path(name) or like)
-
-
-# --- places: code points from 1 here, UTF-16 units from 0 there
-
-
-def to_client(source: Source, span: Span) -> types.Range:
-    """A span as a range of the protocol."""
-    return types.Range(_position(source, span.start.offset), _position(source, span.end.offset))
-
-
-def _position(source: Source, offset: int) -> types.Position:
-    place = source.position(min(offset, len(source.text)))
-    begin = source.line_starts[place.line - 1]
-    units = len(source.text[begin : place.offset].encode("utf-16-le")) // 2
-    return types.Position(place.line - 1, units)
-
-
-def to_offset(source: Source, position: types.Position) -> int:
-    """A position of the protocol as an offset; one beyond the end of its line means that end."""
-    if position.line >= len(source.line_starts):
-        return len(source.text)
-    begin = source.line_starts[position.line]
-    line = source.line(position.line + 1)
-    units = line.encode("utf-16-le")[: 2 * position.character]
-    return begin + len(units.decode("utf-16-le", "ignore"))
-
-
-def _diagnostic(one: Diagnostic, looked: Looked) -> types.Diagnostic:
-    source = looked.sources.get(one.file) or Source(one.file, "")
-    text = "\n".join([one.message, *one.notes, *(f"help: {advice}" for advice in one.help)])
-    related = [
-        types.DiagnosticRelatedInformation(
-            types.Location(uris.from_fs_path(one.file) or "", to_client(source, label.span)), label.text
-        )
-        for label in one.related
-    ]
-    return types.Diagnostic(
-        range=to_client(source, one.span),
-        message=text,
-        severity=_LEVELS[one.severity],
-        code=one.code,
-        source="jobfile",
-        related_information=related or None,
-    )
 
 
 # --- answers
@@ -243,8 +177,8 @@ class _Asked:
 
 def _asked(server: LanguageServer, state: _State, uri: str, position: types.Position) -> _Asked:
     looked = _looked(server, state, uri)
-    path = _path(uri)
-    text = _sound(server.workspace.get_text_document(uri).source).removeprefix("\ufeff")
+    path = path_of(uri)
+    text = _text(server, uri).removeprefix(MARK)
     source = Source(str(path), text)
     files = looked.files or state.good.get(uri)
     documents = looked.files.documents if looked.files is not None else ()
@@ -267,9 +201,9 @@ def _add_answers(server: LanguageServer, state: _State) -> None:
             is_key=is_key,
             name=name_at(asked.source.text, asked.offset),
             now=state.clock.now(),
-            is_good=asked.looked.is_valid,
+            bad=[(one.file, one.path) for one in asked.looked.diagnostics if one.is_error],
         )
-        content = _markdown(text)
+        content = markdown(text)
         return None if content is None else types.Hover(content)
 
     @server.feature(
@@ -278,12 +212,12 @@ def _add_answers(server: LanguageServer, state: _State) -> None:
     def completed(params: types.CompletionParams) -> types.CompletionList:
         asked = _asked(server, state, params.text_document.uri, params.position)
         cursor = find_cursor(asked.source.text, asked.offset)
-        start = _position(asked.source, asked.offset - len(cursor.word))
+        start = position_of(asked.source, asked.offset - len(cursor.word))
         items = [
             types.CompletionItem(
                 label=one.label,
                 kind=types.CompletionItemKind.Property if one.is_key else types.CompletionItemKind.Value,
-                documentation=_markdown(one.about),
+                documentation=markdown(one.about),
                 text_edit=types.TextEdit(types.Range(start, params.position), one.text),
             )
             for one in complete(asked.files, asked.document, cursor)
@@ -306,12 +240,8 @@ def _add_answers(server: LanguageServer, state: _State) -> None:
         if place is None:
             return None
         document, where = place
-        uri = _uri(document.source.name, params.text_document.uri)
+        uri = uri_of(document.source.name, params.text_document.uri)
         return types.Location(uri, to_client(document.source, document.key_span(where)))
-
-
-def _markdown(text: str) -> types.MarkupContent | None:
-    return types.MarkupContent(types.MarkupKind.Markdown, text) if text else None
 
 
 # --- changes
@@ -329,7 +259,7 @@ def _add_fixes(server: LanguageServer, state: _State) -> None:
     def acted(params: types.CodeActionParams) -> list[types.CodeAction]:
         uri = params.text_document.uri
         looked = _looked(server, state, uri)
-        name = str(_path(uri))
+        name = str(path_of(uri))
         own = [one for one in looked.diagnostics if one.file == name and one.suppressed is None]
         only = params.context.only
         actions = []
@@ -340,37 +270,93 @@ def _add_fixes(server: LanguageServer, state: _State) -> None:
         return actions
 
 
+def _add_formatting(server: LanguageServer, state: _State) -> None:
+    """The layout of `jobfile fmt`, and the outline."""
+
+    @server.feature(types.TEXT_DOCUMENT_FORMATTING)
+    def formatted(params: types.DocumentFormattingParams) -> list[types.TextEdit]:
+        uri = params.text_document.uri
+        text = _text(server, uri)
+        is_ours = is_job_file(path_of(uri), text) or len(set_of(path_of(uri), _open_texts(server)).files) > 1
+        return format_edits(text) if is_ours else []
+
+    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
+    def outlined(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+        uri = params.text_document.uri
+        looked = _looked(server, state, uri)
+        documents = () if looked.files is None else looked.files.documents
+        source = next((one.source for one in documents if Path(one.source.name) == path_of(uri)), None)
+        document = None if source is None else parse_document(source)[0]
+        return [] if document is None else [symbol_of(one, document.source) for one in outline(document)]
+
+
 def _add_renames(server: LanguageServer, state: _State) -> None:
-    """Rename a job in all files."""
+    """Rename a job, a param or a step in all files."""
 
     @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
     def prepared(params: types.PrepareRenameParams) -> types.Range | None:
         asked = _asked(server, state, params.text_document.uri, params.position)
-        if asked.files is None or asked.document is None:
-            return None
-        path, is_key = asked.place()
-        found = job_named_at(asked.files, asked.document, path, is_key=is_key)
+        found = _named(asked)
         return None if found is None else to_client(asked.source, found[1])
 
     @server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))
     def renamed(params: types.RenameParams) -> types.WorkspaceEdit | None:
         uri = params.text_document.uri
         asked = _asked(server, state, uri, params.position)
-        if asked.files is None or asked.document is None:
-            return None
-        path, is_key = asked.place()
-        found = job_named_at(asked.files, asked.document, path, is_key=is_key)
-        if found is None:
+        found = _named(asked)
+        if found is None or asked.files is None:
             return None
         try:
-            edits = rename_edits(asked.files, found[0], params.new_name)
+            edits = _rename(server, asked.looked, asked.files, found[0], params.new_name)
         except RenameError as error:
             raise JsonRpcInvalidParams(str(error)) from error
         changes: dict[str, list[types.TextEdit]] = {}
-        for source, span in edits:
-            edit = types.TextEdit(to_client(source, span), params.new_name)
-            changes.setdefault(_uri(source.name, uri), []).append(edit)
+        for source, edit in edits:
+            change = types.TextEdit(to_client(source, edit.span), edit.text)
+            changes.setdefault(uri_of(source.name, uri), []).append(change)
         return types.WorkspaceEdit(changes=changes)
+
+
+def _named(asked: _Asked) -> tuple[Named, Span] | None:
+    if asked.files is None or asked.document is None:
+        return None
+    return named_at(asked.files, asked.document, asked.place()[0], asked.offset)
+
+
+def _rename(
+    server: LanguageServer, looked: Looked, files: FileSet, named: Named, new: str
+) -> list[tuple[Source, Edit]]:
+    """The changes of a rename. Raises RenameError if it is not possible, or would break something."""
+    if not looked.is_valid:
+        raise RenameError("these files have errors, so a rename could miss a place: fix the errors first")
+    places = rename_edits(files, named, new)
+    main, texts = Path(files.main.source.name), _open_texts(server)
+    changed: dict[str, list[Edit]] = {name: [] for name in looked.sources}
+    edits = [(one.source, Edit(span=one.span, text=one.text(new))) for one in places]
+    for source, edit in edits:
+        changed[source.name].append(edit)
+    after = check_files(
+        [(name, edited(looked.sources[name], some).encode()) for name, some in changed.items()]
+    )
+    unset = {one.path for one in looked.diagnostics if one.code == UNSET}
+    broken = next(
+        (one for one in after.diagnostics if one.is_error or (one.code == UNSET and one.path not in unset)),
+        None,
+    )
+    if broken is not None:
+        place = f"{broken.file}:{broken.span.start.line}"
+        raise RenameError(f"this rename would break {place}: {broken.message}; rename it by hand")
+    for name, content in case_files_of(main, texts):
+        document = parse_document(Source(name, content.decode(errors="replace").removeprefix(MARK)))[0]
+        if document is not None and _is_about(document, main):
+            edits += [(one.source, Edit(span=one.span, text=new)) for one in case_places(document, named)]
+    return edits
+
+
+def _is_about(document: Document, main: Path) -> bool:
+    """Whether a case file is about the jobs of this main file."""
+    named = document.text(("jobs",))
+    return not named or (Path(document.source.name).parent / named).resolve() == main.resolve()
 
 
 def _fixes(one: Diagnostic, looked: Looked, uri: str, wanted: types.Range) -> Iterable[types.CodeAction]:
@@ -383,9 +369,9 @@ def _fixes(one: Diagnostic, looked: Looked, uri: str, wanted: types.Range) -> It
         yield types.CodeAction(
             title=fix.title,
             kind=types.CodeActionKind.QuickFix,
-            diagnostics=[_diagnostic(one, looked)],
+            diagnostics=[diagnostic_of(one, looked)],
             is_preferred=fix.safe,
-            edit=types.WorkspaceEdit(changes={uri: _edits(source, fix.edits)}),
+            edit=types.WorkspaceEdit(changes={uri: text_edits(source, fix.edits)}),
         )
 
 
@@ -401,13 +387,5 @@ def _fix_all(own: list[Diagnostic], looked: Looked, uri: str) -> Iterable[types.
         yield types.CodeAction(
             title="make all safe fixes",
             kind=types.CodeActionKind.SourceFixAll,
-            edit=types.WorkspaceEdit(changes={uri: _edits(source, edits)}),
+            edit=types.WorkspaceEdit(changes={uri: text_edits(source, edits)}),
         )
-
-
-def _edits(source: Source, edits: Iterable[Edit]) -> list[types.TextEdit]:
-    line_end = "\r\n" if "\r\n" in source.text else "\n"
-    return [
-        types.TextEdit(to_client(source, edit.span), edit.text.replace("\r\n", "\n").replace("\n", line_end))
-        for edit in edits
-    ]

@@ -63,6 +63,7 @@ from jobfile.checks.variables import (
     check_passed_variables,
     check_variables_are_given,
 )
+from jobfile.checks.whose import with_jobs
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import FileSet, JobText, Payload
 
@@ -153,19 +154,22 @@ SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_channels,
     check_file_secrets,
 )
-"""Rules about the sections beside the jobs; only where their shape is valid."""
+"""Rules about the sections beside the jobs."""
 
 
 def check(files: FileSet, *, now: datetime | None = None) -> tuple[Diagnostic, ...]:
     """All findings about the meaning of files that are not too large; without `now`, none about the past."""
-    found: list[Diagnostic] = []
-    for job in files.jobs.values():
-        for rule in JOB_CHECKS:
-            found += rule(job)
-        for payload in job.payloads:
-            for each in PAYLOAD_CHECKS:
-                found += each(payload)
-        if now is not None:
-            found += check_not_over(job, now)
-    rules = (*FILE_CHECKS, *(SECTION_CHECKS if files.has_good_sections else ()))
-    return (*found, *(finding for check_files in rules for finding in check_files(files)))
+    about_jobs = ((job, one) for job in files.jobs.values() for one in _check_job(job, now))
+    rules = (*FILE_CHECKS, *SECTION_CHECKS)
+    about_files = (finding for check_files in rules for finding in check_files(files))
+    return (*with_jobs(files, about_jobs), *about_files)
+
+
+def _check_job(job: JobText, now: datetime | None) -> Iterator[Diagnostic]:
+    for rule in JOB_CHECKS:
+        yield from rule(job)
+    for payload in job.payloads:
+        for each in PAYLOAD_CHECKS:
+            yield from each(payload)
+    if now is not None:
+        yield from check_not_over(job, now)

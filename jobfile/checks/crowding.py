@@ -63,6 +63,8 @@ def _starts(job: JobText, entry: Setting) -> Iterator[tuple[tuple[str, int], int
     """The local minutes at which an entry fires, each with the days of the year."""
     if job.settings.get("enabled") is not None and job.settings["enabled"].value is False:
         return
+    if entry.is_unsure() or job.is_unsure("enabled"):
+        return
     if not isinstance(entry.value, str) and entry.part("spread") is not None:
         return
     text = cron_text(entry)

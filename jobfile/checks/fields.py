@@ -30,7 +30,7 @@ def check_action(payload: Payload) -> Iterator[Diagnostic]:
     """JF107: a job or step has exactly one action."""
     allowed = ACTIONS[:-1] if isinstance(payload, StepText) else ACTIONS
     own = [key for key in payload.settings if key in allowed]
-    if not own:
+    if not own and not payload.is_unsure(*allowed):
         yield finding(
             payload.here,
             "JF107",
@@ -230,13 +230,13 @@ def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
             )
         elif "http" in payload.settings and (codes or text == "signal"):
             yield _other_kind(one, "a request", "timeout, connect, http:NNN or http:5xx")
-        elif text.startswith("http:") and not _has_request(payload):
+        elif text.startswith("http:") and not _may_have_request(payload):
             yield _other_kind(one, "a process", "timeout, signal, exit:N or exit:N-M")
 
 
-def _has_request(payload: Payload) -> bool:
-    """Whether the job or step sends a request, or a step of the job does."""
-    if "http" in payload.settings:
+def _may_have_request(payload: Payload) -> bool:
+    """Whether the job or step sends a request, or a step of the job does, or a mistake hides that."""
+    if "http" in payload.settings or payload.is_unsure("http", "steps"):
         return True
     return isinstance(payload, JobText) and any("http" in step.settings for step in payload.steps.values())
 
@@ -294,7 +294,7 @@ def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:
         retries = payload.settings.get("retry")
         yield from _unsafe_retry(payload, http, retries)
     parallel = payload.settings.get("max_parallel")
-    if parallel is not None and "for_each" not in payload.settings:
+    if parallel is not None and "for_each" not in payload.settings and not payload.is_unsure("for_each"):
         yield finding(
             parallel,
             "JF102",
@@ -323,7 +323,9 @@ def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Ite
     """JF613: a request that changes something can arrive even if its answer is lost."""
     job = payload if isinstance(payload, JobText) else payload.job
     method = http.value.get("method")
-    if retry is None or method not in ("POST", "PATCH") or "idempotency_key" in job.settings:
+    if retry is None or method not in ("POST", "PATCH"):
+        return
+    if "idempotency_key" in job.settings or job.is_unsure("idempotency_key"):
         return
     attempts = retry.value.get("attempts", 1) if isinstance(retry.value, Mapping) else retry.value
     if attempts > 1:

@@ -7,7 +7,8 @@ from jobfile.compile.timing import entries_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.params import check_pattern, check_value
-from jobfile.files.fileset import JobText, Payload, param_of, value_of
+from jobfile.files.declarations import param_of, value_of
+from jobfile.files.fileset import JobText, Payload
 from jobfile.files.matrix import MAX_COMBINATIONS, MOST_COUNTED, combination_count, combinations, fits
 from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import ParamSpec, ParamType
@@ -40,7 +41,7 @@ def check_outputs(payload: Payload) -> Iterator[Diagnostic]:
 def _check_declared(setting: Setting, word: str) -> Iterator[Diagnostic]:
     name = str(setting.path[-1])
     spec = param_of(name, setting)
-    if spec.type is ParamType.ARRAY and spec.item_type is None:
+    if spec.type is ParamType.ARRAY and spec.item_type is None and not setting.is_unsure("items"):
         yield finding(
             setting,
             "JF102",
@@ -78,8 +79,12 @@ def check_arguments(job: JobText) -> Iterator[Diagnostic]:
 def _check_required(
     job: JobText, setting: Setting, what: str, given: Mapping[str, object]
 ) -> Iterator[Diagnostic]:
+    if what == "schedule" and isinstance(setting.value, Mapping) and setting.is_unsure("with"):
+        return
+    params = job.settings.get("params")
     for param in job.params:
-        if param.is_required and param.name not in given:
+        is_unsure = params is not None and params.is_unsure(param.name)
+        if param.is_required and param.name not in given and not is_unsure:
             advice = (f"set it:  with: {{{param.name}: …}}",) if what == "schedule" else ()
             yield finding(
                 setting,
@@ -92,6 +97,8 @@ def _check_required(
 
 def _check_argument(job: JobText, params: Mapping[str, ParamSpec], value: Setting) -> Iterator[Diagnostic]:
     name = str(value.path[-1])
+    if name not in params and job.is_unknown("params", name):
+        return
     if name not in params:
         near = suggest(name, params)
         yield finding(
@@ -112,7 +119,7 @@ def _check_argument(job: JobText, params: Mapping[str, ParamSpec], value: Settin
 def check_matrix(job: JobText) -> Iterator[Diagnostic]:
     """JF505, JF506: the number of combinations of a matrix is limited, and `exclude` matches some of them."""
     setting = job.settings.get("matrix")
-    if setting is None:
+    if setting is None or job.is_unsure("matrix"):
         return
     count = combination_count(setting)
     if count > MAX_COMBINATIONS:

@@ -30,7 +30,7 @@ def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
     """JF607: a run that takes longer than the time between runs makes the next one be skipped."""
     setting = job.settings.get("timeout")
     timeout = duration_of(setting)
-    if setting is None or timeout is None or "concurrency" in job.settings:
+    if setting is None or timeout is None or _overlap_is_chosen(job):
         return
     shortest = shortest_interval(job)
     if shortest is not None and timeout > shortest:
@@ -46,7 +46,7 @@ def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
 def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
     """JF614: all attempts and the delays between them end before the next run."""
     retry, timeout = job.settings.get("retry"), duration_of(job.settings.get("timeout"))
-    if retry is None or timeout is None or "concurrency" in job.settings or _has_bad_duration(retry):
+    if retry is None or timeout is None or _overlap_is_chosen(job) or _has_bad_duration(retry):
         return
     shortest = shortest_interval(job)
     spec = retry_of(retry)
@@ -61,6 +61,11 @@ def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
             help=("use fewer attempts, a shorter timeout, or  concurrency: {on_overlap: …}",),
             at_key=retry.value.__class__ is dict,
         )
+
+
+def _overlap_is_chosen(job: JobText) -> bool:
+    """Whether the job says what happens when its runs overlap, or a mistake hides that."""
+    return "concurrency" in job.settings or job.is_unsure("concurrency")
 
 
 def _has_bad_duration(setting: Setting) -> bool:
@@ -221,7 +226,7 @@ def check_expect_can_hold(job: JobText) -> Iterator[Diagnostic]:
 def longest_interval(job: JobText) -> timedelta | None:
     """The longest time between two runs of a job with one entry, if nothing else can start it."""
     entries = list(entries_of(job))
-    if len(entries) != 1 or "triggers" in job.settings:
+    if len(entries) != 1 or "triggers" in job.settings or job.is_unsure("triggers", "schedule"):
         return None
     entry = entries[0]
     if isinstance(entry.value, Mapping) and any(

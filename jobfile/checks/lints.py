@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from jobfile.checks.finding import finding, located
-from jobfile.checks.sections import names_read
+from jobfile.checks.sections import names_read, with_meant
 from jobfile.compile.actions import texts_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
@@ -21,7 +21,7 @@ _GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*
 
 def check_described(job: JobText) -> Iterator[Diagnostic]:
     """JF601: shown on request only. Without a description, users on call do not know what a job is for."""
-    missing = [key for key in ("owner", "description") if key not in job.settings]
+    missing = [key for key in ("owner", "description") if key not in job.settings and not job.is_unsure(key)]
     if missing:
         yield finding(
             job.here,
@@ -35,7 +35,8 @@ def check_described(job: JobText) -> Iterator[Diagnostic]:
 
 def check_started_by_something(job: JobText) -> Iterator[Diagnostic]:
     """JF619: shown on request only; a job that is started by hand is fine."""
-    if "schedule" not in job.settings and not list(job.triggers):
+    is_unsure = job.is_unsure("schedule", "triggers")
+    if "schedule" not in job.settings and not list(job.triggers) and not is_unsure:
         yield finding(
             job.here,
             "JF619",
@@ -49,8 +50,8 @@ def check_params_used(job: JobText) -> Iterator[Diagnostic]:
     """JF602: an unused param is a typing mistake or a leftover."""
     if not job.params or any("python" in payload.settings for payload in job.payloads):
         return
-    texts = list(_texts_that_read(job.payloads))
-    read = names_read("params", texts)
+    texts = [*_texts_that_read(job.payloads), *job.document.lost_texts(job.path)]
+    read = with_meant(names_read("params", texts), {param.name for param in job.params})
     for param in job.params:
         variable = f"JOBFILE_PARAM_{param.name.upper()}"
         if param.name not in read and not any(variable in text for text in texts):
@@ -83,7 +84,9 @@ def check_reads_no_clock(payload: Payload) -> Iterator[Diagnostic]:
     """JF610: a catch-up run that reads the clock works on the wrong day."""
     job = payload if isinstance(payload, JobText) else payload.job
     catchup = job.settings.get("catchup")
-    if "schedule" not in job.settings or (catchup is not None and catchup.value == "none"):
+    if "schedule" not in job.settings or job.is_unsure("catchup"):
+        return
+    if catchup is not None and catchup.value == "none":
         return
     script, command = payload.settings.get("run"), payload.settings.get("command")
     if script is not None:

@@ -118,6 +118,9 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
     text, outside = setting.text, carried_names(payload)
     if not has_template(text) and not outside:
         return
+    if payload.is_unsure("shell"):
+        yield from _check_slots(setting, payload.scope)
+        return
     written = payload.settings.get("shell")
     shell: Any = "sh" if written is None else written.value
     if isinstance(shell, list):
@@ -140,6 +143,15 @@ def _check_script(payload: Payload, setting: Setting) -> Iterator[Diagnostic]:
     _, _, problems = compiled_script(text, payload.scope, dialect=shell, outside=outside)
     for problem in problems:
         yield located(setting, problem)
+
+
+def _check_slots(setting: Setting, scope: Scope) -> Iterator[Diagnostic]:
+    """The expressions in a script whose shell is not known."""
+    slots, problems = find_slots(setting.text)
+    yield from (
+        located(setting, one)
+        for one in (*problems, *(more for slot in slots for more in check_slot(slot, scope)[1]))
+    )
 
 
 def _check_known_shell(payload: Payload) -> Iterator[Diagnostic]:

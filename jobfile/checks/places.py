@@ -40,6 +40,8 @@ def check_timezone(job: JobText) -> Iterator[Diagnostic]:
 
 def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
     """JF435: a job formats a time in its own zone, but a schedule entry has a different one."""
+    if job.is_unsure("timezone", "schedule"):
+        return
     zone = zone_of(job)
     zones = [one for one in map(own_zone, entries_of(job)) if one is not None]
     others = [one for one in zones if one.text != zone and load_zone(one.text) is not None]

@@ -28,7 +28,7 @@ def check_gained_rights(payload: Payload) -> Iterator[Diagnostic]:
     """JF632: a job that cannot gain privileges calls a program that needs them."""
     job = payload if isinstance(payload, JobText) else payload.job
     allowed = job.settings.get("new_privileges")
-    if allowed is not None and allowed.value is True:
+    if (allowed is not None and allowed.value is True) or job.is_unsure("new_privileges"):
         return
     for setting, word in _programs(payload):
         problem = Problem(

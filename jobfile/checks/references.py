@@ -24,7 +24,7 @@ def check_needs(job: JobText) -> Iterator[Diagnostic]:
     for step in steps.values():
         needs = step.settings.get("needs")
         for one in () if needs is None else needs.parts():
-            if one.text not in steps:
+            if one.text not in steps and not job.is_unknown("steps", one.text):
                 others = [name for name in steps if name != step.name]
                 missing = unknown_name(
                     one,
@@ -94,7 +94,7 @@ def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
     known = map_at(job.files.main, ("calendars",))
     for entry in entries_of(job):
         name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
-        if name is not None and name.text not in known:
+        if name is not None and name.text not in known and not job.files.is_unknown("calendars", name.text):
             yield unknown_name(
                 name,
                 "JF203",
@@ -109,7 +109,9 @@ def check_queue_name(job: JobText) -> Iterator[Diagnostic]:
     """JF204: the queue of a job exists."""
     setting = job.settings.get("queue")
     known = map_at(job.files.main, ("queues",))
-    if setting is not None and setting.text not in known and setting.text != DEFAULT_QUEUE:
+    if setting is None or job.files.is_unknown("queues", setting.text):
+        return
+    if setting.text not in known and setting.text != DEFAULT_QUEUE:
         names = dict.fromkeys((*known, DEFAULT_QUEUE))
         yield unknown_name(
             setting, "JF204", "queue", names, label="not among the queues of the main file", known=""
@@ -122,7 +124,7 @@ def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
     known = map_at(job.files.main, ("channels",))
     for event in () if setting is None else setting.parts():
         for name in event.parts():
-            if name.text not in known:
+            if name.text not in known and not job.files.is_unknown("channels", name.text):
                 yield unknown_name(
                     name,
                     "JF205",
@@ -137,7 +139,7 @@ def check_after(job: JobText) -> Iterator[Diagnostic]:
     """JF206: the job in an `after` trigger exists."""
     for trigger in job.triggers:
         name = after_setting(trigger)
-        if name is None or name.text in job.files.job_names or not job.files.is_whole:
+        if name is None or job.files.may_have_job(name.text):
             continue
         names = job.files.job_names if len(job.files.job_names) > MANY else job.files.job_names - {job.name}
         yield unknown_name(
@@ -168,7 +170,7 @@ def check_webhook(job: JobText) -> Iterator[Diagnostic]:
                 help=("keep one of them",),
                 at_key=True,
             )
-        elif secret is None and not is_public:
+        elif secret is None and not is_public and not webhook.is_unsure("secret", "public"):
             yield finding(
                 webhook,
                 "JF102",
@@ -177,8 +179,12 @@ def check_webhook(job: JobText) -> Iterator[Diagnostic]:
                 help=("add  secret: NAME  with an entry NAME in `secrets`, or  public: true",),
                 at_key=True,
             )
-        elif secret is not None and secret.text not in job.secrets:
+        elif secret is not None and not _may_be_secret(job, secret.text):
             yield no_such_secret(secret, list(job.secrets))
+
+
+def _may_be_secret(job: JobText, name: str) -> bool:
+    return name in job.secrets or job.is_unknown("secrets", name)
 
 
 def no_such_secret(setting: Setting, known: list[str]) -> Diagnostic:

@@ -44,7 +44,7 @@ def check_schedules(job: JobText) -> Iterator[Diagnostic]:
             continue
         found = list(_check_kind(entry))
         yield from found
-        if not found:
+        if not found and not entry.is_unsure(*KINDS, *_ONLY_WITH):
             yield from _check_map(job, entry)
 
 
@@ -54,6 +54,8 @@ def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
     if len(kinds) == 1 and entry.value.keys() <= _PLAIN_KEYS:
         return
     if not kinds:
+        if entry.is_unsure(*KINDS):
+            return
         yield finding(
             entry,
             "JF109",
@@ -88,7 +90,7 @@ def _check_kind(entry: Setting) -> Iterator[Diagnostic]:
     if entry.part("on_closed") is not None:
         needed = (*needed, "calendar")
     for key in needed:
-        if entry.part(key) is None:
+        if entry.part(key) is None and not entry.is_unsure(key):
             examples = {"calendar": "calendar: NAME", "time": 'time: "18:00"'}
             yield finding(
                 entry,
@@ -112,7 +114,7 @@ def _check_map(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
     else:
         found += _check_business_day(job, entry)
     yield from found
-    if not any(one.is_error for one in found):
+    if not any(one.is_error for one in found) and not entry.is_unsure():
         yield from _check_fires_inside(job, entry)
 
 
@@ -211,6 +213,8 @@ def _check_fires_inside(job: JobText, entry: Setting) -> Iterator[Diagnostic]:
         return
     every = entry.part("every")
     if every is not None and parse_duration(every.text) is None:
+        return
+    if name is not None and job.files.main.is_unsure(("calendars", name.text)):
         return
     if name is not None and not list(calendar_days(job.files.section("calendars")[name.text])):
         return

@@ -82,7 +82,7 @@ def _script_of(payload: Payload) -> Iterator[_Script]:
     """The script of a job or step as its shell reads it, if it can have a syntax error."""
     setting, shell = payload.settings.get("run"), payload.settings.get("shell")
     dialect: Any = "sh" if shell is None else shell.value
-    if setting is None or isinstance(dialect, list):
+    if setting is None or isinstance(dialect, list) or payload.is_unsure("shell"):
         return
     text, _, _ = compiled_script(setting.text, payload.scope, dialect=dialect)
     if text is not None and not is_plain(text):

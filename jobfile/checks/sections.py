@@ -1,7 +1,7 @@
 """Rules about the sections beside the jobs: calendars, queues, channels, vars; and about unused names."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from jobfile.checks.fields import exclusive, literal_only, secrets_named
 from jobfile.checks.finding import finding
@@ -9,10 +9,12 @@ from jobfile.checks.payloads import check_channel_templates
 from jobfile.checks.references import no_such_secret
 from jobfile.checks.schedules import calendar_days, not_a_date
 from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.suggest import suggest
 from jobfile.files.fileset import FileSet
 from jobfile.files.merged_settings import Setting, map_at, merged_by_name
 from jobfile.schedule.dates import parse_date
 
+_WORD = re.compile(r"[\w-]+")
 CHANNEL_KINDS = ("apprise", "http", "command")
 CONFIG_CHANNEL = "config"
 """The channel that the engine notifies if it refuses a set of files."""
@@ -26,7 +28,7 @@ def check_calendars(files: FileSet) -> Iterator[Diagnostic]:
             for day in () if part is None else part.parts():
                 if parse_date(day.text) is None:
                     yield not_a_date(day)
-        if not list(calendar_days(setting)):
+        if not list(calendar_days(setting)) and not setting.is_unsure():
             yield finding(
                 setting.part("weekdays") or setting,
                 "JF312",
@@ -41,7 +43,7 @@ def check_channels(files: FileSet) -> Iterator[Diagnostic]:
     """JF102, JF104, JF109, JF210, JF401-JF423: a channel has one destination, and its names exist."""
     for name, setting in files.section("channels").items():
         kinds = [key for key in CHANNEL_KINDS if setting.part(key) is not None]
-        if not kinds:
+        if not kinds and not setting.is_unsure(*CHANNEL_KINDS):
             yield finding(
                 setting,
                 "JF102",
@@ -59,7 +61,7 @@ def check_channels(files: FileSet) -> Iterator[Diagnostic]:
         yield from secrets_named(secrets)
         apprise = setting.part("apprise")
         for one in () if apprise is None else apprise.entries():
-            if one.text not in secrets:
+            if one.text not in secrets and not setting.is_unsure("secrets"):
                 yield no_such_secret(one, list(secrets))
         yield from check_channel_templates(files.channel_scope(secrets), setting)
 
@@ -97,6 +99,7 @@ def check_unused(files: FileSet) -> Iterator[Diagnostic]:
 def _unused_vars(files: FileSet) -> Iterator[Diagnostic]:
     declared = map_at(files.main, ("vars",))
     read = names_read("vars", (document.source.text for document in files.documents)) if declared else set()
+    read = with_meant(read, declared)
     for name in declared:
         if name not in read:
             yield finding(
@@ -113,6 +116,7 @@ def _unused_outputs(step: str, outputs: Setting | None) -> Iterator[Diagnostic]:
     if outputs is None:
         return
     read = names_read(f"steps.{step}.outputs", [outputs.document.source.text])
+    read = with_meant(read, outputs.value)
     for one in outputs.parts():
         if str(one.path[-1]) not in read:
             yield finding(
@@ -123,6 +127,11 @@ def _unused_outputs(step: str, outputs: Setting | None) -> Iterator[Diagnostic]:
                 help=(f"use it:  {{{{ steps.{step}.outputs.{one.path[-1]} }}}}",),
                 at_key=True,
             )
+
+
+def with_meant(names: set[str], declared: Collection[str]) -> set[str]:
+    """Names, and those that the unknown ones among them probably stand for."""
+    return names | {near for name in names - set(declared) for near in suggest(name, declared)}
 
 
 def names_read(head: str, texts: Iterable[str]) -> set[str]:
@@ -145,4 +154,5 @@ def _names_used(files: FileSet) -> Mapping[str, set[str]]:
                 used["calendars"].add(name.text)
         for event in () if notify is None else notify.parts():
             used["channels"] |= {one.text for one in event.parts()}
-    return used
+    hidden = {word for one in files.documents for text in one.lost_texts(()) for word in _WORD.findall(text)}
+    return {section: hidden | with_meant(names, files.section(section)) for section, names in used.items()}

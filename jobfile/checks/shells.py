@@ -52,6 +52,8 @@ def script_of(payload: Payload) -> ShellScript | None:
     setting, shell = payload.settings.get("run"), payload.settings.get("shell")
     if setting is None:
         return _script_in_command(payload)
+    if payload.is_unsure("shell"):
+        return None
     value = "sh" if shell is None else shell.value
     words = [str(word) for word in value] if isinstance(value, list) else _STARTED_AS.get(value, [])
     return _script(setting, words)
@@ -109,7 +111,11 @@ def carried_names(payload: Payload) -> frozenset[str]:
     """The variables whose values are chosen at the start of a run: params, and templates in `env`."""
     job = payload if isinstance(payload, JobText) else payload.job
     return frozenset(
-        {f"{PARAM_PREFIX}{one.name.upper()}" for one in job.params if not type_of_param(one).cannot_be_code}
+        {
+            f"{PARAM_PREFIX}{one.name.upper()}"
+            for one in job.params
+            if not type_of_param(one).cannot_be_code and not job.is_unsure("params")
+        }
         | {name for name, setting in payload.env.items() if _has_value(setting, payload.scope)}
     )
 

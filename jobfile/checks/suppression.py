@@ -1,7 +1,7 @@
 """Comments that suppress a lint, with a reason: `# jobfile: allow JF607 the probe overlaps`."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,8 +30,13 @@ class _Allowance:
     reason: str
 
 
-def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source]) -> tuple[Diagnostic, ...]:
-    """Mark suppressed findings; report comments without a reason [JF620] or without effect [JF621]."""
+def suppress(
+    diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source], *, unsure: Collection[str] = ()
+) -> tuple[Diagnostic, ...]:
+    """Mark suppressed findings; report comments without a reason [JF620] or without effect [JF621].
+
+    In the files that are `unsure`, mistakes hide some findings, so a comment may have an effect later.
+    """
     allowances = [one for source in sources.values() for one in _allowances(source)]
     if not allowances:
         return diagnostics
@@ -46,7 +51,7 @@ def suppress(diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, Source])
             used.add(allowance)
             shown.append(replace(diagnostic, suppressed=allowance.reason or "no reason given"))
     for one in allowances:
-        shown += _about(one, is_used=one in used)
+        shown += _about(one, is_used=one in used or (_is_a_lint(one) and one.source.name in unsure))
     return arrange(shown, files=sources)
 
 
@@ -71,6 +76,10 @@ def _next_line(source: Source, line: int) -> int:
         if not _NO_CONTENT.fullmatch(source.line(number)):
             return number
     return len(source.line_starts) + 1
+
+
+def _is_a_lint(one: _Allowance) -> bool:
+    return one.code in CODES and CODES[one.code].severity is not Severity.ERROR
 
 
 def _about(one: _Allowance, *, is_used: bool) -> Iterator[Diagnostic]:

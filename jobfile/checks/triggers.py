@@ -17,7 +17,7 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
     """JF102, JF109: each entry of `triggers` is one trigger."""
     for trigger in job.triggers:
         kinds = [key for key in KINDS if trigger.part(key) is not None]
-        if not kinds:
+        if not kinds and not trigger.is_unsure(*KINDS):
             yield finding(
                 trigger,
                 "JF102",

@@ -35,6 +35,9 @@ def check_variables_are_given(payload: Payload) -> Iterator[Diagnostic]:
     """JF430: a script reads a variable that neither the file nor the script sets."""
     if "run" not in payload.settings or "$" not in payload.settings["run"].text:
         return
+    job = payload if isinstance(payload, JobText) else payload.job
+    if payload.is_unsure("env", "secrets") or job.is_unsure("pass_env", "params"):
+        return
     read = script_of(payload)
     if read is None:
         return
@@ -101,7 +104,9 @@ def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
 def check_env_is_not_expanded(payload: Payload) -> Iterator[Diagnostic]:
     """JF431, JF432: a value of `env` or `working_dir` is not expanded; it is passed as written."""
     run = payload.settings.get("run")
-    is_expanded_later = run is not None and _EXPANDERS.search(run.text) is not None
+    is_expanded_later = payload.is_unsure("run") or (
+        run is not None and _EXPANDERS.search(run.text) is not None
+    )
     for name, setting in payload.env.items():
         is_own = isinstance(payload, JobText) or setting.is_below(payload.path)
         if is_own and name not in _READ_BY_A_SHELL and isinstance(setting.value, str):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
-from jobfile.files.fileset import FileSet, JobText, value_of
+from jobfile.files.declarations import value_of
+from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import (
     DEFAULT_SETTLE,

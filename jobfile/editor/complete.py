@@ -76,7 +76,7 @@ def complete(files: FileSet | None, document: Document | None, cursor: Cursor) -
 def _keys(document: Document | None, path: DocumentPath) -> list[Proposal]:
     if not _is_map_of(path, JOB_FILE.kind_of(path)):
         return []
-    present = set(map_at(document, path)) if document is not None else set()
+    present = {*map_at(document, path), *document.lost_names(path)} if document is not None else set()
     known = keys_of(JOB_FILE.kind_of(path))
     return [
         Proposal(label=key, text=f"{key}: ", about=str(about.get("markdownDescription", "")), is_key=True)

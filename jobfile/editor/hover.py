@@ -1,6 +1,7 @@
 """Describes the thing at a cursor: a key, a schedule, a name in a template, a job."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +14,8 @@ from jobfile.files.merged_settings import Setting
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import explain_fire, load_zone, next_fire, spread_delay
 
+BadPlace = tuple[str, DocumentPath]
+"""The file and the path of an error."""
 FIRES: Final = 5
 """The number of next fires shown."""
 _NAME: Final = re.compile(r"[A-Za-z_][\w.]*")
@@ -20,11 +23,17 @@ _SHOWN: Final = ("schedule", "timezone", "catchup", "timeout", "retry", "concurr
 
 
 def hover(
-    files: FileSet, path: DocumentPath, *, is_key: bool, name: str = "", now: datetime, is_good: bool
+    files: FileSet,
+    path: DocumentPath,
+    *,
+    is_key: bool,
+    name: str = "",
+    now: datetime,
+    bad: Collection[BadPlace] = (),
 ) -> str:
     """Markdown about a place; `name` is the dotted name at the cursor in a template.
 
-    Fires are shown only if the files have no errors (`is_good`).
+    Fires are shown only for a schedule that has nothing to do with an error; `bad` are the places of errors.
     """
     if name:
         return _about_name(files, name, path)
@@ -36,9 +45,19 @@ def hover(
             parts.append(_about_job(job))
         elif job is not None and len(path) == 3:
             parts.append(_resolved(job, str(path[2])))
-    if job is not None and is_good and len(path) > 2 and path[2] == "schedule":
+    if job is not None and len(path) > 2 and path[2] == "schedule" and not _is_bad(job, bad):
         parts += [_about_entry(job, entry, now) for entry in entries_of(job) if _covers(entry, path)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _is_bad(job: JobText, bad: Collection[BadPlace]) -> bool:
+    """Whether an error hides when a job fires: in its schedule or zone, in defaults, or in a calendar."""
+    own = [(job.document.source.name, (*job.path, key)) for key in ("schedule", "timezone")]
+    shared = [(one.source.name, ("defaults",)) for one in (job.document, job.files.main)]
+    reach = (*own, *shared, (job.files.main.source.name, ("calendars",)))
+    return job.is_unsure("schedule", "timezone") or any(
+        file == name and path[: len(above)] == above for name, path in bad for file, above in reach
+    )
 
 
 def _covers(entry: Setting, path: DocumentPath) -> bool:

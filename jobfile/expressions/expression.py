@@ -115,7 +115,9 @@ class Scope(Shown):
         if found is not None:
             return found
         above = path.rpartition(".")[0]
-        return self.names.get(f"{above}.*") if above else None
+        while above and f"{above}.*" not in self.names:
+            above = above.rpartition(".")[0]
+        return self.names[f"{above}.*"] if above else None
 
     def refusal(self, path: str) -> Refusal | None:
         """The refusal for a name: that of its longest part which has one."""

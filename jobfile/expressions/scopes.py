@@ -23,6 +23,9 @@ _SECRET: Final = Type(Kind.SECRET, is_trusted=True)
 _INTEGER: Final = Type(Kind.INTEGER)
 _ANY: Final = Type(Kind.ANY)
 
+UNKNOWN: Final = Type(Kind.ANY, is_trusted=True)
+"""The type of a name whose declaration has a mistake: nothing that is done with it is reported."""
+
 RUN: Final[Names] = {
     "run.id": _WORD,
     "run.job": _WORD,

@@ -12,6 +12,7 @@ from jobfile.expressions.scopes import (
     EVENT,
     FILE,
     RUN,
+    UNKNOWN,
     Names,
     build,
     item_of_loop,
@@ -22,32 +23,37 @@ from jobfile.expressions.scopes import (
     vars_names,
 )
 from jobfile.expressions.template import check_slot, parse_expression
+from jobfile.files.declarations import declared_params, unknown_entries, unknown_names, value_of
 from jobfile.files.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
-from jobfile.files.merged_settings import Layer, Setting, Settings, map_at, merged, merged_by_name
-from jobfile.model.jobs import ParamSpec, ParamType
+from jobfile.files.merged_settings import (
+    MERGED_BY_NAME,
+    Layer,
+    Setting,
+    Settings,
+    map_at,
+    merged,
+    merged_by_name,
+)
+from jobfile.model.jobs import ParamSpec
 from jobfile.model.values import Scalar, Value
 from jobfile.syntax.document import Document
 
 INHERITED_BY_STEPS = ("shell", "working_dir")
 """Keys of a job that also apply to its steps; `env` and `secrets` merge by name."""
 
-JobPlace = tuple[str, str]
-"""A file and the name of a job in it."""
-
 
 @dataclass(frozen=True)
 class FileSet:
-    """A main file with the files it includes; `skipped` are the jobs that are too broken to check.
+    """A main file with the files it includes.
 
-    It is whole if every file could be read and every shape is right: only then can a name be called missing.
+    What has the wrong shape is left out of the documents, which know what they lost. It is whole if every
+    file could be read, with the names of its jobs: only then can a job be called missing.
     """
 
     main: Document
     included: tuple[Document, ...] = ()
     overrides: Mapping[str, Value] = field(default_factory=dict)
-    skipped: frozenset[JobPlace] = frozenset()
     is_whole: bool = True
-    has_good_sections: bool = True
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
@@ -62,18 +68,17 @@ class FileSet:
 
     @cached_property
     def jobs(self) -> "Mapping[str, JobText]":
-        """The jobs that can be checked, by name; the first one if a name occurs twice."""
+        """The jobs, by name; the first one if a name occurs twice."""
         found: dict[str, JobText] = {}
         for document in self.documents:
             for name in map_at(document, ("jobs",)):
-                if (document.source.name, name) not in self.skipped:
-                    found.setdefault(name, JobText(self, document, name))
+                found.setdefault(name, JobText(self, document, name))
         return found
 
     @cached_property
     def vars_names(self) -> dict[str, Type]:
         """The types of the constants."""
-        return vars_names(self.vars)
+        return {**unknown_names("vars", self.main, ("vars",)), **vars_names(self.vars)}
 
     def nth_job(self, number: int) -> str:
         """The name of a job by its number, from 0."""
@@ -81,8 +86,21 @@ class FileSet:
 
     @cached_property
     def job_names(self) -> frozenset[str]:
-        """The names of all jobs, including broken ones."""
-        return frozenset(name for document in self.documents for name in map_at(document, ("jobs",)))
+        """The names of all jobs, including those that are not maps."""
+        return frozenset(
+            name
+            for document in self.documents
+            for name in (*map_at(document, ("jobs",)), *document.lost_names(("jobs",)))
+        )
+
+    def may_have_job(self, name: str) -> bool:
+        """Whether a job has this name, or a mistake may hide it."""
+        hides = (document.is_unknown(("jobs",), name) for document in self.documents)
+        return name in self.job_names or not self.is_whole or any(hides)
+
+    def is_unknown(self, section: str, name: str) -> bool:
+        """Whether a name may be declared in a section of the main file, where a mistake hides it."""
+        return self.main.is_unknown((section,), name)
 
     def section(self, key: str) -> dict[str, Setting]:
         """The entries of `calendars`, `queues` or `channels`."""
@@ -130,6 +148,14 @@ class JobText:
         """The keys in force."""
         return merged(self.layers)
 
+    def is_unsure(self, *keys: str) -> bool:
+        """Whether a mistake hides the value of one of these keys, or a part of it."""
+        return any(document.is_unsure((*path, key)) for document, path in self.layers for key in keys)
+
+    def is_unknown(self, key: str, name: str) -> bool:
+        """Whether a name may be declared in the map of a key, where a mistake hides it."""
+        return any(document.is_unknown((*path, key), name) for document, path in self.layers)
+
     @cached_property
     def env(self) -> Settings:
         """The environment in force."""
@@ -143,12 +169,12 @@ class JobText:
     @cached_property
     def params(self) -> tuple[ParamSpec, ...]:
         """The declared inputs."""
-        return _declared(self.settings.get("params"))
+        return declared_params(self.settings.get("params"))
 
     @cached_property
     def outputs(self) -> tuple[ParamSpec, ...]:
         """The declared outputs."""
-        return _declared(self.settings.get("outputs"))
+        return declared_params(self.settings.get("outputs"))
 
     @cached_property
     def matrix(self) -> tuple[Mapping[str, Scalar], ...]:
@@ -171,7 +197,10 @@ class JobText:
     def names_of_steps(self) -> Mapping[str, Names]:
         """For each step, the names that can be read after it has ended: one table for all steps."""
         return {
-            name: step_names(name, step.outputs, is_for_each="for_each" in step.settings)
+            name: {
+                **step_names(name, step.outputs, is_for_each="for_each" in step.settings),
+                **({f"steps.{name}.*": UNKNOWN} if step.is_unsure("outputs", "for_each") else {}),
+            }
             for name, step in self.steps.items()
         }
 
@@ -193,7 +222,7 @@ class JobText:
         while is_changed:
             is_changed = False
             for name, step in self.steps.items():
-                bits = 0
+                bits = every if step.is_unsure("needs") else 0
                 for need in step.needs:
                     bits |= every if need not in places else found[need] | 1 << places[need]
                 is_changed = is_changed or bits != found[name]
@@ -213,6 +242,10 @@ class JobText:
             **params_names(self.params),
             **matrix_names(self.matrix),
             **({"matrix.*": Type(Kind.ANY)} if "matrix" in self.settings and not self.matrix else {}),
+            **unknown_names("params", self.document, (*self.path, "params")),
+            **unknown_names("matrix", self.document, (*self.path, "matrix")),
+            **({"trigger.*": UNKNOWN} if self.is_unsure("triggers") else {}),
+            **unknown_entries("secrets", self.layers),
         }
 
     @cached_property
@@ -264,7 +297,8 @@ class JobText:
         upstream = self.files.jobs.get(name)
         if upstream is None:
             return {**AFTER, "trigger.outputs.*": Type(Kind.ANY)}
-        return {**AFTER, **outputs_names("trigger", upstream.outputs)}
+        unknown = {"trigger.outputs.*": UNKNOWN} if upstream.is_unsure("outputs") else {}
+        return {**AFTER, **outputs_names("trigger", upstream.outputs), **unknown}
 
 
 @dataclass(frozen=True)
@@ -295,6 +329,11 @@ class StepText:
         """The step's own map."""
         return Setting(map_at(self.document, self.path), self.path, self.document)
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The maps whose `env` and `secrets` are in force; the last one wins."""
+        return (*self.job.layers, (self.document, self.path))
+
     @cached_property
     def settings(self) -> Settings:
         """The keys in force, with those that a step inherits from the job."""
@@ -303,27 +342,33 @@ class StepText:
         found = {key: Setting(value, (*self.path, key), self.document) for key, value in own.items()}
         return {key: one for key, one in {**inherited, **found}.items() if one.value is not None}
 
+    def is_unsure(self, *keys: str) -> bool:
+        """Whether a mistake hides the value of one of these keys, or a part of it."""
+        inherited = [key for key in keys if key in (*INHERITED_BY_STEPS, *MERGED_BY_NAME)]
+        own = any(self.document.is_unsure((*self.path, key)) for key in keys)
+        return own or (bool(inherited) and self.job.is_unsure(*inherited))
+
     @cached_property
     def env(self) -> Settings:
         """The environment in force."""
-        return merged_by_name((*self.job.layers, (self.document, self.path)), "env")
+        return merged_by_name(self.layers, "env")
 
     @cached_property
     def secrets(self) -> Settings:
         """The secrets in force."""
-        return merged_by_name((*self.job.layers, (self.document, self.path)), "secrets")
+        return merged_by_name(self.layers, "secrets")
 
     @cached_property
     def outputs(self) -> tuple[ParamSpec, ...]:
         """The declared outputs."""
-        return _declared(self.settings.get("outputs"))
+        return declared_params(self.settings.get("outputs"))
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
         """The steps it waits for: those in `needs`, or else the step before it."""
         setting = self.settings.get("needs")
         if setting is None:
-            return () if self.before is None else (self.before,)
+            return () if self.before is None or self.is_unsure("needs") else (self.before,)
         return tuple(part.text for part in setting.parts())
 
     def has_ended(self, name: str) -> bool:
@@ -336,7 +381,7 @@ class StepText:
         """The type of one item of `for_each`; None without `for_each`."""
         setting = self.settings.get("for_each")
         if setting is None:
-            return None
+            return UNKNOWN if self.is_unsure("for_each") else None
         parsed = parse_expression(setting.text)
         found = Type(Kind.ANY) if parsed is None else check_slot(parsed, self.loop_scope)[0]
         return item_of_loop(found)
@@ -347,8 +392,10 @@ class StepText:
         return self._scope_with(self.job.base_names)
 
     def _scope_with(self, names: Names) -> Scope:
+        unknown = unknown_names("steps", self.document, (*self.job.path, "steps"))
+        unknown = {f"{name.removesuffix('.*')}.*": one for name, one in unknown.items()}
         return build(
-            names,
+            {**names, **unknown, **unknown_entries("secrets", self.layers)},
             constants=self.job.files.vars_names,
             secrets=self.secrets,
             kinds=self.job.kinds,
@@ -426,42 +473,3 @@ def after_name(trigger: Setting) -> str | None:
         return None
     named = after.part("job") if isinstance(after.value, Mapping) else after
     return named.text if named is not None else None
-
-
-def value_of(value: object) -> Value:
-    """A value of a document as a value of the model."""
-    assert isinstance(value, (str, int, float, bool, list))
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _declared(setting: Setting | None) -> tuple[ParamSpec, ...]:
-    """Declared inputs or outputs, sorted by name: their order in the file has no meaning."""
-    if setting is None:
-        return ()
-    found = (param_of(str(one.path[-1]), one) for one in setting.parts())
-    return tuple(sorted(found, key=lambda param: param.name))
-
-
-def param_of(name: str, setting: Setting) -> ParamSpec:
-    """One declared input or output, from fields with a valid shape."""
-    fields = setting.value or {}
-    items = fields.get("items") or {}
-    pattern = setting.part("pattern")
-    return ParamSpec(
-        name=name,
-        type=ParamType(fields["type"]),
-        item_type=ParamType(items["type"]) if "type" in items else None,
-        description=str(fields.get("description", "")),
-        is_required="default" not in fields,
-        default=value_of(fields["default"]) if "default" in fields else None,
-        enum=tuple(fields.get("enum", ())),
-        pattern=None if pattern is None else pattern.text,
-        min_length=fields.get("minLength"),
-        max_length=fields.get("maxLength"),
-        minimum=fields.get("minimum"),
-        maximum=fields.get("maximum"),
-        exclusive_minimum=fields.get("exclusiveMinimum"),
-        exclusive_maximum=fields.get("exclusiveMaximum"),
-        format=fields.get("format"),
-        max_items=fields.get("maxItems"),
-    )

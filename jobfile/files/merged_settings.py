@@ -36,6 +36,11 @@ class Setting:
             value = self.value[key] if isinstance(self.value, list) and isinstance(key, int) else None
         return None if value is None else Setting(value, (*self.path, key), self.document)
 
+    def is_unsure(self, *keys: str | int) -> bool:
+        """Whether a mistake hides the value of one of these keys, or without keys any part of it."""
+        paths = [(*self.path, key) for key in keys] or [self.path]
+        return any(map(self.document.is_unsure, paths))
+
     def parts(self) -> "Iterator[Setting]":
         """The values of a map or list."""
         if isinstance(self.value, Mapping):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jobfile.diagnostics.diagnostic import Diagnostic, Label
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, suggest
-from jobfile.files.fileset import value_of
+from jobfile.files.declarations import value_of
 from jobfile.files.merged_settings import map_at
 from jobfile.model.values import Value
 from jobfile.syntax.document import Document
@@ -18,6 +18,8 @@ def override(document: Document, given: Mapping[str, str]) -> tuple[dict[str, Va
     values: dict[str, Value] = {}
     problems = []
     for name, text in given.items():
+        if document.is_lost(("vars", name)):
+            continue
         if name not in declared:
             problems.append(_unknown(document, name, declared))
             continue

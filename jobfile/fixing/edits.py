@@ -33,7 +33,7 @@ def apply_fixes(
             applied.append(one)
         else:
             left.append(one)
-    return _edited(source, edits), tuple(applied), tuple(left)
+    return edited(source, edits), tuple(applied), tuple(left)
 
 
 def _is_sound(fix: Fix, source: Source) -> bool:
@@ -52,7 +52,8 @@ def _touch(one: Edit, other: Edit) -> bool:
     return start < other_end and other_start < end
 
 
-def _edited(source: Source, edits: Iterable[Edit]) -> str:
+def edited(source: Source, edits: Iterable[Edit]) -> str:
+    """The text with edits that do not overlap."""
     parts, at = [], 0
     line_end = "\r\n" if "\r\n" in source.text else "\n"
     for edit in sorted(edits, key=_place):

@@ -10,6 +10,7 @@ from jobfile.diagnostics.source import Source
 from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import Checked, File, check_files, read_file
 from jobfile.schema.validator import validate
+from jobfile.syntax.document import Document
 
 MAX_ROUNDS: Final = 10
 """Maximum passes over one file, as one fix can lead to another."""
@@ -29,17 +30,25 @@ class Mended:
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
-    """The findings of a text; `depth` is the number of stages reached: syntax, shape, meaning."""
+    """The findings of a text; `depth` is the number of stages reached: syntax, shape, meaning.
+
+    `shape` are those about text and shape. The meaning of what the document has lost was not checked.
+    """
 
     source: Source
     is_job_file: bool
     found: tuple[Diagnostic, ...]
     depth: int
     files: tuple[File, ...]
+    document: Document | None
+    shape: frozenset[tuple[object, ...]]
 
-    @property
-    def error_codes(self) -> list[str]:
-        return [one.code for one in self.found if one.is_error]
+    def error_codes(self, before: Document | None = None) -> list[str]:
+        """The codes of errors, but those about the meaning of what was lost before."""
+        return [one.code for one in self.found if one.is_error and not self._was_hidden(one, before)]
+
+    def _was_hidden(self, one: Diagnostic, before: Document | None) -> bool:
+        return before is not None and before.is_lost(one.path) and _identity(one) not in self.shape
 
 
 def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[File] = ()) -> Mended:
@@ -95,14 +104,20 @@ def _look(name: str, content: bytes, files: tuple[File, ...]) -> _Look | None:
         return None
     if checked.document is None:
         depth = 0
-    elif any(one.is_error for one in validate(checked.document)):
+    elif any(one.is_error for one in validate(checked.document).diagnostics):
         depth = 1
     else:
         depth = 2
     files = tuple((one, content if one == name else other) for one, other in files)
     found = tuple(one for one in check_files(files).diagnostics if one.file == name)
     return _Look(
-        source=checked.source, is_job_file=_is_job_file(checked), found=found, depth=depth, files=files
+        source=checked.source,
+        is_job_file=_is_job_file(checked),
+        found=found,
+        depth=depth,
+        files=files,
+        document=checked.remainder,
+        shape=frozenset(map(_identity, checked.diagnostics)),
     )
 
 
@@ -122,13 +137,14 @@ def _is_job_file(checked: Checked) -> bool:
 def _is_no_worse(before: _Look, after: _Look | None, made: Sequence[Diagnostic]) -> bool:
     """Whether fixes helped: their findings are gone, and there is no new error.
 
-    If a later stage is reached than before, its errors are not new: they were hidden.
+    If a later stage is reached than before, its errors are not new: they were hidden. So were those in a
+    value that could not be checked before.
     """
     if after is None or {_identity(one) for one in made} & {_identity(one) for one in after.found}:
         return False
     if after.depth != before.depth:
         return after.depth > before.depth
-    old, new = before.error_codes, after.error_codes
+    old, new = before.error_codes(), after.error_codes(before.document)
     expected = len(old) - max(1, sum(one.is_error for one in made))
     return len(new) <= expected or (len(new) <= len(old) and set(new) <= set(old))
 

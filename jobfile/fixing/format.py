@@ -82,7 +82,7 @@ class _Printer:
     def __init__(self, source: Source, layout: Layout, quoted: dict[int, tuple[int, str]]) -> None:
         self.source = source
         self.layout = layout
-        self.edits = {start: (end, " ") for start, end in layout.dashes if end > start} | quoted
+        self.edits = {start: (end, " ") for start, end in layout.gaps if end > start} | quoted
 
     def text(self) -> str:
         """All lines, at most one blank one in a row, one line end at the end."""

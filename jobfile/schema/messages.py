@@ -37,8 +37,8 @@ def explain(
     document: Document, violations: Iterable[Violation], *, keys: Keys, form: Form
 ) -> tuple[Diagnostic, ...]:
     """One finding for each mistake among the violations."""
-    mistakes = _without_echoes(violations)
-    strays = [path for one in mistakes if one.keyword == "additionalProperties" for path in _strays(one)]
+    mistakes = without_echoes(violations)
+    strays = [path for one in mistakes if one.keyword == "additionalProperties" for path in strays_of(one)]
     said = chain.from_iterable(
         _SAYINGS[one.keyword](document, one, form)
         for one in mistakes
@@ -47,7 +47,7 @@ def explain(
     return arrange([*said, *unknown_keys(document, strays, keys=keys, form=form)])
 
 
-def _without_echoes(violations: Iterable[Violation]) -> list[Violation]:
+def without_echoes(violations: Iterable[Violation]) -> list[Violation]:
     """One violation per place. A wrong type comes first: such a value is not also out of range."""
     first: dict[tuple[object, ...], Violation] = {}
     for one in sorted(violations, key=lambda one: one.keyword != "type"):
@@ -57,7 +57,8 @@ def _without_echoes(violations: Iterable[Violation]) -> list[Violation]:
     return list(first.values())
 
 
-def _strays(one: Violation) -> list[DocumentPath]:
+def strays_of(one: Violation) -> list[DocumentPath]:
+    """The paths of the unknown keys of a map."""
     known = _mapping(one.schema.get("properties"))
     patterns = _mapping(one.schema.get("patternProperties"))
     names = [name for name in _mapping(one.value) if name not in known]

@@ -127,6 +127,18 @@ def _explain(document: Document, stray: _Stray) -> Diagnostic:
     return replace(diagnostic, help=(_elsewhere(stray) or _listed(stray),))
 
 
+def meant_keys(document: Document, path: DocumentPath, *, keys: Keys, form: Form) -> tuple[str, ...]:
+    """The keys of the same map that an unknown key probably stands for; none if it is not known."""
+    stray = _Stray(path=path, siblings=_map_at(document, path[:-1]), keys=keys, form=form)
+    nearest = suggest(stray.key, stray.valid)
+    if any(fold(stray.key) == fold(key) for key in stray.valid):
+        return tuple(nearest)
+    word = _foreign_word(stray)
+    target = form.foreign_words[word].rpartition(".") if word is not None else ("", "", "")
+    named = tuple(key for key in (target[0].partition(".")[0], target[2]) if key in stray.valid)
+    return named or tuple(nearest)
+
+
 def _what(form: Form, kind: Kind) -> str:
     if kind == "file":
         return "the file"

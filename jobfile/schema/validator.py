@@ -5,11 +5,12 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.schema.forms import JOB_FILE, Form
 from jobfile.schema.messages import Violation, explain
+from jobfile.schema.remainder import remainder
 from jobfile.syntax.document import Document
 
 if TYPE_CHECKING:
@@ -21,18 +22,30 @@ _IN_A_WHEEL = "_schemas"
 _IN_A_CHECKOUT = "../schemas"
 
 
-def validate(document: Document, *, form: Form = JOB_FILE) -> tuple[Diagnostic, ...]:
-    """Findings about the document's shape, in file order.
+class Shape(NamedTuple):
+    """Findings about the shape of a document, in file order, and the document without what is wrong."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    remainder: Document
+
+
+def validate(document: Document, *, form: Form = JOB_FILE) -> Shape:
+    """Find what is wrong with a document's shape.
 
     jsonschema-rs quickly accepts a good document; jsonschema looks for the reasons only if it does not.
     """
     fast = _fast_validator(form)
     nothing = list(_unset_defaults(document.tree)) if form is JOB_FILE else []
     if not nothing and fast.is_valid(document.tree):
-        return ()
-    errors = _explaining_validator(form).iter_errors(_without_good_entries(document.tree, form))
-    violations = [*nothing, *(violation for error in errors for violation in _violations(error))]
-    return explain(document, violations, keys=_keys(form), form=form)
+        return Shape((), document)
+    keys, violations = _keys(form), [*nothing, *_violations_in(document.tree, form)]
+    rest = remainder(document, violations, keys=keys, required=_required(form), form=form)
+    return Shape(explain(document, violations, keys=keys, form=form), rest)
+
+
+def _violations_in(tree: dict[str, Any], form: Form) -> Iterator[Violation]:
+    for error in _explaining_validator(form).iter_errors(_without_good_entries(tree, form)):
+        yield from _violations(error)
 
 
 def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
@@ -153,3 +166,10 @@ def _keys(form: Form) -> Mapping[str, tuple[str, ...]]:
     schema = json.loads(schema_text(form))
     kinds = {"file": schema, **schema["definitions"]}
     return {kind: tuple(part["properties"]) for kind, part in kinds.items() if "properties" in part}
+
+
+@cache
+def _required(form: Form) -> Mapping[str, frozenset[str]]:
+    """The keys that each kind of map must have."""
+    kinds = json.loads(schema_text(form))["definitions"]
+    return {kind: frozenset(part["required"]) for kind, part in kinds.items() if "required" in part}

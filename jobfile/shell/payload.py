@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
-from jobfile.expressions.expression import Problem, Scope
+from jobfile.expressions.expression import Kind, Problem, Scope
 from jobfile.expressions.template import check_slot, constant_text, find_slots, has_template
 from jobfile.shell.script import NUMERIC, compile_script
 
@@ -48,16 +48,21 @@ def compiled_script(
     if not has_template(text) and not read:
         return text, (), ()
     slots, problems = find_slots(text)
-    found = list(problems)
+    if problems:
+        return None, (), (*problems, *(one for slot in slots for one in check_slot(slot, scope)[1]))
+    found: list[Problem] = []
     kinds = []
     trusted = set()
     for index, slot in enumerate(slots):
         type_, slot_problems = check_slot(slot, scope)
         found.extend(slot_problems)
-        kinds.append(str(type_.kind))
+        kinds.append(str(_FITS_ANYWHERE if slot_problems else type_.kind))
         # A number is not code, but as the name of a program it would still be a stranger's choice.
-        if type_.cannot_be_code and (type_.is_trusted or type_.kind not in NUMERIC):
+        if slot_problems or (type_.cannot_be_code and (type_.is_trusted or type_.kind not in NUMERIC)):
             trusted.add(index)
-    if found:
-        return None, (), tuple(found)
-    return _slots_and_shell(text, tuple(kinds), dialect, frozenset(trusted), read)
+    script, sources, more = _slots_and_shell(text, tuple(kinds), dialect, frozenset(trusted), read)
+    return (None, (), (*found, *more)) if found else (script, sources, more)
+
+
+_FITS_ANYWHERE: Final = Kind.INTEGER
+"""The kind of a value whose expression has a problem: its kind must not cause a second one."""

@@ -4,7 +4,7 @@ A good file is read once, quickly, for its tree only. A file with anything unusu
 places are needed, is read a second time by the careful reader. This is the only module that imports yaml.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -65,13 +65,23 @@ _LIBRARY_FAULTS: Final = (yaml.YAMLError, ValueError, OverflowError, RecursionEr
 """What a YAML parser can raise: its own errors, and its faults with numbers, nesting and buffers."""
 
 
+ANY_NAME: Final = "*"
+"""Stands for every name in a map."""
+
+
 @dataclass(frozen=True)
 class Document:
-    """A file as a plain tree; places are computed when the first one is needed."""
+    """A file as a plain tree; places are computed when the first one is needed.
+
+    `lost` are the paths of values that are unknown because of a mistake there: the tree does not have them,
+    but the author meant to write something, so nothing there can be called missing. A path ends in ANY_NAME
+    where a name has the wrong form: what the author calls it elsewhere is not known.
+    """
 
     source: Source
     tree: dict[str, Any]
     known: Index | None = field(default=None, repr=False, compare=False)
+    lost: frozenset[DocumentPath] = frozenset()
 
     def span(self, path: DocumentPath) -> Span:
         """The place of the value at a path, or of the nearest value above it if there is none."""
@@ -138,6 +148,43 @@ class Document:
             if mark.start <= offset <= end and end - mark.start <= size:
                 best, size = path, end - mark.start
         return best, False
+
+    def without(self, tree: dict[str, Any], lost: Iterable[DocumentPath]) -> "Document":
+        """The same file with another tree, and more that is lost."""
+        return Document(self.source, tree, self._index, self.lost | frozenset(lost))
+
+    def is_lost(self, path: DocumentPath) -> bool:
+        """Whether the value at a path, or one that contains it, is unknown because of a mistake."""
+        return bool(self.lost) and any(path[:length] in self.lost for length in range(1, len(path) + 1))
+
+    def is_unknown(self, path: DocumentPath, name: str) -> bool:
+        """Whether the map at a path may have a name that a mistake hides."""
+        return self.is_lost((*path, name)) or (*path, ANY_NAME) in self.lost
+
+    def is_unsure(self, path: DocumentPath) -> bool:
+        """Whether the value at a path is unknown because of a mistake, or a part of it."""
+        return bool(self.lost) and (path in self._touched or self.is_lost(path))
+
+    def lost_names(self, path: DocumentPath) -> frozenset[str]:
+        """The names in the map at a path whose values are unknown."""
+        names = (one[-1] for one in self._touched.get(path, ()) if len(one) == len(path) + 1)
+        return frozenset(str(name) for name in names if name != ANY_NAME)
+
+    def lost_texts(self, path: DocumentPath) -> Iterator[str]:
+        """The values at and below a path that are unknown because of a mistake, as written in the file."""
+        for one in self._touched.get(path, ()):
+            if self._index.find(one) is not None:
+                span = self.span(one)
+                yield self.source.text[span.start.offset : span.end.offset]
+
+    @cached_property
+    def _touched(self) -> dict[DocumentPath, list[DocumentPath]]:
+        """What is lost at and below each path."""
+        found: dict[DocumentPath, list[DocumentPath]] = {}
+        for one in self.lost:
+            for length in range(len(one) + 1):
+                found.setdefault(one[:length], []).append(one)
+        return found
 
     def _places(self, path: DocumentPath, mark: Mark) -> tuple[Place, ...] | None:
         """The places in a scalar. The last result is kept: most calls ask about the same scalar."""

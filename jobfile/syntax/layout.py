@@ -15,6 +15,8 @@ _MAP: Final = "<block mapping start>"
 _LIST: Final = "<block sequence start>"
 _END: Final = "<block end>"
 _WHITE: Final = " \t"
+_NO_VALUE: Final = (",", "]", "}")
+"""Tokens after a colon in brackets that has no value."""
 
 
 class What(StrEnum):
@@ -60,8 +62,8 @@ class Layout:
 
     lines: list[Line]
     levels: list[tuple[Level, ...]] = field(default_factory=list)
-    dashes: list[tuple[int, int]] = field(default_factory=list)
-    """Offsets of the space between a dash and what follows it on its line."""
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    """Offsets of the space between a dash, or the colon after a key, and the value on its line."""
 
 
 def lay_out(source: Source, tokens: Sequence[Token]) -> Layout:
@@ -105,6 +107,14 @@ class _Walk:
                 raise UnusualError
         if token.kind == "-":
             self.dash(token, following, column)
+        has_value = following is not None and following.kind not in _NO_VALUE
+        if (
+            token.kind == ":"
+            and following is not None
+            and has_value
+            and self.place(following.start)[0] == row
+        ):
+            self.out.gaps.append((token.end, following.start))
         if self.is_first(token.start, row) and self.seen < row:
             self.start_line(token, row, column)
         self.content(token, row)
@@ -140,7 +150,7 @@ class _Walk:
         if not top.is_list:
             self.open.append(Level(is_list=True, old=column, new=top.new + STEP, is_flush=True))
         if following is not None and self.place(following.start)[0] == self.place(token.start)[0]:
-            self.out.dashes.append((token.end, following.start))
+            self.out.gaps.append((token.end, following.start))
 
     def start_line(self, token: Token, row: int, column: int) -> None:
         """Set where a line should begin; `token` is its first one."""

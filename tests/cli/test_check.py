@@ -39,11 +39,11 @@ def git(folder: Path, *arguments: str) -> None:
 def test_fix_mends_what_is_safe_and_tells_what_is_left(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(BAD.replace("0 4 * * *", "0 24 * * *"))
     said = jobfile("check", "--fix")
-    assert said.err.splitlines()[0].startswith("fixed jobs.yaml: ")
+    assert re.fullmatch(r"fixed jobs.yaml: .*\n", said.err)
     assert "retry:" in (tmp_path / "jobs.yaml").read_text()
     assert (said.code, said.out.count("error[")) == (1, 1)
     again = jobfile("check", "--fix")
-    assert (again.code, again.out, again.err) == (said.code, said.out, said.err.split("\n", 1)[1])
+    assert (again.code, again.out, again.err) == (said.code, said.out, "")
 
 
 def test_fix_unsafe_mends_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> None:
@@ -51,8 +51,8 @@ def test_fix_unsafe_mends_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> N
     assert jobfile("check", "--fix").code == 1
     assert (tmp_path / "jobs.yaml").read_text() == "version: 1\njobs:\n  a:\n\trun: echo hi\n"
     said = jobfile("check", "--fix", "--unsafe")
-    assert (said.code, said.out) == (0, "")
-    assert said.err.startswith("fixed jobs.yaml: 1 fix (JF002)\n")
+    assert (said.code, said.out) == (0, "no errors in 1 file, 1 job\n")
+    assert said.err == "fixed jobs.yaml: 1 fix (JF002)\n"
     assert (tmp_path / "jobs.yaml").read_text() == "version: 1\njobs:\n  a:\n    run: echo hi\n"
     assert jobfile("check", "--unsafe").code == 64
 
@@ -113,10 +113,10 @@ def test_allow_hides_and_deny_makes_an_error(jobfile: Jobfile, tmp_path: Path) -
     (tmp_path / "jobs.yaml").write_text(WARNING)
     assert "JF617" in jobfile("check").out
     said = jobfile("check", "--strict", "--allow", "jf617")
-    assert (said.code, said.out) == (0, "")
+    assert (said.code, said.out) == (0, "no errors in 1 file, 1 job\n")
     assert jobfile("check", "--deny", "JF619", "--deny", "JF617").code == 1
     (tmp_path / "jobs.yaml").write_text(REMARK)
-    assert jobfile("check").out == ""
+    assert jobfile("check").out == "no errors in 1 file, 1 job\n"
     denied = jobfile("check", "--deny", "JF619")
     assert (denied.code, "JF619" in denied.out) == (1, True)
 
@@ -173,8 +173,8 @@ def test_github_gets_commands_then_the_text_and_the_summary(
     assert said.code == 1
     assert lines[0].startswith("::error file=sub/jobs.yaml,line=")
     stop = next(at for at, line in enumerate(lines) if line.startswith("::stop-commands::"))
-    assert "\n".join(lines[stop + 1 : -1]) + "\n" == text
-    assert summary.read_text() == f"before\n```text\n{text}\n{said.err}```\n"
+    assert "\n".join((*lines[stop + 1 : -2], "", lines[-1])) + "\n" == text
+    assert summary.read_text() == f"before\n```text\n{text}```\n"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     assert (
         "warning: cannot write the step's summary: Is a directory"
@@ -212,14 +212,59 @@ def test_outside_a_repository_nothing_can_have_changed(jobfile: Jobfile, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["folder", "folder/", "."])
-@pytest.mark.parametrize("command", ["check", "fmt", "show", "run", "next", "simulate"])
+@pytest.mark.parametrize("command", ["fmt", "show", "run", "next", "simulate"])
 def test_a_folder_in_place_of_a_job_file_is_named_in_words(
     jobfile: Jobfile, tmp_path: Path, command: str, name: str
 ) -> None:
     """Not by the number of a descriptor, and without a hint that the file is missing elsewhere."""
     (tmp_path / "folder").mkdir()
-    words = [name] if command in ("check", "fmt") else ["-f", name]
+    words = [name] if command == "fmt" else ["-f", name]
     said = jobfile(command, *(["good"] if command in ("show", "run") else []), *words)
     assert said.code not in (0, 70)
     assert re.search(r"\bcannot read \d", said.err) is None, said.err
     assert "Is a directory" in said.err or "is a folder" in said.err, said.err
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "checked"),
+    [
+        ({"jobs.yaml": "main", "more.yaml": "main"}, ".", ["jobs.yaml"]),
+        ({"sub/jobs.yaml": "main", "sub/b.yaml": "main"}, "sub", ["sub/jobs.yaml"]),
+        (
+            {"sub/b.yaml": "main", "sub/a.yml": "main", "sub/x.yaml": "other"},
+            "sub/",
+            ["sub/a.yml", "sub/b.yaml"],
+        ),
+        ({"jobs.yaml": "include", "sub/b.yaml": "part", "sub/x.test.yaml": "other"}, "sub", ["sub/b.yaml"]),
+        ({"jobs.yaml": "include", "sub/b.yaml": "empty"}, "sub", ["sub/b.yaml"]),
+        ({"jobs.yaml": "include", "sub/b.yaml": "part"}, ".", ["jobs.yaml", "sub/b.yaml"]),
+    ],
+)
+def test_a_folder_stands_for_its_job_files(
+    jobfile: Jobfile, tmp_path: Path, folder: dict[str, str], files: str, checked: list[str]
+) -> None:
+    texts = {
+        "main": "version: 1\njobs: {a: {run: x, timeout: 5 x}}\n",
+        "include": "version: 1\ninclude: [sub/*.yaml]\nqueues: {db: {slots: 1}}\njobs: {}\n",
+        "part": "version: 1\njobs: {b: {run: x, queue: db}}\n",
+        "empty": "version: 1\n",
+        "other": "services: {db: {image: x}}\n",
+    }
+    (tmp_path / "jobs.yaml").unlink()
+    (tmp_path / "sub").mkdir()
+    for name, kind in folder.items():
+        (tmp_path / name).write_text(texts[kind])
+    said = jobfile("check", files, "--json")
+    has_mistakes = any(folder[name] == "main" for name in checked)
+    assert (said.code, said.json["files"]) == (int(has_mistakes), checked)
+
+
+def test_a_folder_without_job_files_is_named_in_words(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "sub" / "a.yaml").mkdir(parents=True)
+    (tmp_path / "sub" / "b.yaml").write_text("services: {}\n")
+    (tmp_path / "sub" / "c.yaml").symlink_to(tmp_path / "sub" / "b.yaml")
+    said = jobfile("check", "sub")
+    assert (said.code, said.out) == (65, "")
+    assert said.err == (
+        "error: cannot read sub: this folder has no jobs.yaml, and no other YAML file with `jobs`\n"
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from tests.cli.conftest import JOBS, Jobfile
 
@@ -34,9 +35,38 @@ def test_init_writes_a_file_that_is_good_and_overwrites_nothing(jobfile: Jobfile
     assert (tmp_path / "new" / "jobs.yaml").read_text() == "mine"
 
 
-def test_check_is_silent_on_a_good_file(jobfile: Jobfile) -> None:
+def test_init_names_the_next_steps_of_this_folder(jobfile: Jobfile, tmp_path: Path) -> None:
+    first = jobfile("init", "a b").out
+    assert "next:  cd 'a b'\n       jobfile check      " in first
+    assert "jobfile run hello   run it once, now\n" in first
+    kept = jobfile("init").out
+    assert "cd " not in kept
+    assert "jobfile did good   did it run" in kept, "the first job of the file that was there"
+    assert "jobfile run" not in kept, "nobody knows what it does"
+    (tmp_path / "jobs.yaml").write_text("jobs: [")
+    assert "jobfile did" not in jobfile("init").out
+
+
+@pytest.mark.parametrize(
+    ("folder", "entry"), [(".", "jobfile check"), ("it's", """jobfile check 'it'"'"'s/'""")]
+)
+def test_the_hook_of_init_sees_included_files(
+    jobfile: Jobfile, tmp_path: Path, folder: str, entry: str
+) -> None:
+    (tmp_path / ".git").mkdir()
+    shown = jobfile("init", folder).out.partition("under `repos:`\n\n")[2]
+    (repository,) = yaml.safe_load(shown)
+    (hook,) = repository["hooks"]
+    assert (hook["entry"], hook["pass_filenames"]) == (entry, False)
+    for name in ("jobs.yaml", "jobs/a.yaml", "deep/er/b.yml"):
+        assert re.search(hook["files"], f"{folder}/{name}".removeprefix("./"))
+    assert not re.search(hook["files"], "jobs.yaml.md")
+    assert bool(re.search(hook["files"], "other/jobs.yaml")) == (folder == ".")
+
+
+def test_check_prints_one_line_about_a_good_file(jobfile: Jobfile) -> None:
     said = jobfile("check")
-    assert (said.code, said.out, said.err) == (0, "", "no errors in 1 file, 4 jobs\n")
+    assert (said.code, said.out, said.err) == (0, "no errors in 1 file, 4 jobs\n", "")
 
 
 def test_check_tells_all_mistakes_in_each_form(jobfile: Jobfile, tmp_path: Path) -> None:
@@ -63,7 +93,7 @@ def test_check_tells_all_mistakes_in_each_form(jobfile: Jobfile, tmp_path: Path)
 
 def test_check_takes_several_files_and_says_which_cannot_be_read(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("version: 1\njobs: {}\n")
-    assert jobfile("check", "jobs.yaml", "other.yaml").err == "no errors in 2 files, 4 jobs\n"
+    assert jobfile("check", "jobs.yaml", "other.yaml").out == "no errors in 2 files, 4 jobs\n"
     said = jobfile("check", "jobs.yaml", "nope.yaml")
     assert said.code == 65
     assert "cannot read nope.yaml: No such file or directory" in said.err
@@ -187,7 +217,13 @@ def test_what_is_no_file_of_its_own_is_refused_and_not_told(
     said = jobfile(*command, kind)
     assert said.code not in (0, 70), said
     assert "hush-91" not in said.out + said.err
-    assert re.search(r"symbolic link|regular file|not a revision|git", said.err), said.err
+    means_its_files = command[0] == "check" and kind == "folder"
+    why = (
+        r"this folder has no jobs\.yaml"
+        if means_its_files
+        else r"symbolic link|regular file|not a revision|git"
+    )
+    assert re.search(why, said.err), said.err
     assert (tmp_path / "secret").read_text() == "CANARY=hush-91\nrun: ["
 
 

@@ -3,6 +3,8 @@
 import stat
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Jobfile
 
 ODD = "version: 1\njobs:\n    a:\n        run: echo hi   # said\n"
@@ -31,6 +33,25 @@ def test_check_and_diff_change_nothing(jobfile: Jobfile, tmp_path: Path) -> None
     assert (tmp_path / "jobs.yaml").read_text() == ODD
     (tmp_path / "jobs.yaml").write_text(LAID_OUT)
     assert jobfile("fmt", "--check").code == 0
+
+
+@pytest.mark.parametrize("layout", [LAID_OUT, ODD])
+def test_check_finds_mistakes_and_fmt_still_lays_out(jobfile: Jobfile, tmp_path: Path, layout: str) -> None:
+    (tmp_path / "jobs.yaml").write_text(layout.replace("run:", "rum:"))
+    checked = jobfile("fmt", "--check")
+    assert checked.code == 1
+    assert "jobs.yaml has mistakes; to see them:  jobfile check jobs.yaml\n" in checked.err
+    assert ("would change" in checked.err) == (layout == ODD)
+    assert jobfile("fmt").code == 0
+    assert (tmp_path / "jobs.yaml").read_text() == LAID_OUT.replace("run:", "rum:")
+
+
+def test_blanks_after_a_colon_become_one(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("version:   1\njobs: {a: {schedule:   '0 3 * * *', run:  echo}}\n")
+    assert jobfile("fmt").code == 0
+    assert (tmp_path / "jobs.yaml").read_text() == (
+        "version: 1\njobs: {a: {schedule: '0 3 * * *', run: echo}}\n"
+    )
 
 
 def test_line_ends_and_a_byte_order_mark_stay(jobfile: Jobfile, tmp_path: Path) -> None:

@@ -286,3 +286,31 @@ def test_a_file_with_an_error_is_answered_with_its_errors_only(
     assert "warning[" not in said.out
     assert "info[" not in said.out
     assert "and 20 warnings" in said.err
+
+
+def test_while_the_file_has_errors_the_jobs_in_force_are_shown(jobfile: Jobfile, tmp_path: Path) -> None:
+    schedule = 'schedule: "30 2 * * *"'
+    (tmp_path / "jobs.yaml").write_text(f"version: 1\njobs: {{a: {{run: x, {schedule}}}}}\n")
+    assert jobfile("apply", "--yes").code == 0
+    good = {
+        asked: jobfile(*asked) for asked in (("next", "a"), ("next",), ("next", "a", "--json"), ("show", "a"))
+    }
+    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {rum: x}, b: {run: y, timeout: 5 x}}\n")
+    line = (
+        "jobs.yaml has 2 errors; this is generation 1, which is in force. To see the errors:  jobfile check\n"
+    )
+    for asked, before in good.items():
+        said = jobfile(*asked)
+        assert (said.code, said.err) == (0, line), asked
+        assert without_digits(said.out).splitlines()[1:] == without_digits(before.out).splitlines()[1:]
+    assert "30 2 * * *" in said.out
+    assert "# in force, digest" in said.out
+    for asked in (("next", "b"), ("show", "b"), ("show", "a", "--set", "x=1")):
+        said = jobfile(*asked)
+        assert said.code == 1, asked
+        assert "error[JF101]" in said.out, "b is not in force, and no generation has these vars"
+
+
+def without_digits(text: str) -> str:
+    """A text without times and without the origins of values."""
+    return re.sub(r" *#.*|\d", "", text)

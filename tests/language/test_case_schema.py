@@ -107,7 +107,7 @@ def test_editors_offer_a_new_case_and_what_an_attempt_does() -> None:
 def found(text: str) -> list[tuple[str, str, tuple[str, ...]]]:
     document, problems = parse_document(Source("jobs.test.yaml", text))
     assert document is not None, problems
-    return [(one.code, one.message, one.help) for one in validate(document, form=CASE_FILE)]
+    return [(one.code, one.message, one.help) for one in validate(document, form=CASE_FILE).diagnostics]
 
 
 def a_case(lines: str) -> str:

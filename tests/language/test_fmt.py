@@ -52,7 +52,9 @@ PLAIN = st.sampled_from(
     ["a", "no", "0755", "1.10", "22:30", "two words", "x: y".replace(": ", ":"), "~", "true", "2026-01-01"]
 )
 QUOTED = st.sampled_from(['"a b"', "'it''s'", '"# no comment"', '"tab\\t"', "''"])
-FLOW = st.sampled_from(["[a, b]", "{a: 1, b: [c]}", "[]", "{}", '["x", no]', "[a,\n   b,   # note\n c]"])
+FLOW = st.sampled_from(
+    ["[a, b]", "{a:   1, b: [c]}", "{a:  , 'b':1}", "[]", "{}", '["x", no]', "[a,\n   b,   # note\n c]"]
+)
 COMMENT = st.sampled_from(["", "", "", " # note", "    # far", "  #tight"])
 LEAD = st.sampled_from(["", "", "", "\n", "\n\n\n", "# alone\n", "   # odd place\n", "\n# both\n\n"])
 TEXT_LINES = st.lists(
@@ -85,7 +87,7 @@ def blocks(draw: st.DrawFn, indent: int, depth: int) -> str:
 def values(draw: st.DrawFn, least: int, indent: int, depth: int, after_key: bool = False) -> str:
     """The text after a key or a dash, with the line end."""
     kind = draw(st.sampled_from(["plain", "quoted", "flow", "block", "nested", "nested"]))
-    space = " " if after_key else ""
+    space = draw(st.sampled_from([" ", " ", "    ", "  \t "])) if after_key else ""
     if kind == "nested" and depth < 4:
         step = draw(st.integers(1, 5))
         return f"{draw(COMMENT)}\n" + draw(blocks(indent + step, depth + 1))

@@ -105,8 +105,10 @@ def test_a_broken_included_file_makes_no_further_noise() -> None:
     main = MAIN + "jobs: {report: {triggers: [{after: load}], run: 'echo {{ trigger.outputs.rows }}'}}\n"
     found = compiled(main, jobs__x="version: 1\njobs: {load: [\n")
     assert [code for code, _ in codes(found)] == ["JF001"]
-    half = compiled(main, jobs__x="version: 1\njobs: {load: {rum: x}, other: {run: echo}}\n")
-    assert [code for code, _ in codes(half)] == ["JF101"]
+    half = compiled(main, jobs__x="version: 1\njobs: {load: {rum: x, outputs: [rows]}, other: {run: echo}}\n")
+    assert [code for code, _ in codes(half)] == ["JF101", "JF103"]
+    none = compiled(main, jobs__x="version: 1\njobs: {load: echo, other: {run: echo}}\n")
+    assert [code for code, _ in codes(none)] == ["JF103"]
 
 
 def test_findings_come_main_file_first_then_in_the_order_of_the_files() -> None:

@@ -232,7 +232,8 @@ def test_a_var_can_be_set_to_a_value_of_its_type(given: dict[str, str], expected
 def test_jobs_without_mistakes_are_looked_at_beside_broken_ones() -> None:
     text = "jobs:\n  a: {rum: x}\n  b: {timeout: 5, run: echo}\n"
     text += "  c: {triggers: [{after: a}], run: 'echo {{ trigger.outputs.x }}'}\n"
-    assert codes(text) == ["JF101", "JF110"]
+    assert codes(text) == ["JF101", "JF110", "JF424"]
+    assert codes(text.replace("rum: x", "rum: x, outputs: [x]")) == ["JF101", "JF103", "JF110"]
 
 
 @pytest.mark.parametrize(

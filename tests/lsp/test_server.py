@@ -319,3 +319,141 @@ def test_a_server_asks_for_whole_texts(client: Client) -> None:
     client.server.change(uri, "version: 1\n# \u2028 \x0c\njobs: {a: {rum: echo}}\n")
     lines = {mark["range"]["start"]["line"] for mark in client.server.marks(uri)}
     assert lines == {1}, "the sign that is forbidden there"
+
+
+def formatted(client: Client, uri: str) -> list[dict[str, Any]]:
+    options = {"textDocument": {"uri": uri}, "options": {"tabSize": 8, "insertSpaces": False}}
+    edits: list[dict[str, Any]] = client.server.request("textDocument/formatting", options)
+    return edits
+
+
+def test_a_file_is_laid_out_as_fmt_does_it(client: Client) -> None:
+    text = "version: 1\njobs:\n    a:\n        run:   echo 🚀"
+    (edit,) = formatted(client, client.open(text))
+    assert edit["range"] == {"start": {"line": 0, "character": 0}, "end": {"line": 3, "character": 22}}
+    assert edit["newText"] == "version: 1\njobs:\n  a:\n    run: echo 🚀\n"
+    assert formatted(client, client.open(edit["newText"])) == []
+    assert formatted(client, client.open("version: 1\njobs: [\n")) == [], "its mistake is marked"
+    assert formatted(client, other_file(client, "compose.yaml", "services:   {}\n")) == [], "not ours"
+
+
+def tree(symbols: list[dict[str, Any]]) -> dict[str, Any]:
+    return {one["name"]: tree(one["children"]) for one in symbols}
+
+
+def test_the_outline_has_what_a_file_declares(client: Client) -> None:
+    asked = {"textDocument": {"uri": client.open(TEXT)}}
+    symbols = client.server.request("textDocument/documentSymbol", asked)
+    assert tree(symbols) == {
+        "vars": {"lake": {}},
+        "calendars": {"bank": {}},
+        "channels": {"oncall": {}},
+        "jobs": {"load": {"params": {"day": {}}, "steps": {"fetch": {}, "store": {}}}, "tell": {}},
+    }
+    load = symbols[3]["children"][0]
+    assert load["detail"] == "🚀 load, and tell"
+    assert load["selectionRange"]["start"] == {"line": 8, "character": 2}
+    broken = TEXT.replace("run: echo {{ params", "rum: echo {{ params").replace("fetch:", "fetch:\n       ")
+    uri = client.open(broken)
+    shown = client.server.request("textDocument/documentSymbol", {"textDocument": {"uri": uri}})
+    assert "load" in tree(shown)["jobs"], "a job with mistakes stays in the outline"
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "expected"),
+    [
+        ('    schedule: "0 4 * * *"\n    timezone: Asia/Tokyo', '"0 4 *', "**every day at 04:00, Asia/Tokyo"),
+        ('    schedule: "0 4 * * *"\n    timezone: Asia/Tokyo', "    sche", "04:00:00 +0900"),
+        ('    schedule: ["0 4 * * *", {every: 10m}]', "{every: 10", "**every 10 minutes**"),
+        ('    schedule: {cron: "0 4 * * *"}\n    timeout: 5 x', '"0 4 *', "at 04:00"),
+    ],
+)
+def test_a_schedule_is_told_in_words_also_beside_mistakes(
+    client: Client, text: str, after: str, expected: str
+) -> None:
+    whole = f"version: 1\njobs:\n  b: {{rum: x}}\n  a:\n{text}\n    run: x\n"
+    told = client.hover(cursor(after, whole))
+    assert expected in told
+    assert told.count("\n- ") >= 3, "the next fires"
+
+
+def test_a_schedule_with_a_mistake_is_not_told(client: Client) -> None:
+    for text in ('    schedule: "0 4 * * 9"', '    schedule: "0 4 * * *"\n    timezone: Mars/Base'):
+        whole = f"version: 1\njobs:\n  a:\n{text}\n    run: x\n"
+        assert client.hover(cursor('"0 4', whole)) == ""
+
+
+PARAMS = """\
+version: 1
+jobs:
+  load:
+    schedule: {cron: "0 4 * * *", with: {day: monday}}
+    params: {day: {type: string}, days: {type: integer, default: 1}}
+    steps:
+      fetch: {run: 'echo {{ params.day }} "$JOBFILE_PARAM_DAY" {{ params.days }}'}
+      store: {needs: [fetch], if: params.day != 'x', run: "echo {{ steps.fetch.status }}"}
+"""
+
+
+def applied(text: str, edits: list[dict[str, Any]]) -> str:
+    lines = text.splitlines(keepends=True)
+    for edit in sorted(edits, key=lambda one: one["range"]["start"]["character"], reverse=True):
+        start, end = edit["range"]["start"], edit["range"]["end"]
+        line = lines[start["line"]]
+        lines[start["line"]] = line[: start["character"]] + edit["newText"] + line[end["character"] :]
+    return "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("after", "new", "expected"),
+    [
+        ("{{ params.da", "when", PARAMS.replace("DAY ", "WHEN ")),
+        ("if: params.da", "when", PARAMS),
+        ("with: {da", "when", PARAMS),
+        ("{{ steps.fet", "get", PARAMS.replace("fetch", "get")),
+        ("needs: [fet", "get", PARAMS.replace("fetch", "get")),
+        ("  fet", "get", PARAMS.replace("fetch", "get")),
+    ],
+)
+def test_a_param_or_a_step_is_renamed_everywhere(client: Client, after: str, new: str, expected: str) -> None:
+    if new == "when":
+        expected = (
+            PARAMS.replace("day:", "when:").replace("params.day ", "params.when ").replace("DAY", "WHEN")
+        )
+    before, _, rest = cursor(after, PARAMS).partition("§")
+    uri = client.open(before + rest)
+    place = client.at("prepareRename", uri, before)
+    assert place["start"]["line"] == place["end"]["line"] == before.count("\n")
+    changes = client.at("rename", uri, before, newName=new)["changes"]
+    assert applied(PARAMS, changes[uri]) == expected
+
+
+def test_a_rename_reaches_the_files_of_cases(client: Client) -> None:
+    cases = "version: 1\ntests:\n  a: {job: load, given: {params: {day: x}}, expect: {state: succeeded}}\n"
+    before, _, rest = cursor("if: params.da", PARAMS).partition("§")
+    uri = client.open(before + rest)
+    path = Path(uri.removeprefix("file://")).with_name("a.test.yaml")
+    path.write_text(cases)
+    changes = client.at("rename", uri, before, newName="when")["changes"]
+    assert applied(cases, changes[path.as_uri()]) == cases.replace("day", "when")
+    path.write_text(cases.replace("tests:", "jobs: other.yaml\ntests:"))
+    assert path.as_uri() not in client.at("rename", uri, before, newName="when")["changes"]
+
+
+def test_a_rename_that_would_break_something_is_refused(client: Client) -> None:
+    def refusal(text: str, after: str, new: str) -> str:
+        before, _, rest = cursor(after, text).partition("§")
+        uri = client.open(before + rest)
+        with pytest.raises(ServerError) as refused:
+            client.at("rename", uri, before, newName=new)
+        return str(refused.value)
+
+    assert "there is already a param `days` in job `load`" in refusal(PARAMS, "with: {da", "days")
+    assert "`Get` is not a valid step name" in refusal(PARAMS, "needs: [fet", "Get")
+    assert "these files have errors" in refusal(PARAMS + "  b: {rum: x}\n", "needs: [fet", "get")
+    shared = "defaults: {env: {X: '{{ params.day }}'}}\n"
+    two = (
+        PARAMS.replace("jobs:", f"{shared}jobs:")
+        + "  b: {run: echo, params: {day: {type: string, default: x}}}\n"
+    )
+    assert "this rename would break " in refusal(two, "with: {da", "when")

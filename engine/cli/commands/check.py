@@ -18,7 +18,7 @@ FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.argument("files", nargs=-1, metavar="[FILE or DIR]...")
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
 )
@@ -55,7 +55,8 @@ def command(
 ) -> int:
     """Find every mistake in job FILEs and what they include, or in the main file. Starts nothing.
 
-    For an included FILE, only problems in that file are reported. No secret is read.
+    For an included FILE, only problems in that file are reported. DIR stands for its jobs.yaml, or if
+    it has none, for its YAML files with `jobs`. No secret is read.
 
     Exit code: 0 valid; 1 problems were found; 65 a file cannot be read.
     """

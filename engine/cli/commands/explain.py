@@ -1,8 +1,17 @@
 """`jobfile explain`: what a diagnostic's code means, and which keys a job file may have."""
 
+import sys
+
 import click
 
-from engine.answers.explained import codes_to_json, codes_to_text, keys_to_json, page_of, page_to_json
+from engine.answers.explained import (
+    codes_to_json,
+    codes_to_text,
+    keys_to_json,
+    page_of,
+    page_to_json,
+    page_to_text,
+)
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
 from jobfile.diagnostics.diagnostic import CODES
@@ -16,7 +25,8 @@ from jobfile.pages import KINDS, keys_text
 def command(words: tuple[str, ...], *, as_json: bool) -> int:
     """What CODE means: a bad example, its message, the good form, and why. Without CODE: all codes.
 
-    `jobfile explain keys job` lists the keys of a job; other kinds are file, defaults, param.
+    `jobfile explain keys job` lists the keys of a job; other kinds are file, defaults, param. In a pipe, the
+    page of a code is Markdown.
     """
     if not words:
         return _list(as_json=as_json)
@@ -33,7 +43,7 @@ def command(words: tuple[str, ...], *, as_json: bool) -> int:
     if as_json:
         print_json(page_to_json(page))
     else:
-        click.echo(page.text.rstrip("\n"))
+        click.echo(page_to_text(page) if sys.stdout.isatty() else page.text.rstrip("\n"))
     return GOOD
 
 

@@ -12,6 +12,7 @@ from engine.host.atomic_write import replace_file
 from engine.sources.file_reader import read_job_files, read_limited
 from jobfile.diagnostics.escapes import message, printable
 from jobfile.fixing.format import Formatted, format_source
+from jobfile.pipeline import read_file
 from jobfile.syntax.document import decode_source
 
 _MARK = b"\xef\xbb\xbf"
@@ -20,15 +21,19 @@ _MARK = b"\xef\xbb\xbf"
 @click.command("fmt")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option(
-    "--check", "only_check", is_flag=True, help="Change nothing; exit with 1 if a file would change."
+    "--check",
+    "only_check",
+    is_flag=True,
+    help="Change nothing; exit with 1 if a file would change or has mistakes.",
 )
 @click.option("--diff", "shows_diff", is_flag=True, help="Change nothing; show what would change.")
 @place_options
 def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place: Place) -> int:
     """Lay out job FILEs, or the main file and what it includes: two columns a level, comments kept.
 
-    Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file with
-    mistakes is not changed. Exit code: 0; 1 a file would change (--check) or has mistakes; 65 unreadable.
+    Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file that is
+    not valid YAML is not changed. Exit code: 0; 1 a file is not valid YAML or, with --check, would change or
+    has unknown keys or wrong types; 65 unreadable.
     """
     code = GOOD
     for name in files or _of_the_set(place):
@@ -59,8 +64,11 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
     if done.problem:
         click.echo(printable(f"not changed {name}: {done.problem}"), err=True)
         return NOT_WELL
+    has_mistakes = only_check and any(one.is_error for one in read_file(name, content).diagnostics)
+    if has_mistakes:
+        click.echo(message(f"{name} has mistakes; to see them:  jobfile check {name}"), err=True)
     if done.text == source.text:
-        return GOOD
+        return NOT_WELL if has_mistakes else GOOD
     if shows_diff:
         lines = (source.text.splitlines(keepends=True), done.text.splitlines(keepends=True))
         click.echo("".join(difflib.unified_diff(*lines, name, name)), nl=False)

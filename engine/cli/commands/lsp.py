@@ -15,7 +15,8 @@ class NotInstalledError(JobfileError):
 
 @click.command("lsp")
 def command() -> int:
-    """Serve an editor: findings as you type, hover, completion, definitions, quick fixes, renames.
+    """Serve an editor: findings as you type, hover, completion, definitions, quick fixes, formatting, the
+    outline, and renames of jobs, params and steps.
 
     Needs the extra: pip install 'jobfile[lsp]'
     """

@@ -1,6 +1,6 @@
 """`jobfile next`: when a job, or a cron expression, fires next; or all jobs, in order of time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, ob
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.expressions import entry_of, zone_named
 from engine.cli.filters import choice_options, refuse_choice_of_one, refuse_unknown
-from engine.cli.findings import print_errors
+from engine.cli.in_force import catalog_in_force
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.times import parse_coming
@@ -79,15 +79,15 @@ def command(
 ) -> int:
     """The next fires of all jobs in order of time; or of JOB, of a cron EXPR in quotes, of a period (10m).
 
-    They are those of the job files. A note says when a job is paused, or no engine is running. --from and
-    --until take a length (6h) from now, or from --from; a time without a zone is in the zone of JOB or EXPR,
-    or UTC.
+    They are those of the job files, or, while these have errors, of the jobs in force. A note says when a job
+    is paused, or no engine is running. --from and --until take a length (6h) from now, or from --from; a time
+    without a zone is in the zone of JOB or EXPR, or UTC.
     """
     asked = Asked(start, end, limit)
     refuse_choice_of_one(what, choice)
     if what is not None and (" " in what.strip() or what.startswith("@") or parse_duration(what)):
         return _of_expression(what, zone_named(zone_name), asked, place, as_json=as_json)
-    catalog = _catalog(place)
+    catalog = _catalog(place, () if what is None else (what,))
     if catalog is None:
         return NOT_WELL
     if what is None:
@@ -145,15 +145,16 @@ def _of_all(
     return GOOD
 
 
-def _catalog(place: Place) -> Catalog | None:
-    """The jobs of the files; None when they have errors, which are printed."""
+def _catalog(place: Place, jobs: Collection[str]) -> Catalog | None:
+    """The jobs of the files; those in force when the files have errors.
+
+    None when nothing is in force, or these jobs are not; then the errors are printed.
+    """
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
         raise JobfileError(f"{snapshot.problem}; name the job file with -f, or give an expression in quotes")
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
-    if compiled.catalog is None:
-        print_errors(compiled)
-    return compiled.catalog
+    return compiled.catalog or catalog_in_force(compiled, place, jobs=jobs)
 
 
 def _obstacles(place: Place, jobs: Sequence[str], since: datetime) -> tuple[list[Pause], Presence | None]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from engine.answers.shown import Shown, show_job, show_run, shown_to_json
+from engine.answers.shown import Shown, show_in_force, show_job, show_run, shown_to_json
 from engine.answers.shown_text import printable_lines, shown_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_errors
+from engine.cli.in_force import catalog_in_force
 from engine.cli.naming import find_run, is_known, is_run_id
 from engine.cli.output import print_json
 from engine.cli.params import split_params
@@ -35,7 +36,8 @@ UNSEALED = "was not saved here, so changes since then cannot be detected"
 def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) -> int:
     """JOB with all its defaults filled in, and where each value comes from.
 
-    Or the job as a RUN had it, named by the beginning of its id. Or a saved plan, by its file.
+    Or the job as a RUN had it, named by the beginning of its id. Or a saved plan, by its file. While the job
+    files have errors, the job in force is shown, if there is one.
     """
     if is_plan_file(Path(job)):
         return _show_plan(Path(job), place, as_json=as_json)
@@ -57,8 +59,11 @@ def _from_files(job: str, overrides: Mapping[str, str], place: Place) -> Shown |
         raise JobfileError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside, overrides=overrides)
     if compiled.catalog is None or compiled.files is None:
-        print_errors(compiled)
-        return None
+        in_force = None if overrides else catalog_in_force(compiled, place, jobs=(job,))
+        old = None if in_force is None else in_force.job(job)
+        if overrides:
+            print_errors(compiled)
+        return None if old is None else show_in_force(old)
     found = compiled.catalog.job(job)
     if found is None:
         near = suggest(job, compiled.catalog.names)

@@ -1,0 +1,186 @@
+"""A rename changes every place that names something, and nothing else."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobfile.diagnostics.diagnostic import Edit
+from jobfile.diagnostics.source import Source
+from jobfile.editor.rename import Kind, Named, RenameError, case_places, named_at, rename_edits
+from jobfile.files.fileset import FileSet
+from jobfile.fixing.edits import edited
+from jobfile.pipeline import compile_files
+from jobfile.syntax.document import parse_document
+
+QUOTES = st.sampled_from(["day", '"day"', "'day'"])
+READS = st.sampled_from(
+    ["params.day", "params . day", "params['day']", 'params["day"]', "params.day | upper"]
+)
+OTHERS = st.sampled_from(["params.days", "'params.day'", "vars.day", "'steps.day'", "steps.day.status"])
+VARIABLES = st.sampled_from(['"$JOBFILE_PARAM_DAY"', "${JOBFILE_PARAM_DAY:-x}", "$JOBFILE_PARAM_DAYS"])
+CONDITIONS = st.sampled_from(["params.day == 'params.day'", "\"params['day'] != steps.day.status\""])
+BLOCKS = st.sampled_from(["|", ">", "|-"])
+
+
+@st.composite
+def files(draw: st.DrawFn) -> str:
+    """A file in which a param, a step, a var and a word of texts have the same name, in many spellings."""
+    reads = [f"{{{{ {one} }}}}" for one in draw(st.lists(st.one_of(READS, OTHERS), min_size=1, max_size=4))]
+    variables = draw(st.lists(VARIABLES, max_size=2))
+    needs = draw(st.sampled_from(["[day]", '["day"]', "['day']"]))
+    return f"""\
+version: 1
+vars: {{day: x}}
+jobs:
+  load:
+    schedule:
+      - {{cron: "0 4 * * *", with: {{{draw(QUOTES)}: monday}}}}
+      - {{cron: "0 5 * * *", with: {{days: 2}}}}
+    params:
+      {draw(QUOTES)}: {{type: string, default: day}}
+      days: {{type: integer, default: 1}}
+    steps:
+      {draw(QUOTES)}:
+        run: echo day {{{{ {draw(READS)} }}}}
+      other:
+        needs: {needs}
+        if: {draw(CONDITIONS)}
+        env: {{DAY: 'day {{{{ params.day }}}}'}}
+        run: {draw(BLOCKS)}
+          echo day {" ".join(reads)}
+          {" ".join(["true", *variables])} {{{{ params.day }}}} {{{{ steps.day.status }}}}
+      last: {{run: "echo \\"{{{{ params.day }}}}\\" é {{{{ steps.day.status }}}}", needs: [other, day]}}
+  day:
+    triggers: [{{after: load}}, {{after: {{job: "load", when: failed}}}}]
+    run: echo day
+"""
+
+
+THINGS = [
+    Named(kind=Kind.PARAM, job="load", name="day"),
+    Named(kind=Kind.STEP, job="load", name="day"),
+    Named(kind=Kind.JOB, job="load", name="load"),
+    Named(kind=Kind.JOB, job="day", name="day"),
+]
+
+
+def set_of(text: str) -> FileSet:
+    found = compile_files([("jobs.yaml", text.encode())])
+    assert found.files is not None
+    assert found.catalog is not None, found.diagnostics
+    return found.files
+
+
+def renamed(text: str, named: Named, new: str) -> str:
+    places = rename_edits(set_of(text), named, new)
+    source = places[0].source
+    return edited(source, [Edit(span=one.span, text=one.text(new)) for one in places])
+
+
+def meaning(text: str) -> Any:
+    catalog = compile_files([("jobs.yaml", text.encode())]).catalog
+    assert catalog is not None
+    return {job.spec.name: json.loads(job.canonical) for job in catalog.jobs}
+
+
+@settings(deadline=None, max_examples=40)
+@given(files(), st.sampled_from(THINGS))
+def test_there_and_back_is_the_same_text_and_the_same_meaning(text: str, named: Named) -> None:
+    new = "day_0"
+    there = renamed(text, named, new)
+    job = new if named.kind is Kind.JOB else named.job
+    assert renamed(there, Named(kind=named.kind, job=job, name=new), named.name) == text
+    before, after = meaning(text), json.dumps(meaning(there))
+    # The new name is nowhere else in the file, so this gives the old meaning back.
+    assert "day_0" in after
+    restored = json.loads(after.replace("day_0", named.name).replace("DAY_0", named.name.upper()))
+    assert restored == before
+
+
+@settings(deadline=None, max_examples=40)
+@given(files(), st.data())
+def test_what_is_named_is_found_at_each_of_its_places(text: str, data: st.DataObject) -> None:
+    found = set_of(text)
+    named = data.draw(st.sampled_from(THINGS))
+    place = data.draw(st.sampled_from(rename_edits(found, named, "day_0")))
+    path, _ = found.main.path_at(place.span.start.offset)
+    assert named_at(found, found.main, path, place.span.start.offset) == (named, place.span)
+
+
+TEXT = """\
+version: 1
+jobs:
+  load:
+    params: {day: {type: string, default: x}, days: {type: integer, default: 1}}
+    steps: {one: {run: "echo {{ params.day }}"}, two: {run: "echo {{ params.days }}"}}
+  call:
+    params: {day: {type: string, default: x}}
+    python: "a:b"
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "new", "said"),
+    [
+        (
+            Named(kind=Kind.PARAM, job="load", name="day"),
+            "days",
+            "there is already a param `days` in job `load`",
+        ),
+        (
+            Named(kind=Kind.PARAM, job="load", name="day"),
+            "a-b",
+            "is not a valid param name: use small letters, digits",
+        ),
+        (Named(kind=Kind.PARAM, job="load", name="day"), "", "`` is not a valid param name"),
+        (Named(kind=Kind.STEP, job="load", name="one"), "two", "there is already a step `two` in job `load`"),
+        (Named(kind=Kind.STEP, job="load", name="one"), "One", "is not a valid step name"),
+        (Named(kind=Kind.JOB, job="load", name="load"), "call", "there is already a job `call`"),
+        (Named(kind=Kind.JOB, job="load", name="load"), "a b", "is not a valid job name"),
+        (Named(kind=Kind.PARAM, job="call", name="day"), "dai", "a Python function takes `day` by its name"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(named: Named, new: str, said: str) -> None:
+    with pytest.raises(RenameError, match=said):
+        rename_edits(set_of(TEXT), named, new)
+
+
+def test_a_name_in_a_form_that_cannot_be_changed_is_refused() -> None:
+    text = TEXT.replace("{day: {type", '{"d\\x61y": {type', 1)
+    with pytest.raises(
+        RenameError, match=r"jobs\.yaml:4 names `day` in a form that cannot be changed safely"
+    ):
+        rename_edits(set_of(text), Named(kind=Kind.PARAM, job="load", name="day"), "dai")
+
+
+CASES = """\
+version: 1
+tests:
+  one: {job: load, given: {params: {day: day}}, expect: {state: succeeded}}
+  two: {job: "load", given: {params: {"day": x}}, expect: {state: succeeded}}
+  day: {job: call, given: {params: {day: load}}, expect: {state: succeeded}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        (
+            Named(kind=Kind.JOB, job="load", name="load"),
+            CASES.replace("job: load", "job: new").replace('"load"', '"new"'),
+        ),
+        (
+            Named(kind=Kind.PARAM, job="load", name="day"),
+            CASES.replace("{day: day", "{new: day").replace('"day"', '"new"'),
+        ),
+        (Named(kind=Kind.STEP, job="load", name="day"), CASES),
+    ],
+)
+def test_case_files_follow(named: Named, expected: str) -> None:
+    document, _ = parse_document(Source("a.test.yaml", CASES))
+    assert document is not None
+    edits = [Edit(span=one.span, text=one.text("new")) for one in case_places(document, named)]
+    assert edited(document.source, edits) == expected
