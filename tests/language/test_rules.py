@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files, compile_files
 from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_text, to_json
@@ -79,13 +80,23 @@ def test_a_secret_in_plain_text_is_shown_nowhere() -> None:
     [
         (["0 4 * * *"] * 3, 0),
         (["0 4 * * *"] * 4, 1),
-        (["0 4 * * *"] * 6, 3),
+        (["0 4 * * *"] * 6, 1),
         (["0 4 * * *"] * 3 + ["1 4 * * *"] * 3, 0),
         (["0 4 * * mon", "0 4 * * tue", "0 4 * * wed", "0 4 * * thu"], 0),
         (["0 4 * * *", "0 4 1 * *", "0 4 1-7 * *", "0 4 * jan *"], 1),
         (["0 4 1 * *", "0 4 2 * *", "0 4 3 * *", "0 4 4 * *"], 0),
         (["0 * * * *", "0 4 * * *", "0 4 * * *", "0 4 * * *"], 1),
         (["* * * * *"] * 6, 0),
+        (["0 4 * * *"] * 45, 1),
+        (["0 * * * *"] * 6, 1),
+        (["*/5 * * * *"] * 6, 1),
+        (["*/30 * * * *"] * 6, 1),
+        (["*/30 * * * *", "*/5 * * * *", "0 * * * *", "0 4 * * *"], 1),
+        (["0 4 * * *"] * 4 + ["0 5 * * *"] * 4, 2),
+        (["0 4 * * *"] * 4 + ["0 * * * *"] * 4, 1),
+        (["0 4,5 * * *"] * 3 + ["0 4 * * *", "0 5 * * *"], 2),
+        (["0 4 1-15 * *", "0 4 16-31 * *"] * 2 + ["0 4 * * *"], 0),
+        (["0 4 1-15 * *", "0 4 16-31 * *"] * 3 + ["0 4 * * *"], 1),
     ],
 )
 def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: int) -> None:
@@ -94,6 +105,27 @@ def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: i
         for number, cron in enumerate(schedules)
     )
     assert codes(text).count("JF606") == told
+
+
+@pytest.mark.parametrize(
+    ("cron", "message", "spread"),
+    [
+        ("0 4 * * *", "6 jobs start at 04:00 on the same day", "20m"),
+        ("*/30 * * * *", "6 jobs start in the same minute, 48 times a day", "20m"),
+        ("*/5 * * * *", "6 jobs start in the same minute, 288 times a day", "5m"),
+        ("55,5 * * * *", "6 jobs start in the same minute, 48 times a day", "10m"),
+    ],
+)
+def test_the_fix_for_a_crowd_gives_a_spread_that_fits(cron: str, message: str, spread: str) -> None:
+    jobs = "".join(f'  j{number}: {{schedule: "{cron}", catchup: none, run: echo}}\n' for number in range(6))
+    text = "version: 1\njobs:\n" + jobs
+    looked = check_files([("jobs.yaml", text.encode())])
+    (found,) = (one for one in looked.diagnostics if one.code == "JF606")
+    assert (found.message, found.path[:2]) == (message, ("jobs", "j3"))
+    assert f"spread: {spread}}}" in found.help[0]
+    fixed, _, _ = apply_fixes(looked.sources["jobs.yaml"], [found], unsafe=True)
+    assert f"spread: {spread}" in fixed
+    assert not [one.code for one in check_files([("jobs.yaml", fixed.encode())]).diagnostics if one.is_error]
 
 
 @pytest.mark.parametrize(
