@@ -55,10 +55,100 @@ def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
         ("PRIMARY_KEY", "customer_id", False),
         ("AUTHOR", "Xk39fj2LQz", False),
         ("PASSPORT", "Xk39fj2LQz", False),
+        ("TOKEN_URL", "https://auth.example.com/oauth2/token", False),
+        ("API_KEY_HEADER", "X-Api-Key", False),
+        ("PASSWORD_RESET_URL", "https://x.example.com/reset/p4ssW0rd", False),
+        ("SECRET_NAME", "prod/db/Password1", False),
+        ("AUTH_SERVER", "auth01.example.com:8443", False),
+        ("PGPASSWORD", "hunter2", True),
+        ("MYSQL_ROOT_PASSWORD", "root", True),
+        ("PGPASSWORD", "changeme", False),
+        ("PGPASSWORD", "{{ run.id }}", False),
     ],
 )
 def test_a_telling_name_with_a_value_that_looks_generated(name: str, value: str, is_told: bool) -> None:
     assert job(f"env: {{{name}: '{value}'}}, run: echo") == (["JF605"] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("command", "secret"),
+    [
+        ("mysqldump -u likebike -phunter2 shop", "hunter2"),
+        ("mariadb -phunter2 -e x", "hunter2"),
+        ("mysql --password=hunter2 shop", "hunter2"),
+        ("curl -u admin:hunter2 https://x.example.com", "hunter2"),
+        ("curl -fsS -uadmin:hunter2 https://x.example.com", "hunter2"),
+        ("curl https://x.example.com --user admin:hunter2", "hunter2"),
+        ("sshpass -p hunter2 ssh web ls", "hunter2"),
+        ("sshpass -v -phunter2 rsync -a x web:", "hunter2"),
+        ("docker login -u me -p hunter2 registry.example.com", "hunter2"),
+        ("redis-cli -h cache -a hunter2 ping", "hunter2"),
+        ("openssl enc -aes256 -pass pass:hunter2 -in x", "hunter2"),
+        ("wget --http-password=hunter2 https://x.example.com", "hunter2"),
+        ("curl https://x.example.com/q?api_key=ab12cd34ef", "ab12cd34ef"),
+        ("curl https://x.example.com/q?a=1&token=ab12cd34ef", "ab12cd34ef"),
+        ("curl -H x-api-key:Ab12cd34ef https://x", "Ab12cd34ef"),
+        (
+            "curl https://hooks.slack.com/services/T0AB12CD3/B0EF45GH6/abcDEF123ghiJKL456mnoPQR",
+            "hooks.slack.com/services/T0AB12CD3/B0EF45GH6/abcDEF123ghiJKL456mnoPQR",
+        ),
+        (
+            "curl https://api.telegram.org/bot123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0/getMe",
+            "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0",
+        ),
+    ],
+)
+def test_a_secret_given_to_a_program_is_reported_in_scripts_and_lists(command: str, secret: str) -> None:
+    words = command.split()
+    texts = [
+        f"jobs:\n  a:\n    run: |\n      {command}\n",
+        f"jobs: {{a: {{command: {words}}}}}\n",
+        f"jobs: {{a: {{command: [sh, -c, '{command}']}}}}\n",
+    ]
+    for text in texts:
+        found = [
+            one
+            for one in check_files([("jobs.yaml", f"version: 1\n{text}".encode())]).diagnostics
+            if one.code == "JF605"
+        ]
+        assert [f"version: 1\n{text}"[one.span.start.offset : one.span.end.offset] for one in found] == [
+            secret
+        ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'mysqldump -u likebike -p"$PW" shop',
+        "mysql -p shop",
+        "mysql -P3306 -h db",
+        "docker run --name mysql -p3306:3306 mysql:8",
+        'curl -u "$USER_NAME:$PW" https://x.example.com',
+        "curl -u admin: https://x.example.com",
+        "curl --user-agent bot:1 https://x.example.com",
+        "sudo -u www-data:www-data true; curl https://x",
+        "docker run -u 1000:1000 curlimages/curl",
+        "sshpass -e ssh -p 2222 web ls",
+        "sshpass -f /run/secrets/pw ssh -p 2222 web",
+        "mkdir -p /srv/mysql",
+        "redis-cli -h cache ping",
+        "openssl enc -pass env:PW -in x",
+        "openssl enc -pass file:/run/secrets/pw -in x",
+        "curl https://x.example.com/q?api_key=$KEY",
+        "curl https://x.example.com/q?token=YOUR_TOKEN",
+        'curl -H "Authorization: Bearer $TOKEN" https://x',
+        "curl -H 'Authorization: Bearer token' https://x",
+        "wget --password=$PW https://x",
+        "restic --password-file /run/secrets/restic backup /srv",
+        "PGPASSWORD=$PW psql",
+        'PGPASSWORD="$(cat /run/secrets/pg)" psql',
+        "unset PGPASSWORD",
+    ],
+)
+def test_a_command_without_a_secret_is_not_reported(command: str) -> None:
+    assert "JF605" not in codes(
+        f"jobs:\n  a:\n    pass_env: [PW, KEY, TOKEN, USER_NAME]\n    run: |\n      {command}\n"
+    )
 
 
 def test_a_secret_in_plain_text_is_shown_nowhere() -> None:
