@@ -51,7 +51,7 @@ class _Times(NamedTuple):
 class _Crowd(NamedTuple):
     """Entries that fire together: how many, at which minutes of a day, and the fourth of them."""
 
-    count: int
+    jobs: int
     minutes: tuple[int, ...]
     groups: frozenset[int]
     """Their numbers: entries with the same times are one group."""
@@ -72,7 +72,7 @@ def check_crowds(files: FileSet) -> Iterator[Diagnostic]:
             if times is not None:
                 groups.setdefault(times, []).append(_Start(number, entry))
     covered: set[int] = set()
-    for crowd in sorted(_crowds(groups), key=lambda one: (-one.count, one.minutes)):
+    for crowd in sorted(_crowds(groups), key=lambda one: (-one.jobs, one.minutes)):
         if not crowd.groups <= covered:
             covered |= crowd.groups
             yield _crowded(crowd)
@@ -86,8 +86,8 @@ def _crowds(groups: Mapping[_Times, Sequence[_Start]]) -> Iterator[_Crowd]:
         for minute in one.minutes:
             minutes[one.zone, minute].append(group)
     together: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for (_, minute), members in minutes.items():
-        together[tuple(members)].append(minute)
+    for (_, minute), found in minutes.items():
+        together[tuple(found)].append(minute)
     for members, shared in together.items():
         day = _crowded_day([(times[group].days, len(starts[group])) for group in members])
         present = [group for group in members if times[group].days & day]
@@ -95,7 +95,7 @@ def _crowds(groups: Mapping[_Times, Sequence[_Start]]) -> Iterator[_Crowd]:
             near = [(one.job, group, one) for group in present for one in starts[group][:CROWD]]
             _, group, fourth = nsmallest(CROWD, near, key=lambda one: one[:2])[-1]
             yield _Crowd(
-                count=sum(len(starts[one]) for one in present),
+                jobs=sum(len(starts[one]) for one in present),
                 minutes=tuple(sorted(shared)),
                 groups=frozenset(present),
                 fourth=fourth,
@@ -172,7 +172,7 @@ def _crowded(crowd: _Crowd) -> Diagnostic:
     found = finding(
         cron,
         "JF606",
-        f"{crowd.count} jobs start {when}",
+        f"{crowd.jobs} jobs start {when}",
         label="they all start together",
         help=(
             f"spread them:  {{cron: …, spread: {spread}}}  gives each job its own fixed delay",
