@@ -58,7 +58,7 @@ def bind_params(
             continue
         value = given[spec.name]
         converted = _from_text(spec, value) if from_text and isinstance(value, str) else value
-        trouble = f"expected a {_type_words(spec)}, found `{_shown(value)}`" if converted is None else None
+        trouble = f"expected {_type_words(spec)}, found `{_shown(value)}`" if converted is None else None
         if converted is not None:
             trouble = check_value(spec, converted)
             bound[spec.name] = converted
@@ -74,7 +74,7 @@ def check_value(spec: ParamSpec, value: Value) -> str | None:
     if spec.type is ParamType.ARRAY:
         return _check_list(spec, value)
     if isinstance(value, tuple) or not _has_type(spec.type, value):
-        return f"expected a {_type_words(spec)}, found `{_shown(value)}`"
+        return f"expected {_type_words(spec)}, found `{_shown(value)}`"
     return _check_scalar(spec, value)
 
 
@@ -197,10 +197,10 @@ def _scalar(kind: ParamType, text: str) -> Scalar | None:
 
 def _type_words(spec: ParamSpec) -> str:
     if spec.type is ParamType.BOOLEAN:
-        return "boolean (true or false)"
+        return "a boolean (true or false)"
     if spec.type is ParamType.ARRAY and spec.item_type is not None:
-        return f"list of {spec.item_type.value}, separated by commas"
-    return spec.type.value
+        return f"a list of {spec.item_type.value}, separated by commas"
+    return f"{'an' if spec.type.value[0] in 'aeiou' else 'a'} {spec.type.value}"
 
 
 def _shown(value: object) -> str:

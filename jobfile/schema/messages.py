@@ -228,7 +228,7 @@ def _command_as_text(document: Document, one: Violation, form: Form) -> Diagnost
         as_list = f"[{', '.join(_flow(word) for word in words)}]"
         advice = f"write `command: {as_list}`"
         fixes = _replaced(document, one.path, as_list)
-    message = f"`command` of {form.place_of(one.path[:2])} must be a list of words"
+    message = f"`command` of {form.place_of(one.path[:-1])} must be a list of words"
     return _diagnostic(document, one, "JF111", message, label="this is one text", help=(advice,), fixes=fixes)
 
 

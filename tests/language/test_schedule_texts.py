@@ -110,8 +110,8 @@ def test_a_job_without_a_time_needs_no_schedule(text: str) -> None:
 
 
 WORDS = (
-    "every each day daily weekdays weekend mon tue-thu friday fri..sun at and noon 03:00 3am 12:30pm 5 minutes "
-    "hour rate( ) cron( * ? 0 1-5 L PT1H P1D 2h *-*-* 04:00:00 UTC Europe/Oslo hourly 1e9 : , - @ É"
+    "every each day daily weekdays weekend mon tue-thu friday fri..sun at and noon 03:00 3am 12:30pm 5 "
+    "minutes hour rate( ) cron( * ? 0 1-5 L PT1H P1D 2h *-*-* 04:00:00 UTC Europe/Oslo hourly 1e9 : , - @ É"
 )
 
 
