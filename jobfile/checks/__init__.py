@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from jobfile.checks.clock_reads import check_reads_no_clock
 from jobfile.checks.crowding import check_crowds
 from jobfile.checks.fields import (
     check_action,
@@ -28,7 +29,6 @@ from jobfile.checks.intervals import (
 from jobfile.checks.lints import (
     check_described,
     check_params_used,
-    check_reads_no_clock,
     check_started_by_something,
 )
 from jobfile.checks.payloads import check_condition, check_loop, check_payloads

@@ -1,10 +1,13 @@
 """JF606: many jobs that start in the same minute."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from heapq import nsmallest
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from jobfile.checks.finding import finding
 from jobfile.checks.intervals import cron_text
@@ -18,63 +21,119 @@ from jobfile.schedule.day_sets import MatchingDays
 from jobfile.schedule.local_times import EPOCH_DAY, days_between
 
 CROWD: Final = 4
-"""From this number of jobs in one minute on, each further job is reported."""
-MOST_MINUTES: Final = 24
-"""A job that starts more often than this in a day is not compared: it has no time of day of its own."""
+"""From this number of jobs in one minute on, the minute is reported."""
+MOST_STARTS: Final = 288
+"""A job that starts more often than this in a day, every five minutes, cannot avoid the others."""
+WIDEST: Final = 20
+"""The spread that the help suggests, in minutes, if the time between runs allows it."""
 
 _FIRST: Final = date(2027, 1, 1).toordinal() - EPOCH_DAY
 _LAST: Final = date(2027, 12, 31).toordinal() - EPOCH_DAY
 """An ordinary year, used to compare days."""
+_DAY: Final = 24 * 60
 
 
-@dataclass(slots=True)
-class _Minute:
-    """The jobs of one local minute: the days of the year with one, two or three jobs; and how many in all."""
+class _Start(NamedTuple):
+    """An entry, and the number of its job in the order of the files."""
 
-    once: int = 0
-    twice: int = 0
-    thrice: int = 0
-    jobs: int = 0
+    job: int
+    entry: Setting
 
-    def crowds(self, days: int) -> bool:
-        """Add a job that starts on these days; return whether three others start on any of them."""
-        is_crowd = bool(self.thrice & days)
-        self.thrice |= self.twice & days
-        self.twice |= self.once & days
-        self.once |= days
-        self.jobs += 1
-        return is_crowd
+
+class _Times(NamedTuple):
+    """The local minutes of a day at which entries fire, and the days of the year, as bits."""
+
+    zone: str
+    minutes: tuple[int, ...]
+    days: int
+
+
+class _Crowd(NamedTuple):
+    """Entries that fire together: how many, at which minutes of a day, and the fourth of them."""
+
+    jobs: int
+    minutes: tuple[int, ...]
+    groups: frozenset[int]
+    """Their numbers: entries with the same times are one group."""
+    fourth: _Start
+    gap: int
+    """The shortest time between two runs of the fourth entry, in minutes."""
 
 
 def check_crowds(files: FileSet) -> Iterator[Diagnostic]:
-    """JF606: the fourth job in a minute is reported, and each one after it."""
-    minutes: dict[tuple[str, int], _Minute] = {}
-    for job in files.jobs.values():
-        told = False
+    """JF606: one finding for each minute in which four jobs or more start, at the fourth of them.
+
+    The same jobs are reported once, however many minutes they share.
+    """
+    groups: dict[_Times, list[_Start]] = {}
+    for number, job in enumerate(files.jobs.values()):
         for entry in entries_of(job):
-            for key, days in _starts(job, entry):
-                minute = minutes.setdefault(key, _Minute())
-                if minute.crowds(days) and not told:
-                    told = True
-                    yield _crowded(entry, key[1], minute.jobs)
+            times = _times(job, entry)
+            if times is not None:
+                groups.setdefault(times, []).append(_Start(number, entry))
+    covered: set[int] = set()
+    for crowd in sorted(_crowds(groups), key=lambda one: (-one.jobs, one.minutes)):
+        if not crowd.groups <= covered:
+            covered |= crowd.groups
+            yield _crowded(crowd)
 
 
-def _starts(job: JobText, entry: Setting) -> Iterator[tuple[tuple[str, int], int]]:
-    """The local minutes at which an entry fires, each with the days of the year."""
+def _crowds(groups: Mapping[_Times, Sequence[_Start]]) -> Iterator[_Crowd]:
+    """The minutes in which enough jobs start on one day; those with the same jobs as one crowd."""
+    times, starts = list(groups), list(groups.values())
+    minutes: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for group, one in enumerate(times):
+        for minute in one.minutes:
+            minutes[one.zone, minute].append(group)
+    together: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for (_, minute), found in minutes.items():
+        together[tuple(found)].append(minute)
+    for members, shared in together.items():
+        day = _crowded_day([(times[group].days, len(starts[group])) for group in members])
+        present = [group for group in members if times[group].days & day]
+        if present:
+            near = [(one.job, group, one) for group in present for one in starts[group][:CROWD]]
+            _, group, fourth = nsmallest(CROWD, near, key=lambda one: one[:2])[-1]
+            yield _Crowd(
+                jobs=sum(len(starts[one]) for one in present),
+                minutes=tuple(sorted(shared)),
+                groups=frozenset(present),
+                fourth=fourth,
+                gap=_gap(times[group].minutes),
+            )
+
+
+def _crowded_day(members: Sequence[tuple[int, int]]) -> int:
+    """A day on which enough jobs start, as one bit; 0 if there is none. A member: its days, its jobs."""
+    reached = [0] * CROWD
+    for days, count in members:
+        for _ in range(min(count, CROWD)):
+            for level in range(CROWD - 1, 0, -1):
+                reached[level] |= reached[level - 1] & days
+            reached[0] |= days
+    return reached[-1] & -reached[-1]
+
+
+def _gap(minutes: Sequence[int]) -> int:
+    """The shortest time between two of these minutes of a day, also over midnight."""
+    around = (*minutes, minutes[0] + _DAY)
+    return min(after - before for before, after in pairwise(around))
+
+
+def _times(job: JobText, entry: Setting) -> _Times | None:
+    """When an entry fires; None if it has a spread, is no cron expression or fires too often."""
     if job.settings.get("enabled") is not None and job.settings["enabled"].value is False:
-        return
+        return None
     if entry.is_unsure() or job.is_unsure("enabled"):
-        return
+        return None
     if not isinstance(entry.value, str) and entry.part("spread") is not None:
-        return
+        return None
     text = cron_text(entry)
     if text is None:
-        return
+        return None
     given = None if isinstance(entry.value, str) else entry.value.get("days")
     minutes, days = _parsed(text, DayRule(given) if given in ("both", "either") else DayRule.CRON)
-    zone = entry_zone(job, entry)
-    for minute in minutes:
-        yield (zone, minute), days
+    return _Times(entry_zone(job, entry), minutes, days) if minutes else None
 
 
 @lru_cache(maxsize=16_384)
@@ -84,7 +143,7 @@ def _parsed(text: str, rule: DayRule) -> tuple[tuple[int, ...], int]:
         return (), 0
     hours = [hour for hour in range(24) if parsed.hour >> hour & 1]
     minutes = [minute for minute in range(60) if parsed.minute >> minute & 1]
-    if len(hours) * len(minutes) > MOST_MINUTES:
+    if len(hours) * len(minutes) > MOST_STARTS:
         return (), 0
     return tuple(60 * hour + minute for hour in hours for minute in minutes), _year(
         " ".join(text.split()[-3:]), rule
@@ -104,17 +163,21 @@ def _year(day_fields: str, rule: DayRule) -> int:
     return bits
 
 
-def _crowded(entry: Setting, minute: int, jobs: int) -> Diagnostic:
-    clock = f"{minute // 60:02}:{minute % 60:02}"
+def _crowded(crowd: _Crowd) -> Diagnostic:
+    entry, first = crowd.fourth.entry, crowd.minutes[0]
+    when = f"at {first // 60:02}:{first % 60:02} on the same day"
+    if len(crowd.minutes) > 1:
+        when = f"in the same minute, {len(crowd.minutes)} times a day"
+    spread = f"{min(WIDEST, crowd.gap)}m"
     is_text = isinstance(entry.value, str)
     cron = entry if is_text else entry.part("cron") or entry
     found = finding(
         cron,
         "JF606",
-        f"{jobs} jobs start at {clock} on the same day",
+        f"{crowd.jobs} jobs start {when}",
         label="they all start together",
         help=(
-            "spread them:  {cron: …, spread: 20m}  gives each job its own fixed delay",
+            f"spread them:  {{cron: …, spread: {spread}}}  gives each job its own fixed delay",
             "or choose a different minute",
         ),
     )
@@ -125,6 +188,6 @@ def _crowded(entry: Setting, minute: int, jobs: int) -> Diagnostic:
     if "\n" in written:
         return found
     text = written if written[:1] in "\"'" else f'"{written}"'
-    edit = Edit(span=span, text=f"{{cron: {text}, spread: 20m}}")
-    fix = Fix(title="spread the starts over 20 minutes", edits=(edit,), safe=False)
+    edit = Edit(span=span, text=f"{{cron: {text}, spread: {spread}}}")
+    fix = Fix(title=f"spread the starts over {spread}", edits=(edit,), safe=False)
     return replace(found, fixes=(fix,))

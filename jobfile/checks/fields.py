@@ -25,6 +25,22 @@ _UMASK = re.compile("0?[0-7]{3}", re.ASCII)
 _SHELL_WORDS = ("|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1", "cd")
 _SHELL_SIGNS = re.compile(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
 
+_TAKES_CODE = re.compile(
+    r"-E|-g|--?(?:i?name|i?path|i?wholename|i?regex|i?lname|glob|iglob|pattern|include|exclude"
+    r"|filter|eval|expression|command|query|sql|format|jsonpath|template|regexp)"
+)
+"""An option whose value the program reads as code or as a pattern."""
+_SCRIPT_OPTION = re.compile(r"-[a-z]{0,3}[cer]")
+_RUNS_SCRIPTS = re.compile(
+    r"(?:ba|da|z|k|mk|a|c|tc|fi)?sh|busybox|su|perl|ruby|node|php|lua|Rscript|python[\d.]*|psql|mysql|mariadb|sqlite3"
+    r"|sed|e?grep"
+)
+"""Programs whose option `-c`, `-e` or `-r` takes a script."""
+_READS_PATTERNS = frozenset(
+    {"awk", "gawk", "mawk", "sed", "jq", "yq", "grep", "egrep", "fgrep", "rg", "ag", "expr"}
+)
+"""Programs whose first operand is code or a pattern."""
+
 
 def check_action(payload: Payload) -> Iterator[Diagnostic]:
     """JF107: a job or step has exactly one action."""
@@ -268,8 +284,9 @@ def check_command_is_no_shell(payload: Payload) -> Iterator[Diagnostic]:
     setting = payload.settings.get("command")
     if setting is None:
         return
-    for index, text in enumerate(setting.value):
-        if isinstance(text, str) and _is_for_a_shell(text, is_first=index == 0):
+    words = [text if isinstance(text, str) else "" for text in setting.value]
+    for index, text in enumerate(words):
+        if _is_for_a_shell(text, is_first=index == 0) and not _is_for_the_program(words, index):
             yield finding(
                 setting.part(index) or setting,
                 "JF623",
@@ -284,6 +301,19 @@ def _is_for_a_shell(text: str, *, is_first: bool) -> bool:
     if text in _SHELL_WORDS:
         return is_first or text != "cd"
     return ("$" in text or "*" in text) and "{{" not in text and _SHELL_SIGNS.search(text) is not None
+
+
+def _is_for_the_program(words: list[str], index: int) -> bool:
+    """Whether the program itself reads a word with `$` or `*`: as a script, a pattern or a query."""
+    before = words[:index]
+    option = words[index - 1] if before else ""
+    names = [word.rpartition("/")[2] for word in before]
+    if _TAKES_CODE.fullmatch(option):
+        return True
+    if _SCRIPT_OPTION.fullmatch(option) and any(map(_RUNS_SCRIPTS.fullmatch, names)):
+        return True
+    at = next((at for at, name in enumerate(names) if name in _READS_PATTERNS), index)
+    return at < index and all(word[:1] == "-" for word in before[at + 1 :])
 
 
 def check_exclusive_fields(payload: Payload) -> Iterator[Diagnostic]:

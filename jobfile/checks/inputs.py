@@ -59,7 +59,13 @@ def _check_declared(setting: Setting, word: str) -> Iterator[Diagnostic]:
         return
     trouble = check_value(spec, spec.default) if spec.default is not None else None
     if default is not None and trouble is not None:
-        yield finding(default, "JF501", f"the default of {word} `{name}` breaks its own rules", label=trouble)
+        yield finding(
+            default,
+            "JF501",
+            f"the default of {word} `{name}` breaks its own rules",
+            label=trouble,
+            help=("change the default, or the rule of the param that it breaks",),
+        )
 
 
 def check_arguments(job: JobText) -> Iterator[Diagnostic]:

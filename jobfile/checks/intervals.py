@@ -129,19 +129,19 @@ def _distances(text: str, zone: str, days: DayRule) -> tuple[timedelta | None, t
 
 
 def check_spread(job: JobText) -> Iterator[Diagnostic]:
-    """JF314: the job's fixed delay is below the time between its runs; else their order could change."""
+    """JF314: the delay is below the spread; it must end before the next run, or their order could change."""
     for entry in entries_of(job):
         spread = entry.part("spread") if isinstance(entry.value, Mapping) else None
         length = duration_of(spread)
         shortest = _shortest(job, entry) if spread is not None else None
-        if spread is not None and length is not None and shortest is not None and length >= shortest:
+        if spread is not None and length is not None and shortest is not None and length > shortest:
             yield finding(
                 spread,
                 "JF314",
-                f"a spread of {format_duration(length)} is not smaller than "
+                f"a spread of {format_duration(length)} is longer than "
                 f"the {format_duration(shortest)} between runs",
                 label="a run could start after the next one is due",
-                help=(f"use less than {format_duration(shortest)}",),
+                help=(f"use at most {format_duration(shortest)}",),
             )
         elif spread is not None and length is not None:
             yield from _check_spread_fits_deadline(job, spread, length)

@@ -1,22 +1,11 @@
 """Lints: the job is valid, but may not do what the author wants."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from jobfile.checks.finding import finding, located
+from jobfile.checks.finding import finding
 from jobfile.checks.sections import names_read, with_meant
-from jobfile.compile.actions import texts_of
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.expressions.expression import Problem
-from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import JobText, Payload
-from jobfile.files.merged_settings import Setting
-from jobfile.shell.lexer import read_script
-from jobfile.shell.places import Word
-
-_NOW = re.compile(r"\b(?:now|current_timestamp|sysdate|getdate)\s*\(\s*\)", re.IGNORECASE)
-_GIVES_THE_TIME = re.compile(r"-[a-zA-Z]*[dfr].*|--(?:date|file|reference)(?:=.*)?", re.DOTALL)
-"""Options with which `date` does not read the clock."""
 
 
 def check_described(job: JobText) -> Iterator[Diagnostic]:
@@ -78,62 +67,3 @@ def _texts_that_read(payloads: tuple[Payload, ...]) -> Iterator[str]:
         settings = [payload.settings[key] for key in _READERS if key in payload.settings]
         for setting in (*settings, *payload.env.values()):
             yield from (one.value for one in setting.texts())
-
-
-def check_reads_no_clock(payload: Payload) -> Iterator[Diagnostic]:
-    """JF610: a catch-up run that reads the clock works on the wrong day."""
-    job = payload if isinstance(payload, JobText) else payload.job
-    catchup = job.settings.get("catchup")
-    if "schedule" not in job.settings or job.is_unsure("catchup"):
-        return
-    if catchup is not None and catchup.value == "none":
-        return
-    script, command = payload.settings.get("run"), payload.settings.get("command")
-    if script is not None:
-        yield from _clock_in_script(script)
-    elif command is not None and _is_date(command.value) and _reads_clock(texts_of(command)):
-        yield _reads_the_clock(command.part(0) or command, 0, len("date"))
-
-
-def _clock_in_script(script: Setting) -> Iterator[Diagnostic]:
-    text = script.text
-    if "date" not in text and "(" not in text:
-        return
-    slots = [(slot.start, slot.end) for slot in find_slots(text)[0]]
-    if "date" in text:
-        for command in read_script(text, slots).commands:
-            word = _clock_word(command.words)
-            if word is not None:
-                yield _reads_the_clock(script, word.start, word.start + len(word.text))
-                return
-    found = _NOW.search(text)
-    if found is not None and not any(start <= found.start() < end for start, end in slots):
-        yield _reads_the_clock(script, found.start(), found.end())
-
-
-def _clock_word(words: Sequence[Word]) -> Word | None:
-    command = [word for word in words if not re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word.text)]
-    return command[0] if command and _reads_clock([word.text for word in command]) else None
-
-
-def _is_date(words: list[object]) -> bool:
-    return bool(words) and isinstance(words[0], str) and words[0].rpartition("/")[2] == "date"
-
-
-def _reads_clock(words: Sequence[str]) -> bool:
-    return _is_date([*words[:1]]) and not any(_GIVES_THE_TIME.fullmatch(word) for word in words[1:])
-
-
-def _reads_the_clock(setting: Setting, start: int, end: int) -> Diagnostic:
-    problem = Problem(
-        code="JF610",
-        message="this reads the clock, but a catch-up run can start on a later day",
-        start=start,
-        end=end,
-        label="the day on which it runs, not the day it is for",
-        help=(
-            "use  {{ run.scheduled_at | date('%Y-%m-%d') }}",
-            "or, if late runs are not needed,  catchup: none",
-        ),
-    )
-    return located(setting, problem)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from math import log2
-from typing import Final
+from typing import Final, NamedTuple
 
 from jobfile.checks.finding import located
 from jobfile.diagnostics.diagnostic import Diagnostic
@@ -22,12 +22,27 @@ _NAME: Final = re.compile(
     r"(?:$|[_.-]|[0-9])",
     re.IGNORECASE,
 )
+_ABOUT_IT: Final = re.compile(
+    r"(?:^|[_.-])(?:ur[li]s?|endpoint|headers?|host(?:name)?|server|address|domain|port|file|path|dir|folder|names?"
+    r"|ids?|user(?:name)?|type|kind|mode|method|algorithm|policy|issuer|provider|scopes?|audience|region|prefix|suffix"
+    r"|ttl|expiry|expires|lifetime|days|min|max|length|size|count|version|enabled|required|command|cmd|stdin|prompt)$",
+    re.IGNORECASE,
+)
+"""The last word of a name that is about a secret, and is not the secret."""
+_OF_PROGRAMS: Final = re.compile(
+    r"PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|SSHPASS|RESTIC_PASSWORD|BORG_PASSPHRASE|SMBPASS(?:WD)?|CURL_PASSWORD"
+    r"|(?:MYSQL|MARIADB|POSTGRES)_(?:ROOT_)?PASSWORD|AWS_SECRET_ACCESS_KEY|ARM_CLIENT_SECRET|VAULT_TOKEN|CONSUL_HTTP_TOKEN"
+)
+"""Variables whose value is a secret for a program, whatever it looks like."""
 _KNOWN: Final = re.compile(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{20,}"
     r"|xox[abprs]-[A-Za-z0-9-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}\b|sk_live_[A-Za-z0-9]{16,}"
     r"|rk_live_[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{35}|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{40,}"
     r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|hooks\.slack\.com/services/T[A-Z0-9]{6,12}/B[A-Z0-9]{6,12}/[A-Za-z0-9]{16,}"
+    r"|discord(?:app)?\.com/api/webhooks/[0-9]{10,25}/[A-Za-z0-9_-]{30,}"
+    r"|(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}|\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}"
 )
 _URL: Final = re.compile(
     r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"{}$]{0,200}:([^\s/@'\"{}$]{1,1000})@", re.IGNORECASE
@@ -36,19 +51,73 @@ _ASSIGNED: Final = re.compile(
     r"(?:^|[\s;])(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(['\"]?)([^\s'\"$`{};&|]+)\2"
 )
 _LONG_OPTION: Final = re.compile(r"--([a-z][a-z0-9-]{0,60})[= ](['\"]?)([^\s'\"$`{};&|-][^\s'\"$`{};&|]*)\2")
-_PLACEHOLDER: Final = re.compile(r"change-?me|example|placeholder|x{3,}|<.*>|\*+|your[_-].*", re.IGNORECASE)
+_PLACEHOLDER: Final = re.compile(
+    r"change-?me|example|placeholder|x{3,}|<.*>|\*+|\.+|(?:your|my)[_-].*"
+    r"|pass(?:wd|word|phrase)?|pw|secret|token|key|api[_-]?key|dummy|none|null",
+    re.IGNORECASE,
+)
+_VALUE: Final = r"['\"]?(?P<secret>[^\s'\"$`{}<>()]{1,200})"
+
+
+class _Form(NamedTuple):
+    """A way to give a secret: its pattern, the programs, and whether only a generated value is one."""
+
+    pattern: re.Pattern[str]
+    programs: re.Pattern[str] | None = None
+    must_look_random: bool = False
+
+
+_FORMS: Final = (
+    _Form(
+        re.compile(rf"(?<!\S)(?:-[uU] ?|--(?:proxy-)?user[ =])['\"]?[^\s:'\"$`{{}}/]{{1,100}}:(?!/){_VALUE}"),
+        re.compile(r"\bcurl\b"),
+    ),
+    _Form(
+        re.compile(rf"(?<!\S)-p{_VALUE}"),
+        re.compile(r"\b(?:mysql|mariadb)(?:dump|admin|-dump|-admin|import|check)?\b"),
+    ),
+    _Form(
+        re.compile(rf"(?<!\S)-p ?{_VALUE}"),
+        re.compile(r"\bsshpass\s+(?:-[a-z]\s+)*$|\b(?:docker|podman|helm registry) login\b"),
+    ),
+    _Form(re.compile(rf"(?<!\S)-a {_VALUE}"), re.compile(r"\bredis-cli\b")),
+    _Form(re.compile(rf"(?<!\S)-pass(?:in|out)? ['\"]?pass:{_VALUE}"), re.compile(r"\bopenssl\b")),
+    _Form(re.compile(rf"(?<!\S)--(?:[a-z]{{1,20}}-)?(?:password|passwd)={_VALUE}")),
+    _Form(re.compile(rf"(?<![\w-])(?:{_OF_PROGRAMS.pattern})={_VALUE}")),
+    _Form(
+        re.compile(
+            rf"[?&](?:api_?key|access_?token|auth_?token|token|secret|passw(?:or)?d|sig|signature)={_VALUE}",
+            re.IGNORECASE,
+        ),
+        must_look_random=True,
+    ),
+    _Form(
+        re.compile(
+            rf"\bauthorization['\"]?: ?['\"]?(?:bearer|basic|token) {_VALUE}|"
+            rf"\b(?:x-api-key|x-auth-token|private-token|api-key)['\"]?: ?{_VALUE.replace('secret', 'key')}",
+            re.IGNORECASE,
+        ),
+        must_look_random=True,
+    ),
+)
+_PORTS: Final = re.compile(r"[\d.:\[\]]*\d:\d{1,5}(?:/(?:tcp|udp))?")
+"""What `docker run -p` takes."""
+_LONGEST_COMMAND: Final = 400
+"""How far before an option its program is looked for, in characters."""
+_ENDS_COMMAND: Final = re.compile(r"(?<!\\)\n|[;|]|&&")
 
 
 _HINTS: Final = (
     *("://", "pass", "pwd", "secret", "token", "key", "cred", "auth", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
     *("github_pat_", "glpat-", "xox", "akia", "_live_", "aiza", "npm_", "pypi-", "eyj", "-----begin"),
+    *("mysql", "mariadb", "curl", "redis-cli", ":aa", "login", "hooks.", "webhook"),
 )
 """A file without any of these has nothing that looks like a secret."""
 
 
 def sounds_secret(name: str) -> bool:
     """Whether a variable with this name probably holds a secret."""
-    return _NAME.search(name) is not None
+    return _NAME.search(name) is not None and not _ABOUT_IT.search(name)
 
 
 def _may_hold_secrets(text: str) -> bool:
@@ -78,6 +147,19 @@ def _in_payload(payload: Payload) -> Iterator[Diagnostic]:
         for text in () if setting_ is None else setting_.texts():
             is_own_name = key == "http" and isinstance(text.path[-1], str)
             yield from _in_value(str(text.path[-1]) if is_own_name else "", text)
+    yield from _in_words(payload.settings.get("command"))
+
+
+def _in_words(command: Setting | None) -> Iterator[Diagnostic]:
+    """In a command list, where an option and its value are two items."""
+    items = [] if command is None else [one for one in command.parts() if isinstance(one.value, str)]
+    words = [one.text if not re.search(r"\s", one.text) else "-" for one in items]  # a script is read alone
+    place = _given_to_program(" ".join(words))
+    at = 0
+    for item, word in zip(items, words, strict=True):
+        if place is not None and at <= place[0] < at + len(word) and _place("", item.text) is None:
+            yield located(item, _problem(place[0] - at, place[1] - at))
+        at += len(word) + 1
 
 
 def _in_params(job: JobText) -> Iterator[Diagnostic]:
@@ -112,18 +194,21 @@ def _in_value(name: str, setting: Setting) -> Iterator[Diagnostic]:
     place = _place(name, text)
     if place is None:
         return
-    problem = Problem(
+    yield located(setting, _problem(*place))
+
+
+def _problem(start: int, end: int) -> Problem:
+    return Problem(
         code="JF605",
         message="this looks like a secret in plain text",
-        start=place[0],
-        end=place[1],
+        start=start,
+        end=end,
         label="everyone who can read the repository can read it",
         help=(
             "keep it out of the file:  secrets: {NAME: env:NAME}  or  file:/run/secrets/name",
             "then replace the secret itself: the old one stays in the history of the repository",
         ),
     )
-    yield located(setting, problem)
 
 
 def _place(name: str, text: str) -> tuple[int, int] | None:
@@ -133,13 +218,44 @@ def _place(name: str, text: str) -> tuple[int, int] | None:
     url = _URL.search(text)
     if url is not None and not _PLACEHOLDER.fullmatch(url[1]):
         return url.span(1)
-    if name and _NAME.search(name) and "{{" not in text and _is_random(text):
+    if name and _is_secret_by_name(name, text):
         return 0, len(text)
     for pattern in (_ASSIGNED, _LONG_OPTION):
         for found in pattern.finditer(text):
-            if _NAME.search(found[1].replace("-", "_")) and _is_random(found[3]):
+            if sounds_secret(found[1].replace("-", "_")) and _is_random(found[3]):
                 return found.span(3)
+    return _given_to_program(text)
+
+
+def _is_secret_by_name(name: str, text: str) -> bool:
+    if "{{" in text or "://" in text:
+        return False
+    if _OF_PROGRAMS.fullmatch(name):
+        return bool(text) and "$" not in text and not _PLACEHOLDER.fullmatch(text)
+    return sounds_secret(name) and _is_random(text)
+
+
+def _given_to_program(text: str) -> tuple[int, int] | None:
+    """The first secret in an option, a header, a query or a variable of a known program."""
+    for form in _FORMS:
+        for found in form.pattern.finditer(text):
+            group = "secret" if found["secret"] else "key"
+            value = found[group]
+            if (
+                _PLACEHOLDER.fullmatch(value)
+                or _PORTS.fullmatch(value)
+                or (form.must_look_random and not _is_random(value))
+            ):
+                continue
+            if form.programs is None or form.programs.search(_command_before(text, found.start())):
+                return found.span(group)
     return None
+
+
+def _command_before(text: str, at: int) -> str:
+    """The part of a command before an option."""
+    near = text[max(0, at - _LONGEST_COMMAND) : at]
+    return _ENDS_COMMAND.split(near)[-1]
 
 
 def _is_random(text: str) -> bool:

@@ -9,7 +9,7 @@ from jobfile.checks.finding import finding, located
 from jobfile.checks.moments import check_moments
 from jobfile.checks.places import check_zone
 from jobfile.compile.timing import calendar_of, day_of, entries_of, entry_of, entry_zone, normal_cron
-from jobfile.diagnostics.diagnostic import Diagnostic, Label
+from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import JobText
 from jobfile.files.merged_settings import Setting, map_at
@@ -253,7 +253,7 @@ def _check_cron(job: JobText, entry: Setting, cron: Setting, days: DayRule) -> I
             help=parsed.help,
             fix=parsed.fix,
         )
-        yield located(cron, problem)
+        yield _as_meant(entry, cron, located(cron, problem))
     elif days is DayRule.CRON and parsed.restricts_both_days:
         yield _both_days(cron, text, is_map=cron is not entry)
     else:
@@ -261,6 +261,32 @@ def _check_cron(job: JobText, entry: Setting, cron: Setting, days: DayRule) -> I
         yield from _lint_cron(cron, parsed)
         if load_zone(zone) is not None:
             yield from _lint_clocks(cron, *_notes_of(normal_cron(text), zone, days, *_closing(job, entry)))
+
+
+def _as_meant(entry: Setting, cron: Setting, found: Diagnostic) -> Diagnostic:
+    """JF301 for a schedule in the form of another tool, or in words, with the entry that it means."""
+    from jobfile.foreign import schedule_texts  # noqa: PLC0415  start-up time: only for an invalid expression
+
+    text = cron.text.strip()
+    if found.code != "JF301" or found.fixes:
+        return found
+    if text.lower() in schedule_texts.NOT_SCHEDULED:
+        return replace(found, help=("remove `schedule`: the job then starts only by hand",))
+    meant = schedule_texts.entry_meant(text)
+    if meant is None:
+        return found
+    written = schedule_texts.as_written(meant)
+    if cron is entry:
+        span = cron.document.span(cron.path)
+        is_line = "\n" not in cron.document.source.text[span.start.offset : span.end.offset]
+        edit = Edit(span=span, text=written)
+        fixes = (Fix(title=f"replace with `{written}`", edits=(edit,), safe=False),) if is_line else ()
+        help_ = found.help if text.startswith("@") else (f"write  {written}",)
+        return replace(found, help=help_, fixes=fixes)
+    lines = ", ".join(
+        f'{key}: "{value}"' if key == "cron" else f"{key}: {value}" for key, value in meant.items()
+    )
+    return replace(found, help=(f"write `{lines}`" + ("" if "cron" in meant else " instead of `cron:`"),))
 
 
 def _both_days(cron: Setting, text: str, *, is_map: bool) -> Diagnostic:

@@ -205,7 +205,7 @@ CODES: dict[str, Code] = {
         JF311 no month has this business day
         JF312 calendar has no open day
         JF313 range is backwards
-        JF314 spread is not smaller than the interval
+        JF314 spread is longer than the interval
         JF401 template syntax
         JF402 undefined name
         JF403 not available here

@@ -1,4 +1,4 @@
-"""Did you mean: the names nearest to a mistyped one, and the words other tools use."""
+"""Did you mean: the names nearest to a mistyped one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -113,32 +113,3 @@ def _where_they_differ(a: str, b: str) -> tuple[str, str]:
 @lru_cache(maxsize=4096)
 def _letters(word: str) -> frozenset[str]:
     return frozenset(word)
-
-
-def _words(table: Mapping[str, str]) -> Mapping[str, str]:
-    return {word: key for key, words in table.items() for word in words.split()}
-
-
-FOREIGN_WORDS: Mapping[str, str] = _words(
-    {
-        "schedule": "on cron crontab",
-        "schedule.every": "interval",
-        "run": "script commands cmd",
-        "command": "args entrypoint",
-        "triggers.after": "depends depends_on dependsOn after",
-        "retry": "retries retryPolicy max_retries",
-        "timeout": "timeout-minutes timeout_sec timeoutSec",
-        "env": "environment variables envs",
-        "if": "when rules condition",
-        "allow_failure": "continue-on-error ignore_errors",
-        "matrix": "strategy",
-        "concurrency": "max_active_runs concurrencyPolicy",
-        "timezone": "tz time_zone",
-        "enabled": "suspend paused disabled",
-        "for_each": "with_items withItems loop",
-        "outputs": "register",
-        "notify": "notify_on mail_on",
-        "": "image container name id",
-    }
-)
-"""The name in another tool -> the key here: a path from the job; empty if jobfile has none."""

@@ -109,7 +109,12 @@ def find_slots(text: str) -> tuple[tuple[Slot, ...], tuple[Problem, ...]]:
         parsed = _parse(source)
         if isinstance(parsed, _Refused):
             problem = Problem(
-                code="JF401", message=parsed.message, start=at, end=end + 2, label="not an expression"
+                code="JF401",
+                message=parsed.message,
+                start=at,
+                end=end + 2,
+                label="not an expression",
+                help=("an expression is like  params.day  or  run.scheduled_at | date('%F')",),
             )
             problems.append(_with_literal(problem, text[at : end + 2]))
         else:

@@ -101,10 +101,12 @@ class _Checker:
             message, help_ = foreign
             self._say("JF402", message, path, label="not defined", help=(help_,))
         else:
-            what = f"unknown name `{path}`"
+            what, names = f"unknown name `{path}`", self.scope.every
             if head in self.scope.heads and rest and head != "run":
                 what = f"`{head}` has no `{rest}`"
-            self._say_near("JF402", what, path, self.scope.every)
+                own = tuple(name for name in names if name.startswith(f"{head}."))
+                names = names if suggest(path, names) else own or names
+            self._say_near("JF402", what, path, names)
         return _ANY
 
     def _say_near(

@@ -1,3 +1,3 @@
-"""Names files of other tools, and writes their first job as a job file."""
+"""Names files of other tools, and writes their first job, and their schedules, as jobfile does."""
 
-__all__ = ["recogniser"]
+__all__ = ["recogniser", "schedule_texts"]

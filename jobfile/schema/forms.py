@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobfile.diagnostics.diagnostic import DocumentPath
-from jobfile.diagnostics.suggest import FOREIGN_WORDS
 
 Kind = str
 """The kind of a map with fixed keys: its definition in the schema, or `file` for the whole file."""
@@ -34,8 +33,8 @@ class Form:
     """Key -> what the names under it are names of, where the schema has a rule for them."""
     type_help: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(key, what was found) -> what to write instead."""
-    foreign_words: Mapping[str, str] = field(default_factory=dict)
-    """Key of another tool -> the key here with that meaning."""
+    knows_other_tools: bool = False
+    """Whether users write the keys of other tools in it (`foreign_words.py`)."""
     has_pages: bool = False
     """Whether `jobfile explain keys KIND` lists the keys of its maps."""
 
@@ -153,9 +152,16 @@ JOB_FILE = Form(
         ("secrets", "a list"): "write each as `NAME: env:NAME` or `NAME: file:/path`",
         ("jobs", "a list"): "write each job under its name: `hello: {run: echo hello}`",
         ("params", "a list"): "write each param under its name: `day: {type: string}`",
+        ("steps", "a list"): "write each step under its name: `build: {run: make}`",
+        ("calendars", "a list"): "write each calendar under its name: `bank: {weekdays: [mon]}`",
+        ("queues", "a list"): "write each queue under its name: `images: {slots: 2}`",
+        ("channels", "a list"): "write each channel under its name: `oncall: {command: [./notify]}`",
+        ("vars", "a list"): "write one `name: value` on each line",
+        ("matrix", "a list"): "write each axis under its name: `region: [eu, us]`",
+        ("notify", "a list"): "write the event first: `notify: {failed: [oncall]}`",
         ("concurrency", "text"): "write `{limit: none}` to lift the limit",
     },
-    foreign_words=FOREIGN_WORDS,
+    knows_other_tools=True,
     has_pages=True,
 )
 """jobs.yaml, and what it includes."""

@@ -173,6 +173,10 @@ def _wrong_type(document: Document, one: Violation, form: Form) -> list[Diagnost
     message = f"expected {_expected(one.accepts)} for {_subject(one.path, form)}, found {found}"
     help, fixes = _converted(document, one) if is_scalar else ((), ())
     own = form.type_help.get((str(one.path[-1]), found))
+    if isinstance(one.value, dict) and one.path[-2:-1] == ("env",):
+        from jobfile.schema.foreign_advice import secret_in_env  # noqa: PLC0415  start-up time: only after an error
+
+        own = secret_in_env(str(one.path[-1]), one.value)
     help = help or ((own,) if own else ())
     label = "text, because it is quoted" if found == "text" and document.is_quoted(one.path) else found
     return [_diagnostic(document, one, "JF103", message, label=label, help=help, fixes=fixes)]
@@ -225,7 +229,7 @@ def _command_as_text(document: Document, one: Violation, form: Form) -> Diagnost
         as_list = f"[{', '.join(_flow(word) for word in words)}]"
         advice = f"write `command: {as_list}`"
         fixes = _replaced(document, one.path, as_list)
-    message = f"`command` of {form.place_of(one.path[:2])} must be a list of words"
+    message = f"`command` of {form.place_of(one.path[:-1])} must be a list of words"
     return _diagnostic(document, one, "JF111", message, label="this is one text", help=(advice,), fixes=fixes)
 
 

@@ -1,14 +1,18 @@
 """Finds keys that are unknown at their place, and suggests what was meant."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from typing import TYPE_CHECKING
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix
 from jobfile.diagnostics.suggest import did_you_mean, fold, suggest
 from jobfile.schema.forms import Form, Kind, quoted, word_for
 from jobfile.syntax.document import Document
+
+if TYPE_CHECKING:
+    from jobfile.schema.foreign_advice import Advice
 
 Keys = Mapping[Kind, tuple[str, ...]]
 """Kind of map -> its keys."""
@@ -22,37 +26,9 @@ MOST_PLACES = 2
 FEW_KEYS = 8
 """Maximum keys listed in a message; if there are more, it names the page that lists them."""
 
-_SAME_MEANING = {
-    "cron": str,
-    "crontab": str,
-    "script": str,
-    "cmd": str,
-    "environment": dict,
-    "variables": dict,
-    "envs": dict,
-    "tz": str,
-    "max_active_runs": int,
-}
-"""Keys of other tools that can simply be renamed if their value has this type."""
 
-_FOREIGN_NOTES = {
-    "name": "the key above a job is its name",
-    "id": "the key above a job is its name",
-    "image": "jobs run on the engine's machine; containers are not supported",
-    "container": "jobs run on the engine's machine; containers are not supported",
-    "retries": "use `retry`, which counts the first attempt too",
-    "max_retries": "use `retry`, which counts the first attempt too",
-}
-
-_FOREIGN_HELP = {
-    "timeout-minutes": "write the unit: `timeout: 30m`",
-    "timeout_sec": "write the unit: `timeout: 30s`",
-    "timeoutSec": "write the unit: `timeout: 30s`",
-    "suspend": "write `enabled: false`",
-    "paused": "write `enabled: false`",
-    "disabled": "write `enabled: false`",
-    "interval": "write `schedule: {every: 15m}`",
-}
+_QUOTED_KEY = re.compile(r"`([a-z_]+)[`:.]")
+"""A key as a help text quotes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +58,16 @@ def unknown_keys(
 ) -> list[Diagnostic]:
     """One finding for each key; one for all places if the same key is wrong in many places."""
     groups: dict[tuple[str, str, str], list[Diagnostic]] = defaultdict(list)
+    advised: set[tuple[DocumentPath, tuple[str, ...]]] = set()
     for path in sorted(paths, key=document.key_span):
         siblings = _map_at(document, path[:-1])
         stray = _Stray(path=path, siblings=siblings, keys=keys, form=form)
-        diagnostic = _explain(document, stray)
+        advice = _advice(stray)
+        if advice is not None and advice.is_for_all:
+            if (path[:-1], advice.help) in advised:
+                continue
+            advised.add((path[:-1], advice.help))
+        diagnostic = _explain(document, stray, advice)
         groups[(diagnostic.code, stray.kind, stray.key)].append(diagnostic)
     return [one for group in groups.values() for one in _gathered(group)]
 
@@ -106,7 +88,7 @@ def _gathered(group: list[Diagnostic]) -> list[Diagnostic]:
     return [replace(first, message=f"{first.message}, and {len(group) - 1} more", fixes=fixes)]
 
 
-def _explain(document: Document, stray: _Stray) -> Diagnostic:
+def _explain(document: Document, stray: _Stray, advice: "Advice | None") -> Diagnostic:
     diagnostic = Diagnostic(
         code="JF101",
         message=f"unknown key {quoted(stray.key)} in {stray.form.place_of(stray.path[:-1])}",
@@ -115,10 +97,8 @@ def _explain(document: Document, stray: _Stray) -> Diagnostic:
         label=f"not a key of {_what(stray.form, stray.kind)}",
         path=stray.path,
     )
-    if not any(fold(stray.key) == fold(key) for key in stray.valid):
-        word = _foreign_word(stray)
-        if word is not None:
-            return _foreign(diagnostic, stray, word)
+    if advice is not None:
+        return _foreign(diagnostic, stray, advice)
     nearest = suggest(stray.key, stray.valid)
     if nearest:
         is_certain = len(nearest) == 1 and nearest[0] not in stray.siblings
@@ -133,9 +113,9 @@ def meant_keys(document: Document, path: DocumentPath, *, keys: Keys, form: Form
     nearest = suggest(stray.key, stray.valid)
     if any(fold(stray.key) == fold(key) for key in stray.valid):
         return tuple(nearest)
-    word = _foreign_word(stray)
-    target = form.foreign_words[word].rpartition(".") if word is not None else ("", "", "")
-    named = tuple(key for key in (target[0].partition(".")[0], target[2]) if key in stray.valid)
+    advice = _advice(stray)
+    told = () if advice is None else (advice.rename, *_QUOTED_KEY.findall(" ".join(advice.help)))
+    named = tuple(dict.fromkeys(key for key in told if key in stray.valid))
     return named or tuple(nearest)
 
 
@@ -149,44 +129,29 @@ def _renamed(diagnostic: Diagnostic, key: str) -> tuple[Fix, ...]:
     return (Fix(title=f"replace with `{key}`", edits=(Edit(span=diagnostic.span, text=key),)),)
 
 
-@cache
-def _folded_words(form: Form) -> Mapping[str, str]:
-    return {fold(word): word for word in form.foreign_words}
-
-
-def _foreign_word(stray: _Stray) -> str | None:
-    """The table's word for the key, if the key it stands for is valid at this place."""
-    form = stray.form
-    word = _folded_words(form).get(fold(stray.key))
-    if word is None:
+def _advice(stray: _Stray) -> "Advice | None":
+    """What to write instead of a key of another tool."""
+    if not stray.form.knows_other_tools or any(fold(stray.key) == fold(key) for key in stray.valid):
         return None
-    if stray.kind == form.entry:
-        return word
-    target = form.foreign_words[word].rpartition(".")[2]
-    is_of_an_entry = stray.kind == "file" and target in stray.keys[form.entry]
-    return word if target in stray.valid or is_of_an_entry else None
+    if stray.kind == "file" and _looks_like_an_entry(stray):
+        return None
+    from jobfile.schema.foreign_advice import Word  # noqa: PLC0415  start-up time: only after an error
+    from jobfile.schema.foreign_words import advice_for  # noqa: PLC0415  start-up time: only after an error
 
-
-def _foreign(diagnostic: Diagnostic, stray: _Stray, word: str) -> Diagnostic:
-    form = stray.form
-    target = form.foreign_words[word]
-    key = target if stray.kind in ("file", form.entry) else target.rpartition(".")[2]
-    first = key.partition(".")[0]
-    message = f"{quoted(stray.key)} is a key of another tool, not of jobfile"
-    notes = (_FOREIGN_NOTES[word],) if word in _FOREIGN_NOTES else ()
-    advice: tuple[str, ...] = ()
-    fixes: tuple[Fix, ...] = ()
-    if first in stray.valid or (stray.kind == "file" and first in stray.keys[form.entry]):
-        inside = f" in a {form.entry}" if first not in stray.valid else ""
-        advice = (_FOREIGN_HELP.get(word, f"did you mean `{key}`{inside}?"),)
-        is_certain = first in stray.valid and first not in stray.siblings and _fits(stray, word)
-        fixes = _renamed(diagnostic, first) if is_certain else ()
-    return replace(diagnostic, code="JF115", message=message, notes=notes, help=advice, fixes=fixes)
-
-
-def _fits(stray: _Stray, word: str) -> bool:
     value = stray.siblings[stray.key]
-    return word in _SAME_MEANING and type(value) is _SAME_MEANING[word]
+    entry = str(stray.path[1]) if len(stray.path) > 2 else "JOB"
+    return advice_for(stray.kind, Word(stray.key, value, stray.siblings, entry))
+
+
+def _foreign(diagnostic: Diagnostic, stray: _Stray, advice: "Advice") -> Diagnostic:
+    is_free = advice.rename in stray.valid and advice.rename not in stray.siblings
+    fixes = _renamed(diagnostic, advice.rename) if is_free else ()
+    found = replace(diagnostic, notes=advice.notes, help=advice.help, fixes=fixes)
+    is_ours = any(stray.key in keys for keys in stray.keys.values())
+    if is_ours and not advice.rename:  # a key of jobfile too, in another place, with another meaning
+        return found
+    message = f"{quoted(stray.key)} is a key of another tool, not of jobfile"
+    return replace(found, code="JF115", message=message)
 
 
 def _elsewhere(stray: _Stray) -> str | None:

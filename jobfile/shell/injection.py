@@ -40,6 +40,20 @@ _AGAIN: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("bind", "complete", "compgen", "fc", "enable"), (_AS_CHOICE,)),
 }
 """Commands that run their arguments as commands, and what to write instead."""
+_READS_ENV: Final[Mapping[str, str]] = {
+    "python": "os.environ['X']",
+    "perl": "$ENV{X}",
+    "ruby": "ENV['X']",
+    "node": "process.env.X",
+    "php": "getenv('X')",
+}
+"""Languages, and how a program in them reads the variable X."""
+_AS_DATA: Final[Mapping[str, tuple[str, ...]]] = {
+    "psql": ("use a variable of psql:  psql -v x={{ x }} -f query.sql  with  :'x'  in the file",),
+    "jq": ("use a variable of jq:  jq --arg x {{ x }} '… $x …'",),
+    "yq": ("read it in the program:  X={{ x }} yq '… strenv(X) …'",),
+}
+"""Programs, and how they take a value as data."""
 _NAMES: Final = frozenset(
     "declare typeset local readonly export unset read mapfile readarray let getopts wait".split()  # noqa: SIM905  words
 )
@@ -198,7 +212,18 @@ def _declared_as_numbers(script: Script) -> Iterator[str]:
 
 def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
     name = name.replace(SLOT, "…")
+    reader = next((text for start, text in _READS_ENV.items() if name.startswith(start)), "")
+    if reader:
+        label = "the value becomes part of its program"
+        ways = (f'set  env: {{X: "{{{{ … }}}}"}}  and read  {reader}  in the program',)
+        return Finding(slot, "JF421", f"`{name}` would run this value as code", label, ways)
     return Finding(slot, "JF421", f"`{name}` would run this value as code", ways=ways)
+
+
+def _other_language(name: str, slot: int) -> Finding:
+    ways = (*_AS_DATA.get(name, ()), "limit what it can be:  type: integer, or an  enum  of plain words")
+    label = "read as code in that language"
+    return Finding(slot, "JF427", f"the value becomes part of the code for `{name}`", label, ways)
 
 
 def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[Part]:
@@ -385,8 +410,7 @@ def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
             yield from (_code(name, slot, (_AS_AWK_VARIABLE, _IN_PROGRAM)) for slot in word.slots)
             continue
         for slot in word.slots:
-            message = f"the value becomes part of the code for `{name}`"
-            yield Finding(slot, "JF427", message, "read as code in that language")
+            yield _other_language(name, slot)
 
 
 def _first_operand(after: Sequence[Word], takes_next: frozenset[str]) -> list[Word]:
@@ -435,5 +459,4 @@ def _read_from(name: str, slot: int, *, is_code: bool) -> Finding:
         return _code(
             name, slot, (AS_ARGUMENT, 'quote the delimiter, set  env: {X: "{{ … }}"}  and use  "$X"')
         )
-    label = "read as code in that language"
-    return Finding(slot, "JF427", f"the value becomes part of the code for `{name}`", label)
+    return _other_language(name, slot)

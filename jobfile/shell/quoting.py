@@ -479,14 +479,20 @@ class Quotes:
         """Arithmetic up to this offset, and its closing brackets."""
         own = self._own_text(self.at, end)
         first, known = self.at, self.known()
-        note_arithmetic(self.notes, own, self.at)
+        rest: list[str] = []
+        done = first
         while self.at < end:
             if self.slot(Place.ARITHMETIC):
                 continue
-            if self.text[self.at] == "$":
+            begun = self.at
+            if self.text[begun] == "$":
                 self.dollar(is_double=True)
+                # The words of `$(date +%s)` are not names of the arithmetic around it.
+                rest += (own[done - first : begun - first], " " * (self.at - begun))
+                done = self.at
             else:
                 self.at += 1
+        note_arithmetic(self.notes, "".join((*rest, own[done - first :])), first)
         if self.at != end:
             raise LostError(begin, "the text in (( ))")
         self.evaluates((first, end), known, reader="arithmetic")

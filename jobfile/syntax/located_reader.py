@@ -191,7 +191,9 @@ class _Reader:
             line_end = self.source.text.find("\n", event.start)
             place = (event.start, self.end if line_end == -1 else min(self.end, line_end))
             found = "a list" if isinstance(tree, list) else "a single value"
-            self.report("JF019", f"the top of a file must be a map of keys, not {found}", place)
+            message = f"the top of a file must be a map of keys, not {found}"
+            help_ = ("begin with  version: 1  and put each job under  jobs:",)
+            self.report("JF019", message, place, help_=help_)
 
     def node(self, event: Event, path: DocumentPath, depth: int) -> Node:
         """Read the value that begins with an event; keep its anchor, mark its place."""

@@ -192,6 +192,12 @@ SLOW: dict[str, str] = {
     "a number with lines": f"version: 1\njobs: {{a: {{run: x, owner: {'0_' * (LONG // 2)}! }}}}\n",
     "a scheme": shell_words("echo " + "a." * (LONG // 2)),
     "options": shell_words("echo " + "--a" * (LONG // 3)),
+    "options of mysql": shell_words("mysql" + " -p1:2" * (LONG // 6)),
+    "users of curl": shell_words("curl" + " -u a:pw" * (LONG // 8)),
+    "queries": shell_words('curl "x?' + "&token=1" * (LONG // 8) + '"'),
+    "times in a log": shell_words("date; " * (LONG // 24) + "echo" + " $(date)" * (LONG // 32)),
+    "expansions in arithmetic": shell_words("echo $((" + "$x+" * (LONG // 9) + "1))"),
+    "calls of now": shell_words("psql -c 'select " + "<now()-1," * (LONG // 9) + "1'"),
     "dashes before a mistake": "version: 1\njobs:\n  " + "- \t" * (LONG // 3) + ": [\n",
 }
 """Files with one long line, on which a careless search takes quadratic time."""

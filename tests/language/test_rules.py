@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files, compile_files
 from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_text, to_json
@@ -54,10 +55,100 @@ def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
         ("PRIMARY_KEY", "customer_id", False),
         ("AUTHOR", "Xk39fj2LQz", False),
         ("PASSPORT", "Xk39fj2LQz", False),
+        ("TOKEN_URL", "https://auth.example.com/oauth2/token", False),
+        ("API_KEY_HEADER", "X-Api-Key", False),
+        ("PASSWORD_RESET_URL", "https://x.example.com/reset/p4ssW0rd", False),
+        ("SECRET_NAME", "prod/db/Password1", False),
+        ("AUTH_SERVER", "auth01.example.com:8443", False),
+        ("PGPASSWORD", "hunter2", True),
+        ("MYSQL_ROOT_PASSWORD", "root", True),
+        ("PGPASSWORD", "changeme", False),
+        ("PGPASSWORD", "{{ run.id }}", False),
     ],
 )
 def test_a_telling_name_with_a_value_that_looks_generated(name: str, value: str, is_told: bool) -> None:
     assert job(f"env: {{{name}: '{value}'}}, run: echo") == (["JF605"] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("command", "secret"),
+    [
+        ("mysqldump -u likebike -phunter2 shop", "hunter2"),
+        ("mariadb -phunter2 -e x", "hunter2"),
+        ("mysql --password=hunter2 shop", "hunter2"),
+        ("curl -u admin:hunter2 https://x.example.com", "hunter2"),
+        ("curl -fsS -uadmin:hunter2 https://x.example.com", "hunter2"),
+        ("curl https://x.example.com --user admin:hunter2", "hunter2"),
+        ("sshpass -p hunter2 ssh web ls", "hunter2"),
+        ("sshpass -v -phunter2 rsync -a x web:", "hunter2"),
+        ("docker login -u me -p hunter2 registry.example.com", "hunter2"),
+        ("redis-cli -h cache -a hunter2 ping", "hunter2"),
+        ("openssl enc -aes256 -pass pass:hunter2 -in x", "hunter2"),
+        ("wget --http-password=hunter2 https://x.example.com", "hunter2"),
+        ("curl https://x.example.com/q?api_key=ab12cd34ef", "ab12cd34ef"),
+        ("curl https://x.example.com/q?a=1&token=ab12cd34ef", "ab12cd34ef"),
+        ("curl -H x-api-key:Ab12cd34ef https://x", "Ab12cd34ef"),
+        (
+            "curl https://hooks.slack.com/services/T0AB12CD3/B0EF45GH6/abcDEF123ghiJKL456mnoPQR",
+            "hooks.slack.com/services/T0AB12CD3/B0EF45GH6/abcDEF123ghiJKL456mnoPQR",
+        ),
+        (
+            "curl https://api.telegram.org/bot123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0/getMe",
+            "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0",
+        ),
+    ],
+)
+def test_a_secret_given_to_a_program_is_reported_in_scripts_and_lists(command: str, secret: str) -> None:
+    words = command.split()
+    texts = [
+        f"jobs:\n  a:\n    run: |\n      {command}\n",
+        f"jobs: {{a: {{command: {words}}}}}\n",
+        f"jobs: {{a: {{command: [sh, -c, '{command}']}}}}\n",
+    ]
+    for text in texts:
+        found = [
+            one
+            for one in check_files([("jobs.yaml", f"version: 1\n{text}".encode())]).diagnostics
+            if one.code == "JF605"
+        ]
+        assert [f"version: 1\n{text}"[one.span.start.offset : one.span.end.offset] for one in found] == [
+            secret
+        ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'mysqldump -u likebike -p"$PW" shop',
+        "mysql -p shop",
+        "mysql -P3306 -h db",
+        "docker run --name mysql -p3306:3306 mysql:8",
+        'curl -u "$USER_NAME:$PW" https://x.example.com',
+        "curl -u admin: https://x.example.com",
+        "curl --user-agent bot:1 https://x.example.com",
+        "sudo -u www-data:www-data true; curl https://x",
+        "docker run -u 1000:1000 curlimages/curl",
+        "sshpass -e ssh -p 2222 web ls",
+        "sshpass -f /run/secrets/pw ssh -p 2222 web",
+        "mkdir -p /srv/mysql",
+        "redis-cli -h cache ping",
+        "openssl enc -pass env:PW -in x",
+        "openssl enc -pass file:/run/secrets/pw -in x",
+        "curl https://x.example.com/q?api_key=$KEY",
+        "curl https://x.example.com/q?token=YOUR_TOKEN",
+        'curl -H "Authorization: Bearer $TOKEN" https://x',
+        "curl -H 'Authorization: Bearer token' https://x",
+        "wget --password=$PW https://x",
+        "restic --password-file /run/secrets/restic backup /srv",
+        "PGPASSWORD=$PW psql",
+        'PGPASSWORD="$(cat /run/secrets/pg)" psql',
+        "unset PGPASSWORD",
+    ],
+)
+def test_a_command_without_a_secret_is_not_reported(command: str) -> None:
+    assert "JF605" not in codes(
+        f"jobs:\n  a:\n    pass_env: [PW, KEY, TOKEN, USER_NAME]\n    run: |\n      {command}\n"
+    )
 
 
 def test_a_secret_in_plain_text_is_shown_nowhere() -> None:
@@ -79,13 +170,23 @@ def test_a_secret_in_plain_text_is_shown_nowhere() -> None:
     [
         (["0 4 * * *"] * 3, 0),
         (["0 4 * * *"] * 4, 1),
-        (["0 4 * * *"] * 6, 3),
+        (["0 4 * * *"] * 6, 1),
         (["0 4 * * *"] * 3 + ["1 4 * * *"] * 3, 0),
         (["0 4 * * mon", "0 4 * * tue", "0 4 * * wed", "0 4 * * thu"], 0),
         (["0 4 * * *", "0 4 1 * *", "0 4 1-7 * *", "0 4 * jan *"], 1),
         (["0 4 1 * *", "0 4 2 * *", "0 4 3 * *", "0 4 4 * *"], 0),
         (["0 * * * *", "0 4 * * *", "0 4 * * *", "0 4 * * *"], 1),
         (["* * * * *"] * 6, 0),
+        (["0 4 * * *"] * 45, 1),
+        (["0 * * * *"] * 6, 1),
+        (["*/5 * * * *"] * 6, 1),
+        (["*/30 * * * *"] * 6, 1),
+        (["*/30 * * * *", "*/5 * * * *", "0 * * * *", "0 4 * * *"], 1),
+        (["0 4 * * *"] * 4 + ["0 5 * * *"] * 4, 2),
+        (["0 4 * * *"] * 4 + ["0 * * * *"] * 4, 1),
+        (["0 4,5 * * *"] * 3 + ["0 4 * * *", "0 5 * * *"], 2),
+        (["0 4 1-15 * *", "0 4 16-31 * *"] * 2 + ["0 4 * * *"], 0),
+        (["0 4 1-15 * *", "0 4 16-31 * *"] * 3 + ["0 4 * * *"], 1),
     ],
 )
 def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: int) -> None:
@@ -97,19 +198,64 @@ def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: i
 
 
 @pytest.mark.parametrize(
+    ("cron", "message", "spread"),
+    [
+        ("0 4 * * *", "6 jobs start at 04:00 on the same day", "20m"),
+        ("*/30 * * * *", "6 jobs start in the same minute, 48 times a day", "20m"),
+        ("*/5 * * * *", "6 jobs start in the same minute, 288 times a day", "5m"),
+        ("55,5 * * * *", "6 jobs start in the same minute, 48 times a day", "10m"),
+    ],
+)
+def test_the_fix_for_a_crowd_gives_a_spread_that_fits(cron: str, message: str, spread: str) -> None:
+    jobs = "".join(f'  j{number}: {{schedule: "{cron}", catchup: none, run: echo}}\n' for number in range(6))
+    text = "version: 1\njobs:\n" + jobs
+    looked = check_files([("jobs.yaml", text.encode())])
+    (found,) = (one for one in looked.diagnostics if one.code == "JF606")
+    assert (found.message, found.path[:2]) == (message, ("jobs", "j3"))
+    assert f"spread: {spread}}}" in found.help[0]
+    fixed, _, _ = apply_fixes(looked.sources["jobs.yaml"], [found], unsafe=True)
+    assert f"spread: {spread}" in fixed
+    assert not [one.code for one in check_files([("jobs.yaml", fixed.encode())]).diagnostics if one.is_error]
+
+
+@pytest.mark.parametrize(
     ("script", "is_told"),
     [
-        ("date +%F", True),
-        ("x=$(date)", True),
-        ("echo `date`", True),
-        ("/bin/date", True),
-        ('date -d "$X" +%F', False),
-        ("date --date=yesterday", False),
-        ("date -r file", False),
-        ("date -u +%F", True),
+        ("report --day $(date +%F)", True),
+        ("x=$(date); report $x", True),
+        ("report `date`", True),
+        ("x=$(/bin/date -u +%F)", True),
+        ('x=$(date -d "$X" +%F)', False),
+        ("x=$(date --date=yesterday +%F)", True),
+        ("x=$(date -d 'last monday' +%F)", True),
+        ("x=$(date -ud 2026-01-01 +%F)", False),
+        ("x=$(date -r file)", False),
+        ('[ "$(date +%d)" = 01 ] && report', True),
+        ("tar cf backup-$(date +%F).tar .", True),
+        ("make > build-$(date +%F).log", True),
+        ("echo \"delete from t where d = '$(date +%F)'\" | psql", True),
+        ("echo $(date +%F) | tee -a log", False),
+        ('echo "$(date) start"; ./sync', False),
+        ("date; ./sync", False),
+        ("date -u +%F", False),
+        ("./sync; date >> /var/log/sync", False),
+        ("date | mail -s done a@example.com", False),
+        ("date | python3 report.py", True),
+        ("start=$(date +%s); ./sync; echo $(( $(date +%s) - start ))", False),
+        ("tar cf backup-$(date +%Y%m%d-%H%M%S).tar .", False),
+        ("now=$(date +'%F %R'); ./sync; echo \"$now done\"", False),
+        ('now=$(date +%F); ./sync $now; echo "$now done"', True),
+        ('log() { printf \'%s %s\' "$(date +%F)" "$*"; }; log start; ./sync', False),
+        ('log() { echo "$*"; }; log "$(date +%F) start"; ./sync', False),
+        ('x=$(echo "$(date +%F)"); report $x', True),
         ("echo date", False),
         ("update now", False),
         ("psql -c 'select now()'", True),
+        ("psql -c \"delete from s where seen < now() - interval '30 days'\"", False),
+        ("psql -c \"select * from s where seen > now() - interval '1 day'\"", True),
+        ("psql -c 'update s set seen = now()'", False),
+        ("psql -c 'insert into s values (1, now())'", False),
+        ("psql -c 'select x from s where day = now()::date'", True),
         ("echo {{ run.scheduled_at | date('%F') }}", False),
         ("# date", False),
     ],
@@ -162,8 +308,11 @@ def test_an_expectation_can_hold(keys: str, told: list[str]) -> None:
         ("{every: 1h, until: 2026-11-24}", []),
         ("{every: 1h, until: 2026-11-23}", ["JF628"]),
         ("{every: 1h, spread: 59m}", []),
-        ("{every: 1h, spread: 1h}", ["JF314"]),
-        ("{cron: '0,30 4 * * *', spread: 30m}", ["JF314"]),
+        ("{every: 1h, spread: 1h}", []),
+        ("{every: 1h, spread: 1h1s}", ["JF314"]),
+        ("{cron: '0,30 4 * * *', spread: 30m}", []),
+        ("{cron: '0,30 4 * * *', spread: 31m}", ["JF314"]),
+        ("{cron: '0 */12 * * *', spread: 12h}", []),
         ("'0 4 31 1,3,5 *'", []),
         ("'0 4 31 1,4 *'", ["JF616"]),
         ("'0 4 L,31 * *'", []),
@@ -348,3 +497,27 @@ def test_a_zone_with_a_turned_sign_is_explained(sign: str, hours: int) -> None:
 @pytest.mark.parametrize("name", ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "Etc/GMT0", "Etc/GMT+0", "Etc/GMT-0"])
 def test_a_name_of_utc_is_fine(name: str) -> None:
     assert job(f"run: echo, timezone: {name}") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "is_told"),
+    [
+        ("find, /var/log, -name, '*.log', -delete", False),
+        ("find, /var/log, '*.log'", True),
+        ("rsync, -a, --exclude, '*.tmp', a/, b/", False),
+        ("rsync, -a, '*.tmp', b/", True),
+        ("docker, exec, c, sh, -c, 'exec mysqldump -p\"$PW\"'", False),
+        ("docker, run, -e, 'A=$HOME', image", True),
+        ("docker, exec, -e, '$HOME', c, ls", True),
+        ("perl, -e, 'print $ARGV[0] | 1'", False),
+        ("/usr/bin/awk, '-F:', '{print $NF}', file", False),
+        ("awk, '{print $NF}', file", False),
+        ("grep, -r, '$HOME', /etc", False),
+        ("grep, -r, x, '/etc/*'", True),
+        ("ls, '*.log'", True),
+        ("'$HOME/bin/x'", True),
+        ("echo, a, '|', wc", True),
+    ],
+)
+def test_a_word_that_the_program_reads_itself_needs_no_shell(words: str, is_told: bool) -> None:
+    assert ("JF623" in codes(f"jobs:\n  a:\n    command: [{words}]\n")) is is_told

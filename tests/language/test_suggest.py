@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobfile.diagnostics.suggest import FOREIGN_WORDS, fold, suggest
+from jobfile.diagnostics.suggest import fold, suggest
 
 KEYS = ("description", "enabled", "schedule", "timezone", "timeout", "retry", "run", "env", "kill_grace")
 
@@ -93,10 +93,3 @@ def test_a_nearer_candidate_beats_a_farther_one_whatever_their_order():
 
 def test_a_word_as_long_as_a_file_costs_nothing():
     assert suggest("x" * 1_000_000, KEYS) == ()
-
-
-def test_foreign_words_are_known_however_they_are_joined():
-    folded = {fold(word): key for word, key in FOREIGN_WORDS.items()}
-    assert folded[fold("depends-on")] == "triggers.after"
-    assert folded[fold("Script")] == "run"
-    assert folded[fold("image")] == ""

@@ -56,6 +56,19 @@ def test_a_variable_that_nothing_sets_is_reported_once(script: str, shell: str) 
 @pytest.mark.parametrize(
     "script",
     [
+        "echo $(( $(date +%s) - X ))",
+        "echo $(( X * $(wc -l < f) + $(expr $(ls | wc -l) + 1) ))",
+        "echo $(( $((X)) + $(nproc) ))",
+    ],
+)
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_words_of_a_command_in_arithmetic_are_no_variables(script: str, shell: str) -> None:
+    assert unknown(script, f"shell: {shell}") == ["X"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
         "X=1; echo $X",
         "echo $X; X=1",
         "for X in a b; do echo $X; done",
