@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.model.canonical import spec_from_json, spec_to_json, to_plain
 from jobfile.model.jobs import JobSpec
 from jobfile.model.size import MAX_SIZE, format_size, parse_size
@@ -48,7 +49,12 @@ def spec(content: bytes) -> JobSpec:
 
 
 def findings(content: bytes) -> list[str]:
-    return [one.code for one in check_file("jobs.yaml", content).diagnostics]
+    return [one.code for one in problems(content)]
+
+
+def problems(content: bytes) -> list[Diagnostic]:
+    """The errors and warnings in a file."""
+    return [one for one in check_file("jobs.yaml", content).diagnostics if one.severity != "info"]
 
 
 @given(st.integers(0, 2**20), st.sampled_from(list(UNITS)))
@@ -81,7 +87,7 @@ def test_an_invalid_size_is_refused_and_fixed_only_if_its_meaning_is_clear(writt
 
 @pytest.mark.parametrize("key", ["memory", "cpu_seconds", "open_files", "file_size", "processes", "nofile"])
 def test_a_limit_that_cannot_be_set_yet_is_an_unknown_key_with_another_way(key: str) -> None:
-    (found,) = check_file("jobs.yaml", text(f"{{{key}: 4}}")).diagnostics
+    (found,) = problems(text(f"{{{key}: 4}}"))
     assert found.code == "JF101"
     assert "`core`" in found.help[0]
     assert "ulimit" in found.help[0]

@@ -1,7 +1,8 @@
 """Scripts as people write them: what is fine is not reported, and what is dangerous is.
 
 The files are in tests/data/scripts. A script begins with `=== NAME | KEYS OF THE JOB; MORE KEYS | CODES`: a
-careful reviewer wants these codes. A line `: KEY: VALUE` adds a key. All scripts of a file are checked in one pass.
+careful reviewer wants these codes. A line `: KEY: VALUE` adds a key. All scripts of a file are checked in one
+pass.
 """
 
 import re
