@@ -1,6 +1,7 @@
 """`jobfile next` for schedules of every kind."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
