@@ -220,7 +220,8 @@ def options_for_a_time() -> list[tuple[str, str]]:
         command = group.get_command(click.Context(group), name)
         assert command is not None
         for option in command.params:
-            if isinstance(option, click.Option) and option.metavar in ("TIME", "DAY"):
+            is_time = isinstance(option, click.Option) and option.metavar in ("TIME", "DAY")
+            if is_time and "length of time" not in (getattr(option, "help", None) or ""):
                 found.append((name, option.opts[0]))
     return found
 

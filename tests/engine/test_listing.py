@@ -2,6 +2,7 @@
 
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from engine.answers.listing import CHANGED, MARKS, NOT_APPLIED, REMOVED, JobList
 from engine.answers.listing_text import SIGNS, list_to_text
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence, presence_of
+from engine.answers.report import make_report
 from engine.answers.zones import zone_of_job
 from engine.core.lifecycle import RunState
 from engine.ledger.sqlite.view import SqliteView
@@ -118,7 +120,19 @@ def test_the_newest_result_of_each_job_is_the_one_that_did_answers_with(
             assert (each.job, each.state) == (each.job, answer.states[0])
         if not answer.items:
             assert each.state == "none"
+    assert_reports_are_parts_of_the_whole(world, presence)
     world.crash()
+
+
+def assert_reports_are_parts_of_the_whole(world: World, presence: Presence) -> None:
+    now = world.clock.now()
+    window: Any = {"since": NOON + HOUR, "until": now, "now": now, "presence": presence}
+    whole = make_report(world.view, **window)
+    assert [row.job for row in whole.rows] == sorted(JOBS)
+    for row in whole.rows:
+        part = make_report(world.view, jobs={row.job}, **window)
+        assert part.rows == (row,)
+        assert not part.wrong
 
 
 def test_a_row_has_the_results_the_next_time_the_owner_and_the_tags(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ LOOK_SECONDS = 0.05
 
 
 @click.command("up")
-@click.option("--for", "length", metavar="LENGTH", help="Stop after this length of time (30s, 5m).")
+@click.option("--for", "length", metavar="TIME", help="Stop after this length of time (30s, 5m).")
 @click.option(
     "--apply",
     "how",
