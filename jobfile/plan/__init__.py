@@ -15,4 +15,5 @@ __all__ = [
     "renames",
     "text",
     "values",
+    "wording",
 ]

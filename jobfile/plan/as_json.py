@@ -9,7 +9,8 @@ from typing import Final
 
 from jobfile.model.canonical import Plain, canonical_json, to_plain
 from jobfile.model.jobs import JobSpec
-from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk, Side, Start
+from jobfile.plan.groups import Group, group_changes
+from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk, Row, Side, Start
 from jobfile.plan.wording import zone_of
 
 FORMAT: Final = 1
@@ -35,6 +36,7 @@ def to_json(plan: Plan, *, version: str) -> Plain:
             "warnings": plan.warnings,
         },
         "risks": [_risk(one) for one in plan.risks],
+        "groups": [_group(one) for one in group_changes(plan).groups],
         "jobs": [_job(one) for one in plan.jobs],
         "load": {
             "unit": f"starts per hour, mean of {plan.load.days} days, UTC",
@@ -73,6 +75,23 @@ def _side(side: Side) -> Plain:
         "dirty": side.is_dirty,
         "sha256": side.catalog.digest,
         "files": [{"path": name, "sha256": digest} for name, digest in side.files],
+    }
+
+
+def _group(group: Group) -> Plain:
+    """An equal change of several jobs; the plan's `jobs` has each of them in full."""
+    cause = group.cause
+    return {
+        "fields": [_field(one) for one in group.fields],
+        "cause": None
+        if cause is None
+        else {
+            "section": cause.section,
+            "file": cause.origin.file,
+            "line": cause.origin.line,
+            "removed": cause.is_removed,
+        },
+        "jobs": list(group.jobs),
     }
 
 
@@ -134,6 +153,7 @@ def _runs(change: JobChange) -> Plain:
         "fires30_before": runs.count_before,
         "fires30_after": runs.count_after,
         "compared_until": _instant(runs.compared_until),
+        "first_difference": _difference(runs.first_difference, before, after),
         "gained": _listed(runs.gained, after),
         "lost": _listed(runs.lost, before),
         "moved": {
@@ -144,6 +164,13 @@ def _runs(change: JobChange) -> Plain:
             ],
         },
     }
+
+
+def _difference(row: Row | None, before: JobSpec | None, after: JobSpec | None) -> Plain | None:
+    if row is None:
+        return None
+    pairs = (("before", row.before, before), ("after", row.after, after))
+    return {word: None if start is None else _start(start, job) for word, start, job in pairs}
 
 
 def _listed(starts: Sequence[Start], job: JobSpec | None) -> Plain:

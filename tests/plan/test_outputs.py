@@ -146,7 +146,8 @@ class Tags(HTMLParser):
 
 
 PAGE_TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "pre"}
-PAGE_TAGS |= {"div", "svg", "line", "text", "rect"}
+PAGE_TAGS |= {"div", "svg", "line", "text", "rect", "ul", "li", "span", "br", "details", "summary"}
+PAGE_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
 COMMENT_TAGS = {"details", "summary", "code", "sub"}
 MENTION = re.compile(r"(?<![\w/])@\w|#\d|GH-\d|://|www\.", re.IGNORECASE)
 
@@ -233,7 +234,7 @@ def test_the_first_line_of_a_comment_is_closed_only_by_itself() -> None:
 
 def test_a_large_plan_is_cut_from_its_end_but_risks_stay() -> None:
     many = [f"j{number:04}: {{command: [x], timeout: 1h}}" for number in range(900)]
-    other = [one.replace("1h", "2h") for one in many]
+    other = [one.replace("1h", f"{number + 61}m") for number, one in enumerate(many)]
     other[899] = other[899].replace("timeout", "concurrency: 5, timeout")
     plan = plan_of(jobs(*many), jobs(*other))
     comment = render_markdown(plan, name="jobs.yaml", version="1")
