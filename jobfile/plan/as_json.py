@@ -10,7 +10,7 @@ from typing import Final
 from jobfile.model.canonical import Plain, canonical_json, to_plain
 from jobfile.model.jobs import JobSpec
 from jobfile.plan.groups import Group, group_changes
-from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk, Row, Side, Start
+from jobfile.plan.values import Action, FieldChange, JobChange, Kind, LeftOut, Plan, Risk, Row, Side, Start
 from jobfile.plan.wording import zone_of
 
 FORMAT: Final = 1
@@ -35,6 +35,7 @@ def to_json(plan: Plan, *, version: str) -> Plain:
             "risks": len(plan.all_risks),
             "warnings": plan.warnings,
         },
+        "filter": _filter(plan.left_out),
         "risks": [_risk(one) for one in plan.risks],
         "groups": [_group(one) for one in group_changes(plan).groups],
         "jobs": [_job(one) for one in plan.jobs],
@@ -76,6 +77,18 @@ def _side(side: Side) -> Plain:
         "sha256": side.catalog.digest,
         "files": [{"path": name, "sha256": digest} for name, digest in side.files],
     }
+
+
+def _filter(left: LeftOut | None) -> Plain | None:
+    """Which jobs are listed, and what is left out; the load is always that of the whole change."""
+    if left is None:
+        return None
+    wanted = {
+        "jobs": list(left.filter.jobs),
+        "tags": list(left.filter.tags),
+        "owners": list(left.filter.owners),
+    }
+    return {**wanted, "left_out": {"jobs": left.jobs, "risks": left.risks, "warnings": left.warnings}}
 
 
 def _group(group: Group) -> Plain:

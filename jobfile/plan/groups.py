@@ -71,9 +71,16 @@ class Grouped:
 
 
 def group_changes(plan: Plan) -> Grouped:
-    """The changes of a plan in groups; calendars first, then the largest group."""
-    equal = [_with_schedules(one) for one in _merged(_equal_fields(plan))]
-    groups = [*_calendars(plan), *sorted(equal, key=lambda one: -len(one.jobs))]
+    """The changes of a plan in groups; calendars first, then the largest group.
+
+    Jobs that were asked for by name are shown in full, so they are in no group.
+    """
+    groups = _calendars(plan)
+    if plan.left_out is not None and plan.left_out.filter.jobs:
+        groups = [replace(one, members=()) for one in groups]
+    else:
+        equal = [_with_schedules(one) for one in _merged(_equal_fields(plan))]
+        groups += sorted(equal, key=lambda one: -len(one.jobs))
     own = list(_own(plan.jobs, groups))
     alone = {one.change.name for one in own}
     notes = _shared_notes([one for one in plan.jobs if one.name not in alone], groups)

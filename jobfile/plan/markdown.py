@@ -9,6 +9,7 @@ from urllib.parse import quote
 from jobfile.diagnostics.excerpt import visible
 from jobfile.model.counts import many
 from jobfile.plan.as_json import plan_digest
+from jobfile.plan.filters import left_out_text
 from jobfile.plan.job_text import WIDTH
 from jobfile.plan.load_text import load_lines
 from jobfile.plan.table import NOTHING, TableRow, table_rows
@@ -39,11 +40,19 @@ def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> 
     """The comment, at most LIMIT characters; `links` is the URL of the files' folder."""
     end = _end(plan, version)
     if not plan.has_changes:
-        return f"{marker(name)}\njobfile plan: no change, {many(len(plan.same), 'job')}\n\n{end}\n"
+        left = left_out_text(plan)
+        text = f"no change, {many(len(plan.same), 'job')}" + (f" ({plain(left)})" if left else "")
+        return f"{marker(name)}\njobfile plan: {text}\n\n{end}\n"
     start = f"{marker(name)}\n{_title(plan)}\n\n"
     if plan.risks:
         start += "".join(f":warning: {plain(risk.message)}\n\n" for risk in plan.risks)
-    load = "" if plan.load.is_same else _details("load", "\n".join(load_lines(plan.load)), "text")
+    if plan.left_out is not None:
+        start += f"{plain(left_out_text(plan))}\n\n"
+    load = (
+        ""
+        if plan.load.is_same or plan.left_out
+        else _details("load", "\n".join(load_lines(plan.load)), "text")
+    )
     found = table_rows(plan, width=WIDTH)
     room = LIMIT - len(start) - len(_HEADS) - len(load) - len(end) - _ROOM_FOR_ENDS
     rows, room = _fit([_row(one, links) for one in found], found, room)

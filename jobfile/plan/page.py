@@ -7,6 +7,7 @@ from typing import Final
 
 from jobfile.diagnostics.excerpt import visible
 from jobfile.model.counts import many
+from jobfile.plan.filters import left_out_text
 from jobfile.plan.load_text import load_lines
 from jobfile.plan.table import NOTHING, TableRow, table_rows
 from jobfile.plan.text import side_text, summary_line
@@ -74,12 +75,13 @@ def render_page(plan: Plan) -> str:
         '<meta name="viewport" content="width=device-width">',
         f"<title>{escape(summary_line(plan))}</title><style>{_STYLE}</style></head><body>",
         f'<h1>{escape(summary_line(plan))}</h1>\n<p class="faint">{escape(sides)}</p>',
+        *([f"<p>{escape(left_out_text(plan))}</p>"] if plan.left_out else ()),
         *_risks(plan),
         *(_table(rows) if rows else ()),
     ]
     if plan.same:
         parts.append(f'<p class="faint">{many(len(plan.same), "job")} without a change</p>')
-    if not plan.load.is_same:
+    if not plan.load.is_same and plan.left_out is None:
         parts += _load(plan.load)
     return "\n".join([*parts, "</body></html>", ""])
 

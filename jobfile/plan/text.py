@@ -5,11 +5,12 @@ from typing import Final
 
 from jobfile.diagnostics.excerpt import visible
 from jobfile.model.counts import many
+from jobfile.plan.filters import left_out_text
 from jobfile.plan.group_text import group_lines
 from jobfile.plan.groups import group_changes
 from jobfile.plan.job_text import WIDTH, job_lines
 from jobfile.plan.load_text import load_lines
-from jobfile.plan.values import Action, Plan, Side
+from jobfile.plan.values import Action, LeftOut, Plan, Side
 from jobfile.plan.wording import risk_line
 
 SAME_NAMES: Final = 12
@@ -24,14 +25,14 @@ def render_text(plan: Plan, *, width: int = WIDTH, is_full: bool = False) -> str
         lines += ["", *group_lines(group, plan.now, width=width, is_full=is_full)]
     for own in grouped.own:
         lines += ["", *job_lines(own, plan.now, width=width, is_full=is_full)]
-    lines += ["", *_same(plan, width)] if plan.same else []
+    lines += ["", *same_lines(plan, width)] if plan.same else []
     if is_full and plan.moved:
         lines.append("")
         lines += [
             f"# {visible(new.spec.name)}: in {visible(new.origin.file)}, was in {visible(old.origin.file)}"
             for old, new in plan.moved
         ]
-    if not plan.load.is_same:
+    if not plan.load.is_same and plan.left_out is None:
         lines += ["", *load_lines(plan.load, width)]
     end = summary_line(plan)
     lines += ["", *([end] if len(end) <= width else end.split("  "))]
@@ -40,15 +41,20 @@ def render_text(plan: Plan, *, width: int = WIDTH, is_full: bool = False) -> str
 
 def summary_line(plan: Plan) -> str:
     """The last line: the number of changes, risks and warnings."""
+    left = "" if plan.left_out is None or not plan.left_out.jobs else _rest(plan.left_out)
     if not plan.has_changes:
-        return f"plan: no change, {many(len(plan.same), 'job')}"
+        return f"plan: no change, {many(len(plan.same), 'job')}{left and '.'}{left}"
     counts = [
         f"{plan.count(one)} to {one.value}"
         for one in (Action.ADD, Action.CHANGE, Action.RENAME, Action.REMOVE)
         if plan.count(one)
     ]
     risks = many(len(plan.all_risks), "risk")
-    return f"plan: {', '.join(counts)}.  {risks}, {many(plan.warnings, 'warning')}."
+    return f"plan: {', '.join(counts)}.  {risks}, {many(plan.warnings, 'warning')}.{left}"
+
+
+def _rest(left: LeftOut) -> str:
+    return f"  {many(left.jobs, 'changed job')} left out."
 
 
 def side_text(side: Side) -> str:
@@ -75,6 +81,8 @@ def head_lines(plan: Plan, width: int) -> Iterator[str]:
     old, new = len(plan.before.catalog.jobs), len(plan.after.catalog.jobs)
     files = f"{many(len(plan.after.files), 'file')}, " if plan.after.files else ""
     yield f"now   {plan.now:%Y-%m-%d %H:%MZ}      {files}{many(old, 'job')} -> {many(new, 'job')}"
+    if plan.left_out is not None:
+        yield left_out_text(plan)
 
 
 def _risks(plan: Plan) -> list[str]:
@@ -82,7 +90,10 @@ def _risks(plan: Plan) -> list[str]:
     return ["", *map(risk_line, plan.risks)] if plan.risks else []
 
 
-def _same(plan: Plan, width: int) -> Iterator[str]:
+def same_lines(plan: Plan, width: int) -> Iterator[str]:
+    """The jobs that do not change; their number if their names are too many."""
+    if not plan.same:
+        return
     names = list(map(visible, plan.same[:SAME_NAMES]))
     more = len(plan.same) - len(names)
     line = f"# {', '.join(names)}{f' and {more:,} more' if more else ''}: no change"

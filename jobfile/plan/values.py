@@ -210,9 +210,33 @@ class Load:
         )
 
 
+class Filter(NamedTuple):
+    """Which jobs of a plan to show: those with one of these names, one of these tags and one of these owners.
+
+    An empty list means any.
+    """
+
+    jobs: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+
+class LeftOut(NamedTuple):
+    """Changed jobs that a filtered plan does not show, of how many, with their risks and warnings."""
+
+    filter: Filter
+    jobs: int
+    risks: int
+    warnings: int
+    of: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The full meaning of a change of job files, as of one instant."""
+    """The full meaning of a change of job files, as of one instant.
+
+    A plan that is `left_out` of was filtered: `jobs` and `same` have only the selected jobs.
+    """
 
     now: datetime
     before: Side
@@ -222,6 +246,7 @@ class Plan:
     load: Load
     risks: tuple[Risk, ...] = ()
     moved: tuple[tuple[CompiledJob, CompiledJob], ...] = field(default=())
+    left_out: LeftOut | None = None
 
     @property
     def has_changes(self) -> bool:
