@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from textwrap import wrap
 from typing import Final
 
 from jobfile.diagnostics.excerpt import visible
@@ -18,8 +19,10 @@ RUNS_SHOWN: Final = 5
 """Maximum jobs of a group whose next changed run is shown without `--full`."""
 
 
-def group_lines(group: Group, now: datetime, *, width: int = WIDTH, is_full: bool = False) -> list[str]:
-    """Everything about one group."""
+def group_lines(
+    group: Group, now: datetime, *, width: int = WIDTH, is_full: bool = False, has_names: bool = False
+) -> list[str]:
+    """Everything about one group; with `has_names` or `is_full` the names of all its jobs."""
     fields = [one._replace(path=one.path[2:]) for one in group.fields] if group.is_calendar else group.fields
     look = look_for(fields, width=width, is_full=is_full)
     start = f"{SYMBOLS[Action.CHANGE]} {group_title(group)}"
@@ -30,7 +33,9 @@ def group_lines(group: Group, now: datetime, *, width: int = WIDTH, is_full: boo
     if group.is_calendar or change_text(group) is None:
         for field in fields:
             lines += value_lines(field, look)
-    lines.append(f"    {names_text(group.jobs, is_full=is_full)}")
+    names = names_text(group.jobs, is_full=is_full or has_names)
+    space = " " * 4
+    lines += [f"{space}{line}" for line in wrap(names, width - len(space), break_on_hyphens=False)]
     lines += _run_lines(group, now, look)
     return [*lines, *(f"    {note_text(note, group)}" for note in group.notes)]
 

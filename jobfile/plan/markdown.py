@@ -25,6 +25,7 @@ _HEADS: Final = (
 )
 _ACTIVE: Final = re.compile(r"[@#]|:(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-)", re.IGNORECASE)
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>~|!])")
+_CODE: Final = re.compile(r"^(?:JF|RISK)\d+ +")
 _JOINER: Final = "\u200d"
 _MINUS: Final = {Action.REMOVE: "−"}
 _ROOM_FOR_ENDS: Final = 300
@@ -121,10 +122,14 @@ def _row(row: TableRow, links: str) -> str:
         after = f"{row.runs_after:,}"
         counts = f"{row.runs_before:,} → {f'**{after}**' if row.has_many_more else after}"
     sign = _MINUS.get(row.action, row.sign)
-    # The messages alone: their codes are in the details.
-    notes = " · ".join(plain(note.partition(" ")[2].strip()) for note in row.notes)
+    notes = " · ".join(plain(_message(note)) for note in row.notes)
     cells = (sign, _name(row, links), plain(row.change), plain(row.next_run), counts, notes)
     return f"| {' | '.join(cells)} |\n"
+
+
+def _message(note: str) -> str:
+    """A note without its code, which is in the details."""
+    return _CODE.sub("", note, count=1)
 
 
 def _name(row: TableRow, links: str) -> str:

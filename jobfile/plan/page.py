@@ -8,6 +8,7 @@ from typing import Final
 from jobfile.diagnostics.excerpt import visible
 from jobfile.model.counts import many
 from jobfile.plan.filters import left_out_text
+from jobfile.plan.group_text import names_text
 from jobfile.plan.load_text import load_lines
 from jobfile.plan.table import NOTHING, TableRow, table_rows
 from jobfile.plan.text import side_text, summary_line
@@ -25,13 +26,14 @@ _STYLE: Final = """
   .faint { opacity: .7; font-weight: normal; font-size: .87em; }
   .risks { border-left: 4px solid var(--risk); padding: .1rem 0 .1rem 1rem; margin: 1rem 0;
     list-style: none; }
-  table { border-collapse: collapse; width: 100%; }
+  table { border-collapse: collapse; width: 100%; table-layout: fixed; }
+  th:nth-child(1) { width: 1.2rem; } th:nth-child(2) { width: 24%; } th:nth-child(3) { width: 13%; }
+  th:nth-child(4) { width: 18%; } th:nth-child(5) { width: 9rem; }
   th { text-align: left; font-weight: 600; border-bottom: 2px solid var(--line); }
   th, td { padding: .35rem .6rem; vertical-align: top; overflow-wrap: anywhere; }
   .job td { border-top: 1px solid var(--line); padding-bottom: 0; }
-  .job td:nth-child(2) { font-weight: 600; min-width: 11rem; }
-  .job td:nth-child(4) { min-width: 9rem; } .count { white-space: nowrap; }
-  .sign { font: 700 1rem ui-monospace, monospace; text-align: center; width: 1.2rem; }
+  .job td:nth-child(2) { font-weight: 600; } .count { white-space: nowrap; }
+  .sign { font: 700 1rem ui-monospace, monospace; text-align: center; }
   .add { color: var(--add); } .change { color: var(--change); } .rename { color: var(--rename); }
   .remove { color: var(--remove); } .risk { color: var(--risk); }
   summary { cursor: pointer; font-size: .87em; opacity: .7; }
@@ -57,12 +59,14 @@ _WIDTH: Final = 120
 """Columns of the details."""
 FEW: Final = 8
 """Up to this number of rows, the details are open."""
+MANY_LINES: Final = 40
+"""Longer details are closed."""
 _HEADS: Final = ("", "job", "change", "next run, before → after (UTC)", "runs in 30 days", "to note")
 _SIGNS: Final = {"+": "add", "-": "remove", "~": "change", ">": "rename", "!": "risk"}
 _SIGN: Final = re.compile(r"\s*+(?:[\w.-]++\s\s++)?([-+~>!])\s")
 """The sign of a line, alone or after the name of a field."""
 _NOTE: Final = "    ! "
-"""The beginning of a note in the details; the table has the notes already."""
+"""The beginning of a note in the details. The row of a job has all its notes already."""
 
 
 def render_page(plan: Plan) -> str:
@@ -87,13 +91,15 @@ def render_page(plan: Plan) -> str:
 
 
 def _risks(plan: Plan) -> Iterator[str]:
-    """Every risk, those of the whole change first."""
+    """Every risk, those of the whole change first; one that several jobs have is there once."""
+    found: dict[str, list[str]] = {}
+    for change in plan.jobs:
+        for risk in change.risks:
+            found.setdefault(risk_line(risk), []).append(change.name)
     lines = [risk_line(risk) for risk in plan.risks]
-    lines += [
-        f"! {risk.code} {visible(change.name)}: {visible(risk.message)}"
-        for change in plan.jobs
-        for risk in change.risks
-    ]
+    for line, jobs in found.items():
+        names = names_text(jobs) if len(jobs) == 1 else f"{len(jobs):,} jobs: {names_text(jobs)}"
+        lines.append(f"{line}   ({names})")
     if lines:
         yield '<ul class="risks">'
         yield from (f'<li class="risk">{escape(line.removeprefix("! "))}</li>' for line in lines)
@@ -108,7 +114,7 @@ def _table(rows: Sequence[TableRow]) -> Iterator[str]:
 
 
 def _row(row: TableRow, *, is_open: bool) -> Iterator[str]:
-    """A row, and below it its details: without the first line and the notes, which would be there twice."""
+    """A row, and below it its details, without what the row says already."""
     name = escape(visible(row.name))
     name = f"{escape(visible(row.previous))} → {name}" if row.previous else name
     about = [visible(one) for one in (row.place_text, row.owner) if one]
@@ -116,19 +122,24 @@ def _row(row: TableRow, *, is_open: bool) -> Iterator[str]:
     counts = f"{row.runs_before:,} → {row.runs_after:,}" if row.runs_before or row.runs_after else ""
     counts = f'<span class="risk">{counts}</span>' if row.has_many_more else counts
     next_run = "" if row.next_run == NOTHING else escape(visible(row.next_run))
-    notes = "<br>".join(escape(visible(note)) for note in row.notes)
+    notes = "<br>".join(map(_note, row.notes))
     sign = "−" if row.sign == "-" else escape(row.sign)
     yield f'<tr class="job"><td class="sign {row.action.value}">{sign}</td><td>{name}</td>'
     yield f"<td>{escape(visible(row.change))}</td>"
     yield f'<td title="next run">{next_run}</td>' if next_run else "<td></td>"
     yield f'<td class="count" title="runs in 30 days">{counts}</td>' if counts else "<td></td>"
     yield f"<td{' class=risk' if row.has_risk else ''}>{notes}</td></tr>"
-    lines = [line for line in row.details[1:] if not line.startswith(_NOTE)]
+    lines = [line for line in row.details[1:] if row.is_group or not line.startswith(_NOTE)]
     if lines:
         body = "\n".join(map(_line, lines))
-        state = " open" if is_open or row.has_risk else ""
+        state = " open" if is_open and len(lines) <= MANY_LINES else ""
         yield f'<tr class="more"><td></td><td colspan="5"><details{state}><summary>details</summary>'
         yield f"<pre>{body}</pre></details></td></tr>"
+
+
+def _note(note: str) -> str:
+    kind = "risk" if note.startswith("RISK") else "change"
+    return f'<span class="{kind}">{escape(visible(note))}</span>'
 
 
 def _line(line: str) -> str:

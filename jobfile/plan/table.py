@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from jobfile.model.jobs import Origin
 from jobfile.plan.group_text import cause_text, first_changed, group_lines, group_title, note_text, runs_of
@@ -12,7 +13,9 @@ from jobfile.plan.risks import MANY_TIMES
 from jobfile.plan.values import Action, JobChange, Plan, Start
 from jobfile.plan.wording import SYMBOLS, entry_text, path_text
 
-NOTHING = "–"
+NOTHING: Final = "–"
+NOTES_SHOWN: Final = 3
+"""Maximum notes of a group in its row, beside the risks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +50,11 @@ class TableRow:
 def table_rows(plan: Plan, *, width: int, is_full: bool = False) -> tuple[TableRow, ...]:
     """The rows in the order of the text; `width` is that of the details."""
     grouped = group_changes(plan)
-    groups = (_group_row(one, plan.now, width) for one in grouped.groups)
+    groups = (_group_row(one, plan.now, width, is_full=is_full) for one in grouped.groups)
     return (*groups, *(_own_row(one, plan.now, width, is_full=is_full) for one in grouped.own))
 
 
-def _group_row(group: Group, now: datetime, width: int) -> TableRow:
+def _group_row(group: Group, now: datetime, width: int, *, is_full: bool) -> TableRow:
     before, after, kinds = runs_of(group)
     keys = dict.fromkeys(path_text(one.path[:1]) for one in group.fields)
     return TableRow(
@@ -63,11 +66,20 @@ def _group_row(group: Group, now: datetime, width: int) -> TableRow:
         place_text=cause_text(group.cause),
         runs_before=before,
         runs_after=after,
-        notes=tuple(note_text(one, group).removeprefix("! ") for one in group.notes),
+        notes=_first_notes([note_text(one, group).removeprefix("! ") for one in group.notes]),
         has_risk=any("RISK" in one.text for one in group.notes),
-        details=tuple(group_lines(group, now, width=width, is_full=True)),
+        details=tuple(group_lines(group, now, width=width, is_full=is_full, has_names=True)),
         is_group=True,
     )
+
+
+def _first_notes(notes: Sequence[str]) -> tuple[str, ...]:
+    """All risks, and the first of the other notes; the details have the rest."""
+    risks = [note for note in notes if note.startswith("RISK")]
+    others = [note for note in notes if not note.startswith("RISK")]
+    more = len(others) - NOTES_SHOWN
+    rest = [f"and {more} more, in the details"] if more > 0 else []
+    return (*risks, *others[:NOTES_SHOWN], *rest)
 
 
 def _own_row(own: Own, now: datetime, width: int, *, is_full: bool) -> TableRow:
