@@ -18,6 +18,7 @@ from jobfile.model.jobs import (
     StepsAction,
     StepSpec,
 )
+from jobfile.model.keys import key_of_field
 from jobfile.plan.values import FieldChange, Kind
 from jobfile.schedule.cron import CronExpression, parse_cron
 
@@ -31,12 +32,6 @@ _ORDER: Final = (
     *("idempotency_key", "pause_on_failure", "outputs", "artifacts", "notify", "renamed_from"),
 )
 """The order of a job's fields."""
-_WORDS: Final = {
-    **{"condition": "if", "item_type": "items", "is_required": "required", "catchup.limit": "catchup.max"},
-    **{"min_length": "minLength", "max_length": "maxLength", "max_items": "maxItems"},
-    **{"exclusive_minimum": "exclusiveMinimum", "exclusive_maximum": "exclusiveMaximum"},
-}
-"""Fields that have a different name in the file, alone or below another one."""
 _SETS: Final = frozenset({"tags", "when", "pass_env", "artifacts", "enum", "needs", "matrix", "triggers"})
 """Lists that show only added and removed items."""
 
@@ -65,13 +60,8 @@ def whole_fields(job: JobSpec) -> tuple[FieldChange, ...]:
     return (_hidden(action), *told)
 
 
-def word_of(name: str, above: Path = ()) -> str:
-    """The name of a field in a job file."""
-    return _WORDS.get(".".join((*above, name)), _WORDS.get(name, name)).rpartition(".")[2]
-
-
 def _field(name: str, old: object, new: object, above: Path) -> Iterator[FieldChange]:
-    path = (*above, word_of(name, above))
+    path = (*above, key_of_field(name, above))
     if name == "schedule":
         yield from _list(path, old, new, Kind.SCHEDULE)
     elif name == "action":

@@ -18,7 +18,7 @@ from jobfile.model.jobs import (
     ParamSpec,
     ScheduleEntry,
 )
-from jobfile.plan.fields import word_of
+from jobfile.model.keys import key_of_field
 from jobfile.plan.values import Action, FieldChange, JobChange, Risk, Row, Start
 from jobfile.schedule.duration import format_duration
 from jobfile.schedule.occurrences import explain_fire, fire_at, load_zone, spread_delay
@@ -27,7 +27,6 @@ SYMBOLS: Final = {Action.CHANGE: "~", Action.RENAME: ">", Action.ADD: "+", Actio
 NEAR: Final = timedelta(days=25)
 """A day nearer than this is shown without its month."""
 
-_WORDS: Final = {"from_day": "from", "until_day": "until", "arguments": "with", "closed": "except"}
 _IMPLIED: Final = frozenset({(ParamSpec, "name"), (ParamSpec, "is_required")})
 """Fields that are no keys in a file: a param is below its name, and with a default it is not required."""
 
@@ -165,7 +164,7 @@ def _said(value: object) -> dict[str, object]:
         default = one.default if one.default_factory is MISSING else one.default_factory()
         part = getattr(value, one.name)
         if part != default and (type(value), one.name) not in _IMPLIED:
-            found[_WORDS.get(one.name, word_of(one.name))] = part
+            found[key_of_field(one.name)] = part
     return found
 
 

@@ -19,9 +19,9 @@ from jobfile.model.jobs import (
     ParamSpec,
     RetrySpec,
 )
+from jobfile.model.keys import key_of_field
 from jobfile.plan import Plan
 from jobfile.plan.as_json import to_json
-from jobfile.plan.fields import word_of
 from jobfile.plan.load_text import load_lines, mean_text
 from jobfile.plan.markdown import render_markdown
 from jobfile.plan.runs import NEXT_SHOWN, compare_runs, starts_of
@@ -215,7 +215,7 @@ def test_a_changed_field_has_the_name_that_it_has_in_a_file(
 ) -> None:
     (definitions,) = (SCHEMA[key] for key in ("definitions", "$defs") if key in SCHEMA)
     keys = {*definitions[definition]["properties"]}
-    names = {word_of(one.name, above) for one in dataclasses.fields(spec)}
+    names = {key_of_field(one.name, above) for one in dataclasses.fields(spec)}
     # The action has many keys, and names, vars and the absence of a default are written elsewhere.
     assert names - keys <= {"name", "vars", "action", "required", "idempotent"}
 

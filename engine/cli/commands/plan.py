@@ -51,8 +51,10 @@ class _View:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--full", "--verbose", "is_full", is_flag=True, help="Show whole scripts, and moved jobs.")
 @click.option("--summary", "is_summary", is_flag=True, help="Show counts, groups and risks in one screen.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Show jobs with this tag. Repeatable.")
-@click.option("--owner", "owners", multiple=True, metavar="OWNER", help="Show this owner's jobs. Repeatable.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag. Repeatable.")
+@click.option(
+    "--owner", "owners", multiple=True, metavar="OWNER", help="Only jobs of this owner. Repeatable."
+)
 @click.option("--out", metavar="FILE", help="Save the plan for  jobfile apply FILE.")
 @click.option("--exit-code", "tells_changes", is_flag=True, help="Exit with 2 if anything changes.")
 @click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk.")
