@@ -55,6 +55,8 @@ def count_starts(job: JobSpec | None, *, after: datetime, until: datetime) -> in
 def compare_runs(before: JobSpec | None, after: JobSpec | None, *, now: datetime) -> Runs:
     """What happens to the runs of the next thirty days when one version of a job replaces another."""
     end = now + timedelta(days=DAYS)
+    if before is not None and after is not None and _starts_alike(before, after):
+        return _same_runs(after, now, end)
     old, new = (list(islice(_all(job, now, end), MAX_COMPARED)) for job in (before, after))
     until = min([end, *(starts[-1].at for starts in (old, new) if len(starts) == MAX_COMPARED)])
     nexts = [tuple(_nearest(job, starts, now)) for job, starts in ((before, old), (after, new))]
@@ -82,6 +84,30 @@ def compare_runs(before: JobSpec | None, after: JobSpec | None, *, now: datetime
     )
     is_open = before is not None and after is not None and before.schedule != after.schedule
     return replace(runs, first_difference=_later(before, after, until)) if is_open and runs.is_same else runs
+
+
+def _starts_alike(before: JobSpec, after: JobSpec) -> bool:
+    """Whether two versions surely have the same runs: a spread depends on the name of the job."""
+    has_spread = any(entry.spread for entry in before.schedule)
+    is_named_alike = before.name == after.name or not has_spread
+    return is_named_alike and (before.schedule, before.enabled) == (after.schedule, after.enabled)
+
+
+def _same_runs(job: JobSpec, now: datetime, end: datetime) -> Runs:
+    """The runs of a job whose schedule stays: most jobs of a plan, so nothing is compared one by one."""
+    nexts = tuple(_nearest(job, tuple(islice(_all(job, now, end), NEXT_SHOWN)), now))
+    count, rate = count_starts(job, after=now, until=end), runs_a_day(job)
+    return Runs(
+        compared_until=end,
+        next_before=nexts,
+        next_after=nexts,
+        count_before=count,
+        count_after=count,
+        rows=tuple(Row(one, one) for one in nexts),
+        usual_distance=_usual_distance(rate, (job,)) or (end - now) / max(1, count),
+        rate_before=rate,
+        rate_after=rate,
+    )
 
 
 def _rows(old: Sequence[Start], new: Sequence[Start], distance: timedelta) -> tuple[tuple[Row, ...], int]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.model.jobs import (
+    AtEntry,
     CatchupSpec,
     ConcurrencySpec,
     ExpectSpec,
@@ -57,6 +58,19 @@ def test_each_row_is_a_run_and_its_counterpart(before: JobSpec | None, after: Jo
             assert row.after is None or row.after in new - old
     if not runs.is_same:
         assert not all(row.is_same for row in runs.rows)
+
+
+@settings(max_examples=30)
+@given(SCHEDULED.filter(bool))
+def test_a_schedule_that_stays_has_the_same_runs_as_one_that_is_compared(job: JobSpec) -> None:
+    """The short way and the long way: an entry that adds no run makes the schedules differ."""
+    never = AtEntry(at=(NOON - timedelta(days=1),), timezone="UTC")
+    other = dataclasses.replace(job, schedule=(*job.schedule, never)) if job.schedule else job
+    short, long = (compare_runs(job, one, now=NOON) for one in (job, other))
+    assert short.is_same
+    assert short.first_difference is None
+    for name in ("next_before", "next_after", "count_before", "count_after", "rows", "compared_until"):
+        assert getattr(short, name) == getattr(long, name), name
 
 
 def test_a_moved_run_is_beside_its_new_time_and_marked() -> None:
