@@ -100,8 +100,8 @@ def _group(group: Group) -> Plain:
         if cause is None
         else {
             "section": cause.section,
-            "file": cause.origin.file,
-            "line": cause.origin.line,
+            "file": None if cause.origin is None else cause.origin.file,
+            "line": None if cause.origin is None else cause.origin.line,
             "removed": cause.is_removed,
         },
         "jobs": list(group.jobs),

@@ -6,15 +6,18 @@ from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import MERGED_BY_NAME, Setting
 from jobfile.model.jobs import Origin
 
-DEFAULTS = "defaults"
 CALENDARS = "calendars"
+BUILT_IN = "built in"
 
 
 class Cause(NamedTuple):
-    """A place that several jobs share. With `is_removed`, the value was there and is there no longer."""
+    """A place that several jobs share. With `is_removed`, the old value was there, and nothing replaces it.
+
+    A built-in value has no origin.
+    """
 
     section: str
-    origin: Origin
+    origin: Origin | None
     is_removed: bool = False
 
 
@@ -26,13 +29,14 @@ def cause_of(
     None if the job has its own value, or if nothing shows where it comes from.
     """
     old, new = (None if files is None else files.jobs.get(name) for files, name in (before, after))
-    if new is not None:
-        found = _setting(path, new)
-        if found is not None:
-            return _shared(found)
+    if new is None:
+        return None
+    found = _setting(path, new)
+    if found is not None:
+        return _shared(found)
     found = None if old is None else _setting(path, old)
     cause = None if found is None else _shared(found)
-    return None if cause is None else cause._replace(is_removed=True)
+    return Cause(BUILT_IN, None) if cause is None else cause._replace(is_removed=True)
 
 
 def section_place(files: FileSet | None, section: str, name: str) -> Cause | None:

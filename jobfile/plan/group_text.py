@@ -80,8 +80,8 @@ def calendar_text(group: Group) -> str:
 
 def cause_text(cause: Cause | None) -> str:
     """Where the new value is written: `defaults, jobs.yaml:4`."""
-    if cause is None:
-        return ""
+    if cause is None or cause.origin is None:
+        return "" if cause is None else cause.section
     was = "no longer in " if cause.is_removed else ""
     return f"{was}{cause.section}, {visible(cause.origin.file)}:{cause.origin.line}"
 

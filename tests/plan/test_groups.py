@@ -1,15 +1,19 @@
 """Equal changes are one entry, with their cause; nothing is lost by it."""
 
+import json
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import validate
 
 from jobfile.model.canonical import canonical_json, to_plain
-from jobfile.plan import JobFacts, Plan
+from jobfile.plan import JobFacts, Plan, make_plan
+from jobfile.plan.as_json import text_of as text_of_json
 from jobfile.plan.as_json import to_json
 from jobfile.plan.groups import MANY, group_changes
 from jobfile.plan.markdown import LIMIT, render_markdown
@@ -17,7 +21,8 @@ from jobfile.plan.page import render_page
 from jobfile.plan.text import render_text
 from jobfile.plan.values import FieldChange
 from jobfile.plan.wording import notes_of
-from tests.plan.test_plan import hello, plan_of
+from tests.plan.test_outputs import SCHEMA
+from tests.plan.test_plan import NOON, hello, plan_of, side
 
 CALENDAR = "calendars:\n  norway: {weekdays: [mon, tue, wed, thu, fri], except: [%s]}\n"
 
@@ -157,6 +162,20 @@ def test_a_group_names_the_place_of_its_value(before: list[str], after: list[str
     (group,) = to_json(plan, version="1")["groups"]
     assert group["jobs"] == ["j0", "j1", "j2"]
     assert (group["cause"]["section"], group["cause"]["removed"]) == ("defaults", "no longer" in title)
+
+
+@pytest.mark.parametrize("has_files", [True, False])
+def test_a_value_that_no_file_has_any_more_is_built_in(has_files: bool) -> None:
+    """Of the jobs in force it is not known where their values were written."""
+    before = side(many(3, "timeout: 1h", **{f"j{n}": "umask: '027'" for n in range(3)}))
+    before = before if has_files else replace(before, written=None)
+    plan = make_plan(before, side(many(3)), now=NOON)
+    lines = lines_of(plan)
+    assert "~ 3 jobs: umask 027 -> none (built in)" in lines
+    place = "no longer in defaults, jobs.yaml:4" if has_files else "built in"
+    assert f"~ 3 jobs: timeout 1h -> 1d ({place})" in lines
+    validate(json.loads(text_of_json(to_json(plan, version="1"))), SCHEMA)
+    assert "built in" in render_markdown(plan, name="jobs.yaml", version="1")
 
 
 def test_a_constant_and_a_queue_are_causes_too() -> None:
