@@ -17,6 +17,7 @@ from jobfile.model.jobs import (
     StepsAction,
     StepSpec,
 )
+from jobfile.model.keys import key_of_field
 from jobfile.schedule.duration import format_duration
 
 Row = tuple[str, str]
@@ -55,7 +56,7 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += [("schedule", "\n".join(["", *schedule]) if schedule else "none")]
     rows += [("triggers", "\n".join(["", *map(_value, plain["triggers"])]))] if spec.triggers else []
     rows += [("timezone", spec.timezone)]
-    rows += [("catchup", _value(_durations(plain["catchup"], "window")))]
+    rows += [("catchup", _value(_keys(_durations(plain["catchup"], "window"), "catchup")))]
     rows += [("expect", _value(_durations(plain.get("expect", {}), "success_every", "max_duration")))]
     rows += [(f"params.{one['name']}", _value(_short(one))) for one in plain.get("params", ())]
     rows += [("matrix", "\n".join(["", *map(_value, plain["matrix"])]))] if spec.matrix else []
@@ -128,8 +129,7 @@ def _step_rows(step: StepSpec) -> list[Row]:
 
 def _entry(plain: Plain) -> Plain:
     """A schedule entry in the words of the file."""
-    words = {"from_day": "from", "until_day": "until", "arguments": "with"}
-    entry = {words.get(key, key): value for key, value in plain.items()}
+    entry = _keys(plain)
     if "calendar" in entry:
         entry["calendar"] = entry["calendar"]["name"]
     return _durations(entry, "every", "spread")
@@ -143,7 +143,16 @@ def _durations(plain: Plain, *keys: str) -> Plain:
 
 
 def _short(param: Plain) -> Plain:
-    return {key: value for key, value in param.items() if key != "name" and value not in (None, "", [])}
+    """A param in the words of the file: its name is above it, and with a default it is not required."""
+    implied = ("name", "is_required")
+    return _keys(
+        {key: value for key, value in param.items() if key not in implied and value not in (None, "", [])}
+    )
+
+
+def _keys(plain: Plain, *above: str) -> Plain:
+    """Fields by the keys that they have in a file."""
+    return {key_of_field(name, above): value for name, value in plain.items()}
 
 
 def _value(value: object) -> str:

@@ -24,6 +24,7 @@ from engine.planning.saved import refuse_without_ledger, write_plan_file
 from engine.planning.sides import InvalidSideError
 from jobfile.diagnostics.escapes import printable
 from jobfile.plan import Plan, Side, make_plan
+from jobfile.plan.summary import render_summary
 from jobfile.plan.text import render_text
 
 NARROWEST = 60
@@ -59,9 +60,14 @@ def told(side: Callable[[], Side]) -> Side | None:
         return None
 
 
-def print_plan(plan: Plan, *, is_full: bool) -> None:
-    """Print a plan as text."""
-    text = render_text(plan, width=max(NARROWEST, width()), is_full=is_full)
+def print_plan(plan: Plan, *, is_full: bool, is_summary: bool = False) -> None:
+    """Print a plan as text, or its summary."""
+    columns = max(NARROWEST, width())
+    text = (
+        render_summary(plan, width=columns)
+        if is_summary
+        else render_text(plan, width=columns, is_full=is_full)
+    )
     click.echo(_painted(text) if is_coloured() else text, nl=False, color=True)
 
 

@@ -9,6 +9,7 @@ from engine.core.records import Pause
 from engine.ledger.ports import History, View
 from engine.transactions.pause import holding
 from jobfile.plan import JobFacts
+from jobfile.plan.wording import clock_text, day_text
 
 RECENT_RUNS = 20
 """Number of runs with whose lengths a timeout is compared."""
@@ -36,7 +37,9 @@ def facts_of(view: View, jobs: Iterable[str], *, now: datetime) -> Mapping[str, 
 
 def _last_run(view: History, job: str, now: datetime) -> str:
     run = view.newest_run(job, until=now)
-    return "" if run is None else f"{run.scheduled_for:%a %d %H:%MZ} {run.state.value}"
+    if run is None:
+        return ""
+    return f"{day_text(run.scheduled_for, now)} {clock_text(run.scheduled_for)} {run.state.value}"
 
 
 def pause_text(pause: Pause) -> str:

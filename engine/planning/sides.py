@@ -138,6 +138,7 @@ def _compiled(
         is_dirty=is_dirty,
         files=tuple((file, sha256(content).hexdigest()) for file, content in snapshot.files),
         diagnostics=compiled.diagnostics,
+        written=compiled.files,
     )
 
 

@@ -1,3 +1,14 @@
 """Complete jobs: their values, canonical text and digest, and the catalog of all jobs of a set of files."""
 
-__all__ = ["canonical", "catalog", "counts", "environment", "hashing", "jobs", "names", "size", "values"]
+__all__ = [
+    "canonical",
+    "catalog",
+    "counts",
+    "environment",
+    "hashing",
+    "jobs",
+    "keys",
+    "names",
+    "size",
+    "values",
+]

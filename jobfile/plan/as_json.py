@@ -9,7 +9,8 @@ from typing import Final
 
 from jobfile.model.canonical import Plain, canonical_json, to_plain
 from jobfile.model.jobs import JobSpec
-from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan, Risk, Side, Start
+from jobfile.plan.groups import Group, group_changes
+from jobfile.plan.values import Action, FieldChange, JobChange, Kind, LeftOut, Plan, Risk, Row, Side, Start
 from jobfile.plan.wording import zone_of
 
 FORMAT: Final = 1
@@ -34,7 +35,9 @@ def to_json(plan: Plan, *, version: str) -> Plain:
             "risks": len(plan.all_risks),
             "warnings": plan.warnings,
         },
+        "filter": _filter(plan.left_out),
         "risks": [_risk(one) for one in plan.risks],
+        "groups": [_group(one) for one in group_changes(plan).groups],
         "jobs": [_job(one) for one in plan.jobs],
         "load": {
             "unit": f"starts per hour, mean of {plan.load.days} days, UTC",
@@ -73,6 +76,35 @@ def _side(side: Side) -> Plain:
         "dirty": side.is_dirty,
         "sha256": side.catalog.digest,
         "files": [{"path": name, "sha256": digest} for name, digest in side.files],
+    }
+
+
+def _filter(left: LeftOut | None) -> Plain | None:
+    """Which jobs are listed, and what is left out; the load is always that of the whole change."""
+    if left is None:
+        return None
+    wanted = {
+        "jobs": list(left.filter.jobs),
+        "tags": list(left.filter.tags),
+        "owners": list(left.filter.owners),
+    }
+    return {**wanted, "left_out": {"jobs": left.jobs, "risks": left.risks, "warnings": left.warnings}}
+
+
+def _group(group: Group) -> Plain:
+    """An equal change of several jobs; the plan's `jobs` has each of them in full."""
+    cause = group.cause
+    return {
+        "fields": [_field(one) for one in group.fields],
+        "cause": None
+        if cause is None
+        else {
+            "section": cause.section,
+            "file": None if cause.origin is None else cause.origin.file,
+            "line": None if cause.origin is None else cause.origin.line,
+            "removed": cause.is_removed,
+        },
+        "jobs": list(group.jobs),
     }
 
 
@@ -134,6 +166,7 @@ def _runs(change: JobChange) -> Plain:
         "fires30_before": runs.count_before,
         "fires30_after": runs.count_after,
         "compared_until": _instant(runs.compared_until),
+        "first_difference": _difference(runs.first_difference, before, after),
         "gained": _listed(runs.gained, after),
         "lost": _listed(runs.lost, before),
         "moved": {
@@ -144,6 +177,13 @@ def _runs(change: JobChange) -> Plain:
             ],
         },
     }
+
+
+def _difference(row: Row | None, before: JobSpec | None, after: JobSpec | None) -> Plain | None:
+    if row is None:
+        return None
+    pairs = (("before", row.before, before), ("after", row.after, after))
+    return {word: None if start is None else _start(start, job) for word, start, job in pairs}
 
 
 def _listed(starts: Sequence[Start], job: JobSpec | None) -> Plain:

@@ -18,6 +18,7 @@ from jobfile.model.jobs import (
     StepsAction,
     StepSpec,
 )
+from jobfile.model.keys import key_of_field
 from jobfile.plan.values import FieldChange, Kind
 from jobfile.schedule.cron import CronExpression, parse_cron
 
@@ -31,8 +32,6 @@ _ORDER: Final = (
     *("idempotency_key", "pause_on_failure", "outputs", "artifacts", "notify", "renamed_from"),
 )
 """The order of a job's fields."""
-_WORDS: Final = {"condition": "if", "item_type": "items", "is_required": "required"}
-"""Fields that have a different name in the file."""
 _SETS: Final = frozenset({"tags", "when", "pass_env", "artifacts", "enum", "needs", "matrix", "triggers"})
 """Lists that show only added and removed items."""
 
@@ -62,7 +61,7 @@ def whole_fields(job: JobSpec) -> tuple[FieldChange, ...]:
 
 
 def _field(name: str, old: object, new: object, above: Path) -> Iterator[FieldChange]:
-    path = (*above, _WORDS.get(name, name))
+    path = (*above, key_of_field(name, above))
     if name == "schedule":
         yield from _list(path, old, new, Kind.SCHEDULE)
     elif name == "action":

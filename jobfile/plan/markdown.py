@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from html import escape
 from typing import Final
 from urllib.parse import quote
@@ -10,10 +9,12 @@ from urllib.parse import quote
 from jobfile.diagnostics.excerpt import visible
 from jobfile.model.counts import many
 from jobfile.plan.as_json import plan_digest
-from jobfile.plan.risks import MANY_TIMES
-from jobfile.plan.text import job_lines, load_lines, side_text
-from jobfile.plan.values import Action, JobChange, Plan
-from jobfile.plan.wording import SYMBOLS, entry_text, path_text
+from jobfile.plan.filters import left_out_text
+from jobfile.plan.job_text import WIDTH
+from jobfile.plan.load_text import load_lines
+from jobfile.plan.table import NOTHING, TableRow, table_rows
+from jobfile.plan.text import side_text
+from jobfile.plan.values import Action, Plan
 
 LIMIT: Final = 60_000
 """Maximum characters of a comment; GitHub refuses more than 65,536."""
@@ -24,6 +25,7 @@ _HEADS: Final = (
 )
 _ACTIVE: Final = re.compile(r"[@#]|:(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-)", re.IGNORECASE)
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>~|!])")
+_CODE: Final = re.compile(r"^(?:JF|RISK)\d+ +")
 _JOINER: Final = "\u200d"
 _MINUS: Final = {Action.REMOVE: "−"}
 _ROOM_FOR_ENDS: Final = 300
@@ -39,18 +41,28 @@ def render_markdown(plan: Plan, *, name: str, version: str, links: str = "") -> 
     """The comment, at most LIMIT characters; `links` is the URL of the files' folder."""
     end = _end(plan, version)
     if not plan.has_changes:
-        return f"{marker(name)}\njobfile plan: no change, {many(len(plan.same), 'job')}\n\n{end}\n"
+        left = left_out_text(plan)
+        text = f"no change, {many(len(plan.same), 'job')}" + (f" ({plain(left)})" if left else "")
+        return f"{marker(name)}\njobfile plan: {text}\n\n{end}\n"
     start = f"{marker(name)}\n{_title(plan)}\n\n"
     if plan.risks:
         start += "".join(f":warning: {plain(risk.message)}\n\n" for risk in plan.risks)
-    load = _details("load", "\n".join(load_lines(plan.load)), "text")
+    if plan.left_out is not None:
+        start += f"{plain(left_out_text(plan))}\n\n"
+    load = (
+        ""
+        if plan.load.is_same or plan.left_out
+        else _details("load", "\n".join(load_lines(plan.load)), "text")
+    )
+    found = table_rows(plan, width=WIDTH)
     room = LIMIT - len(start) - len(_HEADS) - len(load) - len(end) - _ROOM_FOR_ENDS
-    rows, room = _fit([_row(one, links) for one in plan.jobs], plan.jobs, room)
-    blocks, room = _fit([_block(one, plan.now) for one in plan.jobs], plan.jobs, room)
+    rows, room = _fit([_row(one, links) for one in found], found, room)
+    blocks, room = _fit([_details(one.name, "\n".join(one.details), "diff") for one in found], found, room)
+    noun = ("entry", "entries") if any(one.is_group for one in found) else ("job",)
     more = [
-        f"{many(len(plan.jobs) - len(shown), 'job')} {what}, see the log\n\n"
+        f"{many(len(found) - len(shown), *noun)} {what}, see the log\n\n"
         for shown, what in ((rows, "not shown"), (blocks, "without details here"))
-        if len(shown) < len(plan.jobs)
+        if len(shown) < len(found)
     ]
     return f"{start}{_HEADS}{''.join(rows)}\n{''.join(blocks)}{load}\n{''.join(more[:1])}{end}\n"
 
@@ -94,63 +106,39 @@ def _title(plan: Plan) -> str:
     return f"### jobfile plan: {counts}" + (f" · :warning: {many(risks, 'risk')}" if risks else "")
 
 
-def _fit(texts: Sequence[str], changes: Sequence[JobChange], room: int) -> tuple[list[str], int]:
-    """The texts that fit, in their order; those of jobs with a risk are kept first."""
+def _fit(texts: Sequence[str], found: Sequence[TableRow], room: int) -> tuple[list[str], int]:
+    """The texts that fit, in their order; those with a risk are kept first."""
     kept: set[int] = set()
-    for index in sorted(range(len(texts)), key=lambda at: (not changes[at].risks, at)):
+    for index in sorted(range(len(texts)), key=lambda at: (not found[at].has_risk, at)):
         if len(texts[index]) <= room:
             room -= len(texts[index])
             kept.add(index)
     return [texts[index] for index in sorted(kept)], room
 
 
-def _row(change: JobChange, links: str) -> str:
-    runs = change.runs
-    spec, origin = change.job.spec, change.job.origin
-    name = code(spec.name)
-    if change.action is not Action.REMOVE:
-        name = f"[{name}]({links}{quote(origin.file)}#L{origin.line})"
-    if change.action is Action.RENAME and change.before is not None:
-        name = f"{code(change.before.spec.name)} → {name}"
-    counts = "–"
-    if runs.count_before or runs.count_after:
-        after = f"{runs.count_after:,}"
-        is_much = runs.count_before and runs.times_as_many >= MANY_TIMES
-        counts = f"{runs.count_before:,} → {f'**{after}**' if is_much else after}"
-    notes = [plain(effect) for effect in change.effects] + [plain(risk.message) for risk in change.risks]
-    notes += [plain(one.message) for one in change.diagnostics]
-    symbol = _MINUS.get(change.action, SYMBOLS[change.action])
-    cells = (symbol, name, _what(change), _nexts(change), counts, " · ".join(notes))
+def _row(row: TableRow, links: str) -> str:
+    counts = NOTHING
+    if row.runs_before or row.runs_after:
+        after = f"{row.runs_after:,}"
+        counts = f"{row.runs_before:,} → {f'**{after}**' if row.has_many_more else after}"
+    sign = _MINUS.get(row.action, row.sign)
+    notes = " · ".join(plain(_message(note)) for note in row.notes)
+    cells = (sign, _name(row, links), plain(row.change), plain(row.next_run), counts, notes)
     return f"| {' | '.join(cells)} |\n"
 
 
-def _what(change: JobChange) -> str:
-    words = {Action.ADD: "new", Action.REMOVE: "removed", Action.RENAME: "renamed"}
-    fields = dict.fromkeys(one.path[0] for one in change.fields)
-    told = (
-        [plain(path_text([one])) for one in fields] if change.action in (Action.CHANGE, Action.RENAME) else []
-    )
-    return ", ".join([word for word in (words.get(change.action, ""),) if word] + told)
+def _message(note: str) -> str:
+    """A note without its code, which is in the details."""
+    return _CODE.sub("", note, count=1)
 
 
-def _nexts(change: JobChange) -> str:
-    if not change.has_new_times and change.action is not Action.ADD:
-        return "–"
-    schedules = [
-        () if one is None or not one.spec.enabled else one.spec.schedule
-        for one in (change.before, change.after)
-    ]
-    if all(len(one) == 1 and entry_text(one[0]).startswith("every ") for one in schedules):
-        return " → ".join(plain(entry_text(one[0])) for one in schedules)
-    sides = [
-        f"{starts[0].starts:%a %d %b %H:%M}" if starts else "–"
-        for starts in (change.runs.next_before, change.runs.next_after)
-    ]
-    return "–" if sides == ["–", "–"] else " → ".join(sides)
-
-
-def _block(change: JobChange, now: datetime) -> str:
-    return _details(change.name, "\n".join(job_lines(change, now)), "diff")
+def _name(row: TableRow, links: str) -> str:
+    """The job with a link to its place; a group with a link to its cause."""
+    name = code(row.name)
+    if row.place is not None:
+        to = f"{links}{quote(row.place.file)}#L{row.place.line}"
+        name = f"{name} ([{plain(row.place_text)}]({to}))" if row.is_group else f"[{name}]({to})"
+    return f"{code(row.previous)} → {name}" if row.previous else name
 
 
 def _details(name: str, text: str, language: str) -> str:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.files.fileset import FileSet
 from jobfile.model.catalog import Catalog, CompiledJob
 
 DAYS = 30
@@ -54,12 +55,33 @@ class Start(NamedTuple):
     starts: datetime
 
 
+class Row(NamedTuple):
+    """A run on both sides: the same, moved, lost (then it has no `after`) or gained (no `before`)."""
+
+    before: Start | None
+    after: Start | None
+
+    @property
+    def at(self) -> datetime:
+        """The earlier of the two instants."""
+        return min(start.at for start in self if start is not None)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both sides have this run at the same time."""
+        return self.before == self.after
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
     """The effect of a change on the runs of a job.
 
     The counts are for thirty days. `gained`, `lost` and `moved` are complete up to `compared_until`: this is
     the end of the thirty days, unless a side has more runs than are compared one by one.
+
+    `rows` are the next runs, each beside its counterpart. If the first changed run is far down, they are the
+    next run and the first changed ones; `rows_left_out` equal runs are between them.
+    `first_difference` is the first changed run after `compared_until`, if none changes before.
     """
 
     compared_until: datetime
@@ -70,6 +92,9 @@ class Runs:
     gained: tuple[Start, ...] = ()
     lost: tuple[Start, ...] = ()
     moved: tuple[tuple[Start, Start], ...] = ()
+    rows: tuple[Row, ...] = ()
+    rows_left_out: int = 0
+    first_difference: Row | None = None
     usual_distance: timedelta = timedelta(days=DAYS)
     rate_before: Fraction = Fraction(0)
     """Runs per day over whole periods. These are compared, as counts depend on where the days begin."""
@@ -146,7 +171,8 @@ class JobChange:
 class Side:
     """One of the two sets of jobs, and its source.
 
-    `kind` is engine, revision, worktree, file or plan. `files` has names and SHA-256 digests.
+    `kind` is engine, revision, worktree, file or plan. `files` has names and SHA-256 digests. `written`
+    has the files as they were read, if there are any: it shows where a value comes from.
     """
 
     kind: str
@@ -159,6 +185,7 @@ class Side:
     is_dirty: bool = False
     files: tuple[tuple[str, str], ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    written: FileSet | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +200,43 @@ class Load:
     peak_before: int
     peak_after: int
 
+    @property
+    def is_same(self) -> bool:
+        """Whether no start is added, removed or moved to another hour."""
+        return (self.before, self.total_before, self.peak_before) == (
+            self.after,
+            self.total_after,
+            self.peak_after,
+        )
+
+
+class Filter(NamedTuple):
+    """Which jobs of a plan to show: those with one of these names, one of these tags and one of these owners.
+
+    An empty list means any.
+    """
+
+    jobs: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+
+class LeftOut(NamedTuple):
+    """Changed jobs that a filtered plan does not show, of how many, with their risks and warnings."""
+
+    filter: Filter
+    jobs: int
+    risks: int
+    warnings: int
+    of: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The full meaning of a change of job files, as of one instant."""
+    """The full meaning of a change of job files, as of one instant.
+
+    A plan that is `left_out` of was filtered: `jobs` and `same` have only the selected jobs.
+    """
 
     now: datetime
     before: Side
@@ -186,6 +246,7 @@ class Plan:
     load: Load
     risks: tuple[Risk, ...] = ()
     moved: tuple[tuple[CompiledJob, CompiledJob], ...] = field(default=())
+    left_out: LeftOut | None = None
 
     @property
     def has_changes(self) -> bool:

@@ -15,9 +15,11 @@ from jobfile.model.jobs import (
     DayRule,
     EveryEntry,
     JobSpec,
+    ParamSpec,
     ScheduleEntry,
 )
-from jobfile.plan.values import Action, FieldChange, Start
+from jobfile.model.keys import key_of_field
+from jobfile.plan.values import Action, FieldChange, JobChange, Risk, Row, Start
 from jobfile.schedule.duration import format_duration
 from jobfile.schedule.occurrences import explain_fire, fire_at, load_zone, spread_delay
 
@@ -25,7 +27,8 @@ SYMBOLS: Final = {Action.CHANGE: "~", Action.RENAME: ">", Action.ADD: "+", Actio
 NEAR: Final = timedelta(days=25)
 """A day nearer than this is shown without its month."""
 
-_WORDS: Final = {"from_day": "from", "until_day": "until", "arguments": "with"}
+_IMPLIED: Final = frozenset({(ParamSpec, "name"), (ParamSpec, "is_required")})
+"""Fields that are no keys in a file: a param is below its name, and with a default it is not required."""
 
 
 def times_text(ratio: float) -> str:
@@ -38,6 +41,26 @@ def span_text(length: timedelta) -> str:
     seconds = round(length.total_seconds())
     step = 1 if seconds < 3600 else 60 if seconds < 86_400 else 3600
     return format_duration(timedelta(seconds=seconds // step * step))
+
+
+def mark_of(row: Row) -> str:
+    """The sign of a run in a list: `~` moved, `+` gained, `-` lost, none if it is the same."""
+    if row.is_same:
+        return " "
+    return "+" if row.before is None else "-" if row.after is None else "~"
+
+
+def notes_of(change: JobChange) -> tuple[str, ...]:
+    """What a reviewer should not miss about a job, a line each: clock changes, new findings, risks."""
+    effects = [f"JF608  {one}" for one in change.effects]
+    findings = [f"{one.code}  {one.message}" for one in change.diagnostics]
+    risks = [f"{one.code} {one.message}" for one in change.risks]
+    return tuple(f"! {visible(one)}" for one in (*effects, *findings, *risks))
+
+
+def risk_line(risk: Risk) -> str:
+    """A risk in one line."""
+    return f"! {risk.code} {visible(risk.message)}"
 
 
 def clock_text(at: datetime) -> str:
@@ -140,8 +163,8 @@ def _said(value: object) -> dict[str, object]:
     for one in fields(value):
         default = one.default if one.default_factory is MISSING else one.default_factory()
         part = getattr(value, one.name)
-        if part != default:
-            found[_WORDS.get(one.name, one.name)] = part
+        if part != default and (type(value), one.name) not in _IMPLIED:
+            found[key_of_field(one.name)] = part
     return found
 
 

@@ -105,6 +105,22 @@ def test_show_tells_a_job_as_a_run_had_it(jobfile: Jobfile, tmp_path: Path) -> N
     assert "exit 7" in jobfile("show", run[:8]).out
 
 
+def test_show_uses_the_keys_of_the_file(jobfile: Jobfile, tmp_path: Path) -> None:
+    lines = [
+        "  catchup: {mode: all, window: 2d, max: 7}",
+        "  params.a: {type: string, default: xx, minLength: 2}",
+        "  params.b: {type: array, items: string, maxItems: 3}",
+    ]
+    (tmp_path / "jobs.yaml").write_text(
+        "version: 1\njobs:\n  j:\n    run: echo {{ params.a }}\n"
+        "    catchup: {mode: all, window: 2d, max: 7}\n"
+        "    params:\n      a: {type: string, default: xx, minLength: 2}\n"
+        "      b: {type: array, items: {type: string}, maxItems: 3}\n"
+    )
+    shown = [line.partition("  #")[0] for line in jobfile("show", "j").out.splitlines()]
+    assert [line for line in shown if line.startswith(("  catchup", "  params"))] == lines
+
+
 def test_a_jobs_name_wins_over_a_runs_id_and_two_runs_are_one_too_many(
     jobfile: Jobfile, tmp_path: Path
 ) -> None:

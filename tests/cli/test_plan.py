@@ -147,6 +147,44 @@ def test_errors_are_told_in_the_form_that_was_asked_for(jobfile: Jobfile, reposi
     assert "jobs.yaml:2" in comment
 
 
+# A part of a plan
+
+
+def test_a_part_of_a_plan_says_what_it_leaves_out_and_exit_codes_are_about_the_whole(
+    jobfile: Jobfile, repository: Path
+) -> None:
+    put(repository, OTHER.replace('"30 4 * * *"', '"* * * * *"'))
+    name = jobfile("plan", "--json").json["jobs"][0]["job"]
+    rest = sorted({"good", "bad", "slow"} - {name})[0]
+    said = jobfile("plan", name, "--exit-code")
+    assert (said.code, f"only job {name}: 1 of 1 changed job" in said.out) == (2, True)
+    said = jobfile("plan", rest, "--fail-on", "risk")
+    assert (said.code, "1 changed job left out." in said.out) == (3, True)
+    part = jobfile("plan", rest, "--json").json
+    jsonschema.validate(part, SCHEMA)
+    assert (part["jobs"], part["filter"]["jobs"], part["filter"]["left_out"]["jobs"]) == ([], [rest], 1)
+    said = jobfile("plan", "--summary")
+    assert said.out.rstrip().endswith("plan: 1 to change.  2 risks, 0 warnings.")
+    assert len(said.out.splitlines()) < 24
+
+
+def test_a_part_of_a_plan_is_refused_where_it_would_mislead(jobfile: Jobfile, repository: Path) -> None:
+    assert jobfile("apply", "--yes").code == 0
+    put(repository, OTHER)
+    for arguments, why in (
+        (("good", "--out", "p.jfplan"), "a saved plan is always the whole change"),
+        (("--owner", "me", "--out", "p.jfplan"), "a saved plan is always the whole change"),
+        (("god",), "no job `god` before or after the change; did you mean good?"),
+        (("--tag", "nightly"), "no job has the tag `nightly`"),
+        (("--summary", "--json"), "--summary is a text"),
+    ):
+        said = jobfile("plan", *arguments)
+        assert (said.code, why in said.err) == (64, True), said
+    assert not (repository / "p.jfplan").exists()
+    assert jobfile("plan", "--summary", "--out", "p.jfplan").code == 0
+    assert "30 4 * * *" in jobfile("show", "p.jfplan").out
+
+
 # Apply
 
 

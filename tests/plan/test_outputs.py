@@ -17,9 +17,13 @@ from markdown_it.token import Token
 from jobfile.pipeline import compile_files
 from jobfile.plan import JobFacts, Plan, Side, make_plan
 from jobfile.plan.as_json import text_of, to_json
+from jobfile.plan.filters import filtered
+from jobfile.plan.groups import group_changes
 from jobfile.plan.markdown import LIMIT, code, fenced, marker, plain, render_invalid, render_markdown
 from jobfile.plan.page import render_page
+from jobfile.plan.summary import render_summary
 from jobfile.plan.text import render_text
+from jobfile.plan.values import Filter
 from tests.plan.test_plan import NOON, hello, jobs, plan_of, side
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -146,7 +150,8 @@ class Tags(HTMLParser):
 
 
 PAGE_TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "pre"}
-PAGE_TAGS |= {"div", "svg", "line", "text", "rect"}
+PAGE_TAGS |= {"div", "svg", "line", "text", "rect", "ul", "li", "span", "br", "details", "summary"}
+PAGE_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
 COMMENT_TAGS = {"details", "summary", "code", "sub"}
 MENTION = re.compile(r"(?<![\w/])@\w|#\d|GH-\d|://|www\.", re.IGNORECASE)
 
@@ -194,6 +199,33 @@ def test_what_a_file_says_stays_text_in_every_form(payload: str) -> None:
         pytest.fail("the language refuses this payload everywhere: drop it")
     plan = make_plan(*sides, now=NOON)
     assert plan.jobs
+    assert_stays_text(plan)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_what_a_file_says_for_many_jobs_stays_text_in_every_form(payload: str) -> None:
+    name = "'a|<b>@me `x`.yaml'"
+    sides = []
+    for end in ("1", "2"):
+        text = json.dumps(payload + end)
+        jobs_of = "".join(f"  j{n}: {{command: [x], description: {text}}}\n" for n in range(3))
+        defaults = f"defaults: {{owner: {text}, tags: [{text}]}}\n"
+        written = f"version: 1\n{defaults}jobs:\n{jobs_of}"
+        found = compile_files([(name, written.encode())])
+        if found.catalog is None:
+            found = compile_files([(name, written.replace(f", tags: [{text}]", "").encode())])
+        assert found.catalog is not None
+        sides.append(Side(kind="file", name=name, catalog=found.catalog, written=found.files))
+    plan = make_plan(*sides, now=NOON)
+    assert len(group_changes(plan).groups) >= 2
+    assert_stays_text(plan)
+    some = filtered(plan, Filter(owners=(payload + "1",)))
+    assert len(some.jobs) == 3
+    assert_stays_text(some)
+    assert not FORBIDDEN.search(render_summary(some))
+
+
+def assert_stays_text(plan: Plan) -> None:
     comment = render_markdown(plan, name="jobs.yaml", version="1", links="https://host/blob/")
     assert_is_only_text(comment, "https://host/blob/")
     tags = Tags()
@@ -233,7 +265,7 @@ def test_the_first_line_of_a_comment_is_closed_only_by_itself() -> None:
 
 def test_a_large_plan_is_cut_from_its_end_but_risks_stay() -> None:
     many = [f"j{number:04}: {{command: [x], timeout: 1h}}" for number in range(900)]
-    other = [one.replace("1h", "2h") for one in many]
+    other = [one.replace("1h", f"{number + 61}m") for number, one in enumerate(many)]
     other[899] = other[899].replace("timeout", "concurrency: 5, timeout")
     plan = plan_of(jobs(*many), jobs(*other))
     comment = render_markdown(plan, name="jobs.yaml", version="1")

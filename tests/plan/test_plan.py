@@ -25,7 +25,7 @@ from jobfile.plan.page import render_page
 from jobfile.plan.runs import compare_runs, count_starts, starts_of
 from jobfile.plan.text import render_text, summary_line
 from jobfile.plan.values import Action, JobChange
-from jobfile.schedule.occurrences import fires
+from jobfile.schedule.occurrences import fires, next_fire
 from jobfile.syntax.document import parse_document
 from tests.builders import a_job, cron, every
 from tests.language.schema_generator import Generator
@@ -38,7 +38,8 @@ def side(*files: File | str, kind: str = "file") -> Side:
     named = [("jobs.yaml", one.encode()) if isinstance(one, str) else one for one in files]
     compiled = compile_files(named)
     assert compiled.catalog is not None, [one.message for one in compiled.diagnostics if one.is_error]
-    return Side(kind=kind, name="x", catalog=compiled.catalog, diagnostics=compiled.diagnostics)
+    found = compiled.diagnostics
+    return Side(kind=kind, name="x", catalog=compiled.catalog, diagnostics=found, written=compiled.files)
 
 
 def plan_of(before: str, after: str, **options: Any) -> Plan:
@@ -318,13 +319,13 @@ def test_fields_come_in_the_order_and_words_of_the_language() -> None:
     )
     lines = [line.strip() for line in render_text(plan_of(before, after)).splitlines() if line[:4] == "    "]
     assert lines[:7] == [
-        "owner       you -> me",
-        "if          none -> run.attempt == 1",
-        "env.A       x -> none",
-        "env.B       none -> y",
-        "timeout     3h -> 1h",
+        "owner           you -> me",
+        "if              none -> run.attempt == 1",
+        "env.A           x -> none",
+        "env.B           none -> y",
+        "timeout         3h -> 1h",
         "retry.attempts  2 -> 3",
-        "retry.delay 1m -> 2m",
+        "retry.delay     1m -> 2m",
     ]
 
 
@@ -592,6 +593,7 @@ def test_the_next_runs_are_found_however_rare_they_are(schedule: str, is_new: bo
     spec = side(text).catalog.jobs[0].spec
     far = NOON + timedelta(days=366)
     expected = [fire.at for fire in islice(fires(spec.schedule, after=NOON, until=far), 4)]
+    expected = expected or [next_fire(spec.schedule, after=far).at]  # type: ignore[union-attr]  # there is one
     assert [one.at for one in only(plan).runs.next_after] == expected
     assert is_new == (only(plan).runs.next_before == ())
 

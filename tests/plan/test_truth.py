@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.planning.facts import facts_of
 from jobfile.pipeline import compile_files
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.values import DAYS, Action, Start
@@ -48,6 +49,16 @@ def side(text: str) -> Side:
     compiled = compile_files([("jobs.yaml", text.encode())])
     assert compiled.catalog is not None, compiled.diagnostics
     return Side(kind="file", name="jobs.yaml", catalog=compiled.catalog)
+
+
+def test_the_last_run_of_a_job_has_its_year_unless_it_was_in_the_last_days(tmp_path: Path) -> None:
+    world = World(tmp_path, "version: 1\njobs: {one: {command: ['true']}}\n", at=NOON)
+    world.run_by_hand("one")
+    world.pass_time(seconds=1)
+    world.finish()
+    said = [facts_of(world.view, ["one"], now=NOON + DAY * days)["one"].last_run for days in (3, 365)]
+    assert said == ["Thu 05 12:00Z succeeded", "Thu 05 Mar 2026 12:00Z succeeded"]
+    world.crash()
 
 
 def accounted(world: World, job: str, since: datetime) -> dict[datetime, datetime | None]:

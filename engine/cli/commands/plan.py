@@ -1,5 +1,6 @@
 """`jobfile plan`: what a change of the job files means for the runs to come."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import click
 
 from engine.cli.exit_codes import CHANGES, GOOD, NOT_WELL, RISKS
 from engine.cli.output import print_json
-from engine.cli.place import Place, place_options
+from engine.cli.place import Place, UnknownJobError, place_options
 from engine.cli.planning import planned, print_plan, save_plan
 from engine.cli.times import parse_instant
 from engine.ledger.ports import View
@@ -18,16 +19,30 @@ from jobfile import __version__
 from jobfile.diagnostics.escapes import printable
 from jobfile.plan import Plan
 from jobfile.plan.as_json import text_of, to_json
+from jobfile.plan.filters import filtered, unknown_to
 from jobfile.plan.markdown import render_markdown
 from jobfile.plan.page import render_page
 from jobfile.plan.text import render_text
+from jobfile.plan.values import Filter
 from jobfile.render.text import render_short
 from jobfile.schedule.occurrences import load_zone
 
 FORMATS = ("text", "markdown", "json", "html")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """How to show a plan."""
+
+    form: str
+    name: str
+    links: str
+    is_full: bool
+    is_summary: bool
+
+
 @click.command("plan")
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
 @click.option("--from", "before", metavar="SIDE", help="Old side: engine, engine:N, a revision, a file.")
 @click.option("--to", "after", metavar="SIDE", default="worktree", show_default=True, help="New side.")
 @click.option(
@@ -35,6 +50,11 @@ FORMATS = ("text", "markdown", "json", "html")
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--full", "--verbose", "is_full", is_flag=True, help="Show whole scripts, and moved jobs.")
+@click.option("--summary", "is_summary", is_flag=True, help="Show counts, groups and risks in one screen.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag. Repeatable.")
+@click.option(
+    "--owner", "owners", multiple=True, metavar="OWNER", help="Only jobs of this owner. Repeatable."
+)
 @click.option("--out", metavar="FILE", help="Save the plan for  jobfile apply FILE.")
 @click.option("--exit-code", "tells_changes", is_flag=True, help="Exit with 2 if anything changes.")
 @click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk.")
@@ -43,6 +63,7 @@ FORMATS = ("text", "markdown", "json", "html")
 @click.option("--now", "instant", metavar="TIME", help="Plan as of this time [default: now].")
 @place_options
 def command(  # noqa: PLR0917  click hands over the options by name
+    jobs: tuple[str, ...],
     before: str | None,
     after: str,
     form: str,
@@ -50,23 +71,29 @@ def command(  # noqa: PLR0917  click hands over the options by name
     fail_on: str | None,
     links: str,
     instant: str | None,
+    tags: tuple[str, ...],
+    owners: tuple[str, ...],
     *,
     as_json: bool,
     is_full: bool,
+    is_summary: bool,
     tells_changes: bool,
     detect_drift: bool,
     place: Place,
 ) -> int:
     """What a change means: jobs, fields, and the runs gained, moved and lost. Nothing is changed.
 
-    Compares what is in force (without an engine: where the branch began) with the work tree.
+    Compares what is in force (without an engine: where the branch began) with the work tree. With JOB, --tag
+    or --owner, shows only these jobs; exit codes are about the whole change.
     Exit code: 0 done; 1 the files have errors; 2 a change and --exit-code or --detect-drift; 3 a risk and
     --fail-on; 5 no engine's ledger where one is needed.
     """
     now = _instant(instant, place)
     view = place.view_if_any()
-    name = str(place.main_file)
     form = "json" if as_json else form
+    wanted = Filter(jobs=jobs, tags=tags, owners=owners)
+    _refuse_mixed(wanted, form, out=out, is_summary=is_summary)
+    shown = _View(form=form, name=str(place.main_file), links=links, is_full=is_full, is_summary=is_summary)
     try:
         base = (
             default_base(main_file=place.main_file, view=view, is_saved=out is not None)
@@ -75,19 +102,37 @@ def command(  # noqa: PLR0917  click hands over the options by name
         )
         target = side_named(after, main_file=place.main_file, state_dir=place.state_dir, view=view)
     except InvalidSideError as error:
-        _print_invalid(invalid_of(error), form, name=name)
+        _print_invalid(invalid_of(error), shown)
         return NOT_WELL
     plan = planned(base, target, view=view, place=place, now=now)
     if out is not None:
         text = render_text(plan, is_full=is_full)
         save_plan(Path(out), plan, place=place, text=text)
-    _print(plan, form, name=name, links=links, is_full=is_full)
+    _print(_filtered(plan, wanted), shown)
     if out is not None:
         click.echo(printable(f"saved to {out}; to apply it:  jobfile apply {out}"), err=form != "text")
     is_drifted = detect_drift and _tells_drift(plan, view, form=form, now=place.now())
     return _exit_code(
         plan, fail_on=fail_on, tells_changes=tells_changes or detect_drift, is_drifted=is_drifted
     )
+
+
+def _refuse_mixed(wanted: Filter, form: str, *, out: str | None, is_summary: bool) -> None:
+    """Raise if options contradict each other."""
+    if out is not None and wanted != Filter():
+        raise click.UsageError(
+            "a saved plan is always the whole change; remove JOB, --tag and --owner, or --out"
+        )
+    if is_summary and form != "text":
+        raise click.UsageError(f"--summary is a text; remove it, or --format {form}")
+
+
+def _filtered(plan: Plan, wanted: Filter) -> Plan:
+    """The selected jobs; raises if no job has a name, tag or owner that was asked for."""
+    problem = unknown_to(plan, wanted)
+    if problem:
+        raise UnknownJobError(problem)
+    return filtered(plan, wanted)
 
 
 def _instant(text: str | None, place: Place) -> datetime:
@@ -99,22 +144,23 @@ def _instant(text: str | None, place: Place) -> datetime:
     return parse_instant(text, zone, now=now)
 
 
-def _print(plan: Plan, form: str, *, name: str, links: str, is_full: bool) -> None:
-    if form == "json":
+def _print(plan: Plan, shown: _View) -> None:
+    if shown.form == "json":
         click.echo(text_of(to_json(plan, version=__version__)), nl=False)
-    elif form == "markdown":
-        click.echo(render_markdown(plan, name=name, version=__version__, links=links), nl=False)
-    elif form == "html":
+    elif shown.form == "markdown":
+        text = render_markdown(plan, name=shown.name, version=__version__, links=shown.links)
+        click.echo(text, nl=False)
+    elif shown.form == "html":
         click.echo(render_page(plan), nl=False)
     else:
-        print_plan(plan, is_full=is_full)
+        print_plan(plan, is_full=shown.is_full, is_summary=shown.is_summary)
 
 
-def _print_invalid(invalid: Invalid, form: str, *, name: str) -> None:
-    if form == "json":
+def _print_invalid(invalid: Invalid, shown: _View) -> None:
+    if shown.form == "json":
         print_json(invalid_to_json(invalid, version=__version__))
-    elif form == "markdown":
-        click.echo(invalid_to_markdown(invalid, name=name), nl=False)
+    elif shown.form == "markdown":
+        click.echo(invalid_to_markdown(invalid, name=shown.name), nl=False)
         click.echo(render_short(invalid.errors), err=True, nl=False)
     else:
         click.echo(invalid_to_text(invalid), err=True)
