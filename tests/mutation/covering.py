@@ -34,6 +34,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/retry.py", ("tests/engine/test_retry.py",), _SMALL, _ENGINE, _SIMULATION),
         (
             "engine/core/lifecycle.py",
+            ("tests/engine/test_lifecycle.py", "tests/engine/test_attempt_key.py"),
             ("tests/engine/test_retry.py", "tests/engine/test_admission.py"),
             (*_SMALL, "tests/store/test_sqlite.py"),
             _ENGINE,
