@@ -50,8 +50,14 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _CLI,
         ),
         ("engine/core/clocks.py", ("tests/engine/test_clocks.py",), _ENGINE),
-        ("engine/loops/clock_guard.py", ("tests/engine/test_clocks.py",), _ENGINE, _CLI),
-        ("engine/transactions/pause.py", _SMALL, _ENGINE, _CLI),
+        (
+            "engine/loops/clock_guard.py",
+            ("tests/engine/test_clock_guard.py",),
+            ("tests/engine/test_clocks.py",),
+            _ENGINE,
+            _CLI,
+        ),
+        ("engine/transactions/pause.py", ("tests/engine/test_pauses.py",), _SMALL, _ENGINE, _CLI),
         (
             "engine/transactions/rebind.py",
             ("tests/engine/test_rebinding.py",),
