@@ -30,7 +30,7 @@ def pause_after_failures(store: "Pausing", run: Run, spec: JobSpec, *, now: date
     limit = spec.pause_on_failure
     if limit is None or run.state not in BAD_ENDS:
         return []
-    if any(pause.holds_at(now) for pause in store.pauses.between(run.job, since=now, until=now)):
+    if store.pauses.between(run.job, since=now, until=now):
         return []
     since = store.pauses.last_resume(run.job) or _BEGINNING
     ends = store.newest_ends(run.job, since=since, limit=limit)
@@ -60,7 +60,7 @@ def holding(view: History, now: datetime) -> tuple[Pause, ...]:
 def pause_by_hand(store: "Pausing", pause: Pause) -> None:
     """Pause a job for a user; raises when it is paused already."""
     job, now = pause.job, pause.paused_at
-    if any(one.holds_at(now) for one in store.pauses.between(job, since=now, until=now)):
+    if store.pauses.between(job, since=now, until=now):
         raise JobfileError(f"{job} is paused already; see  jobfile status")
     store.pauses.add(pause)
     until = f"until {pause.until.isoformat()}" if pause.until else ""

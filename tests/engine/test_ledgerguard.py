@@ -88,19 +88,25 @@ def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_told_once()
     assert "is writable again after 15s" in tell_text(duties.journal.events[1])
 
 
-@given(
-    loop=st.sampled_from(("worker", "scheduler", "rescuer", "heartbeat", "watcher", "housekeeper")),
-    seconds=st.integers(0, 2 * int(LONG_TURN_SECONDS)),
+AROUND = tuple(
+    limit + more
+    for limit in (0, STUCK_SECONDS, LONG_TURN_SECONDS)
+    for more in (-1, 0, 1)
+    if limit + more >= 0
 )
+
+
+@pytest.mark.parametrize("loop", ["worker", "scheduler", "rescuer", "heartbeat", "watcher", "housekeeper"])
+@pytest.mark.parametrize("seconds", AROUND)
 def test_a_loop_that_is_in_one_turn_for_too_long_is_seen_and_one_that_sleeps_is_not(
-    loop: str, seconds: int
+    loop: str, seconds: float
 ) -> None:
     duties = Duties()
     guard = duties.guard
     with guard.turn(loop):
         duties.clock.advance(seconds=seconds)
         longest = LONG_TURN_SECONDS if loop == "housekeeper" else STUCK_SECONDS
-        expected = {loop: float(seconds)} if seconds >= longest else {}
+        expected = {loop: seconds} if seconds >= longest else {}
         assert guard.standing() == expected
         assert guard.is_stuck == (bool(expected) and loop not in ("watcher", "housekeeper"))
     assert not guard.standing()

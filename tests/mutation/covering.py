@@ -12,6 +12,7 @@ _WHY = ("tests/engine/test_stories.py", "tests/engine/test_why.py")
 _SMALL = ("tests/engine/test_edges.py",)
 _OVERDUE = ("tests/engine/test_overdue.py",)
 _ANSWERS = ("tests/cli/test_answers.py", "tests/cli/test_showing.py")
+_VALUES = ("tests/engine/test_printed_answers.py",)
 _PRINTED = ("tests/cli/test_printed_times.py",)
 _UNSOUND = ("tests/doctor/test_findings.py",)
 _EDGES = ("tests/doctor/test_invariants.py",)
@@ -34,6 +35,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/retry.py", ("tests/engine/test_retry.py",), _SMALL, _ENGINE, _SIMULATION),
         (
             "engine/core/lifecycle.py",
+            ("tests/engine/test_lifecycle.py", "tests/engine/test_attempt_key.py"),
             ("tests/engine/test_retry.py", "tests/engine/test_admission.py"),
             (*_SMALL, "tests/store/test_sqlite.py"),
             _ENGINE,
@@ -49,8 +51,14 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _CLI,
         ),
         ("engine/core/clocks.py", ("tests/engine/test_clocks.py",), _ENGINE),
-        ("engine/loops/clock_guard.py", ("tests/engine/test_clocks.py",), _ENGINE, _CLI),
-        ("engine/transactions/pause.py", _SMALL, _ENGINE, _CLI),
+        (
+            "engine/loops/clock_guard.py",
+            ("tests/engine/test_clock_guard.py",),
+            ("tests/engine/test_clocks.py",),
+            _ENGINE,
+            _CLI,
+        ),
+        ("engine/transactions/pause.py", ("tests/engine/test_pauses.py",), _SMALL, _ENGINE, _CLI),
         (
             "engine/transactions/rebind.py",
             ("tests/engine/test_rebinding.py",),
@@ -88,26 +96,26 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/overdue.py", _OVERDUE, _ANSWERS),
         ("engine/answers/presence.py", ("tests/engine/test_presence.py",), _OVERDUE, _ANSWERS),
         ("engine/answers/reasons.py", _WHY, _ANSWERS, _ENGINE),
-        ("engine/answers/as_json.py", _RUNS, _ANSWERS),
+        ("engine/answers/as_json.py", _VALUES, _RUNS, _ANSWERS),
         ("engine/answers/asked.py", _WHY, _ANSWERS),
-        ("engine/answers/audit.py", ("tests/cli/test_audit.py",)),
+        ("engine/answers/audit.py", _VALUES, ("tests/cli/test_audit.py",)),
         ("engine/answers/agenda.py", ("tests/engine/test_agenda.py",), ("tests/cli/test_next_entries.py",)),
         ("engine/answers/choice.py", _LISTING, _FILTERS),
         ("engine/answers/listing.py", _LISTING, _SCHEMAS),
         ("engine/answers/listing_text.py", _LISTING),
-        ("engine/answers/clock.py", _SCHEMAS, _CLI),
-        ("engine/answers/explained.py", ("tests/cli/test_showing.py",), _SCHEMAS),
-        ("engine/answers/generations.py", _ANSWERS, _SCHEMAS),
-        ("engine/answers/logs.py", _FILTERS, _RUNS, _SCHEMAS),
+        ("engine/answers/clock.py", _VALUES, _SCHEMAS, _CLI),
+        ("engine/answers/explained.py", _VALUES, _SCHEMAS),
+        ("engine/answers/generations.py", _VALUES, _ANSWERS, _SCHEMAS),
+        ("engine/answers/logs.py", _VALUES, _FILTERS, _RUNS, _SCHEMAS),
         ("engine/answers/outputs.py", ("tests/cli/test_outputs.py",), _SCHEMAS),
-        ("engine/answers/pauses.py", _ANSWERS, _SCHEMAS),
-        ("engine/answers/report_text.py", _FILTERS, _ANSWERS, _OVERDUE),
+        ("engine/answers/pauses.py", _VALUES, _ANSWERS, _SCHEMAS),
+        ("engine/answers/report_text.py", _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
         ("engine/answers/retryable.py", ("tests/cli/test_retry_failed.py",), _SCHEMAS),
-        ("engine/answers/runs.py", _FILTERS, _RUNS, _ANSWERS),
+        ("engine/answers/runs.py", _VALUES, _FILTERS, _RUNS, _ANSWERS),
         ("engine/answers/shown.py", ("tests/cli/test_showing.py",), _SCHEMAS),
         ("engine/answers/shown_text.py", ("tests/cli/test_showing.py",)),
         ("engine/answers/status_text.py", _ANSWERS, _PRINTED),
-        ("engine/answers/upcoming.py", ("tests/cli/test_next_entries.py",), _SCHEMAS),
+        ("engine/answers/upcoming.py", _VALUES, ("tests/cli/test_next_entries.py",), _SCHEMAS),
         ("engine/answers/zones.py", _PRINTED, _ANSWERS),
         ("engine/answers/invariants/checking.py", _EDGES, _UNSOUND, _ENGINE),
         ("engine/answers/invariants/coverage.py", _EDGES, _UNSOUND, _ENGINE),

@@ -180,6 +180,15 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "40 -> 41",
         "any delay of a second times two to the 40th exceeds every max_delay",
     ),
+    *(
+        Equivalent(
+            "engine/ledger/health.py",
+            source,
+            "0.0 -> 1.0",
+            "it is read only after a failure, which sets it; the number here only has the right type",
+        )
+        for source in ("self._began = 0.0", "self._failed = 0.0")
+    ),
 )
 
 

@@ -112,6 +112,8 @@ def _deciding_nodes(node: ast.AST) -> Iterator[ast.AST]:
             ast.JoinedStr() | ast.Import() | ast.ImportFrom() | ast.Raise() | ast.Assert() | ast.MatchValue()
         ):
             return
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return
         case ast.Assign(targets=[ast.Name(id="__all__")]):
             return
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_choice(name, value):

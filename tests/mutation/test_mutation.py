@@ -81,6 +81,7 @@ def test_a_decision_is_changed(text: str, change: str) -> None:
         "def f(a: 'word') -> 'other': ...",
         "@decorated(1)\ndef f(): ...",
         "import a, b",
+        "if TYPE_CHECKING:\n    import a",
         "raise Wrong('reason', 1)",
         "assert a == b",
         "x = f'{a + 1}'",
