@@ -244,3 +244,27 @@ def test_nothing_that_is_left_makes_it_raise(changes: dict[Path, object], has_sh
             apart[path] = value
     files = [("jobs.yaml", planted(apart))]
     check_files(files, now=NOW, ask_shells=(lambda asked: [None] * len(asked)) if has_shells else None)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ("a: {run: x, run: 'echo {{ nope }}', timeout: 5 x}", ["JF006", "JF402", "JF110"]),
+        ("a: {run: x, queue: db, queue: bd}", ["JF006", "JF204"]),
+        ("a: {rum: 'echo {{ params.x }}', params: {x: {type: string}}}", ["JF101"]),
+        ("a: {script: x, timeout: 5 x}", ["JF115", "JF110"]),
+        ("a: {colour: red}", ["JF107", "JF101"]),
+        ("a: {run: x, parms: {x: 1}, if: params.x == 'y'}", ["JF101"]),
+        (
+            "a: {steps: {b: {run: x, neds: []}, c: {run: 'echo {{ steps.b.status }} ${{ nope }}'}}}",
+            ["JF101", "JF417", "JF402"],
+        ),
+        ("a: {run: 'echo $X', env: [X], shell: zshh}", ["JF103", "JF104"]),
+        ("a: 5", ["JF103"]),
+        ("a: {run: x, triggers: [{after: b}]}, b: 5", ["JF103"]),
+    ],
+)
+def test_what_is_told_about_a_job_with_several_mistakes(jobs: str, expected: list[str]) -> None:
+    text = f"version: 1\nqueues: {{db: {{slots: 1}}}}\njobs: {{{jobs}, z: {{run: x, queue: db}}}}\n"
+    found = check_files([("jobs.yaml", text.encode())]).diagnostics
+    assert [one.code for one in found if one.severity != "info"] == expected

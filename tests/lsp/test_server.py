@@ -98,6 +98,13 @@ def test_mistakes_are_marked_where_they_are_as_you_type(client: Client) -> None:
     assert client.server.marks(uri) == []
 
 
+def test_all_mistakes_of_a_job_are_marked_at_once(client: Client) -> None:
+    uri = client.open(
+        "version: 1\njobs:\n  a: {rum: x, retries: 3, timeout: 5 minutes, timezone: Mars/Base}\n"
+    )
+    assert [mark["code"] for mark in client.server.marks(uri)] == ["JF101", "JF115", "JF110", "JF305"]
+
+
 def test_a_second_place_and_the_help_come_with_the_mark(client: Client) -> None:
     uri = client.open("version: 1\njobs:\n  a: {run: x}\n  a: {run: y}\n")
     (mark,) = client.server.marks(uri)
