@@ -87,7 +87,12 @@ def _lines(spec: JobSpec) -> list[Row]:
         for event, channels in sorted(spec.notify.items())
     ]
     rows += [("renamed_from", spec.renamed_from or "")]
-    return [(key, text) for key, text in rows if text not in ("", "[]", "{}")]
+    return [(key, text) for key, text in rows if text not in ("", "[]", "{}") or _may_be_empty(key)]
+
+
+def _may_be_empty(key: str) -> bool:
+    """Whether an empty value means something: a variable that is set, a step that waits for no other."""
+    return key.startswith("env.") or key.endswith(".needs")
 
 
 def _action_rows(action: Action) -> list[Row]:
@@ -123,8 +128,7 @@ def _step_rows(step: StepSpec) -> list[Row]:
         ("allow_failure", "true" if step.allow_failure else ""),
     ]
     rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
-    kept = [(key, text) for key, text in rows if text and (text != "[]" or key == "needs")]
-    return [(f"steps.{step.name}.{key}", text) for key, text in kept]
+    return [(f"steps.{step.name}.{key}", text) for key, text in rows]
 
 
 def _entry(plain: Plain) -> Plain:

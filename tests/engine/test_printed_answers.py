@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.answers import explained
-from engine.answers.as_json import ended_runs_to_json, iso, run_to_json
+from engine.answers.as_json import ended_runs_to_json, iso, output_to_json, run_to_json
 from engine.answers.audit import (
     Verified,
     records_to_json,
@@ -28,7 +28,7 @@ from engine.answers.clock import (
     look_at_clock,
 )
 from engine.answers.generations import generations_to_json, generations_to_text
-from engine.answers.logs import logs_of, logs_to_json, why_no_output
+from engine.answers.logs import all_logs_to_json, logs_of, logs_to_json, why_no_output
 from engine.answers.pauses import (
     Paused,
     Resumed,
@@ -44,7 +44,7 @@ from engine.answers.runs import MAX_GAPS, Runs, runs_to_json, runs_to_text
 from engine.answers.upcoming import obstacles_to_text
 from engine.core.audit_chain import Chain, Link, link_hash
 from engine.core.lifecycle import Attempt, AttemptKey, AttemptState, Run, RunState, TriggerKind
-from engine.core.records import Applied, Audited, Gap, Generation, Incident, Pause
+from engine.core.records import Applied, Audited, Gap, Generation, Incident, Output, Pause
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.pages import KINDS
 from tests.builders import HOUR, MINUTE, NOON, a_run
@@ -125,14 +125,33 @@ ATTEMPT_AS_JSON = {
     "max_rss_kb": 13,
     "cpu_seconds": 1.5,
 }
+OUTPUT = Output("rows", 7, "load", 5)
+OUTPUT_AS_JSON = {"step": "load", "item": 5, "name": "rows", "value": 7}
+
+
+class OneRun:
+    """A ledger with one attempt and one output."""
+
+    def attempts(self, run_id: str) -> list[Attempt]:
+        return [ATTEMPT] if run_id == A else []
+
+    def outputs(self, run_id: str) -> list[Output]:
+        return [OUTPUT] if run_id == A else []
+
+
+def test_an_output_without_an_item_has_none_and_a_list_is_a_list() -> None:
+    found = output_to_json(Output("names", ("a", "b")))
+    assert found == {"step": "", "item": None, "name": "names", "value": ["a", "b"]}
 
 
 def test_a_run_is_the_same_data_everywhere_and_has_its_attempts_only_where_they_are_given() -> None:
     assert run_to_json(RUN) == RUN_AS_JSON
     assert run_to_json(RUN, attempts=()) == {**RUN_AS_JSON, "attempt_list": []}
-    with_one = {**RUN_AS_JSON, "attempt_list": [ATTEMPT_AS_JSON]}
-    assert run_to_json(RUN, attempts=[ATTEMPT]) == with_one
-    assert ended_runs_to_json([(RUN, [ATTEMPT])]) == {"format": 1, "runs": [with_one]}
+    assert run_to_json(RUN, outputs=()) == {**RUN_AS_JSON, "outputs": []}
+    whole = {**RUN_AS_JSON, "attempt_list": [ATTEMPT_AS_JSON], "outputs": [OUTPUT_AS_JSON]}
+    assert run_to_json(RUN, attempts=[ATTEMPT], outputs=[OUTPUT]) == whole
+    found = ended_runs_to_json(OneRun(), [RUN])  # type: ignore[arg-type]  # all that it asks
+    assert found == {"format": 1, "runs": [whole]}
     assert (iso(None), iso(NOON)) == (None, "2026-03-05T12:00:00+00:00")
 
 
@@ -310,6 +329,13 @@ def test_a_code_has_the_same_severity_and_words_alone_and_in_the_list(code: str)
     assert f"{code}  {about['severity']:<7}  {about['says']}" in explained.codes_to_text().split("\n")
 
 
+def test_a_page_on_a_terminal_has_its_examples_indented_and_no_marks() -> None:
+    text = "# JF999 Title\n\nWords `#`.\n\n```yaml bad\n# a comment\n\na: 1\n```\n\n# More\n"
+    page = explained.Page(code="JF999", severity="error", says="", text=text)
+    shown = "JF999 Title\n\nWords `#`.\n\n    # a comment\n\n    a: 1\n\nMore"
+    assert explained.page_to_text(page) == shown
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_keys_of_a_kind_are_those_of_its_text_each_with_its_meaning(kind: str) -> None:
     found = explained.keys_to_json(kind)
@@ -376,8 +402,7 @@ def test_the_output_of_each_attempt_is_text_even_where_it_is_not() -> None:
     first = replace(ATTEMPT, number=1, step="", item=0, output_bytes=0, output_dropped=0)
     found = logs_of(RUN, [first, ATTEMPT], outputs.__getitem__)
     assert found.outputs == (b"", b"done \xff")
-    assert logs_to_json(found) == {
-        "format": 1,
+    about = {
         "run": A,
         "job": "hello",
         "attempts": [
@@ -392,6 +417,8 @@ def test_the_output_of_each_attempt_is_text_even_where_it_is_not() -> None:
             },
         ],
     }
+    assert logs_to_json(found) == {"format": 1, **about}
+    assert all_logs_to_json([found, found]) == {"format": 1, "runs": [about, about]}
 
 
 NEVER = replace(ATTEMPT, state=AttemptState.NOT_STARTED, output_bytes=0)
@@ -509,9 +536,12 @@ total        14         10              1     3"""
 2026-03-05 12:00:00 UTC to 2026-03-05 13:00:00 UTC
 
 job    expected  succeeded
-job-1         0          ·
-total         0          ·"""
+job-1         0          ·"""
     )
+    assert report_to_text(a_report(), width=WIDE).split("\n")[2:] == [
+        "job    expected  succeeded",
+        "total         0          ·",
+    ]
 
 
 GONE, NEVER_RAN = Presence(is_running=False, since=NOON), Presence(is_running=False)
@@ -581,9 +611,9 @@ def a_gap(count: int = 1, *, reason: str = "", detail: str = "", pruned_at: date
     )
 
 
-def some_runs(*runs: Run, gaps: tuple[Gap, ...] = (), has_states: bool = False) -> Runs:
+def some_runs(*runs: Run, gaps: tuple[Gap, ...] = (), is_limited: bool = False) -> Runs:
     words = tuple(f"why {number}" for number in range(len(runs)))
-    return Runs(runs=runs, words=words, gaps=gaps, zones={"hello": TOKYO}, has_states=has_states)
+    return Runs(runs=runs, words=words, gaps=gaps, zones={"hello": TOKYO}, is_limited=is_limited)
 
 
 def test_runs_are_a_line_each_with_how_long_they_took_and_how_often_they_were_tried() -> None:
@@ -606,7 +636,7 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)         why 4"""
     )
     assert runs_to_json(found)[0] == RUN_AS_JSON
     assert runs_to_text(some_runs(), width=WIDE) == "no runs yet"
-    assert runs_to_text(some_runs(has_states=True), width=WIDE) == "no such runs"
+    assert runs_to_text(some_runs(is_limited=True), width=WIDE) == "no such runs"
 
 
 @pytest.mark.parametrize(
@@ -626,6 +656,13 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)         why 4"""
 def test_what_has_no_run_of_its_own_is_summed_up_below(gap: Gap, line: str) -> None:
     first = f"{gap.count:,} more have no run of their own and are not listed:"
     assert runs_to_text(some_runs(gaps=(gap,)), width=WIDE).split("\n")[1:] == [first, line]
+
+
+def test_the_times_of_a_report_about_one_job_are_in_its_zone() -> None:
+    found = replace(a_report({"overdue": 1}, presence=GONE), zone=TOKYO)
+    first, second, *_ = report_to_text(found, width=WIDE).split("\n")
+    assert first == "2026-03-05 21:00:00 JST to 2026-03-05 22:00:00 JST"
+    assert second.startswith("NO ENGINE since 2026-03-05 21:00 JST: ")
 
 
 @pytest.mark.parametrize("more", [0, 1, 1_200])

@@ -12,6 +12,7 @@ _WHY = ("tests/engine/test_stories.py", "tests/engine/test_why.py")
 _SMALL = ("tests/engine/test_edges.py",)
 _OVERDUE = ("tests/engine/test_overdue.py",)
 _ANSWERS = ("tests/cli/test_answers.py", "tests/cli/test_showing.py")
+_STATUS = ("tests/engine/test_status_text.py", "tests/engine/test_status.py")
 _VALUES = ("tests/engine/test_printed_answers.py",)
 _PRINTED = ("tests/cli/test_printed_times.py",)
 _UNSOUND = ("tests/doctor/test_findings.py",)
@@ -83,7 +84,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/why.py", _SMALL, _WHY, _ANSWERS),
         ("engine/answers/expected.py", _WHY, _DID, _OVERDUE, _ANSWERS),
         ("engine/answers/report.py", (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
-        ("engine/answers/status.py", ("tests/engine/test_status.py",), _WHY, _ANSWERS, _PRINTED),
+        ("engine/answers/status.py", _STATUS, _WHY, _ANSWERS, _PRINTED),
         (
             "engine/answers/findings.py",
             ("tests/doctor/test_output.py",),
@@ -112,9 +113,9 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/report_text.py", _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
         ("engine/answers/retryable.py", ("tests/cli/test_retry_failed.py",), _SCHEMAS),
         ("engine/answers/runs.py", _VALUES, _FILTERS, _RUNS, _ANSWERS),
-        ("engine/answers/shown.py", ("tests/cli/test_showing.py",), _SCHEMAS),
-        ("engine/answers/shown_text.py", ("tests/cli/test_showing.py",)),
-        ("engine/answers/status_text.py", _ANSWERS, _PRINTED),
+        ("engine/answers/shown.py", ("tests/engine/test_shown.py",), _SCHEMAS),
+        ("engine/answers/shown_text.py", ("tests/engine/test_shown.py",), ("tests/cli/test_files.py",)),
+        ("engine/answers/status_text.py", _STATUS, _ANSWERS, _PRINTED),
         ("engine/answers/upcoming.py", _VALUES, ("tests/cli/test_next_entries.py",), _SCHEMAS),
         ("engine/answers/zones.py", _PRINTED, _ANSWERS),
         ("engine/answers/invariants/checking.py", _EDGES, _UNSOUND, _ENGINE),

@@ -96,7 +96,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
     ),
     *(
         Equivalent(
-            "engine/answers/report.py",
+            "engine/answers/expected.py",
             "if since <= gap.first_at and gap.last_at < until:",
             change,
             "counting a gap one by one gives the same number; its stored count only saves time",
