@@ -101,7 +101,8 @@ def env_file(word: Word) -> Advice:
     first = word.value[0] if isinstance(word.value, list) and word.value else word.value
     path = _plain(first, "./job.env").removeprefix("-")
     path = path if "/" in path else f"./{path}"
-    return Advice((f"write `run: set -a; . {path}; set +a; COMMAND`",))
+    note = "a file with variables is not supported; a script can read it"
+    return Advice((f"write `run: set -a; . {path}; set +a; COMMAND`",), (note,))
 
 
 # --- attempts
