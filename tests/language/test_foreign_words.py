@@ -98,6 +98,27 @@ def test_the_help_for_a_key_of_another_tool_leads_to_a_valid_file(line: list[str
     assert checked(kind, written, is_followed=True) == ()
 
 
+MET = {
+    "job": "captureStderr user env_file executionTimeout killTimeout saveLimit streamPrefix failsWhen "
+    "onFailure onPermanentFailure onSuccess statsd utc onMissed startingDeadlineSeconds "
+    "clusterPolicy histRetentionDays dotenv logDir skipIfSuccessful restartWaitSec preconditions "
+    "handlerOn runs-on permissions services uses needs activeDeadlineSeconds backoffLimit "
+    "restartPolicy resources envFrom successfulJobsHistoryLimit suspend failedJobsHistoryLimit "
+    "ttlSecondsAfterFinished terminationGracePeriodSeconds cwd workdir working-directory "
+    "on_failure on_error inputs parameters max_attempts retry_delay max_instances run_as comment",
+    "step": "continueOn continue_on repeatPolicy dir stdout preconditions signalOnStop mailOnError "
+    "executor call parallel depends depends_on dependsOn after uses name id working-directory "
+    "with user env_file resources services cwd workdir on_failure on_error inputs parameters "
+    "max_attempts retry_delay run_as comment",
+}
+"""Keys that were met in files of yacron, dagu, GitHub and Kubernetes, and in the hands of their users."""
+
+
+@pytest.mark.parametrize("kind", MET)
+def test_every_key_that_was_met_is_known(kind: str) -> None:
+    assert [word for word in MET[kind].split() if (kind, fold(word)) not in words()] == []
+
+
 def test_no_two_rows_have_the_same_word() -> None:
     owners = Counter(
         place
