@@ -16,6 +16,7 @@ import yaml
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity
 from jobfile.diagnostics.suggest import fold
+from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files
 from jobfile.schema.foreign_advice import Word
 from jobfile.schema.foreign_words import ROWS, advice_for, words
@@ -96,6 +97,35 @@ def test_the_help_for_a_key_of_another_tool_leads_to_a_valid_file(line: list[str
     assert written or then == "-"
     assert all(key in said for key in written.keys() - settings(given).keys()), "the message names the key"
     assert checked(kind, written, is_followed=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("suspend: false", "enabled: true"),
+        ("backoffLimit: 3", "retry: {attempts: 4}"),
+        ("executionTimeout: 60 # a minute", "timeout: 1m # a minute"),
+        ("concurrencyPolicy: Replace", "concurrency: {on_overlap: cancel_running}"),
+        ("strategy: {matrix: {os: [a, b]}}", "matrix: {os: [a, b]}"),
+        ("cwd: /srv", "working_dir: /srv"),
+        ("retryPolicy:\n      limit: 3", ""),
+        ("image: alpine", ""),
+        ("timeoutSec: 60\n    timeout: 5m", ""),
+    ],
+)
+def test_a_setting_that_the_help_gives_is_also_a_fix(given: str, expected: str) -> None:
+    head = "version: 1\njobs:\n  a:\n    "
+    looked = check_files([("jobs.yaml", f"{head}{given}\n    command: [ls]\n".encode())])
+    errors = [one for one in looked.diagnostics if one.is_error]
+    fixed, _, _ = apply_fixes(looked.sources["jobs.yaml"], errors, unsafe=True)
+    assert fixed == f"{head}{expected or given}\n    command: [ls]\n"
+    assert bool(errors[0].fixes) == bool(expected)
+
+
+def test_a_value_that_is_written_elsewhere_is_not_rewritten() -> None:
+    text = "version: 1\njobs: {a: {run: ls, enabled: &on false}, b: {run: ls, paused: *on}}\n"
+    (found,) = (one for one in check_files([("jobs.yaml", text.encode())]).diagnostics if one.is_error)
+    assert (found.code, found.help, found.fixes) == ("JF115", ("write `enabled: true`, or leave it out",), ())
 
 
 MET = {
