@@ -101,7 +101,8 @@ def env_file(word: Word) -> Advice:
     first = word.value[0] if isinstance(word.value, list) and word.value else word.value
     path = _plain(first, "./job.env").removeprefix("-")
     path = path if "/" in path else f"./{path}"
-    return Advice((f"write `run: set -a; . {path}; set +a; COMMAND`",))
+    note = "a file with variables is not supported; a script can read it"
+    return Advice((f"write `run: set -a; . {path}; set +a; COMMAND`",), (note,))
 
 
 # --- attempts
@@ -372,13 +373,15 @@ def cron_fields(word: Word) -> Advice:
         ("0" if at < first else "*") if value is None else _cron_field(value)
         for at, value in enumerate(found)
     ]
-    return Advice((f'write `cron: "{" ".join(texts)}"`',), is_for_all=True)
+    known = " ".join(texts) if all(texts) else "30 6 * * mon-fri"
+    return Advice((f'write `cron: "{known}"`',), is_for_all=True)
 
 
 def _cron_field(value: object) -> str:
+    """A value as a field of a cron expression; empty if it is not like one."""
     parts = value if isinstance(value, list) else [value]
     texts = [str(part).lower() for part in parts]
-    return ",".join(text if re.fullmatch(r"[a-z0-9*/,#-]{1,40}", text) else "*" for text in texts)
+    return ",".join(texts) if all(re.fullmatch(r"[a-z0-9*/,#-]{1,40}", text) for text in texts) else ""
 
 
 def utc(word: Word) -> Advice:

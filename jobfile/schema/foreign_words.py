@@ -45,7 +45,7 @@ from jobfile.schema.foreign_advice import (
 
 _NAME_ABOVE: Final = "the key above a job or step is its name"
 _CONTAINERS: Final = "jobs run on the engine's machine; containers are not supported"
-_USER: Final = "a job runs as the user of the engine"
+_USER: Final = "a job runs as the user of the engine; another user is not supported"
 _ONE_MACHINE: Final = "remove it: every job runs on the engine's machine"
 _OUTPUT: Final = "remove it: the engine keeps all output;  jobfile logs JOB  shows it"
 _AS_USER: Final = "write `command: [sudo, -n, -u, {}, --, ./job.sh]` and `new_privileges: true`"

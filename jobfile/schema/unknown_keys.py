@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix
+from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, fold, suggest
 from jobfile.schema.forms import Form, Kind, quoted, word_for
 from jobfile.syntax.document import Document
@@ -29,6 +30,10 @@ FEW_KEYS = 8
 
 _QUOTED_KEY = re.compile(r"`([a-z_]+)[`:.]")
 """A key as a help text quotes it."""
+_SETTING = re.compile(r"write `(([a-z_]+): [^`]+)`(?:, or leave it out.*)?")
+"""A help that gives one setting, with its value."""
+_PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")
+"""A word in a help that the reader replaces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,7 @@ def _explain(document: Document, stray: _Stray, advice: "Advice | None") -> Diag
         path=stray.path,
     )
     if advice is not None:
-        return _foreign(diagnostic, stray, advice)
+        return _foreign(document, diagnostic, stray, advice)
     nearest = suggest(stray.key, stray.valid)
     if nearest:
         is_certain = len(nearest) == 1 and nearest[0] not in stray.siblings
@@ -143,15 +148,29 @@ def _advice(stray: _Stray) -> "Advice | None":
     return advice_for(stray.kind, Word(stray.key, value, stray.siblings, entry))
 
 
-def _foreign(diagnostic: Diagnostic, stray: _Stray, advice: "Advice") -> Diagnostic:
+def _foreign(document: Document, diagnostic: Diagnostic, stray: _Stray, advice: "Advice") -> Diagnostic:
     is_free = advice.rename in stray.valid and advice.rename not in stray.siblings
-    fixes = _renamed(diagnostic, advice.rename) if is_free else ()
+    fixes = _renamed(diagnostic, advice.rename) if is_free else _rewritten(document, stray, advice)
     found = replace(diagnostic, notes=advice.notes, help=advice.help, fixes=fixes)
     is_ours = any(stray.key in keys for keys in stray.keys.values())
     if is_ours and not advice.rename:  # a key of jobfile too, in another place, with another meaning
         return found
     message = f"{quoted(stray.key)} is a key of another tool, not of jobfile"
     return replace(found, code="JF115", message=message)
+
+
+def _rewritten(document: Document, stray: _Stray, advice: "Advice") -> tuple[Fix, ...]:
+    """The key and its value replaced by the one setting that the help gives; only on one line."""
+    found = _SETTING.fullmatch(advice.help[0]) if len(advice.help) == 1 else None
+    if found is None or found[2] not in stray.valid or found[2] in stray.siblings:
+        return ()
+    key, value = document.key_span(stray.path), document.span(stray.path)
+    span = Span(key.start, value.end)
+    is_alias = value.start.offset < key.end.offset  # the value is written elsewhere
+    if is_alias or span.start.line != span.end.line or _PLACEHOLDER.search(found[1]):
+        return ()
+    edit = Edit(span=span, text=found[1])
+    return (Fix(title=f"replace with `{found[1]}`", edits=(edit,), safe=False),)
 
 
 def _elsewhere(stray: _Stray) -> str | None:

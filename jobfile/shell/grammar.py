@@ -346,6 +346,7 @@ class Frame:
         if reserved in _COMPOUND:
             for first in self.words:
                 self.notes.names += first.slots
+                self.notes.given |= {first.text, f"{first.text}_PID"}
             self.words, self.next = [], Next.COMMAND
             self._reserved(reserved, word)
         else:

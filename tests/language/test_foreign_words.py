@@ -16,6 +16,7 @@ import yaml
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity
 from jobfile.diagnostics.suggest import fold
+from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files
 from jobfile.schema.foreign_advice import Word
 from jobfile.schema.foreign_words import ROWS, advice_for, words
@@ -96,6 +97,56 @@ def test_the_help_for_a_key_of_another_tool_leads_to_a_valid_file(line: list[str
     assert written or then == "-"
     assert all(key in said for key in written.keys() - settings(given).keys()), "the message names the key"
     assert checked(kind, written, is_followed=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("suspend: false", "enabled: true"),
+        ("backoffLimit: 3", "retry: {attempts: 4}"),
+        ("executionTimeout: 60 # a minute", "timeout: 1m # a minute"),
+        ("concurrencyPolicy: Replace", "concurrency: {on_overlap: cancel_running}"),
+        ("strategy: {matrix: {os: [a, b]}}", "matrix: {os: [a, b]}"),
+        ("cwd: /srv", "working_dir: /srv"),
+        ("retryPolicy:\n      limit: 3", ""),
+        ("image: alpine", ""),
+        ("timeoutSec: 60\n    timeout: 5m", ""),
+    ],
+)
+def test_a_setting_that_the_help_gives_is_also_a_fix(given: str, expected: str) -> None:
+    head = "version: 1\njobs:\n  a:\n    "
+    looked = check_files([("jobs.yaml", f"{head}{given}\n    command: [ls]\n".encode())])
+    errors = [one for one in looked.diagnostics if one.is_error]
+    fixed, _, _ = apply_fixes(looked.sources["jobs.yaml"], errors, unsafe=True)
+    assert fixed == f"{head}{expected or given}\n    command: [ls]\n"
+    assert bool(errors[0].fixes) == bool(expected)
+
+
+def test_a_value_that_is_written_elsewhere_is_not_rewritten() -> None:
+    text = "version: 1\njobs: {a: {run: ls, enabled: &on false}, b: {run: ls, paused: *on}}\n"
+    (found,) = (one for one in check_files([("jobs.yaml", text.encode())]).diagnostics if one.is_error)
+    assert (found.code, found.help, found.fixes) == ("JF115", ("write `enabled: true`, or leave it out",), ())
+
+
+MET = {
+    "job": "captureStderr user env_file executionTimeout killTimeout saveLimit streamPrefix failsWhen "
+    "onFailure onPermanentFailure onSuccess statsd utc onMissed startingDeadlineSeconds "
+    "clusterPolicy histRetentionDays dotenv logDir skipIfSuccessful restartWaitSec preconditions "
+    "handlerOn runs-on permissions services uses needs activeDeadlineSeconds backoffLimit "
+    "restartPolicy resources envFrom successfulJobsHistoryLimit suspend failedJobsHistoryLimit "
+    "ttlSecondsAfterFinished terminationGracePeriodSeconds cwd workdir working-directory "
+    "on_failure on_error inputs parameters max_attempts retry_delay max_instances run_as comment",
+    "step": "continueOn continue_on repeatPolicy dir stdout preconditions signalOnStop mailOnError "
+    "executor call parallel depends depends_on dependsOn after uses name id working-directory "
+    "with user env_file resources services cwd workdir on_failure on_error inputs parameters "
+    "max_attempts retry_delay run_as comment",
+}
+"""Keys that were met in files of yacron, dagu, GitHub and Kubernetes, and in the hands of their users."""
+
+
+@pytest.mark.parametrize("kind", MET)
+def test_every_key_that_was_met_is_known(kind: str) -> None:
+    assert [word for word in MET[kind].split() if (kind, fold(word)) not in words()] == []
 
 
 def test_no_two_rows_have_the_same_word() -> None:

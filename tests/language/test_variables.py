@@ -70,6 +70,7 @@ def test_the_words_of_a_command_in_arithmetic_are_no_variables(script: str, shel
     "script",
     [
         "X=1; echo $X",
+        'coproc X { cat; }; echo a >&"${X[1]}"; wait "$X_PID"',
         "echo $X; X=1",
         "for X in a b; do echo $X; done",
         "echo a | while read -r X Y; do echo $X $Y; done",

@@ -4,7 +4,7 @@ import pytest
 
 from jobfile.pipeline import check_files
 
-OFTEN = 'schedule: "*/15 * * * *", run: echo'
+OFTEN = 'schedule: {cron: "*/15 * * * *", spread: 5m}, run: echo'
 DAILY = 'schedule: "0 4 * * *", run: echo'
 LONG = "defaults: {timeout: 30m}\n"
 BETWEEN = "timeout 30m is longer than the 15m between runs"
