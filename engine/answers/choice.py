@@ -27,8 +27,10 @@ class Labels(NamedTuple):
 MAX_KNOWN = 12
 """Maximum number of words listed after an unknown one."""
 
-NONE = Labels()
-"""The labels of a job whose definition is not known."""
+UNKNOWN = Labels()
+"""The labels of a job whose definition cannot be read. It fits every choice: it must not be missing where it
+may belong.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class Choice:
 
     def fits(self, labels: Labels) -> bool:
         """Whether a job with these labels is chosen."""
+        if labels is UNKNOWN:
+            return True
         has_tag = not self.tags or any(tag in labels.tags for tag in self.tags)
         return has_tag and (not self.owners or labels.owner in self.owners)
 

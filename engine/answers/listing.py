@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from engine.answers.as_json import iso
-from engine.answers.choice import ALL, NONE, Choice, Labels, known_labels, unknown_word
+from engine.answers.choice import ALL, UNKNOWN, Choice, Labels, known_labels, unknown_word
 from engine.answers.expected import INSTANT, item_of, pause_at, start_of
 from engine.answers.overdue import OVERDUE, is_overdue
 from engine.answers.presence import GRACE, Presence
@@ -33,6 +33,7 @@ STATES: Final = (*(state.value for state in RunState), OVERDUE, NO_STATE)
 NOT_APPLIED: Final = "not applied yet"
 CHANGED: Final = "changed in the file, not applied yet"
 REMOVED: Final = "removed from the file, not applied yet"
+UNREADABLE: Final = "its definition cannot be read:  jobfile doctor"
 UNSETTLED: Final = "its process has ended, and no engine has recorded that"
 
 _FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -249,14 +250,16 @@ def _listed(
     pause = known.pauses.get(name)
     if is_in_force:
         entries = [entry for one in known.schedules.get(name, ()) for entry in one.entries]
-        labels = known.labels.get(name, NONE)
+        labels = known.labels.get(name, UNKNOWN)
     else:
         assert compiled is not None
         entries = list(compiled.spec.schedule) if compiled.spec.enabled else []
         labels = Labels.of(compiled.spec)
     marks = tuple(known.marks.get(name, ())[-MARKS:])
     last = marks[-1].run if marks else None
-    unsettled = (UNSETTLED,) if last is not None and last.id in known.fates else ()
+    notes = [UNSETTLED] if last is not None and last.id in known.fates else []
+    notes += [UNREADABLE] if labels is UNKNOWN else []
+    notes += _notes(known.in_force.get(name), compiled) if is_compared else ()
     return ListedJob(
         job=name,
         labels=labels,
@@ -264,7 +267,7 @@ def _listed(
         next_at=_next_at(entries, pause, now),
         pause=pause,
         is_in_force=is_in_force,
-        notes=(*unsettled, *(_notes(known.in_force.get(name), compiled) if is_compared else ())),
+        notes=tuple(notes),
     )
 
 

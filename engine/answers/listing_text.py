@@ -25,7 +25,7 @@ SIGNS: Final[Mapping[str, str]] = {
 }
 """One character for each result; colours are not needed to tell them apart."""
 
-HEADS: Final = ("job", "state", f"last {MARKS}", "expected at", "next", "notes", "owner", "tags")
+HEADS: Final = ("job", "state", f"last {MARKS}", "expected at", "next", "owner", "tags", "notes")
 ALWAYS: Final = 3
 """The first columns are always shown, the others only where a job has something in them."""
 
@@ -70,9 +70,9 @@ def _cells(one: ListedJob) -> tuple[str, ...]:
         marks,
         last,
         following,
-        "; ".join(notes),
         labels.owner,
         ", ".join(labels.tags),
+        "; ".join(notes),
     )
 
 

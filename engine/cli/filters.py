@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.answers.choice import Choice, Labels, known_labels, unknown_word
+from engine.answers.choice import UNKNOWN, Choice, Labels, known_labels, unknown_word
 from engine.cli.times import LATEST, parse_instant
 from engine.ledger.ports import View
 from jobfile.schedule.zones import EPOCH, load_zone
@@ -45,7 +45,8 @@ def chosen_jobs(view: View, choice: Choice) -> frozenset[str] | None:
         return None
     known = known_labels(view)
     refuse_unknown(choice, known.values())
-    return frozenset(job for job, labels in known.items() if choice.fits(labels))
+    all_jobs = {one.job: UNKNOWN for one in view.jobs_in_force()} | dict(known)
+    return frozenset(job for job, labels in all_jobs.items() if choice.fits(labels))
 
 
 def refuse_unknown(choice: Choice, known: Iterable[Labels]) -> None:

@@ -287,6 +287,7 @@ def test_next_says_when_a_job_is_paused_and_when_nothing_starts(jobfile: Jobfile
     paused = f"hello is paused by anna until {until:%Y-%m-%d %H:%M} JST: vendor outage\n"
     stopped = f"nothing starts now: no engine is running since {since:%Y-%m-%d %H:%M} JST\n"
     assert jobfile("next", "hello").out.endswith(paused + stopped)
+    assert f"\n{paused}" in jobfile("next").out
     assert "paused" not in jobfile("next", "calm").out
     assert (
         stopped.replace(f"{since:%Y-%m-%d %H:%M} JST", f"{BEGAN:%Y-%m-%d %H:%M} UTC") in jobfile("next").out

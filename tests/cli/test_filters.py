@@ -1,5 +1,7 @@
 """The options that limit `report`, `runs`, `logs` and `why` to some jobs, to a time, or to the last lines."""
 
+import contextlib
+import sqlite3
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -80,6 +82,20 @@ def test_a_tag_or_an_owner_that_no_job_has_is_a_mistake_and_never_all_is_well(
     said = jobfile(*command.split(), *options)
     assert (said.code, said.out) == (64, "")
     assert words in said.err
+
+
+def test_a_job_whose_definition_cannot_be_read_is_missing_in_no_choice(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    three_hours(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / ".jobfile" / "ledger.db")) as db:
+        db.execute("update definition set spec = replace(spec, 'true', 'evil') where job = 'sync'")
+        db.commit()
+    for options in (("--tag", "db"), ("--owner", "web")):
+        assert {"sync"} < {row["job"] for row in jobfile("report", *options, "--json").json["jobs"]}
+        listed = {row["job"]: row["notes"] for row in jobfile("list", *options, "--json").json["jobs"]}
+        assert "its definition cannot be read:  jobfile doctor" in listed["sync"]
+    assert "sync" not in {row["job"] for row in jobfile("report", "backup", "--json").json["jobs"]}
 
 
 def test_a_report_of_one_job_is_in_its_zone_and_has_its_exit_code(jobfile: Jobfile, tmp_path: Path) -> None:

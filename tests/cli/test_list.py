@@ -31,10 +31,10 @@ def test_a_screen_of_jobs(jobfile: Jobfile, tmp_path: Path) -> None:
     since, last = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (world.clock.now(), DUE[1]))
     assert jobfile("list").out == (
         f"NOTHING STARTS, no engine is running since {since}; start one with  jobfile up\n"
-        f"job      state   last 10  {'expected at':<20}  next    {'notes':<38}  owner  tags\n"
-        f"backup   failed  ✓✗       {last}  paused  {'paused by anna: vendor outage':<38}  ops    db, night\n"
-        f"deploy   none             {'':<20}          removed from the file, not applied yet\n"
-        f"release  none             {'':<20}          not applied yet\n"
+        f"job      state   last 10  {'expected at':<20}  next    owner  tags       notes\n"
+        f"backup   failed  ✓✗       {last}  paused  ops    db, night  paused by anna: vendor outage\n"
+        f"deploy   none   {'':<58}removed from the file, not applied yet\n"
+        f"release  none   {'':<58}not applied yet\n"
         "oldest to newest: ✓ succeeded  ✗ failed\n"
     )
     found = jobfile("list", "--json").json

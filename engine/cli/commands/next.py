@@ -123,7 +123,7 @@ def _of_job(spec: JobSpec, asked: Asked, place: Place, *, as_json: bool) -> int:
         print_json(fires_to_json(found, pauses=pauses, obstacle=obstacles_to_text((), presence, zone=zone)))
         return GOOD
     click.echo(fires_to_text(found, width=width()))
-    _print_obstacles(pauses, presence, zone, place.now())
+    _print_obstacles(pauses, presence, spec.timezone, place.now())
     return GOOD
 
 
@@ -141,7 +141,10 @@ def _of_all(
         print_json(agenda_to_json(found, obstacle=obstacles_to_text((), presence, zone=UTC)))
         return GOOD
     click.echo(agenda_to_text(found, width=width()))
-    _print_obstacles(pauses, presence, zone, place.now())
+    zones = {spec.name: spec.timezone for spec in specs}
+    for pause in pauses:
+        _print_obstacles((pause,), None, zones[pause.job], place.now())
+    _print_obstacles((), presence, "UTC", place.now())
     return GOOD
 
 
@@ -166,10 +169,9 @@ def _obstacles(place: Place, jobs: Sequence[str], since: datetime) -> tuple[list
     return [one for one in found if one.job in jobs], presence_at(place.config, view, now=now)
 
 
-def _print_obstacles(
-    pauses: Sequence[Pause], presence: Presence | None, zone: ZoneInfo, now: datetime
-) -> None:
-    """Print why the next runs may not start."""
-    text = obstacles_to_text([one for one in pauses if one.holds_at(now)], presence, zone=zone)
+def _print_obstacles(pauses: Sequence[Pause], presence: Presence | None, zone: str, now: datetime) -> None:
+    """Print why the next runs may not start, with times in this zone."""
+    holding = [one for one in pauses if one.holds_at(now)]
+    text = obstacles_to_text(holding, presence, zone=zone_named(zone))
     if text:
         click.echo(text)
