@@ -19,7 +19,7 @@ from jobfile.plan.groups import MANY, group_changes
 from jobfile.plan.markdown import LIMIT, render_markdown
 from jobfile.plan.page import render_page
 from jobfile.plan.text import render_text
-from jobfile.plan.values import FieldChange
+from jobfile.plan.values import FieldChange, Kind
 from jobfile.plan.wording import notes_of
 from tests.plan.test_outputs import SCHEMA
 from tests.plan.test_plan import NOON, hello, plan_of, side
@@ -100,6 +100,17 @@ def test_groups_and_own_entries_say_what_the_jobs_say(before: Any, after: Any) -
     found.update((job, note.text) for group in grouped.groups for note in group.notes for job in note.jobs)
     assert found == notes
     assert {job["job"] for job in to_json(plan, version="1")["jobs"]} == {one.name for one in plan.jobs}
+    explained = {
+        item(one.name, field) for one in plan.jobs for field in one.fields if field.kind is Kind.SCHEDULE
+    }
+    explained &= {
+        item(member.change.name, field)
+        for group in grouped.groups
+        for member in group.members
+        for field in member.fields
+    }
+    entries = {own.change.name for own in grouped.own} | {job for job, _ in explained}
+    assert {one.name for one in plan.jobs if not one.runs.is_same} <= entries
     for group in grouped.groups:
         assert group.is_calendar or len(group.jobs) >= MANY
         assert {member.change.name for member in group.members} <= {*group.jobs}
@@ -252,6 +263,20 @@ def test_a_risk_of_all_jobs_of_a_group_is_one_line() -> None:
     assert risks[0].endswith(" (all 5 jobs)")
     lines = lines_of(plan_of(many(5), many(5, "retry: 3", j2="idempotent: true")))
     assert [line.partition("(")[2] for line in lines if line.startswith("!")] == ["4 jobs: j0, j1, j3, j4)"]
+
+
+def test_a_risk_of_jobs_in_two_groups_is_in_both() -> None:
+    own = {f"j{n}": f"retry: {3 if n < 3 else 4}" for n in range(6)}
+    lines = lines_of(plan_of(many(6), many(6, **own)))
+    risks = [line.partition("(")[2] for line in lines if line.startswith("! RISK06")]
+    assert risks == ["all 3 jobs)", "all 3 jobs)"]
+
+
+def test_jobs_that_lose_their_runs_keep_their_own_entries() -> None:
+    lines = lines_of(plan_of(many(4), many(4, **{f"j{n}": "enabled: false" for n in range(4)})))
+    assert "~ 4 jobs: enabled true -> false" in lines
+    assert lines.count("fires in 30 days 21 -> 0 (21 lost)") == 4
+    assert "enabled true -> false (several jobs, above)" in lines
 
 
 def test_a_paused_job_keeps_its_own_entry() -> None:
