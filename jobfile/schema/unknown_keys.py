@@ -164,10 +164,8 @@ def _rewritten(document: Document, stray: _Stray, advice: "Advice") -> tuple[Fix
     found = _SETTING.fullmatch(advice.help[0]) if len(advice.help) == 1 else None
     if found is None or found[2] not in stray.valid or found[2] in stray.siblings:
         return ()
-    key, value = document.key_span(stray.path), document.span(stray.path)
-    span = Span(key.start, value.end)
-    is_alias = value.start.offset < key.end.offset  # the value is written elsewhere
-    if is_alias or span.start.line != span.end.line or _PLACEHOLDER.search(found[1]):
+    span = Span(document.key_span(stray.path).start, document.span(stray.path).end)
+    if span.start.line != span.end.line or _PLACEHOLDER.search(found[1]):
         return ()
     edit = Edit(span=span, text=found[1])
     return (Fix(title=f"replace with `{found[1]}`", edits=(edit,), safe=False),)

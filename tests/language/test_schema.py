@@ -677,8 +677,9 @@ def test_messages_stand_alone_and_keep_the_style(text):
         assert not said[:1].isupper()
 
 
-def test_certain_fixes_are_offered_and_others_are_not():
-    offered = {text for text, *_ in BAD if any(found.fixes for found in findings(text))}
+def test_certain_fixes_are_safe_and_others_are_not():
+    fixes = {text: [fix for found in findings(text) for fix in found.fixes] for text, *_ in BAD}
+    offered = {text for text, ones in fixes.items() if any(fix.safe for fix in ones)}
     for certain in (
         "retrry: 3",
         "cron: 0 4 * * *",
@@ -690,6 +691,8 @@ def test_certain_fixes_are_offered_and_others_are_not():
         assert in_a_job(certain) in offered, certain
     for doubtful in ("retries: 3", "paused: true", "interval: 5m", "every: 5m", "secrets: {A: hunter2}"):
         assert in_a_job(doubtful) not in offered, doubtful
+    for without in ("every: 5m", "secrets: {A: hunter2}"):
+        assert not fixes[in_a_job(without)], without
     assert "jobs: {}\n" in offered
     assert not findings(in_a_job("retry: 2\nretrry: 3"))[0].fixes
 
