@@ -38,6 +38,8 @@ _TELLER: Final = re.compile(
     r"_*(?:log|info|warn|warning|err|error|debug|say|msg|notice|die|fatal)(?:_?\w+)?", re.IGNORECASE
 )
 """Names of a script's own functions that write a log."""
+_LOG_FILE: Final = re.compile(r"\.log(?:\.gz)?$")
+"""A log is named for the day on which it is written."""
 _READERS_OF_LOGS: Final = frozenset({"tee", "logger", "mail", "mailx", "sendmail", "ts", "systemd-cat"})
 
 
@@ -110,7 +112,7 @@ class _Uses:
         self._readers: dict[int, list[Command]] = {}
         self._reads: dict[str, list[int]] = {}
         for command in script.commands:
-            for word in command.words:
+            for word in (*command.words, *command.outputs):
                 for inner in word.within:
                     self._holders.setdefault(id(inner), []).append((command, word))
             for before in command.before:
@@ -130,7 +132,9 @@ class _Uses:
         )
 
     def _only_tells(self, command: Command, word: Word) -> bool:
-        """Whether a word with a time is only written to a log, directly or through a variable."""
+        """Whether a word with a time names a log, or is only written to one, also through a variable."""
+        if _LOG_FILE.search(word.text):
+            return True
         if not word.is_assignment:
             return self._is_told(command)
         uses = self._reads.get(word.text.partition("=")[0], ())
