@@ -175,6 +175,7 @@ def test_a_part_of_a_plan_is_refused_where_it_would_mislead(jobfile: Jobfile, re
         (("good", "--out", "p.jfplan"), "a saved plan is always the whole change"),
         (("--owner", "me", "--out", "p.jfplan"), "a saved plan is always the whole change"),
         (("god",), "no job `god` before or after the change; did you mean good?"),
+        (("good", "--owner", "me"), "--tag and --owner choose from all jobs; remove them, or the JOB"),
         (("--tag", "nightly"), "no job has the tag `nightly`"),
         (("--summary", "--json"), "--summary is a text"),
     ):

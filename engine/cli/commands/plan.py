@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from engine.answers.choice import Choice
 from engine.cli.exit_codes import CHANGES, GOOD, NOT_WELL, RISKS
+from engine.cli.filters import choice_options, refuse_choice_of_one
 from engine.cli.output import print_json
 from engine.cli.place import Place, UnknownJobError, place_options
 from engine.cli.planning import planned, print_plan, save_plan
@@ -49,18 +51,21 @@ class _View:
     "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--full", "--verbose", "is_full", is_flag=True, help="Show whole scripts, and moved jobs.")
-@click.option("--summary", "is_summary", is_flag=True, help="Show counts, groups and risks in one screen.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag. Repeatable.")
 @click.option(
-    "--owner", "owners", multiple=True, metavar="OWNER", help="Only jobs of this owner. Repeatable."
+    "--full",
+    "--verbose",
+    "is_full",
+    is_flag=True,
+    help="Show whole scripts, all jobs of a group, and jobs moved to another file.",
 )
+@click.option("--summary", "is_summary", is_flag=True, help="Show counts, groups and risks in one screen.")
 @click.option("--out", metavar="FILE", help="Save the plan for  jobfile apply FILE.")
 @click.option("--exit-code", "tells_changes", is_flag=True, help="Exit with 2 if anything changes.")
 @click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk.")
 @click.option("--detect-drift", is_flag=True, help="Compare pauses too; exit with 2 on a difference.")
 @click.option("--links", metavar="URL", default="", help="With markdown: base URL for links to the files.")
 @click.option("--now", "instant", metavar="TIME", help="Plan as of this time [default: now].")
+@choice_options
 @place_options
 def command(  # noqa: PLR0917  click hands over the options by name
     jobs: tuple[str, ...],
@@ -71,9 +76,8 @@ def command(  # noqa: PLR0917  click hands over the options by name
     fail_on: str | None,
     links: str,
     instant: str | None,
-    tags: tuple[str, ...],
-    owners: tuple[str, ...],
     *,
+    choice: Choice,
     as_json: bool,
     is_full: bool,
     is_summary: bool,
@@ -91,7 +95,8 @@ def command(  # noqa: PLR0917  click hands over the options by name
     now = _instant(instant, place)
     view = place.view_if_any()
     form = "json" if as_json else form
-    wanted = Filter(jobs=jobs, tags=tags, owners=owners)
+    refuse_choice_of_one(jobs[0] if jobs else None, choice)
+    wanted = Filter(jobs=jobs, tags=choice.tags, owners=choice.owners)
     _refuse_mixed(wanted, form, out=out, is_summary=is_summary)
     shown = _View(form=form, name=str(place.main_file), links=links, is_full=is_full, is_summary=is_summary)
     try:
