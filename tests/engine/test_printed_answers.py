@@ -42,12 +42,13 @@ from engine.answers.report import FIXED, Report, Row
 from engine.answers.report_text import report_to_text
 from engine.answers.runs import MAX_GAPS, Runs, runs_to_json, runs_to_text
 from engine.answers.upcoming import obstacles_to_text
+from engine.answers.zones import zone_of_job
 from engine.core.audit_chain import Chain, Link, link_hash
 from engine.core.lifecycle import Attempt, AttemptKey, AttemptState, Run, RunState, TriggerKind
-from engine.core.records import Applied, Audited, Gap, Generation, Incident, Output, Pause
+from engine.core.records import Applied, Audited, Gap, Generation, Incident, JobVersion, Output, Pause
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.pages import KINDS
-from tests.builders import HOUR, MINUTE, NOON, a_run
+from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, compiled
 
 WIDE = 200
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -673,3 +674,47 @@ def test_only_some_stretches_are_named(more: int) -> None:
     assert len(lines) == MAX_GAPS + bool(more)
     if more:
         assert lines[-1] == f"  and {more:,} more stretches:  jobfile report"
+
+
+# zones
+
+
+class Definitions:
+    """A ledger with definitions by their digest, each in a zone; the last version is in force or not."""
+
+    def __init__(self, *, versions: tuple[str, ...] = (), is_in_force: bool = False, run: str = "") -> None:
+        self.versions, self.is_in_force, self.run = versions, is_in_force, run
+        self.asked_until: datetime | None = None
+
+    def job_versions(self, _job: str) -> tuple[JobVersion, ...]:
+        return tuple(JobVersion("hello", digest, "jobs.yaml", 3, 1) for digest in self.versions)
+
+    def job_in_force(self, job: str) -> JobVersion | None:
+        return self.job_versions(job)[-1] if self.is_in_force else None
+
+    def newest_run(self, _job: str, *, until: datetime) -> Run | None:
+        self.asked_until = until
+        return replace(RUN, digest=self.run) if self.run else None
+
+    def definition_text(self, digest: str) -> str | None:
+        if digest == "gone":
+            return None
+        return compiled(a_job(timezone=digest)).canonical
+
+
+@pytest.mark.parametrize(
+    ("ledger", "zone"),
+    [
+        (Definitions(versions=("Europe/Oslo", "Asia/Tokyo"), is_in_force=True), "Asia/Tokyo"),
+        (Definitions(versions=("Europe/Oslo", "Asia/Tokyo")), "Asia/Tokyo"),
+        (Definitions(versions=("Asia/Tokyo",), run="Europe/Oslo"), "Asia/Tokyo"),
+        (Definitions(run="Europe/Oslo"), "Europe/Oslo"),
+        (Definitions(), "UTC"),
+        (Definitions(versions=("gone",)), "UTC"),
+        (Definitions(versions=("No/Where",), is_in_force=True), "UTC"),
+    ],
+)
+def test_the_zone_of_a_job_is_that_of_its_newest_definition(ledger: Definitions, zone: str) -> None:
+    """A job that was never applied has the definition of its newest run, also of one in the future."""
+    assert zone_of_job(ledger, "hello").key == zone  # type: ignore[arg-type]  # all that it asks
+    assert ledger.asked_until is None or ledger.asked_until.year == 9999
