@@ -91,7 +91,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _UNSOUND,
             ("tests/cli/test_doctor.py",),
         ),
-        ("engine/answers/facts.py", _WHY, _OVERDUE, _ANSWERS),
+        ("engine/answers/facts.py", ("tests/engine/test_facts.py",), _WHY, _OVERDUE, _ANSWERS),
         ("engine/answers/fates.py", ("tests/engine/test_presence.py",), _ANSWERS),
         ("engine/answers/newest.py", _DID, _WHY, _ANSWERS),
         ("engine/answers/overdue.py", _OVERDUE, _ANSWERS),
