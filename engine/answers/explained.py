@@ -55,7 +55,7 @@ def codes_to_json() -> dict[str, object]:
 def keys_to_json(kind: str) -> dict[str, object]:
     """The keys of a kind of map, as JSON data; `keys_text` gives them as text."""
     rows = [line.split(None, 1) for line in keys_text(kind).splitlines()]
-    return {"format": 1, "kind": kind, "keys": [{"key": row[0], "means": row[-1]} for row in rows]}
+    return {"format": 1, "kind": kind, "keys": [{"key": key, "means": means} for key, means in rows]}
 
 
 def _about(code: str) -> dict[str, str]:

@@ -176,9 +176,9 @@ def _pause_facts(view: History, job: str, at: datetime, zone: ZoneInfo) -> list[
 def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
     start = attempt.started_at or attempt.created_at
     took = f", took {seconds_text((attempt.ended_at - start).total_seconds())}" if attempt.ended_at else ""
-    words = reason_words(attempt.reason, attempt.detail) if attempt.reason else ""
+    words = reason_words(attempt.reason, attempt.detail) if attempt.reason else attempt.detail
     detail = f": {attempt.detail}" if attempt.detail and attempt.detail not in words else ""
-    how = f"{attempt.state.value}{f', {words}{detail}' if words or detail else ''}"
+    how = f"{attempt.state.value}{f', {words}{detail}' if words else ''}"
     which, began = _step_and_number(attempt), instant_text(start, zone, has_seconds=True)
     return f"{which}  {began}  {how}{took}{_used(attempt)}"
 

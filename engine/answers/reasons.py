@@ -39,7 +39,7 @@ def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now:
     run = item.run
     if run is not None and run.id in presence.fates:
         return unsettled_words(presence.fates[run.id])
-    if run is None and item.reason == NOT_ACCOUNTED:
+    if item.reason == NOT_ACCOUNTED:
         paused = f"{reason_words('paused', item.detail)}, and " if item.detail else ""
         return f"{paused}{presence.obstacle(zone) or 'the engine is about to decide'}"
     match item.reason:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -40,14 +41,15 @@ from engine.answers.pauses import (
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import FIXED, Report, Row
 from engine.answers.report_text import report_to_text
-from engine.answers.runs import MAX_GAPS, Runs, runs_to_json, runs_to_text
+from engine.answers.runs import MAX_GAPS, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.answers.upcoming import obstacles_to_text
+from engine.answers.zones import zone_of_job
 from engine.core.audit_chain import Chain, Link, link_hash
 from engine.core.lifecycle import Attempt, AttemptKey, AttemptState, Run, RunState, TriggerKind
-from engine.core.records import Applied, Audited, Gap, Generation, Incident, Output, Pause
+from engine.core.records import Applied, Audited, Gap, Generation, Incident, JobVersion, Output, Pause
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.pages import KINDS
-from tests.builders import HOUR, MINUTE, NOON, a_run
+from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 
 WIDE = 200
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -673,3 +675,146 @@ def test_only_some_stretches_are_named(more: int) -> None:
     assert len(lines) == MAX_GAPS + bool(more)
     if more:
         assert lines[-1] == f"  and {more:,} more stretches:  jobfile report"
+
+
+class Recent:
+    """A ledger of a few runs and gap records; it notes what it was asked."""
+
+    def __init__(self, runs: tuple[Run, ...] = (), gaps: tuple[Gap, ...] = ()) -> None:
+        self.runs, self.gaps = runs, gaps
+        self.state: object = "not asked"
+
+    def recent_runs(self, *, job: str | None, state: object, limit: int) -> tuple[Run, ...]:
+        assert job == "hello"
+        self.state = state
+        return self.runs[:limit]
+
+    def runs_in(self, *, state: object, limit: int, **_window: object) -> tuple[Run, ...]:
+        self.state = state
+        return self.runs[:limit]
+
+    def gaps_between(self, _job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
+        return tuple(gap for gap in self.gaps if gap.last_at >= since and gap.first_at <= until)
+
+    def job_in_force(self, _job: str) -> None:
+        """No zone is known."""
+
+    def job_versions(self, _job: str) -> tuple[JobVersion, ...]:
+        return ()
+
+    def newest_run(self, _job: str, *, until: datetime) -> None:
+        """No zone is known."""
+
+
+def gap_at(hour: int, state: RunState = RunState.SKIPPED, job: str = "hello") -> Gap:
+    """A record of what fell due at full hours from an hour on, twice."""
+    first = NOON + hour * HOUR
+    return replace(
+        a_gap(2), first_at=first, last_at=first + HOUR, state=state, job=job, entries=every(hours=1)
+    )
+
+
+SEVERAL = tuple(replace(RUN, scheduled_for=NOON + hour * HOUR, state=RunState.MISSED) for hour in (9, 4, 6))
+GAPS = (gap_at(0), gap_at(5, RunState.MISSED), gap_at(20))
+
+
+@pytest.mark.parametrize(
+    ("limit", "states", "state", "gaps"),
+    [
+        (9, (), None, (20, 5, 0)),
+        (9, (RunState.MISSED,), (RunState.MISSED,), (5,)),
+        (3, (), None, (20, 5)),
+        (1, (), None, (20,)),
+    ],
+)
+def test_the_newest_runs_come_with_what_has_no_run_since_the_oldest_of_them(
+    limit: int, states: tuple[RunState, ...], state: object, gaps: tuple[int, ...]
+) -> None:
+    view: Any = Recent(SEVERAL, GAPS)
+    found = newest_runs(view, "hello", states=states, limit=limit, now=NOON, presence=RUNNING)
+    assert found.runs == SEVERAL[:limit]
+    assert [gap.first_at for gap in found.gaps] == [NOON + hour * HOUR for hour in gaps]
+    assert (view.state, found.is_limited, set(found.zones)) == (state, bool(states), {"hello"})
+    assert len(found.words) == len(found.runs)
+
+
+@pytest.mark.parametrize(
+    ("limit", "states", "jobs", "gaps"),
+    [
+        (9, (), None, [("hello", 20, 1), ("other", 8, 2), ("hello", 5, 2), ("hello", 1, 1)]),
+        (9, (), {"other"}, [("other", 8, 2)]),
+        (9, (RunState.MISSED,), {"hello"}, [("hello", 5, 2)]),
+        (3, (), {"hello"}, [("hello", 20, 1), ("hello", 6, 1)]),
+    ],
+)
+def test_the_runs_of_a_window_come_with_the_parts_in_it_that_have_no_run(
+    limit: int, states: tuple[RunState, ...], jobs: set[str] | None, gaps: list[tuple[str, int, int]]
+) -> None:
+    """The window begins an hour after the first record and ends within the last."""
+    view: Any = Recent(SEVERAL, (*GAPS[:2], gap_at(8, job="other"), GAPS[2]))
+    window = {"since": NOON + HOUR, "until": NOON + 21 * HOUR}
+    found = runs_in(view, jobs, **window, states=states, limit=limit, now=NOON, presence=RUNNING)
+    assert found.runs == SEVERAL[:limit]
+    assert [(gap.job, gap.first_at, gap.count) for gap in found.gaps] == [
+        (job, NOON + hour * HOUR, count) for job, hour, count in gaps
+    ]
+    assert (view.state, found.is_limited) == (states or None, True)
+
+
+def test_a_list_of_a_full_window_begins_no_earlier_than_the_window() -> None:
+    view: Any = Recent(SEVERAL[:1], (gap_at(5),))
+    window = {"since": NOON + 6 * HOUR, "until": NOON + 21 * HOUR}
+    early = replace(RUN, scheduled_for=NOON)
+    view.runs = (early,)
+    found = runs_in(view, None, **window, states=(), limit=1, now=NOON, presence=RUNNING)
+    assert [(gap.first_at, gap.count) for gap in found.gaps] == [(NOON + 6 * HOUR, 1)]
+
+
+def test_one_run_is_a_list_that_leaves_nothing_out() -> None:
+    view: Any = Recent()
+    found = one_run(view, RUN, now=NOON, presence=RUNNING)
+    assert (found.runs, found.gaps, found.is_limited) == ((RUN,), (), False)
+
+
+# zones
+
+
+class Definitions:
+    """A ledger with definitions by their digest, each in a zone; the last version is in force or not."""
+
+    def __init__(self, *, versions: tuple[str, ...] = (), is_in_force: bool = False, run: str = "") -> None:
+        self.versions, self.is_in_force, self.run = versions, is_in_force, run
+        self.asked_until: datetime | None = None
+
+    def job_versions(self, _job: str) -> tuple[JobVersion, ...]:
+        return tuple(JobVersion("hello", digest, "jobs.yaml", 3, 1) for digest in self.versions)
+
+    def job_in_force(self, job: str) -> JobVersion | None:
+        return self.job_versions(job)[-1] if self.is_in_force else None
+
+    def newest_run(self, _job: str, *, until: datetime) -> Run | None:
+        self.asked_until = until
+        return replace(RUN, digest=self.run) if self.run else None
+
+    def definition_text(self, digest: str) -> str | None:
+        if digest == "gone":
+            return None
+        return compiled(a_job(timezone=digest)).canonical
+
+
+@pytest.mark.parametrize(
+    ("ledger", "zone"),
+    [
+        (Definitions(versions=("Europe/Oslo", "Asia/Tokyo"), is_in_force=True), "Asia/Tokyo"),
+        (Definitions(versions=("Europe/Oslo", "Asia/Tokyo")), "Asia/Tokyo"),
+        (Definitions(versions=("Asia/Tokyo",), run="Europe/Oslo"), "Asia/Tokyo"),
+        (Definitions(run="Europe/Oslo"), "Europe/Oslo"),
+        (Definitions(), "UTC"),
+        (Definitions(versions=("gone",)), "UTC"),
+        (Definitions(versions=("No/Where",), is_in_force=True), "UTC"),
+    ],
+)
+def test_the_zone_of_a_job_is_that_of_its_newest_definition(ledger: Definitions, zone: str) -> None:
+    """A job that was never applied has the definition of its newest run, also of one in the future."""
+    assert zone_of_job(ledger, "hello").key == zone  # type: ignore[arg-type]  # all that it asks
+    assert ledger.asked_until is None or ledger.asked_until.year == 9999

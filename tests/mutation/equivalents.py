@@ -189,6 +189,27 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         )
         for source in ("self._began = 0.0", "self._failed = 0.0")
     ),
+    Equivalent(
+        "engine/answers/explained.py",
+        'return Page(code=code, severity=one.severity.value, says=one.says, text=page_text(code) or "")',
+        'page_text(code) or "" -> (page_text(code))',
+        "every code has a page, as a test checks; only the types do not express that",
+    ),
+    Equivalent(
+        "engine/answers/logs.py",
+        "for one, output in zip(logs.attempts, logs.outputs, strict=True)",
+        "True -> False",
+        "one output is read for each attempt, so there are as many; it only asserts that",
+    ),
+    *(
+        Equivalent(
+            "engine/answers/reasons.py",
+            "since, span = since + span, span * 4",
+            change,
+            "the length of one look forward changes only the time that it takes, not the result",
+        )
+        for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
+    ),
 )
 
 
