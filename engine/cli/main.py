@@ -71,6 +71,20 @@ ELSEWHERE = {"ls": "list", "ps": "list", "history": "runs", "stop": "cancel", "k
 """Words of other tools, with the command here."""
 
 
+class HelpedCommand(click.Command):
+    """A command whose help ends with examples and the meanings of its exit codes."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        """Write the examples and the exit codes."""
+        from engine.cli.help_pages import PAGES  # noqa: PLC0415  start-up time: only for --help
+
+        page = PAGES[str(self.name)]
+        with formatter.section("Examples"):
+            formatter.write("".join(f"{' ' * formatter.current_indent}{one}\n" for one in page.examples))
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), about) for code, about in page.exits.items()])
+
+
 class Commands(click.Group):
     """Loads the module of a command when the command is used, to start fast."""
 
@@ -85,7 +99,7 @@ class Commands(click.Group):
         module = importlib.import_module(f"engine.cli.commands.{name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
-        return command
+        return HelpedCommand(name, callback=command.callback, params=command.params, help=command.help)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The groups for --help, without loading any command."""

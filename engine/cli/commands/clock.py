@@ -21,7 +21,7 @@ from engine.transactions.clock import accept_clock
 
 @click.command("clock")
 @click.argument("what", required=False, type=click.Choice(["accept"]))
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
 @json_option
 @place_options
 def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:

@@ -16,8 +16,7 @@ from engine.host.machine import read_machine
 def command(*, as_json: bool, place: Place) -> int:
     """Check the ledger, file rights, clock, disk, leftovers and the machine. Nothing is changed.
 
-    Works with the engine running or stopped. Exit code: 0 nothing needs attention; 1 there is an error or a
-    warning. To see whether the engine does its work: jobfile status.
+    Works with the engine running or stopped. To see whether the engine does its work: jobfile status.
     """
     examined = tuple(diagnose(place.config, now=place.now(), machine=read_machine()))
     if as_json:

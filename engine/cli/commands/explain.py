@@ -21,7 +21,7 @@ from jobfile.pages import KINDS, keys_text
 
 @click.command("explain")
 @click.argument("words", nargs=-1, metavar="[CODE | keys KIND]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def command(words: tuple[str, ...], *, as_json: bool) -> int:
     """What CODE means: a bad example, its message, the good form, and why. Without CODE: all codes.
 

@@ -24,16 +24,17 @@ _MARK = b"\xef\xbb\xbf"
     "--check",
     "only_check",
     is_flag=True,
-    help="Change nothing; exit with 1 if a file would change or has mistakes.",
+    help="Change nothing; exit with 1 and name the files that would change or have mistakes.",
 )
-@click.option("--diff", "shows_diff", is_flag=True, help="Change nothing; show what would change.")
+@click.option(
+    "--diff", "shows_diff", is_flag=True, help="Change nothing; print what would change, as a unified diff."
+)
 @place_options
 def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place: Place) -> int:
     """Lay out job FILEs, or the main file and what it includes: two columns a level, comments kept.
 
     Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file that is
-    not valid YAML is not changed. Exit code: 0; 1 a file is not valid YAML or, with --check, would change or
-    has unknown keys or wrong types; 65 unreadable.
+    not valid YAML is not changed.
     """
     code = GOOD
     for name in files or _of_the_set(place):

@@ -14,7 +14,7 @@ from engine.cli.place import Place, json_option, place_options
     type=click.IntRange(1, 1000),
     default=20,
     show_default=True,
-    help="Maximum number of generations.",
+    help="Maximum number of generations to print.",
 )
 @json_option
 @place_options

@@ -32,8 +32,7 @@ def command(given: tuple[str, ...], *, choice: Choice, as_json: bool, place: Pla
     A manual retry counts as the run that it retries. Notes say which jobs are paused, and how the files
     differ from what the engine has. Each time is in the zone of its job.
 
-    Exit code: 0, whatever the results; 1 there is no ledger, and the files have errors. To see whether all
-    is well: jobfile report.
+    To see whether all is well: jobfile report.
     """
     states, view = named_states(given, STATES), place.view_if_any()
     found = list_at(place.config, view, now=place.now(), choice=choice, states=states)

@@ -32,9 +32,7 @@ def command(
     Each instant counts once: a run that did not succeed, but whose manual retry did, is fixed by hand. A run
     is overdue when it was due and nothing has started it: no engine is running, or starts are on hold.
 
-    Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, is overdue, or ended and no
-    engine has recorded it; 64 unknown job; 70 the sum does not add up. Times are read and shown in the zone
-    of JOB, or in UTC.
+    Times are read and shown in the zone of JOB, or in UTC.
     """
     report = _report(place, job, since, until, choice)
     if as_json:

@@ -14,7 +14,7 @@ from engine.service.status import status_at
 @json_option
 @place_options
 def command(*, as_json: bool, place: Place) -> int:
-    """Is the system well: engine, generation, rejected config, disk. Exit code 0 or 1.
+    """Is the system well: engine, generation, rejected config, disk.
 
     To see whether a job ran: jobfile did, jobfile report.
     """

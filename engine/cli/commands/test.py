@@ -19,8 +19,10 @@ from jobfile.pipeline import Compiled
 
 @click.command("test")
 @click.argument("paths", nargs=-1, metavar="[FILE or FOLDER]...")
-@click.option("-k", "word", metavar="WORD", help="Only cases with WORD in their name or job.")
-@click.option("--junit", "junit_file", metavar="FILE", help="Write JUnit XML, for CI.")
+@click.option("-k", "word", metavar="WORD", help="Run only cases with WORD in their name or job.")
+@click.option(
+    "--junit", "junit_file", metavar="FILE", help="Also write the results to this file as JUnit XML, for CI."
+)
 @json_option
 @place_options
 def command(

@@ -28,10 +28,7 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
 
     Without TIME: the newest expected run. TIME is a time as any command prints it, 8:00 for today, or a day
     (2026-11-23, yesterday) for its worst run; in the job's zone unless it names another. A RUN is named by
-    the beginning of its id, and needs no TIME.
-
-    Exit code: 0, whatever the run's result; 64 unknown job, run or time. To see whether it succeeded:
-    jobfile did.
+    the beginning of its id, and needs no TIME. To see whether it succeeded: jobfile did.
     """
     named = subject(place, job_or_run)
     if time and named.run is not None:
