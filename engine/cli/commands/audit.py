@@ -4,7 +4,7 @@ import click
 
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 
 SHORTEST_HASH = 12
@@ -60,5 +60,6 @@ def _verify(place: Place, noted: str, *, as_json: bool) -> int:
     if as_json:
         print_json(verified_to_json(verified))
     else:
-        click.echo(verified_to_text(verified))
+        style = style_of()
+        print_text(verified_to_text(verified, style=style), style)
     return GOOD if verified.is_whole else NOT_WELL

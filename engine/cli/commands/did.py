@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 import click
 
-from engine.answers.did import Did, did, did_never, did_to_json
+from engine.answers.did import Did, did, did_never, did_to_json, did_to_text
 from engine.cli.naming import NeverAppliedError, subject
-from engine.cli.output import print_json
+from engine.cli.output import print_json, print_text, style_of
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_day, parse_instant
 from engine.service.presence import presence_at
-from jobfile.diagnostics.escapes import printable
 
 
 @click.command("did")
@@ -59,7 +58,8 @@ def command(
     if as_json:
         print_json(did_to_json(found))
     else:
-        click.echo(printable(found.line))
+        style = style_of()
+        print_text(did_to_text(found, style=style), style)
     return int(found.answer)
 
 

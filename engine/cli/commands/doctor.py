@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.doctor.checking import diagnose
 from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
@@ -22,5 +22,6 @@ def command(*, as_json: bool, place: Place) -> int:
     if as_json:
         print_json(diagnosis_to_json(examined))
     else:
-        click.echo(diagnosis_to_text(examined, width=width()))
+        style = style_of()
+        print_text(diagnosis_to_text(examined, width=width(), style=style), style)
     return GOOD if all(one.is_well for one in examined) else NOT_WELL

@@ -7,6 +7,7 @@ import click
 
 from engine.cli.exit_codes import GOOD, NOT_WELL, UNREADABLE
 from engine.cli.findings import print_diagnostics
+from engine.cli.output import print_text, style_of
 from engine.cli.place import Place, place_options
 from engine.host.atomic_write import replace_file
 from engine.sources.file_reader import read_job_files, read_limited
@@ -72,7 +73,9 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
         return NOT_WELL if has_mistakes else GOOD
     if shows_diff:
         lines = (source.text.splitlines(keepends=True), done.text.splitlines(keepends=True))
-        click.echo("".join(difflib.unified_diff(*lines, name, name)), nl=False)
+        style = style_of()
+        diff = "".join(difflib.unified_diff(*lines, name, name)).split("\n")
+        print_text("\n".join(style.change(line, of_diff=True) for line in diff), style, nl=False)
     if only_check:
         click.echo(printable(f"would change {name}"), err=True)
     elif not shows_diff:

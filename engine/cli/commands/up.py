@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from engine.cli.exit_codes import GOOD
+from engine.cli.output import style_of
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
@@ -124,7 +125,7 @@ def command(
     manager = Manager(place.config.environ, pid=os.getpid())
     console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), as_json=as_json))
     log = LogFile(config.state_dir / "engine.log")
-    journal = EventStream(log, Shown(console.tell, as_json=as_json), clock=clock)
+    journal = EventStream(log, Shown(console.tell, as_json=as_json, style=style_of()), clock=clock)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     session = _open(config, journal, clock)
