@@ -58,6 +58,14 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     "lsp": HelpPage(
         ("jobfile lsp",), {GOOD: "the editor ended the session", USAGE: "the extra `lsp` is not installed"}
     ),
+    "completion": HelpPage(
+        (
+            "jobfile completion bash > ~/.local/share/bash-completion/completions/jobfile",
+            "jobfile completion fish > ~/.config/fish/completions/jobfile.fish",
+            "jobfile completion zsh -- did nigh",
+        ),
+        _DONE,
+    ),
     "check": HelpPage(
         (
             "jobfile check",

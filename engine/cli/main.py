@@ -23,6 +23,7 @@ GROUPS = {
         "explain-schedule": "what a cron expression or a period means",
         "schema": "print the JSON Schema of job files",
         "lsp": "serve an editor",
+        "completion": "complete command lines in bash, zsh or fish",
     },
     "Check": {
         "check": "find every mistake in job files",
