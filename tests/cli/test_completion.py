@@ -231,11 +231,11 @@ def test_names_come_from_the_files_and_else_from_the_ledger(jobfile: Jobfile, tm
 
     assert names("did", "g") == ["good"]
     assert names("logs", "") == ["good", "bad", "flaky", "slow"]
-    assert names("retry", "") == []
+    assert names("retry", "") == ["good", "bad", "flaky", "slow"]
     jobfile("apply", "--yes")
     jobfile("run", "bad")
     run = str(jobfile("runs", "--json").json[0]["id"])
-    assert names("retry", "") == [f"{run[:8]}\tbad, failed"]
+    assert names("retry", "") == [f"{run[:8]}\tbad, failed", "good", "bad", "flaky", "slow"]
     assert names("logs", run[:12]) == [f"{run}\tbad, failed"]
     assert names("cancel", "") == []
     assert names("run", "good", "-p", "c") == ["count=\tinteger"]

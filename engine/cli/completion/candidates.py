@@ -19,7 +19,7 @@ FOLDERS: Final = ":folders"
 _SAFE: Final = re.compile(r"[\w.,:/@%+=-]*", re.ASCII)
 """What no shell reads as anything but text. Other values are not offered, so nothing has to be quoted."""
 _RUN: Final = re.compile(r"[0-9a-f]*")
-"""The beginning of a run's id. Beside names of jobs, runs are offered only if one was begun."""
+"""The beginning of a run's id. Beside names of jobs, runs are offered if one was begun, or by `retry`."""
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _WORDS: Final[Mapping[str, Sequence[str]]] = {
     "TIME": ("now", "today", "yesterday", "1h", "24h", "7d"),
@@ -182,7 +182,11 @@ def _of_kinds(line: _Line, kinds: str | list[str], current: str, known: Known) -
     for kind in _WORD.findall(kinds):
         if kind in _WORDS:
             yield from map(Candidate, _WORDS[kind])
-        elif kind == "RUN" and _RUN.fullmatch(current) and ("JOB" not in kinds or current):
+        elif (
+            kind == "RUN"
+            and _RUN.fullmatch(current)
+            and (current or "JOB" not in kinds or line.command == "retry")
+        ):
             yield from known.runs(line.command, current)
         elif kind == "STATE":
             yield from _states(current)
@@ -242,4 +246,6 @@ def _fitting(offered: Iterable[Candidate], current: str) -> list[Candidate]:
     for one in offered:
         if one.value in (FILES, FOLDERS) or (one.value.startswith(current) and _SAFE.fullmatch(one.value)):
             fitting.setdefault(one.value, one)
+    if FILES in fitting:
+        fitting.pop(FOLDERS, None)  # a shell that offers files offers folders too
     return list(fitting.values())
