@@ -1,10 +1,14 @@
 """Text in columns: tables, and facts with labels, at a given width."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from jobfile.diagnostics.escapes import printable
 from jobfile.render.style import PLAIN, Style
+
+Paint = Callable[[str], str]
+"""Adds colours to a text, and nothing else."""
 
 MIN_ROOM = 20
 """Minimum width of a wrapped fact, however narrow the terminal is."""
@@ -36,32 +40,31 @@ def table(
     width: int | None,
     right: Sequence[int] = (),
     names: Sequence[int] = (),
-    states: Sequence[int] = (),
     reason: int | None = None,
-    style: Style = PLAIN,
+    paints: Mapping[int, Paint] = MappingProxyType({}),
 ) -> str:
     """A table with two spaces between columns, at most as wide as `width` if one is given.
 
     Columns are named by their index. Where the width does not suffice, `reason` is wrapped, or written
-    below its row, never cut; `names` are cut in the middle, then the other columns at their end. A cell
-    of `states` begins with a state and has its colour.
+    below its row, never cut; `names` are cut in the middle, then the other columns at their end, those of
+    `paints` last. `paints` colour the cells of a column.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     natural = [max(map(display_width, column)) for column in zip(heads, *cells, strict=True)]
-    columns = _fitted(natural, width, names=names, last=states, reason=reason)
+    columns = _fitted(natural, width, names=names, last=tuple(paints), reason=reason)
 
-    def lines_of(row: Sequence[str], painted: Sequence[int]) -> list[str]:
+    def lines_of(row: Sequence[str], paints: Mapping[int, Paint]) -> list[str]:
         parts = [
             _lines_of(cell, columns[index], is_whole=index == reason, is_name=index in names)
             for index, cell in enumerate(row)
         ]
         count = max(map(len, parts), default=0)
         texts = ([part[number] if number < len(part) else "" for part in parts] for number in range(count))
-        return [_line(one, columns, right, painted, style) for one in texts]
+        return [_line(one, columns, right, paints) for one in texts]
 
-    lines = lines_of(heads, ())
+    lines = lines_of(heads, {})
     for row in cells:
-        lines += lines_of(row, states)
+        lines += lines_of(row, paints)
         if reason is not None and width is not None and row[reason] and not columns[reason]:
             lines += [" " * _INDENT + one for one in _wrapped(row[reason], width - _INDENT, breaks=True)]
     return "\n".join(lines)
@@ -178,11 +181,11 @@ def _lines_of(cell: str, columns: int, *, is_whole: bool, is_name: bool) -> list
 
 
 def _line(
-    row: Sequence[str], columns: Sequence[int], right: Sequence[int], states: Sequence[int], style: Style
+    row: Sequence[str], columns: Sequence[int], right: Sequence[int], paints: Mapping[int, Paint]
 ) -> str:
     parts = []
     for index, cell in enumerate(row):
         space = " " * (columns[index] - display_width(cell))
-        text = style.state(cell) if index in states else cell
+        text = paints[index](cell) if index in paints else cell
         parts += [space + text if index in right else text + space] if columns[index] else []
     return (" " * _GAP).join(parts).rstrip()

@@ -93,6 +93,11 @@ class Style:
         tone = WORDS.get(text.strip().partition(" ")[0])
         return self.paint(text, tone) if tone else text
 
+    def count(self, text: str, state: str) -> str:
+        """A number of runs, in the tone of their state; a dot is none."""
+        tone = WORDS.get(state)
+        return self.paint(text, tone) if tone and text.strip("· ") else text
+
     def states(self, text: str) -> str:
         """A sentence in which each state and each alarm has its tone."""
         return _any_word().sub(self._painted, text) if self.is_coloured else text

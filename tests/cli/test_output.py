@@ -62,6 +62,10 @@ tests:
 
 PAINTED = {
     "did bad": ("31", "failed"),
+    "why bad": ("31", "failed"),
+    "runs": ("31", "failed"),
+    "report": ("31", "1"),
+    "retry --failed --dry-run": ("31", "failed"),
     "status": ("33", "paused"),
     "doctor": ("32", "ok "),
     "test": ("31", "FAIL"),

@@ -32,7 +32,7 @@ def test_a_table_is_at_most_as_wide_as_the_terminal_and_shows_each_reason_whole(
     rows: list[tuple[str, ...]], width: int, has_colour: bool
 ) -> None:
     style = COLOURED if has_colour else PLAIN
-    text = COLOUR.sub("", table(HEADS, rows, width=width, names=(1,), states=(3,), reason=4, style=style))
+    text = COLOUR.sub("", table(HEADS, rows, width=width, names=(1,), reason=4, paints={3: style.state}))
     assert all(display_width(line) <= width for line in text.split("\n"))
     for row in rows:
         reason = without_space(row[4])
@@ -63,7 +63,7 @@ def test_colours_change_nothing_but_colours_and_pass_the_door_to_the_terminal(
     rows: list[tuple[str, ...]], width: int
 ) -> None:
     plain, coloured = (
-        table(HEADS, rows, width=width, names=(1,), states=(3,), reason=4, style=style)
+        table(HEADS, rows, width=width, names=(1,), reason=4, paints={3: style.state})
         for style in (PLAIN, COLOURED)
     )
     assert COLOUR.sub("", coloured) == plain
@@ -128,7 +128,7 @@ run       job        scheduled …  state
     ],
 )
 def test_in_less_room_the_reason_is_wrapped_then_below_its_row_and_never_cut(width: int, shown: str) -> None:
-    assert table(HEADS, [ONE_ROW], width=width, names=(1,), states=(3,), reason=4) == shown
+    assert table(HEADS, [ONE_ROW], width=width, names=(1,), reason=4, paints={3: PLAIN.state}) == shown
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from engine.answers.asked import Asked
 from engine.answers.why import Story, story_to_json, story_to_text, why, why_day, why_newest, why_run
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, subject
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
@@ -38,7 +38,8 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     if as_json:
         print_json(story_to_json(story))
     else:
-        click.echo(story_to_text(story, width=width()))
+        style = style_of()
+        print_text(story_to_text(story, width=width(), style=style), style)
     return GOOD
 
 
