@@ -46,7 +46,14 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             UNREADABLE: "a file cannot be read",
         },
     ),
-    "explain": HelpPage(("jobfile explain JF203", "jobfile explain keys job"), _DONE),
+    "explain": HelpPage(
+        (
+            "jobfile explain JF203",
+            "jobfile explain keys job",
+            "jobfile explain keys --markdown > reference.md",
+        ),
+        _DONE,
+    ),
     "explain-schedule": HelpPage(
         (
             "jobfile explain-schedule '30 2 * * mon-fri' --timezone Europe/Oslo",

@@ -214,7 +214,7 @@ def _of_the_language(kind: str, arguments: Sequence[str]) -> Iterator[Candidate]
     elif kind == "keys" and not arguments:
         yield Candidate("keys", "the keys of a job file")
     elif kind == "KIND" and arguments == ["keys"]:
-        from jobfile.pages import KINDS  # noqa: PLC0415  start-up time: only for kinds
+        from jobfile.pages.keys import KINDS  # noqa: PLC0415  start-up time: only for kinds
 
         yield from map(Candidate, KINDS)
 
