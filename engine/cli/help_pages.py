@@ -114,7 +114,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         (
             "jobfile plan",
             "jobfile plan --from main --to HEAD --format markdown",
-            "jobfile plan --from engine:6 --to engine:7",
+            "jobfile plan nightly --from engine:6 --to engine:7",
+            "jobfile plan --summary --owner ops",
             "jobfile plan --out change.plan",
         ),
         {

@@ -139,6 +139,11 @@ def _start(text: str, columns: int) -> str:
     return text
 
 
+def paragraph(text: str, *, width: int) -> str:
+    """A line of text that may be long, as lines of this width."""
+    return "\n".join(_wrapped(printable(text), width))
+
+
 def facts(rows: Sequence[tuple[str, str]], *, width: int, style: Style = PLAIN) -> str:
     """Labels in a column, and the text of each beside it, wrapped under itself.
 

@@ -64,6 +64,7 @@ PAINTED = {
     "did bad": ("31", "failed"),
     "why bad": ("31", "failed"),
     "runs": ("31", "failed"),
+    "list": ("31", "✗"),
     "report": ("31", "1"),
     "retry --failed --dry-run": ("31", "failed"),
     "status": ("33", "paused"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.answers.findings import Severity
 from engine.answers.report import VERDICTS
-from engine.core.columns import cut_middle, display_width, facts, table
+from engine.core.columns import cut_middle, display_width, facts, paragraph, table
 from engine.core.lifecycle import AttemptState, RunState
 from jobfile.diagnostics.escapes import harmless
 from jobfile.render.style import ALARMS, COLOURED, PLAIN, WORDS, Tone
@@ -173,3 +173,7 @@ def test_facts_paint_labels_that_are_states_and_alarms() -> None:
     assert COLOUR.sub("", coloured) == plain
     assert coloured.count("\x1b[0m") == 3
     assert all(one in plain for one in ("CANNOT BE READ", *(name for name in ALARMS if name == "LOW")))
+
+
+def test_a_long_line_becomes_several() -> None:
+    assert paragraph("no engine is running; start one", width=20) == "no engine is\nrunning; start one"
