@@ -81,7 +81,7 @@ def agenda_to_text(found: Agenda, *, width: int) -> str:
         return "nothing is scheduled" if found.until is None else "nothing is scheduled in that time"
     rows = [_cells(one, found.since if index == 0 else None) for index, one in enumerate(found.fires)]
     rest = [] if found.is_all else [f"the first {many(len(found.fires), 'fire')}: more with --limit"]
-    return "\n".join([table(HEADS, rows, width=width), *rest])
+    return "\n".join([table(HEADS, rows, names=(2,), reason=3, width=width), *rest])
 
 
 def agenda_to_json(found: Agenda, *, obstacle: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from engine.core.columns import table
 from engine.core.records import Audited
 from engine.core.vocabulary import instant_text
 from jobfile.model.counts import many
+from jobfile.render.style import PLAIN, Style, Tone
 
 HEADS = ("record", "when", "who", "what", "of", "why")
 Records = Sequence[tuple[int, Audited]]
@@ -42,7 +43,8 @@ def records_to_text(records: Records, *, width: int) -> str:
     """Records as text: a line for each."""
     if not records:
         return "nothing was recorded yet"
-    return table(HEADS, [_row(number, one) for number, one in records], right=(0,), width=width)
+    rows = [_row(number, one) for number, one in records]
+    return table(HEADS, rows, right=(0,), names=(4, 2), reason=len(HEADS) - 1, width=width)
 
 
 def records_to_json(records: Records) -> dict[str, object]:
@@ -50,10 +52,13 @@ def records_to_json(records: Records) -> dict[str, object]:
     return {"format": 1, "records": [_record(number, one) for number, one in records]}
 
 
-def verified_to_text(verified: Verified) -> str:
+def verified_to_text(verified: Verified, *, style: Style = PLAIN) -> str:
     """The result of a check, as text."""
     missing = f"no record has the hash {verified.noted}: records were cut off, or all were rewritten"
-    return "\n".join([_chain_line(verified.chain), *([missing] if verified.is_missing else [])])
+    chain = style.paint(
+        _chain_line(verified.chain), Tone.GOOD if verified.chain.broken_at is None else Tone.BAD
+    )
+    return "\n".join([chain, *([style.paint(missing, Tone.BAD)] if verified.is_missing else [])])
 
 
 def verified_to_json(verified: Verified) -> dict[str, object]:

@@ -8,6 +8,7 @@ from engine.core.reasons import IncidentKind
 from engine.core.records import CLOCK_HOLD, Incident
 from engine.core.vocabulary import instant_text
 from engine.ledger.ports import View
+from jobfile.render.style import PLAIN, Style
 
 SHOWN = 5
 """Maximum number of clock events shown."""
@@ -39,7 +40,7 @@ def look_at_clock(view: View, *, now: datetime, is_synchronized: bool | None) ->
     )
 
 
-def clock_to_text(clock: Clock, *, width: int) -> str:
+def clock_to_text(clock: Clock, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text."""
     hold = clock.hold
     rows = [
@@ -48,7 +49,7 @@ def clock_to_text(clock: Clock, *, width: int) -> str:
         ("believed", "yes" if hold is None else f"NO: {hold.detail}"),
         *(("", _event(one)) for one in clock.events),
     ]
-    return facts(rows, width=width)
+    return facts(rows, width=width, style=style)
 
 
 def clock_to_json(clock: Clock) -> dict[str, object]:

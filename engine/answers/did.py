@@ -19,8 +19,10 @@ from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.vocabulary import instant_text, seconds_text, short, start_error_words, value_text
 from engine.ledger.ports import History, View
+from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.values import Value
+from jobfile.render.style import PLAIN, Style
 
 
 class Answer(IntEnum):
@@ -68,6 +70,13 @@ def did(
 def did_never(job: str, why: str) -> Did:
     """Answer for a job that was never applied or run."""
     return Did(job=job, answer=Answer.NOT_EXPECTED, line=f"{job}: not expected: {why}", items=())
+
+
+def did_to_text(found: Did, *, style: Style = PLAIN) -> str:
+    """The answer as one line; the job's name is no word of the answer, so it has no colour."""
+    line = printable(found.line)
+    name = found.job if line.startswith(found.job) else ""
+    return name + style.states(line.removeprefix(name))
 
 
 def did_to_json(found: Did) -> dict[str, object]:

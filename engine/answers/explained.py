@@ -3,8 +3,10 @@
 import re
 from typing import Final, NamedTuple
 
+from engine.core.columns import facts
 from jobfile.diagnostics.diagnostic import CODES
-from jobfile.pages import keys_text, page_text
+from jobfile.pages import page_text
+from jobfile.pages.keys import Key, keys_of
 
 
 class Page(NamedTuple):
@@ -52,10 +54,33 @@ def codes_to_json() -> dict[str, object]:
     return {"format": 1, "codes": [_about(code) for code in CODES]}
 
 
+def keys_to_text(kind: str, *, width: int) -> str:
+    """The keys of a kind of map as text: the meaning, form, default, values and an example of each."""
+    rows = []
+    for one in keys_of(kind):
+        default = ", required" if one.is_required else f"; default: {one.default}" if one.default else ""
+        rows += [(one.name, one.means), ("", one.type + default)]
+        rows += [("", f"- {value}{f': {means}' if means else ''}") for value, means in one.values]
+        rows += [("", one.example), ("", "")]
+    return facts(rows[:-1], width=width)
+
+
 def keys_to_json(kind: str) -> dict[str, object]:
-    """The keys of a kind of map, as JSON data; `keys_text` gives them as text."""
-    rows = [line.split(None, 1) for line in keys_text(kind).splitlines()]
-    return {"format": 1, "kind": kind, "keys": [{"key": key, "means": means} for key, means in rows]}
+    """The keys of a kind of map, as JSON data."""
+    return {"format": 1, "kind": kind, "keys": [_key(one) for one in keys_of(kind)]}
+
+
+def _key(one: Key) -> dict[str, object]:
+    return {
+        "key": one.name,
+        "means": one.means,
+        "type": one.type,
+        "default": one.default or None,
+        "values": [{"value": value, "means": means} for value, means in one.values],
+        "example": one.example,
+        "required": one.is_required,
+        "more": one.more,
+    }
 
 
 def _about(code: str) -> dict[str, str]:

@@ -1,18 +1,22 @@
 """Answers of `generations`: what was in force when, who applied it, and from which commit."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC
+from typing import Final
 
 from engine.core.columns import table
 from engine.core.records import Applied
 from engine.core.vocabulary import instant_text
+from jobfile.render.style import PLAIN, Style
 
 HEADS = ("generation", "applied", "by", "commit", "changed", "note")
 COMMIT_DIGITS = 7
 """Number of digits shown of a commit."""
+_COUNT: Final = re.compile(r"(?<=  |\d )[+~-]\d+(?= |$)", re.MULTILINE)
 
 
-def generations_to_text(found: Sequence[Applied], *, width: int) -> str:
+def generations_to_text(found: Sequence[Applied], *, width: int, style: Style = PLAIN) -> str:
     """Generations as text: a line for each."""
     if not found:
         return "nothing was applied yet:  jobfile up  or  jobfile apply"
@@ -27,7 +31,8 @@ def generations_to_text(found: Sequence[Applied], *, width: int) -> str:
         )
         for one in found
     ]
-    return table(HEADS, rows, right=(0,), width=width)
+    text = table(HEADS, rows, right=(0,), names=(2,), reason=len(HEADS) - 1, width=width)
+    return _COUNT.sub(lambda count: style.change(count[0], of_diff=True), text)
 
 
 def generations_to_json(found: Sequence[Applied]) -> dict[str, object]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import UTC
+from functools import partial
 from typing import Final
 
 from engine.answers.listing import MARKS, JobList, ListedJob
 from engine.answers.overdue import OVERDUE
-from engine.core.columns import cut, table
+from engine.core.columns import Paint, paragraph, table
 from engine.core.lifecycle import OPEN_STATES, RunState
 from engine.core.vocabulary import instant_text
-from jobfile.diagnostics.escapes import printable
+from jobfile.render.style import PLAIN, Style
 from jobfile.schedule.zones import load_zone
 
 SIGNS: Final[Mapping[str, str]] = {
@@ -24,21 +25,30 @@ SIGNS: Final[Mapping[str, str]] = {
     **dict.fromkeys(OPEN_STATES, "…"),
 }
 """One character for each result; colours are not needed to tell them apart."""
+_STATES: Final = {sign: str(state) for state, sign in SIGNS.items()}
 
 HEADS: Final = ("job", "state", f"last {MARKS}", "expected at", "next", "owner", "tags", "notes")
 ALWAYS: Final = 3
 """The first columns are always shown, the others only where a job has something in them."""
 
 
-def list_to_text(found: JobList, *, width: int) -> str:
+def list_to_text(found: JobList, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text: why nothing starts, one line for each job, and what the signs mean."""
-    lines = [cut(printable(line), width) for line in _above(found)]
+    lines = [style.alarms(paragraph(line, width=width)) for line in _above(found)]
     if not found.jobs:
         return "\n".join([*lines, "no such jobs" if found.is_filtered else "no jobs"])
     rows = [_cells(one) for one in found.jobs]
     shown = [i for i in range(len(HEADS)) if i < ALWAYS or any(row[i] for row in rows)]
     heads, rows = [HEADS[i] for i in shown], [tuple(row[i] for i in shown) for row in rows]
-    return "\n".join([*lines, table(heads, rows, width=width), *_legend(found)])
+    notes = heads.index("notes") if "notes" in heads else None
+    paints: dict[int, Paint] = {1: style.state, 2: partial(_painted_marks, style=style)}
+    listed = table(heads, rows, names=(0,), reason=notes, paints=paints, width=width)
+    return "\n".join([*lines, listed, *_legend(found)])
+
+
+def _painted_marks(marks: str, *, style: Style) -> str:
+    """The signs of the last results, each in the tone of its state."""
+    return "".join(style.count(mark, _STATES[mark]) if mark in _STATES else mark for mark in marks)
 
 
 def _above(found: JobList) -> list[str]:

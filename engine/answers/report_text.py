@@ -1,13 +1,16 @@
 """The answer of `report` as text."""
 
+from functools import partial
+
 from engine.answers.overdue import OVERDUE
 from engine.answers.report import FIXED, VERDICTS, Report, Row
 from engine.core.columns import table
 from engine.core.vocabulary import instant_text
 from jobfile.model.counts import many
+from jobfile.render.style import PLAIN, Style
 
 
-def report_to_text(report: Report, *, width: int) -> str:
+def report_to_text(report: Report, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text: what waits for an engine, then one line for each job."""
     total = report.total
     shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
@@ -17,8 +20,10 @@ def report_to_text(report: Report, *, width: int) -> str:
         rows.append(("total", *_cells(total, shown)[1:]))
     since, until = (instant_text(at, report.zone, has_seconds=True) for at in (report.since, report.until))
     by_hand = f", {total.requested} of the expected runs asked for" if total.requested else ""
-    lines = [f"{since} to {until}{by_hand}", *_idle_lines(report)]
-    return "\n".join([*lines, "", table(heads, rows, right=range(1, len(heads)), width=width)])
+    lines = [f"{since} to {until}{by_hand}", *map(style.alarms, _idle_lines(report))]
+    paints = {index: partial(style.count, state=verdict) for index, verdict in enumerate(shown, start=2)}
+    numbers = table(heads, rows, right=range(1, len(heads)), names=(0,), paints=paints, width=width)
+    return "\n".join([*lines, "", numbers])
 
 
 def _idle_lines(report: Report) -> list[str]:

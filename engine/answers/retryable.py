@@ -17,6 +17,7 @@ from engine.core.lifecycle import Run
 from engine.core.vocabulary import in_words, instant_text, short
 from engine.ledger.ports import View
 from jobfile.model.counts import many
+from jobfile.render.style import PLAIN, Style
 
 MAX_RETRIED: Final = 1_000
 """Maximum number of runs that one command retries."""
@@ -75,7 +76,7 @@ def retryable(
     )
 
 
-def retryable_to_text(found: Retryable, *, width: int) -> str:
+def retryable_to_text(found: Retryable, *, width: int, style: Style = PLAIN) -> str:
     """What would be retried, as text."""
     lines = ["nothing to retry: every run of that time ended well, or was retried"]
     if found.runs:
@@ -83,7 +84,7 @@ def retryable_to_text(found: Retryable, *, width: int) -> str:
             (short(run.id), run.job, _at(found, run), run.state.value, words)
             for run, words in zip(found.runs, found.words, strict=True)
         ]
-        lines = [table(HEADS, rows, width=width)]
+        lines = [table(HEADS, rows, width=width, names=(1,), reason=4, paints={3: style.state})]
     if found.recorded_only:
         have = many(
             found.recorded_only, "occurrence that did not run has", "occurrences that did not run have"
@@ -92,13 +93,13 @@ def retryable_to_text(found: Retryable, *, width: int) -> str:
     return "\n".join(lines)
 
 
-def retried_to_text(found: Retryable, retried: Sequence[Retried], *, width: int) -> str:
+def retried_to_text(found: Retryable, retried: Sequence[Retried], *, width: int, style: Style = PLAIN) -> str:
     """The new runs as text."""
     rows = [
         (short(one.new.id), short(one.old.id), one.new.job, _at(found, one.old), *_state(one.new))
         for one in retried
     ]
-    return table(NEW_HEADS, rows, width=width)
+    return table(NEW_HEADS, rows, width=width, names=(2,), reason=5, paints={4: style.state})
 
 
 def retryable_to_json(found: Retryable, retried: Sequence[Retried]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from engine.core.records import Gap
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.render.style import PLAIN, Style
 
 HEADS = ("run", "job", "scheduled for", "state", "took", "why")
 
@@ -112,11 +113,11 @@ def _runs(
     return Runs(runs=runs, words=tuple(words), gaps=gaps, zones=zones, is_limited=is_limited)
 
 
-def runs_to_text(found: Runs, *, width: int) -> str:
+def runs_to_text(found: Runs, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text: a table of the runs, and what it leaves out."""
     if found.runs:
         rows = [_cells(found, run, words) for run, words in zip(found.runs, found.words, strict=True)]
-        lines = [table(HEADS, rows, width=width)]
+        lines = [table(HEADS, rows, width=width, names=(1,), reason=5, paints={3: style.state})]
     else:
         lines = ["no such runs" if found.is_limited else "no runs yet"]
     return "\n".join([*lines, *_gap_lines(found)])

@@ -10,6 +10,7 @@ from engine.core.records import Incident
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
 from jobfile.model.counts import many
+from jobfile.render.style import PLAIN, Style
 
 MAX_ROWS = 3
 """Maximum number of unreadable rows that are named."""
@@ -17,9 +18,9 @@ COMMIT_DIGITS = 12
 """Number of digits shown of a commit."""
 
 
-def status_to_text(status: Status, *, width: int) -> str:
+def status_to_text(status: Status, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text: a line for each label, with problems in capitals."""
-    return facts(_rows(status), width=width)
+    return facts(_rows(status), width=width, style=style)
 
 
 def _rows(status: Status) -> list[Fact]:

@@ -20,6 +20,7 @@ from engine.core.records import Audited, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.render.style import PLAIN, Style
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fire_at, fires, next_fire
 
@@ -58,12 +59,14 @@ class Story:
         return tuple(run.id for run in self.runs)
 
 
-def story_to_text(story: Story, *, width: int) -> str:
+def story_to_text(story: Story, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text: the headline, the facts, and the end of the run's output."""
     ends = (("last lines" if index == 0 else "", line) for index, line in enumerate(story.last_lines))
     told = (*story.facts, *ends)
-    head = printable(story.headline)
-    return f"{head}\n\n{facts(told, width=width)}" if told else head
+    headline = printable(story.headline)
+    name = story.job if headline.startswith(story.job) else ""
+    head = name + style.states(headline.removeprefix(name))
+    return f"{head}\n\n{facts(told, width=width, style=style)}" if told else head
 
 
 def story_to_json(story: Story) -> dict[str, object]:

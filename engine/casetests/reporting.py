@@ -6,6 +6,8 @@ from xml.etree import ElementTree
 
 from engine.casetests.cases import CaseFile
 from engine.casetests.judging import Failure, Judged
+from jobfile.diagnostics.escapes import printable
+from jobfile.render.style import PLAIN, Style
 
 Results = Sequence[tuple[CaseFile, Sequence[Judged]]]
 
@@ -15,20 +17,20 @@ def is_well(results: Results) -> bool:
     return all(one.is_good for _, judged in results for one in judged)
 
 
-def text_lines(results: Results) -> Iterator[str]:
+def text_lines(results: Results, *, style: Style = PLAIN) -> Iterator[str]:
     """One line for each case, grouped by file, and below each that did not pass, why."""
     for index, (file, judged) in enumerate(results):
         if index:
             yield ""
-        yield file.source.name
+        yield printable(file.source.name)
         for one in judged:
             word = "ok" if one.is_good else "ERROR" if one.error else "FAIL"
-            yield f"  {word:<5}  {one.case.name}"
+            yield f"  {style.state(word)}{' ' * (5 - len(word))}  {printable(one.case.name)}"
             if one.error:
-                yield f"         {_place(file, one)}: {one.error}"
+                yield printable(f"         {_place(file, one)}: {one.error}")
             for failure in one.failures:
-                yield f"         {_failed_at(file, failure)}: {failure.key}"
-                yield from (f"           {line}" for line in failure.lines)
+                yield printable(f"         {_failed_at(file, failure)}: {failure.key}")
+                yield from (printable(f"           {line}") for line in failure.lines)
 
 
 def summary_line(results: Results, seconds: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from engine.cli.output import is_coloured, print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity, left_off_words, most_severe
 from jobfile.diagnostics.source import Source
 from jobfile.model.counts import many
@@ -32,14 +32,17 @@ def print_diagnostics(
         if left_off:
             click.echo(left_off_words(left_off), err=True)
     elif form == "short":
-        _print_if_any(render_short(diagnostics))
+        if text := render_short(diagnostics):
+            click.echo(text.rstrip("\n"))
     elif form in ("github", "gitlab", "sarif"):
         from engine.cli.services import print_for_service  # noqa: PLC0415  start-up time: only when asked for
 
         print_for_service(diagnostics, sources, form=form, files=files, jobs=jobs)
     else:
-        text = render_text(diagnostics, sources=sources, color=is_coloured(), width=width())
-        _print_if_any(text)
+        style = style_of()
+        text = render_text(diagnostics, sources=sources, style=style, width=width())
+        if text:
+            print_text(text.rstrip("\n"), style)
         if jobs is not None:
             line = summary_line(diagnostics, files=len(files), jobs=jobs)
             click.echo(f"\n{line}" if text else line)
@@ -52,8 +55,3 @@ def print_errors(compiled: Looked) -> None:
     others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)
     if others:
         click.echo(f"and {many(others, 'warning')}; to see them:  jobfile check", err=True)
-
-
-def _print_if_any(text: str) -> None:
-    if text:
-        click.echo(text.rstrip("\n"))

@@ -15,45 +15,75 @@ from engine.host.environment import environment
 from jobfile import __version__
 from jobfile.diagnostics.escapes import message
 
-COMMANDS = {
-    "init": "write a working jobs.yaml, and the schema for an editor",
-    "check": "find every mistake in job files",
-    "fmt": "lay out job files, comments kept",
-    "show": "a job with all its defaults, and the origin of each value",
-    "next": "when a job, or a cron expression, fires next",
-    "explain-schedule": "what a cron expression or a period means",
-    "simulate": "a month of the jobs in a second",
-    "test": "run the test cases beside the jobs",
-    "up": "run the engine in the foreground",
-    "run": "run a job now and follow it",
-    "plan": "what a change means for the runs to come",
-    "comment": "put a plan on its pull request",
-    "apply": "put the job files, or a saved plan, in force",
-    "rollback": "put an earlier generation in force again",
-    "generations": "what was in force when, by whom, from which commit",
-    "status": "is the system well?",
-    "doctor": "is the machine and the ledger sound?",
-    "list": "every job: its last results, its next time, its owner",
-    "did": "did this job run, did it succeed?",
-    "why": "the whole story of one expected run",
-    "report": "everything expected, and the results",
-    "runs": "the newest runs",
-    "logs": "what a run wrote",
-    "outputs": "the values that a run gave by name",
-    "wait": "wait for runs to end",
-    "cancel": "end a run",
-    "retry": "run a job's run again",
-    "pause": "stop a job from running on its schedule",
-    "resume": "let a paused job run again",
-    "audit": "who changed what, and whether the record is complete",
-    "clock": "whether the engine believes the clock",
-    "schema": "print the JSON Schema of job files",
-    "lsp": "serve an editor",
-    "explain": "what a diagnostic's code means",
+GROUPS = {
+    "Write": {
+        "init": "write a working jobs.yaml, and the schema for an editor",
+        "fmt": "lay out job files, comments kept",
+        "explain": "what a diagnostic's code or a key of a job file means",
+        "explain-schedule": "what a cron expression or a period means",
+        "schema": "print the JSON Schema of job files",
+        "lsp": "serve an editor",
+        "completion": "complete command lines in bash, zsh or fish",
+    },
+    "Check": {
+        "check": "find every mistake in job files",
+        "test": "run the test cases beside the jobs",
+        "show": "a job with all its defaults, and the origin of each value",
+        "next": "when a job, or a cron expression, fires next",
+        "simulate": "a month of the jobs in a second",
+    },
+    "Review": {
+        "plan": "what a change means for the runs to come",
+        "apply": "put the job files, or a saved plan, in force",
+        "comment": "put a plan on its pull request",
+        "generations": "what was in force when, by whom, from which commit",
+    },
+    "Run": {
+        "up": "run the engine in the foreground",
+        "run": "run a job now and follow it",
+        "wait": "wait for runs to end",
+        "cancel": "end a run",
+        "pause": "stop a job from running on its schedule",
+        "resume": "let a paused job run again",
+    },
+    "Answer": {
+        "status": "is the system well?",
+        "list": "every job: its last results, its next time, its owner",
+        "did": "did this job run, did it succeed?",
+        "why": "the whole story of one expected run",
+        "logs": "what a run wrote",
+        "outputs": "the values that a run gave by name",
+        "runs": "the newest runs",
+        "report": "everything expected, and the results",
+        "audit": "who changed what, and whether the record is complete",
+    },
+    "Repair": {
+        "doctor": "is the machine and the ledger sound?",
+        "retry": "run a job's run again",
+        "rollback": "put an earlier generation in force again",
+        "clock": "whether the engine believes the clock",
+    },
 }
+"""The groups of `jobfile --help`: in each, the commands in the order of use."""
+
+COMMANDS = {name: about for group in GROUPS.values() for name, about in group.items()}
 
 ELSEWHERE = {"ls": "list", "ps": "list", "history": "runs", "stop": "cancel", "kill": "cancel"}
 """Words of other tools, with the command here."""
+
+
+class HelpedCommand(click.Command):
+    """A command whose help ends with examples and the meanings of its exit codes."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        """Write the examples and the exit codes."""
+        from engine.cli.help_pages import PAGES  # noqa: PLC0415  start-up time: only for --help
+
+        page = PAGES[str(self.name)]
+        with formatter.section("Examples"):
+            formatter.write("".join(f"{' ' * formatter.current_indent}{one}\n" for one in page.examples))
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), about) for code, about in page.exits.items()])
 
 
 class Commands(click.Group):
@@ -70,12 +100,14 @@ class Commands(click.Group):
         module = importlib.import_module(f"engine.cli.commands.{name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
-        return command
+        return HelpedCommand(name, callback=command.callback, params=command.params, help=command.help)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list for --help, without loading any command."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+        """The groups for --help, without loading any command."""
+        longest = max(map(len, self.list_commands(ctx)))
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(longest), about) for name, about in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

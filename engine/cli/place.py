@@ -118,10 +118,15 @@ def place_options(function: Function) -> Function:
     with_place.__doc__ = function.__doc__
     with_place.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click's own attribute
     decorated = click.option(
-        "-f", "--file", metavar="FILE", help="The main job file [default: jobs.yaml here or above]."
+        "-f",
+        "--file",
+        metavar="FILE",
+        help="The main job file [default: jobs.yaml here, or in a folder above].",
     )(with_place)
     decorated = click.option(
-        "--state", metavar="DIR", help="The state folder [default: .jobfile beside the job file]."
+        "--state",
+        metavar="DIR",
+        help="The state folder [default: $JOBFILE_STATE, else .jobfile beside the job file].",
     )(decorated)
     return decorated  # type: ignore[return-value]  # same signature but for the place
 
@@ -151,7 +156,7 @@ strict_option = click.option(
     is_flag=True,
     flag_value=False,
     default=True,
-    help="Only warn when other users can change the job files.",
+    help="Only warn when other users can change the job files [default: refuse].",
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")

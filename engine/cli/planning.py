@@ -9,7 +9,7 @@ import click
 from engine.actions.unsupported import needs_beyond
 from engine.cli.exit_codes import GOOD
 from engine.cli.findings import print_errors
-from engine.cli.output import is_coloured, print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place
 from engine.host.keys import make_key
 from engine.host.lock import make_private_file, make_state_dir
@@ -28,8 +28,6 @@ from jobfile.plan.summary import render_summary
 from jobfile.plan.text import render_text
 
 NARROWEST = 60
-
-_PAINT = {"~": "yellow", ">": "cyan", "+": "green", "-": "red", "!": "magenta", "#": "bright_black"}
 
 
 def planned(
@@ -68,7 +66,9 @@ def print_plan(plan: Plan, *, is_full: bool, is_summary: bool = False) -> None:
         if is_summary
         else render_text(plan, width=columns, is_full=is_full)
     )
-    click.echo(_painted(text) if is_coloured() else text, nl=False, color=True)
+    style = style_of()
+    # Painted line by line at the end: without colours, the sign of a line has the same meaning.
+    print_text("\n".join(map(style.change, text.split("\n"))), style, nl=False)
 
 
 def save_plan(path: Path, plan: Plan, *, place: Place, text: str) -> None:
@@ -97,13 +97,3 @@ def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
     else:
         click.echo(applied_to_text(events))
     return GOOD
-
-
-def _painted(text: str) -> str:
-    """Colour lines by their first sign. Without colour, the sign has the same meaning."""
-    lines = []
-    for line in text.split("\n"):
-        sign = line.lstrip()[:1]
-        is_told = sign in _PAINT and line.lstrip()[1:2] == " "
-        lines.append(click.style(line, fg=_PAINT[sign]) if is_told else line)
-    return "\n".join(lines)

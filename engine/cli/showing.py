@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final, TextIO
 
-from engine.cli.output import is_coloured
+from engine.cli.output import style_of
 from engine.supervisor.output import OutputTail
 
 MAX_HELD: Final = 4096
@@ -123,7 +123,9 @@ class OutputShown:
         self._tail = tail
         self._lines = lines
         self._stream = stream or sys.stdout
-        self._text = NeutralText(has_colour=is_coloured()) if self._stream.isatty() else None
+        self._text = (
+            NeutralText(has_colour=style_of(self._stream).is_coloured) if self._stream.isatty() else None
+        )
 
     def show_new(self) -> None:
         """Print the output since the last call."""

@@ -3,9 +3,10 @@
 from engine.answers.findings import AREAS, Examined, Finding, Severity
 from engine.core.columns import facts
 from jobfile.model.counts import many
+from jobfile.render.style import PLAIN, Style
 
 
-def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int) -> str:
+def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int, style: Style = PLAIN) -> str:
     """A line for each area; below those with findings, what was found and what to do."""
     rows = []
     for one in examined:
@@ -14,7 +15,7 @@ def diagnosis_to_text(examined: tuple[Examined, ...], *, width: int) -> str:
             of_job = f"{finding.job}: " if finding.job else ""
             rows.append((_label(finding.severity.value), f"{of_job}{finding.found} [{finding.code}]"))
             rows.append(("", finding.help))
-    return f"{facts(rows, width=width)}\n\n{_summed_up(examined)}"
+    return f"{facts(rows, width=width, style=style)}\n\n{_summed_up(examined)}"
 
 
 def _label(word: str) -> str:

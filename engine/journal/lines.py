@@ -50,6 +50,7 @@ from engine.core.vocabulary import SHORT_ID, changes_text, in_words, seconds_tex
 from engine.journal.incident_lines import tell_about_job, tell_incident, tell_ledger, tell_upkeep
 from jobfile.diagnostics.escapes import message
 from jobfile.model.counts import many
+from jobfile.render.style import PLAIN, Style
 
 _LATE_SECONDS = 2.0
 _HASH_DIGITS = 16
@@ -242,7 +243,7 @@ def for_programs(events: Sequence[Event], now: datetime) -> str:
     return "".join(f"{json.dumps(tell_json(event, at=now))}\n" for event in events)
 
 
-def for_people(events: Sequence[Event], now: datetime) -> str:
+def for_people(events: Sequence[Event], now: datetime, *, style: Style = PLAIN) -> str:
     """Events as lines of text, with the local time of this host."""
     at = f"{now.astimezone():%H:%M:%S %Z}"
-    return "".join(f"{at}  {message(tell_text(event))}\n" for event in events)
+    return "".join(f"{at}  {style.states(message(tell_text(event)))}\n" for event in events)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from engine.core.events import Event, NotShown
 from engine.journal.lines import for_people, for_programs
+from jobfile.render.style import PLAIN, Style
 
 
 class Shown:
@@ -12,10 +14,10 @@ class Shown:
 
     name = "console"
 
-    def __init__(self, show: Callable[[str], None], *, as_json: bool = False) -> None:
+    def __init__(self, show: Callable[[str], None], *, as_json: bool = False, style: Style = PLAIN) -> None:
         """`show` must not wait for a reader."""
         self._show = show
-        self._lines = _lines(as_json=as_json)
+        self._lines = for_programs if as_json else partial(for_people, style=style)
 
     def take(self, events: Sequence[Event], now: datetime) -> None:
         """Show a line for each event."""
@@ -24,8 +26,5 @@ class Shown:
 
 def lost_line(count: int, now: datetime, *, as_json: bool = False) -> str:
     """The line about lost lines: the only event outside the stream, because only their reader needs it."""
-    return _lines(as_json=as_json)((NotShown(count=count),), now)
-
-
-def _lines(*, as_json: bool) -> Callable[[Sequence[Event], datetime], str]:
-    return for_programs if as_json else for_people
+    lines = for_programs if as_json else for_people
+    return lines((NotShown(count=count),), now)

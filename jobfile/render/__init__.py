@@ -1,3 +1,3 @@
-"""Shows diagnostics as text, as JSON and for CI; never shows a secret."""
+"""Shows diagnostics as text, as JSON and for CI, never a secret; and the colours of all commands."""
 
-__all__ = ["ci", "redact", "text"]
+__all__ = ["ci", "redact", "style", "text"]

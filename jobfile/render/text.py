@@ -8,26 +8,25 @@ from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Label, Severity, le
 from jobfile.diagnostics.excerpt import LONG_LINE, Mark, Row, excerpt, visible
 from jobfile.diagnostics.source import Position, Source, Span
 from jobfile.model.counts import many
+from jobfile.render.style import PLAIN, Style, Tone
 
 JSON_FORMAT: Final = 1
 """Version of the JSON form; it changes when the old reader would misread the new form."""
 
-_RESET: Final = "\x1b[0m"
-_BOLD: Final = "\x1b[1m"
-_GUTTER: Final = "\x1b[1;34m"
-_PAINT: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
+_TONES: Final = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.DOUBTFUL, Severity.INFO: Tone.ACTIVE}
+_GUTTER: Final = (Tone.STRONG, Tone.MARGIN)
 
 
 def render_text(
     diagnostics: Iterable[Diagnostic],
     *,
     sources: Mapping[str, Source],
-    color: bool = False,
+    style: Style = PLAIN,
     width: int = 120,
 ) -> str:
     """Each finding with excerpt, notes and help, a blank line between two; excerpts are cut to `width`."""
     shown, left_off = most_severe(diagnostics)
-    blocks = ["\n".join(_text_lines(one, sources.get(one.file), color=color, width=width)) for one in shown]
+    blocks = ["\n".join(_text_lines(one, sources.get(one.file), style=style, width=width)) for one in shown]
     blocks += [left_off_words(left_off)] if left_off else []
     return "".join(f"{block}\n" for block in _parted(blocks))
 
@@ -77,36 +76,36 @@ def to_json_line(diagnostic: Diagnostic, *, sources: Mapping[str, Source]) -> st
     return json.dumps(_json(diagnostic, sources.get(diagnostic.file)))
 
 
-def _text_lines(one: Diagnostic, source: Source | None, *, color: bool, width: int) -> Iterator[str]:
-    paint = _PAINT[one.severity]
+def _text_lines(one: Diagnostic, source: Source | None, *, style: Style, width: int) -> Iterator[str]:
+    tones = (Tone.STRONG, _TONES[one.severity])
     marks = [
         Mark(span=one.span, text=one.label.strip(), is_primary=True),
         *(Mark(span=label.span, text=label.text.strip(), is_primary=False) for label in one.related),
     ]
     digits = len(str(max(mark.span.start.line for mark in marks)))
-    gutter = _colored(" " * (digits + 2) + "|", _GUTTER, color)
-    header = _colored(f"{one.severity}[{one.code}]", paint, color)
-    yield header + _colored(f": {visible(one.message)}", _BOLD, color)
-    yield _colored(" " * (digits + 1) + "-->", _GUTTER, color) + f" {_arrow(one)}"
+    gutter = style.paint(" " * (digits + 2) + "|", *_GUTTER)
+    header = style.paint(f"{one.severity}[{one.code}]", *tones)
+    yield header + style.paint(f": {visible(one.message)}", Tone.STRONG)
+    yield style.paint(" " * (digits + 1) + "-->", *_GUTTER) + f" {_arrow(one)}"
     yield gutter
     if source is not None:
         for row in excerpt(source, marks, width=max(1, width - digits - 4)):
-            yield _excerpt_line(row, digits, paint, color=color)
+            yield _excerpt_line(row, digits, tones, style=style)
         yield gutter
-    sign = _colored(" " * (digits + 2) + "=", _GUTTER, color)
+    sign = style.paint(" " * (digits + 2) + "=", *_GUTTER)
     for word, text in _remarks(one):
         first, *rest = map(visible, text.split("\n"))
-        yield f"{sign} {_colored(word, _BOLD, color)}: {first}"
+        yield f"{sign} {style.paint(word, Tone.STRONG)}: {first}"
         yield from (f"{' ' * (digits + 6)}{line}" for line in rest)
 
 
-def _excerpt_line(row: Row | None, digits: int, paint: str, *, color: bool) -> str:
+def _excerpt_line(row: Row | None, digits: int, tones: tuple[Tone, ...], *, style: Style) -> str:
     if row is None:
-        return _colored("...", _GUTTER, color)
+        return style.paint("...", *_GUTTER)
     number = "" if row.number is None else str(row.number)
-    start = _colored(f" {number:>{digits}} |", _GUTTER, color)
-    paints = {True: paint, False: _GUTTER, None: ""}
-    text = "".join(_colored(part, paints[by], color) for part, by in row.parts)
+    start = style.paint(f" {number:>{digits}} |", *_GUTTER)
+    paints: dict[bool | None, tuple[Tone, ...]] = {True: tones, False: _GUTTER, None: ()}
+    text = "".join(style.paint(part, *paints[by]) for part, by in row.parts)
     return f"{start} {text}" if text.strip() else start
 
 
@@ -124,10 +123,6 @@ def _arrow(one: Diagnostic) -> str:
 
 def _docs(one: Diagnostic) -> str:
     return f"jobfile explain {one.code}"
-
-
-def _colored(text: str, paint: str, color: bool) -> str:
-    return f"{paint}{text}{_RESET}" if color and paint else text
 
 
 def _parted(blocks: Iterable[str]) -> Iterator[str]:

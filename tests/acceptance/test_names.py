@@ -70,6 +70,7 @@ ASKED: dict[str, list[Words]] = {
     "audit": [["audit", "verify"], ["audit"], ["audit", "--json"], ["audit", "verify", "--json"]],
     "clock": [["clock"], ["clock", "--json"]],
     "schema": [["schema"]],
+    "completion": [["completion", "bash"], ["completion", "zsh", "--", "did", ""]],
     "explain": [["explain", "JF101"], ["explain", "keys"]],
 }
 WITHOUT_A_FOLDER = {"lsp"}

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,12 +96,14 @@ def test_it_fits_a_narrow_terminal(jobfile: Jobfile, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "engine.cli.main", "doctor"]
     done = subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, check=False)
     os.close(theirs)
-    lines = os.read(ours, 1 << 16).decode().splitlines()
+    said = os.read(ours, 1 << 16).decode()
+    lines = re.sub(r"\x1b\[\d+m", "", said).splitlines()
     os.close(ours)
     assert done.returncode == 1
     too_long = [line for line in lines if len(line) > 50 and "/" not in line]
     assert (too_long, done.stderr) == ([], b"")
     assert any(line.startswith("error    the state folder") for line in lines)
+    assert "\x1b[31merror" in said, "a terminal shows colours"
 
 
 def test_the_machine_says_its_limits_and_its_container(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from jobfile.model.canonical import spec_from_json, spec_to_json
 from jobfile.pipeline import Compiled, File, compile_files
 from jobfile.render.ci import render_github, render_gitlab, render_sarif, render_summary
 from jobfile.render.redact import without_secrets
+from jobfile.render.style import COLOURED, PLAIN
 from jobfile.render.text import render_short, render_text, summary_line, to_json, to_json_line
 
 TODAY = datetime(2026, 11, 24, tzinfo=UTC)
@@ -63,10 +64,10 @@ def _is_inside(span: Span, source: Source) -> None:
 def _is_shown(looked: Compiled) -> None:
     found = looked.diagnostics
     sources = without_secrets(found, looked.sources)
-    for color, width in ((False, 100), (True, 1)):
-        text = render_text(found, sources=sources, color=color, width=width)
+    for style, width in ((PLAIN, 100), (COLOURED, 1)):
+        text = render_text(found, sources=sources, style=style, width=width)
         text.encode()
-        if not color:
+        if not style.is_coloured:
             assert all(sign == "\n" or sign.isprintable() or not sign.isascii() for sign in text)
     render_short(found).encode()
     summary_line(found, files=1, jobs=1)

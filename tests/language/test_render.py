@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from jobfile.diagnostics.escapes import harmless
 from jobfile.diagnostics.source import Position, Source, Span
+from jobfile.render.style import COLOURED
 from jobfile.render.text import (
     render_short,
     render_text,
@@ -254,9 +256,10 @@ def test_without_a_source_there_is_no_excerpt():
 
 def test_color_changes_nothing_but_color():
     source, one = unknown_step()
-    colored = show(source, one, one, color=True)
-    assert "\x1b[1;31m" in colored
+    colored = show(source, one, one, style=COLOURED)
+    assert "\x1b[1m\x1b[31m" in colored
     assert ANSI.sub("", colored) == show(source, one, one)
+    assert harmless(colored) == colored, "the door to the terminal lets the colours pass"
 
 
 def test_a_short_line_is_one_that_editors_read():
@@ -357,7 +360,7 @@ def test_no_finding_and_no_text_breaks_a_form_or_reaches_the_terminal_raw(found,
             sign == "\n" or not re.match(r"[\x00-\x1f\x7f-\x9f\u2028\u202e\ud800-\udfff]", sign)
             for sign in shown
         )
-    assert ANSI.sub("", render_text(found, sources=sources, width=width, color=True)) == plain
+    assert ANSI.sub("", render_text(found, sources=sources, width=width, style=COLOURED)) == plain
     document = to_json(found, sources=sources, files=[NAME])
     jsonschema.validate(json.loads(json.dumps(document)), SCHEMA)
     assert all("\n" not in to_json_line(one, sources=sources) for one in found)

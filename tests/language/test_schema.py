@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.diagnostics.source import Source
-from jobfile.pages import KINDS
+from jobfile.pages.keys import KINDS
 from jobfile.schema.validator import schema_text, validate
 from jobfile.syntax.document import parse_document
 

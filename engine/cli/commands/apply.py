@@ -32,9 +32,21 @@ UNCOMMITTED = "with changes that were not committed"
 @click.command("apply")
 @click.argument("plan_file", metavar="[PLAN]", required=False)
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Apply without asking.")
-@click.option("--git", "revision", metavar="REV", help="Take the files from this commit.")
-@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk.")
-@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Allow removing many jobs at once.")
+@click.option(
+    "--git",
+    "revision",
+    metavar="REV",
+    help="Take the files from this commit, tag or branch [default: the work tree].",
+)
+@click.option(
+    "--fail-on", type=click.Choice(["risk"]), help="Apply nothing and exit with 3 if the plan has a risk."
+)
+@click.option(
+    "--yes-remove-many",
+    "may_remove",
+    is_flag=True,
+    help="Allow removing more than five jobs, and more than a fifth of all, at once.",
+)
 @strict_option
 @json_option
 @place_options
@@ -52,9 +64,7 @@ def command(
     """Put the job files in force as the next generation, whole or not at all: shows the plan and asks.
 
     With PLAN, a file of  jobfile plan --out, applies exactly that plan. An engine with --apply manual waits
-    for this command.
-    Exit code: 0 done; 1 errors in the files; 3 a risk and --fail-on; 4 the plan is refused; 5 no engine's
-    ledger.
+    for this command. Without a ledger, one is created.
     """
     if plan_file is not None:
         if revision is not None:

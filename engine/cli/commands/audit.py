@@ -4,7 +4,7 @@ import click
 
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 
 SHORTEST_HASH = 12
@@ -13,13 +13,18 @@ SHORTEST_HASH = 12
 
 @click.command("audit")
 @click.argument("what", metavar="[verify]", type=click.Choice(["verify"]), required=False)
-@click.option("--head", "noted", metavar="HASH", help="With verify: an earlier hash that must be found.")
+@click.option(
+    "--head",
+    "noted",
+    metavar="HASH",
+    help="With verify: a hash that was printed earlier and must be found again; 12 digits or more.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1, 100_000),
     default=50,
     show_default=True,
-    help="Maximum number of records.",
+    help="Maximum number of records to print.",
 )
 @json_option
 @place_options
@@ -28,9 +33,7 @@ def command(what: str | None, noted: str | None, limit: int, *, as_json: bool, p
 
     With `verify`, checks that every record follows from the one before, and so finds one that was edited,
     removed or inserted. To find out whether the newest records were cut off, or all were rewritten, give a
-    hash that was printed earlier, here or when an engine started: --head HASH.
-    Exit code: 0 complete; 1 the chain is broken, or the hash is not in it.
-    """
+    hash that was printed earlier, here or when an engine started: --head HASH."""
     if what:
         return _verify(place, _hash(noted), as_json=as_json)
     if noted is not None:
@@ -57,5 +60,6 @@ def _verify(place: Place, noted: str, *, as_json: bool) -> int:
     if as_json:
         print_json(verified_to_json(verified))
     else:
-        click.echo(verified_to_text(verified))
+        style = style_of()
+        print_text(verified_to_text(verified, style=style), style)
     return GOOD if verified.is_whole else NOT_WELL

@@ -25,8 +25,12 @@ LOOK_SECONDS = 0.05
 
 @click.command("cancel")
 @click.argument("run")
-@click.option("--kill", is_flag=True, help="Send SIGKILL at once, without SIGTERM.")
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
+@click.option(
+    "--kill",
+    is_flag=True,
+    help="Send SIGKILL at once [default: SIGTERM first, SIGKILL after the job's kill_grace].",
+)
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
 @json_option
 @place_options
 def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> int:

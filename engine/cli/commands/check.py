@@ -20,23 +20,51 @@ FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 @click.command("check")
 @click.argument("files", nargs=-1, metavar="[FILE or DIR]...")
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Form of the findings.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option(
     "--level",
     type=click.Choice(["error", "warning", "info"]),
     default="warning",
     show_default=True,
-    help="Lowest severity to show.",
+    help="Show findings of this severity and above.",
 )
-@click.option("--allow", multiple=True, metavar="CODE", help="Suppress this warning. Repeatable.")
-@click.option("--deny", multiple=True, metavar="CODE", help="Treat this code as an error. Repeatable.")
-@click.option("--fix", is_flag=True, help="Apply the fixes that cannot change the meaning.")
-@click.option("--unsafe", is_flag=True, help="With --fix: also apply fixes that can change it.")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Override a var. Repeatable.")
-@click.option("--changed-since", metavar="REV", help="Show findings in files changed since REV first.")
+@click.option(
+    "--allow", multiple=True, metavar="CODE", help="Do not show this warning: --allow JF606. Repeatable."
+)
+@click.option(
+    "--deny",
+    multiple=True,
+    metavar="CODE",
+    help="Exit with 1 for findings with this code: --deny JF601. Repeatable.",
+)
+@click.option(
+    "--fix", is_flag=True, help="Change the files: apply the fixes that cannot change their meaning."
+)
+@click.option(
+    "--unsafe",
+    is_flag=True,
+    help="With --fix: also apply the fixes that can change the meaning; review them.",
+)
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Check with this value of a var instead of that of the file: --set region=eu. Repeatable.",
+)
+@click.option(
+    "--changed-since",
+    metavar="REV",
+    help="Sort findings in files that changed since this commit to the top; none is left out.",
+)
 @place_options
 def command(
     files: tuple[str, ...],
@@ -57,8 +85,6 @@ def command(
 
     For an included FILE, only problems in that file are reported. DIR stands for its jobs.yaml, or if
     it has none, for its YAML files with `jobs`. No secret is read.
-
-    Exit code: 0 valid; 1 problems were found; 65 a file cannot be read.
     """
     own_allow, own_deny = project_lints(place.main_file.absolute().parent)
     allow = (*(code for code in own_allow if code not in deny), *allow)

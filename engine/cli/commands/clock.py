@@ -10,7 +10,7 @@ from engine.answers.clock import (
     look_at_clock,
 )
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
@@ -21,7 +21,7 @@ from engine.transactions.clock import accept_clock
 
 @click.command("clock")
 @click.argument("what", required=False, type=click.Choice(["accept"]))
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
 @json_option
 @place_options
 def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
@@ -37,7 +37,8 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
     if as_json:
         print_json(clock_to_json(clock))
     else:
-        click.echo(clock_to_text(clock, width=width()))
+        style = style_of()
+        print_text(clock_to_text(clock, width=width(), style=style), style)
     return GOOD if clock.hold is None else NOT_WELL
 
 

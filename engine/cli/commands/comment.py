@@ -18,15 +18,27 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 
 
 @click.command("comment")
-@click.option("--github", "service", flag_value="github", help="Comment on GitHub, with $GITHUB_TOKEN.")
-@click.option("--gitlab", "service", flag_value="gitlab", help="Comment on GitLab, with $GITLAB_TOKEN.")
 @click.option(
-    "--number", type=click.IntRange(min=1), help="Number of the request [default: from the CI event]."
+    "--github",
+    "service",
+    flag_value="github",
+    help="Comment on a pull request on GitHub, with the token in $GITHUB_TOKEN.",
+)
+@click.option(
+    "--gitlab",
+    "service",
+    flag_value="gitlab",
+    help="Comment on a merge request on GitLab, with the token in $GITLAB_TOKEN.",
+)
+@click.option(
+    "--number",
+    type=click.IntRange(min=1),
+    help="Number of the pull request on GitHub [default: that of the CI event].",
 )
 def command(service: str | None, number: int | None) -> int:
     """Post the plan on standard input, or update the comment that was posted before.
 
-    For CI:  jobfile plan --format markdown | jobfile comment --github
+    For CI. Exactly one of --github and --gitlab is required.
     """
     if service is None:
         raise click.UsageError("give --github or --gitlab")

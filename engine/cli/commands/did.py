@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 import click
 
-from engine.answers.did import Did, did, did_never, did_to_json
+from engine.answers.did import Did, did, did_never, did_to_json, did_to_text
 from engine.cli.naming import NeverAppliedError, subject
-from engine.cli.output import print_json
+from engine.cli.output import print_json, print_text, style_of
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_day, parse_instant
 from engine.service.presence import presence_at
-from jobfile.diagnostics.escapes import printable
 
 
 @click.command("did")
@@ -22,10 +21,20 @@ from jobfile.diagnostics.escapes import printable
     "given",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Only runs with this value of a param.",
+    help="Only runs with this value of a param: -p region=eu. Repeatable.",
 )
-@click.option("--on", "day", metavar="DAY", help="A day in the job's zone: 2026-11-23, today, yesterday.")
-@click.option("--at", "instant", metavar="TIME", help="The run expected at that time.")
+@click.option(
+    "--on",
+    "day",
+    metavar="DAY",
+    help="Answer for every run of this day in the job's zone: 2026-11-23, today, yesterday.",
+)
+@click.option(
+    "--at",
+    "instant",
+    metavar="TIME",
+    help="Answer for the run expected at this time: 02:30, 2026-11-28T02:30, 'yesterday 02:30'.",
+)
 @json_option
 @place_options
 def command(
@@ -42,10 +51,6 @@ def command(
     Without --on or --at the answer is about the newest scheduled run; the same line says if a later manual
     run has a different result. For a job without a schedule it is about the newest manual run. With -p only
     runs with these values count.
-
-    Exit code: 0 it succeeded; 1 it ran and did not succeed, or its end is unknown; 3 it did not run, or could
-    not be started; 4 it is not over or not yet due; 5 it was not expected then; 6 it is overdue: it was due,
-    and nothing has started it, because no engine is running or starts are on hold; 64 unknown job or run.
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")
@@ -53,7 +58,8 @@ def command(
     if as_json:
         print_json(did_to_json(found))
     else:
-        click.echo(printable(found.line))
+        style = style_of()
+        print_text(did_to_text(found, style=style), style)
     return int(found.answer)
 
 

@@ -6,25 +6,28 @@ from engine.answers.upcoming import explained_to_json, explained_to_text, next_f
 from engine.cli.exit_codes import GOOD
 from engine.cli.expressions import entry_of, zone_named
 from engine.cli.output import print_json, width
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option
 from engine.cli.times import parse_instant
+from engine.host.clock import SystemClock
 from jobfile.model.jobs import DayRule
 
 
 @click.command("explain-schedule")
 @click.argument("expression")
-@click.option("--timezone", "zone_name", metavar="ZONE", help="Time zone of EXPRESSION [default: UTC].")
+@click.option(
+    "--timezone", "zone_name", metavar="ZONE", help="Zone of EXPRESSION: Europe/Oslo [default: UTC]."
+)
 @click.option(
     "--days",
     type=click.Choice(["either", "both"]),
-    help="How day of month and day of week combine [default: as cron does].",
+    help="If both are restricted: fire on days that match either, or both "
+    "[default: as cron does, either unless one begins with *].",
 )
-@click.option("--now", "start", metavar="TIME", help="Start at this time [default: now].")
+@click.option("--now", "start", metavar="TIME", help="Start at this time: 2026-11-28T18:04 [default: now].")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Maximum number of fires."
 )
 @json_option
-@place_options
 def command(
     expression: str,
     zone_name: str | None,
@@ -33,7 +36,6 @@ def command(
     limit: int,
     *,
     as_json: bool,
-    place: Place,
 ) -> int:
     """What EXPRESSION means: a cron expression in quotes, an alias (@daily) or a period (10m).
 
@@ -41,7 +43,8 @@ def command(
     change affects them. Reads no file.
     """
     zone = zone_named(zone_name)
-    now = parse_instant(start, zone, now=place.now()) if start else place.now()
+    clock = SystemClock().now()
+    now = parse_instant(start, zone, now=clock) if start else clock
     entry = entry_of(expression, zone.key, DayRule(days) if days else DayRule.CRON)
     found = next_fires(expression, (entry,), limit, now=now, is_job=False)
     if as_json:

@@ -7,6 +7,7 @@ import click
 
 from engine.cli.exit_codes import GOOD, NOT_WELL, UNREADABLE
 from engine.cli.findings import print_diagnostics
+from engine.cli.output import print_text, style_of
 from engine.cli.place import Place, place_options
 from engine.host.atomic_write import replace_file
 from engine.sources.file_reader import read_job_files, read_limited
@@ -24,16 +25,17 @@ _MARK = b"\xef\xbb\xbf"
     "--check",
     "only_check",
     is_flag=True,
-    help="Change nothing; exit with 1 if a file would change or has mistakes.",
+    help="Change nothing; exit with 1 and name the files that would change or have mistakes.",
 )
-@click.option("--diff", "shows_diff", is_flag=True, help="Change nothing; show what would change.")
+@click.option(
+    "--diff", "shows_diff", is_flag=True, help="Change nothing; print what would change, as a unified diff."
+)
 @place_options
 def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place: Place) -> int:
     """Lay out job FILEs, or the main file and what it includes: two columns a level, comments kept.
 
     Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file that is
-    not valid YAML is not changed. Exit code: 0; 1 a file is not valid YAML or, with --check, would change or
-    has unknown keys or wrong types; 65 unreadable.
+    not valid YAML is not changed.
     """
     code = GOOD
     for name in files or _of_the_set(place):
@@ -71,7 +73,9 @@ def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> in
         return NOT_WELL if has_mistakes else GOOD
     if shows_diff:
         lines = (source.text.splitlines(keepends=True), done.text.splitlines(keepends=True))
-        click.echo("".join(difflib.unified_diff(*lines, name, name)), nl=False)
+        style = style_of()
+        diff = "".join(difflib.unified_diff(*lines, name, name)).split("\n")
+        print_text("\n".join(style.change(line, of_diff=True) for line in diff), style, nl=False)
     if only_check:
         click.echo(printable(f"would change {name}"), err=True)
     elif not shows_diff:

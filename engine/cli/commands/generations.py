@@ -4,7 +4,7 @@ import click
 
 from engine.answers.generations import generations_to_json, generations_to_text
 from engine.cli.exit_codes import GOOD
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 
 
@@ -14,7 +14,7 @@ from engine.cli.place import Place, json_option, place_options
     type=click.IntRange(1, 1000),
     default=20,
     show_default=True,
-    help="Maximum number of generations.",
+    help="Maximum number of generations to print.",
 )
 @json_option
 @place_options
@@ -27,5 +27,6 @@ def command(limit: int, *, as_json: bool, place: Place) -> int:
     if as_json:
         print_json(generations_to_json(found))
     else:
-        click.echo(generations_to_text(found, width=width()))
+        style = style_of()
+        print_text(generations_to_text(found, width=width(), style=style), style)
     return GOOD

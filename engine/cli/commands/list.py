@@ -8,7 +8,7 @@ from engine.answers.listing_text import list_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.filters import choice_options, named_states
 from engine.cli.findings import print_errors
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.service.listing import list_at
 from jobfile.pipeline import Compiled
@@ -32,8 +32,7 @@ def command(given: tuple[str, ...], *, choice: Choice, as_json: bool, place: Pla
     A manual retry counts as the run that it retries. Notes say which jobs are paused, and how the files
     differ from what the engine has. Each time is in the zone of its job.
 
-    Exit code: 0, whatever the results; 1 there is no ledger, and the files have errors. To see whether all
-    is well: jobfile report.
+    To see whether all is well: jobfile report.
     """
     states, view = named_states(given, STATES), place.view_if_any()
     found = list_at(place.config, view, now=place.now(), choice=choice, states=states)
@@ -45,5 +44,6 @@ def command(given: tuple[str, ...], *, choice: Choice, as_json: bool, place: Pla
     if as_json:
         print_json(list_to_json(found))
     else:
-        click.echo(list_to_text(found, width=width()))
+        style = style_of()
+        print_text(list_to_text(found, width=width(), style=style), style)
     return GOOD

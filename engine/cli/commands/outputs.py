@@ -16,9 +16,7 @@ from engine.cli.place import Place, json_option, place_options
 def command(run_or_job: str, *, as_json: bool, place: Place) -> int:
     """The outputs of RUN, or of the newest run of JOB: the values that it wrote to $JOBFILE_OUTPUT.
 
-    Only outputs that the job declares are kept. Exit code: 0.
-
-    Example: jobfile outputs load-orders
+    Only outputs that the job declares are kept.
     """
     found = subject(place, run_or_job)
     run = run_of(place, found)

@@ -20,8 +20,13 @@ from engine.transactions.pause import BY_HAND, pause_by_hand
 
 @click.command("pause")
 @click.argument("job")
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
-@click.option("--until", metavar="TIME", help="Resume at this time: 2h, 18:00, 2026-11-30T08:00.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help="Resume by itself at this time, or after this length: 18:00, tomorrow, 2026-11-30T08:00, 2h "
+    "[default: never].",
+)
 @json_option
 @place_options
 def command(job: str, *, why: str, until: str | None, as_json: bool, place: Place) -> int:

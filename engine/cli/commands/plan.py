@@ -45,10 +45,28 @@ class _View:
 
 @click.command("plan")
 @click.argument("jobs", metavar="[JOB]...", nargs=-1)
-@click.option("--from", "before", metavar="SIDE", help="Old side: engine, engine:N, a revision, a file.")
-@click.option("--to", "after", metavar="SIDE", default="worktree", show_default=True, help="New side.")
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
+    "--from",
+    "before",
+    metavar="SIDE",
+    help="Old side: engine (what is in force), engine:N (a generation), worktree, a commit or branch, a job "
+    "file [default: engine; without its ledger, the commit where the branch began].",
+)
+@click.option(
+    "--to",
+    "after",
+    metavar="SIDE",
+    default="worktree",
+    show_default=True,
+    help="New side, named in the same way; worktree is the files as they are now.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Form of the plan; markdown is for  jobfile comment.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
@@ -56,15 +74,33 @@ class _View:
     "--verbose",
     "is_full",
     is_flag=True,
-    help="Show whole scripts, all jobs of a group, and jobs moved to another file.",
+    help="Show whole scripts, all jobs of a group, and jobs that only moved in their file.",
 )
 @click.option("--summary", "is_summary", is_flag=True, help="Show counts, groups and risks in one screen.")
-@click.option("--out", metavar="FILE", help="Save the plan for  jobfile apply FILE.")
-@click.option("--exit-code", "tells_changes", is_flag=True, help="Exit with 2 if anything changes.")
-@click.option("--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk.")
-@click.option("--detect-drift", is_flag=True, help="Compare pauses too; exit with 2 on a difference.")
-@click.option("--links", metavar="URL", default="", help="With markdown: base URL for links to the files.")
-@click.option("--now", "instant", metavar="TIME", help="Plan as of this time [default: now].")
+@click.option("--out", metavar="FILE", help="Save the plan to this file too, for  jobfile apply FILE.")
+@click.option(
+    "--exit-code",
+    "tells_changes",
+    is_flag=True,
+    help="Exit with 2 if the plan changes anything [default: with 0].",
+)
+@click.option(
+    "--fail-on", type=click.Choice(["risk"]), help="Exit with 3 if the plan has a risk (RISK01 to RISK14)."
+)
+@click.option(
+    "--detect-drift",
+    is_flag=True,
+    help="Compare pauses and manual params with the engine too; exit with 2 on any difference.",
+)
+@click.option(
+    "--links",
+    metavar="URL",
+    default="",
+    help="With --format markdown: link each job to URL/FILE: https://github.com/o/r/blob/main.",
+)
+@click.option(
+    "--now", "instant", metavar="TIME", help="Plan the runs after this time: 2026-11-28T18:04 [default: now]."
+)
 @choice_options
 @place_options
 def command(  # noqa: PLR0917  click hands over the options by name
@@ -89,8 +125,6 @@ def command(  # noqa: PLR0917  click hands over the options by name
 
     Compares what is in force (without an engine: where the branch began) with the work tree. With JOB, --tag
     or --owner, shows only these jobs; exit codes are about the whole change.
-    Exit code: 0 done; 1 the files have errors; 2 a change and --exit-code or --detect-drift; 3 a risk and
-    --fail-on; 5 no engine's ledger where one is needed.
     """
     now = _instant(instant, place)
     view = place.view_if_any()

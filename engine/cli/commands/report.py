@@ -10,7 +10,7 @@ from engine.answers.report_text import report_to_text
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.naming import job_named
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.service.presence import presence_at
 
@@ -32,15 +32,14 @@ def command(
     Each instant counts once: a run that did not succeed, but whose manual retry did, is fixed by hand. A run
     is overdue when it was due and nothing has started it: no engine is running, or starts are on hold.
 
-    Exit code: 0 all is well; 1 something failed, timed out, was missed or lost, is overdue, or ended and no
-    engine has recorded it; 64 unknown job; 70 the sum does not add up. Times are read and shown in the zone
-    of JOB, or in UTC.
+    Times are read and shown in the zone of JOB, or in UTC.
     """
     report = _report(place, job, since, until, choice)
     if as_json:
         print_json(report_to_json(report))
     else:
-        click.echo(report_to_text(report, width=width()))
+        style = style_of()
+        print_text(report_to_text(report, width=width(), style=style), style)
     if report.wrong:
         click.echo(f"the sum does not add up for {', '.join(report.wrong)}: please report this", err=True)
         return BUG

@@ -15,7 +15,7 @@ from engine.transactions.pause import resume_by_hand
 
 @click.command("resume")
 @click.argument("job")
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
 @json_option
 @place_options
 def command(job: str, *, why: str, as_json: bool, place: Place) -> int:

@@ -15,7 +15,12 @@ from engine.planning.sides import engine_side
 @click.command("rollback")
 @click.argument("generation", type=click.IntRange(min=1), required=False)
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Roll back without asking.")
-@click.option("--yes-remove-many", "may_remove", is_flag=True, help="Allow removing many jobs at once.")
+@click.option(
+    "--yes-remove-many",
+    "may_remove",
+    is_flag=True,
+    help="Allow removing more than five jobs, and more than a fifth of all, at once.",
+)
 @json_option
 @place_options
 def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json: bool, place: Place) -> int:

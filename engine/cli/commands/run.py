@@ -51,12 +51,28 @@ class _Found:
 
 @click.command("run")
 @click.argument("job")
-@click.option("-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="A value for a param.")
-@click.option("--at", "instant", metavar="TIME", help="The time the run is for [default: now].")
-@click.option("--detach", is_flag=True, help="Print the run's id and exit.")
+@click.option(
+    "-p",
+    "--param",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for a param of the job: -p day=2026-11-28 [default: that of the file]. Repeatable.",
+)
+@click.option(
+    "--at",
+    "instant",
+    metavar="TIME",
+    help="The time that the run is for, as its templates see it; it starts now in any case [default: now].",
+)
+@click.option("--detach", is_flag=True, help="Print the run's id and exit [default: follow the run].")
 @click.option("--dry-run", "--dry", "is_dry", is_flag=True, help="Show what would run; start nothing.")
 @click.option(
-    "--output", "outputs", multiple=True, metavar="STEP.NAME=VALUE", help="With --dry: result of a step."
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="STEP.NAME=VALUE",
+    help="With --dry-run: suppose that a step had this output: --output fetch.count=3. Repeatable.",
 )
 @strict_option
 @json_option
@@ -78,9 +94,6 @@ def command(
     A running engine runs it; without one this command does, and several can do so at once. On Ctrl-C,
     SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started continues in the engine,
     or is cancelled if there is none. With --json the job's output goes to stderr.
-
-    Exit code: 0 it succeeded; 1 it ran and did not succeed; 3 it did not run, or could not be started; 4 it
-    is not over and continues. With --dry: 0 it would run, 6 it would not.
     """
     now = place.now()
     is_running = is_engine_running(place.state_dir)

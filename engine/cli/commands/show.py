@@ -30,7 +30,13 @@ UNSEALED = "was not saved here, so changes since then cannot be detected"
 
 @click.command("show")
 @click.argument("job", metavar="JOB, RUN or PLAN")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Override a var. Repeatable.")
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Use this value of a var instead of that of the file: --set region=eu. Repeatable.",
+)
 @json_option
 @place_options
 def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) -> int:

@@ -44,10 +44,10 @@ from jobfile.pipeline import compile_files
     "--durations",
     default="p50",
     metavar="p50|p95|FILE",
-    help="Percentile of past lengths, or a file of JOB: 5m.",
+    help="Percentile of past lengths, or a file of JOB: 5m [default: p50].",
 )
 @click.option("--fail", multiple=True, metavar="[JOB=]CHANCE", help="Chance that an attempt fails: JOB=0.1.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
 @click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object a line.")
 @click.option("--compare", metavar="REV", help="Compare with the files of this revision.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write every event as CSV.")

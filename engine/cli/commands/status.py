@@ -5,7 +5,7 @@ import click
 from engine.answers.status import status_to_json
 from engine.answers.status_text import status_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.service.status import status_at
 
@@ -14,7 +14,7 @@ from engine.service.status import status_at
 @json_option
 @place_options
 def command(*, as_json: bool, place: Place) -> int:
-    """Is the system well: engine, generation, rejected config, disk. Exit code 0 or 1.
+    """Is the system well: engine, generation, rejected config, disk.
 
     To see whether a job ran: jobfile did, jobfile report.
     """
@@ -22,5 +22,6 @@ def command(*, as_json: bool, place: Place) -> int:
     if as_json:
         print_json(status_to_json(status))
     else:
-        click.echo(status_to_text(status, width=width()))
+        style = style_of()
+        print_text(status_to_text(status, width=width(), style=style), style)
     return GOOD if status.is_well else NOT_WELL

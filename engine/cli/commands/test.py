@@ -10,17 +10,19 @@ from engine.casetests.reporting import Results, is_well, junit, summary_line, te
 from engine.casetests.suite import ReadFile, find_files, judge_files, read_files
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import print_diagnostics, print_errors
-from engine.cli.output import print_json
+from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import Place, json_option, place_options
 from engine.host.given_files import write_output
-from jobfile.diagnostics.escapes import printable
 from jobfile.pipeline import Compiled
+from jobfile.render.style import Tone
 
 
 @click.command("test")
 @click.argument("paths", nargs=-1, metavar="[FILE or FOLDER]...")
-@click.option("-k", "word", metavar="WORD", help="Only cases with WORD in their name or job.")
-@click.option("--junit", "junit_file", metavar="FILE", help="Write JUnit XML, for CI.")
+@click.option("-k", "word", metavar="WORD", help="Run only cases with WORD in their name or job.")
+@click.option(
+    "--junit", "junit_file", metavar="FILE", help="Also write the results to this file as JUnit XML, for CI."
+)
 @json_option
 @place_options
 def command(
@@ -58,6 +60,8 @@ def _print(results: Results, seconds: float, *, as_json: bool) -> None:
     if as_json:
         print_json(to_json(results))
         return
-    for line in text_lines(results):
-        click.echo(printable(line))
-    click.echo(f"\n{summary_line(results, seconds)}")
+    style = style_of()
+    for line in text_lines(results, style=style):
+        print_text(line, style)
+    tone = Tone.GOOD if is_well(results) else Tone.BAD
+    print_text("\n" + style.paint(summary_line(results, seconds), tone), style)

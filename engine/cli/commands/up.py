@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from engine.cli.exit_codes import GOOD
+from engine.cli.output import style_of
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
@@ -36,28 +37,51 @@ LOOK_SECONDS = 0.05
 
 
 @click.command("up")
-@click.option("--for", "length", metavar="TIME", help="Stop after this length of time (30s, 5m).")
+@click.option(
+    "--for", "length", metavar="LENGTH", help="Stop after this length of time: 30s, 5m [default: never]."
+)
 @click.option(
     "--apply",
     "how",
     type=click.Choice(["auto", "manual"]),
     default="auto",
     show_default=True,
-    help="Apply changed files by itself, or wait for  jobfile apply.",
+    help="How changed files are applied: auto, as soon as they are valid; manual, by  jobfile apply.",
 )
 @click.option(
-    "--git", "ref", metavar="REF", default="", help="Follow a ref (main, origin/main), commit by commit."
+    "--git",
+    "ref",
+    metavar="REF",
+    default="",
+    help="Read the job files from this branch or tag (main, origin/main), commit by commit "
+    "[default: from the work tree].",
 )
-@click.option("--git-signers", metavar="FILE", help="With --git: apply only commits signed by a key in FILE.")
-@click.option("--accept-rewind", is_flag=True, help="Continue from an older copy of the ledger.")
 @click.option(
-    "--mark-missed", is_flag=True, help="With --accept-rewind: record forgotten runs as missed, do not rerun."
+    "--git-signers",
+    metavar="FILE",
+    help="With --git: apply only commits signed by a key in FILE, an allowed-signers file of ssh-keygen.",
 )
 @click.option(
-    "--yes-remove-many", "allows_removals", is_flag=True, help="Accept files that remove many jobs at once."
+    "--accept-rewind",
+    is_flag=True,
+    help="The ledger was restored from a backup: continue from it. Runs that it has no record of are due "
+    "again [default: start nothing and say so].",
 )
-@click.option("--stop-jobs", is_flag=True, help="At the end cancel running jobs instead of leaving them.")
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
+@click.option(
+    "--mark-missed", is_flag=True, help="With --accept-rewind: record these runs as missed, do not run them."
+)
+@click.option(
+    "--yes-remove-many",
+    "allows_removals",
+    is_flag=True,
+    help="Apply files that remove more than five jobs, and more than a fifth of all, at once.",
+)
+@click.option(
+    "--stop-jobs",
+    is_flag=True,
+    help="When the engine ends, cancel the running jobs [default: they continue].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object a line.")
 @strict_option
 @place_options
 def command(
@@ -101,7 +125,7 @@ def command(
     manager = Manager(place.config.environ, pid=os.getpid())
     console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), as_json=as_json))
     log = LogFile(config.state_dir / "engine.log")
-    journal = EventStream(log, Shown(console.tell, as_json=as_json), clock=clock)
+    journal = EventStream(log, Shown(console.tell, as_json=as_json, style=style_of()), clock=clock)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     session = _open(config, journal, clock)

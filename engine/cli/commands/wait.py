@@ -24,7 +24,10 @@ _WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
 @click.command("wait")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option(
-    "--timeout", "length", metavar="LENGTH", help="Stop waiting after this length of time (30s, 5m)."
+    "--timeout",
+    "length",
+    metavar="LENGTH",
+    help="Stop waiting after this length of time: 30s, 5m [default: never].",
 )
 @json_option
 @place_options
@@ -32,9 +35,7 @@ def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: 
     """Wait until every RUN is over, and print how each ended.
 
     Ctrl-C and --timeout end the waiting, not the runs.
-
-    Exit code, the worst of all runs: 0 succeeded; 1 ran and did not succeed; 3 did not run; 4 not over: the
-    time is up, or the run has not started and no engine is running to start it.
+    The exit code is that of the worst run.
     """
     duration = parse_duration(length) if length else None
     if length and duration is None:

@@ -8,7 +8,7 @@ from engine.answers.asked import Asked
 from engine.answers.why import Story, story_to_json, story_to_text, why, why_day, why_newest, why_run
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, subject
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
@@ -28,10 +28,7 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
 
     Without TIME: the newest expected run. TIME is a time as any command prints it, 8:00 for today, or a day
     (2026-11-23, yesterday) for its worst run; in the job's zone unless it names another. A RUN is named by
-    the beginning of its id, and needs no TIME.
-
-    Exit code: 0, whatever the run's result; 64 unknown job, run or time. To see whether it succeeded:
-    jobfile did.
+    the beginning of its id, and needs no TIME. To see whether it succeeded: jobfile did.
     """
     named = subject(place, job_or_run)
     if time and named.run is not None:
@@ -41,7 +38,8 @@ def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     if as_json:
         print_json(story_to_json(story))
     else:
-        click.echo(story_to_text(story, width=width()))
+        style = style_of()
+        print_text(story_to_text(story, width=width(), style=style), style)
     return GOOD
 
 

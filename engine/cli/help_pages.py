@@ -1,0 +1,284 @@
+"""The end of each command's help: examples, and what its exit codes mean."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from engine.cli.exit_codes import BUG as _BUG
+from engine.cli.exit_codes import (
+    CHANGES,
+    DID_NOT_RUN,
+    GOOD,
+    NO_LEDGER,
+    NOT_EXPECTED,
+    NOT_OVER,
+    NOT_WELL,
+    OVERDUE,
+    REFUSED,
+    RISKS,
+    TRY_AGAIN,
+    UNREADABLE,
+    USAGE,
+    WOULD_NOT_RUN,
+)
+
+
+class HelpPage(NamedTuple):
+    """Examples of a command, and its exit codes besides those that all commands share."""
+
+    examples: tuple[str, ...]
+    exits: Mapping[int, str]
+
+
+_DONE: Final = {GOOD: "done"}
+_SHOWN: Final = {GOOD: "the answer is printed, whatever it is"}
+_NO_RUN: Final = {USAGE: "the job or run is unknown, or nothing is recorded yet"}
+
+PAGES: Final[Mapping[str, HelpPage]] = {
+    "init": HelpPage(
+        ("jobfile init", "jobfile init nightly"),
+        {GOOD: "the files are there; those that existed are unchanged"},
+    ),
+    "fmt": HelpPage(
+        ("jobfile fmt", "jobfile fmt --check jobs/*.yaml", "jobfile fmt --diff"),
+        {
+            GOOD: "the files are laid out well now",
+            NOT_WELL: "a file is not valid YAML; with --check: it would change, or has mistakes",
+            UNREADABLE: "a file cannot be read",
+        },
+    ),
+    "explain": HelpPage(
+        (
+            "jobfile explain JF203",
+            "jobfile explain keys job",
+            "jobfile explain keys --markdown > reference.md",
+        ),
+        _DONE,
+    ),
+    "explain-schedule": HelpPage(
+        (
+            "jobfile explain-schedule '30 2 * * mon-fri' --timezone Europe/Oslo",
+            "jobfile explain-schedule 10m --limit 3",
+        ),
+        {GOOD: "the expression is explained", USAGE: "it is not a cron expression, an alias or a period"},
+    ),
+    "schema": HelpPage(("jobfile schema > .jobfile.schema.json", "jobfile schema --cases"), _DONE),
+    "lsp": HelpPage(
+        ("jobfile lsp",), {GOOD: "the editor ended the session", USAGE: "the extra `lsp` is not installed"}
+    ),
+    "completion": HelpPage(
+        (
+            "jobfile completion bash > ~/.local/share/bash-completion/completions/jobfile",
+            "jobfile completion fish > ~/.config/fish/completions/jobfile.fish",
+            "jobfile completion zsh -- did nigh",
+        ),
+        _DONE,
+    ),
+    "check": HelpPage(
+        (
+            "jobfile check",
+            "jobfile check jobs/*.yaml --strict",
+            "jobfile check --fix --unsafe",
+            "jobfile check --format github --changed-since origin/main",
+        ),
+        {
+            GOOD: "the files are valid",
+            NOT_WELL: "a file has an error, or with --strict a warning",
+            UNREADABLE: "a file cannot be read",
+        },
+    ),
+    "test": HelpPage(
+        ("jobfile test", "jobfile test tests/nightly.test.yaml -k retry", "jobfile test --junit results.xml"),
+        {GOOD: "every case passed", NOT_WELL: "a case failed, or a file has errors"},
+    ),
+    "show": HelpPage(
+        ("jobfile show nightly", "jobfile show 3f2a9c01", "jobfile show change.plan"),
+        {GOOD: "the job is shown", NOT_WELL: "the files have errors", USAGE: "the job is unknown"},
+    ),
+    "next": HelpPage(
+        (
+            "jobfile next",
+            "jobfile next nightly --limit 10",
+            "jobfile next '0 4 * * mon' --timezone Europe/Oslo",
+        ),
+        {GOOD: "the times are printed", NOT_WELL: "the files have errors", USAGE: "the job is unknown"},
+    ),
+    "simulate": HelpPage(
+        (
+            "jobfile simulate --days 7",
+            "jobfile simulate --down 2026-03-10T01:00Z/6h --fail nightly=0.1",
+            "jobfile simulate --compare main",
+        ),
+        {GOOD: "the outcome is printed", NOT_WELL: "the files have errors"},
+    ),
+    "plan": HelpPage(
+        (
+            "jobfile plan",
+            "jobfile plan --from main --to HEAD --format markdown",
+            "jobfile plan nightly --from engine:6 --to engine:7",
+            "jobfile plan --summary --owner ops",
+            "jobfile plan --out change.plan",
+        ),
+        {
+            GOOD: "the plan is printed",
+            NOT_WELL: "the files have errors",
+            CHANGES: "with --exit-code: something changes; with --detect-drift: something differs",
+            RISKS: "with --fail-on risk: the plan has a risk",
+            NO_LEDGER: "a side, or --out, needs an engine's ledger, and there is none",
+        },
+    ),
+    "apply": HelpPage(
+        ("jobfile apply", "jobfile apply --yes --git HEAD", "jobfile apply change.plan"),
+        {
+            GOOD: "the jobs are in force, or nothing changes, or you answered no",
+            NOT_WELL: "the files have errors",
+            RISKS: "with --fail-on risk: the plan has a risk, and nothing was applied",
+            REFUSED: "the saved plan is refused: it is out of date, or was changed",
+            NO_LEDGER: "the saved plan was made for a ledger, and there is none",
+        },
+    ),
+    "comment": HelpPage(
+        ("jobfile plan --format markdown | jobfile comment --github",),
+        {GOOD: "the comment is there", NOT_WELL: "the forge refused it, or did not answer"},
+    ),
+    "generations": HelpPage(
+        ("jobfile generations", "jobfile generations --limit 3 --json"),
+        _SHOWN | {USAGE: "nothing is recorded yet"},
+    ),
+    "up": HelpPage(
+        ("jobfile up", "jobfile up --apply manual", "jobfile up --git origin/main", "jobfile up --for 1h"),
+        {
+            GOOD: "it was stopped, or the time of --for is over",
+            NOT_WELL: "it cannot start, or an error ended it",
+            TRY_AGAIN: "another engine is running here",
+        },
+    ),
+    "run": HelpPage(
+        (
+            "jobfile run nightly",
+            "jobfile run nightly -p day=2026-11-28 -p full=true",
+            "jobfile run nightly --dry-run",
+        ),
+        {
+            GOOD: "the run succeeded; with --detach: it is requested; with --dry-run: it would run",
+            NOT_WELL: "the run did not succeed, or the files have errors",
+            DID_NOT_RUN: "the run did not start",
+            NOT_OVER: "the run is not over",
+            WOULD_NOT_RUN: "with --dry-run: it would not run",
+            USAGE: "the job is unknown, or a param has a wrong value",
+        },
+    ),
+    "wait": HelpPage(
+        ("jobfile wait 3f2a9c01", "jobfile wait 3f2a9c01 77d01b2e --timeout 30m"),
+        {
+            GOOD: "every run succeeded",
+            NOT_WELL: "a run did not succeed",
+            DID_NOT_RUN: "a run did not run",
+            NOT_OVER: "the time is up, or no engine is running to start a run",
+        },
+    ),
+    "cancel": HelpPage(
+        ("jobfile cancel 3f2a9c01 --why 'wrong day'", "jobfile cancel 3f2a9c01 --kill"),
+        {GOOD: "the run is asked to end, or has ended", NOT_WELL: "it was over before", **_NO_RUN},
+    ),
+    "pause": HelpPage(
+        ("jobfile pause nightly --why 'the server moves'", "jobfile pause nightly --until 2026-11-30T08:00"),
+        {GOOD: "the job is paused", NOT_WELL: "it was paused before", USAGE: "the job is unknown"},
+    ),
+    "resume": HelpPage(
+        ("jobfile resume nightly",),
+        {GOOD: "the job runs on its schedule, as it may have done before", USAGE: "the job is unknown"},
+    ),
+    "status": HelpPage(
+        ("jobfile status", "jobfile status --json"),
+        {GOOD: "all is well", NOT_WELL: "something needs attention, or no engine is running"},
+    ),
+    "list": HelpPage(
+        ("jobfile list", "jobfile list --tag nightly --in failed,missed"),
+        {
+            GOOD: "the jobs are listed, whatever their results",
+            NOT_WELL: "there is no ledger, and the files have errors",
+        },
+    ),
+    "did": HelpPage(
+        (
+            "jobfile did nightly",
+            "jobfile did nightly --on yesterday",
+            "jobfile did nightly --at 2026-11-28T02:30",
+            "jobfile did 3f2a9c01",
+        ),
+        {
+            GOOD: "it succeeded",
+            NOT_WELL: "it ran and did not succeed, or its end is unknown",
+            DID_NOT_RUN: "it did not run, or could not be started",
+            NOT_OVER: "it is not over, or not yet due",
+            NOT_EXPECTED: "it was not expected then",
+            OVERDUE: "it was due and nothing has started it: no engine is running, or starts are on hold",
+            **_NO_RUN,
+        },
+    ),
+    "why": HelpPage(
+        ("jobfile why nightly", "jobfile why nightly yesterday 02:30", "jobfile why 3f2a9c01"),
+        {GOOD: "the story is printed, whatever the run's result", USAGE: "the job, run or time is unknown"},
+    ),
+    "logs": HelpPage(
+        ("jobfile logs nightly", "jobfile logs nightly -f"), {GOOD: "the output is shown", **_NO_RUN}
+    ),
+    "outputs": HelpPage(
+        ("jobfile outputs nightly", "jobfile outputs 3f2a9c01 --json"),
+        {GOOD: "the outputs are printed", **_NO_RUN},
+    ),
+    "runs": HelpPage(
+        ("jobfile runs", "jobfile runs nightly --limit 5", "jobfile runs --not-ok"), {**_SHOWN, **_NO_RUN}
+    ),
+    "report": HelpPage(
+        (
+            "jobfile report",
+            "jobfile report nightly --since 7d",
+            "jobfile report --since yesterday --until today",
+        ),
+        {
+            GOOD: "all is well",
+            NOT_WELL: "a run failed, timed out, was missed, lost or is overdue, or its end is not recorded",
+            _BUG: "the sum does not add up",
+        },
+    ),
+    "audit": HelpPage(
+        ("jobfile audit", "jobfile audit verify", "jobfile audit verify --head 5d41402abc4b"),
+        {
+            GOOD: "the records are printed; with verify: none is missing or changed",
+            NOT_WELL: "with verify: the chain is broken, or the hash is not in it",
+        },
+    ),
+    "doctor": HelpPage(
+        ("jobfile doctor", "jobfile doctor --json"),
+        {GOOD: "nothing needs attention", NOT_WELL: "there is an error or a warning"},
+    ),
+    "retry": HelpPage(
+        (
+            "jobfile retry 3f2a9c01",
+            "jobfile retry nightly --failed --since yesterday",
+            "jobfile retry --failed --dry-run",
+        ),
+        {
+            GOOD: "the new run succeeded; with --detach or --failed: the new runs are requested",
+            NOT_WELL: "the new run did not succeed, or the old one cannot be retried",
+            DID_NOT_RUN: "the new run did not start",
+            NOT_OVER: "the new run is not over",
+            **_NO_RUN,
+        },
+    ),
+    "rollback": HelpPage(
+        ("jobfile rollback", "jobfile rollback 6 --yes"),
+        {
+            GOOD: "the generation is in force again, or nothing changes, or you answered no",
+            NOT_WELL: "there is no such generation, or it cannot be put in force",
+        },
+    ),
+    "clock": HelpPage(
+        ("jobfile clock", "jobfile clock accept --why 'the battery was empty'"),
+        {
+            GOOD: "the engine believes the clock; with accept: your confirmation is recorded",
+            NOT_WELL: "the engine does not believe the clock, and starts nothing",
+        },
+    ),
+}
