@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC
 from types import FrameType
 
-import click
-
 from engine.answers.as_json import whole_run_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
@@ -19,7 +17,7 @@ from engine.answers.presence import RUNNING
 from engine.answers.reasons import end_line, item_words
 from engine.cli.alone import Alone
 from engine.cli.asking import ask_to_stop, hand_over, prepare_state
-from engine.cli.output import print_json
+from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import Place
 from engine.cli.showing import OutputShown
 from engine.core.errors import JobfileError, StoreRefusedError
@@ -33,6 +31,7 @@ from engine.service.presence import presence_at
 from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
+from jobfile.render.style import PLAIN, Style
 
 LOOK_SECONDS = 0.03
 """Seconds between two reads of the ledger: too short to be noticed."""
@@ -219,10 +218,10 @@ def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
         ask_to_stop(place, run, how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
 
 
-def _say(text: str) -> None:
+def _say(text: str, style: Style = PLAIN) -> None:
     """Print to standard error; errors are ignored, because the terminal may be closed."""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        print_text(text, style, err=True)
 
 
 def _tell(view: View, run: Run, *, as_json: bool) -> int:
@@ -235,4 +234,6 @@ def _tell(view: View, run: Run, *, as_json: bool) -> int:
 
 def tell_end(run: Run) -> None:
     """Print on stderr how a run ended."""
-    _say(message(end_line(run)))
+    style = style_of(sys.stderr)
+    line = message(end_line(run))
+    _say(run.job + style.states(line.removeprefix(run.job)), style)

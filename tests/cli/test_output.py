@@ -110,3 +110,11 @@ def test_the_engine_colours_states_on_its_console() -> None:
     plain, coloured = lines
     assert "\x1b[31mmissed\x1b[0m: the engine was not running" in coloured
     assert COLOUR.sub("", coloured) == plain
+
+
+def test_the_last_line_of_a_run_has_the_colour_of_its_end(
+    jobfile: Jobfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "\x1b" not in jobfile("run", "bad").err
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "bad: \x1b[31mfailed\x1b[0m after" in jobfile("run", "bad").err
