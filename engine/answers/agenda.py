@@ -75,7 +75,7 @@ def _push(
         heapq.heappush(coming, (fire.at, job, fire.entry))
 
 
-def agenda_to_text(found: Agenda, *, width: int) -> str:
+def agenda_to_text(found: Agenda, *, width: int | None) -> str:
     """The answer as text: one line for each fire, in the zone of its schedule and in UTC."""
     if not found.fires:
         return "nothing is scheduled" if found.until is None else "nothing is scheduled in that time"

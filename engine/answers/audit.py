@@ -39,7 +39,7 @@ def verify(links: Iterable[Link], *, noted: str) -> Verified:
     return Verified(chain=follow(links, noted=noted), noted=noted)
 
 
-def records_to_text(records: Records, *, width: int) -> str:
+def records_to_text(records: Records, *, width: int | None) -> str:
     """Records as text: a line for each."""
     if not records:
         return "nothing was recorded yet"

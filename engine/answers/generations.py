@@ -16,7 +16,7 @@ COMMIT_DIGITS = 7
 _COUNT: Final = re.compile(r"(?<=  |\d )[+~-]\d+(?= |$)", re.MULTILINE)
 
 
-def generations_to_text(found: Sequence[Applied], *, width: int, style: Style = PLAIN) -> str:
+def generations_to_text(found: Sequence[Applied], *, width: int | None, style: Style = PLAIN) -> str:
     """Generations as text: a line for each."""
     if not found:
         return "nothing was applied yet:  jobfile up  or  jobfile apply"

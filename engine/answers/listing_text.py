@@ -32,7 +32,7 @@ ALWAYS: Final = 3
 """The first columns are always shown, the others only where a job has something in them."""
 
 
-def list_to_text(found: JobList, *, width: int, style: Style = PLAIN) -> str:
+def list_to_text(found: JobList, *, width: int | None, style: Style = PLAIN) -> str:
     """The answer as text: why nothing starts, one line for each job, and what the signs mean."""
     lines = [style.alarms(paragraph(line, width=width)) for line in _above(found)]
     if not found.jobs:

@@ -10,7 +10,7 @@ from jobfile.model.counts import many
 from jobfile.render.style import PLAIN, Style
 
 
-def report_to_text(report: Report, *, width: int, style: Style = PLAIN) -> str:
+def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -> str:
     """The answer as text: what waits for an engine, then one line for each job."""
     total = report.total
     shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]

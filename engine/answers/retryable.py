@@ -76,7 +76,7 @@ def retryable(
     )
 
 
-def retryable_to_text(found: Retryable, *, width: int, style: Style = PLAIN) -> str:
+def retryable_to_text(found: Retryable, *, width: int | None, style: Style = PLAIN) -> str:
     """What would be retried, as text."""
     lines = ["nothing to retry: every run of that time ended well, or was retried"]
     if found.runs:
@@ -93,7 +93,9 @@ def retryable_to_text(found: Retryable, *, width: int, style: Style = PLAIN) -> 
     return "\n".join(lines)
 
 
-def retried_to_text(found: Retryable, retried: Sequence[Retried], *, width: int, style: Style = PLAIN) -> str:
+def retried_to_text(
+    found: Retryable, retried: Sequence[Retried], *, width: int | None, style: Style = PLAIN
+) -> str:
     """The new runs as text."""
     rows = [
         (short(one.new.id), short(one.old.id), one.new.job, _at(found, one.old), *_state(one.new))

@@ -113,7 +113,7 @@ def _runs(
     return Runs(runs=runs, words=tuple(words), gaps=gaps, zones=zones, is_limited=is_limited)
 
 
-def runs_to_text(found: Runs, *, width: int, style: Style = PLAIN) -> str:
+def runs_to_text(found: Runs, *, width: int | None, style: Style = PLAIN) -> str:
     """The answer as text: a table of the runs, and what it leaves out."""
     if found.runs:
         rows = [_cells(found, run, words) for run, words in zip(found.runs, found.words, strict=True)]

@@ -44,6 +44,11 @@ def is_coloured(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
     return is_terminal and environ.get("TERM") != "dumb"
 
 
+def row_width() -> int | None:
+    """Columns for a table. None for a pipe: each row is one whole line, for grep and awk."""
+    return width() if sys.stdout.isatty() else None
+
+
 def width() -> int:
     """Columns to print in: the terminal's, or a fixed number for a pipe."""
     if not sys.stdout.isatty():

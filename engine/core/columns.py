@@ -139,9 +139,9 @@ def _start(text: str, columns: int) -> str:
     return text
 
 
-def paragraph(text: str, *, width: int) -> str:
-    """A line of text that may be long, as lines of this width."""
-    return "\n".join(_wrapped(printable(text), width))
+def paragraph(text: str, *, width: int | None) -> str:
+    """A line of text that may be long, as lines of this width if there is one."""
+    return printable(text) if width is None else "\n".join(_wrapped(printable(text), width))
 
 
 def facts(rows: Sequence[tuple[str, str]], *, width: int, style: Style = PLAIN) -> str:

@@ -62,6 +62,7 @@ ASKED: dict[str, list[Words]] = {
     "report": [["report"], ["report", "--json"]],
     "runs": [["runs"], ["runs", "--json"]],
     "logs": [["logs", "hello"]],
+    "outputs": [["outputs", "hello"], ["outputs", "hello", "--json"]],
     "wait": [["wait", "hello"]],
     "cancel": [["cancel", "hello"]],
     "retry": [["retry", "bad"]],

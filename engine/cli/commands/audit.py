@@ -4,7 +4,7 @@ import click
 
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.output import print_json, print_text, style_of, width
+from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options
 
 SHORTEST_HASH = 12
@@ -42,7 +42,7 @@ def command(what: str | None, noted: str | None, limit: int, *, as_json: bool, p
     if as_json:
         print_json(records_to_json(records))
     else:
-        click.echo(records_to_text(records, width=width()))
+        click.echo(records_to_text(records, width=row_width()))
     return GOOD
 
 

@@ -4,7 +4,7 @@ import click
 
 from engine.answers.generations import generations_to_json, generations_to_text
 from engine.cli.exit_codes import GOOD
-from engine.cli.output import print_json, print_text, style_of, width
+from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options
 
 
@@ -28,5 +28,5 @@ def command(limit: int, *, as_json: bool, place: Place) -> int:
         print_json(generations_to_json(found))
     else:
         style = style_of()
-        print_text(generations_to_text(found, width=width(), style=style), style)
+        print_text(generations_to_text(found, width=row_width(), style=style), style)
     return GOOD

@@ -8,7 +8,7 @@ from engine.answers.listing_text import list_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.filters import choice_options, named_states
 from engine.cli.findings import print_errors
-from engine.cli.output import print_json, print_text, style_of, width
+from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options
 from engine.service.listing import list_at
 from jobfile.pipeline import Compiled
@@ -45,5 +45,5 @@ def command(given: tuple[str, ...], *, choice: Choice, as_json: bool, place: Pla
         print_json(list_to_json(found))
     else:
         style = style_of()
-        print_text(list_to_text(found, width=width(), style=style), style)
+        print_text(list_to_text(found, width=row_width(), style=style), style)
     return GOOD

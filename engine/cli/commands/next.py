@@ -15,7 +15,7 @@ from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.expressions import entry_of, zone_named
 from engine.cli.filters import choice_options, refuse_choice_of_one, refuse_unknown
 from engine.cli.in_force import catalog_in_force
-from engine.cli.output import print_json, width
+from engine.cli.output import print_json, row_width, width
 from engine.cli.place import Place, UnknownJobError, json_option, place_options
 from engine.cli.times import parse_coming
 from engine.core.errors import JobfileError
@@ -140,7 +140,7 @@ def _of_all(
     if as_json:
         print_json(agenda_to_json(found, obstacle=obstacles_to_text((), presence, zone=UTC)))
         return GOOD
-    click.echo(agenda_to_text(found, width=width()))
+    click.echo(agenda_to_text(found, width=row_width()))
     zones = {spec.name: spec.timezone for spec in specs}
     for pause in pauses:
         _print_obstacles((pause,), None, zones[pause.job], place.now())

@@ -10,7 +10,7 @@ from engine.answers.report_text import report_to_text
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.naming import job_named
-from engine.cli.output import print_json, print_text, style_of, width
+from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options
 from engine.service.presence import presence_at
 
@@ -39,7 +39,7 @@ def command(
         print_json(report_to_json(report))
     else:
         style = style_of()
-        print_text(report_to_text(report, width=width(), style=style), style)
+        print_text(report_to_text(report, width=row_width(), style=style), style)
     if report.wrong:
         click.echo(f"the sum does not add up for {', '.join(report.wrong)}: please report this", err=True)
         return BUG

@@ -22,7 +22,7 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.following import attend
 from engine.cli.naming import find_run, job_named
-from engine.cli.output import print_json, print_text, style_of, width
+from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run, RunState
@@ -129,7 +129,7 @@ def _retry_many(place: Place, job: str | None, options: _Many, *, as_json: bool)
         )
     if not as_json:
         style = style_of()
-        print_text(retryable_to_text(found, width=width(), style=style), style)
+        print_text(retryable_to_text(found, width=row_width(), style=style), style)
     is_done = bool(found.runs) and not options.is_dry
     is_done = is_done and confirmed(f"Retry {many(len(found.runs), 'run')}?", is_sure=options.is_sure)
     retried = _retry_all(place, view, found) if is_done else ()
@@ -137,7 +137,7 @@ def _retry_many(place: Place, job: str | None, options: _Many, *, as_json: bool)
         print_json(retryable_to_json(found, retried))
     elif retried:
         style = style_of()
-        print_text(f"\n{retried_to_text(found, retried, width=width(), style=style)}", style)
+        print_text(f"\n{retried_to_text(found, retried, width=row_width(), style=style)}", style)
     if retried and not is_engine_running(place.state_dir):
         click.echo("no engine is running: the new runs wait for  jobfile up", err=True)
     return GOOD

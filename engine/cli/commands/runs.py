@@ -10,7 +10,7 @@ from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in, runs_t
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options, chosen_jobs, named_states, refuse_choice_of_one, window_of
 from engine.cli.naming import subject
-from engine.cli.output import print_json, print_text, style_of, width
+from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options
 from engine.core.lifecycle import RunState
 from engine.service.presence import presence_at
@@ -69,7 +69,7 @@ def command(
         print_json(runs_to_json(found))
     else:
         style = style_of()
-        print_text(runs_to_text(found, width=width(), style=style), style)
+        print_text(runs_to_text(found, width=row_width(), style=style), style)
     return GOOD
 
 
