@@ -100,6 +100,33 @@ def test_a_job_that_never_ran_has_an_answer_with_and_without_params(tmp_path: Pa
     assert newest(none).answer is Answer.NOT_EXPECTED
 
 
+UNSCHEDULED = "version: 1\njobs:\n  hello:\n    command: ['true']\n"
+
+
+def test_a_run_without_a_param_is_not_the_run_with_one(tmp_path: Path) -> None:
+    """The job got the param later."""
+    world = World(tmp_path, UNSCHEDULED, at=NOON)
+    ask(world)
+    world.finish()
+    world.edit(f"{UNSCHEDULED}    params: {{customer: {{type: string, default: none}}}}\n")
+    assert newest(world).answer is Answer.SUCCEEDED
+    assert newest(world, customer="none").answer is Answer.NOT_EXPECTED
+
+
+def test_of_several_retries_of_a_run_the_last_one_counts(tmp_path: Path) -> None:
+    world = World(tmp_path, UNSCHEDULED, at=NOON)
+    first = ask(world)
+    world.finish(exit_code=1)
+    for code in (2, 0, 3):
+        world.clock.advance(seconds=60)
+        last = ask(world, at=first.scheduled_for, retry_of=first.id)
+        world.finish(exit_code=code)
+        assert newest(world).answer is (Answer.NOT_WELL if code else Answer.SUCCEEDED)
+        (item,) = newest(world).items
+        assert item.run is not None
+        assert item.run.id == last.id
+
+
 @pytest.mark.parametrize("customer", ["none", "A"])
 def test_an_instant_without_a_run_has_the_params_that_its_run_would_have_had(
     tmp_path: Path, customer: str
