@@ -91,6 +91,11 @@ def test_a_run_that_nothing_starts_says_that_before_what_it_waits_for() -> None:
             {"state": RunState.RETRY_WAIT},
             "blocked by another run (run 22222222), which waits for its retry",
         ),
+        (
+            replace(WAITS, not_before=NOW),
+            {"state": RunState.RETRY_WAIT},
+            "blocked by another run (run 22222222), which waits for its retry",
+        ),
         (WAITS, {"state": RunState.CANCELLING}, "blocked by another run (run 22222222)"),
         (
             replace(WAITS, concurrency_limit=None),
@@ -257,6 +262,7 @@ def made(after: timedelta, **fields: Any) -> Run:
         ([made(HOUR), made(MINUTE, id=THREE, state=RunState.SKIPPED)], HOUR),
         ([made(HOUR), made(MINUTE, id=THREE, schedule_key=None)], HOUR),
         ([made(HOUR), made(2 * HOUR, id=THREE)], HOUR),
+        ([made(20 * MINUTE), made(40 * MINUTE, id=THREE)], 20 * MINUTE),
         ([made(timedelta())], None),
         ([made(SOON * 6)], None),
         ([made(HOUR, job="another")], None),
