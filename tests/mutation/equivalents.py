@@ -222,6 +222,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         )
         for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
     ),
+    Equivalent(
+        "engine/answers/facts.py",
+        'by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""',
+        "item.run and item.run.requested_by -> (item.run.requested_by)",
+        "an item that is not scheduled is always a run; only the types do not express that",
+    ),
     *(
         Equivalent(
             "jobfile/schedule/occurrences.py",
