@@ -23,6 +23,9 @@ ON_TIME_SECONDS = 10
 SILENCE = timedelta(seconds=15)
 """How long after its last sign of life a session without an end may still have been running."""
 
+MAX_INCIDENTS = 1_000
+"""Number of newest incidents that are searched for a hold."""
+
 Fact = tuple[str, str]
 """A label, and its text."""
 
@@ -78,7 +81,7 @@ def _decision_facts(asked: Asked, item: Item) -> list[Fact]:
         late = (item.run.queued_at - item.scheduled_for).total_seconds()
         how = "on time" if late < ON_TIME_SECONDS else f"{seconds_text(late)} late"
         facts.append(("recorded", f"{instant_text(item.run.queued_at, asked.zone)}, {how}"))
-    is_decided = item.run is not None or item.reason != NOT_ACCOUNTED
+    is_decided = item.reason != NOT_ACCOUNTED
     is_there = is_decided or asked.presence.is_running
     return facts + _engine_facts(asked.view, item.scheduled_for, asked.zone, is_there=is_there)
 
@@ -109,7 +112,7 @@ def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fa
     """Other problems at an instant: rejected files, a clock that was not believed."""
     facts = [
         ("clock", f"not believed from {instant_text(one.began_at, zone)}: {one.detail}")
-        for one in view.recent_incidents(limit=1_000)
+        for one in view.recent_incidents(limit=MAX_INCIDENTS)
         if one.kind == IncidentKind.CLOCK_HOLD
         and one.began_at <= at
         and (one.ended_at is None or at <= one.ended_at)
@@ -177,7 +180,7 @@ def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
     start = attempt.started_at or attempt.created_at
     took = f", took {seconds_text((attempt.ended_at - start).total_seconds())}" if attempt.ended_at else ""
     words = reason_words(attempt.reason, attempt.detail) if attempt.reason else attempt.detail
-    detail = f": {attempt.detail}" if attempt.detail and attempt.detail not in words else ""
+    detail = f": {attempt.detail}" if attempt.detail not in words else ""
     how = f"{attempt.state.value}{f', {words}{detail}' if words else ''}"
     which, began = _step_and_number(attempt), instant_text(start, zone, has_seconds=True)
     return f"{which}  {began}  {how}{took}{_used(attempt)}"

@@ -27,6 +27,9 @@ the engine starts it at once.
 SOON = timedelta(days=40)
 """How far after a superseded occurrence the run in its place is searched."""
 
+_MAX_AT_ONCE = 1_000
+"""Maximum number of runs that one look for it reads."""
+
 _HELD_A_PLACE = (RunState.RUNNING, RunState.CANCELLING)
 _STOPPED_BY = ("cancel", "kill")
 _WAITS = (Reason.OVERLAP, "")
@@ -81,7 +84,7 @@ def _superseded_words(view: History, item: Item, zone: tzinfo) -> str:
     words = reason_words(Reason.SUPERSEDED, item.run.detail if item.run is not None else item.detail)
     since, span = item.scheduled_for + INSTANT, timedelta(hours=1)
     while since < item.scheduled_for + SOON and item.run is not None:
-        found = view.runs_between(item.run.job, since=since, until=since + span, limit=1_000)
+        found = view.runs_between(item.run.job, since=since, until=since + span, limit=_MAX_AT_ONCE)
         made = [
             run
             for run in reversed(found)
@@ -116,7 +119,7 @@ def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> s
     if run.not_before > now:
         return ""
     opened = view.open_runs()
-    active = [one for one in opened if one.state is not RunState.QUEUED and one.id != run.id]
+    active = [one for one in opened if one.state is not RunState.QUEUED]
     in_way = [one for one in active if one.concurrency_key == run.concurrency_key]
     if run.concurrency_limit is not None and len(in_way) >= run.concurrency_limit:
         words = reason_words(Reason.OVERLAP, in_way[0].id)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from engine.core.due import NotRun
-from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.lifecycle import Run, RunState
 from engine.core.notices import TROUBLE, notices
 from engine.core.records import Owed
 from engine.ledger.store_ports import Notifications
@@ -21,7 +21,7 @@ Facts = Mapping[str, object]
 
 def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
     """Note the notifications for the state of a run, if it is final."""
-    if not spec.notify or run.state in OPEN_STATES:
+    if not spec.notify:
         return
     facts = {
         "run": run.id,

@@ -1,9 +1,10 @@
 """`did`: which run it answers for, and that a day of many runs is judged as a whole."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,17 +12,19 @@ from hypothesis import strategies as st
 
 from engine.answers.did import Answer, Did, answer_of, did
 from engine.answers.expected import INSTANT, expected_items, item_of
+from engine.answers.newest import asked_since
 from engine.answers.overdue import is_overdue
 from engine.answers.presence import RUNNING
 from engine.answers.report import OPEN, OVERDUE, make_report
 from engine.core.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, StartError
+from engine.core.records import Gap, Schedule
 from engine.core.retry import settle
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.jobs import RetrySpec
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
-from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, every
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World
 
@@ -98,6 +101,92 @@ def test_a_job_that_never_ran_has_an_answer_with_and_without_params(tmp_path: Pa
     assert newest(world, customer="A").answer is Answer.NOT_EXPECTED
     none = World(tmp_path / "without", "version: 1\njobs: {hello: {command: ['true']}}\n", at=NOON)
     assert newest(none).answer is Answer.NOT_EXPECTED
+
+
+@dataclass
+class Rows:
+    """A history of a few rows of one job."""
+
+    runs: tuple[Run, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+
+    def runs_between(self, _job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
+        return tuple(run for run in self.runs if since <= run.scheduled_for < until)[:limit]
+
+    def gaps_between(self, _job: str, **_window: datetime) -> tuple[Gap, ...]:
+        return self.gaps
+
+    def pauses_between(self, _job: str, **_window: datetime) -> tuple[()]:
+        return ()
+
+    def schedules_between(self, _job: str, **_window: datetime) -> tuple[Schedule, ...]:
+        return self.schedules
+
+
+def test_a_record_of_a_stretch_holds_only_for_its_own_schedule_and_from_its_first_instant_to_its_last() -> (
+    None
+):
+    one = Schedule(1, "hello", "a", every(hours=1), 1, NOON - DAY, None, "", NOON, "digest")
+    gap = Gap(
+        schedule_id=1,
+        job="hello",
+        entries=one.entries,
+        first_at=NOON + HOUR,
+        last_at=NOON + 2 * HOUR,
+        count=2,
+        state=RunState.MISSED,
+        reason="engine_down",
+        generation=1,
+        epoch=1,
+        recorded_at=NOON,
+    )
+    view: Any = Rows(gaps=(gap,), schedules=(one, one._replace(id=2, schedule_key="b")))
+    found = expected_items(view, "hello", since=NOON, until=NOON + 4 * HOUR, now=NOON + DAY)
+    of_one, of_two = ([item.state for item in found[at::2]] for at in (0, 1))
+    assert of_one == [RunState.QUEUED, RunState.MISSED, RunState.MISSED, RunState.QUEUED]
+    assert of_two == [RunState.QUEUED] * 4
+
+
+@pytest.mark.parametrize(
+    ("queued_at", "schedule_key", "is_since"),
+    [(NOON, None, False), (NOON + INSTANT, None, True), (NOON + INSTANT, "key", False)],
+)
+def test_only_what_was_requested_after_an_instant_was_asked_for_since(
+    queued_at: datetime, schedule_key: str | None, is_since: bool
+) -> None:
+    run = a_run(queued_at=queued_at, schedule_key=schedule_key)
+    view: Any = Rows(runs=(run,))
+    found = asked_since(view, "hello", NOON, now=NOON + HOUR, fits=lambda _: True)
+    assert found == (item_of(run) if is_since else None)
+    assert asked_since(view, "hello", NOON, now=NOON + HOUR, fits=lambda _: False) is None
+
+
+UNSCHEDULED = "version: 1\njobs:\n  hello:\n    command: ['true']\n"
+
+
+def test_a_run_without_a_param_is_not_the_run_with_one(tmp_path: Path) -> None:
+    """The job got the param later."""
+    world = World(tmp_path, UNSCHEDULED, at=NOON)
+    ask(world)
+    world.finish()
+    world.edit(f"{UNSCHEDULED}    params: {{customer: {{type: string, default: none}}}}\n")
+    assert newest(world).answer is Answer.SUCCEEDED
+    assert newest(world, customer="none").answer is Answer.NOT_EXPECTED
+
+
+def test_of_several_retries_of_a_run_the_last_one_counts(tmp_path: Path) -> None:
+    world = World(tmp_path, UNSCHEDULED, at=NOON)
+    first = ask(world)
+    world.finish(exit_code=1)
+    for code in (2, 0, 3):
+        world.clock.advance(seconds=60)
+        last = ask(world, at=first.scheduled_for, retry_of=first.id)
+        world.finish(exit_code=code)
+        assert newest(world).answer is (Answer.NOT_WELL if code else Answer.SUCCEEDED)
+        (item,) = newest(world).items
+        assert item.run is not None
+        assert item.run.id == last.id
 
 
 @pytest.mark.parametrize("customer", ["none", "A"])

@@ -13,9 +13,9 @@ from engine.core.due import Rules, due
 from engine.core.events import NotRunTold, SkipsInARow
 from engine.core.lifecycle import Ended, RunState
 from engine.core.retry import retry_delay
-from engine.transactions.account import SKIPS_IN_A_ROW
-from jobfile.model.jobs import CatchupMode, CatchupSpec, Jitter, RetrySpec
-from tests.builders import HOUR, MINUTE, NOON, cron
+from engine.transactions.account import SKIPS_IN_A_ROW, bound_params
+from jobfile.model.jobs import CatchupMode, CatchupSpec, Jitter, ParamSpec, ParamType, RetrySpec
+from tests.builders import HOUR, MINUTE, NOON, a_job, cron
 from tests.engine.test_did import ask
 from tests.engine.test_faults import a_file
 from tests.engine.test_past import keep_house
@@ -51,6 +51,19 @@ def test_a_key_of_concurrency_knows_the_run(tmp_path: Path) -> None:
     world.pass_time(seconds=3600)
     (run,) = world.runs()
     assert run.concurrency_key == f"hello/schedule/13/{run.id}"
+
+
+def test_a_run_has_the_given_arguments_and_the_defaults_of_the_others() -> None:
+    params = (
+        ParamSpec(name="day", type=ParamType.STRING, default="today"),
+        ParamSpec(name="dry", type=ParamType.BOOLEAN, default=False),
+        ParamSpec(name="place", type=ParamType.STRING),
+    )
+    assert bound_params(a_job(params=params), {"day": "monday"}) == {"day": "monday", "dry": False}
+    assert bound_params(a_job(params=params), {"place": "here"}) == {
+        **{"day": "today", "dry": False},
+        "place": "here",
+    }
 
 
 def test_each_skip_is_an_event_and_the_third_in_a_row_one_more(tmp_path: Path) -> None:

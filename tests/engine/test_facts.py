@@ -145,6 +145,8 @@ def test_the_definition_is_the_newest_with_the_digest_of_the_run() -> None:
     assert labelled(facts(Rows(versions=[VERSION, newer, other])), "definition") == [
         "jobs.yaml:9, generation 5"
     ]
+    from_files = Generation(3, "", NOON, "anna", "jobs.yaml", "")
+    assert labelled(facts(Rows(applied=from_files)), "definition") == ["jobs.yaml:7, generation 3"]
     never = labelled(facts(Rows(versions=[other])), "definition")
     assert never == ["as it was in the files, never applied"]
     assert labelled(facts(Rows(), GAP), "definition") == []

@@ -93,6 +93,13 @@ def test_base64_in_lines_is_masked(columns: int) -> None:
     assert not any(line in stored for line in lines if len(line) >= MIN_LINE_BYTES + 2)
 
 
+def test_base64_is_masked_from_eight_characters_on() -> None:
+    """Shorter ones would mask too much of other texts."""
+    for secret, is_masked in (("abcdef", True), ("abcde", False)):
+        encoded = base64.b64encode(secret.encode()).rstrip(b"=")
+        assert (masked([b"<" + encoded + b">"], [secret]) == b"<" + MASK + b">") is is_masked
+
+
 def test_the_texts_in_a_secret_that_is_json_are_masked() -> None:
     for shown in ("t0k/en&value", PEM, PEM.splitlines()[3], quote("t0k/en&value", safe="")):
         assert MASK in masked([shown.encode()], [ACCOUNT])

@@ -93,6 +93,20 @@ def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -
     assert presence(world, trouble="the disk is full") == Presence(is_running=True, trouble=full, fates=FATES)
 
 
+def test_a_part_that_is_stuck_comes_after_a_full_disk_and_before_a_hold(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    with world.store.transaction():
+        world.store.incidents.begin_hold(CLOCK_HOLD, detail="because", now=NOON)
+    for trouble, words in (
+        ("", "part of the engine is stuck: worker since noon"),
+        ("the disk is full", "the engine cannot write its ledger: the disk is full"),
+    ):
+        found = presence_of(
+            world.view, is_locked=True, trouble=trouble, stuck="worker since noon", fates=FATES, now=NOON
+        )
+        assert found == Presence(is_running=True, trouble=words, fates=FATES)
+
+
 def test_an_engine_that_ended_its_session_and_holds_its_lock_yet_is_not_silent(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.heartbeat.end("stopped")

@@ -77,12 +77,22 @@ def test_a_run_whose_process_is_gone_says_what_comes_of_it_before_anything_else(
     assert words(replace(ACTIVE, id=THREE), presence=fate) == ""
 
 
+def test_a_run_that_nothing_starts_says_that_before_what_it_waits_for() -> None:
+    said = "no engine is running; `jobfile up` then starts it"
+    assert words(WAITS, Rows([WAITS, ACTIVE]), presence=Presence(is_running=False)) == said
+
+
 @pytest.mark.parametrize(
     ("run", "fields", "said"),
     [
         (WAITS, {}, "blocked by another run (run 22222222)"),
         (
             WAITS,
+            {"state": RunState.RETRY_WAIT},
+            "blocked by another run (run 22222222), which waits for its retry",
+        ),
+        (
+            replace(WAITS, not_before=NOW),
             {"state": RunState.RETRY_WAIT},
             "blocked by another run (run 22222222), which waits for its retry",
         ),
@@ -133,6 +143,12 @@ def test_a_run_that_may_start_waits_for_its_own_job_or_for_a_slot(
     run: Run, fields: dict[str, Any], said: str
 ) -> None:
     assert words(run, Rows([run, replace(ACTIVE, **fields)])) == said
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.CANCELLING, RunState.SUCCEEDED])
+def test_a_run_that_has_started_waits_for_nothing(state: RunState) -> None:
+    run = a_run(id=ONE, state=state)
+    assert words(run, Rows([run, ACTIVE, replace(ELSEWHERE, id=THREE)])) == ""
 
 
 def test_all_slots_are_named_by_their_number_and_the_run_that_has_one_for_longest() -> None:
@@ -246,6 +262,7 @@ def made(after: timedelta, **fields: Any) -> Run:
         ([made(HOUR), made(MINUTE, id=THREE, state=RunState.SKIPPED)], HOUR),
         ([made(HOUR), made(MINUTE, id=THREE, schedule_key=None)], HOUR),
         ([made(HOUR), made(2 * HOUR, id=THREE)], HOUR),
+        ([made(20 * MINUTE), made(40 * MINUTE, id=THREE)], 20 * MINUTE),
         ([made(timedelta())], None),
         ([made(SOON * 6)], None),
         ([made(HOUR, job="another")], None),

@@ -118,6 +118,24 @@ def test_at_least_60_mistakes_are_in_the_list_and_none_twice() -> None:
     assert len({row.split("|")[0] for row in MISTAKES}) == len(MISTAKES) >= 60
 
 
+@pytest.mark.parametrize(
+    ("expression", "readings"),
+    [
+        ("0 30 2 * * *", ["first:  30 2 * * *"]),
+        ("0 3 2 * * mon", ["first:  3 2 * * mon", "last:  0 3 2 * *"]),
+        ("30 2 * * * 77", ["last:  30 2 * * *"]),
+        ("0 0 12 * * 1 2026", ["first:  0 12 * * 1"]),
+    ],
+)
+def test_seconds_may_come_first_or_last_and_with_a_year_only_first(
+    expression: str, readings: list[str]
+) -> None:
+    found = only_error(f'version: 1\njobs: {{a: {{timeout: 1h, run: echo, schedule: "{expression}"}}}}\n')
+    assert found.code == "JF306"
+    shown = [one.partition("if the seconds come ")[2] for one in found.help]
+    assert [one for one in shown if one] == readings
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("row", MISTAKES, ids=lambda row: row.split("|")[0].strip())
 def test_a_wrong_expression_is_reported_with_its_field_its_place_and_a_correction(

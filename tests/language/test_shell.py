@@ -371,12 +371,19 @@ def test_the_first_operand_is_a_program_unless_an_option_brings_one(
 
 
 @pytest.mark.parametrize("wrapper", ["", "sudo ", "env A=b ", "nice -n 5 "])
-@pytest.mark.parametrize("program", ["psql", "mysql", "sqlite3"])
+@pytest.mark.parametrize("program", ["psql", "mysql", "mariadb", "sqlite3"])
 def test_a_message_names_the_program_that_reads_its_input(wrapper: str, program: str) -> None:
     for script in (f"{wrapper}{program} <<END\n{{{{v}}}}\nEND", f"echo {{{{v}}}} | {wrapper}{program}"):
         _, (problem,) = compile_script(script, slots=offsets(script), kinds=["string"], dialect="sh")
         assert problem.code == "JF427"
         assert f"`{program}`" in problem.message
+
+
+@pytest.mark.parametrize("program", ["mysql", "mariadb"])
+@pytest.mark.parametrize("option", ["-e", "--execute"])
+def test_a_statement_for_a_database_is_its_program(program: str, option: str) -> None:
+    assert codes(f"{program} {option} {{{{v}}}}") == {"JF427"}
+    assert codes(f"{program} -h {{{{v}}}}") == set()
 
 
 @pytest.mark.parametrize("program", ["sh", "bash"])

@@ -49,6 +49,18 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
     ),
     Equivalent(
+        "engine/answers/reasons.py",
+        "since, span = item.scheduled_for + INSTANT, timedelta(hours=1)",
+        "1 -> 2",
+        "the length of one look forward changes only the time that it takes, not the result",
+    ),
+    Equivalent(
+        "engine/answers/reasons.py",
+        "while since < item.scheduled_for + SOON and item.run is not None:",
+        "since < item.scheduled_for + SOON -> (since <= item.scheduled_for + SOON)",
+        "each look begins an instant after a full hour, so none begins at exactly that time",
+    ),
+    Equivalent(
         "engine/answers/did.py",
         "if last is not None and last.id != run.id:",
         "last is not None and last.id != run.id -> (last.id != run.id)",
@@ -209,6 +221,39 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
             "the length of one look forward changes only the time that it takes, not the result",
         )
         for change in ("4 -> 3", "4 -> 5", "span * 4 -> (span // 4)")
+    ),
+    Equivalent(
+        "engine/answers/facts.py",
+        'by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""',
+        "item.run and item.run.requested_by -> (item.run.requested_by)",
+        "an item that is not scheduled is always a run; only the types do not express that",
+    ),
+    *(
+        Equivalent(
+            "jobfile/schedule/occurrences.py",
+            "until, span = until - span, span * 4",
+            change,
+            "the length of one look backwards changes only the time that it takes, not the result",
+        )
+        for change in ("4 -> 3", "4 -> 5")
+    ),
+    Equivalent(
+        "jobfile/schedule/local_times.py",
+        "while before < last:",
+        "before < last -> (before <= last)",
+        "the month after the last day is looked at too, of which no day is before that",
+    ),
+    Equivalent(
+        "jobfile/plan/runs.py",
+        "is_simple = isinstance(first, EveryEntry) and first.from_day is first.until_day is None",
+        "first.from_day is first.until_day is None -> (first.from_day is first.until_day is not None)",
+        "then no schedule is simple, and counting its runs one by one gives the same number",
+    ),
+    Equivalent(
+        "engine/supervisor/masking.py",
+        "continue",
+        "continue -> pass",
+        "none of these numbers is a sign of a form, so that nothing is found; it only saves time",
     ),
 )
 

@@ -396,6 +396,7 @@ FOLLOWED = "  next:\n    triggers: [{after: hello}]\n    command: [x]\n"
     [
         (["schedule: {every: 30m}"], ["schedule: {every: 10m}"], "RISK01"),
         ([DAILY], ["schedule: {every: 1m}"], "RISK01"),
+        (["schedule: {every: 30s}"], ["schedule: {every: 20s}"], "RISK01"),
         (["timeout: 3h"], ["timeout: 1h"], "RISK02"),
         ([DAILY, "retry: 2"], [DAILY, "retry: 3"], "RISK03"),
         ([DAILY], [DAILY, "enabled: false"], "RISK03"),
@@ -439,6 +440,13 @@ PARAMS = "params: {a: {type: string, default: x}}"
             "RISK01",
             "3 times as many runs",
             {"before": 1440, "after": 4320, "days": 30},
+        ),
+        (
+            ["schedule: {every: 30s}"],
+            ["schedule: {every: 20s}"],
+            "RISK01",
+            "1,440 more runs a day",
+            {"before": 86_400, "after": 129_600, "days": 30},
         ),
         (
             ["timeout: 3h"],

@@ -1,0 +1,327 @@
+"""Answers about several jobs and runs as text and as JSON, whole, made of values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from engine.answers.agenda import Agenda, Fire, agenda, agenda_to_json, agenda_to_text
+from engine.answers.as_json import run_to_json
+from engine.answers.choice import ALL, MAX_KNOWN, NONE, Choice, Labels, known_labels, unknown_word
+from engine.answers.listing import JobList, ListedJob, Mark
+from engine.answers.listing_text import list_to_text
+from engine.answers.outputs import RunOutputs, label_of, outputs_of_run, outputs_to_json, outputs_to_text
+from engine.answers.presence import RUNNING, Presence
+from engine.answers.retryable import (
+    Retried,
+    Retryable,
+    retried_to_text,
+    retryable_to_json,
+    retryable_to_text,
+)
+from engine.answers.upcoming import Upcoming
+from engine.core.lifecycle import RunState
+from engine.core.records import Definition, Output, Pause
+from jobfile.model.canonical import spec_to_json
+from jobfile.model.jobs import ParamSpec, ParamType
+from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, every
+
+WIDE = 200
+TOKYO = ZoneInfo("Asia/Tokyo")
+SECOND = timedelta(seconds=1)
+A, B, C, D = (letter * 32 for letter in "abcd")
+
+# outputs
+
+RUN = a_run(id=A, digest="digest", state=RunState.SUCCEEDED)
+GIVEN = (Output("rows", 7), Output("ok", True, "check"), Output("names", ("x", "y"), "load", 3))
+
+
+def test_an_output_is_named_after_its_step_and_item() -> None:
+    assert [label_of(one) for one in GIVEN] == ["rows", "check.ok", "load[3].names"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "is_declared", "state", "text"),
+    [
+        (GIVEN, True, RunState.RUNNING, "rows           7\ncheck.ok       true\nload[3].names  x,y"),
+        ((), True, RunState.SUCCEEDED, "run aaaaaaaa of hello gave no outputs"),
+        ((), True, RunState.RUNNING, "run aaaaaaaa of hello has given no outputs yet"),
+        ((), False, RunState.RUNNING, "run aaaaaaaa of hello has no outputs: its job declares none"),
+    ],
+)
+def test_the_outputs_of_a_run_are_a_line_each_or_there_is_a_reason(
+    outputs: tuple[Output, ...], is_declared: bool, state: RunState, text: str
+) -> None:
+    found = RunOutputs(run=replace(RUN, state=state), outputs=outputs, is_declared=is_declared)
+    assert outputs_to_text(found, width=WIDE) == text
+    assert outputs_to_json(replace(found, outputs=outputs[:1])) == {
+        "format": 1,
+        "run": A,
+        "job": "hello",
+        "outputs": [{"step": "", "item": None, "name": "rows", "value": 7}] if outputs else [],
+    }
+
+
+class OneDefinition:
+    """A ledger with one definition, or without it, and some outputs."""
+
+    def __init__(self, text: str | None, outputs: tuple[Output, ...] = ()) -> None:
+        self.text, self.given = text, outputs
+
+    def definition_text(self, digest: str) -> str | None:
+        return self.text if digest == "digest" else None
+
+    def outputs(self, run_id: str) -> tuple[Output, ...]:
+        return self.given if run_id == A else ()
+
+
+ROWS = ParamSpec(name="rows", type=ParamType.INTEGER)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_declared"),
+    [(None, True), (spec_to_json(a_job()), False), (spec_to_json(a_job(outputs=(ROWS,))), True)],
+)
+def test_a_job_whose_definition_is_gone_may_have_declared_outputs(
+    text: str | None, is_declared: bool
+) -> None:
+    view: Any = OneDefinition(text, GIVEN)
+    found = outputs_of_run(view, RUN)
+    assert (found.run, found.outputs, found.is_declared) == (RUN, GIVEN, is_declared)
+
+
+# retry --failed
+
+FAILED = a_run(id=A, state=RunState.FAILED, reason="exit(3)")
+LOST = a_run(id=B, job="other", state=RunState.LOST, scheduled_for=NOON + HOUR)
+NEW = a_run(id=C, state=RunState.QUEUED, reason="overlap", detail=D, retry_of=A)
+RETRYABLE = Retryable(
+    runs=(FAILED, LOST),
+    words=("exit code 3", "the host was restarted"),
+    zones={"hello": TOKYO, "other": ZoneInfo("UTC")},
+    recorded_only=0,
+)
+
+
+def test_what_would_be_retried_is_a_table_in_the_zones_of_the_jobs() -> None:
+    table = """\
+run       job    for                   state   why
+aaaaaaaa  hello  2026-03-05 21:00 JST  failed  exit code 3
+bbbbbbbb  other  2026-03-05 13:00 UTC  lost    the host was restarted"""
+    assert retryable_to_text(RETRYABLE, width=WIDE) == table
+    one = "1 occurrence that did not run has no run to retry: start one with  jobfile run JOB --at TIME"
+    two = "2 occurrences that did not run have no run to retry: start one with  jobfile run JOB --at TIME"
+    assert retryable_to_text(replace(RETRYABLE, recorded_only=1), width=WIDE) == f"{table}\n{one}"
+    nothing = replace(RETRYABLE, runs=(), words=())
+    well = "nothing to retry: every run of that time ended well, or was retried"
+    assert retryable_to_text(nothing, width=WIDE) == well
+    assert retryable_to_text(replace(nothing, recorded_only=2), width=WIDE) == f"{well}\n{two}"
+
+
+def test_the_new_runs_name_the_runs_that_they_retry() -> None:
+    assert (
+        retried_to_text(RETRYABLE, [Retried(FAILED, NEW)], width=WIDE)
+        == """\
+new run   retries   job    for                   state   why
+cccccccc  aaaaaaaa  hello  2026-03-05 21:00 JST  queued  blocked by another run (run dddddddd)"""
+    )
+    assert retryable_to_json(replace(RETRYABLE, recorded_only=4), [Retried(FAILED, NEW)]) == {
+        "format": 1,
+        "runs": [
+            {"run": run_to_json(FAILED), "words": "exit code 3", "retry": run_to_json(NEW)},
+            {"run": run_to_json(LOST), "words": "the host was restarted", "retry": None},
+        ],
+        "recorded_only": 4,
+    }
+
+
+# the choice of jobs
+
+OPS, DEV = Labels("ops", ("night", "db")), Labels("dev", ("day",), "Asia/Tokyo")
+
+
+@pytest.mark.parametrize(
+    ("tags", "owners", "fits"),
+    [
+        ((), (), {"ops", "dev", "none"}),
+        (("night",), (), {"ops"}),
+        (("night", "day"), (), {"ops", "dev"}),
+        ((), ("dev",), {"dev"}),
+        ((), ("dev", "ops"), {"ops", "dev"}),
+        (("night",), ("dev",), set()),
+        (("db",), ("ops", "dev"), {"ops"}),
+        (("nothing",), (), set()),
+    ],
+)
+def test_a_choice_takes_one_of_its_tags_and_one_of_its_owners(
+    tags: tuple[str, ...], owners: tuple[str, ...], fits: set[str]
+) -> None:
+    choice = Choice(tags=tags, owners=owners)
+    jobs = {"ops": OPS, "dev": DEV, "none": NONE}
+    assert {name for name, labels in jobs.items() if choice.fits(labels)} == fits
+    assert choice.is_all == (choice == ALL) == (not tags and not owners)
+
+
+@pytest.mark.parametrize(
+    ("tags", "owners", "said"),
+    [
+        (("night", "day"), ("ops", "dev"), ""),
+        (("night", "nigth"), (), "no job here has the tag `nigth`; did you mean night?"),
+        (("xyzzy",), ("xyzzy",), "no job here has the tag `xyzzy`; known: day, db, night"),
+        ((), ("xyzzy",), "no job here has the owner `xyzzy`; known: dev, ops"),
+        (("ops",), (), "no job here has the tag `ops`; known: day, db, night"),
+    ],
+)
+def test_a_word_that_no_job_has_is_a_mistake(
+    tags: tuple[str, ...], owners: tuple[str, ...], said: str
+) -> None:
+    assert unknown_word(Choice(tags=tags, owners=owners), [OPS, DEV, NONE]) == said
+
+
+def test_only_some_of_the_known_words_are_listed() -> None:
+    labels = [Labels("", (f"tag-{number:02}",)) for number in range(MAX_KNOWN + 1)]
+    said = unknown_word(Choice(tags=("xyzzy",)), labels)
+    assert said.count("tag-") == MAX_KNOWN
+    assert said.endswith(f"tag-{MAX_KNOWN - 1:02}")
+    assert unknown_word(Choice(owners=("xyzzy",)), labels).endswith("; known: none")
+
+
+class Definitions:
+    """A ledger of the newest definitions."""
+
+    def newest_definitions(self) -> list[Definition]:
+        specs = (a_job("a"), a_job("b", owner="ops", tags=("x", "y"), timezone="Asia/Tokyo"))
+        return [Definition(spec.name, "digest", spec_to_json(spec)) for spec in specs]
+
+
+def test_the_labels_of_a_job_are_those_of_its_newest_definition() -> None:
+    view: Any = Definitions()
+    assert known_labels(view) == {"a": Labels(), "b": Labels("ops", ("x", "y"), "Asia/Tokyo")}
+    spec = a_job(owner="ops", tags=("x", "y"), timezone="Asia/Tokyo")
+    assert Labels.of(spec) == Labels("ops", ("x", "y"), "Asia/Tokyo")
+    assert Labels() == NONE == Labels("", (), "UTC")
+
+
+# list
+
+
+def listed(job: str, *states: str, **fields: Any) -> ListedJob:
+    empty: dict[str, Any] = {"labels": NONE, "next_at": None, "pause": None, "is_in_force": True, "notes": ()}
+    marks = tuple(Mark(NOON + hour * HOUR, state) for hour, state in enumerate(states))
+    return ListedJob(job=job, marks=marks, **(empty | fields))
+
+
+def a_list(*jobs: ListedJob, **fields: Any) -> JobList:
+    plain: dict[str, Any] = {"has_file": True, "main_file": "jobs.yaml", "is_filtered": False}
+    return JobList(jobs=jobs, now=NOON, **({"presence": RUNNING} | plain | fields))
+
+
+UNTIL = "2026-03-05 13:00 UTC"
+PAUSE = Pause("hello", "hand", "anna", "outage", NOON, NOON + HOUR, None, "")
+
+
+def test_a_list_shows_the_columns_in_which_a_job_has_something() -> None:
+    jobs = (
+        listed("a"),
+        listed("b", "succeeded", "failed", "running", labels=DEV, next_at=NOON + HOUR, notes=("one", "two")),
+        listed("c", "queued", pause=PAUSE, labels=OPS, notes=("one",)),
+        listed("d", "overdue", pause=PAUSE._replace(until=None, reason=""), next_at=NOON),
+    )
+    lines = list_to_text(a_list(*jobs), width=WIDE).split("\n")
+    noon, one, ten = "2026-03-05 12:00 UTC", "2026-03-05 22:00 JST", "2026-03-05 23:00 JST"
+    assert [re.split(" {2,}", line) for line in lines] == [
+        ["job", "state", "last 10", "expected at", "next", "notes", "owner", "tags"],
+        ["a", "none"],
+        ["b", "running", "✓✗…", ten, one, "one; two", "dev", "day"],
+        [
+            "c",
+            "queued",
+            "…",
+            noon,
+            "paused",
+            f"paused by anna until {UNTIL}: outage; one",
+            "ops",
+            "night, db",
+        ],
+        ["d", "overdue", "O", noon, noon, "paused by anna"],
+        ["oldest to newest: ✓ succeeded", "✗ failed", "O overdue", "… queued or running"],
+    ]
+
+
+def test_a_list_of_jobs_that_never_ran_has_three_columns_and_no_legend() -> None:
+    assert list_to_text(a_list(listed("a")), width=WIDE) == "job  state  last 10\na    none"
+    assert list_to_text(a_list(), width=WIDE) == "no jobs"
+    assert list_to_text(a_list(is_filtered=True), width=WIDE) == "no such jobs"
+
+
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        (
+            {"presence": Presence(is_running=False, since=NOON)},
+            ["NOTHING STARTS, no engine is running since 2026-03-05 12:00 UTC; start one with  jobfile up"],
+        ),
+        ({"presence": Presence(is_running=True, trouble="it is full")}, ["NOTHING STARTS, it is full"]),
+        ({"has_file": False}, ["jobs.yaml cannot be read or has errors:  jobfile check"]),
+        ({"has_file": None}, []),
+    ],
+)
+def test_a_list_says_first_why_nothing_starts(fields: Mapping[str, Any], lines: list[str]) -> None:
+    assert list_to_text(a_list(**fields), width=WIDE).split("\n") == [*lines, "no jobs"]
+    for line in list_to_text(a_list(**fields), width=20).split("\n"):
+        assert len(line) <= 20
+
+
+# next, for all jobs
+
+
+def upcoming(at: datetime, *, note: str = "") -> Upcoming:
+    return Upcoming(at=at, local=at.astimezone(TOKYO), note=note)
+
+
+def test_an_agenda_is_a_line_for_each_fire_and_says_what_prevents_it() -> None:
+    fires = (
+        Fire("a", upcoming(NOON + MINUTE + timedelta(microseconds=5)), is_paused=False),
+        Fire("bb", upcoming(NOON + HOUR + 5 * SECOND, note="twice"), is_paused=True),
+    )
+    found = Agenda(since=NOON, until=None, fires=fires, is_all=False)
+    table = """\
+when                         UTC        job  notes
+Thu 2026-03-05 21:01 JST     12:01Z     a    in 1m00s
+Thu 2026-03-05 22:00:05 JST  13:00:05Z  bb   paused: it will not run; twice"""
+    assert agenda_to_text(found, width=WIDE) == f"{table}\nthe first 2 fires: more with --limit"
+    assert agenda_to_text(replace(found, is_all=True), width=WIDE) == table
+    empty = replace(found, fires=(), is_all=True)
+    assert agenda_to_text(empty, width=WIDE) == "nothing is scheduled"
+    assert agenda_to_text(replace(empty, until=NOON), width=WIDE) == "nothing is scheduled in that time"
+    data = agenda_to_json(found, obstacle="no engine")
+    assert [(row["job"], row["paused"]) for row in data["fires"]] == [("a", False), ("bb", True)]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("until", "limit", "hours", "is_all"),
+    [
+        (NOON + 4 * HOUR, 9, [1, 2, 2, 3, 4, 4], True),
+        (NOON + 4 * HOUR - SECOND, 9, [1, 2, 2, 3], True),
+        (NOON + 4 * HOUR, 6, [1, 2, 2, 3, 4, 4], True),
+        (NOON + 4 * HOUR, 5, [1, 2, 2, 3, 4], False),
+        (None, 3, [1, 2, 2], False),
+        (None, 0, [], False),
+        (NOON, 9, [], True),
+    ],
+)
+def test_an_agenda_has_the_first_fires_after_its_beginning_up_to_its_end(
+    until: datetime | None, limit: int, hours: list[int], is_all: bool
+) -> None:
+    schedules = {"b": every(hours=2), "none": (), "a": every(hours=1)}
+    pause = Pause("a", "hand", "anna", "", NOON + 2 * HOUR, NOON + 3 * HOUR, None, "")
+    found = agenda(schedules, since=NOON, until=until, limit=limit, pauses=[pause])
+    assert [one.upcoming.at for one in found.fires] == [NOON + hour * HOUR for hour in hours]
+    assert (found.since, found.until, found.is_all) == (NOON, until, is_all)
+    paused = [(one.job, one.upcoming.at) for one in found.fires if one.is_paused]
+    assert paused == ([("a", NOON + 2 * HOUR)] if 2 in hours else [])
