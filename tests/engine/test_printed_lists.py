@@ -12,7 +12,7 @@ import pytest
 from engine.answers.agenda import Agenda, Fire, agenda, agenda_to_json, agenda_to_text
 from engine.answers.as_json import run_to_json
 from engine.answers.choice import ALL, MAX_KNOWN, NONE, Choice, Labels, known_labels, unknown_word
-from engine.answers.listing import JobList, ListedJob, Mark
+from engine.answers.listing import JobList, ListedJob, Mark, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.answers.outputs import RunOutputs, label_of, outputs_of_run, outputs_to_json, outputs_to_text
 from engine.answers.presence import RUNNING, Presence
@@ -275,6 +275,49 @@ def test_a_list_says_first_why_nothing_starts(fields: Mapping[str, Any], lines: 
     assert list_to_text(a_list(**fields), width=WIDE).split("\n") == [*lines, "no jobs"]
     for line in list_to_text(a_list(**fields), width=20).split("\n"):
         assert len(line) <= 20
+
+
+def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
+    run = a_run(id=A)
+    busy = listed("b", labels=OPS, next_at=NOON + HOUR, pause=PAUSE, notes=("one",), is_in_force=False)
+    busy = replace(busy, marks=(Mark(NOON, "failed"), Mark(NOON + HOUR, "queued", run)))
+    gone = Presence(is_running=False, since=NOON)
+    plain = {
+        **{"job": "a", "state": "none", "scheduled_for": None, "run": None, "last": [], "next_at": None},
+        **{"paused": None, "owner": "", "tags": [], "timezone": "UTC", "in_force": True, "notes": []},
+    }
+    assert list_to_json(a_list(listed("a"), busy, presence=gone, has_file=False)) == {
+        "format": 1,
+        "now": "2026-03-05T12:00:00+00:00",
+        "engine": {"running": False, "since": "2026-03-05T12:00:00+00:00", "trouble": ""},
+        "file_valid": False,
+        "jobs": [
+            plain,
+            {
+                "job": "b",
+                "state": "queued",
+                "scheduled_for": "2026-03-05T13:00:00+00:00",
+                "run": A,
+                "last": ["failed", "queued"],
+                "next_at": "2026-03-05T13:00:00+00:00",
+                "paused": {
+                    "by": "anna",
+                    "why": "outage",
+                    "since": "2026-03-05T12:00:00+00:00",
+                    "until": "2026-03-05T13:00:00+00:00",
+                },
+                "owner": "ops",
+                "tags": ["night", "db"],
+                "timezone": "UTC",
+                "in_force": False,
+                "notes": ["one"],
+            },
+        ],
+    }
+    only_recorded = replace(busy, marks=busy.marks[:1], pause=PAUSE._replace(until=None))
+    (data,) = list_to_json(a_list(only_recorded))["jobs"]  # type: ignore[misc]  # a list
+    assert (data["run"], data["scheduled_for"]) == (None, "2026-03-05T12:00:00+00:00")
+    assert data["paused"]["until"] is None
 
 
 # next, for all jobs

@@ -108,7 +108,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             ("tests/cli/test_next_entries.py",),
         ),
         ("engine/answers/choice.py", _LISTS, _LISTING, _FILTERS),
-        ("engine/answers/listing.py", _LISTING, _SCHEMAS),
+        ("engine/answers/listing.py", _LISTS, _LISTING, _SCHEMAS),
         ("engine/answers/listing_text.py", _LISTS, _LISTING),
         ("engine/answers/clock.py", _VALUES, _SCHEMAS, _CLI),
         ("engine/answers/explained.py", _VALUES, _SCHEMAS),

@@ -228,6 +228,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "item.run and item.run.requested_by -> (item.run.requested_by)",
         "an item that is not scheduled is always a run; only the types do not express that",
     ),
+    Equivalent(
+        "engine/answers/runs.py",
+        "for gap in reversed(view.gaps_between(None, since=since, until=until - INSTANT))",
+        "until - INSTANT -> (until + INSTANT)",
+        "a record that begins at the end has no part in the window, and only parts are listed",
+    ),
     *(
         Equivalent(
             "jobfile/schedule/occurrences.py",
