@@ -11,7 +11,7 @@ import pytest
 
 from engine.answers.agenda import Agenda, Fire, agenda, agenda_to_json, agenda_to_text
 from engine.answers.as_json import run_to_json
-from engine.answers.choice import ALL, MAX_KNOWN, NONE, Choice, Labels, known_labels, unknown_word
+from engine.answers.choice import ALL, MAX_KNOWN, UNKNOWN, Choice, Labels, known_labels, unknown_word
 from engine.answers.listing import JobList, ListedJob, Mark, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.answers.outputs import RunOutputs, label_of, outputs_of_run, outputs_to_json, outputs_to_text
@@ -162,8 +162,9 @@ def test_a_choice_takes_one_of_its_tags_and_one_of_its_owners(
     tags: tuple[str, ...], owners: tuple[str, ...], fits: set[str]
 ) -> None:
     choice = Choice(tags=tags, owners=owners)
-    jobs = {"ops": OPS, "dev": DEV, "none": NONE}
+    jobs = {"ops": OPS, "dev": DEV, "none": Labels()}
     assert {name for name, labels in jobs.items() if choice.fits(labels)} == fits
+    assert choice.fits(UNKNOWN), "a job whose definition cannot be read may belong to any"
     assert choice.is_all == (choice == ALL) == (not tags and not owners)
 
 
@@ -180,7 +181,7 @@ def test_a_choice_takes_one_of_its_tags_and_one_of_its_owners(
 def test_a_word_that_no_job_has_is_a_mistake(
     tags: tuple[str, ...], owners: tuple[str, ...], said: str
 ) -> None:
-    assert unknown_word(Choice(tags=tags, owners=owners), [OPS, DEV, NONE]) == said
+    assert unknown_word(Choice(tags=tags, owners=owners), [OPS, DEV, UNKNOWN]) == said
 
 
 def test_only_some_of_the_known_words_are_listed() -> None:
@@ -204,14 +205,20 @@ def test_the_labels_of_a_job_are_those_of_its_newest_definition() -> None:
     assert known_labels(view) == {"a": Labels(), "b": Labels("ops", ("x", "y"), "Asia/Tokyo")}
     spec = a_job(owner="ops", tags=("x", "y"), timezone="Asia/Tokyo")
     assert Labels.of(spec) == Labels("ops", ("x", "y"), "Asia/Tokyo")
-    assert Labels() == NONE == Labels("", (), "UTC")
+    assert Labels() == Labels("", (), "UTC")
 
 
 # list
 
 
 def listed(job: str, *states: str, **fields: Any) -> ListedJob:
-    empty: dict[str, Any] = {"labels": NONE, "next_at": None, "pause": None, "is_in_force": True, "notes": ()}
+    empty: dict[str, Any] = {
+        "labels": Labels(),
+        "next_at": None,
+        "pause": None,
+        "is_in_force": True,
+        "notes": (),
+    }
     marks = tuple(Mark(NOON + hour * HOUR, state) for hour, state in enumerate(states))
     return ListedJob(job=job, marks=marks, **(empty | fields))
 
@@ -235,18 +242,18 @@ def test_a_list_shows_the_columns_in_which_a_job_has_something() -> None:
     lines = list_to_text(a_list(*jobs), width=WIDE).split("\n")
     noon, one, ten = "2026-03-05 12:00 UTC", "2026-03-05 22:00 JST", "2026-03-05 23:00 JST"
     assert [re.split(" {2,}", line) for line in lines] == [
-        ["job", "state", "last 10", "expected at", "next", "notes", "owner", "tags"],
+        ["job", "state", "last 10", "expected at", "next", "owner", "tags", "notes"],
         ["a", "none"],
-        ["b", "running", "✓✗…", ten, one, "one; two", "dev", "day"],
+        ["b", "running", "✓✗…", ten, one, "dev", "day", "one; two"],
         [
             "c",
             "queued",
             "…",
             noon,
             "paused",
-            f"paused by anna until {UNTIL}: outage; one",
             "ops",
             "night, db",
+            f"paused by anna until {UNTIL}: outage; one",
         ],
         ["d", "overdue", "O", noon, noon, "paused by anna"],
         ["oldest to newest: ✓ succeeded", "✗ failed", "O overdue", "… queued or running"],

@@ -105,10 +105,10 @@ until: 2026-12-31, spread: 10m, with: {day: today}}
   triggers:  # jobs.yaml:23
     {kind: after, after: small, when: succeeded}
   timezone: Europe/Oslo  # from defaults (jobs.yaml:10)
-  catchup: {mode: all, window: 2h, limit: 5}  # jobs.yaml:25
+  catchup: {mode: all, window: 2h, max: 5}  # jobs.yaml:25
   expect: {success_every: 1d1h, max_duration: 45m}  # jobs.yaml:26
-  params.count: {type: integer, is_required: false, default: 3, minimum: 0}  # jobs.yaml:29
-  params.day: {type: string, is_required: false, default: x, max_length: 9}  # jobs.yaml:28
+  params.count: {type: integer, default: 3, minimum: 0}  # jobs.yaml:29
+  params.day: {type: string, default: x, maxLength: 9}  # jobs.yaml:28
   matrix:  # jobs.yaml:30
     {size: 1}
     {size: 2}
@@ -137,7 +137,7 @@ until: 2026-12-31, spread: 10m, with: {day: today}}
   idempotent: true  # jobs.yaml:48
   idempotency_key: {{ params.day }}  # jobs.yaml:49
   pause_on_failure: 2  # jobs.yaml:50
-  outputs.rows: {type: integer, is_required: true}  # jobs.yaml:51
+  outputs.rows: {type: integer}  # jobs.yaml:51
   artifacts: [*.csv]  # jobs.yaml:52
   notify.succeeded: [ops, web]  # jobs.yaml:53
   renamed_from: old  # jobs.yaml:54""",
@@ -145,14 +145,14 @@ until: 2026-12-31, spread: 10m, with: {day: today}}
   enabled: false  # jobs.yaml:57
   schedule: none  # built in
   timezone: Europe/Oslo  # from defaults (jobs.yaml:10)
-  catchup: {mode: last, limit: 10}  # built in
-  params.x: {type: boolean, is_required: false, default: true}  # jobs.yaml:58
+  catchup: {mode: last, max: 10}  # built in
+  params.x: {type: boolean, default: true}  # jobs.yaml:58
   steps.one.needs: []  # jobs.yaml:60
   steps.one.if: params.x  # jobs.yaml:61
   steps.one.python: mod:fun  # jobs.yaml:62
   steps.one.timeout: 5m  # jobs.yaml:63
   steps.one.allow_failure: true  # jobs.yaml:64
-  steps.one.outputs.n: {type: integer, is_required: true}  # jobs.yaml:65
+  steps.one.outputs.n: {type: integer}  # jobs.yaml:65
   steps.two.needs: [one]  # jobs.yaml:66
   steps.two.for_each: [1, 2]  # jobs.yaml:67
   steps.two.max_parallel: 2  # jobs.yaml:68
@@ -176,7 +176,7 @@ status: [[200, 200], [204, 204]]}  # jobs.yaml:73
   enabled: true  # built in
   schedule: none  # built in
   timezone: Europe/Oslo  # from defaults (jobs.yaml:10)
-  catchup: {mode: last, limit: 10}  # built in
+  catchup: {mode: last, max: 10}  # built in
   command: [a, b c]  # more.yaml:3
   env.LANG: C  # from defaults (jobs.yaml:12)
   env.MODE: slow  # from defaults (jobs.yaml:12)
