@@ -1,7 +1,7 @@
 """Answers about several jobs and runs as text and as JSON, whole, made of values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +11,15 @@ import pytest
 
 from engine.answers.agenda import Agenda, Fire, agenda, agenda_to_json, agenda_to_text
 from engine.answers.as_json import run_to_json
+from engine.answers.audit import records_to_text
 from engine.answers.choice import ALL, MAX_KNOWN, UNKNOWN, Choice, Labels, known_labels, unknown_word
+from engine.answers.generations import generations_to_text
 from engine.answers.listing import JobList, ListedJob, Mark, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.answers.outputs import RunOutputs, label_of, outputs_of_run, outputs_to_json, outputs_to_text
 from engine.answers.presence import RUNNING, Presence
+from engine.answers.report import Report, Row
+from engine.answers.report_text import report_to_text
 from engine.answers.retryable import (
     Retried,
     Retryable,
@@ -23,11 +27,13 @@ from engine.answers.retryable import (
     retryable_to_json,
     retryable_to_text,
 )
+from engine.answers.runs import Runs, runs_to_text
 from engine.answers.upcoming import Upcoming
 from engine.core.lifecycle import RunState
-from engine.core.records import Definition, Output, Pause
+from engine.core.records import Applied, Audited, Definition, Generation, Output, Pause
 from jobfile.model.canonical import spec_to_json
 from jobfile.model.jobs import ParamSpec, ParamType
+from jobfile.render.style import COLOURED, PLAIN, Style
 from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, every
 
 WIDE = 200
@@ -375,3 +381,82 @@ def test_an_agenda_has_the_first_fires_after_its_beginning_up_to_its_end(
     assert (found.since, found.until, found.is_all) == (NOON, until, is_all)
     paused = [(one.job, one.upcoming.at) for one in found.fires if one.is_paused]
     assert paused == ([("a", NOON + 2 * HOUR)] if 2 in hours else [])
+
+
+# at a terminal
+
+LONG = "a-job-whose-name-is-so-long-that-it-is-cut-in-its-middle-and-ends-in-z"
+WORDS = " ".join(f"word-{number}" for number in range(20))
+LATER = replace(FAILED, job=LONG)
+FOUND = replace(RETRYABLE, runs=(LATER,), words=(WORDS,), zones={LONG: TOKYO})
+TABLES: Mapping[str, Callable[[int, Style], str]] = {
+    "runs": lambda width, style: runs_to_text(
+        Runs(runs=(LATER,), words=(WORDS,), gaps=(), zones={LONG: TOKYO}, is_limited=False),
+        width=width,
+        style=style,
+    ),
+    "audit": lambda width, _: records_to_text(
+        [(1, Audited(NOON, "anna", "pause", LONG, WORDS))], width=width
+    ),
+    "generations": lambda width, style: generations_to_text(
+        [Applied(Generation(1, "", NOON, LONG, "", "", note=WORDS), 1, 2, 3)], width=width, style=style
+    ),
+    "agenda": lambda width, _: agenda_to_text(
+        Agenda(
+            since=NOON,
+            until=None,
+            fires=(Fire(LONG, upcoming(NOON, note=WORDS), is_paused=True),),
+            is_all=True,
+        ),
+        width=width,
+    ),
+    "retry": lambda width, style: retryable_to_text(FOUND, width=width, style=style),
+    "retried": lambda width, style: retried_to_text(
+        FOUND,
+        [Retried(LATER, replace(NEW, job=LONG, state=RunState.FAILED, reason=WORDS, detail=""))],
+        width=width,
+        style=style,
+    ),
+    "list": lambda width, style: list_to_text(
+        a_list(listed(LONG, "failed", notes=(WORDS,))), width=width, style=style
+    ),
+}
+
+
+@pytest.mark.parametrize("width", [60, 100])
+@pytest.mark.parametrize("name", TABLES)
+def test_a_narrow_table_cuts_a_name_in_its_middle_and_shows_each_reason_whole(name: str, width: int) -> None:
+    text = TABLES[name](width, PLAIN)
+    assert max(map(len, text.split("\n"))) <= width
+    assert re.search(r"a-\S*…\S*z( |$)", text, re.MULTILINE)
+    assert "\n" in text.rstrip()
+    shown = [word for word in text.split() if word.startswith("word-")]
+    assert shown == WORDS.split()
+
+
+PAINTED: Mapping[str, str] = {
+    "runs": "\x1b[31mfailed\x1b[0m",
+    "retry": "\x1b[31mfailed\x1b[0m",
+    "retried": "\x1b[31mfailed\x1b[0m",
+    "list": "\x1b[31mfailed\x1b[0m  \x1b[31m✗\x1b[0m",
+    "generations": "\x1b[32m+1\x1b[0m \x1b[33m~2\x1b[0m \x1b[31m-3\x1b[0m",
+}
+
+
+@pytest.mark.parametrize("name", PAINTED)
+def test_a_state_in_a_table_has_its_colour_and_colours_change_nothing_else(name: str) -> None:
+    text = TABLES[name](WIDE * 2, COLOURED)
+    assert PAINTED[name] in text
+    assert re.sub(r"\x1b\[\d+m", "", text) == TABLES[name](WIDE * 2, PLAIN)
+
+
+def test_the_numbers_of_a_report_have_the_colours_of_their_verdicts_and_its_alarm_stands_out() -> None:
+    row = Row(job=LONG, scheduled=6, requested=0, verdicts={"succeeded": 1, "failed": 2, "overdue": 3})
+    gone = Presence(is_running=False)
+    report = Report(since=NOON, until=NOON + HOUR, rows=(row,), presence=gone)
+    text = report_to_text(report, width=WIDE, style=COLOURED)
+    painted = re.findall(r"\x1b\[(\d+)m([^\x1b]+)\x1b\[0m", text)
+    assert painted == [("31", "NO ENGINE"), ("32", "1"), ("31", "2"), ("31", "3")]
+    plain = report_to_text(report, width=60)
+    assert re.sub(r"\x1b\[\d+m", "", text) == report_to_text(report, width=WIDE)
+    assert re.search(r"a-\S*…\S*z ", plain)

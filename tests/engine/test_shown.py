@@ -48,8 +48,8 @@ jobs:
       echo two
     working_dir: work
     pass_env: [HOME]
-    env: {MODE: fast, NOTHING: ""}
-    secrets: {TOKEN: "env:TOKEN"}
+    env: {NOTHING: "", MODE: fast, A: b}
+    secrets: {TOKEN: "env:TOKEN", KEY: "env:KEY"}
     umask: "027"
     new_privileges: true
     limits: {core: none}
@@ -64,7 +64,7 @@ jobs:
     pause_on_failure: 2
     outputs: {rows: {type: integer}}
     artifacts: ["*.csv"]
-    notify: {succeeded: [ops, web]}
+    notify: {succeeded: [ops, web], missed: [web]}
     renamed_from: old
   stepped:
     timeout: none
@@ -119,9 +119,11 @@ until: 2026-12-31, spread: 10m, with: {day: today}}
   shell: [sh, -eu]  # built in
   working_dir: work  # jobs.yaml:35
   pass_env: [HOME]  # jobs.yaml:36
+  env.A: b  # jobs.yaml:37
   env.LANG: C  # from defaults (jobs.yaml:12)
   env.MODE: fast  # jobs.yaml:37
   env.NOTHING:  # jobs.yaml:37
+  secrets.KEY: env:KEY  # jobs.yaml:38
   secrets.TOKEN: env:TOKEN  # jobs.yaml:38
   umask: 027  # jobs.yaml:39
   new_privileges: true  # jobs.yaml:40
@@ -139,6 +141,7 @@ until: 2026-12-31, spread: 10m, with: {day: today}}
   pause_on_failure: 2  # jobs.yaml:50
   outputs.rows: {type: integer}  # jobs.yaml:51
   artifacts: [*.csv]  # jobs.yaml:52
+  notify.missed: [web]  # jobs.yaml:53
   notify.succeeded: [ops, web]  # jobs.yaml:53
   renamed_from: old  # jobs.yaml:54""",
     "stepped": """\
