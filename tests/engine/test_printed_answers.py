@@ -338,6 +338,40 @@ def test_a_page_on_a_terminal_has_its_examples_indented_and_no_marks() -> None:
     assert explained.page_to_text(page) == shown
 
 
+def test_a_key_is_told_with_its_form_its_default_its_values_and_an_example() -> None:
+    assert (
+        explained.keys_to_text("after", width=WIDE)
+        == """\
+job   The other job
+      text, required
+      job: load
+
+when  How its run ended
+      one word; default: succeeded
+      - succeeded
+      - failed
+      - always
+      when: failed"""
+    )
+    backoff = explained.keys_to_text("retry", width=WIDE).split("backoff")[1]
+    assert "\n           - exponential: each wait is twice the one before\n" in backoff
+    assert explained.keys_to_json("after") == {
+        "format": 1,
+        "kind": "after",
+        "keys": [
+            {
+                **{"key": "job", "means": "The other job", "type": "text", "default": None, "values": []},
+                **{"example": "job: load", "required": True, "more": "jobfile explain JF206"},
+            },
+            {
+                **{"key": "when", "means": "How its run ended", "type": "one word", "default": "succeeded"},
+                "values": [{"value": one, "means": ""} for one in ("succeeded", "failed", "always")],
+                **{"example": "when: failed", "required": False, "more": "jobfile explain JF104"},
+            },
+        ],
+    }
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_keys_of_a_kind_are_those_of_its_text_each_with_its_meaning(kind: str) -> None:
     found = explained.keys_to_json(kind)

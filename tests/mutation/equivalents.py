@@ -215,6 +215,21 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
     ),
     *(
         Equivalent(
+            f"engine/answers/{module}.py",
+            source,
+            "True -> False",
+            "the words are made for each run, so there are as many; it only asserts that",
+        )
+        for module, source in (
+            (
+                "runs",
+                "rows = [_cells(found, run, words) for run, words in zip(found.runs, found.words, strict=True)]",
+            ),
+            ("retryable", "for run, words in zip(found.runs, found.words, strict=True)"),
+        )
+    ),
+    *(
+        Equivalent(
             "engine/answers/reasons.py",
             "since, span = since + span, span * 4",
             change,
