@@ -223,7 +223,8 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         for module, source in (
             (
                 "runs",
-                "rows = [_cells(found, run, words) for run, words in zip(found.runs, found.words, strict=True)]",
+                "rows = [_cells(found, run, words) for run, words in "
+                "zip(found.runs, found.words, strict=True)]",
             ),
             ("retryable", "for run, words in zip(found.runs, found.words, strict=True)"),
         )
