@@ -526,6 +526,7 @@ def test_a_resume_says_whether_the_job_was_paused(was_paused: bool, words: str) 
     [
         (None, RUNNING, ""),
         (None, Presence(is_running=False), ""),
+        (None, None, ""),
         (("", None), RUNNING, "hello is paused by anna"),
         (("outage", NOON), RUNNING, "hello is paused by anna until 2026-03-05 21:00 JST: outage"),
         (
@@ -537,7 +538,7 @@ def test_a_resume_says_whether_the_job_was_paused(was_paused: bool, words: str) 
     ],
 )
 def test_the_next_runs_come_with_what_keeps_them_from_starting(
-    pause: tuple[str, datetime | None] | None, presence: Presence, words: str
+    pause: tuple[str, datetime | None] | None, presence: Presence | None, words: str
 ) -> None:
     """An engine that never ran is no obstacle: nothing was applied yet."""
     pauses = [] if pause is None else [Pause("hello", "hand", "anna", pause[0], NOON, pause[1], None, "")]

@@ -1,7 +1,7 @@
 """Answers about several jobs and runs as text and as JSON, whole, made of values."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,20 +21,22 @@ from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import Report, Row
 from engine.answers.report_text import report_to_text
 from engine.answers.retryable import (
+    MAX_RETRIED,
     Retried,
     Retryable,
     retried_to_text,
+    retryable,
     retryable_to_json,
     retryable_to_text,
 )
 from engine.answers.runs import Runs, runs_to_text
 from engine.answers.upcoming import Upcoming
-from engine.core.lifecycle import RunState
-from engine.core.records import Applied, Audited, Definition, Generation, Output, Pause
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Applied, Audited, Definition, Gap, Generation, Output, Pause
 from jobfile.model.canonical import spec_to_json
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.render.style import COLOURED, PLAIN, Style
-from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, every
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, every
 
 WIDE = 200
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -112,6 +114,69 @@ RETRYABLE = Retryable(
     zones={"hello": TOKYO, "other": ZoneInfo("UTC")},
     recorded_only=0,
 )
+
+
+class Bad:
+    """A ledger of runs that did not end well, and of retries."""
+
+    def __init__(self, bad: Sequence[Run], retries: Sequence[Run] = (), gaps: Sequence[Gap] = ()) -> None:
+        self.bad, self.retries, self.gaps = bad, retries, gaps
+
+    def runs_in(self, *, limit: int, **_window: object) -> Sequence[Run]:
+        assert limit >= len(self.bad)
+        return self.bad
+
+    def retries_between(self, **_window: datetime) -> Sequence[Run]:
+        return self.retries
+
+    def gaps_between(self, _job: str | None, **_window: datetime) -> Sequence[Gap]:
+        return self.gaps
+
+    def job_in_force(self, _job: str) -> None:
+        """No zone is known."""
+
+    def job_versions(self, _job: str) -> tuple[()]:
+        return ()
+
+    def newest_run(self, _job: str, *, until: datetime) -> None:
+        """No zone is known."""
+
+
+def what_to_retry(ledger: Bad) -> Retryable:
+    view: Any = ledger
+    return retryable(view, None, since=NOON, until=NOON + DAY, now=NOON + DAY, presence=RUNNING)
+
+
+def test_what_did_not_end_well_is_retried_unless_it_was_or_was_found_to_have_ended_well() -> None:
+    newest, again = replace(LOST, id=D, retry_of=B), replace(FAILED, id=C, retry_of=D)
+    found_later = replace(LOST, id="e" * 32, resolved="succeeded")
+    still_lost = replace(LOST, id="f" * 32, resolved="failed")
+    gap = Gap(
+        schedule_id=1,
+        job="hello",
+        entries=every(hours=1),
+        first_at=NOON + HOUR,
+        last_at=NOON + 3 * HOUR,
+        count=3,
+        state=RunState.MISSED,
+        reason="engine_down",
+        generation=1,
+        epoch=1,
+        recorded_at=NOON,
+    )
+    skipped = replace(gap, state=RunState.SKIPPED)
+    found = what_to_retry(
+        Bad([still_lost, found_later, newest, LOST, FAILED], [newest, again], [gap, skipped])
+    )
+    assert [run.id for run in found.runs] == [FAILED.id, still_lost.id]
+    assert found.words == ("exit code 3", "")
+    assert (set(found.zones), found.recorded_only) == ({"hello", "other"}, 3)
+
+
+def test_one_run_more_than_may_be_retried_is_found_the_oldest_first() -> None:
+    bad = [replace(FAILED, id=f"{number:032x}") for number in range(MAX_RETRIED + 2)]
+    found = what_to_retry(Bad(bad))
+    assert [run.id for run in found.runs] == [run.id for run in reversed(bad[1:])]
 
 
 def test_what_would_be_retried_is_a_table_in_the_zones_of_the_jobs() -> None:
@@ -264,6 +329,17 @@ def test_a_list_shows_the_columns_in_which_a_job_has_something() -> None:
         ["d", "overdue", "O", noon, noon, "paused by anna"],
         ["oldest to newest: ✓ succeeded", "✗ failed", "O overdue", "… queued or running"],
     ]
+
+
+def test_each_result_has_its_sign() -> None:
+    states = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed", "overdue")
+    text = list_to_text(a_list(listed("a", *states, "retry_wait")), width=WIDE)
+    assert text.split("\n")[1].split()[2] == "✓✗TC?-MO…"
+
+
+def test_a_job_in_a_zone_that_is_not_known_here_has_its_times_in_utc() -> None:
+    text = list_to_text(a_list(listed("a", "failed", labels=Labels(timezone="No/Where"))), width=WIDE)
+    assert "2026-03-05 12:00 UTC" in text
 
 
 def test_a_list_of_jobs_that_never_ran_has_three_columns_and_no_legend() -> None:

@@ -1,7 +1,7 @@
 """`next` and `explain-schedule`: which fires are listed, what follows them, and effects of clock changes."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -66,7 +66,8 @@ def test_the_next_fires_are_at_most_so_many_up_to_an_instant(
         is_all,
     )
     effects = ["gaps and folds in 366 days: none"] if hours else []
-    _, *lines = fires_to_text(found, width=WIDE).split("\n")
+    words, *lines = fires_to_text(found, width=WIDE).split("\n")
+    assert (words == "no schedule: started by hand") is (not entries)
     assert lines[len(hours) :] == [*([ending] if ending else []), *effects]
     assert ("none" in explained_to_text(found, asks_days=False, width=WIDE).split("\n")[-2]) is is_all
 
@@ -132,6 +133,7 @@ def test_the_data_of_fires_says_which_a_pause_prevents(pause: Pause | None) -> N
         (30 * DAY - HOUR, "29d 23h"),
         (30 * DAY, "30d"),
         (1_200 * DAY + HOUR, "1,200d"),
+        (1_200 * DAY - HOUR, "1,199d"),
     ],
 )
 def test_a_distance_is_in_days_and_hours_when_it_is_long(length: timedelta, text: str) -> None:
@@ -200,20 +202,30 @@ def test_each_day_with_a_gap_or_a_fold_is_named_once(entries: tuple[ScheduleEntr
     assert text.split("\n")[-1] == f"gaps and folds in 366 days: {line}"
 
 
-def test_only_some_of_the_days_are_named() -> None:
-    """Zones with other days of change: their entries are one schedule."""
-    zones = (
-        *("Europe/Oslo", "America/New_York", "Australia/Sydney", "Africa/Cairo", "Asia/Jerusalem"),
-        *("America/Santiago", "America/Havana", "Pacific/Auckland", "Asia/Beirut", "America/Asuncion"),
-    )
-    entries = tuple(cron("10 0,1,2,3 * * *", zone)[0] for zone in zones)
-    line = fires_to_text(fires(entries, limit=1), width=WIDE).split("\n")[-1]
-    gaps, _, folds = line.partition(": ")[2].partition(" (gap), ")
-    for part in (gaps, folds.removesuffix(" (fold)")):
-        days, _, more = part.partition(" and ")
-        named = days.split(", ")
-        assert named == sorted(set(named))
-        assert [str(date.fromisoformat(day)) for day in named] == named
-        if more:
-            assert (len(named), more.endswith(" more")) == (MAX_SHOWN, True)
-    assert " and " in line
+ZONES = (
+    *("America/Adak", "America/Asuncion", "America/Bahia_Banderas", "Antarctica/McMurdo", "Asia/Amman"),
+    *("Asia/Gaza", "Africa/Ceuta", "Africa/Sao_Tome", "America/Metlakatla", "Antarctica/Macquarie"),
+    "Pacific/Fiji",
+)
+"""Zones that changed their clocks on different days of the year from March 2018 on."""
+
+
+@pytest.mark.parametrize("is_gap", [True, False])
+def test_only_some_of_the_days_are_named(is_gap: bool) -> None:
+    """A schedule with an entry in one zone, then in two, and so on."""
+    kind = "gap" if is_gap else "fold"
+    spring = datetime(2018, 3, 1, tzinfo=UTC)
+    days: set[str] = set()
+    entries: tuple[ScheduleEntry, ...] = ()
+    counts = set()
+    for zone in ZONES:
+        (entry,) = cron("10 0,1,2,3 * * *", zone)
+        effects = explained_to_json(fires((entry,), now=spring))["effects"]
+        days |= {one["date"] for one in effects if one["kind"] == kind}  # type: ignore[attr-defined]
+        entries = (*entries, entry)
+        line = fires_to_text(fires(entries, now=spring), width=WIDE).split("\n")[-1]
+        more = f" and {len(days) - MAX_SHOWN} more" if len(days) > MAX_SHOWN else ""
+        named = ", ".join(sorted(days)[:MAX_SHOWN])
+        assert f" {named}{more} ({kind})" in line if days else f"none in a {kind}" in line
+        counts.add(len(days))
+    assert {MAX_SHOWN - 1, MAX_SHOWN, MAX_SHOWN + 1} <= counts

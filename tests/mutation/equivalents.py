@@ -214,6 +214,46 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "one output is read for each attempt, so there are as many; it only asserts that",
     ),
     *(
+        Equivalent(f"engine/answers/{module}.py", source, change, because)
+        for module, source, change, because in (
+            (
+                "upcoming",
+                'return self.local.tzname() or ""',
+                'self.local.tzname() or "" -> (self.local.tzname())',
+                "a local time of a schedule has a zone; only the types do not express that",
+            ),
+            (
+                "upcoming",
+                "at, local = one.at.replace(microsecond=0), one.local",
+                "0 -> 1",
+                "a microsecond is too short to be shown, in a time or in a distance",
+            ),
+            (
+                "upcoming",
+                "return isinstance(parsed, CronExpression) and parsed.restricts_both_days",
+                "isinstance(parsed, CronExpression) and parsed.restricts_both_days -> "
+                "(parsed.restricts_both_days)",
+                "the expression of an entry was parsed before; only the types do not express that",
+            ),
+            (
+                "agenda",
+                "return (day + instant_text(at, local.tzinfo or UTC), utc, one.job, "
+                '"; ".join(filter(None, notes)))',
+                "local.tzinfo or UTC -> (local.tzinfo)",
+                "a local time of a schedule has a zone; only the types do not express that",
+            ),
+        )
+    ),
+    *(
+        Equivalent(
+            "engine/answers/retryable.py",
+            "bad = view.runs_in(since=since, until=until, jobs=jobs, state=BAD, limit=MAX_RETRIED * 10)",
+            change,
+            "it only has to be much more than may be retried; the rest is found by the next command",
+        )
+        for change in ("10 -> 11", "10 -> 9")
+    ),
+    *(
         Equivalent(
             f"engine/answers/{module}.py",
             source,
