@@ -156,6 +156,8 @@ def test_all_slots_are_named_by_their_number_and_the_run_that_has_one_for_longes
     older = replace(ELSEWHERE, id=THREE, started_at=NOON)
     said = "all 2 slots are taken, oldest: run 33333333 since 2026-03-05 12:00 UTC"
     assert words(run, Rows([run, ELSEWHERE, older])) == said
+    about_to_start = replace(older, started_at=None)
+    assert words(run, Rows([run, ELSEWHERE, about_to_start])) == said
 
 
 @pytest.mark.parametrize("field", ["not_before", "queued_at"])
