@@ -18,12 +18,13 @@ from engine.cli import exit_codes
 from engine.cli.main import COMMANDS, group
 from engine.core.errors import JobfileError
 from engine.core.reasons import IncidentKind, Reason
-from engine.ledger import ports, soundness_ports, store_ports
+from engine.ledger import past_ports, ports, soundness_ports, step_ports, store_ports
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.outbox import SqliteOutbox
 from engine.ledger.sqlite.past import SqlitePast
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
+from engine.ledger.sqlite.steps import SqliteSteps
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
 from engine.ledger.statements import HEADER, SHARED
@@ -81,7 +82,7 @@ def test_a_shared_statement_is_one_that_every_database_understands(path: Path) -
 def ports_of_the_ledger() -> list[type]:
     return [
         one
-        for module in (ports, soundness_ports, store_ports)
+        for module in (ports, soundness_ports, past_ports, step_ports, store_ports)
         for one in vars(module).values()
         if isinstance(one, type) and one.__module__ == module.__name__
     ]
@@ -111,7 +112,8 @@ def test_a_port_of_the_ledger_is_small_and_says_once_what_each_method_does(port:
         (store_ports.Pauses, SqlitePauses),
         (store_ports.Incidents, SqliteIncidents),
         (store_ports.Outbox, SqliteOutbox),
-        (store_ports.Past, SqlitePast),
+        (past_ports.Past, SqlitePast),
+        (step_ports.Steps, SqliteSteps),
         (ports.View, SqliteView),
         (soundness_ports.Soundness, SqliteSoundness),
     ],

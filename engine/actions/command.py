@@ -1,6 +1,6 @@
 """`command`: a program and its arguments, without a shell."""
 
-from engine.actions.kind import CannotStartError, Filled, Prepared, Row, Values
+from engine.actions.kind import CannotStartError, Filled, Prepared, Row, Surroundings, Values
 from engine.core.reasons import Reason
 from jobfile.expressions.template import has_template, render_items
 from jobfile.model.jobs import CommandAction
@@ -12,7 +12,7 @@ class Command:
     made = CommandAction
     is_runnable = True
 
-    def prepare(self, action: CommandAction, values: Values) -> Prepared:
+    def prepare(self, action: CommandAction, values: Values, around: Surroundings) -> Prepared:  # noqa: ARG002  the protocol's signature
         """Fill in the words. A value that would become an option that the author did not write is refused."""
         argv: list[str] = []
         for item in action.argv:

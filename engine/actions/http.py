@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from engine.actions.kind import Filled, Prepared, Row, Values
+from engine.actions.kind import Filled, Prepared, Row, Surroundings, Values
 from engine.actions.refused import refuse
 from jobfile.expressions.template import to_text
 from jobfile.model.jobs import HttpAction
@@ -14,7 +14,7 @@ class Http:
     made = HttpAction
     is_runnable = False
 
-    def prepare(self, action: HttpAction, values: Values) -> Prepared:  # noqa: ARG002  the protocol's signature
+    def prepare(self, action: HttpAction, values: Values, around: Surroundings) -> Prepared:  # noqa: ARG002  the protocol's signature
         """Raise: the engine cannot run this kind yet."""
         refuse("http")
 

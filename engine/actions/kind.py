@@ -1,6 +1,7 @@
 """The protocol that each kind of action implements."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol  # an action of a kind is known to its module alone
 
 from engine.core.reasons import Reason
@@ -20,6 +21,13 @@ class CannotStartError(Exception):
         self.detail = detail
 
 
+class Surroundings(NamedTuple):
+    """Where a job is executed: the folder of the main file, and the environment of the engine."""
+
+    folder: Path
+    environ: Mapping[str, str]
+
+
 class Prepared(NamedTuple):
     """What to execute: program and arguments, the text of a script file, and
     variables beside the job's own.
@@ -32,6 +40,11 @@ class Prepared(NamedTuple):
 
 class Filled(Protocol):
     """Fills in templates for a dry run: a value that is not known yet becomes a placeholder."""
+
+    @property
+    def around(self) -> Surroundings:
+        """Where the job would be executed."""
+        ...
 
     def expression(self, source: str) -> str:
         """The value of an expression."""
@@ -60,7 +73,7 @@ class ActionKind(Protocol):
         """The class of its values."""
         ...
 
-    def prepare(self, action: Any, values: Values) -> Prepared:  # noqa: ANN401  a value of `made`
+    def prepare(self, action: Any, values: Values, around: Surroundings) -> Prepared:  # noqa: ANN401  a value of `made`
         """What an attempt executes. Raises CannotStartError or EvaluationError."""
         ...
 

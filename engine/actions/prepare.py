@@ -5,19 +5,20 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
-from engine.actions.kind import CannotStartError, Values
+from engine.actions.kind import CannotStartError, Surroundings, Values
 from engine.actions.registry import runnable_kind_of
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.config import EngineConfig
-from engine.core.lifecycle import Run, StartError
+from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
 from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
-from jobfile.expressions.template import has_template, render_text, to_text
+from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
 from jobfile.model.environment import PASSED_ON, is_reserved
 from jobfile.model.jobs import CommandAction, JobSpec
 from jobfile.model.size import NO_LIMIT, parse_size
@@ -38,15 +39,26 @@ MAX_VALUE_BYTES = 128 * 1024 - 64
 
 
 def prepare(
-    run: Run, spec: JobSpec, config: EngineConfig, *, now: datetime, last_success: datetime | None
+    run: Run,
+    spec: JobSpec,
+    config: EngineConfig,
+    *,
+    now: datetime,
+    last_success: datetime | None,
+    attempt: AttemptKey | None = None,
+    scope: Mapping[str, object] = {},
 ) -> LaunchOrder | StartError | None:
-    """The order to execute attempt `run.attempt`, or why it cannot start. Never raises.
+    """The order to execute an attempt, by default the last of its run, or why it cannot start. Never raises.
+
+    For an attempt of a step, `spec` is the job as that step executes it, and `scope` has the values of
+    `steps` and `item` in its templates.
 
     None when the system has not answered for a file or folder yet: call it again soon.
     """
     secrets: dict[str, str] = {}
     try:
-        return _order(run, spec, config, secrets, now=now, last_success=last_success)
+        about = _About(run, attempt or run.last_attempt, spec, config, now, last_success, scope)
+        return _order(about, secrets)
     except CannotStartError as error:
         reason, detail = error.reason, error.detail
     except NotYetError:
@@ -74,18 +86,23 @@ def _storable(detail: str) -> str:
     return text if len(text) <= MAX_DETAIL else f"{text[:half]}…{text[-half:]}"
 
 
-def _order(
-    run: Run,
-    spec: JobSpec,
-    config: EngineConfig,
-    secrets: dict[str, str],
-    *,
-    now: datetime,
-    last_success: datetime | None,
-) -> LaunchOrder:
+class _About(NamedTuple):
+    """What an attempt is made from."""
+
+    run: Run
+    attempt: AttemptKey
+    spec: JobSpec
+    config: EngineConfig
+    now: datetime
+    last_success: datetime | None
+    scope: Mapping[str, object]
+
+
+def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
     """Make the order. `secrets` is filled while they are read, so that
     the caller can remove them from errors.
     """
+    run, spec, config = about.run, about.spec, about.config
     for name, source in spec.secrets.items():
         if is_reserved(name):  # only a job of an older version, or a foreign one
             raise CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that jobfile reserves")
@@ -93,16 +110,18 @@ def _order(
 
     @cache
     def values() -> dict[str, object]:
-        return _values(run, spec, secrets, now=now, last_success=last_success)
+        return _values(about, secrets)
 
+    if spec.condition is not None:
+        evaluate_source(spec.condition, values())  # it was met; one that cannot be evaluated ends the attempt
     folder = config.run_folder(run.id)
-    env = _environment(run, spec, config, values, folder=folder, now=now, last_success=last_success)
-    prepared = runnable_kind_of(spec.action).prepare(spec.action, values)
+    env = _environment(about, values, folder=folder)
+    prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config))
     env |= prepared.env
     _refuse_what_exec_refuses(env, prepared.argv)
     return LaunchOrder(
-        attempt=run.last_attempt,
-        run_dir=config.attempt_dir(run.last_attempt),
+        attempt=about.attempt,
+        run_dir=config.attempt_dir(about.attempt),
         argv=prepared.argv,
         env=env,
         secrets=secrets,
@@ -116,6 +135,11 @@ def _order(
         may_gain_rights=bool(spec.new_privileges),
         core_bytes=_core_bytes(spec),
     )
+
+
+def surroundings(config: EngineConfig) -> Surroundings:
+    """Where the jobs of this engine are executed."""
+    return Surroundings(_folder_of(config.main_file), config.environ)
 
 
 def _core_bytes(spec: JobSpec) -> int | None:
@@ -149,39 +173,23 @@ def folder_trouble(folder: Path) -> str:
     return "" if is_folder else f"working_dir {folder} is not a folder"
 
 
-@cache
 def _folder_of(main_file: Path) -> Path:
     return main_file.absolute().parent
 
 
-def _values(
-    run: Run,
-    spec: JobSpec,
-    secrets: Mapping[str, str],
-    *,
-    now: datetime,
-    last_success: datetime | None,
-) -> dict[str, object]:
-    values = template_values(spec, run)
-    zone = zone_of(spec)
+def _values(about: _About, secrets: Mapping[str, str]) -> dict[str, object]:
+    values = template_values(about.spec, about.run)
+    zone, last_success = zone_of(about.spec), about.last_success
     about_run = values["run"]
     assert isinstance(about_run, dict)
-    about_run["attempt"] = run.attempt
-    about_run["started_at"] = now.astimezone(zone)
+    about_run["attempt"] = about.attempt.number
+    about_run["started_at"] = about.now.astimezone(zone)
     about_run["previous_success"] = None if last_success is None else last_success.astimezone(zone)
-    return {**values, "secrets": dict(secrets)}
+    return {**values, **about.scope, "secrets": dict(secrets)}
 
 
-def _environment(
-    run: Run,
-    spec: JobSpec,
-    config: EngineConfig,
-    values: Values,
-    *,
-    folder: str,
-    now: datetime,
-    last_success: datetime | None,
-) -> dict[str, str]:
+def _environment(about: _About, values: Values, *, folder: str) -> dict[str, str]:
+    run, spec, config, now, last_success = about.run, about.spec, about.config, about.now, about.last_success
     zone = zone_of(spec)
     passed = (*PASSED_ON, *spec.pass_env)
     env = {"SHELL": SHELL, **config.account()}
@@ -191,7 +199,7 @@ def _environment(
     env |= {
         name: render_text(text, values()) if has_template(text) else text for name, text in spec.env.items()
     }
-    env |= run.last_attempt.marks | {
+    env |= about.attempt.marks | {
         "JOBFILE_JOB": run.job,
         "JOBFILE_TRIGGER": run.trigger.value,
         "JOBFILE_SCHEDULED_AT": run.scheduled_for.astimezone(zone).isoformat(),
@@ -200,7 +208,7 @@ def _environment(
         "JOBFILE_CATCHUP": "1" if run.trigger == "catchup" else "0",
         "JOBFILE_PREV_SUCCESS_AT": last_success.astimezone(zone).isoformat() if last_success else "",
         "JOBFILE_RUN_DIR": folder,
-        "JOBFILE_OUTPUT": config.output_file(run.last_attempt),
+        "JOBFILE_OUTPUT": config.output_file(about.attempt),
     }
     env |= trigger_of(run).environment(run, spec, zone)
     return env | {
@@ -239,7 +247,9 @@ def refusals(
     decisions.append(partial(_folder, spec, config, known))
     decisions += [partial(render_text, text, values) for text in spec.env.values() if has_template(text)]
     if isinstance(spec.action, CommandAction):
-        decisions.append(partial(runnable_kind_of(spec.action).prepare, spec.action, known))
+        decisions.append(
+            partial(runnable_kind_of(spec.action).prepare, spec.action, known, surroundings(config))
+        )
     for decide in decisions:
         try:
             wait_for(decide)

@@ -30,6 +30,11 @@ def runnable_kind_of(action: Action) -> ActionKind:
     return kind_of(action)
 
 
+def simple_actions(action: Action) -> tuple[SimpleAction, ...]:
+    """The actions of the steps; or the action itself, if it is not a list of steps."""
+    return tuple(step.action for step in action.steps) if isinstance(action, StepsAction) else (action,)
+
+
 def is_runnable(action: Action) -> bool:
     """Whether the engine can run an action."""
-    return not isinstance(action, StepsAction) and kind_of(action).is_runnable
+    return all(kind_of(one).is_runnable for one in simple_actions(action))

@@ -1,6 +1,6 @@
 """`run`: the shell gets the script as a file and the values as variables, so a value never becomes code."""
 
-from engine.actions.kind import Filled, Prepared, Row, Values
+from engine.actions.kind import Filled, Prepared, Row, Surroundings, Values
 from jobfile.expressions.template import evaluate_source, to_text
 from jobfile.model.jobs import ScriptAction
 
@@ -11,7 +11,7 @@ class Run:
     made = ScriptAction
     is_runnable = True
 
-    def prepare(self, action: ScriptAction, values: Values) -> Prepared:
+    def prepare(self, action: ScriptAction, values: Values, around: Surroundings) -> Prepared:  # noqa: ARG002  the protocol's signature
         """Evaluate the expressions: the n-th one becomes the variable JF_n."""
         env = {
             f"JF_{index}": to_text(evaluate_source(source, values()))

@@ -1,5 +1,6 @@
 """Reads a secret from a file without blocking; no error message ever has its value."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -42,9 +43,9 @@ def read_secret(path: Path) -> str:
 
 
 def refuse_unreadable(path: Path) -> None:
-    """Raise NotAvailableError for problems that are visible without reading the file."""
+    """Raise NotAvailableError for problems that are visible without opening the file."""
     try:
-        ask(f"the rights of {path}", lambda: os.close(_opened(path)))
+        ask(f"the rights of {path}", lambda: _refuse_closed(path))
     except NoAnswerError as error:
         raise NotAvailableError(f"is not there: {path}: {error}") from error
     except (OSError, ValueError) as error:
@@ -63,9 +64,7 @@ def _opened(path: Path) -> int:
     A link is followed, because Kubernetes mounts secrets as links, but only if it belongs to this user or
     root. Raises OSError or NotAvailableError.
     """
-    link = os.lstat(path)
-    if stat.S_ISLNK(link.st_mode) and is_foreign(link):
-        raise NotAvailableError(f": {path} is a symbolic link that belongs to {owner_name(link)}")
+    _refuse_link(path)
     _refuse_rights(path, path.stat())  # before it is opened: opening a device may have effects
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
@@ -74,6 +73,19 @@ def _opened(path: Path) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def _refuse_closed(path: Path) -> None:
+    _refuse_link(path)
+    _refuse_rights(path, path.stat())
+    if not os.access(path, os.R_OK, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _refuse_link(path: Path) -> None:
+    link = os.lstat(path)
+    if stat.S_ISLNK(link.st_mode) and is_foreign(link):
+        raise NotAvailableError(f": {path} is a symbolic link that belongs to {owner_name(link)}")
 
 
 def _refuse_rights(path: Path, about: os.stat_result) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from engine.actions.registry import is_runnable
+from engine.actions.registry import is_runnable, simple_actions
 from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import ExpectSpec, JobSpec
+from jobfile.model.jobs import ExpectSpec, JobSpec, StepsAction
 
 UNABLE: Final = (
-    *("steps", "http", "python", "expect", "triggers", "matrix", "if", "queue", "priority"),
+    *("http", "expect", "triggers", "matrix", "queue", "priority"),
     *("idempotency_key", "artifacts", "notify", "retry"),
 )
 """The keys that `check` reports; for `retry`, only the conditions about HTTP requests."""
@@ -45,14 +45,12 @@ def needs_of(spec: JobSpec) -> tuple[str, ...]:
 
 def _needs(spec: JobSpec) -> Iterator[str]:
     """The keys of a job that the engine does not support."""
-    if not is_runnable(spec.action):
-        yield key_of(spec.action)
+    yield from (key_of(one) for one in simple_actions(spec.action) if not is_runnable(one))
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {
         "triggers": spec.triggers,
         "matrix": spec.matrix,
-        "if": spec.condition,
         "queue": spec.queue,
         "priority": spec.priority,
         "idempotency_key": spec.idempotency_key,
@@ -60,4 +58,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)
-    yield from (f"retry on {one}" for one in spec.retry.when if one.startswith(("http:", "connect")))
+    steps = spec.action.steps if isinstance(spec.action, StepsAction) else ()
+    conditions = chain(spec.retry.when, *(step.retry.when for step in steps))
+    yield from (f"retry on {one}" for one in conditions if one.startswith(("http:", "connect")))

@@ -32,6 +32,7 @@ __all__ = [
     "shown_text",
     "status",
     "status_text",
+    "steps",
     "upcoming",
     "why",
     "zones",

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+from engine.answers.steps import step_to_json, steps_of_run
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.records import Output
+from engine.core.step_states import StepRun
 from engine.ledger.ports import View
 
 
@@ -40,12 +43,26 @@ def run_to_json(
 
 def ended_runs_to_json(view: View, runs: Sequence[Run]) -> dict[str, object]:
     """Runs that a command has waited for, each with its attempts and outputs, as JSON data."""
-    return {"format": 1, "runs": [whole_run_to_json(view, run) for run in runs]}
+    return {"format": 1, "runs": [whole_run_to_json(run, details_of(view, run)) for run in runs]}
 
 
-def whole_run_to_json(view: View, run: Run) -> dict[str, object]:
-    """A run with its attempts and outputs as JSON data."""
-    return run_to_json(run, attempts=view.attempts(run.id), outputs=view.outputs(run.id))
+class Details(NamedTuple):
+    """What the ledger has about a run besides its row."""
+
+    attempts: tuple[Attempt, ...]
+    outputs: tuple[Output, ...]
+    steps: tuple[StepRun, ...]
+
+
+def details_of(view: View, run: Run) -> Details:
+    """The attempts, outputs and steps of a run."""
+    return Details(view.attempts(run.id), view.outputs(run.id), steps_of_run(view, run))
+
+
+def whole_run_to_json(run: Run, details: Details) -> dict[str, object]:
+    """A run with its attempts, outputs and steps as JSON data."""
+    plain = run_to_json(run, attempts=details.attempts, outputs=details.outputs)
+    return {**plain, "steps": [step_to_json(one) for one in details.steps]}
 
 
 def output_to_json(output: Output) -> dict[str, object]:

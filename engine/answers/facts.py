@@ -3,16 +3,19 @@ engine, attempts, manual actions.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.outputs import label_of
+from engine.answers.steps import attempts_in_order, step_line, steps_of_run
 from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
 from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
-from engine.core.vocabulary import instant_text, reason_words, seconds_text, short, value_text
+from engine.core.step_states import StepRun
+from engine.core.vocabulary import instant_text, place_text, reason_words, seconds_text, short, value_text
 from engine.ledger.ports import EngineHistory, Generations, History, View
 from jobfile.model.counts import many
 from jobfile.schedule.in_words import describe
@@ -140,7 +143,16 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     if run.params:
         told = ", ".join(f"{name}={value_text(value)}" for name, value in run.params.items())
         facts.append(("params", told))
-    attempts = view.attempts(run.id)
+    steps = steps_of_run(view, run)
+    wholes = [one for one in steps if not one.item]
+    facts += [
+        (
+            "steps" if index == 0 else "",
+            step_line(one, [each for each in steps if each.step == one.step and each.item]),
+        )
+        for index, one in enumerate(wholes)
+    ]
+    attempts = attempts_in_order(view, run, view.attempts(run.id))
     facts += [
         ("attempts" if index == 0 else "", _attempt_line(attempt, zone))
         for index, attempt in enumerate(attempts)
@@ -155,6 +167,10 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     if any(attempt.state is not AttemptState.NOT_STARTED for attempt in attempts):
         facts.append(("output", f"jobfile logs {short(run.id)}"))
     return facts
+
+
+def _items_of(steps: Sequence[StepRun], whole: StepRun) -> list[StepRun]:
+    return [one for one in steps if one.step == whole.step and one.item]
 
 
 def _audit_line(one: Audited, zone: ZoneInfo) -> str:
@@ -190,7 +206,7 @@ def _step_and_number(attempt: Attempt) -> str:
     """Which attempt of its run it is, as `2`, `extract 2`, or `load[7] 1` for the seventh item."""
     if not attempt.step:
         return str(attempt.number)
-    return f"{attempt.step}{f'[{attempt.item}]' if attempt.item else ''} {attempt.number}"
+    return f"{place_text(attempt.step, attempt.item)} {attempt.number}"
 
 
 def _used(attempt: Attempt) -> str:

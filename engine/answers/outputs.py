@@ -6,7 +6,7 @@ from engine.answers.as_json import output_to_json
 from engine.core.columns import facts
 from engine.core.lifecycle import Run
 from engine.core.records import Output
-from engine.core.vocabulary import short, value_text
+from engine.core.vocabulary import place_text, short, value_text
 from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
 
@@ -41,7 +41,7 @@ def label_of(output: Output) -> str:
     """An output's name, after its step and item if it has them."""
     if not output.step:
         return output.name
-    return f"{output.step}{f'[{output.item}]' if output.item else ''}.{output.name}"
+    return f"{place_text(output.step, output.item)}.{output.name}"
 
 
 def outputs_to_json(found: RunOutputs) -> dict[str, object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.answers.as_json import iso, run_to_json
+from engine.answers.as_json import Details, details_of, iso, run_to_json, whole_run_to_json
 from engine.answers.asked import Asked
 from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
@@ -14,7 +14,7 @@ from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.core.columns import facts
-from engine.core.lifecycle import Attempt, Run, RunState
+from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
 from engine.core.records import Audited, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
@@ -40,8 +40,8 @@ class Story:
     state: RunState | None
     reason: str
     runs: tuple[Run, ...]
-    attempts: tuple[tuple[Attempt, ...], ...] = ()
-    """The attempts of each run."""
+    details: tuple[Details, ...] = ()
+    """The attempts, outputs and steps of each run."""
     last_lines: tuple[str, ...] = ()
     """The last lines of the run's output, if they were read."""
     at: datetime | None = None
@@ -88,8 +88,7 @@ def story_to_json(story: Story) -> dict[str, object]:
         "last_lines": list(story.last_lines),
         "runs": list(story.run_ids),
         "run_list": [
-            run_to_json(run, attempts=attempts)
-            for run, attempts in zip(story.runs, story.attempts, strict=True)
+            whole_run_to_json(run, details) for run, details in zip(story.runs, story.details, strict=True)
         ],
         "facts": [{"label": label, "text": text} for label, text in story.facts],
     }
@@ -158,7 +157,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         state=item.state,
         reason=item.reason,
         runs=runs,
-        attempts=tuple(asked.view.attempts(run.id) for run in runs),
+        details=tuple(details_of(asked.view, run) for run in runs),
         at=at,
         words=asked.words(item),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),

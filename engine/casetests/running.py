@@ -19,6 +19,7 @@ from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, start_session
 from engine.transactions.account import Moment, request_run, requested_run
 from engine.transactions.apply import apply_catalog
+from engine.transactions.steps import has_steps
 from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec
@@ -170,6 +171,10 @@ class _Engine:
             self.clock.advance(seconds=(self.run().not_before - self.clock.now()).total_seconds())
             self.loops.scheduler.tick()
             self.loops.settle_and_start()
+        if has_steps(self.job.spec):
+            raise CannotTestError(
+                f"`{self.job.spec.name}` has steps, and a case cannot say yet how each ends"
+            )
         given = self.case.given.attempts
         attempts = given or (GivenAttempt(kind="succeeds"),)
         for number, attempt in enumerate(attempts, 1):

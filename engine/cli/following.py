@@ -6,11 +6,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from types import FrameType
 
-from engine.answers.as_json import whole_run_to_json
+from engine.answers.as_json import details_of, whole_run_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -20,6 +20,7 @@ from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import Place
 from engine.cli.showing import OutputShown
+from engine.cli.step_output import StepsShown
 from engine.core.errors import JobfileError, StoreRefusedError
 from engine.core.lifecycle import AttemptKey, Run, RunState
 from engine.core.vocabulary import reason_words, seconds_text, short
@@ -88,6 +89,7 @@ class Followed:
         self._shown: OutputShown | None = None
         self._number = 0
         self._ended = 0
+        self._steps: StepsShown | None = None
         self._waited = ""
         self._tell_at = time.monotonic() + TELL_WAIT_SECONDS
         self._ledger = place.config.ledger.stat()
@@ -98,6 +100,9 @@ class Followed:
         self._refuse_when_gone()
         run = self._view.run(self._run_id)
         assert run is not None
+        if run.begun_at is not None:
+            self._look_at_steps(run)
+            return run
         is_between = run.state is RunState.RETRY_WAIT
         while self._number < run.attempt:  # print an earlier attempt to its end first
             if self._number:
@@ -112,6 +117,17 @@ class Followed:
         if run.state is RunState.QUEUED:
             self._tell_wait(run)
         return run
+
+    def _look_at_steps(self, run: Run) -> None:
+        """Print the output of steps; after a round that failed, also why, and when the next one begins."""
+        if self._steps is None:
+            folder_of = self._place.config.attempt_dir
+            self._steps = StepsShown(self._view, run.id, folder_of, stream=self._stream)
+        self._printed(self._steps.show_new)
+        if run.state is RunState.RETRY_WAIT and run.retry_at is not None and self._ended < run.attempt:
+            self._ended = run.attempt
+            wait = seconds_text(max(0.0, (run.retry_at - self._place.now()).total_seconds()))
+            _say(f"attempt {run.attempt}: {reason_words(run.reason, run.detail)}; next attempt in {wait}")
 
     def _end_attempt(self, run: Run, *, is_last: bool) -> None:
         """Print the rest of an attempt's output; if another attempt follows, also how this one ended."""
@@ -128,13 +144,14 @@ class Followed:
         _say(f"attempt {self._number}: {reason_words(ended.reason, ended.detail)}; next attempt{wait}")
 
     def _print(self, *, finish: bool) -> None:
-        if self._shown is None or not self._is_read:
+        if self._shown is not None:
+            self._printed(self._shown.finish if finish else self._shown.show_new)
+
+    def _printed(self, show: Callable[[], None]) -> None:
+        if not self._is_read:
             return
         try:
-            if finish:
-                self._shown.finish()
-            else:
-                self._shown.show_new()
+            show()
         except BrokenPipeError:
             self._is_read = False  # the reader has left: the run and its supervisors continue
         except OSError as error:
@@ -226,7 +243,7 @@ def _say(text: str, style: Style = PLAIN) -> None:
 
 def _tell(view: View, run: Run, *, as_json: bool) -> int:
     if as_json:
-        print_json(whole_run_to_json(view, run))
+        print_json(whole_run_to_json(run, details_of(view, run)))
     elif run.state.is_final:
         tell_end(run)
     return int(answer_of(run.state, was_started=run.was_executed))

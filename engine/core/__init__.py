@@ -5,6 +5,7 @@ __all__ = [
     "audit_chain",
     "clocks",
     "columns",
+    "conditions",
     "due",
     "errors",
     "events",
@@ -14,5 +15,7 @@ __all__ = [
     "reasons",
     "records",
     "retry",
+    "step_states",
+    "steps",
     "vocabulary",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Unreadable
+from engine.core.step_states import StepRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,8 @@ class AttemptStarted:
     run: Run
     number: int
     late_seconds: float
+    step: str = ""
+    item: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +204,15 @@ class RunSettled:
 
     run: Run
     number: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSettled:
+    """A step of a run ended, waits for a retry, or was skipped."""
+
+    run: Run
+    step: StepRun
     seconds: float | None
 
 
@@ -322,6 +334,7 @@ Event = (
     | AttemptStarted
     | AttemptAdopted
     | RunSettled
+    | StepSettled
     | OutputsUndeclared
     | RunResolved
     | RunsPruned

@@ -194,6 +194,8 @@ class Run(Shown):
     clock_epoch: int = 0
     resolved: str = ""
     """How a lost run ended, when that was found later: a final state's name."""
+    begun_at: datetime | None = None
+    """When the newest round of its steps began; None for a job with one action."""
 
     @property
     def verdict(self) -> RunState:
@@ -207,6 +209,8 @@ class Run(Shown):
         An attempt that could not be started is never retried, so it can only be the last: all earlier ones
         ran.
         """
+        if self.begun_at is not None:
+            return True  # an earlier step may have run
         is_start_error = self.state is RunState.FAILED and self.reason in START_REASONS
         return self.attempt > (1 if is_start_error else 0)
 

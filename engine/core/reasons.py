@@ -52,6 +52,8 @@ class Reason(_Word):
     TIMEOUT = "timeout", "it ran longer than its timeout"
     STOPPED = "stopped", "it was stopped"
     SECRET_NOT_AVAILABLE = "secret not available", "a secret is not available"
+    CONDITION = "condition", "its `if` is false"
+    UPSTREAM = "upstream", "a step that it needs did not succeed"
     OUTPUTS = "outputs", "its outputs are not as declared"
     FOLDER_LIMIT = "folder_limit", "its folder exceeded its size limit"
     OOM = "oom", "the system was out of memory"

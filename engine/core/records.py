@@ -13,6 +13,7 @@ from engine.core.reasons import IncidentKind, Reason
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:
+    from engine.core.step_states import StepRun
     from jobfile.model.jobs import ScheduleEntry
 
 
@@ -63,6 +64,13 @@ class Output(NamedTuple):
     value: Value
     step: str = ""
     item: int = 0
+
+
+class StepOfRun(NamedTuple):
+    """A step, or an item of it, and the run that it belongs to."""
+
+    run_id: str
+    step: "StepRun"
 
 
 class JobVersion(NamedTuple):

@@ -1,16 +1,28 @@
 """Decides what follows from the end of an attempt: the run's next state, and when it is retried."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, assert_never
 
-from engine.core.lifecycle import NOT_AGAIN, AttemptState, Ended, Lost, Outcome, RunState, StartError, Verdict
+from engine.core.lifecycle import (
+    NOT_AGAIN,
+    START_REASONS,
+    AttemptState,
+    Ended,
+    Lost,
+    Outcome,
+    RunState,
+    StartError,
+    Verdict,
+)
 from engine.core.outputs import Outputs
 from engine.core.reasons import Reason
+from engine.core.steps import Conclusion
 from jobfile.model.hashing import sha256
-from jobfile.model.jobs import Backoff, Jitter, JobSpec, RetrySpec, ScriptAction
+from jobfile.model.jobs import Action, Backoff, Jitter, JobSpec, RetrySpec, ScriptAction, StepsAction
 
 SIGKILL = 9
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh"})
 OF_A_SIGNAL: Final = range(128 + 1, 128 + 31 + 1)
 """Exit codes of a shell whose command was ended by a standard signal: 128 plus its number, 1 to 31."""
@@ -94,6 +106,50 @@ def settle(
     )
 
 
+def settle_round(run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:
+    """Decide what the store records when all steps of `run` are over; `gone` is as in `settle`.
+
+    A run that is being cancelled has succeeded if all of its steps had before anything was stopped.
+    """
+    verdict = Verdict(
+        attempt_state=AttemptState(end.state.value),
+        run_state=end.state,
+        reason=end.reason,
+        detail=end.detail,
+        ended_at=now,
+    )
+    if run.state is RunState.CANCELLING:
+        if not end.is_cut_short and end.state is not RunState.CANCELLED:
+            return verdict
+        if end.state is RunState.LOST:
+            return verdict
+        return replace(verdict, run_state=RunState.CANCELLED, reason=run.reason, detail=run.detail)
+    if run.attempt >= spec.retry.attempts or not _is_round_retried(end, spec):
+        return verdict
+    if gone:
+        return replace(verdict, detail=f"{verdict.detail}; {NOT_AGAIN}{gone}")
+    retry_at = now + retry_delay(spec.retry, run_id=run.id, attempt=run.attempt)
+    return replace(verdict, run_state=RunState.RETRY_WAIT, retry_at=retry_at)
+
+
+def _is_round_retried(end: Conclusion, spec: JobSpec) -> bool:
+    if end.state is RunState.LOST:
+        return spec.idempotent
+    if end.state not in (RunState.FAILED, RunState.TIMED_OUT) or end.reason in START_REASONS:
+        return False
+    assert isinstance(spec.action, StepsAction)
+    has_shell = any(_runs_in_a_shell(step.action) for step in spec.action.steps if step.name == end.step)
+    how, _, number = end.reason.rstrip(")").partition("(")
+    ended = Ended(
+        started_at=_NEVER,
+        ended_at=_NEVER,
+        exit_code=int(number) if how == "exit" else None,
+        signal=int(number) if how == "signal" else None,
+        timed_out=end.state is RunState.TIMED_OUT,
+    )
+    return any(_matches(condition, ended, has_shell=has_shell) for condition in spec.retry.when)
+
+
 def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     """The wait after attempt number `attempt`.
 
@@ -169,7 +225,7 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
             return spec.idempotent
         case Ended():
             is_bad = verdict.run_state in (RunState.FAILED, RunState.TIMED_OUT)
-            has_shell = _runs_in_a_shell(spec)
+            has_shell = _runs_in_a_shell(spec.action)
             return is_bad and any(
                 _matches(condition, outcome, has_shell=has_shell) for condition in spec.retry.when
             )
@@ -177,9 +233,8 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
             assert_never(outcome)
 
 
-def _runs_in_a_shell(spec: JobSpec) -> bool:
-    """Whether the job's script runs in a shell that exits with 128+N when signal N has ended its command."""
-    action = spec.action
+def _runs_in_a_shell(action: Action) -> bool:
+    """Whether a script runs in a shell that exits with 128+N when signal N has ended its command."""
     return isinstance(action, ScriptAction) and action.shell[0].rpartition("/")[2] in SHELLS
 
 

@@ -22,7 +22,6 @@ _BY_A_RUN = (Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_F
 _MAY_STILL_RUN = (
     Reason.SUPERVISOR_KILLED,
     Reason.SUPERVISOR_ERROR,
-    Reason.OUTPUTS,
     Reason.EVIDENCE_GONE,
     Reason.EVIDENCE_FORGED,
 )
@@ -37,6 +36,7 @@ _SAYS_IT_ALL = (
     Reason.WORKING_DIR_MISSING,
     Reason.SECRET_NOT_AVAILABLE,
     Reason.UNREADABLE,
+    Reason.UPSTREAM,
 )
 
 
@@ -64,6 +64,8 @@ def reason_words(reason: str, detail: str) -> str:
         return f"{words}: {REASONS.get(detail, detail)}"
     if reason == Reason.PAUSED:
         return f"{words} by {detail}"
+    if reason == Reason.CONDITION:
+        return f"{words}: {detail}"
     if reason in _BY_A_RUN:
         return f"{words} (run {short(detail)})"
     if reason not in REASONS:
@@ -82,6 +84,11 @@ def _ended_words(reason: str) -> str:
         return f"killed ({signal.Signals(int(ended[2])).name})"
     except ValueError:
         return f"killed (signal {ended[2]})"
+
+
+def place_text(step: str, item: int) -> str:
+    """A step, as `extract`, or one item of it, as `load[7]`."""
+    return f"{step}[{item}]" if item else step
 
 
 def value_text(value: object) -> str:

@@ -7,7 +7,8 @@ from typing import Final
 from engine.answers.findings import Examined, Finding, told
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.coverage import REPORT_IT
-from engine.core.lifecycle import Ended, RunState
+from engine.core.lifecycle import AttemptKey, Ended, Run, RunState
+from engine.core.step_states import StepState
 from engine.core.vocabulary import short
 from engine.doctor.ledgerfile import summed_up
 from engine.doctor.subject import Subject
@@ -37,7 +38,12 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
     """I7 on the disk: if the folder of a successful run still exists, its recorded end is a success too."""
     key = read_key(subject.config.state_dir)
     for run in view.recent_runs(job=None, state=RunState.SUCCEEDED, limit=MAX_RESULTS):
-        folder = subject.config.attempt_dir(run.last_attempt)
+        yield from _check_result(subject, view, run, key)
+
+
+def _check_result(subject: Subject, view: View, run: Run, key: bytes) -> Iterator[Finding]:
+    for attempt in _successes(view, run):
+        folder = subject.config.attempt_dir(attempt)
         result = read_result(folder, key)
         if isinstance(result, Ended) and result.exit_code == 0 and not result.timed_out:
             continue
@@ -54,6 +60,17 @@ def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
             run=run.id,
             path=str(evidence),
         )
+
+
+def _successes(view: View, run: Run) -> list[AttemptKey]:
+    """The attempts that made a run a success."""
+    if run.begun_at is None:
+        return [run.last_attempt]
+    return [
+        AttemptKey(run.id, one.attempt, one.step, one.item)
+        for one in view.steps(run.id)
+        if one.state is StepState.SUCCEEDED and one.items is None
+    ]
 
 
 def _check_note(subject: Subject, view: View) -> Iterator[Finding]:

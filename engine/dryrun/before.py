@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.actions.prepare import folder_trouble, refusals
+from engine.actions.prepare import folder_trouble, refusals, surroundings
 from engine.actions.unsupported import beyond_engine_of
 from engine.config import EngineConfig
 from engine.core.admission import Hold, Listed, Skip, admit, policy_for
@@ -31,6 +31,7 @@ from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_te
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
 from engine.transactions.account import template_values
+from engine.transactions.steps import step_as_job
 from jobfile.expressions.template import to_text
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, StepsAction
@@ -157,8 +158,23 @@ def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig
     beyond = beyond_engine_of(wanted.job)
     if beyond:
         return [beyond]
+    if not isinstance(spec.action, StepsAction):
+        return _refusals_of(spec, values, config, where)
+    found = []
+    for step in spec.action.steps:
+        if decided(step.condition, values) is not False:
+            seen = step_as_job(spec, step.name)
+            reasons = _refusals_of(seen, values, config, _where(seen, values, config))
+            found += [f"step {step.name}: {reason}" for reason in reasons]
+    return found
+
+
+def _refusals_of(
+    spec: JobSpec, values: Mapping[str, object], config: EngineConfig, where: _Where
+) -> list[str]:
+    """Problems in preparing a job with one action, or a step."""
     found = list(refusals(spec, config, values, unknown=StillUnknownError))
-    program = program_of(spec.action, values)
+    program = program_of(spec.action, values, surroundings(config))
     if (
         program
         and UNKNOWN not in program
@@ -237,6 +253,7 @@ def _as_run(wanted: Wanted) -> Run:
 
 def _around(config: EngineConfig, where: _Where) -> Around:
     return Around(
+        where=surroundings(config),
         is_set=config.environ.__contains__,
         find_program=lambda name: find_program(name, folder=where.folder, path=where.path),
         has_file=lambda name: Path(name).exists(),

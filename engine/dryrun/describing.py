@@ -1,8 +1,10 @@
 """Describes a run and its steps before they start, as rows of a label and a text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from engine.actions.kind import Surroundings
 from engine.actions.registry import kind_of
 from engine.dryrun.unknowns import (
     UNKNOWN,
@@ -39,12 +41,18 @@ class Around:
     is, whether a file exists.
     """
 
+    where: Surroundings
     is_set: Callable[[str], bool]
     find_program: Callable[[str], str | None]
     has_file: Callable[[str], bool]
 
 
-_NOTHING = Around(is_set=lambda _: False, find_program=lambda _: None, has_file=lambda _: False)
+_NOTHING = Around(
+    where=Surroundings(Path(), {}),
+    is_set=lambda _: False,
+    find_program=lambda _: None,
+    has_file=lambda _: False,
+)
 """Functions that ask nothing."""
 
 
@@ -71,11 +79,11 @@ def payload_rows(
     return rows + kind_of(action).describe(action, _Filled(values, around))
 
 
-def program_of(action: Action, values: Mapping[str, object]) -> str:
+def program_of(action: Action, values: Mapping[str, object], where: Surroundings) -> str:
     """The program that would be executed; empty if there is none."""
     if isinstance(action, StepsAction):
         return ""
-    return kind_of(action).program(action, _Filled(values, _NOTHING))
+    return kind_of(action).program(action, _Filled(values, replace(_NOTHING, where=where)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,11 @@ class _Filled:
     """Fills in templates as far as possible before the run."""
 
     values: Mapping[str, object]
-    around: Around
+    machine: Around
+
+    @property
+    def around(self) -> Surroundings:
+        return self.machine.where
 
     def expression(self, source: str) -> str:
         return shown(source, self.values)
@@ -95,7 +107,7 @@ class _Filled:
         return shown_items(text, self.values)
 
     def program(self, name: str) -> str:
-        return _program(name, self.around)
+        return _program(name, self.machine)
 
 
 def environment_rows(

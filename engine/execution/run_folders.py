@@ -6,10 +6,11 @@ import gzip
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.core.lifecycle import AttemptKey
 from engine.supervisor import emptying
 from engine.supervisor.evidence import CONTROL, NAME, NEW, OUTPUTS, beside
 from engine.supervisor.namespace import FOLDER, open_file
@@ -101,15 +102,15 @@ def _opened_shelf(shelf: Path) -> Iterator[int]:
         yield handle
 
 
-def remove_run(folder: Path, *, attempts: int) -> None:
+def remove_run(folder: Path, attempts: Iterable[AttemptKey]) -> None:
     """Delete all that a run left; its evidence last."""
-    for path in left_by(folder, attempts=attempts):
+    for path in left_by(folder, attempts):
         remove(path)
 
 
-def left_by(folder: Path, *, attempts: int) -> list[Path]:
-    """All paths that a run with this number of attempts may have left, existing or not."""
-    names = [f"{folder}.{number}" for number in range(1, attempts + 1)]
+def left_by(folder: Path, attempts: Iterable[AttemptKey]) -> list[Path]:
+    """All paths that a run with these attempts may have left, existing or not."""
+    names = [str(folder.with_name(key.folder)) for key in attempts]
     proofs = [Path(beside(name, ending)) for name in names for ending in (CONTROL, OUTPUTS, NEW, NAME)]
     return [folder, *map(Path, names), *proofs]
 
@@ -147,10 +148,10 @@ def run_of(entry: str) -> str:
     return os.fsencode(entry.partition(".")[0]).decode("utf-8", "replace")
 
 
-def bytes_of_run(folder: Path, *, attempts: int) -> int:
+def bytes_of_run(folder: Path, attempts: Iterable[AttemptKey]) -> int:
     """The bytes of a run and its attempts on the disk."""
     total = 0
-    for path in left_by(folder, attempts=attempts):
+    for path in left_by(folder, attempts):
         with contextlib.suppress(OSError):
             total += path.lstat().st_blocks * 512 + survey(path).total_bytes
     return total

@@ -43,10 +43,20 @@ from engine.core.events import (
     RunWaits,
     ScheduleQuarantined,
     SkipsInARow,
+    StepSettled,
 )
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS, Reason
-from engine.core.vocabulary import SHORT_ID, changes_text, in_words, seconds_text, short
+from engine.core.step_states import StepRun
+from engine.core.vocabulary import (
+    SHORT_ID,
+    changes_text,
+    in_words,
+    place_text,
+    reason_words,
+    seconds_text,
+    short,
+)
 from engine.journal.incident_lines import tell_about_job, tell_incident, tell_ledger, tell_upkeep
 from jobfile.diagnostics.escapes import message
 from jobfile.model.counts import many
@@ -56,7 +66,9 @@ _LATE_SECONDS = 2.0
 _HASH_DIGITS = 16
 
 
-AboutRun = RunWaits | AttemptStarted | AttemptAdopted | RunSettled | RunResolved | OutputsUndeclared
+AboutRun = (
+    RunWaits | AttemptStarted | AttemptAdopted | RunSettled | RunResolved | OutputsUndeclared | StepSettled
+)
 
 
 def tell_text(event: Event) -> str:
@@ -86,6 +98,7 @@ def tell_text(event: Event) -> str:
             | RunSettled()
             | RunResolved()
             | OutputsUndeclared()
+            | StepSettled()
         ):
             return _line(event.run.id, event.run.job, _about_run(event))
         case _:
@@ -106,6 +119,8 @@ def _about_run(event: AboutRun) -> str:
             return "still running, started by an earlier engine"
         case RunSettled():
             return _settled(event)
+        case StepSettled():
+            return _step_settled(event)
         case OutputsUndeclared():
             names = ", ".join(event.names)
             return f"attempt {event.number}: outputs that the job does not declare are ignored: {names}"
@@ -185,6 +200,8 @@ def tell_json(event: Event, *, at: datetime) -> dict[str, object]:
 
 def _started(event: AttemptStarted) -> str:
     attempt = f", attempt {event.number}" if event.number > 1 else ""
+    if event.step:
+        return f"{place_text(event.step, event.item)} started{attempt}"
     is_first = event.number == 1
     late = (
         f", {seconds_text(event.late_seconds)} late"
@@ -202,6 +219,14 @@ def _settled(event: RunSettled) -> str:
         return f"attempt {event.number} {in_words(run)}{took}, next attempt in {wait}"
     why = in_words(run)
     return f"{run.state.value}{took}{f': {why}' if why else ''}"
+
+
+def _step_settled(event: StepSettled) -> str:
+    one = event.step
+    took = f" after {seconds_text(event.seconds)}" if event.seconds is not None else ""
+    words = reason_words(one.reason, one.detail) if one.reason else one.detail
+    why = f": {words}" if words else ""
+    return f"{place_text(one.step, one.item)} {one.state.value}{took}{why}"
 
 
 def _not_run(event: NotRunTold) -> str:
@@ -232,6 +257,15 @@ def _plain(value: object) -> object:
             return value.isoformat()
         case Enum():
             return value.value
+        case StepRun():
+            return {
+                "step": value.step,
+                "item": value.item or None,
+                "state": value.state.value,
+                "reason": value.reason,
+                "detail": value.detail,
+                "attempt": value.attempt,
+            }
         case tuple():
             return [_plain(item) for item in value]
         case _:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have
 
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
 from engine.core.records import Unreadable
+from engine.core.step_states import StepState
 from jobfile.model.names import is_step_name
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
 
 if TYPE_CHECKING:
     from jobfile.model.jobs import ScheduleEntry
@@ -46,6 +47,7 @@ _JOB = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _SCALARS = (str, int, float, bool)
 
 RUN_STATES: Final = frozenset(RunState)
+STEP_STATES: Final = frozenset(StepState)
 FINAL_OR_NONE: Final = frozenset({"", *(state for state in RunState if state.is_final)})
 STOPS: Final = frozenset({"", "cancel", "kill"})
 
@@ -74,6 +76,14 @@ def params_from_text(text: str) -> dict[str, Value]:
     if not isinstance(plain, dict):
         raise TypeError("params are an object")
     return {name: _param(value) for name, value in plain.items()}
+
+
+def items_from_text(text: str) -> tuple[Scalar, ...]:
+    """Parse the items of a step. Raises ValueError or TypeError for anything else."""
+    items = value_from_text(text)
+    if not isinstance(items, tuple):
+        raise TypeError("items are a list")
+    return items
 
 
 def value_from_text(text: str) -> Value:
@@ -211,6 +221,7 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "retry_of": _maybe(RUN_ID),
         "clock_epoch": COUNT,
         "resolved": _one_of(FINAL_OR_NONE, ""),
+        "begun_at": _maybe(INSTANT),
     },
     "attempt": {
         "run_id": RUN_ID,
@@ -341,6 +352,18 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "tries": COUNT,
         **dict.fromkeys(("id", "event", "channel", "job", "run_id", "body", "last_error"), TEXT),
     },
+    "step": {
+        "run_id": RUN_ID,
+        "step": STEP,
+        "item": COUNT,
+        "state": _one_of(STEP_STATES, StepState.LOST.value),
+        "reason": TEXT,
+        "detail": TEXT,
+        "attempt": Cell("an attempt's number", lambda one: 0 <= one <= MAX_ATTEMPT, 0),
+        "tries": COUNT,
+        "retry_at": _maybe(INSTANT),
+        "items": _maybe(Cell("a list", _reads(items_from_text), "[]")),
+    },
     "output": {"run_id": RUN_ID, "step": STEP, "item": COUNT, "name": TEXT, "value": VALUE},
     "pruned_request": {"job": JOB, "quarter": INSTANT, "state": STATE, "count": COUNT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
@@ -352,6 +375,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "run": ("seq",),
     "attempt": ("run_seq", "step", "item", "number"),
     "output": ("run_seq", "step", "item", "name"),
+    "step": ("run_seq", "step", "item"),
     "generation": ("number",),
     "job_version": ("job", "from_generation"),
     "session": ("epoch",),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StateCount,
         Unreadable,
     )
+    from engine.core.step_states import StepRun
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -106,6 +107,10 @@ class History(Protocol):
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
         """The attempts of a run, by number."""
+        ...
+
+    def steps(self, run_id: str) -> tuple[StepRun, ...]:
+        """The decided steps of a run and their items, by name and item."""
         ...
 
     def outputs(self, run_id: str) -> tuple[Output, ...]:

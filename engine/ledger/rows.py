@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol  # a row's columns have no narrower type
 
-from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
+from engine.core.lifecycle import (
+    Attempt,
+    AttemptKey,
+    AttemptState,
+    Ended,
+    Outcome,
+    Run,
+    RunState,
+    StartError,
+    TriggerKind,
+    Verdict,
+)
 from engine.core.records import (
     Applied,
     Audited,
@@ -26,7 +37,9 @@ from engine.core.records import (
     Schedule,
     Session,
     Source,
+    StepOfRun,
 )
+from engine.core.step_states import StepRun, StepState
 from engine.ledger.cells import (
     FINAL_OR_NONE,
     FIRST_INSTANT,
@@ -37,10 +50,12 @@ from engine.ledger.cells import (
     is_job,
     is_run_id,
     is_step,
+    items_from_text,
     params_from_text,
     value_from_text,
 )
 from jobfile.diagnostics.escapes import readable
+from jobfile.model.names import is_step_name
 from jobfile.model.values import Value
 
 
@@ -152,6 +167,7 @@ def run_from_row(columns: Row) -> Run:
         retry_of=retry_of,
         clock_epoch=row["clock_epoch"],
         resolved=resolved,
+        begun_at=_maybe(row["begun_at"]),
     )
 
 
@@ -209,10 +225,67 @@ def attempt_from_row(row: Row) -> Attempt:
     )
 
 
+def attempt_end_to_row(attempt: AttemptKey, verdict: Verdict, outcome: Outcome) -> dict[str, object]:
+    """The columns to write when an attempt has ended."""
+    ended = outcome if isinstance(outcome, Ended) else None
+    return {
+        **attempt._asdict(),
+        "state": verdict.attempt_state.value,
+        "started_at": None if ended is None else to_us(ended.started_at),
+        "ended_at": to_us(verdict.ended_at),
+        "exit_code": ended.exit_code if ended else None,
+        "signal": ended.signal if ended else None,
+        "reason": verdict.reason,
+        "detail": verdict.detail,
+        "output_bytes": ended.output_bytes if ended else 0,
+        "output_dropped": ended.output_dropped if ended else 0,
+        "leftover_processes": 0 if isinstance(outcome, StartError) else outcome.leftover_processes,
+        "max_rss_kb": ended.max_rss_kb if ended else None,
+        "cpu_seconds": ended.cpu_seconds if ended else None,
+    }
+
+
 def output_from_row(row: Row) -> Output:
     """An output."""
     _check(is_step(row["step"]) and row["item"] >= 0, "an output")
     return Output(row["name"], value_from_text(row["value"]), row["step"], row["item"])
+
+
+def step_from_row(row: Row) -> StepOfRun:
+    """A step of a run, or an item of it."""
+    is_known = is_run_id(row["run_id"]) and is_step_name(row["step"]) and row["item"] >= 0
+    _check(is_known and 0 <= row["attempt"] <= MAX_ATTEMPT, "a step")
+    items = row["items"]
+    return StepOfRun(
+        row["run_id"],
+        StepRun(
+            step=row["step"],
+            item=row["item"],
+            state=StepState(row["state"]),
+            reason=row["reason"],
+            detail=row["detail"],
+            attempt=row["attempt"],
+            tries=row["tries"],
+            retry_at=_maybe(row["retry_at"]),
+            items=None if items is None else items_from_text(items),
+        ),
+    )
+
+
+def step_to_row(run_id: str, one: StepRun) -> dict[str, object]:
+    """The columns of a step."""
+    return {
+        "run_id": run_id,
+        "step": one.step,
+        "item": one.item,
+        "state": one.state.value,
+        "reason": one.reason,
+        "detail": db_text(one.detail),
+        "attempt": one.attempt,
+        "tries": one.tries,
+        "retry_at": None if one.retry_at is None else to_us(one.retry_at),
+        "items": None if one.items is None else json.dumps(one.items),
+    }
 
 
 def live_attempt_from_row(row: Row) -> LiveAttempt:
@@ -402,5 +475,6 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     audited_from_row: "audit",
     owed_from_row: "outbox",
     output_from_row: "output",
+    step_from_row: "step",
 }
 """The table whose rows each reader takes."""

@@ -13,16 +13,24 @@ from engine.ledger.ports import Current, Opened
 from engine.ledger.soundness_ports import Holds, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from engine.core.lifecycle import Attempt, AttemptKey, Ended, Outcome, Run, RunState, Verdict
-    from engine.core.records import Audited, Generation, Incident, Owed, Pause, Schedule, Unreadable
+    from engine.core.lifecycle import Attempt, Outcome, Run, RunState, Verdict
+    from engine.core.records import (
+        Generation,
+        Incident,
+        Owed,
+        Pause,
+        Schedule,
+        Unreadable,
+    )
+    from engine.ledger.past_ports import Past
+    from engine.ledger.step_ports import Steps
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
     from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
-    from jobfile.model.values import Value
 
 
 class Pauses(Protocol):
@@ -110,73 +118,6 @@ class Outbox(Protocol):
         ...
 
 
-class Past(Protocol):
-    """Finished runs, what retention deletes, and facts that the engine notes about its own upkeep."""
-
-    def attempt(self, key: AttemptKey) -> Attempt | None:
-        """One attempt of a run by its number."""
-        ...
-
-    def lost_attempts(self, *, since: datetime, limit: int) -> tuple[Attempt, ...]:
-        """Attempts that were recorded as lost after `since` and are not resolved, oldest first."""
-        ...
-
-    def resolve(self, attempt: Attempt, ended: Ended, *, state: RunState, detail: str) -> bool:
-        """Record the end of a lost attempt, found late. It is recorded once.
-
-        True when the run is resolved by it too, which it is not when a later attempt has started.
-        """
-        ...
-
-    def set_outputs(self, attempt: AttemptKey, outputs: Mapping[str, Value]) -> None:
-        """Record the outputs of an attempt. Those of an earlier attempt of its step are deleted."""
-        ...
-
-    def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
-        """Runs that ended before an instant and may be deleted, oldest first; None for all jobs."""
-        ...
-
-    def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
-        """Jobs with more than `keep` runs, each with the nominal time of the oldest
-        run to keep; unordered.
-        """
-        ...
-
-    def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
-        """Delete runs; a gap record or a count keeps the result of each. Return the deleted ones.
-
-        A scheduled run whose schedule is not found stays: its row is unreadable, and no gap record can
-        replace it.
-        """
-        ...
-
-    def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
-        """Runs recorded after the run numbered `seq` and before an instant, each
-        with its number, in order.
-        """
-        ...
-
-    def newest_audit(self) -> tuple[int, str]:
-        """The number and the hash of the newest audit record; (0, "") when there is none."""
-        ...
-
-    def audit_after(self, seq: int, *, limit: int) -> tuple[tuple[int, Audited], ...]:
-        """Audit records after the one numbered `seq`, oldest first, each with its number."""
-        ...
-
-    def fact(self, key: str, *, default: str) -> str:
-        """The text noted last under a key."""
-        ...
-
-    def number(self, key: str) -> int:
-        """The number noted last under a key; 0 when nothing was noted, or no number."""
-        ...
-
-    def note(self, key: str, value: str) -> None:
-        """Note a text under a key, in place of an earlier one."""
-        ...
-
-
 class Transactions(Protocol):
     """Atomic changes."""
 
@@ -217,6 +158,10 @@ class Definitions(Protocol):
 
 class Stopping(Standing, Current, Definitions, Transactions, Protocol):
     """For the callers that end open runs: stop of the engine, withdrawal, cancel."""
+
+    def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
+        """End a queued run that will not start. False when it is queued no more."""
+        ...
 
     def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:
         """Cancel a waiting run at once, or ask a running one to end. False when the run is over."""
@@ -290,10 +235,6 @@ class Accounting(Stopping, Pausing, Protocol):
 
     def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
         """The runs that `count_in_the_way` counts: first the active, then the waiting, each oldest first."""
-        ...
-
-    def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
-        """End a queued run that will not start. False when it is queued no more."""
         ...
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
@@ -400,6 +341,8 @@ class SettingAside(Opened, Transactions, Protocol):
 
 class Execution(Stopping, Pausing, SettingAside, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
+
+    steps: Steps
 
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
         """Runs that may start now, oldest first: the catch-up runs, or all others."""

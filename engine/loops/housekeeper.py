@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Run, RunState
+from engine.core.lifecycle import AttemptState, Ended, Run, RunState
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
@@ -91,7 +91,8 @@ class Housekeeper:
                 continue
             outputs = outputs_of(found, self._store.definition(run.digest))
             state = state_after(found, run, outputs)
-            is_last = run.attempt == attempt.number
+            same = (one for one in self._store.past.attempts(run.id) if one.key[2:] == attempt.key[2:])
+            is_last = all(one.number <= attempt.number for one in same)
             detail = "its end was found later" if is_last else "its end was found later: executed twice"
             with self._store.transaction():
                 if self._store.past.resolve(attempt, found, state=state, detail=detail) and is_last:
@@ -111,12 +112,13 @@ class Housekeeper:
             with self._store.transaction():
                 self._store.outbox.drop_sent(before=before)
             return False
+        left = {run.id: [one.key for one in self._store.past.attempts(run.id)] for run in found}
         with self._store.transaction():
             gone = self._store.past.prune(found, now=self._clock.now())
         # Rows before folders: after a crash in between, `_sweep` deletes the folders, but a row without its
         # folder would promise an output that is gone.
         for run in gone:
-            run_folders.remove_run(self._config.run_dir(run.id), attempts=run.attempt)
+            run_folders.remove_run(self._config.run_dir(run.id), left[run.id])
         if gone:
             self._journal.tell(RunsPruned(count=len(gone)))
         return bool(gone)
@@ -136,8 +138,8 @@ class Housekeeper:
             if run.ended_at is None or run.ended_at >= before:
                 self._later[run.id] = run
                 continue
-            for number in range(1, run.attempt + 1):
-                run_folders.compress_attempt(self._config.attempt_dir(AttemptKey(run.id, number)))
+            for attempt in self._store.past.attempts(run.id):
+                run_folders.compress_attempt(self._config.attempt_dir(attempt.key))
             run_folders.empty_scratch(self._config.run_dir(run.id))
         if found:
             with self._store.transaction():
@@ -152,8 +154,9 @@ class Housekeeper:
             for seq, run in found:  # noqa: B007  so far it has come
                 if dropped < over and run.state.is_final:
                     folder = self._config.run_dir(run.id)
-                    size = run_folders.bytes_of_run(folder, attempts=run.attempt)
-                    run_folders.remove_run(folder, attempts=run.attempt)
+                    keys = [one.key for one in self._store.past.attempts(run.id)]
+                    size = run_folders.bytes_of_run(folder, keys)
+                    run_folders.remove_run(folder, keys)
                     count, dropped = count + bool(size), dropped + size
                 if dropped >= over:
                     break

@@ -28,7 +28,19 @@ from engine.core.retry import settle
 from engine.ledger.store_ports import Execution
 from engine.notifications.noting import owe_for_run
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
+from engine.transactions.conditions import skip_unless_met
 from engine.transactions.pause import pause_after_failures
+from engine.transactions.steps import (
+    ToStart,
+    begin,
+    has_steps,
+    scope_of,
+    settle_step,
+    startable,
+    step_as_job,
+    stop_rest,
+    time_left,
+)
 from engine.transactions.stop import is_withdrawn, why_gone, withdraw
 from jobfile.model.jobs import JobSpec
 
@@ -143,13 +155,18 @@ class Worker:
                 events += self._settle(name, outcome, now)
             room = self._config.max_running - len(self._flights) + len(ended)
             claimed = [] if self._is_held() else self._claim(now, events, room=room)
-            wake = self._store.next_wake(now=now)
+            wake = self._next_wake(now)
         for name in ended:
             self._flights.pop(name, None)
-        for run in claimed:
-            self._flights[run.last_attempt.id] = _Flight(run.last_attempt, self._boot_id, run)
-            late = (now - run.not_before).total_seconds()
-            events.append(AttemptStarted(run=run, number=run.attempt, late_seconds=max(0.0, late)))
+        for one in claimed:
+            key = one.attempt
+            self._flights[key.id] = _Flight(key, self._boot_id, None if key.step else one.run)
+            late = max(0.0, (now - one.run.not_before).total_seconds())
+            events.append(
+                AttemptStarted(
+                    run=one.run, number=key.number, late_seconds=late, step=key.step, item=key.item
+                )
+            )
         try:
             events += self._launch([*claimed, *unstarted])
         finally:  # after the launch: reporting must not delay starts
@@ -168,12 +185,17 @@ class Worker:
         seconds = IDLE_SECONDS if wake is None else min(IDLE_SECONDS, max(0.0, (wake - now).total_seconds()))
         return min(seconds, self._pace() or IDLE_SECONDS)
 
-    def _look(self, noticed: set[str]) -> tuple[dict[str, Outcome], list[Run]]:
+    def _next_wake(self, now: datetime) -> datetime | None:
+        """The earliest instant at which a run or a step may start."""
+        times = (self._store.next_wake(now=now), self._store.steps.next_wake(now=now))
+        return min((one for one in times if one is not None), default=None)
+
+    def _look(self, noticed: set[str]) -> tuple[dict[str, Outcome], list[ToStart]]:
         """Read the evidence of the noticed attempts: the outcomes of those
         that ended, and runs that never started.
         """
         ended: dict[str, Outcome] = {}
-        unstarted: list[Run] = []
+        unstarted: list[ToStart] = []
         for name in noticed & self._flights.keys():
             flight = self._flights[name]
             folder = self._config.attempt_dir(flight.attempt)
@@ -182,9 +204,7 @@ class Worker:
                 case Alive():
                     pass
                 case NotStarted() if not self._is_proven(flight):
-                    run = self._store.run(flight.attempt.run_id)
-                    if run is not None and run.last_attempt == flight.attempt:
-                        unstarted.append(run)
+                    unstarted += self._still_to_start(flight.attempt)
                 case NotStarted() | Lost(reason=Reason.EVIDENCE_GONE | Reason.EVIDENCE_FORGED):
                     if self._is_gone(name):
                         gone = Lost(at=self._clock.now(), reason=Reason.EVIDENCE_GONE)
@@ -197,6 +217,19 @@ class Worker:
                 case _:
                     assert_never(evidence)
         return ended, unstarted
+
+    def _still_to_start(self, key: AttemptKey) -> list[ToStart]:
+        """An attempt that was never executed, if its run still waits for it."""
+        run = self._store.run(key.run_id)
+        if run is None:
+            return []
+        if key.step:
+            steps = self._store.steps.of_run(run.id)
+            is_open = any(
+                (one.step, one.item, one.attempt) == (key.step, key.item, key.number) for one in steps
+            )
+            return [ToStart(run, key, scope_of(self._store, run, key))] if is_open else []
+        return [ToStart(run, key)] if run.last_attempt == key else []
 
     def _is_proven(self, flight: _Flight) -> bool:
         """Whether the ledger knows that the attempt was executed: then it must not be launched again."""
@@ -252,6 +285,8 @@ class Worker:
 
     def _settled(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
         flight = self._flights[name]
+        if flight.attempt.step:
+            return self._settled_step(flight.attempt, outcome, now)
         if flight.run is not None:
             told = self._make_true(flight.run, outcome, now)
             if told is not None:
@@ -263,6 +298,14 @@ class Worker:
             self._end_unreadable(flight.attempt.run_id, now)
             return []
         return self._make_true(run, outcome, now) or []
+
+    def _settled_step(self, attempt: AttemptKey, outcome: Outcome, now: datetime) -> list[Event]:
+        run = self._store.run(attempt.run_id)
+        if run is None or run.state not in STARTED:
+            self._end_unreadable(attempt.run_id, now)
+            return []
+        spec, _ = self._definition(run)
+        return settle_step(self._store, run, spec, attempt, outcome, now=now)
 
     def _end_unreadable(self, run_id: str, now: datetime) -> None:
         """End a run with an unreadable row, now that its attempt has ended."""
@@ -301,12 +344,14 @@ class Worker:
             told.append(OutputsUndeclared(run=settled, number=run.attempt, names=outputs.undeclared))
         return told + pause_after_failures(self._store, settled, spec, now=now)
 
-    def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[Run]:
-        """End runs that could not start in time, and record attempts of runs that may start now."""
+    def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[ToStart]:
+        """End runs that could not start in time, and record attempts of runs and steps that may start now."""
+        for run in self._store.steps.stopping():
+            events += stop_rest(self._store, run, self._definition(run)[0], now=now)
         for late in self._store.expire_waiting(now=now):
             events.append(_told_late(late))
             owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
-        claimed: list[Run] = []
+        claimed = self._claim_steps(now, room)
         is_asking = True
         while is_asking:  # again when runs were withdrawn: others can take their slots
             is_asking = False
@@ -315,15 +360,18 @@ class Worker:
                     events += withdraw(self._store, run, now=now)
                     is_asking = True
                 else:
-                    claimed += self._start(run, now)
+                    claimed += self._start(run, now, events)
         while len(claimed) < room and self._pace() == 0:
             waiting = self._startable(now, 1, is_catchup=True)
-            started = [one for run in waiting for one in self._start(run, now)]
+            started = [one for run in waiting for one in self._start(run, now, events)]
             if not started:
                 break
             self._caught_up_at.append(self._clock.elapsed())
             claimed += started
-        return claimed
+        return claimed + self._claim_steps(now, room - len(claimed))  # those of runs that have just begun
+
+    def _claim_steps(self, now: datetime, room: int) -> list[ToStart]:
+        return startable(self._store, limit=room, boot_id=self._boot_id, now=now) if room > 0 else []
 
     def _pace(self) -> float:
         """Seconds until one more catch-up run may start; 0 for now."""
@@ -331,7 +379,14 @@ class Worker:
             return 0
         return max(0.0, PACE_SECONDS - (self._clock.elapsed() - self._caught_up_at[0]))
 
-    def _start(self, run: Run, now: datetime) -> list[Run]:
+    def _start(self, run: Run, now: datetime, events: list[Event]) -> list[ToStart]:
+        spec, trouble = self._definition(run)
+        if not trouble and (skipped := skip_unless_met(self._store, run, spec, now=now)):
+            events += skipped
+            return []
+        if has_steps(spec) and not trouble:
+            events += begin(self._store, run, spec, now=now)
+            return []
         if not self._store.start(run, boot_id=self._boot_id, now=now):
             return []
         started = replace(
@@ -343,7 +398,7 @@ class Worker:
             retry_at=None,
             started_at=run.started_at or now,
         )
-        return [started]
+        return [ToStart(started, started.last_attempt)]
 
     def _startable(self, now: datetime, room: int, *, is_catchup: bool) -> tuple[Run, ...]:
         if room <= 0:
@@ -353,19 +408,19 @@ class Worker:
         found = self._store.startable(now=now, limit=MAX_WAITING, is_catchup=is_catchup)
         return tuple(run for run in found if self._serves(run))[:room]
 
-    def _launch(self, runs: list[Run]) -> list[Event]:
+    def _launch(self, attempts: list[ToStart]) -> list[Event]:
         """Hand attempts to supervisors. An attempt that cannot be prepared is recorded as not started."""
         failed: list[tuple[str, Outcome]] = []
         succeeded: dict[str, datetime | None] = {}
-        for first in range(0, len(runs), LAUNCHED_AT_ONCE):
+        for first in range(0, len(attempts), LAUNCHED_AT_ONCE):
             orders: list[LaunchOrder] = []
             try:
-                for run in runs[first : first + LAUNCHED_AT_ONCE]:
-                    order = self._prepared(run, succeeded)
+                for one in attempts[first : first + LAUNCHED_AT_ONCE]:
+                    order = self._prepared(one, succeeded)
                     if order is None:
                         continue  # a file did not answer in time; the rescuer notices the unstarted attempt
                     if isinstance(order, StartError):
-                        failed.append((run.last_attempt.id, order))
+                        failed.append((one.attempt.id, order))
                     else:
                         orders.append(order)
             finally:  # the ledger may fail in between: launch those that are prepared
@@ -381,14 +436,28 @@ class Worker:
             self._flights.pop(name, None)
         return events
 
-    def _prepared(self, run: Run, succeeded: dict[str, datetime | None]) -> LaunchOrder | StartError | None:
-        now = self._clock.now()
+    def _prepared(
+        self, one: ToStart, succeeded: dict[str, datetime | None]
+    ) -> LaunchOrder | StartError | None:
+        now, run = self._clock.now(), one.run
         if run.job not in succeeded:  # nothing is settled meanwhile, so one query serves all runs of a job
             succeeded[run.job] = self._store.last_success(run.job, before=now)
         spec, trouble = self._definition(run)
         if trouble:
             return StartError(at=now, reason=Reason.START_ERROR, detail=trouble)
-        return prepare(run, spec, self._config, now=now, last_success=succeeded[run.job])
+        if one.attempt.step:
+            spec = replace(
+                step_as_job(spec, one.attempt.step), timeout=time_left(spec, run, one.attempt.step, now=now)
+            )
+        return prepare(
+            run,
+            spec,
+            self._config,
+            now=now,
+            last_success=succeeded[run.job],
+            attempt=one.attempt,
+            scope=one.scope,
+        )
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:
         """The run's definition of the job, and why it is unreadable, or ''."""

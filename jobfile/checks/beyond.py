@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from jobfile.actions.registry import KEYS
 from jobfile.checks.finding import finding
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.fileset import FileSet, Payload
 from jobfile.files.merged_settings import Setting
 
 RETRY_WORDS: Final = ("http:", "connect")
@@ -20,9 +21,15 @@ def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic
             setting = job.settings.get(key)
             if setting is not None and _is_used(key, setting):
                 yield _beyond(job, setting, key)
+        for step in job.steps.values():
+            for key in (one for one in KEYS if one in unable):
+                if key in step.settings:
+                    yield _beyond(step, step.settings[key], key)
         if "retry" in unable:
-            for one in _conditions_of_requests(job):
-                yield _beyond(job, one, f"retry on {one.text}", at_key=False)
+            parts: tuple[Payload, ...] = (job, *job.steps.values())
+            for part in parts:
+                for one in _conditions_of_requests(part):
+                    yield _beyond(part, one, f"retry on {one.text}", at_key=False)
 
 
 def _is_used(key: str, setting: Setting) -> bool:
@@ -32,19 +39,19 @@ def _is_used(key: str, setting: Setting) -> bool:
     return key != "retry" and (key == "if" or bool(setting.value))
 
 
-def _conditions_of_requests(job: JobText) -> Iterator[Setting]:
-    retry = job.settings.get("retry")
+def _conditions_of_requests(part: Payload) -> Iterator[Setting]:
+    retry = part.settings.get("retry")
     when = None if retry is None else retry.part("when")
     for one in () if when is None else when.parts():
         if one.text.startswith(RETRY_WORDS):
             yield one
 
 
-def _beyond(job: JobText, setting: Setting, key: str, *, at_key: bool = True) -> Diagnostic:
+def _beyond(part: Payload, setting: Setting, key: str, *, at_key: bool = True) -> Diagnostic:
     return finding(
         setting,
         "JF631",
-        f"the engine cannot run `{key}` of {job.words} yet",
+        f"the engine cannot run `{key}` of {part.words} yet",
         label="valid, but the engine does not support it",
         notes=("the engine refuses all of these files, including the other jobs",),
         help=("remove it until the engine supports it",),

@@ -227,6 +227,17 @@ def evaluate(node: Expression, values: Mapping[str, object]) -> object:
             assert_never(node)
 
 
+def names_of(node: Expression) -> tuple[str, ...]:
+    """The dotted names in an expression, each once, in their order."""
+    if isinstance(node, Name):
+        return (node.path,)
+    parts = (getattr(node, name) for name in node.__dataclass_fields__)
+    inner = (one for part in parts for one in (part if isinstance(part, tuple) else (part,)))
+    return tuple(
+        dict.fromkeys(name for one in inner if isinstance(one, Expression) for name in names_of(one))
+    )
+
+
 def _signed(sign: str, operand: object) -> object:
     if sign == "not":
         return operand is not True

@@ -27,6 +27,7 @@ from jobfile.expressions.expression import (
     Type,
     Unary,
     evaluate,
+    names_of,
 )
 from jobfile.expressions.filters import MAX_TEXT, as_text
 from jobfile.expressions.typecheck import check
@@ -227,6 +228,12 @@ def evaluate_source(source: str, values: Mapping[str, object]) -> object:
     if isinstance(parsed, _Refused):
         raise EvaluationError(parsed.message)
     return evaluate(parsed, values)
+
+
+def names_in(source: str) -> tuple[str, ...]:
+    """The dotted names in an expression that was checked when its job was compiled."""
+    parsed = _parse(source)
+    return () if isinstance(parsed, _Refused) else names_of(parsed)
 
 
 def render_text(text: str, values: Mapping[str, object]) -> str:

@@ -23,6 +23,7 @@ from engine.core.records import (
     Schedule,
     Session,
 )
+from engine.core.step_states import StepRun
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_run, every
 from tests.engine.test_why import UTC_ZONE
 
@@ -59,6 +60,7 @@ class Rows:
     tries: Sequence[Attempt] = ()
     audit: Sequence[Audited] = ()
     retries: Sequence[Run] = ()
+    decided: Sequence[StepRun] = ()
     given: Sequence[Output] = ()
 
     def schedules_between(self, _job: str, *, since: datetime, until: datetime) -> Sequence[Schedule]:
@@ -99,6 +101,12 @@ class Rows:
 
     def outputs(self, _run_id: str) -> Sequence[Output]:
         return self.given
+
+    def steps(self, _run_id: str) -> Sequence[StepRun]:
+        return self.decided
+
+    def definition_text(self, _digest: str) -> None:
+        return None
 
 
 def facts(rows: Rows, item: Item | None = None, *, presence: Presence = RUNNING) -> list[str]:

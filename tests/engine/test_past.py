@@ -44,6 +44,11 @@ def a_file(*lines: str, schedule: str = '"0 * * * *"') -> str:
     return "\n".join(["version: 1", "jobs:", "  hello:", *(f"    {line}" for line in body)]) + "\n"
 
 
+def keys(folder: Path, count: int) -> list[AttemptKey]:
+    """The attempts of the run with this folder."""
+    return [AttemptKey(folder.name, number) for number in range(1, count + 1)]
+
+
 def keep_house(world: World, **settings: int) -> None:
     housekeeper = world.housekeeper(**settings)
     while housekeeper.prune(counts=True):
@@ -274,8 +279,8 @@ def test_what_a_run_keeps_is_counted_as_it_is_freed(tmp_path: Path) -> None:
     for name in (".1.evidence", ".2.evidence", ".2.control"):
         Path(f"{run}{name}").write_bytes(b"x" * 4_096)
     held = survey(run.parent).total_bytes
-    assert bytes_of_run(run, attempts=2) == held > 0
-    remove_run(run, attempts=2)
+    assert bytes_of_run(run, keys(run, 2)) == held > 0
+    remove_run(run, keys(run, 2))
     assert survey(run.parent).total_bytes == 0
 
 
@@ -369,11 +374,11 @@ def test_links_in_place_of_what_an_old_run_left_are_not_followed(tmp_path: Path)
         compress_attempt(folder)
     for folder in (shelf / "ab12", tmp_path / "runs" / "cd" / "in", tmp_path / "runs" / "cd"):
         empty_scratch(folder)
-        remove_run(folder, attempts=1)
+        remove_run(folder, keys(folder, 1))
     assert list(old_entries(tmp_path / "runs", shard=0xCD, older_than=10.0)) == []
     assert (content(), target.stat().st_mode) == (before, mode)
     assert [path.name for path in shelf.iterdir()] == ["cd12.1"], "the links themselves are gone"
-    remove_run(shelf / "cd12", attempts=1)
+    remove_run(shelf / "cd12", keys(shelf / "cd12", 1))
     assert list(shelf.iterdir()) == []
     assert content() == before
 
@@ -389,7 +394,7 @@ def test_a_job_that_leaves_what_is_hard_to_take_away_stops_no_housekeeping(tmp_p
     os.fchdir(before)
     os.close(before)
     run.chmod(0)
-    remove_run(run, attempts=1)
+    remove_run(run, keys(run, 1))
     assert not run.exists()
     odd = run.parent / os.fsdecode(b"\xff.1")
     odd.touch()

@@ -47,6 +47,7 @@ from engine.answers.zones import zone_of_job
 from engine.core.audit_chain import Chain, Link, link_hash
 from engine.core.lifecycle import Attempt, AttemptKey, AttemptState, Run, RunState, TriggerKind
 from engine.core.records import Applied, Audited, Gap, Generation, Incident, JobVersion, Output, Pause
+from engine.core.step_states import StepRun, StepState
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.pages.keys import KINDS
 from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, compiled, every
@@ -131,6 +132,17 @@ OUTPUT = Output("rows", 7, "load", 5)
 OUTPUT_AS_JSON = {"step": "load", "item": 5, "name": "rows", "value": 7}
 
 
+STEP = StepRun(step="load", item=2, state=StepState.FAILED, reason="exit(3)", detail="d", attempt=4, tries=2)
+STEP_AS_JSON = {
+    "step": "load",
+    "item": 2,
+    "state": "failed",
+    "reason": "exit(3)",
+    "detail": "d",
+    "attempts": 4,
+}
+
+
 class OneRun:
     """A ledger with one attempt and one output."""
 
@@ -139,6 +151,12 @@ class OneRun:
 
     def outputs(self, run_id: str) -> list[Output]:
         return [OUTPUT] if run_id == A else []
+
+    def steps(self, run_id: str) -> list[StepRun]:
+        return [STEP] if run_id == A else []
+
+    def definition_text(self, digest: str) -> None:
+        return None
 
 
 def test_an_output_without_an_item_has_none_and_a_list_is_a_list() -> None:
@@ -153,7 +171,7 @@ def test_a_run_is_the_same_data_everywhere_and_has_its_attempts_only_where_they_
     whole = {**RUN_AS_JSON, "attempt_list": [ATTEMPT_AS_JSON], "outputs": [OUTPUT_AS_JSON]}
     assert run_to_json(RUN, attempts=[ATTEMPT], outputs=[OUTPUT]) == whole
     found = ended_runs_to_json(OneRun(), [RUN])  # type: ignore[arg-type]  # all that it asks
-    assert found == {"format": 1, "runs": [whole]}
+    assert found == {"format": 1, "runs": [{**whole, "steps": [STEP_AS_JSON]}]}
     assert (iso(None), iso(NOON)) == (None, "2026-03-05T12:00:00+00:00")
 
 

@@ -320,11 +320,11 @@ def after_cut(runs: Runs, place: Path, act: int) -> None:
     life.assert_sound()
     told = {str(line["run"]) for line in life.outside.all("told")}
     for line in (one for one in launched if one["what"] == "launch"):
-        run_id, number = str(line["attempt"]).split("-")
-        attempt = life.store.past.attempt(AttemptKey(run_id, int(number)))
-        if run_id in told or attempt is None or attempt.boot_id == "boot-2":
+        key = AttemptKey(*line["key"])
+        attempt = life.store.past.attempt(key)
+        if key.run_id in told or attempt is None or attempt.boot_id == "boot-2":
             continue
-        folder = life.config.attempt_dir(AttemptKey(run_id, int(number)))
+        folder = life.config.attempt_dir(key)
         found = ProcessLauncher(None, key=KEY).evidence(folder, boot_id=attempt.boot_id)
         if isinstance(found, Lost):
             assert (attempt.state, attempt.reason) == (AttemptState.LOST, "host_reboot"), attempt

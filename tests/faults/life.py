@@ -10,7 +10,7 @@ docs/operations.md lists the invariants I1 to I12.
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,7 +23,18 @@ from engine.answers.why import why
 from engine.config import EngineConfig
 from engine.core.errors import StoreUnwritableError
 from engine.core.events import Event, LoopFailed, RunSettled
-from engine.core.lifecycle import ACTIVE_STATES, AttemptKey, Ended, Lost, Run, RunState, StartError
+from engine.core.lifecycle import (
+    ACTIVE_STATES,
+    Attempt,
+    AttemptKey,
+    Ended,
+    Lost,
+    Run,
+    RunState,
+    StartError,
+)
+from engine.core.step_states import OPEN_STEPS, StepState
+from engine.core.vocabulary import place_text
 from engine.execution.launcher_client import ProcessLauncher
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of
@@ -74,7 +85,7 @@ class Plot:
 
     name: str
     text: str
-    fates: dict[tuple[str, int], Fate]
+    fates: Mapping[tuple[object, ...], Fate]
     acts: tuple[Act, ...]
 
 
@@ -108,7 +119,7 @@ class TimedLauncher:
         self,
         clock: FakeClock,
         outside: Outside,
-        fates: dict[tuple[str, int], Fate],
+        fates: Mapping[tuple[object, ...], Fate],
         step: Callable[[str], None],
     ) -> None:
         self._clock, self._outside, self._fates, self._step = clock, outside, fates, step
@@ -127,7 +138,9 @@ class TimedLauncher:
         self._start(order)
         job, at = order.env["JOBFILE_JOB"], order.env["JOBFILE_SCHEDULED_AT"]
         number, now = int(order.env["JOBFILE_ATTEMPT"]), self._clock.now().isoformat()
-        about = {"attempt": order.attempt_id, "job": job, "scheduled": at, "number": number}
+        place = place_text(order.attempt.step, order.attempt.item)
+        about = {"attempt": order.attempt_id, "job": job, "place": place, "scheduled": at, "number": number}
+        about |= {"key": tuple(order.attempt)}
         self._outside.add("launch", folder=folder, at=now, **about)
         self._flights[folder] = self._outside.lines[-1]
 
@@ -147,7 +160,8 @@ class TimedLauncher:
         if flight is None:
             return NotStarted()
         started = datetime.fromisoformat(str(flight["at"]))
-        fate = self._fates.get((str(flight["job"]), int(str(flight["number"]))), Fate())
+        job, place, number = str(flight["job"]), str(flight["place"]), int(str(flight["number"]))
+        fate = self._fates.get((job, place, number) if place else (job, number), Fate())
         stop = self._stops.get(str(run_dir))
         if stop is not None:
             fate = Fate(1.0, None, "stop")
@@ -502,9 +516,10 @@ class Life(World):
                     run.attempt,
                     run.trigger.value,
                     tuple(
-                        (one.number, one.state.value, one.exit_code, one.signal, one.reason)
+                        (*one.key[1:], one.state.value, one.exit_code, one.signal, one.reason)
                         for one in self.view.attempts(run.id)
                     ),
+                    tuple((*one.key, one.state.value, one.reason) for one in self.view.steps(run.id)),
                 )
                 for run in self._all_runs()
             ),
@@ -514,7 +529,7 @@ class Life(World):
             ),
             "sent": sorted((line["event"], line["channel"], line["job"]) for line in sent.values()),
             "executed": sorted(
-                (str(line["job"]), str(line["scheduled"]), int(str(line["number"])))
+                (str(line["job"]), str(line["place"]), str(line["scheduled"]), int(str(line["number"])))
                 for line in self.outside.all("launch")
             ),
             "generation": self.store.current_generation().digest,  # type: ignore[union-attr]  # there is one
@@ -538,16 +553,16 @@ class Life(World):
         live = {one.attempt.run_id for one in self.store.live_attempts()}
         runs = self._all_runs()
         for run in runs:
-            attempts = self.view.attempts(run.id)
-            assert [one.number for one in attempts] == list(range(1, run.attempt + 1)), "I5"
-            assert all(one.ended_at is not None for one in attempts[:-1]), "I5"
-            if run.state is RunState.SUCCEEDED:
-                end = self.launcher.evidence(self.config.attempt_dir(run.last_attempt), boot_id=self.boot_id)
+            self._check_numbers(run)
+            for key in self._successes(run):
+                end = self.launcher.evidence(self.config.attempt_dir(key), boot_id=self.boot_id)
                 assert isinstance(end, Ended), "I7"
                 assert end.exit_code == 0, "I7"
         for run in self.store.open_runs():
             named = run.state is RunState.QUEUED and (run.reason or run.not_before <= self.clock.now())
-            assert run.id in live or run.retry_at is not None or named, f"I8: {run}"
+            waits = any(one.state in OPEN_STEPS for one in self.view.steps(run.id))
+            is_ended = run.state is RunState.CANCELLING and run.begun_at is not None
+            assert run.id in live or run.retry_at is not None or named or waits or is_ended, f"I8: {run}"
         for job in {run.job for run in runs}:
             active = [run for run in runs if run.job == job and run.state in ACTIVE_STATES]
             limits = [run.concurrency_limit for run in active]
@@ -555,6 +570,26 @@ class Life(World):
         self._check_promises()
         assert self.store._db.pragma("quick_check(1)") == "ok"
         assert self._ask("pragma foreign_key_check") == []
+
+    def _check_numbers(self, run: Run) -> None:
+        """The attempts of a run, or of each of its steps and items, are numbered from 1 without a hole."""
+        attempts: dict[tuple[str, int], list[Attempt]] = {}
+        for one in self.view.attempts(run.id):
+            attempts.setdefault((one.step, one.item), []).append(one)
+        counts = {(one.step, one.item): one.attempt for one in self.view.steps(run.id) if one.attempt}
+        if run.begun_at is None:
+            counts = {("", 0): run.attempt} if run.attempt else {}
+        assert {place: [one.number for one in found] for place, found in attempts.items()} == {
+            place: list(range(1, count + 1)) for place, count in counts.items()
+        }, "I5"
+        assert all(one.ended_at is not None for found in attempts.values() for one in found[:-1]), "I5"
+
+    def _successes(self, run: Run) -> list[AttemptKey]:
+        """The attempts that are recorded as a success."""
+        if run.begun_at is None:
+            return [run.last_attempt] if run.state is RunState.SUCCEEDED else []
+        steps = [one for one in self.view.steps(run.id) if one.state is StepState.SUCCEEDED]
+        return [AttemptKey(run.id, one.attempt, *one.key) for one in steps if one.items is None]
 
     def _watch_coverage(self) -> None:
         for schedule in self.store.schedules_in_force():

@@ -103,6 +103,62 @@ birth = Plot(
 )
 """From an empty folder: the tables are made."""
 
+STAGES = """\
+version: 1
+channels:
+  oncall: {command: [notify-send, hello]}
+jobs:
+  etl:
+    schedule: "10 12 5 3 *"
+    retry: {attempts: 2, delay: 30s, jitter: none}
+    notify: {failed: [oncall], succeeded: [oncall]}
+    steps:
+      extract: {retry: {attempts: 2, delay: 5s, jitter: none}, command: ["true"]}
+      each: {for_each: "[1, 2, 3]", max_parallel: 2, command: ["true", "{{ item }}"]}
+      never: {needs: [extract], if: "1 == 2", command: ["true"]}
+      join: {needs: [each, never], command: ["true", "{{ steps.each.succeeded }}"]}
+      load: {command: ["true"]}
+  stopped:
+    schedule: "11 12 5 3 *"
+    steps:
+      first: {command: ["true"]}
+      hangs: {command: ["true"]}
+      last: {command: ["true"]}
+  lost: {schedule: "12 12 5 3 *", steps: {gone: {command: ["true"]}, after: {command: ["true"]}}}
+"""
+
+stages = Plot(
+    name="stages",
+    text=STAGES,
+    fates={
+        ("etl", "extract", 1): Fate(5, 1),
+        ("etl", "each[2]", 1): Fate(9),
+        ("etl", "join", 1): Fate(5, 3),
+        ("stopped", "hangs", 1): Fate(None),
+        ("lost", "gone", 1): Fate(5, None, "lost"),
+    },
+    acts=(
+        Act(0),
+        Act(_at(12, 10)),
+        Act(_at(12, 10, 5)),
+        Act(_at(12, 10, 10)),
+        Act(_at(12, 10, 15)),
+        Act(_at(12, 10, 20)),
+        Act(_at(12, 10, 24)),
+        Act(_at(12, 10, 29), "boot"),
+        Act(_at(12, 11, 0)),
+        Act(_at(12, 11, 5)),
+        Act(_at(12, 11, 10)),
+        Act(_at(12, 11, 20), "cancel", "stopped"),
+        Act(_at(12, 11, 22)),
+        Act(_at(12, 12)),
+        Act(_at(12, 12, 5)),
+        Act(_at(12, 12, 10)),
+        Act(_at(12, 19), "stop"),
+    ),
+)
+"""Jobs with steps: a step and a run that are retried, a list, a condition, a cancel and a lost step."""
+
 TIMES = """\
 version: 1
 channels:

@@ -13,8 +13,10 @@ import pytest
 
 from engine.core.lifecycle import AttemptKey, AttemptState, Run, RunState, TriggerKind, Verdict
 from engine.core.records import Owed
-from engine.ledger import ports, soundness_ports, store_ports
+from engine.core.step_states import StepRun, StepState
+from engine.ledger import past_ports, ports, soundness_ports, step_ports, store_ports
 from engine.ledger.store_ports import Store
+from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 from tests.store.conformance import ENDED, Ledger, OpenLedger, a_pause, generation, queue, start
 
@@ -121,6 +123,27 @@ def with_outputs(ledger: Ledger) -> None:
         for step, item, names in (("pack", 0, "a"), ("load", 2, "a"), ("", 0, "ba"), ("load", 1, "a")):
             key = AttemptKey(a_run().id, 1, step, item)
             ledger.store.past.set_outputs(key, dict.fromkeys(names, "x"))
+
+
+def with_steps(ledger: Ledger) -> None:
+    """Record steps of two runs, in a mixed order."""
+    for number in (2, 1):
+        run = queue(ledger.store, a_run(id=f"{number:032x}", concurrency_key=str(number)))
+        with ledger.store.transaction():
+            assert ledger.store.steps.begin_round(run, now=NOON)
+            for step, item in (("pack", 0), ("load", 2), ("load", 0), ("load", 1)):
+                ledger.store.steps.set(run.id, [StepRun(step=step, item=item, state=StepState.READY)])
+
+
+STEPS = [("load", 0), ("load", 1), ("load", 2), ("pack", 0)]
+
+
+def with_stopping(ledger: Ledger) -> None:
+    """Record runs with steps that are being ended, in a mixed order."""
+    with_steps(ledger)
+    with ledger.store.transaction():
+        for number in (1, 2):
+            ledger.store.request_stop(f"{number:032x}", Stop.CANCEL, reason="by_hand", detail="", now=NOON)
 
 
 def with_tries(ledger: Ledger) -> None:
@@ -393,6 +416,27 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         with_tries,
         Listing(lambda one: [each.number for each in one.view.attempts(a_run().id)], [1, 2, 3]),
     ),
+    "steps": (
+        with_steps,
+        Listing(lambda one: [tuple(each.key) for each in one.view.steps(f"{1:032x}")], STEPS),
+    ),
+    "of_run": (
+        with_steps,
+        Listing(lambda one: [tuple(each.key) for each in one.store.steps.of_run(f"{1:032x}")], STEPS),
+    ),
+    "startable of steps": (
+        with_steps,
+        Listing(
+            lambda one: [
+                (int(each.run_id), *each.step.key) for each in one.store.steps.startable(now=NOON, limit=99)
+            ],
+            [(number, *step) for number in (2, 1) for step in STEPS],
+        ),
+    ),
+    "stopping": (
+        with_stopping,
+        Listing(lambda one: [int(run.id) for run in one.store.steps.stopping()], [2, 1]),
+    ),
     "outputs": (
         with_outputs,
         Listing(
@@ -550,7 +594,7 @@ tests of their callers write them in SQL.
 
 def test_each_listing_is_tried_here() -> None:
     listings = set()
-    for module in (ports, store_ports, soundness_ports):
+    for module in (ports, store_ports, past_ports, step_ports, soundness_ports):
         for port in vars(module).values():
             if isinstance(port, type) and port.__module__ == module.__name__:
                 for name, method in vars(port).items():

@@ -16,7 +16,8 @@ import pytest
 from engine.core.errors import SupersededError
 from engine.core.lifecycle import AttemptKey, AttemptState, RunState, TriggerKind, Verdict
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, Owed, Pause, Unreadable
-from engine.ledger import store_ports
+from engine.core.step_states import StepKey, StepRun, StepState
+from engine.ledger import past_ports, step_ports, store_ports
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from jobfile.model.jobs import Origin
@@ -35,7 +36,7 @@ from tests.store.conformance import (
 
 WAIT_SECONDS = 20.0
 A_MOMENT_SECONDS = 0.05
-QUEUED, RUNNING, LOST, PRUNED, WITH_SPREAD, LATE = (str(number) * 32 for number in range(1, 7))
+QUEUED, RUNNING, LOST, PRUNED, WITH_SPREAD, LATE, STEPPED = (str(number) * 32 for number in range(1, 8))
 
 
 def a_full_ledger(store: Store) -> None:
@@ -47,8 +48,12 @@ def a_full_ledger(store: Store) -> None:
     queue(store, a_run(id=PRUNED, state=RunState.FAILED, ended_at=NOON, concurrency_key="pruned"))
     queue(store, a_run(id=WITH_SPREAD, reason="spread", concurrency_key="spread"))
     queue(store, a_run(id=LATE, start_by=NOON + MINUTE, concurrency_key="late"))
+    stepped = queue(store, a_run(id=STEPPED, concurrency_key="stepped"))
     verdict = Verdict(attempt_state=AttemptState.LOST, run_state=RunState.LOST, ended_at=NOON + MINUTE)
     with store.transaction():
+        assert store.steps.begin_round(stepped, now=NOON)
+        store.steps.set(STEPPED, [StepRun(step=name, state=StepState.READY) for name in "ab"])
+        assert store.steps.start(STEPPED, StepKey("a"), boot_id="boot", now=NOON) is not None
         assert store.settle(lost, verdict, replace(ENDED, exit_code=None))
         store.incidents.begin_hold(CLOCK_HOLD, detail="absurd", now=NOON)
         store.pauses.add(a_pause())
@@ -140,6 +145,12 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "past.resolve": lambda store: store.past.resolve(
         an_attempt(store, LOST), ENDED, state=RunState.SUCCEEDED, detail=""
     ),
+    "steps.set": lambda store: store.steps.set(RUNNING, [StepRun(step="b", state=StepState.READY)]),
+    "steps.drop": lambda store: store.steps.drop(STEPPED, [StepKey("a")]),
+    "steps.begin_round": lambda store: store.steps.begin_round(run_of(store, LATE), now=NOON),
+    "steps.end_round": lambda store: store.steps.end_round(run_of(store, STEPPED), SUCCEEDED),
+    "steps.start": lambda store: store.steps.start(STEPPED, StepKey("b"), boot_id="boot", now=NOON),
+    "steps.end_attempt": lambda store: store.steps.end_attempt(AttemptKey(STEPPED, 1, "a"), SUCCEEDED, ENDED),
     "past.set_outputs": lambda store: store.past.set_outputs(AttemptKey(RUNNING, 1), {"n": 1}),
     "past.prune": lambda store: store.past.prune([run_of(store, PRUNED)], **AT),
     "past.note": lambda store: store.past.note("fact", "noted"),
@@ -155,6 +166,14 @@ READS = {
     *("waiting_of_job", "startable", "next_wake", "last_success"),
     *("pauses.between", "pauses.last_resume", "incidents.hold", "incidents.clock_epoch", "incidents.recent"),
     *("outbox.due", "past.attempt", "past.lost_attempts", "past.prunable", "past.crowded"),
+    *(
+        "past.attempts",
+        "past.outputs",
+        "steps.of_run",
+        "steps.startable",
+        "steps.next_wake",
+        "steps.stopping",
+    ),
     *("past.recorded_after", "past.newest_audit", "past.audit_after", "past.fact", "past.number"),
 }
 """The methods that only read, and `open_session`, which is a transaction of its own."""
@@ -171,7 +190,8 @@ def test_each_method_that_writes_is_tried_here() -> None:
         "pauses.": store_ports.Pauses,
         "incidents.": store_ports.Incidents,
         "outbox.": store_ports.Outbox,
-        "past.": store_ports.Past,
+        "past.": past_ports.Past,
+        "steps.": step_ports.Steps,
     }
     known = set(methods_of(Store)).union(*(methods_of(port, name) for name, port in parts.items()))
     assert known == WRITES.keys() | READS
@@ -195,7 +215,7 @@ def content(ledger: Ledger) -> Content:
         return Content(
             (
                 runs,
-                [(view.attempts(run.id), view.outputs(run.id)) for run in runs],
+                [(view.attempts(run.id), view.outputs(run.id), view.steps(run.id)) for run in runs],
                 schedules,
                 [list(look.gaps(one.id)) for one in schedules],
                 view.generations(limit=99),

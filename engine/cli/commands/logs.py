@@ -7,14 +7,16 @@ import click
 
 from engine.answers.asked import Asked
 from engine.answers.logs import Logs, about_run, all_logs_to_json, logs_of, logs_to_json, why_no_output
+from engine.answers.steps import attempts_in_order, steps_of_run
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, UnknownRunError, run_of, subject
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option
 from engine.cli.showing import OutputShown, last_part
+from engine.cli.step_output import StepsShown
 from engine.cli.times import LATEST, parse_instant
 from engine.core.lifecycle import Attempt, AttemptKey, Run
-from engine.core.vocabulary import short
+from engine.core.vocabulary import place_text, short
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
 from engine.supervisor.output import OutputTail
@@ -28,13 +30,24 @@ MAX_RUNS = 1_000
 class _Wanted(NamedTuple):
     """What to show of each run."""
 
+    step: str | None
     attempt: int | None
     tail: int | None
     is_followed: bool = False
 
+    def attempts(self, view: View, run: Run) -> tuple[Attempt, ...]:
+        """The attempts to show, in the order of the steps."""
+        return tuple(
+            one
+            for one in attempts_in_order(view, run, view.attempts(run.id))
+            if self.step in (None, one.step, place_text(one.step, one.item))
+            and self.attempt in (None, one.number)
+        )
+
 
 @click.command("logs")
 @click.argument("run_or_job", metavar="RUN or JOB")
+@click.argument("step", required=False)
 @click.option("-f", "--follow", "is_followed", is_flag=True, help="Follow the output until the run is over.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of each attempt.")
 @click.option("--since", metavar="TIME", help="Every run of JOB expected from this time on: today, 7d, 8:00.")
@@ -44,6 +57,7 @@ class _Wanted(NamedTuple):
 @click.option("--state", metavar="DIR", help="The state folder [default: .jobfile beside the job file].")
 def command(
     run_or_job: str,
+    step: str | None,
     *,
     is_followed: bool,
     tail: int | None,
@@ -55,17 +69,20 @@ def command(
 ) -> int:
     """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came.
 
+    For a job with steps, the output of each step in their order, or only that of STEP (load, or load[2] for
+    one item). With --follow, the lines come at once, each after the name of its step.
+
     On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. Which run it
     is, and why there is nothing to show, goes to standard error. So  jobfile logs JOB | tail  sends raw bytes
     to your terminal; append  | cat -v  if you do not trust the job. With --since, the runs come oldest first.
     """
-    place, wanted = Place.named(file, state), _Wanted(attempt, tail, is_followed)
+    place, wanted = Place.named(file, state), _Wanted(step, attempt, tail, is_followed)
     if since is not None and (is_followed or attempt):
         raise click.UsageError("--since is about several runs; --follow and --attempt are about one")
     named = subject(place, run_or_job)
     if since is not None:
         return _show_since(place, named, since, wanted, as_json=as_json)
-    run = _one_run(place, named, attempt)
+    run = _one_run(place, named, wanted)
     if as_json:
         print_json(logs_to_json(_logs(place, named.view, run, wanted)))
     else:
@@ -100,12 +117,13 @@ def _show_run(place: Place, named: Subject, run: Run, wanted: _Wanted) -> None:
     asked = Asked(view=view, job=run.job, zone=named.zone, now=now, presence=presence)
     click.echo(printable(about_run(asked, run)), err=True)
     if not _show(place, view, run, wanted) and wanted.tail != 0:
-        attempts = _attempts(view, run, wanted.attempt)
-        click.echo(why_no_output(view.run(run.id) or run, attempts), err=True)
+        click.echo(why_no_output(view.run(run.id) or run, wanted.attempts(view, run)), err=True)
 
 
 def _show(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
     """Print the output as it comes; return whether there was any."""
+    if run.begun_at is not None:
+        return _show_steps(place, view, run, wanted)
     numbers = [wanted.attempt] if wanted.attempt else list(range(1, run.attempt + 1))
     has_shown = False
     for number in numbers:
@@ -122,26 +140,48 @@ def _show(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
     return has_shown
 
 
+def _show_steps(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
+    """Print the output of steps: of all as it comes, or else of one after the other."""
+    if wanted.is_followed and wanted.step is None:
+        following = StepsShown(view, run.id, place.config.attempt_dir)
+        following.show_new()
+        while _is_going(view, run.id, run.attempt):
+            threading.Event().wait(LOOK_SECONDS)
+            following.show_new()
+        following.show_new()
+        return True
+    attempts = wanted.attempts(view, run)
+    has_shown = False
+    for one in attempts:
+        if len(attempts) > 1:
+            number = f", attempt {one.number}" if one.number > 1 else ""
+            click.echo(f"--- {place_text(one.step, one.item)}{number} ---")
+        shown = OutputShown(OutputTail(place.config.attempt_dir(one.key)), lines=wanted.tail)
+        shown.finish()
+        has_shown = has_shown or shown.has_shown
+    return has_shown
+
+
 def _is_going(view: View, run_id: str, number: int) -> bool:
     run = view.run(run_id)
     return run is not None and not run.state.is_final and run.attempt == number
 
 
-def _one_run(place: Place, named: Subject, attempt: int | None) -> Run:
+def _one_run(place: Place, named: Subject, wanted: _Wanted) -> Run:
     """The named run, or the newest run of the named job."""
-    run = run_of(place, named)
-    if attempt is not None and attempt > run.attempt:
+    run, attempt = run_of(place, named), wanted.attempt
+    known = dict.fromkeys(one.step for one in steps_of_run(named.view, run))
+    if wanted.step is not None and wanted.step.partition("[")[0] not in known:
+        has = f"its steps are {', '.join(known)}" if known else "its job has no steps"
+        raise UnknownRunError(f"run {short(run.id)} has no step `{wanted.step}`; {has}")
+    if attempt is not None and not known and attempt > run.attempt:
         has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
         raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
     return run
-
-
-def _attempts(view: View, run: Run, attempt: int | None) -> list[Attempt]:
-    return [one for one in view.attempts(run.id) if attempt in (None, one.number)]
 
 
 def _logs(place: Place, view: View, run: Run, wanted: _Wanted) -> Logs:
     def read(attempt: AttemptKey) -> bytes:
         return last_part(OutputTail(place.config.attempt_dir(attempt)).read(), wanted.tail)
 
-    return logs_of(run, _attempts(view, run, wanted.attempt), read)
+    return logs_of(run, wanted.attempts(view, run), read)

@@ -1,5 +1,6 @@
 """`jobfile why`: everything known about one expected run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -12,6 +13,7 @@ from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.showing import last_lines
 from engine.cli.times import named_day, parse_instant
+from engine.core.lifecycle import Attempt, AttemptState
 from engine.service.presence import presence_at
 
 LINES = 10
@@ -60,7 +62,18 @@ def _story(place: Place, named: Subject, time: str) -> Story:
 
 def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
     """The last lines of the output, if it is still kept; with several runs, of the last one."""
-    run = next((run for run in reversed(story.runs) if run.attempt), None)
-    if run is None:
+    attempts = [one for details in story.details for one in details.attempts]
+    if not attempts:
         return ()
-    return last_lines(place.config.attempt_dir(run.last_attempt), count=LINES)
+    return last_lines(place.config.attempt_dir(_telling(attempts).key), count=LINES)
+
+
+def _telling(attempts: Sequence[Attempt]) -> Attempt:
+    """The attempt whose output matters most: of several steps, one that did not succeed, or the last."""
+    last = attempts[-1].run_id
+    own = [one for one in attempts if one.run_id == last]
+    if not own[0].step:
+        return own[-1]
+    newest = {(one.step, one.item): one for one in own}.values()
+    bad = [one for one in newest if one.ended_at is not None and one.state is not AttemptState.SUCCEEDED]
+    return max(bad or own, key=lambda one: one.created_at)

@@ -98,7 +98,8 @@ update run set state = 'lost', reason = 'unreadable', detail = :detail, ended_at
 where seq = :seq
   and (state in ('queued', 'retry_wait')
        or (state in ('running', 'cancelling')
-           and (:is_over or not exists (select 1 from attempt where run_seq = run.seq and number = run.attempt
+           and (:is_over or not exists (select 1 from attempt where run_seq = run.seq
+                                          and (number = run.attempt or step <> '')
                                           and attempt.state in ('starting', 'running')))));
 
 -- name: run

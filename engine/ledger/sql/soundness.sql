@@ -50,37 +50,62 @@ select run_id, job, said, count(*) over () as total from (
 ) order by run_id limit :limit;
 
 -- name: misnumbered
--- Runs whose attempt numbers have a hole, or of which an attempt that is not the last one is alive.
+-- Runs and steps whose attempt numbers have a hole, or of which an attempt that is not the last one is alive.
 select run_id, job, count(*) over () as total,
-       case when alive > 1 then alive || ' of its attempts are alive'
+       place || case when alive > 1 then alive || ' of its attempts are alive'
             when last_alive < attempt then 'attempt ' || last_alive || ' is alive, and ' || attempt || ' were made'
             else 'it says ' || attempt || ' attempts, and there are ' || have || ', numbered up to ' || highest
        end as said
-from (select r.id as run_id, r.job, r.attempt, count(a.number) as have, coalesce(min(a.number), 1) as lowest,
-             coalesce(max(a.number), 0) as highest,
+from (select r.id as run_id, r.job, '' as place, r.attempt, count(a.number) as have,
+             coalesce(min(a.number), 1) as lowest, coalesce(max(a.number), 0) as highest,
              coalesce(sum(a.state in ('starting', 'running')), 0) as alive,
              coalesce(max(case when a.state in ('starting', 'running') then a.number end), r.attempt) as last_alive
-      from run r left join attempt a on a.run_seq = r.seq group by r.id)
+      from run r left join attempt a on a.run_seq = r.seq and a.step = ''
+      where not exists (select 1 from step where run_seq = r.seq) group by r.id
+      union all
+      select r.id, r.job, 'step ' || s.step || ': ', coalesce(max(s.attempt), 0), count(a.number),
+             coalesce(min(a.number), 1), coalesce(max(a.number), 0),
+             coalesce(sum(a.state in ('starting', 'running')), 0),
+             coalesce(max(case when a.state in ('starting', 'running') then a.number end), max(s.attempt))
+      from step s join run r on r.seq = s.run_seq
+      left join attempt a on a.run_seq = s.run_seq and a.step = s.step and a.item = s.item
+      where s.items is null and s.attempt > 0 group by r.id, s.step, s.item)
 where have <> attempt or highest <> attempt or lowest <> 1 or alive > 1 or last_alive < attempt
 order by run_id limit :limit;
 
 -- name: executed_twice
 -- Runs with a lost attempt that turned out to have executed, although a later attempt had started.
-select r.id as run_id, r.job, 'attempt ' || a.number || ' ended as ' || a.resolved || ', and ' || r.attempt
+select r.id as run_id, r.job, 'attempt ' || a.number || ' ended as ' || a.resolved || ', and ' || max(b.number)
                         || ' were made' as said, count(*) over () as total
-from attempt a join run r on r.seq = a.run_seq where a.resolved <> '' and a.number < r.attempt
+from attempt a join run r on r.seq = a.run_seq
+join attempt b on b.run_seq = a.run_seq and b.step = a.step and b.item = a.item and b.number > a.number
+where a.resolved <> '' group by a.run_seq, a.step, a.item, a.number
 order by r.id limit :limit;
 
 -- name: unproven
--- Runs that are recorded, or resolved, as succeeded without a successful attempt.
-select r.id as run_id, r.job, count(*) over () as total,
-       case when a.run_seq is null then 'it has no attempt'
-            else 'attempt ' || a.number || ' is ' || a.state || ' with exit code '
-                 || coalesce(a.exit_code, 'unknown') end as said
-from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt
-where (r.state = 'succeeded' and not (coalesce(a.state, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0))
-   or (r.resolved = 'succeeded' and not (coalesce(a.resolved, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0))
-order by r.seq limit :limit;
+-- Runs and steps that are recorded, or resolved, as succeeded without a successful attempt; and runs that are recorded
+-- as succeeded with an open step.
+select run_id, job, said, count(*) over () as total from (
+  select r.seq, r.id as run_id, r.job,
+         case when a.run_seq is null then 'it has no attempt'
+              else 'attempt ' || a.number || ' is ' || a.state || ' with exit code '
+                   || coalesce(a.exit_code, 'unknown') end as said
+  from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt and a.step = ''
+  where ((r.state = 'succeeded' and not (coalesce(a.state, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0))
+         or (r.resolved = 'succeeded'
+             and not (coalesce(a.resolved, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0)))
+    and not exists (select 1 from step where run_seq = r.seq)
+  union all
+  select r.seq, r.id, r.job, 'step ' || s.step || ' succeeded without a successful attempt'
+  from step s join run r on r.seq = s.run_seq
+  left join attempt a on a.run_seq = s.run_seq and a.step = s.step and a.item = s.item and a.number = s.attempt
+  where s.state = 'succeeded' and s.items is null
+    and not (coalesce(a.state, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0)
+  union all
+  select r.seq, r.id, r.job, 'step ' || s.step || ' is ' || s.state
+  from step s join run r on r.seq = s.run_seq
+  where r.state = 'succeeded' and s.state in ('ready', 'running', 'retry_wait'))
+order by seq limit :limit;
 
 -- name: ownerless
 -- Open runs that no loop will ever change: they have no live attempt and no time of a retry.
@@ -89,7 +114,8 @@ select r.id as run_id, r.job, count(*) over () as total,
                     else 'it is ' || r.state || ' without a live attempt' end as said
 from run r
 where (r.state in ('running', 'cancelling')
-       and not exists (select 1 from attempt a where a.run_seq = r.seq and a.state in ('starting', 'running')))
+       and not exists (select 1 from attempt a where a.run_seq = r.seq and a.state in ('starting', 'running'))
+       and not exists (select 1 from step s where s.run_seq = r.seq and s.state in ('ready', 'retry_wait')))
    or (r.state = 'retry_wait' and r.retry_at is null)
 order by r.seq limit :limit;
 
@@ -100,8 +126,8 @@ select * from run where state = 'queued' and start_by is not null and start_by <
 -- name: last_states
 -- For each run state, the states of the last attempts, with counts and an example.
 select r.state as run_state, coalesce(a.state, '') as attempt_state, count(*) as count, min(r.id) as run_id
-from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt
-where r.reason <> 'unreadable'
+from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt and a.step = ''
+where r.reason <> 'unreadable' and not exists (select 1 from step where run_seq = r.seq)
 group by 1, 2 order by 1, 2;
 
 -- name: crowds
@@ -119,6 +145,10 @@ select * from run;
 -- name: all_attempt
 -- Every row of the table, to check each.
 select a.*, r.id as run_id from attempt a left join run r on r.seq = a.run_seq;
+
+-- name: all_step
+-- Every step.
+select s.*, r.id as run_id from step s join run r on r.seq = s.run_seq;
 
 -- name: all_output
 -- Every output.

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine.core.lifecycle import Attempt, AttemptKey, Ended, Run, RunState
-from engine.core.records import Audited, Schedule
+from engine.core.records import Audited, Output, Schedule
 from engine.ledger.cells import INSTANT, UNREADABLE, is_number
 from engine.ledger.rows import (
     attempt_from_row,
     audited_from_row,
     from_us,
     gap_from_row,
+    output_from_row,
     run_from_row,
     schedule_from_row,
     to_us,
@@ -36,8 +37,10 @@ class SqlitePast:
         self._db = connection
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
-        attempts = self._db.all(attempt_from_row, "attempt.attempts", {"run_id": key.run_id})
-        return next((one for one in attempts if one.key == key), None)
+        return next((one for one in self.attempts(key.run_id) if one.key == key), None)
+
+    def attempts(self, run_id: str) -> tuple[Attempt, ...]:
+        return self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
 
     def lost_attempts(self, *, since: datetime, limit: int) -> tuple[Attempt, ...]:
         return self._db.all(
@@ -56,7 +59,11 @@ class SqlitePast:
             "output_dropped": ended.output_dropped,
         }
         is_first = self._db.write("attempt.resolve_attempt", values) == 1
-        return is_first and self._db.write("run.resolve_run", values) == 1
+        # A run with steps has ended by then: its other steps were decided without this one.
+        return is_first and not attempt.step and self._db.write("run.resolve_run", values) == 1
+
+    def outputs(self, run_id: str) -> tuple[Output, ...]:
+        return self._db.all(output_from_row, "output.outputs", {"run_id": run_id})
 
     def set_outputs(self, attempt: AttemptKey, outputs: Mapping[str, Value]) -> None:
         place = {"run_id": attempt.run_id, "step": attempt.step, "item": attempt.item}
@@ -94,6 +101,7 @@ class SqlitePast:
                 continue
             self._db.write("retention.delete_attempts", {"id": run.id})
             self._db.write("retention.delete_outputs", {"id": run.id})
+            self._db.write("retention.delete_steps", {"id": run.id})
             if self._db.write("retention.delete_run", {"id": run.id}):
                 gone.append(run)
         return tuple(gone)

@@ -14,12 +14,12 @@ from engine.core.lifecycle import (
     Outcome,
     Run,
     RunState,
-    StartError,
     Verdict,
 )
 from engine.core.records import Generation, Schedule, Session, Unreadable
 from engine.ledger.cells import is_job
 from engine.ledger.rows import (
+    attempt_end_to_row,
     run_from_row,
     run_to_row,
     schedule_from_row,
@@ -35,13 +35,16 @@ from engine.ledger.sqlite.outbox import SqliteOutbox
 from engine.ledger.sqlite.past import SqlitePast
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.renaming import rename
+from engine.ledger.sqlite.steps import SqliteSteps
 from engine.ports import Stop
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 
 if TYPE_CHECKING:
-    from engine.ledger.store_ports import Incidents, Outbox, Past, Pauses
+    from engine.ledger.past_ports import Past
+    from engine.ledger.step_ports import Steps
+    from engine.ledger.store_ports import Incidents, Outbox, Pauses
 
 KEPT_SPECS = 20_000
 """Size of the cache of parsed definitions: each is needed at every occurrence."""
@@ -60,6 +63,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.incidents: Incidents = SqliteIncidents(connection)
         self.outbox: Outbox = SqliteOutbox(connection)
         self.past: Past = SqlitePast(connection)
+        self.steps: Steps = SqliteSteps(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()
         """Digests without a definition in the ledger: an empty one is added with the next run that refers
@@ -349,21 +353,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         }
         if self._db.write("run.settle_run", stands) != 1:
             return False
-        attempt = {
-            **run.last_attempt._asdict(),
-            "state": verdict.attempt_state.value,
-            "started_at": started_at,
-            "ended_at": ended_at,
-            "exit_code": exit_code,
-            "signal": ended.signal if ended else None,
-            "reason": verdict.reason,
-            "detail": verdict.detail,
-            "output_bytes": ended.output_bytes if ended else 0,
-            "output_dropped": ended.output_dropped if ended else 0,
-            "leftover_processes": 0 if isinstance(outcome, StartError) else outcome.leftover_processes,
-            "max_rss_kb": ended.max_rss_kb if ended else None,
-            "cpu_seconds": ended.cpu_seconds if ended else None,
-        }
+        attempt = attempt_end_to_row(run.last_attempt, verdict, outcome)
         changed = self._db.write("attempt.end_attempt", attempt)
         assert changed == 1, f"illegal_transition of attempt {run.attempt} of run {run.id}"
         return True

@@ -28,6 +28,7 @@ from engine.core.records import (
     StateCount,
     Unreadable,
 )
+from engine.core.step_states import StepRun
 from engine.ledger.cells import COUNT, state_of, texts_from_json
 from engine.ledger.rows import (
     applied_from_row,
@@ -50,6 +51,7 @@ from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
+from engine.ledger.sqlite.steps import SqliteSteps
 
 if TYPE_CHECKING:
     from engine.ledger.soundness_ports import Soundness
@@ -153,6 +155,9 @@ class SqliteView(SqliteCurrent):
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
         return self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
+
+    def steps(self, run_id: str) -> tuple[StepRun, ...]:
+        return SqliteSteps(self._db).of_run(run_id)
 
     def outputs(self, run_id: str) -> tuple[Output, ...]:
         return self._db.all(output_from_row, "output.outputs", {"run_id": run_id})

@@ -68,8 +68,9 @@ limit :limit;
 select run.seq, run.job from run indexed by run_active
 where state in ('running', 'cancelling', 'retry_wait')
   and case state when 'retry_wait' then retry_at is null
-      else not exists (select 1 from attempt where run_seq = run.seq and number = run.attempt
-                         and attempt.state in ('starting', 'running')) end;
+      else not exists (select 1 from attempt where run_seq = run.seq and (number = run.attempt or step <> '')
+                         and attempt.state in ('starting', 'running'))
+           and not exists (select 1 from step where run_seq = run.seq) end;
 
 -- name: open_runs
 -- Open runs, oldest first. Two queries, so that each uses its partial index.

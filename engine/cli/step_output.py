@@ -1,0 +1,87 @@
+"""Prints the output of a run's steps as it comes: each line after the name of its step."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TextIO
+
+from engine.cli.output import is_coloured
+from engine.cli.showing import NeutralText
+from engine.core.lifecycle import AttemptKey
+from engine.core.vocabulary import place_text
+from engine.host.environment import environment
+from engine.ledger.ports import View
+from engine.supervisor.output import OutputTail
+
+COLOURS: Final = (36, 35, 34, 33, 32, 96, 95, 94, 93, 92)
+"""Colours of the steps' names, in the order in which the steps begin: ECMA-48, SGR."""
+
+
+class _Lines:
+    """Prints whole lines of one attempt; a line that is not finished waits for its end."""
+
+    def __init__(self, tail: OutputTail, prefix: str, stream: TextIO) -> None:
+        self._tail = tail
+        self._prefix = prefix.encode()
+        self._stream = stream
+        self._text = NeutralText(has_colour=_is_coloured(stream)) if stream.isatty() else None
+        self._held = b""
+
+    def show_new(self, *, is_over: bool) -> None:
+        part = self._tail.read()
+        if self._text is not None:
+            text = self._text.feed(part) + (self._text.rest() if is_over else "")
+            part = text.encode()
+        *lines, self._held = (self._held + part).split(b"\n")
+        if is_over and self._held:
+            lines, self._held = [*lines, self._held], b""
+        if lines:
+            self._stream.flush()
+            self._stream.buffer.write(b"".join(b"%b%b\n" % (self._prefix, line) for line in lines))
+            self._stream.buffer.flush()
+
+
+class StepsShown:
+    """Prints the output of all steps of a run as it comes."""
+
+    def __init__(
+        self,
+        view: View,
+        run_id: str,
+        folder_of: Callable[[AttemptKey], Path],
+        *,
+        stream: TextIO | None = None,
+    ) -> None:
+        """`folder_of` gives the folder of an attempt. The stream is standard output, if no other is given."""
+        self._view = view
+        self._run_id = run_id
+        self._folder_of = folder_of
+        self._stream = stream or sys.stdout
+        self._open: dict[AttemptKey, _Lines] = {}
+        self._over: set[AttemptKey] = set()
+        self._steps: dict[str, int] = {}
+
+    def show_new(self) -> None:
+        """Print the output since the last call."""
+        for attempt in self._view.attempts(self._run_id):
+            key = attempt.key
+            if key in self._over or not key.step:
+                continue
+            if key not in self._open:
+                self._open[key] = _Lines(OutputTail(self._folder_of(key)), self._prefix(key), self._stream)
+            is_over = attempt.ended_at is not None
+            self._open[key].show_new(is_over=is_over)
+            if is_over:
+                del self._open[key]
+                self._over.add(key)
+
+    def _prefix(self, key: AttemptKey) -> str:
+        number = self._steps.setdefault(key.step, len(self._steps))
+        name = place_text(key.step, key.item)
+        if not _is_coloured(self._stream):
+            return f"{name} | "
+        return f"\x1b[{COLOURS[number % len(COLOURS)]}m{name} |\x1b[0m "
+
+
+def _is_coloured(stream: TextIO) -> bool:
+    return is_coloured(environment(), is_terminal=stream.isatty())

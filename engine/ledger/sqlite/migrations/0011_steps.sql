@@ -1,0 +1,19 @@
+-- The steps of a run that are decided, and the items of their lists; with item 0 the step itself.
+create table step (
+  run_seq  integer not null references run (seq),
+  step     text    not null,
+  item     integer not null default 0,
+  state    text    not null,
+  reason   text    not null default '',
+  detail   text    not null default '',
+  attempt  integer not null default 0,
+  tries    integer not null default 0,
+  retry_at integer,
+  items    text,
+  primary key (run_seq, step, item)
+) strict, without rowid;
+create index step_ready on step (run_seq) where state = 'ready';
+create index step_retry on step (retry_at) where state = 'retry_wait';
+
+-- When the newest attempt of a run began, or the newest round of its steps: the job's timeout counts from it.
+alter table run add column begun_at integer;
