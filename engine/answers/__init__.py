@@ -16,6 +16,7 @@ __all__ = [
     "fates",
     "findings",
     "generations",
+    "graph",
     "invariants",
     "listing",
     "listing_text",

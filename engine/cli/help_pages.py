@@ -91,7 +91,12 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {GOOD: "every case passed", NOT_WELL: "a case failed, or a file has errors"},
     ),
     "show": HelpPage(
-        ("jobfile show nightly", "jobfile show 3f2a9c01", "jobfile show change.plan"),
+        (
+            "jobfile show nightly",
+            "jobfile show 3f2a9c01",
+            "jobfile show etl --graph text",
+            "jobfile show change.plan",
+        ),
         {GOOD: "the job is shown", NOT_WELL: "the files have errors", USAGE: "the job is unknown"},
     ),
     "next": HelpPage(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.answers.graph import FORMS
 from tests.cli.conftest import Jobfile
 from tests.cli.test_schemas import fits
 
@@ -109,3 +110,11 @@ def test_the_check_of_the_state_folder_finds_nothing_wrong(steps: Jobfile) -> No
     steps("run", "etl", "-p", "day=sunday")
     steps("run", "broken")
     assert "ok       invariants" in steps("doctor").out
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_command_prints_each_form(steps: Jobfile, form: str) -> None:
+    said = steps("show", "etl", "--graph", form)
+    assert (said.code, said.err) == (0, "")
+    assert all(name in said.out for name in ("extract", "load", "never", "tell"))
+    assert steps("show", "etl", "--graph", form, "--json").code == 64

@@ -114,6 +114,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/clock.py", _VALUES, _SCHEMAS, _CLI),
         ("engine/answers/explained.py", _VALUES, _SCHEMAS),
         ("engine/answers/generations.py", _VALUES, _ANSWERS, _SCHEMAS),
+        ("engine/answers/graph.py", ("tests/engine/test_graph.py",)),
         ("engine/answers/logs.py", _VALUES, _FILTERS, _RUNS, _SCHEMAS),
         ("engine/answers/steps.py", ("tests/engine/test_step_runs.py",), ("tests/cli/test_steps.py",)),
         ("engine/answers/outputs.py", _VALUES, ("tests/cli/test_outputs.py",), _SCHEMAS),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from engine.answers.graph import FORMS, graph_of, graph_to_mermaid, graph_to_svg, graph_to_text
 from engine.answers.shown import Shown, show_in_force, show_job, show_run, shown_to_json
 from engine.answers.shown_text import printable_lines, shown_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
@@ -25,6 +26,7 @@ from jobfile.diagnostics.suggest import suggest
 from jobfile.pipeline import compile_files
 from jobfile.plan.as_json import text_of
 
+GRAPHS = {"text": graph_to_text, "mermaid": graph_to_mermaid, "svg": graph_to_svg}
 UNSEALED = "was not saved here, so changes since then cannot be detected"
 
 
@@ -37,21 +39,32 @@ UNSEALED = "was not saved here, so changes since then cannot be detected"
     metavar="NAME=VALUE",
     help="Use this value of a var instead of that of the file: --set region=eu. Repeatable.",
 )
+@click.option(
+    "--graph",
+    "graph_form",
+    type=click.Choice(FORMS),
+    help="Show the graph of the steps instead: as a tree, a Mermaid flowchart, or an SVG picture.",
+)
 @json_option
 @place_options
-def command(job: str, given: tuple[str, ...], *, as_json: bool, place: Place) -> int:
+def command(job: str, given: tuple[str, ...], graph_form: str | None, *, as_json: bool, place: Place) -> int:
     """JOB with all its defaults filled in, and where each value comes from.
 
     Or the job as a RUN had it, named by the beginning of its id. Or a saved plan, by its file. While the job
-    files have errors, the job in force is shown, if there is one.
+    files have errors, the job in force is shown, if there is one. With --graph, the steps of a job or RUN.
     """
+    if graph_form is not None and as_json:
+        raise click.UsageError("--graph is not JSON; show --json has the steps and what each needs")
     if is_plan_file(Path(job)):
         return _show_plan(Path(job), place, as_json=as_json)
     run = _run_named(job, place)
     shown = show_run(*run) if run is not None else _from_files(job, split_params(given), place)
     if shown is None:
         return NOT_WELL
-    if as_json:
+    if graph_form is not None:
+        states = () if run is None else run[0].steps(run[1].id)
+        click.echo(GRAPHS[graph_form](graph_of(shown.spec, states)))
+    elif as_json:
         print_json(shown_to_json(shown))
     else:
         click.echo(shown_to_text(shown))
