@@ -46,12 +46,12 @@ def prepare(
     now: datetime,
     last_success: datetime | None,
     attempt: AttemptKey | None = None,
-    scope: Mapping[str, object] = {},
+    scope: Callable[[], Mapping[str, object]] = dict,
 ) -> LaunchOrder | StartError | None:
     """The order to execute an attempt, by default the last of its run, or why it cannot start. Never raises.
 
-    For an attempt of a step, `spec` is the job as that step executes it, and `scope` has the values of
-    `steps` and `item` in its templates.
+    For an attempt of a step, `spec` is the job as that step executes it, and `scope` returns the values
+    of `steps` and `item` in its templates.
 
     None when the system has not answered for a file or folder yet: call it again soon.
     """
@@ -95,7 +95,7 @@ class _About(NamedTuple):
     config: EngineConfig
     now: datetime
     last_success: datetime | None
-    scope: Mapping[str, object]
+    scope: Callable[[], Mapping[str, object]]
 
 
 def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
@@ -185,7 +185,7 @@ def _values(about: _About, secrets: Mapping[str, str]) -> dict[str, object]:
     about_run["attempt"] = about.attempt.number
     about_run["started_at"] = about.now.astimezone(zone)
     about_run["previous_success"] = None if last_success is None else last_success.astimezone(zone)
-    return {**values, **about.scope, "secrets": dict(secrets)}
+    return {**values, **about.scope(), "secrets": dict(secrets)}
 
 
 def _environment(about: _About, values: Values, *, folder: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -31,15 +32,18 @@ from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarte
 from engine.transactions.conditions import skip_unless_met
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.steps import (
+    Courses,
     ToStart,
     begin,
+    break_off,
+    fail_unread,
     has_steps,
-    scope_of,
     settle_step,
     startable,
     step_as_job,
     stop_rest,
     time_left,
+    to_start,
 )
 from engine.transactions.stop import is_withdrawn, why_gone, withdraw
 from jobfile.model.jobs import JobSpec
@@ -106,6 +110,7 @@ class Worker:
         self._serves = serves
         self._is_abandoned = is_abandoned
         self._flights: dict[str, _Flight] = {}
+        self._courses = Courses(store)
         self._noticed: set[str] = set()
         self._unsettled: set[str] = set()
         """Attempts whose end could not be recorded because of a bug: each is
@@ -150,7 +155,7 @@ class Worker:
         now = self._clock.now()
         events: list[Event] = []
         aside = {name: ended.pop(name) for name in self._unsettled & ended.keys()}
-        with self._store.transaction():
+        with self._transaction():
             for name, outcome in ended.items():
                 events += self._settle(name, outcome, now)
             room = self._config.max_running - len(self._flights) + len(ended)
@@ -184,6 +189,15 @@ class Worker:
             return IDLE_SECONDS
         seconds = IDLE_SECONDS if wake is None else min(IDLE_SECONDS, max(0.0, (wake - now).total_seconds()))
         return min(seconds, self._pace() or IDLE_SECONDS)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            with self._store.transaction():
+                yield
+        except BaseException:
+            self._courses.forget()  # it was rolled back
+            raise
 
     def _next_wake(self, now: datetime) -> datetime | None:
         """The earliest instant at which a run or a step may start."""
@@ -228,7 +242,7 @@ class Worker:
             is_open = any(
                 (one.step, one.item, one.attempt) == (key.step, key.item, key.number) for one in steps
             )
-            return [ToStart(run, key, scope_of(self._store, run, key))] if is_open else []
+            return [to_start(self._courses, run, key)] if is_open else []
         return [ToStart(run, key)] if run.last_attempt == key else []
 
     def _is_proven(self, flight: _Flight) -> bool:
@@ -261,7 +275,7 @@ class Worker:
         trouble: Exception | None = None
         for name, outcome in ended.items():
             try:
-                with self._store.transaction():
+                with self._transaction():
                     events = self._settle(name, outcome, now)
             except JobfileError:
                 raise
@@ -304,8 +318,10 @@ class Worker:
         if run is None or run.state not in STARTED:
             self._end_unreadable(attempt.run_id, now)
             return []
-        spec, _ = self._definition(run)
-        return settle_step(self._store, run, spec, attempt, outcome, now=now)
+        spec, trouble = self._definition(run)
+        if trouble:
+            return break_off(self._courses, run, attempt, outcome, why=trouble, now=now)
+        return settle_step(self._courses, run, spec, attempt, outcome, now=now)
 
     def _end_unreadable(self, run_id: str, now: datetime) -> None:
         """End a run with an unreadable row, now that its attempt has ended."""
@@ -347,7 +363,11 @@ class Worker:
     def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[ToStart]:
         """End runs that could not start in time, and record attempts of runs and steps that may start now."""
         for run in self._store.steps.stopping():
-            events += stop_rest(self._store, run, self._definition(run)[0], now=now)
+            spec, trouble = self._definition(run)
+            if trouble:
+                events += fail_unread(self._courses, run, why=trouble, now=now)
+            else:
+                events += stop_rest(self._courses, run, spec, now=now)
         for late in self._store.expire_waiting(now=now):
             events.append(_told_late(late))
             owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
@@ -371,7 +391,7 @@ class Worker:
         return claimed + self._claim_steps(now, room - len(claimed))  # those of runs that have just begun
 
     def _claim_steps(self, now: datetime, room: int) -> list[ToStart]:
-        return startable(self._store, limit=room, boot_id=self._boot_id, now=now) if room > 0 else []
+        return startable(self._courses, limit=room, boot_id=self._boot_id, now=now) if room > 0 else []
 
     def _pace(self) -> float:
         """Seconds until one more catch-up run may start; 0 for now."""
@@ -385,7 +405,7 @@ class Worker:
             events += skipped
             return []
         if has_steps(spec) and not trouble:
-            events += begin(self._store, run, spec, now=now)
+            events += begin(self._courses, run, spec, now=now)
             return []
         if not self._store.start(run, boot_id=self._boot_id, now=now):
             return []
@@ -429,7 +449,7 @@ class Worker:
         if not failed:
             return []
         events: list[Event] = []
-        with self._store.transaction():
+        with self._transaction():
             for name, outcome in failed:
                 events += self._settle(name, outcome, self._clock.now())
         for name, _ in failed:

@@ -4,14 +4,15 @@ Each function records one change and everything that follows from it in the call
 crash, the ledger never has a step whose turn has come and that nobody will start.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from engine.core.events import Event, OutputsUndeclared, RunSettled, StepSettled
-from engine.core.lifecycle import AttemptKey, Ended, Outcome, Run, RunState, Verdict
+from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run, RunState, Verdict
 from engine.core.outputs import outputs_of
+from engine.core.reasons import Reason
 from engine.core.retry import settle, settle_round
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import advance, conclusion, kept_for_retry, skip_rest, steps_scope
@@ -29,8 +30,69 @@ class ToStart(NamedTuple):
 
     run: Run
     attempt: AttemptKey
-    scope: Mapping[str, object] = {}
-    """For a step: the values of `steps` in its templates, and `item`."""
+    scope: Callable[[], Mapping[str, object]] = dict
+    """For a step: returns the values of `steps` in its templates, and `item`."""
+
+
+class Courses:
+    """The states of the steps of running runs: those of the ledger, kept in memory.
+
+    A run with a long list would otherwise be read again at the end of each item. Whoever has a transaction
+    that fails must forget them.
+    """
+
+    def __init__(self, store: Execution) -> None:
+        """Know nothing yet."""
+        self.store = store
+        self._states: dict[str, dict[StepKey, StepRun]] = {}
+        self._scopes: dict[str, tuple[object, Mapping[str, object]]] = {}
+
+    def forget(self) -> None:
+        """Read everything again when it is needed."""
+        self._states.clear()
+        self._scopes.clear()
+
+    def of(self, run_id: str) -> dict[StepKey, StepRun]:
+        """The states of a run; the caller may not change them."""
+        if run_id not in self._states:
+            self._states[run_id] = {one.key: one for one in self.store.steps.of_run(run_id)}
+        return self._states[run_id]
+
+    def set(self, run_id: str, changed: Mapping[StepKey, StepRun]) -> None:
+        """Record states."""
+        self.store.steps.set(run_id, changed.values())
+        self.of(run_id).update(changed)
+
+    def restart(self, run_id: str, kept: Mapping[StepKey, StepRun]) -> None:
+        """Forget all states but these: a retry decides the others again."""
+        self.store.steps.drop(run_id, self.of(run_id).keys() - kept.keys())
+        self._states[run_id] = dict(kept)
+
+    def start(self, run_id: str, one: StepRun, *, boot_id: str, now: datetime) -> AttemptKey | None:
+        """Record the intent to execute a step; None when it may not start any more."""
+        key = self.store.steps.start(run_id, one.key, boot_id=boot_id, now=now)
+        if key is not None:
+            began = {"state": StepState.RUNNING, "reason": "", "detail": "", "retry_at": None}
+            count = {"attempt": key.number, "tries": one.tries + 1}
+            self.of(run_id)[one.key] = replace(one, **began, **count)  # type: ignore[arg-type]  # of its fields
+        return key
+
+    def end(self, run_id: str) -> None:
+        """A run is over, or waits for its retry."""
+        self._states.pop(run_id, None)
+        self._scopes.pop(run_id, None)
+
+    def scope(self, run: Run, spec: JobSpec) -> Mapping[str, object]:
+        """The values of `steps.ID…` in expressions. They change only when a whole step does."""
+        states = self.of(run.id)
+        wholes = tuple(states.get(StepKey(step.name)) for step in _action(spec).steps)
+        known = self._scopes.get(run.id)
+        if known is None or known[0] != wholes:
+            over = {one.step for one in wholes if one is not None and one.state.is_final}
+            seen = {key: one for key, one in states.items() if key.step in over}
+            known = wholes, steps_scope(_action(spec), seen, _outputs(self.store, run.id))
+            self._scopes[run.id] = known
+        return known[1]
 
 
 def has_steps(spec: JobSpec) -> bool:
@@ -38,33 +100,36 @@ def has_steps(spec: JobSpec) -> bool:
     return isinstance(spec.action, StepsAction)
 
 
-def begin(store: Execution, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
+def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
     """Begin a run, or its retry, which continues at the first failed step, unless it may not start now."""
-    if not store.steps.begin_round(run, now=now):
+    if not courses.store.steps.begin_round(run, now=now):
         return []
     begun = replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, begun_at=now, reason="", detail="")
-    known = _states(store, run.id)
-    kept = kept_for_retry(_action(spec), known)
-    store.steps.drop(run.id, known.keys() - kept.keys())
-    return _go_on(store, begun, spec, dict(kept), now=now)
+    courses.restart(run.id, kept_for_retry(_action(spec), courses.of(run.id)))
+    return _go_on(courses, begun, spec, now=now)
 
 
 def settle_step(
-    store: Execution, run: Run, spec: JobSpec, attempt: AttemptKey, outcome: Outcome, *, now: datetime
+    courses: Courses,
+    run: Run,
+    spec: JobSpec,
+    attempt: AttemptKey,
+    outcome: Outcome,
+    *,
+    now: datetime,
 ) -> list[Event]:
     """Record the end of an attempt of a step, and what follows: other steps, a retry, the end of the run."""
-    states = _states(store, run.id)
     key = StepKey(attempt.step, attempt.item)
-    before = states.get(key)
+    before = courses.of(run.id).get(key)
     if before is None or before.attempt != attempt.number or before.state is not StepState.RUNNING:
         return []
     seen = step_as_job(spec, attempt.step)
     outputs = outputs_of(outcome, seen)
     tried = replace(run, id=attempt.id, attempt=before.tries)  # the jitter of its wait is its own
     verdict = settle(tried, outcome, spec=seen, now=now, outputs=outputs)
-    if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(store, run)):
+    if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(courses.store, run)):
         verdict = settle(tried, outcome, spec=seen, now=now, gone=gone, outputs=outputs)
-    if not store.steps.end_attempt(attempt, verdict, outcome):
+    if not courses.store.steps.end_attempt(attempt, verdict, outcome):
         return []
     after = replace(
         before,
@@ -74,41 +139,87 @@ def settle_step(
         retry_at=verdict.retry_at,
     )
     if seen.outputs:
-        store.past.set_outputs(attempt, outputs.values)
+        courses.store.past.set_outputs(attempt, outputs.values)
     seconds = (outcome.ended_at - outcome.started_at).total_seconds() if isinstance(outcome, Ended) else None
     events: list[Event] = [StepSettled(run=run, step=after, seconds=seconds)]
     if outputs.undeclared:
         events.append(OutputsUndeclared(run=run, number=attempt.number, names=outputs.undeclared))
-    states[key] = after
-    store.steps.set(run.id, [after])
-    return events + _go_on(store, run, spec, states, now=now)
+    courses.set(run.id, {key: after})
+    return events + _go_on(courses, run, spec, now=now)
 
 
-def stop_rest(store: Execution, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
+def break_off(
+    courses: Courses, run: Run, attempt: AttemptKey, outcome: Outcome, *, why: str, now: datetime
+) -> list[Event]:
+    """Record the end of an attempt of a run whose definition cannot be read any more.
+
+    What else runs may end; after the last attempt the run has failed.
+    """
+    states, key = courses.of(run.id), StepKey(attempt.step, attempt.item)
+    if key not in states:
+        return []
+    tried = replace(run, id=attempt.id, attempt=states[key].tries)
+    verdict = settle(tried, outcome, spec=courses.store.definition(run.digest), now=now)
+    if not courses.store.steps.end_attempt(attempt, verdict, outcome):
+        return []
+    state = StepState(verdict.run_state.value)
+    courses.set(
+        run.id, {key: replace(states[key], state=state, reason=verdict.reason, detail=verdict.detail)}
+    )
+    if any(one.state is StepState.RUNNING and one.items is None for one in states.values()):
+        return []
+    return fail_unread(courses, run, why=why, now=now)
+
+
+def fail_unread(courses: Courses, run: Run, *, why: str, now: datetime) -> list[Event]:
+    """End a run whose definition cannot be read any more, and of which nothing runs."""
+    reason = Reason.START_ERROR
+    rest = {
+        key: replace(one, state=StepState.CANCELLED, reason=reason, retry_at=None)
+        for key, one in courses.of(run.id).items()
+        if not one.state.is_final
+    }
+    courses.set(run.id, rest)
+    courses.end(run.id)
+    verdict = Verdict(
+        attempt_state=AttemptState.FAILED,
+        run_state=RunState.FAILED,
+        reason=reason,
+        detail=why,
+        ended_at=now,
+    )
+    return _end(courses.store, run, courses.store.definition(run.digest), verdict, now=now)
+
+
+def stop_rest(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
     """Skip what has not started of a run that is being ended."""
-    return _go_on(store, run, spec, _states(store, run.id), now=now)
+    return _go_on(courses, run, spec, now=now)
 
 
-def startable(store: Execution, *, limit: int, boot_id: str, now: datetime) -> list[ToStart]:
+def startable(courses: Courses, *, limit: int, boot_id: str, now: datetime) -> list[ToStart]:
     """Record attempts of steps that may start now."""
     found = []
-    for run_id, one in store.steps.startable(now=now, limit=limit):
-        run = store.run(run_id)
-        key = None if run is None else store.steps.start(run_id, one.key, boot_id=boot_id, now=now)
+    for run_id, one in courses.store.steps.startable(now=now, limit=limit):
+        run = courses.store.run(run_id)
+        if run is not None and courses.store.definition_trouble(run.digest):
+            continue  # the worker ends it with its last attempt
+        key = None if run is None else courses.start(run_id, one, boot_id=boot_id, now=now)
         if run is not None and key is not None:
-            found.append(ToStart(run, key, scope_of(store, run, key)))
+            found.append(to_start(courses, run, key))
     return found
 
 
-def scope_of(store: Execution, run: Run, attempt: AttemptKey) -> Mapping[str, object]:
-    """The values of `steps` and `item` in the templates of an attempt."""
-    states = _states(store, run.id)
-    spec = store.definition(run.digest)
-    scope: dict[str, object] = {"steps": steps_scope(_action(spec), states, _outputs(store, run.id))}
-    if attempt.item:
-        items: Sequence[Scalar] = states[StepKey(attempt.step)].items or ()
-        scope["item"] = items[attempt.item - 1]
-    return scope
+def to_start(courses: Courses, run: Run, attempt: AttemptKey) -> ToStart:
+    """An attempt of a step. The values of `steps` and `item` in its templates are read when needed."""
+
+    def scope() -> Mapping[str, object]:
+        found: dict[str, object] = {"steps": courses.scope(run, courses.store.definition(run.digest))}
+        if attempt.item:
+            items: Sequence[Scalar] = courses.of(run.id)[StepKey(attempt.step)].items or ()
+            found["item"] = items[attempt.item - 1]
+        return found
+
+    return ToStart(run, attempt, scope)
 
 
 def step_as_job(spec: JobSpec, name: str) -> JobSpec:
@@ -135,21 +246,19 @@ def time_left(spec: JobSpec, run: Run, name: str, *, now: datetime) -> timedelta
     return min((one for one in (own, left) if one is not None), default=None)
 
 
-def _go_on(
-    store: Execution, run: Run, spec: JobSpec, states: dict[StepKey, StepRun], *, now: datetime
-) -> list[Event]:
+def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
     """Decide what follows from the states of the steps; end the run when all are over."""
-    action = _action(spec)
+    action, states = _action(spec), courses.of(run.id)
+
+    def scope(found: Mapping[StepKey, StepRun]) -> Mapping[str, object]:
+        known = template_values(spec, run)
+        return {**known, "steps": steps_scope(action, found, _outputs(courses.store, run.id))}
+
     if run.state is RunState.CANCELLING:
         changed = skip_rest(action, states, reason=run.reason)
     else:
-        outputs = _outputs(store, run.id)
-        known = template_values(spec, run)
-        changed = advance(
-            action, states, scope=lambda found: {**known, "steps": steps_scope(action, found, outputs)}
-        )
-    store.steps.set(run.id, changed.values())
-    states |= changed
+        changed = advance(action, states, scope=scope)
+    courses.set(run.id, changed)
     events: list[Event] = [
         StepSettled(run=run, step=one, seconds=None) for one in changed.values() if one.state.is_final
     ]
@@ -157,9 +266,10 @@ def _go_on(
     if end is None:
         return events
     verdict = settle_round(run, end, spec=spec, now=now)
-    if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(store, run)):
+    if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(courses.store, run)):
         verdict = settle_round(run, end, spec=spec, now=now, gone=gone)
-    return events + _end(store, run, spec, verdict, now=now)
+    courses.end(run.id)
+    return events + _end(courses.store, run, spec, verdict, now=now)
 
 
 def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: datetime) -> list[Event]:
@@ -178,10 +288,6 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
     seconds = None if run.begun_at is None else (now - run.begun_at).total_seconds()
     told: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
     return told + pause_after_failures(store, settled, spec, now=now)
-
-
-def _states(store: Execution, run_id: str) -> dict[StepKey, StepRun]:
-    return {one.key: one for one in store.steps.of_run(run_id)}
 
 
 def _outputs(store: Execution, run_id: str) -> dict[StepKey, dict[str, Value]]:

@@ -1,5 +1,6 @@
 """Runs with steps in an engine: random lives with crashes, losses and cancels; and what each rule does."""
 
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -188,3 +189,44 @@ def test_why_tells_each_step_in_the_order_of_the_file(world: World) -> None:
         "never  skipped, its `if` is false: params.all = false",
         "load  succeeded",
     ]
+
+
+def spoil_definitions(world: World) -> None:
+    """Alter the definitions in the ledger, and let an engine read them again."""
+    world.crash()
+    db = sqlite3.connect(world.config.ledger)
+    with db:
+        db.execute("update definition set spec = '{}'")
+    db.close()
+    world.boot()
+
+
+def test_a_run_whose_definition_was_altered_fails_after_what_runs_has_ended(world: World) -> None:
+    run = world.run_by_hand("etl")
+    spoil_definitions(world)
+    first, second = world.launcher.running()
+    for name in (first, second):
+        after = world.store.run(run.id)
+        assert after is not None
+        assert after.state is RunState.RUNNING
+        world.launcher.finish(name)
+        world.worker.notice(name)
+        world.step()
+    after = world.store.run(run.id)
+    assert after is not None
+    assert (after.state, after.reason) == (RunState.FAILED, "start_error")
+    assert "its definition cannot be read" in after.detail
+    assert all(one.state.is_final for one in states(world, run.id).values())
+    assert world.launcher.running() == []
+
+
+def test_a_run_whose_definition_was_altered_can_be_cancelled_between_two_steps(world: World) -> None:
+    run = world.run_by_hand("etl")
+    end(world, "extract")
+    spoil_definitions(world)
+    with world.store.transaction():
+        world.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=world.clock.now())
+    world.step()
+    after = world.store.run(run.id)
+    assert after is not None
+    assert after.state is RunState.FAILED
