@@ -13,7 +13,7 @@ from jobfile.files.merged_settings import Setting, map_at
 
 MAX_JOBS: Final = 20_000
 """Maximum jobs in all files together."""
-MAX_STEPS: Final = 100
+MAX_STEPS: Final = 200
 """Maximum steps of one job."""
 MAX_BROUGHT: Final = 1_000_000
 """Maximum values that defaults and matrices add to all jobs and steps together."""
