@@ -244,6 +244,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
             ),
         )
     ),
+    Equivalent(
+        "jobfile/shell/injection.py",
+        "found += words[at + 1 : at + 2]",
+        "at + 1 -> (at - 1)",
+        "the word before a comparison is taken anyway, and before -v no operand can stand",
+    ),
     *(
         Equivalent(
             "engine/answers/retryable.py",
