@@ -274,9 +274,10 @@ def _listed(
 def _next_at(entries: Sequence[ScheduleEntry], pause: Pause | None, now: datetime) -> datetime | None:
     from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: only where instants are computed
 
-    if pause is not None and pause.end is None:
+    end = now if pause is None else pause.end
+    if end is None:
         return None
-    after = now if pause is None or pause.end is None else max(now, pause.end - INSTANT)
+    after = now if pause is None else max(now, end - INSTANT)
     fire = next_fire(entries, after=after) if entries else None
     return None if fire is None else fire.at
 

@@ -1,7 +1,7 @@
 """`did`: which run it answers for, and that a day of many runs is judged as a whole."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,19 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.answers.did import Answer, Did, answer_of, did
-from engine.answers.expected import INSTANT, expected_items, item_of
+from engine.answers.as_json import run_to_json
+from engine.answers.did import Answer, Did, answer_of, did, did_to_json, did_to_text
+from engine.answers.expected import INSTANT, Item, expected_items, item_of
 from engine.answers.newest import asked_since
 from engine.answers.overdue import is_overdue
 from engine.answers.presence import RUNNING
 from engine.answers.report import OPEN, OVERDUE, make_report
 from engine.core.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, StartError
-from engine.core.records import Gap, Schedule
+from engine.core.records import Gap, JobVersion, Schedule, Unreadable
 from engine.core.retry import settle
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.jobs import RetrySpec
 from jobfile.model.values import Value
+from jobfile.render.style import COLOURED
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, every
 from tests.engine.test_faults import a_file, down
@@ -110,6 +112,19 @@ class Rows:
     runs: tuple[Run, ...] = ()
     gaps: tuple[Gap, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def job_in_force(self, _job: str) -> JobVersion:
+        return JobVersion("hello", "digest", "jobs.yaml", 3, 1)
+
+    def definition_text(self, _digest: str) -> None:
+        """It is gone."""
+
+    def retries_of(self, _run_id: str) -> tuple[()]:
+        return ()
+
+    def pruned_requests(self, _job: str, **_window: datetime) -> dict[RunState, int]:
+        return {}
 
     def runs_between(self, _job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
         return tuple(run for run in self.runs if since <= run.scheduled_for < until)[:limit]
@@ -146,6 +161,111 @@ def test_a_record_of_a_stretch_holds_only_for_its_own_schedule_and_from_its_firs
     of_one, of_two = ([item.state for item in found[at::2]] for at in (0, 1))
     assert of_one == [RunState.QUEUED, RunState.MISSED, RunState.MISSED, RunState.QUEUED]
     assert of_two == [RunState.QUEUED] * 4
+
+
+def about(rows: Rows, *, run: Run | None = None, on: date | None = None, **params: str) -> Did:
+    view: Any = rows
+    return did(
+        view,
+        "hello",
+        zone=UTC_ZONE,
+        params=params,
+        on=on,
+        at=None,
+        now=NOON + HOUR,
+        presence=RUNNING,
+        run=run,
+    )
+
+
+BROKEN = Unreadable("run", "7", "its state is 'x'", "hello")
+GOOD = a_run(id="a" * 32, state=RunState.SUCCEEDED, attempt=1)
+
+
+@pytest.mark.parametrize(
+    ("state", "broken", "is_certain"),
+    [
+        (RunState.SUCCEEDED, (), True),
+        *((RunState.SUCCEEDED, (BROKEN._replace(table=one),), False) for one in ("run", "gap", "schedule")),
+        (RunState.SUCCEEDED, (BROKEN._replace(table="audit"),), True),
+        (RunState.SUCCEEDED, (BROKEN._replace(job="other"),), True),
+        (RunState.SUCCEEDED, (BROKEN._replace(job="other"), BROKEN), False),
+        (RunState.SKIPPED, (BROKEN,), False),
+        (RunState.FAILED, (BROKEN,), True),
+    ],
+)
+def test_only_a_failure_is_certain_when_a_part_of_the_record_cannot_be_read(
+    state: RunState, broken: tuple[Unreadable, ...], is_certain: bool
+) -> None:
+    run = replace(GOOD, state=state)
+    before, found = about(Rows(), run=run), about(Rows(unreadable=broken), run=run)
+    if is_certain:
+        assert found == before
+        return
+    words = next(one.words for one in broken if one.job == "hello")
+    line = f"{before.line}; not certain: {words}"
+    assert found == replace(before, answer=Answer.NOT_WELL, line=line)
+
+
+def test_a_day_without_anything_that_could_be_read_is_not_certain_either() -> None:
+    found = about(Rows(unreadable=(BROKEN,)), on=NOON.date())
+    assert (found.answer, found.items) == (Answer.NOT_WELL, ())
+    assert found.line.startswith(
+        "hello on 2026-03-05: not expected, and it did not run; not certain: run row 7"
+    )
+
+
+def test_a_job_whose_definition_is_gone_has_no_defaults() -> None:
+    given, other = replace(GOOD, params={"day": "monday"}), replace(GOOD, params={"day": "friday"})
+    found = about(Rows(runs=(given, other)), on=NOON.date(), day="monday")
+    assert [item.run for item in found.items] == [given]
+
+
+def test_a_day_to_come_is_not_over() -> None:
+    rows = Rows(
+        schedules=(Schedule(1, "hello", "a", every(hours=1), 1, NOON - DAY, None, "", NOON, "digest"),)
+    )
+    found = about(rows, on=(NOON + DAY).date())
+    said = "hello on 2026-03-06: not yet due, expected at 2026-03-06 00:00 UTC"
+    assert (found.answer, found.line) == (Answer.NOT_OVER, said)
+
+
+def test_the_data_of_an_answer_has_its_items_and_what_was_asked_for_since() -> None:
+    found = replace(about(Rows(), run=GOOD), asked_since=replace(GOOD, id="b" * 32))
+    gap = Item(NOON, RunState.MISSED, "engine_down", is_scheduled=True)
+    found = replace(found, items=(*found.items, gap), states=(*found.states, "missed"))
+    at = "2026-03-05T12:00:00+00:00"
+    assert did_to_json(found) == {
+        "format": 1,
+        "job": "hello",
+        "answer": "succeeded",
+        "exit_code": 0,
+        "line": found.line,
+        "items": [
+            {"scheduled_for": at, "state": "succeeded", "reason": "", "run": run_to_json(GOOD)},
+            {"scheduled_for": at, "state": "missed", "reason": "engine_down", "run": None},
+        ],
+        "asked_since": run_to_json(replace(GOOD, id="b" * 32)),
+    }
+    assert did_to_json(replace(found, asked_since=None))["asked_since"] is None
+
+
+@pytest.mark.parametrize(
+    ("job", "line", "painted"),
+    [
+        ("hello", "hello: no, failed", "hello: no, \x1b[31mfailed\x1b[0m"),
+        ("failed", "failed: yes, succeeded", "failed: yes, \x1b[32msucceeded\x1b[0m"),
+        ("hello", "\x1b[1mhello", None),
+    ],
+)
+def test_the_line_of_an_answer_has_colours_but_not_in_the_name_of_the_job(
+    job: str, line: str, painted: str | None
+) -> None:
+    found = Did(job=job, answer=Answer.NOT_WELL, line=line, items=())
+    if painted is None:
+        assert "\x1b" not in did_to_text(found)
+    else:
+        assert (did_to_text(found), did_to_text(found, style=COLOURED)) == (line, painted)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 from engine.answers.choice import ALL, Choice, Labels, known_labels, unknown_word
 from engine.answers.did import did
 from engine.answers.expected import NOT_ACCOUNTED
-from engine.answers.listing import CHANGED, MARKS, NOT_APPLIED, REMOVED, JobList, ListedJob, list_jobs
+from engine.answers.listing import (
+    CHANGED,
+    MARKS,
+    NOT_APPLIED,
+    REMOVED,
+    UNREADABLE,
+    JobList,
+    ListedJob,
+    list_jobs,
+)
 from engine.answers.listing_text import SIGNS, list_to_text
 from engine.answers.overdue import OVERDUE
-from engine.answers.presence import RUNNING, Presence, presence_of
+from engine.answers.presence import GRACE, RUNNING, Presence, presence_of
 from engine.answers.report import make_report
 from engine.answers.zones import zone_of_job
 from engine.core.lifecycle import RunState
@@ -197,6 +206,34 @@ def test_without_an_engine_what_was_due_is_overdue_and_pauses_are_not(tmp_path: 
     assert list_to_text(found, width=200).startswith("NOTHING STARTS, no engine is running since 2026-03-05")
     world.clock.advance(seconds=8 * 3600)
     assert one(listed(world, presence=dead(world)), "often").marks[-1].at == NOON + 500 * MINUTE
+
+
+def test_an_occurrence_is_overdue_when_it_is_later_than_the_grace(tmp_path: Path) -> None:
+    world = World(tmp_path, FILE)
+    world.clock.advance(seconds=600 + GRACE.total_seconds())
+    assert one(listed(world, presence=dead(world)), "often").state == "none"
+    world.clock.advance(seconds=1)
+    assert one(listed(world, presence=dead(world)), "often").state == "overdue"
+
+
+def test_a_pause_counts_for_a_job_that_was_decided_about_longer_ago_than_another(tmp_path: Path) -> None:
+    """`hourly` was last decided about at noon, its pause has ended since, and `often` was decided later."""
+    world = World(tmp_path, FILE)
+    world.pause("hourly", minutes=90)
+    world.clock.advance(seconds=100 * 60)
+    often = next(one for one in world.store.schedules_in_force() if one.job == "often")
+    with world.store.transaction():
+        world.store.advance_coverage(often.id, to=world.clock.now())
+    found = listed(world, presence=dead(world))
+    assert (one(found, "hourly").state, one(found, "often").state) == ("none", "none")
+
+
+def test_a_job_whose_definition_cannot_be_read_is_in_every_list_and_says_so(tmp_path: Path) -> None:
+    world = World(tmp_path, FILE)
+    digest = next(each.digest for each in world.view.jobs_in_force() if each.job == "often")
+    world.store._db._db.execute("update definition set spec = '{' where digest = ?", (digest,))
+    found = listed(world, choice=Choice(tags=("night",), owners=("ops",)))
+    assert {each.job: each.notes for each in found.jobs} == {"hourly": (), "often": (UNREADABLE,)}
 
 
 def test_the_files_and_what_is_in_force_are_compared(tmp_path: Path) -> None:

@@ -74,6 +74,15 @@ def test_a_second_engine_is_the_one_that_holds_the_lock(tmp_path: Path) -> None:
     assert presence(world).is_running
 
 
+def test_a_command_that_holds_the_lock_is_no_engine(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.heartbeat.end("stopped")
+    world.store.open_session(
+        kind="run", boot_id="boot-1", pid=2, version="1", now=NOON + MINUTE, boot_seconds=1_060.0
+    )
+    assert presence(world) == Presence(is_running=False, since=NOON, fates=FATES)
+
+
 def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.clock.advance(seconds=SILENT.total_seconds() + 1)

@@ -244,6 +244,18 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
             ),
         )
     ),
+    Equivalent(
+        "jobfile/shell/injection.py",
+        "found += words[at + 1 : at + 2]",
+        "at + 1 -> (at - 1)",
+        "the word before a comparison is taken anyway, and before -v no operand can stand",
+    ),
+    Equivalent(
+        "engine/answers/listing.py",
+        "while (fire := next_fire(schedule.entries, after=after)) is not None and fire.at <= now - GRACE:",
+        "now - GRACE -> (now + GRACE)",
+        "an occurrence that is not late enough gives no result, whether the loop ends before it or at it",
+    ),
     *(
         Equivalent(
             "engine/answers/retryable.py",
