@@ -26,6 +26,10 @@ class Given:
     params: Mapping[str, Value] = field(default_factory=dict)
     trigger: str = ""
     attempts: tuple[GivenAttempt, ...] = ()
+    steps: Mapping[str, tuple[GivenAttempt, ...]] = field(default_factory=dict)
+    """The attempts of steps, by name, or by name and item as `load[2]`; others succeed."""
+    outputs: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """The outputs of steps by name."""
     env: Mapping[str, str] = field(default_factory=dict)
     is_running: bool = False
     previous: str = ""

@@ -99,6 +99,8 @@ def _found(key: str, expected: object, lived: Lived, spec: JobSpec, case: Case) 
             return run.attempt
         case "retried_after":
             return lived.written_waits
+        case "steps":
+            return {name: lived.steps.get(name, "not decided") for name in cast("dict[str, str]", expected)}
         case _:
             wanted = {event: list(to) for event, to in cast("dict[str, Sequence[str]]", expected).items()}
             told = notices(spec, run.state, previous=case.given.previous)

@@ -82,6 +82,16 @@ def _given(document: Document, parts: Mapping[str, Any], path: DocumentPath) -> 
         attempts=tuple(
             _attempt(document, one, (*path, "attempts", index)) for index, one in enumerate(attempts)
         ),
+        steps={
+            name: tuple(
+                _attempt(document, one, (*path, "steps", name, index)) for index, one in enumerate(results)
+            )
+            for name, results in parts.get("steps", {}).items()
+        },
+        outputs={
+            name: {key: _value(value) for key, value in values.items()}
+            for name, values in parts.get("outputs", {}).items()
+        },
         env=_texts_by_name(document, parts.get("env", {}), (*path, "env")),
         is_running=parts.get("running", False),
         previous=parts.get("previous", ""),
@@ -128,6 +138,8 @@ def _expected(document: Document, parts: Mapping[str, Any], path: DocumentPath) 
             return {event: _texts(document, to, (*path, event)) for event, to in parts[key].items()}
         case "attempts":
             return int(parts[key])
+        case "steps":
+            return _texts_by_name(document, parts[key], path)
         case _:
             return document.text(path)
 

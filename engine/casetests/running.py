@@ -1,5 +1,6 @@
 """Runs a case: the engine's real loops on a real ledger, under a virtual clock. Nothing is executed."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,11 @@ from pathlib import Path
 from engine.actions.unsupported import beyond_engine_of
 from engine.casetests.cases import Case, GivenAttempt
 from engine.config import EngineConfig
-from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.lifecycle import AttemptKey, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Generation
 from engine.core.retry import retry_delay
+from engine.core.vocabulary import place_text
 from engine.ledger.opening import open_ledger
 from engine.ports import LaunchOrder
 from engine.service.duties import Parts, make_loops
@@ -20,9 +22,10 @@ from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, start_sessi
 from engine.transactions.account import Moment, request_run, requested_run
 from engine.transactions.apply import apply_catalog
 from engine.transactions.steps import has_steps
+from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog
-from jobfile.model.jobs import Jitter, JobSpec, RetrySpec
+from jobfile.model.jobs import Jitter, JobSpec, RetrySpec, StepsAction
 from jobfile.schedule.occurrences import fire_at
 
 BOOT_ID = "boot-1"
@@ -46,6 +49,8 @@ class Lived:
     order: LaunchOrder | None
     waits: tuple[timedelta, ...]
     written_waits: tuple[timedelta, ...]
+    steps: Mapping[str, str]
+    """The state of each decided step."""
 
 
 def live(case: Case, job: CompiledJob, *, at: datetime, ledger: Path) -> Lived:
@@ -172,9 +177,8 @@ class _Engine:
             self.loops.scheduler.tick()
             self.loops.settle_and_start()
         if has_steps(self.job.spec):
-            raise CannotTestError(
-                f"`{self.job.spec.name}` has steps, and a case cannot say yet how each ends"
-            )
+            self.live_steps()
+            return self.outcome()
         given = self.case.given.attempts
         attempts = given or (GivenAttempt(kind="succeeds"),)
         for number, attempt in enumerate(attempts, 1):
@@ -186,6 +190,56 @@ class _Engine:
                 break
             self.end(attempt)
         return self.outcome()
+
+    def live_steps(self) -> None:
+        """End the attempts of steps as the case says, until the run is over or nothing would ever start."""
+        self.refuse_unknown_steps()
+        if self.case.given.attempts:
+            raise CannotTestError("the job has steps: write `given.steps` instead of `given.attempts`")
+        while not self.run().state.is_final:
+            for flight in [one for one in self.launcher.flights.values() if one.end is None]:
+                self.end_step(flight.order.attempt)
+            if self.run().state is RunState.RETRY_WAIT:
+                self.wait_for_retry()
+            elif not self.launcher.running():
+                wake = self.store.steps.next_wake(now=self.clock.now())
+                if wake is None:
+                    return
+                self.clock.advance(seconds=(wake - self.clock.now()).total_seconds())
+                self.loops.settle_and_start()
+
+    def end_step(self, key: AttemptKey) -> None:
+        """End an attempt of a step."""
+        given = self.case.given
+        results = given.steps.get(place_text(key.step, key.item), given.steps.get(key.step, ()))
+        done = results[key.number - 1] if key.number <= len(results) else GivenAttempt(kind="succeeds")
+        self.clock.advance(seconds=done.after.total_seconds())
+        if done.kind == "times out":
+            self.launcher.time_out(key.id)
+        elif done.kind == "lost":
+            self.launcher.lose(key.id)
+        elif done.kind == "signal":
+            self.launcher.finish(key.id, exit_code=None, signal=done.code)
+        else:
+            text = json.dumps(dict(given.outputs.get(key.step, {})))
+            self.launcher.finish(key.id, exit_code=done.code, outputs=text)
+        self.loops.settle_and_start()
+
+    def refuse_unknown_steps(self) -> None:
+        """Refuse names of steps that the job does not have."""
+        action = self.job.spec.action
+        assert isinstance(action, StepsAction)
+        known = [step.name for step in action.steps]
+        for name in (*self.case.given.steps, *self.case.given.outputs, *self.named_in_expect()):
+            if name.partition("[")[0] not in known:
+                near = suggest(name, known)
+                hint = f"; did you mean {' or '.join(near)}?" if near else f"; its steps: {', '.join(known)}"
+                raise CannotTestError(f"`{self.job.spec.name}` has no step `{name}`{hint}")
+
+    def named_in_expect(self) -> tuple[str, ...]:
+        """The steps about which the case expects something."""
+        expected = self.case.expected.get("steps", {})
+        return tuple(expected) if isinstance(expected, Mapping) else ()
 
     def too_many(self, number: int) -> str:
         run = self.run()
@@ -229,6 +283,7 @@ class _Engine:
             run=run,
             spec=self.job.spec,
             order=orders.get(f"{run.id}-{run.attempt}"),
+            steps={one.step: one.state.value for one in self.store.steps.of_run(run.id) if not one.item},
             waits=tuple(self.waits),
             written_waits=tuple(_written(retry, number) for number in range(1, len(self.waits) + 1)),
         )

@@ -35,8 +35,40 @@ jobs:
     command: [later]
   in-steps:
     steps: {one: {run: echo hi}}
+  etl:
+    params: {all: {type: boolean, default: false}}
+    retry: {attempts: 2, delay: 1m}
+    steps:
+      extract: {outputs: {rows: {type: integer}}, run: x, retry: {attempts: 2, delay: 30s}}
+      load: {for_each: "[1, 2]", run: "echo {{ item }} {{ steps.extract.outputs.rows }}"}
+      never: {needs: [extract], if: params.all, run: x}
+      small: {needs: [load], if: steps.extract.outputs.rows < 5, run: x}
 """
 HOLDS = {
+    "all steps succeed": """\
+    job: etl
+    given: {outputs: {extract: {rows: 3}}}
+    expect:
+      state: succeeded
+      attempts: 1
+      steps: {extract: succeeded, load: succeeded, never: skipped, small: succeeded}
+""",
+    "an output decides which step runs": """\
+    job: etl
+    given: {outputs: {extract: {rows: 7}}}
+    expect: {steps: {small: skipped}}
+""",
+    "a step is retried and then an item fails twice": """\
+    job: etl
+    given:
+      outputs: {extract: {rows: 3}}
+      steps: {extract: [exit 3], "load[2]": [exit 4, lost]}
+    expect: {state: lost, attempts: 2, steps: {extract: succeeded, load: lost, small: skipped}}
+""",
+    "a missing output fails the step": """\
+    job: etl
+    expect: {state: failed, reason: outputs, steps: {extract: failed, load: skipped}}
+""",
     "the day and the secret are given": """\
     job: nightly-report
     given: {at: 2026-03-06T02:30, env: {REGION: eu}}
@@ -184,7 +216,13 @@ def test_an_expectation_that_does_not_hold_is_shown_with_its_place(
 
 CANNOT = {
     "    job: nightly-repot\n    expect: {state: failed}\n": "did you mean nightly-report?",
-    "    job: in-steps\n    expect: {state: failed}\n": "has steps, and a case cannot say yet how each ends",
+    "    job: in-steps\n    given: {attempts: [exit 1]}\n    expect: {state: failed}\n": (
+        "write `given.steps` instead of `given.attempts`"
+    ),
+    "    job: in-steps\n    given: {steps: {oen: [exit 1]}}\n    expect: {state: failed}\n": (
+        "`in-steps` has no step `oen`; did you mean one?"
+    ),
+    "    job: in-steps\n    expect: {steps: {two: failed}}\n": "has no step `two`; its steps: one",
     "    job: nightly-report\n    given: {at: someday}\n    expect: {state: failed}\n": "`someday` is no",
     "    job: nightly-report\n    given: {at: 2026-03-07T02:30, trigger: schedule}\n"
     "    expect: {state: failed}\n": "`nightly-report` has no scheduled run at 2026-03-07T02:30",
@@ -317,3 +355,16 @@ def test_nothing_is_left_behind_and_no_secret_is_read(
     assert "very-secret-value" not in said.out + said.err
     assert "found     {TOKEN: secret:TOKEN}" in said.out
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_step_in_another_state_is_shown(jobfile: Jobfile, tmp_path: Path) -> None:
+    case = """\
+    job: etl
+    given: {outputs: {extract: {rows: 3}}, steps: {load: ["times out", "times out"]}}
+    expect: {state: timed_out, steps: {load: failed, extract: succeeded}}
+"""
+    put(tmp_path, written({"it": case}))
+    said = jobfile("test")
+    assert said.code == 1
+    assert "expected  {load: failed, extract: succeeded}" in said.out
+    assert "found     {load: timed_out, extract: succeeded}" in said.out
