@@ -37,8 +37,8 @@ class ToStart(NamedTuple):
 class Courses:
     """The states of the steps of running runs: those of the ledger, kept in memory.
 
-    A run with a long list would otherwise be read again at the end of each item. Whoever has a transaction
-    that fails must forget them.
+    A run with a long list would otherwise be read again at the end of each item. A caller whose transaction fails must forget
+    them.
     """
 
     def __init__(self, store: Execution) -> None:
