@@ -172,9 +172,7 @@ class _Engine:
             self.loops.scheduler.tick()
             self.loops.settle_and_start()
         if has_steps(self.job.spec):
-            raise CannotTestError(
-                f"`{self.job.spec.name}` has steps, and a case cannot say yet how each ends"
-            )
+            raise CannotTestError(f"`{self.job.spec.name}` has steps, and cases do not support steps yet")
         given = self.case.given.attempts
         attempts = given or (GivenAttempt(kind="succeeds"),)
         for number, attempt in enumerate(attempts, 1):

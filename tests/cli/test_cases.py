@@ -184,7 +184,7 @@ def test_an_expectation_that_does_not_hold_is_shown_with_its_place(
 
 CANNOT = {
     "    job: nightly-repot\n    expect: {state: failed}\n": "did you mean nightly-report?",
-    "    job: in-steps\n    expect: {state: failed}\n": "has steps, and a case cannot say yet how each ends",
+    "    job: in-steps\n    expect: {state: failed}\n": "has steps, and cases do not support steps yet",
     "    job: nightly-report\n    given: {at: someday}\n    expect: {state: failed}\n": "`someday` is no",
     "    job: nightly-report\n    given: {at: 2026-03-07T02:30, trigger: schedule}\n"
     "    expect: {state: failed}\n": "`nightly-report` has no scheduled run at 2026-03-07T02:30",
