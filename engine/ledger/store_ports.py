@@ -81,9 +81,7 @@ class Incidents(Holds, Protocol):
         ...
 
     def wait_until(self, run: Run, at: datetime) -> bool:
-        """Move the start or retry time of a waiting run that a wrong clock had set; False when it waits no
-        more.
-        """
+        """Move the start or retry time of a run that a wrong clock had set; False if it no longer waits."""
         ...
 
     def rewind(self, *, now: datetime) -> None:
@@ -160,7 +158,7 @@ class Stopping(Standing, Current, Definitions, Transactions, Protocol):
     """For the callers that end open runs: stop of the engine, withdrawal, cancel."""
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
-        """End a queued run that will not start. False when it is queued no more."""
+        """End a queued run that will not start. False when it is no longer queued."""
         ...
 
     def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:
@@ -226,15 +224,15 @@ class Accounting(Stopping, Pausing, Protocol):
         """Record the decision about a run whose spread has passed. False when it is decided already."""
         ...
 
-    def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
+    def count_blocking(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
         """The numbers of active and of waiting runs with a concurrency key, each counted up to `at_most`.
 
         A run whose spread has not passed blocks no other and is not counted.
         """
         ...
 
-    def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
-        """The runs that `count_in_the_way` counts: first the active, then the waiting, each oldest first."""
+    def blocking_runs(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
+        """The runs that `count_blocking` counts: first the active, then the waiting, each oldest first."""
         ...
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:

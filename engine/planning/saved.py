@@ -158,8 +158,8 @@ def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
     versions = [content.get(one) for one in ("kind", "language", "canonical", "cron_semantics")]
     if versions != [KIND, LANGUAGE, CANONICAL, CRON_SEMANTICS_VERSION]:
         raise PlanRefusedError(
-            f"{path} was made by a jobfile that reads job files in another way than this one, {__version__}: "
-            "make it again with  jobfile plan --out"
+            f"{path} was made by a version of jobfile that reads job files differently from this one, "
+            f"{__version__}: make it again with  jobfile plan --out"
         )
     try:
         return _read(content, is_sealed=is_whole)
@@ -191,9 +191,9 @@ def _read(content: dict[str, Any], *, is_sealed: bool) -> SavedPlan:
         for one in content["target"]
     )
     if target.digest != plan["to"]["sha256"]:
-        raise ValueError("the target is not that of the plan")
+        raise ValueError("the target is not the set of jobs that the plan leads to")
     if [one["spec"] for one in content["target"]] != [to_plain(one.spec) for one in target.jobs]:
-        raise ValueError("the target says more than it means")
+        raise ValueError("a job of the target has keys or values that no job file gives it")
     for problem in find_foreign([one.spec for one in target.jobs]):
         raise ValueError(problem)
     return SavedPlan(
@@ -227,8 +227,8 @@ def _refuse_secrets(plan: Plan) -> None:
         first = found[0]
         raise JobfileError(
             f"not saved: {first.file}:{first.span.start.line} holds what looks like a secret in plain text "
-            f"[{_SECRETS}], and the plan's file would hold it too. Name its place under `secrets`, or say "
-            f"that it is none:  # jobfile: allow {_SECRETS} REASON"
+            f"[{_SECRETS}], and the plan's file would hold it too. Name its place under `secrets`, or if it "
+            f"is not a secret, add the comment:  # jobfile: allow {_SECRETS} REASON"
         )
 
 
