@@ -6,7 +6,7 @@ the channel, and more may be known by then.
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from engine.core.due import NotRun
 from engine.core.lifecycle import Run, RunState
@@ -17,6 +17,7 @@ from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 
 Facts = Mapping[str, object]
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
@@ -75,7 +76,6 @@ def _owe(
 
 def _event_before(store: Notifications, run: Run) -> str:
     """The event of the job's previous end: a success after a failure is a recovery."""
-    since = run.scheduled_for.replace(year=1971, month=1, day=1)
-    newest = store.newest_ends(run.job, since=since, limit=2)
+    newest = store.newest_ends(run.job, since=_BEGINNING, limit=2)
     before = newest[1] if len(newest) > 1 else None
     return TROUBLE[0] if before is not None and before is not RunState.SUCCEEDED else ""

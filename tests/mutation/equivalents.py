@@ -257,6 +257,26 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "an occurrence that is not late enough gives no result, whether the loop ends before it or at it",
     ),
     *(
+        Equivalent("engine/notifications/noting.py", source, change, because)
+        for source, change, because in (
+            (
+                "if not spec.notify:",
+                "not spec.notify -> False",
+                "a job without notifications has no channel for any event; it only saves time",
+            ),
+            (
+                "newest = store.newest_ends(run.job, since=_BEGINNING, limit=2)",
+                "2 -> 3",
+                "only the first two are looked at",
+            ),
+            (
+                'return TROUBLE[0] if before is not None and before is not RunState.SUCCEEDED else ""',
+                "0 -> 1",
+                "a success is a recovery after each of these events",
+            ),
+        )
+    ),
+    *(
         Equivalent(
             "engine/answers/retryable.py",
             "bad = view.runs_in(since=since, until=until, jobs=jobs, state=BAD, limit=MAX_RETRIED * 10)",
