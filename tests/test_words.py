@@ -17,7 +17,7 @@ from tests.known import ROOT, known_files
 
 RULES, ALLOWED = (ROOT / "tests" / name for name in ("words.tsv", "words_allowed.tsv"))
 FOLDERS = ("jobfile", "engine", "docs", "schemas")
-FILES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+FILES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 SUFFIXES = ("*.py", "*.md", "*.json", "*.sql", "*.c")
 PROSE_TOKENS = {
     getattr(tokenize, name)
