@@ -73,7 +73,7 @@ def did_never(job: str, why: str) -> Did:
 
 
 def did_to_text(found: Did, *, style: Style = PLAIN) -> str:
-    """The answer as one line; the job's name is no word of the answer, so it has no colour."""
+    """The answer as one line; the job's name is not a word of the answer, so it has no colour."""
     line = printable(found.line)
     name = found.job if line.startswith(found.job) else ""
     return name + style.states(line.removeprefix(name))
@@ -245,7 +245,7 @@ def _since_words(asked: Asked, run: Run) -> str:
     at = instant_text(run.queued_at, asked.zone)
     fate = asked.presence.fates.get(run.id)
     unsettled = f": {unsettled_words(fate)}" if fate else ""
-    return f"asked for since{by} at {at}: {run.verdict.value}{unsettled} (run {short(run.id)})"
+    return f"a run requested{by} at {at}: {run.verdict.value}{unsettled} (run {short(run.id)})"
 
 
 def _is_retry(item: Item) -> bool:
@@ -336,7 +336,7 @@ def verdict_of(asked: Asked, item: Item) -> str:
 
 def _one(asked: Asked, item: Item) -> str:
     run = item.run
-    wanted = "scheduled for" if item.is_scheduled else "asked for at"
+    wanted = "scheduled for" if item.is_scheduled else "requested at"
     again = ""
     if run is not None and run.retry_of is not None:
         wanted, again = "for", f", retried by hand at {instant_text(run.queued_at, asked.zone)}"

@@ -51,7 +51,7 @@ def instant_facts(asked: Asked, item: Item) -> list[Fact]:
 def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fact]:
     if not item.is_scheduled:
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
-        return [("asked for", f"{instant_text(item.scheduled_for, zone)}{by}")]
+        return [("requested", f"{instant_text(item.scheduled_for, zone)}{by}")]
     schedule = schedule_at(view, job, item.scheduled_for)
     if schedule is None:
         return []

@@ -52,7 +52,7 @@ def presence_of(
     view: View, *, is_locked: bool, trouble: str, stuck: str = "", fates: Mapping[str, str], now: datetime
 ) -> Presence:
     """Judge by the engine's lock and the last session whether an engine runs: a command that holds the lock
-    is none.
+    is not one.
 
     `trouble` and `stuck` are notes of the engine beside its lock: why it cannot write the ledger, and which
     of its loops are stuck.

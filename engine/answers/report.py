@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The numbers of a window [since, until), per job and in sum."""
+    """The numbers of a window [since, until), per job and in total."""
 
     since: datetime
     until: datetime

@@ -85,7 +85,7 @@ class NotRunTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FellDueUnseen:
-    """Occurrences of a job that fell due while no engine was awake; reported in sum, as one absence."""
+    """Occurrences of a job that fell due while no engine was awake; reported as a total, as one absence."""
 
     job: str
     count: int

@@ -99,7 +99,7 @@ class TriggerKind(StrEnum):
 
     @property
     def is_scheduled(self) -> bool:
-        """Whether a schedule in force asked for the run."""
+        """Whether the run is an occurrence of a schedule."""
         return self in (TriggerKind.SCHEDULE, TriggerKind.CATCHUP)
 
 
@@ -107,8 +107,8 @@ class TriggerKind(StrEnum):
 class Occurrence(Shown):
     """One instant at which a trigger requires a run.
 
-    (job, schedule_key, scheduled_for, clock_epoch) is its identity, of which the ledger takes one record;
-    without a schedule key each occurrence is another.
+    (job, schedule_key, scheduled_for, clock_epoch) is its identity: the ledger has one record of each;
+    without a schedule key, each occurrence is a new one.
     """
 
     job: str
@@ -146,7 +146,7 @@ class AttemptKey(NamedTuple):
 
     @property
     def marks(self) -> dict[str, str]:
-        """The entries in the environment of its processes that tell which attempt they belong to."""
+        """The entries in the environment of its processes that name the attempt they belong to."""
         marks = {"JOBFILE_RUN_ID": self.run_id, "JOBFILE_ATTEMPT": str(self.number)}
         if self.step:
             marks["JOBFILE_STEP"] = self.step

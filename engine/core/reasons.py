@@ -48,7 +48,7 @@ class Reason(_Word):
     CLOCK_JUMP = "clock_jump", "the clock was set forward past it"
     CLOCK_REWOUND = "clock_rewound", "the clock it followed was wrong"
     BY_HAND = "by_hand", "cancelled by hand"
-    WITHDRAWN = "withdrawn", "the command that asked for it ended before it started"
+    WITHDRAWN = "withdrawn", "the command that requested it ended before it started"
     TIMEOUT = "timeout", "it ran longer than its timeout"
     STOPPED = "stopped", "it was stopped"
     SECRET_NOT_AVAILABLE = "secret not available", "a secret is not available"

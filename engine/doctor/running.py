@@ -65,7 +65,7 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
 def examine_notifications(subject: Subject) -> Examined:
     """Check for undelivered notifications."""
     if subject.view is None:
-        return Examined(area="notifications", looked_at="there is no ledger to ask", is_skipped=True)
+        return Examined(area="notifications", looked_at="there is no ledger to read", is_skipped=True)
     backlog = subject.view.soundness.backlog()
     looked_at = f"{backlog.owed:,} owed" if backlog.owed else "none owed"
     findings: tuple[Finding, ...] = ()

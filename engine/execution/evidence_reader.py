@@ -305,4 +305,6 @@ def _text(record: Mapping[str, Any], name: str) -> str:
     value = record[name]
     if not isinstance(value, str):
         raise ValueError(f"{name} is not a text")  # noqa: TRY004  as above
-    return value.encode("utf-8", "backslashreplace").decode()  # of a path perhaps, and the ledger takes UTF-8
+    return value.encode(
+        "utf-8", "backslashreplace"
+    ).decode()  # it may contain a path that is not UTF-8, which the ledger refuses

@@ -15,7 +15,7 @@ from engine.supervisor.leftovers import began_at, has_ended
 LOCKS: Final = "/proc/locks"
 """The list of locked files with their processes: proc(5). It does not show locks of other containers."""
 FRESH_SECONDS: Final = 1.0
-"""How long a list may be used to prove that a lock is held. That a lock is free, only a new list proves."""
+"""How long a list may be used to prove that a lock is held. Only a new list proves that a lock is free."""
 _LOCK_WORDS: Final = 8
 """Number of words on a line: number, kind, way, access, process, file
 (device and inode), first and last byte.

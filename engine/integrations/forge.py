@@ -97,7 +97,7 @@ def _find(forge: Forge, marker: str) -> dict[str, Any] | None:
     for page in range(1, MAX_PAGES + 1):
         found = _call(forge, "GET", f"{forge.comments}?per_page={PAGE}&page={page}")
         if not isinstance(found, list):
-            raise ForgeError(f"{forge.comments} answers with something else than comments")
+            raise ForgeError(f"{forge.comments} does not answer with a list of comments")
         for one in found:
             owner, name = forge.author
             is_mine = (one.get(owner) or {}).get(name) == me
@@ -153,5 +153,5 @@ def _call(forge: Forge, method: str, url: str, body: Mapping[str, str] | None = 
 def _needed(environ: Mapping[str, str], name: str, default: str = "") -> str:
     found = environ.get(name) or default
     if not found:
-        raise ForgeError(f"${name} is not set: the service's runner sets it, and a token has to be given")
+        raise ForgeError(f"${name} is not set: the CI service sets it, unless it is the token, which you set")
     return found

@@ -87,7 +87,7 @@ def items_from_text(text: str) -> tuple[Scalar, ...]:
 
 
 def value_from_text(text: str) -> Value:
-    """Parse a value. Raises ValueError or TypeError for anything that is none."""
+    """Parse a value. Raises ValueError or TypeError for anything else."""
     return _param(json.loads(text, parse_constant=_no_number))
 
 
@@ -130,7 +130,7 @@ def is_number(text: str) -> bool:
 
 
 def texts_from_json(text: str) -> tuple[str, ...]:
-    """Parse a noted list of texts; empty when it is none."""
+    """Parse a noted list of texts; empty for anything else."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -81,9 +81,7 @@ class Incidents(Holds, Protocol):
         ...
 
     def wait_until(self, run: Run, at: datetime) -> bool:
-        """Move the start or retry time of a waiting run that a wrong clock had set; False when it waits no
-        more.
-        """
+        """Move the start or retry time of a run that a wrong clock had set; False if it no longer waits."""
         ...
 
     def rewind(self, *, now: datetime) -> None:
@@ -160,7 +158,7 @@ class Stopping(Standing, Current, Definitions, Transactions, Protocol):
     """For the callers that end open runs: stop of the engine, withdrawal, cancel."""
 
     def end_waiting(self, run_id: str, *, state: RunState, reason: str, detail: str, now: datetime) -> bool:
-        """End a queued run that will not start. False when it is queued no more."""
+        """End a queued run that will not start. False when it is no longer queued."""
         ...
 
     def request_stop(self, run_id: str, how: Stop, *, reason: str, detail: str, now: datetime) -> bool:

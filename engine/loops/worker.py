@@ -114,7 +114,7 @@ class Worker:
         self._noticed: set[str] = set()
         self._unsettled: set[str] = set()
         """Attempts whose end could not be recorded because of a bug: each is
-        settled alone, not to stop others.
+        settled alone, so that it does not stop the others.
         """
         self._missed: dict[str, tuple[float, float]] = {}
         self.had_work = False

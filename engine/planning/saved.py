@@ -191,9 +191,9 @@ def _read(content: dict[str, Any], *, is_sealed: bool) -> SavedPlan:
         for one in content["target"]
     )
     if target.digest != plan["to"]["sha256"]:
-        raise ValueError("the target is not that of the plan")
+        raise ValueError("the target is not the set of jobs that the plan leads to")
     if [one["spec"] for one in content["target"]] != [to_plain(one.spec) for one in target.jobs]:
-        raise ValueError("the target says more than it means")
+        raise ValueError("a job of the target has keys or values that no job file gives it")
     for problem in find_foreign([one.spec for one in target.jobs]):
         raise ValueError(problem)
     return SavedPlan(

@@ -330,7 +330,7 @@ class _Simulation:
         run.state, run.reason, run.ended_at = RunState.RETRY_WAIT, reason, None
         run.id = f"{subject.spec.name}/{run.number}"
         if self.tell:
-            self.tell(ended_at, "failed, tried again", run)
+            self.tell(ended_at, "failed, retried", run)
         wait = retry_delay(subject.spec.retry, run_id=run.id, attempt=run.attempt)
         self.at(now + wait, self.again, run)
 

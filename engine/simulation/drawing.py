@@ -109,7 +109,7 @@ def _load(outcome: Outcome, dates: Sequence[date]) -> list[str]:
             begin = outcome.load.first_hour + timedelta(hours=index)
             x = MARGIN + (begin.date() - dates[0]).days * CELL
             y = TOP + begin.hour * HOUR
-            tip = f"{day_text(begin)} {begin:%H:%MZ}: {seconds / 3600:.2f} runs at once in the mean"
+            tip = f"{day_text(begin)} {begin:%H:%MZ}: {seconds / 3600:.2f} runs at once on average"
             parts.append(
                 f'<rect class="load" x="{x}" y="{y}" width="{CELL - 2}" height="{HOUR - 1}" '
                 f'fill-opacity="{0.15 + 0.85 * seconds / most:.2f}"><title>{tip}</title></rect>'

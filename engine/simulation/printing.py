@@ -74,7 +74,7 @@ def load_lines(outcome: Outcome, *, is_narrow: bool) -> list[str]:
     for name, row in zip(_WEEKDAYS, week, strict=True):
         cells = (" " + (_level(value, most) if value else "·") for value in row)
         lines.append(f"{name:<5}{gap.join(cells)}")
-    lines.append(f"█ = {most:.2f} runs at once in the mean of that hour, UTC")
+    lines.append(f"█ = {most:.2f} runs at once, the mean of that hour, UTC")
     return lines
 
 

@@ -34,7 +34,7 @@ class NotThereError(RevisionError):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file in a commit; `name` is its path from the folder that was asked about."""
+    """A file in a commit; `name` is its path from the requested folder."""
 
     name: str
     object: str

@@ -1,7 +1,7 @@
-"""What the language asks of a kind of action."""
+"""What the language needs of each kind of action."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol  # an action of a kind is known to its module alone
+from typing import Any, NamedTuple, Protocol  # only the module of a kind knows the class of its actions
 
 from jobfile.files.fileset import Payload
 

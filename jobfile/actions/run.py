@@ -20,7 +20,7 @@ class Run:
     has_parts = False
 
     def compile(self, payload: Payload) -> ScriptAction:
-        """A list of words as its shell is not known to us: then no template is in the script."""
+        """The language of a shell that is a list of words is unknown: then the script has no template."""
         text = payload.settings["run"].text
         shell = payload.settings.get("shell")
         if shell is not None and isinstance(shell.value, list):

@@ -121,7 +121,7 @@ def _gap(minutes: Sequence[int]) -> int:
 
 
 def _times(job: JobText, entry: Setting) -> _Times | None:
-    """When an entry fires; None if it has a spread, is no cron expression or fires too often."""
+    """When an entry fires; None if it has a spread, is not a cron expression or fires too often."""
     if job.settings.get("enabled") is not None and job.settings["enabled"].value is False:
         return None
     if entry.is_unsure() or job.is_unsure("enabled"):

@@ -137,7 +137,7 @@ def duration_of(setting: Setting | None) -> timedelta | None:
 
 
 def duration_or(setting: Setting | None, otherwise: timedelta) -> timedelta:
-    """A duration, or what is meant where none is written."""
+    """A duration, or the default if none is written."""
     found = duration_of(setting)
     return otherwise if found is None else found
 

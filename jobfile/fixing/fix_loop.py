@@ -16,7 +16,7 @@ MAX_ROUNDS: Final = 10
 """Maximum passes over one file, as one fix can lead to another."""
 _MARK: Final = b"\xef\xbb\xbf"
 _TOP_KEYS: Final = ("version", "include", "defaults", "jobs")
-"""A file without any of these at its top is no job file, and is not changed."""
+"""A file without any of these at its top is not a job file, and is not changed."""
 _BEGINNING: Final = re.compile(r"(?m)^([ \t]*+)(?=[^\s#%-]|-(?!--))")
 
 

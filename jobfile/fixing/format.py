@@ -43,7 +43,7 @@ def format_source(source: Source) -> Formatted:
 
 
 def _foreign(source: Source) -> tuple[Diagnostic, ...]:
-    """The finding that a text is no job file but another tool's, or has a merge conflict."""
+    """The finding that a text is another tool's file, or has a merge conflict."""
     found = read_file(source.name, source.text.encode()).diagnostics
     return tuple(one for one in found if one.code in ("JF024", "JF025"))
 

@@ -68,7 +68,7 @@ def _entries(given: ForeignText) -> Iterator[_Entry]:
 
 
 def _find(given: ForeignText) -> Sign | None:
-    """The first line that is no setting is an entry, or most of the first lines are; or there is a header."""
+    """A crontab: its first line, or most of its first lines, are entries (not settings); or by its header."""
     lines = [line for line in given.lines[:_LOOKS_AT] if not _SETTING.fullmatch(line.text)]
     starts = {one.at.start for one in _entries(given)}
     count = sum(line.start in starts for line in lines)

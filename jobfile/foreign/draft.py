@@ -1,4 +1,4 @@
-"""A job drafted from another tool's: its settings as values, and the job file that says them."""
+"""A job drafted from a job of another tool: its settings as values, and as the text of a job file."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ from jobfile.syntax.error_context import quote
 from jobfile.syntax.scalars import core_value, is_read_otherwise
 
 MAX_LINES: Final = 10
-"""Maximum lines of a script in a draft; of a longer one the draft names a file."""
+"""Maximum lines of a script in a draft; for a longer script, the draft names a file."""
 MAX_LETTERS: Final = 500
 """Maximum characters of a script in a draft."""
 MAX_WIDTH: Final = 90
@@ -280,7 +280,7 @@ def schedule_of(text: str, *, zone: str = "") -> str | dict[str, Any] | None:
 
 
 def schedules_of(texts: Sequence[str], *, zone: str = "") -> dict[str, Any]:
-    """The key for some cron expressions; none where one is not valid here."""
+    """The key for some cron expressions; none if one is not valid here."""
     found = [schedule_of(text, zone=zone) for text in texts]
     if not found or None in found:
         return {}
@@ -293,7 +293,7 @@ def invalid_schedule(texts: Sequence[str]) -> list[str]:
 
 
 def seconds(value: object, *, scale: int = 1, least: int = 1) -> str:
-    """A number of seconds, or of units of `scale` seconds, as a duration; empty if it is none."""
+    """A number of seconds, or of units of `scale` seconds, as a duration; empty for any other value."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not least <= float(str(value)) * scale <= MAX_DURATION.total_seconds():
         return ""
@@ -315,7 +315,7 @@ def several(what: str, names: Sequence[str]) -> list[str]:
 
 
 def unset_variables(text: str, known: Collection[str]) -> list[str]:
-    """The variables that a script reads and neither it nor a list of names sets, such as `HOSTNAME`."""
+    """The variables that a script reads, but that neither it nor a list of names sets, such as `HOSTNAME`."""
     read = dict.fromkeys(_READ.findall(text))
     set_here = {*known, *_ALWAYS_SET, *_SET.findall(text)}
     return [name for name in read if name not in set_here]

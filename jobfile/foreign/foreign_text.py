@@ -12,12 +12,12 @@ from jobfile.syntax.located_reader import Event, Kind
 from jobfile.syntax.scalars import core_value
 
 MAX_NODES: Final = 20_000
-"""Values read of a file; its first job is in front of them."""
+"""Maximum values read of a file: its first job comes early enough."""
 MAX_DEPTH: Final = 64
 
 
 class Line(NamedTuple):
-    """A line that says something: its offset and its text, without the blanks around it."""
+    """A line with content: its offset and its text, without the blanks around it."""
 
     start: int
     text: str
@@ -68,7 +68,7 @@ class ForeignText:
         return all(re.search(rf"""\b{re.escape(name)}["']?[ \t]*+:""", self.text) for name in names)
 
     def first_line(self) -> tuple[int, int]:
-        """The place of the first line that says something."""
+        """The place of the first line with content."""
         if not self.lines:
             return (0, 0)
         line = self.lines[0]

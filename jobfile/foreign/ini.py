@@ -19,7 +19,7 @@ class Section:
     settings: tuple[tuple[str, str], ...] = ()
 
     def all(self, key: str) -> list[str]:
-        """Every value of a key; an empty one takes back those before it, as in systemd."""
+        """Every value of a key; an empty one removes those before it, as in systemd."""
         found: list[str] = []
         for name, value in self.settings:
             if name == key:

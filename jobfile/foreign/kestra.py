@@ -81,7 +81,7 @@ def _flat(tasks: list[Mapping[str, Any]], depth: int) -> list[Mapping[str, Any]]
 
 
 def _action(task: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """What a task does, where it is a script, a request or a line for the log; None for any other."""
+    """What a task does, if it is a script, a request or a line for the log; None for any other."""
     kind = text_of(task.get("type"))
     language = next((one for one in _SCRIPTS if f".{one}." in kind), "")
     texts = [*texts_of(task.get("commands")), *texts_of(task.get("script"))]

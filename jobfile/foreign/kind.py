@@ -1,4 +1,4 @@
-"""What the recogniser asks of a format of another tool."""
+"""What the recogniser needs of each format of another tool."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from jobfile.foreign.foreign_text import ForeignText
 
 
 class Sign(NamedTuple):
-    """By what a format was recognised: what the file is, and the place that shows it."""
+    """The sign of a format: what the file is, and the place that shows it."""
 
     title: str
     place: tuple[int, int]

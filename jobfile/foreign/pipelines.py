@@ -1,4 +1,4 @@
-"""Files that hold work in another form than jobs on a schedule: Compose, GitLab CI, Ansible, Airflow."""
+"""Files whose work is not written as jobs on a schedule: Compose, GitLab CI, Ansible, Airflow."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Names the format of a file that is no job file, and shows its first job as a job file."""
+"""Names the format of another tool's file, and shows its first job as a job file."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -22,7 +22,7 @@ IsValid = Callable[[str], bool]
 def explain_foreign(source: Source, *, is_valid: IsValid, is_job_file: bool = True) -> Diagnostic | None:
     """JF024, JF025: the one finding about a file of another tool, or with an unresolved merge conflict.
 
-    Without `is_job_file`, the file should be of another kind of jobfile's: only a conflict is looked for.
+    Without `is_job_file`, the file is another kind of jobfile's files: only a merge conflict is searched for.
     """
     conflict = find_conflict(source)
     if conflict is not None or not is_job_file:
@@ -33,7 +33,7 @@ def explain_foreign(source: Source, *, is_valid: IsValid, is_job_file: bool = Tr
 
 
 def recognise(given: ForeignText) -> tuple[Format, Sign] | None:
-    """The format of a file of another tool, and by what it was recognised; None for a job file."""
+    """The format of another tool's file, and the sign that shows it; None for a job file."""
     for form in FORMATS:
         sign = form.find(given)
         if sign is not None:

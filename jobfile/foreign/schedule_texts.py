@@ -10,7 +10,7 @@ from jobfile.foreign.draft import schedule_of
 from jobfile.schedule.duration import format_duration, meant_duration, parse_duration
 
 MAX_LENGTH: Final = 80
-"""A longer text is no short way to write a schedule."""
+"""Maximum characters of a text that could be a schedule."""
 _RATE: Final = re.compile(r"rate\((.+)\)", re.IGNORECASE)
 _AWS_CRON: Final = re.compile(r"cron\((.+)\)", re.IGNORECASE)
 _REPEAT: Final = re.compile(r"(?:R\d{0,3}/)?(P.+)", re.IGNORECASE)
@@ -37,7 +37,7 @@ NOT_SCHEDULED: Final = frozenset(
 
 
 def entry_meant(text: str) -> Mapping[str, str] | None:
-    """The keys of the entry that a text means; None if it is none of the known forms."""
+    """The keys of the entry that a text means; None for an unknown form."""
     text = " ".join(text.split())
     if not text or len(text) > MAX_LENGTH:
         return None
@@ -117,7 +117,7 @@ def _clock(word: str) -> tuple[int, int] | None:
 
 
 def _day(word: str) -> str:
-    """The short name of a weekday, or of a range of them; empty if it is none."""
+    """The short name of a weekday, or of a range of them; empty for any other word."""
     first, mark, last = word.replace("..", "-").partition("-")
     names = [_short(one) for one in ((first, last) if mark else (first,))]
     return "-".join(names) if all(names) else ""

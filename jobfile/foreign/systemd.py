@@ -32,7 +32,7 @@ _UNITS: Final = {
     "Install": "a systemd unit",
     "Unit": "a systemd unit",
 }
-"""The sections of units, those that say most of a file first."""
+"""The sections of units, those that identify a file best first."""
 _SPAN: Final = re.compile(r"(\d++(?:\.\d++)?)[ \t]*+([A-Za-z]*+)[ \t]*+")
 _PREFIX: Final = re.compile(r"[-@:+!|]*")
 _SPECIFIER: Final = re.compile(r"%[A-Za-z]")
@@ -100,7 +100,7 @@ def _schedule(timer: Section) -> tuple[object, list[str]]:
 
 
 def time_span(text: str) -> str:
-    """A time span of systemd, as in `1h 30min`, as a duration; empty if it is none."""
+    """A time span of systemd, as in `1h 30min`, as a duration; empty for any other text."""
     total, at = timedelta(), 0
     while at < len(text):
         part = _SPAN.match(text, at)

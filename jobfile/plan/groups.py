@@ -73,7 +73,7 @@ class Grouped:
 def group_changes(plan: Plan) -> Grouped:
     """The changes of a plan in groups; calendars first, then the largest group.
 
-    Jobs that were asked for by name are shown in full, so they are in no group.
+    Jobs named on the command line are shown in full, so they are in no group.
     """
     groups = _calendars(plan)
     if plan.left_out is not None and plan.left_out.filter.jobs:

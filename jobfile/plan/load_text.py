@@ -13,7 +13,7 @@ _NAMES: Final = 8
 _STEPS: Final = (1, 2, 3, 4, 6)
 """Hours in a column; more of them if the table is too wide otherwise."""
 _LEAST: Final = 0.05
-"""A smaller number of starts would be rounded to nothing."""
+"""A smaller number of starts would be rounded to 0."""
 
 
 def load_lines(load: Load, width: int = WIDTH) -> list[str]:
@@ -45,7 +45,7 @@ def _sums(counts: tuple[float, ...], step: int) -> list[float]:
 
 
 def mean_text(count: float) -> str:
-    """A mean in few signs; what is not nothing never looks like nothing."""
+    """A mean in few digits; a number above 0 is never shown as 0."""
     if count >= 1 - _LEAST or not count:
         return f"{count:.0f}"
     return f"{count:.1f}".lstrip("0") if count >= _LEAST else "<.1"

@@ -91,7 +91,7 @@ def render_page(plan: Plan) -> str:
 
 
 def _risks(plan: Plan) -> Iterator[str]:
-    """Every risk, those of the whole change first; one that several jobs have is there once."""
+    """Every risk, those of the whole change first; a risk that several jobs share is listed once."""
     found: dict[str, list[str]] = {}
     for change in plan.jobs:
         for risk in change.risks:

@@ -28,7 +28,7 @@ NEAR: Final = timedelta(days=25)
 """A day nearer than this is shown without its month."""
 
 _IMPLIED: Final = frozenset({(ParamSpec, "name"), (ParamSpec, "is_required")})
-"""Fields that are no keys in a file: a param is below its name, and with a default it is not required."""
+"""Fields that are not keys in a file: a param is below its name, and with a default it is not required."""
 
 
 def times_text(ratio: float) -> str:

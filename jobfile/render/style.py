@@ -94,7 +94,7 @@ class Style:
         return self.paint(text, tone) if tone else text
 
     def count(self, text: str, state: str) -> str:
-        """A number of runs, in the tone of their state; a dot is none."""
+        """A number of runs, in the tone of their state; a dot stands for none."""
         tone = WORDS.get(state)
         return self.paint(text, tone) if tone and text.strip("· ") else text
 
@@ -123,7 +123,7 @@ COLOURED: Final = Style(is_coloured=True)
 
 @cache
 def _any_word() -> re.Pattern[str]:
-    """A state where a sentence begins, or a final one anywhere: "the engine was not running" is no state."""
+    """A state at the start of a sentence, or a final one anywhere: not `running` in "was not running"."""
     return re.compile(rf"(?:^|(?<=: )|(?<=  )){_one_of(*WORDS)}|{_one_of(*_FINAL, *ALARMS)}")
 
 

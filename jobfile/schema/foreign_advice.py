@@ -145,7 +145,7 @@ def _retry(given: Mapping[str, object]) -> Advice:
     if attempts is None and counted is not None:
         attempts = counted + 1
     if attempts == 1:
-        return Advice(("remove it: a failed run is retried only if `retry` asks for it",), is_for_all=True)
+        return Advice(("remove it: a failed run is retried only if the job has `retry`",), is_for_all=True)
     is_valid = attempts is not None and 1 < attempts <= MOST_ATTEMPTS
     parts = [f"attempts: {attempts if is_valid else 3}"]
     for key, names in (("delay", _DELAYS), ("max_delay", _MOST_DELAYS)):
@@ -462,7 +462,7 @@ def _duration(value: object, scale: int = 1) -> str | None:
 
 
 def _span(text: str) -> str:
-    """A span of systemd, as in `1h 30min`, as a duration; empty if it is none."""
+    """A span of systemd, as in `1h 30min`, as a duration; empty for any other text."""
     if not text or _SPAN.sub("", text):
         return ""
     parts = [parse_duration(meant_duration(amount + unit) or "") for amount, unit in _SPAN.findall(text)]

@@ -273,7 +273,7 @@ _JOB: Final = (
         "permissions serviceAccount serviceAccountName",
         write("remove it: a job has the rights of the engine's user"),
     ),
-    _Row("job", "restartPolicy", write("remove it: a failed run is retried only if `retry` asks for it")),
+    _Row("job", "restartPolicy", write("remove it: a failed run is retried only if the job has `retry`")),
     _Row(
         "job",
         "successfulJobsHistoryLimit failedJobsHistoryLimit ttlSecondsAfterFinished histRetentionDays",

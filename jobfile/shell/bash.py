@@ -110,7 +110,7 @@ class BashWords(Quotes, ABC):
         raise BrokenError(begin, "a bracket")
 
     def extended_pattern(self, sign: str, *, is_command: bool) -> None:
-        """`@(a|b)` and its kin, a pattern if bash has the option extglob on."""
+        """`@(a|b)` and similar forms, a pattern if the option extglob of bash is on."""
         word = self.word()
         if self.dialect == "sh" or (sign == "!" and is_command):
             raise LostError(self.at, f"`{sign}(`")

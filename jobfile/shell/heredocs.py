@@ -85,7 +85,7 @@ class Heredocs(BashWords, ABC):
         """Where the line of the delimiter begins, and where the next line begins.
 
         Without quotes, a backslash joins a line with the next one before the comparison, so a joined line is
-        no delimiter.
+        not a delimiter.
         """
         begin = self.at
         while begin < self.limit:

@@ -97,7 +97,7 @@ class _Values:
     held: dict[tuple[str, str], int] = field(default_factory=dict)
     """By function and name: the template whose value the variable holds.
 
-    The function is "" but for `$1`, `$@` and the like: all functions share the other variables.
+    The function is "" except for `$1`, `$@` and similar ones: all functions share the other variables.
     """
     printed: dict[int, int] = field(default_factory=dict)
     """By the identity of a command: the template whose value it prints."""

@@ -104,7 +104,7 @@ def edit_a_schedule(demo):
     demo.wait_for_generation(2)
     say(
         """Last night's batch is not all there: the webshop's connection broke. nightly-orders fails and is
-        tried again, while the webshop delivers again: first with orders missing, then all of it."""
+        retried, while the webshop delivers again: first with orders missing, then all of it."""
     )
     first = demo.watch(lambda runs: failed_tries(runs, 1), "a first failed attempt")
     webshop_delivers("short")

@@ -192,7 +192,7 @@ def in_words(run):
     params = ", ".join(f"{name}={value}" for name, value in run["params"].items())
     given = f"  ({params})" if params else ""
     if run["state"] == "retry_wait":
-        return f"attempt {run['attempts']} failed: {run['reason']}; it will be tried again"
+        return f"attempt {run['attempts']} failed: {run['reason']}; it will be retried"
     attempt = f", attempt {run['attempts']}" if run["attempts"] > 1 else ""
     why = f": {run['reason']}" if run["reason"] else ""
     return f"{run['state']}{attempt}{why}{given}"

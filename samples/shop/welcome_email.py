@@ -1,4 +1,4 @@
-"""Sends the welcome mail to one customer: once, however often it is asked for.
+"""Sends the welcome mail to one customer: once, however many times it is requested.
 
 What is promised. A row in the ledger, unique for each customer, is written in the transaction that is open
 around the sending. Asked again, or asked twice at the same time: the second one waits for the first, finds

@@ -405,10 +405,10 @@ def test_a_rename_taken_back_keeps_the_history(jobfile: Jobfile, repository: Pat
     assert jobfile("apply", "--yes").code == 0
     run = jobfile("runs", "fine", "--json").json[0]["id"]
     assert jobfile("did", run).code == 0
-    assert "asked for since" in jobfile("did", "fine").out
+    assert "a run requested" in jobfile("did", "fine").out
     assert jobfile("rollback", "--yes").code == 0
     assert jobfile("runs", "good", "--json").json[0]["id"] == run
-    assert "asked for since" in jobfile("did", "good").out
+    assert "a run requested" in jobfile("did", "good").out
 
 
 # Drift

@@ -337,7 +337,7 @@ def test_a_test_by_hand_does_not_hide_that_the_scheduled_run_failed(tmp_path: Pa
     assert answer.answer is Answer.NOT_WELL
     assert "(scheduled for 2026-03-06 02:00 UTC, run" in answer.line
     assert answer.line.endswith(
-        f"; asked for since by anna at 2026-03-06 03:00 UTC: succeeded (run {run.id[:8]})"
+        f"; a run requested by anna at 2026-03-06 03:00 UTC: succeeded (run {run.id[:8]})"
     )
     assert answer.asked_since is not None
     assert answer.asked_since.id == run.id
@@ -351,11 +351,11 @@ def test_what_was_asked_for_since_is_not_told_when_it_came_out_alike(tmp_path: P
     ask(world)
     world.finish()
     assert newest(world).answer is Answer.SUCCEEDED
-    assert "asked for since" not in newest(world).line
+    assert "a run requested" not in newest(world).line
     ask(world)
     world.finish(exit_code=1)
     assert newest(world).answer is Answer.SUCCEEDED
-    assert "asked for since by anna" in newest(world).line
+    assert "a run requested by anna" in newest(world).line
 
 
 def test_what_was_asked_for_since_with_other_params_is_not_told(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ def test_before_its_first_night_a_job_is_not_yet_due_whatever_was_tried(tmp_path
     answer = newest(world)
     assert answer.answer is Answer.NOT_OVER
     assert answer.line.startswith(
-        "hello: not yet due, expected at 2026-03-06 02:00 UTC; asked for since by anna"
+        "hello: not yet due, expected at 2026-03-06 02:00 UTC; a run requested by anna"
     )
 
 

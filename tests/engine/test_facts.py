@@ -144,7 +144,7 @@ def test_the_facts_of_a_scheduled_run_come_in_this_order() -> None:
 def test_a_run_by_hand_has_no_schedule_engine_or_pause(by: str, said: str) -> None:
     run = a_run(digest="digest", requested_by=by)
     rows = Rows(pauses=[Pause("hello", "hand", "bo", "", NOON, None, None, "")])
-    assert facts(rows, item_of(run)) == [f"asked for| {said}", "definition| jobs.yaml:7, generation 3"]
+    assert facts(rows, item_of(run)) == [f"requested| {said}", "definition| jobs.yaml:7, generation 3"]
 
 
 def test_the_definition_is_the_newest_with_the_digest_of_the_run() -> None:

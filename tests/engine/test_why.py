@@ -187,7 +187,7 @@ def test_the_story_of_a_run_that_somebody_asked_for(tmp_path: Path) -> None:
         story(world, NOON)
         == f"""\
 hello, 2026-03-05 12:00 UTC: failed, killed (SIGKILL)
-asked for| 2026-03-05 12:00 UTC by anna
+requested| 2026-03-05 12:00 UTC by anna
 definition| jobs.yaml:3, generation 1
 run| {run.id[:8]}, manual, failed
 params| dry=true
@@ -215,7 +215,7 @@ def test_a_retry_by_hand_is_told_alike_by_all_answers(tmp_path: Path, code: int)
         answer = did(world.view, "hello", zone=UTC_ZONE, params={}, on=None, at=at, now=now, presence=RUNNING)
         assert answer.answer is (Answer.SUCCEEDED if code == 0 else Answer.NOT_WELL)
         assert "for 2026-03-05 13:00 UTC, retried by hand at 2026-03-05 14:00 UTC" in answer.line
-        assert "asked for" not in answer.line
+        assert "requested" not in answer.line
     report = make_report(world.view, since=NOON, until=now + DAY, now=now, presence=RUNNING)
     assert (report.total.expected, report.total.requested, report.total.adds_up) == (1, 0, True)
     assert report.total.verdicts == ({"fixed_by_hand": 1} if code == 0 else {"failed": 1})

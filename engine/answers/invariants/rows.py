@@ -57,7 +57,9 @@ def _suspects(code: str, found: tuple[Suspect, ...]) -> Iterator[Finding]:
 def _help(code: str, one: Suspect) -> str:
     story = f"`jobfile logs {short(one.run_id)}`"
     if code == "invariant.I6":
-        return f"{story} shows what each wrote; `idempotent: false` in the job never tries a lost run again"
+        return (
+            f"{story} shows what each wrote; with `idempotent: false` in the job, a lost run is never retried"
+        )
     return f"{story} shows what it wrote; {REPORT_IT}"
 
 

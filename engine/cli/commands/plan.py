@@ -167,7 +167,7 @@ def _refuse_mixed(wanted: Filter, form: str, *, out: str | None, is_summary: boo
 
 
 def _filtered(plan: Plan, wanted: Filter) -> Plan:
-    """The selected jobs; raises if no job has a name, tag or owner that was asked for."""
+    """The selected jobs; raises for a name, tag or owner that no job has."""
     problem = unknown_to(plan, wanted)
     if problem:
         raise UnknownJobError(problem)

@@ -98,7 +98,7 @@ def command(
     now = place.now()
     is_running = is_engine_running(place.state_dir)
     if outputs and not is_dry:
-        raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry")
+        raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry-run")
     if not is_running and not is_dry:
         refuse_unsafe_files(place, is_strict=is_strict)
     wanted = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
