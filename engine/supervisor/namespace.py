@@ -82,15 +82,6 @@ def append_to(name: str, *, folder: int) -> int:
     return open_file(name, flags | os.O_EXCL, folder=folder)
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a new file."""
-    handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    try:
-        write_all_at(handle, content, 0)
-    finally:
-        os.close(handle)
-
-
 def write_script(name: str, content: bytes, *, folder: int) -> None:
     """Write a new file in an attempt's folder, in the place of an old one.
 

@@ -27,7 +27,6 @@ from jobfile.expressions.foreign_names import foreign_name
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
 EQUALITY: Final = ("==", "!=")
-ORDER: Final = ("<", "<=", ">", ">=")
 _ANY: Final = Type(Kind.ANY)
 _HARMLESS: Final = re.compile(r"[\w .,:/@%+-]*", re.ASCII)
 """Date formats without a character that is special to a shell, except blanks between words."""

@@ -14,9 +14,9 @@ from jobfile.model.jobs import JobSpec, ScheduleEntry
 
 Plain = dict[str, Any]
 VERSION = 2
-"""Of the canonical text, and so of all digests. Since 2 a member of a union says its kind."""
+"""The version of the canonical text, and so of all digests. Since 2, a member of a union has its kind."""
 TAG = "kind"
-"""The key that says which member of a union a map is."""
+"""The key that names which member of a union a map is."""
 
 
 def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data

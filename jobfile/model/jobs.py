@@ -418,8 +418,3 @@ class JobSpec(Shown):
     artifacts: tuple[str, ...] = ()
     notify: Mapping[str, tuple[ChannelSpec, ...]] = field(default_factory=dict)
     renamed_from: str | None = None
-
-    @property
-    def is_manual(self) -> bool:
-        """Whether this job only starts by hand."""
-        return not self.schedule and not self.triggers

@@ -1,7 +1,7 @@
 """Describes a schedule entry in words, so that the author can check its meaning."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from jobfile.model.jobs import (
     AtEntry,
@@ -13,7 +13,7 @@ from jobfile.model.jobs import (
     ScheduleEntry,
 )
 from jobfile.schedule.cron import CronExpression, SpecialDay, parse_cron
-from jobfile.schedule.occurrences import clock_effects, load_zone
+from jobfile.schedule.occurrences import load_zone
 
 _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -110,16 +110,6 @@ def _first_and_last(first: date | None, last: date | None) -> str:
     if first is not None:
         return f"from {first} on"
     return f"until {last} inclusive" if last is not None else ""
-
-
-def describe_clock_effects(entry: ScheduleEntry, *, after: datetime, days: int = 366) -> str:
-    """The local dates affected by a clock change in the days after an instant, in one line."""
-    effects = clock_effects(entry, after=after, days=days)
-    gaps = [f"{one.date.isoformat()} (gap)" for one in effects if one.is_gap]
-    folds = [f"{one.date.isoformat()} (fold)" for one in effects if not one.is_gap]
-    if not effects:
-        return "none"
-    return ", ".join([*(gaps or ["none in a gap"]), *(folds or ["none in a fold"])])
 
 
 def _period(every: timedelta) -> str:

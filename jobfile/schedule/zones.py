@@ -50,11 +50,6 @@ class ClockChange:
         """The first local time, without a zone, that does not exist or occurs twice."""
         return self.at.replace(tzinfo=None) + min(self.offset_before, self.offset_after)
 
-    @property
-    def local_to(self) -> datetime:
-        """The first local time, without a zone, that occurs once again."""
-        return self.local_from + self.size
-
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:

@@ -24,7 +24,7 @@ from jobfile.model.jobs import (
 )
 from jobfile.pipeline import compile_files
 from jobfile.schedule.dates import parse_date, parse_moment, parse_time
-from jobfile.schedule.in_words import describe, describe_clock_effects
+from jobfile.schedule.in_words import describe
 from jobfile.schedule.local_times import LAST_SINGULAR_YEAR
 from jobfile.schedule.occurrences import (
     Fire,
@@ -44,6 +44,7 @@ from tests.language.test_occurrences import (
     walk,
     zone_of,
 )
+from tests.language.test_words import clock_effects_text
 
 OSLO = "Europe/Oslo"
 NEW_YORK = "America/New_York"
@@ -529,7 +530,7 @@ def test_effects_of_a_clock_change_are_reported_for_open_days_only() -> None:
         (business(-1, "02:30", sunday, OSLO), "2026-03-29 (gap), 2026-10-25 (fold)"),
         (business(1, "02:30", sunday, OSLO), "none"),
     ):
-        assert describe_clock_effects(entry, after=after) == effects
+        assert clock_effects_text(entry, after=after) == effects
     assert explain_fire(business(-1, "02:30", sunday, OSLO), utc("2026-03-29T01:00")) == (
         "02:30 does not exist: first instant after the gap"
     )
@@ -819,7 +820,7 @@ def test_every_entry_has_words(
         assert "  " not in words
         assert ", ," not in words
         assert zone in words or (isinstance(entry, EveryEntry) and entry.from_day is entry.until_day is None)
-        assert describe_clock_effects(entry, after=after)
+        assert clock_effects_text(entry, after=after)
 
 
 # --- how long a search takes

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from jobfile.model.jobs import CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.schedule.cron import CronExpression, parse_cron
-from jobfile.schedule.in_words import describe, describe_clock_effects
+from jobfile.schedule.in_words import describe
+from jobfile.schedule.occurrences import clock_effects
 
 NEW_YORK = "America/New_York"
 
@@ -19,6 +20,16 @@ def cron(text: str, zone: str = "UTC", days: DayRule = DayRule.CRON) -> CronEntr
 
 def every(seconds: int) -> EveryEntry:
     return EveryEntry(every=timedelta(seconds=seconds), timezone="UTC")
+
+
+def clock_effects_text(entry: ScheduleEntry, *, after: datetime, days: int = 366) -> str:
+    """The local dates affected by a clock change in the days after an instant, in one line."""
+    effects = clock_effects(entry, after=after, days=days)
+    gaps = [f"{one.date.isoformat()} (gap)" for one in effects if one.is_gap]
+    folds = [f"{one.date.isoformat()} (fold)" for one in effects if not one.is_gap]
+    if not effects:
+        return "none"
+    return ", ".join([*(gaps or ["none in a gap"]), *(folds or ["none in a fold"])])
 
 
 @pytest.mark.parametrize(
@@ -63,17 +74,11 @@ def test_an_entry_is_described_as_a_person_would(entry: ScheduleEntry, words: st
     assert describe(entry) == words
 
 
-def test_the_clock_effects_of_a_year_are_in_one_line() -> None:
+def test_the_days_of_a_year_that_a_clock_change_affects_are_found() -> None:
     after = datetime(2026, 3, 5, 12, tzinfo=UTC)
-    assert (
-        describe_clock_effects(cron("30 2 * * *", NEW_YORK), after=after)
-        == "2026-03-08 (gap), none in a fold"
-    )
-    assert (
-        describe_clock_effects(cron("30 1 * * *", NEW_YORK), after=after)
-        == "none in a gap, 2026-11-01 (fold)"
-    )
-    assert describe_clock_effects(cron("30 5 * * *", NEW_YORK), after=after) == "none"
+    assert clock_effects_text(cron("30 2 * * *", NEW_YORK), after=after) == "2026-03-08 (gap), none in a fold"
+    assert clock_effects_text(cron("30 1 * * *", NEW_YORK), after=after) == "none in a gap, 2026-11-01 (fold)"
+    assert clock_effects_text(cron("30 5 * * *", NEW_YORK), after=after) == "none"
 
 
 @given(
