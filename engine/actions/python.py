@@ -28,9 +28,7 @@ class Python:
         """Execute the interpreter with the program that calls the function; the arguments are JSON."""
         interpreter = interpreter_of(around)
         if not os.access(interpreter, os.X_OK):
-            raise CannotStartError(
-                Reason.START_ERROR, f"{CHOSEN} is {interpreter}, and that is not a program"
-            )
+            raise CannotStartError(Reason.START_ERROR, f"{CHOSEN} is {interpreter}, which is not a program")
         arguments = json.dumps(values()["params"])
         target = f"{action.module}:{action.function}"
         return Prepared(

@@ -1,4 +1,4 @@
-"""What became of the steps of a run: for `why` and `logs`, in the order of the job file."""
+"""The states of the steps of a run, for `why` and `logs`, in the order of the job file."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def attempts_in_order(view: View, run: Run, attempts: Sequence[Attempt]) -> tupl
 
 
 def step_line(one: StepRun, items: Sequence[StepRun]) -> str:
-    """A step in a line: its state and why; for a `for_each`, how many of its items are in which state."""
+    """A step in a line: its state and why; for a `for_each`, the number of its items in each state."""
     words = reason_words(one.reason, one.detail) if one.reason else one.detail
     line = f"{place_text(one.step, one.item)}  {one.state.value}{f', {words}' if words else ''}"
     if one.items is None:

@@ -46,7 +46,7 @@ def check_sets(
             sets[index] = around
             wanted.add(_identity(one.files[0][0]))
     if fix:
-        from engine.cli.mending import mend_set  # noqa: PLC0415  start-up time: only when asked for
+        from engine.cli.mending import mend_set  # noqa: PLC0415  start-up time: only when needed
 
         sets = [mend_set(one, unsafe=fix == "unsafe", only=wanted or None) for one in sets]
     everything: list[Diagnostic] = []

@@ -35,7 +35,7 @@ def print_diagnostics(
         if text := render_short(diagnostics):
             click.echo(text.rstrip("\n"))
     elif form in ("github", "gitlab", "sarif"):
-        from engine.cli.services import print_for_service  # noqa: PLC0415  start-up time: only when asked for
+        from engine.cli.services import print_for_service  # noqa: PLC0415  start-up time: only when needed
 
         print_for_service(diagnostics, sources, form=form, files=files, jobs=jobs)
     else:

@@ -45,7 +45,7 @@ class StepKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StepRun(Shown):
-    """What became of a step, or of an item, in a run. One without a record is not decided yet."""
+    """The state of a step, or of an item, in a run. A step without a record is not decided yet."""
 
     step: str
     item: int = 0

@@ -183,9 +183,9 @@ def skip_rest(action: StepsAction, states: States, *, reason: str) -> States:
 
 
 def kept_for_retry(action: StepsAction, states: States) -> States:
-    """The states with which a retry of the run begins: of the steps that need not run again.
+    """The states with which a retry of the run begins: those of the steps that do not run again.
 
-    The rest is decided again, so the retry continues at the first failed step.
+    All other steps are decided again, so the retry continues at the first failed step.
     """
     allowed = _allowed(action)
     return {

@@ -34,7 +34,7 @@ class Past(Protocol):
     def resolve(self, attempt: Attempt, ended: Ended, *, state: RunState, detail: str) -> bool:
         """Record the end of a lost attempt, found late. It is recorded once.
 
-        True when the run is resolved by it too, which it is not when a later attempt has started.
+        True if this also resolves the run; it does not if a later attempt has started.
         """
         ...
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Steps(Protocol):
-    """The steps of runs: what became of each, and which may start."""
+    """The steps of runs: their states, and which may start."""
 
     def of_run(self, run_id: str) -> tuple[StepRun, ...]:
         """The decided steps of a run and their items, by name and item."""
@@ -56,5 +56,5 @@ class Steps(Protocol):
         ...
 
     def stopping(self) -> tuple[Run, ...]:
-        """Runs with steps that are being ended, and of which nothing runs any more."""
+        """Runs with steps that are being ended and that have no running attempt."""
         ...

@@ -158,8 +158,8 @@ def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
     versions = [content.get(one) for one in ("kind", "language", "canonical", "cron_semantics")]
     if versions != [KIND, LANGUAGE, CANONICAL, CRON_SEMANTICS_VERSION]:
         raise PlanRefusedError(
-            f"{path} was made by a jobfile that reads job files in another way than this one, {__version__}: "
-            "make it again with  jobfile plan --out"
+            f"{path} was made by a version of jobfile that reads job files differently from this one, "
+            f"{__version__}: make it again with  jobfile plan --out"
         )
     try:
         return _read(content, is_sealed=is_whole)
@@ -227,8 +227,8 @@ def _refuse_secrets(plan: Plan) -> None:
         first = found[0]
         raise JobfileError(
             f"not saved: {first.file}:{first.span.start.line} holds what looks like a secret in plain text "
-            f"[{_SECRETS}], and the plan's file would hold it too. Name its place under `secrets`, or say "
-            f"that it is none:  # jobfile: allow {_SECRETS} REASON"
+            f"[{_SECRETS}], and the plan's file would hold it too. Name its place under `secrets`, or if it "
+            f"is not a secret, add the comment:  # jobfile: allow {_SECRETS} REASON"
         )
 
 

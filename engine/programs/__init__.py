@@ -1,3 +1,3 @@
-"""Small programs with which jobs are executed. They import the standard library only, nothing of jobfile."""
+"""Small programs that run in the process of a job. They import only the standard library."""
 
 __all__ = ["call_function"]

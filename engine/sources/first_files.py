@@ -57,7 +57,7 @@ def write_first_files(folder: Path) -> FirstFiles:
 
 def _first_job(main_file: Path) -> str:
     """The first job of a main file that may be the user's own."""
-    from jobfile.pipeline import check_files  # noqa: PLC0415  start-up time: only when asked for
+    from jobfile.pipeline import check_files  # noqa: PLC0415  start-up time: only when needed
 
     try:
         found = check_files(read_job_files(main_file).files).files

@@ -1,7 +1,7 @@
 """The course of a run with steps: its beginning, the end of each attempt, and its end.
 
 Each function records one change and everything that follows from it in the caller's transaction: so after a
-crash, the ledger never has a step whose turn has come and that nobody will start.
+crash, the ledger never has a step that is ready and that no engine will ever start.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +125,7 @@ def settle_step(
         return []
     seen = step_as_job(spec, attempt.step)
     outputs = outputs_of(outcome, seen)
-    tried = replace(run, id=attempt.id, attempt=before.tries)  # the jitter of its wait is its own
+    tried = replace(run, id=attempt.id, attempt=before.tries)  # each step has its own jitter
     verdict = settle(tried, outcome, spec=seen, now=now, outputs=outputs)
     if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(courses.store, run)):
         verdict = settle(tried, outcome, spec=seen, now=now, gone=gone, outputs=outputs)

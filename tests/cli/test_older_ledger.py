@@ -124,7 +124,7 @@ def test_a_plan_that_it_saved_is_refused_with_what_to_do(old: Jobfile) -> None:
     bring_up_to_date()
     said = old("apply", "later.jfplan")
     assert said.code == 4
-    assert "reads job files in another way than this one" in said.err
+    assert "reads job files differently from this one" in said.err
     assert "jobfile plan --out" in said.err
 
 

@@ -145,7 +145,7 @@ def test_a_chosen_interpreter_that_is_missing_is_told(
     monkeypatch.setenv("JOBFILE_PYTHON", "/no/such/python")
     job("reports:report")
     said = functions("run", "call")
-    assert "JOBFILE_PYTHON is /no/such/python, and that is not a program" in said.err
+    assert "JOBFILE_PYTHON is /no/such/python, which is not a program" in said.err
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)

@@ -155,7 +155,7 @@ def test_a_forged_plan_is_refused_even_with_the_right_seal(
         content["plan"]["to"]["sha256"] = digest(canonical_json(specs))
         put(saved, content, key if has_key else bytes(KEY_BYTES))
         is_told_apart = has_key and edit == "the language"
-        refused(jobfile, "reads job files in another way" if is_told_apart else CHANGED)
+        refused(jobfile, "reads job files differently" if is_told_apart else CHANGED)
         said = jobfile("show", NAME)
         assert "\x1b" not in said.out + said.err, edit
 

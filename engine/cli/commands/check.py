@@ -114,6 +114,6 @@ def command(
 def _changed(files: Mapping[str, bytes], revision: str | None) -> frozenset[str]:
     if revision is None:
         return frozenset()
-    from engine.cli.services import changed_since  # noqa: PLC0415  start-up time: only when asked for
+    from engine.cli.services import changed_since  # noqa: PLC0415  start-up time: only when needed
 
     return changed_since(revision, files)

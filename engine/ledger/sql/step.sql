@@ -1,4 +1,4 @@
--- Steps: what became of each step and item of a run. A step without a row is not decided yet.
+-- Steps: the state of each step and item of a run. A step without a row is not decided yet.
 
 -- name: set_step
 -- The state of a step. Its attempt is counted when it starts.

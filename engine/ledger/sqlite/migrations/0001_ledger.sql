@@ -1,4 +1,4 @@
--- The ledger: what was expected, what became of it, and who changed what.
+-- The ledger: what was expected, how it ended, and who changed what.
 -- Instants are integers: microseconds since 1970-01-01T00:00Z.
 
 create table meta (
@@ -6,8 +6,8 @@ create table meta (
   value text not null
 ) strict, without rowid;
 
--- One started engine, or one `jobfile run` that did without. A miss can say why: between two sessions of
--- kind 'engine' nobody was there.
+-- One started engine, or one `jobfile run` without an engine. It explains a miss: between two sessions of kind
+-- 'engine', no engine was running.
 create table session (
   epoch        integer primary key,
   kind         text    not null,
@@ -52,7 +52,7 @@ create table job_version (
 create unique index job_version_in_force on job_version (job) where until_generation is null;
 
 -- A schedule while it is in force, with its coverage: every occurrence in (active_from, covered_until]
--- has a run or lies in a gap. Coverage only grows; a schedule never owns an instant before active_from.
+-- has a run, or is in a gap. Coverage only grows; a schedule never owns an instant before active_from.
 create table schedule (
   id            integer primary key,
   job           text    not null,
@@ -131,7 +131,7 @@ create table attempt (
 ) strict, without rowid;
 create index attempt_live on attempt (state) where state in ('starting', 'running');
 
--- One row that accounts for many occurrences in a row that did not run.
+-- One row that accounts for many consecutive occurrences that did not run.
 create table gap (
   id          integer primary key,
   schedule_id integer not null references schedule (id),
@@ -148,7 +148,7 @@ create table gap (
 create index gap_of_job on gap (job, first_at);
 create index gap_time on gap (last_at);
 
--- A set of files that was refused while the last good generation went on.
+-- A set of files that was refused; the last good generation stayed in force.
 create table rejection (
   id          integer primary key,
   rejected_at integer not null,
@@ -158,7 +158,7 @@ create table rejection (
   resolved_at integer
 ) strict;
 
--- Who changed what, when and why. Only added to.
+-- Who changed what, when and why. Rows are only added.
 create table audit (
   seq    integer primary key,
   at     integer not null,

@@ -1,10 +1,10 @@
--- Pauses, clocks that are not believed, and what a run that waits is waiting for.
+-- Pauses, clocks that are not believed, and the reason why a run waits.
 
--- How long the host had been up when the engine was last seen: tells a clock that was set from time that passed.
+-- Seconds since boot when the engine was last seen: with it, a clock that was set differs from time that passed.
 alter table session add column boot_seconds real;
 
--- A clock that ran wrongly and was set right by a person begins a new epoch: what it named wrongly does not
--- stand in the way of the true instants with the same names.
+-- When a user corrects a wrong clock, a new epoch begins: occurrences recorded under the wrong clock do not block
+-- the true ones at the same instants.
 alter table schedule add column clock_epoch integer not null default 0;
 alter table run add column clock_epoch integer not null default 0;
 drop index run_occurrence;
@@ -14,9 +14,9 @@ create unique index run_occurrence on run (job, schedule_key, scheduled_for, clo
 -- After this instant a waiting run is missed.
 alter table run add column start_by integer;
 create index run_start_by on run (start_by) where state = 'queued' and start_by is not null;
--- After an absence these may be many, and are started at a pace.
+-- After an absence there may be many of these, and they start at a limited rate.
 create index run_catchup on run (not_before) where state = 'queued' and trigger = 'catchup';
--- Waiting runs about which nothing is decided yet: their spread has not passed.
+-- Waiting runs that are not decided yet: their spread has not passed.
 create index run_undecided on run (not_before) where state = 'queued' and reason = 'spread';
 
 alter table gap add column detail text not null default '';
@@ -37,7 +37,7 @@ create table pause (
 ) strict;
 create index pause_of_job on pause (job, paused_at);
 
--- What happened to the engine and not to one job: it was away, the clock was set, the clock is not believed.
+-- What happened to the engine, and not to a single job: it was away, the clock was set, or is not believed.
 create table incident (
   id          integer primary key,
   kind        text    not null,

@@ -1,5 +1,5 @@
--- The attempts lie in the order in which their runs were recorded, not in that of ids, which is random: what is
--- written together is found together, and a commit writes a few pages instead of two for each attempt.
+-- Attempts are stored in the order in which their runs were recorded, not in the random order of ids: rows that are
+-- written together are stored together, and a commit writes a few pages instead of two for each attempt.
 create table attempt_new (
   run_seq            integer not null references run (seq),
   number             integer not null,

@@ -1,5 +1,5 @@
--- Each record of the audit carries a hash of itself and of the one before, so that none can be edited, removed or put
--- in between unseen. Records from before this step are chained as they stand now.
+-- Each record of the audit has a hash of itself and of the previous one, so that no record can be edited, removed or
+-- inserted unnoticed. Records from before this step are chained as they are now.
 create table audit_new (
   seq    integer primary key,
   at     integer not null,

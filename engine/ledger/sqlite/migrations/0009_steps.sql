@@ -1,4 +1,4 @@
--- An attempt belongs to a run and a step: '' for a job with one action, and item 0 where a step has no list.
+-- An attempt belongs to a run and a step: '' for a job with one action, and item 0 if a step has no list.
 create table attempt_new (
   run_seq            integer not null references run (seq),
   step               text    not null default '',
@@ -29,8 +29,8 @@ drop table attempt;
 alter table attempt_new rename to attempt;
 create index attempt_lost on attempt (ended_at) where state = 'lost' and resolved = '';
 
--- In the canonical text of a job each member of a union says its kind, so the digests of all jobs change, once.
--- A text that is not the one that was hashed is kept as it is: no new digest may make it look intact.
+-- In the canonical text of a job each member of a union has its kind, so the digests of all jobs change, once.
+-- A text that differs from the hashed one stays as it is: no new digest may make it look intact.
 create temp table tagging as
 select digest as old, sha256(tagged) as new, job, tagged as spec
 from (select digest, job, tagged_job(cast(spec as blob)) as tagged from definition

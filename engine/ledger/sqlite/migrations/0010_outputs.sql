@@ -1,4 +1,4 @@
--- The outputs of a run by name, as canonical JSON: of its steps and items, or with step '' of a job with one action.
+-- The outputs of a run by name, as canonical JSON: of its steps and items, or with step '' for a job with one action.
 create table output (
   run_seq integer not null references run (seq),
   step    text    not null default '',

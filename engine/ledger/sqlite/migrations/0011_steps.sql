@@ -1,4 +1,4 @@
--- The steps of a run that are decided, and the items of their lists; with item 0 the step itself.
+-- The decided steps of a run, and the items of their lists; item 0 is the step itself.
 create table step (
   run_seq  integer not null references run (seq),
   step     text    not null,
