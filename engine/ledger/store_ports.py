@@ -224,15 +224,15 @@ class Accounting(Stopping, Pausing, Protocol):
         """Record the decision about a run whose spread has passed. False when it is decided already."""
         ...
 
-    def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
+    def count_blocking(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
         """The numbers of active and of waiting runs with a concurrency key, each counted up to `at_most`.
 
         A run whose spread has not passed blocks no other and is not counted.
         """
         ...
 
-    def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
-        """The runs that `count_in_the_way` counts: first the active, then the waiting, each oldest first."""
+    def blocking_runs(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
+        """The runs that `count_blocking` counts: first the active, then the waiting, each oldest first."""
         ...
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:

@@ -229,10 +229,10 @@ class _InTheWay:
     key: str
 
     def count(self, *, at_most: int) -> tuple[int, int]:
-        return self.store.count_in_the_way(self.key, at_most=at_most)
+        return self.store.count_blocking(self.key, at_most=at_most)
 
     def rows(self, *, limit: int | None = None) -> tuple[Sequence[Run], Sequence[Run]]:
-        found = self.store.runs_in_the_way(self.key, limit=limit)
+        found = self.store.blocking_runs(self.key, limit=limit)
         active = [one for one in found if one.state in ACTIVE_STATES]
         return active, [one for one in found if one.state is RunState.QUEUED]
 

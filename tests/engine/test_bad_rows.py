@@ -335,9 +335,9 @@ def test_a_running_run_that_cannot_be_read_holds_its_slot_until_its_process_ends
     change(world, "update run set params = '{' where job = 'one'")
     world.boot()
     world.pass_time(seconds=5)
-    assert world.store.count_in_the_way("one", at_most=9) == (1, 0)
+    assert world.store.count_blocking("one", at_most=9) == (1, 0)
     world.finish()
-    assert world.store.count_in_the_way("one", at_most=9) == (0, 0)
+    assert world.store.count_blocking("one", at_most=9) == (0, 0)
     next_instant(world)
     assert [run.job for run in world.view.open_runs()] == ["one", "other"]
 

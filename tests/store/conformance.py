@@ -900,9 +900,9 @@ def test_what_is_in_the_way_and_what_may_start_is_what_a_reading_of_all_runs_say
         waiting = [run.id for run in same if run.state is RunState.QUEUED and run.reason != "spread"]
         for most in (0, 1, 3, 99):
             expected = (min(most, len(active)), min(most, len(waiting)))
-            assert store.count_in_the_way(key, at_most=most) == expected
-        assert [run.id for run in store.runs_in_the_way(key)] == active + waiting
-        assert [run.id for run in store.runs_in_the_way(key, limit=1)] == (active + waiting)[:1]
+            assert store.count_blocking(key, at_most=most) == expected
+        assert [run.id for run in store.blocking_runs(key)] == active + waiting
+        assert [run.id for run in store.blocking_runs(key, limit=1)] == (active + waiting)[:1]
     for limit in (1, 5, 99):
         found = [run.id for run in store.startable(now=NOON, limit=limit, is_catchup=False)]
         assert found == [run.id for run in may_start(crowd)[:limit]]

@@ -283,9 +283,9 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         with_waiting(trigger=TriggerKind.CATCHUP, schedule_key="default"),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=True)), FORWARD),
     ),
-    "runs_in_the_way": (
+    "blocking_runs": (
         with_active,
-        Listing(lambda one: ids(one.store.runs_in_the_way("same")), [1, 2, 5, 3, 4]),
+        Listing(lambda one: ids(one.store.blocking_runs("same")), [1, 2, 5, 3, 4]),
     ),
     "overdue": (
         with_waiting(),

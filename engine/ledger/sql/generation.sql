@@ -76,7 +76,7 @@ insert into definition (digest, job, spec) values (:digest, :job, :spec) on conf
 select job, spec from definition where digest = :digest;
 
 -- name: newest_definitions
--- The newest definition of each job: the one applied last, or of a job that was never applied the one of its newest run.
+-- The newest definition of each job: the one applied last; for a job that was never applied, that of its newest run.
 select v.job, d.digest, d.spec from job_version v join definition d on d.digest = v.digest
 where v.from_generation = (select max(o.from_generation) from job_version o where o.job = v.job)
 union all

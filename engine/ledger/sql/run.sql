@@ -114,7 +114,7 @@ select * from (
   select * from run where state = 'retry_wait' and job = :job)
 order by seq;
 
--- name: count_in_the_way
+-- name: count_blocking
 -- Count the active and the waiting runs with a concurrency key, each up to a limit, so that a long queue costs no more
 -- than a short one. Runs whose spread has not passed do not count: `<` and `>` instead of `<>`, because the index is
 -- ordered by reason.
@@ -129,8 +129,8 @@ select
     select 1 from run where concurrency_key = :concurrency_key and state = 'queued' and reason > 'spread'
     limit :at_most)) as waiting;
 
--- name: runs_in_the_way
--- The runs that count_in_the_way counts: the active ones, then the waiting ones, each oldest first.
+-- name: blocking_runs
+-- The runs that count_blocking counts: the active ones, then the waiting ones, each oldest first.
 select * from (
   select *, 0 as place from run where concurrency_key = :concurrency_key
     and state in ('running', 'cancelling', 'retry_wait')

@@ -271,14 +271,14 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         if not self._db.write("gap.extend_gap", values):
             self._db.write("gap.add_gap", values)
 
-    def count_in_the_way(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
-        row = self._db.row("run.count_in_the_way", {"concurrency_key": concurrency_key, "at_most": at_most})
+    def count_blocking(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
+        row = self._db.row("run.count_blocking", {"concurrency_key": concurrency_key, "at_most": at_most})
         assert row is not None
         return int(row["active"]), min(at_most, int(row["waiting"]))
 
-    def runs_in_the_way(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
+    def blocking_runs(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
         values = {"concurrency_key": concurrency_key, "limit": ALL_ROWS if limit is None else limit}
-        return self._open("run.runs_in_the_way", values)
+        return self._open("run.blocking_runs", values)
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
         return self._open("run.waiting_of_job", {"job": job})

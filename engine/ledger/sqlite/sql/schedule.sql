@@ -18,7 +18,7 @@ update schedule set active_until = max(covered_until, :at), ended_because = :bec
 where id = :id and active_until is null;
 
 -- name: end_leftover_schedule
--- End a leftover before a new schedule takes its key: its job is not in force, or its row is unreadable.
+-- End a leftover schedule before a new one takes its key: its job is not in force, or its row is unreadable.
 update schedule set active_until = max(covered_until, :active_from), ended_because = 'schedule_changed',
                     covered_until = max(covered_until, :active_from)
 where job = :job and schedule_key = :schedule_key and active_until is null;
