@@ -21,7 +21,7 @@ from engine.ledger.ports import Current, EngineHistory, History, View
 
 WAITS_LONG = timedelta(seconds=2)
 """A startable run that waits longer than this waits for a free slot: otherwise
-the engine starts it at once.
+the engine starts it immediately.
 """
 
 SOON = timedelta(days=40)

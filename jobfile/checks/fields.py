@@ -89,7 +89,7 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
 
 
 _NEVER_ZERO: Final[Mapping[str, tuple[str, str]]] = {
-    "timeout": ("it would end every run at once", "write  none  for no limit, or a time above 0"),
+    "timeout": ("it would end every run immediately", "write  none  for no limit, or a time above 0"),
     "window": ("every missed run is older than this", "write  catchup: none  or a time above 0"),
     "success_every": ("no job can meet this", "write a time above 0"),
     "max_duration": ("every run takes longer", "write a time above 0"),

@@ -177,7 +177,7 @@ def check_tries_have_pauses(payload: Payload) -> Iterator[Diagnostic]:
             setting.part("delay") or setting,
             "JF629",
             f"{retry.attempts:,} attempts with less than a second between them",
-            label="a program that fails at once is restarted again and again",
+            label="a program that fails immediately is restarted again and again",
             help=("wait longer:  delay: 10s", "or use fewer attempts:  attempts: 3"),
         )
 

@@ -17,7 +17,7 @@ RISKS: Final = {
     "RISK02": "the timeout is shorter than runs take",
     "RISK03": "waiting or running runs are affected",
     "RISK04": "other jobs follow this one",
-    "RISK05": "a run that was due soon does not happen, or one starts at once",
+    "RISK05": "a run that was due soon does not happen, or one starts immediately",
     "RISK06": "a run may now be executed twice",
     "RISK07": "more runs at once",
     "RISK08": "a different secret, or a different webhook",
@@ -177,7 +177,7 @@ def _due_soon(asked: _Asked) -> Iterator[Risk]:
         yield Risk("RISK05", message, {"lost": soon[0].at.isoformat()})
     first = runs.next_after[0] if runs.next_after else None
     if first is not None and first.starts - now < AT_ONCE and first not in runs.next_before:
-        yield Risk("RISK05", f"starts at once: {moment_text(first, now)}", {"gained": first.at.isoformat()})
+        yield Risk("RISK05", f"starts immediately: {moment_text(first, now)}", {"gained": first.at.isoformat()})
 
 
 def _twice(asked: _Asked) -> Iterator[Risk]:

@@ -614,14 +614,14 @@ def test_a_run_that_starts_at_once_is_reported_unless_it_was_due_then_before() -
     soon = hello('schedule: {at: "2026-03-05T12:00:30Z"}')
     told = risks_with(plan_of(hello('schedule: {at: "2026-03-07T02:00:00Z"}'), soon), "RISK05")
     assert any(
-        message.startswith("starts at once: ") and evidence == {"gained": "2026-03-05T12:00:30+00:00"}
+        message.startswith("starts immediately: ") and evidence == {"gained": "2026-03-05T12:00:30+00:00"}
         for message, evidence in told
     ), told
     again = plan_of(soon, hello('schedule: [{at: "2026-03-05T12:00:30Z"}, {at: "2026-03-09T12:00:30Z"}]'))
-    assert not [one for one, _ in risks_with(again, "RISK05") if one.startswith("starts at once")]
+    assert not [one for one, _ in risks_with(again, "RISK05") if one.startswith("starts immediately")]
     later = hello('schedule: {at: "2026-03-05T12:01:00Z"}')
     told = risks_with(plan_of(hello('schedule: {at: "2026-03-07T02:00:00Z"}'), later), "RISK05")
-    assert not [one for one, _ in told if one.startswith("starts at once")]
+    assert not [one for one, _ in told if one.startswith("starts immediately")]
 
 
 KEYS = "secrets: {KEY: env:KEY, OTHER: env:OTHER}"
