@@ -32,8 +32,8 @@ def verdict_word(state: RunState) -> str:
 def is_overdue(item: Item, presence: Presence, now: datetime) -> bool:
     """Whether an expected run was due some time ago, and nothing has started it.
 
-    A running engine decides immediately, so an undecided occurrence is overdue, even then. A recorded run that
-    waits under a running engine has a reason to wait.
+    A running engine decides immediately, so an undecided occurrence is overdue, even then. A recorded run
+    that waits under a running engine has a reason to wait.
     """
     due_at = _due_at(item)
     is_waiting_for_engine = item.run is None or presence.is_idle
