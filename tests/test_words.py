@@ -16,7 +16,7 @@ import pytest
 from tests.known import ROOT, known_files
 
 RULES, ALLOWED = (ROOT / "tests" / name for name in ("words.tsv", "words_allowed.tsv"))
-FOLDERS = ("jobfile", "engine", "docs", "schemas")
+FOLDERS = ("jobfile", "engine", "docs", "schemas", "samples", "packaging")
 FILES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 SUFFIXES = ("*.py", "*.md", "*.json", "*.sql", "*.c")
 PROSE_TOKENS = {

@@ -25,7 +25,7 @@ STYLE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """The steps of a job in the order of the file, each with its wave and, for a run, what became of it."""
+    """The steps of a job in the order of the file, each with its wave and, for a run, its state."""
 
     job: str
     steps: tuple[StepSpec, ...]
@@ -69,7 +69,7 @@ def _branches(
 
 
 def _notes(graph: Graph, step: StepSpec) -> list[str]:
-    """What is special about a step, and what became of it."""
+    """The state of a step, and the settings that affect when and how often it runs."""
     notes = [graph.states[step.name].replace("_", " ")] if step.name in graph.states else []
     if step.condition is not None:
         notes.append(f"if {step.condition}")

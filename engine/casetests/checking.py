@@ -1,6 +1,6 @@
 """Finds mistakes in a case that its schema cannot express."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath
@@ -28,13 +28,19 @@ def check_case(document: Document, name: str) -> Iterator[Diagnostic]:
             (*path, "given", "params"),
             help="remove `params`, or write `trigger: manual`",
         )
-    for index, attempt in enumerate(given.get("attempts", ())):
-        if isinstance(attempt, dict) and "after" in attempt:
-            yield from _length(document, (*path, "given", "attempts", index, "after"))
+    yield from _attempts(document, given.get("attempts", ()), (*path, "given", "attempts"))
+    for step, attempts in given.get("steps", {}).items():
+        yield from _attempts(document, attempts, (*path, "given", "steps", step))
     for index in range(len(expected.get("retried_after", ()))):
         yield from _length(document, (*path, "expect", "retried_after", index))
     if "fires" in expected:
         yield from _fires(document, expected["fires"], (*path, "expect", "fires"))
+
+
+def _attempts(document: Document, attempts: Sequence[object], path: DocumentPath) -> Iterator[Diagnostic]:
+    for index, attempt in enumerate(attempts):
+        if isinstance(attempt, dict) and "after" in attempt:
+            yield from _length(document, (*path, index, "after"))
 
 
 def _length(document: Document, path: DocumentPath) -> Iterator[Diagnostic]:

@@ -10,5 +10,5 @@ def confirmed(question: str, *, is_sure: bool) -> bool:
     if is_sure:
         return True
     if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask on; to do it without a question:  --yes")
+        raise click.UsageError("cannot ask for confirmation without a terminal; to confirm:  --yes")
     return click.confirm(question)

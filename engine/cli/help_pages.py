@@ -36,12 +36,12 @@ _NO_RUN: Final = {USAGE: "the job or run is unknown, or nothing is recorded yet"
 PAGES: Final[Mapping[str, HelpPage]] = {
     "init": HelpPage(
         ("jobfile init", "jobfile init nightly"),
-        {GOOD: "the files are there; those that existed are unchanged"},
+        {GOOD: "the files exist; those that existed before are unchanged"},
     ),
     "fmt": HelpPage(
         ("jobfile fmt", "jobfile fmt --check jobs/*.yaml", "jobfile fmt --diff"),
         {
-            GOOD: "the files are laid out well now",
+            GOOD: "the files are formatted now",
             NOT_WELL: "a file is not valid YAML; with --check: it would change, or has mistakes",
             UNREADABLE: "a file cannot be read",
         },
@@ -143,7 +143,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     ),
     "comment": HelpPage(
         ("jobfile plan --format markdown | jobfile comment --github",),
-        {GOOD: "the comment is there", NOT_WELL: "the forge refused it, or did not answer"},
+        {GOOD: "the comment is posted", NOT_WELL: "the forge refused it, or did not answer"},
     ),
     "generations": HelpPage(
         ("jobfile generations", "jobfile generations --limit 3 --json"),
@@ -183,7 +183,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     ),
     "cancel": HelpPage(
         ("jobfile cancel 3f2a9c01 --why 'wrong day'", "jobfile cancel 3f2a9c01 --kill"),
-        {GOOD: "the run is asked to end, or has ended", NOT_WELL: "it was over before", **_NO_RUN},
+        {GOOD: "the run was requested to end, or has ended", NOT_WELL: "it was over before", **_NO_RUN},
     ),
     "pause": HelpPage(
         ("jobfile pause nightly --why 'the server moves'", "jobfile pause nightly --until 2026-11-30T08:00"),

@@ -18,7 +18,7 @@ from jobfile.diagnostics.escapes import message
 GROUPS = {
     "Write": {
         "init": "write a working jobs.yaml, and the schema for an editor",
-        "fmt": "lay out job files, comments kept",
+        "fmt": "format job files; comments are kept",
         "explain": "what a diagnostic's code or a key of a job file means",
         "explain-schedule": "what a cron expression or a period means",
         "schema": "print the JSON Schema of job files",

@@ -160,7 +160,7 @@ def _about_config(
             return f"generation {event.number} applied: {changes_text(event)}"
         case ConfigRejected():
             on = f"generation {event.running} stays in force" if event.running else "nothing is in force yet"
-            return "\n".join((f"config rejected, {on}:", *(f"  {line}" for line in event.diagnostics)))
+            return "\n".join((f"job files rejected, {on}:", *(f"  {line}" for line in event.diagnostics)))
         case ConfigChanged():
             return "the files differ from what is applied: jobfile plan, then jobfile apply"
         case ConfigAccepted():

@@ -37,12 +37,12 @@ class ToStart(NamedTuple):
 class Courses:
     """The states of the steps of running runs: those of the ledger, kept in memory.
 
-    A run with a long list would otherwise be read again at the end of each item. A caller
-    whose transaction fails must forget them.
+    A run with a long list would otherwise be read again at the end of each item. When a transaction fails,
+    its caller must forget them.
     """
 
     def __init__(self, store: Execution) -> None:
-        """Know nothing yet."""
+        """Read nothing yet."""
         self.store = store
         self._states: dict[str, dict[StepKey, StepRun]] = {}
         self._scopes: dict[str, tuple[object, Mapping[str, object]]] = {}
@@ -153,7 +153,7 @@ def break_off(
 ) -> list[Event]:
     """Record the end of an attempt of a run whose definition cannot be read any more.
 
-    What else runs may end; after the last attempt the run has failed.
+    Its other attempts continue to their ends; after the last one, the run has failed.
     """
     states, key = courses.of(run.id), StepKey(attempt.step, attempt.item)
     if key not in states:

@@ -22,5 +22,5 @@ def trigger_of(run: Run) -> Trigger:
 
 def watched_by(schedule: Schedule) -> Watched:
     """The trigger whose coverage a row holds."""
-    # A ledger may hold any text as a key, and had only schedules before there were others.
+    # A ledger may hold any text as a key; older versions had only schedules.
     return _BY_KEY.get(schedule.schedule_key, _SCHEDULE)

@@ -177,8 +177,8 @@ def _due_soon(asked: _Asked) -> Iterator[Risk]:
         yield Risk("RISK05", message, {"lost": soon[0].at.isoformat()})
     first = runs.next_after[0] if runs.next_after else None
     if first is not None and first.starts - now < AT_ONCE and first not in runs.next_before:
-        told = f"starts immediately: {moment_text(first, now)}"
-        yield Risk("RISK05", told, {"gained": first.at.isoformat()})
+        message = f"starts immediately: {moment_text(first, now)}"
+        yield Risk("RISK05", message, {"gained": first.at.isoformat()})
 
 
 def _twice(asked: _Asked) -> Iterator[Risk]:

@@ -103,7 +103,7 @@ def edit_a_schedule(demo):
     edit_and_say(NIGHTLY, NIGHTLY_SHORT)
     demo.wait_for_generation(2)
     say(
-        """Last night's batch is not all there: the webshop's connection broke. nightly-orders fails and is
+        """Last night's batch is incomplete: the webshop's connection broke. nightly-orders fails and is
         retried, while the webshop delivers again: first with orders missing, then all of it."""
     )
     first = demo.watch(lambda runs: failed_tries(runs, 1), "a first failed attempt")
@@ -135,7 +135,7 @@ def break_the_file(demo):
     demo.watch(lambda _runs: demo.data("status")["rejected"], "the file to be rejected")
     status = demo.data("status")
     demo.line(None, "engine", f"rejected the file: generation {status['generation']} stays in force")
-    expect(status["generation"] == 2, "generation 2 to go on")
+    expect(status["generation"] == 2, "generation 2 to stay in force")
     broken_at = datetime.now(UTC)
     demo.ask("check", code=1)
     demo.watch(
@@ -177,7 +177,7 @@ def kill_the_engine(demo):
     demo.engine.kill()
     demo.engine.wait()
     demo.line(None, "demo", f"kill -9 {demo.engine.pid}: that was the engine")
-    expect(sender_of(1044) == pid, "the job to go on without the engine")
+    expect(sender_of(1044) == pid, "the job to continue without the engine")
     say(f"The job, process {pid}, continues without it. A new engine takes it over.")
     demo.start_engine()
     demo.wait_for_generation(3)
@@ -264,7 +264,7 @@ def where_to_look():
 
 
 def play():
-    """Play all steps, in order."""
+    """Run all steps, in order."""
     prepare()
     with MailServer(FOLDER / "var" / "mail", password=PASSWORD) as mail:
         edit("smtp_port: 1025", f"smtp_port: {mail.port}")
@@ -286,11 +286,11 @@ def play():
             demo.stop_engine()
             clear_up()
     print(f"\nTo look around: cd {nearby(FOLDER)} && {BIN / 'jobfile'} runs")
-    print(f"All of it came true, in {(datetime.now(UTC) - demo.began).total_seconds():.0f} seconds.")
+    print(f"All happened as announced, in {(datetime.now(UTC) - demo.began).total_seconds():.0f} seconds.")
 
 
 def main():
-    """Play; the exit code is 0 if everything happened as announced."""
+    """Run the demo; the exit code is 0 if everything happened as announced."""
     if not (BIN / "jobfile").exists():
         print(f"there is no jobfile beside {sys.executable}: run  make demo", file=sys.stderr)
         return 1
@@ -301,7 +301,7 @@ def main():
     except NotAsExpectedError as error:
         sys.stdout.flush()
         print(f"\nNOT AS EXPECTED: the demo waited for {error}.", file=sys.stderr)
-        print(f"What the engine said is in {nearby(FOLDER / 'engine-output.txt')}", file=sys.stderr)
+        print(f"The engine's output is in {nearby(FOLDER / 'engine-output.txt')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -145,8 +145,8 @@ class Session(socketserver.StreamRequestHandler):
         self.say("235 2.7.0 welcome" if self.is_known else "535 5.7.8 wrong user or password")
 
     def take(self):
-        """Read a message to its lone dot, and keep it before saying so."""
-        self.say("354 go on, end with a dot")
+        """Read a message up to its lone dot, and keep it before it is accepted."""
+        self.say("354 continue, end with a dot")
         lines, size = [], 0
         while (line := self.rfile.readline(MAX_LINE)) not in (b".\r\n", b".\n"):
             if not line:

@@ -1,4 +1,4 @@
-"""What the demo stands on: its copy of the shop, the engine it starts, and how it tells what happens."""
+"""The stage of the demo: its copy of the shop, its engine, and how it shows what happens."""
 
 import contextlib
 import fcntl
@@ -26,11 +26,11 @@ OPEN = ("queued", "running", "cancelling", "retry_wait")
 
 
 class NotAsExpectedError(Exception):
-    """Something that the demo promised did not come true."""
+    """Something that the demo announced did not happen."""
 
 
 def expect(is_true, what):
-    """The demo claims it; now it must be so."""
+    """Check a claim of the demo."""
     if not is_true:
         raise NotAsExpectedError(what)
 
@@ -49,14 +49,14 @@ def say(text):
 
 
 def show(text, mark="   | ", then="   |     "):
-    """What a command printed; a long line goes on below itself, behind `then`."""
+    """What a command printed; a long line continues on the next one, after `then`."""
     for line in text.rstrip().splitlines():
         folded = textwrap.fill(line, WIDTH, initial_indent=mark, subsequent_indent=then)
         print(folded or mark.rstrip(), flush=True)
 
 
 def typed(arguments):
-    """Arguments as a person types them in a shell."""
+    """Arguments as a user types them in a shell."""
     return " ".join(
         f'"{one}"' if "'" in one and not set('"$`\\!') & set(one) else shlex.quote(one) for one in arguments
     )
@@ -66,7 +66,7 @@ def typed(arguments):
 
 
 class Demo:
-    """The engine, the mail server, and what has been told of the runs so far."""
+    """The engine, the mail server, and which ends of runs were printed so far."""
 
     def __init__(self, mail):
         """Nothing runs yet."""
@@ -85,7 +85,7 @@ class Demo:
         }
 
     def start_engine(self):
-        """`jobfile up` in a session of its own: Ctrl-C is for us alone. Should we be killed, it ends soon."""
+        """Start `jobfile up` in its own session, which Ctrl-C does not reach; it ends soon after the demo."""
         print("$ jobfile up --for 2m", flush=True)
         with (FOLDER / "engine-output.txt").open("a") as output:
             self.engine = subprocess.Popen(
@@ -134,14 +134,14 @@ class Demo:
         return answer
 
     def data(self, *arguments):
-        """What a command says in JSON, or None when it has nothing to say yet."""
+        """The JSON that a command prints, or None if there is none yet."""
         answer = self.jobfile(*arguments, "--json")
         return json.loads(answer.stdout) if answer.stdout.strip() else None
 
     # The live log.
 
     def watch(self, until, what):
-        """Tell what happens to the runs until something is true of them; returns that."""
+        """Print what happens to the runs until `until` finds something; return that."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             runs = self.data("runs", "--limit", "200") or []
@@ -150,7 +150,7 @@ class Demo:
             if found:
                 return found
             expect(
-                self.engine.poll() is None, f"the engine to go on (it ended with {self.engine.returncode})"
+                self.engine.poll() is None, f"the engine to continue (it ended with {self.engine.returncode})"
             )
             expect(time.monotonic() < deadline, f"{what}, within {PATIENCE_SECONDS} seconds")
             time.sleep(LOOK_SECONDS)
@@ -172,7 +172,7 @@ class Demo:
         show(text, mark=f"{seconds:6.1f}s  {what:<15} ", then=" " * 28)
 
     def wait_for_generation(self, number):
-        """Until the engine has put the file in force as this generation."""
+        """Wait until the engine has put the file in force as this generation."""
 
         def is_there(_runs):
             status = self.data("status")

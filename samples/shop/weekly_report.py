@@ -120,7 +120,7 @@ svg text { font: 12px system-ui, sans-serif; fill: #5c6d66 }
 
 
 def as_html(report):
-    """The page. It needs nothing but itself, and every text in it is escaped."""
+    """The page. It loads no other file, and every text in it is escaped."""
     sunday = report.monday + timedelta(days=6)
     pieces = sum(order.quantity for order in report.orders)
     figures = (

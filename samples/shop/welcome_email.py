@@ -53,8 +53,8 @@ The tea shop
 
 
 def send_once(ledger, user_id, email, send):
-    """Send unless the ledger says it is done; returns what happened, in words."""
-    ledger.execute("BEGIN IMMEDIATE")  # one sender at a time: whoever comes second reads what the first wrote
+    """Send the mail unless the ledger has it; returns what happened, in words."""
+    ledger.execute("BEGIN IMMEDIATE")  # one sender at a time: the second one reads what the first one wrote
     try:
         done = ledger.execute("SELECT email, sent_at FROM sent WHERE user_id = ?", (user_id,)).fetchone()
         if done is None:

@@ -256,6 +256,11 @@ MISTAKES = [
     ("tests: {a: {job: x, expect: {state: fialed}}}", "JF104", "did you mean `failed`?"),
     ("tests: {a: {job: x, expect: {retried_after: [soon]}}}", "JF110", "`soon` is not a duration"),
     (
+        "tests: {a: {job: x, given: {steps: {load: [{after: soon}]}}, expect: {state: failed}}}",
+        "JF110",
+        "`soon` is not a duration",
+    ),
+    (
         "tests: {a: {job: x, expect: {attempts: many}}}",
         "JF103",
         "expected an integer for `attempts`, found text",

@@ -186,7 +186,8 @@ TOLD = [
     ),
     (
         ConfigRejected(running=1, diagnostics=("jobs.yaml:4:5: error JF101: unknown key",)),
-        "          config rejected, generation 1 stays in force:\n  jobs.yaml:4:5: error JF101: unknown key",
+        "          job files rejected, generation 1 stays in force:\n"
+        "  jobs.yaml:4:5: error JF101: unknown key",
     ),
     (AttemptStarted(run=RUN, number=1, late_seconds=75), "a1b2c3d4  hello  started, 1m15s late"),
     (

@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.05
 @click.option(
     "--kill",
     is_flag=True,
-    help="Send SIGKILL at once [default: SIGTERM first, SIGKILL after the job's kill_grace].",
+    help="Send SIGKILL immediately [default: SIGTERM first, SIGKILL after the job's kill_grace].",
 )
 @click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
 @json_option

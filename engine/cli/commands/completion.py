@@ -16,9 +16,9 @@ SCRIPTS = Path(__file__).parents[1] / "completion"
 def command(shell: str, words: tuple[str, ...]) -> int:
     """Print the script for SHELL: it completes commands, options, jobs, runs and params.
 
-    The script calls this command with the WORDs behind `jobfile`, the last one as far as it was typed. Then
-    it prints what fits, a line each; for zsh and fish with its meaning behind a tab. A line `:files` or
-    `:folders` asks the shell for these.
+    The script calls this command with the WORDs after `jobfile`, the last one as far as it was typed. The
+    answer has one line for each word that fits; for zsh and fish, a tab and its meaning follow. At `:files`
+    or `:folders` the shell offers its own files or folders.
     """
     if not words:
         click.echo((SCRIPTS / f"jobfile.{shell}").read_text(), nl=False)

@@ -32,10 +32,10 @@ _MARK = b"\xef\xbb\xbf"
 )
 @place_options
 def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place: Place) -> int:
-    """Lay out job FILEs, or the main file and what it includes: two columns a level, comments kept.
+    """Format job FILEs, or the main file and what it includes: two columns for each level; comments are kept.
 
-    Never changes what a file means: keys keep their order, texts and scripts stay as they are. A file that is
-    not valid YAML is not changed.
+    The meaning of a file never changes: keys keep their order, texts and scripts stay as they are. A file
+    that is not valid YAML is not changed.
     """
     code = GOOD
     for name in files or _of_the_set(place):

@@ -70,7 +70,7 @@ def command(
     """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came.
 
     For a job with steps, the output of each step in their order, or only that of STEP (load, or load[2] for
-    one item). With --follow, the lines come at once, each after the name of its step.
+    one item). With --follow, lines are printed as they come, each after the name of its step.
 
     On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. Which run it
     is, and why there is nothing to show, goes to standard error. So  jobfile logs JOB | tail  sends raw bytes

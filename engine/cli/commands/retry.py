@@ -81,11 +81,11 @@ def command(
 ) -> int:
     """Retry RUN: a new run of the same job for the same time with the same params.
 
-    It uses the job's definition in force now, or the old one if the job is gone. The old run's record stays.
+    It uses the job's definition in force now, or the old one if the job was removed. The old record stays.
 
     With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
-    retried, oldest first. It shows them and asks, hands the new runs over and does not wait; the overlap
-    policy of each job decides which of them run at once.
+    retried, oldest first. It shows them, asks, requests the new runs and does not wait; the overlap policy of
+    each job decides which of them start immediately.
     """
     options = _Many(since, until, choice, is_sure, is_dry)
     if is_many:

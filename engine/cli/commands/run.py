@@ -91,9 +91,9 @@ def command(
 ) -> int:
     """Run JOB now and follow it to its end.
 
-    A running engine runs it; without one this command does, and several can do so at once. On Ctrl-C,
-    SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started continues in the engine,
-    or is cancelled if there is none. With --json the job's output goes to stderr.
+    A running engine runs it; without one, this command does, and several such commands can run side by side.
+    On Ctrl-C, SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started continues in
+    the engine, or is cancelled if there is none. With --json the job's output goes to stderr.
     """
     now = place.now()
     is_running = is_engine_running(place.state_dir)

@@ -14,7 +14,7 @@ from engine.service.status import status_at
 @json_option
 @place_options
 def command(*, as_json: bool, place: Place) -> int:
-    """Is the system well: engine, generation, rejected config, disk.
+    """Is the system well? Shows the engine, the generation in force, rejected files, the disk.
 
     To see whether a job ran: jobfile did, jobfile report.
     """

@@ -102,8 +102,8 @@ def command(
 
     With --git the job files are read from commits, never from the work tree; a remote's branch is fetched.
 
-    Running jobs continue when the engine ends, however it ends; the next one takes them over. SIGHUP reads
-    the files at once. systemd is notified of every start, reload and end: packaging/jobfile.service.
+    Running jobs continue when the engine ends, however it ends; the next one takes them over. At SIGHUP it
+    reads the files immediately. systemd is notified of each start, reload and end: packaging/jobfile.service.
     """
     duration = _length(length)
     if mark_missed and not accept_rewind:
