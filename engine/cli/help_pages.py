@@ -226,7 +226,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {GOOD: "the story is printed, whatever the run's result", USAGE: "the job, run or time is unknown"},
     ),
     "logs": HelpPage(
-        ("jobfile logs nightly", "jobfile logs nightly -f"), {GOOD: "the output is shown", **_NO_RUN}
+        ("jobfile logs nightly", "jobfile logs nightly --follow"), {GOOD: "the output is shown", **_NO_RUN}
     ),
     "outputs": HelpPage(
         ("jobfile outputs nightly", "jobfile outputs 3f2a9c01 --json"),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from jobfile.schedule.dates import YEARS
-from jobfile.schedule.duration import parse_duration
+from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.schedule.zones import EPOCH, load_zone
 
 FORMS = (
@@ -71,6 +71,15 @@ def parse_coming(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
 def parse_day(text: str, zone: ZoneInfo, *, now: datetime) -> date:
     """The day that a text names, or the day of the instant that it names, in `zone`."""
     return named_day(text, zone, now=now) or parse_instant(text, zone, now=now).astimezone(zone).date()
+
+
+def parse_length(text: str, *, of: str) -> timedelta:
+    """The length of time that a text names; `of` is the option, for the message."""
+    length = parse_duration(text)
+    if length is None:
+        why, expected = why_no_duration(text)
+        raise click.UsageError(f"{of}: '{text}' {why}: {expected}")
+    return length
 
 
 def named_day(text: str, zone: ZoneInfo, *, now: datetime) -> date | None:

@@ -14,7 +14,7 @@ from engine.service.presence import presence_at
 
 
 @click.command("did")
-@click.argument("job_or_run", metavar="JOB or RUN")
+@click.argument("run_or_job", metavar="RUN or JOB")
 @click.option(
     "-p",
     "--param",
@@ -38,7 +38,7 @@ from engine.service.presence import presence_at
 @json_option
 @place_options
 def command(
-    job_or_run: str,
+    run_or_job: str,
     given: tuple[str, ...],
     day: str | None,
     instant: str | None,
@@ -54,7 +54,7 @@ def command(
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")
-    found = _did(job_or_run, split_params(given), day, instant, place)
+    found = _did(run_or_job, split_params(given), day, instant, place)
     if as_json:
         print_json(did_to_json(found))
     else:

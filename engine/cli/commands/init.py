@@ -11,7 +11,7 @@ from engine.sources.first_files import first_files_to_json, first_files_to_text,
 
 
 @click.command("init")
-@click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 @json_option
 def command(folder: Path, *, as_json: bool) -> int:
     """Write a working jobs.yaml, and the schema for the editor. Existing files are never overwritten."""

@@ -11,7 +11,7 @@ from engine.answers.steps import attempts_in_order, steps_of_run
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import Subject, UnknownRunError, run_of, subject
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option
+from engine.cli.place import Place, json_option, place_options
 from engine.cli.showing import OutputShown, last_part
 from engine.cli.step_output import StepsShown
 from engine.cli.times import LATEST, parse_instant
@@ -48,13 +48,12 @@ class _Wanted(NamedTuple):
 @click.command("logs")
 @click.argument("run_or_job", metavar="RUN or JOB")
 @click.argument("step", required=False)
-@click.option("-f", "--follow", "is_followed", is_flag=True, help="Follow the output until the run is over.")
+@click.option("-F", "--follow", "is_followed", is_flag=True, help="Follow the output until the run is over.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of each attempt.")
 @click.option("--since", metavar="TIME", help="Every run of JOB expected from this time on: today, 7d, 8:00.")
 @click.option("--attempt", type=click.IntRange(1), help="Only this attempt [default: all].")
 @json_option
-@click.option("--file", metavar="FILE", help="The main job file [default: jobs.yaml here or above].")
-@click.option("--state", metavar="DIR", help="The state folder [default: .jobfile beside the job file].")
+@place_options
 def command(
     run_or_job: str,
     step: str | None,
@@ -64,8 +63,7 @@ def command(
     since: str | None,
     attempt: int | None,
     as_json: bool,
-    file: str | None,
-    state: str | None,
+    place: Place,
 ) -> int:
     """What RUN, or the newest run of JOB, wrote: standard output and standard error as they came.
 
@@ -76,7 +74,7 @@ def command(
     is, and why there is nothing to show, goes to standard error. So  jobfile logs JOB | tail  sends raw bytes
     to your terminal; append  | cat -v  if you do not trust the job. With --since, the runs come oldest first.
     """
-    place, wanted = Place.named(file, state), _Wanted(step, attempt, tail, is_followed)
+    wanted = _Wanted(step, attempt, tail, is_followed)
     if since is not None and (is_followed or attempt):
         raise click.UsageError("--since is about several runs; --follow and --attempt are about one")
     named = subject(place, run_or_job)

@@ -31,7 +31,7 @@ class _Wanted(NamedTuple):
 
 
 @click.command("runs")
-@click.argument("job_or_run", metavar="[JOB or RUN]", required=False)
+@click.argument("run_or_job", metavar="[RUN or JOB]", required=False)
 @click.option("--since", metavar="TIME", help="Only runs expected from this time on: yesterday, 7d, 8:00.")
 @click.option("--until", metavar="TIME", help="Only runs expected before this time.")
 @choice_options
@@ -45,7 +45,7 @@ class _Wanted(NamedTuple):
 @json_option
 @place_options
 def command(
-    job_or_run: str | None,
+    run_or_job: str | None,
     since: str | None,
     until: str | None,
     given: tuple[str, ...],
@@ -64,7 +64,7 @@ def command(
     UTC.
     """
     wanted = _Wanted(since, until, choice, _states(given, not_ok=not_ok), limit)
-    found = _runs(place, job_or_run, wanted)
+    found = _runs(place, run_or_job, wanted)
     if as_json:
         print_json(runs_to_json(found))
     else:

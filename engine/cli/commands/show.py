@@ -31,7 +31,7 @@ UNSEALED = "was not saved here, so changes since then cannot be detected"
 
 
 @click.command("show")
-@click.argument("job", metavar="JOB, RUN or PLAN")
+@click.argument("job", metavar="RUN, JOB or PLAN")
 @click.option(
     "--set",
     "given",

@@ -18,7 +18,7 @@ from jobfile.render.style import Tone
 
 
 @click.command("test")
-@click.argument("paths", nargs=-1, metavar="[FILE or FOLDER]...")
+@click.argument("paths", nargs=-1, metavar="[FILE or DIR]...")
 @click.option("-k", "word", metavar="WORD", help="Run only cases with WORD in their name or job.")
 @click.option(
     "--junit", "junit_file", metavar="FILE", help="Also write the results to this file as JUnit XML, for CI."

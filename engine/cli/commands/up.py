@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +14,7 @@ import click
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
 from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
+from engine.cli.times import parse_length
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.host.clock import SystemClock
@@ -28,7 +28,6 @@ from engine.journal.shown import Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.service.engine import EngineService
 from engine.service.session import OpenSession, open_session
-from jobfile.schedule.duration import parse_duration, why_no_duration
 
 STDOUT, STDERR = 1, 2
 GIVE_UP_SECONDS = 30.0
@@ -105,7 +104,7 @@ def command(
     Running jobs continue when the engine ends, however it ends; the next one takes them over. At SIGHUP it
     reads the files immediately. systemd is notified of each start, reload and end: packaging/jobfile.service.
     """
-    duration = _length(length)
+    duration = parse_length(length, of="--for") if length else None
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
     config = replace(
@@ -155,15 +154,6 @@ def _end(service: EngineService, console: Console) -> None:
             f"the engine ended although loops were stuck ({', '.join(standing)}); "
             "running jobs continue under their supervisors, and the next engine takes them over"
         )
-
-
-def _length(text: str | None) -> timedelta | None:
-    """Parse the value of --for."""
-    duration = parse_duration(text) if text else None
-    if text and duration is None:
-        why, expected = why_no_duration(text)
-        raise click.UsageError(f"--for: '{text}' {why}: {expected}")
-    return duration
 
 
 def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:

@@ -12,11 +12,11 @@ from engine.cli.following import LOOK_SECONDS, EndingSignals, tell_end
 from engine.cli.naming import find_run
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
+from engine.cli.times import parse_length
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.execution.attendance import is_attended
 from engine.ledger.ports import View
-from jobfile.schedule.duration import EXPECTED, parse_duration
 
 _WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
 
@@ -37,9 +37,7 @@ def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: 
     Ctrl-C and --timeout end the waiting, not the runs.
     The exit code is that of the worst run.
     """
-    duration = parse_duration(length) if length else None
-    if length and duration is None:
-        raise click.UsageError(f"--timeout takes {EXPECTED}, found '{length}'")
+    duration = parse_length(length, of="--timeout") if length else None
     view = place.view()
     ids = list(dict.fromkeys(find_run(view, given).id for given in runs))
     seconds = float("inf") if duration is None else duration.total_seconds()

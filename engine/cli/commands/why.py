@@ -21,18 +21,18 @@ LINES = 10
 
 
 @click.command("why")
-@click.argument("job_or_run", metavar="JOB or RUN")
+@click.argument("run_or_job", metavar="RUN or JOB")
 @click.argument("time", nargs=-1)
 @json_option
 @place_options
-def command(job_or_run: str, time: tuple[str, ...], *, as_json: bool, place: Place) -> int:
+def command(run_or_job: str, time: tuple[str, ...], *, as_json: bool, place: Place) -> int:
     """Why JOB did or did not run: schedule, generation, file, overlap, downtime, attempts, last lines.
 
     Without TIME: the newest expected run. TIME is a time as any command prints it, 8:00 for today, or a day
     (2026-11-23, yesterday) for its worst run; in the job's zone unless it names another. A RUN is named by
     the beginning of its id, and needs no TIME. To see whether it succeeded: jobfile did.
     """
-    named = subject(place, job_or_run)
+    named = subject(place, run_or_job)
     if time and named.run is not None:
         raise click.UsageError("a RUN needs no TIME")
     story = _story(place, named, " ".join(time))

@@ -27,7 +27,7 @@ _WORDS: Final[Mapping[str, Sequence[str]]] = {
     "LENGTH": ("30s", "5m", "1h", "1d"),
     "SIDE": ("engine", "worktree"),
     **dict.fromkeys(("FILE", "PLAN"), (FILES,)),
-    **dict.fromkeys(("FOLDER", "DIR"), (FOLDERS,)),
+    "DIR": (FOLDERS,),
 }
 """What is offered for a value of this name."""
 _AT_GROUP: Final = ("--help", "--version")
@@ -175,7 +175,7 @@ def _values(line: _Line, option: Mapping[str, Any], current: str, known: Known) 
 
 
 def _of_kinds(line: _Line, kinds: str | list[str], current: str, known: Known) -> Iterator[Candidate]:
-    """The values of an option or argument: a list of words, or what its name means: `JOB or RUN`."""
+    """The values of an option or argument: a list of words, or what its name means: `RUN or JOB`."""
     if isinstance(kinds, list):
         yield from map(Candidate, kinds)
         return
