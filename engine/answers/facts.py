@@ -51,13 +51,23 @@ def instant_facts(asked: Asked, item: Item) -> list[Fact]:
 def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fact]:
     if not item.is_scheduled:
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
-        return [("requested", f"{instant_text(item.scheduled_for, zone)}{by}")]
+        reason = _reason_given(view, item.run) if item.run else ""
+        why = f": {reason}" if reason else ""
+        return [("requested", f"{instant_text(item.scheduled_for, zone)}{by}{why}")]
     schedule = schedule_at(view, job, item.scheduled_for)
     if schedule is None:
         return []
     rules = "; ".join(describe(entry) for entry in schedule.entries)
     since = instant_text(schedule.active_from, zone)
     return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
+
+
+def _reason_given(view: View, run: Run) -> str:
+    """The reason that a user gave for a run or a retry; empty without one."""
+    for one in view.audit_of(run.retry_of or run.id):
+        if one.detail.endswith(f"; run {run.id}"):
+            return one.detail.removesuffix(f"; run {run.id}")
+    return ""
 
 
 def _definition_facts(view: View, item: Item) -> list[Fact]:

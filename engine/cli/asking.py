@@ -44,8 +44,8 @@ def new_run(
     )
 
 
-def record(store: Accounting, run: Run, job: CompiledJob, *, now: datetime) -> Run:
-    """Record a requested run; return it in the state that the overlap policy decided."""
+def record(store: Accounting, run: Run, job: CompiledJob, *, why: str, now: datetime) -> Run:
+    """Record a requested run and the reason; return it in the state that the overlap policy decided."""
     moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
@@ -55,7 +55,7 @@ def record(store: Accounting, run: Run, job: CompiledJob, *, now: datetime) -> R
             actor=run.requested_by,
             action=action,
             object=run.retry_of or run.id,
-            detail=f"run {run.id}",
+            detail="; ".join(part for part in (why, f"run {run.id}") if part),
             now=now,
         )
     return recorded
@@ -67,20 +67,20 @@ def prepare_state(place: Place) -> None:
     make_private_file(place.config.ledger)
 
 
-def hand_over(place: Place, run: Run, job: CompiledJob, *, now: datetime) -> Run:
+def hand_over(place: Place, run: Run, job: CompiledJob, *, why: str, now: datetime) -> Run:
     """Record a requested run, and wake the process that may start it."""
-    (recorded,) = hand_over_all(place, [(run, job)], now=now)
+    (recorded,) = hand_over_all(place, [(run, job)], why=why, now=now)
     return recorded
 
 
 def hand_over_all(
-    place: Place, requests: Sequence[tuple[Run, CompiledJob]], *, now: datetime
+    place: Place, requests: Sequence[tuple[Run, CompiledJob]], *, why: str, now: datetime
 ) -> tuple[Run, ...]:
     """Record requested runs, and wake the process that may start them."""
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:
-        recorded = [record(store, run, job, now=now) for run, job in requests]
+        recorded = [record(store, run, job, why=why, now=now) for run, job in requests]
     finally:
         store.close()
     poke(place.state_dir)

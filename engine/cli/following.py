@@ -186,7 +186,7 @@ class Followed:
         )
 
 
-def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
+def attend(place: Place, run: Run, job: CompiledJob, *, why: str, as_json: bool) -> int:
     """Record a run, make sure that it starts, and follow it to its end; return the exit code.
 
     With an engine, the engine starts it. Without one this command takes the engine's place. On a signal that
@@ -200,7 +200,7 @@ def attend(place: Place, run: Run, job: CompiledJob, *, as_json: bool) -> int:
     ):
         alone.look()  # before anything is recorded: it refuses a ledger with a hold
         attendance = Attendance.begin(place.state_dir, run.id)
-        recorded = hand_over(place, run, job, now=place.now())
+        recorded = hand_over(place, run, job, why=why, now=place.now())
         view = place.view()
         followed = Followed(place, view, recorded.id, output_to_stderr=as_json)
         ended = _until_over(place, followed, alone, told)

@@ -159,4 +159,8 @@ strict_option = click.option(
     help="Only warn when other users can change the job files [default: refuse].",
 )
 
+why_option = click.option(
+    "--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none]."
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")

@@ -32,6 +32,8 @@ class Intent:
     base: int
     by: str
     main_file: str
+    why: str = ""
+    """The reason that the user gave."""
     revision: str = ""
     plan_id: str = ""
     instead_of: str = ""
@@ -115,16 +117,15 @@ def put_in_force(
         revision=intent.revision,
         plan_id=intent.plan_id,
         instead_of=intent.instead_of,
-        note=intent.note,
+        note="; ".join(part for part in (intent.why, intent.note) if part),
     )
     with store.transaction():
         current = store.current_generation()
         number = 0 if current is None else current.number
         if number != intent.base:
             raise PlanRefusedError(_moved("the plan", planned=intent.base, now=number))
-        events = list(
-            apply_catalog(store, intent.catalog, wanted, Moment(now=now, generation=number, new_id=new_id))
-        )
+        moment = Moment(now=now, generation=number, new_id=new_id)
+        events = list(apply_catalog(store, intent.catalog, wanted, moment, why=intent.why))
         store.accept(now=now)
     return events
 

@@ -62,9 +62,9 @@ def compare(store: Applying, catalog: Catalog) -> Change:
 
 
 def apply_catalog(
-    store: Applying, catalog: Catalog, generation: Generation, moment: Moment
+    store: Applying, catalog: Catalog, generation: Generation, moment: Moment, *, why: str = ""
 ) -> Iterator[Event]:
-    """Make a catalog the generation in force, if it changes anything.
+    """Make a catalog the generation in force, if it changes anything; `why` is for the audit.
 
     The instant of activation splits time: up to it, the old schedules are accounted for by their own rules;
     after it, the new ones. No instant belongs to both or to none.
@@ -96,9 +96,12 @@ def apply_catalog(
         renamed=tuple(one.spec.name for _, one in change.renamed),
         jobs=len(catalog.jobs),
     )
-    what = f"generation {number}"
     store.audit(
-        actor=generation.applied_by, action="apply", object=what, detail=changes_text(applied), now=moment.now
+        actor=generation.applied_by,
+        action="apply",
+        object=f"generation {number}",
+        detail="; ".join(part for part in (why, changes_text(applied)) if part),
+        now=moment.now,
     )
     yield applied
 

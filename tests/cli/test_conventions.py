@@ -5,11 +5,13 @@ The tests walk click's own objects, so a new command cannot differ by accident.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
 from engine.cli.main import COMMANDS, group
+from tests.cli.conftest import JOBS, Jobfile
 
 NAMES_OF_ARGUMENTS = {
     "JOB",
@@ -130,3 +132,39 @@ def test_a_command_that_answers_has_json_and_one_that_reads_has_a_place(name: st
     opts = long_names(name)
     assert ("--json" in opts) != (name in PRINTS_NO_ANSWER)
     assert ({"--file", "--state"} <= opts) != (name in HAS_NO_PLACE)
+
+
+CHANGES = ("run", "retry", "apply", "rollback", "pause", "resume", "cancel", "clock")
+"""The commands that change something in the ledger for a user, at once."""
+
+
+def test_a_command_that_changes_something_takes_a_reason() -> None:
+    assert [name for name in COMMANDS if "--why" in long_names(name)] == [
+        name for name in COMMANDS if name in CHANGES
+    ]
+
+
+def test_a_reason_is_recorded_in_the_audit_and_shown_where_the_act_is(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    jobfile("apply", "--yes", "--why", "reason 1")
+    jobfile("run", "bad", "--why", "reason 2")
+    failed = jobfile("runs", "--json").json[0]["id"]
+    found = jobfile("retry", "--failed", "--yes", "--why", "reason 3", "--json").json["runs"]
+    retried = found[0]["retry"]["id"]
+    jobfile("cancel", retried, "--why", "reason 4")
+    jobfile("retry", failed[:8], "--detach", "--why", "reason 5")
+    jobfile("pause", "good", "--why", "reason 6")
+    jobfile("resume", "good", "--why", "reason 7")
+    (tmp_path / "jobs.yaml").write_text(JOBS.replace("hello,", "hi,"))
+    jobfile("apply", "--yes", "--why", "reason 8")
+    jobfile("rollback", "--yes", "--why", "reason 9")
+    told = "\n".join(one["detail"] for one in reversed(jobfile("audit", "--json").json["records"]))
+    assert re.findall(r"reason \d", told) == [f"reason {number}" for number in range(1, 10)]
+    notes = [one["note"] for one in jobfile("generations", "--json").json["generations"]]
+    assert [re.findall(r"reason \d", note) for note in notes] == [["reason 9"], ["reason 8"], ["reason 1"]]
+    first, second = jobfile("why", failed).out, jobfile("why", retried).out
+    assert re.search(r"^requested .*: reason 2$", first, re.MULTILINE)
+    assert re.search(r"^by hand .* retry by .*: reason 3; run ", first, re.MULTILINE)
+    assert re.search(r"^requested .*: reason 3$", second, re.MULTILINE)
+    assert re.search(r"^by hand .* cancel by .*: reason 4$", second, re.MULTILINE)

@@ -6,7 +6,14 @@ import click
 
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD, NOT_WELL, RISKS
-from engine.cli.place import Place, json_option, place_options, refuse_unsafe_files, strict_option
+from engine.cli.place import (
+    Place,
+    json_option,
+    place_options,
+    refuse_unsafe_files,
+    strict_option,
+    why_option,
+)
 from engine.cli.planning import (
     apply_and_tell,
     open_store,
@@ -47,6 +54,7 @@ UNCOMMITTED = "with changes that were not committed"
     is_flag=True,
     help="Allow removing more than five jobs, and more than a fifth of all, at once.",
 )
+@why_option
 @strict_option
 @json_option
 @place_options
@@ -57,6 +65,7 @@ def command(
     *,
     is_sure: bool,
     may_remove: bool,
+    why: str,
     is_strict: bool,
     as_json: bool,
     place: Place,
@@ -69,7 +78,9 @@ def command(
     if plan_file is not None:
         if revision is not None:
             raise click.UsageError("a saved plan already defines what is applied; remove --git")
-        return _apply_saved(Path(plan_file), place, fail_on=fail_on, may_remove=may_remove, as_json=as_json)
+        return _apply_saved(
+            Path(plan_file), place, fail_on=fail_on, may_remove=may_remove, why=why, as_json=as_json
+        )
     main_file = place.main_file
     if revision is None:
         refuse_unsafe_files(place, is_strict=is_strict)
@@ -93,6 +104,7 @@ def command(
         catalog=after.catalog,
         base=plan.before.generation or 0,
         by=user_name(),
+        why=why,
         main_file=str(main_file),
         revision=after.revision,
         note=UNCOMMITTED if after.is_dirty else "",
@@ -100,7 +112,9 @@ def command(
     return apply_and_tell(place, intent, as_json=as_json)
 
 
-def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: bool, as_json: bool) -> int:
+def _apply_saved(
+    path: Path, place: Place, *, fail_on: str | None, may_remove: bool, why: str, as_json: bool
+) -> int:
     """Apply a reviewed plan, if it still builds on what is in force."""
     view = place.view_if_any()
     saved = read_plan_file(path, here=ledger_here(view, place.state_dir))
@@ -122,6 +136,7 @@ def _apply_saved(path: Path, place: Place, *, fail_on: str | None, may_remove: b
         catalog=saved.target,
         base=saved.generation,
         by=user_name(),
+        why=why,
         main_file=saved.main_file,
         revision=saved.revision,
         plan_id=saved.id,

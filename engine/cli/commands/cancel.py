@@ -10,7 +10,7 @@ from engine.cli.asking import ask_to_stop
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import find_run
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import Place, json_option, place_options, why_option
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.host.lock import lock_holder
@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.05
     is_flag=True,
     help="Send SIGKILL immediately [default: SIGTERM first, SIGKILL after the job's kill_grace].",
 )
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
+@why_option
 @json_option
 @place_options
 def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> int:

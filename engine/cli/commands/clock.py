@@ -11,7 +11,7 @@ from engine.answers.clock import (
 )
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import Place, json_option, place_options, why_option
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
 from engine.host.wake import poke
@@ -21,7 +21,7 @@ from engine.transactions.clock import accept_clock
 
 @click.command("clock")
 @click.argument("what", required=False, type=click.Choice(["accept"]))
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
+@why_option
 @json_option
 @place_options
 def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:

@@ -9,7 +9,7 @@ from engine.answers.pauses import Paused, paused_to_json, paused_to_text
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import Place, json_option, place_options, why_option
 from engine.cli.times import parse_coming
 from engine.core.records import Pause
 from engine.host.environment import user_name
@@ -20,7 +20,7 @@ from engine.transactions.pause import BY_HAND, pause_by_hand
 
 @click.command("pause")
 @click.argument("job")
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
+@why_option
 @click.option(
     "--until",
     metavar="TIME",

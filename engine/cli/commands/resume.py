@@ -6,7 +6,7 @@ from engine.answers.pauses import Resumed, resumed_to_json, resumed_to_text
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import job_named
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import Place, json_option, place_options, why_option
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
@@ -15,7 +15,7 @@ from engine.transactions.pause import resume_by_hand
 
 @click.command("resume")
 @click.argument("job")
-@click.option("--why", default="", metavar="TEXT", help="The reason, recorded in the audit [default: none].")
+@why_option
 @json_option
 @place_options
 def command(job: str, *, why: str, as_json: bool, place: Place) -> int:

@@ -23,7 +23,7 @@ from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one
 from engine.cli.following import attend
 from engine.cli.naming import find_run, job_named
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import Place, json_option, place_options, why_option
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run, RunState
 from engine.host.lock import is_engine_running
@@ -63,6 +63,7 @@ class _Many(NamedTuple):
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="With --failed: retry without asking.")
 @click.option("--detach", is_flag=True, help="Print the new run's id and exit.")
 @click.option("--force", is_flag=True, help="Retry even if it succeeded.")
+@why_option
 @json_option
 @place_options
 def command(
@@ -76,6 +77,7 @@ def command(
     is_sure: bool,
     detach: bool,
     force: bool,
+    why: str,
     as_json: bool,
     place: Place,
 ) -> int:
@@ -93,13 +95,13 @@ def command(
             raise click.UsageError(
                 "--failed does not wait, and retries no success; remove --detach and --force"
             )
-        return _retry_many(place, run, options, as_json=as_json)
+        return _retry_many(place, run, options, why=why, as_json=as_json)
     if run is None or not options.is_empty:
         raise click.UsageError("name one RUN; or add --failed, for all that did not end well")
-    return _retry_one(place, run, detach=detach, force=force, as_json=as_json)
+    return _retry_one(place, run, detach=detach, force=force, why=why, as_json=as_json)
 
 
-def _retry_one(place: Place, given: str, *, detach: bool, force: bool, as_json: bool) -> int:
+def _retry_one(place: Place, given: str, *, detach: bool, force: bool, why: str, as_json: bool) -> int:
     view, now = place.view(), place.now()
     old = find_run(view, given)
     if not old.state.is_final:
@@ -109,8 +111,8 @@ def _retry_one(place: Place, given: str, *, detach: bool, force: bool, as_json: 
     job = _job_of(view, old)
     new = _again(view, old, job, now=now)
     if not detach:
-        return attend(place, new, job, as_json=as_json)
-    recorded = hand_over(place, new, job, now=now)
+        return attend(place, new, job, why=why, as_json=as_json)
+    recorded = hand_over(place, new, job, why=why, now=now)
     if as_json:
         print_json(run_to_json(recorded))
     else:
@@ -118,7 +120,7 @@ def _retry_one(place: Place, given: str, *, detach: bool, force: bool, as_json: 
     return GOOD
 
 
-def _retry_many(place: Place, job: str | None, options: _Many, *, as_json: bool) -> int:
+def _retry_many(place: Place, job: str | None, options: _Many, *, why: str, as_json: bool) -> int:
     """Show the runs that did not end well, ask, and retry them."""
     if as_json and not (options.is_sure or options.is_dry):
         raise click.UsageError("--json does not ask: add --yes, or --dry-run to see the runs")
@@ -132,7 +134,7 @@ def _retry_many(place: Place, job: str | None, options: _Many, *, as_json: bool)
         print_text(retryable_to_text(found, width=row_width(), style=style), style)
     is_done = bool(found.runs) and not options.is_dry
     is_done = is_done and confirmed(f"Retry {many(len(found.runs), 'run')}?", is_sure=options.is_sure)
-    retried = _retry_all(place, view, found) if is_done else ()
+    retried = _retry_all(place, view, found, why=why) if is_done else ()
     if as_json:
         print_json(retryable_to_json(found, retried))
     elif retried:
@@ -159,12 +161,12 @@ def _failed(place: Place, job: str | None, options: _Many) -> tuple[View, Retrya
     )
 
 
-def _retry_all(place: Place, view: View, found: Retryable) -> tuple[Retried, ...]:
+def _retry_all(place: Place, view: View, found: Retryable, *, why: str) -> tuple[Retried, ...]:
     """Hand over a new run for each; none if the job of one cannot be read."""
     now = place.now()
     jobs = [_job_of(view, old) for old in found.runs]
     requests = [(_again(view, old, job, now=now), job) for old, job in zip(found.runs, jobs, strict=True)]
-    return tuple(map(Retried, found.runs, hand_over_all(place, requests, now=now)))
+    return tuple(map(Retried, found.runs, hand_over_all(place, requests, why=why, now=now)))
 
 
 def _job_of(view: View, old: Run) -> CompiledJob:

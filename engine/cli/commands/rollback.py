@@ -4,7 +4,7 @@ import click
 
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import Place, json_option, place_options, why_option
 from engine.cli.planning import apply_and_tell, planned, print_plan
 from engine.core.errors import JobfileError
 from engine.host.environment import user_name
@@ -21,9 +21,12 @@ from engine.planning.sides import engine_side
     is_flag=True,
     help="Allow removing more than five jobs, and more than a fifth of all, at once.",
 )
+@why_option
 @json_option
 @place_options
-def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json: bool, place: Place) -> int:
+def command(
+    generation: int | None, *, is_sure: bool, may_remove: bool, why: str, as_json: bool, place: Place
+) -> int:
     """Put the jobs of GENERATION in force again, as a new generation: shows the plan and asks.
 
     Without GENERATION it is the previous one. The files are not changed: an engine that applies them itself
@@ -57,6 +60,7 @@ def command(generation: int | None, *, is_sure: bool, may_remove: bool, as_json:
         catalog=after.catalog,
         base=current.number,
         by=user_name(),
+        why=why,
         main_file=current.main_file,
         revision=after.revision,
         instead_of=current.digest,

@@ -20,6 +20,7 @@ from engine.cli.place import (
     place_options,
     refuse_unsafe_files,
     strict_option,
+    why_option,
 )
 from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError, UnreadableDefinitionError
@@ -74,6 +75,7 @@ class _Found:
     metavar="STEP.NAME=VALUE",
     help="With --dry-run: suppose that a step had this output: --output fetch.count=3. Repeatable.",
 )
+@why_option
 @strict_option
 @json_option
 @place_options
@@ -83,6 +85,7 @@ def command(
     instant: str | None,
     outputs: tuple[str, ...],
     *,
+    why: str,
     detach: bool,
     is_dry: bool,
     is_strict: bool,
@@ -121,8 +124,8 @@ def command(
         return _look_only(dry, place, as_json=as_json)
     run = new_run(spec, digest=wanted.job.digest, generation=wanted.generation, params=params, at=at, now=now)
     if not detach:
-        return attend(place, run, wanted.job, as_json=as_json)
-    recorded = hand_over(place, run, wanted.job, now=now)
+        return attend(place, run, wanted.job, why=why, as_json=as_json)
+    recorded = hand_over(place, run, wanted.job, why=why, now=now)
     return _detached(recorded, as_json=as_json, is_running=is_running)
 
 
