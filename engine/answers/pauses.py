@@ -21,6 +21,8 @@ class Paused:
     """A job that is now paused, and its open runs, which continue."""
 
     pause: Pause
+    was_paused: bool
+    """Whether it was paused before, so nothing has changed."""
     zone: ZoneInfo
     going_on: tuple[Run, ...]
 
@@ -37,7 +39,9 @@ def paused_to_text(paused: Paused) -> str:
     """A pause as text."""
     pause = paused.pause
     until = f" until {instant_text(pause.until, paused.zone)}" if pause.until else ""
-    lines = [f"{pause.job} is paused{until or f'; continue with  jobfile resume {pause.job}'}"]
+    since = instant_text(pause.paused_at, paused.zone)
+    already = f" already, by {pause.actor} since {since}" if paused.was_paused else ""
+    lines = [f"{pause.job} is paused{already}{until or f'; continue with  jobfile resume {pause.job}'}"]
     for run in paused.going_on:
         end_it = f"end it with  jobfile cancel {short(run.id)}"
         lines.append(f"run {short(run.id)} {_GOES_ON[run.state]} and continues; {end_it}")
@@ -47,7 +51,13 @@ def paused_to_text(paused: Paused) -> str:
 def paused_to_json(paused: Paused) -> dict[str, object]:
     """A pause as JSON data."""
     pause = paused.pause
-    return {"format": 1, "job": pause.job, "paused": True, "until": iso(pause.until)}
+    return {
+        "format": 1,
+        "job": pause.job,
+        "paused": True,
+        "was_paused": paused.was_paused,
+        "until": iso(pause.until),
+    }
 
 
 def resumed_to_text(resumed: Resumed) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.cli.place import Place
-from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
 from engine.core.reasons import Reason
 from engine.host.environment import user_name
@@ -90,7 +89,7 @@ def hand_over_all(
 def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:
     """Cancel a run: at once if it has no process, otherwise through its supervisor.
 
-    Return it as it is then.
+    Return it as it is then; a run that is over stays as it is.
     """
     store = open_ledger(place.config.ledger_url)
     who = user_name()
@@ -102,7 +101,6 @@ def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -
     after = store.run(run.id)
     store.close()
     assert after is not None
-    if not changed and after.state.is_final:
-        raise JobfileError(f"run {run.id[:8]} is over: {after.state.value}")
-    poke(place.state_dir)
+    if changed or not after.state.is_final:
+        poke(place.state_dir)
     return after

@@ -5,10 +5,12 @@ import sys
 import click
 
 
-def confirmed(question: str, *, is_sure: bool) -> bool:
-    """Whether the user confirms. Without a terminal it needs --yes, and raises otherwise."""
+def confirmed(question: str, *, is_sure: bool, as_json: bool = False) -> bool:
+    """Whether the user confirms; raises where it cannot ask, without a terminal or with --json, unless sure."""
     if is_sure:
         return True
+    if as_json:
+        raise click.UsageError("--json does not ask: add --yes")
     if not sys.stdin.isatty():
         raise click.UsageError("cannot ask for confirmation without a terminal; to confirm:  --yes")
     return click.confirm(question)

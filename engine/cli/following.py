@@ -21,7 +21,7 @@ from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import Place
 from engine.cli.showing import OutputShown
 from engine.cli.step_output import StepsShown
-from engine.core.errors import JobfileError, StoreRefusedError
+from engine.core.errors import StoreRefusedError
 from engine.core.lifecycle import AttemptKey, Run, RunState
 from engine.core.vocabulary import reason_words, seconds_text, short
 from engine.execution.attendance import Attendance
@@ -231,8 +231,7 @@ def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
     ending = "cancelling" if how is Stop.CANCEL else "killing"
     word = "withdrawing" if run.attempt == 0 else ending
     _say(f"\n{word} run {short(run.id)}")
-    with contextlib.suppress(JobfileError):  # it is over already
-        ask_to_stop(place, run, how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
+    ask_to_stop(place, run, how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
 
 
 def _say(text: str, style: Style = PLAIN) -> None:

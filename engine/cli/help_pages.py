@@ -183,11 +183,15 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     ),
     "cancel": HelpPage(
         ("jobfile cancel 3f2a9c01 --why 'wrong day'", "jobfile cancel 3f2a9c01 --kill"),
-        {GOOD: "the run was requested to end, or has ended", NOT_WELL: "it was over before", **_NO_RUN},
+        {GOOD: "the run was requested to end, has ended, or was over before", **_NO_RUN},
     ),
     "pause": HelpPage(
         ("jobfile pause nightly --why 'the server moves'", "jobfile pause nightly --until 2026-11-30T08:00"),
-        {GOOD: "the job is paused", NOT_WELL: "it was paused before", USAGE: "the job is unknown"},
+        {
+            GOOD: "the job is paused, as it may have been before",
+            NOT_WELL: "it is paused until a different time",
+            USAGE: "the job is unknown",
+        },
     ),
     "resume": HelpPage(
         ("jobfile resume nightly",),

@@ -57,15 +57,23 @@ def holding(view: History, now: datetime) -> tuple[Pause, ...]:
     return tuple(pause for pause in view.pauses_between(None, since=now, until=now) if pause.holds_at(now))
 
 
-def pause_by_hand(store: "Pausing", pause: Pause) -> None:
-    """Pause a job for a user; raises when it is paused already."""
+def pause_by_hand(store: "Pausing", pause: Pause) -> Pause:
+    """Pause a job for a user; returns the pause in force, which is an older one if the job is paused already.
+
+    Raises when the user asks for a different end than the older pause has.
+    """
     job, now = pause.job, pause.paused_at
-    if store.pauses.between(job, since=now, until=now):
-        raise JobfileError(f"{job} is paused already; see  jobfile status")
+    if before := store.pauses.between(job, since=now, until=now):
+        if pause.until not in (None, before[-1].until):
+            raise JobfileError(
+                f"{job} is paused already, with a different end; resume it first:  jobfile resume {job}"
+            )
+        return before[-1]
     store.pauses.add(pause)
     until = f"until {pause.until.isoformat()}" if pause.until else ""
     detail = "; ".join(part for part in (pause.reason, until) if part)
     store.audit(actor=pause.actor, action="pause", object=job, detail=detail, now=now)
+    return pause
 
 
 def resume_by_hand(store: "Pausing", job: str, *, by: str, why: str, now: datetime) -> bool:

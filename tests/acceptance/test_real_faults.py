@@ -247,7 +247,7 @@ def test_what_people_ask_wrongly_is_told(tmp_path: Path) -> None:
     assert "is not in the future" in say(tmp_path, "pause", "job-0", "--until", "2020-01-01T00:00Z").stderr
     assert "job-0 was not paused" in say(tmp_path, "resume", "job-0").stdout
     assert ask(tmp_path, "pause", "job-0", "--until", "2h")["paused"] is True
-    assert "is paused already" in say(tmp_path, "pause", "job-0").stderr
+    assert "is paused already" in say(tmp_path, "pause", "job-0").stdout
     assert ask(tmp_path, "resume", "job-0") == {
         "format": 1,
         "job": "job-0",

@@ -168,3 +168,34 @@ def test_a_reason_is_recorded_in_the_audit_and_shown_where_the_act_is(
     assert re.search(r"^by hand .* retry by .*: reason 3; run ", first, re.MULTILINE)
     assert re.search(r"^requested .*: reason 3$", second, re.MULTILINE)
     assert re.search(r"^by hand .* cancel by .*: reason 4$", second, re.MULTILINE)
+
+
+def test_what_is_so_already_is_no_error(jobfile: Jobfile) -> None:
+    jobfile("apply", "--yes")
+    run = jobfile("run", "slow", "--detach").out.strip()
+    for command, said in {
+        ("apply", "--yes"): "nothing to apply",
+        ("pause", "good"): "good is paused already, by ",
+        ("resume", "good"): "good was not paused",
+        ("cancel", run): "over already, cancelled",
+        ("clock", "accept"): "nothing to accept",
+    }.items():
+        assert jobfile(*command).code == 0
+        again = jobfile(*command)
+        assert again.code == 0, command
+        assert said in again.out
+    before = jobfile("audit", "--json").json
+    jobfile("pause", "good")
+    assert jobfile("pause", "good", "--json").json["was_paused"]
+    assert len(jobfile("audit", "--json").json["records"]) == len(before["records"]) + 1
+
+
+@pytest.mark.parametrize("command", ["apply", "rollback", "retry --failed"])
+def test_json_never_asks_and_so_needs_yes(jobfile: Jobfile, tmp_path: Path, command: str) -> None:
+    jobfile("apply", "--yes")
+    (tmp_path / "jobs.yaml").write_text(JOBS.replace("hello,", "hi,"))
+    jobfile("apply", "--yes")
+    (tmp_path / "jobs.yaml").write_text(JOBS)
+    said = jobfile(*command.split(), "--json")
+    assert said.code == 64
+    assert "--json does not ask: add --yes" in said.err

@@ -39,7 +39,7 @@ PRINTED = {
     "dry-run": (("run", "good", "--dry", "--json"),),
     "wait": (("wait", "RUN", "--json"),),
     "plan": (("plan", "--json"), ("plan", "--to", "wrong/jobs.yaml", "--json")),
-    "apply": (("apply", "--json"),),
+    "apply": (("apply", "--yes", "--json"),),
     "generations": (("generations", "--json"),),
     "status": (("status", "--json"),),
     "doctor": (("doctor", "--json"),),
@@ -126,4 +126,4 @@ def test_a_cancelled_run_fits_the_schema_of_a_run(jobfile: Jobfile) -> None:
 
 def test_what_a_rollback_prints_fits_the_schema_of_apply(jobfile: Jobfile, run_id: str) -> None:
     assert jobfile("apply", "--yes").code == 0
-    fits(jobfile("rollback", "--json").json, "apply")
+    fits(jobfile("rollback", "--yes", "--json").json, "apply")

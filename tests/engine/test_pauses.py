@@ -121,13 +121,16 @@ def test_a_pause_by_a_user_is_kept_and_audited_with_its_reason_and_its_end(
     assert audited(world) == [("anna", "pause", "hello", detail, NOON)]
 
 
-def test_a_user_can_pause_again_only_when_the_pause_is_over(tmp_path: Path) -> None:
+def test_a_second_pause_changes_nothing_until_the_first_is_over(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     until = NOON + HOUR
     with world.store.transaction():
-        pause_by_hand(world.store, a_pause(until=until))
-        with pytest.raises(JobfileError, match=r"^hello is paused already"):
-            pause_by_hand(world.store, a_pause(at=until - MINUTE))
+        first = a_pause(until=until)
+        assert pause_by_hand(world.store, first) == first
+        assert pause_by_hand(world.store, a_pause(at=until - MINUTE)) == first
+        assert pause_by_hand(world.store, a_pause(at=until - MINUTE, until=until)) == first
+        with pytest.raises(JobfileError, match=r"^hello is paused already, with a different end"):
+            pause_by_hand(world.store, a_pause(at=until - MINUTE, until=until + MINUTE))
         pause_by_hand(world.store, a_pause(at=until))
     assert [one.paused_at for one in holding(world.view, until)] == [until]
     assert [at for *_, at in audited(world)] == [NOON, until]

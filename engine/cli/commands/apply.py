@@ -97,7 +97,7 @@ def command(
     if fail_on and plan.all_risks:
         return RISKS
     refuse_mass_removal(plan, may_remove=may_remove)
-    if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure or as_json):
+    if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure, as_json=as_json):
         click.echo("nothing was applied")
         return GOOD
     intent = Intent(

@@ -34,7 +34,10 @@ LOOK_SECONDS = 0.05
 @json_option
 @place_options
 def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> int:
-    """End RUN: SIGTERM to its processes, SIGKILL after the job's kill_grace. Who and why is recorded."""
+    """End RUN: SIGTERM to its processes, SIGKILL after the job's kill_grace. Who and why is recorded.
+
+    A run that is over already stays as it is.
+    """
     view = place.view()
     found = find_run(view, run)
     after = ask_to_stop(place, found, Stop.KILL if kill else Stop.CANCEL, why=why, now=place.now())
@@ -43,7 +46,8 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
     if as_json:
         print_json(run_to_json(after))
     else:
-        click.echo(f"run {short(after.id)} of {after.job}: {after.state.value}")
+        already = "over already, " if found.state.is_final else ""
+        click.echo(f"run {short(after.id)} of {after.job}: {already}{after.state.value}")
     return GOOD
 
 

@@ -33,7 +33,7 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
     """Stop JOB from running on its schedule. Runs left out are recorded, and not run later.
 
     Active and waiting runs continue, and  jobfile run  still works. The audit records who, why and
-    until when.
+    until when. A job that is paused already stays as it is.
     """
     named = job_named(place, job)
     now = place.now()
@@ -49,11 +49,11 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
     )
     store = open_ledger(place.config.ledger_url)
     with store.transaction():
-        pause_by_hand(store, pause)
+        in_force = pause_by_hand(store, pause)
     store.close()
     poke(place.state_dir)
     going_on = tuple(run for run in named.view.open_runs() if run.job == job)
-    paused = Paused(pause=pause, zone=named.zone, going_on=going_on)
+    paused = Paused(pause=in_force, was_paused=in_force is not pause, zone=named.zone, going_on=going_on)
     if as_json:
         print_json(paused_to_json(paused))
     else:

@@ -53,7 +53,7 @@ def command(
     if not as_json:
         print_plan(plan, is_full=False)
     refuse_mass_removal(plan, may_remove=may_remove)
-    if not confirmed(f"Roll back to generation {number}?", is_sure=is_sure or as_json):
+    if not confirmed(f"Roll back to generation {number}?", is_sure=is_sure, as_json=as_json):
         click.echo("nothing was applied")
         return GOOD
     intent = Intent(
