@@ -13,6 +13,7 @@ __all__ = [
     "did",
     "expected",
     "explained",
+    "failure",
     "fates",
     "findings",
     "generations",

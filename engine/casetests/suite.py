@@ -12,7 +12,7 @@ from engine.casetests.judging import Judged, judge
 from engine.casetests.reading import read_cases
 from engine.casetests.reporting import Results, shown_name
 from engine.config import MAIN_FILE, EngineConfig
-from engine.core.errors import JobfileError
+from engine.core.errors import UnreadableFileError
 from engine.ledger.opening import open_ledger
 from engine.sources.file_reader import read_limited
 from engine.sources.folder import FolderTree
@@ -42,7 +42,7 @@ def find_files(paths: Sequence[str], *, main_file: Path) -> list[Path]:
         folder = main_file.parent
         found = [*sorted(folder.glob(PATTERN)), *sorted((folder / "tests").glob(PATTERN))]
     if not found:
-        raise JobfileError(f"no cases: there is no {PATTERN} beside {main_file} or in tests/")
+        raise UnreadableFileError(f"no cases: there is no {PATTERN} beside {main_file} or in tests/")
     return found
 
 
@@ -51,13 +51,13 @@ def _in(path: Path) -> list[Path]:
 
 
 def read_files(paths: Sequence[Path]) -> Iterator[ReadFile]:
-    """Read the case files, one after the other; raises JobfileError at one that cannot be read."""
+    """Read the case files, one after the other; raises UnreadableFileError at one that cannot be read."""
     for path in paths:
         name = shown_name(path)
         try:
             content = read_limited(path, what="file of cases")
         except OSError as error:
-            raise JobfileError(f"cannot read {name}: {error.strerror or error}") from error
+            raise UnreadableFileError(f"cannot read {name}: {error.strerror or error}") from error
         cases, diagnostics = read_cases(path, name, content)
         text = content.decode(errors="replace").removeprefix("\ufeff")
         yield ReadFile(cases=cases, diagnostics=diagnostics, sources={name: Source(name=name, text=text)})
@@ -87,7 +87,7 @@ def judge_files(files: Sequence[CaseFile], *, word: str | None = None) -> Result
 def _compiled(main_file: Path) -> Compiled:
     snapshot = FolderTree(Path(shown_name(main_file))).snapshot()
     if snapshot.problem:
-        raise JobfileError(snapshot.problem)
+        raise UnreadableFileError(snapshot.trouble)
     return compile_files(snapshot.files, outside=snapshot.outside)
 
 

@@ -6,7 +6,7 @@ import click
 
 
 def confirmed(question: str, *, is_sure: bool, as_json: bool = False) -> bool:
-    """Whether the user confirms; raises where it cannot ask, without a terminal or with --json, unless sure."""
+    """Whether the user confirms. Unless sure, raises where it cannot ask: without a terminal, with --json."""
     if is_sure:
         return True
     if as_json:

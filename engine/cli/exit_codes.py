@@ -28,13 +28,11 @@ RISKS: Final = 3
 """Of a plan with --fail-on: there is a risk."""
 REFUSED: Final = 4
 """Of a saved plan: it is refused."""
-NO_LEDGER: Final = 5
-"""Of a plan: there is no engine's ledger where one is needed."""
 
 USAGE: Final = 64
 """The command line is wrong, or names something that does not exist. EX_USAGE of sysexits.h."""
 UNREADABLE: Final = 65
-"""A file cannot be read. EX_DATAERR."""
+"""A file does not exist or cannot be read. EX_DATAERR."""
 BUG: Final = 70
 """A bug in jobfile, or numbers that do not add up. EX_SOFTWARE."""
 UNWRITTEN: Final = 74

@@ -4,12 +4,18 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.core.errors import JobfileError
+from engine.core.errors import ErrorCode, JobfileError
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.jobs import CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.schedule.cron import CronProblem, parse_cron
 from jobfile.schedule.duration import parse_duration
 from jobfile.schedule.zones import load_zone
+
+
+class NotAScheduleError(JobfileError):
+    """A text is neither a cron expression nor a period."""
+
+    code = ErrorCode.USAGE
 
 
 def zone_named(name: str | None) -> ZoneInfo:
@@ -30,7 +36,7 @@ def entry_of(text: str, zone: str, days: DayRule = DayRule.CRON) -> ScheduleEntr
         marks = " " * parsed.start + "^" * max(1, parsed.end - parsed.start)
         hints = "".join(f"\n  help: {hint}" for hint in parsed.help)
         label = f" {parsed.label}" if parsed.label else ""
-        raise JobfileError(
+        raise NotAScheduleError(
             f"[{parsed.code}] {parsed.message}\n\n  {printable(text)}\n  {marks}{label}\n{hints}"
         )
     return CronEntry(cron=text, timezone=zone, days=days)

@@ -1,10 +1,14 @@
 """Prints findings in job files: as text, as JSON, and for the services that show them."""
 
+import contextlib
+import sys
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import click
 
 from engine.cli.output import print_json, print_text, style_of, width
+from engine.core.errors import ErrorCode, JobfileError
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity, left_off_words, most_severe
 from jobfile.diagnostics.source import Source
 from jobfile.model.counts import many
@@ -48,10 +52,26 @@ def print_diagnostics(
             click.echo(f"\n{line}" if text else line)
 
 
-def print_errors(compiled: Looked) -> None:
-    """Print the errors of files, and the number of their warnings."""
+def print_beside(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> None:
+    """Print findings that are not the answer itself: on standard error if the answer is JSON."""
+    context = click.get_current_context(silent=True)
+    as_json = context is not None and context.params.get("as_json", False)
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        print_diagnostics(diagnostics, sources)
+
+
+class InvalidFilesError(JobfileError):
+    """The job files have errors, which were printed."""
+
+    code = ErrorCode.INVALID_FILES
+    is_told = True
+
+
+def refuse_invalid(compiled: Looked) -> NoReturn:
+    """Print the errors of files, and the number of their warnings; raise InvalidFilesError."""
     errors = [one for one in compiled.diagnostics if one.is_error]
-    print_diagnostics(errors, compiled.sources)
+    print_beside(errors, compiled.sources)
     others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)
     if others:
         click.echo(f"and {many(others, 'warning')}; to see them:  jobfile check", err=True)
+    raise InvalidFilesError(f"the job files have {many(len(errors), 'error')}")

@@ -8,7 +8,6 @@ from engine.cli.exit_codes import (
     CHANGES,
     DID_NOT_RUN,
     GOOD,
-    NO_LEDGER,
     NOT_EXPECTED,
     NOT_OVER,
     NOT_WELL,
@@ -31,6 +30,8 @@ class HelpPage(NamedTuple):
 
 _DONE: Final = {GOOD: "done"}
 _SHOWN: Final = {GOOD: "the answer is printed, whatever it is"}
+_NO_FILE: Final = {UNREADABLE: "there is no job file, or it cannot be read"}
+_NO_LEDGER: Final = {USAGE: "nothing is recorded yet"}
 _NO_RUN: Final = {USAGE: "the job or run is unknown, or nothing is recorded yet"}
 
 PAGES: Final[Mapping[str, HelpPage]] = {
@@ -88,7 +89,11 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     ),
     "test": HelpPage(
         ("jobfile test", "jobfile test tests/nightly.test.yaml -k retry", "jobfile test --junit results.xml"),
-        {GOOD: "every case passed", NOT_WELL: "a case failed, or a file has errors"},
+        {
+            GOOD: "every case passed",
+            NOT_WELL: "a case failed, or a file has errors",
+            UNREADABLE: "there are no cases, or a file cannot be read",
+        },
     ),
     "show": HelpPage(
         (
@@ -97,7 +102,12 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile show etl --graph text",
             "jobfile show change.plan",
         ),
-        {GOOD: "the job is shown", NOT_WELL: "the files have errors", USAGE: "the job is unknown"},
+        {
+            GOOD: "the job is shown",
+            NOT_WELL: "the files have errors",
+            USAGE: "the job is unknown",
+            **_NO_FILE,
+        },
     ),
     "next": HelpPage(
         (
@@ -105,7 +115,12 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile next nightly --limit 10",
             "jobfile next '0 4 * * mon' --timezone Europe/Oslo",
         ),
-        {GOOD: "the times are printed", NOT_WELL: "the files have errors", USAGE: "the job is unknown"},
+        {
+            GOOD: "the times are printed",
+            NOT_WELL: "the files have errors",
+            USAGE: "the job is unknown",
+            **_NO_FILE,
+        },
     ),
     "simulate": HelpPage(
         (
@@ -113,7 +128,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile simulate --down 2026-03-10T01:00Z/6h --fail nightly=0.1",
             "jobfile simulate --compare main",
         ),
-        {GOOD: "the outcome is printed", NOT_WELL: "the files have errors"},
+        {GOOD: "the outcome is printed", NOT_WELL: "the files have errors", **_NO_FILE},
     ),
     "plan": HelpPage(
         (
@@ -128,7 +143,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             NOT_WELL: "the files have errors",
             CHANGES: "with --exit-code: something changes; with --detect-drift: something differs",
             RISKS: "with --fail-on risk: the plan has a risk",
-            NO_LEDGER: "a side, or --out, needs an engine's ledger, and there is none",
+            USAGE: "a side does not exist, or there is nothing to compare with",
+            **_NO_FILE,
         },
     ),
     "apply": HelpPage(
@@ -138,7 +154,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             NOT_WELL: "the files have errors",
             RISKS: "with --fail-on risk: the plan has a risk, and nothing was applied",
             REFUSED: "the saved plan is refused: it is out of date, or was changed",
-            NO_LEDGER: "the saved plan was made for a ledger, and there is none",
+            USAGE: "the saved plan was made for a ledger, and there is none",
+            **_NO_FILE,
         },
     ),
     "comment": HelpPage(
@@ -147,7 +164,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     ),
     "generations": HelpPage(
         ("jobfile generations", "jobfile generations --limit 3 --json"),
-        _SHOWN | {USAGE: "nothing is recorded yet"},
+        {**_SHOWN, **_NO_LEDGER},
     ),
     "up": HelpPage(
         ("jobfile up", "jobfile up --apply manual", "jobfile up --git origin/main", "jobfile up --for 1h"),
@@ -170,6 +187,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             NOT_OVER: "the run is not over",
             WOULD_NOT_RUN: "with --dry-run: it would not run",
             USAGE: "the job is unknown, or a param has a wrong value",
+            **_NO_FILE,
         },
     ),
     "wait": HelpPage(
@@ -206,6 +224,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {
             GOOD: "the jobs are listed, whatever their results",
             NOT_WELL: "there is no ledger, and the files have errors",
+            UNREADABLE: "there is no ledger, and no job file that can be read",
         },
     ),
     "did": HelpPage(
@@ -256,6 +275,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {
             GOOD: "the records are printed; with verify: none is missing or changed",
             NOT_WELL: "with verify: the chain is broken, or the hash is not in it",
+            **_NO_LEDGER,
         },
     ),
     "doctor": HelpPage(
@@ -280,7 +300,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         ("jobfile rollback", "jobfile rollback 6 --yes"),
         {
             GOOD: "the generation is in force again, or nothing changes, or you answered no",
-            NOT_WELL: "there is no such generation, or it cannot be put in force",
+            NOT_WELL: "it cannot be put in force",
+            USAGE: "there is no such generation",
         },
     ),
     "clock": HelpPage(
@@ -288,6 +309,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {
             GOOD: "the engine believes the clock; with accept: your confirmation is recorded",
             NOT_WELL: "the engine does not believe the clock, and starts nothing",
+            **_NO_LEDGER,
         },
     ),
 }

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import click
 
-from engine.cli.findings import print_errors
+from engine.cli.findings import refuse_invalid
 from engine.cli.place import Place
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.catalog import Catalog
@@ -12,18 +12,17 @@ from jobfile.model.counts import many
 from jobfile.pipeline import Looked
 
 
-def catalog_in_force(looked: Looked, place: Place, *, jobs: Collection[str] = ()) -> Catalog | None:
+def catalog_in_force(looked: Looked, place: Place, *, jobs: Collection[str] = ()) -> Catalog:
     """The generation in force, in place of files with errors, with a line about that on standard error.
 
-    None if there is no generation, or it does not have these jobs; then the errors are printed.
+    If there is no generation, or it does not have these jobs, prints the errors and raises.
     """
     from engine.planning.sides import engine_side  # noqa: PLC0415  start-up time: only after an error
 
     view = place.view_if_any()
     side = None if view is None else engine_side(view)
     if side is None or not side.generation or not side.catalog.names >= set(jobs):
-        print_errors(looked)
-        return None
+        refuse_invalid(looked)
     errors = many(sum(one.is_error for one in looked.diagnostics), "error")
     about = f"this is generation {side.generation}, which is in force"
     line = f"{place.main_file} has {errors}; {about}. To see the errors:  jobfile check"

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import itertools
 import signal
 import sys
 from collections.abc import Sequence
@@ -152,9 +153,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     Neither a user's mistake nor a full disk prints a traceback.
     """
+    given = sys.argv[1:] if arguments is None else arguments
     try:
         with checked_streams():
-            code = _run(arguments)
+            code = _run(given)
             if sys.stdout is not None:
                 sys.stdout.flush()
     except BrokenPipeError:
@@ -167,9 +169,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str]) -> int:
     try:
-        code = group.main(args=arguments, prog_name="jobfile", standalone_mode=False)
+        code = group.main(args=list(arguments), prog_name="jobfile", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -179,14 +181,37 @@ def _run(arguments: Sequence[str] | None) -> int:
         # click declares it final, but only reads it to show it.
         error.message = message(error.message)  # type: ignore[misc]
         error.show()
+        if _wants_json(arguments):
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            _print_failure("USAGE", error.message, command="" if context is None else context.command_path)
         return USAGE if isinstance(error, click.UsageError) else error.exit_code
     except click.exceptions.Abort:
+        if _wants_json(arguments):
+            _print_failure("INTERRUPTED", "the command was stopped with Ctrl-C")
         return BROKEN_OFF
     except (BrokenPipeError, UnwrittenError):
         raise
     except Exception as error:  # noqa: BLE001  the one door for errors
-        return _told(error)
+        return _told(error, as_json=_wants_json(arguments))
     return code if isinstance(code, int) else GOOD
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the user asks for JSON, also on a command line that click cannot read."""
+    before = list(arguments)[: arguments.index("--")] if "--" in arguments else list(arguments)
+    forms = [f"{one}={two}" for one, two in itertools.pairwise(before)]
+    return "--json" in before or "--format=json" in (*before, *forms)
+
+
+def _print_failure(code: str, text: str, *, command: str = "") -> None:
+    """Print an error as JSON on one line, where programs expect the answer."""
+    import json  # noqa: PLC0415  start-up time: only after an error
+
+    from engine.answers.failure import failure_to_json  # noqa: PLC0415  start-up time: only after an error
+    from engine.core.errors import ErrorCode  # noqa: PLC0415  start-up time: only after an error
+
+    advice = f"see the help:  {command} --help" if command else ""
+    click.echo(json.dumps(failure_to_json(ErrorCode[code], text, advice=advice)))
 
 
 def _quiet_end() -> int:
@@ -195,11 +220,15 @@ def _quiet_end() -> int:
     return GOOD
 
 
-def _told(error: Exception) -> int:
+def _told(error: Exception, *, as_json: bool) -> int:
     from engine.core.errors import JobfileError  # noqa: PLC0415  start-up time: only after an error
 
     if isinstance(error, JobfileError):
-        click.echo(f"error: {message(str(error))}", err=True)
+        text = message(str(error))
+        if not error.is_told:
+            click.echo(f"error: {text}", err=True)
+        if as_json:
+            _print_failure(error.code.name, text)
         return error.exit_code
     import tempfile  # noqa: PLC0415  start-up time: only after a bug
     import traceback  # noqa: PLC0415  start-up time: only after a bug
@@ -208,11 +237,13 @@ def _told(error: Exception) -> int:
         "w", prefix="jobfile-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as file:
         traceback.print_exception(error, file=file)
-    click.echo(
-        f"error: a bug in jobfile: {type(error).__name__}. Nothing you wrote should do this; "
-        f"please report it with {file.name}",
-        err=True,
+    text = (
+        f"a bug in jobfile: {type(error).__name__}. Nothing you wrote should do this; "
+        f"please report it with {file.name}"
     )
+    click.echo(f"error: {text}", err=True)
+    if as_json:
+        _print_failure("BUG", text)
     return BUG
 
 

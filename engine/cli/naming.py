@@ -1,13 +1,13 @@
 """Finds the subject of a command: a job by its name, or a run by the beginning of its id."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.answers.zones import zone_of_job
-from engine.cli.exit_codes import USAGE
-from engine.cli.place import NothingRecordedError, Place, UnknownJobError
-from engine.core.errors import JobfileError
+from engine.cli.place import Place, UnknownJobError
+from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
 from engine.ledger.ports import View
@@ -27,13 +27,11 @@ _FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 class UnknownRunError(JobfileError):
     """An id matches no run in the ledger, or several."""
 
-    exit_code = USAGE
+    code = ErrorCode.UNKNOWN_RUN
 
 
-class NeverAppliedError(JobfileError):
+class NeverAppliedError(NothingRecordedError):
     """A job is in the job file but not in the ledger."""
-
-    exit_code = USAGE
 
 
 class Subject(NamedTuple):
@@ -104,15 +102,21 @@ def _unknown(place: Place, view: View, text: str) -> JobfileError:
     in_file = _names_in_file(place)
     if text in in_file:
         return _never_applied(place, text)
+    names = {*(version.job for version in view.jobs_in_force()), *in_file}
+    or_run = ", and no run id begins with it" if is_run_id(text) else ""
+    return unknown_job(text, f"was ever applied or run here{or_run}", known=names)
+
+
+def unknown_job(name: str, where: str, *, known: Iterable[str]) -> UnknownJobError:
+    """The error for the name of a job that is not there: similar names, or else those that are known."""
     from jobfile.diagnostics.suggest import suggest  # noqa: PLC0415  start-up time: only after a mistake
 
-    names = sorted({*(version.job for version in view.jobs_in_force()), *in_file})
-    near = suggest(text, names)
-    hint = (
-        f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:MAX_KNOWN]) or 'none'}"
-    )
-    or_run = ", and no run id begins with it" if is_run_id(text) else ""
-    return UnknownJobError(f"no job `{text}` was ever applied or run here{or_run}; {hint}")
+    names = sorted(known)
+    near = suggest(name, names)
+    more = ", …" if len(names) > MAX_KNOWN else ""
+    listed = f"known: {', '.join(names[:MAX_KNOWN]) or 'none'}{more}"
+    hint = f"did you mean {' or '.join(near)}?" if near else listed
+    return UnknownJobError(f"no job `{name}` {where}; {hint}")
 
 
 def _never_applied(place: Place, job: str) -> NeverAppliedError:

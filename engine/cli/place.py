@@ -8,9 +8,8 @@ from typing import TypeVar
 
 import click
 
-from engine.cli.exit_codes import USAGE
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
-from engine.core.errors import JobfileError
+from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.host.clock import SystemClock
 from engine.host.environment import account, environment
 from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
@@ -27,13 +26,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 class UnknownJobError(JobfileError):
     """The job does not exist here."""
 
-    exit_code = USAGE
-
-
-class NothingRecordedError(JobfileError):
-    """There is no ledger yet."""
-
-    exit_code = USAGE
+    code = ErrorCode.UNKNOWN_JOB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

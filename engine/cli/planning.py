@@ -8,7 +8,7 @@ import click
 
 from engine.actions.unsupported import needs_beyond
 from engine.cli.exit_codes import GOOD
-from engine.cli.findings import print_errors
+from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import Place
 from engine.host.keys import make_key
@@ -48,14 +48,13 @@ def planned(
     )
 
 
-def told(side: Callable[[], Side]) -> Side | None:
-    """A side; None when its files have errors, which are printed."""
+def told(side: Callable[[], Side]) -> Side:
+    """A side; when its files have errors, prints them and raises."""
     try:
         return side()
     except InvalidSideError as error:
         click.echo(printable(f"{error.name} has errors:"), err=True)
-        print_errors(error.compiled)
-        return None
+        refuse_invalid(error.compiled)
 
 
 def print_plan(plan: Plan, *, is_full: bool, is_summary: bool = False) -> None:

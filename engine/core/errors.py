@@ -1,16 +1,71 @@
 """Operational errors: problems around the engine. A mistake in a job file is a diagnostic instead."""
 
+from enum import StrEnum
+from typing import Self
+
+
+class ErrorCode(StrEnum):
+    """Why a command gave no answer: the word in its JSON, its exit code, and what to do."""
+
+    exit_code: int
+    advice: str
+
+    def __new__(cls, word: str, exit_code: int, advice: str) -> Self:
+        """A word with its exit code and advice."""
+        member = str.__new__(cls, word)
+        member._value_, member.exit_code, member.advice = word, exit_code, advice
+        return member
+
+    REFUSED = "refused", 1, "the message says what to do"
+    INVALID_FILES = "invalid_files", 1, "see the mistakes:  jobfile check"
+    LEDGER_REFUSED = "ledger_refused", 1, "see what is wrong:  jobfile doctor"
+    PLAN_REFUSED = "plan_refused", 4, "make the plan again:  jobfile plan --out FILE"
+    USAGE = "usage", 64, "see the help of the command:  jobfile COMMAND --help"
+    UNKNOWN_JOB = "unknown_job", 64, "list the jobs:  jobfile list"
+    UNKNOWN_RUN = "unknown_run", 64, "list the runs:  jobfile runs"
+    UNKNOWN_GENERATION = "unknown_generation", 64, "list the generations:  jobfile generations"
+    UNKNOWN_REVISION = "unknown_revision", 64, "name a commit, a branch or a tag of the repository"
+    NOTHING_RECORDED = (
+        "nothing_recorded",
+        64,
+        "start the engine:  jobfile up, or name its folder with --state",
+    )
+    UNREADABLE_FILE = "unreadable_file", 65, "make a job file:  jobfile init, or name the file with -f"
+    BUG = "bug", 70, "report it, with the file that the message names"
+    LEDGER_UNAVAILABLE = "ledger_unavailable", 75, "try again; if it stays so:  jobfile doctor"
+    ENGINE_RUNNING = "engine_running", 75, "stop the other engine, or name another folder with --state"
+    INTERRUPTED = "interrupted", 130, "run the command again"
+
 
 class JobfileError(Exception):
-    """An operational error; its message says what to do. Exit code 1 unless a subclass overrides it."""
+    """An operational error; its message says what to do. The code is REFUSED unless a subclass has one."""
 
-    exit_code = 1
+    code = ErrorCode.REFUSED
+    exit_code = code.exit_code
+    is_told = False
+    """Whether it was reported already, in more than a message."""
+
+    def __init_subclass__(cls) -> None:
+        """The exit code is that of the code."""
+        cls.exit_code = cls.code.exit_code
+
+
+class UnreadableFileError(JobfileError):
+    """A file that the command needs does not exist, or cannot be read."""
+
+    code = ErrorCode.UNREADABLE_FILE
+
+
+class NothingRecordedError(JobfileError):
+    """There is no ledger yet, or nothing of what was asked for is in it."""
+
+    code = ErrorCode.NOTHING_RECORDED
 
 
 class StoreUnavailableError(JobfileError):
     """The ledger cannot be written or read now: disk full, read-only, busy. No change was made in part."""
 
-    exit_code = 75
+    code = ErrorCode.LEDGER_UNAVAILABLE
 
 
 class StoreUnwritableError(StoreUnavailableError):
@@ -19,6 +74,8 @@ class StoreUnwritableError(StoreUnavailableError):
 
 class StoreRefusedError(JobfileError):
     """The ledger may not be used: it is of a newer version, an old copy, or not a ledger of jobfile."""
+
+    code = ErrorCode.LEDGER_REFUSED
 
 
 class StoreDamagedError(StoreRefusedError):
@@ -39,7 +96,7 @@ class UnreadableDefinitionError(JobfileError):
 class EngineRunningError(JobfileError):
     """Another engine holds the state folder."""
 
-    exit_code = 75
+    code = ErrorCode.ENGINE_RUNNING
 
 
 class SupersededError(JobfileError):
@@ -53,4 +110,4 @@ class PartialTurnError(Exception):
 class RevisionError(JobfileError):
     """Changes since a revision are unknown: no git, no repository, or no such revision."""
 
-    exit_code = 64
+    code = ErrorCode.UNKNOWN_REVISION

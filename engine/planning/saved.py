@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.core.errors import JobfileError
+from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError, UnreadableFileError
 from engine.host.atomic_write import write_private
 from engine.host.keys import KEY, find_key
 from engine.ledger.ports import Generations
@@ -50,13 +50,11 @@ _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, AssertionError, Re
 class PlanRefusedError(JobfileError):
     """A plan that cannot be applied: stale, used, edited or foreign."""
 
-    exit_code = 4
+    code = ErrorCode.PLAN_REFUSED
 
 
-class NoBaseError(JobfileError):
+class NoBaseError(NothingRecordedError):
     """There is nothing to compare with: neither a ledger of an engine nor git."""
-
-    exit_code = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,7 @@ def read_plan_file(path: Path, *, here: Ledger | None) -> SavedPlan:
     except NoFileError as error:
         raise PlanRefusedError(f"{path} is refused: {error.strerror}") from error
     except OSError as error:
-        raise JobfileError(f"cannot read {path}: {error.strerror or error}") from error
+        raise UnreadableFileError(f"cannot read {path}: {error.strerror or error}") from error
     if len(raw) > MAX_BYTES:
         raise PlanRefusedError(f"{path} is too large for a plan, which has at most {MAX_BYTES:,} bytes")
     start = _SEALED.match(raw)

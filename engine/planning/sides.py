@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from engine.core.errors import JobfileError, RevisionError, UnreadableDefinitionError
+from engine.core.errors import (
+    ErrorCode,
+    JobfileError,
+    RevisionError,
+    UnreadableDefinitionError,
+    UnreadableFileError,
+)
 from engine.core.records import Generation, JobVersion
 from engine.ledger.ports import Generations, View
 from engine.planning.saved import NoBaseError, is_plan_file, ledger_here, read_plan_file
@@ -24,6 +30,12 @@ from jobfile.plan import Side
 
 ENGINE = "engine"
 WORKTREE = "worktree"
+
+
+class UnknownGenerationError(JobfileError):
+    """No generation has this number, or an earlier one is needed."""
+
+    code = ErrorCode.UNKNOWN_GENERATION
 
 
 class InvalidSideError(Exception):
@@ -80,7 +92,7 @@ def engine_side(view: View, number: int | None = None) -> Side:
     """The jobs of a generation; by default of the one in force, which has none before the first."""
     generation = view.current_generation() if number is None else view.generation(number)
     if generation is None and number is not None:
-        raise JobfileError(f"there is no generation {number}:  jobfile generations")
+        raise UnknownGenerationError(f"there is no generation {number}:  jobfile generations")
     versions = () if generation is None else view.jobs_at(generation.number)
     jobs = [_job_of(view, version) for version in versions if number is not None or _is_kept(view, version)]
     return Side(
@@ -125,7 +137,7 @@ def _compiled(
     kind: str, name: str, snapshot: Snapshot, *, is_dirty: bool = False, asks_shells: bool = False
 ) -> Side:
     if snapshot.problem:
-        raise JobfileError(snapshot.trouble)
+        raise UnreadableFileError(snapshot.trouble)
     ask = SyntaxChecker().check if asks_shells else None
     compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=ask)
     if compiled.catalog is None:

@@ -7,7 +7,7 @@ from engine.answers.choice import ALL, Choice
 from engine.answers.listing import JobList, list_jobs
 from engine.answers.presence import Presence
 from engine.config import EngineConfig
-from engine.core.errors import JobfileError
+from engine.core.errors import UnreadableFileError
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
@@ -51,6 +51,6 @@ def _compiled(config: EngineConfig, *, is_needed: bool) -> Compiled | None:
     snapshot = FolderTree(config.main_file).snapshot()
     if snapshot.problem:
         if is_needed:
-            raise JobfileError(snapshot.trouble)
+            raise UnreadableFileError(snapshot.trouble)
         return None
     return compile_files(snapshot.files, outside=snapshot.outside)

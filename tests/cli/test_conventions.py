@@ -3,6 +3,7 @@
 The tests walk click's own objects, so a new command cannot differ by accident.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,11 @@ from pathlib import Path
 import click
 import pytest
 
+from engine.cli import exit_codes
 from engine.cli.main import COMMANDS, group
+from engine.core.errors import ErrorCode
 from tests.cli.conftest import JOBS, Jobfile
+from tests.cli.test_files import SCHEMAS, fits
 
 NAMES_OF_ARGUMENTS = {
     "JOB",
@@ -199,3 +203,129 @@ def test_json_never_asks_and_so_needs_yes(jobfile: Jobfile, tmp_path: Path, comm
     said = jobfile(*command.split(), "--json")
     assert said.code == 64
     assert "--json does not ask: add --yes" in said.err
+
+
+CASES = "version: 1\ntests: {it succeeds: {job: good, expect: {state: succeeded}}}\n"
+
+DOCS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+
+ASKED: dict[str, tuple[str, ...]] = {
+    "fmt": (),
+    "check": (),
+    "test": (),
+    "show": ("JOB or RUN",),
+    "next": ("JOB",),
+    "simulate": (),
+    "plan": ("JOB",),
+    "apply": ("--yes",),
+    "generations": (),
+    "run": ("JOB",),
+    "wait": ("RUN",),
+    "cancel": ("RUN",),
+    "pause": ("JOB",),
+    "resume": ("JOB",),
+    "status": (),
+    "list": (),
+    "did": ("JOB or RUN",),
+    "why": ("JOB or RUN",),
+    "logs": ("JOB or RUN",),
+    "outputs": ("JOB or RUN",),
+    "runs": ("JOB or RUN",),
+    "report": ("JOB",),
+    "audit": (),
+    "doctor": (),
+    "retry": ("RUN",),
+    "rollback": (),
+    "clock": (),
+}
+"""What each command that needs a job file or a ledger is asked about."""
+
+NAMES = {"unknown job": ("JOB", "nope"), "unknown run": ("RUN", "ffffffff")}
+
+
+def documented_codes() -> dict[str, dict[str, str]]:
+    """The table of exit codes in docs/commands.md: by situation, the code of each command."""
+    part = DOCS.partition("## Exit codes")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z]+)` \|(.*)\|$", part, re.MULTILINE)
+    found: dict[str, dict[str, str]] = {one: {} for one in ("no file", "no ledger", *NAMES)}
+    for name, cells in rows:
+        for situation, cell in zip(found, cells.split("|"), strict=True):
+            found[situation][name] = cell.strip()
+    return found
+
+
+@pytest.mark.parametrize("situation", documented_codes())
+def test_each_command_has_the_documented_exit_code_in_each_situation(
+    jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, situation: str
+) -> None:
+    (tmp_path / "good.test.yaml").write_text(CASES)
+    if situation == "no file":
+        (tmp_path / "jobs.yaml").unlink()
+    elif situation != "no ledger":
+        jobfile("apply", "--yes")
+    kind, name = NAMES.get(situation, ("", ""))
+    found = {}
+    for number, (command, arguments) in enumerate(ASKED.items()):
+        if kind and not any(kind in one for one in arguments):
+            found[command] = ""
+            continue
+        if situation in ("no file", "no ledger"):
+            monkeypatch.setenv("JOBFILE_STATE", str(tmp_path / "states" / str(number)))
+        given = [re.sub(r"JOB or RUN|JOB|RUN", name or "good", one) for one in arguments]
+        as_json = ["--json"] if command not in PRINTS_NO_ANSWER else []
+        if command == "run" and situation == "no ledger":
+            given = ["good", "--dry-run"]
+        said = jobfile(command, *given, *as_json)
+        found[command] = str(said.code)
+        if said.code >= 64 and as_json:
+            fits(said.json, "error")
+            assert ErrorCode(said.json["error"]["code"]).exit_code == said.code
+    assert found == documented_codes()[situation]
+
+
+def test_an_unknown_job_is_answered_with_the_near_ones_or_with_all(jobfile: Jobfile) -> None:
+    jobfile("apply", "--yes")
+    for command, arguments in ASKED.items():
+        if any("JOB" in one for one in arguments) and command != "plan":
+            assert "did you mean good?" in jobfile(command, "goood").err, command
+            assert "known: bad, flaky, good, slow" in jobfile(command, "xyzzy").err, command
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in PRINTS_NO_ANSWER])
+def test_a_wrong_command_line_is_an_error_in_json_too(jobfile: Jobfile, name: str) -> None:
+    said = jobfile(name, "--json", "--nonsense")
+    assert said.code == 64
+    assert said.json == {
+        "format": 1,
+        "error": {
+            "code": "usage",
+            "message": "No such option '--nonsense'.",
+            "help": f"see the help:  jobfile {name} --help",
+        },
+    }
+    fits(said.json, "error")
+    assert "No such option" in said.err
+
+
+def test_an_error_is_json_only_if_json_was_asked_for(jobfile: Jobfile, tmp_path: Path) -> None:
+    assert jobfile("did", "nope").out == ""
+    assert jobfile("nonsense", "--json").json["error"]["code"] == "usage"
+    assert jobfile("plan", "--format", "json", "nope").json["error"]["code"] == "nothing_recorded"
+    assert jobfile("check", "--format=json", "-f", "nowhere").json["error"]["code"] == "unreadable_file"
+    (tmp_path / "jobs.yaml").write_text("jobs: {a: {rum: echo}}")
+    for command in ("next", "show a", "run a", "simulate", "list"):
+        said = jobfile(*command.split(), "--json")
+        assert said.code == 1
+        assert said.json["error"]["code"] == "invalid_files", command
+        assert said.json["error"]["message"].startswith("the job files have ")
+        assert "error[" in said.err
+    assert "rum" in jobfile("next").out
+
+
+def test_the_codes_of_errors_are_those_of_the_documents_and_of_the_schema() -> None:
+    told = re.findall(r"^\| `([a-z_]+)` \| (\d+) \|", DOCS.partition("## Errors as JSON")[2], re.MULTILINE)
+    assert told == [(one.value, str(one.exit_code)) for one in ErrorCode]
+    schema = json.loads((SCHEMAS / "error.schema.json").read_text())
+    assert schema["properties"]["error"]["properties"]["code"]["enum"] == list(ErrorCode)
+    for one in ErrorCode:
+        assert one.exit_code in {value for name, value in vars(exit_codes).items() if name.isupper()}

@@ -145,7 +145,7 @@ def test_next_takes_a_period_a_job_or_all_jobs(jobfile: Jobfile) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("61 * * * *",), 1, "minute 61 is out of range"),
+        (("61 * * * *",), 64, "minute 61 is out of range"),
         (("0 4 * * *", "--timezone", "Mars/Base"), 64, "unknown time zone"),
         (("god",), 64, "did you mean good?"),
         (("0 4 * * *", "--now", "soon"), 64, "is not a time"),

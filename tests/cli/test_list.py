@@ -79,7 +79,7 @@ def test_without_a_ledger_the_file_is_listed_or_its_mistakes_are_shown(
     assert said.out.startswith("error[JF101]: unknown key `retires`")
     (tmp_path / "jobs.yaml").unlink()
     said = jobfile("list")
-    assert said.code == 1
+    assert said.code == 65
     assert "jobfile init" in said.err
 
 

@@ -119,7 +119,7 @@ def test_exit_codes_of_a_plan(jobfile: Jobfile, repository: Path) -> None:
     put(repository, OTHER.replace('"30 4 * * *"', '"* * * * *"'))
     assert jobfile("plan", "--fail-on", "risk").code == 3
     assert jobfile("plan", "--fail-on", "risk", "--exit-code").code == 3
-    assert jobfile("plan", "--from", "engine").code == 5
+    assert jobfile("plan", "--from", "engine").code == 64
     assert jobfile("plan", "--from", "no-such-revision").code == 64
     assert jobfile("plan", "--now", "yesterday-ish").code == 64
     put(repository, "version: 1\njobs: {a: {command: 7}}\n")
@@ -131,7 +131,7 @@ def test_exit_codes_of_a_plan(jobfile: Jobfile, repository: Path) -> None:
 
 def test_without_engine_and_git_there_is_nothing_to_compare_with(jobfile: Jobfile) -> None:
     said = jobfile("plan")
-    assert said.code == 5
+    assert said.code == 64
     assert "nothing to compare with" in said.err
 
 
@@ -305,12 +305,12 @@ def test_a_saved_plan_is_what_is_applied_once(jobfile: Jobfile, repository: Path
 
 def test_the_very_first_plan_is_bound_to_its_ledger_too(jobfile: Jobfile, repository: Path) -> None:
     said = jobfile("plan", "--out", "p.jfplan")
-    assert (said.code, "saved" in said.err) == (5, True)
+    assert (said.code, "saved" in said.err) == (64, True)
     assert jobfile("up", "--for", "1s", "--apply", "manual").code == 0
     assert jobfile("plan", "--out", "p.jfplan").code == 0
     assert jobfile("apply", "p.jfplan").out.startswith("generation 1 applied")
     refused(jobfile, "was applied already, as generation 1")
-    assert jobfile("plan", "--out", "p.jfplan", "--state", "elsewhere").code == 5
+    assert jobfile("plan", "--out", "p.jfplan", "--state", "elsewhere").code == 64
 
 
 def test_a_stale_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
@@ -325,7 +325,7 @@ def test_a_foreign_plan_is_refused(jobfile: Jobfile, repository: Path) -> None:
     assert jobfile("apply", "--yes", "--state", "elsewhere").code == 0
     said = jobfile("apply", "p.jfplan", "--state", "elsewhere")
     assert (said.code, "for another ledger" in said.err) == (4, True)
-    assert jobfile("apply", "p.jfplan", "--state", "nowhere").code == 5
+    assert jobfile("apply", "p.jfplan", "--state", "nowhere").code == 64
 
 
 def test_a_plan_can_be_shown_when_it_is_stale(jobfile: Jobfile, repository: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_plan_that_cannot_be_written_leaves_nothing(jobfile: Jobfile, reposito
 
 def test_a_rollback_is_a_generation_of_its_own(jobfile: Jobfile, repository: Path) -> None:
     assert jobfile("apply", "--yes").code == 0
-    assert jobfile("rollback", "--yes").code == 1
+    assert jobfile("rollback", "--yes").code == 64
     put(repository, OTHER)
     assert jobfile("apply", "--yes").code == 0
     said = jobfile("rollback", "--yes")
@@ -378,7 +378,7 @@ def test_a_rollback_is_a_generation_of_its_own(jobfile: Jobfile, repository: Pat
     assert (generations[0]["generation"], generations[0]["note"]) == (3, "rollback to generation 1")
     assert generations[0]["digest"] == generations[2]["digest"]
     fits(jobfile("generations", "--json").json, "generations")
-    assert jobfile("rollback", "7", "--yes").code == 1
+    assert jobfile("rollback", "7", "--yes").code == 64
     assert "nothing to do" in jobfile("rollback", "1", "--yes").out
     assert jobfile("plan", "--from", "engine:1", "--to", "engine:3", "--exit-code").code == 0
     assert "rollback to generation 1" in jobfile("generations").out

@@ -251,7 +251,7 @@ def test_what_is_no_plan_is_refused_in_words(jobfile: Jobfile, saved: Path, tmp_
     refused(jobfile, "a saved plan must be a regular file")
     saved.rmdir()
     said = jobfile("apply", NAME)
-    assert (said.code, "cannot read" in said.err) == (1, True)
+    assert (said.code, "cannot read" in said.err) == (65, True)
 
 
 @given(st.binary(max_size=99))

@@ -60,6 +60,7 @@ PRINTED = {
 ELSEWHERE = {
     "job": "the form of job files",
     "cases": "the form of case files",
+    "error": "any command that fails: test_conventions.py",
     "event": "lines of `up --json`: test_each_line_of_the_engine_fits_its_schema",
     "simulate-compare": "needs a revision: test_simulate.py",
 }

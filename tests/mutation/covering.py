@@ -113,6 +113,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/listing_text.py", _VALUES, _LISTING),
         ("engine/answers/clock.py", _VALUES, _SCHEMAS, _CLI),
         ("engine/answers/explained.py", _VALUES, _SCHEMAS),
+        ("engine/answers/failure.py", ("tests/cli/test_conventions.py",)),
         ("engine/answers/generations.py", _VALUES, _ANSWERS, _SCHEMAS),
         ("engine/answers/graph.py", ("tests/engine/test_graph.py",)),
         ("engine/answers/logs.py", _VALUES, _FILTERS, _RUNS, _SCHEMAS),

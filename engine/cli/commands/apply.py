@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from engine.cli.confirming import confirmed
-from engine.cli.exit_codes import GOOD, NOT_WELL, RISKS
+from engine.cli.exit_codes import GOOD, RISKS
 from engine.cli.place import (
     Place,
     json_option,
@@ -85,8 +85,6 @@ def command(
     if revision is None:
         refuse_unsafe_files(place, is_strict=is_strict)
     after = told(lambda: revision_side(main_file, revision) if revision else worktree_side(main_file))
-    if after is None:
-        return NOT_WELL
     refuse_what_cannot_run(after.catalog)
     open_store(place).close()
     view = place.view()

@@ -11,10 +11,17 @@ from engine.cli.findings import print_diagnostics
 from engine.cli.lints import project_lints, read_lints
 from engine.cli.params import split_params
 from engine.cli.place import Place, place_options
+from engine.core.errors import UnreadableFileError
 from jobfile.diagnostics.escapes import message
 from jobfile.render.redact import without_secrets
 
 FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
+
+
+class NothingToCheckError(UnreadableFileError):
+    """No file could be read; each was reported."""
+
+    is_told = True
 
 
 @click.command("check")
@@ -106,6 +113,8 @@ def command(
     sources = without_secrets(checked.diagnostics, checked.sources)
     if checked.names or not checked.unreadable:
         print_diagnostics(shown, sources, form=form, files=checked.names, jobs=checked.jobs)
+    if checked.unreadable and not checked.names and form == "json":
+        raise NothingToCheckError("; ".join(checked.unreadable))
     if checked.unreadable:
         return UNREADABLE
     return NOT_WELL if any(map(lints.is_bad, told)) else GOOD

@@ -5,9 +5,9 @@ import click
 from engine.answers.choice import Choice
 from engine.answers.listing import NO_STATE, STATES, list_to_json
 from engine.answers.listing_text import list_to_text
-from engine.cli.exit_codes import GOOD, NOT_WELL
+from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options, named_states
-from engine.cli.findings import print_errors
+from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options
 from engine.service.listing import list_at
@@ -37,8 +37,7 @@ def command(given: tuple[str, ...], *, choice: Choice, as_json: bool, place: Pla
     states, view = named_states(given, STATES), place.view_if_any()
     found = list_at(place.config, view, now=place.now(), choice=choice, states=states)
     if isinstance(found, Compiled):
-        print_errors(found)
-        return NOT_WELL
+        refuse_invalid(found)
     if found.unknown:
         raise click.UsageError(found.unknown)
     if as_json:

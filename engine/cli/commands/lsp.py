@@ -2,15 +2,15 @@
 
 import click
 
-from engine.cli.exit_codes import GOOD, USAGE
-from engine.core.errors import JobfileError
+from engine.cli.exit_codes import GOOD
+from engine.core.errors import ErrorCode, JobfileError
 from engine.host.clock import SystemClock
 
 
 class NotInstalledError(JobfileError):
     """The extra that the server needs is not installed."""
 
-    exit_code = USAGE
+    code = ErrorCode.USAGE
 
 
 @click.command("lsp")

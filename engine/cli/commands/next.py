@@ -11,18 +11,18 @@ from engine.answers.agenda import agenda, agenda_to_json, agenda_to_text
 from engine.answers.choice import Choice, Labels
 from engine.answers.presence import Presence
 from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, obstacles_to_text
-from engine.cli.exit_codes import GOOD, NOT_WELL
+from engine.cli.exit_codes import GOOD
 from engine.cli.expressions import entry_of, zone_named
 from engine.cli.filters import choice_options, refuse_choice_of_one, refuse_unknown
 from engine.cli.in_force import catalog_in_force
+from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, row_width, width
-from engine.cli.place import Place, UnknownJobError, json_option, place_options
+from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_coming
-from engine.core.errors import JobfileError
+from engine.core.errors import UnreadableFileError
 from engine.core.records import Pause
 from engine.service.presence import presence_at
 from engine.sources.folder import FolderTree
-from jobfile.diagnostics.suggest import suggest
 from jobfile.model.catalog import Catalog
 from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import compile_files
@@ -88,15 +88,11 @@ def command(
     if what is not None and (" " in what.strip() or what.startswith("@") or parse_duration(what)):
         return _of_expression(what, zone_named(zone_name), asked, place, as_json=as_json)
     catalog = _catalog(place, () if what is None else (what,))
-    if catalog is None:
-        return NOT_WELL
     if what is None:
         return _of_all(catalog, choice, zone_named(zone_name), asked, place, as_json=as_json)
     job = catalog.job(what)
     if job is None:
-        near = suggest(what, catalog.names)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise UnknownJobError(f"no job `{what}` in {place.main_file}{hint}")
+        raise unknown_job(what, f"in {place.main_file}", known=catalog.names)
     return _of_job(job.spec, asked, place, as_json=as_json)
 
 
@@ -148,14 +144,16 @@ def _of_all(
     return GOOD
 
 
-def _catalog(place: Place, jobs: Collection[str]) -> Catalog | None:
+def _catalog(place: Place, jobs: Collection[str]) -> Catalog:
     """The jobs of the files; those in force when the files have errors.
 
-    None when nothing is in force, or these jobs are not; then the errors are printed.
+    When nothing is in force, or these jobs are not, prints the errors and raises.
     """
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
-        raise JobfileError(f"{snapshot.problem}; name the job file with -f, or give an expression in quotes")
+        raise UnreadableFileError(
+            f"{snapshot.problem}; name the job file with -f, or give an expression in quotes"
+        )
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     return compiled.catalog or catalog_in_force(compiled, place, jobs=jobs)
 

@@ -134,12 +134,12 @@ def command(  # noqa: PLR0917  click hands over the options by name
     _refuse_mixed(wanted, form, out=out, is_summary=is_summary)
     shown = _View(form=form, name=str(place.main_file), links=links, is_full=is_full, is_summary=is_summary)
     try:
+        target = side_named(after, main_file=place.main_file, state_dir=place.state_dir, view=view)
         base = (
             default_base(main_file=place.main_file, view=view, is_saved=out is not None)
             if before is None
             else side_named(before, main_file=place.main_file, state_dir=place.state_dir, view=view)
         )
-        target = side_named(after, main_file=place.main_file, state_dir=place.state_dir, view=view)
     except InvalidSideError as error:
         _print_invalid(invalid_of(error), shown)
         return NOT_WELL

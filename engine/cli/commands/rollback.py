@@ -6,10 +6,10 @@ from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.place import Place, json_option, place_options, why_option
 from engine.cli.planning import apply_and_tell, planned, print_plan
-from engine.core.errors import JobfileError
+from engine.core.errors import NothingRecordedError
 from engine.host.environment import user_name
 from engine.planning.enforcing import Intent, refuse_mass_removal, refuse_what_cannot_run
-from engine.planning.sides import engine_side
+from engine.planning.sides import UnknownGenerationError, engine_side
 
 
 @click.command("rollback")
@@ -35,12 +35,12 @@ def command(
     view = place.view()
     current = view.current_generation()
     if current is None:
-        raise JobfileError("nothing is in force yet, so there is nothing to roll back to")
+        raise NothingRecordedError("nothing is in force yet, so there is nothing to roll back to")
     number = generation if generation is not None else current.number - 1
     if number < 1:
-        raise JobfileError("there is no generation before the one in force:  jobfile generations")
+        raise UnknownGenerationError("there is no generation before the one in force:  jobfile generations")
     if number >= current.number:
-        raise JobfileError(
+        raise UnknownGenerationError(
             f"generation {current.number} is in force; name an earlier one:  jobfile generations"
         )
     before, after = engine_side(view), engine_side(view, number)

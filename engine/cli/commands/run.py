@@ -8,14 +8,14 @@ import click
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.as_json import run_to_json
 from engine.cli.asking import hand_over, new_run
-from engine.cli.exit_codes import GOOD, NOT_WELL, WOULD_NOT_RUN
-from engine.cli.findings import print_errors
+from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
+from engine.cli.findings import refuse_invalid
 from engine.cli.following import attend
+from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, width
 from engine.cli.params import split_params
 from engine.cli.place import (
     Place,
-    UnknownJobError,
     json_option,
     place_options,
     refuse_unsafe_files,
@@ -23,7 +23,7 @@ from engine.cli.place import (
     why_option,
 )
 from engine.cli.times import parse_instant
-from engine.core.errors import JobfileError, UnreadableDefinitionError
+from engine.core.errors import JobfileError, UnreadableDefinitionError, UnreadableFileError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
 from engine.dryrun.before import Wanted, look_before
@@ -31,7 +31,6 @@ from engine.dryrun.describing import given_outputs
 from engine.dryrun.rendering import dry_run_to_json, dry_run_to_text
 from engine.host.lock import is_engine_running
 from engine.transactions.account import bound_params
-from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
@@ -105,8 +104,6 @@ def command(
     if not is_running and not is_dry:
         refuse_unsafe_files(place, is_strict=is_strict)
     wanted = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
-    if wanted is None:
-        return NOT_WELL
     spec = wanted.job.spec
     zone = load_zone(spec.timezone)
     assert zone is not None
@@ -129,15 +126,14 @@ def command(
     return _detached(recorded, as_json=as_json, is_running=is_running)
 
 
-def _from_engine(place: Place, name: str) -> _Found | None:
+def _from_engine(place: Place, name: str) -> _Found:
     """The job with its definition in force in the running engine, not that of the file."""
     view = place.view()
     version = view.job_in_force(name)
     generation = view.current_generation()
     if version is None or generation is None:
-        names = [one.job for one in view.jobs_in_force()]
-        _refuse(name, names, f"generation {generation.number}" if generation else "the running engine")
-        return None
+        where = f"in generation {generation.number}" if generation else "in the running engine"
+        raise unknown_job(name, where, known=[one.job for one in view.jobs_in_force()])
     text = view.definition_text(version.digest)
     if text is None:
         raise UnreadableDefinitionError(name)
@@ -145,20 +141,18 @@ def _from_engine(place: Place, name: str) -> _Found | None:
     return _Found(job=compiled, generation=generation.number)
 
 
-def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Found | None:
+def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Found:
     from engine.sources.folder import FolderTree  # noqa: PLC0415  start-up time: only without an engine
 
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
-        raise UnknownJobError(snapshot.trouble)
+        raise UnreadableFileError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
-        print_errors(compiled)
-        return None
+        refuse_invalid(compiled)
     found = compiled.catalog.job(name)
     if found is None:
-        _refuse(name, sorted(compiled.catalog.names), str(place.main_file))
-        return None
+        raise unknown_job(name, f"in {place.main_file}", known=compiled.catalog.names)
     beyond = beyond_engine_of(found)
     if beyond and not is_dry:
         raise JobfileError(beyond)
@@ -183,12 +177,6 @@ def _look_only(wanted: Wanted, place: Place, *, as_json: bool) -> int:
     else:
         click.echo(dry_run_to_text(dry, width=width()))
     return WOULD_NOT_RUN if dry.would_run is False else GOOD
-
-
-def _refuse(name: str, names: list[str], where: str) -> None:
-    near = suggest(name, names)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names[:12]) or 'no jobs'}"
-    raise UnknownJobError(f"no job `{name}` in {where}; {hint}")
 
 
 def _bound(wanted: _Found, given: Mapping[str, str]) -> dict[str, Value]:

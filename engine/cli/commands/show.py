@@ -8,21 +8,20 @@ import click
 from engine.answers.graph import FORMS, graph_of, graph_to_mermaid, graph_to_svg, graph_to_text
 from engine.answers.shown import Shown, show_in_force, show_job, show_run, shown_to_json
 from engine.answers.shown_text import printable_lines, shown_to_text
-from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.findings import print_errors
+from engine.cli.exit_codes import GOOD
+from engine.cli.findings import refuse_invalid
 from engine.cli.in_force import catalog_in_force
-from engine.cli.naming import find_run, is_known, is_run_id
+from engine.cli.naming import find_run, is_known, is_run_id, unknown_job
 from engine.cli.output import print_json
 from engine.cli.params import split_params
-from engine.cli.place import Place, UnknownJobError, json_option, place_options
-from engine.core.errors import JobfileError
+from engine.cli.place import Place, json_option, place_options
+from engine.core.errors import UnreadableFileError
 from engine.core.lifecycle import Run
 from engine.ledger.ports import View
 from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
 from engine.sources.folder import FolderTree
 from jobfile.diagnostics.escapes import printable
-from jobfile.diagnostics.suggest import suggest
 from jobfile.pipeline import compile_files
 from jobfile.plan.as_json import text_of
 
@@ -59,8 +58,6 @@ def command(job: str, given: tuple[str, ...], graph_form: str | None, *, as_json
         return _show_plan(Path(job), place, as_json=as_json)
     run = _run_named(job, place)
     shown = show_run(*run) if run is not None else _from_files(job, split_params(given), place)
-    if shown is None:
-        return NOT_WELL
     if graph_form is not None:
         states = () if run is None else run[0].steps(run[1].id)
         click.echo(GRAPHS[graph_form](graph_of(shown.spec, states)))
@@ -71,23 +68,21 @@ def command(job: str, given: tuple[str, ...], graph_form: str | None, *, as_json
     return GOOD
 
 
-def _from_files(job: str, overrides: Mapping[str, str], place: Place) -> Shown | None:
-    """The job as the files define it; None when they have errors, which are printed."""
+def _from_files(job: str, overrides: Mapping[str, str], place: Place) -> Shown:
+    """The job as the files define it; when they have errors, the one in force, or the errors are printed."""
     snapshot = FolderTree(place.main_file).snapshot()
     if snapshot.problem:
-        raise JobfileError(snapshot.trouble)
+        raise UnreadableFileError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside, overrides=overrides)
     if compiled.catalog is None or compiled.files is None:
-        in_force = None if overrides else catalog_in_force(compiled, place, jobs=(job,))
-        old = None if in_force is None else in_force.job(job)
         if overrides:
-            print_errors(compiled)
-        return None if old is None else show_in_force(old)
+            refuse_invalid(compiled)
+        old = catalog_in_force(compiled, place, jobs=(job,)).job(job)
+        assert old is not None
+        return show_in_force(old)
     found = compiled.catalog.job(job)
     if found is None:
-        near = suggest(job, compiled.catalog.names)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise UnknownJobError(f"no job `{job}` in {place.main_file}{hint}")
+        raise unknown_job(job, f"in {place.main_file}", known=compiled.catalog.names)
     return show_job(found, compiled.files.jobs[job])
 
 

@@ -6,12 +6,12 @@ from datetime import datetime
 import click
 
 from engine.actions.unsupported import beyond_engine
-from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.findings import print_errors
+from engine.cli.exit_codes import GOOD
+from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, width
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
-from engine.core.errors import JobfileError
+from engine.core.errors import UnreadableFileError
 from engine.host.given_files import write_output
 from engine.ports import Snapshot
 from engine.simulation.comparing import compare_to_json, compare_to_text
@@ -86,8 +86,6 @@ def command(  # noqa: PLR0917  click hands over the options by name
         seed=seed,
     )
     catalog = _catalog_of(FolderTree(place.main_file).snapshot())
-    if catalog is None:
-        return NOT_WELL
     jobs, beyond = _specs(catalog), beyond_engine(catalog)
     now = place.now()
     setting = _setting(options, jobs, place, now=now)
@@ -111,14 +109,13 @@ def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
     return tuple(one.spec for one in catalog.jobs)
 
 
-def _catalog_of(snapshot: Snapshot) -> Catalog | None:
-    """The jobs of a set of files; None when it has mistakes, which are printed."""
+def _catalog_of(snapshot: Snapshot) -> Catalog:
+    """The jobs of a set of files; when it has mistakes, prints them and raises."""
     if snapshot.problem:
-        raise JobfileError(snapshot.problem)
+        raise UnreadableFileError(snapshot.trouble)
     compiled = compile_files(snapshot.files, outside=snapshot.outside)
     if compiled.catalog is None:
-        print_errors(compiled)
-        return None
+        refuse_invalid(compiled)
     return compiled.catalog
 
 
@@ -134,8 +131,6 @@ def _compare(
     setting: Setting, options: Options, place: Place, revision: str, *, now: datetime, as_json: bool
 ) -> int:
     catalog = _catalog_of(snapshot_at(place.main_file, revision))
-    if catalog is None:
-        return NOT_WELL
     jobs = _specs(catalog)
     before_setting = _setting(options, jobs, place, now=now)
     before, after = simulate(before_setting), simulate(setting)

@@ -9,10 +9,11 @@ from engine.casetests.cases import CaseFile
 from engine.casetests.reporting import Results, is_well, junit, summary_line, text_lines, to_json
 from engine.casetests.suite import ReadFile, find_files, judge_files, read_files
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.findings import print_diagnostics, print_errors
+from engine.cli.findings import InvalidFilesError, print_beside, refuse_invalid
 from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import Place, json_option, place_options
 from engine.host.given_files import write_output
+from jobfile.model.counts import many
 from jobfile.pipeline import Compiled
 from jobfile.render.style import Tone
 
@@ -38,11 +39,10 @@ def command(
     read = [_shown(one) for one in read_files(find_files(paths, main_file=place.main_file))]
     files = [one for one in read if one is not None]
     if len(files) < len(read):
-        return NOT_WELL
+        raise InvalidFilesError(f"{many(len(read) - len(files), 'file')} of cases cannot be used")
     results = judge_files(files, word=word)
     if isinstance(results, Compiled):
-        print_errors(results)
-        return NOT_WELL
+        refuse_invalid(results)
     if junit_file is not None:
         write_output(junit_file, junit(results))
     _print(results, time.monotonic() - begin, as_json=as_json)
@@ -52,7 +52,7 @@ def command(
 def _shown(read: ReadFile) -> CaseFile | None:
     """The cases of a file, after printing its diagnostics."""
     if read.diagnostics:
-        print_diagnostics(read.diagnostics, read.sources)
+        print_beside(read.diagnostics, read.sources)
     return read.cases
 
 
