@@ -21,8 +21,8 @@ def run_to_json(
         "params": dict(run.params),
         "trigger": run.trigger.value,
         "state": run.state.value,
-        "reason": run.reason,
-        "detail": run.detail,
+        "reason": run.reason or None,
+        "detail": run.detail or None,
         "scheduled_for": run.scheduled_for.isoformat(),
         "queued_at": run.queued_at.isoformat(),
         "started_at": iso(run.started_at),
@@ -31,7 +31,7 @@ def run_to_json(
         "attempts": run.attempt,
         "exit_code": run.exit_code,
         "generation": run.generation,
-        "requested_by": run.requested_by,
+        "requested_by": run.requested_by or None,
         "retry_of": run.retry_of,
     }
     if attempts is not None:
@@ -65,10 +65,15 @@ def whole_run_to_json(run: Run, details: Details) -> dict[str, object]:
     return {**plain, "steps": [step_to_json(one) for one in details.steps]}
 
 
+def one_run_to_json(run: Run, *, details: Details | None = None) -> dict[str, object]:
+    """A run as the whole answer."""
+    return {"format": 1, **(run_to_json(run) if details is None else whole_run_to_json(run, details))}
+
+
 def output_to_json(output: Output) -> dict[str, object]:
     """One output as JSON data."""
     return {
-        "step": output.step,
+        "step": output.step or None,
         "item": output.item or None,
         "name": output.name,
         "value": list(output.value) if isinstance(output.value, tuple) else output.value,
@@ -76,16 +81,16 @@ def output_to_json(output: Output) -> dict[str, object]:
 
 
 def place_to_json(attempt: AttemptKey) -> Mapping[str, object]:
-    """Which attempt of its run it is: the step, "" for a job with one action; the item; the number."""
-    return {"step": attempt.step, "item": attempt.item or None, "number": attempt.number}
+    """Which attempt of its run it is: the step, None for a job with one action; the item; the number."""
+    return {"step": attempt.step or None, "item": attempt.item or None, "number": attempt.number}
 
 
 def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
     return {
         **place_to_json(attempt.key),
         "state": attempt.state.value,
-        "reason": attempt.reason,
-        "detail": attempt.detail,
+        "reason": attempt.reason or None,
+        "detail": attempt.detail or None,
         "started_at": iso(attempt.started_at),
         "ended_at": iso(attempt.ended_at),
         "exit_code": attempt.exit_code,

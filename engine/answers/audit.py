@@ -97,5 +97,5 @@ def _record(number: int, one: Audited) -> dict[str, object]:
         "actor": one.actor,
         "action": one.action,
         "object": one.object,
-        "detail": one.detail,
+        "detail": one.detail or None,
     }

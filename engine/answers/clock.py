@@ -60,7 +60,7 @@ def clock_to_json(clock: Clock) -> dict[str, object]:
         "believed": clock.hold is None,
         "synchronized": clock.is_synchronized,
         "events": [
-            {"kind": one.kind, "began_at": one.began_at.isoformat(), "detail": one.detail}
+            {"kind": one.kind, "began_at": one.began_at.isoformat(), "detail": one.detail or None}
             for one in clock.events
         ],
     }

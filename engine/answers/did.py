@@ -85,7 +85,7 @@ def did_to_json(found: Did) -> dict[str, object]:
         {
             "scheduled_for": item.scheduled_for.isoformat(),
             "state": item_state,
-            "reason": item.reason,
+            "reason": item.reason or None,
             "run": run_to_json(item.run) if item.run else None,
         }
         for item, item_state in zip(found.items, found.states, strict=True)

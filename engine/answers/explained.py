@@ -76,7 +76,7 @@ def _key(one: Key) -> dict[str, object]:
         "means": one.means,
         "type": one.type,
         "default": one.default or None,
-        "values": [{"value": value, "means": means} for value, means in one.values],
+        "values": [{"value": value, "means": means or None} for value, means in one.values],
         "example": one.example,
         "required": one.is_required,
         "more": one.more,

@@ -59,7 +59,7 @@ def _applied(one: Applied) -> dict[str, object]:
         "commit": generation.revision or None,
         "digest": generation.digest,
         "plan": generation.plan_id or None,
-        "note": generation.note,
+        "note": generation.note or None,
         "added": one.added,
         "changed": one.changed,
         "removed": one.removed,

@@ -135,7 +135,7 @@ def list_to_json(found: JobList) -> dict[str, object]:
         "engine": {
             "running": presence.is_running,
             "since": iso(presence.since),
-            "trouble": presence.trouble,
+            "trouble": presence.trouble or None,
         },
         "file_valid": found.has_file,
         "jobs": [_job_to_json(one) for one in found.jobs],
@@ -154,13 +154,13 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
         "next_at": iso(one.next_at),
         "paused": {
             "by": pause.actor,
-            "why": pause.reason,
+            "why": pause.reason or None,
             "since": pause.paused_at.isoformat(),
             "until": iso(pause.until),
         }
         if pause is not None
         else None,
-        "owner": one.labels.owner,
+        "owner": one.labels.owner or None,
         "tags": list(one.labels.tags),
         "timezone": one.labels.timezone,
         "in_force": one.is_in_force,

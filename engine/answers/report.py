@@ -216,7 +216,7 @@ def report_to_json(report: Report) -> dict[str, object]:
         "engine": {
             "running": report.presence.is_running,
             "since": iso(report.presence.since),
-            "trouble": report.presence.trouble,
+            "trouble": report.presence.trouble or None,
         },
         "unsettled": report.unsettled,
         **_numbers(report.total),

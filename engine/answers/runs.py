@@ -123,9 +123,9 @@ def runs_to_text(found: Runs, *, width: int | None, style: Style = PLAIN) -> str
     return "\n".join([*lines, *_gap_lines(found)])
 
 
-def runs_to_json(found: Runs) -> list[dict[str, object]]:
+def runs_to_json(found: Runs) -> dict[str, object]:
     """The answer as JSON data."""
-    return [run_to_json(run) for run in found.runs]
+    return {"format": 1, "runs": [run_to_json(run) for run in found.runs]}
 
 
 def _cells(found: Runs, run: Run, words: str) -> tuple[str, ...]:

@@ -208,15 +208,15 @@ def status_to_json(status: Status) -> dict[str, object]:
             "started_at": session.started_at.isoformat() if session else None,
             "last_seen_at": session.last_seen_at.isoformat() if session else None,
         },
-        "ledger": {"writable": not status.trouble, "detail": status.trouble},
-        "bug": status.bug,
+        "ledger": {"writable": not status.trouble, "detail": status.trouble or None},
+        "bug": status.bug or None,
         "unreadable": list(status.unreadable),
         **_in_force(status),
         "paused": [
             {
                 "job": pause.job,
                 "by": pause.actor,
-                "why": pause.reason,
+                "why": pause.reason or None,
                 "since": pause.paused_at.isoformat(),
                 "until": iso(pause.until),
             }
@@ -224,12 +224,12 @@ def status_to_json(status: Status) -> dict[str, object]:
         ],
         "clock": {
             "believed": status.hold is None,
-            "detail": status.hold.detail if status.hold else "",
+            "detail": status.hold.detail or None if status.hold else None,
         },
         **_troubles(status),
         "running": status.running,
         "waiting": status.waiting,
-        "waits_for": status.waits_for,
+        "waits_for": status.waits_for or None,
         "overdue": status.overdue,
         "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,
@@ -242,13 +242,13 @@ def _in_force(status: Status) -> dict[str, object]:
     return {
         "generation": generation.number if generation else None,
         "applied_at": generation.applied_at.isoformat() if generation else None,
-        "commit": generation.revision if generation else None,
+        "commit": generation.revision or None if generation else None,
         "jobs": status.jobs,
         "git": {
             "ref": status.source.ref,
-            "commit": status.source.commit,
+            "commit": status.source.commit or None,
             "waits_for_apply": status.waits_for_apply,
-            "trouble": status.source.trouble,
+            "trouble": status.source.trouble or None,
         }
         if status.source.ref
         else None,
@@ -269,9 +269,9 @@ def _in_force(status: Status) -> dict[str, object]:
 def _troubles(status: Status) -> dict[str, object]:
     """The part about holds, problems and incidents."""
     return {
-        "stuck": status.stuck,
+        "stuck": status.stuck or None,
         "holds": [
-            {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail}
+            {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail or None}
             for one in status.holds
         ],
         "incidents": [
@@ -279,7 +279,7 @@ def _troubles(status: Status) -> dict[str, object]:
                 "kind": one.kind,
                 "began_at": one.began_at.isoformat(),
                 "ended_at": iso(one.ended_at),
-                "detail": one.detail,
+                "detail": one.detail or None,
                 "occurrences": one.occurrences,
                 "jobs": one.jobs,
             }

@@ -42,8 +42,8 @@ def step_to_json(one: StepRun) -> dict[str, object]:
         "step": one.step,
         "item": one.item or None,
         "state": one.state.value,
-        "reason": one.reason,
-        "detail": one.detail,
+        "reason": one.reason or None,
+        "detail": one.detail or None,
         "attempts": one.attempt,
     }
 

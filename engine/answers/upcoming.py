@@ -130,7 +130,7 @@ def times_to_json(
         "format": 1,
         "now": since.isoformat(),
         "until": iso(until),
-        "obstacle": obstacle,
+        "obstacle": obstacle or None,
         "fires": list(fires),
         "is_all": is_all,
     }
@@ -180,12 +180,12 @@ def obstacles_to_text(pauses: Sequence[Pause], presence: Presence | None, *, zon
     return "\n".join(map(printable, lines))
 
 
-def _row(one: Upcoming) -> dict[str, str]:
+def _row(one: Upcoming) -> dict[str, str | None]:
     return {
-        "utc": one.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "utc": one.at.isoformat(),
         "local": one.local.isoformat(),
         "zone": one.zone,
-        "note": one.note,
+        "note": one.note or None,
     }
 
 

@@ -78,10 +78,10 @@ def story_to_json(story: Story) -> dict[str, object]:
         "scheduled_for": iso(story.at),
         "is_expected": story.is_expected,
         "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
-        "reason": story.reason,
-        "words": story.words,
+        "reason": story.reason or None,
+        "words": story.words or None,
         "by_hand": [
-            {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail}
+            {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
         ],
         "retries": [run_to_json(run) for run in story.retries],
@@ -90,7 +90,7 @@ def story_to_json(story: Story) -> dict[str, object]:
         "run_list": [
             whole_run_to_json(run, details) for run, details in zip(story.runs, story.details, strict=True)
         ],
-        "facts": [{"label": label, "text": text} for label, text in story.facts],
+        "facts": [{"label": label or None, "text": text} for label, text in story.facts],
     }
 
 

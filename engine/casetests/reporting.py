@@ -99,7 +99,7 @@ def to_json(results: Results) -> dict[str, object]:
                 "name": one.case.name,
                 "job": one.case.job,
                 "result": "passed" if one.is_good else "error" if one.error else "failed",
-                "error": one.error,
+                "error": one.error or None,
                 "failures": [
                     {"key": failure.key, "line": failure.span.start.line, "lines": list(failure.lines)}
                     for failure in one.failures

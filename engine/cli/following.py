@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC
 from types import FrameType
 
-from engine.answers.as_json import details_of, whole_run_to_json
+from engine.answers.as_json import details_of, one_run_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -242,7 +242,7 @@ def _say(text: str, style: Style = PLAIN) -> None:
 
 def _tell(view: View, run: Run, *, as_json: bool) -> int:
     if as_json:
-        print_json(whole_run_to_json(run, details_of(view, run)))
+        print_json(one_run_to_json(run, details=details_of(view, run)))
     elif run.state.is_final:
         tell_end(run)
     return int(answer_of(run.state, was_started=run.was_executed))

@@ -40,15 +40,15 @@ def diagnosis_to_json(examined: tuple[Examined, ...]) -> dict[str, object]:
     return {"format": 1, "is_well": all(one.is_well for one in examined), "checks": checks}
 
 
-def _from_finding(area: str, finding: Finding) -> dict[str, str]:
+def _from_finding(area: str, finding: Finding) -> dict[str, str | None]:
     return _check(area, finding.code, finding.severity.value, finding.found) | {
-        "help": finding.help,
-        "job": finding.job,
-        "run": finding.run,
-        "path": finding.path,
+        "help": finding.help or None,
+        "job": finding.job or None,
+        "run": finding.run or None,
+        "path": finding.path or None,
     }
 
 
-def _check(area: str, code: str, severity: str, found: str) -> dict[str, str]:
-    empty = {"help": "", "job": "", "run": "", "path": ""}
+def _check(area: str, code: str, severity: str, found: str) -> dict[str, str | None]:
+    empty = dict.fromkeys(("help", "job", "run", "path"))
     return {"area": area, "code": code, "severity": severity, "found": found} | empty

@@ -1,5 +1,7 @@
 """A dry run as text and as JSON data."""
 
+from collections.abc import Sequence
+
 from engine.core.columns import facts
 from engine.dryrun.before import DryRun
 from engine.dryrun.describing import WOULD_RUN
@@ -26,14 +28,19 @@ def dry_run_to_json(dry: DryRun) -> dict[str, object]:
         "job": dry.job,
         "would_run": dry.would_run,
         "verdict": dry.verdict,
-        "facts": [list(row) for row in dry.rows],
+        "facts": _facts(dry.rows),
         "steps": [
             {
                 "step": one.name,
                 "wave": one.wave,
                 "verdict": one.verdict,
-                "facts": [list(row) for row in one.rows],
+                "facts": _facts(one.rows),
             }
             for one in dry.steps
         ],
     }
+
+
+def _facts(rows: Sequence[tuple[str, str]]) -> list[list[str | None]]:
+    """Facts as pairs; the label is None if it is that of the fact before."""
+    return [[label or None, text] for label, text in rows]

@@ -246,8 +246,8 @@ def _plain(value: object) -> object:
                 "id": value.id,
                 "job": value.job,
                 "state": value.state.value,
-                "reason": value.reason,
-                "detail": value.detail,
+                "reason": value.reason or None,
+                "detail": value.detail or None,
                 "trigger": value.trigger.value,
                 "scheduled_for": value.scheduled_for.isoformat(),
                 "attempt": value.attempt,
@@ -262,10 +262,12 @@ def _plain(value: object) -> object:
                 "step": value.step,
                 "item": value.item or None,
                 "state": value.state.value,
-                "reason": value.reason,
-                "detail": value.detail,
+                "reason": value.reason or None,
+                "detail": value.detail or None,
                 "attempt": value.attempt,
             }
+        case "":
+            return None
         case tuple():
             return [_plain(item) for item in value]
         case _:

@@ -1,7 +1,7 @@
 """Writes notes on a simulation: on each job, on clock changes, on times without an engine."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from engine.core.reasons import REASONS, Reason
@@ -22,6 +22,12 @@ class ZoneChange(NamedTuple):
     day: datetime
     is_gap: bool
     jobs: int
+    offset_before: timedelta
+
+    @property
+    def local(self) -> datetime:
+        """The local time just before the change, with its offset."""
+        return self.day.replace(tzinfo=timezone(self.offset_before))
 
 
 def notes_of(row: JobTally, spec: JobSpec, setting: Setting) -> tuple[str, ...]:
@@ -64,7 +70,11 @@ def zone_changes(setting: Setting) -> tuple[ZoneChange, ...]:
         for change in clock_changes(zone, after=setting.since, days=_days(setting) + 1):
             if change.at < setting.until:
                 touched = sum(_is_touched(spec, zone, change.at) for spec in setting.jobs)
-                found.append(ZoneChange(zone, change.at + change.offset_before, change.is_gap, touched))
+                found.append(
+                    ZoneChange(
+                        zone, change.at + change.offset_before, change.is_gap, touched, change.offset_before
+                    )
+                )
     return tuple(sorted(found, key=lambda one: (one.day, one.zone)))
 
 

@@ -120,7 +120,7 @@ def to_json(outcome: Outcome, setting: Setting) -> dict[str, object]:
         "clock_changes": [
             {
                 "zone": one.zone,
-                "local": one.day.strftime("%Y-%m-%dT%H:%M"),
+                "local": one.local.isoformat(),
                 "gap": one.is_gap,
                 "jobs": one.jobs,
             }

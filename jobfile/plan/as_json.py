@@ -69,7 +69,7 @@ def text_of(plain: object) -> str:
 def _side(side: Side) -> Plain:
     return {
         "kind": side.kind,
-        "name": side.name,
+        "name": side.name or None,
         "lineage": side.lineage or None,
         "generation": side.generation,
         "rev": side.revision or None,
@@ -117,8 +117,8 @@ def _job(change: JobChange) -> Plain:
         "action": change.action.value,
         "file": change.job.origin.file,
         "line": change.job.origin.line,
-        "owner": change.job.spec.owner,
-        "hint": change.hint,
+        "owner": change.job.spec.owner or None,
+        "hint": change.hint or None,
         "fields": [_field(one) for one in change.fields],
         "schedule": _runs(change),
         "effects": list(change.effects),
@@ -128,7 +128,7 @@ def _job(change: JobChange) -> Plain:
             "retrying": facts.retrying,
             "waiting_cancelled": facts.waiting if is_off else 0,
         },
-        "paused": facts.paused,
+        "paused": facts.paused or None,
         "risks": [_risk(one) for one in change.risks],
         "diagnostics": [
             {"code": one.code, "message": one.message, "file": one.file, "line": one.span.start.line}
@@ -201,4 +201,4 @@ def _risk(risk: Risk) -> Plain:
 
 
 def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat()

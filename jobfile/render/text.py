@@ -138,7 +138,7 @@ def _json(one: Diagnostic, source: Source | None) -> dict[str, object]:
         "file": one.file,
         "path": list(one.path),
         "range": _json_range(one.span),
-        "label": one.label,
+        "label": one.label or None,
         "related": [_json_label(label) for label in one.related],
         "notes": list(one.notes),
         "help": list(one.help),
@@ -159,7 +159,7 @@ def _json_range(span: Span) -> dict[str, object]:
 
 
 def _json_label(label: Label) -> dict[str, object]:
-    return {"range": _json_range(label.span), "label": label.text}
+    return {"range": _json_range(label.span), "label": label.text or None}
 
 
 def _json_edit(edit: Edit) -> dict[str, object]:

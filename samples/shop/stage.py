@@ -136,7 +136,8 @@ class Demo:
     def data(self, *arguments):
         """The JSON that a command prints, or None if there is none yet."""
         answer = self.jobfile(*arguments, "--json")
-        return json.loads(answer.stdout) if answer.stdout.strip() else None
+        found = json.loads(answer.stdout) if answer.stdout.strip() else None
+        return None if found and "error" in found else found
 
     # The live log.
 
@@ -144,7 +145,8 @@ class Demo:
         """Print what happens to the runs until `until` finds something; return that."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            runs = self.data("runs", "--limit", "200") or []
+            found = self.data("runs", "--limit", "200")
+            runs = found["runs"] if found else []
             self.tell(runs)
             found = until(runs)
             if found:

@@ -170,7 +170,7 @@ def test_f53_a_full_disk_stops_starts_and_not_supervision_and_all_is_made_up_for
         assert engine.process.poll() is None
         filler.unlink()
         until(lambda: len(engine.warnings()) == 2, "the alarm is over")
-        assert engine.status()["ledger"] == {"writable": True, "detail": ""}
+        assert engine.status()["ledger"] == {"writable": True, "detail": None}
         assert engine.told.has("STATUS=runs", 2)
         engine.assert_all_is_made_up_for(run_id)
         assert len(engine.warnings()) == 2, "told once, and once when it was over"

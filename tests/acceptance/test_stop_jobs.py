@@ -34,7 +34,7 @@ ALL = ("polite", "deaf", "saves")
 
 
 def states(folder: Path) -> dict[str, tuple[str, str]]:
-    return {run["job"]: (run["state"], run["reason"]) for run in ask(folder, "runs")}
+    return {run["job"]: (run["state"], run["reason"]) for run in ask(folder, "runs")["runs"]}
 
 
 @pytest.mark.parametrize("stops", [True, False])

@@ -81,9 +81,9 @@ def test_a_run_whose_process_is_gone_is_told_without_an_engine(jobfile: Jobfile,
 def test_a_run_is_named_by_the_beginning_of_its_id_everywhere(jobfile: Jobfile) -> None:
     jobfile("run", "bad")
     jobfile("run", "good")
-    newer, older = (run["id"] for run in jobfile("runs", "--json").json)
-    assert [run["id"] for run in jobfile("runs", older[:8], "--json").json] == [older]
-    assert [run["id"] for run in jobfile("runs", newer.upper(), "--json").json] == [newer]
+    newer, older = (run["id"] for run in jobfile("runs", "--json").json["runs"])
+    assert [run["id"] for run in jobfile("runs", older[:8], "--json").json["runs"]] == [older]
+    assert [run["id"] for run in jobfile("runs", newer.upper(), "--json").json["runs"]] == [newer]
     said = jobfile("did", older[:6])
     assert (said.code, said.out[:9]) == (1, "bad: no, ")
     assert jobfile("did", newer[:6]).code == 0
@@ -100,7 +100,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id_everywhere(jobfile: Jobfile) 
 
 def test_show_tells_a_job_as_a_run_had_it(jobfile: Jobfile, tmp_path: Path) -> None:
     jobfile("run", "bad")
-    run = jobfile("runs", "--json").json[0]["id"]
+    run = jobfile("runs", "--json").json["runs"][0]["id"]
     (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {}\n")
     assert "exit 7" in jobfile("show", run[:8]).out
 
@@ -191,7 +191,7 @@ def test_runs_takes_several_states_and_all_that_is_not_well(jobfile: Jobfile) ->
     jobfile("run", "flaky", "--detach")
 
     def found(*arguments: str) -> set[str]:
-        return {run["job"] for run in jobfile("runs", *arguments, "--json").json}
+        return {run["job"] for run in jobfile("runs", *arguments, "--json").json["runs"]}
 
     assert found("--in", "failed", "--in", "lost") == {"bad"}
     assert found("--in", "failed,succeeded") == {"bad", "good"}
@@ -255,7 +255,7 @@ def test_logs_says_which_run_it_shows_and_why_there_is_nothing(jobfile: Jobfile,
     for job, (how, why) in told.items():
         jobfile("run", job)
         said = jobfile("logs", job)
-        run = jobfile("runs", job, "--json").json[0]["id"][:8]
+        run = jobfile("runs", job, "--json").json["runs"][0]["id"][:8]
         assert (said.code, said.out) == (0, "")
         assert said.err.startswith(f"run {run} of {job}, {datetime.now(UTC):%Y-}")
         assert how in said.err.split("\n")[0]

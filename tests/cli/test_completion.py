@@ -234,7 +234,7 @@ def test_names_come_from_the_files_and_else_from_the_ledger(jobfile: Jobfile, tm
     assert names("retry", "") == ["good", "bad", "flaky", "slow"]
     jobfile("apply", "--yes")
     jobfile("run", "bad")
-    run = str(jobfile("runs", "--json").json[0]["id"])
+    run = str(jobfile("runs", "--json").json["runs"][0]["id"])
     assert names("retry", "") == [f"{run[:8]}\tbad, failed", "good", "bad", "flaky", "slow"]
     assert names("logs", run[:12]) == [f"{run}\tbad, failed"]
     assert names("cancel", "") == []

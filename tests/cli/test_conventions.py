@@ -153,7 +153,7 @@ def test_a_reason_is_recorded_in_the_audit_and_shown_where_the_act_is(
 ) -> None:
     jobfile("apply", "--yes", "--why", "reason 1")
     jobfile("run", "bad", "--why", "reason 2")
-    failed = jobfile("runs", "--json").json[0]["id"]
+    failed = jobfile("runs", "--json").json["runs"][0]["id"]
     found = jobfile("retry", "--failed", "--yes", "--why", "reason 3", "--json").json["runs"]
     retried = found[0]["retry"]["id"]
     jobfile("cancel", retried, "--why", "reason 4")

@@ -173,16 +173,16 @@ def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
             assert time.monotonic() < end
         listed = jobfile("runs", "--json")
         assert listed.code == 0, listed
-        run = listed.json[0]["id"][:8]
+        run = listed.json["runs"][0]["id"][:8]
         assert re.search(rf"would wait \(waits is running since .*, run {run}\)", dry(jobfile, "waits"))
         assert "1 running now" in dry(jobfile, "waits")
     finally:
-        stopped = jobfile("cancel", jobfile("runs", "--json").json[0]["id"])
+        stopped = jobfile("cancel", jobfile("runs", "--json").json["runs"][0]["id"])
         assert stopped.code == 0, stopped
         slow.wait(timeout=20)
     waiting = jobfile("run", "skips", "--detach").out.strip()
     assert f"would skip (blocked by run {waiting[:8]})" in dry(jobfile, "skips", code=6)
-    assert jobfile("runs", "--json").json[0]["id"] == waiting
+    assert jobfile("runs", "--json").json["runs"][0]["id"] == waiting
 
 
 # Nothing is started, read or written

@@ -124,10 +124,10 @@ def test_next_gives_fires_in_local_time_and_utc(jobfile: Jobfile) -> None:
     found = jobfile("next", "30 2 * * *", *arguments).json
     fits(found, "next")
     assert [fire["utc"] for fire in found["fires"]] == [
-        "2026-03-06T07:30:00Z",
-        "2026-03-07T07:30:00Z",
-        "2026-03-08T07:00:00Z",
-        "2026-03-09T06:30:00Z",
+        "2026-03-06T07:30:00+00:00",
+        "2026-03-07T07:30:00+00:00",
+        "2026-03-08T07:00:00+00:00",
+        "2026-03-09T06:30:00+00:00",
     ]
     assert found["fires"][2]["local"] == "2026-03-08T03:00:00-04:00"
     text = jobfile("next", "30 2 * * *", *arguments[:-1]).out

@@ -63,7 +63,7 @@ def test_a_report_and_a_list_of_runs_are_about_the_chosen_jobs(
     assert {row["job"] for row in report["jobs"]} == jobs
     assert report["adds_up"]
     assert report["expected"] == sum(row["expected"] for row in report["jobs"])
-    assert {run["job"] for run in jobfile("runs", *options, "--json").json} == jobs
+    assert {run["job"] for run in jobfile("runs", *options, "--json").json["runs"]} == jobs
 
 
 @pytest.mark.parametrize("command", ["list", "next", "report", "runs", "retry --failed --dry-run"])
@@ -129,8 +129,9 @@ def test_runs_of_a_time_are_those_expected_in_it_newest_first(
     jobfile: Jobfile, tmp_path: Path, options: tuple[str, ...], hours: list[int]
 ) -> None:
     three_hours(tmp_path)
-    found = jobfile("runs", "backup", *options, "--json").json
-    fits(found, "runs")
+    listed = jobfile("runs", "backup", *options, "--json").json
+    fits(listed, "runs")
+    found = listed["runs"]
     assert [datetime.fromisoformat(run["scheduled_for"]) for run in found] == [DUE[hour] for hour in hours]
     if not hours:
         assert jobfile("runs", "backup", *options).out == "no such runs\n"
@@ -154,7 +155,7 @@ def test_occurrences_without_a_run_are_counted_only_in_their_time_and_of_the_cho
 
 def test_a_run_takes_no_time_and_no_choice(jobfile: Jobfile) -> None:
     jobfile("run", "good")
-    run = jobfile("runs", "--json").json[0]["id"]
+    run = jobfile("runs", "--json").json["runs"][0]["id"]
     for command in ("runs", "logs"):
         assert jobfile(command, run, "--since", "1h").code == 64
     assert jobfile("logs", "good", "--since", "1h", "--follow").code == 64
@@ -204,7 +205,7 @@ def test_the_last_part_is_that_many_lines(lines: list[bytes], is_ended: bool, co
 
 def test_why_gives_programs_what_it_tells_users(jobfile: Jobfile) -> None:
     jobfile("run", "bad")
-    run = jobfile("runs", "--json").json[0]
+    run = jobfile("runs", "--json").json["runs"][0]
     jobfile("retry", run["id"])
     found = jobfile("why", run["id"], "--json").json
     fits(found, "why")

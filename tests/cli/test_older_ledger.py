@@ -67,8 +67,8 @@ def test_an_engine_goes_on_with_its_generation(old: Jobfile) -> None:
     ran = old("run", "flaky", "-p", "customer=gamma", "--json")
     assert ran.code == 0, ran.err
     assert [(one["step"], one["item"], one["number"]) for one in ran.json["attempt_list"]] == [
-        ("", None, 1),
-        ("", None, 2),
+        (None, None, 1),
+        (None, None, 2),
     ]
 
 
@@ -80,8 +80,8 @@ def test_its_runs_keep_their_answers_attempts_and_output(old: Jobfile) -> None:
     assert "definition  jobs.yaml:12, generation 1" in told
     logs = old("logs", RETRIED, "--json").json
     assert [(one["step"], one["number"], one["output"]) for one in logs["attempts"]] == [
-        ("", 1, "attempt 1 for beta\n"),
-        ("", 2, "attempt 2 for beta\n"),
+        (None, 1, "attempt 1 for beta\n"),
+        (None, 2, "attempt 2 for beta\n"),
     ]
     assert old("show", RETRIED).code == 0
     assert "exit code 3" in old("runs").out

@@ -403,11 +403,11 @@ def test_a_rename_taken_back_keeps_the_history(jobfile: Jobfile, repository: Pat
     assert jobfile("run", "good").code == 0
     put(repository, JOBS.replace("  good:", "  fine:\n    renamed_from: good"))
     assert jobfile("apply", "--yes").code == 0
-    run = jobfile("runs", "fine", "--json").json[0]["id"]
+    run = jobfile("runs", "fine", "--json").json["runs"][0]["id"]
     assert jobfile("did", run).code == 0
     assert "a run requested" in jobfile("did", "fine").out
     assert jobfile("rollback", "--yes").code == 0
-    assert jobfile("runs", "good", "--json").json[0]["id"] == run
+    assert jobfile("runs", "good", "--json").json["runs"][0]["id"] == run
     assert "a run requested" in jobfile("did", "good").out
 
 

@@ -112,7 +112,7 @@ def test_the_runs_of_a_repeated_hour_are_told_apart_and_found_again(jobfile: Job
     times = [line.split("  ")[2] for line in runs]
     assert {"2026-10-25 02:30:00 CEST", "2026-10-25 02:30:00 CET"} <= set(times)
     stories = {text: jobfile("why", "hello", *text.split(), "--json").json["runs"] for text in times}
-    listed = jobfile("runs", "hello", "--json", "--limit", "20").json
+    listed = jobfile("runs", "hello", "--json", "--limit", "20").json["runs"]
     assert all(run["id"] in stories[text] for text, run in zip(times, listed, strict=True))
     assert all(len(stories[text]) == times.count(text) for text in times)
 

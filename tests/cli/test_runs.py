@@ -62,7 +62,7 @@ def is_in_force(state: Path) -> bool:
 def until(jobfile: Jobfile, job: str, state: str) -> dict:
     """The newest run of a job, once it stands so."""
     for _ in range(150):
-        runs = jobfile("runs", job, "--json", "--limit", "1").json
+        runs = jobfile("runs", job, "--json", "--limit", "1").json["runs"]
         if runs and runs[0]["state"] == state:
             return dict(runs[0])
         threading.Event().wait(0.1)
@@ -152,7 +152,7 @@ def test_what_could_not_be_started_did_not_run_in_any_answer(
     assert said.code == 3
     assert said.err.startswith(f"a: failed: it could not be started: {why}")
     assert not (tmp_path / "ran").exists()
-    (run,) = jobfile("runs", "--json").json
+    (run,) = jobfile("runs", "--json").json["runs"]
     assert run["attempts"] == 1
     answer = jobfile("did", "a")
     assert (answer.code, answer.out.startswith(f"a: no, it could not be started: {why}")) == (3, True)
@@ -201,7 +201,7 @@ def test_runs_logs_and_why_tell_of_a_run(jobfile: Jobfile) -> None:
     jobfile("run", "bad")
     listed = jobfile("runs", "--json", "--limit", "5").json
     fits(listed, "runs")
-    (run,) = listed
+    (run,) = listed["runs"]
     assert (run["state"], run["reason"], run["exit_code"], run["attempts"]) == ("failed", "exit(7)", 7, 1)
     assert "exit code 7" in jobfile("runs").out
     assert jobfile("logs", "bad").out == "trouble\n"
@@ -216,13 +216,13 @@ def test_runs_logs_and_why_tell_of_a_run(jobfile: Jobfile) -> None:
 
 def test_retry_makes_a_new_run_and_did_counts_it(jobfile: Jobfile, tmp_path: Path) -> None:
     jobfile("run", "bad")
-    (old,) = jobfile("runs", "--json").json
+    (old,) = jobfile("runs", "--json").json["runs"]
     (tmp_path / "jobs.yaml").write_text(JOBS)
     assert jobfile("retry", old["id"]).code == 1
-    new, again = jobfile("runs", "--json").json
+    new, again = jobfile("runs", "--json").json["runs"]
     assert (new["retry_of"], again["id"], again["state"]) == (old["id"], old["id"], "failed")
     jobfile("run", "good")
-    good = jobfile("runs", "good", "--json").json[0]
+    good = jobfile("runs", "good", "--json").json["runs"][0]
     assert jobfile("retry", good["id"]).code == 1
     assert jobfile("retry", good["id"], "--force").code == 0
 
@@ -272,7 +272,8 @@ def test_cancel_ends_a_running_run_with_and_without_an_engine(jobfile: Jobfile, 
         second = jobfile("run", "slow", "--detach").out.strip()
         until(jobfile, "slow", "running")
     assert (
-        "too slow" in jobfile("why", "slow", jobfile("runs", "slow", "--json").json[1]["scheduled_for"]).out
+        "too slow"
+        in jobfile("why", "slow", jobfile("runs", "slow", "--json").json["runs"][1]["scheduled_for"]).out
     )
     said = jobfile("cancel", second)
     assert (said.code, said.out.split()[-1]) == (0, "cancelled"), (

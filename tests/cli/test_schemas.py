@@ -1,6 +1,9 @@
 """Every JSON that a command prints has a schema, and fits it."""
 
 import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
@@ -80,7 +83,7 @@ def run_id(jobfile: Jobfile, tmp_path: Path) -> str:
     assert jobfile("apply", "--yes").code == 0
     (tmp_path / "jobs.yaml").write_text(JOBS.replace("hello,", "hi,"))
     jobfile("run", "bad")
-    return str(jobfile("runs", "--json").json[0]["id"])
+    return str(jobfile("runs", "--json").json["runs"][0]["id"])
 
 
 @pytest.mark.parametrize("schema", PRINTED)
@@ -88,6 +91,51 @@ def test_what_a_command_prints_fits_its_schema(jobfile: Jobfile, run_id: str, sc
     for arguments in PRINTED[schema]:
         said = jobfile(*(run_id if one == "RUN" else one for one in arguments))
         fits(said.json, schema)
+
+
+AN_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*")
+OF_THE_USER = {
+    "params",
+    "value",
+    "default",
+    "output",
+    "env",
+    "script",
+    "text",
+    "lines",
+    "last_lines",
+    "job_text",
+}
+"""Keys whose values are texts of users, which may be empty or look like times."""
+
+
+def texts_in(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The texts in JSON data that are not a user's own, each with the keys that lead to it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in OF_THE_USER:
+                yield from texts_in(inner, (*path, key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts_in(inner, path)
+    elif isinstance(value, str):
+        yield path, value
+
+
+@pytest.mark.parametrize("schema", PRINTED)
+def test_json_has_a_format_null_for_what_is_absent_and_one_form_of_times(
+    jobfile: Jobfile, run_id: str, schema: str
+) -> None:
+    for arguments in PRINTED[schema]:
+        found = jobfile(*(run_id if one == "RUN" else one for one in arguments)).json
+        assert isinstance(found, dict)
+        assert "format" in found, arguments
+        for path, text in texts_in(found):
+            assert text, f"{arguments}: {'.'.join(path)} is empty, and not null"
+            if AN_INSTANT.fullmatch(text):
+                at = datetime.fromisoformat(text)
+                assert at.utcoffset() is not None, (path, text)
+                assert at.isoformat() == text, (path, text)
 
 
 def test_each_command_that_prints_json_and_each_schema_is_tried() -> None:

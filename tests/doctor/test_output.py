@@ -69,11 +69,11 @@ def test_the_json_has_a_check_for_each_area_that_is_well_and_for_each_finding() 
     assert isinstance(checks, list)
     assert said["is_well"] is False
     assert [(one["code"], one["severity"], one["job"]) for one in checks] == [
-        ("ledger", "ok", ""),
+        ("ledger", "ok", None),
         ("invariant.I1", "error", "backup"),
-        ("invariant.I6", "warning", ""),
-        ("engine", "ok", ""),
-        ("engine.stopped", "info", ""),
+        ("invariant.I6", "warning", None),
+        ("engine", "ok", None),
+        ("engine.stopped", "info", None),
     ]
     assert diagnosis_to_json(HEALTHY)["is_well"] is True
 

@@ -161,7 +161,7 @@ class OneRun:
 
 def test_an_output_without_an_item_has_none_and_a_list_is_a_list() -> None:
     found = output_to_json(Output("names", ("a", "b")))
-    assert found == {"step": "", "item": None, "name": "names", "value": ["a", "b"]}
+    assert found == {"step": None, "item": None, "name": "names", "value": ["a", "b"]}
 
 
 def test_a_run_is_the_same_data_everywhere_and_has_its_attempts_only_where_they_are_given() -> None:
@@ -383,7 +383,7 @@ when  How its run ended
             },
             {
                 **{"key": "when", "means": "How its run ended", "type": "one word", "default": "succeeded"},
-                "values": [{"value": one, "means": ""} for one in ("succeeded", "failed", "always")],
+                "values": [{"value": one, "means": None} for one in ("succeeded", "failed", "always")],
                 **{"example": "when: failed", "required": False, "more": "jobfile explain JF104"},
             },
         ],
@@ -441,7 +441,7 @@ generation  applied                  by    commit   changed    note
                 "commit": None,
                 "digest": "e" * 64,
                 "plan": None,
-                "note": "",
+                "note": None,
                 "added": 0,
                 "changed": 0,
                 "removed": 0,
@@ -463,7 +463,7 @@ def test_the_output_of_each_attempt_is_text_even_where_it_is_not() -> None:
         "run": A,
         "job": "hello",
         "attempts": [
-            {"step": "", "item": None, "number": 1, "output": "", "output_bytes": 0, "output_dropped": 0},
+            {"step": None, "item": None, "number": 1, "output": "", "output_bytes": 0, "output_dropped": 0},
             {
                 "step": "load",
                 "item": 5,
@@ -510,7 +510,9 @@ def test_why_there_is_no_output(attempts: tuple[Attempt, ...], when_over: str, w
 )
 def test_a_pause_says_which_runs_continue_and_in_which_state(state: RunState, words: str) -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, None, None, "")
-    paused = Paused(pause=pause, zone=TOKYO, going_on=(replace(RUN, state=state), a_run(id=B)))
+    paused = Paused(
+        pause=pause, was_paused=False, zone=TOKYO, going_on=(replace(RUN, state=state), a_run(id=B))
+    )
     assert (
         paused_to_text(paused)
         == f"""\
@@ -522,11 +524,22 @@ run bbbbbbbb waits to start and continues; end it with  jobfile cancel bbbbbbbb"
 
 def test_a_pause_with_an_end_says_it_in_the_zone_of_the_job() -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, NOON + HOUR, None, "")
-    paused = Paused(pause=pause, zone=TOKYO, going_on=())
+    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, going_on=())
     assert paused_to_text(paused) == "hello is paused until 2026-03-05 22:00 JST"
-    data = {"format": 1, "job": "hello", "paused": True, "until": "2026-03-05T13:00:00+00:00"}
+    data = {
+        "format": 1,
+        "job": "hello",
+        "paused": True,
+        "was_paused": False,
+        "until": "2026-03-05T13:00:00+00:00",
+    }
     assert paused_to_json(paused) == data
     assert paused_to_json(replace(paused, pause=pause._replace(until=None))) == data | {"until": None}
+    again = replace(paused, was_paused=True)
+    assert paused_to_text(again) == (
+        "hello is paused already, by anna since 2026-03-05 21:00 JST until 2026-03-05 22:00 JST"
+    )
+    assert paused_to_json(again) == data | {"was_paused": True}
 
 
 @pytest.mark.parametrize(
@@ -692,7 +705,7 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed                      why 2
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)         why 3
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)         why 4"""
     )
-    assert runs_to_json(found)[0] == RUN_AS_JSON
+    assert runs_to_json(replace(found, runs=found.runs[:1])) == {"format": 1, "runs": [RUN_AS_JSON]}
     assert runs_to_text(some_runs(), width=WIDE) == "no runs yet"
     assert runs_to_text(some_runs(is_limited=True), width=WIDE) == "no such runs"
 

@@ -71,7 +71,7 @@ def test_the_outputs_of_a_run_are_a_line_each_or_there_is_a_reason(
         "format": 1,
         "run": A,
         "job": "hello",
-        "outputs": [{"step": "", "item": None, "name": "rows", "value": 7}] if outputs else [],
+        "outputs": [{"step": None, "item": None, "name": "rows", "value": 7}] if outputs else [],
     }
 
 
@@ -373,12 +373,12 @@ def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
     gone = Presence(is_running=False, since=NOON)
     plain = {
         **{"job": "a", "state": "none", "scheduled_for": None, "run": None, "last": [], "next_at": None},
-        **{"paused": None, "owner": "", "tags": [], "timezone": "UTC", "in_force": True, "notes": []},
+        **{"paused": None, "owner": None, "tags": [], "timezone": "UTC", "in_force": True, "notes": []},
     }
     assert list_to_json(a_list(listed("a"), busy, presence=gone, has_file=False)) == {
         "format": 1,
         "now": "2026-03-05T12:00:00+00:00",
-        "engine": {"running": False, "since": "2026-03-05T12:00:00+00:00", "trouble": ""},
+        "engine": {"running": False, "since": "2026-03-05T12:00:00+00:00", "trouble": None},
         "file_valid": False,
         "jobs": [
             plain,

@@ -247,8 +247,8 @@ DATA: dict[str, Any] = {
         "started_at": "2026-03-05T11:00:00+00:00",
         "last_seen_at": "2026-03-05T12:00:00+00:00",
     },
-    "ledger": {"writable": True, "detail": ""},
-    "bug": "",
+    "ledger": {"writable": True, "detail": None},
+    "bug": None,
     "unreadable": [],
     "generation": 3,
     "applied_at": "2026-03-05T12:00:00+00:00",
@@ -258,19 +258,19 @@ DATA: dict[str, Any] = {
     "file": {"valid": True, "differs": False, "jobs": 0},
     "rejected": None,
     "paused": [],
-    "clock": {"believed": True, "detail": ""},
-    "stuck": "",
+    "clock": {"believed": True, "detail": None},
+    "stuck": None,
     "holds": [],
     "incidents": [],
     "running": 2,
     "waiting": 1,
-    "waits_for": "",
+    "waits_for": None,
     "overdue": 0,
     "unsettled": 0,
     "free_bytes": 20_500_000_000,
 }
 NO_ENGINE = {"running": False, "pid": None, "epoch": None, "started_at": None, "last_seen_at": None}
-OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble": ""}
+OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble": None}
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble"
                     {
                         "job": "a",
                         "by": "anna",
-                        "why": "",
+                        "why": None,
                         "since": "2026-03-05T12:00:00+00:00",
                         "until": None,
                     },
@@ -349,7 +349,7 @@ OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble"
                         "kind": "away",
                         "began_at": "2026-03-04T12:00:00+00:00",
                         "ended_at": "2026-03-05T11:00:00+00:00",
-                        "detail": "",
+                        "detail": None,
                         "occurrences": 1_200,
                         "jobs": 2,
                     }
@@ -369,4 +369,4 @@ def test_the_data_says_the_same(fields: dict[str, Any], data: dict[str, Any]) ->
 
 def test_a_generation_of_files_has_no_commit() -> None:
     plain = Generation(3, APPLIED.digest, NOON, "anna", "jobs.yaml", "")
-    assert status_to_json(replace(CALM, generation=plain)) == DATA | {"commit": ""}
+    assert status_to_json(replace(CALM, generation=plain)) == DATA | {"commit": None}

@@ -100,10 +100,10 @@ def test_a_fire_that_a_clock_change_moves_says_so() -> None:
 @pytest.mark.parametrize("pause", [None, Pause("hello", "hand", "a", "", NOON, NOON + 2 * HOUR, None, "")])
 def test_the_data_of_fires_says_which_a_pause_prevents(pause: Pause | None) -> None:
     found = fires(cron("0 * * * *", "Asia/Tokyo"), until=NOON + 2 * HOUR)
-    plain = {"zone": "JST", "note": ""}
+    plain = {"zone": "JST", "note": None}
     rows = [
-        {**plain, "utc": "2026-03-05T13:00:00Z", "local": "2026-03-05T22:00:00+09:00"},
-        {**plain, "utc": "2026-03-05T14:00:00Z", "local": "2026-03-05T23:00:00+09:00"},
+        {**plain, "utc": "2026-03-05T13:00:00+00:00", "local": "2026-03-05T22:00:00+09:00"},
+        {**plain, "utc": "2026-03-05T14:00:00+00:00", "local": "2026-03-05T23:00:00+09:00"},
     ]
     pauses = [] if pause is None else [pause]
     assert fires_to_json(found, pauses=pauses, obstacle="no engine") == {
@@ -118,7 +118,7 @@ def test_the_data_of_fires_says_which_a_pause_prevents(pause: Pause | None) -> N
         "is_all": False,
     }
     of_no_job = fires_to_json(replace(found, is_job=False, until=None, is_all=True))
-    assert (of_no_job["until"], of_no_job["obstacle"], of_no_job["is_all"]) == (None, "", True)
+    assert (of_no_job["until"], of_no_job["obstacle"], of_no_job["is_all"]) == (None, None, True)
     assert [row["job"] for row in of_no_job["fires"]] == [None, None]  # type: ignore[attr-defined]
 
 

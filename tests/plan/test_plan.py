@@ -733,8 +733,8 @@ def test_lost_runs_are_named_with_their_local_time() -> None:
     assert (lost["count"], lost["runs"][0]) == (
         9,
         {
-            "for": "2026-03-07T01:00:00Z",
-            "starts": "2026-03-07T01:00:00Z",
+            "for": "2026-03-07T01:00:00+00:00",
+            "starts": "2026-03-07T01:00:00+00:00",
             "local": "2026-03-07T02:00:00+01:00",
         },
     )

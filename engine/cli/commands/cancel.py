@@ -5,7 +5,7 @@ import time
 
 import click
 
-from engine.answers.as_json import run_to_json
+from engine.answers.as_json import one_run_to_json
 from engine.cli.asking import ask_to_stop
 from engine.cli.exit_codes import GOOD
 from engine.cli.naming import find_run
@@ -44,7 +44,7 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
     if after.state is RunState.CANCELLING and lock_holder(place.state_dir) is None:
         after = _end_without_engine(place, view, after)
     if as_json:
-        print_json(run_to_json(after))
+        print_json(one_run_to_json(after))
     else:
         already = "over already, " if found.state.is_final else ""
         click.echo(f"run {short(after.id)} of {after.job}: {already}{after.state.value}")

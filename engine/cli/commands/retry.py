@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import click
 
-from engine.answers.as_json import run_to_json
+from engine.answers.as_json import one_run_to_json
 from engine.answers.choice import Choice
 from engine.answers.retryable import (
     MAX_RETRIED,
@@ -114,7 +114,7 @@ def _retry_one(place: Place, given: str, *, detach: bool, force: bool, why: str,
         return attend(place, new, job, why=why, as_json=as_json)
     recorded = hand_over(place, new, job, why=why, now=now)
     if as_json:
-        print_json(run_to_json(recorded))
+        print_json(one_run_to_json(recorded))
     else:
         click.echo(recorded.id)
     return GOOD

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import click
 
 from engine.actions.unsupported import beyond_engine_of
-from engine.answers.as_json import run_to_json
+from engine.answers.as_json import one_run_to_json
 from engine.cli.asking import hand_over, new_run
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.findings import refuse_invalid
@@ -190,7 +190,7 @@ def _bound(wanted: _Found, given: Mapping[str, str]) -> dict[str, Value]:
 
 def _detached(run: Run, *, as_json: bool, is_running: bool) -> int:
     if as_json:
-        print_json(run_to_json(run))
+        print_json(one_run_to_json(run))
     else:
         click.echo(run.id)
     if not is_running:
