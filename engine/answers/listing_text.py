@@ -28,6 +28,8 @@ SIGNS: Final[Mapping[str, str]] = {
 _STATES: Final = {sign: str(state) for state, sign in SIGNS.items()}
 
 HEADS: Final = ("job", "state", f"last {MARKS}", "expected at", "next", "owner", "tags", "notes")
+OPTIONAL: Final = ("owner", "tags")
+"""The columns that a narrow terminal leaves out."""
 ALWAYS: Final = 3
 """The first columns are always shown, the others only where a job has something in them."""
 
@@ -42,7 +44,8 @@ def list_to_text(found: JobList, *, width: int | None, style: Style = PLAIN) -> 
     heads, rows = [HEADS[i] for i in shown], [tuple(row[i] for i in shown) for row in rows]
     notes = heads.index("notes") if "notes" in heads else None
     paints: dict[int, Paint] = {1: style.state, 2: partial(_painted_marks, style=style)}
-    listed = table(heads, rows, names=(0,), reason=notes, paints=paints, width=width)
+    optional = [heads.index(one) for one in OPTIONAL if one in heads]
+    listed = table(heads, rows, names=(0,), optional=optional, reason=notes, paints=paints, width=width)
     return "\n".join([*lines, listed, *_legend(found)])
 
 

@@ -11,6 +11,7 @@ from typing import cast
 from engine.casetests.cases import Case, ExpectedFires
 from engine.casetests.running import CannotTestError, Lived, environment_of, live
 from engine.core.notices import notices
+from engine.core.vocabulary import in_words
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.catalog import Catalog, CompiledJob
@@ -116,7 +117,7 @@ def _compared(key: str, expected: object, found: object, lived: Lived) -> Iterat
     yield f"found     {_shown(found)}"
     run = lived.run
     if key in ("state", "attempts", "command") and (run.reason or run.detail):
-        yield f"          the run is {run.state.value}: {run.reason} {run.detail}".rstrip()
+        yield f"          the run is {run.state.value}: {in_words(run)}".rstrip(": ")
     if key == "retried_after" and lived.waits and lived.waits != lived.written_waits:
         waits = ", ".join(_length(wait) for wait in lived.waits)
         yield f"          with random jitter, this run would wait {waits}"

@@ -16,6 +16,8 @@ MIN_REASON = 24
 """Minimum width of a column of reasons; in less, each reason is written below its row."""
 MIN_NAME = 9
 """Minimum width of a name that is cut in the middle, where its table has room for it."""
+FAIR_NAME = 20
+"""Width of a name that is still easy to read; optional columns are left out for it."""
 CUT = "…"
 _GAP = 2
 _INDENT = 2
@@ -40,17 +42,20 @@ def table(
     width: int | None,
     right: Sequence[int] = (),
     names: Sequence[int] = (),
+    optional: Sequence[int] = (),
     reason: int | None = None,
     paints: Mapping[int, Paint] = MappingProxyType({}),
 ) -> str:
     """A table with two spaces between columns, at most as wide as `width` if one is given.
 
     Columns are named by their index. Where the width does not suffice, `reason` is wrapped, or written
-    below its row, never cut; `names` are cut in the middle, then the other columns at their end, those of
-    `paints` last. `paints` colour the cells of a column.
+    below its row, never cut; `optional` columns are left out, the last one first; `names` are cut in the
+    middle, then the other columns at their end, those of `paints` last. `paints` colour a column.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     natural = [max(map(display_width, column)) for column in zip(heads, *cells, strict=True)]
+    if width is not None:
+        natural = _without(natural, width, names=names, optional=optional, reason=reason)
     columns = _fitted(natural, width, names=names, last=tuple(paints), reason=reason)
 
     def lines_of(row: Sequence[str], paints: Mapping[int, Paint]) -> list[str]:
@@ -68,6 +73,23 @@ def table(
         if reason is not None and width is not None and row[reason] and not columns[reason]:
             lines += [" " * _INDENT + one for one in _wrapped(row[reason], width - _INDENT, breaks=True)]
     return "\n".join(lines)
+
+
+def _without(
+    natural: Sequence[int],
+    width: int,
+    *,
+    names: Sequence[int],
+    optional: Sequence[int],
+    reason: int | None,
+) -> list[int]:
+    """The widths of the columns, 0 for optional ones that would make names too short or others cut."""
+    columns = list(natural)
+    for index in reversed(optional):
+        least = [min(one, FAIR_NAME) if at in names else one for at, one in enumerate(columns)]
+        if _total([one for at, one in enumerate(least) if at != reason]) > width:
+            columns[index] = 0
+    return columns
 
 
 def _fitted(
@@ -165,7 +187,7 @@ def _wrapped(text: str, columns: int, *, breaks: bool = False) -> list[str]:
     lines, line = [], ""
     for word in text.split(" "):
         if line and display_width(f"{line} {word}") > columns:
-            lines.append(line)
+            lines.append(line.rstrip())
             line = word
         else:
             line = f"{line} {word}" if line else word

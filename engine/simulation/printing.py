@@ -35,7 +35,7 @@ def _table(found: Sequence[Sequence[str]], width: int) -> str:
     whole = table(HEADS, found, right=RIGHT, width=None)
     if max(map(display_width, whole.splitlines())) <= width:
         return whole
-    lines = table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT, width=width)
+    lines = table(HEADS[:-1], [row[:-1] for row in found], right=RIGHT, names=(0,), width=width)
     notes = [(row[0], row[-1]) for row in found if row[-1]]
     return f"{lines}\n\n{facts(notes, width=width)}" if notes else lines
 
@@ -70,7 +70,8 @@ def load_lines(outcome: Outcome, *, is_narrow: bool) -> list[str]:
     week = outcome.load.by_weekday()
     most = max(max(row) for row in week)
     gap = "" if is_narrow else " "
-    lines = ["     " + gap.join(f"{hour:02}" for hour in range(24))]
+    hours = (f"{hour:02}" if hour % 2 == 0 or gap else "  " for hour in range(24))
+    lines = [f"     {gap.join(hours)}".rstrip()]
     for name, row in zip(_WEEKDAYS, week, strict=True):
         cells = (" " + (_level(value, most) if value else "·") for value in row)
         lines.append(f"{name:<5}{gap.join(cells)}")

@@ -177,3 +177,20 @@ def test_facts_paint_labels_that_are_states_and_alarms() -> None:
 
 def test_a_long_line_becomes_several() -> None:
     assert paragraph("no engine is running; start one", width=20) == "no engine is\nrunning; start one"
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [
+        (None, "job when owner tags"),
+        (60, "job when owner tags"),
+        (51, "job when owner"),
+        (42, "job when"),
+        (24, "job when"),
+    ],
+)
+def test_optional_columns_are_left_out_before_anything_else_is_cut(width: int | None, heads: str) -> None:
+    rows = [("a" * 40, "2026-03-05 12:00 UTC", "ops", "db")]
+    text = table(("job", "when", "owner", "tags"), rows, names=(0,), optional=(2, 3), width=width)
+    assert text.split("\n")[0].split() == heads.split()
+    assert "2026-03-05 12:00 UTC" in text or width == 24
