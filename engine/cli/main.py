@@ -132,8 +132,8 @@ def group() -> None:
 
     State lives in .jobfile beside the job file. Every command that prints takes --json.
 
-    Besides its own exit codes, each command uses: 64 wrong usage, 70 a bug in jobfile, 74 the output could
-    not be written, 75 the ledger cannot be used now.
+    Besides its own exit codes, each command uses: 64 wrong usage, 65 a file cannot be read, 70 a bug in
+    jobfile, 74 the output could not be written, 75 the ledger cannot be used now.
     """
 
 

@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     REFUSED = "refused", 1, "the message says what to do"
     INVALID_FILES = "invalid_files", 1, "see the mistakes:  jobfile check"
     LEDGER_REFUSED = "ledger_refused", 1, "see what is wrong:  jobfile doctor"
+    RISKS = "risks", 3, "see the risks:  jobfile plan"
     PLAN_REFUSED = "plan_refused", 4, "make the plan again:  jobfile plan --out FILE"
     USAGE = "usage", 64, "see the help of the command:  jobfile COMMAND --help"
     UNKNOWN_JOB = "unknown_job", 64, "list the jobs:  jobfile list"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.actions.unsupported import beyond_engine, needs_beyond
-from engine.core.errors import JobfileError
+from engine.core.errors import ErrorCode, JobfileError
 from engine.core.events import Event, GenerationApplied
 from engine.core.records import Generation
 from engine.journal.lines import tell_text
@@ -17,6 +17,7 @@ from engine.transactions.apply import apply_catalog
 from jobfile import __version__
 from jobfile.model.canonical import Plain, canonical_json
 from jobfile.model.catalog import Catalog, removes_many
+from jobfile.model.counts import many
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.as_json import to_json
 from jobfile.plan.values import Action
@@ -38,6 +39,18 @@ class Intent:
     plan_id: str = ""
     instead_of: str = ""
     note: str = ""
+
+
+class RisksError(JobfileError):
+    """The plan has risks, and the user wants none."""
+
+    code = ErrorCode.RISKS
+
+
+def refuse_risks(count: int) -> None:
+    """Raise if a plan has risks."""
+    if count:
+        raise RisksError(f"the plan has {many(count, 'risk')}, so nothing was applied")
 
 
 def refuse_what_cannot_run(catalog: Catalog) -> None:
@@ -143,6 +156,11 @@ def applied_to_json(events: Sequence[Event], intent: Intent) -> dict[str, object
     applied = _applied(events)
     number = applied.number if applied else intent.base or None
     return {"format": 1, "applied": applied is not None, "generation": number}
+
+
+def unchanged_to_json(generation: int) -> dict[str, object]:
+    """The result as JSON data if there was nothing to do."""
+    return {"format": 1, "applied": False, "generation": generation}
 
 
 def _applied(events: Sequence[Event]) -> GenerationApplied | None:

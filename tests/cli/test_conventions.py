@@ -329,3 +329,22 @@ def test_the_codes_of_errors_are_those_of_the_documents_and_of_the_schema() -> N
     assert schema["properties"]["error"]["properties"]["code"]["enum"] == list(ErrorCode)
     for one in ErrorCode:
         assert one.exit_code in {value for name, value in vars(exit_codes).items() if name.isupper()}
+
+
+def test_a_change_that_is_refused_or_needless_is_an_answer_in_json_too(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    jobfile("apply", "--yes")
+    (tmp_path / "jobs.yaml").write_text(JOBS.replace('"0 4 * * *"', '"* 4 * * *"'))
+    for asked in ((), ("--json",)):
+        said = jobfile("apply", "--yes", "--fail-on", "risk", *asked)
+        assert said.code == 3
+        assert re.search(r"error: the plan has \d risks?, so nothing was applied", said.err)
+    fits(said.json, "error")
+    assert said.json["error"]["code"] == "risks"
+    jobfile("apply", "--yes")
+    (tmp_path / "jobs.yaml").write_text(JOBS)
+    jobfile("apply", "--yes")
+    said = jobfile("rollback", "1", "--yes", "--json")
+    fits(said.json, "apply")
+    assert said.json == {"format": 1, "applied": False, "generation": 3}

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from engine.cli.confirming import confirmed
-from engine.cli.exit_codes import GOOD, RISKS
+from engine.cli.exit_codes import GOOD
 from engine.cli.place import (
     Place,
     json_option,
@@ -26,6 +26,7 @@ from engine.planning.enforcing import (
     Intent,
     refuse_mass_removal,
     refuse_other_meaning,
+    refuse_risks,
     refuse_stale,
     refuse_what_cannot_run,
 )
@@ -92,8 +93,8 @@ def command(
     view.close()
     if not as_json and plan.has_changes:
         print_plan(plan, is_full=False)
-    if fail_on and plan.all_risks:
-        return RISKS
+    if fail_on:
+        refuse_risks(len(plan.all_risks))
     refuse_mass_removal(plan, may_remove=may_remove)
     if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure, as_json=as_json):
         click.echo("nothing was applied")
@@ -124,9 +125,8 @@ def _apply_saved(
     plan = refuse_other_meaning(saved, engine_side(view), name=str(path))
     view.close()
     refuse_what_cannot_run(saved.target)
-    risks = saved.plan["summary"]["risks"]
-    if fail_on and risks:
-        return RISKS
+    if fail_on:
+        refuse_risks(saved.plan["summary"]["risks"])
     refuse_mass_removal(plan, may_remove=may_remove)
     for name in files_differ(saved.files, place.main_file):
         click.echo(f"{printable(name)} was changed since then; the plan is applied as it was saved", err=True)

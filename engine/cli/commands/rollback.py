@@ -4,11 +4,17 @@ import click
 
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
+from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options, why_option
 from engine.cli.planning import apply_and_tell, planned, print_plan
 from engine.core.errors import NothingRecordedError
 from engine.host.environment import user_name
-from engine.planning.enforcing import Intent, refuse_mass_removal, refuse_what_cannot_run
+from engine.planning.enforcing import (
+    Intent,
+    refuse_mass_removal,
+    refuse_what_cannot_run,
+    unchanged_to_json,
+)
 from engine.planning.sides import UnknownGenerationError, engine_side
 
 
@@ -48,7 +54,10 @@ def command(
     view.close()
     refuse_what_cannot_run(after.catalog)
     if not plan.has_changes:
-        click.echo(f"nothing to do: generation {number} is the same as what is in force", err=as_json)
+        if as_json:
+            print_json(unchanged_to_json(current.number))
+        else:
+            click.echo(f"nothing to do: generation {number} is the same as what is in force")
         return GOOD
     if not as_json:
         print_plan(plan, is_full=False)
