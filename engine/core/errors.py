@@ -58,7 +58,7 @@ class UnreadableFileError(JobfileError):
 
 
 class NothingRecordedError(JobfileError):
-    """There is no ledger yet, or nothing of what was asked for is in it."""
+    """There is no ledger yet, or it has no record of the job."""
 
     code = ErrorCode.NOTHING_RECORDED
 
