@@ -64,14 +64,19 @@ def ask(folder: Path, *arguments: str) -> Any:
 
 def is_there(folder: Path) -> bool:
     """Whether an engine is running and its ledger can be read."""
-    said = say(folder, "status", "--json").stdout
-    return bool(said) and bool(json.loads(said)["engine"]["running"])
+    return bool(_status(folder)["engine"]["running"])
 
 
 def has_jobs(folder: Path) -> bool:
     """Whether an engine runs and has jobs in force: it can be asked a moment earlier than it has."""
-    said = say(folder, "status", "--json").stdout
-    return bool(said) and json.loads(said)["engine"]["running"] and json.loads(said)["generation"] is not None
+    said = _status(folder)
+    return said["engine"]["running"] and said["generation"] is not None
+
+
+def _status(folder: Path) -> dict:
+    """What `status` says; before there is a ledger, that no engine is running."""
+    said = json.loads(say(folder, "status", "--json").stdout)
+    return {"engine": {"running": False}} if "error" in said else said
 
 
 def pause(seconds: float) -> None:

@@ -54,7 +54,7 @@ def test_a_stopped_engine_leaves_jobs_or_ends_them(tmp_path: Path, stops: bool) 
         assert (tmp_path / "saved").read_text() == "saved\n", "its shell died at once, and it had its grace"
         assert ask(tmp_path, "status")["running"] == 0
         return
-    assert states(tmp_path) == dict.fromkeys(ALL, ("running", ""))
+    assert states(tmp_path) == dict.fromkeys(ALL, ("running", None))
     engine = Jobfile([JOBFILE, "up", "--stop-jobs"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     until(lambda: is_there(tmp_path), "the next one")
     engine.send_signal(signal.SIGTERM)

@@ -242,7 +242,7 @@ def test_the_data_of_an_answer_has_its_items_and_what_was_asked_for_since() -> N
         "exit_code": 0,
         "line": found.line,
         "items": [
-            {"scheduled_for": at, "state": "succeeded", "reason": "", "run": run_to_json(GOOD)},
+            {"scheduled_for": at, "state": "succeeded", "reason": None, "run": run_to_json(GOOD)},
             {"scheduled_for": at, "state": "missed", "reason": "engine_down", "run": None},
         ],
         "asked_since": run_to_json(replace(GOOD, id="b" * 32)),
