@@ -90,4 +90,4 @@ def _waiting(job: CompiledJob, now: datetime, reason: str) -> Run:
 def _record(store: SqliteStore, job: CompiledJob, count: int, now: datetime) -> None:
     for _ in range(count):
         run = new_run(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
-        record(store, run, job, now=now)
+        record(store, run, job, why="", now=now)

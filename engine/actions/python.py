@@ -3,19 +3,17 @@
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Final
 
 from engine.actions.kind import CannotStartError, Filled, Prepared, Row, Surroundings, Values
 from engine.core.reasons import Reason
-from engine.programs import call_function
+from engine.programs import CALL_FUNCTION
 from jobfile.model.jobs import PythonAction
 
 CHOSEN: Final = "JOBFILE_PYTHON"
 """The variable of the engine that names the interpreter."""
 OWN: Final = (".venv/bin/python", "venv/bin/python")
 """Interpreters beside the main file, in this order."""
-PROGRAM: Final = str(Path(call_function.__file__))
 
 
 class Python:
@@ -32,7 +30,7 @@ class Python:
         arguments = json.dumps(values()["params"])
         target = f"{action.module}:{action.function}"
         return Prepared(
-            (interpreter, PROGRAM, target),
+            (interpreter, CALL_FUNCTION, target),
             env={"JOBFILE_ARGUMENTS": arguments, "PYTHONUNBUFFERED": "1"},
         )
 

@@ -12,6 +12,8 @@ from jobfile.syntax.document import ANY_NAME, Document
 
 def unknown_names(head: str, document: Document, path: DocumentPath) -> Names:
     """The names below a head that are declared at a path, but not known because of a mistake there."""
+    if not document.lost:
+        return {}
     if document.is_unknown(path, ANY_NAME):
         return {f"{head}.*": UNKNOWN}
     unsure = [name for name in map_at(document, path) if document.is_unsure((*path, name))]

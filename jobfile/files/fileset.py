@@ -150,7 +150,12 @@ class JobText:
 
     def is_unsure(self, *keys: str) -> bool:
         """Whether a mistake hides the value of one of these keys, or a part of it."""
-        return any(document.is_unsure((*path, key)) for document, path in self.layers for key in keys)
+        return any(
+            document.is_unsure((*path, key))
+            for document, path in self.layers
+            if document.lost  # rare, and asked for each key of each job
+            for key in keys
+        )
 
     def is_unknown(self, key: str, name: str) -> bool:
         """Whether a name may be declared in the map of a key, where a mistake hides it."""

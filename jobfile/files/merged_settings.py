@@ -38,6 +38,8 @@ class Setting:
 
     def is_unsure(self, *keys: str | int) -> bool:
         """Whether a mistake hides the value of one of these keys, or without keys any part of it."""
+        if not self.document.lost:
+            return False
         paths = [(*self.path, key) for key in keys] or [self.path]
         return any(map(self.document.is_unsure, paths))
 

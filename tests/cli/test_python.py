@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.actions.kind import Surroundings
-from engine.actions.python import PROGRAM, Python, interpreter_of
+from engine.actions.python import Python, interpreter_of
+from engine.programs import CALL_FUNCTION
 from jobfile.model.jobs import PythonAction
 from tests.cli.conftest import Jobfile
 
@@ -161,7 +162,7 @@ def test_every_value_arrives_as_it_was(tmp_path_factory: pytest.TempPathFactory,
     (folder / "echo.py").write_text("def back(**values): return {'values': values}\n")
     action = PythonAction(module="echo", function="back")
     prepared = Python().prepare(action, lambda: {"params": values}, Surroundings(folder, {}))
-    assert prepared.argv[1:] == (PROGRAM, "echo:back")
+    assert prepared.argv[1:] == (CALL_FUNCTION, "echo:back")
     env = {**os.environ, **prepared.env, "JOBFILE_OUTPUT": str(folder / "out")}
     subprocess.run([sys.executable, "-S", *prepared.argv[1:]], cwd=folder, env=env, check=True)
     assert json.loads((folder / "out").read_text()) == {"values": values}
