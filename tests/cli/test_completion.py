@@ -285,8 +285,7 @@ SAID = {
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_real_shell_completes(jobfile: Jobfile, tmp_path: Path, shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+    assert shutil.which(shell), f"install {shell}: see CONTRIBUTING.md"
     (tmp_path / "jobs.yaml").write_text(
         "version: 1\njobs:\n  nightly:\n    params: {region: {enum: [eu, us]}}\n    run: echo\n"
     )
