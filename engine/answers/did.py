@@ -244,8 +244,8 @@ def _since_words(asked: Asked, run: Run) -> str:
     by = f" by {run.requested_by}" if run.requested_by else ""
     at = instant_text(run.queued_at, asked.zone)
     fate = asked.presence.fates.get(run.id)
-    unsettled = f": {unsettled_words(fate)}" if fate else ""
-    return f"a run requested{by} at {at}: {run.verdict.value}{unsettled} (run {short(run.id)})"
+    unsettled = f"; {unsettled_words(fate)}" if fate else ""
+    return f"a run requested{by} at {at}: {run.verdict.value} (run {short(run.id)}){unsettled}"
 
 
 def _is_retry(item: Item) -> bool:

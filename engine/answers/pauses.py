@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import iso
+from engine.answers.presence import Presence, unsettled_words
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, short
@@ -18,13 +19,14 @@ _GOES_ON = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """A job that is now paused, and its open runs, which continue."""
+    """A job that is now paused, and its open runs, which continue unless they ended unseen."""
 
     pause: Pause
     was_paused: bool
     """Whether it was paused before, so nothing has changed."""
     zone: ZoneInfo
     going_on: tuple[Run, ...]
+    presence: Presence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,16 @@ def paused_to_text(paused: Paused) -> str:
     already = f" already, by {pause.actor} since {since}" if paused.was_paused else ""
     lines = [f"{pause.job} is paused{already}{until or f'; continue with  jobfile resume {pause.job}'}"]
     for run in paused.going_on:
-        end_it = f"end it with  jobfile cancel {short(run.id)}"
-        lines.append(f"run {short(run.id)} {_GOES_ON[run.state]} and continues; {end_it}")
+        lines.append(f"run {short(run.id)} {_going_on(run, paused.presence)}")
     return "\n".join(lines)
+
+
+def _going_on(run: Run, presence: Presence) -> str:
+    """How an open run continues, and how to end it; or that it ended unseen."""
+    fate = presence.fates.get(run.id)
+    if fate:
+        return f"is recorded as {run.state.value}; {unsettled_words(fate)}"
+    return f"{_GOES_ON[run.state]} and continues; end it with  jobfile cancel {short(run.id)}"
 
 
 def paused_to_json(paused: Paused) -> dict[str, object]:

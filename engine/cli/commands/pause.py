@@ -15,6 +15,7 @@ from engine.core.records import Pause
 from engine.host.environment import user_name
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
+from engine.service.presence import presence_at
 from engine.transactions.pause import BY_HAND, pause_by_hand
 
 
@@ -53,7 +54,13 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
     store.close()
     poke(place.state_dir)
     going_on = tuple(run for run in named.view.open_runs() if run.job == job)
-    paused = Paused(pause=in_force, was_paused=in_force is not pause, zone=named.zone, going_on=going_on)
+    paused = Paused(
+        pause=in_force,
+        was_paused=in_force is not pause,
+        zone=named.zone,
+        going_on=going_on,
+        presence=presence_at(place.config, named.view, now=now),
+    )
     if as_json:
         print_json(paused_to_json(paused))
     else:
