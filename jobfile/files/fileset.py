@@ -153,7 +153,7 @@ class JobText:
         return any(
             document.is_unsure((*path, key))
             for document, path in self.layers
-            if document.lost  # rare, and asked for each key of each job
+            if document.lost  # rare, and this runs for each key of each job
             for key in keys
         )
 
