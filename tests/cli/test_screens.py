@@ -70,6 +70,8 @@ SCREENS = {
     "cancel": ("cancel OPEN --why 'wrong day'", "cancel OPEN"),
     "check": ("check wrong.yaml", "check"),
     "clock": ("clock", "clock accept"),
+    "comment": ("comment",),
+    "completion": ("completion fish", "completion tcsh"),
     "did": (
         "did heartbeat",
         "did invoices",
@@ -93,6 +95,7 @@ SCREENS = {
     "rollback": ("rollback --yes",),
     "run": ("run invoices --dry-run", "run invoices --detach"),
     "runs": ("runs", "runs --not-ok"),
+    "schema": ("schema plain",),
     "show": ("show nightly-orders-export-to-the-warehouse",),
     "simulate": ("simulate --days 7",),
     "status": ("status",),
@@ -109,11 +112,8 @@ SCREENS = {
     ),
 }
 ELSEWHERE = {
-    "comment": "posts to a forge",
-    "completion": "prints a script",
     "doctor": "tells of this machine: tests/doctor/test_output.py",
     "lsp": "speaks to an editor",
-    "schema": "prints a file of the project",
     "up": "prints events: tests/engine/test_shown.py",
 }
 
