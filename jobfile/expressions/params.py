@@ -52,8 +52,9 @@ def bind_params(
     for spec in specs:
         if spec.name not in given:
             if spec.is_required:
-                words = f"{_type_words(spec, is_short=True)} is required"
-                problems.append(ParamProblem(spec.name, words, "JF502"))
+                is_choice = spec.enum and spec.type is not ParamType.ARRAY
+                wanted = f"one of {_listed(spec.enum)}" if is_choice else _type_words(spec, is_short=True)
+                problems.append(ParamProblem(spec.name, f"{wanted} is required", "JF502"))
             elif spec.default is not None:
                 bound[spec.name] = spec.default
             continue

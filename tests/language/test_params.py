@@ -66,6 +66,19 @@ def test_from_json_a_value_must_have_its_type() -> None:
     assert bind_params(SPECS, {"id": 7}, from_text=False)[1] == ()
 
 
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        (ParamSpec(name="kind", type=ParamType.STRING, enum=("x", "y")), "one of `x`, `y` is required"),
+        (ParamSpec(name="kind", type=ParamType.ARRAY, enum=("x", "y")), "an array is required"),
+        (ParamSpec(name="kind", type=ParamType.STRING), "a string is required"),
+    ],
+)
+def test_what_is_missing_says_what_it_may_be(spec: ParamSpec, wanted: str) -> None:
+    _, (problem,) = bind_params([spec], {}, from_text=True)
+    assert (problem.message, problem.code) == (wanted, "JF502")
+
+
 def test_an_unknown_param_gets_the_near_one() -> None:
     _, (problem,) = bind_params(SPECS, {"id": "1", "kidn": "x"}, from_text=True)
     assert (problem.code, "did you mean `kind`?" in problem.message) == ("JF503", True)
