@@ -65,7 +65,8 @@ def examined(path: str, *, seed: str, count: int, limits: dict[Group, float]) ->
 def a_copy() -> Iterator[Copy]:
     """A copy of the project for the `with` block."""
     with tempfile.TemporaryDirectory(prefix="mutate-", ignore_cleanup_errors=True) as folder:
-        yield Copy(Path(folder))
+        (Path(folder) / "project").mkdir()
+        yield Copy(Path(folder) / "project")
 
 
 def main(environ: dict[str, str]) -> int:

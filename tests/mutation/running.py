@@ -23,6 +23,10 @@ class Copy:
 
     def __init__(self, folder: Path, *, root: Path = ROOT, names: Sequence[str] = ()) -> None:
         self.folder = folder
+        # Outside the copy, which is a repository, and not shared: runs that begin together remove each
+        # other's folders before these are marked as in use.
+        self.temporary = folder.with_name(f"{folder.name}-temporary")
+        self.temporary.mkdir(exist_ok=True)
         for name in (*(names or project_files()), LIBRARY):
             if (root / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,12 @@ class Copy:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *tests],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder), "PYTHONHASHSEED": "0"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(self.folder),
+                "PYTHONHASHSEED": "0",
+                "PYTEST_DEBUG_TEMPROOT": str(self.temporary),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
