@@ -17,6 +17,7 @@ from engine.answers.listing import (
     NOT_APPLIED,
     REMOVED,
     UNREADABLE,
+    UNSETTLED,
     JobList,
     ListedJob,
     list_jobs,
@@ -180,6 +181,30 @@ def test_a_manual_retry_counts_as_the_run_that_it_retries(tmp_path: Path) -> Non
     world.finish()
     (mark,) = one(listed(world), "hourly").marks
     assert (mark.state, mark.at) == ("succeeded", failed.scheduled_for)
+
+
+def test_a_retry_of_an_older_run_counts_for_that_run(tmp_path: Path) -> None:
+    world = World(tmp_path, FILE)
+    for _ in range(2):
+        world.pass_time(seconds=3600)
+        world.finish(exit_code=1)
+    older, newer = sorted(world.runs("hourly"), key=lambda run: run.scheduled_for)
+    ask(world, job="hourly", at=older.scheduled_for, retry_of=older.id)
+    world.finish()
+    assert [mark.state for mark in one(listed(world), "hourly").marks] == ["succeeded", "failed"]
+    seen = [
+        UNSETTLED in one(listed(world, presence=RUNNING._replace(fates={run.id: "it ended"})), "hourly").notes
+        for run in (older, newer)
+    ]
+    assert seen == [False, True], "the newest run decides"
+
+
+def test_of_several_overdue_schedules_the_first_is_shown(tmp_path: Path) -> None:
+    world = World(
+        tmp_path, "version: 1\njobs:\n  a: {schedule: [{every: 1h}, {every: 20m}], command: ['true']}\n"
+    )
+    world.clock.advance(seconds=2 * 3600)
+    assert one(listed(world, presence=dead(world)), "a").marks[-1].at == NOON + 20 * MINUTE
 
 
 def test_a_paused_job_has_its_next_run_after_the_pause(tmp_path: Path) -> None:

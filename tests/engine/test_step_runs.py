@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from engine.answers.presence import RUNNING
+from engine.answers.steps import step_to_json
 from engine.answers.why import why
 from engine.core.lifecycle import RunState
 from engine.core.step_states import StepKey, StepRun, StepState
@@ -122,6 +123,26 @@ def test_a_step_is_retried_by_its_own_rule_before_the_run_is(world: World) -> No
     assert world.launcher.running() == []
     world.pass_time(seconds=2)
     assert [name.partition("-")[2] for name in world.launcher.running()] == ["extract.2"]
+
+
+def test_a_run_of_a_job_that_was_removed_meanwhile_is_not_retried(world: World) -> None:
+    run = world.run_by_hand("etl")
+    world.edit("version: 1\njobs:\n  other: {command: [other]}\n")
+    end(world, "extract")
+    world.pass_time(seconds=2)
+    end(world, "extract")
+    after = world.store.run(run.id)
+    assert after is not None
+    assert (after.state, after.retry_at) == (RunState.FAILED, None)
+
+
+def test_a_step_as_json_has_null_for_what_is_absent() -> None:
+    absent = {"item": None, "reason": None, "detail": None}
+    plain = StepRun(step="load", state=StepState.SUCCEEDED, attempt=1)
+    assert step_to_json(plain) == {"step": "load", "state": "succeeded", "attempts": 1, **absent}
+    whole = StepRun(step="load", item=2, state=StepState.FAILED, reason="exit(3)", detail="d", attempt=4)
+    data = {"item": 2, "reason": "exit(3)", "detail": "d"}
+    assert step_to_json(whole) == {"step": "load", "state": "failed", "attempts": 4, **data}
 
 
 def test_a_step_whose_turn_came_while_nobody_was_there_starts_with_the_next_engine(world: World) -> None:

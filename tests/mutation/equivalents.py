@@ -18,6 +18,12 @@ class Equivalent(NamedTuple):
 
 
 EQUIVALENTS: tuple[Equivalent, ...] = (
+    Equivalent(
+        "engine/answers/steps.py",
+        "if not found:",
+        "not found -> False",
+        "no steps in any order are no steps; the check only saves reading the definition",
+    ),
     *(
         Equivalent(
             "jobfile/schedule/occurrences.py",
