@@ -1,6 +1,7 @@
 """The graph of steps: every step once, every need an edge, in each form."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -50,6 +51,14 @@ def test_a_run_shows_what_became_of_each_step() -> None:
     assert "extract  (succeeded)" in told
     assert "load  (timed out; for each" in told
     assert 'class="timed_out"' in graph_to_svg(etl(*states))
+
+
+def test_the_picture_is_the_one_that_was_looked_at(request: pytest.FixtureRequest) -> None:
+    picture = graph_to_svg(etl())
+    golden = Path(__file__).with_name("graph.svg")
+    if request.config.getoption("--update"):
+        golden.write_text(picture)
+    assert picture == golden.read_text()
 
 
 def test_a_flowchart_quotes_what_mermaid_would_read() -> None:

@@ -1,6 +1,7 @@
 """The outputs of an attempt: what is read, what makes it fail, and what is kept where."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.events import OutputsUndeclared
-from engine.core.lifecycle import Ended, RunState
-from engine.core.outputs import MAX_NAMES, read_outputs
+from engine.core.lifecycle import Ended, Lost, RunState
+from engine.core.outputs import MAX_NAMES, Outputs, outputs_of, read_outputs
 from engine.supervisor.evidence import OUTPUTS, beside
 from engine.supervisor.outputs import MAX_OUTPUT_BYTES
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.model.values import Value
+from tests.builders import NOON, a_job
 from tests.engine.real import WAYS, Real, real_world
 from tests.engine.world import World
 
@@ -71,6 +73,20 @@ def test_a_list_has_items_of_its_type() -> None:
     assert read_outputs([NAMES], '{"names": ["a", "b"]}').values == {"names": ("a", "b")}
     for wrong in ('{"names": ["a", 1]}', '{"names": "a"}', '{"names": [null]}', '{"names": [["a"]]}'):
         assert read_outputs([NAMES], wrong).problems
+
+
+def test_an_end_that_is_only_assumed_lacks_no_output() -> None:
+    job = a_job(outputs=(N,))
+    assumed = Ended(started_at=NOON, ended_at=NOON, exit_code=0, outputs=None)
+    assert outputs_of(assumed, job) == outputs_of(Lost(at=NOON, reason="boot"), job) == Outputs()
+    assert outputs_of(replace(assumed, outputs=""), job).problems
+    assert outputs_of(replace(assumed, outputs='{"n": 3}'), job).values == {"n": 3}
+
+
+def test_a_list_whose_items_have_no_declared_type_refuses_null() -> None:
+    items = ParamSpec(name="items", type=ParamType.ARRAY)
+    assert read_outputs([items], '{"items": ["a", null]}').problems
+    assert read_outputs([items], '{"items": ["a", 1]}').values == {"items": ("a", 1)}
 
 
 def test_numbers_that_are_infinite_are_none() -> None:
